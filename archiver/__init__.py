@@ -1,7 +1,7 @@
-"""The complete, deduplicated, searchable and citable archive of news sites and blogs.
+"""Archiver keeps the complete, deduplicated, searchable and citable archive of news sites and blogs.
 
-The public API: `extract(html, url)` reads one page, `Archive(path)` opens an archive, and `Article`
-is the content of a page. They are loaded on first use, so that `import archiver` stays cheap.
+The public API: `extract(html, url)` reads one page, `Archive(path)` opens an archive, and `Article` is the content
+of a page. They are imported on first use, so that `import archiver` is fast.
 """
 
 from __future__ import annotations

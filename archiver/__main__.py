@@ -1,4 +1,4 @@
-"""`python -m archiver` is the command `archiver`."""
+"""Runs the command line of archiver for `python -m archiver`."""
 
 from archiver.cli.main import cli
 

@@ -1,7 +1,8 @@
-"""The errors of the archiver, grouped by room. Each derives from ArchiverError and names its subject.
+"""The errors that archiver raises, grouped by the package they belong to. Each derives from ArchiverError and names its
+subject.
 
-`str(error)` is a whole sentence that says what happened and what to do. Expected failures of a crawl
-(a page that is gone, a host that refuses) are stored outcomes, not errors.
+`str(error)` is a whole sentence that says what happened and what to do. Expected failures of a crawl (a page that is
+gone, a host that refuses) are stored outcomes, not errors.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from typing import Any
 
 
 class ArchiverError(Exception):
-    """Base class of all errors. `subject` is the URL, file or site that the sentence is about."""
+    """Base class of all errors of archiver. `subject` is the URL, file or site that the message is about, `sentence`
+    the message.
+    """
 
     def __init__(self, subject: str, sentence: str) -> None:
         self.subject = subject
         super().__init__(sentence)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles the subject and the sentence, because the constructor arguments are not kept."""
+        """Pickles the subject and the message instead of the constructor's arguments, which are not stored."""
         return _restore, (type(self), self.subject, str(self))
 
 
@@ -32,7 +35,7 @@ def _restore(kind: type[ArchiverError], subject: str, sentence: str) -> Archiver
 
 
 class ArchiveNotFound(ArchiverError):
-    """Raised when the file to open does not exist."""
+    """Raised when the archive to open does not exist."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
@@ -42,14 +45,14 @@ class ArchiveNotFound(ArchiverError):
 
 
 class NotAnArchive(ArchiverError):
-    """Raised when the file to open is a folder, is empty, or is not an SQLite database of this program."""
+    """Raised when the file to open as an archive is a folder, empty, or not an SQLite database of this program."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, f"{path} is not an archive of this program ({why}): choose another file.")
 
 
 class ArchiveTooNew(ArchiverError):
-    """Raised when the archive has a migration that this version does not know."""
+    """Raised when the archive has a schema migration that this version of archiver does not know."""
 
     def __init__(self, path: str, unknown: str) -> None:
         super().__init__(
@@ -60,7 +63,7 @@ class ArchiveTooNew(ArchiverError):
 
 
 class ArchiveUnreleased(ArchiverError):
-    """Raised when the archive was written by a version before 0.3, none of which was released."""
+    """Raised when the archive was written by an unreleased version of archiver (before 0.3)."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
@@ -72,7 +75,7 @@ class ArchiveUnreleased(ArchiverError):
 
 
 class ArchiveNotWritable(ArchiverError):
-    """Raised when the archive or its folder cannot be written."""
+    """Raised when the archive's file or its folder cannot be written."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
@@ -83,7 +86,7 @@ class ArchiveNotWritable(ArchiverError):
 
 
 class ArchiveInUse(ArchiverError):
-    """Raised when another process holds a lock on the archive, or on a site in it."""
+    """Raised when another process, the `holder`, has a lock on the archive or on one of its sites."""
 
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(
@@ -94,7 +97,9 @@ class ArchiveInUse(ArchiverError):
 
 
 class ArchiveLocked(ArchiverError):
-    """Raised when another program keeps the database locked for longer than we wait."""
+    """Raised when another program keeps the database locked for longer than the time limit; `seconds` is how long we
+    waited.
+    """
 
     def __init__(self, path: str, seconds: float = 0.0) -> None:
         waited = f" for {seconds:.0f} seconds" if seconds >= 1 else ""
@@ -128,7 +133,7 @@ class ArchiveDamaged(ArchiverError):
 
 
 class DiskFull(ArchiverError):
-    """Raised when the disk has no space left for a write. `free` is in bytes."""
+    """Raised when the disk has no space left for a write. `free` is the remaining space in bytes."""
 
     def __init__(self, folder: str, free: int) -> None:
         super().__init__(
@@ -139,7 +144,7 @@ class DiskFull(ArchiverError):
 
 
 class HostInUse(ArchiverError):
-    """Raised when another crawl, of this or another site, is requesting pages from the same host."""
+    """Raised when another crawl, of the same or another site, is already fetching from the host."""
 
     def __init__(self, host: str, holder: str) -> None:
         super().__init__(
@@ -149,7 +154,7 @@ class HostInUse(ArchiverError):
 
 
 class SchedulerAlreadyRunning(ArchiverError):
-    """Raised when another `archiver schedule` is running on the archive."""
+    """Raised when another `archiver schedule` is already running on the archive."""
 
     def __init__(self, archive: str, holder: str) -> None:
         super().__init__(
@@ -162,7 +167,7 @@ class SchedulerAlreadyRunning(ArchiverError):
 
 
 class SiteNotFound(ArchiverError):
-    """Raised when no site matches a name. `known` lists the sites that exist."""
+    """Raised when the archive has no site of this name. `known` lists the sites that it has."""
 
     def __init__(self, site: str, known: str) -> None:
         super().__init__(site, f"The archive has no site {site!r}; it has {known or 'none yet'}.")
@@ -180,7 +185,7 @@ class SiteRemoved(ArchiverError):
 
 
 class ArticleNotFound(ArchiverError):
-    """Raised when no article matches an ID or URL."""
+    """Raised when the archive has no article with this ID or URL."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -189,9 +194,9 @@ class ArticleNotFound(ArchiverError):
 
 
 class ArticleRemoved(ArchiverError):
-    """Raised when an article was removed by a takedown.
+    """Raised when the requested article was removed by a takedown.
 
-    `removal` describes the removal (`Tombstone.told`); `allowed`: a crawl may store the post again.
+    `removal` is a phrase that describes the removal. `allowed` says whether a crawl may store the post again.
     """
 
     def __init__(self, what: str, removal: str, *, allowed: bool = False) -> None:
@@ -207,14 +212,16 @@ class ArticleRemoved(ArchiverError):
 
 
 class RevisionNotFound(ArchiverError):
-    """Raised when an article has no revision of this number."""
+    """Raised when an article has no revision with this number."""
 
     def __init__(self, what: str, revision: int, last: int) -> None:
         super().__init__(what, f"Article {what} has no revision {revision}: it has revisions 1 to {last}.")
 
 
 class ClusterNotFound(ArchiverError):
-    """Raised when a cluster does not exist, has no members left, or an article belongs to none."""
+    """Raised when the requested cluster of near-duplicates does not exist or has no members left, or when the requested
+    article is in no cluster.
+    """
 
     def __init__(self, what: str, *, dissolved: bool = False) -> None:
         if dissolved:
@@ -227,7 +234,7 @@ class ClusterNotFound(ArchiverError):
 
 
 class URLNotFound(ArchiverError):
-    """Raised when a URL is not in the pages table."""
+    """Raised when a URL is not in the pages table, so that no crawl has found it."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -238,14 +245,14 @@ class URLNotFound(ArchiverError):
 
 
 class CaptureNotFound(ArchiverError):
-    """Raised when no capture has this ID."""
+    """Raised when the archive has no capture with this ID."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what, f"The archive has no capture {what!r}: the table 'captures' lists those that exist.")
 
 
 class NotCaptured(ArchiverError):
-    """Raised when a URL has no capture. `sentence` replaces the default message."""
+    """Raised when the archive has no capture of a URL. `sentence` replaces the default message."""
 
     def __init__(self, url: str, sentence: str = "") -> None:
         super().__init__(
@@ -254,7 +261,7 @@ class NotCaptured(ArchiverError):
 
 
 class CaptureUnreadable(ArchiverError):
-    """Raised when the WARC record of a capture cannot be read."""
+    """Raised when the WARC record of a capture is missing or cannot be read."""
 
     def __init__(self, capture: int, why: str) -> None:
         super().__init__(str(capture), f"Capture {capture} cannot be shown: {why}. 'archiver verify' says what to do.")
@@ -271,7 +278,7 @@ class BackupRefused(ArchiverError):
 
 
 class ArchiveBusy(ArchiverError):
-    """Raised when a vacuum finds another process writing to the archive."""
+    """Raised by `archiver vacuum` when another process is writing to the archive."""
 
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(
@@ -280,7 +287,7 @@ class ArchiveBusy(ArchiverError):
 
 
 class NotEnoughSpace(ArchiverError):
-    """Raised when the disk has too little space for a vacuum. `free` and `needed` are in bytes."""
+    """Raised by `archiver vacuum` when the disk has too little space. `free` and `needed` are in bytes."""
 
     def __init__(self, folder: str, free: int, needed: int) -> None:
         super().__init__(
@@ -291,7 +298,7 @@ class NotEnoughSpace(ArchiverError):
 
 
 class MergeRefused(ArchiverError):
-    """Raised when an archive cannot be merged into another one."""
+    """Raised when an archive cannot be merged into another archive."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, f"{path} cannot be merged: {why}. Choose another archive. Nothing was changed.")
@@ -328,7 +335,7 @@ class ContactMissing(ArchiverError):
 
 
 class BadConfig(ArchiverError):
-    """Raised when archiver.toml is invalid. `where` is the table or key."""
+    """Raised when archiver.toml is invalid. `where` is the table or key with the mistake."""
 
     def __init__(self, path: str, where: str, why: str) -> None:
         super().__init__(path, f"{path} is invalid: {where}: {why}.")
@@ -343,7 +350,7 @@ class BadSetting(ArchiverError):
 
 
 class SiteNotEmpty(ArchiverError):
-    """Raised when a site to be removed still has articles."""
+    """Raised when a site cannot be removed because it still has articles."""
 
     def __init__(self, site: str, articles: int) -> None:
         super().__init__(
@@ -354,7 +361,7 @@ class SiteNotEmpty(ArchiverError):
 
 
 class BadRules(ArchiverError):
-    """Raised when site rules are invalid."""
+    """Raised when extraction rules for a site are invalid."""
 
     def __init__(self, subject: str, why: str) -> None:
         super().__init__(
@@ -364,7 +371,7 @@ class BadRules(ArchiverError):
 
 
 class NothingLearned(ArchiverError):
-    """Raised when the stored posts of a site do not yield a template."""
+    """Raised when no template can be learned from the stored posts of a site."""
 
     def __init__(self, site: str) -> None:
         super().__init__(
@@ -378,9 +385,10 @@ class NothingLearned(ArchiverError):
 
 
 class BadQuery(ArchiverError):
-    """Raised when a query cannot be parsed or run.
+    """Raised when a search query cannot be parsed or run.
 
-    `at` is the zero-based position of the mistake; of a long query only the text around it is shown.
+    `at` is the zero-based position of the mistake in the query. If the query is long, the message quotes only the
+    text around it.
     """
 
     _SHOWN = 80
@@ -395,14 +403,14 @@ class BadQuery(ArchiverError):
 
 
 class SavedSearchNotFound(ArchiverError):
-    """Raised when no saved search has this name."""
+    """Raised when the archive has no saved search of this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"There is no saved search {name!r}: 'archiver searches' lists those that exist.")
 
 
 class BadSearchName(ArchiverError):
-    """Raised when a name cannot be given to a saved search."""
+    """Raised when a name is not allowed for a saved search."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, f"A search cannot be saved as {name!r}: {why}.")
@@ -418,7 +426,9 @@ class SavedSearchUnreadable(ArchiverError):
 
 
 class IndexMissing(ArchiverError):
-    """Raised when the search index is missing, outdated or damaged and cannot be rebuilt here."""
+    """Raised when the search index is missing, outdated or damaged, and cannot be rebuilt because its folder is not
+    writable.
+    """
 
     def __init__(self, archive: str, damaged: str = "") -> None:
         what = (
@@ -434,7 +444,7 @@ class IndexMissing(ArchiverError):
 
 
 class IndexDamaged(ArchiverError):
-    """Raised when a search meets a damaged file of the search index."""
+    """Raised when a search finds that a file of the search index is damaged."""
 
     def __init__(self, folder: str, file: str) -> None:
         super().__init__(
@@ -456,8 +466,8 @@ class SnapshotRefused(ArchiverError):
 class NothingToPublish(ArchiverError):
     """Raised when a dataset would have no articles.
 
-    `asked` is the query with its options, "" for the whole archive; `cutoff` is "" if none was given.
-    `holds`: the folder has an earlier build.
+    `asked` is the query with its options, "" for the whole archive; `cutoff` is the cut-off time, "" for none.
+    `holds` says whether the dataset's folder has an earlier build.
     """
 
     def __init__(self, path: str, asked: str, cutoff: str, *, holds: bool = False) -> None:
@@ -473,7 +483,7 @@ class NothingToPublish(ArchiverError):
 
 
 class NotASnapshot(ArchiverError):
-    """Raised when a folder is not a dataset of this program."""
+    """Raised when a folder does not contain a dataset of this program."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, f"{path} is not a dataset of this program ({why}): give the folder of one.")
@@ -496,8 +506,8 @@ class BadSplits(ArchiverError):
 # -- web --------------------------------------------------------------------------------------------
 
 
-class AddressInUse(ArchiverError):
-    """Raised when the web server cannot listen at an address."""
+class CannotListen(ArchiverError):
+    """Raised when the web server cannot listen at an address, for example because another program uses it."""
 
     def __init__(self, where: str, why: str, advice: str) -> None:
         super().__init__(where, f"The server cannot listen at {where} ({why}): {advice}.")
@@ -539,7 +549,7 @@ class ExtraMissing(ArchiverError):
 
 
 class QueueUnavailable(ArchiverError):
-    """Raised when the queue cannot be reached. `why` is PostgreSQL's message without the password."""
+    """Raised when the fleet's job queue cannot be reached. `why` is PostgreSQL's message without the password."""
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(
@@ -550,7 +560,7 @@ class QueueUnavailable(ArchiverError):
 
 
 class BadQueueAddress(ArchiverError):
-    """Raised when the queue's URL cannot be parsed."""
+    """Raised when the URL of the fleet's job queue is invalid."""
 
     def __init__(self, why: str) -> None:
         super().__init__(
@@ -561,7 +571,7 @@ class BadQueueAddress(ArchiverError):
 
 
 class QueuePermissionDenied(ArchiverError):
-    """Raised when the database user lacks a permission."""
+    """Raised when the database user of the fleet's job queue lacks a permission."""
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(
@@ -573,14 +583,14 @@ class QueuePermissionDenied(ArchiverError):
 
 
 class FleetNotFound(ArchiverError):
-    """Raised when the database has no tables of a fleet."""
+    """Raised when the database for the job queue has no tables of a fleet yet."""
 
     def __init__(self, where: str) -> None:
         super().__init__(where, f"There is no fleet at {where} yet: run 'archiver fleet init' to create one.")
 
 
 class ForeignTables(ArchiverError):
-    """Raised when the database has tables of another program, or only some of a fleet's."""
+    """Raised when the database for the job queue has tables of another program, or only some of a fleet's tables."""
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(
@@ -591,7 +601,7 @@ class ForeignTables(ArchiverError):
 
 
 class QueueVersionMismatch(ArchiverError):
-    """Raised when the queue belongs to another version of this program."""
+    """Raised when the fleet's job queue was created by another version of archiver."""
 
     def __init__(self, where: str, theirs: str, ours: str) -> None:
         super().__init__(
@@ -603,7 +613,7 @@ class QueueVersionMismatch(ArchiverError):
 
 
 class WorkersActive(ArchiverError):
-    """Raised when workers are still active on a queue that must be idle."""
+    """Raised when a command needs an idle fleet, but workers are still active."""
 
     def __init__(self, where: str, names: str) -> None:
         super().__init__(
@@ -614,7 +624,7 @@ class WorkersActive(ArchiverError):
 
 
 class StorageRefused(ArchiverError):
-    """Raised when the shard storage does not exist or refuses access."""
+    """Raised when the storage for a fleet's shards does not exist or refuses access."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(
@@ -625,7 +635,7 @@ class StorageRefused(ArchiverError):
 
 
 class ForeignFleet(ArchiverError):
-    """Raised when the shard storage belongs to another fleet."""
+    """Raised when the storage given for a fleet's shards contains the shards of another fleet."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -636,7 +646,9 @@ class ForeignFleet(ArchiverError):
 
 
 class ClockSkew(ArchiverError):
-    """Raised when this machine's clock differs too much from PostgreSQL's. `seconds` is positive if it is ahead."""
+    """Raised when this machine's clock differs too much from that of the PostgreSQL server. `seconds` is the
+    difference, positive if this machine is ahead.
+    """
 
     def __init__(self, seconds: float) -> None:
         what = "ahead of" if seconds > 0 else "behind"
@@ -648,7 +660,9 @@ class ClockSkew(ArchiverError):
 
 
 class Fenced(ArchiverError):
-    """Raised when a worker's writes are refused because its lease expired or another worker took the site."""
+    """Raised when a worker's writes for a site are refused because its lease has expired or another worker has taken
+    over the site.
+    """
 
     def __init__(self, site: str, token: int) -> None:
         super().__init__(
@@ -657,7 +671,7 @@ class Fenced(ArchiverError):
 
 
 class ShardDamaged(ArchiverError):
-    """Raised when a shard in the storage is corrupt."""
+    """Raised when the archive of a site (its shard) in the fleet's storage is corrupt."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(key, f"{key} in the storage is damaged ({why}): restore it from a copy of the storage.")

@@ -1,4 +1,4 @@
-"""Scrapy settings, polite and safe by default. `archiver crawl` and `scrapy crawl` share them."""
+"""The Scrapy settings of archiver, polite and safe by default. `archiver crawl` and `scrapy crawl` share them."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ TABLES = {
     "pages, each once, otherwise those that this discovery source found. `with_article`: an article was "
     "read from them.",
     "articles": "One row an article: its current revision, with the columns of the record. Lists are JSON.",
-    "aliases": "URLs of articles beside their own: what redirects to them (redirect), another way to them (copy), "
-    "where they were (moved). Read the view [article_urls](#article_urls-view), which has all.",
+    "aliases": "Further URLs of articles: one that redirects to the article (redirect), another URL of it (copy), "
+    "or an earlier one (moved). Read the view [article_urls](#article_urls-view), which has all.",
     "article_parts": "The pages of a post that has several: `post_urlkey` is the urlkey of the first, `number` 0 a "
     "view "
     "of all on one page.",
@@ -83,7 +83,7 @@ TABLES = {
     "evidence_kinds": "What candidates of many posts share: field, source, locator and confidence, each once. "
     "`articles.evidence` has their numbers; read the view [evidence](#evidence-view).",
     "clusters": "Clusters of near-duplicates ([data.md](data.md#duplicates-and-near-duplicates)), one row for every "
-    "number that was ever given: `source_id` is the member that the others come from and `reason` says why; one that "
+    "number that was ever given: `source_id` is the member that the others were copied from, `reason` why; one that "
     "was merged or has no members has `size` 0.",
     "near_duplicates": "Pairs of near-duplicates: the share of their words (0 to 1) that are in word sequences of "
     "both, "
@@ -94,9 +94,8 @@ TABLES = {
     "articles_fts": f"The full-text index (FTS5, `{full_text.TOKENIZER}`) over "
     f"{', '.join(full_text.COLUMNS)} of `articles`.",
     "fts_pending": "Articles that a batch has written and not yet indexed there: empty except within a transaction.",
-    "search_index_pending": "Articles that the search index beside the archive has not read since they changed, noted "
-    "by "
-    "triggers. See [search.md](search.md).",
+    "search_index_pending": "Changed articles that the search index next to the archive has not read yet, recorded "
+    "by triggers. See [search.md](search.md).",
     "search_index_state": "Which state of that index belongs to this database.",
     "saved_searches": "Saved searches ([search.md](search.md#saved-searches)): `query` is JSON, `key` the name as "
     "names are compared; `newest_article` and `newest_revision` are the greatest numbers when it was last run.",
@@ -150,13 +149,13 @@ VIEWS = {
     ),
     "evidence": (
         "One row a candidate that an article's page had for a field, when last read: what it says (`value`),\n"
-        "who says so (`source`, `locator`), and how much that is believed by itself (`confidence`, 0 to 1).\n"
+        "who says so (`source`, `locator`), and how reliable that source is (`confidence`, 0 to 1).\n"
         "`archiver show ID --evidence` tells which one won, and why.",
         "Which sources tell the authors of a site's articles, and how often:",
         "select source, count(*) from evidence where field = 'authors' and site = 'blog.example.org' group by source",
     ),
     "provenance": (
-        "One row a value of an article: the source it was taken from and where it stands there, which extractor read\n"
+        "One row a value of an article: the source it was taken from and its position there, which extractor read\n"
         "it, from which capture and when. A list of places or credits has a row for each source. See\n"
         "[data.md](data.md#revisions).",
         "Values that were not read by the version that read the rest of their article:",
@@ -182,14 +181,14 @@ VIEWS = {
     "cluster_members": (
         "One row an article that is in a cluster of near copies; `similarity` to the member that it is most like.\n"
         "`archiver clusters` shows the same.",
-        "Stories that stand on more than two sites, and where they are from:",
+        "Stories that were published on more than two sites, with their source:",
         "select cluster_id, count(distinct site) as sites, max(case when is_source then url end) as source "
         "from cluster_members group by cluster_id having sites > 2 order by sites desc",
     ),
     "source_disagreements": (
         "One row a field of an article on which its page's candidates do not agree: how many answers there are, and\n"
         "from which sources. These are the values worth a look by a person.",
-        "Articles whose day of publication is told in more than one way, the most answers first:",
+        "Articles with different candidates for the day of publication, those with the most first:",
         "select article_id, answers, sources from source_disagreements where field = 'published' order by answers desc",
     ),
 }

@@ -1,1 +1,1 @@
-"""The command line: one file per command; `main` holds the group."""
+"""The command line of archiver: one file per command in `commands`; `main` defines the command group."""

@@ -1,4 +1,4 @@
-"""Prints edits of an article, and the evidence for its fields.
+"""Prints the differences between two revisions of an article, and the evidence for its fields.
 
 Edits are coloured on a terminal and marked as [-deleted-] and {+inserted+} (as wdiff does) elsewhere.
 """
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from archiver.articles.word_diff import DiffOp, Piece
-from archiver.cli.terminal import count_noun, has_colours, print_line, print_lines, print_table
+from archiver.cli.terminal import count_noun, has_colours, print_lines, print_table, styled_line
 from archiver.extraction.explain import FieldExplanation
 from archiver.search.revision_diff import changed_values, edited_lists, edited_texts
 
@@ -20,42 +20,54 @@ _Pieces = tuple[str | tuple[str, str], ...]
 
 
 def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Prints every field that differs. The body is last, with only its edited paragraphs."""
+    """Prints each field that differs between two revisions of an article, given as records. The body comes last, with
+    only its edited paragraphs.
+    """
     texts, lists = edited_texts(before, after), edited_lists(before, after)
     for name, (old, new) in changed_values(before, after).items():
         label = (f"{name}: ", "bold")
         if name == "body":
             continue
         if name in texts:
-            print_lines(print_line(label, *styled_pieces(texts[name])))
+            print_lines(styled_line(label, *style_pieces(texts[name])))
         else:
             print_lines(
-                print_line(label, (_value(old), "red"), " -> ", (_value(new), "green"), *_list_edits(lists.get(name)))
+                styled_line(
+                    label,
+                    (_format_value(old), "red"),
+                    " -> ",
+                    (_format_value(new), "green"),
+                    *_format_list_edits(lists.get(name)),
+                )
             )
     if "body" in texts:
-        print_lines("", *(print_line(*row) for row in _paragraphs(texts["body"])))
+        print_lines("", *(styled_line(*row) for row in _edited_paragraphs_only(texts["body"])))
 
 
-def _list_edits(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pieces:
+def _format_list_edits(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pieces:
     if names is None:
         return ()
     added, removed = names
     pieces = [Piece(DiffOp.DELETE, one) for one in removed] + [Piece(DiffOp.INSERT, one) for one in added]
     return (
-        (" (", *(part for n, one in enumerate(pieces) for part in (", " if n else "", *styled_pieces([one]))), ")")
+        (" (", *(part for n, one in enumerate(pieces) for part in (", " if n else "", *style_pieces([one]))), ")")
         if pieces
         else (" (order changed)",)
     )
 
 
-def styled_pieces(pieces: Iterable[Piece]) -> _Pieces:
-    """Converts diff pieces to pieces for `print_line`: coloured, or marked."""
+def style_pieces(pieces: Iterable[Piece]) -> _Pieces:
+    """Converts the pieces of a text diff to pieces for `styled_line`: deletions and insertions are coloured if the
+    terminal shows colours, else marked as [-deleted-] and {+inserted+}.
+    """
     colours = has_colours()
     return tuple((p.text, _STYLES[p.op]) if colours else _MARKS[p.op].format(p.text) for p in pieces)
 
 
-def _paragraphs(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
-    """Yields the edited paragraphs, each followed by a blank line, and counts those in between."""
+def _edited_paragraphs_only(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
+    """Yields the lines to print for a diff of two bodies: each edited paragraph followed by a blank line, and the
+    number of unchanged paragraphs in between.
+    """
     rows: list[list[Piece]] = [[]]
     for piece in pieces:
         first, *more = piece.text.split("\n\n")
@@ -70,13 +82,13 @@ def _paragraphs(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
         if unchanged:
             yield from (((f"({count_noun(unchanged, 'unchanged paragraph')})", "dim"),), ("",))
         unchanged = 0
-        yield styled_pieces(shown)
+        yield style_pieces(shown)
         yield ("",)
     if unchanged:
         yield ((f"({count_noun(unchanged, 'unchanged paragraph')})", "dim"),)
 
 
-def _value(value: Any) -> str:
+def _format_value(value: Any) -> str:
     from archiver.search.revision_diff import as_text
 
     if isinstance(value, list):
@@ -92,7 +104,9 @@ _WIDTH = 72
 def print_explanations(
     explained: Iterable[FieldExplanation], readers: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """Prints a table per field; `readers` says what read it. Fields without a value are listed at the end."""
+    """Prints a table of candidates for each field, with the chosen value and the reason. `readers` maps a field to a
+    description of the extractor that read it. Fields without any candidate are listed at the end.
+    """
     empty = []
     for one in explained:
         if not one.chosen and not one.candidates:
@@ -100,22 +114,23 @@ def print_explanations(
             continue
         why = "; ".join(filter(None, (one.why, readers.get(one.field))))
         print_lines(
-            print_line((one.field, "bold"), "  ", _short(one.chosen) or "(none)"), print_line((why, "dim"), indent=2)
+            styled_line((one.field, "bold"), "  ", _shorten(one.chosen) or "(none)"),
+            styled_line((why, "dim"), indent=2),
         )
         if one.candidates:
             print_table(
                 ("", "candidate", "source", "location", "confidence"),
                 [
-                    ("*" if won else "", _short(c.value) or "(none)", c.source, c.locator, f"{c.confidence:.2f}")
+                    ("*" if won else "", _shorten(c.value) or "(none)", c.source, c.locator, f"{c.confidence:.2f}")
                     for c, won in zip(one.candidates, one.won, strict=True)
                 ],
                 numbers=(4,),
             )
         print_lines("")
     if empty:
-        print_lines(print_line(("not found: ", "dim"), ", ".join(empty)))
+        print_lines(styled_line(("not found: ", "dim"), ", ".join(empty)))
 
 
-def _short(value: str) -> str:
+def _shorten(value: str) -> str:
     text = " ".join(value.split())
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

@@ -1,4 +1,4 @@
-"""Commands on many sites: `sites import`, `sites export`, `sites tag` and `sites check`."""
+"""Subcommands of `archiver sites` for many sites: `import`, `export`, `tag` and `check`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any
 import click
 
 from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option
-from archiver.cli.terminal import count_noun, open_output, print_json, print_line, print_lines
+from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, host_of, plan_of
+from archiver.scheduling.crawl_messages import CrawlPlan, host_of, plan_of
 from archiver.storage.connection import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope
@@ -181,7 +181,7 @@ def _as_csv(rows: list[dict[str, Any]]) -> bytes:
                 row["start_url"],
                 row["name"],
                 ", ".join(row["tags"]),
-                *(_setting_text(row["settings"].get(key, "")) for key in used),
+                *(_format_setting(row["settings"].get(key, "")) for key in used),
             ]
         )
     return text.getvalue().encode()
@@ -200,13 +200,13 @@ def _as_opml(rows: list[dict[str, Any]]) -> bytes:
     for row in rows:
         outline = {"text": row["name"], "type": "link", "htmlUrl": row["start_url"], "category": ",".join(row["tags"])}
         etree.SubElement(
-            body, "outline", {**outline, **{key: _setting_text(value) for key, value in row["settings"].items()}}
+            body, "outline", {**outline, **{key: _format_setting(value) for key, value in row["settings"].items()}}
         )
     return etree.tostring(opml, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
 
-def _setting_text(value: Any) -> str:
-    """A setting in the form that `sites set` reads."""
+def _format_setting(value: Any) -> str:
+    """Formats a setting's value in the form that `archiver sites set` reads."""
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
@@ -253,31 +253,32 @@ def check(
 
     Exit code: 0 all sites can be crawled; 1 a site cannot be crawled, or has no posts; 2 wrong usage.
     """
-    selected = _selected_sites(archive, names, tag)
+    selected = _select_sites(archive, names, tag)
     if not selected:
         raise click.UsageError("All sites of the archive have been crawled. Name a site or give its URL.")
     with tempfile.TemporaryDirectory(prefix="archiver-check-") as folder, ExitStack() as hosts:
-        plans, refused = _plans(
+        plans, refused = _plan_checks(
             Path(archive), selected, lambda url, settings: plan_of(url, settings, delay, contact), hosts
         )
-        reports = _reports(Path(folder) / "archive.db", plans, selected, workers)
+        reports = _crawl_samples(Path(folder) / "archive.db", plans, selected, workers)
     if as_json:
         print_json([*reports, *refused])
     else:
         for index, one in enumerate((*reports, *refused)):
-            _print(one, first=not index)
+            _print_reports(one, first=not index)
     if refused or any(one["outcome"] == "failed" or not one["posts"] for one in reports):
         sys.exit(1)
 
 
-def _plans(
+def _plan_checks(
     archive: Path,
     selected: dict[str, dict[str, Any]],
     plan_for: Callable[[str, dict[str, Any]], CrawlPlan],
     hosts: ExitStack,
 ) -> tuple[list[CrawlPlan], list[dict[str, Any]]]:
-    """Returns a plan for each site that can be crawled, and the reason for each that cannot. The hosts are locked until
-    `hosts` is closed."""
+    """Returns a crawl plan for each site that can be checked, and a report with the reason for each that cannot. Locks
+    their hosts until `hosts` is closed.
+    """
     plans: list[CrawlPlan] = []
     refused: list[dict[str, Any]] = []
     for url, settings in selected.items():
@@ -291,10 +292,10 @@ def _plans(
     return plans, refused
 
 
-def _reports(
+def _crawl_samples(
     path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int
 ) -> list[dict[str, Any]]:
-    """Crawls a few posts of each site into the archive at `path`, and reports on each site."""
+    """Crawls a few posts of each site into a new archive at `path`. Returns a report per site."""
     from archiver.health.health_report import trial_report
     from archiver.scheduling.process_pool import run_plans
     from archiver.storage.connection import opened
@@ -304,16 +305,18 @@ def _reports(
         now = datetime.now(UTC)
         rows = {plan.url: add_site(db, plan.url, now)[0] for plan in plans}
         for url, row in rows.items():
-            _limit(db, row["id"], selected[url])
+            _limit_pages(db, row["id"], selected[url])
         run_plans(plans, CommonOptions(path, limit=_MAX_POSTS, requisites="none", quiet=True), workers)
         return [
-            trial_report(db, {**row, "platform": _platform(db, row["id"])}, plan.delay)
+            trial_report(db, {**row, "platform": _read_platform(db, row["id"])}, plan.delay)
             for plan, row in zip(plans, rows.values(), strict=True)
         ]
 
 
-def _selected_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
-    """Returns the start URLs to check, with the settings in force for each."""
+def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
+    """Returns the start URLs of the sites to check, each with its settings in force. Without names and tag, these are
+    the sites that were never crawled.
+    """
     from archiver.sites.archiver_toml import effective_settings
     from archiver.storage.connection import opened
     from archiver.storage.sites import tags_of_sites
@@ -332,7 +335,7 @@ def _selected_sites(archive: str, names: tuple[str, ...], tag: str | None) -> di
         return {row["start_url"]: settings_of(row) if "id" in row else {} for row in chosen}
 
 
-def _limit(db: Any, site_id: int, settings: dict[str, Any]) -> None:
+def _limit_pages(db: Any, site_id: int, settings: dict[str, Any]) -> None:
     import json
 
     kept = {key: settings[key] for key in _USED_SETTINGS if key in settings}
@@ -342,28 +345,28 @@ def _limit(db: Any, site_id: int, settings: dict[str, Any]) -> None:
         )
 
 
-def _platform(db: Any, site_id: int) -> str | None:
+def _read_platform(db: Any, site_id: int) -> str | None:
     found: str | None = db.execute("select platform from sites where id = ?", [site_id]).fetchone()[0]
     return found
 
 
-def _print(one: dict[str, Any], *, first: bool) -> None:
+def _print_reports(one: dict[str, Any], *, first: bool) -> None:
     if not first:
         print_lines("")
-    print_lines(print_line((one["site"], "bold"), f" ({one['platform']})" if one.get("platform") else ""))
+    print_lines(styled_line((one["site"], "bold"), f" ({one['platform']})" if one.get("platform") else ""))
     if one["outcome"] != "finished":
-        print_lines(print_line((one["outcome"] or "not checked", "bold red"), f": {one['reason']}", indent=2))
+        print_lines(styled_line((one["outcome"] or "not checked", "bold red"), f": {one['reason']}", indent=2))
     if one["outcome"] in ("failed", "waiting") and not one["posts"]:  # the reason is enough, except for robots.txt
         if one.get("robots", {}).get("forbids_home"):
-            print_lines(print_line(_robots(one["robots"]), indent=2))
+            print_lines(styled_line(_format_robots(one["robots"]), indent=2))
         return
     print_lines(
-        print_line(_robots(one["robots"]), indent=2),
-        *(print_line(_source(source), indent=2) for source in one["sources"]),
+        styled_line(_format_robots(one["robots"]), indent=2),
+        *(styled_line(_format_source(source), indent=2) for source in one["sources"]),
     )
     if not one["posts"]:
         print_lines(
-            print_line(
+            styled_line(
                 ("no posts found", "bold red"),
                 "; after 'archiver crawl', 'archiver why URL' explains how a page was classified",
                 indent=2,
@@ -373,8 +376,9 @@ def _print(one: dict[str, Any], *, first: bool) -> None:
     more = " or more" if one["posts_at_least"] else ""
     days = f" (sample dated {one['days'][0]} to {one['days'][1]})" if one["days"] else ""
     print_lines(
-        print_line(
-            f"about {count_noun(one['posts'], 'post')}{more}{days}; a first crawl takes about {_hours(one['hours'])}",
+        styled_line(
+            f"about {count_noun(one['posts'], 'post')}{more}{days}; "
+            f"a first crawl takes about {_format_hours(one['hours'])}",
             indent=2,
         )
     )
@@ -383,20 +387,20 @@ def _print(one: dict[str, Any], *, first: bool) -> None:
 
 
 def _print_sample(one: dict[str, Any]) -> None:
-    """Prints which fields the sampled posts have."""
+    """Prints which fields a site's sampled posts have, and whether its template can be learned from them."""
     have = ", ".join(f"{name} {share:.0%}" for name, share in one["fields"].items() if share)
-    print_lines(print_line(f"fields in {count_noun(one['sampled'], 'sampled post')}: {have or 'none'}", indent=2))
+    print_lines(styled_line(f"fields in {count_noun(one['sampled'], 'sampled post')}: {have or 'none'}", indent=2))
     if one["missing"]:
-        print_lines(print_line(f"missing in all of them: {', '.join(one['missing'])}", indent=2))
+        print_lines(styled_line(f"missing in all of them: {', '.join(one['missing'])}", indent=2))
     learned = (
         f"template rules can be learned for {', '.join(one['learned'])}"
         if one["learned"]
         else "its template will be learned from the first 25 posts"
     )
-    print_lines(print_line(learned, indent=2))
+    print_lines(styled_line(learned, indent=2))
 
 
-def _robots(robots: dict[str, Any]) -> str:
+def _format_robots(robots: dict[str, Any]) -> str:
     if robots["forbids_home"]:
         return f"robots.txt forbids crawling ({robots['forbids_home']})"
     if robots["status"] is None:
@@ -405,11 +409,11 @@ def _robots(robots: dict[str, Any]) -> str:
     return f"robots.txt allows crawling{pause}" if robots["status"] == 200 else "no robots.txt, so nothing is forbidden"
 
 
-def _source(source: dict[str, Any]) -> str:
+def _format_source(source: dict[str, Any]) -> str:
     if source["outcome"] == "not-article":
         return f"{source['kind']}: {source['url']}"
     return f"no {source['kind']}: {source['reason'] or source['outcome']} ({source['url']})"
 
 
-def _hours(hours: float) -> str:
+def _format_hours(hours: float) -> str:
     return "a few minutes" if hours < 0.2 else f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours"

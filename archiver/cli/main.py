@@ -1,4 +1,4 @@
-"""The command line: a click group that imports a command's file only when that command is called.
+"""The command line: a click group that imports the file of a command only when that command is called.
 
 Exit codes: 0 done; 1 findings, a partial failure, or missing data; 2 wrong usage; 130 stopped by Ctrl-C. Every
 ArchiverError is printed as one sentence on stderr.
@@ -49,10 +49,10 @@ USAGE_ERRORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One command: its name, its line in the help, and the module that defines the click command.
+class CommandEntry:
+    """A command's row in the table of commands: its name, its section and line in the help, and its module.
 
-    `module` is relative to `archiver.cli`; without it, it is `commands.NAME`.
+    `module` is relative to `archiver.cli`; "" means `commands.NAME`.
     """
 
     name: str
@@ -69,55 +69,55 @@ class Entry:
 
 
 # In the order of the data: collect it, check it, read it, share it.
-COMMANDS: tuple[Entry, ...] = (
-    Entry("crawl", "Collect", "Crawl sites into the archive."),
-    Entry("schedule", "Collect", "Crawl each site when it is due."),
-    Entry("fleet", "Collect", "Crawl, import and re-extract on many machines."),
-    Entry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
-    Entry("merge", "Collect", "Merge other archives into this one."),
-    Entry("sites", "Collect", "List and change the sites of the archive."),
-    Entry("reextract", "Collect", "Extract stored captures again with the current extraction."),
-    Entry("remove", "Collect", "Remove posts and their captures permanently."),
-    Entry(
+COMMANDS: tuple[CommandEntry, ...] = (
+    CommandEntry("crawl", "Collect", "Crawl sites into the archive."),
+    CommandEntry("schedule", "Collect", "Crawl each site when it is due."),
+    CommandEntry("fleet", "Collect", "Crawl, import and re-extract on many machines."),
+    CommandEntry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
+    CommandEntry("merge", "Collect", "Merge other archives into this one."),
+    CommandEntry("sites", "Collect", "List and change the sites of the archive."),
+    CommandEntry("reextract", "Collect", "Extract stored captures again with the current extraction."),
+    CommandEntry("remove", "Collect", "Remove posts and their captures permanently."),
+    CommandEntry(
         "withdraw", "Collect", "Remove posts from the archive and from all future dataset builds.", "commands.publish"
     ),
-    Entry("extract", "Collect", "Extract an article from one page, without an archive."),
-    Entry("status", "Check", "Show what was found and archived, and what is missing."),
-    Entry("why", "Check", "Explain what happened to a URL."),
-    Entry("verify", "Check", "Check every article against its capture, and the archive for damage."),
-    Entry("backup", "Check", "Copy the archive, even during a crawl."),
-    Entry("vacuum", "Check", "Compact the archive."),
-    Entry("search", "Read", "Search the archive."),
-    Entry("searches", "Read", "List saved searches and show their new results."),
-    Entry("index", "Read", "Update or rebuild the search index."),
-    Entry("serve", "Read", "Browse the archive in a web browser."),
-    Entry("show", "Read", "Show one article."),
-    Entry("diff", "Read", "Compare two revisions of an article."),
-    Entry("clusters", "Read", "List clusters of near-duplicates, or show one."),
-    Entry("cite", "Read", "Print citations of articles."),
-    Entry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
-    Entry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
-    Entry("completion", "Set up", "Print the tab completion script for a shell.", "main"),
+    CommandEntry("extract", "Collect", "Extract an article from one page, without an archive."),
+    CommandEntry("status", "Check", "Show what was found and archived, and what is missing."),
+    CommandEntry("why", "Check", "Explain what happened to a URL."),
+    CommandEntry("verify", "Check", "Check every article against its capture, and the archive for damage."),
+    CommandEntry("backup", "Check", "Copy the archive, even during a crawl."),
+    CommandEntry("vacuum", "Check", "Compact the archive."),
+    CommandEntry("search", "Read", "Search the archive."),
+    CommandEntry("searches", "Read", "List saved searches and show their new results."),
+    CommandEntry("index", "Read", "Update or rebuild the search index."),
+    CommandEntry("serve", "Read", "Browse the archive in a web browser."),
+    CommandEntry("show", "Read", "Show one article."),
+    CommandEntry("diff", "Read", "Compare two revisions of an article."),
+    CommandEntry("clusters", "Read", "List clusters of near-duplicates, or show one."),
+    CommandEntry("cite", "Read", "Print citations of articles."),
+    CommandEntry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
+    CommandEntry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
+    CommandEntry("completion", "Set up", "Print the tab completion script for a shell.", "main"),
 )
 
 
 class CommandError(click.ClickException):
-    """An ArchiverError as click prints it, with exit code 1."""
+    """An ArchiverError in the form that click prints, with exit code 1."""
 
     exit_code = 1
 
 
 class WrongUsage(CommandError):
-    """An error that the caller can avoid by calling the command differently."""
+    """A CommandError that the caller can avoid by calling the command differently. Its exit code is 2."""
 
     exit_code = 2
 
 
 class LazyGroup(click.Group):
-    """Lists the commands of the table, and imports a command's file when it is called."""
+    """A click group that lists its commands from a table, and imports the file of a command only when it is called."""
 
     def main(self, *args: Any, **named: Any) -> Any:
-        """Runs the command. A full disk or a closed pipe at standard output ends it without a traceback."""
+        """Runs the command line. If standard output is a closed pipe or on a full disk, ends without a traceback."""
         if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
             sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal's encoding lacks
         try:
@@ -149,7 +149,9 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(e.name, e.summary) for e in COMMANDS if e.section == section])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Completes command names from the table, because loading all commands would take a second at each Tab."""
+        """Completes command names from the table of commands, because importing all commands would take a second at
+        each Tab.
+        """
         if not incomplete.startswith("-"):
             return [CompletionItem(e.name, help=e.summary) for e in COMMANDS if e.name.startswith(incomplete)]
         return super().shell_complete(ctx, incomplete)

@@ -1,4 +1,4 @@
-"""Options that several commands share: the archive, politeness, the query, JSON output."""
+"""Options that several commands share: the archive, politeness, the query and JSON output."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ OptionalValue = tuple[Callable[[str], bool], str]
 
 
 class QueryCommand(click.Command):
-    """A command whose arguments are a query: words may begin with "-", so that `-h` means help only on its own."""
+    """A click command whose arguments are a search query. Words of the query may begin with "-", so `-h` is the help
+    option only if it is the only argument.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, ["--help"] if args == ["-h"] else args)
 
 
-class OptionalValues(QueryCommand):
-    """A query command with options whose value may be omitted: `--recent 30 flood` and `--recent flood`.
+class OptionalValueCommand(QueryCommand):
+    """A query command with options whose value may be omitted, such as `--recent 30 flood` and `--recent flood`.
 
-    `optional` has for each such option a test of the next argument, and the default if that fails.
+    `optional` maps each such option to a function that says whether the next argument is its value, and the default
+    otherwise.
     """
 
     optional: ClassVar[dict[str, OptionalValue]] = {}
@@ -55,17 +58,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-def takes(kind: type[T], **groups: type) -> Callable[[Callable[[T], None]], Callable[..., None]]:
-    """Passes a command its options as one value: an instance of the dataclass `kind`, whose fields are named like the
-    options. `groups` maps fields that are themselves dataclasses of options to their classes. The decorator goes
-    directly above the function, below the options."""
+def pass_options_as(options_class: type[T], **groups: type) -> Callable[[Callable[[T], None]], Callable[..., None]]:
+    """Returns a decorator that passes a command its options as one instance of the dataclass `options_class`, whose
+    fields are named like the options. `groups` maps fields that are themselves dataclasses of options to their
+    classes. Write the decorator directly above the function, below the options.
+    """
 
     def decorated(function: Callable[[T], None]) -> Callable[..., None]:
         @wraps(function)
         def called(**options: Any) -> None:
             for name, group in groups.items():
                 options[name] = group(**{one.name: options.pop(one.name) for one in fields(group)})
-            function(kind(**options))
+            function(options_class(**options))
 
         return called
 
@@ -73,7 +77,7 @@ def takes(kind: type[T], **groups: type) -> Callable[[Callable[[T], None]], Call
 
 
 def archive_option(function: F) -> F:
-    """`--archive PATH`, also ARCHIVER_ARCHIVE in the environment."""
+    """Adds the option `--archive PATH` to a command; ARCHIVER_ARCHIVE in the environment is its default."""
     return click.option(
         "--archive",
         metavar="PATH",
@@ -87,8 +91,9 @@ def archive_option(function: F) -> F:
 
 
 def report_archive_faults(function: F) -> F:
-    """Turns a database or disk error at the `archive` (or at the first faulty one of `archives`) into an
-    ArchiverError."""
+    """Wraps a command so that a database or disk error becomes an ArchiverError that names the archive: that of the
+    parameter `archive`, or the first damaged one of `archives`.
+    """
 
     @wraps(function)
     def reporting(*args: Any, **named: Any) -> Any:
@@ -96,8 +101,8 @@ def report_archive_faults(function: F) -> F:
             return function(*args, **named)
         except Exception as error:
             archives = named.get("archives", [])
-            if fault := _fault(
-                error, _first_damaged(archives) if len(archives) > 1 else named.get("archive", *archives)
+            if fault := _to_archive_error(
+                error, _find_damaged(archives) if len(archives) > 1 else named.get("archive", *archives)
             ):
                 raise fault from error
             raise
@@ -105,8 +110,8 @@ def report_archive_faults(function: F) -> F:
     return cast(F, reporting)
 
 
-def _first_damaged(archives: Sequence[str]) -> str:
-    """Returns the first archive that is damaged, or the first one if none is."""
+def _find_damaged(archives: Sequence[str]) -> str:
+    """Returns the path of the first archive that is damaged, or of the first one if none is."""
     import sqlite3
     from contextlib import closing
 
@@ -120,7 +125,7 @@ def _first_damaged(archives: Sequence[str]) -> str:
     return archives[0]
 
 
-def _fault(error: Exception, archive: Any) -> ArchiverError | None:
+def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
     import sqlite3
 
     if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
@@ -137,7 +142,9 @@ def _fault(error: Exception, archive: Any) -> ArchiverError | None:
 
 
 def politeness_options(function: F) -> F:
-    """`--delay` and `--contact`; None means the site's settings."""
+    """Adds the options `--delay` and `--contact` to a command. An option that is not given leaves the site's setting in
+    force.
+    """
     delay = click.option(
         "--delay",
         type=click.FloatRange(min=0),
@@ -156,7 +163,9 @@ def politeness_options(function: F) -> F:
 
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:
-    """`--tag TAG` of sites, normalized as tags are stored; `name` is the command's parameter."""
+    """Returns a decorator that adds the option `--tag TAG`, which selects sites by tag; the tag is normalized like a
+    stored one. `name` is the command's parameter for it, `how` are further arguments of click.option.
+    """
     return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
 
 
@@ -167,7 +176,7 @@ def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -
 
 
 def json_option(function: F) -> F:
-    """`--json`: print one JSON value instead of text."""
+    """Adds the option `--json` to a command, for printing one JSON value instead of text."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
@@ -216,7 +225,9 @@ _QUERY_OPTIONS = (
 
 
 def query_options(function: F) -> F:
-    """QUERY and its filters; the command receives the fields of `QueryOptions`."""
+    """Adds the argument QUERY and its filter options to a command, which receives them as the fields of
+    `QueryOptions`.
+    """
     for option in reversed(_QUERY_OPTIONS):
         function = option(function)
     return function
@@ -224,7 +235,7 @@ def query_options(function: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """QUERY and the options that filter and sort its results, as `query_options` declares them."""
+    """The argument QUERY and the options that filter and sort its results, as added by `query_options`."""
 
     query: tuple[str, ...]
     site: tuple[str, ...]
@@ -243,7 +254,7 @@ class QueryOptions:
     offset: int
 
     def as_query(self, *, limit: int | None, duplicates: bool, fold: str, recent: float | None = None) -> Query:
-        """Builds the query; the words of QUERY are joined. Raises BadQuery for a malformed place."""
+        """Builds the query; the words of QUERY are joined with spaces. Raises BadQuery for a malformed place."""
         from archiver.search.query import Query
         from archiver.search.query_tree import box, parse_point
 
@@ -257,13 +268,13 @@ class QueryOptions:
 
 
 def refuse_unknown_options(words: tuple[str, ...]) -> None:
-    """Raises NoSuchOption for a word that begins with "--". A single "-" is allowed, because it excludes a word."""
+    """Raises NoSuchOption if a word of the query begins with "--". A single "-" is allowed; it excludes the word."""
     if unknown := next((word for word in words if word.startswith("--")), None):
         raise click.NoSuchOption(unknown)
 
 
 def read_bytes(file: str) -> bytes:
-    """Reads a file, or standard input for "-". Raises UnreadableInput, also if it is empty."""
+    """Reads a file, or standard input for "-". Raises UnreadableInput if it cannot be read or is empty."""
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
@@ -285,12 +296,13 @@ class _UnsplitPath(click.Path):
 
 
 def archives_option(function: F) -> F:
-    """`--archive PATH`, which may be given several times, and `--shards DIR|GLOB`: the command receives `archives`
-    without repetitions."""
+    """Adds the options `--archive PATH`, which may be given several times, and `--shards DIR|GLOB` to a command, which
+    receives the distinct paths as `archives`.
+    """
 
     @wraps(function)
     def resolved(*args: Any, archives: tuple[str, ...], shards: str | None, **named: Any) -> Any:
-        return report_archive_faults(function)(*args, archives=archives_of(archives, shards), **named)
+        return report_archive_faults(function)(*args, archives=resolve_archives(archives, shards), **named)
 
     one = click.option(
         "--archive",
@@ -312,10 +324,12 @@ def archives_option(function: F) -> F:
     return one(many(cast(F, resolved)))
 
 
-def archives_of(archives: tuple[str, ...], shards: str | None) -> list[str]:
-    """The paths of the archives without repetitions; those of --shards are sorted by name."""
+def resolve_archives(archives: tuple[str, ...], shards: str | None) -> list[str]:
+    """Returns the distinct paths of the archives: those of --archive in their order, or those that --shards matches,
+    sorted by name. Raises UsageError.
+    """
     if not shards:
-        return _unique("--archive", archives)
+        return _remove_repetitions("--archive", archives)
     if click.get_current_context().get_parameter_source("archives") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("Use either --archive or --shards.")
     path = Path(shards)
@@ -333,11 +347,13 @@ def archives_of(archives: tuple[str, ...], shards: str | None) -> list[str]:
             f"--shards {shards} matches no archive. Give a folder that contains archives, or a "
             "pattern in quotation marks."
         )
-    return _unique(f"--shards {shards}", found)
+    return _remove_repetitions(f"--shards {shards}", found)
 
 
-def _unique(option: str, named: Sequence[str]) -> list[str]:
-    """Removes repetitions of a file, keeping the first name. Raises UsageError for too many."""
+def _remove_repetitions(option: str, named: Sequence[str]) -> list[str]:
+    """Removes paths that lead to the same file, keeping the first. Raises UsageError, naming `option`, if too many
+    remain.
+    """
     unique: dict[Path, str] = {}
     for name in named:
         unique.setdefault(Path(name).resolve(), name)

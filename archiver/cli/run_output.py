@@ -13,7 +13,7 @@ import click
 
 from archiver import __version__
 from archiver.cli.options import DEFAULT_ARCHIVE
-from archiver.cli.terminal import count_noun, open_output, print_json, print_line, print_lines
+from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.health.health_report import Overall, health_json, metrics, overall
 from archiver.health.health_rules import Health, Level
@@ -31,19 +31,21 @@ EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
 """The exit codes of Nagios plugins: OK, WARNING, CRITICAL."""
 
 
-def read_overall(archive: str, now: datetime | None = None) -> Overall:
-    """Returns the health of the archive and its sites. Raises the errors of `open_archive`."""
+def read_overall_health(archive: str, now: datetime | None = None) -> Overall:
+    """Reads the health of the archive and all its sites. Raises the errors of `open_archive`."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
         return overall(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
 
 
 def show_health(archive: str, site: str | None, as_data: bool) -> int:
-    """`status --health`: prints a line per finding and returns the exit code. An unreadable archive is red."""
+    """Prints a line per health finding for `archiver status --health`, and returns the exit code. An archive that
+    cannot be read counts as red.
+    """
     try:
-        found = read_overall(archive)
+        found = read_overall_health(archive)
         if site:
-            found = _only_site(archive, found, site)
+            found = _keep_site(archive, found, site)
     except ArchiverError as error:
         if as_data:
             click.echo(json.dumps({"state": "red", "error": str(error)}, ensure_ascii=False))
@@ -53,16 +55,16 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
     if as_data:
         print_json(found.as_json())
         return EXIT_CODES[found.state]
-    print_lines(print_line((found.state, STYLES[found.state]), f": {_state_counts(found)}"))
+    print_lines(styled_line((found.state, STYLES[found.state]), f": {_count_states(found)}"))
     print_lines(
-        *_finding_lines("archive", found.place),
-        *(text for row, health in found.sites for text in _finding_lines(row["name"], health)),
+        *_format_site_findings("archive", found.place),
+        *(text for row, health in found.sites for text in _format_site_findings(row["name"], health)),
     )
     return EXIT_CODES[found.state]
 
 
 def write_metrics(archive: str, file: str) -> None:
-    """`status --prometheus`: writes the metrics; the file appears when it is complete."""
+    """Writes the metrics for `archiver status --prometheus` to a file, which appears only when it is complete."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
         text = metrics(
@@ -73,8 +75,10 @@ def write_metrics(archive: str, file: str) -> None:
 
 
 def show_deliveries(archive: str, *, trial: bool) -> int:
-    """`status --notify` and `--try-notify`: prints the result per channel. Returns 1 if a message was not
-    sent, or if no channel is configured."""
+    """Sends the notifications that are due for `archiver status --notify`, or with `trial` a test message for
+    --try-notify, and prints the result per channel. Returns 1 if a message was not sent or no channel is configured,
+    else 0.
+    """
     open_archive(archive, read_only=True).close()
     if not channels_of(load_config().notify):
         click.echo(f"No notifications are configured in {config_file()}; docs/operate.md shows how.", err=True)
@@ -87,11 +91,11 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
     return 1 if any(failure for _, failure in sent) else 0
 
 
-def finding_lines(health: Health) -> list[Any]:
-    """Lines for the findings of a site, or for its state if it is green."""
+def format_findings(health: Health) -> list[Any]:
+    """Formats the health of a site: a line per finding, or its state if it is green."""
     if not health.findings:
-        return [print_line((health.state, STYLES[health.state]), indent=2)] if health.state == "green" else []
-    return [print_line((one.level, STYLES[one.level]), f": {one.sentence}", indent=2) for one in health.findings]
+        return [styled_line((health.state, STYLES[health.state]), indent=2)] if health.state == "green" else []
+    return [styled_line((one.level, STYLES[one.level]), f": {one.sentence}", indent=2) for one in health.findings]
 
 
 def accept_findings(archive: str, site: str, health: Health, now: datetime) -> None:
@@ -104,7 +108,7 @@ def accept_findings(archive: str, site: str, health: Health, now: datetime) -> N
     )
 
 
-def _only_site(archive: str, found: Overall, site: str) -> Overall:
+def _keep_site(archive: str, found: Overall, site: str) -> Overall:
     with opened(archive, read_only=True) as db:
         name = find_site(db, site)["name"]
     return Overall(
@@ -112,13 +116,14 @@ def _only_site(archive: str, found: Overall, site: str) -> Overall:
     )
 
 
-def _finding_lines(name: str, health: Health) -> list[Any]:
+def _format_site_findings(name: str, health: Health) -> list[Any]:
     return [
-        print_line((one.level, STYLES[one.level]), "  ", (name, "bold"), f": {one.sentence}") for one in health.findings
+        styled_line((one.level, STYLES[one.level]), "  ", (name, "bold"), f": {one.sentence}")
+        for one in health.findings
     ]
 
 
-def _state_counts(found: Overall) -> str:
+def _count_states(found: Overall) -> str:
     states = [health.state for _, health in found.sites]
     counts = [f"{states.count(level):,} {level}" for level in ("red", "amber", "green") if level in states]
     if "unknown" in states:
@@ -139,8 +144,8 @@ _CHANGES = (
 _FEW_PAGES = 5  # a site with fewer pages may have no posts yet
 
 
-def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
-    """Summarizes a run in a few lines; `result` is what the crawl prints with --json."""
+def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
+    """Summarizes a crawl in a few lines. `result` is what `archiver crawl --json` prints."""
     changes = [
         f"{result[key]:,} {one if result[key] == 1 else many}"
         for key, one, many in _CHANGES
@@ -177,8 +182,8 @@ def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
     return lines
 
 
-def no_posts_note(archive: str, site: str, outcome: str) -> list[str]:
-    """A line for a site that has pages but no posts; empty otherwise."""
+def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:
+    """Returns a line that says that none of the site's pages is a post, if its crawl finished; else an empty list."""
     if outcome != "finished":
         return []
     try:
@@ -207,8 +212,10 @@ def no_posts_note(archive: str, site: str, outcome: str) -> list[str]:
 _SHOWN_BY_OUTCOME = ("failed", "waiting", "interrupted")
 
 
-def health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The health of sites after a crawl, as in `status --json`; empty if the archive cannot be read."""
+def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Returns the health of each crawled site as `archiver status --json` shows it; empty if the archive cannot be
+    read.
+    """
     selected = set(sites)
     try:
         db = open_archive(archive, read_only=True)
@@ -221,8 +228,10 @@ def health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dict[str
         db.close()
 
 
-def health_lines(health: dict[str, Any] | None) -> list[str]:
-    """Lines for the findings of a site, except for those that the outcome of the run already shows."""
+def format_health(health: dict[str, Any] | None) -> list[str]:
+    """Returns lines for the findings of a site, except for those that the summary of its crawl already shows. `health`
+    is in the form of `archiver status --json`.
+    """
     return [
         f"  {one['level']}: {one['sentence']}"
         for one in (health or {"findings": []})["findings"]
@@ -230,8 +239,10 @@ def health_lines(health: dict[str, Any] | None) -> list[str]:
     ]
 
 
-def search_hints(archive: str, new: int) -> list[str]:
-    """Suggests up to three searches that find something: a word, a place, a category, an author."""
+def suggest_searches(archive: str, new: int) -> list[str]:
+    """Returns lines with up to three example searches that find something in the archive. Empty if the crawl stored no
+    new articles (`new` is 0).
+    """
     if not new:
         return []
     try:
@@ -240,10 +251,10 @@ def search_hints(archive: str, new: int) -> list[str]:
         return []
     try:
         hints = [
-            _word(db),
-            _option(db, "category", "categories", "article_categories", "category_id"),
-            _option(db, "author", "authors", "article_authors", "author_id"),
-            _near(db),
+            _suggest_word(db),
+            _suggest_option(db, "category", "categories", "article_categories", "category_id"),
+            _suggest_option(db, "author", "authors", "article_authors", "author_id"),
+            _suggest_place(db),
         ]
     finally:
         db.close()
@@ -252,7 +263,7 @@ def search_hints(archive: str, new: int) -> list[str]:
     return ["Try:", *(f"  archiver search {h}{options}" for h in chosen)] if chosen else []
 
 
-def _word(db: Any) -> str:
+def _suggest_word(db: Any) -> str:
     row = db.execute(
         "select title from articles where title <> '' and duplicate_of is null order by length(body) desc limit 1"
     ).fetchone()
@@ -261,7 +272,7 @@ def _word(db: Any) -> str:
     return shlex.quote(longest) if longest else ""
 
 
-def _option(db: Any, option: str, table: str, link: str, key: str) -> str:
+def _suggest_option(db: Any, option: str, table: str, link: str, key: str) -> str:
     row = db.execute(
         f"select t.name from {table} t join {link} l on l.{key} = t.id group by t.id "
         "order by count(*) desc, t.name limit 1"
@@ -269,7 +280,7 @@ def _option(db: Any, option: str, table: str, link: str, key: str) -> str:
     return f"--{option} {shlex.quote(row[0])}" if row else ""
 
 
-def _near(db: Any) -> str:
+def _suggest_place(db: Any) -> str:
     row = db.execute(
         "select latitude, longitude from geotags where latitude is not null and role = 'content' order by id limit 1"
     ).fetchone()

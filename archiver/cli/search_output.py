@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 from sqlite_utils import Database
 
-from archiver.cli.terminal import clean, console, count_noun, print_json, print_line, print_lines, print_table
+from archiver.cli.terminal import (
+    console,
+    count_noun,
+    print_json,
+    print_lines,
+    print_table,
+    strip_control_characters,
+    styled_line,
+)
 from archiver.errors import OutputNotWritable
 from archiver.search import chart
 from archiver.search.concordance import concordance as lines_of
@@ -44,16 +52,16 @@ def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     write_csv(values, sys.stdout.buffer, columns)
 
 
-def hit_lines(hit: Hit) -> list[Any]:
-    """Formats a hit in up to four lines: ID and title; date, authors, site; snippet; URL."""
+def format_hit(hit: Hit) -> list[Any]:
+    """Formats a search hit in up to four lines: ID and title; date, authors, site; snippet; URL."""
     about = [published(hit.published, hit.published_precision), ", ".join(hit.authors), hit.site]
     if hit.distance_km is not None:
         about.append(f"{hit.distance_km:,.1f} km away")
     if hit.gone_at:
         about.append(f"gone since {hit.gone_at[:10]}")
     if hit.copies:
-        about.append(f"same text: {abbreviated([str(number) for number in hit.copies])}")
-    about += _near_duplicates(hit)
+        about.append(f"same text: {abbreviate_list([str(number) for number in hit.copies])}")
+    about += _describe_near_duplicates(hit)
     pieces: list[str | tuple[str, str]] = []
     end = 0
     for start, stop in hit.marks:
@@ -62,22 +70,24 @@ def hit_lines(hit: Hit) -> list[Any]:
     pieces.append(hit.snippet[end:])
     number = f"{hit.id:>5}  "
     lines = [
-        print_line((number, "cyan"), (hit.title or "(without title)", "bold")),
-        print_line((" · ".join(part for part in about if part), "dim"), indent=7),
+        styled_line((number, "cyan"), (hit.title or "(without title)", "bold")),
+        styled_line((" · ".join(part for part in about if part), "dim"), indent=7),
     ]
     if hit.snippet:
-        lines.append(print_line(*pieces, indent=7))
-    return [*lines, print_line((hit.url, "blue"), indent=7)]
+        lines.append(styled_line(*pieces, indent=7))
+    return [*lines, styled_line((hit.url, "blue"), indent=7)]
 
 
-def abbreviated(names: Sequence[str]) -> str:
-    """Joins the first few names, and says how many more there are."""
+def abbreviate_list(names: Sequence[str]) -> str:
+    """Joins the first few names with commas, and adds how many more there are."""
     more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
     return ", ".join(names[:_MAX_NAMED]) + more
 
 
-def _near_duplicates(hit: Hit) -> list[str]:
-    """Counts the near-duplicates folded into a hit, by site. Copies with the same text are listed separately."""
+def _describe_near_duplicates(hit: Hit) -> list[str]:
+    """Describes the near-duplicates that were folded into a hit, with their IDs by site; an empty list if there are
+    none. Copies with the same text are not counted here.
+    """
     near = [one for one in hit.folded if one.id not in hit.copies]
     if not near:
         return []
@@ -108,8 +118,10 @@ def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A page of `total` hits, with functions that turn a hit into a row of `columns` or into lines of text."""
+class HitPage:
+    """One page of search hits, with functions that turn a hit into a row of `columns` or into lines of text. `total`
+    counts the hits on all pages.
+    """
 
     hits: Sequence[Any]
     total: int
@@ -118,7 +130,7 @@ class Page:
     columns: tuple[str, ...]
 
 
-def print_page(page: Page, form: str | None, offset: int) -> None:
+def print_page(page: HitPage, form: str | None, offset: int) -> None:
     if form == "json":
         print_json([page.row(hit) for hit in page.hits])
     elif form == "jsonl":
@@ -135,7 +147,7 @@ def print_page(page: Page, form: str | None, offset: int) -> None:
         )
     else:
         span = f"{offset + 1:,} to {offset + len(page.hits):,} of " if page.total > len(page.hits) else ""
-        print_lines(print_line((f"{span}{count_noun(page.total, 'article')}", "dim")))
+        print_lines(styled_line((f"{span}{count_noun(page.total, 'article')}", "dim")))
         for hit in page.hits:
             print_lines("", *page.lines(hit))
 
@@ -184,14 +196,14 @@ def draw_histogram(found: Histogram) -> None:
     from rich.text import Text
 
     undated = f", {found.undated:,} without a date" if found.undated else ""
-    print_lines(print_line((f"{count_noun(found.total, 'article')}{undated}, by {found.unit}", "dim")), "")
+    print_lines(styled_line((f"{count_noun(found.total, 'article')}{undated}, by {found.unit}", "dim")), "")
     most = max(period.articles for period in found.periods)
     grid = Table.grid(padding=(0, 1), expand=True)
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(ratio=1)
     for state, periods in groupby(found.periods, key=lambda period: period.state):
-        for name, shown in _merge_gaps(state, list(periods)):
+        for name, shown in _format_periods(state, list(periods)):
             if isinstance(shown, str):
                 grid.add_row(Text(name, "dim"), "", Text(f"░ {shown}", "dim"))
             else:
@@ -200,11 +212,13 @@ def draw_histogram(found: Histogram) -> None:
     screen = console()
     screen.print(grid, width=min(screen.width, _MAX_WIDTH))
     if any(period.state == "none" for period in found.periods):
-        print_lines("", print_line(("0: the archive has articles from that time, but none of them matches", "dim")))
+        print_lines("", styled_line(("0: the archive has articles from that time, but none of them matches", "dim")))
 
 
-def _merge_gaps(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
-    """Yields each period with its count; consecutive periods without archived articles become one row."""
+def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
+    """Formats consecutive periods of a histogram that have the same state as (period, count or text) rows: a row for
+    each period if articles are archived from it, else one row for all of them.
+    """
     from archiver.search.histograms_and_trends import STATES
 
     if state in ("matched", "none"):
@@ -239,15 +253,15 @@ def print_trend(found: Trend, form: str | None) -> None:
         print_table(
             ("period", "archived", *(one.term for one in found.series)),
             [
-                (period, found.archived[n], *(share_text(one.shares[n]) for one in found.series))
+                (period, found.archived[n], *(format_share(one.shares[n]) for one in found.series))
                 for n, period in enumerate(found.periods)
             ],
             numbers=range(1, 2 + len(found.series)),
         )
 
 
-def share_text(share: float | None) -> str:
-    """Formats a share in percent, with enough digits to differ from zero; "-" for None."""
+def format_share(share: float | None) -> str:
+    """Formats a share between 0 and 1 in percent, with enough digits to tell it from zero; "-" for None."""
     if share is None:
         return "-"
     percent = share * 100
@@ -255,36 +269,42 @@ def share_text(share: float | None) -> str:
 
 
 def draw_trend(found: Trend) -> None:
-    """Draws the terms below each other on a common scale. The axis is broken where nothing is archived."""
+    """Draws the bar charts of the trend's terms one below the other on a common scale. Periods without archived
+    articles are left blank.
+    """
     width = min(console().width, _MAX_WIDTH) - 9
     per_column = -(-len(found.periods) // width)
     column = f", {count_noun(per_column, found.unit)} per column" if per_column > 1 else ""
     print_lines(
-        print_line(
+        styled_line(
             (f"Share of {sum(found.archived) + found.undated:,} archived articles, by {found.unit}{column}", "dim")
         )
     )
-    columns = [_columns(found, one, per_column, width) for one in found.series]
+    columns = [_fit_to_columns(found, one, per_column, width) for one in found.series]
     top = max((share for row in columns for share in row if share), default=0.0)
     for number, (one, row) in enumerate(zip(found.series, columns, strict=True)):
         style = _COLOURS[number % len(_COLOURS)]
-        print_lines("", print_line((clean(one.term), f"bold {style}"), f"  {count_noun(one.total, 'article')}"))
+        print_lines(
+            "",
+            styled_line((strip_control_characters(one.term), f"bold {style}"), f"  {count_noun(one.total, 'article')}"),
+        )
         for height in range(_CHART_HEIGHT - 1, -1, -1):
-            mark = share_text(top) if height == _CHART_HEIGHT - 1 else ""
+            mark = format_share(top) if height == _CHART_HEIGHT - 1 else ""
             print_lines(
-                print_line((f"{mark:>7} ", "dim"), ("".join(_cell(share, top, height) for share in row), style))
+                styled_line((f"{mark:>7} ", "dim"), ("".join(_chart_cell(share, top, height) for share in row), style))
             )
         print_lines(
-            print_line((f"{'0 %':>7} ", "dim"), ("".join(" " if share is None else "─" for share in row), "dim"))
+            styled_line((f"{'0 %':>7} ", "dim"), ("".join(" " if share is None else "─" for share in row), "dim"))
         )
-    print_lines(print_line((" " * 8 + _ends(found.periods[0], found.periods[-1], len(columns[0])), "dim")))
+    print_lines(styled_line((" " * 8 + _label_ends(found.periods[0], found.periods[-1], len(columns[0])), "dim")))
     if any(share is None for row in columns for share in row):
-        print_lines("", print_line(("Gaps in the line: nothing is archived from that time.", "dim")))
+        print_lines("", styled_line(("Gaps in the line: nothing is archived from that time.", "dim")))
 
 
-def _columns(found: Trend, one: Series, per_column: int, width: int) -> list[float | None]:
-    """Returns the shares for at most `width` screen columns: several periods per column, or several columns per
-    period."""
+def _fit_to_columns(found: Trend, one: Series, per_column: int, width: int) -> list[float | None]:
+    """Returns the shares of one term for at most `width` screen columns. A column shows `per_column` periods together;
+    if there are few, each is repeated over several columns.
+    """
     starts = range(0, len(found.periods), per_column)
     columns = max(1, min(width // len(starts), 4))
     out: list[float | None] = []
@@ -295,14 +315,14 @@ def _columns(found: Trend, one: Series, per_column: int, width: int) -> list[flo
     return out
 
 
-def _cell(share: float | None, top: float, height: int) -> str:
+def _chart_cell(share: float | None, top: float, height: int) -> str:
     if not share:
         return " "
     eighths = max(1, round(share / top * _CHART_HEIGHT * 8))
     return _EIGHTHS[max(0, min(8, eighths - height * 8))]
 
 
-def _ends(first: str, last: str, width: int) -> str:
+def _label_ends(first: str, last: str, width: int) -> str:
     return first if first == last else first + last.rjust(max(width - len(first), len(last) + 1))
 
 
@@ -332,18 +352,18 @@ def _print_concordance(found: Concordance, width: int, offset: int) -> None:
     from rich.cells import cell_len
 
     prefixes = [f"{one.id:>5}  {published(one.published, one.published_precision)[:10]:<10}  " for one in found.lines]
-    keyword = max(cell_len(clean(one.keyword)) for one in found.lines)
+    keyword = max(cell_len(strip_control_characters(one.keyword)) for one in found.lines)
     screen = console()
     if screen.is_terminal:
         width = min(width, max(_MIN_WIDTH, (screen.width - len(prefixes[0]) - min(keyword, 20) - 3) // 2))
-    print_lines(print_line((_concordance_summary(found, offset), "dim")), "")
+    print_lines(styled_line((_summarize_concordance(found, offset), "dim")), "")
     for prefix, one in zip(prefixes, found.lines, strict=True):
-        text = set_line(prefix, one, width)
+        text = align_keyword(prefix, one, width)
         text.rstrip()
         screen.print(text, no_wrap=True, overflow="ignore", crop=screen.is_terminal)
 
 
-def _concordance_summary(found: Concordance, offset: int) -> str:
+def _summarize_concordance(found: Concordance, offset: int) -> str:
     number = len(found.lines)
     lines = f"lines {offset + 1:,} to {offset + number:,}" if offset or found.more else count_noun(number, "line")
     more = " (there are more)" if found.more else ""
@@ -351,12 +371,17 @@ def _concordance_summary(found: Concordance, offset: int) -> str:
     return f"{lines}{more}{read} {count_noun(found.articles, 'article')}"
 
 
-def set_line(prefix: str, one: ConcordanceLine, width: int) -> Text:
-    """Formats a line so that its keyword starts in the same column as in the other lines. In right-to-left text the
-    words before the keyword are to its right."""
-    before, keyword, after = clean(one.before), clean(one.keyword), clean(one.after)
+def align_keyword(prefix: str, one: ConcordanceLine, width: int) -> Text:
+    """Formats a concordance line of `width` columns so that the keyword starts in the same column in every line. In
+    right-to-left text, the words before the keyword are on its right.
+    """
+    before, keyword, after = (
+        strip_control_characters(one.before),
+        strip_control_characters(one.keyword),
+        strip_control_characters(one.after),
+    )
     if one.direction == "ltr":
-        return print_line(
+        return styled_line(
             (prefix, "dim"),
             _align_right(before, width, from_end=True),
             " ",
@@ -366,7 +391,7 @@ def set_line(prefix: str, one: ConcordanceLine, width: int) -> Text:
         )
     left = _align_right(after, width, from_end=False)
     blank = len(left) - len(left.lstrip(" "))
-    pieces = print_line((prefix, "dim"), left[:blank])
+    pieces = styled_line((prefix, "dim"), left[:blank])
     for text, style in ((left[blank:], ""), (keyword, "bold yellow"), (_cut(before, width, from_end=True), "")):
         pieces.append(f"{_RIGHT_TO_LEFT}{text}{_END}", style)
         pieces.append(" ")
@@ -381,7 +406,7 @@ def _align_right(text: str, width: int, *, from_end: bool) -> str:
 
 
 def _cut(text: str, width: int, *, from_end: bool = False) -> str:
-    """Cuts a text to `width` screen columns, at its beginning if `from_end`."""
+    """Shortens a text to `width` screen columns, at its beginning if `from_end`, else at its end."""
     from rich.cells import cell_len
 
     letters = list(reversed(text)) if from_end else list(text)
@@ -397,24 +422,26 @@ def _cut(text: str, width: int, *, from_end: bool = False) -> str:
 
 
 class SearchTarget(Protocol):
-    """A query on one archive, or on several that are searched as one."""
+    """A query bound to what it searches: one archive, or several that are searched as one."""
 
     @property
     def query(self) -> Query: ...
 
     def plans(self) -> Sequence[Plan]:
-        """A plan for each archive that has what the query refers to. Raises the errors of a query."""
+        """Compiles the query for each archive that has the sites, categories and other values it names. Raises the
+        errors of a query.
+        """
 
     def archives(self) -> Sequence[tuple[Database, Query]]:
-        """Each of these archives with its query."""
+        """Returns the archives that are searched, each with the query for it."""
 
-    def page(self) -> Page:
-        """The requested page of hits."""
+    def page(self) -> HitPage:
+        """Returns the requested page of hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class OneArchive:
-    """A query on one archive."""
+    """A query bound to one archive."""
 
     db: Database
     query: Query
@@ -425,9 +452,9 @@ class OneArchive:
     def archives(self) -> Sequence[tuple[Database, Query]]:
         return [(self.db, self.query)]
 
-    def page(self) -> Page:
+    def page(self) -> HitPage:
         found = run(self.db, self.query)
-        return Page(found.hits, found.total, hit_as_dict, hit_lines, COLUMNS)
+        return HitPage(found.hits, found.total, hit_as_dict, format_hit, COLUMNS)
 
 
 def render_hits(target: SearchTarget, options: SearchOptions) -> None:
@@ -442,7 +469,7 @@ def render_histogram(target: SearchTarget, options: SearchOptions) -> None:
     convert = chart.kind(options.plot) if options.plot else None
     found = histogram_of(target.plans(), "" if options.histogram == "auto" else options.histogram or "")
     if options.plot and convert:
-        _write(options.plot, convert(chart.histogram_svg(found)))
+        _write_file(options.plot, convert(chart.histogram_svg(found)))
     print_histogram(found, options.form)
 
 
@@ -450,7 +477,7 @@ def render_trend(target: SearchTarget, options: SearchOptions) -> None:
     convert = chart.kind(options.plot) if options.plot else None
     found = trend_of(target.archives(), options.trend, options.by or "")
     if options.plot and convert:
-        _write(options.plot, convert(chart.trend_svg(found)))
+        _write_file(options.plot, convert(chart.trend_svg(found)))
     print_trend(found, options.form)
 
 
@@ -468,7 +495,7 @@ RENDERERS: dict[str, Callable[[SearchTarget, SearchOptions], None]] = {
 }
 
 
-def _write(file: str, data: bytes) -> None:
+def _write_file(file: str, data: bytes) -> None:
     try:
         Path(file).write_bytes(data)
     except OSError as error:
@@ -482,7 +509,7 @@ _COLUMNS = ("archive", *COLUMNS, "elsewhere")
 
 @dataclass(frozen=True, slots=True)
 class SeveralArchives:
-    """A query on several archives."""
+    """A query bound to several archives that are searched as one."""
 
     query: Query
     result: FederatedPage
@@ -493,26 +520,30 @@ class SeveralArchives:
     def archives(self) -> Sequence[tuple[Database, Query]]:
         return [(plan.db, plan.query) for plan in self.result.plans]
 
-    def page(self) -> Page:
-        return Page(federated_page(self.result), self.result.total, _values, _lines, _COLUMNS)
+    def page(self) -> HitPage:
+        return HitPage(
+            federated_page(self.result), self.result.total, _federated_hit_as_dict, _format_federated_hit, _COLUMNS
+        )
 
 
 @contextmanager
 def open_several(archives: list[str], query: Query) -> Iterator[SeveralArchives]:
-    """Opens the archives for the query, as long as the block lasts."""
+    """Opens several archives for the query. They are closed when the `with` block ends."""
     with ExitStack() as stack:
         shards = [Shard(archive, stack.enter_context(opened(archive, read_only=True))) for archive in archives]
         yield SeveralArchives(query, stack.enter_context(federate(shards, query)))
 
 
-def _values(one: FederatedHit) -> dict[str, Any]:
+def _federated_hit_as_dict(one: FederatedHit) -> dict[str, Any]:
     return {"archive": one.archive, **hit_as_dict(one.hit), "elsewhere": [asdict(copy) for copy in one.elsewhere]}
 
 
-def _lines(one: FederatedHit) -> list[Any]:
-    """Formats a hit, then a line with its archive and its ID there, and its copies in other archives."""
+def _format_federated_hit(one: FederatedHit) -> list[Any]:
+    """Formats a hit of a search over several archives: the lines of the hit, then a line with its archive, its ID
+    there, and its copies in other archives.
+    """
     about = [f"{one.archive} {one.hit.id}"]
     if one.elsewhere:
-        others = abbreviated([f"{copy.archive} {copy.id}" for copy in one.elsewhere])
+        others = abbreviate_list([f"{copy.archive} {copy.id}" for copy in one.elsewhere])
         about.append(f"{count_noun(len(one.elsewhere), 'copy', 'copies')}: {others}")
-    return [*hit_lines(one.hit), print_line((" · ".join(about), "dim"), indent=7)]
+    return [*format_hit(one.hit), styled_line((" · ".join(about), "dim"), indent=7)]

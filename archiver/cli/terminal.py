@@ -1,4 +1,4 @@
-"""Output of commands: styled text and tables on a terminal, plain lines in a pipe, JSON, files and progress bars.
+"""Output of the commands: styled text and tables on a terminal, plain lines in a pipe, JSON, files and progress bars.
 
 There are no colours if NO_COLOR is set (https://no-color.org) or the output is not a terminal.
 """
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def clean(text: str) -> str:
+def strip_control_characters(text: str) -> str:
     """Removes control characters and bidirectional overrides from text, so that it is safe to print on a terminal."""
     return _CONTROL.sub("", text.replace("\r\n", "\n"))
 
 
 def console() -> Console:
-    """A console on standard output; it wraps lines on a terminal, never in a pipe."""
+    """Returns a Rich console on standard output. It wraps lines on a terminal, never in a pipe."""
     from rich.console import Console
 
     terminal = sys.stdout.isatty()
@@ -42,29 +42,31 @@ def console() -> Console:
 
 
 def has_colours() -> bool:
-    """True if the output is a terminal that shows colours, and NO_COLOR is not set."""
+    """Returns True if standard output is a terminal that shows colours, and NO_COLOR is not set."""
     screen = console()
     return screen.color_system is not None and not screen.no_color
 
 
-def print_line(*pieces: str | tuple[str, str], indent: int = 0) -> Text:
-    """Builds one line from pieces, each a text or a (text, style) pair."""
+def styled_line(*pieces: str | tuple[str, str], indent: int = 0) -> Text:
+    """Builds one line of text from pieces, each a text or a (text, style) pair. Control characters are removed;
+    `indent` is a number of spaces.
+    """
     from rich.text import Text
 
     text = Text(" " * indent)
     for piece in pieces:
         words, style = (piece, "") if isinstance(piece, str) else piece
-        text.append(clean(words), style)
+        text.append(strip_control_characters(words), style)
     return text
 
 
 def print_lines(*texts: Text | str) -> None:
-    """Prints lines; a wrapped line keeps its indentation."""
+    """Prints lines on standard output. The continuation of a wrapped line keeps its indentation."""
     from rich.padding import Padding
 
     screen = console()
     for text in texts:
-        shown = print_line(text) if isinstance(text, str) else text
+        shown = styled_line(text) if isinstance(text, str) else text
         indent = len(shown.plain) - len(shown.plain.lstrip(" "))
         if screen.is_terminal and indent:
             screen.print(Padding(shown[indent:], (0, 0, 0, indent)))
@@ -75,7 +77,10 @@ def print_lines(*texts: Text | str) -> None:
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> None:
     """Prints a table; the columns in `numbers` (from 0) are right-aligned."""
     cells = [
-        [clean("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row]
+        [
+            strip_control_characters("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell))
+            for cell in row
+        ]
         for row in rows
     ]
     right = set(numbers)
@@ -101,8 +106,8 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], number
 
 
 def print_details(rows: Iterable[tuple[str, str]], indent: int = 0) -> None:
-    """Prints labels with their values; wrapped values are aligned. Empty values are left out."""
-    shown = [(label, clean(value)) for label, value in rows if value]
+    """Prints (label, value) rows; wrapped values are aligned. Rows with an empty value are left out."""
+    shown = [(label, strip_control_characters(value)) for label, value in rows if value]
     width = max((len(label) for label, _ in shown), default=0) + 2
     if not sys.stdout.isatty():
         for label, value in shown:
@@ -124,7 +129,7 @@ def print_json(value: Any) -> None:
 
 
 def format_time(moment: str | None) -> str:
-    """Formats a stored time in UTC, to the second; "never" for none."""
+    """Formats a stored time in UTC, to the second; "never" for None."""
     if not moment:
         return "never"
     try:
@@ -134,12 +139,12 @@ def format_time(moment: str | None) -> str:
 
 
 def count_noun(number: int, one: str, many: str = "") -> str:
-    """ "1 article", "2 articles"."""
+    """Formats a number with its noun: "1 article", "2 articles". `many` is the plural if it is irregular."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def percent(share: float | None) -> str:
-    """Formats a share between 0 and 1 in whole percent; only exactly 1 is "100 %"."""
+def format_percent(share: float | None) -> str:
+    """Formats a share between 0 and 1 in whole percent; only exactly 1 becomes "100 %"."""
     if share is None:
         return "unknown"
     return "100 %" if share == 1 else f"{min(99, int(share * 100))} %"
@@ -150,7 +155,9 @@ def percent(share: float | None) -> str:
 
 @contextmanager
 def open_output(output: str) -> Iterator[IO[bytes]]:
-    """Opens standard output for "-", else a file that gets its name when it is complete. Raises OutputNotWritable."""
+    """Opens an output file for writing, or standard output for "-". The file gets its name only when it is complete.
+    Raises OutputNotWritable.
+    """
     if output == "-":
         yield sys.stdout.buffer
         return
@@ -183,8 +190,8 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def stage_progress(quiet: bool) -> Iterator[Progress]:
-    """A progress bar on stderr, if that is a terminal."""
+def show_stage_progress(quiet: bool) -> Iterator[Progress]:
+    """Shows a progress bar on stderr if that is a terminal. Yields the function that updates it."""
     if quiet or not sys.stderr.isatty():
         yield lambda stage, done, total: None
         return
@@ -201,7 +208,7 @@ def stage_progress(quiet: bool) -> Iterator[Progress]:
 
 @contextmanager
 def exit_on_sigterm() -> Iterator[None]:
-    """SIGTERM raises SystemExit(143) in the block, so that it cleans up as after Ctrl-C."""
+    """While the `with` block runs, makes SIGTERM raise SystemExit(143), so that the block cleans up as after Ctrl-C."""
 
     def end(number: int, frame: object) -> None:
         raise SystemExit(128 + number)

@@ -7,7 +7,8 @@
     query_arguments.py    requests, responses, and searches as URL arguments
     *_pages.py            the pages; views.py has their charts, maps and facets
     replay.py             captured pages made safe, and Memento addresses
-    templates/, static/   one template a page over layout.html; style sheets and scripts
+    templates/, static/   one template per page, all based on layout.html; style sheets and scripts
 
-Pages use `archiver.search` and `archiver.storage` like the commands do, so both show the same. Nothing here writes to
-an archive."""
+Pages use `archiver.search` and `archiver.storage` like the commands do, so both show the same. Nothing here writes
+to an archive.
+"""

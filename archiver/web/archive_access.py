@@ -1,4 +1,6 @@
-"""Read-only access to the archive for the pages: a connection for each thread, a time limit, and a cache of counts."""
+"""Read-only access to the archive for the web pages: a connection for each thread, a time limit, and a cache of
+counts.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,10 @@ _CACHE_SIZE = 64
 _CACHE: WeakKeyDictionary[Database, tuple[int, OrderedDict[Hashable, Any]]] = WeakKeyDictionary()
 
 
-def cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
-    """Returns the result of `make`, cached until the archive is written to (SQLite's data_version, which also changes
-    with the index). Exceptions are not cached."""
+def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
+    """Returns the result of `make`, calling it only if the cache has no result for `name` and `of` in this archive.
+    Results are kept until the archive or its index changes (SQLite's data_version). Exceptions are not cached.
+    """
     version = int(db.execute("pragma data_version").fetchone()[0])
     known, results = _CACHE.get(db, (None, OrderedDict()))
     if known != version:
@@ -44,8 +47,10 @@ def cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
     return found
 
 
-def counted(query: Query) -> Query:
-    """A query without the parts that do not affect its counts, as a cache key."""
+def strip_paging(query: Query) -> Query:
+    """Returns the query without sorting, limit and offset, which do not change the number of its results. Used as a
+    cache key.
+    """
     return replace(query, sort="", limit=None, offset=0, recent=None)
 
 
@@ -62,15 +67,16 @@ _STEPS = 5_000
 
 
 class PerThread(Generic[T]):
-    """A handle on a file for each thread. It is reopened if the file was replaced, so that all threads read the same
-    file."""
+    """Opens a file once for each thread, and keeps it open. A thread reopens the file if it was replaced, so that all
+    threads read the same file.
+    """
 
     def __init__(self, path: Path, open_: Callable[[], T], close: Callable[[T], object]) -> None:
         self.path, self._open, self._close = path, open_, close
         self._own = threading.local()
 
     def get(self) -> T:
-        """The handle of this thread. Raises ArchiveNotFound, and what opening the file raises."""
+        """Returns the open file of the calling thread. Raises ArchiveNotFound, and what opening the file raises."""
         try:
             found = self.path.stat()
         except FileNotFoundError as error:
@@ -87,33 +93,39 @@ class PerThread(Generic[T]):
 
 
 class ArchivePool:
-    """The archive, opened by each of a few threads. `pool` is for pages and `downloads` for files."""
+    """The archive, opened read-only in a few threads: `pool` has the threads that make pages, `downloads` those that
+    write files.
+    """
 
     def __init__(self, path: Path, seconds: float = SECONDS) -> None:
         self.path, self.seconds = path, seconds
-        self._opened = PerThread(path, lambda: _reading(path), Database.close)
+        self._opened = PerThread(path, lambda: _open_read_only(path), Database.close)
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="page")
         self.downloads = ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="download")
 
     def with_limit(self, function: Callable[[Database], T]) -> T:
-        """Calls a function with the archive, within the time limit. To be called in a thread of `pool`."""
+        """Calls a function with the archive and returns its result, within the time limit for pages. To be called in a
+        thread of `pool`.
+        """
         db = self._opened.get()
-        with _limited(db, self.seconds):
+        with _limit_time(db, self.seconds):
             return function(db)
 
     def without_limit(self, function: Callable[[Database], T]) -> T:
-        """Calls a function with the archive, without a time limit. To be called in a thread of `downloads`."""
+        """Calls a function with the archive and returns its result, without a time limit. To be called in a thread of
+        `downloads`.
+        """
         return function(self._opened.get())
 
 
-def _reading(path: Path) -> Database:
+def _open_read_only(path: Path) -> Database:
     db = open_archive(path, read_only=True)
     disable_updates(db)
     return db
 
 
 @contextmanager
-def _limited(db: Database, seconds: float) -> Iterator[None]:
+def _limit_time(db: Database, seconds: float) -> Iterator[None]:
     until = time.monotonic() + seconds
     db.conn.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     try:
@@ -130,10 +142,10 @@ DATABASE = "archive"
 
 @dataclass(frozen=True, slots=True)
 class ServedArchive:
-    """An archive and how it is reached.
+    """An archive, and the URLs at which the server offers it.
 
-    `base` is the prefix of all URLs, "/" or "/news/". `hosts` are the accepted host names without port, empty for any.
-    `origin` is the public scheme and host, "" if it is that of the request.
+    `base` is the prefix of all URL paths, "/" or "/news/". `hosts` are the accepted host names without port, empty
+    for any. `origin` is the public scheme and host; "" means that of the request.
     """
 
     archive: ArchivePool
@@ -149,6 +161,8 @@ def attach_served_archive(datasette: Any, site: ServedArchive) -> None:
     _SITES[datasette] = site
 
 
-def served_archive(datasette: Any) -> ServedArchive:
-    """The archive of a Datasette instance. Raises KeyError if `archiver.web.server` did not create it."""
+def get_served_archive(datasette: Any) -> ServedArchive:
+    """Returns the archive that a Datasette instance serves. Raises KeyError if `archiver.web.server` did not create the
+    instance.
+    """
     return _SITES[datasette]

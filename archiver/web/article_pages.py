@@ -1,4 +1,4 @@
-"""The pages of an article: text and fields, revisions, comparison, evidence, citations and lead image."""
+"""The web pages of an article: text and fields, revisions, comparison, evidence, citations and lead image."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from archiver.search.revision_diff import diff_as_data, direction, edited, edite
 from archiver.storage.article_tables import records
 from archiver.storage.article_tables.records import cluster_of
 from archiver.storage.requisites import captured_lead_image
-from archiver.web.capture_downloads import payload_response, stored_capture
-from archiver.web.rendering import blocks
-from archiver.web.search_widgets import MapDot, canvas, position
+from archiver.web.capture_downloads import make_payload_response, read_capture
+from archiver.web.rendering import split_blocks
+from archiver.web.search_widgets import MapDot, map_canvas, map_position
 from archiver.web.web_requests import (
     MANY,
     CannotAnswer,
     PageRequest,
     PageResponse,
     RawResponse,
-    article_of,
-    offset_of,
-    revision_of,
+    find_requested_article,
+    parse_offset,
+    parse_revision,
 )
 
 _MAX_SIMILAR = 5
@@ -56,29 +56,29 @@ _FILTERS = {link.table: link.word for link in LINKS}
 
 
 def article_page(request: PageRequest) -> PageResponse:
-    """An article or one of its revisions, with its places, copies and similar articles."""
-    number, revision = article_of(request), revision_of(request, "revision")
+    """Returns the page of an article or of one of its revisions, with a map, copies and similar articles."""
+    number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db
     now = records.record(db, number)
     shown = now if revision is None else records.revision_record(db, number, revision)
     revisions = records.revisions(db, number)
     image = captured_lead_image(db, number)
-    like, why_none = _similar(request, number)
+    like, why_none = _find_similar(request, number)
     return PageResponse(
         "article.html",
         {
             "article": shown,
             "now": now,
             "dir": direction(shown["language"], shown["title"] + shown["body"]),
-            "blocks": blocks(shown["body"]),
+            "blocks": split_blocks(shown["body"]),
             "revision_row": next((v for v in revisions if v["revision"] == shown["revision"]), None),
             "revisions": revisions,
-            "facts": _facts(shown),
+            "facts": _list_fields(shown),
             "filters": _FILTERS,
-            "sources": _sources(shown, records.evidence(db, number, revision)),
+            "sources": _find_sources(shown, records.evidence(db, number, revision)),
             "image": image,
-            **_places(request, shown),
-            "copies": _copies(request, number, now),
+            **_build_places(request, shown),
+            "copies": _find_copies(request, number, now),
             "like": like,
             "why_none_like": why_none,
             "reference": cited(shown, version=revision is not None),
@@ -89,16 +89,18 @@ def article_page(request: PageRequest) -> PageResponse:
     )
 
 
-def _places(request: PageRequest, record: dict[str, Any]) -> dict[str, Any]:
-    """The places of an article, and a map of those that have coordinates."""
+def _build_places(request: PageRequest, record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the places of an article for the template, and a map of those that have coordinates (None if there are
+    none).
+    """
     places = [tag for tag in record["geotags"] if tag["latitude"] is not None]
     if not places:
         return {"places": [tag for tag in record["geotags"] if tag["placename"]], "map": None}
     box = view_of([(tag["latitude"], tag["longitude"]) for tag in places])
-    view, shifts = canvas(box)
+    view, shifts = map_canvas(box)
     dots = [
         MapDot(
-            *position(box, tag["latitude"], tag["longitude"]),
+            *map_position(box, tag["latitude"], tag["longitude"]),
             round(view[2] * 0.022, 1),
             tag["placename"] or f"{tag['latitude']}, {tag['longitude']}",
             request.link("/search", [("near", f"{tag['latitude']},{tag['longitude']}"), ("within", 50)]),
@@ -108,13 +110,15 @@ def _places(request: PageRequest, record: dict[str, Any]) -> dict[str, Any]:
     return {"places": list(record["geotags"]), "map": {"view": view, "shifts": shifts, "dots": dots}}
 
 
-def _facts(record: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """Name, shape and value of each non-empty field that is not shown elsewhere on the page."""
+def _list_fields(record: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Returns the name, shape and value of each non-empty field that the page does not show elsewhere."""
     return [(f.name, f.shape, record[f.name]) for f in FIELDS if f.name not in _SHOWN_ELSEWHERE and record[f.name]]
 
 
-def _sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, str]:
-    """The source of each field's value, "" if it comes from several sources."""
+def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, str]:
+    """Returns the source of each field's value, such as the JSON-LD of the page; "" if none of the candidates was
+    chosen.
+    """
     return {
         one.field: next((c.source for c, won in zip(one.candidates, one.won, strict=True) if won), "")
         for one in explain(record, evidence)
@@ -122,18 +126,21 @@ def _sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, 
     }
 
 
-def _similar(request: PageRequest, number: int) -> tuple[tuple[Hit, ...], str]:
-    """Similar articles, or the reason why they cannot be searched."""
+def _find_similar(request: PageRequest, number: int) -> tuple[tuple[Hit, ...], str]:
+    """Returns articles that are similar to an article, and ""; or no articles, and the reason why they cannot be
+    searched.
+    """
     try:
         return tuple(run(request.db, Query(like=number, limit=_MAX_SIMILAR)).hits), ""
     except IndexMissing as error:
         return (), str(error)
 
 
-def _copies(request: PageRequest, number: int, record: dict[str, Any]) -> dict[str, Any]:
-    """Articles with the same text (`same`), and the article's cluster of near-duplicates.
+def _find_copies(request: PageRequest, number: int, record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the articles with the same text as this one (`same`), and its cluster of near-duplicates.
 
-    `source` is the member that the others are copied from, `own` this article's entry in the cluster.
+    `source` is the member of the cluster that the others were copied from, `own` this article's entry in the
+    cluster.
     """
     columns = "id, site, url, title, published, published_precision"
     original = record["duplicate_of"] or number
@@ -165,11 +172,13 @@ def _copies(request: PageRequest, number: int, record: dict[str, Any]) -> dict[s
 
 
 def revisions_page(request: PageRequest) -> PageResponse:
-    """The revisions of an article and its past headlines, 100 a page. The JSON has all of them."""
-    number = article_of(request)
+    """Returns the page with an article's revisions and past headlines, 100 revisions a page. The JSON has all of
+    them.
+    """
+    number = find_requested_article(request)
     record, revisions = records.record(request.db, number), records.revisions(request.db, number)
     title_of = {one["revision"]: one["title"] for one in revisions}
-    first = offset_of(request)
+    first = parse_offset(request)
     shown = revisions[::-1][first : first + MANY]
     titles = [
         (one, title_of.get(one["previous"]))
@@ -199,13 +208,13 @@ def revisions_page(request: PageRequest) -> PageResponse:
 
 
 def diff_page(request: PageRequest) -> PageResponse:
-    """Two revisions compared word by word, like `archiver diff --html`."""
-    number = article_of(request)
+    """Returns the page that compares two revisions word by word, as `archiver diff --html` writes it."""
+    number = find_requested_article(request)
     db = request.db
     now, revisions = records.record(db, number), records.revisions(db, number)
-    after = records.revision_record(db, number, revision_of(request, "to") or now["revision"])
+    after = records.revision_record(db, number, parse_revision(request, "to") or now["revision"])
     before = records.revision_record(
-        db, number, revision_of(request, "from") or previous_revision(revisions, after["revision"])
+        db, number, parse_revision(request, "from") or previous_revision(revisions, after["revision"])
     )
     texts = edited_texts(before, after)
     pieces = {name: texts.get(name) or (Piece(DiffOp.EQUAL, after[name] or ""),) for name in ("title", "body")}
@@ -233,8 +242,10 @@ def diff_page(request: PageRequest) -> PageResponse:
 
 
 def evidence_page(request: PageRequest) -> PageResponse:
-    """Why each field has its value: all candidates, the chosen one, and the extractor that read it."""
-    number, revision = article_of(request), revision_of(request, "revision")
+    """Returns the page that explains why each field of an article has its value: all candidates, the chosen one, and
+    the extractor that read it.
+    """
+    number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db
     record = records.record(db, number) if revision is None else records.revision_record(db, number, revision)
     why = explain(record, records.evidence(db, number, revision))
@@ -270,8 +281,12 @@ _FILES = {
 
 
 def cite_page(request: PageRequest) -> RawResponse:
-    """The citation of an article as a file for a reference manager."""
-    number, revision, style = article_of(request), revision_of(request, "revision"), request.named["style"]
+    """Returns the citation of an article as a file for a reference manager."""
+    number, revision, style = (
+        find_requested_article(request),
+        parse_revision(request, "revision"),
+        request.named["style"],
+    )
     if style not in STYLES:
         raise CannotAnswer(f"cite as {style}", f"the styles are {', '.join(STYLES)}")
     record = (
@@ -288,8 +303,8 @@ def cite_page(request: PageRequest) -> RawResponse:
 
 
 def image_page(request: PageRequest) -> RawResponse:
-    """The captured lead image of an article."""
-    number = article_of(request)
+    """Returns the captured lead image of an article."""
+    number = find_requested_article(request)
     found = captured_lead_image(request.db, number)
     if found is None:
         raise NotCaptured(str(number), f"Article {number} has no lead image.")
@@ -304,4 +319,4 @@ def image_page(request: PageRequest) -> RawResponse:
             )
         )
     )
-    return payload_response(stored_capture(request.db, request.folder, row))
+    return make_payload_response(read_capture(request.db, request.folder, row))

@@ -32,34 +32,37 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredCapture:
-    """A capture with its response. `row` is the requested capture, `source` the one that holds the payload: another one
-    if `row` is a revisit."""
+    """A capture with its stored response. `row` is the requested capture; `source` is the capture that holds the
+    payload, which differs from `row` if that is a revisit.
+    """
 
     row: Row
     source: Row
     response: StoredResponse
 
 
-def stored_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
-    """The response of a capture, verified by its digest. Raises CaptureUnreadable, and ArticleRemoved if it was taken
-    down."""
+def read_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
+    """Reads the response of a capture and verifies it by its digest. Raises CaptureUnreadable, and ArticleRemoved after
+    a takedown.
+    """
     refuse_removed(db, row)
     source = capture_row(db, row["id"])
     if source is None:
         raise CaptureUnreadable(row["id"], "it is a revisit of a response that is not in the archive")
     try:
-        response = read_record(file_of(folder, source), source["warc_offset"], source["warc_length"])
+        response = read_record(locate_warc_file(folder, source), source["warc_offset"], source["warc_length"])
     except UnreadableInput as error:
-        raise CaptureUnreadable(row["id"], f"{_place(source)} cannot be read ({error.why})") from error
+        raise CaptureUnreadable(row["id"], f"{_describe_location(source)} cannot be read ({error.why})") from error
     digest = source["digest"] or ""
     if digest.startswith("sha1:") and payload_digest(response.payload) != digest:
-        raise CaptureUnreadable(row["id"], f"the payload of {_place(source)} does not match its digest")
+        raise CaptureUnreadable(row["id"], f"the payload of {_describe_location(source)} does not match its digest")
     return StoredCapture(row, source, response)
 
 
 def refuse_removed(db: Database, row: Row) -> None:
-    """Raises ArticleRemoved if the URL or the payload of a capture was taken down. Until the takedown is completed, its
-    records are still stored."""
+    """Raises ArticleRemoved if the URL or the payload of a capture was taken down. Its record may still be stored until
+    the takedown is completed.
+    """
     if not tombstones(db, "allowed_at is null"):
         return
     tombstone = tombstone_at(db, urlkey(row["url"]))
@@ -67,35 +70,43 @@ def refuse_removed(db: Database, row: Row) -> None:
         raise ArticleRemoved(row["url"], tombstone.told if tombstone else "removed from this archive")
 
 
-def record_of(folder: Path, row: Row) -> bytes:
-    """The stored bytes of a capture's record: one gzip member (WARC/1.1, annex D.2). Raises CaptureUnreadable."""
+def read_record_bytes(folder: Path, row: Row) -> bytes:
+    """Returns the stored bytes of a capture's WARC record: one gzip member (WARC/1.1, annex D.2). Raises
+    CaptureUnreadable.
+    """
     length = check_stored_record(folder, row).length
-    with file_of(folder, row).open("rb") as handle:
+    with locate_warc_file(folder, row).open("rb") as handle:
         handle.seek(row["warc_offset"])
         return handle.read(length)
 
 
 def check_stored_record(folder: Path, row: Row) -> CheckedRecord:
-    """Recomputes the digests of a capture's record. Raises CaptureUnreadable if there is no complete record."""
+    """Recomputes the digests of a capture's WARC record and returns the result. Raises CaptureUnreadable if there is no
+    complete record.
+    """
     try:
-        with file_of(folder, row).open("rb") as handle:
+        with locate_warc_file(folder, row).open("rb") as handle:
             found = check_record_at(handle, row["warc_offset"], row["warc_file"])
     except OSError as error:
-        raise CaptureUnreadable(row["id"], f"{_place(row)} cannot be read ({error.strerror or error})") from error
+        raise CaptureUnreadable(
+            row["id"], f"{_describe_location(row)} cannot be read ({error.strerror or error})"
+        ) from error
     if found is None:
-        raise CaptureUnreadable(row["id"], f"there is no complete record in its place ({_place(row)})")
+        raise CaptureUnreadable(row["id"], f"there is no complete record in its place ({_describe_location(row)})")
     return found
 
 
-def file_of(folder: Path, row: Row) -> Path:
-    """The WARC file of a capture. Raises CaptureUnreadable if its name points outside the archive's folder."""
+def locate_warc_file(folder: Path, row: Row) -> Path:
+    """Returns the path of a capture's WARC file. Raises CaptureUnreadable if the path is outside the archive's
+    folder.
+    """
     name = PurePosixPath(row["warc_file"] or "")
     if not name.name or name.is_absolute() or ".." in name.parts or "\0" in str(name):
         raise CaptureUnreadable(row["id"], f"{row['warc_file']!r} is not a WARC file of this archive")
     return folder / name
 
 
-def _place(row: Row) -> str:
+def _describe_location(row: Row) -> str:
     return f"its record at byte {row['warc_offset']:,} of {row['warc_file']}"
 
 
@@ -121,16 +132,18 @@ _ENDINGS = {
 }
 
 
-def media_type(content_type: str) -> str:
-    """The media type of a Content-Type field without parameters; application/octet-stream if it is invalid."""
+def parse_media_type(content_type: str) -> str:
+    """Returns the media type of a Content-Type field without parameters; application/octet-stream if it is invalid."""
     found = _TYPE.match(content_type.strip())
     return found[0].lower() if found else "application/octet-stream"
 
 
-def payload_response(found: StoredCapture, *, download: bool = False) -> RawResponse:
-    """The payload without its content coding, as a response or a download."""
-    kind = media_type(found.response.content_type)
-    named = {"content-disposition": f'attachment; filename="{file_name(found)}"'}
+def make_payload_response(found: StoredCapture, *, download: bool = False) -> RawResponse:
+    """Returns the payload of a capture, without its content coding, as a response to show, or with `download` as a file
+    to save.
+    """
+    kind = parse_media_type(found.response.content_type)
+    named = {"content-disposition": f'attachment; filename="{make_file_name(found)}"'}
     if _SHOWN.fullmatch(kind) and not download:
         # An SVG within a page is an image regardless of this header, but opened directly it would be a document.
         return RawResponse(
@@ -140,11 +153,11 @@ def payload_response(found: StoredCapture, *, download: bool = False) -> RawResp
     return RawResponse(found.response.body, kind if not _is_active(kind) else "application/octet-stream", headers=named)
 
 
-def file_name(found: StoredCapture) -> str:
-    """A portable file name for a download, made of the capture's ID and the last segment of its path."""
+def make_file_name(found: StoredCapture) -> str:
+    """Returns a portable file name for downloading a capture, made of its ID and the last segment of its URL's path."""
     path = unquote(urlsplit(found.row["url"] or "").path, errors="replace").rstrip("/").rpartition("/")[2]
     stem, _, ending = re.sub(r"[^A-Za-z0-9._-]+", "-", path).strip("-.").rpartition(".")
-    known = _ENDINGS.get(media_type(found.response.content_type), "")
+    known = _ENDINGS.get(parse_media_type(found.response.content_type), "")
     name = "-".join(filter(None, ("capture", str(found.row["id"]), (stem or ending)[:60])))
     return f"{name}.{known or (ending if stem and len(ending) <= 5 else '') or 'bin'}"
 
@@ -160,7 +173,9 @@ Write = Callable[[Database, Sequence[int], IO[bytes]], None]
 
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
-    """An export format. `name` is used in URLs, `label` on pages."""
+    """A format in which articles can be exported. `name` is used in URLs, `label` on pages; `ending` is the file name's
+    suffix, and `write` writes the file.
+    """
 
     name: str
     label: str
@@ -169,7 +184,7 @@ class ExportFormat:
     write: Write
 
 
-def _format(name: str) -> Write:
+def _format_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
         from archiver.datasets.record_formats import FORMATS
 
@@ -178,7 +193,7 @@ def _format(name: str) -> Write:
     return write
 
 
-def _style(name: str) -> Write:
+def _citation_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
         out.write(STYLES[name]([cited(one) for one in records(db, ids)]).encode("utf-8", "replace"))
 
@@ -188,18 +203,26 @@ def _style(name: str) -> Write:
 EXPORT_FORMATS: dict[str, ExportFormat] = {
     kind.name: kind
     for kind in (
-        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format("csv")),
-        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format("jsonl")),
-        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format("geojson")),
-        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _style("bibtex")),
-        ExportFormat("ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _style("ris")),
+        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format_writer("csv")),
+        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format_writer("jsonl")),
+        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format_writer("geojson")),
+        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _citation_writer("bibtex")),
         ExportFormat(
-            "csl-json", "CSL-JSON", "application/vnd.citationstyles.csl+json; charset=utf-8", "json", _style("csl-json")
+            "ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _citation_writer("ris")
+        ),
+        ExportFormat(
+            "csl-json",
+            "CSL-JSON",
+            "application/vnd.citationstyles.csl+json; charset=utf-8",
+            "json",
+            _citation_writer("csl-json"),
         ),
     )
 }
 
 
-def found_ids(db: Database, query: Query) -> list[int]:
-    """The IDs of all results of a search, ordered and folded as on the page. Raises what `matching_ids` does."""
+def find_ids(db: Database, query: Query) -> list[int]:
+    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
+    Raises what `matching_ids` raises.
+    """
     return list(matching_ids(db, replace(query, limit=None, offset=0)))

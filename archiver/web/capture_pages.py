@@ -1,4 +1,4 @@
-"""The pages of captures, and captures by URL and time: TimeGate, TimeMap and mementos (RFC 7089)."""
+"""The web pages of captures, and captures by URL and time: TimeGate, TimeMap and mementos (RFC 7089)."""
 
 from __future__ import annotations
 
@@ -30,30 +30,39 @@ from archiver.web import replay, request_guard
 from archiver.web.capture_downloads import (
     StoredCapture,
     check_stored_record,
-    media_type,
-    payload_response,
-    record_of,
+    make_payload_response,
+    parse_media_type,
+    read_capture,
+    read_record_bytes,
     refuse_removed,
-    stored_capture,
 )
-from archiver.web.replay import POLICY, memento_address, memento_url, named_resources, safe_page, stamp_of
+from archiver.web.replay import (
+    POLICY,
+    build_memento_url,
+    find_requisites,
+    format_timestamp,
+    parse_memento_address,
+    sanitize_page,
+)
 from archiver.web.web_requests import (
     MANY,
     CannotAnswer,
     PageRequest,
     PageResponse,
     RawResponse,
-    article_of,
-    capture_row_of,
-    offset_of,
+    find_capture_row,
+    find_requested_article,
+    parse_offset,
 )
 
 # Lists of captures, and one capture.
 
 
 def url_captures_page(request: PageRequest) -> PageResponse:
-    """The captures of a URL, newest first; with a time in the address, those up to it."""
-    where = memento_address(request)
+    """Returns the page that lists a URL's captures, newest first. If the address has a time, later captures are left
+    out.
+    """
+    where = parse_memento_address(request)
     rows = captures_of_address(request.db, where.url)[::-1]
     at = where.at
     # Timestamps in addresses have no fractions of a second.
@@ -61,13 +70,15 @@ def url_captures_page(request: PageRequest) -> PageResponse:
     shown = rows[first : first + MANY]
 
     def link(to: int) -> str:
-        return memento_url(request, f"captures/{stamp_of(rows[to])}/" if to > 0 else "captures/", where.url)
+        return build_memento_url(
+            request, f"captures/{format_timestamp(rows[to])}/" if to > 0 else "captures/", where.url
+        )
 
     return PageResponse(
         "address.html",
         {
             "url": where.url,
-            "rows": [(row, stamp_of(row), []) for row in shown],
+            "rows": [(row, format_timestamp(row), []) for row in shown],
             "total": len(rows),
             "first": first,
             "earlier": link(first + MANY) if rows[first + MANY :] else "",
@@ -77,10 +88,12 @@ def url_captures_page(request: PageRequest) -> PageResponse:
 
 
 def capture_page(request: PageRequest) -> PageResponse:
-    """One capture: its response, the location of its record, and whether the record matches its digests."""
-    row = capture_row_of(request.db, request.named["number"])
+    """Returns the page of one capture: its response, the location of its record, and whether the record matches its
+    digests.
+    """
+    row = find_capture_row(request.db, request.named["number"])
     refuse_removed(request.db, row)
-    wrong, found = _proof(request, row)
+    wrong, found = _verify_capture(request, row)
     response = found.response if found else None
     source = capture_row(request.db, row["id"])
     articles = list(
@@ -104,10 +117,10 @@ def capture_page(request: PageRequest) -> PageResponse:
         {
             "row": row,
             "source": source,
-            "stamp": stamp_of(row),
+            "stamp": format_timestamp(row),
             "wrong": wrong,
             "response": response,
-            "kind": media_type(response.content_type) if response else "",
+            "kind": parse_media_type(response.content_type) if response else "",
             "articles": articles,
             "usage_statements": data["usage_statements"],
             "size": data["size"],
@@ -116,11 +129,13 @@ def capture_page(request: PageRequest) -> PageResponse:
     )
 
 
-def _proof(request: PageRequest, row: dict[str, Any]) -> tuple[str, StoredCapture | None]:
-    """Verifies a record. Returns what is wrong with it ("" if all digests match), and its content if it is readable."""
+def _verify_capture(request: PageRequest, row: dict[str, Any]) -> tuple[str, StoredCapture | None]:
+    """Verifies the WARC record of a capture. Returns what is wrong with it ("" if all digests match), and the stored
+    response (None if it is unreadable).
+    """
     try:
         checked = check_stored_record(request.folder, row)
-        found = stored_capture(request.db, request.folder, row)
+        found = read_capture(request.db, request.folder, row)
     except CaptureUnreadable as error:
         return str(error), None
     if checked.wrong:
@@ -131,8 +146,10 @@ def _proof(request: PageRequest, row: dict[str, Any]) -> tuple[str, StoredCaptur
 
 
 def article_captures_page(request: PageRequest) -> PageResponse:
-    """The captures of an article's URLs and those its revisions were read from, newest first. The JSON has all."""
-    number = article_of(request)
+    """Returns the page that lists the captures of an article: those of its URLs and those that its revisions were read
+    from, newest first. The JSON has all of them.
+    """
+    number = find_requested_article(request)
     record, rows = records.record(request.db, number), captures_of_article(request.db, number)
     read: dict[int, list[int]] = {}
     for revision, capture in request.db.execute(
@@ -140,7 +157,7 @@ def article_captures_page(request: PageRequest) -> PageResponse:
         [number],
     ):
         read.setdefault(capture, []).append(revision)
-    first = offset_of(request)
+    first = parse_offset(request)
     shown = rows[::-1][first : first + MANY]
 
     def link(to: int) -> str:
@@ -153,7 +170,7 @@ def article_captures_page(request: PageRequest) -> PageResponse:
             "now": record,
             "revisions": records.revisions(request.db, number),
             "tab": "captures",
-            "rows": [(row, stamp_of(row), read.get(row["id"], [])) for row in shown],
+            "rows": [(row, format_timestamp(row), read.get(row["id"], [])) for row in shown],
             "total": len(rows),
             "first": first,
             "earlier": link(first + MANY) if rows[first + MANY :] else "",
@@ -164,18 +181,18 @@ def article_captures_page(request: PageRequest) -> PageResponse:
 
 
 def payload_page(request: PageRequest) -> RawResponse:
-    """The payload of a capture as a download, with its content coding removed."""
-    return payload_response(
-        stored_capture(request.db, request.folder, capture_row_of(request.db, request.named["number"])), download=True
+    """Returns the payload of a capture as a download, with its content coding removed."""
+    return make_payload_response(
+        read_capture(request.db, request.folder, find_capture_row(request.db, request.named["number"])), download=True
     )
 
 
 def record_page(request: PageRequest) -> RawResponse:
-    """The stored record of a capture, which is a valid WARC file on its own."""
-    row = capture_row_of(request.db, request.named["number"])
+    """Returns the stored record of a capture as a download, which is a valid WARC file on its own."""
+    row = find_capture_row(request.db, request.named["number"])
     refuse_removed(request.db, row)
     return RawResponse(
-        record_of(request.folder, row),
+        read_record_bytes(request.folder, row),
         "application/warc",
         headers={"content-disposition": f'attachment; filename="capture-{row["id"]}.warc.gz"'},
     )
@@ -189,8 +206,8 @@ _ORIGINAL = "x-archive-orig-"
 
 
 def memento_page(request: PageRequest) -> RawResponse:
-    """A TimeGate, TimeMap or memento, depending on the address."""
-    where = replay.memento_address(request)
+    """Returns the response for a Memento address, which is a TimeGate, a TimeMap or a memento."""
+    where = replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
     if where.timemap == "json":
         text = json.dumps(replay.timemap_json(request, where.url, rows), indent=1)
@@ -204,32 +221,33 @@ def memento_page(request: PageRequest) -> RawResponse:
             headers=replay.memento_headers(request, where.url, rows),
         )
     if where.at is None:
-        return _gate(request, where.url, rows)
+        return _answer_timegate(request, where.url, rows)
     if where.is_asset:
         row = nearest([one for one in rows if one["status"] == 200] or rows, where.at)
     else:
         row = nearest(rows, where.at)
-        if replay.stamp_of(row) != where.stamp:
-            return _redirect(replay.memento_entry(request, row, where.flag), {})
+        if replay.format_timestamp(row) != where.stamp:
+            return _redirect(replay.memento_url_of(request, row, where.flag), {})
     headers = replay.memento_headers(request, where.url, rows, row)
-    found = stored_capture(request.db, request.folder, row)
+    found = read_capture(request.db, request.folder, row)
     if where.as_captured:
-        return _as_captured(found, headers)
+        return _original_response(found, headers)
     if is_redirect(row):
-        return _redirect(onward(request, found, rows, "web"), headers)
-    return _shown(request, found, headers)
+        return _redirect(redirect_target(request, found, rows, "web"), headers)
+    return _safe_response(request, found, headers)
 
 
-def _gate(request: PageRequest, url: str, rows: Sequence[Row]) -> RawResponse:
-    """The TimeGate, which redirects to the memento (section 4.1, pattern 1.1). Raises CannotAnswer for an invalid time
-    (section 4.5.3)."""
+def _answer_timegate(request: PageRequest, url: str, rows: Sequence[Row]) -> RawResponse:
+    """Redirects from the TimeGate of a URL to the memento nearest to the requested time (RFC 7089, section 4.1, pattern
+    1.1). Raises CannotAnswer for an invalid time (section 4.5.3).
+    """
     text = request.headers.get("accept-datetime", "")
     at = http_date(text) if text else None
     if text and at is None:
         raise CannotAnswer(text, "the format of Accept-Datetime is Wed, 01 May 2024 12:00:00 GMT")
     row = nearest(rows, at) if at else rows[-1]
     return _redirect(
-        replay.memento_entry(request, row), replay.memento_headers(request, url, rows) | {"vary": "accept-datetime"}
+        replay.memento_url_of(request, row), replay.memento_headers(request, url, rows) | {"vary": "accept-datetime"}
     )
 
 
@@ -237,10 +255,11 @@ def _redirect(where: str, headers: dict[str, str]) -> RawResponse:
     return RawResponse("", "text/plain; charset=utf-8", 302, {**headers, "location": where})
 
 
-def _as_captured(found: StoredCapture, headers: dict[str, str]) -> RawResponse:
-    """The payload with its status and the server's header fields under prefixed names. Always a download, because the
-    browser would execute it otherwise."""
-    answer = payload_response(found, download=True)
+def _original_response(found: StoredCapture, headers: dict[str, str]) -> RawResponse:
+    """Returns the captured response unchanged: its payload and status, and the server's header fields under prefixed
+    names. It is always a download, because a browser would run the page's scripts otherwise.
+    """
+    answer = make_payload_response(found, download=True)
     fields = {
         f"{_ORIGINAL}{name.lower()}": value
         for name, value in found.response.headers
@@ -251,69 +270,76 @@ def _as_captured(found: StoredCapture, headers: dict[str, str]) -> RawResponse:
         found.response.content_type
         if _FIELD.fullmatch(found.response.content_type) and found.response.content_type
         else "application/octet-stream",
-        _status(found),
+        _response_status(found),
         {**fields, **answer.headers, **headers},
     )
 
 
-def _status(found: StoredCapture) -> int:
-    """The status of the captured response (for a revisit, that of the original response)."""
+def _response_status(found: StoredCapture) -> int:
+    """Returns the status of the captured response, or 200 if that has no body that could be shown (such as 204 or
+    304).
+    """
     status = found.response.status
     return status if 200 <= status < 600 and status not in (204, 205, 206, 304) else 200
 
 
-def _shown(request: PageRequest, found: StoredCapture, headers: dict[str, str]) -> RawResponse:
-    response, stamp = found.response, replay.stamp_of(found.row)
-    kind = media_type(response.content_type)
+def _safe_response(request: PageRequest, found: StoredCapture, headers: dict[str, str]) -> RawResponse:
+    response, stamp = found.response, replay.format_timestamp(found.row)
+    kind = parse_media_type(response.content_type)
     if kind in HTML:
         return RawResponse(
-            html(request, found),
+            render_capture(request, found),
             "text/html; charset=utf-8",
-            _status(found),
+            _response_status(found),
             {**headers, "x-frame-options": "SAMEORIGIN"},
             POLICY,
         )
     if kind == "text/css":
-        text = response.body.decode(_charset(response.content_type), "replace")
+        text = response.body.decode(_parse_charset(response.content_type), "replace")
         captured = captured_urls(request.db, [one.url for one in requisites_of_stylesheet(text, found.row["url"])])
         body = renamed(
             text,
             found.row["url"],
-            lambda url: replay.memento_url(request, f"web/{stamp}im_/", url) if url in captured else "",
+            lambda url: replay.build_memento_url(request, f"web/{stamp}im_/", url) if url in captured else "",
         )
-        return RawResponse(body, "text/css; charset=utf-8", _status(found), headers)
-    answer = payload_response(found)
-    return RawResponse(answer.body, answer.content_type, _status(found), {**answer.headers, **headers}, answer.policy)
+        return RawResponse(body, "text/css; charset=utf-8", _response_status(found), headers)
+    answer = make_payload_response(found)
+    return RawResponse(
+        answer.body, answer.content_type, _response_status(found), {**answer.headers, **headers}, answer.policy
+    )
 
 
-def onward(request: PageRequest, found: StoredCapture, rows: Sequence[Row], kind: str) -> str:
-    """The address ("web" or "view") of a redirect's target at that time. Raises NotCaptured if it has no valid
-    target."""
+def redirect_target(request: PageRequest, found: StoredCapture, rows: Sequence[Row], kind: str) -> str:
+    """Returns the URL on this server of the page that a captured redirect leads to, at the time of its capture. `kind`
+    is "web" or "view". Raises NotCaptured if the redirect has no valid target.
+    """
     to = next((value for name, value in found.response.headers if name.lower() == "location"), "")
     url = asset_address(to, found.row["url"])
     if url is None:
         raise NotCaptured(found.row["url"], f"{found.row['url']} was a redirect without a valid target.")
-    stamp = replay.stamp_of(found.row)
+    stamp = replay.format_timestamp(found.row)
     if url not in {row["url"] for row in rows if is_redirect(row)} and urlkey(url) == urlkey(found.row["url"]):
         # The target is another form of the same URL: skip redirects, because the nearest capture may be this one.
-        whole = [row for row in rows if not is_redirect(row)]
-        stamp = replay.stamp_of(nearest(whole, time_of(found.row))) if whole else stamp
-    return replay.memento_url(request, f"{kind}/{stamp}/", url)
+        full = [row for row in rows if not is_redirect(row)]
+        stamp = replay.format_timestamp(nearest(full, time_of(found.row))) if full else stamp
+    return replay.build_memento_url(request, f"{kind}/{stamp}/", url)
 
 
-def html(request: PageRequest, found: StoredCapture) -> str:
-    """The captured page made safe to view, with the images and stylesheets that are in the archive."""
-    response, url, stamp = found.response, found.row["url"], replay.stamp_of(found.row)
+def render_capture(request: PageRequest, found: StoredCapture) -> str:
+    """Returns the HTML of a captured page made safe to view, with the images and stylesheets that are in the
+    archive.
+    """
+    response, url, stamp = found.response, found.row["url"], replay.format_timestamp(found.row)
     page = parse_page(response.body, url, response.content_type, time_of(found.source))
-    captured = captured_urls(request.db, named_resources(page, url))
+    captured = captured_urls(request.db, find_requisites(page, url))
 
     def asset(one: str) -> str:
-        return replay.memento_url(request, f"web/{stamp}im_/", one) if one in captured else ""
+        return replay.build_memento_url(request, f"web/{stamp}im_/", one) if one in captured else ""
 
-    return safe_page(page, url, asset, lambda one: replay.memento_url(request, f"view/{stamp}/", one))
+    return sanitize_page(page, url, asset, lambda one: replay.build_memento_url(request, f"view/{stamp}/", one))
 
 
-def _charset(content_type: str) -> str:
+def _parse_charset(content_type: str) -> str:
     declared = re.search(r"charset=[\"']?([\w.-]+)", content_type, re.IGNORECASE)
     try:
         return codecs.lookup(declared[1]).name if declared else "utf-8"
@@ -322,22 +348,24 @@ def _charset(content_type: str) -> str:
 
 
 def view_page(request: PageRequest) -> PageResponse | RawResponse:
-    """A captured page in a sandboxed frame, with its URL, time and neighbouring captures around it."""
-    where = replay.memento_address(request)
+    """Returns the page that shows a captured page in a sandboxed frame, with its URL, time and neighbouring captures
+    around it.
+    """
+    where = replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
     row = nearest(rows, where.at) if where.at else rows[-1]
-    stamp = replay.stamp_of(row)
+    stamp = replay.format_timestamp(row)
     if where.stamp != stamp:
         return RawResponse(
             "",
             "text/plain; charset=utf-8",
             302,
-            {"location": replay.memento_url(request, f"view/{stamp}/", row["url"])},
+            {"location": replay.build_memento_url(request, f"view/{stamp}/", row["url"])},
         )
-    found = stored_capture(request.db, request.folder, row)
+    found = read_capture(request.db, request.folder, row)
     response, n = found.response, rows.index(row)
-    kind = media_type(response.content_type)
-    to = onward(request, found, rows, "view") if is_redirect(row) else ""
+    kind = parse_media_type(response.content_type)
+    to = redirect_target(request, found, rows, "view") if is_redirect(row) else ""
     article = request.db.execute(
         "select article_id from revisions where capture_id = ? union all select article_id from article_urls where "
         "urlkey = ? limit 1",
@@ -350,7 +378,7 @@ def view_page(request: PageRequest) -> PageResponse | RawResponse:
             "status": response.status,
             "kind": kind,
             "article": article and article[0],
-            "memento": replay.memento_entry(request, row),
+            "memento": replay.memento_url_of(request, row),
             "stamp": stamp,
             "count": len(rows),
             "number": n + 1,
@@ -358,10 +386,10 @@ def view_page(request: PageRequest) -> PageResponse | RawResponse:
             "is_image": kind.startswith("image/"),
             "onward": to,
             "leads_to": "http" + to.partition("/http")[2],
-            "view": lambda one: replay.memento_url(request, f"view/{replay.stamp_of(one)}/", one["url"]),
+            "view": lambda one: replay.build_memento_url(request, f"view/{replay.format_timestamp(one)}/", one["url"]),
             "before": rows[n - 1] if n else None,
             "after": rows[n + 1] if n + 1 < len(rows) else None,
-            "listed": replay.memento_url(request, "captures/", row["url"]),
+            "listed": replay.build_memento_url(request, "captures/", row["url"]),
         },
         headers=replay.memento_headers(request, where.url, rows),
         policy=f"{request_guard.OWN}; frame-src 'self'",

@@ -1,4 +1,6 @@
-"""The table of pages, and the way from a request to a response: pages run in threads that have the archive open."""
+"""The table of web pages, and how a request becomes a response: page functions run in threads that have the archive
+open.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ from archiver.errors import (
 from archiver.search.query_parser import token_end
 from archiver.storage.connection import environment_error, is_environment_error
 from archiver.web import request_guard
-from archiver.web.archive_access import DATABASE, ServedArchive, served_archive
+from archiver.web.archive_access import DATABASE, ServedArchive, get_served_archive
 from archiver.web.rendering import render_page
 from archiver.web.web_requests import (
     FORM_PAGES,
@@ -59,20 +61,22 @@ from archiver.web.web_requests import (
     PageResponse,
     RawResponse,
     WebRequest,
-    address,
+    build_url,
 )
 
 # The pages.
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page. In `path`, "{name}" matches anything without a slash and "{name*}" anything. `function` is the module
-    and function that answer it. `label` is its name in the navigation, "" if it is not listed there.
+class PageRoute:
+    """A row of the table of pages. In `path`, "{name}" matches anything without a slash and "{name*}" anything.
+    `function` is the module and function that answer the page, `label` its name in the navigation ("" if it is not
+    listed there).
 
-    Each page has a JSON twin, at the same path with the suffix .json or with ?_format=json. (If a name itself ends in
-    .json, ?_format=html selects the page.) Pages whose path ends in a URL of the web (`names_address`) have no twin,
-    and receive that URL undecoded."""
+    Each page is also available as JSON, at the same path with the suffix .json or with ?_format=json. (If a name
+    itself ends in .json, ?_format=html selects the page.) Pages whose path ends in a URL of the web
+    (`names_address`) have no JSON, and receive that URL undecoded.
+    """
 
     path: str
     function: str
@@ -81,7 +85,7 @@ class Page:
 
     @property
     def address(self) -> str:
-        """A regular expression that matches the percent-encoded path."""
+        """The regular expression that the percent-encoded path of a request for this page matches."""
         pattern = re.sub(
             r"\\\{(\w+)(\\\*)?\\\}", lambda m: f"(?P<{m[1]}>{'.+?' if m[2] else '[^/]+?'})", re.escape(self.path)
         )
@@ -93,32 +97,32 @@ class Page:
         return function(request)
 
 
-PAGES: tuple[Page, ...] = (
-    Page("/", "search_pages.search_page"),
-    Page("/search", "search_pages.search_page", "Search"),
-    Page("/trends", "search_pages.trends_page", "Trends"),
-    Page("/concordance", "search_pages.concordance_page", "Concordance"),
-    Page("/searches", "search_pages.searches_page", "Saved searches"),
-    Page("/searches/{name}", "search_pages.saved_search_page"),
-    Page("/searches/{name}/feed", "search_pages.feed_page"),
-    Page("/collection", "search_pages.collection_page", "Collection"),
-    Page("/export", "search_pages.export_page"),
-    Page("/sites", "site_pages.sites_page", "Sites"),
-    Page("/site/{name*}", "site_pages.site_page"),
-    Page("/article/{id}", "article_pages.article_page"),
-    Page("/-/metrics", "site_pages.metrics_page"),
-    Page("/article/{id}/evidence", "article_pages.evidence_page"),
-    Page("/article/{id}/versions", "article_pages.revisions_page"),
-    Page("/article/{id}/diff", "article_pages.diff_page"),
-    Page("/article/{id}/cite/{style}", "article_pages.cite_page"),
-    Page("/article/{id}/image", "article_pages.image_page"),
-    Page("/article/{id}/captures", "capture_pages.article_captures_page"),
-    Page("/capture/{number}", "capture_pages.capture_page"),
-    Page("/capture/{number}/record", "capture_pages.record_page"),
-    Page("/capture/{number}/payload", "capture_pages.payload_page"),
-    Page("/captures/{place*}", "capture_pages.url_captures_page", names_address=True),
-    Page("/view/{place*}", "capture_pages.view_page", names_address=True),
-    Page("/web/{place*}", "capture_pages.memento_page", names_address=True),
+PAGES: tuple[PageRoute, ...] = (
+    PageRoute("/", "search_pages.search_page"),
+    PageRoute("/search", "search_pages.search_page", "Search"),
+    PageRoute("/trends", "search_pages.trends_page", "Trends"),
+    PageRoute("/concordance", "search_pages.concordance_page", "Concordance"),
+    PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
+    PageRoute("/searches/{name}", "search_pages.saved_search_page"),
+    PageRoute("/searches/{name}/feed", "search_pages.feed_page"),
+    PageRoute("/collection", "search_pages.collection_page", "Collection"),
+    PageRoute("/export", "search_pages.export_page"),
+    PageRoute("/sites", "site_pages.sites_page", "Sites"),
+    PageRoute("/site/{name*}", "site_pages.site_page"),
+    PageRoute("/article/{id}", "article_pages.article_page"),
+    PageRoute("/-/metrics", "site_pages.metrics_page"),
+    PageRoute("/article/{id}/evidence", "article_pages.evidence_page"),
+    PageRoute("/article/{id}/versions", "article_pages.revisions_page"),
+    PageRoute("/article/{id}/diff", "article_pages.diff_page"),
+    PageRoute("/article/{id}/cite/{style}", "article_pages.cite_page"),
+    PageRoute("/article/{id}/image", "article_pages.image_page"),
+    PageRoute("/article/{id}/captures", "capture_pages.article_captures_page"),
+    PageRoute("/capture/{number}", "capture_pages.capture_page"),
+    PageRoute("/capture/{number}/record", "capture_pages.record_page"),
+    PageRoute("/capture/{number}/payload", "capture_pages.payload_page"),
+    PageRoute("/captures/{place*}", "capture_pages.url_captures_page", names_address=True),
+    PageRoute("/view/{place*}", "capture_pages.view_page", names_address=True),
+    PageRoute("/web/{place*}", "capture_pages.memento_page", names_address=True),
 )
 
 
@@ -130,8 +134,9 @@ _AHEAD = 8
 
 
 class StreamingResponse:
-    """A response for Datasette that is sent while `make` writes it in a thread of `pool`. `make` blocks while the
-    client is slower; if the client disconnects, it gets a BrokenPipeError."""
+    """A response for Datasette that is sent while `make` writes it in a thread of `pool`. `make` is blocked while the
+    client reads more slowly; its next write raises BrokenPipeError if the client disconnects.
+    """
 
     def __init__(
         self,
@@ -143,8 +148,9 @@ class StreamingResponse:
         self.make, self.pool, self.headers, self.receive = make, pool, headers, receive
 
     async def asgi_send(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        """Sends the response. An error before the first byte is raised before anything is sent, so that it becomes an
-        error page."""
+        """Sends the response. An error of `make` before the first byte is raised before anything is sent, so that it
+        becomes an error page.
+        """
         loop = asyncio.get_running_loop()
         out = _Pipe(loop)
         gone = asyncio.create_task(self._wait_for_disconnect(out))
@@ -189,8 +195,9 @@ class StreamingResponse:
 
 
 class _Pipe(io.RawIOBase):
-    """A file for the writing thread, and a queue of chunks (None at the end) for the event loop. `room` limits the
-    number of queued chunks."""
+    """Passes bytes from a writing thread to the event loop: a file for the thread, and a queue of chunks (None at the
+    end) for the event loop. `room` limits the number of queued chunks.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -215,11 +222,11 @@ class _Pipe(io.RawIOBase):
             self._put(chunk)
 
     def end(self) -> None:
-        """Marks the end. To be called even after an error, because the reader waits for it."""
+        """Marks the end of the data. To be called even after an error, because the reader waits for it."""
         self.loop.call_soon_threadsafe(self.chunks.put_nowait, None)
 
     def close_by_reader(self) -> None:
-        """Wakes the writer, which then gets a BrokenPipeError."""
+        """Closes the pipe from the reader's side. A waiting writer wakes up and gets a BrokenPipeError."""
         self.broken = True
         self.room.release()
 
@@ -245,16 +252,18 @@ OWN = "datasette.handle_exception"
 """The name of Datasette's own handler among its plugins."""
 
 
-def failure(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
-    """The status and message for an error at a path. Logs faults of the program and of the archive's file system.
+def describe_error(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
+    """Returns the HTTP status and the message for an error at a path. Logs errors of the program and of the archive's
+    file system.
 
-    `searched` is the text of a table search."""
+    `searched` is the text of a search in a table of Datasette.
+    """
     if isinstance(error, NotFound) and path.split("/")[1:2] != [DATABASE]:
         return 404, f"There is no page at {path}."
     if isinstance(error, Forbidden):
-        return 403, _sentence(str(error))
+        return 403, _as_sentence(str(error))
     if isinstance(error, Base400):
-        return error.status, _sentence(str(error.args[0]) if error.args else "404")
+        return error.status, _as_sentence(str(error.args[0]) if error.args else "404")
     if isinstance(error, DatasetteError):
         if searched is not None and _BAD_FTS_QUERY.match(str(error.message)):
             shown = searched[:80] + "…" * (len(searched) > 80)
@@ -262,7 +271,7 @@ def failure(path: str, error: Exception, archive: Path, searched: str | None = N
         # Datasette answers 500 for an unknown sort column. Its only message in HTML is that the SQL timed out.
         return (
             400 if error.status == 500 else error.status,
-            _TIMED_OUT if error.message_is_html else _sentence(str(error.message)),
+            _TIMED_OUT if error.message_is_html else _as_sentence(str(error.message)),
         )
     if isinstance(error, sqlite3.Error) and is_environment_error(error):
         error = environment_error(error, archive)
@@ -273,7 +282,7 @@ def failure(path: str, error: Exception, archive: Path, searched: str | None = N
     return 500, "This page failed because of an internal error. The server's log has the details."
 
 
-def _sentence(message: str) -> str:
+def _as_sentence(message: str) -> str:
     return "There is no such page." if message == "404" else message[:1].upper() + message[1:].rstrip(".") + "."
 
 
@@ -301,30 +310,32 @@ _TOO_LONG = (
 )
 
 
-def page_view(page: Page) -> Callable[..., Awaitable[Response | StreamingResponse]]:
-    """The view of a page, as Datasette calls it."""
+def make_view(page: PageRoute) -> Callable[..., Awaitable[Response | StreamingResponse]]:
+    """Returns the view function of a page, in the form that Datasette calls."""
 
     async def view(request: Request, datasette: Datasette) -> Response | StreamingResponse:
-        site = served_archive(datasette)
+        site = get_served_archive(datasette)
         loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(site.archive.pool, _answer, page, request, site)
-        return _streaming(made, site, request) if isinstance(made, Download) else made
+        made = await loop.run_in_executor(site.archive.pool, _answer_page, page, request, site)
+        return _make_streaming_response(made, site, request) if isinstance(made, Download) else made
 
     return view
 
 
-async def failed(request: Request, datasette: Datasette, error: Exception) -> Response:
-    """The error page for an exception that no page of ours handled."""
-    site = served_archive(datasette)
+async def render_error(request: Request, datasette: Datasette, error: Exception) -> Response:
+    """Returns the error page for an exception that was raised outside of our page functions."""
+    site = get_served_archive(datasette)
     path = unquote(request.path.partition("?")[0])
     searched = next((request.args[name] for name in request.args if name.startswith("_search")), None)
-    status, sentence = failure(path, error, site.archive.path, searched)
+    status, sentence = describe_error(path, error, site.archive.path, searched)
     form = "json" if path.endswith(".json") or request.args.get("_format") == "json" else "html"
-    return _failed(_web_request(request, site, path, {}, form), sentence, status)
+    return _error_response(_web_request(request, site, path, {}, form), sentence, status)
 
 
-async def static_file(request: Request) -> Response:
-    """A static file. Its URL contains its hash, so it can be cached forever."""
+async def serve_static_file(request: Request) -> Response:
+    """Returns a stylesheet, script or image of the web interface. Its URL contains its hash, so it can be cached
+    forever.
+    """
     name = request.url_vars["name"]
     if name not in _STATIC:
         return Response("There is no such file.\n", status=404, content_type="text/plain; charset=utf-8")
@@ -337,9 +348,10 @@ async def static_file(request: Request) -> Response:
     )
 
 
-def _answer(page: Page, request: Request, site: ServedArchive) -> Response | Download:
-    """The response of a page. Raises only faults of the program or the archive's file system, which `failed`
-    handles."""
+def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Response | Download:
+    """Returns the response of a page. An ArchiverError becomes an error page; errors of the program or of the archive's
+    file system are raised for `render_error`.
+    """
     sent = {name: value for name, value in request.url_vars.items() if value is not None}
     named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
     twin, form = named.pop("twin", ""), request.args.get("_format")
@@ -349,21 +361,21 @@ def _answer(page: Page, request: Request, site: ServedArchive) -> Response | Dow
         form = twin or "html"
     web_request = _web_request(request, site, page.path, named, form.lstrip("."))
     try:
-        return site.archive.with_limit(lambda db: _made(page, web_request.with_archive(db)))
+        return site.archive.with_limit(lambda db: _make_response(page, web_request.with_archive(db)))
     except ArchiverError as error:
         if isinstance(error, UNREADABLE):
             raise
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
         # The position is useless if the error is in another field, or if normalisation (NFC) changed the query.
         at = error.at if isinstance(error, BadQuery) and error.subject == web_request.one("q") else None
-        return _failed(web_request, str(error), status, at)
+        return _error_response(web_request, str(error), status, at)
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise
-        return _failed(web_request, _TOO_LONG, 503)
+        return _error_response(web_request, _TOO_LONG, 503)
 
 
-def _made(page: Page, request: PageRequest) -> Response | Download:
+def _make_response(page: PageRoute, request: PageRequest) -> Response | Download:
     answer = page.answer(request)
     return answer if isinstance(answer, Download) else _to_response(answer, request)
 
@@ -383,7 +395,7 @@ def _web_request(request: Request, site: ServedArchive, path: str, named: dict[s
     )
 
 
-def _streaming(made: Download, site: ServedArchive, request: Request) -> StreamingResponse:
+def _make_streaming_response(made: Download, site: ServedArchive, request: Request) -> StreamingResponse:
     return StreamingResponse(
         lambda out: site.archive.without_limit(lambda db: made.write(db, out)),
         site.archive.downloads,
@@ -396,8 +408,8 @@ def _streaming(made: Download, site: ServedArchive, request: Request) -> Streami
     )
 
 
-def _failed(request: WebRequest, sentence: str, status: int, at: int | None = None) -> Response:
-    """An error page with the request in a form to correct it. `at` is the position of the error in the query."""
+def _error_response(request: WebRequest, sentence: str, status: int, at: int | None = None) -> Response:
+    """Returns an error page with a form to correct the request. `at` is the position of the error in the query."""
     fields = [(name, LABELS.get(name, name), value) for name, value in request.args if value]
     query = request.one("q")
     marks = ((at, token_end(query, at)),) if at is not None and at < len(query) else ()
@@ -434,7 +446,7 @@ def _to_response(answer: PageResponse | RawResponse, request: WebRequest) -> Res
         text = json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "replace")
         return Response(text, answer.status, _headers("inert") | answer.headers, "application/json; charset=utf-8")
     text = render_page(
-        answer, request, NAVIGATION, lambda name: address(request.base, f"/-/archiver/{name}", [("v", _HASHES[name])])
+        answer, request, NAVIGATION, lambda name: build_url(request.base, f"/-/archiver/{name}", [("v", _HASHES[name])])
     ).encode("utf-8", "replace")
     policy = {"content-security-policy": answer.policy} if answer.policy else {}
     return Response(text, answer.status, _headers("own") | policy | answer.headers, "text/html; charset=utf-8")

@@ -1,4 +1,4 @@
-"""Datasette's plugin hooks: routes, menu links, SQL functions, error pages and response headers."""
+"""Implements Datasette's plugin hooks: routes, menu links, SQL functions, error pages and response headers."""
 
 from __future__ import annotations
 
@@ -15,31 +15,34 @@ from datasette.utils.asgi import Forbidden, Request, Response
 from archiver.search.index_document import fold_name
 from archiver.search.query_tree import distance_km
 from archiver.web import request_guard
-from archiver.web.archive_access import served_archive
-from archiver.web.dispatch import NAVIGATION, PAGES, failed, page_view, static_file
-from archiver.web.request_guard import Application, guarded
+from archiver.web.archive_access import get_served_archive
+from archiver.web.dispatch import NAVIGATION, PAGES, make_view, render_error, serve_static_file
+from archiver.web.request_guard import Application, guard_application
 
-POLICIES = request_guard.policies(Path(package.__file__).parent / "templates")
+POLICIES = request_guard.build_policies(Path(package.__file__).parent / "templates")
 
 
 @hookimpl
 def register_routes() -> list[tuple[str, Callable[..., Any]]]:
-    return [*((page.address, page_view(page)) for page in PAGES), (r"/-/archiver/(?P<name>[\w.-]+)$", static_file)]
+    return [
+        *((page.address, make_view(page)) for page in PAGES),
+        (r"/-/archiver/(?P<name>[\w.-]+)$", serve_static_file),
+    ]
 
 
 @hookimpl
 def asgi_wrapper(datasette: Datasette) -> Callable[[Application], Application]:
-    return lambda application: guarded(application, lambda: served_archive(datasette), POLICIES)
+    return lambda application: guard_application(application, lambda: get_served_archive(datasette), POLICIES)
 
 
 @hookimpl
 def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Callable[[], Awaitable[Response]]:
-    return lambda: failed(request, datasette, exception)
+    return lambda: render_error(request, datasette, exception)
 
 
 @hookimpl
 def forbidden(datasette: Datasette, request: Request, message: str) -> Callable[[], Awaitable[Response]]:
-    return lambda: failed(request, datasette, Forbidden(message))
+    return lambda: render_error(request, datasette, Forbidden(message))
 
 
 @hookimpl
@@ -49,6 +52,6 @@ def menu_links(datasette: Datasette) -> list[dict[str, str]]:
 
 @hookimpl
 def prepare_connection(conn: sqlite3.Connection) -> None:
-    """Registers the SQL functions of the archive for SQL that people write."""
+    """Registers the archive's SQL functions (`folded`, `distance_km`), for use in queries on Datasette's SQL page."""
     conn.create_function("folded", 1, fold_name, deterministic=True)
     conn.create_function("distance_km", 4, distance_km, deterministic=True)

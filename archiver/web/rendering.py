@@ -1,4 +1,6 @@
-"""Renders templates, whose values are all escaped, and structures the plain text of an article for display."""
+"""Renders the templates of the web pages, with all values escaped, and divides the plain text of an article into
+headings, paragraphs and lists.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +27,20 @@ _ITEM_LETTERS = 18
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of text. A heading or paragraph has one line; a list or a line-by-line block has several."""
+    """A block of an article's text. A heading or paragraph has one line; a list, or lines such as those of a poem, has
+    several.
+    """
 
     kind: Literal["heading", "paragraph", "list", "lines"]
     lines: tuple[str, ...]
 
 
-def blocks(body: str) -> tuple[Block, ...]:
-    """Splits a text into blocks."""
-    return tuple(_blocks([text for part in (body or "").split("\n\n") if (text := part.strip("\n"))]))
+def split_blocks(body: str) -> tuple[Block, ...]:
+    """Splits the plain text of an article into headings, paragraphs, lists and blocks of lines."""
+    return tuple(_iterate_blocks([text for part in (body or "").split("\n\n") if (text := part.strip("\n"))]))
 
 
-def _blocks(parts: list[str]) -> Iterator[Block]:
+def _iterate_blocks(parts: list[str]) -> Iterator[Block]:
     for number, part in enumerate(parts):
         lines = tuple(line for line in part.split("\n") if line.strip())
         if len(lines) == 1:
@@ -47,7 +51,7 @@ def _blocks(parts: list[str]) -> Iterator[Block]:
 
 
 def _is_heading(line: str, following: str) -> bool:
-    """True for a short line that does not end like a sentence and is followed by longer text."""
+    """Returns True if a line is short, does not end like a sentence, and is followed by a longer text."""
     return (
         len(line) <= _LONGEST_HEADING
         and not line.rstrip().endswith(_ENDS)
@@ -69,16 +73,16 @@ Links = Callable[[str], str]
 
 
 def render_page(answer: PageResponse, request: WebRequest, navigation: Sequence[tuple[str, str]], static: Links) -> str:
-    """Renders a page as HTML. `navigation` has labels and paths; `static` returns the URL of a static file."""
+    """Renders a page as HTML. `navigation` has (label, path) pairs; `static` returns the URL of a static file."""
     return (
-        _environment()
+        _make_environment()
         .get_template(answer.template)
         .render(**answer.values, request=request, link=request.link, navigation=navigation, static=static)
     )
 
 
 @cache
-def _environment() -> Environment:
+def _make_environment() -> Environment:
     made = Environment(
         loader=PackageLoader("archiver.web"),
         autoescape=True,
@@ -87,13 +91,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        marked=mark_text, day=published, instant=format_minute, number=number, language=language, web=web
+        marked=mark_text,
+        day=published,
+        instant=format_minute,
+        number=format_number,
+        language=valid_language,
+        web=safe_url,
     )
     return made
 
 
 def mark_text(text: str, marks: Sequence[tuple[int, int]]) -> Markup:
-    """A text with the ranges (start, end) in <mark> elements."""
+    """Returns a text as HTML in which the ranges (start, end) of `marks` are in <mark> elements."""
     out, at = Markup(), 0
     for start, end in marks:
         out += escape(text[at:start]) + Markup("<mark>") + escape(text[start:end]) + Markup("</mark>")
@@ -102,21 +111,23 @@ def mark_text(text: str, marks: Sequence[tuple[int, int]]) -> Markup:
 
 
 def format_minute(moment: str | None) -> str:
-    """A UTC time of the archive to the minute; "never" for None."""
+    """Formats a stored time in UTC, to the minute; "never" for None."""
     return f"{moment[:16].replace('T', ' ')} UTC" if moment else "never"
 
 
-def number(value: float) -> str:
-    """A number with thousands separators."""
+def format_number(value: float) -> str:
+    """Formats a number with thousands separators."""
     return f"{value:,}" if isinstance(value, int | float) else str(value)  # another program may have written a text
 
 
-def language(tag: str | None) -> str:
-    """A language tag for the `lang` attribute (BCP 47); "" if the stored value is not one."""
+def valid_language(tag: str | None) -> str:
+    """Returns a language tag for the `lang` attribute of HTML (BCP 47); "" if the stored value is not one."""
     return tag if tag and _LANGUAGE.fullmatch(tag) else ""
 
 
-def web(url: Any) -> str:
-    """A URL that is safe to link (http or https); "" for any other, which might run code or open local files."""
+def safe_url(url: Any) -> str:
+    """Returns a URL if it is safe to link (http or https); "" for any other, which might run code or open local
+    files.
+    """
     text = str(url or "")
     return text if re.match(r"https?://", text, re.IGNORECASE) else ""

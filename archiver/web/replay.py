@@ -1,9 +1,11 @@
-"""Memento addresses (RFC 7089), and captured pages made safe to view: text, styles and images, but nothing active.
+"""Parses Memento addresses (RFC 7089), and makes captured pages safe to view: they keep text, styles and images, but
+nothing active.
 
-As the last step, nh3 (ammonia) parses the page and keeps only the elements and attributes that are listed here. Before
-that, URLs are rewritten: images and stylesheets to captures in this archive if there are any, links to archived pages.
-As a second line of defence the page is sent with a Content-Security-Policy that allows no scripts, forms or frames, and
-loads nothing from elsewhere (Content Security Policy Level 3, sandbox)."""
+As the last step, nh3 (ammonia) parses the page and keeps only the elements and attributes that are listed here.
+Before that, URLs are rewritten: images and stylesheets to captures in this archive if there are any, links to
+archived pages. As a second line of defence the page is sent with a Content-Security-Policy that allows no scripts,
+forms or frames, and loads nothing from elsewhere (Content Security Policy Level 3, sandbox).
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,10 @@ _SAFE = "/:?#[]@!$&*+,;=%~-._"
 
 @dataclass(frozen=True, slots=True)
 class MementoAddress:
-    """A parsed Memento address. `timemap` is link, json or "". `at` is the time of a memento (None for the TimeGate)
-    and `stamp` its digits as given. `flag` is the modifier after the timestamp, such as id_ or im_."""
+    """A parsed Memento address. `timemap` is the requested format of a TimeMap, link or json, else "". `at` is the time
+    of a memento (None for the TimeGate) and `stamp` its digits as given. `flag` is the modifier after the timestamp,
+    such as id_ or im_.
+    """
 
     url: str
     timemap: str = ""
@@ -51,28 +55,30 @@ class MementoAddress:
 
     @property
     def is_asset(self) -> bool:
-        """True for an image, stylesheet or other requisite of a page."""
+        """True if the address is for an image, stylesheet or other requisite of a page."""
         return self.flag not in ("", "id_")
 
 
-def memento_address(request: PageRequest) -> MementoAddress:
-    """Parses the address of a request. Raises BadAddress and CannotAnswer."""
+def parse_memento_address(request: PageRequest) -> MementoAddress:
+    """Parses the Memento address in a request. Raises BadAddress and CannotAnswer."""
     text = request.named["place"] + (f"?{request.query}" if request.query else "")
     found = _PLACE.fullmatch(text)
     if found is None:
         raise CannotAnswer(text, "use a time and a URL, such as 20240501120000/https://example.org/")
     form, stamp, flag, rest = found.groups()
-    whole = unquote(rest) if re.match(r"https?%3a", rest, re.IGNORECASE) else rest
-    url = asset_address(re.sub(r"^(https?):/+", r"\1://", whole, flags=re.IGNORECASE))
+    url_text = unquote(rest) if re.match(r"https?%3a", rest, re.IGNORECASE) else rest
+    url = asset_address(re.sub(r"^(https?):/+", r"\1://", url_text, flags=re.IGNORECASE))
     if url is None:
-        raise BadAddress(whole[:200], "write it like https://blog.example.org/")
+        raise BadAddress(url_text[:200], "write it like https://blog.example.org/")
     return MementoAddress(
-        url, (form or "").lower(), _moment(stamp) if stamp else None, stamp or "", (flag or "").lower()
+        url, (form or "").lower(), _parse_timestamp(stamp) if stamp else None, stamp or "", (flag or "").lower()
     )
 
 
-def _moment(stamp: str) -> datetime:
-    """Parses a timestamp of 4 to 14 digits; missing digits mean the start of the period. Raises CannotAnswer."""
+def _parse_timestamp(stamp: str) -> datetime:
+    """Parses a timestamp of 4 to 14 digits in UTC; missing digits mean the start of the year, month, day and so on.
+    Raises CannotAnswer.
+    """
     digits = stamp + "00000101000000"[len(stamp) :]
     try:
         return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
@@ -80,42 +86,46 @@ def _moment(stamp: str) -> datetime:
         raise CannotAnswer(stamp, "a time has 4 to 14 digits, such as 20240501120000") from None
 
 
-def stamp_of(row: Row) -> str:
-    """The 14-digit UTC timestamp of a capture."""
+def format_timestamp(row: Row) -> str:
+    """Returns the time of a capture as a 14-digit UTC timestamp."""
     return f"{time_of(row).astimezone(UTC):%Y%m%d%H%M%S}"
 
 
-def memento_url(request: PageRequest, kind: str, url: str) -> str:
-    """A URL of this server for a captured URL. `kind` is "web/", "web/20240501120000/", "view/20240501120000/" ..."""
+def build_memento_url(request: PageRequest, kind: str, url: str) -> str:
+    """Returns the URL on this server for a captured URL. `kind` is the part of the path before it: "web/",
+    "web/20240501120000/", "view/20240501120000/" ...
+    """
     return f"{request.base}{kind}{quote(url, safe=_SAFE)}"
 
 
-def memento_entry(request: PageRequest, row: Row, flag: str = "") -> str:
-    """The URL of a memento."""
-    return memento_url(request, f"web/{stamp_of(row)}{flag}/", row["url"])
+def memento_url_of(request: PageRequest, row: Row, flag: str = "") -> str:
+    """Returns the URL of the memento that shows a capture. `flag` is the modifier after its timestamp."""
+    return build_memento_url(request, f"web/{format_timestamp(row)}{flag}/", row["url"])
 
 
 def memento_headers(request: PageRequest, url: str, rows: Sequence[Row], shown: Row | None = None) -> dict[str, str]:
-    """The header fields Link and Memento-Datetime (sections 2.1.1 and 2.2)."""
-    headers = {"link": ", ".join(_links(request, url, rows, shown))}
-    return headers | {"memento-datetime": http_date(time_of(shown))} if shown else headers
+    """Returns the header fields Link and, for a memento (`shown`), Memento-Datetime (RFC 7089, sections 2.1.1 and 2.2).
+    `rows` are all captures of the URL.
+    """
+    headers = {"link": ", ".join(_format_links(request, url, rows, shown))}
+    return headers | {"memento-datetime": format_http_date(time_of(shown))} if shown else headers
 
 
-def _links(request: PageRequest, url: str, rows: Sequence[Row], shown: Row | None) -> list[str]:
+def _format_links(request: PageRequest, url: str, rows: Sequence[Row], shown: Row | None) -> list[str]:
     at = request.origin
     out = [
         f'<{quote(url, safe=_SAFE)}>; rel="original"',
-        f'<{at}{memento_url(request, "web/", url)}>; rel="timegate"',
-        f'<{at}{memento_url(request, "web/timemap/link/", url)}>; rel="timemap"; type="{LINK_FORMAT}"',
+        f'<{at}{build_memento_url(request, "web/", url)}>; rel="timegate"',
+        f'<{at}{build_memento_url(request, "web/timemap/link/", url)}>; rel="timemap"; type="{LINK_FORMAT}"',
     ]
     named: dict[int, list[str]] = {}
-    for rel, row in (("first", rows[0]), ("last", rows[-1]), *_neighbours(rows, shown)):
+    for rel, row in (("first", rows[0]), ("last", rows[-1]), *_find_neighbours(rows, shown)):
         named.setdefault(row["id"], []).append(rel)
     by_number = {row["id"]: row for row in rows}
-    return out + [_memento_link(request, by_number[number], " ".join(rels)) for number, rels in named.items()]
+    return out + [_format_memento_link(request, by_number[number], " ".join(rels)) for number, rels in named.items()]
 
 
-def _neighbours(rows: Sequence[Row], shown: Row | None) -> list[tuple[str, Row]]:
+def _find_neighbours(rows: Sequence[Row], shown: Row | None) -> list[tuple[str, Row]]:
     n = next((n for n, row in enumerate(rows) if shown and row["id"] == shown["id"]), None)
     if n is None:
         return []
@@ -126,49 +136,49 @@ def _neighbours(rows: Sequence[Row], shown: Row | None) -> list[tuple[str, Row]]
     ]
 
 
-def _memento_link(request: PageRequest, row: Row, rels: str) -> str:
+def _format_memento_link(request: PageRequest, row: Row, rels: str) -> str:
     rel = " ".join((*rels.split(), "memento"))
-    return f'<{request.origin}{memento_entry(request, row)}>; rel="{rel}"; datetime="{http_date(time_of(row))}"'
+    return f'<{request.origin}{memento_url_of(request, row)}>; rel="{rel}"; datetime="{format_http_date(time_of(row))}"'
 
 
 def timemap_link(request: PageRequest, url: str, rows: Sequence[Row]) -> str:
-    """A TimeMap (section 5) in the link format of RFC 6690, one link a line."""
+    """Returns the TimeMap of a URL (RFC 7089, section 5) in the link format of RFC 6690, one link a line."""
     at = request.origin
-    span = f'from="{http_date(time_of(rows[0]))}"; until="{http_date(time_of(rows[-1]))}"'
+    span = f'from="{format_http_date(time_of(rows[0]))}"; until="{format_http_date(time_of(rows[-1]))}"'
     out = [
         f'<{quote(url, safe=_SAFE)}>; rel="original"',
-        f'<{at}{memento_url(request, "web/", url)}>; rel="timegate"',
-        f'<{at}{memento_url(request, "web/timemap/link/", url)}>; rel="self"; type="{LINK_FORMAT}"; {span}',
+        f'<{at}{build_memento_url(request, "web/", url)}>; rel="timegate"',
+        f'<{at}{build_memento_url(request, "web/timemap/link/", url)}>; rel="self"; type="{LINK_FORMAT}"; {span}',
     ]
     for n, row in enumerate(rows):
         rels = [*(["first"] if n == 0 else []), *(["last"] if n == len(rows) - 1 else [])]
-        out.append(_memento_link(request, row, " ".join(rels)))
+        out.append(_format_memento_link(request, row, " ".join(rels)))
     return ",\n".join(out) + "\n"
 
 
 def timemap_json(request: PageRequest, url: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """A TimeMap as JSON, with the field names of the Memento project's aggregator."""
+    """Returns the TimeMap of a URL as JSON data, with the field names of the Memento project's aggregator."""
     at = request.origin
     listed = [
         {
             "datetime": time_of(row).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "uri": at + memento_entry(request, row),
+            "uri": at + memento_url_of(request, row),
         }
         for row in rows
     ]
     return {
         "original_uri": url,
-        "timegate_uri": at + memento_url(request, "web/", url),
+        "timegate_uri": at + build_memento_url(request, "web/", url),
         "timemap_uri": {
-            "link_format": at + memento_url(request, "web/timemap/link/", url),
-            "json_format": at + memento_url(request, "web/timemap/json/", url),
+            "link_format": at + build_memento_url(request, "web/timemap/link/", url),
+            "json_format": at + build_memento_url(request, "web/timemap/json/", url),
         },
         "mementos": {"first": listed[0], "last": listed[-1], "list": listed},
     }
 
 
-def http_date(at: datetime) -> str:
-    """A time in the format of RFC 9110, section 5.6.7."""
+def format_http_date(at: datetime) -> str:
+    """Formats a time for an HTTP header field (RFC 9110, section 5.6.7)."""
     return format_datetime(at.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
 
@@ -270,41 +280,44 @@ _PICTURE = re.compile(r"data:image/(?:png|gif|jpeg|webp|avif|svg\+xml)[;,]", re.
 _MEDIA = re.compile(r"[\w\s(),:.-]{1,200}")
 
 
-def named_resources(page: Page, url: str) -> list[str]:
-    """The URLs of all images, stylesheets and fonts of a page."""
+def find_requisites(page: Page, url: str) -> list[str]:
+    """Returns the URLs of all images, stylesheets and fonts that a page needs."""
     return [one.url for one in requisites_of_page(page.root, url)]
 
 
-def safe_page(page: Page, url: str, asset: RewriteURL, link: RewriteURL) -> str:
-    """The page as a sanitised document. `asset` rewrites the URL of an image or stylesheet ("" if it is not captured),
-    and `link` that of a page. The URLs they return must not contain quotes."""
+def sanitize_page(page: Page, url: str, asset: RewriteURL, link: RewriteURL) -> str:
+    """Returns a captured page as a sanitised HTML document. `asset` rewrites the URL of an image or stylesheet ("" if
+    it is not captured), and `link` that of a page. The URLs they return must not contain quotes.
+    """
     root = page.root
     base = next((found for one in root.iter("base") if (found := asset_address(one.get("href") or "", url))), url)
-    head = "".join(_styles(root, base, asset))
+    head = "".join(_collect_stylesheets(root, base, asset))
     title = next(("".join(map(str, one.itertext())) for one in root.iter("title")), "")[:300]
     for element in list(root.iter("img", "source", "noscript", *_EMBEDDED)):
-        _prepare(element, base, asset)
+        _prepare_element(element, base, asset)
     body = root.find("body")
     body = root if body is None else body
     inner = nh3.clean(
-        _inner(body),
+        _inner_html(body),
         tags=TAGS,
         clean_content_tags=_REMOVED_WITH_CONTENT,
         attributes=_ATTRIBUTES,
-        attribute_filter=_filter(base, asset, link),
+        attribute_filter=_make_attribute_filter(base, asset, link),
         link_rel="noreferrer external",
         url_schemes={"http", "https", "data"},
         set_tag_attribute_values={"a": {"target": "_top"}},
     )
     return (
-        f'<!DOCTYPE html>\n<html{_root_attributes(root)}><head><meta charset="utf-8">'
+        f'<!DOCTYPE html>\n<html{_format_root_attributes(root)}><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
-        f"{head}</head><body{_root_attributes(body)}>{inner}</body></html>\n"
+        f"{head}</head><body{_format_root_attributes(body)}>{inner}</body></html>\n"
     )
 
 
-def _root_attributes(element: Element) -> str:
-    """The class, ID, language and direction of <html> or <body>, which are not part of the sanitised fragment."""
+def _format_root_attributes(element: Element) -> str:
+    """Formats the class, ID, language and direction of <html> or <body> as HTML attributes. They have to be copied
+    because these elements are not part of the sanitised fragment.
+    """
     return "".join(
         f' {name}="{escape(value)}"'
         for name in ("class", "id", "lang", "dir")
@@ -312,8 +325,8 @@ def _root_attributes(element: Element) -> str:
     )
 
 
-def _styles(root: Element, base: str, asset: RewriteURL) -> Iterator[str]:
-    """The linked and embedded stylesheets of a page in order."""
+def _collect_stylesheets(root: Element, base: str, asset: RewriteURL) -> Iterator[str]:
+    """Yields the linked and embedded stylesheets of a page in order, as sanitised <link> and <style> elements."""
     for element in root.iter("link", "style"):
         media = element.get("media") or ""
         media_attribute = f' media="{escape(media)}"' if _MEDIA.fullmatch(media) else ""
@@ -327,11 +340,12 @@ def _styles(root: Element, base: str, asset: RewriteURL) -> Iterator[str]:
                 yield f'<link rel="stylesheet" href="{escape(rewritten)}"{media_attribute}>'
 
 
-def _prepare(element: Element, base: str, asset: RewriteURL) -> None:
-    """Sets the source of an image to the first of its URLs that is captured, and replaces embedded content by a
-    link."""
+def _prepare_element(element: Element, base: str, asset: RewriteURL) -> None:
+    """Prepares an element for the sanitiser: sets the source of an image to the first of its URLs that is captured, and
+    replaces embedded content by a link.
+    """
     if element.tag == "img":
-        src = next(_candidates(element, base, asset), "")
+        src = next(_image_candidates(element, base, asset), "")
         for name in (*_LAZY, *_SETS):
             element.attrib.pop(name, "")
         if src:
@@ -348,7 +362,7 @@ def _prepare(element: Element, base: str, asset: RewriteURL) -> None:
             anchor.text = f"[embedded: {embedded}]"
 
 
-def _candidates(element: Element, base: str, asset: RewriteURL) -> Iterator[str]:
+def _image_candidates(element: Element, base: str, asset: RewriteURL) -> Iterator[str]:
     sources = [element.get(name) or "" for name in _LAZY]
     sets = [one for name in _SETS for one in srcset(element.get(name) or "")]
     for text in (*sources, *sets):
@@ -358,16 +372,16 @@ def _candidates(element: Element, base: str, asset: RewriteURL) -> Iterator[str]
     yield from (text for text in sources if _PICTURE.match(text))
 
 
-def _inner(body: Element) -> str:
+def _inner_html(body: Element) -> str:
     return escape(body.text or "", quote=False) + "".join(
         etree.tostring(child, method="html", encoding="unicode") for child in body if isinstance(child.tag, str)
     )
 
 
-def _filter(base: str, asset: RewriteURL, link: RewriteURL) -> Callable[[str, str, str], str | None]:
+def _make_attribute_filter(base: str, asset: RewriteURL, link: RewriteURL) -> Callable[[str, str, str], str | None]:
     def filter_attribute(tag: str, name: str, value: str) -> str | None:
         if name == "href":
-            return _href(value.strip(), base, link)
+            return _rewrite_href(value.strip(), base, link)
         if name == "src":  # rewritten before, or a data URL
             is_own = value.startswith("/") and not value.startswith("//")
             return value if is_own or _PICTURE.match(value) else None
@@ -378,7 +392,7 @@ def _filter(base: str, asset: RewriteURL, link: RewriteURL) -> Callable[[str, st
     return filter_attribute
 
 
-def _href(value: str, base: str, link: RewriteURL) -> str | None:
+def _rewrite_href(value: str, base: str, link: RewriteURL) -> str | None:
     if value.startswith("#"):
         return value
     url = asset_address(value, base)

@@ -38,9 +38,11 @@ EVERYWHERE: Mapping[str, str] = {
 }
 
 
-def policies(templates: Path) -> dict[str, str]:
-    """The policies by name. `templates` is Datasette's template folder, whose inline scripts are allowed by hash."""
-    scripts = " ".join(f"'sha256-{digest}'" for digest in sorted(set(_digests(templates))))
+def build_policies(templates: Path) -> dict[str, str]:
+    """Returns the Content-Security-Policies by name. `templates` is Datasette's template folder, whose inline scripts
+    are allowed by hash.
+    """
+    scripts = " ".join(f"'sha256-{digest}'" for digest in sorted(set(_hash_inline_scripts(templates))))
     tables = (
         "default-src 'none'; style-src 'self' 'unsafe-inline'; "
         f"script-src 'self' {scripts}; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
@@ -49,7 +51,7 @@ def policies(templates: Path) -> dict[str, str]:
     return {"own": OWN, "inert": INERT, "tables": tables}
 
 
-def _digests(templates: Path) -> Iterator[str]:
+def _hash_inline_scripts(templates: Path) -> Iterator[str]:
     for file in sorted(templates.glob("*.html")):
         for script in _INLINE.findall(file.read_text(encoding="utf-8")):
             for value in ("true", "false"):
@@ -71,8 +73,12 @@ _INTERNAL = ("/-/static/", "/-/static-plugins/", "/-/archiver/", "/-/metrics")
 paths."""
 
 
-def guarded(application: Application, site: Callable[[], ServedArchive], policies: Mapping[str, str]) -> Application:
-    """Wraps an application in the guard. `site` is called for each request."""
+def guard_application(
+    application: Application, site: Callable[[], ServedArchive], policies: Mapping[str, str]
+) -> Application:
+    """Wraps an ASGI application so that unsafe requests are rejected and security headers are added. `site` is called
+    for each request to get the served archive.
+    """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,21 +87,21 @@ def guarded(application: Application, site: Callable[[], ServedArchive], policie
 
         async def sent(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": list(_with_defaults(message.get("headers", []), policies))}
+                message = {**message, "headers": list(_add_default_headers(message.get("headers", []), policies))}
             await send(message)
 
-        if refusal := _refusal(scope, site()):
-            await _refuse(sent, *refusal)
+        if refusal := _check_request(scope, site()):
+            await _send_refusal(sent, *refusal)
         else:
             await application(scope, receive, sent)
 
     return answer
 
 
-def _refusal(scope: Scope, site: ServedArchive) -> tuple[int, str] | None:
+def _check_request(scope: Scope, site: ServedArchive) -> tuple[int, str] | None:
     sent = {name: value.decode("latin-1") for name, value in scope["headers"]}
     host = sent.get(b"host", "")
-    if site.hosts and _name(host) not in site.hosts:
+    if site.hosts and _normalize_host(host) not in site.hosts:
         return 421, (
             "This server only answers requests for " + ", ".join(sorted(site.hosts)) + ". If it has another public "
             "name, set --public-url.\n"
@@ -113,12 +119,12 @@ def _refusal(scope: Scope, site: ServedArchive) -> tuple[int, str] | None:
     return None
 
 
-def _name(host: str) -> str:
-    """The normalised host name of "name:port"; an IPv6 address keeps its brackets."""
+def _normalize_host(host: str) -> str:
+    """Returns the host name of "name:port" in normalised form; an IPv6 address keeps its brackets."""
     return (host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]).lower().rstrip(".")
 
 
-def _with_defaults(sent: list[tuple[bytes, bytes]], policies: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def _add_default_headers(sent: list[tuple[bytes, bytes]], policies: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     present = {name.lower() for name, _ in sent}
     defaults = {"content-security-policy": policies["tables"], **EVERYWHERE}
     return [
@@ -127,7 +133,7 @@ def _with_defaults(sent: list[tuple[bytes, bytes]], policies: Mapping[str, str])
     ]
 
 
-async def _refuse(send: Send, status: int, sentence: str) -> None:
+async def _send_refusal(send: Send, status: int, sentence: str) -> None:
     allow = [(b"allow", b"GET, HEAD")] if status == 405 else []
     await send(
         {

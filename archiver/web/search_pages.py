@@ -1,4 +1,4 @@
-"""The pages around search: results, concordance, trends, saved searches, exports and collections."""
+"""The web pages around search: results, concordance, trends, saved searches, exports and collections."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from archiver.search.saved_search import (
 from archiver.search.snippets import highlight_line, highlight_terms
 from archiver.search.sorting_and_folding import FOLDS
 from archiver.storage.article_tables.records import records
-from archiver.web.archive_access import cached, counted
-from archiver.web.capture_downloads import EXPORT_FORMATS, found_ids
+from archiver.web.archive_access import get_cached, strip_paging
+from archiver.web.capture_downloads import EXPORT_FORMATS, find_ids
 from archiver.web.search_widgets import (
-    active_filters,
+    build_bars,
+    build_map,
     densest_window,
-    facet_links,
-    histogram_bars,
-    map_view,
-    suggestions,
+    link_facets,
+    list_active_filters,
+    suggest_searches,
 )
 from archiver.web.web_requests import (
     LONG,
@@ -47,12 +47,12 @@ from archiver.web.web_requests import (
     PageResponse,
     RawResponse,
     SearchLinks,
-    args_of,
     collected_articles,
-    fingerprint,
-    offset_of,
-    query_of,
-    search_link,
+    collection_fingerprint,
+    format_query,
+    make_search_link,
+    parse_offset,
+    parse_query,
 )
 
 SORTS = (
@@ -72,16 +72,18 @@ _FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "
 
 
 def search_page(request: PageRequest) -> PageResponse:
-    """The results of a search with chart, map and facets."""
-    query = query_of(request)
+    """Returns the page with the results of a search, their chart, map and facets."""
+    query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
     found = run(request.db, query)
-    values = _values(request)
-    counts = cached(request.db, "facets", (counted(query), values), lambda: count_facets(request.db, query, values))
+    values = _parse_value_count(request)
+    counts = get_cached(
+        request.db, "facets", (strip_paging(query), values), lambda: count_facets(request.db, query, values)
+    )
     links = SearchLinks(request, query)
-    narrowed, narrowing = active_filters(query, links), facet_links(query, counts, links)
-    chart = histogram_bars(request, query, request.one("by"), links)
+    narrowed, narrowing = list_active_filters(query, links), link_facets(query, counts, links)
+    chart = build_bars(request, query, request.one("by"), links)
     if request.form == "json":
         return PageResponse(
             "search.html",
@@ -105,24 +107,24 @@ def search_page(request: PageRequest) -> PageResponse:
             },
             "facets": narrowing,
             "chart": chart,
-            "map": map_view(request, query, links),
+            "map": build_map(request, query, links),
             "links": links,
             "active_filters": narrowed,
-            "pages": _pages(request, query, found.total),
-            "hidden": [pair for pair in args_of(query) if pair[0] not in (*_FIELDS, "offset")],
+            "pages": _build_paging(request, query, found.total),
+            "hidden": [pair for pair in format_query(query) if pair[0] not in (*_FIELDS, "offset")],
             "args": request.args,
             "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near],
             "folds": FOLDS,
             "kinds": EXPORT_FORMATS,
-            "export": [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")],
-            "twin": request.link("/search.json", args_of(query)),
+            "export": [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")],
+            "twin": request.link("/search.json", format_query(query)),
             "options": query_as_options(query),
-            "suggestions": () if found.total else suggestions(request, query),
-            "more": request.link("/search", [*args_of(query), ("values", MORE_VALUES)])
+            "suggestions": () if found.total else suggest_searches(request, query),
+            "more": request.link("/search", [*format_query(query), ("values", MORE_VALUES)])
             if values < MORE_VALUES and any(len(one) >= values for one in counts.values()) and not links.is_long
             else "",
             "others": [
-                (label, search_link(request, query, path))
+                (label, make_search_link(request, query, path))
                 for label, path in (("Trend", "/trends"), ("Concordance", "/concordance"))
                 if query.text
             ],
@@ -131,20 +133,20 @@ def search_page(request: PageRequest) -> PageResponse:
     )
 
 
-def _values(request: PageRequest) -> int:
-    """The requested number of values of each facet."""
+def _parse_value_count(request: PageRequest) -> int:
+    """Returns how many values of each facet the request wants. Raises BadQuery if the argument is invalid."""
     text = request.one("values", str(VALUES))
     if not (text.isascii() and text.isdigit() and int(text[:9])):
         raise BadQuery(f"values {text}", "it must be a whole number greater than 0")
     return min(int(text[:9]), MAX_VALUES if request.form == "json" else MORE_VALUES)
 
 
-def _pages(request: PageRequest, query: Query, total: int) -> dict[str, object]:
+def _build_paging(request: PageRequest, query: Query, total: int) -> dict[str, object]:
     size = query.limit or 1
     number, last = query.offset // size + 1, max(1, -(-total // size))
 
     def link(to: int) -> str:
-        return request.link("/search", args_of(replace(query, offset=(to - 1) * size)))
+        return request.link("/search", format_query(replace(query, offset=(to - 1) * size)))
 
     return {
         "number": number,
@@ -166,8 +168,8 @@ CONCORDANCE_SORTS = (
 
 
 def concordance_page(request: PageRequest) -> PageResponse:
-    """Every occurrence of the search terms in context."""
-    query = query_of(request)
+    """Returns the page that lists every occurrence of the search terms in context."""
+    query = parse_query(request)
     query = replace(query, limit=LINES if not request.one("limit") else query.limit)
     text = request.one("width", str(WIDTH))
     if not (text.isascii() and text.isdigit()):
@@ -176,7 +178,7 @@ def concordance_page(request: PageRequest) -> PageResponse:
     lines = [asdict(one) for one in found.lines] if found else []
     if request.form == "json":
         return PageResponse("concordance.html", {}, lines)
-    args = [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")] + [("width", text)]
+    args = [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")] + [("width", text)]
     size = query.limit or LINES
 
     def link(offset: int) -> str:
@@ -193,7 +195,7 @@ def concordance_page(request: PageRequest) -> PageResponse:
             "before": link(max(query.offset - size, 0)) if query.offset else "",
             "after": link(query.offset + size) if found and found.more else "",
             "hidden": [pair for pair in args if pair[0] not in ("q", "since", "until", "sort", "width")],
-            "articles": search_link(request, replace(query, limit=20, sort="")),
+            "articles": make_search_link(request, replace(query, limit=20, sort="")),
             "twin": request.link("/concordance.json", args),
         },
         None,
@@ -209,8 +211,8 @@ _TREND_FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
 
 
 def trends_page(request: PageRequest) -> PageResponse:
-    """The share of articles that match each term over time, as a chart and a table."""
-    query = query_of(request)
+    """Returns the page that shows the share of articles that match each term over time, as a chart and a table."""
+    query = parse_query(request)
     terms = request.many("term")
     if not terms and query.text:  # a link from a search: its text is the term, its filters stay
         terms, query = (query.text,), replace(query, text="")
@@ -218,7 +220,7 @@ def trends_page(request: PageRequest) -> PageResponse:
     found = trend(request.db, query, terms, unit) if terms else None
     if request.form == "json":
         return PageResponse("trends.html", {}, asdict(found) if found else {"series": []})
-    shown = _shown(found) if found else None
+    shown = _densest_periods(found) if found else None
     empty = min(_EMPTY_FIELDS if not terms else 2, MAX_TERMS - len(terms))
     return PageResponse(
         "trends.html",
@@ -229,23 +231,28 @@ def trends_page(request: PageRequest) -> PageResponse:
             "fields": [*terms, *[""] * empty],
             "unit": unit,
             "units": tuple(UNITS),
-            "rows": _rows(shown) if shown else (),
+            "rows": _build_table(shown) if shown else (),
             "hidden_periods": len(found.periods) - len(shown.periods) if found and shown else 0,
-            "hidden": [pair for pair in args_of(query) if pair[0] not in _TREND_FIELDS],
+            "hidden": [pair for pair in format_query(query) if pair[0] not in _TREND_FIELDS],
             "searches": [
-                (one.term, search_link(request, replace(query, text=_both(query.text, one.term), fold="none")))
+                (
+                    one.term,
+                    make_search_link(request, replace(query, text=_combine_texts(query.text, one.term), fold="none")),
+                )
                 for one in found.series
             ]
             if found
             else (),
-            "twin": request.link("/trends.json", [*args_of(query), ("by", unit), *(("term", term) for term in terms)]),
+            "twin": request.link(
+                "/trends.json", [*format_query(query), ("by", unit), *(("term", term) for term in terms)]
+            ),
         },
         None,
     )
 
 
-def _shown(found: Trend) -> Trend:
-    """The most relevant periods if there are too many for a page."""
+def _densest_periods(found: Trend) -> Trend:
+    """Limits a trend to the consecutive periods with the most matches, if it has too many periods for a page."""
     start, end = densest_window(
         [sum(one.articles[n] for one in found.series) for n in range(len(found.periods))], found.archived, MAX_PERIODS
     )
@@ -253,20 +260,22 @@ def _shown(found: Trend) -> Trend:
     return replace(found, periods=found.periods[start:end], archived=found.archived[start:end], series=tuple(series))
 
 
-def _both(text: str, term: str) -> str:
-    """A query that matches both the text and the term."""
+def _combine_texts(text: str, term: str) -> str:
+    """Returns the text of a query that requires both a search text and a term."""
     return f"({text}) ({term})" if text else term
 
 
-def _rows(found: Trend) -> list[tuple[str, int, list[tuple[int, str]]]]:
-    """For each period its name, the number of archived articles, and the matches and share of each term."""
+def _build_table(found: Trend) -> list[tuple[str, int, list[tuple[int, str]]]]:
+    """Returns the rows of a trend's table: the period, its number of archived articles, and for each term the matches
+    and their share.
+    """
     return [
-        (period, found.archived[n], [(one.articles[n], _percent(one.shares[n])) for one in found.series])
+        (period, found.archived[n], [(one.articles[n], _format_percent(one.shares[n])) for one in found.series])
         for n, period in enumerate(found.periods)
     ]
 
 
-def _percent(share: float | None) -> str:
+def _format_percent(share: float | None) -> str:
     return "" if share is None else f"{share * 100:.3g} %"
 
 
@@ -274,8 +283,8 @@ def _percent(share: float | None) -> str:
 
 
 def searches_page(request: PageRequest) -> PageResponse:
-    """All saved searches with the numbers of their matches and new matches."""
-    found = cached(request.db, "saved searches", None, lambda: saved_search_states(request.db))
+    """Returns the page that lists the saved searches with their numbers of matches and new matches."""
+    found = get_cached(request.db, "saved searches", None, lambda: saved_search_states(request.db))
     data = [
         {
             "name": one.saved.name,
@@ -291,20 +300,22 @@ def searches_page(request: PageRequest) -> PageResponse:
     rows = [
         {
             **row,
-            "href": _link(request, one.saved.name),
-            "all": "" if one.error else search_link(request, one.saved.query),
+            "href": _saved_search_link(request, one.saved.name),
+            "all": "" if one.error else make_search_link(request, one.saved.query),
         }
         for row, one in zip(data, found, strict=True)
     ]
     return PageResponse("searches.html", {"searches": rows}, data)
 
 
-def _link(request: PageRequest, name: str) -> str:
+def _saved_search_link(request: PageRequest, name: str) -> str:
     return request.link(f"/searches/{name}", [("_format", "html" if name.endswith(".json") else "")])
 
 
 def saved_search_page(request: PageRequest) -> PageResponse:
-    """A saved search with its new matches. Only the command marks them as reported."""
+    """Returns the page of a saved search with its new matches. They stay new until `archiver searches run` shows
+    them.
+    """
     result = peek_saved_search(request.db, request.named["name"])
     saved = result.saved
     data = {
@@ -321,7 +332,7 @@ def saved_search_page(request: PageRequest) -> PageResponse:
             "options": query_as_options(saved.query),
             "result": result,
             "why": WHY,
-            "all": search_link(request, saved.query),
+            "all": make_search_link(request, saved.query),
             "feed": request.link(f"/searches/{saved.name}/feed"),
         },
         data,
@@ -332,7 +343,7 @@ _ENTRIES = 100
 
 
 def feed_page(request: PageRequest) -> RawResponse:
-    """The reported articles of a saved search as an Atom feed (RFC 4287)."""
+    """Returns the matches that a saved search has reported as an Atom feed (RFC 4287)."""
     saved = find_saved_search(request.db, request.named["name"])
     return RawResponse(
         feed(
@@ -348,12 +359,12 @@ def feed_page(request: PageRequest) -> RawResponse:
 
 
 def export_page(request: PageRequest) -> Download:
-    """A search or, with `id=`, a collection as a file; `as=csv` is the format."""
+    """Returns the results of a search or, with `id=`, a collection as a file; `as=csv` selects the format."""
     if (name := request.one("as")) not in EXPORT_FORMATS:
         raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
     kind = EXPORT_FORMATS[name]
     named = request.many("id")
-    ids = collected_articles(request.db, named).ids if named else found_ids(request.db, query_of(request))
+    ids = collected_articles(request.db, named).ids if named else find_ids(request.db, parse_query(request))
 
     def write(db: Database, out: IO[bytes]) -> None:
         kind.write(db, ids, out)
@@ -362,25 +373,27 @@ def export_page(request: PageRequest) -> Download:
 
 
 def collection_page(request: PageRequest) -> PageResponse | RawResponse:
-    """A collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100 articles a page.
+    """Returns the page of a collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100
+    articles a page.
 
-    The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list in
-    a link for each article."""
+    The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list
+    in a link for each article.
+    """
     chosen = collected_articles(request.db, request.many("id"))
     name, removed = request.one("name"), request.many("without")
     style = request.one("style") if request.one("style") in STYLES else ""
-    first = offset_of(request)
+    first = parse_offset(request)
     if removed:
         rest = [("id", number) for number in chosen.ids if str(number) not in removed]
         target = request.link("/collection", [("name", name), *rest, ("style", style), ("offset", first or None)])
         return RawResponse("", "text/plain; charset=utf-8", 302, {"location": target})
     found = list(records(request.db, chosen.ids))
-    whole = fingerprint(found)
+    digest = collection_fingerprint(found)
     if request.form == "json":
         return PageResponse(
             "collection.html",
             {},
-            {"name": name, "fingerprint": whole, "articles": found, "missing": list(chosen.missing)},
+            {"name": name, "fingerprint": digest, "articles": found, "missing": list(chosen.missing)},
         )
     first = min(first, max(len(found) - 1, 0) // MANY * MANY)  # the last article of a page may have been removed
     shown = found[first : first + MANY]
@@ -400,7 +413,7 @@ def collection_page(request: PageRequest) -> PageResponse | RawResponse:
             "first": first,
             "long": len(address) > LONG,
             "missing": chosen.missing,
-            "fingerprint": whole,
+            "fingerprint": digest,
             "kinds": EXPORT_FORMATS,
             "args": args,
             "kept": [*args, ("style", style), ("offset", first or None)],

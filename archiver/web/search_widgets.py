@@ -1,4 +1,6 @@
-"""The parts of a search page: bar chart, map, facets and active filters, each with links that refine the search."""
+"""Builds the parts of a search page: bar chart, map, facets and active filters, each with links that refine the
+search.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,18 @@ from archiver.fields import OPTIONS
 from archiver.search.histograms_and_trends import STATES, GeoGrid, Histogram, Period, geo_grid, histogram
 from archiver.search.query import Query
 from archiver.search.query_tree import Box
-from archiver.web.archive_access import cached, counted
-from archiver.web.web_requests import PageRequest, SearchLinks, search_link
+from archiver.web.archive_access import get_cached, strip_paging
+from archiver.web.web_requests import PageRequest, SearchLinks, make_search_link
 
 # The shown periods: an article dated 9998 must not squeeze all others into one bar.
 
 
 def densest_window(found: Sequence[int], archived: Sequence[int], most: int) -> tuple[int, int]:
-    """The (start, end) of the `most` consecutive periods with the most matches, without empty periods at either end.
+    """Returns the (start, end) of the `most` consecutive periods with the most matches (`found`), without empty periods
+    at either end; the whole range if it has at most `most` periods.
 
-    Ties are decided by the number of archived articles, then the latest window wins. Returns the whole range if it has
-    at most `most` periods."""
+    Ties are decided by the number of archived articles; then the latest window wins.
+    """
     if len(archived) <= most:
         return 0, len(archived)
     sums = [sum(values[:most]) for values in (found, archived)]
@@ -48,8 +51,9 @@ _LONGER = {"day": "month", "month": "year", "year": "year"}
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The bar of a period. `at` is its position from the left, `height` is relative to HEIGHT, `href` searches only
-    this period."""
+    """The bar of a period in a chart. `at` is its position from the left, `height` is relative to HEIGHT, and `href`
+    links to a search in this period only.
+    """
 
     period: str
     at: int
@@ -62,7 +66,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Consecutive periods of which nothing is archived or that were not crawled yet."""
+    """A gap in a chart: consecutive periods from which nothing is archived, or that were not crawled yet."""
 
     at: int
     length: int
@@ -72,8 +76,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A bar chart. `periods` is the number of periods drawn; `before` and `after` are the numbers of matches
-    outside."""
+    """A bar chart. `periods` is the number of periods drawn; `before` and `after` are the numbers of matches in earlier
+    and later periods.
+    """
 
     found: Histogram
     bars: tuple[Bar, ...]
@@ -86,15 +91,19 @@ class Bars:
     after: int
 
 
-def histogram_bars(request: PageRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
-    """The bar chart of a query, with a unit that needs at most MAX_BARS bars. Raises what `histogram` does."""
-    found = cached(request.db, "histogram", (counted(query), unit), lambda: _counted(request, query, unit))
+def build_bars(request: PageRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
+    """Builds the bar chart of a query's matches over time, with a unit that needs at most MAX_BARS bars. Raises what
+    `histogram` raises.
+    """
+    found = get_cached(
+        request.db, "histogram", (strip_paging(query), unit), lambda: _count_articles(request, query, unit)
+    )
     start, end = densest_window(
         [one.articles for one in found.periods], [one.archived for one in found.periods], MAX_BARS
     )
     drawn = found.periods[start:end]
     top = max((period.articles for period in drawn), default=0)
-    link = (links or SearchLinks(request, query)).of(len(drawn))
+    link = (links or SearchLinks(request, query)).reserve(len(drawn))
     made, gaps = [], []
     for at, period in enumerate(drawn):
         if period.archived:
@@ -112,7 +121,7 @@ def histogram_bars(request: PageRequest, query: Query, unit: str = "", links: Se
             )
     for state, places in groupby(enumerate(drawn), key=lambda pair: "" if pair[1].archived else pair[1].state):
         if state:
-            gaps.append(_gap(list(places)))
+            gaps.append(_build_gap(list(places)))
     return Bars(
         found,
         tuple(made),
@@ -126,14 +135,14 @@ def histogram_bars(request: PageRequest, query: Query, unit: str = "", links: Se
     )
 
 
-def _gap(places: list[tuple[int, Period]]) -> Gap:
+def _build_gap(places: list[tuple[int, Period]]) -> Gap:
     first, last = places[0][1], places[-1][1]
     span = first.period if len(places) == 1 else f"{first.period} to {last.period}"
     return Gap(places[0][0], len(places), f"{span}: {STATES[first.state]}", first.state)
 
 
-def _counted(request: PageRequest, query: Query, unit: str) -> Histogram:
-    for longer in _units(unit):
+def _count_articles(request: PageRequest, query: Query, unit: str) -> Histogram:
+    for longer in _coarser_units(unit):
         try:
             found = histogram(request.db, query, longer)
         except BadQuery:
@@ -145,7 +154,7 @@ def _counted(request: PageRequest, query: Query, unit: str) -> Histogram:
     return histogram(request.db, query, "year")
 
 
-def _units(unit: str) -> Iterator[str]:
+def _coarser_units(unit: str) -> Iterator[str]:
     yield unit
     yield from ("month", "year") if unit in ("", "day") else ("year",) if unit == "month" else ()
 
@@ -167,8 +176,9 @@ class MapDot:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map. `view` is the SVG viewBox. `shifts` are the x offsets at which the outline is drawn: two if the view
-    crosses the antimeridian."""
+    """A map of search results. `view` is the SVG viewBox. `shifts` are the x offsets at which the outline of the land
+    is drawn: two if the view crosses the antimeridian.
+    """
 
     found: GeoGrid
     view: tuple[float, float, float, float]
@@ -176,19 +186,19 @@ class Map:
     dots: tuple[MapDot, ...]
 
 
-def map_view(request: PageRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
-    """The map of the results, None if none of them has a place. Raises what `geo_grid` does."""
-    found = cached(request.db, "spots", (counted(query), most), lambda: geo_grid(request.db, query, most))
+def build_map(request: PageRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
+    """Builds the map of a query's results, None if none of them has a place. Raises what `geo_grid` raises."""
+    found = get_cached(request.db, "spots", (strip_paging(query), most), lambda: geo_grid(request.db, query, most))
     if not found.spots:
         return None
-    view, shifts = canvas(found.view)
+    view, shifts = map_canvas(found.view)
     most_articles = max(spot.articles for spot in found.spots)
-    link, dots = links.of(len(found.spots)), []
+    link, dots = links.reserve(len(found.spots)), []
     for spot in sorted(found.spots, key=lambda s: -s.articles):
         names = ", ".join(spot.names)
         dots.append(
             MapDot(
-                *position(found.view, spot.latitude, spot.longitude),
+                *map_position(found.view, spot.latitude, spot.longitude),
                 round(view[2] * (0.006 + 0.014 * sqrt(spot.articles / most_articles)), 1),
                 f"{spot.articles:,} {'article' if spot.articles == 1 else 'articles'}{f': {names}' if names else ''}",
                 link(replace(query, bbox=spot.box, near=None)),
@@ -197,8 +207,8 @@ def map_view(request: PageRequest, query: Query, links: SearchLinks, most: int =
     return Map(found, view, shifts, tuple(dots))
 
 
-def canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]]:
-    """The SVG viewBox for a box of the Earth, and the x offsets at which the outline is drawn."""
+def map_canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]]:
+    """Returns the SVG viewBox for a box of the Earth, and the x offsets at which the outline of the land is drawn."""
     west, south, east, north = box
     width = ((east - west) % 360 or 360.0) * 10
     return (
@@ -207,8 +217,8 @@ def canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]
     )
 
 
-def position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
-    """The SVG coordinates of a place on the map of the Earth, at ten units per degree.
+def map_position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
+    """Returns the SVG coordinates of a place on the map of the Earth, at ten units per degree.
 
     The box only decides on which side of the antimeridian the place is drawn: x is never west of the box.
     """
@@ -230,9 +240,10 @@ LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """A facet value. `href` adds it as a filter, or removes it if it is `active`; "" if the page has no room for the
-    link."""
+class FacetValue:
+    """A value of a facet with its number of articles. `href` links to the search with this value as a filter, or
+    without it if it is `active`; "" if the page has no room for the link.
+    """
 
     text: str
     articles: int
@@ -244,48 +255,50 @@ class Value:
 class Facet:
     name: str
     label: str
-    values: tuple[Value, ...]
+    values: tuple[FacetValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveFilter:
-    """A filter of the search. `href` is the search without it; "" if the page has no room for the link."""
+    """A filter that the search uses. `href` links to the search without it; "" if the page has no room for the link."""
 
     label: str
     text: str
     href: str
 
 
-def facet_links(query: Query, counts: dict[str, list[tuple[str, int]]], links: SearchLinks) -> tuple[Facet, ...]:
-    """The non-empty facets in the order of LABELS."""
-    link = links.of(sum(map(len, counts.values())))
+def link_facets(query: Query, counts: dict[str, list[tuple[str, int]]], links: SearchLinks) -> tuple[Facet, ...]:
+    """Returns the non-empty facets of a search with a link for each value, in the fixed order of the page."""
+    link = links.reserve(sum(map(len, counts.values())))
     return tuple(
-        Facet(name, label, tuple(_value(query, name, *pair, link) for pair in counts[name]))
+        Facet(name, label, tuple(_build_value(query, name, *pair, link) for pair in counts[name]))
         for name, label in LABELS.items()
         if counts.get(name)
     )
 
 
-def _value(query: Query, name: str, text: str, articles: int, link: Callable[[Query], str]) -> Value:
-    other, active = _toggled(query, name, text)
-    return Value(text, articles, link(other), active)
+def _build_value(query: Query, name: str, text: str, articles: int, link: Callable[[Query], str]) -> FacetValue:
+    other, active = _toggle_value(query, name, text)
+    return FacetValue(text, articles, link(other), active)
 
 
-def _toggled(query: Query, name: str, text: str) -> tuple[Query, bool]:
+def _toggle_value(query: Query, name: str, text: str) -> tuple[Query, bool]:
     if name in OPTIONS:
         selected: tuple[str, ...] = getattr(query, name)
         active = text in selected
-        return _with(query, name, tuple(v for v in selected if v != text) if active else (*selected, text)), active
+        return _replace_filter(
+            query, name, tuple(v for v in selected if v != text) if active else (*selected, text)
+        ), active
     if name == "year":
         active = query.since == query.until == text
         return replace(query, since=None if active else text, until=None if active else text), active
-    fact = f'{name}:"{" ".join(text.replace(chr(34), " ").split())}"'
-    if fact in query.text:
-        return replace(query, text=" ".join(query.text.replace(fact, " ").split())), True
-    return replace(query, text=f"{query.text} {fact}".strip()), False
+    term = f'{name}:"{" ".join(text.replace(chr(34), " ").split())}"'
+    if term in query.text:
+        return replace(query, text=" ".join(query.text.replace(term, " ").split())), True
+    return replace(query, text=f"{query.text} {term}".strip()), False
 
 
-def _with(query: Query, name: str, value: Any) -> Query:
+def _replace_filter(query: Query, name: str, value: Any) -> Query:
     changed: dict[str, Any] = {name: value}
     return replace(query, **changed)
 
@@ -299,8 +312,8 @@ _SINGLE: tuple[tuple[str, str, Callable[[Query], str]], ...] = (
 )
 
 
-def suggestions(request: PageRequest, query: Query) -> tuple[tuple[str, str], ...]:
-    """Alternative searches if nothing matches, as (label, URL)."""
+def suggest_searches(request: PageRequest, query: Query) -> tuple[tuple[str, str], ...]:
+    """Returns other searches to try if nothing matches, as (label, URL) pairs."""
     found = []
     words = query.text.split()
     if (
@@ -308,28 +321,30 @@ def suggestions(request: PageRequest, query: Query) -> tuple[tuple[str, str], ..
         and all(word[0].isalnum() and not re.search(r'[":()*|]', word) for word in words)
         and not ({"OR", "NOT", "AND"} & set(words) or any(word.startswith("NEAR") for word in words))
     ):
-        found.append(("any of these words", search_link(request, replace(query, text=" OR ".join(words)))))
-    if query.text and any(_filters(query)):
-        found.append(("the same without filters", search_link(request, Query(query.text, stem=query.stem))))
+        found.append(("any of these words", make_search_link(request, replace(query, text=" OR ".join(words)))))
+    if query.text and any(_list_filters(query)):
+        found.append(("the same without filters", make_search_link(request, Query(query.text, stem=query.stem))))
     if query.text and not query.stem:
-        found.append(("all forms of English words", search_link(request, replace(query, stem=True))))
+        found.append(("all forms of English words", make_search_link(request, replace(query, stem=True))))
     return tuple(found)
 
 
-def active_filters(query: Query, links: SearchLinks) -> tuple[ActiveFilter, ...]:
-    """The filters of a query besides its text."""
-    found = tuple(_filters(query))
-    link = links.of(len(found))
-    return tuple(ActiveFilter(label, text, link(_without(query, name, text))) for name, label, text in found)
+def list_active_filters(query: Query, links: SearchLinks) -> tuple[ActiveFilter, ...]:
+    """Returns the filters of a query (all but its text), each with a link to the search without it."""
+    found = tuple(_list_filters(query))
+    link = links.reserve(len(found))
+    return tuple(ActiveFilter(label, text, link(_remove_filter(query, name, text))) for name, label, text in found)
 
 
-def _filters(query: Query) -> Iterable[tuple[str, str, str]]:
-    """The name, label and text of each filter."""
+def _list_filters(query: Query) -> Iterable[tuple[str, str, str]]:
+    """Yields the name, label and text of each filter that a query uses."""
     for name in OPTIONS:
         yield from ((name, LABELS[name], text) for text in getattr(query, name))
     yield from ((name, label, text) for name, label, shown in _SINGLE if (text := shown(query)))
 
 
-def _without(query: Query, name: str, text: str) -> Query:
+def _remove_filter(query: Query, name: str, text: str) -> Query:
     selected = getattr(query, name)
-    return _with(query, name, tuple(value for value in selected if value != text) if name in OPTIONS else None)
+    return _replace_filter(
+        query, name, tuple(value for value in selected if value != text) if name in OPTIONS else None
+    )

@@ -1,4 +1,4 @@
-"""Builds the Datasette application for an archive, and serves it."""
+"""Builds the Datasette application for an archive, and runs its web server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from datasette.app import Datasette
 from datasette.database import Database
 from datasette.plugins import pm
 
-from archiver.errors import AddressInUse, BadPublicURL
+from archiver.errors import BadPublicURL, CannotListen
 from archiver.storage.connection import must_open_immutable, open_archive
 from archiver.web.archive_access import DATABASE, ArchivePool, PerThread, ServedArchive, attach_served_archive
 
@@ -29,7 +29,7 @@ and randomblob(1e9) takes half a minute and a gigabyte. Archived pages are small
 
 
 class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types
-    """A Datasette database that reopens the archive's file when it is replaced."""
+    """The archive as a Datasette database, which is reopened when the archive's file is replaced."""
 
     def __init__(self, datasette: Datasette, archive: Path) -> None:
         super().__init__(datasette, path=str(archive.resolve()), is_mutable=not must_open_immutable(archive))
@@ -84,14 +84,16 @@ def application(
     origin: str = "",
     seconds: float | None = None,
 ) -> Datasette:
-    """A Datasette for an archive; its `app()` is the ASGI application. Raises what `open_archive` does."""
+    """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `seconds` is the time limit of a
+    page. Raises what `open_archive` raises.
+    """
     from archiver.web import dispatch, plugin
 
     open_archive(archive, read_only=True).close()
     if not pm.is_registered(plugin):
         pm.register(plugin, "archiver")
         pm.unregister(name=dispatch.OWN)
-    made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_metadata(archive))
+    made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_build_metadata(archive))
     made.add_database(ArchiveTables(made, archive), name=DATABASE)
     made.remove_database("_memory")  # Datasette adds this empty database if it is given no file
     attach_served_archive(
@@ -101,7 +103,7 @@ def application(
     return made
 
 
-def _metadata(archive: Path) -> dict[str, object]:
+def _build_metadata(archive: Path) -> dict[str, object]:
     tables = {
         "articles": {"label_column": "title", "sort_desc": "id"},
         "revisions": {"label_column": "title"},
@@ -119,16 +121,16 @@ def _metadata(archive: Path) -> dict[str, object]:
 def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Callable[[str], None]) -> None:
     """Serves an archive until SIGINT or SIGTERM. Calls `on_listening` with the URL once the server listens.
 
-    `public_url` is the URL of a proxy in front of the server. Raises AddressInUse, BadPublicURL and what `open_archive`
-    raises.
+    `public_url` is the URL of a proxy in front of the server, "" for none. Raises CannotListen, BadPublicURL and
+    what `open_archive` raises.
     """
-    seen = _public(public_url)
+    seen = _parse_public_url(public_url)
     base = "/" + f"{seen.path.strip('/')}/".lstrip("/")
     names = _LOOPBACK | {_bracketed(host)} | ({_bracketed(seen.hostname)} if seen.hostname else set())
     made = application(
         archive,
         base=base,
-        hosts=frozenset() if _is_any(host) and not public_url else names,
+        hosts=frozenset() if _is_any_address(host) and not public_url else names,
         origin=f"{seen.scheme}://{seen.netloc}" if public_url else "",
     )
     listening = _listen(host, port)
@@ -144,8 +146,8 @@ def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Ca
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def _public(url: str) -> SplitResult:
-    """The parts of a public URL, all empty for "". Raises BadPublicURL."""
+def _parse_public_url(url: str) -> SplitResult:
+    """Splits the value of --public-url into its parts, which are all empty for "". Raises BadPublicURL."""
     try:
         seen = urlsplit(url)
         _ = seen.port  # accessing it raises ValueError for an invalid port
@@ -159,14 +161,14 @@ def _public(url: str) -> SplitResult:
 
 
 def is_loopback(host: str) -> bool:
-    """True if only this machine can reach a server at this host."""
+    """Returns True if only this machine can reach a server that listens at this host."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def _is_any(host: str) -> bool:
+def _is_any_address(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
@@ -187,12 +189,12 @@ def _listen(host: str, port: int) -> socket.socket:
         made.bind(where)
         made.listen(128)
     except (OSError, UnicodeError) as error:  # UnicodeError is for names that are invalid in DNS
-        raise AddressInUse(f"{_bracketed(host)}:{port}", *_reason_and_remedy(error)) from error
+        raise CannotListen(f"{_bracketed(host)}:{port}", *_reason_and_remedy(error)) from error
     return made
 
 
 def _reason_and_remedy(error: OSError | UnicodeError) -> tuple[str, str]:
-    """Why a server cannot listen, and what to do about it."""
+    """Returns why the server cannot listen at its address, and what to do about it."""
     if isinstance(error, UnicodeError):
         return "it is not a valid host name", _ANOTHER_HOST
     if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):

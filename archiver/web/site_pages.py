@@ -1,4 +1,4 @@
-"""The pages of sites (completeness, runs, site rules, settings), the list of sites, and metrics for Prometheus."""
+"""The web pages of sites (completeness, runs, site rules, settings), the list of sites, and metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from archiver.sites.archiver_toml import effective_settings
 from archiver.storage import completeness
 from archiver.storage.completeness import site_completeness
 from archiver.storage.sites import SETTINGS, find_site, list_sites, rule_versions, rules_at, tags_of_sites
-from archiver.web.search_widgets import histogram_bars
-from archiver.web.web_requests import PageRequest, PageResponse, RawResponse, offset_of
+from archiver.web.search_widgets import build_bars
+from archiver.web.web_requests import PageRequest, PageResponse, RawResponse, parse_offset
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "not an article", "out-of-scope": "out of scope", "trap": "crawler trap"}
@@ -33,7 +33,7 @@ RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "dup
 
 
 def site_page(request: PageRequest) -> PageResponse:
-    """One site."""
+    """Returns the page of one site: completeness, runs, health, extraction rules and settings."""
     site = find_site(request.db, request.named["name"])
     health = health_of(request.db, site, datetime.now(UTC))
     state = {**site_completeness(request.db, site), "health": health_json(health)}
@@ -52,13 +52,13 @@ def site_page(request: PageRequest) -> PageResponse:
             "site": site,
             "state": state,
             "health": health,
-            "verdict": _verdict(state),
-            "balance": _balance(state),
+            "verdict": _judge_completeness(state),
+            "balance": _build_source_table(state),
             "runs": list(
                 request.db.query("select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS])
             ),
             "counts": RUN_COUNTS,
-            **_over_time(request, site),
+            **_build_chart(request, site),
             "rules": details["rules"],
             "history": history,
             "settings": SETTINGS,
@@ -68,18 +68,18 @@ def site_page(request: PageRequest) -> PageResponse:
     )
 
 
-def _over_time(request: PageRequest, site: dict[str, Any]) -> dict[str, Any]:
-    """A bar chart of the archived articles, or the reason why there is none."""
+def _build_chart(request: PageRequest, site: dict[str, Any]) -> dict[str, Any]:
+    """Returns a bar chart of a site's archived articles over time, or the reason why it cannot be drawn."""
     if not site["articles"]:
         return {"chart": None, "why_no_chart": ""}
     try:
-        return {"chart": histogram_bars(request, Query(site=(site["name"],))), "why_no_chart": ""}
+        return {"chart": build_bars(request, Query(site=(site["name"],))), "why_no_chart": ""}
     except IndexMissing as error:
         return {"chart": None, "why_no_chart": str(error)}
 
 
-def _verdict(state: dict[str, Any]) -> tuple[str, str]:
-    """The completeness of a site as a code and a sentence."""
+def _judge_completeness(state: dict[str, Any]) -> tuple[str, str]:
+    """Returns the completeness of a site as a code (never, complete, lacking, open) and a sentence."""
     posts, missing = state["posts"], state["missing_total"]
     if not state["runs"]:
         return "never", "This site was never crawled."
@@ -94,8 +94,10 @@ def _verdict(state: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def _balance(state: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
-    """A table of sources and outcomes, as column heads and rows. Outcomes without URLs are left out."""
+def _build_source_table(state: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
+    """Returns a table with the number of a site's URLs for each discovery source and outcome, as column heads and rows.
+    Outcomes without URLs are left out.
+    """
     shown = [name for name in ("found", *map(str, Outcome)) if state["balance"].get(name)]
     rows = [
         (_SOURCES.get(row["source"], row["source"]), [row["balance"][name] for name in shown])
@@ -113,14 +115,16 @@ PAGE_SIZE = 100
 
 
 def sites_page(request: PageRequest) -> PageResponse:
-    """The sites of the archive, optionally those with a tag or a text in their name; 100 a page."""
+    """Returns the page that lists the sites, 100 a page, optionally only those with a tag or with a text in their
+    name.
+    """
     tags, tag, letters = tags_of_sites(request.db), request.one("tag").lower(), request.one("q").lower()
     names = [
         name
         for number, name in request.db.execute("select id, name from sites order by name").fetchall()
         if (not tag or tag in tags.get(number, ())) and letters in name.lower()
     ]
-    first = offset_of(request)
+    first = parse_offset(request)
     shown = names if request.form == "json" else names[first : first + PAGE_SIZE]
     found = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(request.db, set(shown))]
     if request.form == "json":
@@ -153,7 +157,8 @@ def sites_page(request: PageRequest) -> PageResponse:
 
 
 def metrics_page(request: PageRequest) -> RawResponse:
-    """The archive's health in Prometheus' format. It includes when sites are due, but not whether crawls are late,
-    which would need the scheduler's lock."""
+    """Returns the archive's health in the format of Prometheus. It includes when sites are due, but not whether crawls
+    are late, which would need the scheduler's lock.
+    """
     found = overall(request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db))
     return RawResponse(metrics(request.db, found, __version__), CONTENT_TYPE, headers={"Cache-Control": "no-store"})

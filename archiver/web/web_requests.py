@@ -1,6 +1,7 @@
-"""Requests and responses of the pages, and the conversion of searches to and from URL arguments.
+"""Requests and responses of the web pages, and the conversion of search queries to and from URL arguments.
 
-`?q=flood&site=blog.example.org&since=2023`: the names are those of the options of `archiver search`; `q` is its QUERY.
+`?q=flood&site=blog.example.org&since=2023`: the names are those of the options of `archiver search`; `q` is its
+QUERY.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ Args = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class WebRequest:
-    """A request without the archive.
+    """A request for a page, before it is given the archive.
 
     `named` are the decoded variable parts of the path, `args` the query arguments in order, `query` the raw query
-    string. `form` is html or json. `base` is the prefix of all URLs of this server, "/" or "/news/", and `origin` its
-    public scheme and host. `folder` contains the archive and its WARC files. `headers` have lower-case names."""
+    string. `form` is html or json. `base` is the prefix of all URL paths of this server, "/" or "/news/", and
+    `origin` its public scheme and host. `folder` contains the archive and its WARC files. `headers` have lower-case
+    names.
+    """
 
     path: str
     named: Mapping[str, str]
@@ -46,38 +49,38 @@ class WebRequest:
     query: str
 
     def one(self, name: str, default: str = "") -> str:
-        """The last value of an argument, stripped of white space."""
+        """Returns the last value of a query argument without surrounding white space."""
         return next((value.strip() for key, value in reversed(self.args) if key == name), default)
 
     def many(self, name: str) -> tuple[str, ...]:
-        """The distinct non-empty values of an argument."""
+        """Returns the distinct non-empty values of a query argument."""
         return tuple(dict.fromkeys(value.strip() for key, value in self.args if key == name and value.strip()))
 
     def link(self, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
-        """A URL of this server: a path such as "/article/7" below `base`, with arguments."""
-        return address(self.base, path, args)
+        """Returns a URL of this server: `base`, then a path such as "/article/7", then query arguments."""
+        return build_url(self.base, path, args)
 
     def with_archive(self, db: Database) -> PageRequest:
-        """This request together with the archive."""
+        """Returns this request together with the open archive."""
         return PageRequest(**{one.name: getattr(self, one.name) for one in fields(WebRequest)}, db=db)
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest(WebRequest):
-    """A request with the archive, opened read-only by the current thread."""
+    """A request for a page together with the archive, opened read-only by the current thread."""
 
     db: Database
 
 
 class CannotAnswer(ArchiverError):
-    """The arguments of a URL are invalid. (Errors in a search are a BadQuery.)"""
+    """Raised when the arguments of a URL are invalid. (Errors in a search query are a BadQuery.)"""
 
     def __init__(self, subject: str, why: str) -> None:
         super().__init__(subject, f"Invalid request ({subject[:80]}{'…' if len(subject) > 80 else ''}): {why}.")
 
 
-def address(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
-    """A URL below `base`. Arguments that are None or empty are left out."""
+def build_url(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
+    """Returns a URL below the prefix `base`. Query arguments that are None or empty are left out."""
     present = [(name, value) for name, value in args if value not in (None, "")]
     text = urlencode(present, quote_via=quote, safe="/:,")
     return base + quote(path.lstrip("/"), safe="/:@~-._") + (f"?{text}" if text else "")
@@ -85,7 +88,9 @@ def address(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PageResponse:
-    """A page: a template with its values, and the data of its JSON twin if it has one."""
+    """A page to be rendered: the name of its template, the values for it, and the page's data as JSON, if it has
+    any.
+    """
 
     template: str
     values: dict[str, Any]
@@ -98,7 +103,7 @@ class PageResponse:
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """Bytes (or text) that are sent unchanged."""
+    """A response whose bytes or text are sent unchanged, without a template."""
 
     body: bytes | str
     content_type: str
@@ -110,7 +115,9 @@ class RawResponse:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that is written while it is sent, without a time limit. Invalid requests must be detected before."""
+    """A file that is written while it is sent, without a time limit. An invalid request must be rejected before the
+    writing starts.
+    """
 
     write: Callable[[Database, IO[bytes]], None]
     content_type: str
@@ -153,28 +160,28 @@ LABELS = {
 }
 
 
-def _kilometres(text: str) -> float:
-    return _number(text, "it must be a number of kilometres")
+def _parse_kilometres(text: str) -> float:
+    return _parse_number(text, "it must be a number of kilometres")
 
 
-def _days(text: str) -> float:
-    return _number(text, "it must be a number of days")
+def _parse_days(text: str) -> float:
+    return _parse_number(text, "it must be a number of days")
 
 
-def _number(text: str, why: str) -> float:
+def _parse_number(text: str, why: str) -> float:
     try:
         return float(text)
     except ValueError:
         raise BadQuery(text, why) from None
 
 
-def _whole(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise BadQuery(text, "it must be a whole number")
     return int(text[:9])
 
 
-def _yes(text: str) -> bool:
+def _parse_yes(text: str) -> bool:
     return text not in ("0", "no", "false")
 
 
@@ -182,54 +189,59 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "since": str,
     "until": str,
     "near": parse_point,
-    "within": _kilometres,
+    "within": _parse_kilometres,
     "bbox": box,
     "sort": str,
-    "recent": _days,
+    "recent": _parse_days,
     "fold": str,
-    "stem": _yes,
+    "stem": _parse_yes,
     "like": str,
-    "limit": _whole,
-    "offset": _whole,
+    "limit": _parse_integer,
+    "offset": _parse_integer,
 }
 """The parsers of the arguments that have a single value. They raise BadQuery for invalid values."""
 
 
-def query_of(request: PageRequest) -> Query:
-    """The query of a request. Empty arguments are ignored, because forms send empty fields. Raises BadQuery."""
+def parse_query(request: PageRequest) -> Query:
+    """Parses the search query of a request. Empty arguments are ignored, because forms send empty fields. Raises
+    BadQuery.
+    """
     values: dict[str, Any] = {name: request.many(name) for name in OPTIONS}
-    values |= {name: _parse(name, request.one(name)) for name in PARSERS if request.one(name)}
+    values |= {name: _parse_argument(name, request.one(name)) for name in PARSERS if request.one(name)}
     values["limit"] = min(values.get("limit", PAGE_SIZE), MAX_HITS)
     if values.get("near") is None:  # the form sends a radius even if the place was removed
         values.pop("within", None)
     return Query(request.one("q"), **values)
 
 
-def _parse(name: str, text: str) -> Any:
+def _parse_argument(name: str, text: str) -> Any:
     try:
         return PARSERS[name](text)
     except BadQuery as error:
         raise BadQuery(f"{name} {text}", error.why) from None
 
 
-def args_of(query: Query) -> tuple[tuple[str, str], ...]:
-    """The URL arguments of a query, without default values."""
-    return tuple(_args(query))
+def format_query(query: Query) -> tuple[tuple[str, str], ...]:
+    """Returns a query as URL arguments, without default values; the reverse of `parse_query`."""
+    return tuple(_iterate_arguments(query))
 
 
-def search_link(request: PageRequest, query: Query, path: str = "/search") -> str:
-    """The URL of the first page of a search. Without a place, sorting by distance is left out."""
+def make_search_link(request: PageRequest, query: Query, path: str = "/search") -> str:
+    """Returns the URL of the first page of a search's results. If the query has no place, sorting by distance is
+    dropped.
+    """
     if query.near is None:
         query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
-    return request.link(path, args_of(replace(query, offset=0)))
+    return request.link(path, format_query(replace(query, offset=0)))
 
 
 class SearchLinks:
-    """Search links for the parts of a page, limited in total length so that a long query is not repeated in every bar
-    of a chart. Parts that come first get their links first."""
+    """Makes the search links of a page within a limit on their total length, because a long query would be repeated in
+    every bar of a chart. The parts of the page that call `reserve` first get their links first.
+    """
 
     def __init__(self, request: PageRequest, query: Query) -> None:
-        self._request, self.each, self._room = request, len(search_link(request, query)), MAX_LINK_CHARACTERS
+        self._request, self.each, self._room = request, len(make_search_link(request, query)), MAX_LINK_CHARACTERS
 
     @property
     def is_long(self) -> bool:
@@ -238,17 +250,19 @@ class SearchLinks:
 
     @property
     def is_incomplete(self) -> bool:
-        """True if a part of the page got no links."""
+        """True if the links of a part of the page were left out because of the limit."""
         return self._room < 0
 
-    def of(self, number: int) -> Callable[[Query], str]:
-        """A function that makes the links of a part with this many links; it returns "" if they exceed the limit."""
+    def reserve(self, number: int) -> Callable[[Query], str]:
+        """Reserves room for `number` links. Returns a function that makes the link of a query, or one that always
+        returns "" if the links would exceed the limit.
+        """
         left = self._room - number * self.each
         self._room = left if left >= 0 else -1
-        return partial(search_link, self._request) if left >= 0 else lambda _: ""
+        return partial(make_search_link, self._request) if left >= 0 else lambda _: ""
 
 
-def _args(query: Query) -> Iterator[tuple[str, str]]:
+def _iterate_arguments(query: Query) -> Iterator[tuple[str, str]]:
     for one in fields(Query):
         value = getattr(query, one.name)
         default = PAGE_SIZE if one.name == "limit" else one.default
@@ -270,17 +284,18 @@ def _args(query: Query) -> Iterator[tuple[str, str]]:
 # The objects that a URL names: an article, a revision, a capture.
 
 
-def article_of(request: PageRequest) -> int:
-    """The ID of the requested article. Raises ArticleNotFound, and ArticleRemoved, even if the takedown is not
-    completed yet."""
+def find_requested_article(request: PageRequest) -> int:
+    """Returns the ID of the article that the request is for. Raises ArticleNotFound, and ArticleRemoved as soon as its
+    takedown begins.
+    """
     number = find_article(request.db, request.named["id"])
     for tombstone in tombstones(request.db, "article_id = ? and allowed_at is null", [number]):
         raise ArticleRemoved(str(number), tombstone.told)
     return number
 
 
-def revision_of(request: PageRequest, name: str) -> int | None:
-    """The revision number in an argument, None if there is none. Raises CannotAnswer."""
+def parse_revision(request: PageRequest, name: str) -> int | None:
+    """Returns the revision number in the query argument `name`, None if that is missing. Raises CannotAnswer."""
     text = request.one(name)
     if text and not (text.isascii() and text.isdigit()):
         raise CannotAnswer(f"{name}={text}", "a revision must be a number")
@@ -291,16 +306,16 @@ MANY = 100
 """The number of revisions, captures or collected articles on a page."""
 
 
-def offset_of(request: PageRequest) -> int:
-    """The number of list entries to skip. Raises CannotAnswer."""
+def parse_offset(request: PageRequest) -> int:
+    """Returns how many entries of a list the request skips. Raises CannotAnswer."""
     text = request.one("offset", "0")
     if not (text.isascii() and text.isdigit()):
         raise CannotAnswer(f"offset {text}", "it must be a whole number")
     return int(text[:9])
 
 
-def capture_row_of(db: Database, text: str) -> dict[str, Any]:
-    """The row of a capture by its ID. Raises CaptureNotFound."""
+def find_capture_row(db: Database, text: str) -> dict[str, Any]:
+    """Returns the row of the capture with the ID in `text`. Raises CaptureNotFound."""
     number = int(text[:18]) if text.isascii() and text.isdigit() else 0
     row = next(iter(db.query("select * from captures where id = ?", [number])), None)
     if row is None:
@@ -316,15 +331,18 @@ MAX_COLLECTED = 500
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`ids` are distinct and in the requested order; `missing` has a message for each article that is not available."""
+    """The articles of a collection. `ids` are distinct and in the requested order; `missing` has a message for each
+    requested article that is not available.
+    """
 
     ids: tuple[int, ...]
     missing: tuple[str, ...]
 
 
 def collected_articles(db: Database, named: Iterable[str]) -> Collection:
-    """Finds articles by ID or URL. One value may contain several, separated by spaces or commas. Raises CannotAnswer
-    for more than MAX_COLLECTED."""
+    """Finds the articles of a collection by ID or URL. A value may contain several of them, separated by spaces or
+    commas. Raises CannotAnswer for more than MAX_COLLECTED.
+    """
     words = [word for text in named for word in text.replace(",", " ").split()]
     if len(words) > MAX_COLLECTED:
         raise CannotAnswer(
@@ -339,8 +357,9 @@ def collected_articles(db: Database, named: Iterable[str]) -> Collection:
     return Collection(tuple(dict.fromkeys(ids)), tuple(missing))
 
 
-def fingerprint(found: Sequence[dict[str, Any]]) -> str:
-    """A hash that identifies the content of a collection: the SHA-256 of the sorted lines "url revision digest" of its
-    articles. The same revisions of the same articles have the same fingerprint."""
+def collection_fingerprint(found: Sequence[dict[str, Any]]) -> str:
+    """Returns a hash that identifies the content of a collection: the SHA-256 of the sorted lines "url revision digest"
+    of its articles. The same revisions of the same articles have the same fingerprint.
+    """
     lines = sorted(f"{one['url']} {one['revision']} {(one['capture'] or {}).get('digest') or '-'}" for one in found)
     return "sha256:" + hashlib.sha256("".join(f"{line}\n" for line in lines).encode("utf-8", "replace")).hexdigest()

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from archiver.cli.search_output import draw_histogram, draw_trend, set_line, share_text
+from archiver.cli.search_output import align_keyword, draw_histogram, draw_trend, format_share
 from archiver.errors import BadQuery, ExtraMissing
 from archiver.search.chart import histogram_svg, trend_svg
 from archiver.search.concordance import ConcordanceLine
@@ -147,7 +147,7 @@ def test_many_periods_share_a_column(capsys: pytest.CaptureFixture[str]) -> None
     [(None, "-"), (0.0, "0 %"), (1.0, "100 %"), (0.123456, "12.3 %"), (0.0004, "0.04 %"), (0.9999, "100.0 %")],
 )
 def test_shares_as_percent(share: float | None, text: str) -> None:
-    assert share_text(share) == text
+    assert format_share(share) == text
 
 
 # -- pictures ---------------------------------------------------------------------------------
@@ -273,6 +273,6 @@ def test_right_to_left_text_starts_at_the_right() -> None:
         "field": "body",
     }
     line = ConcordanceLine(**about, before="قال إن ", keyword="الميناء", after=" مغلق\u202e", direction="rtl")
-    plain = set_line("", line, 8).plain
+    plain = align_keyword("", line, 8).plain
     isolated = plain.replace("\u2067", "<").replace("\u2069", ">").rstrip()
     assert isolated == "    <مغلق> <الميناء> <قال إن >"

@@ -143,7 +143,7 @@ def test_a_field_is_one_row_like_those_of_the_table() -> None:
 def test_a_command_is_one_file_and_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "count.py").write_text(block("python", 3), encoding="utf-8")
     monkeypatch.setattr(archiver.cli.commands, "__path__", [*archiver.cli.commands.__path__, str(tmp_path)])
-    entry = eval(block("python", 4), {"Entry": main.Entry})
+    entry = eval(block("python", 4), {"CommandEntry": main.CommandEntry})
     monkeypatch.setattr(main, "COMMANDS", (*main.COMMANDS, entry))
     archive = make_archive(tmp_path / "archive.db")
     result = CliRunner().invoke(cli, ["count", "--json", "--archive", str(archive)], catch_exceptions=False)

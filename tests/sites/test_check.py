@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.cli.bulk_site_commands import _print
+from archiver.cli.bulk_site_commands import _print_reports
 from tests.processes import run
 from tests.spiders.crawling import text
 from tests.spiders.site_server import Pages, home, page, serving
@@ -76,7 +76,7 @@ def test_check_reports_an_open_a_forbidden_an_absent_and_a_broken_site(
         assert "robots.txt" in later["reason"]
         assert not later["posts"]
         for one, more in ((none, ""), (later, ""), (shut, "(Disallow: /)")):
-            _print(one, first=True)
+            _print_reports(one, first=True)
             lines = capsys.readouterr().out.splitlines()
             assert lines[1] == f"  {one['outcome']}: {one['reason']}"
             assert "".join(lines[2:]).endswith(more)

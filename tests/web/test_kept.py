@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archiver.storage.connection import open_archive
-from archiver.web.archive_access import cached
+from archiver.web.archive_access import get_cached
 from tests.archive_fixture import make_archive
 
 
@@ -21,13 +21,13 @@ def test_a_result_is_cached_until_the_archive_changes(tmp_path: Path) -> None:
         asked.append(1)
         return int(reading.execute("select count(*) from articles where gone_at is null").fetchone()[0])
 
-    assert [cached(reading, "articles", None, count) for _ in range(3)] == [5, 5, 5]
+    assert [get_cached(reading, "articles", None, count) for _ in range(3)] == [5, 5, 5]
     assert len(asked) == 1
     with writing.atomic():
         writing.execute("update articles set gone_at = '2025-01-01' where id = 6")
-    assert [cached(reading, "articles", None, count) for _ in range(3)] == [4, 4, 4]
+    assert [get_cached(reading, "articles", None, count) for _ in range(3)] == [4, 4, 4]
     assert len(asked) == 2
-    assert cached(reading, "articles", "else", count) == 4
+    assert get_cached(reading, "articles", "else", count) == 4
     assert len(asked) == 3
     reading.close()
     writing.close()
@@ -37,7 +37,7 @@ def test_errors_are_not_cached(tmp_path: Path) -> None:
     reading = open_archive(make_archive(tmp_path / "small.db"), read_only=True)
     answers = iter([1])
     with pytest.raises(ZeroDivisionError):
-        cached(reading, "x", None, lambda: 1 // len(()))
-    assert cached(reading, "x", None, lambda: next(answers)) == 1
-    assert [cached(reading, "n", number, partial(int, number)) for number in range(200)] == list(range(200))
+        get_cached(reading, "x", None, lambda: 1 // len(()))
+    assert get_cached(reading, "x", None, lambda: next(answers)) == 1
+    assert [get_cached(reading, "n", number, partial(int, number)) for number in range(200)] == list(range(200))
     reading.close()

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json, stage_progress
+from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json, show_stage_progress
 
 
 @click.command(short_help="Copy the archive, even during a crawl.")
@@ -40,7 +40,7 @@ def backup(file: Path, with_captures: bool, force: bool, quiet: bool, as_json: b
     from archiver.maintenance.verify_captures import files_at
 
     source, copied = Path(archive), Copied()
-    with exit_on_sigterm(), stage_progress(quiet or as_json) as progress:
+    with exit_on_sigterm(), show_stage_progress(quiet or as_json) as progress:
         finished = files_at(source.parent) if with_captures else {}
         with copying(source, file, progress, force=force) as db:
             articles = db.execute("select count(*) from articles").fetchone()[0]

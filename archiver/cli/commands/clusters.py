@@ -1,4 +1,4 @@
-"""`archiver clusters`: near-duplicates and their sources."""
+"""`archiver clusters`: lists clusters of near-duplicate articles, with the source of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, format_time, percent, print_json, print_line, print_lines, print_table
+from archiver.cli.terminal import (
+    count_noun,
+    format_percent,
+    format_time,
+    print_json,
+    print_lines,
+    print_table,
+    styled_line,
+)
 from archiver.search.engine import published
 
 if TYPE_CHECKING:
@@ -53,7 +61,7 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
         raise click.UsageError("--site and --rebuild cannot be combined with a cluster.")
     with opened(archive, read_only=not rebuild) as db:
         if rebuild:
-            with _progress(db) as advance:
+            with _show_progress(db) as advance:
                 rebuild_clusters(db, advance)
         if cluster:
             found = find_cluster(db, cluster)
@@ -89,30 +97,34 @@ def _print_list(listed: list[dict[str, Any]]) -> None:
 def _print_one(found: dict[str, Any]) -> None:
     source = found["members"][0]
     print_lines(
-        print_line(
+        styled_line(
             (f"Cluster {found['id']}", "bold"),
             f": {count_noun(found['size'], 'article')}, first seen {format_time(found['since'])}",
         ),
-        print_line(f"Source: {source['id']} {source['site']} ({found['reason']})"),
+        styled_line(f"Source: {source['id']} {source['site']} ({found['reason']})"),
         "",
     )
     for member in found["members"]:
         gone = " · gone" if member["gone_at"] else ""
         print_lines(
-            print_line((f"{member['id']}  {member['title'] or '(without title)'}", "bold")),
-            print_line(
+            styled_line((f"{member['id']}  {member['title'] or '(without title)'}", "bold")),
+            styled_line(
                 (f"{published(member['published'], member['published_precision'])} · {member['site']}{gone}", "dim"),
                 indent=2,
             ),
-            print_line((member["url"], "blue"), indent=2),
+            styled_line((member["url"], "blue"), indent=2),
         )
         if member is not source and member["near"] is not None:
-            print_lines(print_line(f"{percent(member['similarity'])} of {member['near']}: {member['how']}", indent=2))
+            print_lines(
+                styled_line(f"{format_percent(member['similarity'])} of {member['near']}: {member['how']}", indent=2)
+            )
 
 
 @contextmanager
-def _progress(db: Database) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr, if that is a terminal."""
+def _show_progress(db: Database) -> Iterator[Callable[[int], None]]:
+    """Shows a progress bar on stderr if that is a terminal. Yields a function that takes the number of articles
+    compared so far.
+    """
     if not sys.stderr.isatty():
         yield lambda done: None
         return

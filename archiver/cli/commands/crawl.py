@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.commands.index import update_search_index
-from archiver.cli.options import archive_option, json_option, politeness_options, tag_option, takes
-from archiver.cli.run_output import health_after_crawl, health_lines, no_posts_note, search_hints, summary_lines
+from archiver.cli.options import archive_option, json_option, pass_options_as, politeness_options, tag_option
+from archiver.cli.run_output import (
+    format_health,
+    format_run_summary,
+    note_missing_posts,
+    read_health_after_crawl,
+    suggest_searches,
+)
 from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_messages import CommonOptions, CrawlResult, plan_of, print_notice
 from archiver.scheduling.process_pool import run_plans
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CrawlOptions:
-    """The options of `archiver crawl`; None means the settings of the site."""
+    """The options of `archiver crawl`. An option that is None leaves the site's setting in force."""
 
     sites: tuple[str, ...]
     archive: str
@@ -51,8 +57,8 @@ class CrawlOptions:
     as_json: bool
 
     @property
-    def silent(self) -> bool:
-        """True if neither progress nor hints are printed."""
+    def is_silent(self) -> bool:
+        """True if neither progress nor hints are printed (--quiet or --json)."""
         return self.quiet or self.as_json
 
     def order(self) -> CommonOptions:
@@ -65,8 +71,8 @@ class CrawlOptions:
             since,
             only,
             self.requisites or "",
-            progress=not self.silent,
-            quiet=self.silent,
+            progress=not self.is_silent,
+            quiet=self.is_silent,
         )
 
 
@@ -109,7 +115,7 @@ class CrawlOptions:
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog that comes with archiver.")
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @json_option
-@takes(CrawlOptions)
+@pass_options_as(CrawlOptions)
 def crawl(options: CrawlOptions) -> None:
     """Crawl sites into the archive.
 
@@ -130,15 +136,15 @@ def crawl(options: CrawlOptions) -> None:
     """
     if options.full and (options.missing or options.set_aside):
         raise click.UsageError("--full cannot be combined with --missing or --set-aside.")
-    results, signum = _crawled(options)
-    _finish(options, results, signum)
-    found = health_after_crawl(options.archive, (result.site for result in results))
+    results, signum = _run_crawls(options)
+    _index_and_notify(options, results, signum)
+    found = read_health_after_crawl(options.archive, (result.site for result in results))
     if options.as_json:
         click.echo(
             json.dumps([{**r.as_json(), "health": found.get(r.site)} for r in results], ensure_ascii=False, indent=2)
         )
     elif not options.quiet:
-        _print(options.archive, results, found)
+        _print_results(options.archive, results, found)
     for result in results:
         if result.outcome in ("failed", "waiting"):
             click.echo(f"Error: {result.reason}", err=True)
@@ -147,56 +153,59 @@ def crawl(options: CrawlOptions) -> None:
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
 
 
-def _crawled(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
-    """Crawls the selected sites; serves the demonstration blog meanwhile if it is one of them.
+def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
+    """Crawls the selected sites; if the demonstration blog is one of them, serves it until they are done.
 
-    Returns a result per site and the signal that ended the crawls (0 for none).
+    Returns a result per site and the number of the signal that ended the crawls (0 for none).
     """
     with ExitStack() as stack:
-        known = _known_sites(options.archive)
+        known = _read_sites(options.archive)
         settings = {row["start_url"]: row["settings"] for row in known}
         tag = options.tag
         sites = options.sites + tuple(row["name"] for row in known if tag and tag in row["tags"])
         if tag and not sites:
             raise click.UsageError(f"No site has the tag {tag!r}. Add it with 'archiver sites tag {tag} SITE'.")
         excluded = {url for url, own in settings.items() if own.get("crawl") is False}
-        urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded)
+        urls = _resolve_start_urls(
+            sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded
+        )
         plans = [
             plan_of(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]
         return run_plans(plans, options.order(), options.workers)
 
 
-def _finish(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
-    """Updates the search index and sends notifications, unless a signal ended the crawl."""
+def _index_and_notify(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
+    """Updates the search index and sends notifications after a crawl. Does nothing if the signal `signum` ended it."""
     if signum:
         return
     if not any(result.outcome == "failed" for result in results):
-        update_search_index(options.archive, quiet=options.silent)
+        update_search_index(options.archive, quiet=options.is_silent)
     if Path(options.archive).exists():  # if it was deleted during the crawl, the results say so
         notify_after_runs(Path(options.archive), {result.site for result in results}, print_notice)
 
 
-def _print(archive: str, results: list[CrawlResult], found: dict[str, dict[str, Any]]) -> None:
+def _print_results(archive: str, results: list[CrawlResult], found: dict[str, dict[str, Any]]) -> None:
     lines = [
         line
         for result in results
         for line in (
-            *summary_lines(result.as_json(), archive),
-            *no_posts_note(archive, result.site, result.outcome),
-            *health_lines(found.get(result.site)),
+            *format_run_summary(result.as_json(), archive),
+            *note_missing_posts(archive, result.site, result.outcome),
+            *format_health(found.get(result.site)),
         )
     ]
-    for line in (*lines, *search_hints(archive, results[0].counts.new if len(results) == 1 else 0)):
+    for line in (*lines, *suggest_searches(archive, results[0].counts.new if len(results) == 1 else 0)):
         click.echo(line)
 
 
-def _addresses(
+def _resolve_start_urls(
     sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
-    """Returns the start URLs for the arguments of the command, and serves the demonstration blog if it is one of them.
+    """Returns the start URLs of the sites to crawl: the named ones, or by default all sites of the archive (`known`)
+    except those in `excluded`, which are crawled only if they are named.
 
-    URLs in `excluded` are crawled only if they are named.
+    Starts the server of the demonstration blog in `stack` if the blog is one of them.
     """
     if sites:
         urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]
@@ -217,8 +226,10 @@ def _addresses(
     return list(dict.fromkeys(urls))
 
 
-def _known_sites(archive: str) -> list[dict[str, Any]]:
-    """Returns the rows of the archive's sites, each with its tags and the settings in force."""
+def _read_sites(archive: str) -> list[dict[str, Any]]:
+    """Returns the rows of the archive's sites, each with its tags and its settings in force; an empty list if the
+    archive does not exist yet.
+    """
     file = Path(archive)
     if not file.exists() or (file.is_file() and not file.stat().st_size):
         return []

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, format_time, print_json, print_line, print_lines
+from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, styled_line
 from archiver.errors import OutputNotWritable
 
 
@@ -52,7 +52,7 @@ def diff(
         if html or a:
             raise click.UsageError("--titles cannot be combined with --html or revision numbers.")
         with Archive(archive) as opened:
-            _titles(opened.headlines(article, changed=True), as_json)
+            _list_changed_titles(opened.headlines(article, changed=True), as_json)
         return
     if article is None:
         raise click.UsageError("Missing argument 'ID|URL'. Name an article, or list changed headlines with --titles.")
@@ -98,12 +98,12 @@ def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], revi
     click.echo(f"Comparison written to {target}", err=True)
 
 
-def _titles(found: list[dict[str, Any]], as_json: bool) -> None:
+def _list_changed_titles(found: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
     from archiver.articles.word_diff import word_diff
-    from archiver.cli.article_output import styled_pieces
+    from archiver.cli.article_output import style_pieces
 
     for one in found:
         again = count_noun(one["seen_again"], "time", "times") if one["seen_again"] else ""
@@ -111,8 +111,8 @@ def _titles(found: list[dict[str, Any]], as_json: bool) -> None:
         notes += [f"same as revision {one['same_as']}"] if one["same_as"] else []
         notes += [f"seen again {again}"] if again else []
         print_lines(
-            print_line(*styled_pieces(word_diff(one["previous"] or "", one["title"]))),
-            print_line((" · ".join(notes), "dim"), indent=2),
+            styled_line(*style_pieces(word_diff(one["previous"] or "", one["title"]))),
+            styled_line((" · ".join(notes), "dim"), indent=2),
         )
     if not found:
         click.echo("No changed headlines in the archive.", err=True)

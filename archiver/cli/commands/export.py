@@ -1,4 +1,4 @@
-"""`archiver export`: writes records for other programs."""
+"""`archiver export`: writes articles to a file in a format for other programs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from archiver.cli.options import (
     QueryCommand,
     QueryOptions,
     archive_option,
+    pass_options_as,
     query_options,
     refuse_unknown_options,
-    takes,
 )
 from archiver.cli.terminal import count_noun, open_output
 from archiver.datasets.record_formats import FORMATS
@@ -75,7 +75,7 @@ class ExportOptions:
 )
 @click.option("--wacz", metavar="FILE", type=click.Path(), help="Same as -f wacz -o FILE.")
 @archive_option
-@takes(ExportOptions, query=QueryOptions)
+@pass_options_as(ExportOptions, query=QueryOptions)
 def export(options: ExportOptions) -> None:
     """Export articles for other programs: one record per line or row, sorted by ID unless --sort is given.
 
@@ -117,7 +117,9 @@ def export(options: ExportOptions) -> None:
 
 
 def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:
-    """Writes the WACZ. Exits with 1 if captures are missing; all others are in the file."""
+    """Writes the captures of the articles to a WACZ file. Exits with code 1 if some captures cannot be read; the file
+    then contains all others.
+    """
     from archiver import __version__
     from archiver.datasets.wacz_package import pack_wacz
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.options import read_bytes
-from archiver.cli.terminal import print_json, print_line, print_lines
+from archiver.cli.terminal import print_json, print_lines, styled_line
 from archiver.fields import FIELDS
 from archiver.search.engine import published
 
@@ -46,7 +46,7 @@ def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -
     from archiver.urls import start_address
 
     page = parse_page(read_bytes(file), start_address(url))
-    found = extract_page(page, rules=_rules(rules) if rules else None)
+    found = extract_page(page, rules=_read_rules(rules) if rules else None)
     article = asdict(found)
     if form == "text":
         _print(article)
@@ -58,23 +58,23 @@ def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -
         return
     shown = [f.name for f in FIELDS if f.name in article]
     shown += [name for name in article if name not in shown and name != "evidence"]
-    out = {name: _plain(article[name]) for name in shown}
+    out = {name: _to_plain_data(article[name]) for name in shown}
     print_json({**out, "evidence": explanations_as_data(explain(article, found.evidence))} if evidence else out)
 
 
-def _rules(file: str) -> SiteRules:
+def _read_rules(file: str) -> SiteRules:
     from archiver.extraction.template.site_rule import from_toml
 
     text = read_bytes(file).decode("utf-8", errors="replace")
     return from_toml(text, file, by_hand=True, version=Path(file).name)
 
 
-def _plain(value: Any) -> Any:
+def _to_plain_data(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _print(article: dict[str, Any]) -> None:
-    print_lines(print_line((article["title"] or "(without title)", "bold")))
-    when = published(_plain(article["published"]), article["published_precision"])
-    print_lines(print_line((" · ".join(part for part in (when, ", ".join(article["authors"])) if part), "dim")), "")
-    print_lines(*(print_line(text) for text in article["body"].split("\n")))
+    print_lines(styled_line((article["title"] or "(without title)", "bold")))
+    when = published(_to_plain_data(article["published"]), article["published_precision"])
+    print_lines(styled_line((" · ".join(part for part in (when, ", ".join(article["authors"])) if part), "dim")), "")
+    print_lines(*(styled_line(text) for text in article["body"].split("\n")))

@@ -1,4 +1,4 @@
-"""`archiver fleet`: crawls, imports and re-extraction on many machines."""
+"""`archiver fleet`: runs crawls, imports and re-extraction on many machines."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archiver.cli.commands.import_ import DAY, last_day
-from archiver.cli.commands.reextract import time_bounds
+from archiver.cli.commands.import_ import DAY, parse_last_day
+from archiver.cli.commands.reextract import parse_time_bounds
 from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import count_noun, format_time, print_details, print_json, print_table
 from archiver.fields import EVIDENCE
@@ -32,7 +32,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def jobs_option(function: F) -> F:
-    """`--jobs URL`, or ARCHIVER_JOBS in the environment, which keeps the password out of the process list."""
+    """Adds the option `--jobs URL` to a command. It can also be given as ARCHIVER_JOBS in the environment, which keeps
+    the password out of the process list.
+    """
     return click.option(
         "--jobs",
         metavar="postgresql://...",
@@ -44,7 +46,9 @@ def jobs_option(function: F) -> F:
 
 
 def storage_option(text: str, *, required: bool = False) -> Callable[[F], F]:
-    """`--storage URL`, or ARCHIVER_STORAGE. A folder becomes an absolute path, because other machines read it too."""
+    """Returns a decorator that adds the option `--storage URL` with the help text `text`; ARCHIVER_STORAGE in the
+    environment is its default. A folder is made an absolute path, because other machines read it too.
+    """
 
     def absolute(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
         if value is not None and not value.strip():
@@ -106,7 +110,7 @@ def reextract(
         "fields": [name for name in EVIDENCE if name in fields],
         "since": "",
         "until": "",
-        **time_bounds(since, until),
+        **parse_time_bounds(since, until),
     }
     queue = open_queue(jobs)
     try:
@@ -166,7 +170,7 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
             "all_captures": choice["all_captures"],
             "again": choice["again"],
             "since": choice["since"].date().isoformat() if choice["since"] else "",
-            "until": last_day(choice["until"]),
+            "until": parse_last_day(choice["until"]),
         }
         new = enter_tasks(queue, (NewTask(SCAN, file=file, options=options) for file in found))
     finally:
@@ -180,8 +184,8 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
 _KINDS = {"reextract": "re-extraction", "scan": "files scanned", "import": "imports"}
 
 
-def task_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The tasks of a fleet's status, as `details` shows them."""
+def format_tasks(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Formats the numbers of tasks in a fleet's status as (label, text) rows, one for each kind of task."""
     return [
         (
             _KINDS[kind],
@@ -193,8 +197,8 @@ def task_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def task_failures(found: dict[str, Any]) -> list[str]:
-    """Returns a line for each task that failed or had problems, with its file or shard."""
+def format_task_failures(found: dict[str, Any]) -> list[str]:
+    """Returns a line for each task in a fleet's status that failed or had problems, with its file or shard."""
 
     def name(row: dict[str, Any]) -> str:
         return " ".join(filter(None, (row["kind"], row["file"], row["site"] and f"for {row['site']}")))
@@ -362,7 +366,7 @@ def worker(
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     queue = open_queue(jobs, slots + 4)
     try:
-        place = _checked_storage(queue, storage)
+        place = _open_checked_storage(queue, storage)
         name = name or f"{platform.node()}:{os.getpid()}"
         with ExitStack() as stack:
             folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="archiver-fleet-")))
@@ -417,7 +421,7 @@ def status(jobs: str, as_json: bool) -> None:
                     f"{sites['sites']:,}: {sites['due']:,} due, {sites['running']:,} running, "
                     f"{sites['late']:,} late, {sites['failed']:,} failed",
                 ),
-                *task_rows(found),
+                *format_tasks(found),
                 (
                     "last hour",
                     f"{count_noun(hour['runs'], 'run')} ({hour['failed']:,} failed, {hour['lost']:,} lost), "
@@ -449,7 +453,7 @@ def status(jobs: str, as_json: bool) -> None:
             )
         for row in found["failed_sites"]:
             click.echo(f"{row['name']} failed {count_noun(row['failures'], 'time')}: {row['reason']}")
-        for line in task_failures(found):
+        for line in format_task_failures(found):
             click.echo(line)
     tasks = found["tasks"].values()
     waiting = sites["due"] or any(row["waiting"] for row in tasks)
@@ -485,7 +489,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
     """
     from dataclasses import asdict
 
-    from archiver.cli.terminal import stage_progress
+    from archiver.cli.terminal import show_stage_progress
     from archiver.fleet.shard_storage import ShardStorage, storage_owner
     from archiver.fleet.shard_transfer import Collected, Fetched, collect_shards, fetch_shards
     from archiver.maintenance.takedown import archive_without_writers
@@ -495,11 +499,11 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
     storage_owner(place)  # fails before an archive is created for a storage without shards
     out: Collected | Fetched
     if apart:
-        with stage_progress(quiet or as_json) as progress:
+        with show_stage_progress(quiet or as_json) as progress:
             out = fetch_shards(place, apart, unfinished=unfinished, told=progress)
     else:
         open_archive(archive, create=True).close()
-        with archive_without_writers(Path(archive), "merge") as db, stage_progress(quiet or as_json) as progress:
+        with archive_without_writers(Path(archive), "merge") as db, show_stage_progress(quiet or as_json) as progress:
             out = collect_shards(db, Path(archive), place, unfinished=unfinished, told=progress)
     if as_json:
         print_json(asdict(out))
@@ -559,8 +563,10 @@ def drain(jobs: str, now: bool, seconds: float) -> None:
     click.echo("Drained. No worker is running.")
 
 
-def _checked_storage(queue: QueueDatabase, storage: str | None) -> ShardStorage:
-    """Checks the fleet, the clock and the storage before a worker starts. Returns the storage."""
+def _open_checked_storage(queue: QueueDatabase, storage: str | None) -> ShardStorage:
+    """Opens the shard storage for a worker, after checking the fleet, this machine's clock and the storage. `storage`
+    replaces the fleet's configured storage.
+    """
     from archiver.fleet.shard_storage import ShardStorage, check_storage
 
     made = queue.fleet()

@@ -1,4 +1,4 @@
-"""`archiver import`: captures from WARC, ARC and WACZ files, or with --wayback from a web archive."""
+"""`archiver import`: imports captures from WARC, ARC and WACZ files, or with --wayback from an online web archive."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import click
 
 from archiver.cli.commands.index import update_search_index
-from archiver.cli.options import archive_option, json_option, takes
-from archiver.cli.terminal import clean, count_noun, print_json
+from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.terminal import count_noun, print_json, strip_control_characters
 
 if TYPE_CHECKING:
     from archiver.importers.import_inputs import RecordFilter
@@ -34,13 +34,15 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-def problems_as_data(problems: Iterable[Problem]) -> list[dict[str, Any]]:
-    """Returns problems in the form for JSON."""
+def problems_to_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Converts the problems of an import to dictionaries for JSON output."""
     return [{"kind": p.kind.value, "offset": p.offset, "url": p.url, "what": p.sentence} for p in problems]
 
 
-def problem_lines(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, int]) -> list[str]:
-    """Returns a line for each of the first problems, and a line with the number of each kind."""
+def format_problems(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, int]) -> list[str]:
+    """Returns a line for each of the first problems of an import, and one line with the number of problems of each
+    kind. `problems` are (file, problem) pairs.
+    """
     lines = []
     for name, problem in problems[:_SHOWN]:
         where = f"{name} at {problem['offset']}" if name and problem["offset"] else name or problem["offset"]
@@ -51,8 +53,8 @@ def problem_lines(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Mapp
     return lines
 
 
-def new_rows_phrase(counts: Mapping[str, Any]) -> list[str]:
-    """ "1 new site", "3 new aliases", "1 tombstone", "12 responses copied"."""
+def describe_new_rows(counts: Mapping[str, Any]) -> list[str]:
+    """Describes what an import added to the archive: "1 new site", "3 new aliases", "12 responses copied"."""
     new = [
         count_noun(counts[key], one, many)
         for key, one, many in (
@@ -65,8 +67,10 @@ def new_rows_phrase(counts: Mapping[str, Any]) -> list[str]:
     return [*new, f"{count_noun(counts['captures'], 'response')} copied"]
 
 
-def import_summary(counts: dict[str, Any]) -> str:
-    """ "12,345 records: 4,321 posts (4,000 new, 120 revisions, 201 known), 3,000 other pages, 12 damaged"."""
+def describe_records(counts: dict[str, Any]) -> str:
+    """Describes the records of an import in a line: "12,345 records: 4,321 posts (4,000 new, 120 revisions, 201 known),
+    3,000 other pages, 12 damaged".
+    """
     of_posts = ", ".join(
         f"{counts[key]:,} {word}"
         for key, word in (
@@ -146,7 +150,9 @@ def wayback_options(function: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class WaybackOptions:
-    """The options of `archiver import` for --wayback only; None means the site's settings."""
+    """The options of `archiver import` that need --wayback. An option that is None leaves the site's setting in
+    force.
+    """
 
     service: str | None
     replay: str
@@ -157,44 +163,52 @@ class WaybackOptions:
 
 
 def import_wayback(options: ImportOptions) -> None:
-    """Runs the import, prints its summary, and exits with its code if that is not 0."""
+    """Imports captures from an online web archive and prints a summary. Exits with the code of the import if it is not
+    0.
+    """
     from archiver.importers.wayback_import import WaybackImport
     from archiver.scheduling.crawl_messages import log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
 
-    until = _end_of(options.last_day)
-    site, url = _site(options.archive, options.wayback or "")
+    until = _end_of_day(options.last_day)
+    site, url = _find_site(options.archive, options.wayback or "")
     settings = json.loads(site["settings"] or "{}") if site else {}
-    plan = _plan(options, url, until, settings.get("cdx"))
-    agent = user_agent(contact_of(plan.service.asks, options.of_wayback.contact or settings.get("contact")))
+    plan = _build_plan(options, url, until, settings.get("cdx"))
+    agent = user_agent(contact_of(plan.service.asks, options.wayback_only.contact or settings.get("contact")))
     run, started = WaybackImport(plan), time.monotonic()
     try:
-        signum = _fetch(run, agent, log_file(plan.archive) if plan.archive.exists() else None, shown=not options.silent)
+        signum = _fetch_captures(
+            run, agent, log_file(plan.archive) if plan.archive.exists() else None, shown=not options.is_silent
+        )
     finally:
         run.close()
-    summary = _wayback_summary(plan, run.result, time.monotonic() - started)
+    summary = _summarize_wayback(plan, run.result, time.monotonic() - started)
     if options.as_json:
         print_json(summary)
     elif not options.quiet:
-        for line in _wayback_lines(plan, summary):
-            click.echo(clean(line))
+        for line in _format_wayback_summary(plan, summary):
+            click.echo(strip_control_characters(line))
     if signum:
         click.echo("Stopped. Run the same command again to continue.", err=True)
         sys.exit(128 + signum)
     if run.result.outcome in ("waiting", "failed"):
-        click.echo(f"Error: {clean(run.result.reason)}. Run the same command again to continue.", err=True)
+        click.echo(
+            f"Error: {strip_control_characters(run.result.reason)}. Run the same command again to continue.", err=True
+        )
     if run.result.failed or run.result.outcome in ("waiting", "failed"):
         sys.exit(1)
 
 
-def _plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> WaybackPlan:
-    """Builds the plan; `service` is the site's setting. Raises UsageError for a TimeMap without --exact."""
+def _build_plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> WaybackPlan:
+    """Builds the plan of an import from a web archive. `service` is the web archive in the site's settings, used if no
+    option names one. Raises UsageError for a TimeMap service without --exact.
+    """
     from archiver.importers.wayback_capture_list import WaybackPlan
 
-    own = options.of_wayback
+    own = options.wayback_only
     plan = WaybackPlan(
         Path(options.archive),
-        _service(own.service or service or "internet-archive", own.replay),
+        _parse_service(own.service or service or "internet-archive", own.replay),
         url,
         own.exact,
         options.since.replace(tzinfo=UTC) if options.since else None,
@@ -210,8 +224,8 @@ def _plan(options: ImportOptions, url: str, until: datetime | None, service: str
     return plan
 
 
-def _site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
-    """Returns the archive's site of this name, if there is one, and its start URL."""
+def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
+    """Returns the archive's row of the site named `word` (None if it has no such site), and the site's start URL."""
     from archiver.storage.connection import opened
     from archiver.urls import start_address
 
@@ -223,7 +237,7 @@ def _site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
     return None, start_address(word)
 
 
-def _service(text: str, replay: str) -> Any:
+def _parse_service(text: str, replay: str) -> Any:
     from archiver.discovery.web_archive_services import service_of
 
     try:
@@ -232,15 +246,17 @@ def _service(text: str, replay: str) -> Any:
         raise click.BadParameter(f"{text!r} is not a web archive: {error}.", param_hint="--service") from error
 
 
-def _end_of(day: str) -> datetime | None:
+def _end_of_day(day: str) -> datetime | None:
     if not day:
         return None
     year, month, date = (int(part) for part in day.split("-"))
     return datetime(year, month, min(date, calendar.monthrange(year, month)[1]), 23, 59, 59, tzinfo=UTC)
 
 
-def _fetch(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
-    """Fetches the captures. Returns the signal that ended the run (0 for none); raises its error if it failed."""
+def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
+    """Fetches captures from a web archive and imports them. Returns the number of the signal that ended the run (0 for
+    none). Raises the error that made the run fail.
+    """
     from scrapy.crawler import Crawler
     from scrapy.settings import Settings
 
@@ -256,7 +272,7 @@ def _fetch(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
     crawler = Crawler(WaybackSpider, settings)
     terminal = Terminal() if shown else None
     if terminal is not None:
-        _show(run, terminal)
+        _start_progress_display(run, terminal)
     process.crawl(crawler, run=run)
     process.start()
     if terminal is not None:
@@ -270,8 +286,8 @@ def _fetch(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
     return int(process.signum) if run.result.outcome == "interrupted" else 0
 
 
-def _show(run: Any, terminal: Any) -> None:
-    """Draws the progress at regular intervals."""
+def _start_progress_display(run: Any, terminal: Any) -> None:
+    """Starts drawing the progress of an import from a web archive on the terminal at regular intervals."""
     from twisted.internet.task import LoopingCall
 
     from archiver.extensions.progress import Line
@@ -289,7 +305,7 @@ def _show(run: Any, terminal: Any) -> None:
     LoopingCall(draw).start(terminal.every, now=False)
 
 
-def _wayback_summary(plan: WaybackPlan, result: WaybackOutcome, seconds: float) -> dict[str, Any]:
+def _summarize_wayback(plan: WaybackPlan, result: WaybackOutcome, seconds: float) -> dict[str, Any]:
     from archiver.importers.wayback_capture_list import CAPTURE_SECONDS
     from archiver.politeness.address_policy import AddressZone, zone_of_host
 
@@ -318,34 +334,36 @@ def _wayback_summary(plan: WaybackPlan, result: WaybackOutcome, seconds: float) 
         "captures": result.tally.captures,
         "records": result.tally.records,
         "problems": dict(sorted(result.kinds.items())),
-        "problems_listed": problems_as_data(result.problems),
+        "problems_listed": problems_to_json(result.problems),
         "seconds": round(seconds, 2),
         "dry_run": plan.dry_run,
         "archive": str(plan.archive),
     }
 
 
-def _wayback_lines(plan: WaybackPlan, summary: dict[str, Any]) -> list[str]:
+def _format_wayback_summary(plan: WaybackPlan, summary: dict[str, Any]) -> list[str]:
     lines = [
         f"{plan.url} in {summary['replay']}: {count_noun(summary['listed'], 'capture')} of "
         f"{count_noun(summary['addresses'], 'URL')} listed ({summary['left_out']:,} not of posts): "
         f"{summary['here']:,} already archived, {summary['to_fetch']:,} to fetch"
     ]
     if plan.dry_run:
-        lines.append(f"  fetching them would take at least {_duration(summary['needs_seconds'])}; nothing was fetched")
-        return lines + problem_lines([("", p) for p in summary["problems_listed"]], summary["problems"])
+        lines.append(
+            f"  fetching them would take at least {_format_duration(summary['needs_seconds'])}; nothing was fetched"
+        )
+        return lines + format_problems([("", p) for p in summary["problems_listed"]], summary["problems"])
     lines.append(
         f"  {summary['fetched']:,} fetched, {summary['seen']:,} known from the list, {summary['failed']:,} failed"
     )
     if summary["records"] or summary["seen"]:
-        lines.append(f"  {import_summary(summary)}")
-    lines += problem_lines([("", p) for p in summary["problems_listed"]], summary["problems"])
-    lines.append("  " + ", ".join([*new_rows_phrase(summary), f"{summary['seconds']:.1f} s"]))
+        lines.append(f"  {describe_records(summary)}")
+    lines += format_problems([("", p) for p in summary["problems_listed"]], summary["problems"])
+    lines.append("  " + ", ".join([*describe_new_rows(summary), f"{summary['seconds']:.1f} s"]))
     lines.append(f"  archive: {summary['archive']}")
     return lines
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """Formats a duration for people: "45 s", "12 min", "3 h 20 min"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -359,13 +377,14 @@ DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 
 class _Stopped(KeyboardInterrupt):
-    """Raised on SIGTERM, to be handled like Ctrl-C."""
+    """Raised when SIGTERM arrives during an import; handled like Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """The options of `archiver import`. `wayback` is the site to import from a web archive, and `of_wayback` are the
-    options for that."""
+    """The options of `archiver import`. `wayback` names the site to import from a web archive; `wayback_only` holds the
+    options that need it.
+    """
 
     files: tuple[str, ...]
     archive: str
@@ -380,18 +399,18 @@ class ImportOptions:
     quiet: bool
     as_json: bool
     wayback: str | None
-    of_wayback: WaybackOptions
+    wayback_only: WaybackOptions
 
     @property
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         return self.quiet or self.as_json
 
     @property
     def last_day(self) -> str:
-        return last_day(self.until)
+        return parse_last_day(self.until)
 
-    def choice(self) -> RecordFilter:
-        """Returns which captures to import. Raises BadAddress if a name is not a site or host."""
+    def record_filter(self) -> RecordFilter:
+        """Builds the filter that selects the captures to import. Raises BadAddress if a name is not a site or host."""
         from archiver.importers.import_inputs import RecordFilter
         from archiver.urls import Scope, start_address
 
@@ -405,8 +424,10 @@ class ImportOptions:
         )
 
 
-def last_day(text: str | None) -> str:
-    """The last day of a year or month, or the day itself; "" for no date."""
+def parse_last_day(text: str | None) -> str:
+    """Converts the date of --until (2012, 2012-05 or 2012-05-31) to the last day that it includes; "" for no date. The
+    last day of a month is given as 31, which is enough for comparisons. Raises BadParameter.
+    """
     if not text:
         return ""
     if not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text):
@@ -450,7 +471,7 @@ def last_day(text: str | None) -> str:
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @json_option
 @archive_option
-@takes(ImportOptions, of_wayback=WaybackOptions)
+@pass_options_as(ImportOptions, wayback_only=WaybackOptions)
 def import_(options: ImportOptions) -> None:
     """Import captures that were made by others: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any size, a
     folder or pattern of them, or - for standard input.
@@ -475,24 +496,26 @@ def import_(options: ImportOptions) -> None:
     imported), or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     if options.wayback:
-        _refuse(files=options.files, only=options.only, known_sites=options.known_sites, workers=options.workers)
+        _reject_options(
+            files=options.files, only=options.only, known_sites=options.known_sites, workers=options.workers
+        )
         import_wayback(options)
-        update_search_index(options.archive, quiet=options.silent)
+        update_search_index(options.archive, quiet=options.is_silent)
         return
     if not options.files:
         raise click.UsageError("Name files to import, or a site with --wayback.")
-    _refuse(
-        **{name: value for name, value in asdict(options.of_wayback).items() if name != "contact"}, needs="--wayback"
+    _reject_options(
+        **{name: value for name, value in asdict(options.wayback_only).items() if name != "contact"}, needs="--wayback"
     )
     started = time.monotonic()
-    results, signum = _read(options)
+    results, signum = _import_files(options)
     if not signum:
-        update_search_index(options.archive, quiet=options.silent)
-    summary = _summary(results, time.monotonic() - started, options.archive)
+        update_search_index(options.archive, quiet=options.is_silent)
+    summary = _summarize_files(results, time.monotonic() - started, options.archive)
     if options.as_json:
         print_json(summary)
     elif not options.quiet:
-        for line in _lines(summary):
+        for line in _format_file_summary(summary):
             click.echo(line)
     if signum:
         click.echo("Stopped. Run the same command again to continue.", err=True)
@@ -501,23 +524,25 @@ def import_(options: ImportOptions) -> None:
         sys.exit(1)
 
 
-def _read(options: ImportOptions) -> tuple[list[FileResult], int]:
-    """Imports the files. Returns a result per file and the signal that ended the import (0 for none)."""
+def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
+    """Imports the given files. Returns a result per file and the number of the signal that ended the import (0 for
+    none).
+    """
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
     from archiver.scheduling.crawl_messages import print_notice
 
-    choice, archive = options.choice(), Path(options.archive)
-    shown = None if options.silent else ImportProgress()
+    chosen, archive = options.record_filter(), Path(options.archive)
+    shown = None if options.is_silent else ImportProgress()
     if archive.exists():
         finish_pending_takedowns(archive, print_notice)
     signum = 0
-    before = signal.signal(signal.SIGTERM, _stop)
+    before = signal.signal(signal.SIGTERM, _raise_stopped)
     run: ImportRun | None = None
     try:
         run = ImportRun(
             archive,
-            choice,
+            chosen,
             workers=options.workers or len(os.sched_getaffinity(0)),
             limit=options.limit or 0,
             again=options.again,
@@ -537,8 +562,10 @@ def _read(options: ImportOptions) -> tuple[list[FileResult], int]:
     return run.results if run else [], signum
 
 
-def _refuse(needs: str = "", **options: Any) -> None:
-    """Raises UsageError for options that cannot be combined with the given ones."""
+def _reject_options(needs: str = "", **options: Any) -> None:
+    """Raises UsageError if any of the given options is set. `needs` is the option that they require; without it, the
+    error says that they cannot be combined with --wayback.
+    """
     for name, value in options.items():
         if value:
             what = "FILE" if name == "files" else f"--{name.replace('_', '-')}"
@@ -546,11 +573,11 @@ def _refuse(needs: str = "", **options: Any) -> None:
             raise click.UsageError(why)
 
 
-def _stop(signum: int, frame: Any) -> None:
+def _raise_stopped(signum: int, frame: Any) -> None:
     raise _Stopped
 
 
-def _summary(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
+def _summarize_files(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
     from archiver.storage.article_tables.historical_captures import ImportCounts
 
     total, kinds = ImportCounts(), Counter[str]()
@@ -564,7 +591,7 @@ def _summary(results: list[FileResult], seconds: float, archive: str) -> dict[st
             "outcome": r.outcome,
             **asdict(r.tally),
             "problems": dict(sorted(r.kinds.items())),
-            "listed": problems_as_data(r.problems),
+            "listed": problems_to_json(r.problems),
         }
         for r in results
     ]
@@ -577,22 +604,24 @@ def _summary(results: list[FileResult], seconds: float, archive: str) -> dict[st
     }
 
 
-def _lines(summary: dict[str, Any]) -> list[str]:
-    """Summarizes an import in a few lines, with its first problems."""
+def _format_file_summary(summary: dict[str, Any]) -> list[str]:
+    """Formats the summary of an import from files: a line per file, the first problems, and the new rows of the
+    archive.
+    """
     lines = []
     for file in summary["files"]:
         what = {
             "known": "was imported before (use --again to import it again)",
             "unreadable": "could not be read",
-            "interrupted": f"{import_summary(file)}; not read to the end",
-            "limited": f"{import_summary(file)}; the same command continues",
-        }.get(file["outcome"], import_summary(file))
+            "interrupted": f"{describe_records(file)}; not read to the end",
+            "limited": f"{describe_records(file)}; the same command continues",
+        }.get(file["outcome"], describe_records(file))
         lines.append(f"{file['file']}: {what}")
     if len(summary["files"]) > 1:
-        lines.append(f"all files: {import_summary(summary)}")
+        lines.append(f"all files: {describe_records(summary)}")
     named = [(file["file"], p) for file in summary["files"] for p in file["listed"]]
-    lines += problem_lines(named, summary["problems"])
+    lines += format_problems(named, summary["problems"])
     rate = summary["records"] / summary["seconds"] if summary["seconds"] else 0.0
-    lines.append("  " + ", ".join([*new_rows_phrase(summary), f"{summary['seconds']:.1f} s, {rate:,.0f} records/s"]))
+    lines.append("  " + ", ".join([*describe_new_rows(summary), f"{summary['seconds']:.1f} s, {rate:,.0f} records/s"]))
     lines.append(f"  archive: {summary['archive']}")
-    return [clean(line) for line in lines]
+    return [strip_control_characters(line) for line in lines]

@@ -37,7 +37,7 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
     """
     from archiver.search.index_refresh import damage_sentence, refresh_archive
 
-    with _bar(as_json) as progress:
+    with _show_progress(as_json) as progress:
         done = refresh_archive(Path(archive), anew=rebuild, progress=progress)
     if sentence := damage_sentence(done):
         click.echo(sentence, err=True)
@@ -52,17 +52,19 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
 
 
 def update_search_index(archive: str, *, quiet: bool = False) -> None:
-    """Updates the index after a crawl or an import, with a progress bar on a terminal if it takes long."""
+    """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
+    takes long.
+    """
     from archiver.search.index_refresh import refresh_after_writing
 
-    with _bar(quiet) as progress:
+    with _show_progress(quiet) as progress:
         sentence = refresh_after_writing(Path(archive), progress)
     if sentence:
         click.echo(sentence, err=True)
 
 
 @contextmanager
-def _bar(quiet: bool) -> Iterator[Progress | None]:
+def _show_progress(quiet: bool) -> Iterator[Progress | None]:
     if quiet or not sys.stderr.isatty():
         yield None
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import clean, count_noun, print_json
+from archiver.cli.terminal import count_noun, print_json, strip_control_characters
 
 if TYPE_CHECKING:
     from archiver.maintenance.merge import Merged
@@ -53,12 +53,14 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
         for other in others:
             locks = lock_whole_archive(Path(other))
             try:
-                done.append((other, merge_archive(db, Path(archive), Path(other), _progress(quiet or as_json))))
+                done.append(
+                    (other, merge_archive(db, Path(archive), Path(other), _make_progress_reporter(quiet or as_json)))
+                )
             finally:
                 for one in locks:
                     one.close()
             if not quiet and not as_json:
-                for line in _lines(*done[-1]):
+                for line in _format_merged(*done[-1]):
                     click.echo(line)
     if as_json:
         print_json([{"archive": other, **asdict(merged)} for other, merged in done])
@@ -66,7 +68,7 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
         sys.exit(1)
 
 
-def _lines(other: str, merged: Merged) -> list[str]:
+def _format_merged(other: str, merged: Merged) -> list[str]:
     parts = [
         count_noun(merged.articles, "new article"),
         *([f"{merged.joined:,} known ({merged.revised:,} of them with new revisions)"] if merged.joined else []),
@@ -92,11 +94,11 @@ def _lines(other: str, merged: Merged) -> list[str]:
         lines.append(
             f"  saved searches skipped, because their names are taken: {', '.join(merged.searches_kept_out[:_SHOWN])}"
         )
-    return [clean(line) for line in lines]
+    return [strip_control_characters(line) for line in lines]
 
 
-def _progress(quiet: bool) -> Any:
-    """Returns a function that shows progress on one line of stderr, if that is a terminal."""
+def _make_progress_reporter(quiet: bool) -> Any:
+    """Returns a function (stage, done, total) that shows progress on one line of stderr, if that is a terminal."""
     terminal = sys.stderr.isatty() and not quiet
 
     def report(stage: str, done: int, total: int) -> None:

@@ -1,4 +1,6 @@
-"""`archiver publish`: builds and checks datasets. `archiver withdraw`: removes posts from archive and datasets."""
+"""`archiver publish` builds and checks datasets. `archiver withdraw` removes posts from the archive and from
+datasets.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ from archiver.cli.options import (
     QueryOptions,
     archive_option,
     json_option,
+    pass_options_as,
     query_options,
     refuse_unknown_options,
-    takes,
 )
 from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json
 
@@ -54,7 +56,9 @@ _COMPATIBLE = {
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """The options of `archiver publish`. `key_in` is the environment variable with the key for pseudonyms."""
+    """The options of `archiver publish`. `key_in` is the name of the environment variable that holds the key for
+    pseudonyms.
+    """
 
     folder: str | None
     archives: tuple[str, ...]
@@ -80,7 +84,9 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True)
 class DatasetBasis:
-    """What a dataset is built from: its request, the version that it is compared with ("" for none), and its sites."""
+    """What an existing dataset was built from: the request, the earlier version that its changes refer to (`since`, ""
+    for none), and its sites.
+    """
 
     request: SnapshotRequest
     since: str
@@ -168,7 +174,7 @@ class DatasetBasis:
     show_envvar=True,
     help="The archive's SQLite file; may be repeated for archives that have no site in common.",
 )
-@takes(PublishOptions, query=QueryOptions)
+@pass_options_as(PublishOptions, query=QueryOptions)
 def publish(options: PublishOptions) -> None:
     """Publish a dataset in the folder DIR: the articles that match QUERY and the options of search, or the whole
     archive.
@@ -187,20 +193,24 @@ def publish(options: PublishOptions) -> None:
     Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
     refuse_unknown_options(options.query.query)
-    _refuse_combinations(click.get_current_context())
-    rules = _rules(options.rules)
+    _reject_combinations(click.get_current_context())
+    rules = _read_rules(options.rules)
     if options.explain:
-        _explain(options.archives, options.explain, rules, options.cutoff, options.as_json)
+        _explain_decisions(options.archives, options.explain, rules, options.cutoff, options.as_json)
         return
     if options.folder is None:
         raise click.UsageError("Give the folder DIR of the dataset.")
     folder = Path(options.folder)
     if options.checking:
-        _check(folder, options.as_json)
+        _check_dataset(folder, options.as_json)
         return
-    key = _key(options.key_in)
-    basis = _dataset_basis(folder) if options.rebuild else DatasetBasis(_request(options, rules.text, key), "", [])
-    built = _build(options, folder, basis, key)
+    key = _read_pseudonym_key(options.key_in)
+    basis = (
+        _read_dataset_basis(folder)
+        if options.rebuild
+        else DatasetBasis(_build_request(options, rules.text, key), "", [])
+    )
+    built = _build_dataset(options, folder, basis, key)
     _print_summary(built, options.as_json)
     if basis.since and not options.previous:
         click.echo(
@@ -210,7 +220,7 @@ def publish(options: PublishOptions) -> None:
         )
 
 
-def _rules(file: str | None) -> PublicationRules:
+def _read_rules(file: str | None) -> PublicationRules:
     from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
     from archiver.errors import BadPublishRules
 
@@ -223,7 +233,7 @@ def _rules(file: str | None) -> PublicationRules:
     return parse_publication_rules(text, file)
 
 
-def _key(variable: str | None) -> bytes | None:
+def _read_pseudonym_key(variable: str | None) -> bytes | None:
     from archiver.datasets.personal_data import SHORTEST_KEY
 
     if variable is None:
@@ -234,14 +244,16 @@ def _key(variable: str | None) -> bytes | None:
     return key
 
 
-def _request(options: PublishOptions, rules: str, key: bytes | None) -> SnapshotRequest:
-    """Builds the request from the options. Raises UsageError, BadQuery and BadSplits."""
+def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> SnapshotRequest:
+    """Builds the request for a dataset from the options; `rules` is the text of the publication rules. Raises
+    UsageError, BadQuery and BadSplits.
+    """
     from archiver.datasets.personal_data import fingerprint
     from archiver.datasets.snapshot_request import VERSION, SnapshotRequest, parse_cutoff, parse_splits, query_values
 
     if not options.version or not VERSION.fullmatch(options.version):
         raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
-    formats = _formats(options.formats)
+    formats = _parse_formats(options.formats)
     if options.query.offset:
         raise click.UsageError("--offset is not supported: a dataset contains all results.")
     query = options.query.as_query(limit=None, duplicates=True, fold=options.fold)
@@ -260,8 +272,10 @@ def _request(options: PublishOptions, rules: str, key: bytes | None) -> Snapshot
     )
 
 
-def _formats(names: str) -> tuple[str, ...]:
-    """Parses a list of formats; Parquet is first. Raises UsageError for an unknown one."""
+def _parse_formats(names: str) -> tuple[str, ...]:
+    """Parses a comma-separated list of dataset formats; Parquet is always included and comes first. Raises UsageError
+    for an unknown format.
+    """
     from archiver.datasets.snapshot_request import FORMATS
 
     formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
@@ -270,8 +284,8 @@ def _formats(names: str) -> tuple[str, ...]:
     return formats
 
 
-def _refuse_combinations(context: click.Context) -> None:
-    """Raises UsageError for options that cannot be combined."""
+def _reject_combinations(context: click.Context) -> None:
+    """Raises UsageError for options of `archiver publish` that cannot be combined."""
     given = [
         parameter
         for parameter in context.command.get_params(context)
@@ -293,14 +307,14 @@ def _refuse_combinations(context: click.Context) -> None:
                 )
 
 
-def _dataset_basis(folder: Path) -> DatasetBasis:
+def _read_dataset_basis(folder: Path) -> DatasetBasis:
     from archiver.datasets.snapshot import version_of
 
     version = version_of(folder)
     return DatasetBasis(version["request"], version["since"], version["sites"])
 
 
-def _build(options: PublishOptions, folder: Path, basis: DatasetBasis, key: bytes | None) -> BuiltSnapshot:
+def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, key: bytes | None) -> BuiltSnapshot:
     from archiver import __version__
     from archiver.datasets.snapshot import Building, build_snapshot
 
@@ -351,7 +365,7 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
     )
 
 
-def _check(folder: Path, as_json: bool) -> None:
+def _check_dataset(folder: Path, as_json: bool) -> None:
     from archiver.datasets.snapshot import check_snapshot, version_of
 
     found = check_snapshot(folder)
@@ -374,7 +388,9 @@ def _check(folder: Path, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _explain(archives: tuple[str, ...], what: str, rules: PublicationRules, cutoff: str, as_json: bool) -> None:
+def _explain_decisions(
+    archives: tuple[str, ...], what: str, rules: PublicationRules, cutoff: str, as_json: bool
+) -> None:
     from archiver.datasets.cross_archive_duplicates import explain
     from archiver.datasets.publication_rules import DOCS
     from archiver.datasets.snapshot_request import parse_cutoff
@@ -382,7 +398,7 @@ def _explain(archives: tuple[str, ...], what: str, rules: PublicationRules, cuto
 
     with ExitStack() as stack:
         dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
-        place = _found(dbs, what)
+        place = _find_in_archives(dbs, what)
         number = place[1]
         decision = explain(dbs, place, rules, parse_cutoff(cutoff) if cutoff else "")
     if as_json:
@@ -406,8 +422,10 @@ def _explain(archives: tuple[str, ...], what: str, rules: PublicationRules, cuto
         click.echo("   its places are not published")
 
 
-def _found(dbs: Sequence[Database], what: str) -> tuple[int, int]:
-    """Returns the index of the first archive that has the article, and its ID there. Raises ArticleNotFound."""
+def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
+    """Finds an article by ID or URL in several archives. Returns the index of the first archive that has it, and its ID
+    there. Raises ArticleNotFound.
+    """
     from archiver.errors import ArticleNotFound
     from archiver.storage.article_tables.records import find_article
 
@@ -439,8 +457,8 @@ def withdraw(
     dataset that is built afterwards, whatever its version.
 
     Posts are given as IDs, URLs or dataset identifiers; anything else is a search query, and all its results are
-    withdrawn. To update a published dataset, run 'archiver publish DIR --rebuild': of a withdrawn post it then lists
-    only the identifier and the reason.
+    withdrawn. To update a published dataset, run 'archiver publish DIR --rebuild'; the dataset then lists only the
+    identifier of each withdrawn post and the reason.
 
     \b
     Examples:
@@ -454,11 +472,15 @@ def withdraw(
     if not text:
         raise click.UsageError("Give a reason with --reason; it is kept in place of the post.")
     refuse_unknown_options(what)
-    remove_posts(Path(archive), Takedown(_selected(Path(archive), what), text, requested_by, dry_run, yes, as_json))
+    remove_posts(
+        Path(archive), Takedown(_resolve_posts(Path(archive), what), text, requested_by, dry_run, yes, as_json)
+    )
 
 
-def _selected(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the posts as IDs and URLs; a query stands for all its results. Raises ArticleNotFound, BadQuery."""
+def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
+    else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
+    """
     from archiver.errors import ArticleNotFound
     from archiver.search.engine import matching_ids
     from archiver.search.query import Query
@@ -468,7 +490,7 @@ def _selected(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
         return what
     with opened(archive, read_only=True) as db:
         if all(re.fullmatch(r"[0-9a-f]{20}", word) for word in what):
-            found = dict(_identified(db, frozenset(what)))
+            found = dict(_find_by_record_id(db, frozenset(what)))
             if unknown := next((word for word in what if word not in found), None):
                 raise ArticleNotFound(unknown)
             return tuple(str(found[word]) for word in what)
@@ -478,7 +500,7 @@ def _selected(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(str, ids))
 
 
-def _identified(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
+def _find_by_record_id(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
     from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_first
 
     for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):

@@ -1,4 +1,4 @@
-"""`archiver reextract`: applies the current extraction to stored captures."""
+"""`archiver reextract`: extracts stored captures again with the current extraction."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, takes
-from archiver.cli.terminal import count_noun, print_line, print_lines, print_table
+from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.terminal import count_noun, print_lines, print_table, styled_line
 from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ReextractOptions:
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
 @json_option
 @archive_option
-@takes(ReextractOptions)
+@pass_options_as(ReextractOptions)
 def reextract(options: ReextractOptions) -> None:
     """Extract articles again from their captures with the current extraction: those given, those of sites, or all.
 
@@ -90,12 +90,12 @@ def reextract(options: ReextractOptions) -> None:
 
     file, started = Path(options.archive), time.monotonic()
     report = _Report(options.as_json, options.dry_run)
-    with _opened(file, options.dry_run) as db:
+    with _open_archive(file, options.dry_run) as db:
         request = request_for(
             db,
             options.what,
             fields=tuple(n for n in EVIDENCE if n in options.fields),
-            **time_bounds(options.since, options.until),
+            **parse_time_bounds(options.since, options.until),
         )
         pending_run = (
             None
@@ -108,7 +108,7 @@ def reextract(options: ReextractOptions) -> None:
             )
         at = pending_run.started_at if pending_run else stamp(datetime.now(UTC))
         ids = selected_articles(db, request, pending_run.id if pending_run else None)
-        with _progress(len(ids), options.quiet) as advance:
+        with _show_progress(len(ids), options.quiet) as advance:
 
             def read(todo: list[int]) -> Iterator[list[ReextractedArticle]]:
                 for outcomes in reextract_all(file, __version__, at, request, todo, options.workers or cores()):
@@ -122,8 +122,10 @@ def reextract(options: ReextractOptions) -> None:
 
 
 @contextmanager
-def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
-    """Opens the archive, read-only for a dry run. Turns database and disk errors into an ArchiverError."""
+def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
+    """Opens the archive for a re-extraction, read-only for a dry run. Turns database and disk errors into an
+    ArchiverError.
+    """
     from archiver.storage.connection import environment_error, open_archive
 
     db = open_archive(file, read_only=dry_run)
@@ -135,8 +137,10 @@ def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
         db.close()
 
 
-def time_bounds(since: str | None, until: str | None) -> dict[str, str]:
-    """Returns the bounds as stored time_bounds; days are in UTC. Raises BadQuery for an invalid date."""
+def parse_time_bounds(since: str | None, until: str | None) -> dict[str, str]:
+    """Converts the values of --since and --until to bounds in the stored UTC format, under the keys "since" and
+    "until". Raises BadQuery for an invalid date.
+    """
     from archiver.search.query_tree import Period, parse_period
     from archiver.storage.pages import stamp
 
@@ -154,8 +158,8 @@ def time_bounds(since: str | None, until: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def _progress(total: int, quiet: bool) -> Iterator[Any]:
-    """Shows the number of articles done, if stderr is a terminal."""
+def _show_progress(total: int, quiet: bool) -> Iterator[Any]:
+    """Shows the number of articles done on stderr if that is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda number: None
         return
@@ -176,7 +180,7 @@ def _progress(total: int, quiet: bool) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class _Report:
-    """The report of a re-extraction. JSON is printed as the run proceeds, text at its end."""
+    """Collects and prints the changes of a re-extraction: as JSON while it runs, as text at its end."""
 
     as_json: bool
     dry_run: bool
@@ -194,7 +198,10 @@ class _Report:
                         "url": outcome.url,
                         "revision": version.revision,
                         "fields": {
-                            name: {"before": _data(name, version.before), "after": _data(name, version.article)}
+                            name: {
+                                "before": _field_as_json(name, version.before),
+                                "after": _field_as_json(name, version.article),
+                            }
                             for name in version.differs
                         },
                     }
@@ -203,7 +210,7 @@ class _Report:
             for name in version.differs:
                 shown = self.examples.setdefault(name, [])
                 if len(shown) < _EXAMPLES:
-                    shown.append((outcome.article_id, _example(name, version.before, version.article)))
+                    shown.append((outcome.article_id, _format_example(name, version.before, version.article)))
 
     def _entry(self, change: dict[str, Any]) -> None:
         # Printed one by one, because the changes of a million articles would not fit in memory.
@@ -241,7 +248,7 @@ class _Report:
                 _print_captures(name, found)
 
     def _print_fields(self, tally: ReextractionTally) -> None:
-        print_lines(print_line(("Would change" if self.dry_run else "Changed", "bold")))
+        print_lines(styled_line(("Would change" if self.dry_run else "Changed", "bold")))
         print_table(
             ("field", "revisions", "example"),
             [
@@ -263,14 +270,14 @@ def _print_captures(name: str, found: list[str]) -> None:
         click.echo(f"  and {len(found) - _SHOWN:,} more (--json lists all)", err=True)
 
 
-def _data(name: str, article: Article) -> Any:
+def _field_as_json(name: str, article: Article) -> Any:
     from archiver.storage.article_tables.revisions import article_row
 
     value = article_row(article)[name]
     return json.loads(value) if name in STORED_LISTS else value
 
 
-def _example(name: str, before: Article, after: Article) -> str:
+def _format_example(name: str, before: Article, after: Article) -> str:
     if name in PROSE:
         from archiver.articles.word_diff import DiffOp, word_diff
 
@@ -279,18 +286,18 @@ def _example(name: str, before: Article, after: Article) -> str:
         first = next((n for n, piece in enumerate(pieces) if piece.op is not DiffOp.EQUAL), 0)
         shown = pieces[max(0, first - 1) : first + 3]
         return " ".join(
-            "".join(marks[p.op].format(_short(p.text, last=n < min(first, 1))) for n, p in enumerate(shown)).split()
+            "".join(marks[p.op].format(_shorten(p.text, last=n < min(first, 1))) for n, p in enumerate(shown)).split()
         )
     from archiver.search.revision_diff import as_text
 
     def words(article: Article) -> str:
-        value = _data(name, article)
-        return _short(", ".join(map(as_text, value)) if isinstance(value, list) else str(value or "")) or "none"
+        value = _field_as_json(name, article)
+        return _shorten(", ".join(map(as_text, value)) if isinstance(value, list) else str(value or "")) or "none"
 
     return f"{words(before)} -> {words(after)}"
 
 
-def _short(text: str, *, last: bool = False) -> str:
+def _shorten(text: str, *, last: bool = False) -> str:
     if len(text) <= _WIDTH:
         return text
     return f"…{text[-_WIDTH // 2 :]}" if last else f"{text[:_WIDTH]}…"

@@ -1,4 +1,4 @@
-"""`archiver remove`: removes posts with their captures, and keeps a tombstone of each."""
+"""`archiver remove`: removes posts with their captures, and leaves a tombstone for each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, takes
-from archiver.cli.terminal import clean, count_noun, format_time, print_json, print_line, print_lines, print_table
+from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.terminal import (
+    count_noun,
+    format_time,
+    print_json,
+    print_lines,
+    print_table,
+    strip_control_characters,
+    styled_line,
+)
 
 if TYPE_CHECKING:
     from archiver.maintenance.takedown_scope import TakedownScope
@@ -48,10 +56,9 @@ class RemoveOptions:
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """A requested removal: the IDs and URLs of posts (`words`), the reason, and who requested it. With `yes`, no
-    confirmation is needed."""
+    """A request to remove posts, which are given as IDs or URLs. With `yes`, no confirmation is needed."""
 
-    words: tuple[str, ...]
+    posts: tuple[str, ...]
     reason: str
     requested_by: str
     dry_run: bool
@@ -70,7 +77,7 @@ class Takedown:
 @click.option("--finish", "go_on", is_flag=True, help="Finish interrupted removals.")
 @json_option
 @archive_option
-@takes(RemoveOptions)
+@pass_options_as(RemoveOptions)
 def remove(options: RemoveOptions) -> None:
     """Remove posts from the archive, for example at the request of their author or a court.
 
@@ -89,20 +96,20 @@ def remove(options: RemoveOptions) -> None:
 
     Exit code: 0 done; 1 failed, or not confirmed; 2 wrong usage.
     """
-    _refuse(options)
+    _reject_combinations(options)
     archive = Path(options.archive)
     if options.listing:
-        _list(archive, options.as_json)
+        _list_tombstones(archive, options.as_json)
     elif options.allow:
-        _allow(archive, options.articles, options.as_json)
+        _allow_posts(archive, options.articles, options.as_json)
     elif options.go_on:
-        _finish(archive, options.as_json)
+        _finish_takedowns(archive, options.as_json)
     else:
         remove_posts(archive, options.takedown)
 
 
-def _refuse(options: RemoveOptions) -> None:
-    """Raises UsageError for options that cannot be combined, and for a missing reason or post."""
+def _reject_combinations(options: RemoveOptions) -> None:
+    """Raises UsageError for options of `archiver remove` that cannot be combined, and for a missing reason or post."""
     if sum((options.allow, options.listing, options.go_on)) > 1:
         raise click.UsageError("Use one of --allow, --list and --finish.")
     if bool(options.articles) == (options.listing or options.go_on):
@@ -115,17 +122,19 @@ def _refuse(options: RemoveOptions) -> None:
 
 
 def remove_posts(archive: Path, takedown: Takedown) -> None:
-    """Removes the posts after a confirmation. Raises ArticleNotFound, and the errors of `archive_without_writers`."""
-    plans, before = _plans(archive, takedown.words)
+    """Removes posts from the archive after asking for confirmation. Raises ArticleNotFound, and the errors of
+    `archive_without_writers`.
+    """
+    plans, before = _plan_takedowns(archive, takedown.posts)
     if not takedown.as_json:
         for text in before:
             click.echo(text)
         for one in plans:
-            _print(one)
+            _print_scope(one)
     selected = [] if takedown.dry_run else [one.article_id for one in plans]
     if selected and not takedown.yes:
         _confirm(len(selected))
-    records = _removed(archive, selected, takedown)
+    records = _remove_articles(archive, selected, takedown)
     if takedown.as_json:
         print_json({"removed": selected, "records": records, "before": before, "posts": [asdict(one) for one in plans]})
     elif plans:
@@ -144,21 +153,22 @@ def _confirm(number: int) -> None:
     click.confirm(f"Remove {count_noun(number, 'post')} permanently?", abort=True, err=True)
 
 
-def _removed(archive: Path, numbers: list[int], takedown: Takedown) -> int:
-    """Removes the articles. Returns the number of deleted WARC records."""
+def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> int:
+    """Removes the articles with these IDs and their captures. Returns the number of deleted WARC records."""
     from archiver.maintenance.takedown import archive_without_writers, remove_articles
 
     if not numbers:
         return 0
     with archive_without_writers(archive, "remove") as db:
         return remove_articles(
-            db, archive, numbers, takedown.reason, takedown.requested_by, _progress(takedown.as_json)
+            db, archive, numbers, takedown.reason, takedown.requested_by, _make_progress_reporter(takedown.as_json)
         )
 
 
-def _plans(archive: Path, words: tuple[str, ...]) -> tuple[list[TakedownScope], list[str]]:
-    """Returns the scope of each removal, and a sentence for each post that was already removed. Raises
-    ArticleNotFound."""
+def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[TakedownScope], list[str]]:
+    """Returns what the removal of each post would delete, and a sentence for each post that was already removed.
+    Posts are given as IDs or URLs. Raises ArticleNotFound.
+    """
     from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown_scope import takedown_scope
     from archiver.storage.article_tables.records import find_article
@@ -167,49 +177,51 @@ def _plans(archive: Path, words: tuple[str, ...]) -> tuple[list[TakedownScope], 
     numbers: dict[int, None] = {}
     before = []
     with opened(archive, read_only=True) as db:
-        for word in words:
+        for post in posts:
             try:
-                numbers[find_article(db, word)] = None
+                numbers[find_article(db, post)] = None
             except ArticleRemoved as removed:
                 before.append(str(removed))
         return [takedown_scope(db, number) for number in numbers], before
 
 
-def _print(plan: TakedownScope) -> None:
-    print_lines(print_line((plan.title or plan.url, "bold"), f"  article {plan.article_id} of {plan.site}"))
+def _print_scope(plan: TakedownScope) -> None:
+    print_lines(styled_line((plan.title or plan.url, "bold"), f"  article {plan.article_id} of {plan.site}"))
     print_lines(
-        print_line(
+        styled_line(
             f"{count_noun(plan.versions, 'revision')}, {count_noun(len(plan.captures), 'capture')}, "
             f"{count_noun(len(plan.addresses), 'URL')}:",
             indent=2,
         ),
-        *(print_line(url, indent=4) for url in plan.addresses[:_SHOWN]),
+        *(styled_line(url, indent=4) for url in plan.addresses[:_SHOWN]),
     )
     if len(plan.addresses) > _SHOWN:
-        print_lines(print_line(f"and {len(plan.addresses) - _SHOWN} more", indent=4))
+        print_lines(styled_line(f"and {len(plan.addresses) - _SHOWN} more", indent=4))
     for copy in plan.copies[:_SHOWN]:
-        print_lines(print_line((f"article {copy.article} is kept: {copy.url} ({copy.how})", "yellow"), indent=2))
+        print_lines(styled_line((f"article {copy.article} is kept: {copy.url} ({copy.how})", "yellow"), indent=2))
     if len(plan.copies) > _SHOWN:
-        print_lines(print_line((f"and {len(plan.copies) - _SHOWN} more copies are kept", "yellow"), indent=2))
+        print_lines(styled_line((f"and {len(plan.copies) - _SHOWN} more copies are kept", "yellow"), indent=2))
 
 
-def _progress(quiet: bool) -> Any:
+def _make_progress_reporter(quiet: bool) -> Any:
     terminal = sys.stderr.isatty() and not quiet
 
     def report(stage: str, number: int, total: int) -> None:
         if terminal:
-            click.echo(f"\r\x1b[K{clean(stage)} ({number + 1} of {total})", nl=number + 1 == total, err=True)
+            click.echo(
+                f"\r\x1b[K{strip_control_characters(stage)} ({number + 1} of {total})", nl=number + 1 == total, err=True
+            )
 
     return report
 
 
-def _finish(archive: Path, as_json: bool) -> None:
+def _finish_takedowns(archive: Path, as_json: bool) -> None:
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
     from archiver.storage.tombstones import pending_takedowns
 
     with archive_without_writers(archive, "remove") as db:
         waiting = pending_takedowns(db)
-        records = finish_takedowns(db, archive, _progress(as_json))
+        records = finish_takedowns(db, archive, _make_progress_reporter(as_json))
     if as_json:
         print_json({"finished": [one.article_id for one in waiting], "records": records})
     else:
@@ -220,7 +232,7 @@ def _finish(archive: Path, as_json: bool) -> None:
         )
 
 
-def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
+def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
     from archiver.errors import ArticleNotFound
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
     from archiver.storage.connection import writing
@@ -229,10 +241,10 @@ def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
 
     with archive_without_writers(archive, "remove") as db:
         found = []
-        for word in words:
-            removal = tombstone_named(db, word)
+        for post in posts:
+            removal = tombstone_named(db, post)
             if removal is None:
-                raise ArticleNotFound(word)
+                raise ArticleNotFound(post)
             found.append(removal)
         finish_takedowns(db, archive)
         with writing(db):
@@ -245,7 +257,7 @@ def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
             click.echo(f"{one.url} can be stored again; 'archiver crawl {one.site}' fetches it.")
 
 
-def _list(archive: Path, as_json: bool) -> None:
+def _list_tombstones(archive: Path, as_json: bool) -> None:
     from archiver.storage.connection import opened
     from archiver.storage.tombstones import tombstones
 

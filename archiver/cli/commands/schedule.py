@@ -1,4 +1,6 @@
-"""`archiver schedule`: crawls sites when they are due, lists due times, prints files for systemd, cron and Docker."""
+"""`archiver schedule`: crawls sites when they are due, lists due times, and prints files for systemd, cron and
+Docker.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, politeness_options, takes
+from archiver.cli.options import archive_option, json_option, pass_options_as, politeness_options
 from archiver.cli.terminal import count_noun, format_time, print_json, print_table
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """The options of `archiver schedule`. `kind` is systemd, cron or docker to print files, else None."""
+    """The options of `archiver schedule`. `kind` is systemd, cron or docker to print the files for it; None to
+    crawl.
+    """
 
     archive: str
     once: bool
@@ -53,7 +57,7 @@ class ScheduleOptions:
 @click.option("--docker", "kind", flag_value="docker", help="Print a Docker Compose file, and do nothing else.")
 @click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(), help="Write these files to DIR instead.")
 @json_option
-@takes(ScheduleOptions)
+@pass_options_as(ScheduleOptions)
 def schedule(options: ScheduleOptions) -> None:
     """Crawl each site when it is due, until Ctrl-C or SIGTERM.
 
@@ -83,15 +87,15 @@ def schedule(options: ScheduleOptions) -> None:
 
     if options.dry_run:
         with opened(options.archive, read_only=True) as db:
-            _list(scheduled_sites(db, datetime.now(UTC), effective_settings(db)), options.as_json)
+            _print_due_times(scheduled_sites(db, datetime.now(UTC), effective_settings(db)), options.as_json)
         return
     load_config()  # reports mistakes in the file at once
     open_archive(options.archive).close()  # migrates the archive before the first crawl
-    sys.exit(_run(options))
+    sys.exit(_run_scheduler(options))
 
 
-def _run(options: ScheduleOptions) -> int:
-    """Crawls what is due. Returns the exit code."""
+def _run_scheduler(options: ScheduleOptions) -> int:
+    """Crawls sites when they are due, with --once only those due now. Returns the exit code."""
     from archiver.errors import SchedulerAlreadyRunning
     from archiver.health.notifications import notify_after_runs
     from archiver.scheduling.crawl_messages import CommonOptions, print_notice
@@ -134,7 +138,7 @@ def _run(options: ScheduleOptions) -> int:
 
 
 def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -> None:
-    """Prints the result of a crawl as a line of text or JSON."""
+    """Prints the result of a scheduled crawl as a line of text or JSON."""
     from archiver.errors import ArchiverError
 
     now = datetime.now(UTC)
@@ -170,10 +174,10 @@ def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -
     sys.stdout.flush()
 
 
-def _list(rows: list[Scheduled], as_json: bool) -> None:
+def _print_due_times(rows: list[Scheduled], as_json: bool) -> None:
     now = datetime.now(UTC)
     if as_json:
-        print_json([_row(one, now) for one in rows])
+        print_json([_format_row(one, now) for one in rows])
     elif not rows:
         click.echo("The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'.", err=True)
     else:
@@ -192,7 +196,7 @@ def _list(rows: list[Scheduled], as_json: bool) -> None:
         )
 
 
-def _row(one: Scheduled, now: datetime) -> dict[str, Any]:
+def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
     return {
         "site": one.site["name"],
         "cadence": str(one.cadence),

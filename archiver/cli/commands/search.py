@@ -13,12 +13,12 @@ import click
 
 from archiver.cli.options import (
     OptionalValue,
-    OptionalValues,
+    OptionalValueCommand,
     QueryOptions,
     archives_option,
+    pass_options_as,
     query_options,
     refuse_unknown_options,
-    takes,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ MODES = ("facets", "histogram", "trend", "concordance")
 _UNITS = ("year", "month", "day")
 
 
-class _Search(OptionalValues):
+class _Search(OptionalValueCommand):
     optional: ClassVar[dict[str, OptionalValue]] = {
         "--histogram": (lambda value: value in _UNITS, "auto"),
         "--recent": (lambda value: value.replace(".", "", 1).isdecimal(), "365"),
@@ -44,7 +44,7 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """The options of `archiver search`. `form` is json, jsonl or csv, or None for text."""
+    """The options of `archiver search`. `form` is the output format: json, jsonl or csv, or None for text."""
 
     query: QueryOptions
     limit: int
@@ -64,14 +64,16 @@ class SearchOptions:
 
     @property
     def mode(self) -> str:
-        """The kind of result, as the name of its option; "hits" without one. Raises UsageError for several."""
+        """The requested kind of result, by the name of its option (such as "facets"); "hits" by default. Raises
+        UsageError if several are requested.
+        """
         given = [name for name in MODES if getattr(self, name)]
         if len(given) > 1:
             raise click.UsageError(f"--{given[0]} and --{given[1]} cannot be combined.")
         return given[0] if given else "hits"
 
     def as_query(self) -> Query:
-        """Builds the query. Raises BadQuery, and UsageError for options that cannot be combined."""
+        """Builds the query from the options. Raises BadQuery, and UsageError for options that cannot be combined."""
         if self.fold and self.duplicates:
             raise click.UsageError("--all is the same as --fold none. Use only one of them.")
         query = self.query.as_query(
@@ -141,7 +143,7 @@ class SearchOptions:
 @click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object per line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @archives_option
-@takes(SearchOptions, query=QueryOptions)
+@pass_options_as(SearchOptions, query=QueryOptions)
 def search(options: SearchOptions) -> None:
     """Search the archive.
 
@@ -175,7 +177,7 @@ def search(options: SearchOptions) -> None:
 
         opening: AbstractContextManager[SearchTarget] = open_several(options.archives, query)
     else:
-        opening = _open_one(options.archives[0], query, options.save)
+        opening = _open_archive(options.archives[0], query, options.save)
     from archiver.cli.search_output import RENDERERS
 
     with opening as target:
@@ -183,9 +185,10 @@ def search(options: SearchOptions) -> None:
 
 
 @contextmanager
-def _open_one(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
-    """Opens one archive for the query, and updates its index if it is writable. Saves the query under the name `save`,
-    if given."""
+def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
+    """Opens one archive for the query, after updating its search index if that is writable. With `save`, stores the
+    query as a saved search of that name.
+    """
     from archiver.cli.commands.index import update_search_index
     from archiver.cli.search_output import OneArchive
     from archiver.search import tantivy_index as index_searcher

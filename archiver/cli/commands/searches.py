@@ -1,4 +1,4 @@
-"""`archiver searches`: saved searches and their new results."""
+"""`archiver searches`: lists and runs saved searches, and shows their new results."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.search_output import hit_lines
+from archiver.cli.search_output import format_hit
 from archiver.cli.terminal import (
     count_noun,
     format_time,
     open_output,
     print_details,
     print_json,
-    print_line,
     print_lines,
     print_table,
+    styled_line,
 )
 from archiver.search.engine import hit_as_dict
 
@@ -48,7 +48,7 @@ def searches(context: click.Context, as_json: bool, archive: str) -> None:
       archiver searches run floods --atom floods.xml
     """
     if context.invoked_subcommand is None:
-        _list(as_json, archive)
+        _print_list(as_json, archive)
 
 
 @searches.command("list")
@@ -61,7 +61,7 @@ def list_(as_json: bool, archive: str) -> None:
     Example:
       archiver searches list --json
     """
-    _list(as_json, archive)
+    _print_list(as_json, archive)
 
 
 @searches.command()
@@ -106,19 +106,19 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
         saved = find_saved_search(db, name)
         # If the feed cannot be written, the results stay new.
         with open_output(atom) if atom else nullcontext() as out:
-            news = None if again else _news(db, name, peek=peek)
-            reported = _last_run(last_reported(db, name)) if news is None else news.new
+            news = None if again else _find_new_hits(db, name, peek=peek)
+            reported = _hits_of_last_run(last_reported(db, name)) if news is None else news.new
             if out:
                 earlier = last_reported(db, name, _IN_FEED)
                 out.write(feed(saved, ((*reported, *earlier) if peek else earlier)[:_IN_FEED]))
     if as_json:
-        print_json(_as_json(saved, news, reported))
+        print_json(_new_hits_as_json(saved, news, reported))
     elif atom != "-":
-        _print(news, reported)
+        _print_new_hits(news, reported)
     sys.exit(1 if reported else 0)
 
 
-def _news(db: Database, name: str, *, peek: bool) -> NewHits:
+def _find_new_hits(db: Database, name: str, *, peek: bool) -> NewHits:
     from archiver.search.saved_search import peek_saved_search, run_saved_search
 
     return peek_saved_search(db, name) if peek else run_saved_search(db, name)
@@ -146,9 +146,9 @@ def show(name: str, as_json: bool, archive: str) -> None:
     print_details(
         [
             ("name", saved.name),
-            ("query", _query_text(saved)),
+            ("query", _format_query(saved)),
             ("saved", format_time(saved.saved_at)),
-            ("last run", _last_run_time(saved)),
+            ("last run", _format_last_run(saved)),
             ("feed id", f"urn:uuid:{saved.uuid}"),
         ]
     )
@@ -172,7 +172,7 @@ def remove(name: str, archive: str) -> None:
     click.echo(f"Saved search {name} deleted.")
 
 
-def _list(as_json: bool, archive: str) -> None:
+def _print_list(as_json: bool, archive: str) -> None:
     from archiver.search.saved_search import saved_search_states
     from archiver.storage.connection import opened
 
@@ -188,18 +188,18 @@ def _list(as_json: bool, archive: str) -> None:
         print_table(
             ("search", "articles", "new", "last run", "query"),
             [
-                (one.saved.name, one.total, one.new, _last_run_time(one.saved), one.error or _query_text(one.saved))
+                (one.saved.name, one.total, one.new, _format_last_run(one.saved), one.error or _format_query(one.saved))
                 for one in found
             ],
             numbers=(1, 2),
         )
 
 
-def _last_run(reported: tuple[NewHit, ...]) -> tuple[NewHit, ...]:
+def _hits_of_last_run(reported: tuple[NewHit, ...]) -> tuple[NewHit, ...]:
     return tuple(one for one in reported if one.found_at == reported[0].found_at)
 
 
-def _print(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
+def _print_new_hits(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
     from archiver.search.saved_search import WHY
 
     if news is not None and not reported:
@@ -211,7 +211,7 @@ def _print(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
     else:
         since = f" since {format_time(news.since)}" if news else f", reported {format_time(reported[0].found_at)}"
         print_lines(
-            print_line(
+            styled_line(
                 (
                     f"{count_noun(len(reported), 'new article' if news else 'article')}{since}",
                     "dim",
@@ -219,11 +219,11 @@ def _print(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
             )
         )
         for one in reported:
-            why = [] if one.why == "new" else [print_line((f"{one.why}: {WHY[one.why]}", "dim"), indent=7)]
-            print_lines("", *hit_lines(one.hit), *why)
+            why = [] if one.why == "new" else [styled_line((f"{one.why}: {WHY[one.why]}", "dim"), indent=7)]
+            print_lines("", *format_hit(one.hit), *why)
 
 
-def _as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[NewHit, ...]) -> dict[str, Any]:
+def _new_hits_as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[NewHit, ...]) -> dict[str, Any]:
     return {
         **_saved_as_json(saved),
         "since": news.since if news else None,
@@ -233,14 +233,14 @@ def _as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[NewHit, .
 
 
 def _saved_as_json(saved: SavedSearch) -> dict[str, Any]:
-    return {"name": saved.name, "query": _query_text(saved), "saved_at": saved.saved_at, "ran_at": saved.ran_at}
+    return {"name": saved.name, "query": _format_query(saved), "saved_at": saved.saved_at, "ran_at": saved.ran_at}
 
 
-def _query_text(saved: SavedSearch) -> str:
+def _format_query(saved: SavedSearch) -> str:
     from archiver.search.query import query_as_options
 
     return query_as_options(saved.query)
 
 
-def _last_run_time(saved: SavedSearch) -> str:
+def _format_last_run(saved: SavedSearch) -> str:
     return format_time(saved.ran_at) if saved.ran_at != saved.saved_at else "never"

@@ -57,7 +57,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
         if error.name is None or error.name.startswith("archiver"):
             raise
         raise ExtraMissing("The web interface", "web") from error
-    if _can_write(archive):
+    if _can_update_index(archive):
         update_search_index(archive, quiet=False)
 
     def started(address: str) -> None:
@@ -75,10 +75,10 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
     run(Path(archive), host, port, public_url, started)
 
 
-def _can_write(archive: str) -> bool:
-    """True if the search index next to the archive can be updated."""
-    from archiver.search import tantivy_index as index_searcher
+def _can_update_index(archive: str) -> bool:
+    """Returns True if the search index next to the archive can be updated."""
+    from archiver.search import tantivy_index
     from archiver.storage.connection import is_writable, opened
 
     with opened(archive, read_only=True) as db:
-        return index_searcher.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
+        return tantivy_index.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)

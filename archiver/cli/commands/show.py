@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, format_time, percent, print_details, print_json, print_line, print_lines
+from archiver.cli.terminal import (
+    count_noun,
+    format_percent,
+    format_time,
+    print_details,
+    print_json,
+    print_lines,
+    styled_line,
+)
 from archiver.search.engine import published
 
 _MAX_NAMED = 8
@@ -41,53 +49,57 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
         readers = opened.readers(record["id"], revision) if evidence else {}
         image = captured_lead_image(opened.db, record["id"])
         if as_json:
-            more = {"image_capture": image, "evidence": _with_readers(explanations_as_data(why), readers)}
+            more = {"image_capture": image, "evidence": _add_readers(explanations_as_data(why), readers)}
             print_json(record | more if evidence else record)
             return
-        _print(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
+        _print_article(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
         if evidence:
             from archiver.cli.article_output import print_explanations
 
             print_lines("")
-            print_explanations(why, {name: _reader(one) for name, one in readers.items()})
+            print_explanations(why, {name: _describe_reader(one) for name, one in readers.items()})
 
 
-def _with_readers(evidence: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _add_readers(evidence: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {name: {**one, **readers.get(name, {})} for name, one in evidence.items()}
 
 
-def _reader(one: dict[str, Any]) -> str:
+def _describe_reader(one: dict[str, Any]) -> str:
     when = f" on {one['read_at'][:10]}" if one["read_at"] else ""
     capture = f" from capture {one['capture_id']}" if one["capture_id"] else ""
     return f"read by {one['extractor']}{capture}{when}" if one["extractor"] else ""
 
 
-def _print(
+def _print_article(
     record: dict[str, Any],
     revisions: list[dict[str, Any]],
     cluster: dict[str, Any] | None,
     image: dict[str, Any] | None,
 ) -> None:
-    print_lines(print_line((record["title"] or "(without title)", "bold")))
+    print_lines(styled_line((record["title"] or "(without title)", "bold")))
     about = [
         published(record["published"], record["published_precision"]),
         ", ".join(record["authors"]),
         record["site"],
     ]
     print_lines(
-        print_line((" · ".join(part for part in about if part), "dim")), print_line((record["url"], "blue")), ""
+        styled_line((" · ".join(part for part in about if part), "dim")), styled_line((record["url"], "blue")), ""
     )
     if record["body"]:
-        print_lines(*(print_line(text) for text in record["body"].split("\n")), "")
+        print_lines(*(styled_line(text) for text in record["body"].split("\n")), "")
     print_details(
-        [*_rows(record, revisions), ("lead image", _image(image, record["image"])), *_copies(record, cluster)]
+        [
+            *_format_fields(record, revisions),
+            ("lead image", _describe_image(image, record["image"])),
+            *_describe_copies(record, cluster),
+        ]
     )
 
 
-def _rows(record: dict[str, Any], revisions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _format_fields(record: dict[str, Any], revisions: list[dict[str, Any]]) -> list[tuple[str, str]]:
     capture = record["capture"]
-    places = [_place(tag) for tag in record["geotags"]]
-    edits = [_revision(one) for one in revisions]
+    places = [_describe_place(tag) for tag in record["geotags"]]
+    edits = [_describe_revision(one) for one in revisions]
     return [
         ("ID", str(record["id"])),
         ("categories", ", ".join(record["categories"])),
@@ -111,7 +123,7 @@ def _rows(record: dict[str, Any], revisions: list[dict[str, Any]]) -> list[tuple
     ]
 
 
-def _revision(revision: dict[str, Any]) -> str:
+def _describe_revision(revision: dict[str, Any]) -> str:
     notes = [", ".join(revision["changed"])]
     notes += [f"same as {revision['same_as']}"] if revision["same_as"] else []
     notes += [f"seen again {count_noun(revision['seen_again'], 'time')}"] if revision["seen_again"] else []
@@ -119,8 +131,10 @@ def _revision(revision: dict[str, Any]) -> str:
     return f"{revision['revision']} ({revision['observed_at'][:10]}{': ' + details if details else ''})"
 
 
-def _image(image: dict[str, Any] | None, address: str | None) -> str:
-    """Describes the lead image and its capture."""
+def _describe_image(image: dict[str, Any] | None, address: str | None) -> str:
+    """Describes the lead image of an article and its capture. `address` is the image's URL, used if nothing else is
+    known of it.
+    """
     if image is None:
         return address or ""
     capture = image["capture"]
@@ -133,26 +147,28 @@ def _image(image: dict[str, Any] | None, address: str | None) -> str:
     )
 
 
-def _copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """Describes the place of an article in its cluster: a near-duplicate of another, or the source of others."""
+def _describe_copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Describes an article's cluster as (label, text) rows: which article it is a near-duplicate of, or which are
+    near-duplicates of it. Empty without a cluster.
+    """
     if cluster is None:
         return []
     source, own = cluster["members"][0], next(m for m in cluster["members"] if m["id"] == record["id"])
     number = f"cluster {cluster['id']} of {count_noun(cluster['size'], 'article')}"
     if own is source:
         copies = ", ".join(
-            f"{m['id']} ({m['site']}, {percent(m['similarity'])})" for m in cluster["members"][1:_MAX_NAMED]
+            f"{m['id']} ({m['site']}, {format_percent(m['similarity'])})" for m in cluster["members"][1:_MAX_NAMED]
         )
         more = f" and {cluster['size'] - _MAX_NAMED + 1} more" if cluster["size"] > _MAX_NAMED else ""
         return [("near-duplicates", f"{copies}{more}; this article is the source: {cluster['reason']} ({number})")]
     near = next((m for m in cluster["members"] if m["id"] == own["near"]), source)
     return [
-        ("near-duplicate of", f"{near['id']} {near['url']} ({percent(own['similarity'])}: {own['how']})"),
+        ("near-duplicate of", f"{near['id']} {near['url']} ({format_percent(own['similarity'])}: {own['how']})"),
         ("source", f"{source['id']} {source['url']}: {cluster['reason']} ({number})"),
     ]
 
 
-def _place(tag: dict[str, Any]) -> str:
+def _describe_place(tag: dict[str, Any]) -> str:
     name = ", ".join(part for part in (tag["placename"], tag["region"]) if part)
     position = f"{tag['latitude']:g},{tag['longitude']:g}" if tag["latitude"] is not None else ""
     return f"{name} ({position})" if name and position else name or position

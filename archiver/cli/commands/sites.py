@@ -1,4 +1,4 @@
-"""`archiver sites`: the sites of the archive, their settings and their extraction rules."""
+"""`archiver sites`: lists and changes the sites of the archive, their settings and their extraction rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from archiver.cli.bulk_site_commands import check, export, import_, tag
 from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
-from archiver.cli.terminal import count_noun, format_time, print_json, print_line, print_lines, print_table
+from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 from archiver.errors import NothingLearned
 from archiver.storage.connection import writing
 
@@ -93,12 +93,12 @@ def list_(label: str | None, as_json: bool, archive: str) -> None:
     else:
         print_table(
             ("site", "articles", "platform", "last run", "outcome"),
-            [(row["name"], row["articles"], row["platform"], *_last(row)) for row in rows],
+            [(row["name"], row["articles"], row["platform"], *_describe_last_run(row)) for row in rows],
             numbers=(1,),
         )
 
 
-def _last(site: dict[str, Any]) -> tuple[str, str]:
+def _describe_last_run(site: dict[str, Any]) -> tuple[str, str]:
     run = site["last_run"]
     return (format_time(run["started_at"]), run["outcome"] or "running") if run else ("never", "")
 
@@ -126,32 +126,35 @@ def show(site: str, as_json: bool, archive: str) -> None:
     if as_json:
         print_json({**row, "tags": tags, "settings_in_force": in_force, "rules": history})
         return
-    print_lines(print_line((row["name"], "bold"), "  ", (row["start_url"], "blue")))
-    moment, outcome = _last(row)
+    print_lines(styled_line((row["name"], "bold"), "  ", (row["start_url"], "blue")))
+    moment, outcome = _describe_last_run(row)
     print_lines(
-        print_line(
+        styled_line(
             f"{count_noun(row['articles'], 'article')}; added {format_time(row['added_at'])}; "
             f"last run {moment}{' ' + outcome if outcome else ''}",
             indent=2,
         )
     )
     if tags:
-        print_lines(print_line(f"tags: {', '.join(tags)}", indent=2))
+        print_lines(styled_line(f"tags: {', '.join(tags)}", indent=2))
     if (until := row.get("quiet_until") or "") > datetime.now(UTC).isoformat():
-        print_lines(print_line(f"the site asked for a pause until {format_time(until)}", indent=2))
-    print_lines(*(print_line(text, indent=2) for text in _known_rules(history, row["name"])), "")
+        print_lines(styled_line(f"the site asked for a pause until {format_time(until)}", indent=2))
+    print_lines(*(styled_line(text, indent=2) for text in _describe_rules(history, row["name"])), "")
     print_table(
-        ("setting", "value", "meaning"), [(s.name, _value(s.name, row["settings"], in_force), s.doc) for s in SETTINGS]
+        ("setting", "value", "meaning"),
+        [(s.name, _format_setting(s.name, row["settings"], in_force), s.doc) for s in SETTINGS],
     )
 
 
-def _value(name: str, own: dict[str, Any], in_force: dict[str, Any]) -> str:
-    """Formats a setting; names archiver.toml if the value comes from it."""
+def _format_setting(name: str, own: dict[str, Any], in_force: dict[str, Any]) -> str:
+    """Formats the value of a site's setting: its own value, the value from archiver.toml with a note, or "default"."""
     return str(own[name]) if name in own else f"{in_force[name]} (archiver.toml)" if name in in_force else "default"
 
 
-def _known_rules(history: list[dict[str, Any]], name: str) -> list[str]:
-    """Returns a line each for the learned rules and the rules written by hand."""
+def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
+    """Describes the extraction rules of a site: a line for the learned rules, and one for the rules written by hand.
+    `history` has all versions of its rules.
+    """
     learned = next((v for v in history if not v["by_hand"] and not v["until"]), None)
     hand = next((v for v in history if v["by_hand"]), None)
     out = []

@@ -1,4 +1,4 @@
-"""`archiver status`: what was found, what is archived, what is missing, and the health of sites."""
+"""`archiver status`: shows what was found, what is archived, what is missing, and the health of sites."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, takes
-from archiver.cli.terminal import count_noun, format_time, print_json, print_line, print_lines, print_table
+from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -81,7 +81,7 @@ class StatusOptions:
 )
 @json_option
 @archive_option
-@takes(StatusOptions)
+@pass_options_as(StatusOptions)
 def status(options: StatusOptions) -> None:
     """Show whether the archive is complete: what each source lists compared to what is archived, and any problems.
 
@@ -102,7 +102,7 @@ def status(options: StatusOptions) -> None:
     Exit code: 0 complete; 1 posts are missing, or a site's last run was interrupted or failed; 2 wrong usage. With
     --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
-    _refuse(options)
+    _reject_combinations(options)
     if options.prometheus is not None:
         from archiver.cli.run_output import write_metrics
 
@@ -116,14 +116,14 @@ def status(options: StatusOptions) -> None:
 
         sys.exit(show_health(options.archive, options.site, options.as_json))
     elif options.missing:
-        _show_missing(options)
+        _print_all_missing(options)
     elif options.accept:
-        _accept(options)
+        _accept_findings(options)
     else:
-        _show(options)
+        _print_sites(options)
 
 
-def _refuse(options: StatusOptions) -> None:
+def _reject_combinations(options: StatusOptions) -> None:
     if (
         sum(
             (
@@ -143,8 +143,8 @@ def _refuse(options: StatusOptions) -> None:
 
 
 @contextmanager
-def _opened(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
-    """Opens the archive. Yields it with the rows of the selected sites."""
+def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
+    """Opens the archive read-only. Yields it with the rows of the selected sites."""
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site, list_sites
 
@@ -152,22 +152,22 @@ def _opened(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, A
         yield db, [find_site(db, options.site)] if options.site else list_sites(db)
 
 
-def _accept(options: StatusOptions) -> None:
+def _accept_findings(options: StatusOptions) -> None:
     from archiver.cli.run_output import accept_findings
     from archiver.health.health_state import health_of
 
-    with _opened(options) as (db, (site,)):
+    with _open_sites(options) as (db, (site,)):
         health = health_of(db, site, datetime.now(UTC))
     accept_findings(options.archive, site["name"], health, datetime.now(UTC))
 
 
-def _show(options: StatusOptions) -> None:
-    """Prints everything about the sites. Exits with 1 if one is not complete."""
+def _print_sites(options: StatusOptions) -> None:
+    """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
     from archiver.health.health_report import health_json
     from archiver.health.health_state import health_of
     from archiver.storage.completeness import site_completeness
 
-    with _opened(options) as (db, sites):
+    with _open_sites(options) as (db, sites):
         healths = [health_of(db, row, datetime.now(UTC)) for row in sites]
         states = [
             {**site_completeness(db, row), "health": health_json(health)}
@@ -180,37 +180,39 @@ def _show(options: StatusOptions) -> None:
     for index, state in enumerate([] if options.as_json else states):
         if index:
             print_lines("")
-        _print(state, healths[index])
+        _print_site(state, healths[index])
     if any(state["runs"] and not state["complete"] for state in states):
         sys.exit(1)
 
 
-def _print(state: dict[str, Any], health: Health) -> None:
-    from archiver.cli.run_output import finding_lines
+def _print_site(state: dict[str, Any], health: Health) -> None:
+    from archiver.cli.run_output import format_findings
 
     platform = f" ({state['platform']})" if state["platform"] else ""
-    print_lines(print_line((state["site"], "bold"), platform, "  ", (state["start_url"], "blue")))
+    print_lines(styled_line((state["site"], "bold"), platform, "  ", (state["start_url"], "blue")))
     if not state["runs"]:
-        print_lines(print_line("never crawled", indent=2))
+        print_lines(styled_line("never crawled", indent=2))
         return
     print_lines(
-        *finding_lines(health),
-        print_line(_completeness_line(state), indent=2),
-        print_line(_articles(state["articles"], state["removed"]), indent=2),
+        *format_findings(health),
+        styled_line(_summarize_completeness(state), indent=2),
+        styled_line(_count_articles(state["articles"], state["removed"]), indent=2),
     )
     for section, key in _SECTIONS:
         if state[key]:
             section(state)
-    print_lines("", print_line(("runs", "bold")), *(print_line(_run(run), indent=2) for run in state["runs"]))
+    print_lines(
+        "", styled_line(("runs", "bold")), *(styled_line(_describe_run(run), indent=2) for run in state["runs"])
+    )
 
 
 def _print_sources(state: dict[str, Any]) -> None:
-    print_lines("", print_line(("URLs by source and outcome", "bold")))
-    _table(state)
+    print_lines("", styled_line(("URLs by source and outcome", "bold")))
+    _print_source_table(state)
 
 
 def _print_traps(state: dict[str, Any]) -> None:
-    print_lines("", print_line(("skipped: crawler traps", "bold")))
+    print_lines("", styled_line(("skipped: crawler traps", "bold")))
     print_table(
         ("rule", "URLs", "fetched", "example"),
         [(row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]],
@@ -222,36 +224,36 @@ def _print_missing(state: dict[str, Any]) -> None:
     more = "" if state["missing_total"] <= len(state["missing"]) else f", the first {len(state['missing'])}"
     print_lines(
         "",
-        print_line(
+        styled_line(
             ("missing", "bold red"),
             f" ({count_noun(state['missing_total'], 'URL')}{more}; "
             f"'archiver crawl {state['site']} --missing' fetches them)",
         ),
     )
     print_lines(
-        *(print_line(f"{row['url']}  {row['reason'] or 'not fetched yet'}", indent=2) for row in state["missing"])
+        *(styled_line(f"{row['url']}  {row['reason'] or 'not fetched yet'}", indent=2) for row in state["missing"])
     )
 
 
 def _print_failures(state: dict[str, Any]) -> None:
-    print_lines("", print_line(("failures", "bold red")))
+    print_lines("", styled_line(("failures", "bold red")))
     print_lines(
         *(
-            print_line(f"{count_noun(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
+            styled_line(f"{count_noun(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
             for row in state["failures"]
         )
     )
 
 
 def _print_distrusted(state: dict[str, Any]) -> None:
-    print_lines("", print_line(("ignored, because proved wrong", "bold"), " (see docs/crawl.md)"))
+    print_lines("", styled_line(("ignored, because proved wrong", "bold"), " (see docs/crawl.md)"))
     print_lines(
-        *(print_line(f"{claim}: since {format_time(since)}", indent=2) for claim, since in state["untrusted"].items())
+        *(styled_line(f"{claim}: since {format_time(since)}", indent=2) for claim, since in state["untrusted"].items())
     )
 
 
 def _print_requisites(state: dict[str, Any]) -> None:
-    """Prints how many images, stylesheets and fonts are captured, and which failed."""
+    """Prints how many images, stylesheets and fonts of a site are captured, and why others are not."""
     requisites = state["requisites"]
     if not requisites["outcomes"]:
         return
@@ -259,14 +261,14 @@ def _print_requisites(state: dict[str, Any]) -> None:
     due = requisites["outcomes"].get("due", 0)
     print_lines(
         "",
-        print_line(
+        styled_line(
             ("images and other files", "bold"),
             f" (requisites={requisites['mode']}): {captured} captured{f', {due:,} to fetch' if due else ''}",
         ),
     )
     print_lines(
         *(
-            print_line(f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}", indent=2)
+            styled_line(f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}", indent=2)
             for row in requisites["lacking"]
         )
     )
@@ -283,8 +285,10 @@ _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
 """The sections of a site in order, each printed if its key of the state is not empty."""
 
 
-def _completeness_line(state: dict[str, Any]) -> str:
-    """Summarizes completeness in one line: "sitemap 691, API 690, listings 690: archived 690, missing 0"."""
+def _summarize_completeness(state: dict[str, Any]) -> str:
+    """Summarizes the completeness of a site in one line: "sitemap 691, API 690, listings 690: archived 690,
+    missing 0".
+    """
     found = [
         f"{_SOURCES.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"] if row["found"]
     ]
@@ -294,8 +298,8 @@ def _completeness_line(state: dict[str, Any]) -> str:
     return ": ".join(part for part in (", ".join(found), ", ".join(stored)) if part)
 
 
-def _table(state: dict[str, Any]) -> None:
-    """Prints a table of sources and outcomes, without empty columns."""
+def _print_source_table(state: dict[str, Any]) -> None:
+    """Prints a table with the number of a site's URLs for each discovery source and outcome, without empty columns."""
     shown = [name for name in _OUTCOMES if state["balance"][name]]
     rows = [
         [_SOURCES.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
@@ -305,19 +309,19 @@ def _table(state: dict[str, Any]) -> None:
     print_table(("source", *(_OUTCOMES[name] for name in shown)), [*rows, total], numbers=range(1, len(shown) + 1))
 
 
-def _show_missing(options: StatusOptions) -> None:
-    """Prints everything that is missing, by site. Exits with 1 if anything is."""
+def _print_all_missing(options: StatusOptions) -> None:
+    """Prints all missing URLs of the selected sites, by site. Exits with code 1 if there are any."""
     from archiver.storage.completeness import missing_pages
 
-    with _opened(options) as (db, sites):
+    with _open_sites(options) as (db, sites):
         lists = [{"site": row["name"], "missing": missing_pages(db, row["id"])} for row in sites]
     if options.as_json:
         print_json(lists)
     for one in [] if options.as_json else lists:
-        print_lines(print_line((one["site"], "bold"), f": {count_noun(len(one['missing']), 'URL')} missing"))
+        print_lines(styled_line((one["site"], "bold"), f": {count_noun(len(one['missing']), 'URL')} missing"))
         print_lines(
             *(
-                print_line(
+                styled_line(
                     f"{row['url']}  {row['reason'] or 'not fetched yet'} ({', '.join(row['sources'])})", indent=2
                 )
                 for row in one["missing"]
@@ -327,13 +331,13 @@ def _show_missing(options: StatusOptions) -> None:
         sys.exit(1)
 
 
-def _articles(articles: dict[str, int], removed: int) -> str:
+def _count_articles(articles: dict[str, int], removed: int) -> str:
     parts = [f"{articles[name]:,} {what}" for name, what in _ARTICLE_COUNTS.items() if articles[name]]
     details = f" ({', '.join(parts)})" if parts else ""
     return count_noun(articles["all"], "article") + details + (f"; {removed:,} removed" if removed else "")
 
 
-def _run(run: dict[str, Any]) -> str:
+def _describe_run(run: dict[str, Any]) -> str:
     changes = ", ".join(f"{run[name]:,} {name}" for name in _RUN_COUNTS if run[name])
     outcome = run["outcome"] or "running"
     reason = f" ({run['reason']})" if run["reason"] else ""

@@ -1,4 +1,4 @@
-"""`archiver verify`: checks the articles against their captures, and the archive for damage."""
+"""`archiver verify`: checks the articles against their captures, and the archive's files for damage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, print_json, print_line, print_lines, stage_progress
+from archiver.cli.terminal import count_noun, print_json, print_lines, show_stage_progress, styled_line
 
 if TYPE_CHECKING:
     from archiver.maintenance.verify import Verified
@@ -54,19 +54,19 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, fix: bool, as_json:
     if fix and what:
         raise click.UsageError("--repair works on the whole archive and takes no SITE, ID or URL.")
     file = Path(archive)
-    ids = _ids(archive, what) if what else None
+    ids = _find_article_ids(archive, what) if what else None
     repaired: list[str] = []
-    with stage_progress(as_json) as progress:
+    with show_stage_progress(as_json) as progress:
         found = run(file, ids=ids, quick=quick, reread=reread, progress=progress)
         if not what:
-            found.findings += _search_index(file, quick=quick)
+            found.findings += _check_search_index(file, quick=quick)
         if fix and any(finding.mend for finding in found.findings):
             repaired = repair(file, found.findings)
             if any(finding.mend == "search" for finding in found.findings):
                 refresh_archive(file, anew=True)
                 repaired.append("the search index was rebuilt")
             found = run(file, quick=quick, reread=reread, progress=progress)
-            found.findings += _search_index(file, quick=quick)
+            found.findings += _check_search_index(file, quick=quick)
     if as_json:
         print_json(
             {
@@ -78,12 +78,12 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, fix: bool, as_json:
             }
         )
     else:
-        _print(found, repaired, quick=quick)
+        _print_findings(found, repaired, quick=quick)
     if found.findings:
         click.get_current_context().exit(1)
 
 
-def _search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
+def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
     from archiver.search.index_refresh import check_index
     from archiver.storage.connection import open_archive
 
@@ -96,8 +96,10 @@ def _search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
         db.close()
 
 
-def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
-    """Returns the IDs of the selected articles. Raises ArticleNotFound, SiteNotFound."""
+def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
+    """Returns the IDs of the articles to verify. `what` are article IDs, URLs and site names. Raises ArticleNotFound
+    and SiteNotFound.
+    """
     from archiver.errors import ArticleNotFound
     from archiver.storage.article_tables.records import find_article
     from archiver.storage.connection import opened
@@ -121,11 +123,13 @@ def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
         return list(out)
 
 
-def _print(found: Verified, repaired: list[str], *, quick: bool) -> None:
+def _print_findings(found: Verified, repaired: list[str], *, quick: bool) -> None:
     for phrase in repaired:
-        print_lines(print_line(("Repaired: ", "bold"), phrase))
+        print_lines(styled_line(("Repaired: ", "bold"), phrase))
     for finding in found.findings:
-        print_lines(print_line((finding.sentence, "bold"), f" [{finding.kind}]"), print_line(finding.remedy, indent=2))
+        print_lines(
+            styled_line((finding.sentence, "bold"), f" [{finding.kind}]"), styled_line(finding.remedy, indent=2)
+        )
     checked = [count_noun(found.articles, "article")]
     if not quick:
         checked += [count_noun(found.records, "record"), count_noun(found.files, "WARC file")]

@@ -1,4 +1,4 @@
-"""`archiver why`: explains what happened to a URL."""
+"""`archiver why`: explains what happened to a URL in the crawls of its site."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, format_time, print_details, print_json, print_line, print_lines
+from archiver.cli.terminal import count_noun, format_time, print_details, print_json, print_lines, styled_line
 
 _OUTCOMES = {
     "due": "waiting to be fetched",
@@ -61,69 +61,71 @@ def why(url: str, as_json: bool, archive: str) -> None:
     if as_json:
         print_json(found)
         return
-    print_lines(print_line((found["url"], "bold")))
-    print_details(_rows(found), indent=2)
+    print_lines(styled_line((found["url"], "bold")))
+    print_details(_format_rows(found), indent=2)
 
 
-def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Returns labels and values in the order of the output. Rows without a value are not printed."""
+def _format_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Formats everything the archive knows about a URL as (label, text) rows in the order of the output. Rows without
+    text are not printed.
+    """
     return [
         (
             "normalized to",
             f"{found['url']} (from {found['typed']})" if found["typed"] else "",
         ),
-        ("outcome", _outcome(found)),
+        ("outcome", _format_outcome(found)),
         ("kind", f"{found['kind'] or ''}"),
         ("rule", found["rule"] or ""),
         ("redirects to", found["redirects_to"] or ""),
-        *_discovery(found),
-        *_fetching(found),
-        *_requisite(found),
-        *_article(found),
-        *_evidence(found),
+        *_format_discovery(found),
+        *_format_fetching(found),
+        *_format_requisite(found),
+        *_format_article(found),
+        *_format_captures(found),
     ]
 
 
 def _is_requisite_only(found: dict[str, Any]) -> bool:
-    """True if the URL is known only as an image, stylesheet or font of a page."""
+    """Returns True if the URL is known only as an image, stylesheet or font of a page, not as a page itself."""
     return found["requisite"] is not None and not found["sources"] and not found["article"]
 
 
-def _outcome(found: dict[str, Any]) -> str:
+def _format_outcome(found: dict[str, Any]) -> str:
     phrases = {**_OUTCOMES, **_REQUISITE_OUTCOMES} if _is_requisite_only(found) else _OUTCOMES
     outcome = phrases.get(found["outcome"], "never fetched at this URL")
     return outcome + (f": {found['reason']}" if found["reason"] else "")
 
 
-def _discovery(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The sources that found it, and their hints."""
+def _format_discovery(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Formats the discovery sources of a URL and their hints about the post as (label, text) rows."""
     hint = {key: value for key, value in (found["source_hints"] or {}).items() if key in ("title", "published")}
     return [
-        *(("found by", _source(source)) for source in found["sources"]),
-        *(("captured", _captured(source)) for source in found["sources"] if source.get("first_capture")),
+        *(("found by", _format_source(source)) for source in found["sources"]),
+        *(("captured", _format_capture_times(source)) for source in found["sources"] if source.get("first_capture")),
         ("hints", ", ".join(f"{key}: {value}" for key, value in hint.items())),
     ]
 
 
-def _fetching(found: dict[str, Any]) -> list[tuple[str, str]]:
+def _format_fetching(found: dict[str, Any]) -> list[tuple[str, str]]:
     due = found["due_at"] and found["outcome"] != "out-of-scope"
     return [
-        ("fetched", _fetched(found) if found["outcome"] else ""),
-        ("fetch anyway", f"archiver crawl {found['site']} --set-aside" if _is_learned(found) else ""),
+        ("fetched", _format_last_fetch(found) if found["outcome"] else ""),
+        ("fetch anyway", f"archiver crawl {found['site']} --set-aside" if _is_excluded_by_learned_rule(found) else ""),
         ("next fetch", f"due {format_time(found['due_at'])}" if due else ""),
     ]
 
 
-def _requisite(found: dict[str, Any]) -> list[tuple[str, str]]:
+def _format_requisite(found: dict[str, Any]) -> list[tuple[str, str]]:
     needed = found["requisite"]
     if not needed:
         return []
     also = [] if _is_requisite_only(found) else [("requisite", f"{needed['kind']}: {needed['outcome']}")]
-    return [("needed by", _needed_by(needed)), *also]
+    return [("needed by", _format_needed_by(needed)), *also]
 
 
-def _article(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The article at the URL, and its further pages."""
+def _format_article(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Formats the article at the URL, and the further pages of a post over several pages, as (label, text) rows."""
     rows = [
         (f"page {part['number']}" if part["number"] else "all pages", f"{part['url']} ({_OUTCOMES[part['outcome']]})")
         for part in found["parts"]
@@ -131,18 +133,18 @@ def _article(found: dict[str, Any]) -> list[tuple[str, str]]:
     article = found["article"]
     if not article:
         return rows
-    facts = [
+    details = [
         f"revision {article['revision']}",
         _URL_KINDS.get(article["address_kind"] or "", ""),
         f"gone since {format_time(article['gone_at'])}" if article["gone_at"] else "",
         f"same text as {article['duplicate_of']}" if article["duplicate_of"] else "",
     ]
-    shown = f'{article["id"]} "{article["title"]}" ({", ".join(filter(None, facts))})'
+    shown = f'{article["id"]} "{article["title"]}" ({", ".join(filter(None, details))})'
     return [("article", shown), *rows]
 
 
-def _evidence(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The captures, and the usage statements of the newest one."""
+def _format_captures(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Formats the captures of the URL, and the usage statements of the newest one, as (label, text) rows."""
     rows = [
         (
             "capture",
@@ -154,11 +156,11 @@ def _evidence(found: dict[str, Any]) -> list[tuple[str, str]]:
     # A 304 response has no page, and usually not its header fields either.
     full = [capture["usage_statements"] for capture in found["captures"] if capture["status"] != 304]
     if full and full[-1]:
-        rows.append(("usage statements", "; ".join(_usage_statement(one) for one in full[-1])))
+        rows.append(("usage statements", "; ".join(_format_usage_statement(one) for one in full[-1])))
     return rows
 
 
-def _needed_by(needed: dict[str, Any]) -> str:
+def _format_needed_by(needed: dict[str, Any]) -> str:
     named = [
         f"{one['id']} {one['url']}{' (its lead image)' if one['role'] == 'lead' else ''}" for one in needed["needed_by"]
     ]
@@ -166,31 +168,31 @@ def _needed_by(needed: dict[str, Any]) -> str:
     return ("; ".join(named) + (f" and {count_noun(more, 'more article')}" if more > 0 else "")) or needed["found_on"]
 
 
-def _usage_statement(statement: dict[str, Any]) -> str:
+def _format_usage_statement(statement: dict[str, Any]) -> str:
     agent = f" for {statement['agent']}" if statement["agent"] else ""
     return f"{statement['name']} {statement['value']} ({statement['source']}{agent})"
 
 
-def _is_learned(found: dict[str, Any]) -> bool:
-    """True if it was excluded as a crawl trap by a learned rule, so that --set-aside can fetch it."""
+def _is_excluded_by_learned_rule(found: dict[str, Any]) -> bool:
+    """Returns True if the URL was excluded as a crawl trap by a learned rule. --set-aside fetches such URLs."""
     from archiver.storage.crawl_exclusions import LEARNED_RULES
 
     return found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED_RULES)
 
 
-def _source(source: dict[str, Any]) -> str:
+def _format_source(source: dict[str, Any]) -> str:
     origin = " ".join(part for part in (source["source"], source["found_on"]) if part)
     return f"{origin} ({source['first_seen'][:10]} to {source['last_seen'][:10]})"
 
 
-def _captured(source: dict[str, Any]) -> str:
-    """The captures of a web archive, according to its list."""
+def _format_capture_times(source: dict[str, Any]) -> str:
+    """Formats the times of the first and last capture that a web archive lists for the URL."""
     first, last = source["first_capture"], source.get("last_capture")
     times = f"first on {format_time(first)}" + (f", last on {format_time(last)}" if last and last != first else "")
     return f"{times}, by {urlsplit(source['found_on']).hostname}"
 
 
-def _fetched(found: dict[str, Any]) -> str:
+def _format_last_fetch(found: dict[str, Any]) -> str:
     if not found["fetched_at"]:
         return "never"
     status = f", HTTP {found['status']}" if found["status"] else ""
