@@ -18,8 +18,7 @@ from slugify import slugify
 from sqlite_utils import Database
 
 from archiver import datasets
-from archiver.datasets import record_formats, snapshot_rows
-from archiver.datasets import withheld_passages as leak_check
+from archiver.datasets import record_formats, snapshot_rows, withheld_passages
 from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.parquet import ParquetTable
 from archiver.datasets.publication_rules import Tier
@@ -121,7 +120,7 @@ def write_tables(
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
     longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
     leaked = (
-        leak_check.leaked_passages(  # texts are withheld completely only below the tier excerpt
+        withheld_passages.leaked_passages(  # texts are withheld completely only below the tier excerpt
             chain.from_iterable(snapshot_rows.published_texts(db, stats.cutoff, change) for db in dbs),
             lambda: chain.from_iterable(snapshot_rows.withheld_texts(db, stats.cutoff) for db in dbs),
         )

@@ -14,7 +14,7 @@ from archiver.extraction import dates as _dates
 from archiver.extraction import geotags as _geotags
 from archiver.extraction import resolve
 from archiver.extraction import title as _title
-from archiver.extraction.authors import agency_credits as credits
+from archiver.extraction.authors import agency_credits
 from archiver.extraction.authors import author_candidates as _authors
 from archiver.extraction.authors.byline import byline_beside_heading
 from archiver.extraction.body import extract_body as read_body
@@ -23,7 +23,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import classify_page
 from archiver.extraction.pagination import PostParts, find_parts
 from archiver.extraction.post_locator import locate_post
-from archiver.extraction.template import article_by_rules as rule_reader
+from archiver.extraction.template import article_by_rules
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.text import fold_text
 from archiver.items import Article, Evidence, PageKind, SourceHint
@@ -63,12 +63,12 @@ def _extract(
     if (
         rules is not None
         and not part_of
-        and (article := rule_reader.read_by_rules(page, rules, lead, known_kind)) is not None
+        and (article := article_by_rules.read_by_rules(page, rules, lead, known_kind)) is not None
     ):
         return article
     article = _extract_generally(page, lead, known_kind, posts_only=posts_only, part_of=part_of)
     by_hand = rules is not None and article.kind is PageKind.POST
-    return rule_reader.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
+    return article_by_rules.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
 
 
 def _extract_generally(
@@ -90,7 +90,7 @@ def _extract_generally(
     headline = title.value if title else ""
 
     text = read_body(page, post, headline, beside, lead)
-    tail = credits.read_tail(text.text)
+    tail = agency_credits.read_tail(text.text)
     plain = text.text
     if tail.paragraphs:
         plain = "\n\n".join(plain.split("\n\n")[: -tail.paragraphs])
@@ -110,9 +110,9 @@ def _extract_generally(
     category, tag = _categories.choose_terms(cats, tags)
     evidence += [c.evidence("categories") for c in cats] + [c.evidence("tags") for c in tags]
 
-    named = credits.credits_of_post(page, post, text.text, tail, beside.lines)
+    named = agency_credits.credits_of_post(page, post, text.text, tail, beside.lines)
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
-    places = _geotags.geotags(page, post, lead, credits.dateline_place(text.text))
+    places = _geotags.geotags(page, post, lead, agency_credits.dateline_place(text.text))
     evidence += _geotags.geotag_evidence(page, post, places)
     declared = resolve.declared_fields(page, post.body, lead)
     evidence += declared.evidence

@@ -19,7 +19,6 @@ from archiver.importers.record_batches import ReadRecord, RecordKind
 from archiver.maintenance.reextraction import readings_without_hints
 from archiver.storage import tombstones
 from archiver.storage.article_tables import historical_captures
-from archiver.storage.article_tables import historical_captures as captures
 from archiver.storage.article_tables.articles import Change, Stored
 from archiver.storage.article_tables.captures import store_usage_statements
 from archiver.storage.article_tables.historical_captures import (
@@ -112,12 +111,12 @@ class ImportWriter:
             self._revisit(found, source, tally, keep=True)
             return
         before = (
-            captures.known_capture(db, found.url, found.at, read.digest)
+            historical_captures.known_capture(db, found.url, found.at, read.digest)
             if read.exchange or (read.kind is RecordKind.KNOWN)
             else None
         )
-        if before is not None and captures.is_done(db, before):
-            if captures.article_shown(db, before) is not None:
+        if before is not None and historical_captures.is_done(db, before):
+            if historical_captures.article_shown(db, before) is not None:
                 tally.posts += 1
                 tally.known += 1
             else:
@@ -132,7 +131,7 @@ class ImportWriter:
         elif read.kind is RecordKind.REDIRECT:
             self._redirect(found, read.target, source, tally)
         if read.rule and found.status == 200:
-            captures.store_page_kind(db, found.url, read.digest, read.rule)
+            historical_captures.store_page_kind(db, found.url, read.digest, read.rule)
         if read.exchange is not None:
             self._copy(read.exchange, found, source, tally)
 
@@ -174,7 +173,7 @@ class ImportWriter:
         db, url = self.db, reading.article.url
         stored = enter_reading(db, site.name, reading, self._bare)
         if reading.capture_id is not None:
-            captures.link_capture_to_article(
+            historical_captures.link_capture_to_article(
                 db, reading.capture_id, stored.article_id, aside=stored.change in (Change.STUB, Change.COPY)
             )
         tally.new += stored.change is Change.NEW
@@ -182,9 +181,9 @@ class ImportWriter:
         tally.known += stored.change not in (Change.NEW, Change.REVISED)
         tally.aliases += len(stored.aliases)
         if reading.capture_id is not None:
-            captures.enter_page(
+            historical_captures.enter_page(
                 db,
-                captures.ImportedPage(
+                historical_captures.ImportedPage(
                     site.id,
                     url,
                     stored.article_id,
@@ -212,7 +211,7 @@ class ImportWriter:
             "select url, urlkey, gone_at from articles where id = ?", [article_id]
         ).fetchone()
         if gone_at and (last := last_gone(self.db, key)):
-            captures.enter_gone(self.db, url, *last, source.name)
+            historical_captures.enter_gone(self.db, url, *last, source.name)
 
     def _alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
         """Store a URL that redirected to an article as its alias. If the URL was itself a post before, that post has
@@ -253,27 +252,27 @@ class ImportWriter:
         """Store a revisit record: the post with its payload was seen again. Returns False if the payload is unknown;
         with `keep` the record is stored until the payload is imported."""
         db = self.db
-        original = captures.capture_of_revisit(db, found)
+        original = historical_captures.capture_of_revisit(db, found)
         if original is None and not self._is_known_page(found):
             if keep and source.import_id is not None:
-                captures.store_unresolved_revisit(db, found, source.import_id)
+                historical_captures.store_unresolved_revisit(db, found, source.import_id)
             return False
         tally.revisits += 1
-        if original is not None and not captures.known_capture(db, found.url, found.at, original["digest"]):
+        if original is not None and not historical_captures.known_capture(db, found.url, found.at, original["digest"]):
             self._enter_revisit(found, original, source, tally)
         return True
 
     def _is_known_page(self, found: ForeignCapture) -> bool:
         """Return whether the payload was already read and is not a post."""
         urls = (found.refers_url or found.url, found.url)
-        return any(captures.kind_read(self.db, url, found.digest) for url in urls)
+        return any(historical_captures.kind_read(self.db, url, found.digest) for url in urls)
 
     def _enter_revisit(
         self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: ImportCounts
     ) -> None:
         """Store that the post of the original capture was seen again, in the same revision."""
         db, digest = self.db, original["digest"]
-        shown = captures.article_shown(db, original)
+        shown = historical_captures.article_shown(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         original_at = moment(original["captured_at"]) or found.at
         article = article_at_time(db, row, original_at) if row else None
@@ -302,7 +301,7 @@ class ImportWriter:
         """Try again to store the revisit records whose original was unknown. Returns a problem for each of this import
         that is still unknown."""
         problems = []
-        for row, found in captures.open_revisits(self.db, source.import_id or 0):
+        for row, found in historical_captures.open_revisits(self.db, source.import_id or 0):
             own = row["import_id"] == source.import_id
             if self._revisit(
                 found,
@@ -310,7 +309,7 @@ class ImportWriter:
                 tally if own else ImportCounts(),
                 keep=False,
             ):
-                captures.delete_revisit(self.db, row)
+                historical_captures.delete_revisit(self.db, row)
             elif own:
                 tally.damaged += 1
                 problems.append(Problem(ProblemKind.REVISIT, found.place, found.url, found.digest or found.refers_url))
@@ -318,7 +317,7 @@ class ImportWriter:
 
     def _copy(self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: ImportCounts) -> int:
         """Write the response to the archive's WARC file; as a revisit record if the archive already has its payload."""
-        row = captures.capture_with_payload(self.db, exchange.digest) if exchange.body else None
+        row = historical_captures.capture_with_payload(self.db, exchange.digest) if exchange.body else None
         original = Original(row["url"], moment(row["captured_at"]) or found.at, row["digest"]) if row else None
         return self._append(exchange, found, source, original, tally)
 
@@ -349,7 +348,7 @@ class ImportWriter:
         records, capture = copied_records(exchange, origin, original, asked=found.asked)
         capture = self.warc.append(capture, records, self._now)
         tally.captures += 1
-        return captures.store_capture(self.db, capture, source.import_id)
+        return historical_captures.store_capture(self.db, capture, source.import_id)
 
     def _site(self, url: str, tally: ImportCounts) -> SiteScope | None:
         site = self.sites.of(url)

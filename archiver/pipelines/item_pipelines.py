@@ -16,7 +16,7 @@ from scrapy.crawler import Crawler
 from archiver.articles.validation import validate_article
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import PageResult
-from archiver.storage import page_result_writer as page_writer
+from archiver.storage import page_result_writer
 from archiver.storage.page_result_writer import Storing, StoringRun
 
 
@@ -45,14 +45,14 @@ class IdentifyPipeline(BatchPipeline):
     """Finds out what a page is: which article it shows, a part of another post, a removed post, a redirect loop."""
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
-        page_writer.identify(run, storing)
+        page_result_writer.identify(run, storing)
 
 
 class RevisePipeline(BatchPipeline):
     """Updates the articles: a new one, a new revision, another alias, a duplicate, a post that is gone."""
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
-        page_writer.revise(run, storing)
+        page_result_writer.revise(run, storing)
 
 
 class StorePipeline:
@@ -74,7 +74,7 @@ class StorePipeline:
         if self._archive is not None and self._crawler.engine is not None:
             pipelines = self._crawler.engine.scraper.itemproc.middlewares
             stages = (pipeline.stage for pipeline in pipelines if isinstance(pipeline, BatchPipeline))
-            self._archive.run.writer.stages = (page_writer.enter, *stages, page_writer.record)
+            self._archive.run.writer.stages = (page_result_writer.enter, *stages, page_result_writer.record)
 
     def process_item(self, item: Any) -> Any:
         if self._archive is not None and isinstance(item, PageResult) and not self._archive.halted:

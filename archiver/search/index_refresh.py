@@ -19,7 +19,7 @@ from tantivy import Query
 
 from archiver.errors import ArchiveLocked, ArchiveNotWritable, ArchiverError, IndexMissing
 from archiver.maintenance.verify_database import VerifyFinding, first_of
-from archiver.search import tantivy_index as index_searcher
+from archiver.search import tantivy_index
 from archiver.search.index_document import document_rows, index_document, index_schema
 from archiver.search.tantivy_index import (
     Searcher,
@@ -61,26 +61,26 @@ def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: 
     with index_locked(folder) as acquired:
         if not acquired:
             return Refreshed(0, anew=False)
-        damage = "" if anew or not index_searcher.is_index_of(db, folder) else _find_damage(folder)
-        anew = anew or bool(damage) or not index_searcher.is_index_of(db, folder)
-        if not anew and not index_searcher.is_behind(db):
+        damage = "" if anew or not tantivy_index.is_index_of(db, folder) else _find_damage(folder)
+        anew = anew or bool(damage) or not tantivy_index.is_index_of(db, folder)
+        if not anew and not tantivy_index.is_behind(db):
             return Refreshed(0, anew=False)
-        changed = index_searcher.pending_changes(db)
-        state = index_searcher.index_state(folder)
+        changed = tantivy_index.pending_changes(db)
+        state = tantivy_index.index_state(folder)
         articles = _approximate_count(db)
         anew = anew or needs_new_common_words(articles, state.get("articles", 0), len(changed.ids))
-        token = index_searcher.begin_update(db)
+        token = tantivy_index.begin_update(db)
         common, determined_from = frozenset(state.get("common", ())), state.get("articles", 0)
         done = None if anew else _write_documents(folder, db, changed.ids, common, rebuild=False, progress=progress)
         if done is None:
-            damage = damage if anew else index_searcher.damaged_file(folder) or "it cannot be written to"
+            damage = damage if anew else tantivy_index.damaged_file(folder) or "it cannot be written to"
             clear_index_folder(folder)
             ids = [row[0] for row in db.execute("select id from articles order by id")]
             common, determined_from = common_words(db, ids), articles
             done = _write_documents(folder, db, ids, common, rebuild=True, progress=progress)
             anew = True
-        index_searcher.write_state(folder, token, common, determined_from)
-        index_searcher.finish_update(db, token, changed.last)
+        tantivy_index.write_state(folder, token, common, determined_from)
+        tantivy_index.finish_update(db, token, changed.last)
         return Refreshed(done or 0, anew, damage)
 
 
@@ -142,18 +142,18 @@ def _find_damage(folder: Path) -> str:
     """Returns a description of an index's damage, or "" if it is intact. Files that are unchanged since the last update
     are not read.
     """
-    known = index_searcher.recorded_stamps(folder)
+    known = tantivy_index.recorded_stamps(folder)
     try:
-        if name := index_searcher.damaged_file(folder, known):
+        if name := tantivy_index.damaged_file(folder, known):
             return name
         open_index_in(folder).searcher()
     except (ValueError, OSError) as error:
         return str(error)
-    if index_searcher.file_stamps(folder) != known:
+    if tantivy_index.file_stamps(folder) != known:
         # The index was copied, or its last update was killed at the end. With the new stamps its files are not read
         # again.
-        state = index_searcher.index_state(folder)
-        index_searcher.write_state(folder, state["token"], state["common"], state["articles"])
+        state = tantivy_index.index_state(folder)
+        tantivy_index.write_state(folder, state["token"], state["common"], state["articles"])
     return ""
 
 
@@ -242,7 +242,7 @@ def _version(db: Database) -> int:
 def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher | None:
     folder = index_folder(archive)
     try:
-        if not index_searcher.is_migrated(db):
+        if not tantivy_index.is_migrated(db):
             return None  # reading an archive of an earlier release must not migrate it
         if db not in _NOT_UPDATED and is_writable(archive) and is_writable(archive.parent):
             writable = open_archive(archive)
@@ -252,18 +252,18 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
                     _LOG.warning("The search index in %s was damaged (%s) and has been rebuilt.", folder, done.damaged)
             finally:
                 writable.close()
-        elif index_searcher.damaged_file(folder, index_searcher.recorded_stamps(folder)) or (
-            db not in _NOT_UPDATED and index_searcher.is_behind(db)
+        elif tantivy_index.damaged_file(folder, tantivy_index.recorded_stamps(folder)) or (
+            db not in _NOT_UPDATED and tantivy_index.is_behind(db)
         ):
             return None
-        state = index_searcher.index_state(folder)
+        state = tantivy_index.index_state(folder)
         with openable_folder(folder) as place:
             found = Searcher(open_index_in(place), folder, frozenset(state.get("common", ())))
         # If another process has rebuilt the index in the meantime, these are no longer its common words.
         return (
             found
-            if index_searcher.is_index_of(db, folder)
-            and index_searcher.index_state(folder).get("token") == state.get("token")
+            if tantivy_index.is_index_of(db, folder)
+            and tantivy_index.index_state(folder).get("token") == state.get("token")
             else None
         )
     except (sqlite3.OperationalError, ArchiveLocked, OSError, ValueError):
@@ -282,7 +282,7 @@ def _in_memory(db: Database, archive: Path) -> Searcher:
 
 def _damaged(folder: Path) -> str:
     try:
-        return index_searcher.damaged_file(folder, index_searcher.recorded_stamps(folder))
+        return tantivy_index.damaged_file(folder, tantivy_index.recorded_stamps(folder))
     except OSError:
         return ""
 
@@ -300,10 +300,10 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
     Neither is an index that the user has no permission to read.
     """
     folder = index_folder(archive)
-    if not index_searcher.is_migrated(db) or not index_searcher.is_index_of(db, folder):
+    if not tantivy_index.is_migrated(db) or not tantivy_index.is_index_of(db, folder):
         return
     try:
-        damage = index_searcher.damaged_file(folder, index_searcher.recorded_stamps(folder) if quick else None)
+        damage = tantivy_index.damaged_file(folder, tantivy_index.recorded_stamps(folder) if quick else None)
         with openable_folder(folder) as place:
             indexed = {} if damage else _stamps(Searcher(open_index_in(place), folder))
     except PermissionError:
@@ -319,7 +319,7 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
             "search",
         )
         return
-    behind = set(index_searcher.pending_changes(db).ids)
+    behind = set(tantivy_index.pending_changes(db).ids)
     ids = [row[0] for row in db.execute("select id from articles order by id")]
     yield from _findings(
         sorted(set(indexed) - set(ids) - behind),

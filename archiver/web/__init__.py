@@ -4,8 +4,8 @@
     plugin.py             Datasette's hooks: routes, menu links, response headers
     dispatch.py           the table of pages; turns a request into a response
     request_guard.py      rejects unsafe requests and sets security headers
-    query_arguments.py    requests, responses, and searches as URL arguments
-    *_pages.py            the pages; views.py has their charts, maps and facets
+    web_requests.py       requests, responses, and searches as URL arguments
+    *_pages.py            the pages; search_widgets.py has their charts, maps and facets
     replay.py             captured pages made safe, and Memento addresses
     templates/, static/   one template per page, all based on layout.html; style sheets and scripts
 

@@ -11,7 +11,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.archive import Archive, make_query
-from archiver.search import tantivy_index as index_searcher
+from archiver.search import tantivy_index
 from archiver.search.engine import run
 from archiver.search.index_refresh import refresh_index
 from archiver.search.tantivy_index import common_words, needs_new_common_words
@@ -55,8 +55,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(index_searcher, "MIN_ARTICLES", 10)
-    monkeypatch.setattr(index_searcher, "SHARE", 0.3)
+    monkeypatch.setattr(tantivy_index, "MIN_ARTICLES", 10)
+    monkeypatch.setattr(tantivy_index, "SHARE", 0.3)
     yield
 
 
@@ -71,12 +71,12 @@ def test_what_is_found_is_the_same_with_pairs_and_without(
     file: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Archive(file) as archive, monkeypatch.context() as patched:
-        patched.setattr(index_searcher, "MIN_ARTICLES", 10**6)
+        patched.setattr(tantivy_index, "MIN_ARTICLES", 10**6)
         expected = answers(archive.db)
-        assert index_searcher.index_state(index_folder(file))["common"] == []
+        assert tantivy_index.index_state(index_folder(file))["common"] == []
     with closing(open_archive(file)) as db:
         refresh_index(db, file, anew=True)
-    assert index_searcher.index_state(index_folder(file))["common"] == ["of", "quay", "the", "tide", "习", "学习"]
+    assert tantivy_index.index_state(index_folder(file))["common"] == ["of", "quay", "the", "tide", "习", "学习"]
     with Archive(file) as archive:
         assert answers(archive.db) == expected
         assert len(expected['"of the"']) > 30
@@ -93,7 +93,7 @@ def test_articles_that_come_later_have_their_pairs_too(file: Path, few: None) ->
         with Archive(file) as archive:
             found = [hit.id for hit in run(archive.db, make_query('"of the"', limit=1, sort="-added")).hits]
         assert found == [1_000]
-        assert "the" in index_searcher.index_state(index_folder(file))["common"]
+        assert "the" in tantivy_index.index_state(index_folder(file))["common"]
         with db.atomic():
             for table, column in (("revisions", "article_id"), ("article_urls", "article_id"), ("articles", "id")):
                 db.execute(f"delete from {table} where {column} = 1000")
@@ -123,10 +123,10 @@ def test_an_index_of_few_articles_is_outgrown(articles: int, found_in: int, chan
 def test_an_outgrown_index_is_rebuilt(file: Path, few: None) -> None:
     with closing(open_archive(file)) as db:
         refresh_index(db, file, anew=True)
-        said = index_searcher.index_state(index_folder(file))
-        index_searcher.write_state(index_folder(file), said["token"], [], 20)
+        said = tantivy_index.index_state(index_folder(file))
+        tantivy_index.write_state(index_folder(file), said["token"], [], 20)
         assert not refresh_index(db, file).anew
         with db.atomic():
             db.execute("update articles set title = title || '.' where id = 7")
         assert refresh_index(db, file).anew
-        assert index_searcher.index_state(index_folder(file))["common"]
+        assert tantivy_index.index_state(index_folder(file))["common"]

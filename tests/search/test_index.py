@@ -22,8 +22,7 @@ from sqlite_utils import Database
 from archiver.archive import Archive
 from archiver.cli.main import cli
 from archiver.errors import IndexMissing
-from archiver.search import index_refresh as open_index
-from archiver.search import tantivy_index as index_searcher
+from archiver.search import index_refresh, tantivy_index
 from archiver.search.index_refresh import check_index
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text import index_folder
@@ -94,7 +93,7 @@ def test_changes_of_other_columns_do_not_touch_the_index(file: Path) -> None:
     write(file, "update articles set last_seen = '2030', url = url || '#'")
     write(file, "update articles set title = title")
     db = open_archive(file)
-    assert not index_searcher.is_behind(db)
+    assert not tantivy_index.is_behind(db)
     db.close()
 
 
@@ -160,8 +159,8 @@ def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> N
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from archiver.search import index_refresh as open_index
-from archiver.search import tantivy_index as index_searcher
+from archiver.search import index_refresh
+from archiver.search import tantivy_index
 from archiver.storage.connection import open_archive
 module = open_index if {step!r} == "fill_index" else index_searcher
 step = getattr(module, {step!r})
@@ -170,7 +169,7 @@ def die(*args, **kw):
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(module, {step!r}, die)
 file = Path(sys.argv[1])
-open_index.refresh_index(open_archive(file), file, anew={rebuild})
+index_refresh.refresh_index(open_archive(file), file, anew={rebuild})
 """
         done = subprocess.run([sys.executable, "-c", code, str(file)], check=False, capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL, done.stderr
@@ -182,14 +181,14 @@ open_index.refresh_index(open_archive(file), file, anew={rebuild})
 def test_changes_during_a_refresh_are_not_lost(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids(file, "tide")
     write(file, "update articles set title = 'First' where id = 2")
-    fill = open_index.fill_index
+    fill = index_refresh.fill_index
 
     def changing(*args: object, **more: object) -> None:
         fill(*args, **more)  # type: ignore[arg-type]
         write(file, "update articles set title = 'Second' where id = 2")
 
     with monkeypatch.context() as patched:
-        patched.setattr(open_index, "fill_index", changing)
+        patched.setattr(index_refresh, "fill_index", changing)
         ids(file, "first")
     assert ids(file, "second") == [2]
     assert ids(file, "first") == []
@@ -218,7 +217,7 @@ def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, mon
     monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
     assert ids(file, "tide") == [1, 2]
     assert not index_folder(file).exists()
-    monkeypatch.setattr(open_index, "IN_MEMORY", 5)
+    monkeypatch.setattr(index_refresh, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match="'archiver index --archive"):
         ids(file, "tide")
 
@@ -226,7 +225,7 @@ def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, mon
 def test_a_read_only_folder_is_searched_by_its_index(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ids(file, "title:fog") == [2]
     with without_write_access(file.parent), monkeypatch.context() as patched:
-        patched.setattr(open_index, "IN_MEMORY", 0)
+        patched.setattr(index_refresh, "IN_MEMORY", 0)
         assert findings(file) == []
         assert ids(file, "title:fog") == [2]
         done = Runner().invoke(cli, ["search", "fog", "--save", "fog", "--archive", str(file)])
@@ -334,9 +333,9 @@ def test_a_copied_index_is_not_damaged(file: Path) -> None:
     for part in index_folder(file).iterdir():
         os.utime(part, (5, 5))
     db = open_archive(file)
-    assert open_index.refresh_index(db, file) == open_index.Refreshed(0, anew=False)
-    assert index_searcher.recorded_stamps(index_folder(file))
-    assert all(time == 5 * 10**9 for _, time in index_searcher.recorded_stamps(index_folder(file)).values())
+    assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(0, anew=False)
+    assert tantivy_index.recorded_stamps(index_folder(file))
+    assert all(time == 5 * 10**9 for _, time in tantivy_index.recorded_stamps(index_folder(file)).values())
     db.close()
 
 
@@ -346,7 +345,7 @@ def test_a_damaged_index_that_cannot_be_rebuilt_is_named(file: Path, monkeypatch
     real = os.access
     monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
     assert ids(file, "tide") == [1, 2]  # in memory
-    monkeypatch.setattr(open_index, "IN_MEMORY", 5)
+    monkeypatch.setattr(index_refresh, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match=r"\(.*term\)"):
         ids(file, "tide")
 

@@ -10,7 +10,7 @@ import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.search import sorting_and_folding as ranking
+from archiver.search import sorting_and_folding
 from archiver.search.index_document import index_schema
 from archiver.search.sorting_and_folding import Sort, sorted_matches
 from archiver.search.tantivy_index import Searcher
@@ -67,7 +67,7 @@ def test_pages_are_slices_of_one_order(
     searcher, rows = many
     expected = [row["id"] for row in sorted(rows, key=key_of(field, down))]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ranking, "_SPARE", spare)
+        patched.setattr(sorting_and_folding, "_SPARE", spare)
         found = sorted_matches(searcher, WORD, Sort(field, down), first=first, last=first + length)
     assert [entry.id for entry in found] == expected[first : first + length]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search import sorting_and_folding as ranking
+from archiver.search import sorting_and_folding
 from archiver.search.index_refresh import open_searcher
 from archiver.search.query_compiler import compile_query
 from archiver.search.query_tree import Term
@@ -85,8 +85,8 @@ def test_the_order_is_that_of_all_that_match(
     dated: Archive, half_life: float, first: int, length: int, reach: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "_FIRST", reach)
-        patch.setattr(ranking, "_SPARE", reach)
+        patch.setattr(sorting_and_folding, "_FIRST", reach)
+        patch.setattr(sorting_and_folding, "_SPARE", reach)
         asked = open_searcher(dated.db)
         found = rank_by_recency(
             asked, compile_query(Term("tide"), dated.db, asked), half_life, NOW, first=first, last=first + length
@@ -97,7 +97,7 @@ def test_the_order_is_that_of_all_that_match(
 @given(last=st.integers(1, 22), reach=st.sampled_from((1, 3)))
 def test_undated_articles_come_last(dated: Archive, last: int, reach: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "_FIRST", reach)
+        patch.setattr(sorting_and_folding, "_FIRST", reach)
         asked = open_searcher(dated.db)
         found = rank_by_recency(asked, compile_query(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
     assert [entry.id for entry in found] == by_hand(dated, 30, "calm")[:last]

@@ -12,8 +12,7 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search import index_refresh as open_index
-from archiver.search import tantivy_index as index_searcher
+from archiver.search import index_refresh, tantivy_index
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive
@@ -45,40 +44,40 @@ def folder(tmp_path: Path) -> Path:
 
 def test_unfinished_segments_are_not_damage(folder: Path) -> None:
     """Neither to who only reads, nor to who brings the index up to date: it is not made anew."""
-    assert index_searcher.damaged_file(folder) == ""
-    entered = index_searcher.file_stamps(folder)
+    assert tantivy_index.damaged_file(folder) == ""
+    entered = tantivy_index.file_stamps(folder)
     assert {name.partition(".")[0] for name in entered} < {part.stem for part in folder.glob("*.term")}
     file = folder.with_name("archive.db")
     with closing(open_archive(file)) as db:
-        assert open_index.refresh_index(db, file) == open_index.Refreshed(0, anew=False)
+        assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(0, anew=False)
         with db.atomic():
             db.execute("update articles set title = 'Zeppelin' where id = 2")
-        assert open_index.refresh_index(db, file) == open_index.Refreshed(1, anew=False)
+        assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(1, anew=False)
     for part in entered:
         (folder / part).write_bytes(b"")
-    assert index_searcher.damaged_file(folder) in entered
+    assert tantivy_index.damaged_file(folder) in entered
 
 
 def test_a_segment_deleted_during_a_check_is_not_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a merge does it, between the reading of the list and of the files in it."""
-    listed, looks = index_searcher._segment_files, []
+    listed, looks = tantivy_index._segment_files, []
 
     def slow(where: Path) -> list[Path]:
         looks.append(1)
         return [*listed(where), *([where / "taken-away.idx"] if len(looks) == 1 else [])]
 
     with monkeypatch.context() as patched:
-        patched.setattr(index_searcher, "_segment_files", slow)
-        assert index_searcher.damaged_file(folder) == ""
+        patched.setattr(tantivy_index, "_segment_files", slow)
+        assert tantivy_index.damaged_file(folder) == ""
         assert len(looks) == 2
 
 
 def test_an_index_with_an_unreadable_list_is_damaged(folder: Path) -> None:
     (folder / "meta.json").write_text('{"segments": 7}')
-    assert index_searcher.damaged_file(folder) == "meta.json"
+    assert tantivy_index.damaged_file(folder) == "meta.json"
     with Archive(folder.with_name("archive.db")) as archive:
         assert archive.results("tide").total == 2
-    assert index_searcher.damaged_file(folder) == ""
+    assert tantivy_index.damaged_file(folder) == ""
 
 
 def test_a_too_broad_query_is_not_reported_as_damage(tmp_path: Path) -> None:
@@ -89,11 +88,11 @@ def test_a_too_broad_query_is_not_reported_as_damage(tmp_path: Path) -> None:
     with Archive(file) as archive:
         assert archive.results('"old w1"*').total == 1
         (tmp_path / "bad").write_bytes(b"")
-        (tmp_path / "bad").replace(index_folder(file) / min(index_searcher.file_stamps(index_folder(file))))
+        (tmp_path / "bad").replace(index_folder(file) / min(tantivy_index.file_stamps(index_folder(file))))
         with pytest.raises(BadQuery):
             archive.results('"old w"*')
-    assert index_searcher.damaged_file(index_folder(file))
-    assert index_searcher.index_state(index_folder(file))
+    assert tantivy_index.damaged_file(index_folder(file))
+    assert tantivy_index.index_state(index_folder(file))
 
 
 def test_common_words_are_counted_as_in_later_searches(tmp_path: Path) -> None:
@@ -103,8 +102,8 @@ def test_common_words_are_counted_as_in_later_searches(tmp_path: Path) -> None:
         db.execute("pragma foreign_keys = off")
         with db.atomic():
             db.execute("update articles set id = 5000 where id = 6")
-        assert open_index.refresh_index(db, file).anew
+        assert index_refresh.refresh_index(db, file).anew
         for title in ("Zeppelin", "Balloon"):
             with db.atomic():
                 db.execute("update articles set title = ? where id = 2", [title])
-            assert open_index.refresh_index(db, file) == open_index.Refreshed(1, anew=False)
+            assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(1, anew=False)

@@ -191,14 +191,14 @@ def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Sear
     """
     from archiver.cli.commands.index import update_search_index
     from archiver.cli.search_output import OneArchive
-    from archiver.search import tantivy_index as index_searcher
+    from archiver.search import tantivy_index
     from archiver.search.saved_search import save_search, valid_name
     from archiver.storage.connection import is_writable, opened
 
     if save:
         valid_name(save)
     with opened(archive, read_only=not save) as db:
-        if index_searcher.is_migrated(db) and is_writable(Path(archive).parent):
+        if tantivy_index.is_migrated(db) and is_writable(Path(archive).parent):
             update_search_index(archive)
         if save:
             saved = save_search(db, save, query)

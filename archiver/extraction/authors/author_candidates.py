@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors import author_markup as marks
+from archiver.extraction.authors import author_markup
 from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.authors.person_names import downgrade_doubtful_authors, given_name_first, is_name, split_names
 from archiver.extraction.authors.signature import find_signatures, signatures_in_text
@@ -159,7 +159,7 @@ def _is_not_author(el: Element) -> bool:
     """Returns True if an element is not an author by its class or link, such as a category or a topic in a byline."""
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
-    return marks.author_mark(classes) == marks.NOT or marks.leads_to_term(el.get("href") or "")
+    return author_markup.author_mark(classes) == author_markup.NOT or author_markup.leads_to_term(el.get("href") or "")
 
 
 def _is_inside(el: Element, top: Element) -> bool:

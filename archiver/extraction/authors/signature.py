@@ -9,7 +9,7 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors import author_markup as marks
+from archiver.extraction.authors import author_markup
 from archiver.extraction.authors.author_markup import LineReader, MarkedLine, MarkedText, nodes_after, nodes_before
 from archiver.extraction.authors.byline_vocabulary import AND, BY, LABEL, NOT_A_NAME, OTHER_PART, SIGNED
 from archiver.extraction.authors.person_names import ROLE, is_full_name, looks_personal, split_names
@@ -55,14 +55,14 @@ def _author_elements(page: Page) -> list[Element]:
     """Returns the elements whose classes mark them as an author's, in document order."""
     found: list[Element] = []
     for classes in page.index.classes():
-        if marks.author_mark(classes) in (marks.BOX, marks.NAME, marks.AUTHOR):
+        if author_markup.author_mark(classes) in (author_markup.BOX, author_markup.NAME, author_markup.AUTHOR):
             found += page.index.with_class(classes)
     return sorted(found, key=page.index.order.__getitem__)
 
 
 def _belongs_to_post(page: Page, el: Element, top: Element | None) -> bool:
     """Returns True if an element belongs to the post itself, not to comments, a menu or the card of another post."""
-    if any(marks.is_foreign(a) for a in marks.ancestors_of(el)) or marks.is_foreign(el):
+    if any(author_markup.is_foreign(a) for a in author_markup.ancestors_of(el)) or author_markup.is_foreign(el):
         return False
     return not _is_in_card(page, el, top)
 
@@ -70,15 +70,19 @@ def _belongs_to_post(page: Page, el: Element, top: Element | None) -> bool:
 def _names_in_box_line(one: MarkedLine) -> Iterator[str]:
     for chunk in one.chunks[:4]:
         text = _ABOUT.sub("", chunk.text)
-        if len(text) > 70 or LABEL.fullmatch(text) or chunk.mark == marks.NOT:
+        if len(text) > 70 or LABEL.fullmatch(text) or chunk.mark == author_markup.NOT:
             continue
         found = split_names(text, one=True)
-        if len(found) == 1 and looks_personal(found[0]) and (is_full_name(found[0]) or chunk.mark == marks.NAME):
+        if (
+            len(found) == 1
+            and looks_personal(found[0])
+            and (is_full_name(found[0]) or chunk.mark == author_markup.NAME)
+        ):
             yield found[0]
 
 
 def _is_inside(el: Element, top: Element | None) -> bool:
-    return top is not None and any(a is top for a in marks.ancestors_of(el))
+    return top is not None and any(a is top for a in author_markup.ancestors_of(el))
 
 
 def _first_texts(el: Element) -> str:
@@ -103,7 +107,7 @@ def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
 def _is_title_link(page: Page, a: Element) -> bool:
     """Returns True if a link to another page has the length of a title and is not part of a sentence."""
     text = _first_texts(a)
-    if len(text) < _TITLE_LENGTH or marks.leads_to_person(a.get("href") or ""):
+    if len(text) < _TITLE_LENGTH or author_markup.leads_to_person(a.get("href") or ""):
         return False
     outer = a.getparent()
     if outer is not None and outer.tag == "p" and len(_first_texts(outer)) > len(text) + 20:
@@ -267,7 +271,7 @@ class _BylineReader:
     def _take(self, at: _Spot, text: str, kind: str) -> None:
         """Adds the names in a text to the current byline, or begins a new byline with them."""
         chunk = at.chunk
-        found = split_names(text, one=bool(chunk.href) or chunk.mark == marks.NAME)
+        found = split_names(text, one=bool(chunk.href) or chunk.mark == author_markup.NAME)
         if not found or not all(_has_required_form(x, kind) for x in found):
             self._stop()
             return
@@ -293,7 +297,11 @@ class _BylineReader:
         `signed`: the chunk begins with words that introduce an author.
         """
         chunk, text = at.chunk, at.chunk.text
-        if len(text) > _MAX_CHUNK_LENGTH or NOT_A_NAME.match(text) or (chunk.href and marks.leads_to_term(chunk.href)):
+        if (
+            len(text) > _MAX_CHUNK_LENGTH
+            or NOT_A_NAME.match(text)
+            or (chunk.href and author_markup.leads_to_term(chunk.href))
+        ):
             return ""
         if self.paragraphs > 1 and (at.index or not signed):
             return ""
@@ -307,7 +315,7 @@ class _BylineReader:
     def _may_be_unmarked(self, at: _Spot) -> bool:
         """Returns True if a name without any mark is plausible here: near the heading, in a line of names and dates."""
         chunk, line = at.chunk, at.line.text
-        if chunk.mark == marks.NOT or chunk.head or chunk.text.endswith(":"):
+        if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":"):
             return False
         if self.paragraphs or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
             return False
@@ -319,7 +327,7 @@ class _BylineReader:
             return "role"
         if len(text) > _MAX_NAMES_LENGTH or not _are_full_names(text):
             return ""
-        if at.chunk.mark == marks.BOX:
+        if at.chunk.mark == author_markup.BOX:
             return "mark"
         if fold_text(text) in self.pictures:
             return "avatar"
@@ -329,9 +337,9 @@ class _BylineReader:
 
 
 def _kind_by_markup(chunk: MarkedText) -> str:
-    if chunk.mark in (marks.NAME, marks.AUTHOR):
+    if chunk.mark in (author_markup.NAME, author_markup.AUTHOR):
         return "mark"
-    return "link" if chunk.href and marks.leads_to_person(chunk.href) else ""
+    return "link" if chunk.href and author_markup.leads_to_person(chunk.href) else ""
 
 
 def _is_beside_name(text: str) -> bool:
@@ -347,8 +355,8 @@ def _is_prose(text: str) -> bool:
 def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
     """Returns True if a chunk can be the name that a label such as "Author:" in an earlier line introduces."""
     return (
-        chunk.mark in (marks.NAME, marks.AUTHOR)
-        or marks.leads_to_person(chunk.href)
+        chunk.mark in (author_markup.NAME, author_markup.AUTHOR)
+        or author_markup.leads_to_person(chunk.href)
         or _are_full_names(chunk.text)
         or (one.text == chunk.text and " " not in chunk.text)
     )

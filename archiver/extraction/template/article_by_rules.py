@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from lxml.etree import _Element as Element
 
 from archiver.extraction import resolve
-from archiver.extraction.authors import agency_credits as credits
+from archiver.extraction.authors import agency_credits
 from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body import hint_body, render_container
 from archiver.extraction.date_text import Moment, visible_date
@@ -42,7 +42,7 @@ class _Text:
     """The text of a post. `plain` is the text without the signature at its end and the byline at its beginning."""
 
     full: str
-    tail: credits.BodyTail
+    tail: agency_credits.BodyTail
     plain: str
 
 
@@ -98,13 +98,13 @@ def _read_title(reader: SiteReader) -> str:
 def _read_text(reader: SiteReader, title: str) -> _Text:
     assert reader.top is not None
     whole_text = _read_body(reader, reader.top, title)
-    tail = credits.read_tail(whole_text)
+    tail = agency_credits.read_tail(whole_text)
     paragraphs = whole_text.split("\n\n")
     plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
     return _Text(whole_text, tail, plain)
 
 
-def _authors_of(reader: SiteReader, tail: credits.BodyTail) -> tuple[str, ...]:
+def _authors_of(reader: SiteReader, tail: agency_credits.BodyTail) -> tuple[str, ...]:
     """Returns the names in the signature of the text, else the page's authors. A rule written by hand comes first."""
     signed = () if reader.has_hand_rule("authors") else tail.authors
     authors = signed or read_authors(reader) or tail.authors
@@ -129,9 +129,9 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     assert top is not None
     pages = find_parts(page)
     post = Post(page, body=top, holder=top)
-    named = credits.credits_of_post(page, post, text.full, text.tail)
+    named = agency_credits.credits_of_post(page, post, text.full, text.tail)
     places = with_publisher_role(
-        geotags(page, post, lead, credits.dateline_place(text.full)),
+        geotags(page, post, lead, agency_credits.dateline_place(text.full)),
         frozenset(parse_place_key(p) for p in reader.rules.places),
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
