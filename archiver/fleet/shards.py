@@ -35,7 +35,7 @@ from archiver.fleet.shard_storage import (
     shard_folder,
     storage_owner,
 )
-from archiver.maintenance.backup import copying, known_ends
+from archiver.maintenance.backup import copying, find_known_ends
 from archiver.maintenance.merge import Merged, merge
 from archiver.maintenance.verify_captures import files_at
 from archiver.warc.writer import index_of
@@ -75,7 +75,7 @@ def checkpoint(
 
     try:
         with copying(archive, copy, lambda *_: None, force=True) as db:
-            ends = known_ends(db, folder, finished)
+            ends = find_known_ends(db, folder, finished)
             articles = db.execute("select count(*) from articles").fetchone()[0]
         files = [_database(copy, put)]
         for name, end in sorted(ends.items()):

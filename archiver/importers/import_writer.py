@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.errors import ArchiverError
 from archiver.importers.record_batches import ReadRecord, RecordKind
-from archiver.maintenance.reextraction import readings_without_hints
+from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.storage import tombstones
 from archiver.storage.article_tables import historical_captures
 from archiver.storage.article_tables import historical_captures as captures
@@ -77,7 +77,7 @@ class ImportWriter:
         self.db, self.warc = db, warc
         self._folder, self._now, self._known_sites = folder, now, known_sites
         self.sites = SiteLookup(db)
-        self._bare = readings_without_hints(db, folder, self.sites, now)
+        self._bare = make_reader_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
         """Store one record. Returns a problem if its content cannot be stored, so that the others are stored anyway.
