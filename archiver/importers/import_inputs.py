@@ -20,7 +20,7 @@ from archiver.urls import normalize
 from archiver.warc.foreign_captures import warc_date
 from archiver.warc.http_response import may_be_page
 from archiver.warc.problems import Problem, ProblemKind
-from archiver.warc.wacz import MAGIC, RECORDS, MemberStream, WACZMember, wacz_members
+from archiver.warc.wacz import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
 
 # Selection of records by site or host and by the time of capture.
 
@@ -228,7 +228,7 @@ def open_inputs(path: Path) -> Iterator[ImportInput | Problem]:
                 return
             found = False
             handle.seek(0)
-            for one in wacz_members(handle):
+            for one in read_wacz_members(handle):
                 found = True
                 yield one if isinstance(one, Problem) else ImportInput(path, f"{path.name}#{one.name}", one.size, one)
             if not found:

@@ -21,7 +21,7 @@ from archiver.storage.article_tables.historical_captures import ImportCounts
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text import batch_indexing
 from archiver.urls import urlkey
-from archiver.warc.foreign_captures import ForeignCapture, RecordPair, sha1_of, warc_date
+from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1, warc_date
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.problems import Problem
 
@@ -248,7 +248,7 @@ def _sha1(one: CaptureListEntry) -> str:
     """Return the digest of a listed capture in the form that the archive stores. A digest with another algorithm than
     SHA-1 is not changed.
     """
-    return sha1_of(digest_field(one.digest) or one.digest)
+    return normalize_sha1(digest_field(one.digest) or one.digest)
 
 
 def _is_stored_as_listed(row: ListedCapture, one: ReadRecord | None) -> bool:

@@ -43,8 +43,8 @@ from archiver.urls import urlkey
 from archiver.warc.file_maintenance import (
     MovedRecord,
     delete_warc,
-    free_name,
-    records_with_fields,
+    find_free_name,
+    read_records_with_fields,
     revisit_as_response,
     rewrite_warc,
 )
@@ -185,7 +185,7 @@ def _find_removals(db: Database, folder: Path, name: str, scope: ErasureScope) -
     removed: dict[int, bytes] = {}
     removed_ids: set[str] = set()
     kept_ids: set[str] = set()
-    for member, fields in records_with_fields(folder / name):
+    for member, fields in read_records_with_fields(folder / name):
         kind, url = fields.get("warc-type", ""), fields.get("warc-target-uri", "")
         record_id, concurrent_to = fields.get("warc-record-id", ""), fields.get("warc-concurrent-to", "")
         if kind in ("response", "revisit", "resource"):
@@ -243,7 +243,7 @@ def _urlkey_or_empty(url: str) -> str:
 
 def _rewrite(db: Database, folder: Path, name: str, changes: dict[int, bytes]) -> None:
     old = folder / name
-    new = free_name(old)
+    new = find_free_name(old)
     new_name = f"warc/{new.name}"
     with writing(db):
         db.execute("insert into warc_rewrites (old_file, new_file) values (?, ?)", [name, new_name])
