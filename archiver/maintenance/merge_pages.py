@@ -24,7 +24,7 @@ from archiver.urls import urlkey
 from archiver.warc.file_maintenance import file_digest, finish_transfer, transfer_warc
 from archiver.warc.writer import index_of
 
-# CaptureMerge. Two captures are the same if URL, time and payload are equal.
+# Captures.
 
 
 class CaptureMerge:

@@ -198,7 +198,7 @@ def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now
     return read
 
 
-# Results, as the reading processes send them to the writing one.
+# Results, which the reading processes send to the writing process.
 
 SEEN = ("revision", "meaning_digest", "capture_id", "extractor", "read_at", *LATEST)
 """The columns of an article that show whether a crawl has written it meanwhile."""
@@ -253,7 +253,7 @@ class ReextractedArticle:
         return any(version.differs for version in self.versions)
 
 
-# Requests: which articles and fields to read again, from captures of which time.
+# Requests: which articles and fields are extracted again, from captures of which period.
 
 
 @dataclass(frozen=True, slots=True)
