@@ -28,7 +28,7 @@ _RETRY = 60.0
 
 
 class NoSuchSite(ArchiverError):
-    """The fleet has no site with this name."""
+    """Raised if the fleet has no site with this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"The fleet has no site {name}: 'archiver fleet init URL' enters it.")

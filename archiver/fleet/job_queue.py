@@ -212,9 +212,9 @@ async def _enqueue(app: App, jobs: list[Job]) -> int:
 
 
 async def retry_stalled(app: App, board: QueueDatabase) -> int:
-    """Enqueues the jobs of dead workers again, and returns how many. A worker is dead if it sent no heartbeat for the
-    length of a lease, or if its job's host has been without a lease for twice that time (the worker died between two
-    statements).
+    """Enqueues the jobs of dead workers again, and returns how many. A worker counts as dead if it has sent no
+    heartbeat for the length of a lease, or if its job's host has had no lease for twice that time, because the
+    worker died between two statements.
     """
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}

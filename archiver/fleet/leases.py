@@ -54,7 +54,9 @@ class SiteLease:
 
 @dataclass(frozen=True, slots=True)
 class LeaseWait:
-    """The lease cannot be taken now; retry after `seconds`. 0 means that the job is no longer due."""
+    """Returned by `take_lease` if the lease cannot be taken now; retry after `seconds`. 0 means that the job is no
+    longer due.
+    """
 
     seconds: float
 
@@ -177,7 +179,7 @@ def release_lease(board: QueueDatabase, held: SiteLease, ended: EndedRun) -> boo
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended, as stored in `fleet_runs`."""
+    """How a run of a fleet worker ended, as stored in `fleet_runs`."""
 
     outcome: str
     reason: str

@@ -139,7 +139,7 @@ def begin_leased_crawl(
 
 
 def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], contact: str | None) -> None:
-    """Crawls the site. Runs in the job's process."""
+    """Entry point of the process: crawls the site, and sends the result to the worker."""
     watchdog = start_watchdog(link)
     if watchdog is None:
         return

@@ -244,7 +244,7 @@ SCANS = "scans"
 
 
 class WorkFolderUnusable(ArchiverError):
-    """The local folder of a worker cannot be created, or another worker uses it."""
+    """Raised if the local folder of a worker cannot be created, or another worker uses it."""
 
     def __init__(self, folder: str, why: str) -> None:
         super().__init__(folder, f"{folder} cannot be used as a work folder ({why}): name another one with --work.")

@@ -200,7 +200,7 @@ def begin_task(archive: Path, order: TaskOrder) -> LeasedProcess:
 
 
 def _do_in_process(link: Connection, archive: Path, order: TaskOrder) -> None:
-    """Does the task. Runs in the task's process."""
+    """Entry point of a task's process: does the task, and sends the result to the worker."""
     if start_watchdog(link) is None:
         return
     signal.signal(signal.SIGTERM, _stop)

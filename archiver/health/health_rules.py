@@ -258,7 +258,7 @@ class Health:
 
 
 def judge_site(known: HealthInputs, now: datetime) -> Health:
-    """Returns the health of a site at the time `now`."""
+    """Runs all checks on a site's stored data, and returns its health with the findings. `now` is the current time."""
     ended = [run for run in known.runs if run.outcome]
     if not ended:
         return Health("unknown")

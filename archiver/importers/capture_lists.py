@@ -244,7 +244,7 @@ class CaptureList:
         self._db.execute("delete from todo where n = ?", [row.n])
 
     def change(self, row: ListedCapture, do: CaptureAction) -> None:
-        """Change the decision on a capture."""
+        """Change the decision what to do with a capture of the list."""
         self._db.execute("update todo set do = ? where n = ?", [do.value, row.n])
 
     def take_replacement(self, row: ListedCapture) -> ListedCapture | None:

@@ -150,7 +150,7 @@ _NOT_PAGES = (
 
 
 class RecordKind(StrEnum):
-    """The kinds of records, after they have been read."""
+    """What an imported record turned out to be, such as a post, another page or a redirect."""
 
     POST = "post"
     PAGE = "page"

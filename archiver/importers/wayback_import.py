@@ -119,7 +119,7 @@ class WaybackImport:
         return historical_captures.is_memento_known(self._db, one.url, one.at, _sha1(one))
 
     def rows(self) -> Iterator[ListedCapture]:
-        """Yield the captures to fetch, at most `limit`."""
+        """Yield the listed captures that are to be fetched from the web archive, at most `plan.limit`."""
         for n, row in enumerate(self.listing.rows(CaptureAction.FETCH)):
             if self.plan.limit and n >= self.plan.limit:
                 return
@@ -148,7 +148,7 @@ class WaybackImport:
         return at is None or self.plan.includes(at)
 
     def flush(self) -> None:
-        """Write the entered results in one transaction."""
+        """Write the results that `enter` has collected, in one transaction."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             self._write([one for _, one in waiting if one is not None], waiting)
@@ -239,7 +239,7 @@ class WaybackImport:
 
 
 def requested_capture(row: ListedCapture) -> RequestedCapture:
-    """Return a listed capture as a request to the web archive."""
+    """Convert a listed capture to the form in which it is requested from the web archive."""
     one = row.listed
     return RequestedCapture(one.at, one.asked or one.url, one.digest, one.status)
 

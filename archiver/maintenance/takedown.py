@@ -177,7 +177,9 @@ def _rescue_shared_payloads(db: Database, folder: Path, scope: ErasureScope) -> 
 
 
 def _find_removals(db: Database, folder: Path, name: str, scope: ErasureScope) -> dict[int, bytes]:
-    """Returns the offsets of the records to remove from a file, each mapped to b""."""
+    """Returns the offsets of the records that must be removed from a WARC file, each mapped to b"", as `rewrite_warc`
+    expects.
+    """
     rows = {
         offset: number
         for number, offset in db.execute("select id, warc_offset from captures where warc_file = ?", [name])

@@ -38,7 +38,7 @@ _MOST_FRAMES = 4
 
 @dataclass(frozen=True, slots=True)
 class CaptureRow:
-    """A row of the table `captures`, as far as it can be compared with its WARC record."""
+    """A row of the table `captures`, with the columns that are compared with its WARC record."""
 
     id: int
     url: str
@@ -151,7 +151,7 @@ def examine_warc(job: WARCJob) -> ExaminedWARC:
 
 
 def _check_rows(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
-    """Checks only the records that have a row."""
+    """Checks only those records of a WARC file that have a row in `captures`."""
     for row in job.rows:
         record = check_record_at(handle, row.offset, job.warc_file)
         out.records += 1
@@ -194,7 +194,7 @@ def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
 
 @dataclass(slots=True)
 class _FileCheck:
-    """The state of checking the records of a WARC file in order.
+    """The progress of checking one WARC file, whose records are passed to `take` in order.
 
     `left`: rows by offset whose record has not been read yet; `lost`: byte ranges that are not records; `end`: the
     offset after the last record; `lines`: hashes of the lines that the file's index must have; `frames`: how often

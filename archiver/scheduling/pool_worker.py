@@ -92,7 +92,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_pool_worker(link: Connection, order: CrawlOrder, every: float) -> None:
-    """Runs a worker process until it is told to shut down. `every`: seconds between two progress lines of a site."""
+    """Runs a worker process until the command shuts it down. `every`: seconds between two progress lines of a site."""
     send_notices_to(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
         from archiver.extensions.progress import show_on

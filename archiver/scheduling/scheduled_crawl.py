@@ -1,7 +1,7 @@
-"""A process in which the scheduler crawls one site, as `archiver crawl` does. The process sends its result to the
+"""Crawls one site for the scheduler in a process of its own, as `archiver crawl` does, and sends the result to the
 scheduler.
 
-It stops when the scheduler dies, because that closes the link.
+The process stops when the scheduler dies, because that closes the link between them.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ from enum import StrEnum
 
 
 class ProblemKind(StrEnum):
-    """The kinds of problems. The values are used in `--json` and in the table `imports`."""
+    """The kinds of problems that an imported file or record can have. The values are used in `--json` and in the table
+    `imports`.
+    """
 
     NOT_AN_ARCHIVE = "not-an-archive"
     UNREADABLE = "unreadable"
