@@ -300,7 +300,7 @@ class Fetched:
     damaged: list[str] = field(default_factory=list)
 
 
-def shards(storage: ShardStorage) -> Iterator[Manifest]:
+def read_manifests(storage: ShardStorage) -> Iterator[Manifest]:
     """Yields the manifest of the current state of each shard. If a manifest is replaced while it is read, the new one
     is looked up.
     """
@@ -343,7 +343,7 @@ def collect_shards(
     After an interruption, the next call continues. Raises StorageRefused, and what a merge raises.
     """
     out, notes = Collected(), _MergedStates(archive)
-    states = list(shards(storage))
+    states = list(read_manifests(storage))
     for number, state in enumerate(states):
         told("shards", number, len(states))
         if notes.have(state):
@@ -370,7 +370,7 @@ def fetch_shards(
     again; a site that is being crawled is skipped unless `unfinished` is set. Raises StorageRefused, OSError.
     """
     out = Fetched()
-    states = list(shards(storage))
+    states = list(read_manifests(storage))
     for number, state in enumerate(states):
         told("shards", number, len(states))
         folder = into / shard_folder(state.site).rpartition("/")[2]

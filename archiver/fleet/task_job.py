@@ -123,7 +123,7 @@ class SitesFound:
     others: dict[str, str] = field(default_factory=dict)
 
 
-class Scopes:
+class ScopeLookup:
     """Finds which site of the fleet a URL belongs to; if several contain it, the one with the longest path."""
 
     def __init__(self, scopes: Iterable[Scope]) -> None:
@@ -140,7 +140,7 @@ def find_sites_in_file(path: Path, scopes: Iterable[Scope], choice: RecordFilter
     """Scans a WARC, ARC or WACZ file for sites; only records that match `choice` count. Raises UnreadableInput if the
     file has another format, and OSError.
     """
-    known, found = Scopes(scopes), SitesFound()
+    known, found = ScopeLookup(scopes), SitesFound()
     selector = RecordSelector(choice, lambda url: True)
 
     def look(fields: dict[str, str], first: bytes) -> bool:

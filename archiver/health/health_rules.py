@@ -61,7 +61,7 @@ _FALL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Fall:
+class Drop:
     """A drop in how many articles have a field, since the run that started at `since`: now `hits` of `trials` articles
     have it, before `past_hits` of `past_trials` had it. For a drop in posts, `hits` counts the posts that were
     stored.
@@ -74,35 +74,35 @@ class Fall:
     past_trials: int
 
 
-def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Fall]:
+def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Drop]:
     """Returns the fields that the last runs found in fewer articles than before, each with its drop. `runs` are pairs
     of start time and statistics, in chronological order.
     """
     read = [(at, measured) for at, measured in runs if measured.articles]
-    found = {name: _find_fall([(at, m.fields.get(name, 0), m.articles) for at, m in read]) for name in MEASURED}
+    found = {name: _find_drop([(at, m.fields.get(name, 0), m.articles) for at, m in read]) for name in MEASURED}
     return {name: fall for name, fall in found.items() if fall}
 
 
-def find_lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
+def find_lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
     """Returns the drop, if any, in the share of stored posts among those that the site's feeds, sitemaps and APIs list.
     `runs` is as in `find_lost_fields`.
     """
     return _find_lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
 
 
-def find_fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
+def find_fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
     """Returns the drop, if any, in the share of posts among new pages that no feed, sitemap or API lists. `runs` is as
     in `find_lost_fields`.
     """
     return _find_lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
 
 
-def _find_lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Fall | None:
-    fall = _find_fall(samples, _PAST_POSTS)
+def _find_lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Drop | None:
+    fall = _find_drop(samples, _PAST_POSTS)
     return fall if fall and fall.trials - fall.hits >= _LOST else None
 
 
-def _find_fall(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Fall | None:
+def _find_drop(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Drop | None:
     past_hits = past = 0
     since: datetime | None = None
     hits = trials = 0
@@ -116,7 +116,7 @@ def _find_fall(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST)
             past_hits, past = past_hits + hits, past + trials
         since, hits, trials = None, 0, 0
     if since and chance_of_so_few(hits, trials, past_hits, past) <= SURPRISE:
-        return Fall(since, hits, trials, past_hits, past)
+        return Drop(since, hits, trials, past_hits, past)
     return None
 
 

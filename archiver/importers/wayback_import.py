@@ -238,7 +238,7 @@ class WaybackImport:
             self._db.close()
 
 
-def requested_capture(row: ListedCapture) -> RequestedCapture:
+def make_requested_capture(row: ListedCapture) -> RequestedCapture:
     """Convert a listed capture to the form in which it is requested from the web archive."""
     one = row.listed
     return RequestedCapture(one.at, one.asked or one.url, one.digest, one.status)

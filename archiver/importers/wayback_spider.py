@@ -32,7 +32,7 @@ from archiver.extensions.throttle_slots import SharedThrottle, ThrottleExtension
 from archiver.handlers.http_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
 from archiver.importers.capture_lists import CAPTURE_SECONDS, LIST_SECONDS, ListRequests, NoCaptureList, WaybackPlan
 from archiver.importers.memento_response import ArchiveResponse, OtherMemento, RequestedCapture, memento_record
-from archiver.importers.wayback_import import WaybackImport, requested_capture
+from archiver.importers.wayback_import import WaybackImport, make_requested_capture
 from archiver.politeness.address_policy import AddressZone, permission, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
@@ -151,7 +151,7 @@ class WaybackSpider(scrapy.Spider):
         for row in self._rows:
             current = row
             while current is not None:
-                current = self.run.enter(current, await self._capture(requested_capture(current)))
+                current = self.run.enter(current, await self._capture(make_requested_capture(current)))
 
     async def _capture(self, requested: RequestedCapture) -> ForeignRecord | Problem:
         for _ in range(_MAX_REDIRECTS):

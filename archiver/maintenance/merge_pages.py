@@ -21,7 +21,7 @@ from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages import EPOCH, last_rowid
 from archiver.storage.tombstones import allow_again, payload_removed, tombstone_at, tombstones
 from archiver.urls import urlkey
-from archiver.warc.file_maintenance import file_digest, finish_transfer, transfer_warc
+from archiver.warc.file_maintenance import compute_file_digest, finish_transfer, transfer_warc
 from archiver.warc.writer import index_of
 
 # Captures.
@@ -168,8 +168,8 @@ def _has_new_captures(db: Database, theirs: Database, name: str) -> bool:
 def _find_same_file(source: Path, candidates: list[Path]) -> Path | None:
     if not candidates:
         return None
-    digest = file_digest(source)
-    return next((file for file in candidates if file_digest(file) == digest), None)
+    digest = compute_file_digest(source)
+    return next((file for file in candidates if compute_file_digest(file) == digest), None)
 
 
 # Pages.

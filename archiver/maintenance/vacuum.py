@@ -20,14 +20,14 @@ _ANALYSED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Freed:
+class VacuumResult:
     """The size of the database and its write-ahead log in bytes, before and after compacting."""
 
     before: int
     after: int
 
 
-def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
+def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
     """Compacts an archive: merges the segments of the full-text index, rewrites the database without gaps, and updates
     the query planner's statistics.
 
@@ -63,7 +63,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
         raise _convert_error(error, archive) from error
     finally:
         db.close()
-    return Freed(before, _size(archive))
+    return VacuumResult(before, _size(archive))
 
 
 def lock_holder(archive: Path) -> str:

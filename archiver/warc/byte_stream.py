@@ -254,7 +254,7 @@ class ByteStream:
         except _BROKEN:
             return False
 
-    def restart(self, place: StreamPosition) -> bool:
+    def go_back(self, place: StreamPosition) -> bool:
         """Goes back to an earlier position. Returns False if the file is not seekable, or too much of it has been read
         again already.
         """

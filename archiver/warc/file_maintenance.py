@@ -220,7 +220,7 @@ def _rename_warcinfo(member: GzipRecord, name: str) -> bytes:
 _CHUNK = 1 << 20
 
 
-def file_digest(file: Path) -> str:
+def compute_file_digest(file: Path) -> str:
     """Returns the SHA-256 of a file, in hex."""
     digest = hashlib.sha256()
     with file.open("rb") as handle:

@@ -305,7 +305,7 @@ class ForeignRecords:
         if block and (hit := next((m for m in _NEXT.finditer(block) if m.start()), None)):
             self._buffer[:0] = block[hit.start() :]
             self._base -= len(block) - hit.start()
-        elif within is not None and self._source.restart(within):
+        elif within is not None and self._source.go_back(within):
             self._clear_buffer()
         elif left:
             self._clear_buffer()

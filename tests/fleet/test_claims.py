@@ -17,7 +17,7 @@ from archiver.fleet.leases import LeaseWait, SiteLease, commit_manifest, monoton
 from archiver.fleet.leashed_process import begin_leased_crawl
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, mark_storage, read_manifest
-from archiver.fleet.shards import ARCHIVE, checkpoint, delete_old_objects, mark_clean, restore, shards
+from archiver.fleet.shards import ARCHIVE, checkpoint, delete_old_objects, mark_clean, read_manifests, restore
 from archiver.storage.connection import open_archive
 from tests.fleet import hosts
 from tests.fleet.postgres import PACKAGE
@@ -91,7 +91,7 @@ def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: S
             storage, shard(tmp_path / "w1"), SITE, slow.token, 7, None, lambda m: commit_manifest(board, slow, m)
         )
     assert set(storage.keys("shards")) == new.keys
-    assert list(shards(storage)) == [new]
+    assert list(read_manifests(storage)) == [new]
     row = board.one("select manifest from fleet_sites where name = %s", [SITE])
     assert row
     assert row["manifest"] == new.key
