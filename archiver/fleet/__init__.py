@@ -1,2 +1,3 @@
-"""Crawling with many machines: each site is a job in PostgreSQL, crawled by one worker at a time into its own archive,
-the shard."""
+"""Crawling with many machines: each site is a job in PostgreSQL, crawled by one worker at a time into an archive of its
+own, called its shard.
+"""

@@ -1,5 +1,6 @@
-"""One job of a worker: take the lease of a site, fetch its shard, crawl it (or do a task), store the shard at
-checkpoints and at the end, and release the lease."""
+"""One job of a fleet worker: take the lease of a site, fetch its shard, crawl it (or do a task on it), store the shard
+at checkpoints and at the end, and release the lease.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +25,10 @@ from archiver.fleet.leases import (
     renew_lease,
     take_lease,
 )
-from archiver.fleet.leashed_process import Leashed, begin_leashed_crawl
+from archiver.fleet.leashed_process import LeasedProcess, begin_leased_crawl
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, read_manifest, shard_folder, storage_owner
-from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_taken, restore
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_in_use, restore
 from archiver.frontier.site_cadence import share
 from archiver.scheduling.crawl_messages import CrawlResult
 from archiver.sites.crawler_identity import delay_for
@@ -37,7 +38,7 @@ from archiver.storage.runs import Counts, cadence_of, scheduled_site
 from archiver.storage.sites import add_site
 
 _log = logging.getLogger(__name__)
-_LOOK = 0.2
+_POLL_SECONDS = 0.2
 _RETRY, _RETRY_LONGEST = 600.0, 6 * 3600.0
 """Seconds until a site that could not be crawled is retried, doubled each time; and the longest wait."""
 _COST = 20
@@ -47,8 +48,10 @@ E = TypeVar("E")
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the jobs of a worker share. `folder`: for its shards; `name`: of the worker; `stopping`: set when the worker
-    must end."""
+    """What all jobs of a worker share: the queue database `board`, the shard storage, the local `folder` for shards,
+    the worker's `name`, the contact for the User-Agent, and `stopping`, an event that is set when the worker must
+    end.
+    """
 
     board: QueueDatabase
     storage: ShardStorage
@@ -59,8 +62,9 @@ class WorkerContext:
 
 
 class Lease:
-    """Renews the lease of a site in a thread while the job works, and extends the leash of the job's process. `lost` is
-    set when another worker has the site or the lease has run out."""
+    """Context manager that keeps the lease of a site while a job works: a thread renews the lease and extends the time
+    limit of the job's process. `lost` is set when another worker has the site or the lease has run out.
+    """
 
     def __init__(self, place: WorkerContext, held: SiteLease, delay: float) -> None:
         self._place, self._held, self._delay = place, held, delay
@@ -69,7 +73,7 @@ class Lease:
         self.lost = threading.Event()
         self.now = threading.Event()
         """Set when the fleet is drained at once."""
-        self.process: Leashed | None = None
+        self.process: LeasedProcess | None = None
         self._thread = threading.Thread(target=self._renew, name=f"lease of {held.site}", daemon=True)
 
     def __enter__(self) -> Lease:
@@ -100,19 +104,23 @@ class Lease:
             if draining == "now":
                 self.now.set()
             if self.process is not None:
-                self.process.lengthen(self._until)
+                self.process.extend(self._until)
 
 
 def crawl_site(place: WorkerContext, site: str, settings: dict[str, Any], url: str) -> float:
-    """Does one crawl job. Returns 0.0, or the seconds after which to retry. A failure of the site is recorded as the
-    outcome of its run."""
+    """Does one crawl job: crawls a site under its lease and stores its shard. Returns 0.0, or the seconds after which
+    the job must be retried. A failed crawl is recorded as the outcome of its run, not raised.
+    """
     delay = delay_for(url, settings.get("delay"))
     held = take_lease(place.board, site, place.name, delay)
     if isinstance(held, LeaseWait):
         return held.seconds
     with Lease(place, held, delay) as lease:
-        ended = attempt(
-            site, lease, lambda: _run(place, held, lease, delay), lambda why: _failed(place.board, held, why, delay)
+        ended = attempt_job(
+            site,
+            lease,
+            lambda: _crawl_shard(place, held, lease, delay),
+            lambda why: _failed_run(place.board, held, why, delay),
         )
     if ended is None or not release_lease(place.board, held, ended):
         return held.lease
@@ -127,9 +135,10 @@ def crawl_site(place: WorkerContext, site: str, settings: dict[str, Any], url: s
     return 0.0
 
 
-def attempt(name: str, lease: Lease, run: Callable[[], E], failed: Callable[[str], E]) -> E | None:
-    """Returns the result of `run` or, if it fails, of `failed` with the reason; None if another worker has the site
-    now, so nothing must be recorded."""
+def attempt_job(name: str, lease: Lease, run: Callable[[], E], failed: Callable[[str], E]) -> E | None:
+    """Returns the result of `run`; if `run` fails, the result of `failed`, called with the reason; None if another
+    worker has the site now, so that nothing may be recorded.
+    """
     try:
         return run()
     except Fenced as error:
@@ -147,26 +156,31 @@ def attempt(name: str, lease: Lease, run: Callable[[], E], failed: Callable[[str
 
 @dataclass(frozen=True, slots=True)
 class ShardWork:
-    """Finished work on a shard that is stored again: its archive on this disk, the result of the process, and whether
-    the process was stopped early."""
+    """A completed piece of work on a shard, which has been stored again: the path of its archive on this disk, the
+    result of the process, and whether the process was stopped early.
+    """
 
     archive: Path
     result: Any
     stopped: bool
 
 
-def on_shard(place: WorkerContext, held: SiteLease, lease: Lease, start: Callable[[Path], Leashed]) -> ShardWork:
-    """Fetches the shard, runs the process that `start` starts on its archive, and stores the shard at checkpoints and
-    at the end. Raises Fenced, the ArchiverError that the process sends, and what fetching and storing raise."""
+def work_on_shard(
+    place: WorkerContext, held: SiteLease, lease: Lease, start: Callable[[Path], LeasedProcess]
+) -> ShardWork:
+    """Fetches a shard, runs the process that `start` starts on its archive, and stores the shard at checkpoints and at
+    the end. Raises Fenced if another worker has the site, the ArchiverError that the process sends, and what
+    fetching and storing raise.
+    """
     folder = place.folder / shard_folder(held.site).rpartition("/")[2]
     storage_owner(place.storage)
-    before = _manifest(place.storage, held.manifest)
+    before = _read_stored_manifest(place.storage, held.manifest)
     restore(place.storage, folder, before)
-    mark_taken(folder)
+    mark_in_use(folder)
     if lease.lost.is_set() or monotonic_seconds() >= lease.until:
         raise Fenced(held.site, held.token)
     process = lease.process = start(folder / ARCHIVE)
-    process.lengthen(lease.until)
+    process.extend(lease.until)
     number, current, previous = 0, before, before
 
     def save() -> None:
@@ -188,7 +202,7 @@ def on_shard(place: WorkerContext, held: SiteLease, lease: Lease, start: Callabl
     stopped = False
     try:
         next_checkpoint = monotonic() + held.every
-        while not process.over(_LOOK):
+        while not process.has_ended(_POLL_SECONDS):
             if lease.lost.is_set():
                 raise Fenced(held.site, held.token)
             if not stopped and (place.stopping.is_set() or lease.now.is_set()):
@@ -213,19 +227,19 @@ def on_shard(place: WorkerContext, held: SiteLease, lease: Lease, start: Callabl
     return ShardWork(folder / ARCHIVE, process.result, stopped)
 
 
-def _run(place: WorkerContext, held: SiteLease, lease: Lease, delay: float) -> EndedRun:
-    def start(archive: Path) -> Leashed:
-        prepare(archive, held)
-        return begin_leashed_crawl(archive, held.site, held.start_url, held.settings, place.contact)
+def _crawl_shard(place: WorkerContext, held: SiteLease, lease: Lease, delay: float) -> EndedRun:
+    def start(archive: Path) -> LeasedProcess:
+        prepare_shard(archive, held)
+        return begin_leased_crawl(archive, held.site, held.start_url, held.settings, place.contact)
 
-    work = on_shard(place, held, lease, start)
+    work = work_on_shard(place, held, lease, start)
     result: CrawlResult = work.result
     outcome = "interrupted" if work.stopped and not result.clean else result.outcome
     return _ended_run(place.board, work.archive, held, outcome, result.reason, result.counts, delay)
 
 
-def prepare(archive: Path, held: SiteLease) -> None:
-    """Adds the site to the shard's archive, with the fleet's current settings."""
+def prepare_shard(archive: Path, held: SiteLease) -> None:
+    """Adds the site to the shard's archive if it is not in it, and stores the fleet's current settings for it."""
     with opened(archive, create=True) as db:
         site, _ = add_site(db, held.start_url, datetime.now(UTC))
         with writing(db):
@@ -238,22 +252,25 @@ def prepare(archive: Path, held: SiteLease) -> None:
 def _ended_run(
     board: QueueDatabase, archive: Path, held: SiteLease, outcome: str, reason: str, counts: Counts, delay: float
 ) -> EndedRun:
-    """Determines when the site is due again, by the rules of `archiver schedule`; at once if the run was
-    interrupted."""
+    """Returns how a crawl ended, with the time when the site is due again: at once if the run was interrupted,
+    otherwise by the rules of `archiver schedule`.
+    """
     now = datetime.now(UTC)
     with opened(archive, read_only=True) as db:
         (row,) = db.query("select * from sites where name = ?", [held.site])
         turn = scheduled_site(db, {**row, "settings": held.settings}, now).turn
     if outcome == "failed" and turn.at <= now:  # the process died before it entered its run
-        return _failed(board, held, reason, delay)
+        return _failed_run(board, held, reason, delay)
     due = now if outcome == "interrupted" else turn.at
     return EndedRun(
         outcome, reason, counts, due, turn.period.total_seconds(), turn.why, moment(row.get("quiet_until")), delay
     )
 
 
-def _failed(board: QueueDatabase, held: SiteLease, reason: str, delay: float) -> EndedRun:
-    """Returns the end of a run that could not crawl the site or store its shard: the last checkpoint stays valid."""
+def _failed_run(board: QueueDatabase, held: SiteLease, reason: str, delay: float) -> EndedRun:
+    """Returns the outcome of a run that could not crawl the site or store its shard, with the time of the next try. The
+    last checkpoint remains the state of the shard.
+    """
     row = board.one("select failures, period_seconds from fleet_sites where name = %s", [held.site])
     failures, period = (row["failures"], row["period_seconds"]) if row else (0, _RETRY)
     wait = min(_RETRY * 2**failures, _RETRY_LONGEST) * (0.9 + 0.2 * share(held.site))
@@ -269,7 +286,7 @@ def _failed(board: QueueDatabase, held: SiteLease, reason: str, delay: float) ->
     )
 
 
-def _manifest(storage: ShardStorage, key: str | None) -> Manifest | None:
+def _read_stored_manifest(storage: ShardStorage, key: str | None) -> Manifest | None:
     if key is None:
         return None
     data = storage.read(key)

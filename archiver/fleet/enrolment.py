@@ -1,4 +1,4 @@
-"""Enrols sites and hosts in a fleet, and reports its status: sites, tasks, workers and throughput."""
+"""Enters sites and hosts into a fleet, and reports the fleet's status: sites, tasks, workers and throughput."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from archiver.urls import Scope, start_address
 
 @dataclass(frozen=True, slots=True)
 class FleetSite:
-    """A site of the fleet. `host`: only one crawl at a time sends it requests."""
+    """A site to be entered into the fleet: name, host, start URL and settings. Crawls of sites with the same `host`
+    never run at the same time.
+    """
 
     name: str
     host: str
@@ -31,7 +33,7 @@ class FleetSite:
 
 
 def fleet_site(url: str, settings: dict[str, Any]) -> FleetSite:
-    """Builds the entry of a site from its start address. Raises BadAddress."""
+    """Builds the FleetSite for a start URL and its settings. Raises BadAddress."""
     url = start_address(url)
     return FleetSite(
         Scope.of(url).name, host_of(CrawlPlan(url, delay_for(url, settings.get("delay")), "")), url, settings
@@ -39,14 +41,17 @@ def fleet_site(url: str, settings: dict[str, Any]) -> FleetSite:
 
 
 def sites_of_urls(urls: Iterable[str]) -> list[FleetSite]:
-    """Returns new sites with the defaults of archiver.toml. Raises BadAddress, and what `load_config` raises."""
+    """Returns a FleetSite for each start URL, with the defaults of archiver.toml. Raises BadAddress, and what
+    `load_config` raises.
+    """
     config = load_config()
     return [fleet_site(url, config.settings({}, ())) for url in urls]
 
 
 def sites_of_archive(archive: Path) -> list[FleetSite]:
-    """Returns the sites of an archive with their effective settings, except those with crawl=no. Raises what
-    `open_archive` and `load_config` raise."""
+    """Returns a FleetSite for each site of an archive, with its effective settings; sites with crawl=no are left out.
+    Raises what `open_archive` and `load_config` raise.
+    """
     with opened(archive, read_only=True) as db:
         settings_of = effective_settings(db)
         rows = [(row["start_url"], settings_of(row)) for row in db.table("sites").rows]
@@ -54,7 +59,9 @@ def sites_of_archive(archive: Path) -> list[FleetSite]:
 
 
 def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
-    """Enters sites, and updates the settings of known ones; returns how many are new, and how many there are."""
+    """Enters sites into the fleet's tables, and updates the settings of those that are there already. Returns how many
+    are new, and how many the fleet has now.
+    """
     rows: Sequence[FleetSite] = list({one.name: one for one in entries}.values())
     with board.transaction() as conn:
         before = _count(conn)
@@ -79,8 +86,10 @@ def _count(conn: Any) -> int:
 
 
 def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
-    """Enters hosts that an import has captures of, each as a site that is not crawled until `fleet init` names it.
-    Returns the names of all that are sites now. Hosts that cannot be crawled (without a domain) are left out."""
+    """Enters hosts of imported captures, given as start URLs, each as a site that is not crawled until `archiver fleet
+    init` names it. Returns the names of those that are sites of the fleet now. Hosts that cannot be crawled (without
+    a domain) are left out.
+    """
     rows = []
     for url in starts:
         with suppress(BadAddress):
@@ -107,8 +116,9 @@ _LISTED = 20
 
 
 def fleet_status(board: QueueDatabase) -> dict[str, Any]:
-    """Returns the status as JSON values, for `fleet status --json`. `late` sites have been due for more than a tenth of
-    their period; throughput is that of the crawls in the last hour."""
+    """Returns the status of the fleet as JSON values, for `archiver fleet status --json`. A site counts as `late` once
+    it has been overdue for more than a tenth of its period; throughput is that of the crawls in the last hour.
+    """
     fleet = board.fleet("layout")
     sites = (
         board.one(
@@ -165,12 +175,14 @@ def fleet_status(board: QueueDatabase) -> dict[str, Any]:
             for row in workers
         ],
         "failed_sites": [{**row, "due_at": row["due_at"].isoformat()} for row in failed],
-        **_tasks(board),
+        **_task_status(board),
     }
 
 
-def _tasks(board: QueueDatabase) -> dict[str, Any]:
-    """Returns the tasks by kind, and those that failed or had problems, with shard, file and reason."""
+def _task_status(board: QueueDatabase) -> dict[str, Any]:
+    """Returns the number of tasks by kind, and lists the tasks that failed or had problems, with site, file and
+    reason.
+    """
     kinds = board.all(
         "with running as (select queueing_lock from procrastinate_jobs where status = 'doing') "
         "select kind, count(*) as entered, "

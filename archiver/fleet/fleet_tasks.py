@@ -1,4 +1,4 @@
-"""One-time tasks of a fleet, in the table `fleet_tasks`.
+"""One-time tasks of a fleet, stored in the table `fleet_tasks`.
 
 A task re-extracts a shard ("reextract"), finds the sites that a WARC file has captures of ("scan"), or imports the
 captures of one site from such a file ("import").
@@ -28,7 +28,7 @@ _RETRY = 60.0
 
 
 class NoSuchSite(ArchiverError):
-    """The fleet has no site with this name."""
+    """Raised if the fleet has no site with this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"The fleet has no site {name}: 'archiver fleet init URL' enters it.")
@@ -36,7 +36,9 @@ class NoSuchSite(ArchiverError):
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task to enter. `file` is a WARC file as `files_named` returns it, "" for a re-extraction."""
+    """A task to be entered. `file` is the path or URL of a WARC file as `files_named` returns it, "" for a
+    re-extraction.
+    """
 
     kind: str
     site: str | None = None
@@ -46,21 +48,22 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class Task(NewTask):
-    """A task of the fleet that is not finished."""
+    """A stored task that has not ended, with its ID."""
 
     id: int = 0
 
     @property
     def name(self) -> str:
-        """For logs and messages."""
+        """A description of the task for logs and messages, such as "import x.warc.gz for example.org"."""
         of = [self.kind, *([self.file] if self.file else []), *([f"for {self.site}"] if self.site else [])]
         return " ".join(of)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
-    """How an attempt ended: finished, failed (`reason` says why) or interrupted. `result` has the figures; `new` counts
-    the articles that are new in the shard."""
+    """The result of one attempt at a task. `outcome` is finished, failed (`reason` says why) or interrupted; `result`
+    has figures for the status report; `new` is the number of articles added to the shard.
+    """
 
     outcome: str
     reason: str = ""
@@ -69,7 +72,9 @@ class TaskEnd:
 
 
 def sites_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Returns the fleet's sites with these names, or all if none is given. Raises NoSuchSite."""
+    """Checks that the fleet has sites with these names, and returns the names; without names, returns those of all its
+    sites. Raises NoSuchSite.
+    """
     known = [row["name"] for row in board.all("select name from fleet_sites order by name")]
     names = list(dict.fromkeys(words))
     missing = set(names).difference(known)
@@ -79,14 +84,15 @@ def sites_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
 
 
 def shards_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Like `sites_named`, but only sites whose shard is in the storage. Raises NoSuchSite."""
+    """Like `sites_named`, but leaves out sites that have no shard in the storage yet. Raises NoSuchSite."""
     stored = {row["name"] for row in board.all("select name from fleet_sites where manifest is not null")}
     return [name for name in sites_named(board, words) if name in stored]
 
 
 def enter_tasks(board: QueueDatabase, tasks: Iterable[NewTask]) -> int:
-    """Enters tasks; returns how many are now waiting that were not before. A task that ended or failed is done again;
-    one that is open stays as it is."""
+    """Enters tasks, and returns how many of them were not open before. A task that already ended or failed is opened
+    again; one that is still open is not changed.
+    """
     with board.transaction() as conn:
         return _enter(conn, tasks)
 
@@ -106,8 +112,8 @@ def _enter(conn: Connection[Row], tasks: Iterable[NewTask]) -> int:
     return max(0, cursor.rowcount)
 
 
-def open_task(board: QueueDatabase, number: int) -> Task | None:
-    """Returns the task with this ID if it has not ended."""
+def find_open_task(board: QueueDatabase, number: int) -> Task | None:
+    """Returns the task with this ID, or None if it has ended."""
     row = board.one(
         "select id, kind, site, file, options from fleet_tasks where id = %s and ended_at is null", [number]
     )
@@ -115,8 +121,9 @@ def open_task(board: QueueDatabase, number: int) -> Task | None:
 
 
 def end_run(board: QueueDatabase, held: SiteLease, task: Task, end: TaskEnd) -> bool:
-    """Records the end of an attempt at a shard, and releases the shard. False if another worker has it now: then only
-    that worker's result counts."""
+    """Records how an attempt at a task on a shard ended, and releases the shard. Returns False, and records nothing, if
+    another worker has the shard now.
+    """
     with board.transaction() as conn:
         is_ours = conn.execute(
             "select 1 from fleet_sites where name = %s and token = %s for update", [held.site, held.token]
@@ -129,8 +136,9 @@ def end_run(board: QueueDatabase, held: SiteLease, task: Task, end: TaskEnd) -> 
 
 
 def end_scan(board: QueueDatabase, task: Task, end: TaskEnd, found: Iterable[str] = ()) -> int:
-    """Records the end of a scan, and enters an import task for each site that it `found`; returns how many. Does
-    nothing if another worker has finished the scan meanwhile."""
+    """Records how a scan ended, and enters an import task for each site in `found`. Returns how many tasks were
+    entered; 0 if another worker has already finished the scan.
+    """
     with board.transaction() as conn:
         is_open = conn.execute(
             "select 1 from fleet_tasks where id = %s and ended_at is null for update", [task.id]

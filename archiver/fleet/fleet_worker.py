@@ -1,4 +1,4 @@
-"""A worker of the fleet: runs several jobs at a time until it is stopped, and sends heartbeats."""
+"""A worker of a fleet: runs several jobs at a time until it is stopped, and sends heartbeats."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _POLL = 1.0
 
 @dataclass(eq=False)
 class Worker:
-    """`run` returns the signal that ended the worker, or 0 if the fleet was drained. It raises QueueVersionMismatch if
-    the
-    fleet was upgraded to another version meanwhile."""
+    """A fleet worker with `slots` jobs at a time. `run` returns the number of the signal that ended it, or 0 if the
+    fleet was drained; it raises QueueVersionMismatch if the fleet was upgraded to another version meanwhile.
+    """
 
     place: WorkerContext
     slots: int
@@ -58,24 +58,26 @@ class Worker:
 
         for signum in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signum, stop, signum)
-        self._enter()
+        self._register()
         over = threading.Event()
         loop.set_default_executor(ThreadPoolExecutor(self.slots + 8))  # one thread per crawl
         beat = threading.Thread(
-            target=self._beat, daemon=True, args=(over, lambda: loop.call_soon_threadsafe(ending.set))
+            target=self._send_heartbeats, daemon=True, args=(over, lambda: loop.call_soon_threadsafe(ending.set))
         )
         beat.start()
         try:
             app = make_queue(self.place.board, self.place, size=self.slots + 4)
             async with app.open_async():
                 while not ending.is_set():
-                    await self._work(app, ending)
+                    await self._run_jobs(app, ending)
         finally:
             over.set()
             beat.join()
 
-    async def _work(self, app: App, ending: asyncio.Event) -> None:
-        """Works until `ending`, or until Procrastinate gives up because PostgreSQL was away for too long."""
+    async def _run_jobs(self, app: App, ending: asyncio.Event) -> None:
+        """Runs jobs until `ending` is set, or until Procrastinate gives up because PostgreSQL was unreachable for too
+        long.
+        """
         try:
             lease = self.place.board.fleet().lease
         except QueueUnavailable as error:
@@ -110,15 +112,15 @@ class Worker:
             elif isinstance(result, Exception):
                 raise result
 
-    def _enter(self) -> None:
+    def _register(self) -> None:
         self.place.board.do(
             "insert into fleet_workers (name, version, slots) values (%s, %s, %s) on conflict (name) do update set "
             "version = excluded.version, slots = excluded.slots, began_at = now(), seen_at = now(), ended_at = null",
             [self.place.name, __version__, self.slots],
         )
 
-    def _beat(self, over: threading.Event, end: Callable[[], object]) -> None:
-        """Sends heartbeats, and ends the worker if the fleet drains or has another version."""
+    def _send_heartbeats(self, over: threading.Event, end: Callable[[], object]) -> None:
+        """Sends heartbeats in a loop, and ends the worker when the fleet is drained or has another version."""
         board = self.place.board
         while not over.wait(_BEAT):
             try:

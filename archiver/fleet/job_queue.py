@@ -1,4 +1,6 @@
-"""The Procrastinate queue: enqueues due sites and tasks, retries stalled jobs, and runs crawls and tasks."""
+"""The fleet's job queue, built on Procrastinate: enqueues due sites and tasks, retries jobs of dead workers, and runs
+crawls and tasks.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ R = TypeVar("R")
 
 
 class RetryLater(Exception):
-    """The job must be retried after so many seconds."""
+    """Raised by a job that must be retried after `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"in {seconds:.0f} s")
@@ -43,7 +45,7 @@ class RetryLater(Exception):
 
 
 class RetryAfter(BaseRetryStrategy):
-    """Retries the same job, with its lock, when RetryLater is raised."""
+    """Procrastinate's retry strategy for jobs that raise RetryLater: the same job is run again, and keeps its lock."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         return (
@@ -54,19 +56,21 @@ class RetryAfter(BaseRetryStrategy):
 
 
 class PatientConnector(PsycopgConnector):
-    """Retries statements after a lost connection: the worker continues, and its crawls run as long as their leases."""
+    """Connector to PostgreSQL that retries a statement for up to a minute after a lost connection. Meanwhile the
+    worker's crawls continue as long as their leases last.
+    """
 
     async def execute_query_async(self, query: Any, **values: Any) -> None:
-        await _again(super().execute_query_async, query, **values)
+        await _retry_while_disconnected(super().execute_query_async, query, **values)
 
     async def execute_query_one_async(self, query: Any, **values: Any) -> dict[str, Any]:
-        return await _again(super().execute_query_one_async, query, **values)
+        return await _retry_while_disconnected(super().execute_query_one_async, query, **values)
 
     async def execute_query_all_async(self, query: Any, **values: Any) -> list[dict[str, Any]]:
-        return await _again(super().execute_query_all_async, query, **values)
+        return await _retry_while_disconnected(super().execute_query_all_async, query, **values)
 
 
-async def _again(call: Callable[P, Awaitable[R]], *args: P.args, **values: P.kwargs) -> R:
+async def _retry_while_disconnected(call: Callable[P, Awaitable[R]], *args: P.args, **values: P.kwargs) -> R:
     import psycopg
 
     end = monotonic() + _PATIENCE
@@ -83,7 +87,9 @@ async def _again(call: Callable[P, Awaitable[R]], *args: P.args, **values: P.kwa
 
 
 def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: int = 4) -> App:
-    """Returns the queue with its tasks; without a `place`, it can be read and filled, but does no work."""
+    """Returns the Procrastinate app with the fleet's jobs. Without a worker's context `place`, jobs can be listed and
+    enqueued but not run.
+    """
     app = App(connector=PatientConnector(conninfo=board.jobs, min_size=1, max_size=size, timeout=10))
 
     def attempt(name: str, job: Callable[[WorkerContext], float]) -> None:
@@ -142,11 +148,11 @@ def make_tables(board: QueueDatabase) -> None:
 
 
 async def defer_due(app: App, board: QueueDatabase) -> int:
-    """Enqueues one job for each due site and task, longest overdue first; returns how many."""
-    return await _defer(app, [*await _sites_due(board), *await _tasks_due(board)])
+    """Enqueues one job for each due site and task, the longest overdue first. Returns how many were enqueued."""
+    return await _enqueue(app, [*await _jobs_of_due_sites(board), *await _jobs_of_due_tasks(board)])
 
 
-async def _sites_due(board: QueueDatabase) -> list[Job]:
+async def _jobs_of_due_sites(board: QueueDatabase) -> list[Job]:
     rows = await asyncio.to_thread(
         board.all,
         "select s.name, s.host, s.start_url, s.settings from fleet_sites s join fleet_hosts h using (host), fleet f "
@@ -167,7 +173,7 @@ async def _sites_due(board: QueueDatabase) -> list[Job]:
     ]
 
 
-async def _tasks_due(board: QueueDatabase) -> list[Job]:
+async def _jobs_of_due_tasks(board: QueueDatabase) -> list[Job]:
     rows = await asyncio.to_thread(
         board.all,
         "select t.id, s.host from fleet_tasks t left join fleet_sites s on s.name = t.site, fleet f "
@@ -189,7 +195,7 @@ async def _tasks_due(board: QueueDatabase) -> list[Job]:
     ]
 
 
-async def _defer(app: App, jobs: list[Job]) -> int:
+async def _enqueue(app: App, jobs: list[Job]) -> int:
     if not jobs:
         return 0
     try:
@@ -206,8 +212,10 @@ async def _defer(app: App, jobs: list[Job]) -> int:
 
 
 async def retry_stalled(app: App, board: QueueDatabase) -> int:
-    """Enqueues jobs of dead workers again: without a heartbeat for a lease, or without a lease on the host long after
-    the job was started (the worker died between two statements). Returns how many."""
+    """Enqueues the jobs of dead workers again, and returns how many. A worker counts as dead if it has sent no
+    heartbeat for the length of a lease, or if its job's host has had no lease for twice that time, because the
+    worker died between two statements.
+    """
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}
     orphans = await asyncio.to_thread(

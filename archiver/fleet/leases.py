@@ -1,8 +1,9 @@
-"""Leases: who may crawl a host, and whose write is accepted. A lease is on a host, a fencing token belongs to a site.
+"""Leases and fencing tokens: which worker may crawl a host, and whose writes are accepted. A lease covers a host; a
+fencing token belongs to a site.
 
-A lease ends by PostgreSQL's clock. The worker counts it from before its request, by its own monotonic clock, so for the
-worker it always ends earlier. A worker that was cut off or asleep has therefore ended its crawl before another one
-begins, even if their clocks differ.
+PostgreSQL's clock decides when a lease ends. The worker counts the same time by its own monotonic clock, starting
+before its request, so for the worker the lease always ends earlier. A worker that was cut off or suspended has
+therefore ended its crawl before another one begins, even if their clocks differ.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 
 def monotonic_seconds() -> float:
-    """Returns the seconds since boot, the same in all processes. The clock runs while the machine sleeps and cannot be
-    set."""
+    """Returns the seconds since the machine was started. The value is the same in all processes, advances while the
+    machine sleeps, and cannot be set.
+    """
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -33,8 +35,10 @@ _MARGIN = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SiteLease:
-    """A site that this worker has, until `until` (in `monotonic_seconds`) unless renewed. `lease`: its length in
-    seconds; `every`: seconds between checkpoints."""
+    """A worker's lease on a site, valid until `until` (in `monotonic_seconds`) unless renewed. `token`: its fencing
+    token; `manifest`: the key of the shard's current state, None for a new shard; `lease`: the length of the lease
+    in seconds; `every`: seconds between checkpoints.
+    """
 
     site: str
     host: str
@@ -50,7 +54,9 @@ class SiteLease:
 
 @dataclass(frozen=True, slots=True)
 class LeaseWait:
-    """The lease cannot be taken for so many seconds; 0: it is not due any more."""
+    """Returned by `take_lease` if the lease cannot be taken now; retry after `seconds`. 0 means that the job is no
+    longer due.
+    """
 
     seconds: float
 
@@ -58,8 +64,9 @@ class LeaseWait:
 def take_lease(
     board: QueueDatabase, site: str, worker: str, delay: float, task: int | None = None
 ) -> SiteLease | LeaseWait:
-    """Takes the lease of a site and its host, for a due crawl or an open `task`. `delay`: seconds between two requests
-    to the host."""
+    """Takes the lease of a site and its host, for a due crawl, or for the open task with the ID `task`. `delay`:
+    seconds between two requests to the host. Returns the lease, or how long to wait.
+    """
     asked = monotonic_seconds()
     with board.transaction() as conn:
         row = conn.execute(
@@ -107,7 +114,9 @@ def take_lease(
 
 
 def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[float, str] | None:
-    """Renews a lease. Returns its new end and the fleet's draining state; None if another worker has the site."""
+    """Extends a lease. Returns its new end (in `monotonic_seconds`) and the fleet's draining state; None if another
+    worker has the site.
+    """
     asked = monotonic_seconds()
     row = board.one(
         "update fleet_hosts set lease_until = clock_timestamp() + make_interval(secs => %s) from fleet "
@@ -118,8 +127,10 @@ def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[fl
 
 
 def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -> bool:
-    """Makes this the state of the shard if the token is still current. This is a single statement, so a writer with an
-    older token is refused however late it comes."""
+    """Makes a manifest the current state of its shard if the lease's fencing token is still the newest. Returns False
+    otherwise. Token and manifest are compared and set in one statement, so a write with an older token is refused
+    however late it arrives.
+    """
     with board.transaction() as conn:
         done = conn.execute(
             "update fleet_sites set manifest = %s, articles = %s, bytes = %s where name = %s and token = %s",
@@ -135,7 +146,9 @@ def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """The result of a run, and when the site is due again. `rest`: seconds without requests to the host."""
+    """The result of a crawl, and when its site is due again. `period` and `why` explain that time; `rest`: seconds to
+    leave the host without requests.
+    """
 
     outcome: str
     reason: str
@@ -148,7 +161,9 @@ class EndedRun:
 
 
 def release_lease(board: QueueDatabase, held: SiteLease, ended: EndedRun) -> bool:
-    """Records the end of a run, and releases the host. False if another worker has the site."""
+    """Records the end of a crawl, and releases its host. Returns False, and records nothing, if another worker has the
+    site.
+    """
     with board.transaction() as conn:
         failed = ended.outcome == "failed"
         done = conn.execute(
@@ -164,7 +179,7 @@ def release_lease(board: QueueDatabase, held: SiteLease, ended: EndedRun) -> boo
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended, as `fleet_runs` keeps it."""
+    """How a run of a fleet worker ended, as stored in `fleet_runs`."""
 
     outcome: str
     reason: str
@@ -174,8 +189,9 @@ class RunEnd:
 def release_host(
     conn: Connection[Row], held: SiteLease, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
 ) -> None:
-    """Records the end of a run, and releases its host `rest` seconds from now. Runs in the transaction that has checked
-    the site's token."""
+    """Records the end of a run, and makes its host available after `rest` seconds. Must be called in the transaction
+    that has checked the site's fencing token.
+    """
     c = end.counts
     conn.execute(
         "update fleet_runs set ended_at = now(), outcome = %s, reason = %s, requests = %s, fetched = %s, "

@@ -1,4 +1,6 @@
-"""Processes on a leash: a process that works for a worker and dies with it, or when its lease runs out."""
+"""Processes that do the work of a fleet worker's jobs, and die with the worker or when the lease of their site runs
+out.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,18 @@ from archiver.storage.runs import Counts
 
 
 @dataclass(eq=False)
-class Leashed:
-    """The worker's handle of a process. `result` is what the process sent before it ended; if it sent nothing, the
-    result of `died` with a phrase such as "was killed by signal 9"."""
+class LeasedProcess:
+    """A worker's handle of a job's process. `result` is what the process sent before it ended; if it sent nothing, the
+    return value of `died`, called with a phrase such as "was killed by signal 9".
+    """
 
     process: ForkServerProcess
     link: Connection
     died: Callable[[str], Any]
     result: Any = None
 
-    def over(self, seconds: float) -> bool:
-        """Waits so many seconds for the end of the process; True if it has ended."""
+    def has_ended(self, seconds: float) -> bool:
+        """Waits up to so many seconds for the process to end. Returns True if it has ended."""
         if not self.link.poll(seconds):
             return False
         try:
@@ -44,13 +47,13 @@ class Leashed:
             return True
         return False
 
-    def lengthen(self, until: float) -> None:
-        """Lets the process run until then (in `monotonic_seconds`)."""
+    def extend(self, until: float) -> None:
+        """Allows the process to run until this time (in `monotonic_seconds`)."""
         with suppress(OSError):
             self.link.send(until)
 
     def end(self) -> None:
-        """Asks the process to end: a crawl finishes its open requests, another task its transaction."""
+        """Asks the process to end: a crawl first finishes its running requests, another task its transaction."""
         self.process.terminate()
 
     def kill(self) -> None:
@@ -66,9 +69,11 @@ class Leashed:
         return self.process.exitcode or 0
 
 
-class Leash:
-    """Kills this process when its lease is over. A thread watches the time, and `look` checks it before each request:
-    when a suspended process resumes, the thread may not be the first to run."""
+class LeaseWatchdog:
+    """Kills the process that it runs in when the lease of its site ends. A thread watches the time. In addition,
+    `check` is called before each request, because the thread may not be the first to run when a suspended process
+    resumes.
+    """
 
     def __init__(self, link: Connection, until: float) -> None:
         self._link, self._until = link, until
@@ -77,9 +82,9 @@ class Leash:
     def watch(self) -> None:
         while True:
             self._receive(max(0.0, self._until - monotonic_seconds()))
-            self.look()
+            self.check()
 
-    def look(self) -> None:
+    def check(self) -> None:
         if monotonic_seconds() < self._until:
             return
         self._receive(0.0)  # an extension may have arrived meanwhile
@@ -101,39 +106,44 @@ class Leash:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def take_leash(link: Connection) -> Leash | None:
-    """Called in the process: waits for the end of its lease, and starts to watch it; None if the worker is gone. The
-    process ignores Ctrl-C: the worker handles it and ends its processes."""
+def start_watchdog(link: Connection) -> LeaseWatchdog | None:
+    """Called at the start of a job's process: waits for the worker to send the end of the lease, and starts watching
+    the time. Returns None if the worker is gone. From then on the process ignores Ctrl-C, because the worker handles
+    it and ends its processes.
+    """
     try:
         until = link.recv()
     except (EOFError, OSError):
         return None
-    leash = Leash(link, until)
-    threading.Thread(target=leash.watch, daemon=True).start()
+    watchdog = LeaseWatchdog(link, until)
+    threading.Thread(target=watchdog.watch, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return leash
+    return watchdog
 
 
-# A crawl of one site in a process of its own, on a leash.
+# A crawl of one site in a process that dies with its lease.
 
 
-def begin_leashed_crawl(archive: Path, site: str, url: str, settings: dict[str, Any], contact: str | None) -> Leashed:
-    """Starts a crawl, which waits for the end of its lease (`Leashed.lengthen`). Its result is a CrawlResult or an
-    ArchiverError. Raises OSError if the process cannot be started."""
+def begin_leased_crawl(
+    archive: Path, site: str, url: str, settings: dict[str, Any], contact: str | None
+) -> LeasedProcess:
+    """Starts a process that crawls one site, once `LeasedProcess.extend` has sent it the end of its lease. Its result
+    is a CrawlResult or an ArchiverError. Raises OSError if the process cannot be started.
+    """
 
     def died(how: str) -> CrawlResult:
         return CrawlResult(site, url, "failed", f"The process that crawled {url} {how}.", 0.0, Counts(), ())
 
-    process, link = fork_crawl(site, archive, _work, archive, url, settings, contact)
-    return Leashed(process, link, died)
+    process, link = fork_crawl(site, archive, _crawl, archive, url, settings, contact)
+    return LeasedProcess(process, link, died)
 
 
-def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], contact: str | None) -> None:
-    """Runs in the process."""
-    leash = take_leash(link)
-    if leash is None:
+def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], contact: str | None) -> None:
+    """Entry point of the process: crawls the site, and sends the result to the worker."""
+    watchdog = start_watchdog(link)
+    if watchdog is None:
         return
-    check_before_requests(leash.look)
+    check_before_requests(watchdog.check)
     unblock_end_signals()
     from archiver.scheduling.process_pool import run_plans
 

@@ -1,4 +1,4 @@
-"""The fleet's PostgreSQL database: its tables, connections, and database errors as messages."""
+"""The fleet's PostgreSQL database: its tables, its connections, and database errors converted to messages."""
 
 from __future__ import annotations
 
@@ -132,8 +132,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Settings of the fleet. `lease`: seconds until the host of a silent worker is free; `every`: least seconds between
-    two checkpoints of a crawl."""
+    """The settings of a fleet. `lease`: seconds after which the host of a worker without heartbeat becomes free;
+    `every`: minimum seconds between two checkpoints of a crawl; `draining`: "", "drain" or "now".
+    """
 
     fleet_id: str
     storage: str
@@ -143,9 +144,9 @@ class Fleet:
 
 
 class QueueDatabase:
-    """A pool of connections to the queue's database. Each call is one transaction. Raises QueueUnavailable,
-    QueuePermissionDenied and
-    ForeignTables."""
+    """A pool of connections to the fleet's PostgreSQL database, `jobs`. Each method call is one transaction. Raises
+    QueueUnavailable, QueuePermissionDenied and ForeignTables.
+    """
 
     def __init__(self, jobs: str, size: int = 4) -> None:
         self.jobs = jobs
@@ -195,10 +196,10 @@ class QueueDatabase:
         return bool(found and found["found"])
 
     def fleet(self, same: Literal["version", "layout", "nothing"] = "version") -> Fleet:
-        """Returns the fleet's settings. `same`: what must match this program: its version, only the layout of the
-        tables (enough to read them), or nothing (enough to drain). Raises FleetNotFound, and QueueVersionMismatch if
-        it does not
-        match."""
+        """Returns the fleet's settings. `same` says what must match this program: the fleet's "version", only the
+        "layout" of its tables (enough to read them), or "nothing" (enough to drain). Raises FleetNotFound, and
+        QueueVersionMismatch if it does not match.
+        """
         if not self.exists():
             raise FleetNotFound(self.where)
         row = self.one("select * from fleet")
@@ -211,8 +212,10 @@ class QueueDatabase:
         )
 
     def make(self, storage: str, lease: float | None, every: float | None) -> Fleet:
-        """Creates the tables, or upgrades an existing fleet without running workers to this version, and ends draining.
-        Raises WorkersActive, and QueueVersionMismatch for tables with another layout."""
+        """Creates the fleet's tables; if they exist, upgrades the fleet to this version and ends draining. Raises
+        WorkersActive if workers of the old version are running, and QueueVersionMismatch for tables with another
+        layout.
+        """
         if not self.exists():
             with self.transaction() as conn:
                 conn.execute(TABLES)
@@ -234,7 +237,7 @@ class QueueDatabase:
         return self.fleet()
 
     def workers_alive(self) -> list[str]:
-        """Returns the names of the workers with a heartbeat within the last lease."""
+        """Returns the names of the workers that sent a heartbeat within the last lease."""
         return [
             row["name"]
             for row in self.all(
@@ -244,7 +247,7 @@ class QueueDatabase:
         ]
 
     def check_clock(self, now: datetime) -> None:
-        """Raises ClockSkew if `now`, this machine's time, differs too much from PostgreSQL's."""
+        """Raises ClockSkew if `now`, the time of this machine, differs by more than a minute from PostgreSQL's."""
         row = self.one("select now() as now")
         assert row is not None
         ahead = (now - row["now"]).total_seconds()
@@ -253,7 +256,7 @@ class QueueDatabase:
 
 
 def public_address(jobs: str) -> str:
-    """Returns the address of a queue without user and password. Raises BadQueueAddress."""
+    """Returns the address of a queue database as host:port/name, without user and password. Raises BadQueueAddress."""
     try:
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict

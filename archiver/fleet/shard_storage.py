@@ -1,4 +1,4 @@
-"""The storage of shards: a folder or an object storage bucket, through fsspec; and the manifests of shards in it.
+"""The storage of shards and their manifests: a folder or an object storage bucket, accessed through fsspec.
 
 Secrets come from the environment.
 """
@@ -35,14 +35,16 @@ _PACKAGES = {
 
 
 class ShardStorage:
-    """Objects by key ("shards/x/manifest.json") below a URL (s3://bucket/folder) or a folder.
+    """A storage for objects, each with a key such as "shards/x/manifest.json", in a bucket (s3://bucket/folder) or a
+    local folder.
 
-    An object is written once, under a key that nobody else uses, and never changed. All methods raise StorageRefused.
+    An object is written once, under a key that nobody else uses, and never changed. All methods raise
+    StorageRefused.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        shown = without_password(url)
+        shown = mask_password(url)
         if shown != url:
             raise StorageRefused(
                 shown, "its URL contains a password, which others would see; put it into the environment"
@@ -64,8 +66,9 @@ class ShardStorage:
         self._is_folder = "file" in ([self._fs.protocol] if isinstance(self._fs.protocol, str) else self._fs.protocol)
 
     def put(self, key: str, source: BinaryIO, length: int) -> str:
-        """Stores `length` bytes of a file from its current position; returns their SHA-256. A file on disk is
-        synced."""
+        """Stores `length` bytes of an open file, from its current position, as an object. Returns their SHA-256 in hex.
+        In a local folder, the file is synced to disk.
+        """
         digest = hashlib.sha256()
         try:
             if self._is_folder:
@@ -86,7 +89,7 @@ class ShardStorage:
         return digest.hexdigest()
 
     def append_to(self, key: str, into: BinaryIO) -> tuple[int, str]:
-        """Writes an object's bytes to a file; returns how many, and their SHA-256."""
+        """Appends an object's bytes to an open file. Returns how many bytes, and their SHA-256 in hex."""
         digest, length = hashlib.sha256(), 0
         try:
             with self._fs.open(f"{self._root}/{key}", "rb") as source:
@@ -99,7 +102,7 @@ class ShardStorage:
         return length, digest.hexdigest()
 
     def read(self, key: str) -> bytes | None:
-        """Reads a small object; None if it does not exist."""
+        """Returns the bytes of a small object; None if it does not exist."""
         try:
             data: bytes = self._fs.cat_file(f"{self._root}/{key}")
         except FileNotFoundError:
@@ -123,7 +126,7 @@ class ShardStorage:
         return Path(f"{self._root}/{key}") if self._is_folder else None
 
     def keys(self, prefix: str) -> list[str]:
-        """Returns the keys of all objects below a folder, sorted."""
+        """Returns the keys of all objects below a folder of the storage, sorted."""
         try:
             self._fs.invalidate_cache()
             found = self._fs.find(f"{self._root}/{prefix}")
@@ -135,7 +138,7 @@ class ShardStorage:
         return sorted(str(name).lstrip("/")[len(root) + 1 :] for name in found)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Deletes objects; missing ones are ignored."""
+        """Deletes the objects with these keys; missing ones are ignored."""
         for key in keys:
             try:
                 self._fs.rm_file(f"{self._root}/{key}")
@@ -152,8 +155,8 @@ class ShardStorage:
         return StorageRefused(self.url, str(reason))
 
 
-def without_password(url: str) -> str:
-    """Masks the password in a URL (RFC 3986, section 3.2.1)."""
+def mask_password(url: str) -> str:
+    """Returns a URL with its password replaced by *** (RFC 3986, section 3.2.1)."""
     head, sign, rest = url.partition("://")
     user, at, host = rest.rpartition("@")
     name, colon, _ = user.partition(":")
@@ -179,7 +182,7 @@ NAME = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class ObjectPart:
-    """An object that is part of a file: its size in `bytes`, and their SHA-256 in hex."""
+    """A stored object that holds a part of a file: its key, its size in `bytes`, and its SHA-256 in hex."""
 
     key: str
     bytes: int
@@ -188,8 +191,9 @@ class ObjectPart:
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """A file of the shard: its name relative to the archive's folder ("warc/x.warc.gz"), and its parts in order.
-    `packed`: the parts are compressed with gzip."""
+    """A file of a shard: its name relative to the archive's folder ("warc/x.warc.gz"), and the stored objects that make
+    it up, in order. `packed`: the objects are compressed with gzip.
+    """
 
     name: str
     parts: tuple[ObjectPart, ...]
@@ -202,8 +206,9 @@ class ShardFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A state of a shard. `token`: the fencing token of the worker that wrote it; `checkpoint`: its number in that
-    run."""
+    """The list of files that make up one state of a shard. `token`: the fencing token of the worker that wrote it;
+    `checkpoint`: its number within that worker's run; `made_at`: ISO 8601 in UTC.
+    """
 
     site: str
     token: int
@@ -223,7 +228,7 @@ class Manifest:
 
     @property
     def keys(self) -> set[str]:
-        """The keys of all objects that it needs, including itself."""
+        """The keys of all objects of this state, including the manifest itself."""
         return {self.key} | {part.key for file in self.files for part in file.parts}
 
     @property
@@ -238,7 +243,7 @@ class Manifest:
 
 
 def read_manifest(data: str | bytes) -> Manifest:
-    """Parses a manifest. Raises ValueError if it is invalid or incomplete."""
+    """Parses a manifest from JSON. Raises ValueError if it is invalid or incomplete."""
     try:
         row: dict[str, Any] = json.loads(data)
         if row.pop("layout") != LAYOUT:
@@ -253,12 +258,16 @@ def read_manifest(data: str | bytes) -> Manifest:
 
 
 def shard_folder(site: str) -> str:
-    """Returns the folder of a site's shard in the storage. A hash keeps names apart that have the same slug."""
+    """Returns the folder of a site's shard in the storage. It ends in a hash, so that sites whose names have the same
+    slug get different folders.
+    """
     return f"shards/{slugify(site)}-{blake2b(site.encode(), digest_size=4).hexdigest()}"
 
 
-def newest_manifests(keys: Iterable[str]) -> dict[str, list[str]]:
-    """Returns the keys of the manifests by shard folder, newest first: highest token, then highest checkpoint."""
+def find_manifest_keys(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Returns the keys of the manifests in each shard folder, newest first (highest fencing token, then highest
+    checkpoint).
+    """
     out: dict[str, list[str]] = {}
     for key in sorted(keys, reverse=True):
         folder, _, name = key.rpartition("/")
@@ -273,7 +282,9 @@ _MARK = "fleet.json"
 
 
 def mark_storage(storage: ShardStorage, fleet_id: str) -> None:
-    """Writes the fleet's mark if the storage has none. Raises ForeignFleet, StorageRefused."""
+    """Writes the fleet's mark into a storage that has none. Raises ForeignFleet if it has that of another fleet, and
+    StorageRefused.
+    """
     if _read_mark(storage) is None:
         data = json.dumps({"fleet": fleet_id, "layout": LAYOUT}).encode()
         storage.put(_MARK, io.BytesIO(data), len(data))
@@ -281,7 +292,7 @@ def mark_storage(storage: ShardStorage, fleet_id: str) -> None:
 
 
 def check_storage(storage: ShardStorage, fleet_id: str) -> None:
-    """Checks that this is the fleet's storage and can be written. Raises ForeignFleet, StorageRefused."""
+    """Checks that a storage belongs to this fleet and can be written. Raises ForeignFleet, StorageRefused."""
     owner = storage_owner(storage)
     if owner != fleet_id:
         raise ForeignFleet(storage.url)
@@ -289,14 +300,14 @@ def check_storage(storage: ShardStorage, fleet_id: str) -> None:
 
 
 def probe_storage(storage: ShardStorage) -> None:
-    """Checks that the storage can be written. Raises StorageRefused."""
+    """Checks that a storage can be written, by writing and deleting an object. Raises StorageRefused."""
     key = f".probe-{uuid.uuid4()}"
     storage.put(key, io.BytesIO(b"ok"), 2)
     storage.delete([key])
 
 
 def storage_owner(storage: ShardStorage) -> str:
-    """Returns the ID of the fleet that owns the storage. Raises StorageRefused if there is none."""
+    """Returns the ID of the fleet whose mark is in the storage. Raises StorageRefused if there is no mark."""
     owner = _read_mark(storage)
     if owner is None:
         raise StorageRefused(storage.url, "it belongs to no fleet: fleet.json is missing")

@@ -1,8 +1,9 @@
-"""Moves shards: from a worker's disk to the storage at checkpoints, and back to the disk of the next worker; and
+"""Transfers shards: from a worker's disk to the storage at checkpoints, and back to the disk of the next worker; also
 collects all shards into one archive.
 
-A checkpoint writes what is new: a consistent copy of the whole database and, of the WARC files, which only grow, the
-bytes since the last checkpoint, up to the last record that the database knows. The manifest is written last.
+A checkpoint stores only what is new: a consistent copy of the whole database, and of the WARC files, which only
+grow, the bytes since the last checkpoint, up to the last record that the database knows. The manifest is written
+last.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from archiver.fleet.shard_storage import (
     ObjectPart,
     ShardFile,
     ShardStorage,
-    newest_manifests,
+    find_manifest_keys,
     read_manifest,
     shard_folder,
     storage_owner,
 )
-from archiver.maintenance.backup import copying, known_ends
+from archiver.maintenance.backup import copying, find_known_ends
 from archiver.maintenance.merge import Merged, merge
 from archiver.maintenance.verify_captures import files_at
 from archiver.warc.writer import index_of
@@ -55,11 +56,13 @@ def checkpoint(
     before: Manifest | None,
     commit: Callable[[Manifest], bool],
 ) -> Manifest:
-    """Stores the current state of a shard. `commit` returns whether the state is accepted; it is not if another worker
-    has the site, and then the written objects are deleted. If its answer is lost they stay, because the commit may have
-    succeeded; if not, a later `delete_old_objects` deletes them. Nothing is written to a storage without the fleet's
-    mark, such as the empty folder of a missing mount. Raises Fenced, StorageRefused, what `commit` raises, and what a
-    backup raises.
+    """Stores the current state of a shard, and returns its manifest. `before` is the manifest of the previous state.
+    `commit` is called with the new manifest and returns False if another worker has the site; the written objects
+    are then deleted and Fenced is raised.
+
+    If `commit` raises, the objects stay, because it may have succeeded; if it did not, a later `delete_old_objects`
+    deletes them. Nothing is written to a storage without the fleet's mark, such as the empty folder of a missing
+    mount. Raises Fenced, StorageRefused, what `commit` raises, and what a backup raises.
     """
     storage_owner(storage)
     written: list[str] = []
@@ -75,14 +78,14 @@ def checkpoint(
 
     try:
         with copying(archive, copy, lambda *_: None, force=True) as db:
-            ends = known_ends(db, folder, finished)
+            ends = find_known_ends(db, folder, finished)
             articles = db.execute("select count(*) from articles").fetchone()[0]
-        files = [_database(copy, put)]
+        files = [_store_database(copy, put)]
         for name, end in sorted(ends.items()):
             file = folder / name
-            files.append(_appended(file, name, end, before, put))
+            files.append(_store_new_bytes(file, name, end, before, put))
             if finished.get(name) and index_of(file).exists():
-                files.append(_whole(index_of(file), str(index_of(file).relative_to(folder)), before, put))
+                files.append(_store_if_changed(index_of(file), str(index_of(file).relative_to(folder)), before, put))
         manifest = Manifest(site, token, number, made, __version__, articles, tuple(files))
         data = manifest.to_json().encode()
         put("manifest.json", io.BytesIO(data), len(data))
@@ -97,7 +100,7 @@ def checkpoint(
     return manifest
 
 
-def _database(copy: Path, put: Callable[[str, BinaryIO, int], ObjectPart]) -> ShardFile:
+def _store_database(copy: Path, put: Callable[[str, BinaryIO, int], ObjectPart]) -> ShardFile:
     packed = copy.with_name(f"{copy.name}.gz")
     with copy.open("rb") as source, _igzip.open(packed, "wb", compresslevel=1) as into:
         shutil.copyfileobj(source, into, _CHUNK)
@@ -105,7 +108,7 @@ def _database(copy: Path, put: Callable[[str, BinaryIO, int], ObjectPart]) -> Sh
         return ShardFile(ARCHIVE, (put(packed.name, handle, packed.stat().st_size),), packed=True)
 
 
-def _appended(
+def _store_new_bytes(
     file: Path, name: str, end: int, before: Manifest | None, put: Callable[[str, BinaryIO, int], ObjectPart]
 ) -> ShardFile:
     old = before.file(name) if before else None
@@ -119,7 +122,7 @@ def _appended(
         return ShardFile(name, (*parts, put(f"{name}.{start}", handle, end - start)))
 
 
-def _whole(
+def _store_if_changed(
     file: Path, name: str, before: Manifest | None, put: Callable[[str, BinaryIO, int], ObjectPart]
 ) -> ShardFile:
     old = before.file(name) if before else None
@@ -131,8 +134,10 @@ def _whole(
 
 
 def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> None:
-    """Makes a folder hold exactly this state of a shard; without a manifest, empties it. WARC files that this worker
-    has left there unchanged are not fetched again. Raises StorageRefused, ShardDamaged, OSError."""
+    """Makes a local folder contain exactly the state of a shard that the manifest describes; without a manifest,
+    empties the folder. WARC files that an earlier job left there unchanged are not fetched again. Raises
+    StorageRefused, ShardDamaged, OSError.
+    """
     here = _local_state(folder)
     if manifest and here == manifest:
         return
@@ -154,7 +159,9 @@ def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> N
 
 
 def mark_clean(folder: Path, manifest: Manifest) -> None:
-    """Marks the files in the folder as this state, so that the next job here need not fetch it."""
+    """Records in the folder that its files are exactly those of this manifest, so that the next job on this machine
+    need not fetch them.
+    """
     (folder / _STATE).write_bytes(manifest.to_json().encode())
 
 
@@ -162,16 +169,19 @@ def is_clean(folder: Path, manifest: Manifest) -> bool:
     return _local_state(folder) == manifest
 
 
-def mark_taken(folder: Path) -> None:
-    """Marks the folder as in use: its database is about to change, its existing WARC files are not."""
+def mark_in_use(folder: Path) -> None:
+    """Records in the folder that a job is changing its database. Existing WARC files never change, so they can still be
+    reused if the job is killed.
+    """
     state = folder / _STATE
     if state.exists():
         state.replace(folder / f".{_STATE}")
 
 
 def _local_state(folder: Path) -> Manifest | None:
-    """Returns the state that the last job left in the folder. If the job was killed, only files that never change are
-    valid."""
+    """Returns the manifest of the state that the last job left in the folder, or None. If that job was killed, the
+    returned manifest counts as valid only for files that never change.
+    """
     for name, whole in ((_STATE, True), (f".{_STATE}", False)):
         try:
             found = read_manifest((folder / name).read_bytes())
@@ -213,8 +223,10 @@ def _size(file: Path) -> int:
 
 
 def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manifest | None) -> int:
-    """Deletes the objects that neither this state of a shard nor the previous one needs; the previous one may still be
-    being read. Objects of a worker with a higher token are kept. Returns how many were deleted."""
+    """Deletes the stored objects that neither this state of a shard nor the one `before` needs; another process may
+    still be reading the latter. Objects of workers with a higher fencing token are kept. Returns how many were
+    deleted.
+    """
     from archiver.fleet.shard_storage import shard_folder
 
     needed = manifest.keys | (before.keys if before else set())
@@ -232,7 +244,7 @@ SCANS = "scans"
 
 
 class WorkFolderUnusable(ArchiverError):
-    """The folder of a worker cannot be created, or another worker uses it."""
+    """Raised if the local folder of a worker cannot be created, or another worker uses it."""
 
     def __init__(self, folder: str, why: str) -> None:
         super().__init__(folder, f"{folder} cannot be used as a work folder ({why}): name another one with --work.")
@@ -240,7 +252,9 @@ class WorkFolderUnusable(ArchiverError):
 
 @contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """Yields the folder for shards, locked for this worker during the block. Raises WorkFolderUnusable."""
+    """Context manager that locks a worker's local folder and yields its subfolder for shards. Raises
+    WorkFolderUnusable.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("ab")
@@ -263,8 +277,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class Collected:
-    """The result of collecting. `merged`: results by site; `known`: number of unchanged shards; `unfinished`: sites
-    that are being crawled or whose worker died; `damaged`: what is wrong with other shards."""
+    """The result of collecting shards into one archive. `merged`: the result of each merge, by site; `known`: number of
+    shards that have not changed since; `unfinished`: sites that are being crawled or whose worker died; `damaged`: a
+    message for each damaged shard.
+    """
 
     merged: dict[str, Merged] = field(default_factory=dict)
     known: int = 0
@@ -274,7 +290,9 @@ class Collected:
 
 @dataclass
 class Fetched:
-    """Like `Collected`, for shards that are fetched but not merged. `fetched`: paths of archives by site."""
+    """The result of fetching shards without merging them. `fetched`: the path of each archive, by site; the other
+    fields are those of `Collected`.
+    """
 
     fetched: dict[str, str] = field(default_factory=dict)
     known: int = 0
@@ -282,15 +300,19 @@ class Fetched:
     damaged: list[str] = field(default_factory=list)
 
 
-def shards(storage: ShardStorage) -> Iterator[Manifest]:
-    """Yields the current state of each shard. If it is replaced while it is read, it is looked up again."""
-    for folder, keys in sorted(newest_manifests(storage.keys("shards")).items()):
-        found = _first(storage, keys) or _first(storage, newest_manifests(storage.keys(folder)).get(folder, []))
+def read_manifests(storage: ShardStorage) -> Iterator[Manifest]:
+    """Yields the manifest of the current state of each shard. If a manifest is replaced while it is read, the new one
+    is looked up.
+    """
+    for folder, keys in sorted(find_manifest_keys(storage.keys("shards")).items()):
+        found = _read_first_valid(storage, keys) or _read_first_valid(
+            storage, find_manifest_keys(storage.keys(folder)).get(folder, [])
+        )
         if found:
             yield found
 
 
-def _first(storage: ShardStorage, keys: list[str]) -> Manifest | None:
+def _read_first_valid(storage: ShardStorage, keys: list[str]) -> Manifest | None:
     for key in keys:
         if data := storage.read(key):
             try:
@@ -301,7 +323,7 @@ def _first(storage: ShardStorage, keys: list[str]) -> Manifest | None:
 
 
 def is_finished(manifest: Manifest) -> bool:
-    """True if no crawl was running: all WARC files have their index."""
+    """Return True if no crawl was running when this state of a shard was stored: all its WARC files have an index."""
     names = {file.name for file in manifest.files}
     return all(str(index_of(Path(name))) in names for name in names if name.endswith(".warc.gz"))
 
@@ -314,13 +336,14 @@ def collect_shards(
     unfinished: bool = False,
     told: Progress = lambda what, done, of: None,
 ) -> Collected:
-    """Merges new states of shards into `archive`, open as `db`, which nobody else may write. A site that is being
-    crawled is left to a later call unless `unfinished` is set: its WARC file would be merged twice once it has grown.
+    """Merges each shard that has changed since the last call into `archive`, which is open as `db`; no other program
+    may write to it. A site that is being crawled is skipped unless `unfinished` is set, because its WARC file would
+    be merged again after it has grown. `told` is called with the progress.
 
     After an interruption, the next call continues. Raises StorageRefused, and what a merge raises.
     """
-    out, notes = Collected(), _Notes(archive)
-    states = list(shards(storage))
+    out, notes = Collected(), _MergedStates(archive)
+    states = list(read_manifests(storage))
     for number, state in enumerate(states):
         told("shards", number, len(states))
         if notes.have(state):
@@ -343,10 +366,11 @@ def collect_shards(
 def fetch_shards(
     storage: ShardStorage, into: Path, *, unfinished: bool = False, told: Progress = lambda what, done, of: None
 ) -> Fetched:
-    """Fetches each shard into its own folder below `into`, without merging; unchanged ones are kept. Raises
-    StorageRefused, OSError."""
+    """Fetches each shard into its own folder below `into`, without merging them. Unchanged shards are not fetched
+    again; a site that is being crawled is skipped unless `unfinished` is set. Raises StorageRefused, OSError.
+    """
     out = Fetched()
-    states = list(shards(storage))
+    states = list(read_manifests(storage))
     for number, state in enumerate(states):
         told("shards", number, len(states))
         folder = into / shard_folder(state.site).rpartition("/")[2]
@@ -366,9 +390,10 @@ def fetch_shards(
     return out
 
 
-class _Notes:
-    """Notes which state of each shard an archive has, in a file next to it. Without the file, all shards are merged
-    again, without effect."""
+class _MergedStates:
+    """Remembers which state of each shard has been merged into an archive, in a JSON file next to it. If the file is
+    lost, all shards are merged again, which changes nothing.
+    """
 
     def __init__(self, archive: Path) -> None:
         self._file = archive.with_name(f".{archive.name}.shards.json")

@@ -1,4 +1,4 @@
-"""Does the tasks of a fleet: re-extracts a shard, scans a WARC file for sites, or imports captures of one site.
+"""Does the tasks of a fleet: re-extracts a shard, scans a WARC file for sites, or imports the captures of one site.
 
 Each task runs in its own process, with the code of `archiver reextract` and `archiver import`.
 """
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from archiver import __version__
 from archiver.errors import ArchiverError, UnreadableInput
-from archiver.fleet.crawl_job import Lease, WorkerContext, attempt, on_shard, prepare
+from archiver.fleet.crawl_job import Lease, WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.fleet.enrolment import enter_hosts
 from archiver.fleet.fleet_tasks import (
     FAILED,
@@ -33,13 +33,13 @@ from archiver.fleet.fleet_tasks import (
     TaskEnd,
     end_run,
     end_scan,
-    open_task,
+    find_open_task,
 )
 from archiver.fleet.leases import LeaseWait, SiteLease, monotonic_seconds, take_lease
-from archiver.fleet.leashed_process import Leashed, take_leash
+from archiver.fleet.leashed_process import LeasedProcess, start_watchdog
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE, SCANS
-from archiver.importers.import_inputs import RecordFilter, RecordSelector, inputs_in, is_archive_name
+from archiver.importers.import_inputs import RecordFilter, RecordSelector, is_archive_name, open_inputs
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.connection import environment_error, open_archive
 from archiver.urls import Scope, normalize
@@ -52,12 +52,14 @@ from archiver.warc.problems import Problem, ProblemKind
 
 
 def files_named(storage: ShardStorage, words: Iterable[str]) -> list[str]:
-    """Returns the files that arguments of the command line name: a file itself, or all files in a folder and below it.
-    Relative paths on this machine become absolute. Raises UnreadableInput if one does not exist, and StorageRefused."""
+    """Returns the WARC files that command-line arguments name: files, or all files in and below a folder. Relative
+    paths on this machine become absolute; other names are looked up in the fleet's storage. Raises UnreadableInput
+    if one does not exist, and StorageRefused.
+    """
     out: dict[str, None] = {}
     for word in words:
         name = str(Path(word).resolve()) if "://" not in word and Path(word).exists() else word.rstrip("/")
-        place, key = _place(storage, name)
+        place, key = _locate(storage, name)
         kind = place.kind(key)
         if kind == "file":
             out[name] = None
@@ -72,10 +74,11 @@ def files_named(storage: ShardStorage, words: Iterable[str]) -> list[str]:
 
 
 @contextmanager
-def on_this_disk(storage: ShardStorage, file: str, folder: Path) -> Iterator[Path]:
-    """Yields a local path of a file, with its own name: the file itself, or a copy in `folder` during the block. Raises
-    UnreadableInput, StorageRefused, OSError."""
-    place, key = _place(storage, file)
+def make_available_locally(storage: ShardStorage, file: str, folder: Path) -> Iterator[Path]:
+    """Context manager that yields a local path of a WARC file: the file itself if it is on this machine, otherwise a
+    copy in `folder`, which is deleted at the end of the block. Raises UnreadableInput, StorageRefused, OSError.
+    """
+    place, key = _locate(storage, file)
     if path := place.local(key):
         if not path.is_file():
             raise UnreadableInput(file, "this worker cannot find it: mount its folder at the same path on each machine")
@@ -94,8 +97,8 @@ def on_this_disk(storage: ShardStorage, file: str, folder: Path) -> Iterator[Pat
         folder.rmdir()
 
 
-def _place(storage: ShardStorage, file: str) -> tuple[ShardStorage, str]:
-    """Returns the storage that has this file, and its key there."""
+def _locate(storage: ShardStorage, file: str) -> tuple[ShardStorage, str]:
+    """Returns the storage that contains a file, and the file's key in it."""
     if "://" not in file and not file.startswith("/"):
         return storage, file
     if "/" not in file.partition("://")[2] and "://" in file:  # a whole bucket
@@ -111,15 +114,17 @@ _CAPTURES = frozenset({"response", "resource", "revisit"})
 
 @dataclass
 class SitesFound:
-    """`sites`: names of known sites; `others`: start addresses of hosts outside all known sites that have a record that
-    may be a page, by the names that their sites would get."""
+    """The result of scanning a WARC file. `sites`: names of the fleet's sites that it has captures of; `others`: hosts
+    of possible pages that belong to none of these sites, as a dict from the name that their site would get to its
+    start URL.
+    """
 
     sites: set[str] = field(default_factory=set)
     others: dict[str, str] = field(default_factory=dict)
 
 
-class Scopes:
-    """Finds the known site of a URL: of several that contain it, the one with the longest path."""
+class ScopeLookup:
+    """Finds which site of the fleet a URL belongs to; if several contain it, the one with the longest path."""
 
     def __init__(self, scopes: Iterable[Scope]) -> None:
         self._by_host: dict[str, list[Scope]] = {}
@@ -131,16 +136,17 @@ class Scopes:
         return next((scope.name for scope in found if scope.contains(url)), None)
 
 
-def scan(path: Path, scopes: Iterable[Scope], choice: RecordFilter) -> SitesFound:
-    """Returns the sites of the records in a file that match `choice`. Raises UnreadableInput if it is not a WARC, ARC
-    or WACZ file, and OSError."""
-    known, found = Scopes(scopes), SitesFound()
+def find_sites_in_file(path: Path, scopes: Iterable[Scope], choice: RecordFilter) -> SitesFound:
+    """Scans a WARC, ARC or WACZ file for sites; only records that match `choice` count. Raises UnreadableInput if the
+    file has another format, and OSError.
+    """
+    known, found = ScopeLookup(scopes), SitesFound()
     selector = RecordSelector(choice, lambda url: True)
 
     def look(fields: dict[str, str], first: bytes) -> bool:
         kind = fields.get("warc-type", "").lower()
         url = normalize(fields.get("warc-target-uri", "").strip().strip("<>")) if kind in _CAPTURES else None
-        if url is None or selector.why(fields):
+        if url is None or selector.why_not_kept(fields):
             return False
         if (name := known.name_of(url)) is not None:
             found.sites.add(name)
@@ -150,7 +156,7 @@ def scan(path: Path, scopes: Iterable[Scope], choice: RecordFilter) -> SitesFoun
             found.others.setdefault(Scope.of(start).name, start)
         return False  # no record block is kept
 
-    for one in inputs_in(path):
+    for one in open_inputs(path):
         if isinstance(one, Problem):
             raise UnreadableInput(path.name, one.sentence)
         with one.open() as handle:
@@ -169,8 +175,9 @@ _LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class TaskOrder:
-    """A task with what its process needs: the storage's URL; the known sites, for a scan (`scopes`); for an import,
-    whether the fleet crawls the shard's site (`known`), and the sites within it that have their own shards (`apart`).
+    """A task with everything that its process needs. `storage`: the URL of the shard storage; `scopes`: the fleet's
+    sites, for a scan; `known`: whether the fleet crawls the shard's site, and `apart`: the sites within it that have
+    their own shards, both for an import.
     """
 
     task: Task
@@ -181,19 +188,20 @@ class TaskOrder:
 
 
 class _Stopped(KeyboardInterrupt):
-    """SIGTERM arrived: the worker ends, or the fleet is drained at once."""
+    """Raised when SIGTERM arrives, because the worker ends or the fleet is drained at once."""
 
 
-def begin_task(archive: Path, order: TaskOrder) -> Leashed:
-    """Starts the process of a task, which waits for the end of its lease (`Leashed.lengthen`). Its result is a TaskEnd,
-    for a scan SitesFound, or an ArchiverError. Raises OSError if the process cannot be started."""
-    process, link = fork_crawl(order.task.name, archive, _work, archive, order)
-    return Leashed(process, link, lambda how: TaskEnd(FAILED, f"the process of this task {how}"))
+def begin_task(archive: Path, order: TaskOrder) -> LeasedProcess:
+    """Starts the process of a task, which begins once `LeasedProcess.extend` has sent it the end of its lease. Its
+    result is a TaskEnd, for a scan SitesFound, or an ArchiverError. Raises OSError if the process cannot be started.
+    """
+    process, link = fork_crawl(order.task.name, archive, _do_in_process, archive, order)
+    return LeasedProcess(process, link, lambda how: TaskEnd(FAILED, f"the process of this task {how}"))
 
 
-def _work(link: Connection, archive: Path, order: TaskOrder) -> None:
-    """Runs in the process."""
-    if take_leash(link) is None:
+def _do_in_process(link: Connection, archive: Path, order: TaskOrder) -> None:
+    """Entry point of a task's process: does the task, and sends the result to the worker."""
+    if start_watchdog(link) is None:
         return
     signal.signal(signal.SIGTERM, _stop)
     end: TaskEnd | SitesFound | ArchiverError
@@ -216,8 +224,9 @@ def _stop(signum: int, frame: Any) -> None:
 
 
 def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
-    """Re-extracts the shard. For a continued re-extraction, `changed`, `fields` and problems count only this
-    attempt."""
+    """Re-extracts the shard. If an interrupted re-extraction is continued, `changed`, `fields` and the problems in the
+    result cover only this attempt.
+    """
     from archiver.maintenance.reextraction import ReextractedArticle, ReextractionRequest, selected_articles
     from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
 
@@ -262,7 +271,7 @@ def _import(archive: Path, order: TaskOrder) -> TaskEnd:
         apart=order.apart,
     )
     finish_pending_takedowns(archive, _log.warning)
-    with on_this_disk(ShardStorage(order.storage), task.file, archive.parent / ".import") as path:
+    with make_available_locally(ShardStorage(order.storage), task.file, archive.parent / ".import") as path:
         run = ImportRun(archive, choice, again=options["again"])
         try:
             results = run.run([str(path)])
@@ -281,8 +290,8 @@ def _import(archive: Path, order: TaskOrder) -> TaskEnd:
 
 def _scan(archive: Path, order: TaskOrder) -> SitesFound:
     options = order.task.options
-    with on_this_disk(ShardStorage(order.storage), order.task.file, archive.parent / ".import") as path:
-        return scan(path, order.scopes, RecordFilter(since=options["since"], until=options["until"]))
+    with make_available_locally(ShardStorage(order.storage), order.task.file, archive.parent / ".import") as path:
+        return find_sites_in_file(path, order.scopes, RecordFilter(since=options["since"], until=options["until"]))
 
 
 _KINDS: dict[str, Callable[[Path, TaskOrder], TaskEnd | SitesFound]] = {
@@ -295,15 +304,16 @@ _KINDS: dict[str, Callable[[Path, TaskOrder], TaskEnd | SitesFound]] = {
 # The job of a task. Re-extractions and imports need the lease and the token of the shard's site, as a crawl does. A
 # scan needs neither.
 
-_LOOK = 0.2
+_POLL_SECONDS = 0.2
 _LEASH = 30.0
 """Seconds for which a scan may run without a message from its worker."""
 
 
 def do_task(place: WorkerContext, number: int) -> float:
-    """Makes one attempt at a task. Returns 0.0, or the seconds after which to retry. A failure is recorded as the end
-    of the attempt."""
-    task = open_task(place.board, number)
+    """Makes one attempt at the task with this ID. Returns 0.0, or the seconds after which the job must be retried. A
+    failure is recorded as the outcome of the attempt, not raised.
+    """
+    task = find_open_task(place.board, number)
     if task is None:
         return 0.0
     if task.site is None:
@@ -313,37 +323,40 @@ def do_task(place: WorkerContext, number: int) -> float:
     if isinstance(held, LeaseWait):
         return held.seconds
     with Lease(place, held, 0.0) as lease:
-        end = attempt(task.name, lease, lambda: _run(place, held, lease, task), lambda why: TaskEnd(FAILED, why))
+        end = attempt_job(
+            task.name, lease, lambda: _run_on_shard(place, held, lease, task), lambda why: TaskEnd(FAILED, why)
+        )
     if end is None or not end_run(place.board, held, task, end):
         return held.lease
     _log.info("%s: %s", task.name, end.outcome)
     return 0.0
 
 
-def _run(place: WorkerContext, held: SiteLease, lease: Lease, task: Task) -> TaskEnd:
+def _run_on_shard(place: WorkerContext, held: SiteLease, lease: Lease, task: Task) -> TaskEnd:
     active = place.board.one("select active from fleet_sites where name = %s", [held.site])
     inner = place.board.all("select name from fleet_sites where starts_with(name, %s) order by name", [f"{held.site}/"])
     order = TaskOrder(
         task, place.storage.url, known=bool(active and active["active"]), apart=tuple(row["name"] for row in inner)
     )
 
-    def start(archive: Path) -> Leashed:
+    def start(archive: Path) -> LeasedProcess:
         if task.kind == IMPORT and order.known:
-            prepare(archive, held)
+            prepare_shard(archive, held)
         elif task.kind == IMPORT:
             open_archive(archive, create=True).close()  # its site is created with its first post
         return begin_task(archive, order)
 
-    end: TaskEnd = on_shard(place, held, lease, start).result
+    end: TaskEnd = work_on_shard(place, held, lease, start).result
     return end
 
 
 def _scan_file(place: WorkerContext, task: Task) -> None:
-    """Scans a file. No lease is needed because no shard is written: two workers find the same, and the second result is
-    not recorded."""
+    """Scans a WARC file and records the result. This needs no lease, because no shard is written; if two workers scan
+    the same file, only the first result is recorded.
+    """
     found = None
     try:
-        scanned = _scanned(place, task)
+        scanned = _run_scan(place, task)
         found, end = (scanned, TaskEnd(FINISHED)) if isinstance(scanned, SitesFound) else (None, scanned)
     except (ArchiverError, OSError) as error:
         _log.warning("%s: %s", task.name, error)
@@ -363,8 +376,10 @@ def _scan_file(place: WorkerContext, task: Task) -> None:
     _log.info("%s: %d sites", task.name, len(sites))
 
 
-def _scanned(place: WorkerContext, task: Task) -> SitesFound | TaskEnd:
-    """Runs the process of a scan. Raises the ArchiverError that the process sends, and OSError."""
+def _run_scan(place: WorkerContext, task: Task) -> SitesFound | TaskEnd:
+    """Runs the process of a scan and returns its result. Raises the ArchiverError that the process sends, and
+    OSError.
+    """
     rows = place.board.all("select start_url from fleet_sites")
     folder = place.folder.with_name(SCANS) / str(task.id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -372,9 +387,9 @@ def _scanned(place: WorkerContext, task: Task) -> SitesFound | TaskEnd:
         folder / ARCHIVE, TaskOrder(task, place.storage.url, tuple(Scope.of(row["start_url"]) for row in rows))
     )
     try:
-        process.lengthen(monotonic_seconds() + _LEASH)
-        while not process.over(_LOOK):
-            process.lengthen(monotonic_seconds() + _LEASH)
+        process.extend(monotonic_seconds() + _LEASH)
+        while not process.has_ended(_POLL_SECONDS):
+            process.extend(monotonic_seconds() + _LEASH)
             if place.stopping.is_set():
                 process.kill()
                 return TaskEnd(INTERRUPTED)

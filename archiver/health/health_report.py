@@ -1,4 +1,4 @@
-"""Reports: the health of the archive and all its sites, Prometheus metrics, and the report of a trial crawl."""
+"""Health reports: the health of the archive and all its sites, Prometheus metrics, and the report of a trial crawl."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from archiver.fields import MEASURED
 from archiver.health.health_rules import Health, HealthFinding, Level, worst_level
-from archiver.health.health_state import as_json, growth, health_of
+from archiver.health.health_state import finding_as_json, health_of, measure_growth
 from archiver.politeness.robots import parse_robots
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes
@@ -35,14 +35,20 @@ _NEW = timedelta(days=1)
 def judge_archive(
     archive: str, free: int, daily: float, sites: Sequence[Scheduled], scheduler: str | None, now: datetime
 ) -> Health:
-    """Returns the health of the archive, with `free` bytes left on its disk and growth of `daily` bytes a day.
+    """Returns the health of the archive itself: disk space, and whether due sites are crawled. `free`: bytes left on
+    its disk; `daily`: bytes by which it grows each day.
 
-    `scheduler`: the scheduler's process; "" if none runs any more; None if there never was one, so nothing is late."""
-    findings = (*_disk(archive, free, daily), *(_late(sites, scheduler, now) if scheduler is not None else ()))
+    `scheduler`: the scheduler's process; "" if it is not running any more; None if there never was one, in which
+    case no site counts as late.
+    """
+    findings = (
+        *_check_disk(archive, free, daily),
+        *(_check_late_sites(sites, scheduler, now) if scheduler is not None else ()),
+    )
     return Health(worst_level([one.level for one in findings]), findings)
 
 
-def _disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding]:
+def _check_disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding]:
     left = timedelta(days=min(free / daily, 10_000)) if daily > 0 else timedelta.max
     if free < RESERVE or left < _LATER:
         soon = (
@@ -58,8 +64,8 @@ def _disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding]:
         )
 
 
-def _late(sites: Sequence[Scheduled], scheduler: str, now: datetime) -> Iterator[HealthFinding]:
-    late = [behind for one in sites if (behind := _behind(one, now)) is not None]
+def _check_late_sites(sites: Sequence[Scheduled], scheduler: str, now: datetime) -> Iterator[HealthFinding]:
+    late = [behind for one in sites if (behind := _time_overdue(one, now)) is not None]
     if late:
         many = f"{len(late):,} sites are" if len(late) > 1 else "A site is"
         advice = (
@@ -71,13 +77,14 @@ def _late(sites: Sequence[Scheduled], scheduler: str, now: datetime) -> Iterator
             else ("no scheduler is running: start 'archiver schedule' or the service that runs it")
         )
         yield HealthFinding(
-            "late", "amber" if scheduler else "red", f"{many} late by up to {_long(max(late))}: {advice}."
+            "late", "amber" if scheduler else "red", f"{many} late by up to {_format_duration(max(late))}: {advice}."
         )
 
 
-def _behind(one: Scheduled, now: datetime) -> timedelta | None:
+def _time_overdue(one: Scheduled, now: datetime) -> timedelta | None:
     """Returns how late a site is, or None if that is not worth reporting. A site that was never crawled is due from the
-    moment it was added; many may have been added at once, so it gets a day."""
+    time it was added, but is reported only after a day, because many sites may have been added at once.
+    """
     if one.last:
         behind = now - one.turn.at
         return behind if behind > max(one.turn.period / 2, _LATE) else None
@@ -85,7 +92,7 @@ def _behind(one: Scheduled, now: datetime) -> timedelta | None:
     return now - added if added and now - added > _NEW else None
 
 
-def _long(span: timedelta) -> str:
+def _format_duration(span: timedelta) -> str:
     """Formats a duration of at least an hour in whole hours or days."""
     hours = round(span / timedelta(hours=1))
     return f"{hours // 24:,} days" if hours >= 48 else f"{hours} hours" if hours > 1 else "an hour"
@@ -100,8 +107,9 @@ def _size(number: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """`place`: the health of the archive itself; `sites`: rows of `sites` with their health; `turns`: when each site is
-    due; `free`: bytes left on the archive's disk."""
+    """The health of the archive and all its sites at the time `at`. `place`: the health of the archive itself; `sites`:
+    rows of `sites`, each with its health; `turns`: when each site is due; `free`: bytes left on the archive's disk.
+    """
 
     at: datetime
     place: Health
@@ -111,7 +119,7 @@ class Overall:
 
     @property
     def state(self) -> Level:
-        """The worst level of all; sites that were never crawled do not count."""
+        """The worst level of the archive and its sites; sites that were never crawled do not count."""
         levels = [self.place.state, *(health.state for _, health in self.sites)]
         return worst_level([level for level in levels if level != "unknown"])
 
@@ -131,8 +139,9 @@ def overall(
     settings: Settings,
     only: Collection[str] | None = None,
 ) -> Overall:
-    """Returns the health of the archive and its sites. `scheduler`: as in `judge_archive`; `settings`: as in
-    `scheduled_sites`; `only`: names of the sites to judge, None for all."""
+    """Judges the archive and its sites now, and returns their health. `scheduler` is as in `judge_archive`, `settings`
+    as in `scheduled_sites`; `only` has the names of the sites to judge, None for all.
+    """
     turns = tuple(scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
@@ -140,11 +149,13 @@ def overall(
         for row in list(db.query("select * from sites order by name"))
         if only is None or row["name"] in only
     )
-    return Overall(now, judge_archive(str(archive), free, growth(db, now), turns, scheduler, now), sites, turns, free)
+    return Overall(
+        now, judge_archive(str(archive), free, measure_growth(db, now), turns, scheduler, now), sites, turns, free
+    )
 
 
 def health_json(health: Health) -> dict[str, Any]:
-    return {"state": health.state, "findings": [as_json(one) for one in health.findings]}
+    return {"state": health.state, "findings": [finding_as_json(one) for one in health.findings]}
 
 
 # Metrics in the Prometheus text format (version 0.0.4), for a scrape or node_exporter.
@@ -163,7 +174,7 @@ _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric family; the name of a counter ends in _total."""
+    """A metric family in the Prometheus text format. The name of a counter ends in _total; any other is a gauge."""
 
     name: str
     doc: str
@@ -173,11 +184,13 @@ class Metric:
         if self.values:
             yield f"# HELP {self.name} {self.doc}"
             yield f"# TYPE {self.name} {'counter' if self.name.endswith('_total') else 'gauge'}"
-            yield from (f"{self.name}{_labels(labels)} {value:.10g}" for labels, value in self.values)
+            yield from (f"{self.name}{_format_labels(labels)} {value:.10g}" for labels, value in self.values)
 
 
 def metrics(db: Database, found: Overall, version: str) -> str:
-    """Returns all metrics as text; `version` is the program's. Times are Unix seconds in UTC."""
+    """Returns all metrics in the Prometheus text format. `version` is that of this program. Times are Unix seconds in
+    UTC.
+    """
     articles = dict(db.execute("select site, count(*) from articles group by 1").fetchall())
     requests, received, runs = db.execute("select total(requests), total(bytes), count(*) from runs").fetchone()
     families = [
@@ -190,12 +203,12 @@ def metrics(db: Database, found: Overall, version: str) -> str:
         Metric("archiver_runs_total", "Runs of all sites.", [({}, runs)]),
         Metric("archiver_requests_total", "Requests of all runs.", [({}, requests)]),
         Metric("archiver_received_bytes_total", "Bytes received by all runs.", [({}, received)]),
-        *_of_sites(db, found, articles),
+        *_site_metrics(db, found, articles),
     ]
     return "".join(f"{line}\n" for metric in families for line in metric.lines())
 
 
-def _of_sites(db: Database, found: Overall, articles: dict[str, int]) -> Iterator[Metric]:
+def _site_metrics(db: Database, found: Overall, articles: dict[str, int]) -> Iterator[Metric]:
     names = [site["name"] for site, _ in found.sites]
     yield Metric(
         "archiver_site_articles", "Articles of the site.", [({"site": name}, articles.get(name, 0)) for name in names]
@@ -253,8 +266,8 @@ def _of_sites(db: Database, found: Overall, articles: dict[str, int]) -> Iterato
     )
 
 
-def _labels(labels: Labels) -> str:
-    """Formats labels; backslash, quotation mark and line feed are escaped."""
+def _format_labels(labels: Labels) -> str:
+    """Formats the labels of a metric as {name="value"}, with backslash, quotation mark and line feed escaped."""
     pairs = [f'{name}="{value.translate(_ESCAPED)}"' for name, value in labels.items()]
     return f"{{{','.join(pairs)}}}" if pairs else ""
 
@@ -265,13 +278,14 @@ _KINDS = {"feed": "feed", "sitemap": "sitemap", "api": "API"}
 
 
 def trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
-    """Returns what a crawl of a few posts showed about a site, as JSON values. `delay`: seconds between requests.
+    """Returns, as JSON values, what a trial crawl of a few posts showed about a site. `delay`: seconds between
+    requests.
 
-    Keys: site; start_url; platform; robots (status, crawl_delay, sitemaps, forbids_home); sources (kind, url, outcome
-    and reason of each feed, sitemap and API); posts (number of post URLs found); posts_at_least (true if some sources
-    were not read); sampled (articles read); fields (share of these that has each field); learned (fields with a learned
-    site rule); missing (fields that no article has); days (first and last day of publication); hours (estimate for a
-    complete crawl); outcome and reason of the run.
+    Keys: site; start_url; platform; robots (status, crawl_delay, sitemaps, forbids_home); sources (kind, url,
+    outcome and reason of each feed, sitemap and API); posts (number of post URLs found); posts_at_least (true if
+    some sources were not read); sampled (articles read); fields (share of these that has each field); learned
+    (fields with a learned site rule); missing (fields that no article has); days (first and last day of
+    publication); hours (estimate for a complete crawl); outcome and reason of the run.
     """
     run = last_run(db, site["id"]) or {}
     measured = MeasuredRun.from_json(run.get("statistics"))
@@ -326,7 +340,9 @@ def _robots(db: Database, start_url: str) -> dict[str, Any]:
 
 
 def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
-    """Returns the feeds, sitemaps and APIs that answered, then one URL that was tried for each kind that has none."""
+    """Returns the feeds, sitemaps and APIs of a site that could be read, then for each of these kinds without one the
+    first URL that was tried.
+    """
     rows = list(
         db.query(
             "select kind, url, outcome, reason, status from pages where site_id = ? "
@@ -341,7 +357,7 @@ def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
 
 
 def _has_unread_sources(db: Database, site_id: int) -> bool:
-    """True if there are feeds, sitemaps, API pages or listings that were not read."""
+    """Return True if the site has feeds, sitemaps, API pages or listings that have not been read yet."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and outcome = 'due' and kind in "

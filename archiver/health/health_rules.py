@@ -1,7 +1,8 @@
-"""Judges the health of a site against its own past. Pure: the time is an argument.
+"""Judges the health of a site by comparing its last runs with its earlier ones. Pure functions: the current time is an
+argument.
 
-Each check is a function from the known facts about a site to findings. A finding is a sentence that says what is wrong
-and what to do. A check that has too little data yields nothing.
+Each check is a function from HealthInputs to findings. A finding is a sentence that says what is wrong and what to
+do. A check that has too little data yields nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _MAX_TRIALS = 500  # larger samples are scaled down to this: more trials would n
 
 
 def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
-    """Returns the probability of at most `hits` in `trials`, at the past hit rate."""
+    """Returns the probability of at most `hits` in `trials`, given the hit rate in the past."""
     if trials > _MAX_TRIALS:
         hits, trials = round(hits * _MAX_TRIALS / trials), _MAX_TRIALS
     share = (past_hits + 1) / (past_trials + 2)
@@ -35,13 +36,14 @@ def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -
 
 
 def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
-    """Returns the probability of at least `hits` in `trials`, at the past hit rate."""
+    """Returns the probability of at least `hits` in `trials`, given the hit rate in the past."""
     return chance_of_so_few(trials - hits, trials, past_trials - past_hits, past_trials)
 
 
 def is_far(value: float, past: Sequence[float], factor: float) -> bool:
-    """True if a size differs from the past median by more than `factor`, up or down, and by more than five scaled
-    median absolute deviations. Computed on logarithms, so all values must be greater than 0."""
+    """Return True if a value differs from the median of past values by more than `factor`, up or down, and by more than
+    five scaled median absolute deviations. Computed on logarithms, so all values must be greater than 0.
+    """
     middle = median(log(one) for one in past)
     spread = median(abs(log(one) - middle) for one in past) * _MAD
     return abs(log(value) - middle) > max(log(factor), 5 * spread)
@@ -59,9 +61,11 @@ _FALL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Fall:
-    """A drop since the run of `since`: `hits` of `trials` articles have the field, `past_hits` of `past_trials` had it
-    before. For posts, hits are those that were stored."""
+class Drop:
+    """A drop in how many articles have a field, since the run that started at `since`: now `hits` of `trials` articles
+    have it, before `past_hits` of `past_trials` had it. For a drop in posts, `hits` counts the posts that were
+    stored.
+    """
 
     since: datetime
     hits: int
@@ -70,29 +74,35 @@ class Fall:
     past_trials: int
 
 
-def lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Fall]:
-    """Returns the fields that the last runs found less often. `runs` are in chronological order."""
+def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Drop]:
+    """Returns the fields that the last runs found in fewer articles than before, each with its drop. `runs` are pairs
+    of start time and statistics, in chronological order.
+    """
     read = [(at, measured) for at, measured in runs if measured.articles]
-    found = {name: _fall([(at, m.fields.get(name, 0), m.articles) for at, m in read]) for name in MEASURED}
+    found = {name: _find_drop([(at, m.fields.get(name, 0), m.articles) for at, m in read]) for name in MEASURED}
     return {name: fall for name, fall in found.items() if fall}
 
 
-def lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
-    """Returns the drop in the share of posts stored of those the site's sources list. `runs`: as in `lost_fields`."""
-    return _lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
+def find_lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
+    """Returns the drop, if any, in the share of stored posts among those that the site's feeds, sitemaps and APIs list.
+    `runs` is as in `find_lost_fields`.
+    """
+    return _find_lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
 
 
-def fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
-    """Returns the drop in the share of posts among new pages that no source lists. `runs`: as in `lost_fields`."""
-    return _lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
+def find_fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
+    """Returns the drop, if any, in the share of posts among new pages that no feed, sitemap or API lists. `runs` is as
+    in `find_lost_fields`.
+    """
+    return _find_lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
 
 
-def _lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Fall | None:
-    fall = _fall(samples, _PAST_POSTS)
+def _find_lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Drop | None:
+    fall = _find_drop(samples, _PAST_POSTS)
     return fall if fall and fall.trials - fall.hits >= _LOST else None
 
 
-def _fall(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Fall | None:
+def _find_drop(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Drop | None:
     past_hits = past = 0
     since: datetime | None = None
     hits = trials = 0
@@ -106,7 +116,7 @@ def _fall(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> F
             past_hits, past = past_hits + hits, past + trials
         since, hits, trials = None, 0, 0
     if since and chance_of_so_few(hits, trials, past_hits, past) <= SURPRISE:
-        return Fall(since, hits, trials, past_hits, past)
+        return Drop(since, hits, trials, past_hits, past)
     return None
 
 
@@ -162,8 +172,9 @@ OUTCOME_ADVICE = {
 
 
 def start_page_advice(start_page: tuple[str, str] | None, site: str) -> str:
-    """What to do about a run that failed, given the outcome and rule of its start page. "" if the start page is usable
-    or the run did not fetch it: then the run's reason says what to do."""
+    """Returns a sentence on what to do about a failed run, given the outcome and rule of the site's start page. "" if
+    the run did not fetch the start page, or could use it; then the run's own reason says enough.
+    """
     if start_page is None or start_page[0] not in _UNUSABLE:
         return ""
     return START_PAGE_ADVICE.get(start_page[1], TRY_AGAIN).format(site=site)
@@ -182,7 +193,7 @@ _QUIET_AT_LEAST = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
-    """A row of `runs` with its statistics. `outcome` is "" while the run is in progress."""
+    """A crawl run with its statistics. `outcome` is "" while the run is in progress."""
 
     started: datetime
     outcome: str
@@ -192,7 +203,7 @@ class JudgedRun:
 
 @dataclass(frozen=True, slots=True)
 class SilentSource:
-    """A feed, sitemap or API that used to list posts and no longer does: `why`, and since which run."""
+    """A feed, sitemap or API that used to list posts and no longer does: `why`, and since the start of which run."""
 
     kind: str
     url: str
@@ -202,13 +213,13 @@ class SilentSource:
 
 @dataclass(frozen=True, slots=True)
 class HealthInputs:
-    """The facts about a site that its health is judged by.
+    """The stored data about a site by which its health is judged.
 
-    `runs`: its last runs, newest first; `first`: when its first run began; `published`: when its newest posts were
-    published, newest first; `dead`: its silent sources, of kinds that have no working source; `alive`: whether a source
-    of another kind works; `forbids`: how many archived posts robots.txt now forbids, with `forbidden` as an example;
-    `closed`: the robots.txt rule that forbids the home page, or ""; `start_page`: outcome and rule of the start page
-    if the last run fetched it.
+    `runs`: its last runs, newest first; `first`: when its first run started; `published`: when its newest posts were
+    published, newest first; `dead`: one silent source for each kind (feed, sitemap, API) of which none works any
+    more; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now forbids,
+    with `forbidden` as an example; `closed`: the robots.txt rule that forbids the home page, or ""; `start_page`:
+    outcome and rule of the start page if the last run fetched it.
     """
 
     site: str
@@ -225,8 +236,9 @@ class HealthInputs:
 
 @dataclass(frozen=True, slots=True)
 class HealthFinding:
-    """`code` names the check; `about` names its subject (a field, a source) if a check has several; `since` is when the
-    problem began, if known."""
+    """A problem of a site or the archive. `code` names the check that found it; `about` names its subject (a field, a
+    source) if the check can find several; `since` is when the problem began, if that can be determined.
+    """
 
     code: str
     level: Level
@@ -237,14 +249,16 @@ class HealthFinding:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`state` is the worst level of the findings, or "unknown" if no run of the site has ended."""
+    """The health of a site or the archive. `state` is the worst level of the findings, or "unknown" if no run of the
+    site has ended.
+    """
 
     state: Level
     findings: tuple[HealthFinding, ...] = field(default=())
 
 
 def judge_site(known: HealthInputs, now: datetime) -> Health:
-    """Returns the health of a site."""
+    """Runs all checks on a site's stored data, and returns its health with the findings. `now` is the current time."""
     ended = [run for run in known.runs if run.outcome]
     if not ended:
         return Health("unknown")
@@ -256,8 +270,9 @@ def judge_site(known: HealthInputs, now: datetime) -> Health:
 
 
 def _merge_first_crawl(runs: Sequence[JudgedRun]) -> list[JudgedRun]:
-    """Merges the runs up to the first complete one into a single run. A first crawl in several runs reads new posts
-    first and old ones last; they differ, but that is not a change of the site."""
+    """Merges the statistics of the runs up to the first complete one into one run. A first crawl that takes several
+    runs fetches new posts first and old ones last; these differ, but that is not a change of the site.
+    """
     first = next((n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason), _FEW - 1)
     later, initial = list(runs[: -first - 1]), runs[-first - 1 :]
     merged = combine_statistics([run.measured for run in initial])
@@ -268,8 +283,10 @@ def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
     return max(levels, key=LEVELS.index, default="green")
 
 
-def _ended(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """How the last runs ended. A single failure may be chance; a single interrupted run is continued by the next."""
+def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Check: the last runs failed, wait or were interrupted. A single failure may be chance; a single interrupted run
+    is continued by the next one.
+    """
     last = runs[0]
     alike = list(takewhile(lambda run: run.outcome == last.outcome, runs))
     since = alike[-1].started
@@ -296,9 +313,10 @@ def _ended(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Ite
         )
 
 
-def _quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """No new post for much longer than any gap between the site's recent posts. A site that was already inactive at its
-    first crawl is not reported."""
+def _check_quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Check: the site has had no new post for much longer than any gap between its recent posts. A site that was
+    already inactive at its first crawl is not reported.
+    """
     times = sorted((at for at in known.published if at <= now), reverse=True)
     finished = next((run.started for run in runs if run.outcome == "finished"), None)
     if len(times) < _POSTS or finished is None:
@@ -316,9 +334,9 @@ def _quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Ite
         )
 
 
-def _fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """A field is missing from recent articles, as after a redesign."""
-    for name, fall in lost_fields([(run.started, run.measured) for run in reversed(runs)]).items():
+def _check_fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Check: a field is missing from recent articles, for example after a redesign."""
+    for name, fall in find_lost_fields([(run.started, run.measured) for run in reversed(runs)]).items():
         yield HealthFinding(
             "coverage",
             "red" if name in ESSENTIAL else "amber",
@@ -332,11 +350,12 @@ def _fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> It
         )
 
 
-def _posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Posts that a feed, sitemap or API lists cannot be stored, or new pages are no longer posts. Summed over several
-    runs, since a single run has too few of them."""
+def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Check: posts that a feed, sitemap or API lists cannot be stored, or new pages are no longer recognized as posts.
+    Uses the sum of several runs, because a single run has too few posts.
+    """
     history = [(run.started, run.measured) for run in reversed(runs)]
-    if fall := lost_posts(history):
+    if fall := find_lost_posts(history):
         yield HealthFinding(
             "posts",
             "red",
@@ -347,7 +366,7 @@ def _posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Ite
             about="told",
             since=fall.since,
         )
-    if fall := fewer_posts(history):
+    if fall := find_fewer_posts(history):
         yield HealthFinding(
             "posts",
             "amber",
@@ -361,9 +380,11 @@ def _posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Ite
         )
 
 
-def _length(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Texts are much shorter or longer than before: a wall, or a template that is read wrongly."""
-    history = _lengths(runs)
+def _check_length(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Check: texts are much shorter or longer than before, because of a paywall or because the template is read
+    wrongly.
+    """
+    history = _median_lengths(runs)
     if len(history) <= _FEW:
         return
     lengths = [length for _, length in history]
@@ -381,9 +402,11 @@ def _length(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> It
         )
 
 
-def _lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
-    """Returns the median text length of each group of runs that read at least three articles together, with the start
-    of the group's first run, newest first. So a site with one post per run is judged by three runs at a time."""
+def _median_lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
+    """Returns pairs of a start time and a median text length, newest first. Consecutive runs are grouped until they
+    have read at least three articles together, so that a site with one post per run is judged by three runs at a
+    time.
+    """
     out: list[tuple[datetime, float]] = []
     group: list[JudgedRun] = []
     for run in reversed(runs):
@@ -398,8 +421,8 @@ def _lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
 _AT_LEAST = 3  # fewer pages than this may be chance
 
 
-def _failing(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """More pages than usual end without a stored article. Runs that fetched no post are ignored."""
+def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Check: more pages than usual end without a stored article. Runs that fetched no post are ignored."""
     judged = [run for run in runs if run.measured.settled > run.measured.outcomes.get("not-article", 0)]
     if not judged or runs[0].outcome == "failed":
         return
@@ -429,11 +452,11 @@ def _failing(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> I
             f"{hits:,} of {total:,} addresses {verb} in {_moment(judged[0].started)}"
             f"{how}, before {earlier / before:.0%}: {advice.format(site=known.site)}",
             about=outcome,
-            since=_since(judged, more),
+            since=_start_of_series(judged, more),
         )
 
 
-def _slow(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+def _check_slow(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
     timed = [run for run in runs if run.measured.latency]
     if len(timed) <= _FEW:
         return
@@ -449,11 +472,11 @@ def _slow(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iter
             "amber",
             f"Its responses take {latest:.1f} s (median), before {median(past):.1f} s: the crawl slows down "
             "automatically; if that lasts, set a longer delay or ask its owner.",
-            since=_since(timed, slower),
+            since=_start_of_series(timed, slower),
         )
 
 
-def _sources(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+def _check_sources(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
     if runs[0].outcome == "failed":
         return
     if len(known.dead) > 1 and not known.alive and not runs[0].measured.articles:
@@ -483,7 +506,7 @@ def _at(source: SilentSource) -> str:
     return f" {source.url}" if source.url else ""
 
 
-def _robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+def _check_robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
     if known.closed:
         yield HealthFinding(
             "robots",
@@ -504,13 +527,15 @@ def _robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> It
 
 
 Check = Callable[[HealthInputs, Sequence[JudgedRun], datetime], Iterator[HealthFinding]]
-CHECKS: tuple[Check, ...] = (_ended, _robots, _sources, _quiet)
-STATISTICS_CHECKS: tuple[Check, ...] = (_posts, _fields, _failing, _length, _slow)
+CHECKS: tuple[Check, ...] = (_check_last_runs, _check_robots, _check_sources, _check_quiet)
+STATISTICS_CHECKS: tuple[Check, ...] = (_check_posts, _check_fields, _check_failures, _check_length, _check_slow)
 """Checks that compare the statistics of runs."""
 
 
-def _since(runs: Sequence[JudgedRun], is_affected: Callable[[JudgedRun], bool]) -> datetime:
-    """Returns when the oldest of the newest consecutive affected runs began. The newest run is affected."""
+def _start_of_series(runs: Sequence[JudgedRun], is_affected: Callable[[JudgedRun], bool]) -> datetime:
+    """Returns when the oldest run of an unbroken series of affected runs started. `runs` are newest first, and the
+    newest is affected.
+    """
     return list(takewhile(is_affected, runs))[-1].started
 
 

@@ -1,4 +1,6 @@
-"""Stores the last known health of sites, accepted findings and notifications, and reads what a site is judged by."""
+"""Stores the last health of each site, accepted findings and notifications, and reads the data by which a site is
+judged.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,9 @@ MOST_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class HealthChange:
-    """A site whose state changed, or that has a new finding. `sentence` is the worst new finding. `site` is "" for the
-    archive itself."""
+    """A change of health that people are notified of: a site's state changed, or it has a new finding. `sentence` is
+    the worst new finding. `site` is "" for the archive itself.
+    """
 
     site: str
     before: Level
@@ -54,14 +57,14 @@ class HealthChange:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A notification of `changes` that is to be sent through `channel`."""
+    """A stored notification of health changes that is to be sent through `channel`."""
 
     id: int
     channel: str
     changes: list[dict[str, Any]]
 
 
-def as_json(finding: HealthFinding) -> dict[str, Any]:
+def finding_as_json(finding: HealthFinding) -> dict[str, Any]:
     return {
         "code": finding.code,
         "about": finding.about,
@@ -71,19 +74,23 @@ def as_json(finding: HealthFinding) -> dict[str, Any]:
     }
 
 
-def accepted_findings(db: Database, site_id: int) -> dict[str, datetime]:
-    """Returns the findings of a site that a person has accepted, as "code about", and when."""
+def read_accepted_findings(db: Database, site_id: int) -> dict[str, datetime]:
+    """Returns the findings of a site that a person has accepted: a dict from "code about" of the finding to when it was
+    accepted.
+    """
     row = db.execute("select accepted from site_health where site_id = ?", [site_id]).fetchone()
     accepted: dict[str, str] = json.loads(row[0]) if row else {}
     return {key: at for key, text in accepted.items() if (at := moment(text))}
 
 
-def any_accepted(db: Database) -> bool:
+def has_accepted_findings(db: Database) -> bool:
     return bool(db.execute("select exists (select 1 from site_health where accepted <> '{}')").fetchone()[0])
 
 
 def without_accepted(health: Health, accepted: dict[str, datetime]) -> Health:
-    """Returns the health of a site without the findings that were accepted after they began."""
+    """Returns the health of a site without the findings that a person has accepted. A finding that began after it was
+    accepted is kept.
+    """
     left = tuple(
         one for one in health.findings if not (at := accepted.get(_key(one))) or (one.since and one.since > at)
     )
@@ -93,8 +100,8 @@ def without_accepted(health: Health, accepted: dict[str, datetime]) -> Health:
 
 
 def accept_findings_of(db: Database, site_id: int, findings: Iterable[HealthFinding], now: datetime) -> None:
-    """Marks these findings as accepted: they are not reported any more."""
-    accepted = {key: stamp(at) for key, at in accepted_findings(db, site_id).items()} | {
+    """Marks these findings of a site as accepted, so that they are not reported any more."""
+    accepted = {key: stamp(at) for key, at in read_accepted_findings(db, site_id).items()} | {
         _key(one): stamp(now) for one in findings
     }
     db.execute(
@@ -105,17 +112,18 @@ def accept_findings_of(db: Database, site_id: int, findings: Iterable[HealthFind
 
 
 def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
-    """Drops accepted findings that are not in `found` any more, so that they are reported if they return."""
-    accepted, keys = accepted_findings(db, site_id), {_key(one) for one in found.findings}
+    """Deletes the acceptance of findings that are not in `found` any more, so that they are reported if they return."""
+    accepted, keys = read_accepted_findings(db, site_id), {_key(one) for one in found.findings}
     left = {key: stamp(at) for key, at in accepted.items() if key in keys}
     if len(left) < len(accepted):
         db.execute("update site_health set accepted = ? where site_id = ?", [json.dumps(left), site_id])
 
 
 def record_health(db: Database, site: dict[str, Any], health: Health, now: datetime) -> HealthChange | None:
-    """Stores the health of a site. Returns the change since the last call, or None.
+    """Stores the health of a site. Returns how it changed since the last call, or None.
 
-    A first green state is not a change; a new finding at the same level is."""
+    A new finding at the same level counts as a change; a first state of green does not.
+    """
     row = db.execute("select state, since, findings from site_health where site_id = ?", [site["id"]]).fetchone()
     before: Level = row[0] if row else "unknown"
     since = row[1] if row and before == health.state else stamp(now)
@@ -128,7 +136,7 @@ def record_health(db: Database, site: dict[str, Any], health: Health, now: datet
             health.state,
             since,
             stamp(now),
-            json.dumps([as_json(one) for one in health.findings], ensure_ascii=False),
+            json.dumps([finding_as_json(one) for one in health.findings], ensure_ascii=False),
         ],
     )
     if (before == "unknown" and health.state == "green") or health.state == "unknown":
@@ -141,14 +149,14 @@ def record_health(db: Database, site: dict[str, Any], health: Health, now: datet
 
 
 def enter_notifications(db: Database, changes: Sequence[HealthChange], channels: Iterable[str], now: datetime) -> None:
-    """Enters one notification per channel, with all changes."""
+    """Stores one notification per channel, with all changes, to be sent later."""
     data = json.dumps([change.as_json() for change in changes], ensure_ascii=False)
     for channel in channels if changes else ():
         db.execute("insert into notifications (at, channel, changes) values (?, ?, ?)", [stamp(now), channel, data])
 
 
-def due_notifications(db: Database) -> list[Notification]:
-    """Returns the notifications that were not sent yet, or failed fewer than MOST_ATTEMPTS times."""
+def read_due_notifications(db: Database) -> list[Notification]:
+    """Returns the notifications that have not been sent and have failed fewer than MOST_ATTEMPTS times."""
     rows = db.execute(
         "select id, channel, changes from notifications where outcome = 'due' or (outcome = 'failed' and "
         "attempts < ?) order by id",
@@ -158,7 +166,7 @@ def due_notifications(db: Database) -> list[Notification]:
 
 
 def record_delivery(db: Database, notice: Notification, failure: str, now: datetime) -> None:
-    """Records an attempt to send a notification; `failure` is "" if it was sent."""
+    """Stores the result of an attempt to send a notification; `failure` is "" if it was sent."""
     db.execute(
         "update notifications set outcome = ?, reason = ?, attempts = attempts + 1, sent_at = ? where id = ?",
         ["failed" if failure else "sent", failure, None if failure else stamp(now), notice.id],
@@ -169,9 +177,10 @@ def _key(finding: HealthFinding) -> str:
     return f"{finding.code} {finding.about}".strip()
 
 
-def archive_change(db: Database, health: Health, now: datetime) -> HealthChange | None:
-    """Like `record_health`, for the archive itself: its last state is read from the notifications, where it has no
-    site name."""
+def find_archive_change(db: Database, health: Health, now: datetime) -> HealthChange | None:
+    """Returns how the health of the archive itself changed, or None. Its last state is read from the stored
+    notifications, in which it has no site name.
+    """
     row = db.execute(
         "select c.value ->> 'state' from notifications n, json_each(n.changes) c where c.value ->> "
         "'site' = '' "
@@ -194,22 +203,23 @@ _MOST_REDIRECTS = 10
 
 def health_of(db: Database, site: dict[str, Any], now: datetime) -> Health:
     """Returns the health of a site (a row of `sites`) without accepted findings."""
-    return without_accepted(judge_site(health_inputs(db, site), now), accepted_findings(db, site["id"]))
+    return without_accepted(judge_site(read_health_inputs(db, site), now), read_accepted_findings(db, site["id"]))
 
 
-def drop_passed_acceptances(db: Database, now: datetime) -> None:
-    """Drops the acceptance of findings that are over, for each site whose last run finished: a failed run proves
-    nothing about what it did not fetch. Runs inside the caller's transaction."""
+def drop_obsolete_acceptances(db: Database, now: datetime) -> None:
+    """Deletes the acceptance of findings that no longer exist, for each site whose last run finished. A failed run does
+    not show whether a problem is over. Runs inside the caller's transaction.
+    """
     for site in list(
         db.query("select s.* from sites s join site_health h on h.site_id = s.id where h.accepted <> '{}'")
     ):
-        known = health_inputs(db, site)
+        known = read_health_inputs(db, site)
         if next((run.outcome for run in known.runs if run.outcome), "") == "finished":
             drop_acceptances(db, site["id"], judge_site(known, now))
 
 
-def health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
-    """Reads the facts that a site is judged by."""
+def read_health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
+    """Reads the stored data about a site by which its health is judged."""
     pages, example = db.execute(
         "select count(*), min(url) from pages where site_id = ? and outcome = 'refused' and rule = 'robots' "
         "and article_id is not null",
@@ -218,24 +228,26 @@ def health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
     home = db.execute(
         "select reason from pages where urlkey = ? and rule = 'robots'", [urlkey(site["start_url"])]
     ).fetchone()
-    runs = _runs(db, site["id"])
+    runs = _read_runs(db, site["id"])
     first = db.execute("select min(started_at) from runs where site_id = ?", [site["id"]]).fetchone()[0]
     return HealthInputs(
         site["name"],
         runs,
         stored_time(first),
-        _published(db, site["name"]),
-        _dead(db, site, runs),
+        _read_publication_times(db, site["name"]),
+        _find_silent_sources(db, site, runs),
         bool(alive_sources(db, site["id"])),
         pages,
         example or "",
         home[0] if home else "",
-        _start_page(db, site, runs),
+        _read_start_page(db, site, runs),
     )
 
 
-def _start_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> tuple[str, str] | None:
-    """Returns outcome and rule of the page that the start address leads to; None if the last run did not fetch it."""
+def _read_start_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> tuple[str, str] | None:
+    """Returns outcome and rule of the page to which the site's start address leads, after redirects; None if the last
+    run did not fetch it.
+    """
     ended = next((run for run in runs if run.outcome), None)
     if ended is None:
         return None
@@ -249,7 +261,7 @@ def _start_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -
     return (row[0], row[1] or "") if row else None
 
 
-def _runs(db: Database, site_id: int) -> list[JudgedRun]:
+def _read_runs(db: Database, site_id: int) -> list[JudgedRun]:
     rows = db.query(
         "select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
         [site_id, _RUNS],
@@ -265,8 +277,8 @@ def _runs(db: Database, site_id: int) -> list[JudgedRun]:
     ]
 
 
-def _published(db: Database, site: str) -> list[datetime]:
-    """Returns when the newest posts were published, leaving out times without a zone."""
+def _read_publication_times(db: Database, site: str) -> list[datetime]:
+    """Returns when the site's newest posts were published, newest first. Times without a zone are left out."""
     rows = db.execute(
         "select published from articles where site = ? and published is not null order by published desc limit ?",
         [site, _POSTS],
@@ -274,56 +286,66 @@ def _published(db: Database, site: str) -> list[datetime]:
     return [at for row in rows if (at := stored_time(row[0]))]
 
 
-def _dead(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> list[SilentSource]:
-    """Returns one silent source for each kind that had a working source in an earlier run and has none now."""
+def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> list[SilentSource]:
+    """Returns one silent source for each kind (feed, sitemap, API) that worked in an earlier run and of which none
+    works now.
+    """
     measured = [run for run in runs if run.outcome and run.measured.outcomes]
     if not measured:
         return []
-    emptied = _emptied(db, site, measured)
+    emptied = _find_emptied_feed(db, site, measured)
     lost = {kind for run in measured[1:] for kind in run.measured.sources} - set(measured[0].measured.sources)
     return [
-        *(_lost(db, site, kind, measured) for kind in sorted(lost)),
+        *(_make_silent_source(db, site, kind, measured) for kind in sorted(lost)),
         *([emptied] if emptied and "feed" not in lost else ()),
     ]
 
 
-def _lost(db: Database, site: dict[str, Any], kind: str, runs: Sequence[JudgedRun]) -> SilentSource:
+def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Sequence[JudgedRun]) -> SilentSource:
     since = list(takewhile(lambda run: kind not in run.measured.sources, runs))[-1].started
     url, reason = db.execute(
         "select url, reason from pages where site_id = ? and priority = 0 and kind = ? and outcome <> 'not-article' "
         "order by attempts desc, fetched_at desc",
         [site["id"], kind],
-    ).fetchone() or _replaced(db, site, kind)
+    ).fetchone() or _find_replaced_source(db, site, kind)
     return SilentSource(_LABELS.get(kind, kind), url, reason or "it does not answer any more", since)
 
 
-def _replaced(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Returns URL and reason of a source whose address now shows something else: its row has another kind."""
-    url = next((one.url for one in _documents(db, site, kind) if one.kind != kind), "")
+def _find_replaced_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
+    """Returns the URL of a source that now shows something else, according to the kind in its row of `pages`, and a
+    reason as a phrase; "" for both if there is none.
+    """
+    url = next((one.url for one in _read_source_documents(db, site, kind) if one.kind != kind), "")
     return url, f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more" if url else ""
 
 
-def _emptied(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the feed that listed the most posts, if feeds answer but list none any more."""
+def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
+    """Returns the feed that used to list the most posts, if the site's feeds can be read but none lists posts any more;
+    otherwise None.
+    """
     read = [run for run in runs if run.measured.listed is not None]
     empty = list(takewhile(lambda run: not run.measured.listed, read))
     if not empty or len(empty) == len(read):
         return None
-    feed = next((one for one in _documents(db, site, "feed") if one.kind == "feed"), _SourceDocument("", "feed", ""))
+    feed = next(
+        (one for one in _read_source_documents(db, site, "feed") if one.kind == "feed"), _SourceDocument("", "feed", "")
+    )
     return SilentSource("feed", feed.url, feed.reason or "it is empty", empty[-1].started)
 
 
 @dataclass(frozen=True, slots=True)
 class _SourceDocument:
-    """A document that listed posts: its current kind, and the reason of its last outcome."""
+    """A feed, sitemap or API document that listed posts: its URL, its current kind, and the reason of its last
+    outcome.
+    """
 
     url: str
     kind: str
     reason: str | None
 
 
-def _documents(db: Database, site: dict[str, Any], kind: str) -> Iterator[_SourceDocument]:
-    """Yields the documents that listed pages of the site as a source of this kind, most pages first."""
+def _read_source_documents(db: Database, site: dict[str, Any], kind: str) -> Iterator[_SourceDocument]:
+    """Yields the documents that listed pages of the site as sources of this kind, those with the most pages first."""
     rows = db.execute(
         "select p.url, p.kind, p.reason from page_sources s join pages t on t.id = s.page_id join pages p on p.url = "
         "s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id group by p.id "
@@ -333,11 +355,12 @@ def _documents(db: Database, site: dict[str, Any], kind: str) -> Iterator[_Sourc
     return (_SourceDocument(*row) for row in rows)
 
 
-def growth(db: Database, now: datetime) -> float:
-    """Returns the bytes received per day in the last two weeks: the archive's WARC files grow by at most that.
+def measure_growth(db: Database, now: datetime) -> float:
+    """Returns the number of bytes received per day in the last two weeks. The archive's WARC files grow by at most
+    that.
 
-    A site's first complete crawl downloads its whole past, which happens only once. It is counted only while other
-    sites still wait for their first crawl.
+    A site's first complete crawl downloads its whole past, which happens only once. It is left out, unless other
+    sites are still waiting for their first crawl.
     """
     total, first = db.execute(
         "select total(bytes), min(started_at) from runs r left join (select site_id, min(started_at) as at from runs "

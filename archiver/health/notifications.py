@@ -1,7 +1,7 @@
-"""Notifies people of changes of health through channels: a command, a webhook that receives JSON, mail.
+"""Notifies people of changes in health through channels: a command, a webhook that receives JSON, or mail.
 
-A channel takes at most 15 seconds and returns why it failed, or "". Secrets come from the environment and never appear
-in a failure. Notifications are stored in the archive first, then sent, with their outcome.
+A channel takes at most 15 seconds and returns why it failed, or "". Secrets come from the environment and never
+appear in a failure. Notifications are first stored in the archive, then sent, and their outcome is stored.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from archiver.health.health_rules import LEVELS
 from archiver.health.health_state import (
     HealthChange,
     Notification,
-    any_accepted,
-    archive_change,
-    drop_passed_acceptances,
-    due_notifications,
+    drop_obsolete_acceptances,
     enter_notifications,
+    find_archive_change,
+    has_accepted_findings,
+    read_due_notifications,
     record_delivery,
     record_health,
 )
@@ -53,7 +53,9 @@ _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 @dataclass(frozen=True, slots=True)
 class HealthMessage:
-    """`state` is the worst state in the message; `data` is what programs receive."""
+    """A message about changes in health. `state` is the worst state in it; `data` is the JSON object that commands and
+    webhooks receive.
+    """
 
     subject: str
     text: str
@@ -66,22 +68,26 @@ Channel = Callable[[HealthMessage], str]
 
 
 def channels_of(notify: Notify) -> dict[str, Channel]:
-    """Returns the channels that archiver.toml and the environment configure, by name."""
+    """Returns the notification channels that archiver.toml and the environment configure: a dict from name to a
+    function that sends a message.
+    """
     webhook = os.environ.get("ARCHIVER_WEBHOOK") or notify.webhook
     channels: dict[str, Channel] = {}
     if notify.command:
-        channels["command"] = lambda message: _command(notify.command, message)
+        channels["command"] = lambda message: _send_to_command(notify.command, message)
     if webhook:
-        channels["webhook"] = _with_deadline("the webhook", lambda message: _webhook(webhook, message))
+        channels["webhook"] = _with_deadline("the webhook", lambda message: _send_to_webhook(webhook, message))
     if notify.mail:
         mail = notify.mail
-        channels["mail"] = _with_deadline(mail.host, lambda message: _mail(mail, message))
+        channels["mail"] = _with_deadline(mail.host, lambda message: _send_mail(mail, message))
     return channels
 
 
 def _with_deadline(who: str, channel: Channel) -> Channel:
-    """Wraps a channel with a deadline for the whole attempt. A socket timeout is not enough: it starts again with each
-    read, and does not cover the DNS lookup. The abandoned thread ends with the process."""
+    """Returns a channel that gives up after 15 seconds in all. A socket timeout is not enough, because it starts again
+    with each read and does not cover the DNS lookup. An abandoned attempt continues in its thread until the process
+    ends.
+    """
 
     def send(message: HealthMessage) -> str:
         reason: Future[str] = Future()
@@ -101,7 +107,7 @@ def _with_deadline(who: str, channel: Channel) -> Channel:
     return send
 
 
-def _command(words: tuple[str, ...], message: HealthMessage) -> str:
+def _send_to_command(words: tuple[str, ...], message: HealthMessage) -> str:
     variables = {"ARCHIVER_STATE": message.state, "ARCHIVER_SUBJECT": message.subject, "ARCHIVER_TEXT": message.text}
     try:  # stderr goes to a file: a child that the command leaves running would keep a pipe open
         with TemporaryFile() as errors:
@@ -125,7 +131,7 @@ def _command(words: tuple[str, ...], message: HealthMessage) -> str:
     )
 
 
-def _webhook(address: str, message: HealthMessage) -> str:
+def _send_to_webhook(address: str, message: HealthMessage) -> str:
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "archiver"}
     if token := os.environ.get("ARCHIVER_WEBHOOK_TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
@@ -141,7 +147,9 @@ def _webhook(address: str, message: HealthMessage) -> str:
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Follows no redirect: urllib would follow with a GET that carries the token, and deliver nothing."""
+    """Makes urllib treat redirects as errors. It would follow them with a GET request that has the token but not the
+    message.
+    """
 
     MOVED = (301, 302, 303, 307, 308)
 
@@ -149,7 +157,7 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
-def _mail(mail: Mail, message: HealthMessage) -> str:
+def _send_mail(mail: Mail, message: HealthMessage) -> str:
     letter = EmailMessage()
     letter["Subject"], letter["From"], letter["To"] = message.subject, mail.sender, ", ".join(mail.to)
     letter["Date"], letter["Message-ID"] = formatdate(), make_msgid(domain="archiver")
@@ -187,8 +195,9 @@ Sent = list[tuple[str, str]]
 
 
 def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = True) -> Sent:
-    """Judges sites (those in `only`, or all, and with `place` also the archive itself) and sends what has changed since
-    the last notification. Drops acceptances of findings that are over, even if no channel is configured.
+    """Judges sites, and sends what has changed since the last notification. Returns, for each message, its channel and
+    why sending it failed. `only`: names of the sites to judge, None for all; `place`: also judge the archive itself.
+    Deletes acceptances of findings that no longer exist, even if no channel is configured.
 
     Does nothing if another process is notifying. Raises what `open_archive` and `load_config` raise.
     """
@@ -200,15 +209,15 @@ def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = 
         db = open_archive(archive)
         try:
             at = datetime.now(UTC)
-            if not channels and not any_accepted(db):
+            if not channels and not has_accepted_findings(db):
                 return []
             with writing(db):
-                drop_passed_acceptances(db, at)
+                drop_obsolete_acceptances(db, at)
                 if channels:
-                    enter_notifications(db, _changes(db, archive, only, place, at), channels, datetime.now(UTC))
+                    enter_notifications(db, _find_changes(db, archive, only, place, at), channels, datetime.now(UTC))
             return [
                 (notice.channel, _send(db, archive, notice, channels))
-                for notice in due_notifications(db)
+                for notice in read_due_notifications(db)
                 if notice.channel in channels
             ]
         except sqlite3.Error as error:
@@ -220,8 +229,9 @@ def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = 
 def notify_after_runs(
     archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, place: bool = True
 ) -> None:
-    """Like `notify`, after crawls. A failure does not fail the crawl: `say` gets a sentence, and the next crawl tries
-    again."""
+    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError: `say` is called with a sentence
+    about the failure, and the next crawl tries again.
+    """
     try:
         for channel, failure in notify(archive, sites, place=place):
             if failure:
@@ -231,30 +241,32 @@ def notify_after_runs(
 
 
 def try_channels(archive: str) -> Sent:
-    """Sends a test message through each channel."""
+    """Sends a test message through each configured channel. Returns each channel's name and why sending failed ("" if
+    it was sent).
+    """
     text = f"This is a test of the notifications of {archive}: nothing has changed."
     message = HealthMessage("archiver: test message", text, "green", {"archive": archive, "text": text, "changes": []})
     return [(name, channel(message)) for name, channel in channels_of(load_config().notify).items()]
 
 
-def _changes(
+def _find_changes(
     db: Database, archive: Path, only: Collection[str] | None, place: bool, now: datetime
 ) -> list[HealthChange]:
     found = overall(db, archive, scheduler_process(archive), now, effective_settings(db), only)
     changes = [record_health(db, site, health, now) for site, health in found.sites]
     if only is None and place:
-        changes.append(archive_change(db, found.place, now))
+        changes.append(find_archive_change(db, found.place, now))
     return [change for change in changes if change]
 
 
 def _send(db: Database, archive: Path, notice: Notification, channels: dict[str, Channel]) -> str:
-    failure = channels[notice.channel](_message(str(archive), notice.changes))
+    failure = channels[notice.channel](_compose_message(str(archive), notice.changes))
     with writing(db):
         record_delivery(db, notice, failure, datetime.now(UTC))
     return failure
 
 
-def _message(archive: str, changes: list[dict[str, Any]]) -> HealthMessage:
+def _compose_message(archive: str, changes: list[dict[str, Any]]) -> HealthMessage:
     by_level = sorted(changes, key=lambda one: -LEVELS.index(one["state"]))
     worst = by_level[0]["state"]
     who = by_level[0]["site"] or "the archive"

@@ -1,4 +1,6 @@
-"""Inputs of an import: which files the arguments name, which records of them are selected, and what identifies them."""
+"""Inputs of an import: which files the arguments name, which of their records are selected, and how a file is
+recognized when it is imported again.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from archiver.urls import normalize
 from archiver.warc.foreign_captures import warc_date
 from archiver.warc.http_response import may_be_page
 from archiver.warc.problems import Problem, ProblemKind
-from archiver.warc.wacz import MAGIC, RECORDS, MemberStream, WACZMember, wacz_members
+from archiver.warc.wacz import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
 
 # Selection of records by site or host and by the time of capture.
 
@@ -29,9 +31,10 @@ _SELECTABLE = frozenset({"response", "resource", "revisit"})
 class RecordFilter:
     """Which records to import.
 
-    `only` are hosts or names of sites ("example.org", "example.org/blog"); () for all. `apart` are sites within these
-    whose URLs belong to another archive. `since` and `until` are days (YYYY-MM-DD, UTC), both inclusive, or "".
-    `known_sites`: only URLs of sites that the archive has. `all_captures`: also captures that are not pages.
+    `only`: hosts or names of sites ("example.org", "example.org/blog") whose URLs are imported, () for all; `apart`:
+    sites within these whose URLs are left out because they belong to another archive; `since` and `until`: days
+    (YYYY-MM-DD, UTC), both inclusive, or ""; `known_sites`: import only URLs of sites that the archive has;
+    `all_captures`: also import captures that are not pages.
     """
 
     only: tuple[str, ...] = ()
@@ -43,22 +46,24 @@ class RecordFilter:
 
     @property
     def key(self) -> str:
-        """Identifies the filter. Importing a file again with another filter is a new import."""
+        """A JSON string that identifies the filter. Importing a file again with another filter is a new import."""
         values = {**asdict(self), "only": sorted(self.only), "apart": sorted(self.apart)}
         if not self.apart:
             del values["apart"]
         return json.dumps(values, sort_keys=True)
 
-    def takes(self, url: str, is_known: Callable[[str], bool]) -> bool:
-        """Return whether a URL is selected. `is_known` tells whether it belongs to a site of the archive."""
-        if self.only and not any(_within(url, name) for name in self.only):
+    def selects(self, url: str, is_known: Callable[[str], bool]) -> bool:
+        """Return True if a URL is selected. `is_known` returns whether a URL belongs to a site of the archive."""
+        if self.only and not any(_is_url_of(url, name) for name in self.only):
             return False
-        if any(_within(url, name) for name in self.apart):
+        if any(_is_url_of(url, name) for name in self.apart):
             return False
         return not self.known_sites or is_known(url)
 
-    def in_time(self, date: str) -> bool:
-        """Return whether a WARC-Date is within the range. An invalid date passes, so that it is reported later."""
+    def is_in_time(self, date: str) -> bool:
+        """Return True if a WARC-Date is between `since` and `until`. An invalid date is accepted here, so that it is
+        reported later.
+        """
         if not self.since and not self.until:
             return True
         at = warc_date(date)
@@ -66,7 +71,7 @@ class RecordFilter:
         return not day or (self.since <= day and (not self.until or day <= self.until))
 
 
-def _within(url: str, name: str) -> bool:
+def _is_url_of(url: str, name: str) -> bool:
     parts = urlsplit(url if "://" in url else f"http://{url}")
     host, _, path = name.partition("/")
     own = re.sub(r"^www\d?\.", "", parts.netloc.lower())
@@ -76,7 +81,8 @@ def _within(url: str, name: str) -> bool:
 
 
 class RecordSelector:
-    """Decides for `ForeignRecords` whether to keep the block of a record; `why` explains why one was not kept.
+    """Decides, as the `wanted` callback of `ForeignRecords`, whether the block of a record is kept. `why_not_kept`
+    returns the reason if it was not.
 
     URLs are compared in normalized form, as they are stored.
     """
@@ -88,7 +94,7 @@ class RecordSelector:
         kind = fields.get("warc-type", "").lower()
         if kind in ("request", "continuation"):
             return True
-        if kind not in _SELECTABLE or self.why(fields):
+        if kind not in _SELECTABLE or self.why_not_kept(fields):
             return False
         if kind == "revisit" or self._choice.all_captures or "warc-segment-number" in fields:
             return True
@@ -96,15 +102,17 @@ class RecordSelector:
             return "html" in fields.get("content-type", "")
         return may_be_page(first)
 
-    def why(self, fields: dict[str, str]) -> str:
-        """Return "other" for a record that is not about HTTP, "skipped" for one that is not selected, otherwise ""."""
+    def why_not_kept(self, fields: dict[str, str]) -> str:
+        """Return "other" for a record that is not about HTTP, "skipped" for one that the filter excludes,
+        otherwise "".
+        """
         url = fields.get("warc-target-uri", "").strip().strip("<>")
         if not url.lower().startswith(("http:", "https:")):
             return "other" if ":" in url else ""
-        if not self._choice.in_time(fields.get("warc-date", "")):
+        if not self._choice.is_in_time(fields.get("warc-date", "")):
             return "skipped"
         normalized = normalize(url)
-        return "" if normalized is None or self._choice.takes(normalized, self._is_known) else "skipped"
+        return "" if normalized is None or self._choice.selects(normalized, self._is_known) else "skipped"
 
 
 # Files and standard input.
@@ -116,8 +124,9 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class ImportInput:
-    """A stream of records. `name` identifies it in the archive: the name of the file, with the name of the member if it
-    is in a package. `size` is in bytes, 0 if unknown."""
+    """A file, a member of a WACZ package or standard input, from which records are imported. `name` identifies it in
+    the archive: the file name, for a member with "#" and the member's name. `size` is in bytes, 0 if unknown.
+    """
 
     path: Path
     name: str
@@ -129,7 +138,7 @@ class ImportInput:
         return str(self.path) == STDIN
 
     def open(self) -> BinaryIO:
-        """Open a stream that supports `peek`. Raises OSError."""
+        """Open the input as a binary stream that supports `peek`. Raises OSError."""
         if self.is_pipe:
             return io.BufferedReader(_Pipe(sys.stdin.buffer.read(_TAIL)), 2 * _TAIL)
         if self.member is None:
@@ -137,8 +146,9 @@ class ImportInput:
         return io.BufferedReader(MemberStream(self.path.open("rb"), self.member.name), 1 << 17)
 
     def digest(self, handle: BinaryIO) -> str:
-        """Return a SHA-256 that identifies this input: of its size, beginning and end, or of the beginning of a pipe.
-        Leaves the stream at its beginning. Raises OSError."""
+        """Return a SHA-256 that identifies this input: of its size, beginning and end; for standard input, of its
+        beginning only. Leaves the stream at its beginning. Raises OSError.
+        """
         found = hashlib.sha256(str(self.size).encode())
         if self.is_pipe:
             found.update(handle.peek(_TAIL)[:_TAIL])  # type: ignore[attr-defined]
@@ -154,7 +164,7 @@ class ImportInput:
 
 
 class _Pipe(io.RawIOBase):
-    """Standard input, whose beginning (`head`) was read before."""
+    """Standard input as a raw stream; its first bytes (`head`) were already read."""
 
     def __init__(self, head: bytes) -> None:
         self._head = head
@@ -171,14 +181,16 @@ class _Pipe(io.RawIOBase):
 
 
 def is_archive_name(name: str) -> bool:
-    """Return whether a file with this name is imported when its folder is named."""
+    """Return True if a file with this name is imported when its folder is given: a WARC, ARC or WACZ file."""
     return _FILES.fullmatch(name) is not None
 
 
 def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
-    """Yield the files that the arguments name: files, all files below a folder, and files that match a pattern.
+    """Yield the files that command-line arguments name: files, all WARC, ARC and WACZ files in and below a folder, and
+    files that match a pattern.
 
-    Each file comes once; files of a folder are sorted by name. An argument that matches nothing is yielded unchanged.
+    Each file is yielded once; the files of a folder are sorted by name. An argument that matches nothing is yielded
+    unchanged.
     """
     seen: set[str] = set()
     for word in words:
@@ -198,9 +210,10 @@ def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
                 yield one
 
 
-def inputs_in(path: Path) -> Iterator[ImportInput | Problem]:
-    """Yield the streams of records in a file: the file itself, or the members of a package. Yields a problem if it
-    cannot be read."""
+def open_inputs(path: Path) -> Iterator[ImportInput | Problem]:
+    """Yield the inputs in a file: the file itself, or each WARC or ARC file in a WACZ package. Yields a problem if the
+    file cannot be read.
+    """
     if str(path) == STDIN:
         yield ImportInput(path, "standard input", 0)
         return
@@ -215,7 +228,7 @@ def inputs_in(path: Path) -> Iterator[ImportInput | Problem]:
                 return
             found = False
             handle.seek(0)
-            for one in wacz_members(handle):
+            for one in read_wacz_members(handle):
                 found = True
                 yield one if isinstance(one, Problem) else ImportInput(path, f"{path.name}#{one.name}", one.size, one)
             if not found:
@@ -224,9 +237,11 @@ def inputs_in(path: Path) -> Iterator[ImportInput | Problem]:
         yield Problem(ProblemKind.UNREADABLE, "", detail=error.strerror or str(error))
 
 
-def digest_problem(one: ImportInput, handle: BinaryIO) -> Problem | None:
-    """Return a problem if the digest of a package's member, read to its end through `handle`, differs from the one that
-    the package states. None if the digest is unknown, for example if the member was not read from its beginning."""
+def check_member_digest(one: ImportInput, handle: BinaryIO) -> Problem | None:
+    """Return a problem if a member of a WACZ package, read to its end through `handle`, does not match the digest that
+    the package declares. None if it matches or cannot be checked, for example because it was not read from its
+    beginning.
+    """
     stream = getattr(handle, "raw", None)
     if one.member is None or not one.member.sha256 or not isinstance(stream, MemberStream):
         return None

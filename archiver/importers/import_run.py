@@ -1,4 +1,6 @@
-"""A run of `archiver import`: reads one file at a time on all cores, and writes batches from this process."""
+"""A run of `archiver import`: reads one file at a time on all cores, and writes the results in batches from this
+process.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,9 @@ from archiver.importers.import_inputs import (
     ImportInput,
     RecordFilter,
     RecordSelector,
-    digest_problem,
+    check_member_digest,
     expand_inputs,
-    inputs_in,
+    open_inputs,
 )
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
 from archiver.importers.record_batches import ReaderPlan, ReaderPool, RecordBatch, Results, record_batches
@@ -40,7 +42,9 @@ _SMALL = 24 << 20
 
 @dataclass
 class FileResult:
-    """The result of one file. `outcome`: finished, known (imported before), limited, interrupted or unreadable."""
+    """The result of importing one file. `outcome`: finished, known (imported before), limited, interrupted or
+    unreadable. `kinds` counts its problems by kind; `problems` has the first of them.
+    """
 
     name: str
     outcome: str = "interrupted"
@@ -49,7 +53,7 @@ class FileResult:
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(self, problem: Problem) -> None:
-        """Count a problem, and keep it if there are not too many."""
+        """Count a problem, and keep its details if not too many are kept already."""
         self.kinds[problem.kind.value] += 1
         if len(self.problems) < historical_captures.MOST_PROBLEMS:
             self.problems.append(problem)
@@ -57,7 +61,9 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """The file that is being imported. `place` is where reading began."""
+    """The file that is being imported. `place` is the position at which reading started, which is not 0 if an earlier
+    run was interrupted.
+    """
 
     input: ImportInput
     source: ImportSource
@@ -70,7 +76,7 @@ ProgressCallback = Callable[[FileResult, int, int], None]
 
 
 class ImportRun:
-    """An import of files into an archive, which is created if it does not exist.
+    """Imports files into an archive, which is created if it does not exist.
 
     `told` is called with the progress. Raises what `open_archive` raises, and ArchiveInUse if another import is
     running.
@@ -101,12 +107,13 @@ class ImportRun:
         self._pool: ReaderPool[RecordBatch] | None = None
 
     def run(self, words: Sequence[str]) -> list[FileResult]:
-        """Import all files that the arguments name. Raises an ArchiverError if the archive cannot be written; what was
-        written before stays."""
+        """Import all files that the arguments name, and return a result for each. Raises an ArchiverError if the
+        archive cannot be written; what was written before is kept.
+        """
         try:
             self._open.repair()
             for one in self._inputs(words):
-                self._file(one)
+                self._import_file(one)
             self._open.seal()
         except (sqlite3.Error, OSError) as error:
             if is_environment_error(error):
@@ -115,14 +122,16 @@ class ImportRun:
         return self.results
 
     def close(self) -> None:
-        """Release everything. The next run reads again what was not written."""
+        """Stop the reader processes and close the archive. What was read but not written is read again by the next
+        run.
+        """
         if self._pool is not None:
             self._pool.close()
         self._open.close()
 
     def _inputs(self, words: Sequence[str]) -> Iterator[ImportInput]:
         for path in expand_inputs(words):
-            for one in inputs_in(path):
+            for one in open_inputs(path):
                 if isinstance(one, Problem):
                     result = FileResult(f"{path.name}#{one.offset}" if one.offset else str(path), "unreadable")
                     result.tally.damaged += 1
@@ -131,30 +140,30 @@ class ImportRun:
                 else:
                     yield one
 
-    def _file(self, one: ImportInput) -> None:
-        """Import a file. If it cannot be read, its outcome is "unreadable"."""
+    def _import_file(self, one: ImportInput) -> None:
+        """Import one file. If it cannot be read, its outcome is "unreadable"."""
         result = FileResult(one.name)
         self.results.append(result)
         try:
             handle = one.open()
         except OSError as error:
-            self._unreadable(result, error.strerror or str(error))
+            self._mark_unreadable(result, error.strerror or str(error))
             return
         with handle:
             try:
-                self._stream(one, handle, result)
+                self._import_stream(one, handle, result)
             except OSError as error:
                 if getattr(error, "filename", None) or is_environment_error(error):
                     raise
-                self._unreadable(result, error.strerror or str(error))
+                self._mark_unreadable(result, error.strerror or str(error))
 
-    def _unreadable(self, result: FileResult, why: str) -> None:
+    def _mark_unreadable(self, result: FileResult, why: str) -> None:
         result.outcome = "unreadable"
         result.tally.damaged += 1
         result.add_problem(Problem(ProblemKind.UNREADABLE, "", detail=why[:200]))
 
-    def _stream(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> None:
-        current = self._begin(one, handle, result)
+    def _import_stream(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> None:
+        current = self._begin_file(one, handle, result)
         if current is None:
             return
         pool = self._open_pool(one.size)
@@ -168,10 +177,12 @@ class ImportRun:
                 self._commit(current, *pool.take())
         while len(pool):
             self._commit(current, *pool.take())
-        self._end(current, end, digest_problem(one, handle) if end == "finished" else None)
+        self._finish_file(current, end, check_member_digest(one, handle) if end == "finished" else None)
 
-    def _begin(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> OpenFile | None:
-        """Register a file, or find the position that an earlier run reached. None if it was imported completely."""
+    def _begin_file(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> OpenFile | None:
+        """Register a file as an import, or find the position that an earlier run of the same import reached. None if
+        the file was already imported completely.
+        """
         options, digest = self._choice.key, one.digest(handle)
         row = historical_captures.last_import(self._db, digest, options)
         if row is not None and row["outcome"] == "finished" and not self._again and not one.is_pipe:
@@ -188,7 +199,9 @@ class ImportRun:
         return OpenFile(one, ImportSource(import_id, one.name), place, result)
 
     def _open_pool(self, size: int) -> ReaderPool[RecordBatch]:
-        """Return the readers. Processes are started once for all files, as soon as a file is large enough."""
+        """Return the pool of reader processes. They are started once for all files, as soon as a file is large
+        enough.
+        """
         many = self._workers > 1 and (not size or size > _SMALL)
         if self._pool is not None and many and self._pool.reads_here:
             self._pool.close()
@@ -199,7 +212,9 @@ class ImportRun:
         return self._pool
 
     def _commit(self, current: OpenFile, batch: RecordBatch, results: Results) -> None:
-        """Write a batch in one transaction: the captures, what was read from them, and the position in the file."""
+        """Write a batch in one transaction: its captures, what was extracted from them, and the position in the
+        file.
+        """
         problems, result = list(batch.problems), current.result
         with writing(self._db), batch_indexing(self._db):
             total = self._open.enter(
@@ -210,8 +225,8 @@ class ImportRun:
             result.add_problem(problem)
         self._told(result, batch.read, current.input.size)
 
-    def _end(self, current: OpenFile, outcome: str, wrong: Problem | None) -> None:
-        """Finish a file. `wrong` is a problem of the file as a whole."""
+    def _finish_file(self, current: OpenFile, outcome: str, wrong: Problem | None) -> None:
+        """Finish a file and record its outcome. `wrong` is a problem of the file as a whole, or None."""
         source, result = current.source, current.result
         assert source.import_id is not None
         tally, problems = ImportCounts(), []
@@ -238,7 +253,7 @@ _LINE_SECONDS = 15.0
 
 
 class ImportProgress:
-    """Shows on stderr how much of the current file is read. Must be closed."""
+    """Shows on stderr how much of the current file has been read. Must be closed."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -280,6 +295,8 @@ class ImportProgress:
 
 
 def progress_line(tally: ImportCounts, records: int, seconds: float) -> str:
-    """Return "records 1,200  posts 310  damaged 2  95/s". `records` and `seconds` are those of this run."""
+    """Return a progress line such as "records 1,200  posts 310  damaged 2  95/s". `records` and `seconds`: records read
+    by this run and the time it took, which give the rate.
+    """
     rate = records / seconds if seconds > 0 else 0.0
     return f"records {tally.records:,}  posts {tally.posts:,}  damaged {tally.damaged:,}  {rate:,.0f}/s"

@@ -1,4 +1,4 @@
-"""Writes imported captures: their records into the archive's own WARC files, and rows into its tables."""
+"""Writes imported captures to the archive: their records into its own WARC files, and rows into its tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.errors import ArchiverError
 from archiver.importers.record_batches import ReadRecord, RecordKind
-from archiver.maintenance.reextraction import readings_without_hints
+from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.storage import tombstones
 from archiver.storage.article_tables import historical_captures
 from archiver.storage.article_tables.articles import Change, Stored
@@ -62,17 +62,19 @@ _COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class ImportSource:
-    """The import that captures belong to: its number, and the name of the file or service."""
+    """Where imported captures come from: the ID of the import in the table `imports`, and the name of the file or
+    service.
+    """
 
     import_id: int | None
     name: str
 
 
 class ImportWriter:
-    """Stores the records that were read, in order, within the caller's transaction.
+    """Stores imported records in the order in which they were read, within the caller's transaction.
 
-    A capture that the archive already has, from a crawl or an import, changes nothing. With `known_sites` no site is
-    created; `now` is the time of creation of new sites.
+    A capture that the archive already has, from a crawl or an import, changes nothing. With `known_sites`, no new
+    sites are created; `now` is the creation time of new sites.
     """
 
     def __init__(
@@ -81,11 +83,12 @@ class ImportWriter:
         self.db, self.warc = db, warc
         self._folder, self._now, self._known_sites = folder, now, known_sites
         self.sites = SiteLookup(db)
-        self._bare = readings_without_hints(db, folder, self.sites, now)
+        self._bare = make_reader_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
-        """Store one record. Returns a problem if its content cannot be stored, so that the others are stored anyway.
-        Raises errors of the disk and the database."""
+        """Store one record. If its content cannot be stored, returns a problem instead of raising, so that the other
+        records are still stored. Raises errors of the disk and the database.
+        """
         try:
             with writing(self.db):
                 counted = ImportCounts()
@@ -108,7 +111,7 @@ class ImportWriter:
             tally.removed += 1
             return
         if read.kind is RecordKind.REVISIT:
-            self._revisit(found, source, tally, keep=True)
+            self._store_revisit(found, source, tally, keep=True)
             return
         before = (
             historical_captures.known_capture(db, found.url, found.at, read.digest)
@@ -123,20 +126,20 @@ class ImportWriter:
                 tally.pages += 1
             return
         if read.kind is RecordKind.POST:
-            self._post(read, before["id"] if before else None, source, tally)
+            self._store_post(read, before["id"] if before else None, source, tally)
             return
         setattr(tally, _COUNTED[read.kind], getattr(tally, _COUNTED[read.kind]) + 1)
         if read.kind is RecordKind.GONE:
-            self._gone(found, source, tally)
+            self._store_gone(found, source, tally)
         elif read.kind is RecordKind.REDIRECT:
-            self._redirect(found, read.target, source, tally)
+            self._store_redirect(found, read.target, source, tally)
         if read.rule and found.status == 200:
             historical_captures.store_page_kind(db, found.url, read.digest, read.rule)
         if read.exchange is not None:
-            self._copy(read.exchange, found, source, tally)
+            self._write_response(read.exchange, found, source, tally)
 
     def _is_removed(self, read: ReadRecord) -> bool:
-        """Return whether a record shows a post with a tombstone, which must not come back."""
+        """Return True if a record shows a post with a tombstone, which must not come back."""
         url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
         if tombstones.tombstone_at(self.db, urlkey(url)) or (
             read.digest and tombstones.payload_removed(self.db, read.digest)
@@ -147,19 +150,21 @@ class ImportWriter:
             tombstones.keep_url_out(self.db, removal, url, captured=False)
         return removal is not None
 
-    def _post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: ImportCounts) -> None:
-        """Store a post. `capture_id` is its capture, if the archive already has it."""
+    def _store_post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: ImportCounts) -> None:
+        """Store a post with its capture. `capture_id` is the ID of the capture if the archive already has it, otherwise
+        None.
+        """
         assert read.article is not None
         assert read.exchange is not None
-        site = self._site(read.found.url, tally)
+        site = self._site_for(read.found.url, tally)
         if site is None:
             tally.skipped += 1
             return
         if capture_id is None:
-            capture_id = self._copy(read.exchange, read.found, source, tally)
+            capture_id = self._write_response(read.exchange, read.found, source, tally)
             store_usage_statements(self.db, capture_id, read.rights)
         tally.posts += 1
-        self._enter(
+        self._store_reading(
             site,
             HistoricalReading(read.article, read.found.at, capture_id, read.digest, read.extractor),
             read.rule,
@@ -167,7 +172,7 @@ class ImportWriter:
             tally,
         )
 
-    def _enter(
+    def _store_reading(
         self, site: SiteScope, reading: HistoricalReading, rule: str, source: ImportSource, tally: ImportCounts
     ) -> None:
         db, url = self.db, reading.article.url
@@ -194,18 +199,20 @@ class ImportWriter:
                     reading.article.published,
                 ),
             )
-        self._settle(stored, site, source, tally)
+        self._apply_earlier_responses(stored, site, source, tally)
 
-    def _settle(self, stored: Stored, site: SiteScope, source: ImportSource, tally: ImportCounts) -> None:
-        """Apply earlier imported redirects and 404 responses to the article."""
+    def _apply_earlier_responses(
+        self, stored: Stored, site: SiteScope, source: ImportSource, tally: ImportCounts
+    ) -> None:
+        """Apply redirects and 404 responses that were imported earlier to the article."""
         db, article_id = self.db, stored.article_id
         key = db.execute("select urlkey from articles where id = ?", [article_id]).fetchone()[0]
         for way in redirects_to(db, key):
-            self._alias(article_id, way, site, tally)
-        self._bury(article_id, source, tally)
+            self._add_alias(article_id, way, site, tally)
+        self._mark_if_gone(article_id, source, tally)
 
-    def _bury(self, article_id: int, source: ImportSource, tally: ImportCounts) -> None:
-        """Mark an article as gone if its URL did not exist at its last capture."""
+    def _mark_if_gone(self, article_id: int, source: ImportSource, tally: ImportCounts) -> None:
+        """Mark an article as gone if the last capture of its URL was a 404 or 410 response."""
         tally.tombstones += settle_gone(self.db, article_id)
         url, key, gone_at = self.db.execute(
             "select url, urlkey, gone_at from articles where id = ?", [article_id]
@@ -213,9 +220,10 @@ class ImportWriter:
         if gone_at and (last := last_gone(self.db, key)):
             historical_captures.enter_gone(self.db, url, *last, source.name)
 
-    def _alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
-        """Store a URL that redirected to an article as its alias. If the URL was itself a post before, that post has
-        moved, and both become one article."""
+    def _add_alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
+        """Store a URL that redirected to an article as an alias of it. If the URL itself was an article before, that
+        post has moved, and the two become one article.
+        """
         owner = self.db.execute(
             "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from article_urls d join articles a on "
             "a.id = d.article_id join articles b on b.id = ? where d.urlkey = ?",
@@ -234,23 +242,24 @@ class ImportWriter:
         elif name == site.name and last_seen <= stamp(way.last) and not is_another:
             merge_articles(self.db, article_id, other, self._bare)
 
-    def _redirect(self, found: ForeignCapture, target: str, source: ImportSource, tally: ImportCounts) -> None:
+    def _store_redirect(self, found: ForeignCapture, target: str, source: ImportSource, tally: ImportCounts) -> None:
         store_redirect(self.db, found.url, target, found.at, source.import_id)
         end = redirect_target(self.db, urlkey(target))
         row = self.db.execute("select article_id from article_urls where urlkey = ?", [end]).fetchone()
         site = self.sites.of(found.url)
         if row and site:
-            self._alias(row[0], HistoricalRedirect(found.url, found.at, found.at), site, tally)
+            self._add_alias(row[0], HistoricalRedirect(found.url, found.at, found.at), site, tally)
 
-    def _gone(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts) -> None:
+    def _store_gone(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts) -> None:
         store_gone(self.db, found.url, found.status, found.at, source.import_id)
         row = self.db.execute("select id from articles where urlkey = ?", [urlkey(found.url)]).fetchone()
         if row:
-            self._bury(row[0], source, tally)
+            self._mark_if_gone(row[0], source, tally)
 
-    def _revisit(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts, *, keep: bool) -> bool:
-        """Store a revisit record: the post with its payload was seen again. Returns False if the payload is unknown;
-        with `keep` the record is stored until the payload is imported."""
+    def _store_revisit(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts, *, keep: bool) -> bool:
+        """Store a revisit record, which shows that a post was seen again with the same payload. Returns False if the
+        payload is unknown; with `keep`, the record is then stored until the payload is imported.
+        """
         db = self.db
         original = historical_captures.capture_of_revisit(db, found)
         if original is None and not self._is_known_page(found):
@@ -263,20 +272,20 @@ class ImportWriter:
         return True
 
     def _is_known_page(self, found: ForeignCapture) -> bool:
-        """Return whether the payload was already read and is not a post."""
+        """Return True if the payload of a revisit record was already read and is not a post."""
         urls = (found.refers_url or found.url, found.url)
         return any(historical_captures.kind_read(self.db, url, found.digest) for url in urls)
 
     def _enter_revisit(
         self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: ImportCounts
     ) -> None:
-        """Store that the post of the original capture was seen again, in the same revision."""
+        """Store that the post of the original capture was seen again in the same revision."""
         db, digest = self.db, original["digest"]
         shown = historical_captures.article_shown(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         original_at = moment(original["captured_at"]) or found.at
         article = article_at_time(db, row, original_at) if row else None
-        site = self._site(found.url, tally) if article else None
+        site = self._site_for(found.url, tally) if article else None
         if row is None or article is None or site is None:
             return
         answer = found.answer
@@ -291,19 +300,22 @@ class ImportWriter:
             response_headers=answer.headers if answer else (),
             body=b"",
         )
-        capture_id = self._append(exchange, found, source, Original(original["url"], original_at, digest), tally)
+        capture_id = self._append_records(
+            exchange, found, source, Original(original["url"], original_at, digest), tally
+        )
         reading = HistoricalReading(
             replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or ""
         )
-        self._enter(site, reading, "revisit", source, ImportCounts())
+        self._store_reading(site, reading, "revisit", source, ImportCounts())
 
     def resolve(self, source: ImportSource, tally: ImportCounts) -> list[Problem]:
-        """Try again to store the revisit records whose original was unknown. Returns a problem for each of this import
-        that is still unknown."""
+        """Try again to store the revisit records whose payload was unknown when they were read. Returns a problem for
+        each record of this import whose payload is still unknown.
+        """
         problems = []
         for row, found in historical_captures.open_revisits(self.db, source.import_id or 0):
             own = row["import_id"] == source.import_id
-            if self._revisit(
+            if self._store_revisit(
                 found,
                 source if own else ImportSource(row["import_id"], source.name),
                 tally if own else ImportCounts(),
@@ -315,13 +327,17 @@ class ImportWriter:
                 problems.append(Problem(ProblemKind.REVISIT, found.place, found.url, found.digest or found.refers_url))
         return problems
 
-    def _copy(self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: ImportCounts) -> int:
-        """Write the response to the archive's WARC file; as a revisit record if the archive already has its payload."""
+    def _write_response(
+        self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: ImportCounts
+    ) -> int:
+        """Write a response to the archive's WARC file, as a revisit record if the archive already has its payload.
+        Returns the ID of its capture.
+        """
         row = historical_captures.capture_with_payload(self.db, exchange.digest) if exchange.body else None
         original = Original(row["url"], moment(row["captured_at"]) or found.at, row["digest"]) if row else None
-        return self._append(exchange, found, source, original, tally)
+        return self._append_records(exchange, found, source, original, tally)
 
-    def _append(
+    def _append_records(
         self,
         exchange: Exchange,
         found: ForeignCapture,
@@ -350,7 +366,7 @@ class ImportWriter:
         tally.captures += 1
         return historical_captures.store_capture(self.db, capture, source.import_id)
 
-    def _site(self, url: str, tally: ImportCounts) -> SiteScope | None:
+    def _site_for(self, url: str, tally: ImportCounts) -> SiteScope | None:
         site = self.sites.of(url)
         if site is None and not self._known_sites:
             site = self.sites.make(url, self._now)
@@ -362,10 +378,10 @@ class ImportWriter:
 
 
 class ImportTarget:
-    """An archive opened for an import; it is created if it does not exist.
+    """An archive opened for an import, with its WARC file; the archive is created if it does not exist.
 
-    `prefix` is the beginning of the names of its WARC files. Only one import per prefix can run at a time. Raises what
-    `open_archive` raises, and ArchiveInUse if another import is running.
+    `prefix` is the beginning of the names of its WARC files. Only one import per prefix can run at a time. Raises
+    what `open_archive` raises, and ArchiveInUse if another import is running.
     """
 
     def __init__(self, archive: Path, prefix: str, description: str, now: datetime, *, known_sites: bool) -> None:
@@ -381,8 +397,9 @@ class ImportTarget:
         self._sealed = False
 
     def repair(self) -> None:
-        """Repair the WARC files of a run that was killed: remove the records that were not registered, and finish the
-        files."""
+        """Repair the WARC files of an import that was killed: remove records that have no row in the database, and
+        write the missing indexes.
+        """
         ends = historical_captures.warc_ends_of_imports(self.db)
         folder = self.archive.parent
         for file in unfinished_files(folder / "warc", self._prefix):
@@ -403,10 +420,11 @@ class ImportTarget:
         before: ImportCounts,
         place: tuple[int, int] | None,
     ) -> ImportCounts:
-        """Write a batch within the caller's transaction: the captures, what was read from them, and the position of the
-        import (`place`).
+        """Write a batch within the caller's transaction: its captures, what was extracted from them, and the position
+        that the import has reached (`place`).
 
-        Adds to `tally` and `problems` of the batch. Returns the sum of `before` and the batch.
+        Adds to `tally` and `problems`, which are those of the batch. Returns the sum of the counts `before` and of
+        the batch.
         """
         for one in results:
             if isinstance(one, Problem):
@@ -425,12 +443,12 @@ class ImportTarget:
         return total
 
     def seal(self) -> None:
-        """Finish the WARC file after everything is written. Raises OSError."""
+        """Finish the WARC file and write its index, once everything has been written. Raises OSError."""
         self.warc.close()
         self._sealed = True
 
     def close(self) -> None:
-        """Release everything. The next run reads again what was not written."""
+        """Close the archive and its WARC file. If `seal` was not called, repairs the WARC file first."""
         self.warc.abandon()
         if not self._sealed:
             with suppress(ArchiverError, OSError, sqlite3.Error):
@@ -440,5 +458,5 @@ class ImportTarget:
 
 
 def problem_as_json(problem: Problem) -> dict[str, Any]:
-    """Return a problem as the table `imports` stores it."""
+    """Return a problem in the form in which the table `imports` stores it."""
     return {"kind": problem.kind.value, "offset": problem.offset, "url": problem.url, "detail": problem.detail}

@@ -1,7 +1,7 @@
-"""Turns the response of a web archive into a WARC record of the capture, or says why it is not one.
+"""Turns a web archive's response into the WARC record of the capture, or says why it is not that capture.
 
-A capture has a Memento-Datetime header (RFC 7089, section 2.1.1), or matches the digest in the list of captures. Any
-other response is a page of the web archive itself. Pure functions without I/O.
+A response is a capture if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or matches the digest in the
+list of captures. Any other response is a page of the web archive itself. Pure functions without I/O.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ _MARKUP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RequestedCapture:
-    """A capture as listed. `at` is aware; `digest` is "" and `status` None if the list does not have them."""
+    """A capture to request from a web archive, as the archive lists it. `at` is an aware time; `digest` is "" and
+    `status` None if the list does not have them.
+    """
 
     at: datetime
     url: str
@@ -59,7 +61,9 @@ class RequestedCapture:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveResponse:
-    """The response for `uri` at the time `at`. `body` is as sent, without chunked coding."""
+    """A web archive's response to the request for `uri` at the time `at`. `body` is as sent, but without chunked
+    transfer coding.
+    """
 
     uri: str
     at: datetime
@@ -68,14 +72,14 @@ class ArchiveResponse:
     body: bytes
 
     def header(self, name: str) -> str:
-        """Return the first field with this name (in lower case), or ""."""
+        """Return the value of the first header field with this name (in lower case), or ""."""
         key = name.encode()
         return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == key), "")
 
 
 @dataclass(frozen=True, slots=True)
 class OtherMemento:
-    """A redirect of the archive to a capture of the same URL at another time."""
+    """A redirect of the web archive to another capture of the same URL: the time and the URL of that capture."""
 
     at: datetime
     url: str
@@ -93,10 +97,10 @@ class Memento(StreamPosition):
 
 @dataclass(frozen=True, slots=True)
 class _Payload:
-    """A payload as captured.
+    """The payload of a capture, restored from a web archive's response.
 
-    `coding` is the content coding of its bytes. `was_coded`: a coding was removed that cannot be restored.
-    `is_proven`: it matches the digest in the list.
+    `coding`: the content coding of `body`; `was_coded`: the original had a coding that cannot be restored;
+    `is_proven`: the payload matches the digest in the list of captures.
     """
 
     body: bytes
@@ -108,13 +112,15 @@ class _Payload:
 def memento_record(
     response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
 ) -> ForeignRecord | OtherMemento | Problem:
-    """Return the response record that a crawler would have written, at the time that the archive states.
+    """Return the WARC response record that a crawler would have written at the time of the capture; OtherMemento if the
+    web archive redirects to another capture of the URL, and a Problem if the response is not the capture.
 
-    It has the fields WARC-Source-URI and WARC-Creation-Date as pywb writes them: where and when it was fetched.
+    The record has the fields WARC-Source-URI and WARC-Creation-Date as pywb writes them: where and when it was
+    fetched.
     """
     at = http_date(response.header("memento-datetime"))
     declared = digest_field(requested.digest)
-    payload = _payload(response, declared)
+    payload = _restore_payload(response, declared)
     if other := _mismatch(response, requested, service, payload, at):
         return other
     at = at or requested.at
@@ -123,7 +129,7 @@ def memento_record(
     elif not payload.is_proven and payload.was_coded and declared:
         # The digest is of the coded bytes, which are not available: it proves nothing, but is kept as information.
         declared = f"list:{requested.digest}"
-    headers = _headers(response, service, payload.coding)
+    headers = _original_headers(response, service, payload.coding)
     if payload.is_proven or payload.was_coded:
         # A length of other bytes would make the page look truncated.
         headers = tuple((name, value) for name, value in headers if name.lower() != b"content-length")
@@ -137,7 +143,7 @@ def memento_record(
     }
     if declared:
         fields["warc-payload-digest"] = declared
-    status = _status(response, requested)
+    status = _original_status(response, requested)
     line = f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode()
     head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
     return ForeignRecord(Memento(uri=response.uri), fields, line + head + b"\r\n" + payload.body)
@@ -150,11 +156,13 @@ def _mismatch(
     payload: _Payload,
     at: datetime | None,
 ) -> OtherMemento | Problem | None:
-    """Return a problem if the response is not the requested capture, or where that is; None if it is the capture."""
+    """Return None if the response is the requested capture, OtherMemento if it leads to another capture of the URL,
+    otherwise a Problem.
+    """
     status, body, coding = response.status, payload.body, payload.coding
     if at is None and not payload.is_proven:
         return _no_memento(response, requested, service)
-    if not payload.is_proven and (of := _another(response, requested, service)):
+    if not payload.is_proven and (of := _other_original(response, requested, service)):
         return Problem(
             ProblemKind.NOT_A_MEMENTO, response.uri, requested.url, f"it is a capture of another URL: {of[:200]}"
         )
@@ -173,15 +181,19 @@ def _is_redirect(status: int | None) -> bool:
     return status is not None and 300 <= status < 400
 
 
-def _status(response: ArchiveResponse, requested: RequestedCapture) -> int:
-    """Return the original status. The Internet Archive responds with 302 to any redirect, so the list is preferred."""
+def _original_status(response: ArchiveResponse, requested: RequestedCapture) -> int:
+    """Return the HTTP status of the capture. For redirects, the status in the list is preferred, because the Internet
+    Archive responds with 302 to any redirect.
+    """
     if requested.status and _is_redirect(response.status) and _is_redirect(requested.status):
         return requested.status
     return response.status
 
 
 def digest_field(digest: str) -> str:
-    """Return a digest of a list in the form of WARC-Payload-Digest (lists omit "sha1:"); "" if its kind is unknown."""
+    """Return a digest from a list of captures in the form of WARC-Payload-Digest. Lists omit "sha1:". Returns "" for an
+    unknown algorithm.
+    """
     if ":" in digest:
         return digest
     if re.fullmatch(r"[A-Z2-7]{32}|[0-9a-fA-F]{40}", digest):
@@ -189,8 +201,8 @@ def digest_field(digest: str) -> str:
     return f"md5:{digest}" if re.fullmatch(r"[0-9a-f]{32}", digest) else ""
 
 
-def _another(response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService) -> str:
-    """Return the URL that the response states as its original if it is not the requested one, otherwise ""."""
+def _other_original(response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService) -> str:
+    """Return the original URL that the response states, if it differs from the requested one, otherwise ""."""
     placed = service.captured(response.header("content-location"), response.uri)
     links = [v.decode("latin-1") for n, v in response.headers if n.lower() == b"link"]
     stated = [placed[1] if placed else "", *(original_of(link) for link in links)]
@@ -213,22 +225,23 @@ def _no_memento(
 def _redirect_target(
     response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
 ) -> OtherMemento | None:
-    """Return the capture of the same URL that the archive redirects to, otherwise None."""
+    """Return the capture that the web archive redirects to, if it is one of the requested URL, otherwise None."""
     target = service.captured(response.header("location"), response.uri)
     return OtherMemento(*target) if target is not None and urlkey(target[1]) == urlkey(requested.url) else None
 
 
-def _payload(response: ArchiveResponse, declared: str) -> _Payload:
-    """Restore the payload as captured. An archive may compress a plain payload for the transfer, or decompress a
-    compressed one."""
+def _restore_payload(response: ArchiveResponse, declared: str) -> _Payload:
+    """Restore the payload as the crawler received it. A web archive may compress an uncompressed payload for the
+    transfer, or decompress a compressed one.
+    """
     wire, coding = response.body, response.header("content-encoding").lower()
     original = response.header("x-archive-orig-content-encoding").lower()
     was_coded = "chunked" in response.header("x-archive-orig-transfer-encoding").lower()
     body = wire
     if coding and coding != "identity":
         plain, how = decode_content(wire, coding, MAX_BODY)
-        packed_since = _proves(declared, plain) or (_renames(response) and not original)
-        if how is Decoding.WELL and packed_since and not _proves(declared, wire):
+        packed_since = _is_proof(declared, plain) or (_renames_headers(response) and not original)
+        if how is Decoding.WELL and packed_since and not _is_proof(declared, wire):
             body, coding = plain, ""
     elif original and original != "identity":
         _, how = decode_content(wire, original, MAX_BODY)
@@ -236,24 +249,26 @@ def _payload(response: ArchiveResponse, declared: str) -> _Payload:
         was_coded |= how is not Decoding.WELL
     else:
         coding = ""
-    return _Payload(body, coding, was_coded, _proves(declared, body))
+    return _Payload(body, coding, was_coded, _is_proof(declared, body))
 
 
-def _proves(declared: str, payload: bytes) -> bool:
-    """Return whether a digest is of a known kind and matches the payload."""
+def _is_proof(declared: str, payload: bytes) -> bool:
+    """Return True if the digest has a known algorithm and matches the payload."""
     return parse_digest(declared) is not None and matches_digest(declared, (payload,))
 
 
-def _renames(response: ArchiveResponse) -> bool:
-    """Return whether the archive renames the original header fields (X-Archive-Orig-...)."""
+def _renames_headers(response: ArchiveResponse) -> bool:
+    """Return True if the web archive renames the header fields of the capture to X-Archive-Orig-..."""
     return any(
         n.lower().startswith(_ORIGINAL) and n.lower()[len(_ORIGINAL) :] not in _STORED for n, _ in response.headers
     )
 
 
-def _headers(response: ArchiveResponse, service: ArchiveService, coding: str) -> Headers:
-    """Return the original header fields as far as the archive has them, without the archive's own fields."""
-    out = list(_renamed_back(response.headers) if _renames(response) else _passed_on(response))
+def _original_headers(response: ArchiveResponse, service: ArchiveService, coding: str) -> Headers:
+    """Return the header fields of the capture, as far as the web archive delivers them, without the web archive's own
+    fields.
+    """
+    out = list(_renamed_back(response.headers) if _renames_headers(response) else _passed_on(response))
     if not any(name.lower() == b"content-type" for name, _ in out) and (kind := response.header("content-type")):
         out.insert(0, (b"Content-Type", kind.encode("latin-1")))
     if coding:
@@ -261,7 +276,8 @@ def _headers(response: ArchiveResponse, service: ArchiveService, coding: str) ->
     if (original := response.header("x-archive-orig-content-encoding")) and original.lower() != coding:
         out.append((b"X-Archive-Orig-Content-Encoding", original.encode("latin-1")))
     return tuple(
-        (name, _location(value, response, service) if name.lower() == b"location" else value) for name, value in out
+        (name, _original_location(value, response, service) if name.lower() == b"location" else value)
+        for name, value in out
     )
 
 
@@ -287,8 +303,8 @@ def _passed_on(response: ArchiveResponse) -> Iterable[tuple[bytes, bytes]]:
         yield name, value
 
 
-def _location(value: bytes, response: ArchiveResponse, service: ArchiveService) -> bytes:
-    """Return the original target of a redirect, from the archive's own URL for it."""
+def _original_location(value: bytes, response: ArchiveResponse, service: ArchiveService) -> bytes:
+    """Return the original redirect target, taken from the web archive's own URL for it."""
     target = service.captured(value.decode("latin-1"), response.uri)
     return target[1].encode("latin-1", "replace") if target else value
 

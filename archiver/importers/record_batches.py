@@ -1,4 +1,6 @@
-"""Groups records into batches and reads them on all cores: each becomes a post, a page, a redirect and so on."""
+"""Groups the records of a file into batches and reads them on all cores; each record turns out to be a post, another
+page, a redirect and so on.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,10 @@ _PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # limits of one batch
 
 @dataclass
 class RecordBatch:
-    """A batch of records. Everything before `place` is in this batch or an earlier one. `read`: bytes of the file so
-    far. `end` is "" if more batches follow; otherwise "finished", or "limited" if the requested number is reached."""
+    """A batch of records. Everything before the position `place` is in this batch or an earlier one; `read` is the
+    number of bytes of the file read so far. `end` is "" if more batches follow, otherwise "finished", or "limited"
+    if the requested number of pages was reached.
+    """
 
     pairs: list[RecordPair] = field(default_factory=list)
     size: int = 0
@@ -65,10 +69,11 @@ class RecordBatch:
 def record_batches(
     unpacked: ByteStream, selector: RecordSelector, *, limit: int = 0, begun: bool = False
 ) -> Iterator[RecordBatch]:
-    """Yield the records of a stream, or its first `limit` pages (0: all). The last batch has `end` set and may be
-    empty.
+    """Yield the records of a stream in batches, all of them or the first `limit` pages. The last batch has `end` set
+    and may be empty.
 
-    `begun`: the stream continues where an earlier run stopped, so that it may have no further records.
+    With `begun`, the stream starts where an earlier run stopped, so that it is not an error if it has no further
+    records.
     """
     pairing = RecordPairs(ForeignRecords(unpacked, selector))
     batch, pages = RecordBatch(), 0
@@ -80,7 +85,7 @@ def record_batches(
     for group in pairing:
         for item in group:
             if not (begun and isinstance(item, Problem) and item.kind is ProblemKind.NOT_AN_ARCHIVE):
-                _add(item, batch, selector)
+                _add_to_batch(item, batch, selector)
         if 0 < limit <= pages + len(batch.pairs):
             yield closed("limited")
             return
@@ -91,7 +96,7 @@ def record_batches(
     yield closed("finished")
 
 
-def _add(item: RecordPair | Problem, batch: RecordBatch, selector: RecordSelector) -> None:
+def _add_to_batch(item: RecordPair | Problem, batch: RecordBatch, selector: RecordSelector) -> None:
     tally = batch.tally
     tally.records += 1
     if isinstance(item, Problem):
@@ -104,7 +109,7 @@ def _add(item: RecordPair | Problem, batch: RecordBatch, selector: RecordSelecto
     elif record.block is not None:
         batch.pairs.append(item)
         batch.size += len(record.block)
-    elif (why := selector.why(record.fields)) == "skipped":
+    elif (why := selector.why_not_kept(record.fields)) == "skipped":
         tally.skipped += 1
     elif why:
         tally.about += 1
@@ -145,7 +150,7 @@ _NOT_PAGES = (
 
 
 class RecordKind(StrEnum):
-    """What a record is."""
+    """What an imported record turned out to be, such as a post, another page or a redirect."""
 
     POST = "post"
     PAGE = "page"
@@ -159,10 +164,10 @@ class RecordKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadRecord:
-    """A record that was read.
+    """The result of reading one record.
 
-    `rule` is the rule by which it is a post or is not. `target` is the target of a redirect. `digest` is the digest of
-    the payload as the archive writes it. `exchange` is set if the record may be copied into the archive.
+    `rule`: the name of the rule by which it is a post or not; `target`: where a redirect leads; `digest`: the
+    payload digest in the form that the archive stores; `exchange`: set if the record may be copied into the archive.
     """
 
     kind: RecordKind
@@ -178,8 +183,9 @@ class ReadRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordReader:
-    """Reads records. The archive `db` is only read, to recognize known captures. `version` is that of the program;
-    `now` is the latest valid date."""
+    """Reads records of captures: classifies them and extracts the articles of posts. The archive `db` is used only to
+    recognize captures that it already has. `version` is that of this program; captures later than `now` are invalid.
+    """
 
     db: Database
     version: str
@@ -187,7 +193,7 @@ class RecordReader:
     all_captures: bool = False
 
     def read(self, pairs: Iterable[RecordPair]) -> Iterator[ReadRecord | Problem]:
-        """Yield a result for each record, and the problems of its capture."""
+        """Yield the result for each record, and the problems found in it."""
         sites = SiteLookup(self.db)
         ruled = {row[0] for row in self.db.execute("select distinct site_id from site_rules")}
 
@@ -198,7 +204,7 @@ class RecordReader:
         for pair in pairs:
             try:
                 found = foreign_capture_in(pair.record, pair.request, self.now)
-                one = found if isinstance(found, Problem) else self._one(found, sites, rules)
+                one = found if isinstance(found, Problem) else self._read_capture(found, sites, rules)
             except Exception as error:
                 # An unexpected error in one record must not stop the others.
                 yield Problem(
@@ -212,30 +218,30 @@ class RecordReader:
             if isinstance(found, ForeignCapture):
                 yield from (Problem(kind, found.place, found.url, detail) for kind, detail in found.odd)
 
-    def _one(
+    def _read_capture(
         self, found: ForeignCapture, sites: SiteLookup, rules: Callable[[str, datetime], SiteRules | None]
     ) -> ReadRecord:
         answer = found.answer
         if found.is_revisit:
             kind = RecordKind.NOT_HTML if _is_not_page(found, answer) else RecordKind.REVISIT
-            return ReadRecord(kind, _slim(found), found.digest)
+            return ReadRecord(kind, _drop_bodies(found), found.digest)
         assert answer is not None
         assert found.exchange is not None
         digest = found.exchange.digest
         copied = found.exchange if self.all_captures else None
         before = known_capture(self.db, found.url, found.at, digest)
         if before is not None and is_done(self.db, before):
-            return ReadRecord(RecordKind.KNOWN, _slim(found), digest)
-        base = ReadRecord(RecordKind.STATUS, _slim(found), digest, f"http-{found.status}", exchange=copied)
+            return ReadRecord(RecordKind.KNOWN, _drop_bodies(found), digest)
+        base = ReadRecord(RecordKind.STATUS, _drop_bodies(found), digest, f"http-{found.status}", exchange=copied)
         if found.status != 200:
-            return _without_page(base, found, answer)
+            return _classify_without_page(base, found, answer)
         if not answer.is_html:
             return replace(base, kind=RecordKind.NOT_HTML, rule="not-html")
         if (rule := kind_read(self.db, found.url, digest)) is not None:
             return replace(base, kind=RecordKind.GONE if rule == _NOT_FOUND else RecordKind.PAGE, rule=rule)
         site = sites.of(found.url)
         home = urlkey(site.start_url) if site else urlkey(urljoin(found.url, "/"))
-        return _page(
+        return _read_page(
             replace(base, exchange=found.exchange),
             answer,
             rules(found.url, found.at),
@@ -245,8 +251,8 @@ class RecordReader:
         )
 
 
-def _without_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse) -> ReadRecord:
-    """Classify a response without a page: gone, a redirect, or another status."""
+def _classify_without_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse) -> ReadRecord:
+    """Classify a response that has no page: gone, a redirect, or another status."""
     if found.status in (404, 410):
         return replace(base, kind=RecordKind.GONE)
     location = answer.header("location") if found.status in _REDIRECTS else ""
@@ -256,7 +262,7 @@ def _without_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse)
     return base
 
 
-def _page(
+def _read_page(
     base: ReadRecord,
     answer: HTTPResponse,
     rules: SiteRules | None,
@@ -265,7 +271,7 @@ def _page(
     is_home: bool,
     copied: Exchange | None,
 ) -> ReadRecord:
-    """Read an HTML page: a post with its article, or another page with the rule by which it is not a post."""
+    """Read an HTML page: as a post with its article, or as another page with the rule by which it is not a post."""
     found = base.found
     page = parse_page(answer.body, found.url, answer.content_type, found.at)
     article = extract_page(page, None, PageKind.UNKNOWN, posts_only=True, rules=rules)
@@ -289,8 +295,8 @@ def _page(
     )
 
 
-def _slim(found: ForeignCapture) -> ForeignCapture:
-    """Drop the bodies, which need not be sent between processes after reading."""
+def _drop_bodies(found: ForeignCapture) -> ForeignCapture:
+    """Return the capture without its bodies, which the other process no longer needs after reading."""
     answer = found.answer
     if found.is_revisit and answer is not None:
         return replace(found, answer=replace(answer, payload=b"", body=b""))
@@ -318,7 +324,9 @@ B = TypeVar("B")
 
 @dataclass(frozen=True, slots=True)
 class ReaderPlan:
-    """What a reader process needs: the archive, the program's version, and the latest valid time of a capture."""
+    """What a reader process needs: the path of the archive, the program's version, and the latest valid time of a
+    capture.
+    """
 
     archive: Path
     version: str
@@ -330,7 +338,7 @@ _reader: RecordReader | None = None
 
 
 def _start(plan: ReaderPlan) -> None:
-    """Initialize a reader process. It ignores Ctrl-C, and ends when the process that started it ends."""
+    """Initialize a reader process. It ignores Ctrl-C, and exits when the process that started it does."""
     global _reader
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -351,9 +359,10 @@ def _read(pairs: Sequence[RecordPair]) -> Results:
 
 
 class ReaderPool(Generic[B]):
-    """Reads batches in several processes and returns them in order. With one worker it reads in this process.
+    """Reads batches in several processes and returns the results in the order of the batches. With one worker, it reads
+    in this process.
 
-    If a record kills its reader process, it becomes a problem and the other records are read.
+    If a record kills its reader process, that record becomes a problem, and the other records are read.
     """
 
     def __init__(self, plan: ReaderPlan, workers: int) -> None:
@@ -374,7 +383,7 @@ class ReaderPool(Generic[B]):
 
     @property
     def is_full(self) -> bool:
-        """True if a batch must be taken before another is put, so that memory stays bounded."""
+        """True if a batch must be taken out before another one is put in, so that memory stays bounded."""
         return len(self._waiting) >= (1 if self._own else _AHEAD * self._workers) or (
             sum(size for _, _, size, _ in self._waiting) > _MAX_BYTES
         )
@@ -384,14 +393,14 @@ class ReaderPool(Generic[B]):
         self._waiting.append((batch, pairs, size, future))
 
     def take(self) -> tuple[B, Results]:
-        """Wait for the oldest batch and return it with its results."""
+        """Wait for the oldest batch, and return it with its results."""
         batch, pairs, _, future = self._waiting.popleft()
         if self._own is not None or future is None:
             return batch, list(self._own.read(pairs)) if self._own is not None else []
         try:
             return batch, future.result()
         except BrokenProcessPool:
-            return batch, self._one_by_one(pairs)
+            return batch, self._read_one_by_one(pairs)
 
     def close(self) -> None:
         if self._executor is not None:
@@ -399,8 +408,10 @@ class ReaderPool(Generic[B]):
         if self._own is not None:
             self._own.db.close()
 
-    def _one_by_one(self, pairs: Sequence[RecordPair]) -> Results:
-        """Read the records of a batch one at a time after its process died, and submit the other batches again."""
+    def _read_one_by_one(self, pairs: Sequence[RecordPair]) -> Results:
+        """Read the records of a batch one at a time, after a record of it killed the reader process; submit the other
+        batches again.
+        """
         self._executor = self._processes()
         out: Results = []
         for pair in pairs:

@@ -1,4 +1,5 @@
-"""The list of captures that a web archive has of a site: requesting it, storing it on disk, and deciding what to fetch.
+"""The list of a site's captures in a web archive: requests it, keeps it in a temporary database on disk, and decides
+which captures to fetch.
 
 The list is on disk because a large site has millions of captures.
 """
@@ -46,9 +47,9 @@ FIRST = datetime(1991, 1, 1, tzinfo=UTC)
 class WaybackPlan:
     """What to import from a web archive.
 
-    `url` is the seed of a site, or with `exact` the URL of one page. `since` and `until` are aware times, both
-    inclusive; None means no bound. `limit` is the maximum number of captures to fetch, 0 for all. `delay` is the
-    minimum number of seconds between requests; the limits above apply in any case.
+    `url` is the start URL of a site, or with `exact` the URL of one page. `since` and `until` are aware times, both
+    inclusive; None means no limit. `limit` is the maximum number of captures to fetch, 0 for all. `delay` is the
+    minimum number of seconds between requests; LIST_SECONDS and CAPTURE_SECONDS apply in any case.
     """
 
     archive: Path
@@ -69,16 +70,16 @@ class WaybackPlan:
 
     @property
     def address(self) -> str:
-        """The URL pattern of the list: "blog.example.org/*" for a site, without the star for one page."""
+        """The URL pattern to request the list for: "blog.example.org/*" for a site, without the star for one page."""
         return self.url.split("://", 1)[1] if self.exact else f"{self.scope.host}{self.scope.path}*"
 
-    def holds(self, at: datetime) -> bool:
-        """Return whether an aware time is between `since` and `until`."""
+    def includes(self, at: datetime) -> bool:
+        """Return True if an aware time is between `since` and `until`."""
         return (self.since is None or self.since <= at) and (self.until is None or at <= self.until)
 
     @property
     def digest(self) -> str:
-        """Identifies this import in the table `imports`."""
+        """A hash that identifies this import in the table `imports`."""
         return hashlib.sha256(f"{self.service.asks} {self.service.replay} {self.address}".encode()).hexdigest()
 
     @property
@@ -98,9 +99,9 @@ class WaybackPlan:
 class WaybackOutcome:
     """The result of an import from a web archive.
 
-    `listed` captures of `addresses` URLs are in the list. `left_out` of them cannot be posts, `here` are already in the
-    archive, `chosen` were to be fetched, `fetched` were fetched. `seen` captures were not fetched because they only
-    show that a known payload existed at another time. `failed` could not be fetched or stored.
+    The list has `listed` captures of `addresses` URLs. Of these captures, `left_out` cannot be posts, `here` are
+    already in the archive, `chosen` were selected for fetching, `fetched` were fetched, `seen` were not fetched
+    because they only show that a known payload existed at another time, and `failed` could not be fetched or stored.
 
     `outcome` is finished, limited, interrupted, waiting (the service asks for a pause) or failed; `reason` says why.
     """
@@ -121,7 +122,7 @@ class WaybackOutcome:
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(self, problem: Problem) -> None:
-        """Count a problem, and keep it if there are not too many."""
+        """Count a problem, and keep its details if not too many are kept already."""
         self.kinds[problem.kind.value] += 1
         self.failed += not problem.kept
         if len(self.problems) < MOST_PROBLEMS:
@@ -135,7 +136,9 @@ _FIELDS = "l.key, l.at, l.url, l.status, l.digest, l.asked, l.n"
 
 @dataclass(frozen=True, slots=True)
 class ListedCapture:
-    """A capture of the list and what to do with it. `n` is its number in the list."""
+    """A capture in the list, with the decision what to do with it (`do`). `n` is its number in the list, `key` its
+    urlkey.
+    """
 
     n: int
     key: str
@@ -144,10 +147,10 @@ class ListedCapture:
 
 
 class CaptureList:
-    """Collects the captures that may be posts, then decides what to do with each. Must be closed.
+    """Collects the listed captures that may be posts, then decides what to do with each. Must be closed.
 
-    All URLs with the same urlkey (http or https, with or without www) are treated as one. The home page and listings
-    are left out. A URL with parameters that do not identify a post is left out if it was captured without them.
+    URLs with the same urlkey (http or https, with or without www) are treated as one. The home page and listings are
+    left out. So is a URL with parameters that do not identify a post, if the URL was also captured without them.
     """
 
     def __init__(self, plan: WaybackPlan) -> None:
@@ -161,12 +164,14 @@ class CaptureList:
         self.total = self.left_out = self.addresses = 0
 
     def add(self, entries: Iterable[CdxEntry]) -> None:
-        """Add the captures of a list that are within the time range of the plan and may be posts."""
+        """Add the captures of one response of the web archive, if they are within the time range of the plan and may be
+        posts.
+        """
         for entry in entries:
-            if not self._plan.holds(entry.timestamp):
+            if not self._plan.includes(entry.timestamp):
                 continue
             self.total += 1
-            url = self._url(entry)
+            url = self._post_url(entry)
             if url is None:
                 self.left_out += 1
                 continue
@@ -177,8 +182,10 @@ class CaptureList:
                 [urlkey(url), entry.timestamp.isoformat(), url, entry.status, entry.digest, asked, is_one],
             )
 
-    def _url(self, entry: CdxEntry) -> str | None:
-        """Return the normalized URL of a capture that may be a post, otherwise None. Scheme and host are kept."""
+    def _post_url(self, entry: CdxEntry) -> str | None:
+        """Return the normalized URL of a listed capture, with its scheme and host, or None if the capture cannot be a
+        post.
+        """
         url = normalize(entry.url) if is_relevant(entry) else None
         if url is None:
             return None
@@ -188,7 +195,7 @@ class CaptureList:
         return url if known and known.role == "page" and urlkey(url) != self._home else None
 
     def decide(self) -> None:
-        """Decide what to do with each capture. Called once, when the list is complete."""
+        """Decide what to do with each capture in the list. Call this once, when the list is complete."""
         db = self._db
         db.execute("create index listed_key on listed (key, at)")
         views = db.execute(
@@ -213,7 +220,9 @@ class CaptureList:
             )
 
     def rows(self, *kinds: CaptureAction) -> Iterator[ListedCapture]:
-        """Yield the captures with these decisions, by URL and time. `drop` and `change` may be called meanwhile."""
+        """Yield the captures with one of these decisions, sorted by URL and time. `drop` and `change` may be called
+        meanwhile.
+        """
         last = ("", "", 0)
         marks = ",".join("?" * len(kinds))
         while True:
@@ -231,16 +240,17 @@ class CaptureList:
         return int(self._db.execute("select count(*) from todo where do = ?", [kind.value]).fetchone()[0])
 
     def drop(self, row: ListedCapture) -> None:
-        """Remove a capture, because there is nothing left to do for it."""
+        """Remove a capture from the list, because there is nothing left to do for it."""
         self._db.execute("delete from todo where n = ?", [row.n])
 
     def change(self, row: ListedCapture, do: CaptureAction) -> None:
-        """Change the decision on a capture."""
+        """Change the decision what to do with a capture of the list."""
         self._db.execute("update todo set do = ? where n = ?", [do.value, row.n])
 
-    def replacement(self, row: ListedCapture) -> ListedCapture | None:
-        """Return another capture of the same payload, to be fetched in place of one that failed; None if there is
-        none."""
+    def take_replacement(self, row: ListedCapture) -> ListedCapture | None:
+        """Return another listed capture with the same payload, to be fetched in place of one that failed, and remove it
+        from the list; None if there is none.
+        """
         found = (
             self._db.execute(
                 f"select {_FIELDS} from todo t join listed l on l.n = t.n where t.do = ? "
@@ -271,7 +281,7 @@ _SECOND = timedelta(seconds=1)
 
 
 class NoCaptureList(Exception):
-    """Raised if the service does not return a list of captures."""
+    """Raised if the web archive's response is not a list of captures."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(f"{url} did not return a list of captures: {reason}")
@@ -279,10 +289,11 @@ class NoCaptureList(Exception):
 
 
 class ListRequests:
-    """Says which URLs to request for the whole list: `next` returns one, `read` takes its response.
+    """Determines which URLs to request to get the whole list of captures. Call `next` for a URL and `read` with its
+    response, until `next` returns None.
 
-    The captures are added to `listing`. If a server without resume keys truncates a list, the time range is divided in
-    halves until each part fits.
+    The captures are added to `listing`. If a server without resume keys truncates a list, the time range is halved
+    until each part fits.
     """
 
     def __init__(self, plan: WaybackPlan, listing: CaptureList) -> None:
@@ -294,7 +305,7 @@ class ListRequests:
         self._asked = self._resumed = ""
 
     def next(self) -> str | None:
-        """Return the URL to request now, None when the list is complete."""
+        """Return the next URL to request, or None if the list is complete."""
         if self._plan.service.is_timemap:
             self._asked = self._maps.pop() if self._maps else ""
         elif self._resumed:
@@ -306,7 +317,9 @@ class ListRequests:
         return self._asked or None
 
     def read(self, status: int, location: str, body: bytes) -> None:
-        """Take the response for the URL of `next`. Raises NoCaptureList if it is not a list."""
+        """Read the response to the URL that `next` returned, and add its captures to the list. Raises NoCaptureList if
+        it is not a list.
+        """
         if 300 <= status < 400:
             raise NoCaptureList(self._asked, f"it redirects to {location[:200]}; give that URL with --service")
         nothing = status == 404 and (self._plan.service.is_timemap or b"no captures" in body[:1000].lower())
@@ -315,11 +328,11 @@ class ListRequests:
                 self._asked, f"it responds with {status} {plain_text(decode(body[:2_000]), 150)}".strip()
             )
         if self._plan.service.is_timemap:
-            self._timemap(b"" if nothing else body)
+            self._read_timemap(b"" if nothing else body)
         else:
-            self._cdx(cdx.CdxPage() if nothing else cdx.parse_cdx(body))
+            self._read_cdx(cdx.CdxPage() if nothing else cdx.parse_cdx(body))
 
-    def _timemap(self, body: bytes) -> None:
+    def _read_timemap(self, body: bytes) -> None:
         page, more = parse_timemap(body, self._plan.url)
         if page.error:
             raise NoCaptureList(self._asked, f"its response is not a TimeMap: {page.error}")
@@ -331,7 +344,7 @@ class ListRequests:
         else:
             self._maps += new
 
-    def _cdx(self, page: cdx.CdxPage) -> None:
+    def _read_cdx(self, page: cdx.CdxPage) -> None:
         if page.error:
             raise NoCaptureList(self._asked, f"its response is not a list of captures: {page.error}")
         since, until = self._spans[-1]

@@ -1,4 +1,4 @@
-"""An import from a web archive: decides what to fetch, and stores what was fetched. `wayback_spider` fetches."""
+"""An import from a web archive: decides which captures to fetch, and stores them. `wayback_spider` fetches them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from archiver.storage.article_tables.historical_captures import ImportCounts
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text import batch_indexing
 from archiver.urls import urlkey
-from archiver.warc.foreign_captures import ForeignCapture, RecordPair, sha1_of, warc_date
+from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1, warc_date
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.problems import Problem
 
@@ -33,8 +33,8 @@ _LISTED_BATCH = 200
 class WaybackImport:
     """An import from a web archive. Raises what `ImportTarget` raises.
 
-    The caller adds the list of captures to `listing`, calls `decide`, fetches each of `rows`, and passes the result to
-    `enter`. Results that were not written when the process dies are fetched again.
+    The caller adds the list of captures to `listing`, calls `decide`, fetches each capture of `rows`, and passes the
+    result to `enter`. Results that were not written when the process dies are fetched again.
     """
 
     def __init__(self, plan: WaybackPlan) -> None:
@@ -61,7 +61,7 @@ class WaybackImport:
         self._source = ImportSource(self._begin(), plan.service.replay)
 
     def _begin(self) -> int:
-        """Return the number of the import. If the same import ran before, its number and counts are continued."""
+        """Register the import and return its ID. If the same import ran before, its ID and counts are continued."""
         assert self._db is not None
         before = historical_captures.last_import(self._db, self.plan.digest, self.plan.options)
         if before is not None:
@@ -73,7 +73,9 @@ class WaybackImport:
             )
 
     def decide(self) -> None:
-        """Decide what to fetch, when the list is complete: not what the archive has, nor posts with a tombstone."""
+        """Decide which captures to fetch, once the list is complete. Captures that the archive has, and posts with a
+        tombstone, are left out.
+        """
         listing, result = self.listing, self.result
         listing.decide()
         if self._db is not None:
@@ -92,7 +94,9 @@ class WaybackImport:
                 self.listing.drop(row)
 
     def _drop_known(self, db: Database) -> None:
-        """Remove captures that the archive has. If it has the payload from another time, only the time is stored."""
+        """Remove captures that the archive already has. If it has the same payload from another time, only the time is
+        to be stored.
+        """
         listing, result = self.listing, self.result
         for row in listing.rows(CaptureAction.FETCH):
             if self._is_here(row.listed):
@@ -115,19 +119,20 @@ class WaybackImport:
         return historical_captures.is_memento_known(self._db, one.url, one.at, _sha1(one))
 
     def rows(self) -> Iterator[ListedCapture]:
-        """Yield the captures to fetch, at most `limit`."""
+        """Yield the listed captures that are to be fetched from the web archive, at most `plan.limit`."""
         for n, row in enumerate(self.listing.rows(CaptureAction.FETCH)):
             if self.plan.limit and n >= self.plan.limit:
                 return
             yield row
 
     def enter(self, row: ListedCapture, result: ForeignRecord | Problem) -> ListedCapture | None:
-        """Take the result for a row of `rows`. If it is a problem, returns another capture to fetch in its place, if
-        there is one. Raises errors of the disk and the database."""
+        """Store the result of fetching a capture of `rows`. For a problem, returns another capture to fetch in its
+        place, or None. Raises errors of the disk and the database.
+        """
         self.result.fetched += 1
         other = None
         if isinstance(result, Problem):
-            other = self.listing.replacement(row)
+            other = self.listing.take_replacement(row)
             self._waiting.append((row, result))
         elif not self._in_time(result):
             self._waiting.append((row, None))
@@ -140,10 +145,10 @@ class WaybackImport:
 
     def _in_time(self, record: ForeignRecord) -> bool:
         at = warc_date(record.fields.get("warc-date", ""))
-        return at is None or self.plan.holds(at)
+        return at is None or self.plan.includes(at)
 
     def flush(self) -> None:
-        """Write the entered results in one transaction."""
+        """Write the results that `enter` has collected, in one transaction."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             self._write([one for _, one in waiting if one is not None], waiting)
@@ -167,7 +172,7 @@ class WaybackImport:
             self.result.add_problem(problem)
 
     def enter_listed(self) -> Iterator[int]:
-        """Store what the list shows about captures that need not be fetched. Yields the number of captures of each
+        """Store what the list shows about captures that need not be fetched. Yields the number of captures in each
         batch.
 
         A listed payload that could not be fetched is left out, because nothing is known about it.
@@ -214,7 +219,7 @@ class WaybackImport:
         return ReadRecord(RecordKind.REVISIT, found, digest)
 
     def finish(self, outcome: str, reason: str = "") -> None:
-        """Write the remaining results and the outcome. Raises OSError and sqlite3.Error."""
+        """Write the remaining results and the outcome of the import. Raises OSError and sqlite3.Error."""
         self.result.outcome, self.result.reason = outcome, reason
         if self._open is None:
             return
@@ -233,20 +238,23 @@ class WaybackImport:
             self._db.close()
 
 
-def requested_capture(row: ListedCapture) -> RequestedCapture:
-    """Return a listed capture as a request to the web archive."""
+def make_requested_capture(row: ListedCapture) -> RequestedCapture:
+    """Convert a listed capture to the form in which it is requested from the web archive."""
     one = row.listed
     return RequestedCapture(one.at, one.asked or one.url, one.digest, one.status)
 
 
 def _sha1(one: CaptureListEntry) -> str:
-    """The digest of a listed capture in the form that the archive writes. A digest other than SHA-1 is not
-    converted."""
-    return sha1_of(digest_field(one.digest) or one.digest)
+    """Return the digest of a listed capture in the form that the archive stores. A digest with another algorithm than
+    SHA-1 is not changed.
+    """
+    return normalize_sha1(digest_field(one.digest) or one.digest)
 
 
 def _is_stored_as_listed(row: ListedCapture, one: ReadRecord | None) -> bool:
-    """Return whether the table `captures` shows that it was fetched: a post with the time and digest of the list."""
+    """Return True if the table `captures` already shows that a listed capture was fetched: it was stored as a post with
+    the listed time and digest.
+    """
     return (
         one is not None
         and one.kind in (RecordKind.POST, RecordKind.KNOWN)

@@ -1,4 +1,5 @@
-"""Fetches captures from a web archive at its pace: first the list of captures, then the captures themselves.
+"""Fetches captures from a web archive at the pace that it allows: first the list of captures, then the captures
+themselves.
 
 No links are followed: all requested URLs are made from the list.
 """
@@ -37,7 +38,7 @@ from archiver.importers.wayback_capture_list import (
     NoCaptureList,
     WaybackPlan,
 )
-from archiver.importers.wayback_import import WaybackImport, requested_capture
+from archiver.importers.wayback_import import WaybackImport, make_requested_capture
 from archiver.politeness.address_policy import AddressZone, permission, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
@@ -54,7 +55,7 @@ _RETRY_STATUSES = frozenset({500, 502, 504, 520, 521, 522, 523, 524})
 
 
 class ServiceUnavailable(Exception):
-    """Raised if this run should send no more requests. `outcome` is waiting or failed."""
+    """Raised if no more requests should be sent in this run. `outcome` is waiting or failed."""
 
     def __init__(self, outcome: str, reason: str) -> None:
         super().__init__(reason)
@@ -62,7 +63,8 @@ class ServiceUnavailable(Exception):
 
 
 class WaybackSpider(scrapy.Spider):
-    """Fetches captures for `run`, which has the result. `error` is an unexpected error that ended it, or None.
+    """Spider that fetches the captures for a WaybackImport (`run`), which holds the result. `error` is the unexpected
+    error that ended it, or None.
 
     Settings: PAST_TRIES, the number of attempts if there is no response; PAST_WAIT, the seconds before the second
     attempt, doubled for each further one; PAST_LIST_TIMEOUT, the seconds to wait for a list.
@@ -83,8 +85,9 @@ class WaybackSpider(scrapy.Spider):
         self._rows: Iterator[Any] = iter(())
 
     async def start(self) -> AsyncIterator[Any]:
-        """Run the whole import. Requests that are running when the process is stopped are abandoned; the next run
-        fetches them again."""
+        """Run the whole import. Requests that are running when the process is stopped are abandoned; the next run sends
+        them again.
+        """
         try:
             await self._work()
             outcome = "limited" if self._is_limited else "finished"
@@ -132,7 +135,9 @@ class WaybackSpider(scrapy.Spider):
             await asyncio.sleep(0)
 
     def _set_pace(self) -> None:
-        """Set the throttle. A service on this machine has no minimum delay; any other has, whatever delay is set."""
+        """Set the minimum delays between requests. A service on this machine needs none; for any other, LIST_SECONDS
+        and CAPTURE_SECONDS are the least, whatever delay is configured.
+        """
         throttle = self.crawler.get_extension(ThrottleExtension)
         delay, limited = self.plan.delay, self._is_rate_limited
         if throttle is not None:
@@ -152,7 +157,7 @@ class WaybackSpider(scrapy.Spider):
         for row in self._rows:
             current = row
             while current is not None:
-                current = self.run.enter(current, await self._capture(requested_capture(current)))
+                current = self.run.enter(current, await self._capture(make_requested_capture(current)))
 
     async def _capture(self, requested: RequestedCapture) -> ForeignRecord | Problem:
         for _ in range(_MAX_REDIRECTS):
@@ -173,8 +178,9 @@ class WaybackSpider(scrapy.Spider):
         return Problem(ProblemKind.NOT_A_MEMENTO, uri, requested.url, "it redirects too many times")
 
     async def _ask(self, url: str, what: str) -> Response | str:
-        """Return the response, or the reason why there is none. Raises ServiceUnavailable if no more requests should be
-        sent."""
+        """Request a URL, with retries. Returns the response, or the reason why there is none. Raises ServiceUnavailable
+        if no more requests should be sent.
+        """
         tries, n = self.crawler.settings.getint("PAST_TRIES"), 0
         reason = ""
         while n < tries:
@@ -224,7 +230,9 @@ class WaybackSpider(scrapy.Spider):
         )
 
     async def _wait_for_turn(self, what: str) -> None:
-        """Wait for a turn. All imports and crawls into archives of this folder share the throttle."""
+        """Wait until the next request may be sent. All imports and crawls into archives of this folder share the
+        throttle.
+        """
         if self._is_rate_limited:
             one = (self._host, LIST_SECONDS) if what == "list" else (self._slot(what), CAPTURE_SECONDS)
             wait = self._turns.take(*one)
@@ -240,7 +248,7 @@ class WaybackSpider(scrapy.Spider):
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """End with an error: of the disk or the database as a message for people, any other as it is."""
+        """End the import with an error. An error of the disk or the database is converted to a message for the user."""
         self.ended = True
         self.error = (
             environment_error(error, self.plan.archive)
@@ -254,8 +262,9 @@ class WaybackSpider(scrapy.Spider):
 
 
 def settings_for(plan: WaybackPlan, agent: str, log: Path | None) -> dict[str, Any]:
-    """Return the Scrapy settings of an import. Bodies stay compressed, because digests of captures are of the bytes as
-    sent."""
+    """Return the Scrapy settings of an import. Bodies are not decompressed, because the digests of captures are of the
+    bytes as sent.
+    """
     return {
         "USER_AGENT": agent,
         "COMPRESSION_ENABLED": False,

@@ -1,7 +1,8 @@
-"""Backs up an archive while others write it: the database by SQLite's backup interface, then its WARC files.
+"""Backs up an archive while other programs write to it: copies the database with SQLite's backup API, then its WARC
+files.
 
-A read transaction keeps the copy consistent. With a write-ahead log it blocks no writer
-(https://www.sqlite.org/wal.html, section 2.2); without it, every commit of another program would restart the copy.
+A read transaction keeps the copy consistent. In write-ahead log mode it blocks no writer
+(https://www.sqlite.org/wal.html, section 2.2); in any other mode, each commit of another program restarts the copy.
 """
 
 from __future__ import annotations
@@ -32,17 +33,18 @@ Progress = Callable[[str, int, int], None]
 
 @contextmanager
 def copying(archive: Path, target: Path, progress: Progress, *, force: bool = False) -> Iterator[Database]:
-    """Copies the archive's database and yields the copy, open for reading; moves it to `target` atomically at the end
-    of the block. An existing file at `target` must be an earlier backup of the archive, unless `force` is set.
+    """Context manager that copies the archive's database and yields the copy, open for reading. When the block ends,
+    the copy is moved atomically to `target`. An existing file at `target` must be an earlier backup of the same
+    archive, unless `force` is set.
 
     Raises BackupRefused, DiskFull, and what `open_archive` raises.
     """
     source = open_archive(archive, read_only=True)
     part = target.with_name(f".{target.name}.partial")
     try:
-        _refuse(source, archive, target, force=force)
+        _check_target(source, archive, target, force=force)
         _make_folder(target)
-        with _exclusive(part, target):
+        with _lock_target(part, target):
             try:
                 _copy(source, part, target, progress)
                 copy = Database(part)
@@ -50,12 +52,12 @@ def copying(archive: Path, target: Path, progress: Progress, *, force: bool = Fa
                     yield copy
                 finally:
                     copy.close()
-                _put(part, target)
+                _move_into_place(part, target)
             finally:
                 for left in (part, *(part.with_name(part.name + side) for side in _SIDES)):
                     left.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as error:
-        raise _fault(error, target) from error
+        raise _convert_error(error, target) from error
     finally:
         source.close()
 
@@ -83,17 +85,19 @@ def _copy(source: Database, part: Path, target: Path, progress: Progress) -> Non
         into.close()
 
 
-def _put(part: Path, target: Path) -> None:
-    """Moves the copy to its place, after syncing it to disk (fsync(2))."""
+def _move_into_place(part: Path, target: Path) -> None:
+    """Syncs the finished copy to disk (fsync(2)) and moves it to `target`."""
     with part.open("rb") as handle:
         os.fsync(handle.fileno())
-    _close_log(target)
+    _checkpoint_replaced_log(target)
     part.replace(target)
     sync_folder(target.parent)
 
 
-def _close_log(target: Path) -> None:
-    """Checkpoints the log of the replaced database, since SQLite would take it for a log of the copy."""
+def _checkpoint_replaced_log(target: Path) -> None:
+    """Checkpoints the write-ahead log of the backup that is about to be replaced; SQLite would otherwise apply that log
+    to the new copy.
+    """
     logs = [file for side in _SIDES if (file := target.with_name(target.name + side)).exists()]
     if not logs:
         return
@@ -106,8 +110,10 @@ def _close_log(target: Path) -> None:
 
 
 @contextmanager
-def _exclusive(part: Path, target: Path) -> Iterator[None]:
-    """Allows one backup into a file at a time, and deletes what a killed one left."""
+def _lock_target(part: Path, target: Path) -> Iterator[None]:
+    """Context manager that locks `target` against a second backup, and deletes the partial copy that a killed backup
+    left.
+    """
     path = part.with_name(f"{part.name}.lock")
     try:
         lock = path.open("wb")
@@ -129,7 +135,7 @@ def _make_folder(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _refuse(source: Database, archive: Path, target: Path, *, force: bool) -> None:
+def _check_target(source: Database, archive: Path, target: Path, *, force: bool) -> None:
     if target.is_dir():
         raise BackupRefused(str(target), "it is a folder: name a file in it, such as archive.db")
     if not target.exists():
@@ -144,7 +150,9 @@ def _refuse(source: Database, archive: Path, target: Path, *, force: bool) -> No
 
 
 def _why_not_backup(source: Database, target: Path) -> str:
-    """Returns why the file at `target` is not an earlier state of the archive; "" if it is one."""
+    """Returns why the file at `target` is not an earlier backup of the archive, as a phrase for a message; "" if it is
+    one.
+    """
     try:
         other = open_archive(target, read_only=True)
     except ArchiverError:
@@ -166,11 +174,13 @@ def _why_not_backup(source: Database, target: Path) -> str:
 
 
 def _created_at(db: Database) -> object:
-    """Returns when the archive's first migration ran, to the microsecond: only copies of an archive share it."""
+    """Returns when an archive's first migration ran, to the microsecond. Only an archive and its copies have the same
+    value.
+    """
     return db.execute("select applied_at from _sqlite_migrations order by rowid limit 1").fetchone()
 
 
-def _fault(error: OSError | sqlite3.Error, target: Path) -> ArchiverError:
+def _convert_error(error: OSError | sqlite3.Error, target: Path) -> ArchiverError:
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and free_bytes(target) > 1 << 20:
         return BackupRefused(str(target), error.strerror or str(error))
     return environment_error(error, target)
@@ -183,8 +193,11 @@ _CHUNK = 1 << 20
 
 @dataclass(slots=True)
 class Copied:
-    """`files` and `bytes`: copied; `kept`: files that were there already; `missing`: files that the archive itself
-    lacks."""
+    """The result of copying an archive's WARC files.
+
+    `files` and `bytes` count what was copied, `kept` the files that the target folder had already; `missing` names
+    the files that the archive itself lacks.
+    """
 
     files: int = 0
     bytes: int = 0
@@ -193,10 +206,10 @@ class Copied:
 
 
 def copy_captures(db: Database, archive: Path, target: Path, finished: dict[str, bool], progress: Progress) -> Copied:
-    """Copies the WARC files that the copied database `db` points to into the folder of `target`. `finished`: the
-    archive's WARC files, and whether each was finished before the database was copied.
+    """Copies the WARC files that the copied database `db` refers to into the folder of `target`. `finished` has the
+    name of each WARC file of the archive, and whether it was complete before the database was copied.
 
-    Raises BackupRefused if a different file with the same name exists there, and OSError.
+    Raises BackupRefused if the folder has a different file with the same name, and OSError.
     """
     out = Copied()
     source, folder = archive.parent, target.parent
@@ -209,25 +222,27 @@ def copy_captures(db: Database, archive: Path, target: Path, finished: dict[str,
         return out
     for number, name in enumerate(names):
         progress("WARC files", number, len(names))
-        file, to = _within(source, name), _within(folder, name)
+        file, to = _path_within(source, name), _path_within(folder, name)
         if file is None or to is None or not file.exists():
             out.missing += (name,)
         else:
             _copy_warc(file, to, None if finished.get(name, False) else known[name], out)
-    _sync(folder, names)
+    _sync_folders(folder, names)
     return out
 
 
 def _copy_warc(file: Path, to: Path, last: int | None, out: Copied) -> None:
-    """Copies a WARC file with its index: up to the exchange at the offset `last` if a crawl is writing the file, else
-    (None) all of it. Raises BackupRefused if a different file with the same name exists."""
+    """Copies a WARC file and its index to `to`. `last` is the offset of the last exchange to copy, for a file that a
+    crawl is still writing; None copies the whole file. Raises BackupRefused if a different file with the same name
+    exists.
+    """
     with file.open("rb") as handle:
-        end = os.fstat(handle.fileno()).st_size if last is None else _known_end(handle, last)
+        end = os.fstat(handle.fileno()).st_size if last is None else _find_exchange_end(handle, last)
         size = to.stat().st_size if to.exists() else -1
         if size == end and (index_of(to).exists() or not index_of(file).exists()):
             out.kept += 1
             return
-        if size > end or (size > 0 and not _begins_alike(handle, to)):
+        if size > end or (size > 0 and not _has_same_start(handle, to)):
             raise BackupRefused(
                 str(to),
                 "a different file with this name exists there: choose another folder",
@@ -243,40 +258,47 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: Copied) -> None:
     out.bytes += end
 
 
-def known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
-    """Returns how many bytes of each WARC file below `folder` a copied database knows: all of a finished file, else up
-    to the end of the last exchange with a row. Missing files are left out."""
+def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
+    """Returns, by name, how many bytes of each WARC file below `folder` belong to a copied database: the whole of a
+    finished file, otherwise everything up to the end of the last exchange with a row in `captures`. Missing files
+    are left out.
+    """
     known = dict(
         db.execute("select warc_file, max(warc_offset) from captures where warc_file is not null group by 1").fetchall()
     )
     out = {}
     for name in {*known, *(name for name, whole in finished.items() if whole)}:
-        file = _within(folder, name)
+        file = _path_within(folder, name)
         if file is None or not file.exists():
             continue
         with file.open("rb") as handle:
             whole = finished.get(name, False)
-            if end := os.fstat(handle.fileno()).st_size if whole else _known_end(handle, known[name]):
+            if end := os.fstat(handle.fileno()).st_size if whole else _find_exchange_end(handle, known[name]):
                 out[name] = end
     return out
 
 
-def _within(folder: Path, name: str) -> Path | None:
-    """Returns the path of a row's file; None if it leads out of the folder, as only another program would write."""
+def _path_within(folder: Path, name: str) -> Path | None:
+    """Returns the path of a WARC file named in the database, or None if the name leads out of `folder`. Only another
+    program would write such a name.
+    """
     return None if Path(name).is_absolute() or ".." in Path(name).parts else folder / name
 
 
-def _known_end(handle: BinaryIO, offset: int) -> int:
-    """Returns where the exchange whose response is at `offset` ends, after its request and metadata records; 0 if there
-    is no record."""
+def _find_exchange_end(handle: BinaryIO, offset: int) -> int:
+    """Returns the offset at which the exchange whose response starts at `offset` ends, with its request and metadata
+    records; 0 if no record starts there.
+    """
     end = offset
     while (member := record_at(handle, end)) is not None and (end == offset or capture_of(member, "") is None):
         end += member.length
     return end if end > offset else 0
 
 
-def _begins_alike(handle: BinaryIO, other: Path) -> bool:
-    """True if an existing file starts like the archive's: its first record has the file's name."""
+def _has_same_start(handle: BinaryIO, other: Path) -> bool:
+    """Return True if `other` starts with the same bytes as the open file. The first record of a WARC file has the
+    file's name, so the start identifies the file.
+    """
     handle.seek(0)
     with other.open("rb") as existing:
         head = existing.read(_CHUNK)
@@ -284,7 +306,7 @@ def _begins_alike(handle: BinaryIO, other: Path) -> bool:
 
 
 def _copy_file(handle: BinaryIO, to: Path, end: int) -> None:
-    """Copies the first `end` bytes to a temporary file, then moves it to `to`."""
+    """Copies the first `end` bytes of an open file to a temporary file, then moves that to `to`."""
     part = to.with_name(f".{to.name}.partial")
     handle.seek(0)
     try:
@@ -301,7 +323,7 @@ def _copy_file(handle: BinaryIO, to: Path, end: int) -> None:
         part.unlink(missing_ok=True)
 
 
-def _sync(folder: Path, names: Iterable[str]) -> None:
+def _sync_folders(folder: Path, names: Iterable[str]) -> None:
     for parent in sorted({(folder / name).parent for name in names}):
         if parent.is_dir():
             sync_folder(parent)

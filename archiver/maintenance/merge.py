@@ -1,6 +1,7 @@
-"""Merges one archive into another, in transactions that each leave the archive consistent.
+"""Merges another archive into this one, in transactions that each leave this archive consistent.
 
-"Their" and "there" mean the archive that is merged, "own" and "here" the one that it is merged into.
+In this module, "theirs" and "there" mean the archive that is merged; "own" and "here" mean the archive that it is
+merged into.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from archiver.errors import MergeRefused
 from archiver.maintenance.merge_articles import (
     TheirArticle,
     add_article,
-    article_batches,
+    find_own_article,
+    find_own_tombstone,
     merge_article,
     merge_parts,
-    own_article,
-    their_article,
-    tombstone_here,
+    read_article_batches,
+    read_their_article,
 )
 from archiver.maintenance.merge_captures_and_pages import (
     CaptureMerge,
@@ -39,9 +40,9 @@ from archiver.maintenance.merge_captures_and_pages import (
     merge_tombstones,
     reopen_takedowns,
 )
-from archiver.maintenance.reextraction import readings_without_hints
+from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.maintenance.takedown import erase_records, finish_takedowns
-from archiver.maintenance.takedown_scope import texts_of
+from archiver.maintenance.takedown_scope import read_texts
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text import batch_indexing
 from archiver.storage.migrations import migrations
@@ -61,12 +62,12 @@ def refuse_itself(path: Path, into: Path) -> None:
 
 
 @contextmanager
-def opened(path: Path, into: Path) -> Iterator[Database]:
-    """Opens the archive at `path` in a read transaction. One with an older schema is first copied into the folder of
-    the archive `into`, and the copy is migrated.
+def open_for_merge(path: Path, into: Path) -> Iterator[Database]:
+    """Context manager that opens the archive at `path` in a read transaction. If its schema is older, it is first
+    copied into the folder of the archive `into`, and the migrated copy is used instead.
 
-    Raises MergeRefused if both are the same archive, and what `open_archive` raises: ArchiveNotFound, NotAnArchive,
-    ArchiveTooNew.
+    Raises MergeRefused if both paths are the same archive, and what `open_archive` raises: ArchiveNotFound,
+    NotAnArchive, ArchiveTooNew.
     """
     refuse_itself(path, into)
     db = open_archive(path, read_only=True)
@@ -106,7 +107,9 @@ IDMap = dict[int, int]
 
 
 def merge_sites(db: Database, theirs: Database) -> IDMap:
-    """Merges sites by name. Settings here take precedence over those there."""
+    """Merges the sites of the other archive by name, and returns their IDs here. For a site in both archives, the
+    settings here take precedence.
+    """
     ids: IDMap = {}
     for row in theirs.query("select * from sites order by id"):
         own = next(iter(db.query("select * from sites where name = ?", [row["name"]])), None)
@@ -136,7 +139,9 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
 
 
 def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
-    """Merges runs by site and start. A run that never ended there counts as interrupted."""
+    """Merges the crawl runs of the other archive, and returns their IDs here. Runs are the same if site and start time
+    are equal. A run that never ended there is entered as interrupted.
+    """
     ids: IDMap = {}
     for row in theirs.query("select * from runs order by id"):
         site = sites[row["site_id"]]
@@ -158,8 +163,10 @@ def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
 
 
 def merge_imports(db: Database, theirs: Database) -> IDMap:
-    """Merges imports by file, options and start. An import that was interrupted there is not resumed here, but starts
-    again."""
+    """Merges the import runs of the other archive, and returns their IDs here. Imports are the same if file, options
+    and start time are equal. An import that was interrupted there is not resumed here; the next import of its file
+    starts from the beginning.
+    """
     ids: IDMap = {}
     for row in theirs.query("select * from imports order by id"):
         key = [row["digest"], row["options"], row["started_at"]]
@@ -180,8 +187,9 @@ def merge_imports(db: Database, theirs: Database) -> IDMap:
 
 
 def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
-    """Merges site rules. If both archives have some, those here stay in use; the others are kept for the articles that
-    were extracted with them."""
+    """Merges the site rules of the other archive, and returns their IDs here. If both archives have rules for a site,
+    those here stay in use; the others are kept only for the articles that were extracted with them.
+    """
     has = {row[0]: row[1] for row in db.execute("select site_id, max(by_hand) from site_rules group by 1")}
     ids: IDMap = {}
     for row in theirs.query("select * from site_rules order by id"):
@@ -202,13 +210,17 @@ def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
 
 
 def merge_hosts(db: Database, theirs: Database) -> None:
-    """Merges robots.txt and tdmrep.json; the newer copy wins."""
+    """Merges the stored robots.txt and tdmrep.json files of hosts. If both archives have a file, the later fetch
+    wins.
+    """
     for row in theirs.query("select * from host_files"):
         _upsert(db, "host_files", row, ("origin", "name"), "excluded.fetched_at > host_files.fetched_at")
 
 
 def merge_historical_pages(db: Database, theirs: Database, imports: IDMap) -> None:
-    """Merges what imports read that did not become an article; later imports use it."""
+    """Merges what past imports noted about pages that did not become articles: pages that were not posts, responses,
+    and unresolved revisit records. Later imports use these rows.
+    """
     for row in theirs.query("select * from historical_pages"):
         db.execute("insert into historical_pages (key, kind) values (:key, :kind) on conflict do nothing", row)
     for table in ("historical_responses", "unresolved_revisits"):
@@ -242,9 +254,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class Merged:
-    """The result of a merge. `articles`: new ones; `joined`: known ones; `revised`: known ones that got a new revision;
-    `removed`: posts left out because they were removed here; `lost`: WARC files that the other archive lacks;
-    `searches_kept_out`: names of saved searches that are taken here by another query."""
+    """The result of a merge, in counts unless stated otherwise.
+
+    `articles`: new articles; `joined`: articles that this archive had already; `revised`: those of them that got a
+    new revision; `removed`: posts left out because this archive has their tombstone; `lost`: names of WARC files
+    that the other archive lacks; `searches_kept_out`: names of saved searches that were not copied because this
+    archive uses the name for another query.
+    """
 
     articles: int = 0
     joined: int = 0
@@ -260,12 +276,13 @@ class Merged:
 
 
 def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None) -> Merged:
-    """Merges the archive `other` into this one. Nothing else may write either of them meanwhile.
+    """Merges the archive `other` into this one. No other program may write to either archive meanwhile.
 
-    Raises what `opened` raises, and storage errors; what was written stays, and repeating the merge continues it.
-    Memory is bounded by the captures of one post and one ID per site and run.
+    Raises what `open_for_merge` raises, and storage errors. Everything committed before an error stays, and
+    repeating the merge continues it. Memory use is bounded by the captures of one post plus one ID for each site and
+    run.
     """
-    with opened(other, archive) as theirs:
+    with open_for_merge(other, archive) as theirs:
         merging = _Merge(db, archive, theirs, other.parent, progress)
         out = merging.run()
     if merging.removed:
@@ -297,7 +314,7 @@ class _Merge:
         names, out.lost = copy_files(db, theirs, self._archive.parent, self._other, self._progress)
         out.files = len(names)
         self._captures = CaptureMerge(db, theirs, names, self._runs, imports)
-        self._without_hints = readings_without_hints(db, self._archive.parent, SiteLookup(db), datetime.now(UTC))
+        self._without_hints = make_reader_without_hints(db, self._archive.parent, SiteLookup(db), datetime.now(UTC))
         self._articles()
         self._each_row("captures", self._capture)
         self._each_row("pages", self._page)
@@ -314,10 +331,10 @@ class _Merge:
         db.execute("delete from merged_articles")
         create_requisite_ids(db)
         total = self._theirs.execute("select count(*) from articles").fetchone()[0]
-        for batch in article_batches(self._theirs, _BATCH):
+        for batch in read_article_batches(self._theirs, _BATCH):
             with writing(db), batch_indexing(db):
                 for row in batch:
-                    number = self._article(their_article(self._theirs, row))
+                    number = self._article(read_their_article(self._theirs, row))
                     db.execute("insert into merged_articles values (?, ?)", [row["id"], number])
                 reopen_takedowns(db, self._captures.removed)
             done += len(batch)
@@ -325,15 +342,15 @@ class _Merge:
 
     def _article(self, post: TheirArticle) -> int | None:
         db, out = self._db, self._out
-        if (tombstone := tombstone_here(db, post)) is not None:
+        if (tombstone := find_own_tombstone(db, post)) is not None:
             out.removed += 1
             self.removed[tombstone.id] = tombstone
-            self.texts += texts_of(self._theirs, post.row["id"])
+            self.texts += read_texts(self._theirs, post.row["id"])
             for one in post.addresses:
                 keep_url_out(db, tombstone, one["url"], captured=False)
             return None
         merge_parts(db, self._theirs, post.row["urlkey"])
-        own = own_article(db, post)
+        own = find_own_article(db, post)
         if own is None:
             out.articles += 1
             return add_article(db, self._theirs, post, self._captures, self._runs, self._rules)
@@ -344,7 +361,7 @@ class _Merge:
         return int(own["id"])
 
     def _each_row(self, table: str, enter: Callable[[dict[str, Any]], None]) -> None:
-        """Enters every row of a table, _ROWS in a transaction."""
+        """Calls `enter` for every row of a table of the other archive, in transactions of _ROWS rows."""
         last, done = 0, 0
         total = self._theirs.execute(f"select count(*) from {table}").fetchone()[0]
         while rows := list(

@@ -1,5 +1,5 @@
-"""Merges articles of another archive: a new one is copied; for a known one, each capture is entered at its own time,
-as in an import.
+"""Merges the articles of another archive: a new article is copied with its revisions; for an article in both archives,
+each capture is entered at its own time, as in an import.
 
 All functions run inside the caller's transaction.
 """
@@ -47,7 +47,9 @@ _RULES = re.compile(r" rules-(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class TheirArticle:
-    """An article of the other archive: its row, its revisions by time, its URLs, its captures by time."""
+    """An article of the other archive with all its rows: `row` of `articles`, its revisions by time, its URLs, and its
+    captures by time.
+    """
 
     row: Row
     revisions: list[Row]
@@ -59,8 +61,8 @@ class TheirArticle:
         return article_from_row(self.row)
 
 
-def their_article(theirs: Database, row: Row) -> TheirArticle:
-    """Reads all rows of an article of the other archive."""
+def read_their_article(theirs: Database, row: Row) -> TheirArticle:
+    """Reads an article of the other archive with its revisions, URLs and captures; `row` is its row of `articles`."""
     addresses = list(theirs.query("select * from article_urls where article_id = ? order by urlkey", [row["id"]]))
     urls = [f"{scheme}://{one['url'].partition('://')[2]}" for one in addresses for scheme in ("http", "https")]
     found = theirs.query(
@@ -73,13 +75,17 @@ def their_article(theirs: Database, row: Row) -> TheirArticle:
     return TheirArticle(row, list(revisions), addresses, list(found))
 
 
-def own_article(db: Database, post: TheirArticle) -> Row | None:
-    """Returns the row here of an article there, found as a crawl finds it; None if it is new."""
+def find_own_article(db: Database, post: TheirArticle) -> Row | None:
+    """Returns the row of this archive's article that is the same post as an article of the other archive, identified as
+    a crawl would identify it; None if this archive does not have the post.
+    """
     return find_article_of(db, post.row["site"], post.article, [one["url"] for one in post.addresses])
 
 
-def tombstone_here(db: Database, post: TheirArticle) -> Tombstone | None:
-    """Returns the tombstone here that keeps an article out, if any."""
+def find_own_tombstone(db: Database, post: TheirArticle) -> Tombstone | None:
+    """Returns this archive's tombstone for an article of the other archive, so that the removed post is not merged back
+    in; None if there is none.
+    """
     return tombstone_of(db, post.row["site"], post.article)
 
 
@@ -91,10 +97,12 @@ def add_article(
     runs: Mapping[int, int],
     rules: Mapping[int, int],
 ) -> int:
-    """Copies a new article with all its revisions; returns its ID here."""
+    """Copies an article of the other archive, with all its revisions, into this archive, which does not have it yet.
+    Returns its ID here.
+    """
     capture_ids = {one["id"]: captures.enter(one) for one in post.captures}
     row = {k: v for k, v in post.row.items() if k not in _LOCAL_COLUMNS}
-    row |= _provenance(row, capture_ids, rules)
+    row |= _map_provenance(row, capture_ids, rules)
     row["evidence"] = encode_evidence(
         db, _map_entries(evidence.decode_evidence(theirs, post.row), capture_ids, rules), row
     )
@@ -104,7 +112,7 @@ def add_article(
         db.table("revisions").insert(
             {
                 **{k: v for k, v in one.items() if k != "id"},
-                **_provenance(one, capture_ids, rules),
+                **_map_provenance(one, capture_ids, rules),
                 "article_id": number,
                 "evidence": one["evidence"]
                 and pack_evidence(_map_entries(unpack_evidence(one["evidence"]), capture_ids, rules)),
@@ -125,8 +133,10 @@ def add_article(
 
 
 def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool = False) -> None:
-    """Enters the URLs of an article there that no other article here has. The article here keeps its own URL; that of
-    the article there becomes an alias. `new`: this merge added the article."""
+    """Adds the URLs of an article of the other archive to the article with the ID `number` here, except URLs of other
+    articles here. The article here keeps its main URL; a different main URL there becomes an alias. `new` is True if
+    this merge added the article.
+    """
     own = db.execute("select urlkey from articles where id = ?", [number]).fetchone()[0]
     for one in post.addresses:
         kind = "url" if one["urlkey"] == own else "moved" if one["kind"] == "url" else one["kind"]
@@ -144,7 +154,7 @@ def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool 
 
 
 def merge_parts(db: Database, theirs: Database, key: str) -> None:
-    """Merges the parts of a post, given by its urlkey."""
+    """Merges the parts of a post over several pages; `key` is the urlkey of the post."""
     for row in theirs.query("select * from article_parts where post_urlkey = ?", [key]):
         db.execute(
             "insert into article_parts (urlkey, url, post_urlkey, number, text) values (:urlkey, :url, "
@@ -154,8 +164,10 @@ def merge_parts(db: Database, theirs: Database, key: str) -> None:
         )
 
 
-def _provenance(row: Row, capture_ids: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
-    """Returns capture and extractor of a revision, with IDs of this archive."""
+def _map_provenance(row: Row, capture_ids: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
+    """Returns the columns `capture_id` and `extractor` of an article or revision, with the IDs of captures and site
+    rules replaced by those of this archive.
+    """
     return {"capture_id": capture_ids.get(row["capture_id"] or 0), "extractor": _map_extractor(row["extractor"], rules)}
 
 
@@ -169,12 +181,12 @@ def _map_entry(entry: Row, capture_ids: Mapping[int, int | None], rules: Mapping
 
 
 def _map_extractor(extractor: str | None, rules: Mapping[int, int]) -> str | None:
-    """Replaces the ID of the site rules in an extractor's name by their ID here."""
+    """Replaces the ID of the site rules within an extractor's name by their ID in this archive."""
     return _RULES.sub(lambda m: f" rules-{rules.get(int(m[1]), m[1])}", extractor) if extractor else extractor
 
 
-def article_batches(theirs: Database, most: int) -> Iterator[list[Row]]:
-    """Yields the rows of all articles by ID, at most `most` at a time."""
+def read_article_batches(theirs: Database, most: int) -> Iterator[list[Row]]:
+    """Yields the rows of all articles of the other archive in the order of their IDs, in lists of at most `most`."""
     last = 0
     while rows := list(theirs.query("select * from articles where id > ? order by id limit ?", [last, most])):
         last = rows[-1]["id"]
@@ -188,7 +200,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TheirRevision:
-    """A revision there: its number, when it was observed (ISO 8601), the ID of its capture there, and its extractor."""
+    """A revision of an article of the other archive: its number, when it was observed (ISO 8601), the ID of its capture
+    in that archive, its fields, and its extractor.
+    """
 
     revision: int
     at: str
@@ -206,12 +220,13 @@ def merge_article(
     without_hints: ReadWithoutHints,
     rules: Mapping[int, int],
 ) -> bool:
-    """Merges an article there into the article here with this ID. Returns whether it got a new revision.
+    """Merges an article of the other archive into the same article here, which has the ID `number`. Returns True if the
+    article here got a new revision.
 
-    Captures that are known here, also from an earlier merge, are skipped.
+    Captures that this archive has already, for example from an earlier merge, are skipped.
     """
     before = next(iter(db.query("select * from articles where id = ?", [number])))
-    merge = _ArticleMerge(db, post, number, captures, without_hints, _their_revisions(theirs, post, rules))
+    merge = _ArticleMerge(db, post, number, captures, without_hints, _read_their_revisions(theirs, post, rules))
     merge.enter_captures()
     merge.enter_uncaptured()
     merge.enter_last_seen()
@@ -222,7 +237,9 @@ def merge_article(
 
 @dataclass(slots=True)
 class _ArticleMerge:
-    """Merges an article there into the article `number` here; `revisions` are those there, by time."""
+    """The merge of one article of the other archive into the article `number` here. `revisions` are the revisions
+    there, by time; `revised` becomes True when the article here gets a new revision.
+    """
 
     db: Database
     post: TheirArticle
@@ -237,11 +254,11 @@ class _ArticleMerge:
         # If a server alternates between revisions, a capture between two of them may show either.
         alternates = any(row["seen_again"] for row in self.post.revisions)
         for row in self.post.captures:
-            if self.captures.known(row) is not None or (own := self.captures.enter(row)) is None:
+            if self.captures.find_known(row) is not None or (own := self.captures.enter(row)) is None:
                 continue
             revision = by_capture.get(row["id"])
             if revision is None and not alternates and row["status"] in (200, 304):
-                revision = _at(self.revisions, row["captured_at"])
+                revision = _revision_at(self.revisions, row["captured_at"])
             is_secondary = bool(row["secondary"])
             if not is_secondary and revision is not None:
                 change = self._enter(revision, row["captured_at"], (own, row["digest"] or ""))
@@ -250,13 +267,15 @@ class _ArticleMerge:
                 historical_captures.link_capture_to_article(self.db, own, self.number, aside=is_secondary)
 
     def enter_uncaptured(self) -> None:
-        """Enters revisions whose capture is not here."""
+        """Enters the revisions of the other archive whose capture could not be copied to this archive."""
         for revision in self.revisions:
-            if self.captures.of(revision.capture) is None and not _is_known(self.db, self.number, revision):
+            if self.captures.enter_by_id(revision.capture) is None and not _is_known(self.db, self.number, revision):
                 self._enter(revision, revision.at, None)
 
     def enter_last_seen(self) -> None:
-        """Enters the current revision there if it was seen later than any revision here."""
+        """Enters the current revision of the other archive as seen again if it was seen later there than any revision
+        here.
+        """
         post = self.post
         current = next((one for one in self.revisions if one.revision == post.row["revision"]), None)
         if current is None or post.row["last_seen"] <= _last_seen(self.db, self.number):
@@ -265,7 +284,7 @@ class _ArticleMerge:
         proof = next(
             (row for row in post.captures if row["captured_at"] == post.row["last_seen"] and row["status"] == 200), None
         )
-        own = self.captures.known(proof) if proof else None
+        own = self.captures.find_known(proof) if proof else None
         capture = (own, proof["digest"] or "") if proof and own else None
         self._enter(replace(current, article=replace(current.article, **latest)), post.row["last_seen"], capture)
 
@@ -279,8 +298,8 @@ class _ArticleMerge:
         return change
 
 
-def _at(revisions: Sequence[TheirRevision], at: str) -> TheirRevision | None:
-    """Returns the revision that was current at a time."""
+def _revision_at(revisions: Sequence[TheirRevision], at: str) -> TheirRevision | None:
+    """Returns the revision that was current at the time `at` (ISO 8601), or None if all are later."""
     return next((one for one in reversed(revisions) if one.at <= at), None)
 
 
@@ -299,8 +318,9 @@ def _last_seen(db: Database, number: int) -> str:
 
 
 def _merge_times(db: Database, post: TheirArticle, number: int, before: Row) -> None:
-    """Merges when the post was first and last seen, and since when it is gone: the earlier time after which neither
-    archive saw it."""
+    """Merges when an article was first seen, last seen and gone. `gone_at` becomes the earlier time of the two archives
+    after which neither saw the article.
+    """
     last = max(before["last_seen"], post.row["last_seen"], _last_seen(db, number))
     gone = [at for at in (before["gone_at"], post.row["gone_at"]) if at and at > last]
     db.execute(
@@ -319,8 +339,8 @@ def _merge_times(db: Database, post: TheirArticle, number: int, before: Row) -> 
     )
 
 
-def _their_revisions(theirs: Database, post: TheirArticle, rules: Mapping[int, int]) -> list[TheirRevision]:
-    """Returns the revisions there by time, each with its evidence."""
+def _read_their_revisions(theirs: Database, post: TheirArticle, rules: Mapping[int, int]) -> list[TheirRevision]:
+    """Returns the revisions of an article of the other archive by time, each with its evidence."""
     articles = {version.number: version.article for version in revision_runs_of(theirs, post.row)}
     out = []
     for row in post.revisions:

@@ -1,6 +1,7 @@
 """Merges captures, WARC files, pages, requisites, saved searches and tombstones of another archive.
 
-For pages and requisites, the later fetch wins. All functions but `copy_files` run inside the caller's transaction.
+In this module, "there" means the archive that is merged and "here" the one it is merged into. If both have a page or
+a requisite, the later fetch wins. All functions but `copy_files` run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -14,22 +15,26 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.maintenance.takedown import enter_tombstone
-from archiver.maintenance.takedown_scope import addresses_of
+from archiver.maintenance.takedown_scope import find_urls_of_post
 from archiver.storage import saved_searches as stored
 from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages import EPOCH, last_rowid
 from archiver.storage.tombstones import allow_again, payload_removed, tombstone_at, tombstones
 from archiver.urls import urlkey
-from archiver.warc.file_maintenance import file_digest, finish_transfer, transfer_warc
+from archiver.warc.file_maintenance import compute_file_digest, finish_transfer, transfer_warc
 from archiver.warc.writer import index_of
 
-# CaptureMerge. Two captures are the same if URL, time and payload are equal.
+# Captures.
 
 
 class CaptureMerge:
-    """Enters captures of the other archive. `files` maps names of WARC files there to names here; captures in other
-    files are not entered. `runs` and `imports` map IDs. `new` counts the captures entered; `removed` collects the IDs
-    of tombstones whose records came with a file and must be erased from it."""
+    """Enters captures of the other archive into this one. Two captures are the same if URL, time and payload digest are
+    equal.
+
+    `files` maps the names of WARC files there to names here; captures in other files are not entered. `runs` and
+    `imports` map IDs there to IDs here. `new` counts the captures entered; `removed` collects the IDs of tombstones
+    whose posts have records in a copied file, from which these must be erased.
+    """
 
     def __init__(
         self,
@@ -43,8 +48,10 @@ class CaptureMerge:
         self.new = 0
         self.removed: set[int] = set()
 
-    def known(self, row: Row) -> int | None:
-        """Returns the ID here of a capture there (its row); None if it is new."""
+    def find_known(self, row: Row) -> int | None:
+        """Returns the ID in this archive of a capture of the other archive, given as its row; None if this archive does
+        not have it.
+        """
         found = self._db.execute(
             "select id from captures where url = ? and captured_at = ? and +digest is ? limit 1",
             [row["url"], row["captured_at"], row["digest"]],
@@ -52,8 +59,10 @@ class CaptureMerge:
         return int(found[0]) if found else None
 
     def enter(self, row: Row) -> int | None:
-        """Returns the ID here of a capture there, which is entered if it is new; None if its file was not copied."""
-        number = self.known(row)
+        """Enters a capture of the other archive, given as its row, unless this archive has it already. Returns its ID
+        here; None if its WARC file was not copied.
+        """
+        number = self.find_known(row)
         if number is not None or row["warc_file"] not in self._files:
             return number
         self._db.table("captures").insert(
@@ -79,8 +88,10 @@ class CaptureMerge:
         self._erase_if_removed(row)
         return number
 
-    def of(self, number: int | None) -> int | None:
-        """Returns the ID here of a capture by its ID there, as `enter` does."""
+    def enter_by_id(self, number: int | None) -> int | None:
+        """Enters a capture of the other archive, given by its ID there, and returns its ID here, as `enter` does; None
+        if the ID is unknown or None.
+        """
         row = next(iter(self._theirs.query("select * from captures where id = ?", [number])), None)
         return self.enter(row) if row else None
 
@@ -104,11 +115,11 @@ Progress = Callable[[str, int, int], None]
 def copy_files(
     db: Database, theirs: Database, folder: Path, other: Path, progress: Progress
 ) -> tuple[dict[str, str], list[str]]:
-    """Copies the needed WARC files of `other` (the other archive's folder) into `folder`. Returns the name here of each
-    file with new captures by its name there, and the names there of the missing files.
+    """Copies the WARC files with new captures from `other`, the other archive's folder, into `folder`. Returns a dict
+    from the name there to the name here of each such file, and the names of files that are missing there.
 
-    A file whose captures are all known is not copied. A file that exists here under any name is recognized by its
-    bytes. Raises OSError.
+    A file whose captures are all in this archive is not copied. A file that exists here under any name is recognized
+    by its digest. Raises OSError.
     """
     names: dict[str, str] = {}
     lost: list[str] = []
@@ -121,13 +132,13 @@ def copy_files(
     )
     for number, name in enumerate(all_names):
         progress("WARC files", number, len(all_names))
-        if not _has_news(db, theirs, name):
+        if not _has_new_captures(db, theirs, name):
             continue
         source = other / name
         if Path(name).is_absolute() or ".." in Path(name).parts or not source.is_file():
             lost.append(name)
             continue
-        own = _same(source, sizes[source.stat().st_size])
+        own = _find_same_file(source, sizes[source.stat().st_size])
         if own is None:
             own = transfer_warc(source, folder / "warc")
             if not own.exists():  # it had no complete record
@@ -139,8 +150,10 @@ def copy_files(
     return names, lost
 
 
-def _has_news(db: Database, theirs: Database, name: str) -> bool:
-    """True if a file there has a capture that is not known here, or no captures at all."""
+def _has_new_captures(db: Database, theirs: Database, name: str) -> bool:
+    """Return True if a WARC file of the other archive has a capture that this archive lacks, or has no captures in the
+    database at all.
+    """
     rows = 0
     for row in theirs.execute("select url, captured_at, digest from captures where warc_file = ?", [name]):
         rows += 1
@@ -152,11 +165,11 @@ def _has_news(db: Database, theirs: Database, name: str) -> bool:
     return rows == 0
 
 
-def _same(source: Path, candidates: list[Path]) -> Path | None:
+def _find_same_file(source: Path, candidates: list[Path]) -> Path | None:
     if not candidates:
         return None
-    digest = file_digest(source)
-    return next((file for file in candidates if file_digest(file) == digest), None)
+    digest = compute_file_digest(source)
+    return next((file for file in candidates if compute_file_digest(file) == digest), None)
 
 
 # Pages.
@@ -183,8 +196,9 @@ _FETCH_COLUMNS = (
 def merge_page(
     db: Database, theirs: Database, row: Row, site_id: int, article_id: int | None, captures: CaptureMerge
 ) -> None:
-    """Merges a page there (its row). The later fetch wins. A page that neither has fetched is trap-excluded only if it
-    is so in both."""
+    """Merges a page of the other archive, given as its row, into the pages table. If both archives have fetched the
+    page, the later fetch wins. A page that neither has fetched stays trap-excluded only if it is so in both.
+    """
     own = next(iter(db.query("select * from pages where urlkey = ?", [row["urlkey"]])), None)
     if own is None:
         db.table("pages").insert(
@@ -192,13 +206,13 @@ def merge_page(
                 **{k: v for k, v in row.items() if k != "id"},
                 "site_id": site_id,
                 "article_id": article_id,
-                "capture_id": captures.of(row["capture_id"]),
+                "capture_id": captures.enter_by_id(row["capture_id"]),
             }
         )
         page_id = last_rowid(db)
     else:
         page_id = own["id"]
-        news = {k: v for k, v in _merged(own, row, article_id, captures).items() if own[k] != v}
+        news = {k: v for k, v in _merge_values(own, row, article_id, captures).items() if own[k] != v}
         if news:
             db.execute(
                 f"update pages set {', '.join(f'{name} = :{name}' for name in news)} where id = :id",
@@ -207,7 +221,7 @@ def merge_page(
     _merge_sources(db, theirs, row["id"], page_id)
 
 
-def _merged(own: Row, row: Row, article_id: int | None, captures: CaptureMerge) -> Row:
+def _merge_values(own: Row, row: Row, article_id: int | None, captures: CaptureMerge) -> Row:
     values: Row = {
         "found_at": min(own["found_at"], row["found_at"]),
         "priority": min(own["priority"], row["priority"]),
@@ -218,7 +232,7 @@ def _merged(own: Row, row: Row, article_id: int | None, captures: CaptureMerge) 
         not row["fetched_at"] and not own["fetched_at"] and own["due_at"] is None and row["due_at"] is not None
     )
     if newer:
-        capture = captures.of(row["capture_id"])
+        capture = captures.enter_by_id(row["capture_id"])
         values |= {name: row[name] for name in _FETCH_COLUMNS} | {
             "source_hints": row["source_hints"] or own["source_hints"],
             "capture_id": capture or own["capture_id"],
@@ -280,10 +294,12 @@ def create_requisite_ids(db: Database) -> None:
 
 
 def merge_requisite(db: Database, row: Row, site_id: int, captures: CaptureMerge) -> None:
-    """Enters a requisite there (its row); if it is known here, the later fetch wins."""
+    """Merges a requisite of the other archive, given as its row. If this archive has it already, the later fetch
+    wins.
+    """
     values = {k: v for k, v in row.items() if k != "id"} | {
         "site_id": site_id,
-        "capture_id": captures.of(row["capture_id"]),
+        "capture_id": captures.enter_by_id(row["capture_id"]),
     }
     own = next(iter(db.query("select * from requisites where site_id = ? and url = ?", [site_id, row["url"]])), None)
     if own is None:
@@ -305,7 +321,9 @@ def merge_requisite(db: Database, row: Row, site_id: int, captures: CaptureMerge
 
 
 def link_requisites(db: Database, theirs: Database) -> None:
-    """Links requisites to the articles that need them, and to the stylesheets and redirects that refer to them."""
+    """Links the merged requisites to the articles that need them, and to the stylesheets and redirects that refer to
+    them.
+    """
     for article, requisite, role in theirs.execute("select article_id, requisite_id, role from article_requisites"):
         db.execute(
             "insert or ignore into article_requisites (article_id, requisite_id, role) select a.ours, r.ours, ? "
@@ -325,10 +343,10 @@ def link_requisites(db: Database, theirs: Database) -> None:
 
 
 def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
-    """Copies saved searches with the hits they have reported. Returns how many, and the names of those that were left
-    out because a search here has the same name and another query.
+    """Copies the saved searches of the other archive with the hits that they have reported. Returns how many were
+    copied, and the names of those left out because this archive has a search with the same name and another query.
 
-    Articles that were here before, and that a copied search never reported, are new at its next run.
+    Articles that only this archive had are reported as new hits the next time a copied search runs.
     """
     copied, kept_out = 0, []
     for row in stored.saved_search_rows(theirs):
@@ -361,9 +379,10 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
 
 
 def merge_tombstones(db: Database, theirs: Database) -> int:
-    """Enters the tombstones there; if the post is here, its takedown is left pending. Returns how many are new.
+    """Copies the tombstones of the other archive, and returns how many are new here. If this archive has the post of a
+    new tombstone, its takedown is left pending; `finish_takedowns` completes it.
 
-    A known tombstone that was lifted there is lifted here, too.
+    A tombstone in both archives that was lifted there is lifted here, too.
     """
     new = 0
     for row in theirs.query("select * from tombstones order by id"):
@@ -373,19 +392,19 @@ def merge_tombstones(db: Database, theirs: Database) -> int:
                 allow_again(db, same[0], row["allowed_at"], EPOCH)
             continue
         if not row["allowed_at"]:
-            _enter(db, theirs, row)
+            _enter_their_tombstone(db, theirs, row)
             new += 1
     return new
 
 
-def _enter(db: Database, theirs: Database, row: Row) -> None:
+def _enter_their_tombstone(db: Database, theirs: Database, row: Row) -> None:
     urls = [url for (url,) in theirs.execute("select url from tombstone_urls where tombstone_id = ?", [row["id"]])]
     payloads = [
         one for (one,) in theirs.execute("select digest from tombstone_payloads where tombstone_id = ?", [row["id"]])
     ]
-    own = _article(db, row, urls)
+    own = _find_article(db, row, urls)
     if own is not None:
-        urls = list(dict.fromkeys([*urls, *addresses_of(db, own)]))
+        urls = list(dict.fromkeys([*urls, *find_urls_of_post(db, own)]))
     here = own is not None or any(
         db.execute(
             "select 1 from captures where url in (?, ?) union all "
@@ -405,8 +424,10 @@ def _enter(db: Database, theirs: Database, row: Row) -> None:
     enter_tombstone(db, last_rowid(db), urls, payloads)
 
 
-def _article(db: Database, row: Row, urls: list[str]) -> Row | None:
-    """Returns the article here that was removed there."""
+def _find_article(db: Database, row: Row, urls: list[str]) -> Row | None:
+    """Returns this archive's article for a tombstone of the other archive, given as its row and URLs; None if this
+    archive does not have the post.
+    """
     for where, values in (
         (
             "id in (select article_id from article_urls where urlkey in (select value from json_each(?)))",
@@ -424,5 +445,5 @@ def _article(db: Database, row: Row, urls: list[str]) -> Row | None:
 
 
 def reopen_takedowns(db: Database, tombstone_ids: set[int]) -> None:
-    """Marks takedowns as unfinished because a copied WARC file contains records of their posts."""
+    """Marks these tombstones as not yet erased, because a copied WARC file contains records of their posts."""
     db.conn.executemany("update tombstones set erased_at = null where id = ?", [(number,) for number in tombstone_ids])

@@ -1,4 +1,6 @@
-"""Reads stored articles again, each revision from its own capture. Read-only, and without network access."""
+"""Extracts stored articles again with today's program, each revision from its own capture. Only reads the archive, and
+needs no network.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ _OTHERS = 15
 
 
 def capture_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
-    """Returns the row of the capture that has the payload: for a revisit record, the response that it refers to."""
+    """Returns the row of `captures` whose record has the payload of a capture: the capture's own row, or for a revisit
+    record that of the response with the same payload. None if there is none.
+    """
     row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
     if row is not None and row["record_type"] == "revisit":
         row = next(
@@ -68,9 +72,10 @@ def capture_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
     return row
 
 
-def response_of(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
-    """Returns the response of a capture and its row; for a revisit record, the response that it refers to (WARC/1.1,
-    section 6.7). None if there is none or it cannot be read. `folder`: the archive's folder.
+def read_response(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
+    """Reads the response of a capture, and returns it with its row of `captures`. For a revisit record, this is the
+    response that it refers to (WARC/1.1, section 6.7). None if there is no such capture or it cannot be read.
+    `folder` is the archive's folder.
     """
     row = capture_row(db, capture_id)
     if row is None:
@@ -81,8 +86,10 @@ def response_of(db: Database, folder: Path, capture_id: int | None) -> tuple[Sto
         return None
 
 
-def proven_response(db: Database, folder: Path, capture_id: int) -> tuple[StoredResponse, dict[str, Any]]:
-    """Like `response_of`, but raises UnreadableInput, also if the payload does not match the capture's digest."""
+def read_verified_response(db: Database, folder: Path, capture_id: int) -> tuple[StoredResponse, dict[str, Any]]:
+    """Reads the response of a capture like `read_response`, and checks its payload against the stored digest. Raises
+    UnreadableInput if the response is missing, cannot be read or does not match.
+    """
     row = capture_row(db, capture_id)
     if row is None:
         raise UnreadableInput(f"Capture {capture_id}", "the response that it refers to is not in the archive")
@@ -95,35 +102,37 @@ def proven_response(db: Database, folder: Path, capture_id: int) -> tuple[Stored
     return response, row
 
 
-def captured_page(db: Database, folder: Path, capture_id: int | None, url: str) -> Page | None:
-    """Parses a captured page, at the time of its capture; None if it cannot be read."""
-    found = response_of(db, folder, capture_id)
+def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url: str) -> Page | None:
+    """Parses the HTML page of a capture, with the time of the capture as its date; None if the capture cannot be
+    read.
+    """
+    found = read_response(db, folder, capture_id)
     if found is None:
         return None
     response, row = found
     return parse_page(response.body, url, response.content_type, moment(row["captured_at"]))
 
 
-def source_hint_of(db: Database, url: str) -> SourceHint | None:
-    """Returns the last source hint for a URL."""
+def find_source_hint(db: Database, url: str) -> SourceHint | None:
+    """Returns the latest source hint stored for a URL, or None."""
     row = db.execute("select source_hints from pages where urlkey = ?", [urlkey(url)]).fetchone()
     return hint_from_json(row[0]) if row else None
 
 
 def readings_of_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
-    """Extracts the capture of an article (a row of `articles`) by the site rules of that time, by those of today, and
-    without rules. [] if the capture cannot be read.
+    """Extracts an article (a row of `articles`) from its capture three times: with the site rules of the capture's
+    time, with those of today, and without rules. Returns the results; [] if the capture cannot be read.
 
-    For a post of several parts, the capture has only the first, so the stored body is kept.
+    For a post of several parts, whose capture has only the first part, the stored body is kept.
     """
-    found = response_of(db, folder, row["capture_id"])
+    found = read_response(db, folder, row["capture_id"])
     if found is None:
         return []
     response, capture = found
     at = moment(capture["captured_at"])
     known = [rules_at(db, site_id, at), rules_at(db, site_id)]
     rules = list({r.version: r for r in known if r is not None}.values())
-    lead, in_parts = source_hint_of(db, row["url"]), bool(parts_of(db, row["urlkey"]))
+    lead, in_parts = find_source_hint(db, row["url"]), bool(parts_of(db, row["urlkey"]))
     out = []
     for one in (*rules, None):
         page = parse_page(response.body, row["url"], response.content_type, at)
@@ -133,8 +142,12 @@ def readings_of_capture(db: Database, folder: Path, row: dict[str, Any], site_id
 
 
 def relearn_rules(db: Database, folder: Path, site: dict[str, Any], most: int) -> SiteRules | None:
-    """Learns site rules from the newest captures of a site's posts; None if they have no common template."""
-    return learn_rules(list(_samples(db, folder, site["name"], most)), list(_others(db, folder, site["id"])))
+    """Learns site rules from the newest captures of a site's posts, at most `most`; None if the posts have no common
+    template.
+    """
+    return learn_rules(
+        list(_samples(db, folder, site["name"], most)), list(_pages_without_post(db, folder, site["id"]))
+    )
 
 
 def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sample]:
@@ -144,37 +157,39 @@ def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sampl
         [name, most],
     )
     for row in list(rows):
-        if (page := captured_page(db, folder, row["capture_id"], row["url"])) is not None:
-            lead = source_hint_of(db, row["url"])
+        if (page := parse_captured_page(db, folder, row["capture_id"], row["url"])) is not None:
+            lead = find_source_hint(db, row["url"])
             by_api = lead is not None and lead.from_api
             yield Sample(page, extract_page(page, lead, PageKind.POST), reports_whole_post(lead), by_api)
 
 
-def _others(db: Database, folder: Path, site_id: int) -> Iterator[Page]:
+def _pages_without_post(db: Database, folder: Path, site_id: int) -> Iterator[Page]:
     rows = db.query(
         "select url, capture_id from pages where site_id = ? and outcome = 'not-article' and kind in "
         "('listing', 'page') and capture_id is not null order by id limit ?",
         [site_id, _OTHERS],
     )
     for row in list(rows):
-        if (page := captured_page(db, folder, row["capture_id"], row["url"])) is not None:
+        if (page := parse_captured_page(db, folder, row["capture_id"], row["url"])) is not None:
             yield page
 
 
-def readings_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> ReadWithoutHints:
-    """Returns a function that extracts a capture without source hints: by the site rules of its time, by those of
-    today, and without rules; () if the capture cannot be read."""
+def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> ReadWithoutHints:
+    """Returns a function that extracts a capture without source hints: with the site rules of the capture's time, with
+    those of today, and without rules. The function returns the resulting articles, or () if the capture cannot be
+    read.
+    """
 
     def read(capture_id: int | None, url: str) -> Sequence[Article]:
         site = sites.of(url)
-        first = captured_page(db, folder, capture_id, url)
+        first = parse_captured_page(db, folder, capture_id, url)
         if first is None:
             return ()
         known = [rules_at(db, site.id, first.captured_at), rules_at(db, site.id)] if site else []
         rules = list({r.version: r for r in known if r is not None}.values())
         out = []
         for one in (*rules, None):
-            page = captured_page(db, folder, capture_id, url)
+            page = parse_captured_page(db, folder, capture_id, url)
             if page is not None:
                 article = extract_page(page, None, PageKind.POST, rules=one)
                 out.append(validate_article(article, page.captured_at or now)[0])
@@ -183,7 +198,7 @@ def readings_without_hints(db: Database, folder: Path, sites: SiteLookup, now: d
     return read
 
 
-# Results, as the reading processes send them to the writing one.
+# Results, which the reading processes send to the writing process.
 
 SEEN = ("revision", "meaning_digest", "capture_id", "extractor", "read_at", *LATEST)
 """The columns of an article that show whether a crawl has written it meanwhile."""
@@ -195,11 +210,13 @@ def seen_values(row: dict[str, Any]) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ReextractedRevision:
-    """A revision that was read again. `article`: its new values, None if they equal the stored ones.
+    """The result of extracting one revision again. `article` has its new values, or is None if they equal the stored
+    ones.
 
-    `before`: the stored values; `differs`: the fields whose values differ; `evidence`, `extractor`: to be stored with
-    it; `extractor` is None if the row keeps its own because only some fields were read; `changed`: the fields that the
-    edit behind this revision changed, None if that stays as stored.
+    `before`: the stored values; `differs`: the names of the fields whose values differ; `evidence` and `extractor`:
+    to be stored with the revision, where an `extractor` of None keeps the stored one because only some fields were
+    extracted; `changed`: the new list of fields that the edit leading to this revision changed, None to keep the
+    stored list.
     """
 
     revision: int
@@ -215,9 +232,12 @@ class ReextractedRevision:
 
 @dataclass(frozen=True, slots=True)
 class ReextractedArticle:
-    """An article that was read again. `seen`: as `seen_values` returns it; `parts`: urlkey and new text of parts whose
-    text differs; `unreadable`: a message for each capture that could not be read; `left`: why a revision was read but
-    left unchanged."""
+    """The result of extracting all revisions of an article again.
+
+    `seen`: the article's `seen_values` when it was read; `parts`: urlkey and new text of each part whose text
+    differs; `unreadable`: a message for each capture that could not be read; `left`: a message for each revision
+    that was left unchanged because its capture is no longer read as a post.
+    """
 
     article_id: int
     url: str = ""
@@ -233,12 +253,14 @@ class ReextractedArticle:
         return any(version.differs for version in self.versions)
 
 
-# Requests: which articles and fields to read again, from captures of which time.
+# Requests: which articles and fields are extracted again, from captures of which period.
 
 
 @dataclass(frozen=True, slots=True)
 class ReextractionRequest:
-    """Empty tuples mean all. `since` (inclusive) and `until` (exclusive) are capture times, ISO 8601 in UTC."""
+    """Which articles and fields to extract again. An empty tuple means all of them. `since` (inclusive) and `until`
+    (exclusive) limit the capture times, ISO 8601 in UTC.
+    """
 
     sites: tuple[str, ...] = ()
     articles: tuple[int, ...] = ()
@@ -247,13 +269,14 @@ class ReextractionRequest:
     until: str = ""
 
     def covers(self, captured_at: str) -> bool:
-        """True if a capture of this time is selected."""
+        """Return True if a capture of this time (ISO 8601 in UTC) is within `since` and `until`."""
         return (not self.since or captured_at >= self.since) and (not self.until or captured_at < self.until)
 
 
 def request_for(db: Database, words: tuple[str, ...], **rest: Any) -> ReextractionRequest:
-    """Builds a request from site names, article IDs and URLs. Raises SiteNotFound or ArticleNotFound for a word that is
-    none of them."""
+    """Builds a re-extraction request from command-line arguments, each a site name, an article ID or a URL. Raises
+    SiteNotFound or ArticleNotFound for an argument that is none of these.
+    """
     sites: list[str] = []
     articles: list[int] = []
     for word in words:
@@ -270,14 +293,16 @@ def request_for(db: Database, words: tuple[str, ...], **rest: Any) -> Reextracti
 
 
 def request_key(db: Database, request: ReextractionRequest) -> str:
-    """Returns a key of the request, including the known site rules, since these change what is read."""
+    """Returns a JSON string that identifies a re-extraction request, by which an interrupted one is recognized. It
+    includes the number of known site rules, because new rules change the results.
+    """
     rules = db.execute("select count(*), max(id) from site_rules").fetchone()
     return json.dumps({**asdict(request), "rules": list(rules)}, ensure_ascii=False)
 
 
 def selected_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
-    """Returns the IDs of the articles to read, in the order of their captures in the WARC files, without those that
-    re-extraction `done_by` has already read. For a million articles this takes 8 MB.
+    """Returns the IDs of the articles that a request selects, in the order of their captures in the WARC files, without
+    those that the re-extraction with the ID `done_by` has already read. A million IDs take 8 MB.
     """
     where, values = ["1"], []
     for column, given in (("a.site", request.sites), ("a.id", request.articles)):
@@ -312,7 +337,7 @@ _FROM_LATER_CAPTURES = frozenset(LATEST) - {"url"}
 
 
 class RulesByTime:
-    """Looks up the site rules of any time, and parses each set of rules once."""
+    """Looks up the site rules that were valid at a given time, and parses each set of rules only once."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -334,8 +359,9 @@ class RulesByTime:
 
 
 class ReextractionReader:
-    """Reads articles of the archive `db` again. `folder`: the archive's folder; `version`: of this program; `at`: time
-    of the re-extraction, ISO 8601 in UTC."""
+    """Extracts articles of the archive `db` again. `folder` is the archive's folder, `version` that of this program,
+    `at` the time of the re-extraction (ISO 8601 in UTC).
+    """
 
     def __init__(self, db: Database, folder: Path, version: str, at: str, request: ReextractionRequest) -> None:
         self.db, self.version, self.at, self.request = db, version, at, request
@@ -345,13 +371,17 @@ class ReextractionReader:
         self._sites = {row["name"]: row["id"] for row in db.query("select id, name from sites")}
 
     def read(self, article_id: int) -> ReextractedArticle:
-        """Reads an article. Problems of captures are returned; database errors are raised."""
+        """Extracts all selected revisions of an article. Captures that cannot be read are reported in the result;
+        database errors are raised.
+        """
         row = next(iter(self.db.query("select * from articles where id = ?", [article_id])), None)
         return ReextractedArticle(article_id) if row is None else _Article(self, row).outcome()
 
     def page(self, site: str, capture_id: int, url: str, lead: SourceHint | None, part_of: str = "") -> Article:
-        """Extracts a capture by the site rules of its time. Raises UnreadableInput."""
-        response, capture = proven_response(self.db, self._folder, capture_id)
+        """Extracts the article from a capture with the site rules of the capture's time. With `part_of`, the URL of a
+        post, the capture is read as a further part of that post. Raises UnreadableInput.
+        """
+        response, capture = read_verified_response(self.db, self._folder, capture_id)
         at = moment(capture["captured_at"])
         assert at is not None
         rules = self._rules.at(self._sites[site], at) if site in self._sites else None
@@ -369,7 +399,7 @@ class ReextractionReader:
 
 
 class _Article:
-    """An article while it is read: its row of `articles`, and the results so far."""
+    """The re-extraction of one article: its row of `articles`, and the results so far."""
 
     def __init__(self, reader: ReextractionReader, row: dict[str, Any]) -> None:
         self._reader, self._row = reader, row
@@ -377,7 +407,7 @@ class _Article:
         self._left: list[str] = []
         self._texts: list[tuple[str, str]] = []
         self._pages = parts_of(reader.db, row["urlkey"])
-        self._lead = source_hint_of(reader.db, row["url"])
+        self._lead = find_source_hint(reader.db, row["url"])
 
     def outcome(self) -> ReextractedArticle:
         rows = list(revision_rows(self._reader.db, "r.article_id = ? order by r.revision", [self._row["id"]]))
@@ -389,7 +419,8 @@ class _Article:
         found = [
             v
             for r in rows
-            if (v := self._version(self._row if r["revision"] == now else r, stored[r["revision"]])) is not None
+            if (v := self._reextract_revision(self._row if r["revision"] == now else r, stored[r["revision"]]))
+            is not None
         ]
         return ReextractedArticle(
             self._row["id"],
@@ -402,8 +433,10 @@ class _Article:
             self._row["capture_id"] is None,
         )
 
-    def _version(self, row: dict[str, Any], stored: Article) -> ReextractedRevision | None:
-        """Reads a revision; `row` is a row of `articles` for the current one, of `revisions` for any other."""
+    def _reextract_revision(self, row: dict[str, Any], stored: Article) -> ReextractedRevision | None:
+        """Extracts one revision from its capture; None if it has no selected or readable capture. `row` is a row of
+        `articles` for the current revision, of `revisions` for any other.
+        """
         capture_id, is_current = row["capture_id"], row is self._row
         if capture_id is None or not self._is_covered(capture_id):
             return None
@@ -411,10 +444,10 @@ class _Article:
         if reading is None:
             return None
         if is_current and self._pages:
-            reading = replace(reading, body=self._joined(reading))
-        then, own = self._entries(row, stored), (row.get("extractor"), capture_id, row.get("read_at"))
-        fresh = self._fresh(then, stored, reading, is_current=is_current)
-        later = self._later(then, own, stored, reading, fresh) if is_current else {}
+            reading = replace(reading, body=self._join_parts(reading))
+        then, own = self._stored_evidence(row, stored), (row.get("extractor"), capture_id, row.get("read_at"))
+        fresh = self._fields_to_update(then, stored, reading, is_current=is_current)
+        later = self._fields_from_later_captures(then, own, stored, reading, fresh) if is_current else {}
         fresh = [name for name in fresh if name not in later]
         after = merge_reading(stored, reading, fresh)
         reader = extractor_of(self._reader.version, reading)
@@ -445,8 +478,8 @@ class _Article:
             differs,
         )
 
-    def _fresh(self, then: list[Entry], stored: Article, reading: Article, *, is_current: bool) -> list[str]:
-        """Returns the fields whose values are taken from the new reading."""
+    def _fields_to_update(self, then: list[Entry], stored: Article, reading: Article, *, is_current: bool) -> list[str]:
+        """Returns the names of the fields whose values are taken from the new extraction result."""
         kept = kept_fields(stored, then, reading, entries(reading), is_past=not is_current)
         if self._pages and not is_current:
             kept |= {"body", "credits"}  # the captures of its further parts are unknown
@@ -470,16 +503,18 @@ class _Article:
             return None
         return reading
 
-    def _entries(self, row: dict[str, Any], stored: Article) -> list[Entry]:
-        """Returns the stored evidence; if there is none, the stored values without a source."""
+    def _stored_evidence(self, row: dict[str, Any], stored: Article) -> list[Entry]:
+        """Returns the stored evidence of a revision; if it has none, the stored values as evidence without a source."""
         found = decode_evidence(self._reader.db, row) if row is self._row else unpack_evidence(row.get("evidence"))
         return found or entries(replace(stored, evidence=()))
 
-    def _later(
+    def _fields_from_later_captures(
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
-        """Returns the fields that come from a later capture of the same revision: each with the new reading of that
-        capture and its ID; None instead of a reading if the stored value stays."""
+        """Returns the fields whose stored values came from a later capture of the same revision. Maps each to the new
+        extraction result of that capture and the capture's ID; the result is None if the capture cannot be read, so
+        that the stored value stays.
+        """
         out: dict[str, tuple[Article | None, int]] = {}
         sources = readers(then, own)
         for name in set(fresh) & _FROM_LATER_CAPTURES:
@@ -488,12 +523,13 @@ class _Article:
                 out[name] = self._read(self._row["revision"], number, self._row["url"]), number
         return out
 
-    def _joined(self, reading: Article) -> str:
-        """Returns the body of a post in several parts from new readings of its parts; a part that cannot be read keeps
-        its text."""
+    def _join_parts(self, reading: Article) -> str:
+        """Returns the body of a post of several parts, joined from the new texts of its parts. A part that cannot be
+        read keeps its stored text.
+        """
         texts: dict[int, str] = {}
         for part in self._pages:
-            text = reading.body if part.number == 1 else self._part(part, reading)
+            text = reading.body if part.number == 1 else self._read_part(part, reading)
             if text is None:
                 continue
             texts[part.number] = text
@@ -501,12 +537,12 @@ class _Article:
                 self._texts.append((urlkey(part.url), text))
         return texts[0] if 0 in texts else join_parts([texts[n] for n in sorted(texts)])
 
-    def _part(self, part: StoredPart, first: Article) -> str | None:
+    def _read_part(self, part: StoredPart, first: Article) -> str | None:
         row = self._reader.db.execute("select capture_id from pages where urlkey = ?", [urlkey(part.url)]).fetchone()
         if part.text is None or row is None or row[0] is None:
             return part.text
         try:
-            lead = source_hint_of(self._reader.db, part.url)
+            lead = find_source_hint(self._reader.db, part.url)
             reading = self._reader.page(self._row["site"], row[0], part.url, lead, self._row["url"])
         except UnreadableInput as error:
             self._unreadable.append(f"article {self._row['id']}, part {part.number}: {error}")
@@ -516,7 +552,9 @@ class _Article:
     def _with_edits(
         self, found: list[ReextractedRevision], rows: list[dict[str, Any]], stored: dict[int, Article]
     ) -> tuple[ReextractedRevision, ...]:
-        """Recomputes which fields each edit changed, if both revisions around it were read again."""
+        """Returns the revisions with a recomputed list of the fields that each edit changed, where both revisions
+        around the edit were extracted again.
+        """
         if not any(version.differs for version in found):
             return tuple(found)
         read = {v.revision: v.article or stored[v.revision] for v in found}

@@ -1,4 +1,6 @@
-"""Runs re-extractions: articles are read by several processes and written by one, in batches."""
+"""Runs re-extractions: several processes extract articles from their captures, and one process writes the results in
+batches.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ from archiver.storage.pages import last_rowid, stamp
 
 @dataclass(slots=True)
 class ReextractionTally:
-    """The result of a re-extraction so far. `fields`: by field, the number of revisions whose value differs."""
+    """Counts the results of a re-extraction. `fields` maps each field to the number of revisions whose value differs;
+    `unreadable` and `left` collect messages.
+    """
 
     articles: int = 0
     versions: int = 0
@@ -58,25 +62,28 @@ class ReextractionTally:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A re-extraction: its ID, when it began, and how many articles it had read before it was interrupted."""
+class StartedReextraction:
+    """A re-extraction that was started or continued: its ID, when it started (ISO 8601), and how many articles were
+    done before it was interrupted.
+    """
 
     id: int
     started_at: str
     done: int
 
 
-def begin_reextraction(db: Database, request: ReextractionRequest, version: str, at: datetime) -> Begun:
-    """Enters a re-extraction, or continues the last one if that was interrupted and had the same request and
-    version."""
+def begin_reextraction(db: Database, request: ReextractionRequest, version: str, at: datetime) -> StartedReextraction:
+    """Stores a new row for a re-extraction, or continues the last one if that was interrupted and had the same request
+    and program version.
+    """
     key = request_key(db, request)
     with writing(db):
         last = next(iter(db.query("select * from reextractions order by id desc limit 1")), None)
         if last and not last["finished_at"] and (last["request"], last["version"]) == (key, version):
             done = db.execute("select count(*) from articles where reextraction_id = ?", [last["id"]]).fetchone()[0]
-            return Begun(last["id"], last["started_at"], done)
+            return StartedReextraction(last["id"], last["started_at"], done)
         db.table("reextractions").insert({"started_at": stamp(at), "version": version, "request": key})
-        return Begun(last_rowid(db), stamp(at), 0)
+        return StartedReextraction(last_rowid(db), stamp(at), 0)
 
 
 def finish_reextraction(db: Database, number: int, tally: ReextractionTally, at: datetime) -> None:
@@ -94,9 +101,12 @@ def finish_reextraction(db: Database, number: int, tally: ReextractionTally, at:
         )
 
 
-def write_reextraction(db: Database, outcomes: Sequence[ReextractedArticle], begun: Begun) -> list[ReextractedArticle]:
-    """Writes the results in one transaction. Returns those that were not written because a crawl has written the
-    article since it was read: they must be read again."""
+def write_reextraction(
+    db: Database, outcomes: Sequence[ReextractedArticle], begun: StartedReextraction
+) -> list[ReextractedArticle]:
+    """Writes results in one transaction. Returns the results that were not written because a crawl has changed the
+    article since it was read; these articles must be read again.
+    """
     stale = []
     with writing(db):
         for outcome in outcomes:
@@ -114,7 +124,7 @@ def write_reextraction(db: Database, outcomes: Sequence[ReextractedArticle], beg
     return stale
 
 
-def _write_current(db: Database, row: dict[str, Any], version: ReextractedRevision, begun: Begun) -> None:
+def _write_current(db: Database, row: dict[str, Any], version: ReextractedRevision, begun: StartedReextraction) -> None:
     whole = version.extractor is not None
     read_at = begun.started_at if whole else row["read_at"]
     evidence = unpack_evidence(version.evidence)
@@ -133,7 +143,7 @@ def _write_current(db: Database, row: dict[str, Any], version: ReextractedRevisi
     _write_edit(db, row["id"], version)
 
 
-def _write_past(db: Database, row: dict[str, Any], version: ReextractedRevision, begun: Begun) -> None:
+def _write_past(db: Database, row: dict[str, Any], version: ReextractedRevision, begun: StartedReextraction) -> None:
     if version.article is not None:
         rewrite_revision(db, row["id"], version.revision, version.article)
     extractor, read_at = ("", "") if version.extractor is None else (version.extractor, begun.started_at)
@@ -162,13 +172,14 @@ Read = Callable[[list[int]], Iterable[list[ReextractedArticle]]]
 
 def reextract(
     db: Database,
-    begun: Begun | None,
+    begun: StartedReextraction | None,
     ids: list[int],
     read: Read,
     take: Callable[[ReextractedArticle], None] = lambda outcome: None,
 ) -> ReextractionTally:
-    """Reads the articles `ids` and writes what differs; without `begun`, writes nothing. `take` gets each final result.
-    An article that a crawl has written since it was read is read again."""
+    """Extracts the articles `ids` again and writes the values that differ; if `begun` is None, nothing is written.
+    `take` is called with each final result. An article that a crawl changes meanwhile is read again.
+    """
     tally, waiting = ReextractionTally(), list[ReextractedArticle]()
 
     def settle() -> list[int]:
@@ -203,21 +214,25 @@ _reader: ReextractionReader | None = None
 
 
 def cores() -> int:
-    """Returns the number of cores that this process may use."""
+    """Returns the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def reextract_all(
     archive: Path, version: str, at: str, request: ReextractionRequest, ids: list[int], workers: int
 ) -> Iterator[list[ReextractedArticle]]:
-    """Reads every article of `ids` again; yields the results in chunks, in any order."""
+    """Extracts every article of `ids` again without writing anything, in `workers` processes. Yields the results in
+    chunks, in any order.
+    """
     if workers <= 1 or len(ids) <= _FEW:
         _open(archive, version, at, request)
         yield from map(_read, _chunks(ids))
         _close()
         return
     # A forked process would share the open database, which SQLite forbids (howtocorrupt, section 2.6).
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (archive, version, at, request, list(sys.path)))
+    pool = ProcessPoolExecutor(
+        workers, get_context("spawn"), _start_worker, (archive, version, at, request, list(sys.path))
+    )
     chunks = _chunks(ids)
     try:
         waiting: set[Future[list[ReextractedArticle]]] = {
@@ -236,8 +251,10 @@ def _chunks(ids: list[int]) -> Iterator[tuple[int, ...]]:
     return (tuple(ids[n : n + _CHUNK]) for n in range(0, len(ids), _CHUNK))
 
 
-def _begin(archive: Path, version: str, at: str, request: ReextractionRequest, path: list[str]) -> None:
-    """Initializes a reading process: it ignores Ctrl-C, which the writing process handles, and ends with its parent."""
+def _start_worker(archive: Path, version: str, at: str, request: ReextractionRequest, path: list[str]) -> None:
+    """Initializes a reading process. It ignores Ctrl-C, which the writing process handles, and exits when its parent
+    does.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:

@@ -1,8 +1,8 @@
-"""Takedowns: removes posts with their captures from the archive, and leaves tombstones that keep them out.
+"""Takedowns: removes posts and their captures from the archive, and leaves tombstones that keep the posts out.
 
-WARC records are removed by rewriting their file without them. The new file gets a new name, and the rows of `captures`
-move to it in one transaction: after a kill at any moment each row still points to its record, and at most one file too
-many is left, which `delete_unfinished_rewrites` deletes.
+WARC records are removed by writing a new file without them. The new file has a new name, and the rows of `captures`
+are switched to it in one transaction. So if the process is killed, each row still points to its record, and at most
+one surplus file is left, which `delete_unfinished_rewrites` deletes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.fields import LINKS
 from archiver.maintenance.takedown_scope import (
     QuoteDetector,
-    addresses_of,
-    own_captures,
-    own_requisites,
-    payloads_of,
-    texts_of,
+    find_own_captures,
+    find_own_requisites,
+    find_payloads,
+    find_urls_of_post,
+    read_texts,
 )
-from archiver.maintenance.verify_captures import is_written
+from archiver.maintenance.verify_captures import is_being_written
 from archiver.storage.article_tables import clusters
 from archiver.storage.article_tables.articles import settle_duplicates
 from archiver.storage.article_tables.records import record_id_of
@@ -43,8 +43,8 @@ from archiver.urls import urlkey
 from archiver.warc.file_maintenance import (
     MovedRecord,
     delete_warc,
-    free_name,
-    records_with_fields,
+    find_free_name,
+    read_records_with_fields,
     revisit_as_response,
     rewrite_warc,
 )
@@ -56,9 +56,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class ErasureScope:
-    """What to erase from the files. `ids`: the removed articles; `keys`: urlkeys of their URLs; `digests`: their
-    payloads; `shared`: those of their payloads that other captures have, too; `own`: IDs of their captures; `sites`:
-    their sites; `words`: detects quotes of their texts."""
+    """What a takedown erases from the WARC files.
+
+    `ids`: IDs of the removed articles; `keys`: urlkeys of their URLs; `digests`: digests of their payloads;
+    `shared`: those payload digests that captures of other articles have, too; `own`: IDs of their captures; `sites`:
+    names of their sites; `words`: detects quotes of their texts.
+    """
 
     ids: set[int]
     keys: set[str]
@@ -72,21 +75,22 @@ class ErasureScope:
 def erase_records(
     db: Database, folder: Path, removals: Iterable[Tombstone], progress: Progress, texts: Iterable[tuple[str, str]] = ()
 ) -> int:
-    """Removes the records of these posts from the archive's files; returns how many. `texts`: titles and texts of the
-    posts that the archive itself does not have.
+    """Removes the WARC records of posts with these tombstones from the archive's files; returns how many records were
+    removed. `texts` has titles and texts of these posts that are not in the archive's database.
 
-    Removes all records of their URLs, all with their payload, and responses of their sites that quote eight words of
-    their text in a row (feeds, APIs, listings). A record that proves another article stays; if it is a revisit record
-    of a removed payload, the payload is first written into it. Writes in its own transactions. Raises OSError.
+    Removes all records of the posts' URLs, all records with their payloads, and responses of their sites (feeds,
+    APIs, listings) that quote eight consecutive words of their text. A record that another article depends on is
+    kept; if it is a revisit record of a removed payload, it is first turned into a response with that payload. Uses
+    its own transactions. Raises OSError.
     """
     scope = _erasure_scope(db, removals, texts)
-    for name, changes in _inherited_payloads(db, folder, scope).items():
+    for name, changes in _rescue_shared_payloads(db, folder, scope).items():
         _rewrite(db, folder, name, changes)
     erased = 0
-    files = _files(db, folder, scope)
+    files = _files_to_search(db, folder, scope)
     for number, name in enumerate(files):
         progress(name, number, len(files))
-        changes = _changes(db, folder, name, scope)
+        changes = _find_removals(db, folder, name, scope)
         if changes:
             _rewrite(db, folder, name, changes)
             erased += len(changes)
@@ -94,7 +98,7 @@ def erase_records(
 
 
 def delete_unfinished_rewrites(db: Database, folder: Path) -> None:
-    """Deletes the surplus file of each rewrite that was killed."""
+    """Deletes the surplus file that each killed rewrite of a WARC file left behind."""
     for old, new, done in db.execute("select old_file, new_file, done from warc_rewrites").fetchall():
         delete_warc(folder / (old if done else new))
         with writing(db):
@@ -106,7 +110,7 @@ def _erasure_scope(db: Database, removals: Iterable[Tombstone], more: Iterable[t
     for one in removals:
         out.sites.add(one.site)
         rows = db.execute("select urlkey, url from tombstone_urls where tombstone_id = ?", [one.id]).fetchall()
-        own = own_captures(db, one.article_id, [url for _, url in rows])
+        own = find_own_captures(db, one.article_id, [url for _, url in rows])
         out.own |= own
         out.keys |= {key for key, _ in rows}
         out.digests |= {
@@ -114,15 +118,16 @@ def _erasure_scope(db: Database, removals: Iterable[Tombstone], more: Iterable[t
         }
         if one.article_id is not None:
             out.ids.add(one.article_id)
-            texts += list(texts_of(db, one.article_id))
-    out.shared = payloads_of(db, out.own, shared=True)
+            texts += list(read_texts(db, one.article_id))
+    out.shared = find_payloads(db, out.own, shared=True)
     out.words = QuoteDetector(texts)
     return out
 
 
-def _files(db: Database, folder: Path, scope: ErasureScope) -> list[str]:
-    """Returns the files that may show the posts: those of their captures and, if their texts are known, all files of
-    their sites."""
+def _files_to_search(db: Database, folder: Path, scope: ErasureScope) -> list[str]:
+    """Returns the names of the WARC files that may contain the posts: the files of their captures and, if their texts
+    are known, all files of their sites.
+    """
     found = {
         row[0]
         for row in db.execute(
@@ -141,12 +146,13 @@ def _files(db: Database, folder: Path, scope: ErasureScope) -> list[str]:
                 [site],
             )
         }
-    return sorted(name for name in found if (folder / name).exists() and not is_written(folder / name))
+    return sorted(name for name in found if (folder / name).exists() and not is_being_written(folder / name))
 
 
-def _inherited_payloads(db: Database, folder: Path, scope: ErasureScope) -> dict[str, dict[int, bytes]]:
-    """Returns, by file and offset, one revisit record of another article for each payload that is removed, rewritten as
-    a response with the payload."""
+def _rescue_shared_payloads(db: Database, folder: Path, scope: ErasureScope) -> dict[str, dict[int, bytes]]:
+    """Returns replacements for revisit records of other articles, so that a payload that is removed but shared
+    survives: by file name and offset, one revisit record for each such payload, rewritten as a response.
+    """
     out: dict[str, dict[int, bytes]] = {}
     own = json.dumps(sorted(scope.own))
     for digest in sorted(scope.shared):
@@ -170,8 +176,10 @@ def _inherited_payloads(db: Database, folder: Path, scope: ErasureScope) -> dict
     return out
 
 
-def _changes(db: Database, folder: Path, name: str, scope: ErasureScope) -> dict[int, bytes]:
-    """Returns the offsets of the records to remove from a file, each with empty content."""
+def _find_removals(db: Database, folder: Path, name: str, scope: ErasureScope) -> dict[int, bytes]:
+    """Returns the offsets of the records that must be removed from a WARC file, each mapped to b"", as `rewrite_warc`
+    expects.
+    """
     rows = {
         offset: number
         for number, offset in db.execute("select id, warc_offset from captures where warc_file = ?", [name])
@@ -179,7 +187,7 @@ def _changes(db: Database, folder: Path, name: str, scope: ErasureScope) -> dict
     removed: dict[int, bytes] = {}
     removed_ids: set[str] = set()
     kept_ids: set[str] = set()
-    for member, fields in records_with_fields(folder / name):
+    for member, fields in read_records_with_fields(folder / name):
         kind, url = fields.get("warc-type", ""), fields.get("warc-target-uri", "")
         record_id, concurrent_to = fields.get("warc-record-id", ""), fields.get("warc-concurrent-to", "")
         if kind in ("response", "revisit", "resource"):
@@ -187,7 +195,7 @@ def _changes(db: Database, folder: Path, name: str, scope: ErasureScope) -> dict
             (removed_ids if remove else kept_ids).add(record_id)
         else:
             remove = kind != "warcinfo" and (
-                concurrent_to in removed_ids or (concurrent_to not in kept_ids and _key(url) in scope.keys)
+                concurrent_to in removed_ids or (concurrent_to not in kept_ids and _urlkey_or_empty(url) in scope.keys)
             )
         if remove:
             removed[member.offset] = b""
@@ -199,8 +207,8 @@ def _is_removed(
 ) -> bool:
     if row in scope.own:
         return True
-    key = _key(fields.get("warc-target-uri", ""))
-    if _is_of_another(db, key, row, scope):
+    key = _urlkey_or_empty(fields.get("warc-target-uri", ""))
+    if _belongs_to_kept_article(db, key, row, scope):
         return False
     if key in scope.keys or fields.get("warc-payload-digest", "") in scope.digests:
         return True
@@ -210,11 +218,11 @@ def _is_removed(
         response = read_record(file, member.offset, member.length)
     except UnreadableInput:
         return False
-    return scope.words.shown_in(response.body, response.content_type)
+    return scope.words.is_quoted_in(response.body, response.content_type)
 
 
-def _is_of_another(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
-    """True if a record proves another article or has a URL of one."""
+def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
+    """Return True if a record is a capture of an article that is not removed, or has a URL of such an article."""
     ids = json.dumps(sorted(scope.ids))
     return (
         db.execute(
@@ -228,7 +236,7 @@ def _is_of_another(db: Database, key: str, row: int | None, scope: ErasureScope)
     )
 
 
-def _key(url: str) -> str:
+def _urlkey_or_empty(url: str) -> str:
     try:
         return urlkey(url) if url else ""
     except ValueError:  # a record of another program may have an invalid URL
@@ -237,7 +245,7 @@ def _key(url: str) -> str:
 
 def _rewrite(db: Database, folder: Path, name: str, changes: dict[int, bytes]) -> None:
     old = folder / name
-    new = free_name(old)
+    new = find_free_name(old)
     new_name = f"warc/{new.name}"
     with writing(db):
         db.execute("insert into warc_rewrites (old_file, new_file) values (?, ?)", [name, new_name])
@@ -280,11 +288,12 @@ def _move_rows(
 
 
 def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str, at: str) -> Tombstone:
-    """Enters the tombstone of a post, which keeps it out from now on. Its rows are removed by `purge_article`, once its
-    records are erased."""
+    """Stores the tombstone of a post, which keeps the post out from now on. The post's rows are removed later by
+    `purge_article`, once its records are erased.
+    """
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
-    urls = addresses_of(db, row)
-    payloads = payloads_of(db, own_captures(db, article_id, urls))
+    urls = find_urls_of_post(db, row)
+    payloads = find_payloads(db, find_own_captures(db, article_id, urls))
     db.table("tombstones").insert(
         {
             "article_id": article_id,
@@ -305,7 +314,7 @@ def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str
 
 
 def enter_tombstone(db: Database, tombstone_id: int, urls: Iterable[str], payloads: Iterable[str]) -> None:
-    """Enters the URLs and payloads that a tombstone keeps out, and deletes the source hints of those pages."""
+    """Stores the URLs and payload digests that a tombstone keeps out, and deletes the source hints of those URLs."""
     for url in urls:
         db.execute(
             "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
@@ -320,7 +329,7 @@ def enter_tombstone(db: Database, tombstone_id: int, urls: Iterable[str], payloa
 
 
 def purge_article(db: Database, removal: Tombstone) -> None:
-    """Deletes the article of a tombstone, if it exists, with everything derived from it."""
+    """Deletes the article of a tombstone, if it exists, and all rows derived from it."""
     article_id = removal.article_id
     row = next(iter(db.query("select * from articles where id = ?", [article_id])), None)
     keys = json.dumps(
@@ -337,7 +346,7 @@ def purge_article(db: Database, removal: Tombstone) -> None:
     if row is None or article_id is None:
         return
     db.conn.executemany(
-        "delete from requisites where id = ?", [(number,) for number, _ in own_requisites(db, article_id)]
+        "delete from requisites where id = ?", [(number,) for number, _ in find_own_requisites(db, article_id)]
     )
     clusters.leave_clusters(db, [article_id])
     for link in LINKS:
@@ -372,11 +381,11 @@ _FTS = "articles_fts"
 def remove_articles(
     db: Database, archive: Path, article_ids: Iterable[int], reason: str, requested_by: str, progress: Progress
 ) -> int:
-    """Removes articles, and finishes takedowns that were interrupted; returns how many records were removed.
+    """Takes down articles, and finishes takedowns that were interrupted. Returns how many WARC records were removed.
 
-    Nothing else may write the archive meanwhile. Articles that were removed before are skipped. Raises storage errors,
-    and ArchiveLocked if another program reads for too long; the takedown is then entered, and `finish_takedowns`
-    continues it.
+    No other program may write to the archive meanwhile. IDs of articles that no longer exist are skipped. Raises
+    storage errors, and ArchiveLocked if another program reads for too long; the takedown is then stored as pending,
+    and `finish_takedowns` continues it.
     """
     now = stamp(datetime.now(UTC))
     with writing(db):
@@ -387,7 +396,9 @@ def remove_articles(
 
 
 def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda what, number, of: None) -> int:
-    """Continues every takedown that is entered but not finished, like `remove_articles`."""
+    """Completes every takedown that was begun but not finished. Returns how many WARC records were removed. Has the
+    same conditions as `remove_articles`.
+    """
     delete_unfinished_rewrites(db, archive.parent)
     waiting = pending_takedowns(db)
     if not waiting:
@@ -405,11 +416,11 @@ def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda wh
 
 
 def overwrite_free_pages(db: Database, archive: Path) -> None:
-    """Removes deleted data from the database file, where it stays until its space is reused.
+    """Removes deleted data from the database file, where SQLite leaves it until the space is reused.
 
-    The full-text index keeps words of deleted rows until its segments are merged ('optimize'); VACUUM drops free pages
-    and unused space in others; the checkpoint empties the write-ahead log. The search index is deleted, and rebuilt at
-    the next search. Raises ArchiveLocked if another program keeps reading.
+    The full-text index keeps words of deleted rows until its segments are merged ('optimize'); VACUUM drops free
+    pages and unused space in others; the checkpoint empties the write-ahead log. The search index is deleted, and
+    rebuilt at the next search. Raises ArchiveLocked if another program keeps reading.
     """
     forget_index(archive)
     with writing(db):
@@ -430,8 +441,9 @@ def overwrite_free_pages(db: Database, archive: Path) -> None:
 
 @contextmanager
 def archive_without_writers(archive: Path, task: str) -> Iterator[Database]:
-    """Opens the archive and locks out crawls and imports. Raises ArchiveInUse if one is running, what `open_archive`
-    raises, and storage errors as `environment_error` converts them."""
+    """Context manager that opens the archive while crawls and imports are locked out. Raises ArchiveInUse if one is
+    running, what `open_archive` raises, and storage errors as `environment_error` converts them.
+    """
     db = open_archive(archive)
     locks = []
     try:
@@ -448,7 +460,9 @@ def archive_without_writers(archive: Path, task: str) -> Iterator[Database]:
 
 
 def finish_pending_takedowns(archive: Path, say: Callable[[str], None]) -> None:
-    """Finishes pending takedowns. If that is not possible now, they stay pending and `say` gets the reason."""
+    """Finishes pending takedowns. If that is not possible now, they stay pending and `say` is called with the
+    reason.
+    """
     with opened(archive) as db:
         is_pending = bool(pending_takedowns(db)) or db.execute("select 1 from warc_rewrites").fetchone() is not None
     if not is_pending:

@@ -1,4 +1,4 @@
-"""Finds what a takedown covers: the URLs, captures and payloads of a post, and records that quote its text."""
+"""Finds what a takedown must remove: the URLs, captures and payloads of a post, and records that quote its text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NO_TEXT = ("image/", "audio/", "video/", "font/")
 
 
 class QuoteDetector:
-    """Detects quotes of texts, which are given as pairs of title and text."""
+    """Detects whether a page, feed or API response quotes one of the given texts, which are pairs of title and text."""
 
     def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
         self._runs: set[str] = set()
@@ -43,11 +43,13 @@ class QuoteDetector:
     def __bool__(self) -> bool:
         return bool(self._runs or self._phrases)
 
-    def shown_in(self, body: bytes, content_type: str) -> bool:
-        """True if a body (after content decoding) shows eight words of a text in a row, or a whole title."""
+    def is_quoted_in(self, body: bytes, content_type: str) -> bool:
+        """Return True if a response body (content-decoded bytes) has eight consecutive words of a text, or a whole
+        title.
+        """
         if content_type.lower().startswith(_NO_TEXT):
             return False
-        words = _plain(body, content_type).split()
+        words = _plain_words(body, content_type).split()
         if any(run in self._runs for run in _runs(words)):
             return True
         whole = f" {' '.join(words)} "
@@ -58,8 +60,10 @@ def _runs(words: list[str]) -> Iterator[str]:
     return (" ".join(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1))
 
 
-def _plain(body: bytes, content_type: str) -> str:
-    """Returns the words of HTML, of HTML that is escaped in a feed, or of JSON strings."""
+def _plain_words(body: bytes, content_type: str) -> str:
+    """Returns the words of a response body in folded form, without markup: of HTML, of HTML that is escaped in a feed,
+    or of JSON strings.
+    """
     found = _CHARSET.search(content_type)
     try:
         text = body.decode(found[1] if found else "utf-8", "replace")
@@ -84,8 +88,8 @@ _EMPTY = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """Another article (its ID) with equal or nearly equal text; `how` describes the likeness."""
+class SimilarArticle:
+    """Another article with equal or nearly equal text: its ID, its URL, and `how` similar it is, as a phrase."""
 
     article: int
     url: str
@@ -94,8 +98,10 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class TakedownScope:
-    """What a takedown removes. `captures`: IDs of captures; `copies`: other articles with equal or nearly equal text,
-    which stay."""
+    """What a takedown of one article removes, for display before it is confirmed. `captures`: IDs of its captures;
+    `versions`: number of its revisions; `copies`: other articles with equal or nearly equal text, which are not
+    removed.
+    """
 
     article_id: int
     url: str
@@ -104,13 +110,13 @@ class TakedownScope:
     versions: int
     addresses: tuple[str, ...]
     captures: tuple[int, ...]
-    copies: tuple[Copy, ...]
+    copies: tuple[SimilarArticle, ...]
 
 
 def takedown_scope(db: Database, article_id: int) -> TakedownScope:
-    """Returns what the takedown of an existing article removes."""
+    """Returns what the takedown of an existing article would remove."""
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
-    urls = addresses_of(db, row)
+    urls = find_urls_of_post(db, row)
     many = db.execute("select count(*) from revisions where article_id = ?", [article_id]).fetchone()[0]
     return TakedownScope(
         article_id,
@@ -119,13 +125,15 @@ def takedown_scope(db: Database, article_id: int) -> TakedownScope:
         row["title"],
         many,
         tuple(urls),
-        tuple(sorted(own_captures(db, article_id, urls))),
-        tuple(Copy(*row) for row in _copies(db, article_id)),
+        tuple(sorted(find_own_captures(db, article_id, urls))),
+        tuple(SimilarArticle(*row) for row in _copies(db, article_id)),
     )
 
 
-def addresses_of(db: Database, row: dict[str, Any]) -> list[str]:
-    """Returns all URLs of a post, except its site's home page, which may have redirected to it."""
+def find_urls_of_post(db: Database, row: dict[str, Any]) -> list[str]:
+    """Returns all URLs of a post, given as its row of `articles`. The home page of its site is left out, because a
+    removed post's URL may have redirected there.
+    """
     homes = {
         urlkey(url)
         for start, host, path in db.execute("select start_url, host, path from sites where name = ?", [row["site"]])
@@ -153,8 +161,8 @@ def _of_another(db: Database, key: str, article_id: int) -> bool:
     )
 
 
-def own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]]:
-    """Returns IDs and URLs of the requisites that only this post needs."""
+def find_own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]]:
+    """Returns the ID and URL of each requisite that only this article needs."""
     return db.execute(
         "select r.id, r.url from requisites r where id in (select requisite_id from article_requisites "
         "where article_id = :id) and not exists (select 1 from article_requisites l where l.requisite_id = r.id and "
@@ -164,13 +172,12 @@ def own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]
     ).fetchall()
 
 
-def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
-    """Returns the captures of a post: those of its revisions, those of its URLs, and those of requisites that only it
-    needs.
+def find_own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
+    """Returns the IDs of a post's captures: those of its revisions, of its URLs, and of requisites that only it needs.
 
-    Captures of another article that once had one of its URLs are left out.
+    Captures that revisions of another article depend on are left out, even if they have one of these URLs.
     """
-    urls = [*urls, *(url for _, url in own_requisites(db, article_id))]
+    urls = [*urls, *(url for _, url in find_own_requisites(db, article_id))]
     both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
     found = {
         row[0]
@@ -195,8 +202,10 @@ def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[i
     return found - others
 
 
-def payloads_of(db: Database, captures: set[int], *, shared: bool = False) -> set[str]:
-    """Returns the payload digests that only these captures have; with `shared`, those that others have, too."""
+def find_payloads(db: Database, captures: set[int], *, shared: bool = False) -> set[str]:
+    """Returns the digests of the payloads that only these captures have; with `shared`, instead those that other
+    captures have, too.
+    """
     numbers = json.dumps(sorted(captures))
     return {
         row[0]
@@ -209,8 +218,10 @@ def payloads_of(db: Database, captures: set[int], *, shared: bool = False) -> se
     }
 
 
-def texts_of(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
-    """Yields each title and text that a post had, and the texts of its further parts."""
+def read_texts(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
+    """Yields each title and text that an article ever had, as pairs, including the texts of its further parts. Missing
+    values are "".
+    """
     for row in revision_rows(db, "article_id = ?", [article_id]):
         article = article_from_revision(row)
         yield article.title or "", article.body or ""

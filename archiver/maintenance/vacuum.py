@@ -20,20 +20,20 @@ _ANALYSED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Freed:
-    """Bytes of the database and its log, before and after."""
+class VacuumResult:
+    """The size of the database and its write-ahead log in bytes, before and after compacting."""
 
     before: int
     after: int
 
 
-def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
-    """Merges the full-text index, rewrites the database without gaps, and updates the query planner's statistics.
+def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
+    """Compacts an archive: merges the segments of the full-text index, rewrites the database without gaps, and updates
+    the query planner's statistics.
 
-    SQLite does this in transactions, so a kill leaves the state before or after; and in place, so programs that have
+    SQLite does this in transactions and in place. So a kill leaves the state before or after, and programs that have
     the file open can continue. Raises ArchiveBusy if a crawl or an import is writing, NotEnoughSpace if the disk has
-    less free
-    space than twice the size of the result, and what `open_archive` raises.
+    less free space than twice the size of the result, and what `open_archive` raises.
     """
     writer = lock_holder(archive)
     if writer:
@@ -60,14 +60,16 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
         db.execute("pragma optimize = 0x10002")
         db.execute("pragma wal_checkpoint(truncate)").fetchone()
     except sqlite3.Error as error:
-        raise _fault(error, archive) from error
+        raise _convert_error(error, archive) from error
     finally:
         db.close()
-    return Freed(before, _size(archive))
+    return VacuumResult(before, _size(archive))
 
 
 def lock_holder(archive: Path) -> str:
-    """Returns the process that crawls or imports into an archive, from the locks of its sites; "" if there is none."""
+    """Returns the process that is crawling or importing into an archive, as a phrase for messages ("process 123"),
+    determined from the lock files of its sites; "" if there is none.
+    """
     for path in lock_files(archive):
         with path.open("rb") as handle:
             try:
@@ -77,7 +79,7 @@ def lock_holder(archive: Path) -> str:
     return ""
 
 
-def _fault(error: sqlite3.Error, archive: Path) -> Exception:
+def _convert_error(error: sqlite3.Error, archive: Path) -> Exception:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return ArchiveBusy(str(archive), "another program")
     return environment_error(error, archive)

@@ -1,6 +1,7 @@
-"""Verifies an archive: checks the database, then the articles and the WARC files on all cores; and repairs it.
+"""Verifies an archive: checks the database, then the articles and WARC files on all cores. Also repairs derived data.
 
-Checks use read transactions on read-only connections: a crawl can write meanwhile, and what it writes is not checked.
+The checks use read transactions on read-only connections. A crawl can write meanwhile; what it writes is not
+checked.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from archiver.maintenance import verify_articles, verify_captures, verify_database
-from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, index_lines, is_written
+from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, is_being_written, make_index_lines
 from archiver.maintenance.verify_database import (
     DERIVED_TABLES,
     FTS,
     VerifyFinding,
     counted_noun,
     migrated_like,
-    plain_sql,
-    schema_objects,
+    normalize_sql,
+    read_schema_objects,
 )
 from archiver.storage import page_discoveries
 from archiver.storage.article_tables import clusters
@@ -40,7 +41,9 @@ from archiver.warc.writer import seal
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`needs`: tables that the check reads. It is skipped if one is missing, which another check reports."""
+    """A check of the database that `archiver verify` runs. `needs` names the tables that it reads; if one is missing,
+    the check is skipped, because the schema check reports the missing table.
+    """
 
     name: str
     doc: str
@@ -100,7 +103,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
-    """Makes the repairs that these findings name; returns a phrase for each repair.
+    """Makes the repairs that these findings call for (`VerifyFinding.mend`). Returns a phrase for each repair made.
 
     Waits for other programs' transactions. Raises ArchiveLocked, OSError and sqlite3.Error.
     """
@@ -109,37 +112,39 @@ def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
     done: list[str] = []
     with opened(archive) as db, writing(db):
         if "schema" in mends:
-            done += _schema(db)
+            done += _repair_schema(db)
         if "fts" in mends or any("full-text" in one for one in done):
             db.execute("delete from fts_pending")
             db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
             done.append("the full-text index was rebuilt")
         if "facets" in mends:
-            done += _facets(db, [f.subject for f in selected if f.mend == "facets"])
+            done += _repair_facets(db, [f.subject for f in selected if f.mend == "facets"])
         if "pages" in mends:
-            done += _pages(db)
+            done += _link_pages(db)
         if "counts" in mends:
             page_discoveries.recount_pages(db)
             done.append("the pages of each site were recounted")
         if "clusters" in mends:
-            _clusters(db)
+            _rebuild_clusters(db)
             done.append("the clusters were rebuilt from their links")
     for finding in selected:
         if finding.mend == "index":
-            done += _index(archive.parent, finding.subject)
+            done += _rebuild_index(archive.parent, finding.subject)
     return done
 
 
-def _schema(db: Database) -> list[str]:
-    """Recreates missing or changed derived tables, indexes, triggers and views as the migrations make them."""
+def _repair_schema(db: Database) -> list[str]:
+    """Recreates missing or changed indexes, triggers, views and derived tables as the migrations define them. Returns a
+    phrase for each.
+    """
     done = []
     fresh = migrated_like(db)
     try:
-        tables = {*schema_objects(db, "table"), *schema_objects(fresh, "view")}
+        tables = {*read_schema_objects(db, "table"), *read_schema_objects(fresh, "view")}
         for kind in ("table", "index", "view", "trigger"):
-            existing, expected = schema_objects(db, kind), schema_objects(fresh, kind)
+            existing, expected = read_schema_objects(db, kind), read_schema_objects(fresh, kind)
             for name, (table, sql) in expected.items():
-                if name in existing and (kind == "table" or plain_sql(existing[name][1]) == plain_sql(sql)):
+                if name in existing and (kind == "table" or normalize_sql(existing[name][1]) == normalize_sql(sql)):
                     continue
                 if table not in (DERIVED_TABLES if kind == "table" else tables) and kind != "view":
                     continue
@@ -155,7 +160,7 @@ def _schema(db: Database) -> list[str]:
     return done
 
 
-def _facets(db: Database, subjects: Iterable[str]) -> list[str]:
+def _repair_facets(db: Database, subjects: Iterable[str]) -> list[str]:
     done = []
     for subject in subjects:
         for row in list(db.query("select * from articles where id = ?", [int(subject.rpartition(" ")[2])])):
@@ -164,8 +169,10 @@ def _facets(db: Database, subjects: Iterable[str]) -> list[str]:
     return done
 
 
-def _pages(db: Database) -> list[str]:
-    """Links archived pages without an article to the article that has their URL."""
+def _link_pages(db: Database) -> list[str]:
+    """Links pages that are marked as archived but have no article to the article with their URL. Returns a phrase with
+    the count.
+    """
     linked = db.execute(
         "update pages set article_id = d.article_id from article_urls d where d.urlkey = pages.urlkey "
         "and pages.article_id is null and pages.kind = 'post' "
@@ -174,8 +181,8 @@ def _pages(db: Database) -> list[str]:
     return [f"{counted_noun(linked, 'page')} linked to the articles with their URLs"] if linked else []
 
 
-def _clusters(db: Database) -> None:
-    """Clears invalid memberships, then groups all articles by their near-duplicate links."""
+def _rebuild_clusters(db: Database) -> None:
+    """Clears references to missing clusters, then groups all articles again by their near-duplicate links."""
     db.execute(
         "update articles set cluster_id = null where cluster_id is not null "
         "and cluster_id not in (select id from clusters)"
@@ -186,13 +193,15 @@ def _clusters(db: Database) -> None:
     clusters.regroup_all(db)
 
 
-def _index(folder: Path, subject: str) -> list[str]:
-    """Rebuilds the index of a WARC file that no crawl is writing. A torn file is left to the next crawl."""
+def _rebuild_index(folder: Path, subject: str) -> list[str]:
+    """Rebuilds the CDXJ index of a WARC file, unless a crawl is writing the file. Returns a phrase for the repair. An
+    incomplete file is left for the next crawl to repair.
+    """
     name = subject.removesuffix(".cdxj").removesuffix(".warc.gz") + ".warc.gz"
     file = folder / name
-    if is_written(file):
+    if is_being_written(file):
         return []
-    seal(file, index_lines(file, name))
+    seal(file, make_index_lines(file, name))
     return [f"the index of {name} was rebuilt"]
 
 
@@ -209,7 +218,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Verified:
-    """How much was checked, and the findings."""
+    """The result of a verification: the findings, and how many articles, WARC files and records were checked."""
 
     findings: list[VerifyFinding] = field(default_factory=list)
     articles: int = 0
@@ -225,8 +234,8 @@ def verify(
     reread: bool = False,
     progress: Progress = lambda what, done, of: None,
 ) -> Verified:
-    """Verifies an archive. `ids`: only these articles and their captures; `quick`: only the database; `reread`: also
-    compares what today's extraction reads from each capture.
+    """Verifies an archive. With `ids`, only these articles and their captures are checked; with `quick`, no WARC files
+    are read; with `reread`, each article is also compared with what today's extraction finds in its capture.
 
     Raises what `open_archive` raises.
     """
@@ -236,21 +245,21 @@ def verify(
         size = archive.stat().st_size + sum(
             (archive.parent / name).stat().st_size for name in files if (archive.parent / name).exists()
         )
-        with _snapshot(db), _pool(size if ids is None else 0) as pool:
+        with _read_transaction(db), _open_pool(size if ids is None else 0) as pool:
             if ids is None:
-                out.findings += _database(db, archive, progress)
+                out.findings += _verify_database(db, archive, progress)
             numbers = list(ids) if ids is not None else _guarded(archive, lambda: verify_articles.ids_of(db), [])
             out.articles = len(numbers)
-            _articles(archive, numbers, reread, pool, out, progress)
+            _verify_articles(archive, numbers, reread, pool, out, progress)
             if not quick:
                 try:
-                    _files(db, archive.parent, files, ids, pool, out, progress)
+                    _verify_files(db, archive.parent, files, ids, pool, out, progress)
                 except sqlite3.Error as error:
                     out.findings.append(_unreadable(archive, "captures", error))
     return out
 
 
-def _database(db: Database, archive: Path, progress: Progress) -> list[VerifyFinding]:
+def _verify_database(db: Database, archive: Path, progress: Progress) -> list[VerifyFinding]:
     found: list[VerifyFinding] = []
     tables = {*db.table_names(), *db.view_names()}
     for number, check in enumerate(CHECKS):
@@ -283,11 +292,11 @@ def _guarded(archive: Path, read: Callable[[], list[int]], otherwise: list[int])
         return otherwise  # an earlier check reports it
 
 
-def _articles(
+def _verify_articles(
     archive: Path, ids: Sequence[int], reread: bool, pool: Executor | None, out: Verified, progress: Progress
 ) -> None:
     tasks = [(archive, list(ids[at : at + _ARTICLES_A_TASK]), reread) for at in range(0, len(ids), _ARTICLES_A_TASK)]
-    for number, found in enumerate(_each(pool, _check_articles, tasks)):
+    for number, found in enumerate(_map_tasks(pool, _check_articles, tasks)):
         progress("articles", min((number + 1) * _ARTICLES_A_TASK, len(ids)), len(ids))
         out.findings += found
 
@@ -296,7 +305,7 @@ def _check_articles(task: tuple[Path, list[int], bool]) -> list[VerifyFinding]:
     archive, ids, reread = task
     db = open_archive(archive, read_only=True)
     try:
-        with _snapshot(db):
+        with _read_transaction(db):
             found = list(verify_articles.check_articles(db, ids))
             return found + (list(verify_articles.check_rereading(db, archive.parent, ids)) if reread else [])
     except sqlite3.Error as error:
@@ -305,7 +314,7 @@ def _check_articles(task: tuple[Path, list[int], bool]) -> list[VerifyFinding]:
         db.close()
 
 
-def _files(
+def _verify_files(
     db: Database,
     folder: Path,
     files: dict[str, bool],
@@ -315,23 +324,25 @@ def _files(
     progress: Progress,
 ) -> None:
     jobs: Iterable[WARCJob] = (
-        verify_captures.capture_jobs(db, folder, files)
+        verify_captures.make_capture_jobs(db, folder, files)
         if ids is None
-        else verify_captures.capture_jobs_of_articles(db, folder, ids)
+        else verify_captures.make_capture_jobs_of_articles(db, folder, ids)
     )
     examined: list[ExaminedWARC] = []
-    for one in _each(pool, examine_warc, jobs):
+    for one in _map_tasks(pool, examine_warc, jobs):
         examined.append(one)
         out.files += 1
         out.records += one.records
         progress("WARC files", out.files, max(out.files, len(files)) if ids is None else out.files)
-    out.findings += verify_captures.findings_in_files(db, examined)
+    out.findings += verify_captures.make_findings(db, examined)
     if ids is None:
-        out.findings += verify_captures.foreign_files(db, folder, files)
+        out.findings += verify_captures.find_foreign_files(db, folder, files)
 
 
-def _each(pool: Executor | None, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
-    """Yields the results in the order of the tasks. Only a few tasks are submitted at a time, to bound memory."""
+def _map_tasks(pool: Executor | None, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+    """Runs `work` on each task in the pool, or in this process if there is none, and yields the results in the order of
+    the tasks. Only a few tasks are submitted at a time, to bound memory.
+    """
     if pool is None:
         yield from map(work, tasks)
         return
@@ -345,7 +356,7 @@ def _each(pool: Executor | None, work: Callable[[T], R], tasks: Iterable[T]) -> 
 
 
 @contextmanager
-def _pool(size: int) -> Iterator[Executor | None]:
+def _open_pool(size: int) -> Iterator[Executor | None]:
     if size < _SPAWN_AT or (os.cpu_count() or 1) < 2:
         yield None
         return
@@ -354,8 +365,10 @@ def _pool(size: int) -> Iterator[Executor | None]:
 
 
 @contextmanager
-def _snapshot(db: Database) -> Iterator[None]:
-    """Holds a read transaction: all reads in the block see the same state."""
+def _read_transaction(db: Database) -> Iterator[None]:
+    """Context manager that holds a read transaction, so that all reads in the block see the same state of the
+    database.
+    """
     db.execute("begin")
     db.execute("select count(*) from sqlite_master").fetchone()
     try:

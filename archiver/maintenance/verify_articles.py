@@ -1,4 +1,4 @@
-"""Checks articles against their digests, facets and revisions, and optionally re-extracts them to compare."""
+"""Checks articles against their digests, facets and revisions, and optionally compares them with a new extraction."""
 
 from __future__ import annotations
 
@@ -24,34 +24,36 @@ Row = dict[str, Any]
 
 
 def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Checks the text, facets and revision numbers of these articles, inside the caller's read transaction."""
+    """Yields a finding for each of these articles whose text, facets or revision numbers are inconsistent. Runs inside
+    the caller's read transaction.
+    """
     marks = ",".join("?" * len(ids))
     kept: dict[int, list[Row]] = defaultdict(list)
     for row in revision_rows(db, f"r.article_id in ({marks}) order by r.article_id, r.revision", ids):
         kept[row["article_id"]].append(row)
-    facets = _facets(db, ids, marks)
+    facets = _read_facets(db, ids, marks)
     for row in db.query(f"select * from articles where id in ({marks}) order by id", ids):
         own = kept[row["id"]]
         try:
             article = article_from_row(row)
         except (ValueError, TypeError, KeyError, AttributeError):
             continue  # the check of values reports the column
-        yield from _text(row, article, own)
-        yield from _numbers(row, own)
-        yield from _facet_findings(row, article, facets)
+        yield from _check_text(row, article, own)
+        yield from _check_revision_numbers(row, own)
+        yield from _check_facets(row, article, facets)
 
 
-def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[VerifyFinding]:
-    """Yields one finding for an article that was altered, and one for each altered revision."""
+def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[VerifyFinding]:
+    """Yields a finding if the article's stored text or fields were altered, and one for each altered revision."""
     differing = []
     if (content_digest(article.body) or None) != row["content_digest"]:
         differing.append("its text has another digest (content_digest)")
     if row["meaning_digest"] != meaning_digest(article):
         differing.append("its fields have another digest (meaning_digest)")
-    if _key(article.url) != row["urlkey"]:
+    if _urlkey_or_empty(article.url) != row["urlkey"]:
         differing.append("its URL has another urlkey")
     current = next((v for v in versions if v["revision"] == row["revision"]), None)
-    if current is not None and (names := _differing(article, _version(current))):
+    if current is not None and (names := _differing_fields(article, _revision_or_none(current))):
         differing.append(f"its current revision, {row['revision']}, has another {', '.join(names)}")
     if differing:
         yield VerifyFinding(
@@ -61,7 +63,7 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[VerifyFin
             _COMPARE.format(row["id"], row["revision"]),
         )
     for version in versions:
-        revision = _version(version)
+        revision = _revision_or_none(version)
         if revision is not None and version["meaning_digest"] != meaning_digest(revision):
             yield VerifyFinding(
                 "version-altered",
@@ -72,9 +74,10 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[VerifyFin
             )
 
 
-def _differing(article: Article, version: Article | None) -> list[str]:
-    """Returns the fields that differ between an article and its current revision, except those that change without a
-    new revision."""
+def _differing_fields(article: Article, version: Article | None) -> list[str]:
+    """Returns the names of the fields that differ between an article and its current revision, except fields that may
+    change without a new revision.
+    """
     return (
         []
         if version is None
@@ -82,21 +85,21 @@ def _differing(article: Article, version: Article | None) -> list[str]:
     )
 
 
-def _key(url: str) -> str:
+def _urlkey_or_empty(url: str) -> str:
     try:
         return urlkey(url)
     except ValueError:
         return ""
 
 
-def _version(row: Row) -> Article | None:
+def _revision_or_none(row: Row) -> Article | None:
     try:
         return article_from_revision(row)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None  # another check reports the invalid JSON
 
 
-def _numbers(row: Row, versions: list[Row]) -> Iterator[VerifyFinding]:
+def _check_revision_numbers(row: Row, versions: list[Row]) -> Iterator[VerifyFinding]:
     numbers = [version["revision"] for version in versions]
     last = max([row["revision"], *numbers])
     if numbers and (missing := sorted(set(range(1, last + 1)) - set(numbers))):
@@ -108,7 +111,7 @@ def _numbers(row: Row, versions: list[Row]) -> Iterator[VerifyFinding]:
         )
 
 
-def _facets(db: Database, ids: Sequence[int], marks: str) -> dict[str, dict[int, list[Any]]]:
+def _read_facets(db: Database, ids: Sequence[int], marks: str) -> dict[str, dict[int, list[Any]]]:
     out: dict[str, dict[int, list[Any]]] = {}
     for link in LINKS:
         found = out[link.table] = defaultdict(list)
@@ -124,7 +127,7 @@ def _facets(db: Database, ids: Sequence[int], marks: str) -> dict[str, dict[int,
     return out
 
 
-def _facet_findings(row: Row, article: Article, facets: dict[str, dict[int, list[Any]]]) -> Iterator[VerifyFinding]:
+def _check_facets(row: Row, article: Article, facets: dict[str, dict[int, list[Any]]]) -> Iterator[VerifyFinding]:
     differing = [
         link.table
         for link in LINKS
@@ -132,7 +135,7 @@ def _facet_findings(row: Row, article: Article, facets: dict[str, dict[int, list
     ]
     tags = [asdict(tag) for tag in article.geotags]
     stored = facets["geotags"][row["id"]]
-    if Counter(_place(tag) for tag in tags) != Counter(_place(tag) for tag in stored):
+    if Counter(_comparable_geotag(tag) for tag in tags) != Counter(_comparable_geotag(tag) for tag in stored):
         differing.append("geotags")
     if differing:
         yield VerifyFinding(
@@ -144,12 +147,14 @@ def _facet_findings(row: Row, article: Article, facets: dict[str, dict[int, list
         )
 
 
-def _place(tag: Row) -> tuple[Any, ...]:
+def _comparable_geotag(tag: Row) -> tuple[Any, ...]:
     return tuple(tag.get(name) for name in ("latitude", "longitude", "placename", "region", "role", "source"))
 
 
 def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each article whose title or text today's extraction reads differently from its capture."""
+    """Yields a finding for each article for which today's extraction finds another title or text in its capture than is
+    stored.
+    """
     sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
     marks = ",".join("?" * len(ids))
     for row in db.query(f"select * from articles where id in ({marks}) and capture_id is not null order by id", ids):

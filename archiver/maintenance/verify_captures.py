@@ -1,7 +1,7 @@
-"""Checks the WARC files and their indexes against the rows of `captures`, one file at a time.
+"""Checks the WARC files and their CDXJ indexes against the rows of `captures`, one file at a time.
 
-Each problem is a `WARCFlaw` with the captures that it concerns; `findings_in_files` adds the articles that depend on
-them. A file that a crawl is writing is checked as far as it is written.
+Each problem is a `WARCFlaw` with the captures that it concerns; `make_findings` adds the articles that depend on
+them. A file that a crawl is still writing is checked up to where it is written.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MOST_FRAMES = 4
 
 @dataclass(frozen=True, slots=True)
 class CaptureRow:
-    """A row of `captures`."""
+    """A row of the table `captures`, with the columns that are compared with its WARC record."""
 
     id: int
     url: str
@@ -52,7 +52,9 @@ class CaptureRow:
 
 @dataclass(frozen=True, slots=True)
 class WARCFlaw:
-    """A problem of a file, with the IDs of the captures that it concerns."""
+    """A problem found in a WARC file, with the IDs of the captures that it concerns. The other fields are those of a
+    `VerifyFinding`.
+    """
 
     kind: str
     subject: str
@@ -64,8 +66,11 @@ class WARCFlaw:
 
 @dataclass(frozen=True, slots=True)
 class WARCJob:
-    """A file to check against its rows. `warc_file`: relative to `folder`; `written`: a crawl is writing the file, or
-    may have started to since the rows were read; `whole`: check all records, not only those of the rows."""
+    """A WARC file to check against its rows of `captures`.
+
+    `warc_file`: its path relative to `folder`; `written`: True if a crawl is writing the file, or may have started
+    to since the rows were read; `whole`: True to check all records, False to check only those with a row.
+    """
 
     folder: Path
     warc_file: str
@@ -80,7 +85,9 @@ class WARCJob:
 
 @dataclass(slots=True)
 class ExaminedWARC:
-    """The result of a check. `unknown`: URL and offset of records with status 200 that have no row."""
+    """The result of checking a WARC file: its flaws, the number of records read, and in `unknown` the URL and offset of
+    each record with status 200 that has no row in `captures`.
+    """
 
     warc_file: str
     flaws: list[WARCFlaw] = field(default_factory=list)
@@ -88,9 +95,11 @@ class ExaminedWARC:
     records: int = 0
 
 
-def is_written(file: Path) -> bool:
-    """True if a process holds the lock of a WARC file or has just created it. The writer takes the lock before the
-    first byte, so an empty file is not locked here: that could disturb a writer that is starting."""
+def is_being_written(file: Path) -> bool:
+    """Return True if a process is writing this WARC file: it holds the file's lock, or has just created the file. The
+    writer takes the lock before it writes the first byte; an empty file is therefore not locked here to test that,
+    because this could disturb a writer that is starting.
+    """
     try:
         with file.open("rb") as handle:
             if not os.fstat(handle.fileno()).st_size:
@@ -104,7 +113,9 @@ def is_written(file: Path) -> bool:
 
 
 def examine_warc(job: WARCJob) -> ExaminedWARC:
-    """Reads a file once and checks it against its rows and its index. Problems are returned, not raised."""
+    """Reads a WARC file once and checks it against its rows and its index. Problems are returned in the result, not
+    raised.
+    """
     out = ExaminedWARC(job.warc_file)
     name, captures = job.warc_file, tuple(row.id for row in job.rows)
     if Path(name).is_absolute() or ".." in Path(name).parts:
@@ -140,21 +151,23 @@ def examine_warc(job: WARCJob) -> ExaminedWARC:
 
 
 def _check_rows(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
-    """Checks only the records of the rows."""
+    """Checks only those records of a WARC file that have a row in `captures`."""
     for row in job.rows:
         record = check_record_at(handle, row.offset, job.warc_file)
         out.records += 1
-        wrong = "no complete record begins there" if record is None else record.wrong or _differences(row, record)
+        wrong = (
+            "no complete record begins there" if record is None else record.wrong or _describe_differences(row, record)
+        )
         if wrong:
-            out.flaws.append(_damaged(job, row, wrong))
+            out.flaws.append(_damaged_capture(job, row, wrong))
 
 
 def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
-    """Checks all records of a file against all its rows."""
-    reading = _Reading(job, out, {row.offset: row for row in job.rows})
+    """Checks all records of a file against all its rows, and the file's index."""
+    reading = _FileCheck(job, out, {row.offset: row for row in job.rows})
     for record in check_records(handle, job.warc_file):
         reading.take(record)
-    if reading.is_another_file:
+    if reading.is_exchanged:
         out.flaws.append(
             WARCFlaw(
                 "file-exchanged",
@@ -170,22 +183,22 @@ def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
     left, lost = reading.left, reading.lost
     for start, stop in lost:
         inside = [left.pop(offset) for offset in sorted(left) if start <= offset < stop]
-        out.flaws.append(_gap(job, start, stop, inside))
+        out.flaws.append(_damaged_range(job, start, stop, inside))
     if _check_end(job, reading.end, os.fstat(handle.fileno()).st_size, left, out):
         lost.append((reading.end, 1 << 62))
-    out.flaws += [_damaged(job, row, "no record begins there") for row in left.values()]
-    out.flaws += _duplicates(job)
-    out.flaws += reading.altered_frames()
+    out.flaws += [_damaged_capture(job, row, "no record begins there") for row in left.values()]
+    out.flaws += _find_duplicate_rows(job)
+    out.flaws += reading.find_altered_frames()
     out.flaws += _check_index(job, reading.lines, lost)
 
 
 @dataclass(slots=True)
-class _Reading:
-    """The state of reading the records of a file in order.
+class _FileCheck:
+    """The progress of checking one WARC file, whose records are passed to `take` in order.
 
-    `left`: rows whose record has not been read; `lost`: byte ranges that are not records; `end`: the end of the last
-    record; `lines`: hashes of the lines that belong in the file's index; `frames`: counts of the gzip headers; `odd`:
-    the first records with each header.
+    `left`: rows by offset whose record has not been read yet; `lost`: byte ranges that are not records; `end`: the
+    offset after the last record; `lines`: hashes of the lines that the file's index must have; `frames`: how often
+    each gzip header occurs; `odd`: the first records with each gzip header.
     """
 
     job: WARCJob
@@ -215,10 +228,10 @@ class _Reading:
 
     def _compare(self, record: CheckedRecord, row: CaptureRow | None) -> None:
         name = self.job.warc_file
-        wrong = record.wrong or (_differences(row, record) if row else "")
+        wrong = record.wrong or (_describe_differences(row, record) if row else "")
         if wrong:
             self.flaws.append(
-                _damaged(self.job, row, wrong)
+                _damaged_capture(self.job, row, wrong)
                 if row
                 else WARCFlaw(
                     "record-damaged",
@@ -231,8 +244,10 @@ class _Reading:
             self.out.unknown.append((record.capture.url, record.offset))
 
     @property
-    def is_another_file(self) -> bool:
-        """True if the file was written under another name and most rows do not match it."""
+    def is_exchanged(self) -> bool:
+        """True if the file is not the one that the rows describe: it was written under another name, and most rows do
+        not match its records.
+        """
         wrong = sum(1 for flaw in self.flaws if flaw.captures) + len(self.left)
         return (
             bool(self.written_as)
@@ -241,8 +256,8 @@ class _Reading:
             and (wrong > len(self.job.rows) / 2)
         )
 
-    def altered_frames(self) -> list[WARCFlaw]:
-        """Returns the records whose gzip header differs from that of most records."""
+    def find_altered_frames(self) -> list[WARCFlaw]:
+        """Returns a flaw for each record whose gzip header differs from that of most records in the file."""
         name, usual = self.job.warc_file, self.frames.most_common(1)[0][0] if self.frames else b""
         if len(self.frames) > _MOST_FRAMES:
             return []
@@ -258,8 +273,8 @@ class _Reading:
         ]
 
 
-def _duplicates(job: WARCJob) -> list[WARCFlaw]:
-    """Returns rows that point to the same record as another row."""
+def _find_duplicate_rows(job: WARCJob) -> list[WARCFlaw]:
+    """Returns a flaw for each row that points to the same record as an earlier row."""
     rows = {row.offset: row for row in job.rows}
     return [
         WARCFlaw(
@@ -274,8 +289,8 @@ def _duplicates(job: WARCJob) -> list[WARCFlaw]:
     ]
 
 
-def _differences(row: CaptureRow, record: CheckedRecord) -> str:
-    """Returns how a record differs from its row, as a phrase; "" if it does not."""
+def _describe_differences(row: CaptureRow, record: CheckedRecord) -> str:
+    """Returns the differences between a record and its row as a phrase; "" if there are none."""
     capture = record.capture
     if capture is None:
         return f"it is a {record.kind or 'nameless'} record"
@@ -295,7 +310,7 @@ def _differences(row: CaptureRow, record: CheckedRecord) -> str:
     return "; ".join(differing)
 
 
-def _damaged(job: WARCJob, row: CaptureRow, wrong: str) -> WARCFlaw:
+def _damaged_capture(job: WARCJob, row: CaptureRow, wrong: str) -> WARCFlaw:
     return WARCFlaw(
         "capture-damaged",
         f"{job.warc_file} at {row.offset}",
@@ -305,7 +320,7 @@ def _damaged(job: WARCJob, row: CaptureRow, wrong: str) -> WARCFlaw:
     )
 
 
-def _gap(job: WARCJob, start: int, stop: int, inside: Sequence[CaptureRow]) -> WARCFlaw:
+def _damaged_range(job: WARCJob, start: int, stop: int, inside: Sequence[CaptureRow]) -> WARCFlaw:
     what = f"the capture of {inside[0].url}" if len(inside) == 1 else counted_noun(len(inside), "capture")
     return WARCFlaw(
         "file-damaged",
@@ -318,7 +333,10 @@ def _gap(job: WARCJob, start: int, stop: int, inside: Sequence[CaptureRow]) -> W
 
 
 def _check_end(job: WARCJob, end: int, size: int, left: dict[int, CaptureRow], out: ExaminedWARC) -> bool:
-    """Checks what follows the last complete record, and rows that point there. Returns whether there is anything."""
+    """Checks what follows the last complete record of a file, at the offset `end`. Removes rows that point there from
+    `left`, and adds a flaw to `out`. Returns True if the file ends with an incomplete record or rows point beyond
+    its end.
+    """
     behind = [left.pop(offset) for offset in sorted(left) if offset >= end]
     torn = bool(behind or (size > end and not job.written))
     if torn:
@@ -337,8 +355,9 @@ def _check_end(job: WARCJob, end: int, size: int, left: dict[int, CaptureRow], o
 
 
 def _check_index(job: WARCJob, lines: Counter[int], lost: Sequence[tuple[int, int]]) -> Iterator[WARCFlaw]:
-    """Checks NAME.cdxj for missing, unknown and unsorted lines. `lines`: hashes of the lines that the records require;
-    `lost`: unreadable byte ranges, which are reported already."""
+    """Checks the file's CDXJ index for missing, unknown and unsorted lines. `lines` has the hashes of the lines that
+    the records require; `lost` has unreadable byte ranges, whose index lines are not reported again.
+    """
     if job.written:
         return
     index = index_of(job.file)
@@ -377,7 +396,7 @@ def _check_index(job: WARCJob, lines: Counter[int], lost: Sequence[tuple[int, in
 
 
 def _line_hash(line: bytes) -> int:
-    """Hashes an index line without its key, which other programs build in other ways."""
+    """Hashes an index line without its SURT key, because other programs build the key differently."""
     return hash(line.partition(b" ")[2])
 
 
@@ -388,8 +407,8 @@ def _offset(line: bytes) -> int:
         return -1
 
 
-def index_lines(file: Path, warc_file: str) -> list[bytes]:
-    """Returns the index lines for the complete records of a file. Raises OSError."""
+def make_index_lines(file: Path, warc_file: str) -> list[bytes]:
+    """Returns the CDXJ lines for all complete records of a WARC file. Raises OSError."""
     with file.open("rb") as handle:
         captures: Iterator[Capture | None] = (record.capture for record in check_records(handle, warc_file))
         return [cdxj_line(capture) for capture in captures if capture is not None]
@@ -402,17 +421,18 @@ _SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
 
 
 def files_at(folder: Path) -> dict[str, bool]:
-    """Returns the WARC files below folder/warc, relative to `folder`, each with whether it is finished: it has an
-    index, or nobody holds its lock. Must be called before the rows are read: a file that is finished then has all its
-    rows."""
+    """Returns the WARC files below folder/warc by their path relative to `folder`, each with True if it is finished: it
+    has an index, or no process holds its lock. Call this before reading the rows of `captures`: a file that is
+    finished at that time has all its rows.
+    """
     return {
-        f"warc/{file.relative_to(folder / 'warc')}": index_of(file).exists() or not is_written(file)
+        f"warc/{file.relative_to(folder / 'warc')}": index_of(file).exists() or not is_being_written(file)
         for file in sorted((folder / "warc").rglob("*.warc.gz"))
     }
 
 
-def capture_jobs(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[WARCJob]:
-    """Yields a job for each WARC file that exists or that rows point to."""
+def make_capture_jobs(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[WARCJob]:
+    """Yields a job for each WARC file that exists, or that rows of `captures` point to."""
     seen = set()
     rows = db.execute(
         "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type "
@@ -430,8 +450,10 @@ def capture_jobs(db: Database, folder: Path, files: dict[str, bool]) -> Iterator
         yield WARCJob(folder, name, (), written=not files[name])
 
 
-def capture_jobs_of_articles(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[WARCJob]:
-    """Yields jobs for the captures of some articles, of their revisions and of their requisites."""
+def make_capture_jobs_of_articles(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[WARCJob]:
+    """Yields a job for each WARC file with captures of these articles, their revisions or their requisites; only those
+    captures are checked.
+    """
     rows = db.execute(
         "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type from captures "
         "where id in (select capture_id from articles where id in (select value from json_each(?)) union "
@@ -443,8 +465,10 @@ def capture_jobs_of_articles(db: Database, folder: Path, ids: Sequence[int]) -> 
         yield WARCJob(folder, name, tuple(CaptureRow(*row[1:]) for row in group), whole=False)
 
 
-def findings_in_files(db: Database, examined: Iterable[ExaminedWARC]) -> Iterator[VerifyFinding]:
-    """Yields the findings in the files, with the articles whose current text or revisions depend on them."""
+def make_findings(db: Database, examined: Iterable[ExaminedWARC]) -> Iterator[VerifyFinding]:
+    """Yields a finding for each flaw in the checked files, naming the articles whose current text or revisions depend
+    on it, and one for each record that should have a row in `captures`.
+    """
     done = list(examined)
     lost = sorted({number for one in done for flaw in one.flaws for number in flaw.captures})
     dependents: dict[int, list[int]] = {}
@@ -460,7 +484,7 @@ def findings_in_files(db: Database, examined: Iterable[ExaminedWARC]) -> Iterato
     for one in done:
         for flaw in one.flaws:
             yield VerifyFinding(
-                flaw.kind, flaw.subject, flaw.sentence + _dependents(flaw, dependents), flaw.remedy, flaw.mend
+                flaw.kind, flaw.subject, flaw.sentence + _describe_dependents(flaw, dependents), flaw.remedy, flaw.mend
             )
         for url, offset in one.unknown:
             if _should_have_row(db, url):
@@ -473,7 +497,7 @@ def findings_in_files(db: Database, examined: Iterable[ExaminedWARC]) -> Iterato
                 )
 
 
-def _dependents(flaw: WARCFlaw, dependents: dict[int, list[int]]) -> str:
+def _describe_dependents(flaw: WARCFlaw, dependents: dict[int, list[int]]) -> str:
     articles = sorted({number for capture in flaw.captures for number in dependents.get(capture, ())})
     if not articles:
         return ""
@@ -491,8 +515,9 @@ def _listed(numbers: list[int]) -> str:
 
 
 def _should_have_row(db: Database, url: str) -> bool:
-    """True for a page of the pages table without any capture. Host files, probes and batches lost in a kill have no
-    row."""
+    """Return True if the URL is in the pages table and was fetched, but has no capture at all. Other records without a
+    row are expected: host files, probes, and batches lost when a crawl was killed.
+    """
     return bool(
         db.execute(
             "select 1 from pages where url = ? and fetched_at is not null and rule is not 'not-stored' "
@@ -502,8 +527,10 @@ def _should_have_row(db: Database, url: str) -> bool:
     )
 
 
-def foreign_files(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[VerifyFinding]:
-    """Finds files of sites that are not in the archive, and indexes without a WARC file."""
+def find_foreign_files(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[VerifyFinding]:
+    """Yields a finding for each WARC file that belongs to no site of the archive, and for each index without its WARC
+    file.
+    """
     known = {row[0] for row in db.execute("select distinct warc_file from captures")}
     if not (folder / "warc").is_dir():
         return
@@ -518,7 +545,7 @@ def foreign_files(db: Database, folder: Path, files: dict[str, bool]) -> Iterato
                 "Restore the WARC file, or delete the index.",
             )
     for name, finished in files.items():
-        if finished and name not in known and not _of_site(db, Path(name).name):
+        if finished and name not in known and not _is_named_after_site(db, Path(name).name):
             yield VerifyFinding(
                 "file-unknown",
                 name,
@@ -527,7 +554,7 @@ def foreign_files(db: Database, folder: Path, files: dict[str, bool]) -> Iterato
             )
 
 
-def _of_site(db: Database, name: str) -> bool:
+def _is_named_after_site(db: Database, name: str) -> bool:
     from slugify import slugify
 
     return any(name.startswith(f"{slugify(row[0])}-") for row in db.execute("select name from sites"))

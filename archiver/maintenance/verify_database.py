@@ -1,4 +1,6 @@
-"""Checks of the database: values, references, clusters, page counts, schema, foreign keys and the full-text index."""
+"""The database checks of `archiver verify`: values, references, clusters, page counts, schema, foreign keys and
+full-text index.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,11 @@ from archiver.urls import urlkey
 
 @dataclass(frozen=True, slots=True)
 class VerifyFinding:
-    """Something that is wrong. `kind`: a code for programs; `subject`: the article, file and offset, table or row;
-    `sentence`: what is wrong; `remedy`: what to do; `mend`: the repair in `verify.repair` that fixes it, or "".
+    """A problem found by `archiver verify`.
+
+    `kind`: a code for programs; `subject`: the article, file and offset, table or row that it concerns; `sentence`:
+    the problem in words; `remedy`: what the user can do; `mend`: the name of the repair in `verify.repair` that
+    fixes it, or "" if there is none.
     """
 
     kind: str
@@ -32,7 +37,7 @@ class VerifyFinding:
 
 
 def first_of(findings: Iterable[VerifyFinding], most: int = 50) -> Iterator[VerifyFinding]:
-    """Yields the first of many similar findings, then one that counts the others."""
+    """Yields the first `most` of many similar findings, then one finding that counts the rest."""
     more, last = 0, None
     for number, finding in enumerate(findings):
         if number < most:
@@ -98,7 +103,7 @@ _REMEDY = "Another program wrote it: restore the value from a backup or from the
 
 
 def check_values(db: Database) -> Iterator[VerifyFinding]:
-    """Checks every column of every table."""
+    """Yields a finding for each value of the wrong type, missing value, invalid time or invalid JSON in any table."""
     db.register_function(lambda text: stored_time(text) is not None, name="is_time", deterministic=True, replace=True)
     tables = {
         name: sql
@@ -127,7 +132,7 @@ def check_values(db: Database) -> Iterator[VerifyFinding]:
             for name in JSON.get(table, ())
             if name in columns
         ]
-        yield from first_of(_failing(db, table, keys, tests))
+        yield from first_of(_find_invalid_values(db, table, keys, tests))
 
 
 _SAYS = {
@@ -138,7 +143,9 @@ _SAYS = {
 }
 
 
-def _failing(db: Database, table: str, keys: list[str], tests: list[tuple[str, str, str]]) -> Iterator[VerifyFinding]:
+def _find_invalid_values(
+    db: Database, table: str, keys: list[str], tests: list[tuple[str, str, str]]
+) -> Iterator[VerifyFinding]:
     if not tests:
         return
     flags = ", ".join(f"({test})" for _, _, test in tests)
@@ -169,7 +176,9 @@ _LOST = (
 
 
 def check_references(db: Database) -> Iterator[VerifyFinding]:
-    """Checks references that are not foreign keys, and articles without a URL or revision."""
+    """Yields a finding for each reference to a missing row that no foreign key covers, and for each article without a
+    URL or revision.
+    """
     yield from first_of(
         VerifyFinding(
             "row-dangling",
@@ -244,9 +253,10 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
 
 
 def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
-    """Finds articles whose capture is of another page: its URL belongs to no article, or to another article that it
-    proves. A URL that the site later gave to another post is fine."""
-    db.register_function(_key, deterministic=True, replace=True)
+    """Yields a finding for each article whose capture is of another page: the capture's URL belongs to no article, or
+    to another article that has the same capture. A URL that the site later gave to another post is accepted.
+    """
+    db.register_function(_urlkey_or_empty, name="urlkey", deterministic=True, replace=True)
     yield from first_of(
         VerifyFinding(
             "capture-strange",
@@ -256,15 +266,15 @@ def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
         )
         for number, url, captured in db.execute(
             "select a.id, a.url, c.url from articles a join captures c on c.id = a.capture_id where c.url <> a.url "
-            "and not exists (select 1 from article_urls d where d.article_id = a.id and d.urlkey = _key(c.url)) "
-            "and (not exists (select 1 from article_urls d where d.urlkey = _key(c.url)) or exists (select 1 from "
-            "article_urls d join revisions r on r.article_id = d.article_id where d.urlkey = _key(c.url) "
+            "and not exists (select 1 from article_urls d where d.article_id = a.id and d.urlkey = urlkey(c.url)) "
+            "and (not exists (select 1 from article_urls d where d.urlkey = urlkey(c.url)) or exists (select 1 from "
+            "article_urls d join revisions r on r.article_id = d.article_id where d.urlkey = urlkey(c.url) "
             "and r.capture_id = c.id))"
         )
     )
 
 
-def _key(url: object) -> str:
+def _urlkey_or_empty(url: object) -> str:
     try:
         return urlkey(str(url))
     except ValueError:
@@ -272,7 +282,7 @@ def _key(url: object) -> str:
 
 
 def check_tombstones(db: Database) -> Iterator[VerifyFinding]:
-    """Finds unfinished takedowns, and removed posts that have come back."""
+    """Yields a finding for each unfinished takedown, and for each removed post that has come back."""
     for (url,) in db.execute("select url from tombstones where erased_at is null and allowed_at is null"):
         yield VerifyFinding(
             "removal-unfinished",
@@ -295,7 +305,9 @@ def check_tombstones(db: Database) -> Iterator[VerifyFinding]:
 
 
 def check_clusters(db: Database) -> Iterator[VerifyFinding]:
-    """Checks sizes and sources of clusters, cluster IDs, links across clusters, and missing MinHash signatures."""
+    """Yields findings about clusters with a wrong size or source, articles in missing clusters, near-duplicates in
+    different clusters, and missing MinHash signatures.
+    """
     yield from first_of(
         VerifyFinding(
             "cluster-differs",
@@ -368,13 +380,16 @@ _REPAIR = "Run 'archiver verify --repair': it recounts the pages."
 
 
 def check_page_counts(db: Database) -> Iterator[VerifyFinding]:
-    """Compares the stored page counts of each site, which `archiver status` and the site pages use, with the pages."""
+    """Yields a finding for each site whose stored page counts differ from its pages. `archiver status` and the site
+    pages show these counts.
+    """
     names = dict(db.execute("select id, name from sites").fetchall())
+    actual = _page_counts_query()
     wrong = [
         row[0]
         for row in db.execute(
             "select site_id from (select site_id, source, kind, outcome, with_article, pages from page_counts "
-            f"where pages <> 0 except {_flat()}) union select site_id from ({_flat()} except select site_id, source, "
+            f"where pages <> 0 except {actual}) union select site_id from ({actual} except select site_id, source, "
             "kind, outcome, with_article, pages from page_counts) order by 1"
         )
     ]
@@ -391,7 +406,7 @@ def check_page_counts(db: Database) -> Iterator[VerifyFinding]:
     )
 
 
-def _flat() -> str:
+def _page_counts_query() -> str:
     return f"select site_id, source, kind, outcome, with_article, pages from ({PAGE_COUNTS_QUERY.format('')})"
 
 
@@ -406,15 +421,15 @@ DERIVED_TABLES = (FTS, "fts_pending")
 
 
 def migrated_like(db: Database) -> Database:
-    """Returns an empty archive in memory, with the migrations that this one has."""
+    """Returns a new empty archive in memory to which the same migrations have been applied as to this one."""
     fresh = Database(memory=True)
     pending = migrations.pending(db)
     migrations.apply(fresh, **({"stop_before": pending[0].name} if pending else {}))
     return fresh
 
 
-def schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
-    """Returns the tables, indexes, triggers or views of a database by name, each with its table and SQL."""
+def read_schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
+    """Returns the tables, indexes, triggers or views (`kind`) of a database: a dict from name to its table and SQL."""
     return {
         name: (table, sql)
         for name, table, sql in db.execute(
@@ -424,18 +439,22 @@ def schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
 
 
 def check_integrity(db: Database) -> Iterator[VerifyFinding]:
-    """`PRAGMA integrity_check`: pages, records, NOT NULL and UNIQUE, indexes against their tables."""
+    """Yields a finding for each message of SQLite's `PRAGMA integrity_check`, which checks pages, records, NOT NULL and
+    UNIQUE constraints, and indexes.
+    """
     for (message,) in db.execute("pragma integrity_check(50)"):
         if message != "ok":
             yield VerifyFinding("database-damaged", "the database", f"SQLite says: {message}", _BACKUP)
 
 
 def check_schema(db: Database) -> Iterator[VerifyFinding]:
-    """Finds missing or changed tables, columns, indexes, triggers and views, and unknown triggers."""
+    """Yields a finding for each missing or changed table, column, index, trigger and view, and for each unknown
+    trigger.
+    """
     fresh = migrated_like(db)
     try:
-        own = schema_objects(db, "table")
-        for name in schema_objects(fresh, "table"):
+        own = read_schema_objects(db, "table")
+        for name in read_schema_objects(fresh, "table"):
             if name not in own:
                 if not name.startswith(f"{FTS}_"):
                     yield VerifyFinding(
@@ -446,20 +465,20 @@ def check_schema(db: Database) -> Iterator[VerifyFinding]:
                         "schema" if name in DERIVED_TABLES else "",
                     )
             elif name != FTS:
-                yield from _columns(db, fresh, name)
-        own |= schema_objects(db, "view")
+                yield from _compare_columns(db, fresh, name)
+        own |= read_schema_objects(db, "view")
         for kind in _OBJECTS:
             expected = {
                 name: (table, sql)
-                for name, (table, sql) in schema_objects(fresh, kind).items()
+                for name, (table, sql) in read_schema_objects(fresh, kind).items()
                 if kind == "view" or table in own
             }  # a missing table is reported without its indexes and triggers
-            yield from _compared(kind, schema_objects(db, kind), expected)
+            yield from _compare_objects(kind, read_schema_objects(db, kind), expected)
     finally:
         fresh.close()
 
 
-def _columns(db: Database, fresh: Database, table: str) -> Iterator[VerifyFinding]:
+def _compare_columns(db: Database, fresh: Database, table: str) -> Iterator[VerifyFinding]:
     existing = {row[1]: row[2:4] for row in db.execute(f'pragma table_info("{table}")')}
     for _, name, kind, required, *_ in fresh.execute(f'pragma table_info("{table}")'):
         if name not in existing:
@@ -477,7 +496,7 @@ def _declaration(kind: str, required: int) -> str:
     return f"{kind}{' NOT NULL' if required else ''}"
 
 
-def _compared(
+def _compare_objects(
     kind: str, existing: dict[str, tuple[str, str]], expected: dict[str, tuple[str, str]]
 ) -> Iterator[VerifyFinding]:
     for name, (table, sql) in expected.items():
@@ -485,15 +504,15 @@ def _compared(
             yield VerifyFinding(
                 f"{kind}-missing",
                 f"{kind} {name}",
-                f"The {kind} {name}{_of(kind, table)} is missing",
+                f"The {kind} {name}{_on_table(kind, table)} is missing",
                 _MENDED,
                 "schema",
             )
-        elif plain_sql(existing[name][1]) != plain_sql(sql):
+        elif normalize_sql(existing[name][1]) != normalize_sql(sql):
             yield VerifyFinding(
                 f"{kind}-changed",
                 f"{kind} {name}",
-                f"The {kind} {name}{_of(kind, table)} differs from the one that archiver creates",
+                f"The {kind} {name}{_on_table(kind, table)} differs from the one that archiver creates",
                 _MENDED,
                 "schema",
             )
@@ -506,17 +525,17 @@ def _compared(
         )
 
 
-def _of(kind: str, table: str) -> str:
+def _on_table(kind: str, table: str) -> str:
     return "" if kind == "view" else f" on {table}"
 
 
-def plain_sql(sql: str) -> str:
-    """Normalizes SQL for comparison: without quotes around names, in lower case, with single spaces."""
+def normalize_sql(sql: str) -> str:
+    """Returns SQL in a form for comparison: lower case, single spaces, no quotes around names."""
     return re.sub(r"\s+", " ", re.sub(r'["\[\]`]', "", sql)).strip().lower()
 
 
 def check_foreign_keys(db: Database) -> Iterator[VerifyFinding]:
-    """`PRAGMA foreign_key_check`: rows that reference a missing row."""
+    """Yields a finding for each row that references a missing row, from SQLite's `PRAGMA foreign_key_check`."""
     columns: dict[tuple[str, int], str] = {}
 
     def found() -> Iterator[VerifyFinding]:
@@ -541,14 +560,15 @@ _PARTS = ("data", "idx", "docsize", "config")
 
 
 def check_full_text(db: Database) -> Iterator[VerifyFinding]:
-    """Finds articles that are not in the index, index entries without an article, and differing words.
+    """Yields findings for articles that are missing from the full-text index, index entries without an article, and an
+    index whose words differ from those of the articles.
 
-    FTS5's integrity-check is a write, which would block a crawl for minutes in a large archive. So the index is copied
-    into the temporary database and checked there against the articles of this connection's snapshot.
+    FTS5's own integrity check counts as a write, which would block a crawl for minutes in a large archive. So the
+    index is copied into the temporary database and checked there against the articles of this connection's snapshot.
     """
-    found = list(first_of(_entries(db), 20))
+    found = list(first_of(_compare_entries(db), 20))
     yield from found
-    if not found and not _matches(db):
+    if not found and not _index_matches(db):
         yield VerifyFinding(
             "index-differs",
             "articles_fts",
@@ -558,7 +578,7 @@ def check_full_text(db: Database) -> Iterator[VerifyFinding]:
         )
 
 
-def _entries(db: Database) -> Iterator[VerifyFinding]:
+def _compare_entries(db: Database) -> Iterator[VerifyFinding]:
     for (number,) in db.execute("select id from articles except select id from articles_fts_docsize order by 1"):
         yield VerifyFinding(
             "index-lacks",
@@ -577,7 +597,7 @@ def _entries(db: Database) -> Iterator[VerifyFinding]:
         )
 
 
-def _matches(db: Database) -> bool:
+def _index_matches(db: Database) -> bool:
     columns = ", ".join(f'"{row[1]}"' for row in db.execute("pragma table_info(articles_fts)"))
     try:
         db.execute(f"create temp view checked_articles as select id, {columns} from main.articles")

@@ -1,4 +1,6 @@
-"""Plans and results of crawls as plain values that processes can exchange; notices and the log of a crawl."""
+"""Plans and results of crawls as plain values that processes can exchange; also notices to the user, and the log file
+of crawls.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 
 class NoticeHandler(logging.Handler):
-    """Passes messages of the logger "archiver.notice" to a function, one sentence at a time."""
+    """Logging handler that passes the messages of the logger "archiver.notice", each a sentence for the user, to a
+    function.
+    """
 
     def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__()
@@ -39,14 +43,15 @@ def print_notice(sentence: str) -> None:
 
 
 def send_notices_to(show: Callable[[str], None] | None) -> None:
-    """Passes notices for the user to `show` from now on, in addition to the log; None turns that off."""
+    """From now on, passes notices for the user to `show`, in addition to the log. None turns that off."""
     logging.getLogger("archiver.notice").handlers = [NoticeHandler(show)] if show else []
 
 
 def log_file(archive: Path) -> Path:
-    """Returns the log file next to the archive, which Scrapy logs to. Raises an ArchiverError if it cannot be written.
+    """Returns the path of the log file for crawls, in the folder `log` next to the archive. Raises an ArchiverError if
+    it cannot be written.
 
-    Turns off the logging module's own reports of write errors, because they would only repeat that.
+    Turns off the logging module's own reports of write errors, because they would only repeat that error.
     """
     log = archive.parent / "log" / "crawl.log"
     try:
@@ -65,7 +70,7 @@ GRACE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class CrawlPlan:
-    """One site to crawl: its start URL, the delay between requests, and the contact for the User-Agent."""
+    """A site to crawl: its start URL, the seconds between requests, and the contact for the User-Agent."""
 
     url: str
     delay: float
@@ -74,8 +79,9 @@ class CrawlPlan:
 
 @dataclass(frozen=True, slots=True)
 class CommonOptions:
-    """Options for all sites of a command. `since` is a date or "", `limit` 0 for none, `requisites` "" for the sites'
-    own settings."""
+    """The options of a crawl command, which apply to all its sites. `since` is a date or ""; `limit` is the maximum
+    number of pages, 0 for no limit; `requisites` is "" to use each site's own setting.
+    """
 
     archive: Path
     limit: int = 0
@@ -89,7 +95,10 @@ class CommonOptions:
 
 @dataclass(frozen=True, slots=True)
 class CrawlResult:
-    """The result of one run. `outcome` is finished, waiting (for the host), interrupted or failed."""
+    """The result of crawling one site. `outcome` is finished, waiting (for its host), interrupted or failed; `reason`
+    says why. `failures` are reasons of failed pages, each with its count; `due` is the number of pages that are
+    still due.
+    """
 
     site: str
     url: str
@@ -126,8 +135,9 @@ CrawlOutcome = CrawlResult | ArchiverError
 def plan_of(
     url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *, known: bool = False
 ) -> CrawlPlan:
-    """Returns the plan of a site. The command line (`delay`, `contact`) overrides the site's settings, and these
-    override the defaults. The host is resolved now, or by the run if the site is `known`."""
+    """Returns the crawl plan of a site. The command line (`delay`, `contact`) overrides the site's settings, and these
+    override the defaults. If the site is `known`, its host is looked up by the run instead of now.
+    """
     own_delay = settings.get("delay")
     return CrawlPlan(
         url,
@@ -137,13 +147,15 @@ def plan_of(
 
 
 def host_of(plan: CrawlPlan) -> str:
-    """Returns the host of a plan. Without a delay it is local, and every port counts as a host of its own."""
+    """Returns the host of a plan, of which only one site is crawled at a time. Plans without a delay are for servers on
+    this machine; there, each port counts as a host of its own.
+    """
     parts = urlsplit(plan.url)
     return (parts.hostname or "") if plan.delay else parts.netloc
 
 
-def by_host(plans: list[CrawlPlan]) -> list[HostPlans]:
-    """Groups the plans by host, with their positions."""
+def group_by_host(plans: list[CrawlPlan]) -> list[HostPlans]:
+    """Groups the plans by host. Returns a tuple for each host, of plans with their positions in the list."""
     groups: dict[str, list[tuple[int, CrawlPlan]]] = {}
     for index, plan in enumerate(plans):
         groups.setdefault(host_of(plan), []).append((index, plan))
@@ -151,10 +163,10 @@ def by_host(plans: list[CrawlPlan]) -> list[HostPlans]:
 
 
 def cores() -> int:
-    """Returns the number of cores that this process may use."""
+    """Returns the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def not_started(plan: CrawlPlan) -> CrawlResult:
-    """Returns the result of a plan that had not started when the command was stopped."""
+def not_started_result(plan: CrawlPlan) -> CrawlResult:
+    """Returns the result for a plan that had not started when the command was stopped."""
     return CrawlResult(plan.url, plan.url, "interrupted", "stopped before it started", 0.0, Counts(), ())

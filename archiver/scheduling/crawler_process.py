@@ -23,9 +23,9 @@ from archiver.scheduling.crawl_messages import (
     CrawlPlan,
     CrawlResult,
     HostPlans,
-    by_host,
+    group_by_host,
     log_file,
-    not_started,
+    not_started_result,
 )
 from archiver.sites.crawler_identity import user_agent
 from archiver.spiders.run_ending import internal_error
@@ -41,10 +41,11 @@ also forwards the signal to its workers."""
 
 
 class CrawlProcess(AsyncCrawlerProcess):
-    """Scrapy's process. `signum` is the signal that ended it, 0 for none.
+    """Scrapy's crawler process, changed so that it ends within seconds of a signal. `signum` is the signal that ended
+    it, 0 for none.
 
-    The first signal ends every crawl as soon as its running requests have finished, or after `grace` seconds. A second
-    signal ends them at once. In both cases the caller closes what is still open.
+    The first signal ends every crawl as soon as its running requests have finished, or after `grace` seconds. A
+    second signal ends them at once. In both cases the caller closes crawls that are still open.
     """
 
     signum = 0
@@ -56,12 +57,12 @@ class CrawlProcess(AsyncCrawlerProcess):
         self._signalled_at = 0.0
 
     def end(self) -> None:
-        """Stops now. The caller closes crawls that are still open."""
+        """Stops the process at once. The caller closes crawls that are still open."""
         self._stop_now = True
         self._stop_reactor()
 
     def shut_down(self, signum: int) -> None:
-        """Acts as if this signal had been received, unless one was before."""
+        """Stops the process as if this signal had been received, unless a signal was received before."""
         if not self.signum:
             self._signal_shutdown(signum, None)
 
@@ -88,9 +89,9 @@ _log = logging.getLogger(__name__)
 
 
 class CrawlerGroup:
-    """Crawls in one Scrapy process. `on_result` is called with the position of a plan and its result.
+    """All crawls of one Scrapy process. `on_result` is called with the position of each plan and its result.
 
-    Raises an ArchiverError if the log cannot be written.
+    Raises an ArchiverError if the log file cannot be written.
     """
 
     def __init__(self, order: CommonOptions, on_result: Callable[[int, CrawlOutcome], None]) -> None:
@@ -107,28 +108,32 @@ class CrawlerGroup:
         self._open: dict[int, tuple[CrawlPlan, Crawler]] = {}
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
-        """Runs until `process.end` or a signal. Closes crawls that are still open, and reports their results."""
+        """Runs the coroutine `main` until `process.end` is called or a signal arrives. Then closes crawls that are
+        still open, and reports their results.
+        """
         running = asyncio.get_event_loop().create_task(main)
         self.process.start(stop_after_crawl=False)
         running.cancel()
         for index, (plan, crawler) in list(self._open.items()):
             # The process did not wait for running requests.
-            if archive := _archive_of(crawler):
+            if archive := _archive_extension_of(crawler):
                 archive.ended("stopped")
-            self._report(index, _result(plan, crawler) or not_started(plan))
+            self._report(index, _result(plan, crawler) or not_started_result(plan))
 
-    async def host(self, plans: HostPlans) -> None:
-        """Crawls the sites of a host sequentially. Plans that have not started when the process stops get no result."""
+    async def crawl_host(self, plans: HostPlans) -> None:
+        """Crawls the sites of one host, one after another. If the process stops, plans that have not started get no
+        result.
+        """
         for index, plan in plans:
             if self.process.signum:
                 return
             await self._one(index, plan)
             await asyncio.sleep(plan.delay)
 
-    def counts(self) -> Iterator[tuple[int, Counts]]:
-        """Yields the position and current counts of each running crawl."""
+    def running_counts(self) -> Iterator[tuple[int, Counts]]:
+        """Yields the position of each running crawl and its current counts."""
         for index, (_, crawler) in self._open.items():
-            if archive := _archive_of(crawler):
+            if archive := _archive_extension_of(crawler):
                 yield index, archive.run.counts
 
     async def _one(self, index: int, plan: CrawlPlan) -> None:
@@ -146,7 +151,7 @@ class CrawlerGroup:
         try:
             crawler = Crawler(SiteSpider, settings)
             self._open[index] = plan, crawler
-            await _until_over(
+            await _wait_for_crawl(
                 crawler,
                 self.process.crawl(
                     crawler,
@@ -166,7 +171,7 @@ class CrawlerGroup:
                 # Scrapy opens its log file again for each crawl.
                 self._report(index, environment_error(error, order.archive))
                 return
-            archive = _archive_of(crawler)
+            archive = _archive_extension_of(crawler)
             if archive is None:
                 _log.exception("%s", plan.url)
                 reason = internal_error(plan.url, error).reason
@@ -183,15 +188,16 @@ class CrawlerGroup:
 
 
 def crawl_in_process(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
-    """Crawls all plans in this process, `workers` hosts at a time. Returns the results by position, and the signal that
-    ended the crawls (0 for none)."""
+    """Crawls all plans in this process, `workers` hosts at a time. Returns the results by position of the plan, and the
+    signal that ended the crawls (0 for none).
+    """
     results: dict[int, CrawlOutcome] = {}
     crawls = CrawlerGroup(order, results.__setitem__)
-    waiting = by_host(plans)
+    waiting = group_by_host(plans)
 
     async def worker() -> None:
         while waiting:
-            await crawls.host(waiting.pop(0))
+            await crawls.crawl_host(waiting.pop(0))
 
     async def everything() -> None:
         try:
@@ -203,27 +209,29 @@ def crawl_in_process(plans: list[CrawlPlan], order: CommonOptions, workers: int)
     return results, crawls.process.signum
 
 
-async def _until_over(crawler: Any, task: asyncio.Task[None]) -> None:
-    """Waits for a crawl. A stopped crawl gets only GRACE seconds, so that silent servers do not delay its end."""
+async def _wait_for_crawl(crawler: Any, task: asyncio.Task[None]) -> None:
+    """Waits for a crawl to end. Once it is stopped, waits only GRACE seconds more, so that unresponsive servers do not
+    delay the end.
+    """
     while not task.done():
         await asyncio.wait({task}, timeout=1.0)
-        archive = _archive_of(crawler)
+        archive = _archive_extension_of(crawler)
         if archive and archive.stopped_at is not None and time.monotonic() - archive.stopped_at > GRACE:
             return
     await task
 
 
 def _result(plan: CrawlPlan, crawler: Any) -> CrawlResult | None:
-    """Returns the result of a run; None if it is still running or never started."""
-    archive = _archive_of(crawler)
+    """Returns the result of a crawl; None if it is still running or never started."""
+    archive = _archive_extension_of(crawler)
     if archive is None or archive.run.result is None:
         return None
     run, end = archive.run, archive.run.result
     return CrawlResult(run.site_name, plan.url, end.outcome, end.reason, end.seconds, run.counts, end.failures, end.due)
 
 
-def _archive_of(crawler: Crawler | None) -> ArchiveExtension | None:
-    """Returns the archive extension of a crawl; None before the crawl has started."""
+def _archive_extension_of(crawler: Crawler | None) -> ArchiveExtension | None:
+    """Returns Scrapy's ArchiveExtension of a crawl; None if the crawl has not started yet."""
     if crawler is not None:
         with suppress(RuntimeError):  # Scrapy has not made the crawler's extensions yet
             return crawler.get_extension(ArchiveExtension)

@@ -1,4 +1,4 @@
-"""The loop of `archiver schedule`: starts crawls that are due, collects their results, and stops on a signal."""
+"""The loop of `archiver schedule`: starts the crawls that are due, collects their results, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ _CATCH_UP = 600.0
 
 
 class NotificationRunner:
-    """Sends notifications in one process at a time. A process that hangs is killed; the next one sends its messages."""
+    """Sends notifications about changes in health, in one process at a time. A process that hangs is killed; the next
+    one sends its messages.
+    """
 
     def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
         self._archive = archive
@@ -46,11 +48,11 @@ class NotificationRunner:
         self._started_at = 0.0
 
     def run_ended(self, site: str) -> None:
-        """Notes that a run of this site has ended."""
+        """Registers that a run of this site has ended, so that its health is judged next time."""
         self._sites.add(site)
 
     def poll(self) -> None:
-        """Sends notifications that are due. Called regularly."""
+        """Starts a process that sends notifications, if they are due and none is running. Must be called regularly."""
         now = monotonic()
         if self._process is not None:
             if self._process.is_alive():
@@ -73,7 +75,9 @@ class NotificationRunner:
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 
     def close(self) -> None:
-        """Gives a running process half a second to finish; otherwise its message is sent again later."""
+        """Gives a running process half a second to finish, then kills it. Messages that it did not send are sent
+        later.
+        """
         if self._process is not None:
             self._process.join(0.5)
             if self._process.exitcode is None:
@@ -92,8 +96,9 @@ its run was recorded. The time doubles up to the maximum."""
 
 @dataclass(frozen=True, slots=True)
 class DaemonOptions:
-    """The options of the command. `on_result` is called with each site and its result, `show` with notices for the
-    user."""
+    """The options of `archiver schedule`. `on_result` is called with the name of each crawled site and its result,
+    `show` with notices for the user.
+    """
 
     order: CommonOptions
     workers: int
@@ -105,7 +110,9 @@ class DaemonOptions:
 
 
 class Daemon:
-    """Runs crawls when they are due. Uses the monotonic clock for waiting, so that clock changes do not stop it."""
+    """The scheduler: runs the crawl of each site when it is due. Waits by the monotonic clock, so that changes of the
+    system time do not stop it.
+    """
 
     def __init__(self, options: DaemonOptions) -> None:
         self._options = options
@@ -122,9 +129,10 @@ class Daemon:
         self.unclean = 0
 
     def run(self) -> int:
-        """Runs until a signal, or with `once` until nothing is due. Returns the signal that ended it (0 for none).
+        """Runs until a signal arrives, or with `once` until no site is due. Returns the signal that ended it (0 for
+        none).
 
-        If the archive cannot be opened, raises the error after running crawls have ended.
+        If the archive cannot be opened, waits for running crawls and raises the error.
         """
         with self._signals() as woken:
             try:
@@ -144,7 +152,7 @@ class Daemon:
         while True:
             if not self._signum and monotonic() >= check_at:
                 if not self._options.once or not check_at:
-                    due = self._due()
+                    due = self._find_due_sites()
                 check_at = monotonic() + _CHECK_EVERY
             timeout = self._start_due(due) if not self._signum else _CHECK_EVERY
             if not self._options.once and not self._signum:
@@ -153,8 +161,10 @@ class Daemon:
                 return
             self._wait(woken, min(timeout, max(0.0, check_at - monotonic())))
 
-    def _due(self) -> list[Scheduled]:
-        """Returns the sites that are due now; none while another program locks the archive."""
+    def _find_due_sites(self) -> list[Scheduled]:
+        """Returns the sites that are due now; [] while another program locks the archive or the configuration is
+        invalid.
+        """
         now, archive = datetime.now(UTC), self._options.order.archive
         try:
             db = open_archive(archive, read_only=True)
@@ -174,7 +184,7 @@ class Daemon:
             return []
 
     def _start_due(self, due: list[Scheduled]) -> float:
-        """Starts crawls and removes them from the list. Returns the seconds until more can start."""
+        """Starts crawls of due sites and removes these from the list. Returns the seconds until more can be started."""
         if due and not self._has_room():
             if self._options.once:
                 due.clear()
@@ -212,9 +222,10 @@ class Daemon:
             return False
         return True
 
-    def _retry_later(self, name: str, result: CrawlOutcome, reason: str) -> None:
-        """Postpones a site whose run was not recorded, which would otherwise be due again at once. Reports each reason
-        once."""
+    def _postpone(self, name: str, result: CrawlOutcome, reason: str) -> None:
+        """Postpones a site whose run was not recorded, because it would otherwise be due again at once. Reports its
+        result unless the reason is the same as the last time.
+        """
         times = self._failed_starts[name] = self._failed_starts.get(name, 0) + 1
         self._not_before[name] = monotonic() + min(_RETRY_AFTER * 2 ** min(times - 1, 10), _MAX_RETRY_AFTER)
         self.unclean += 1
@@ -236,7 +247,9 @@ class Daemon:
         return False
 
     def _wait(self, woken: socket.socket, timeout: float) -> None:
-        """Waits for the end of a crawl, a signal or the timeout."""
+        """Waits for the end of a crawl, a signal or the timeout (in seconds), and handles the results of crawls that
+        have ended.
+        """
         ready = wait(
             [woken, *(child.link for child in self._children)], max(0.0, min(timeout, self._kill_at - monotonic()))
         )
@@ -253,9 +266,9 @@ class Daemon:
     def _handle_result(self, child: CrawlProcessHandle) -> None:
         match child.result:
             case ArchiverError() as error:
-                self._retry_later(child.crawl.name, error, str(error))
+                self._postpone(child.crawl.name, error, str(error))
             case CrawlResult() as result if child.lost and not self._signum:
-                self._retry_later(child.crawl.name, result, result.reason)
+                self._postpone(child.crawl.name, result, result.reason)
                 self._notifications.run_ended(child.crawl.name)
             case CrawlResult() as result:
                 if self._signum and not result.clean:
@@ -283,7 +296,7 @@ class Daemon:
             waker.close()
 
     def _on_signal(self, signum: int, frame: object) -> None:
-        """The first signal lets running requests finish, a second one does not."""
+        """Stops all crawls: after the first signal, running requests may finish; after a second one, they may not."""
         is_second = bool(self._signum)
         self._signum = self._signum or signum
         self._stop_children(at_once=is_second)

@@ -1,7 +1,7 @@
-"""Forks processes for crawls from a server that has already imported everything that a crawl needs.
+"""Starts processes for crawls by forking a server process that has already imported everything that a crawl needs.
 
-Imports take longer than a crawl that finds nothing new, so they are done once for all crawls of a command. The server
-is a child process of the command (`multiprocessing`, start method "forkserver"), and ends with it.
+The imports take longer than a crawl that finds nothing new, so they are done once for all crawls of a command. The
+server is a child process of the command (`multiprocessing`, start method "forkserver") and ends with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _STARTING = threading.Lock()
 
 
 def start_fork_server() -> None:
-    """Starts the server and its imports before the first crawl. Raises OSError if no process can be started."""
+    """Starts the server, which begins its imports, unless it is running. Raises OSError if no process can be
+    started.
+    """
     # Start the tracker before signals are blocked, because its start unblocks them.
     resource_tracker.ensure_running()
     _SERVER.set_forkserver_preload(["archiver.scheduling.preload"])
@@ -42,9 +44,10 @@ def start_fork_server() -> None:
 
 
 def fork(name: str, work: Callable[..., None], *words: Any, daemon: bool = False) -> ForkServerProcess:
-    """Runs `work(*words)` in a new process. With `daemon`, it is killed if this process ends first.
+    """Runs `work(*words)` in a new process, and returns the process. With `daemon`, it is killed if this process ends
+    first.
 
-    END_SIGNALS are blocked until it calls `unblock_end_signals`. Raises OSError if no process can be started.
+    END_SIGNALS are blocked in it until it calls `unblock_end_signals`. Raises OSError if no process can be started.
     """
     with _STARTING:
         start_fork_server()
@@ -56,11 +59,11 @@ def fork(name: str, work: Callable[..., None], *words: Any, daemon: bool = False
 def fork_crawl(
     name: str, archive: Path, work: Callable[..., None], *words: Any, daemon: bool = False
 ) -> tuple[ForkServerProcess, Connection]:
-    """Runs `work(link, *words)` as a crawl in a new process. Returns the process and the other end of its link.
+    """Runs `work(link, *words)` as a crawl in a new process. Returns the process and this process's end of the link.
 
-    The link (a pipe connection) reports end of file when the process has ended. What the process prints, such as a
-    traceback, goes to the archive's log. If the log cannot be opened, the process sends the ArchiverError over the link
-    and exits. Raises OSError if no process can be started.
+    The link is a pipe connection that reports end of file when the process has ended. What the process prints, such
+    as a traceback, goes to the archive's log. If the log cannot be opened, the process sends the ArchiverError over
+    the link and exits. Raises OSError if no process can be started.
     """
     link, remote = _SERVER.Pipe()
     try:
@@ -74,7 +77,7 @@ def fork_crawl(
 
 
 def unblock_end_signals() -> None:
-    """Unblocks END_SIGNALS. Called in the new process."""
+    """Unblocks END_SIGNALS in a process that `fork` or `fork_crawl` started, once it can handle them."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, END_SIGNALS)
 
 

@@ -1,6 +1,6 @@
-"""A worker process of a crawl: crawls the hosts that the command sends, and reports the results.
+"""A worker process of a crawl command: crawls the hosts that the command sends over a link, and sends back the results.
 
-It stops when the command is gone, because its link is closed then.
+It stops when the command dies, because that closes the link.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from archiver.storage.runs import Counts
 
 @dataclass(frozen=True, slots=True)
 class CrawlHost:
-    """To a worker: also crawl this host."""
+    """Message to a worker: also crawl the sites of this host."""
 
     host: HostPlans
 
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """To an idle worker: close everything and exit."""
+    """Message to an idle worker: close everything and exit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """To a worker: act as if this signal had been received. `at_once`: do not wait for running requests."""
+    """Message to a worker: stop as if this signal had been received. `at_once`: do not wait for running requests."""
 
     signum: int
     at_once: bool = False
@@ -43,7 +43,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """From a worker: the result of the plan at this position."""
+    """Message from a worker: the result of the plan with this position."""
 
     index: int
     result: CrawlOutcome
@@ -51,14 +51,18 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class HostFree:
-    """From a worker: the host of the plan at this position is free, though the result may still follow."""
+    """Message from a worker: it no longer crawls the host of the plan with this position. The result may still
+    follow.
+    """
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """From a worker at regular intervals: the progress of a run. It is all that is known if the worker is killed."""
+    """Message from a worker at regular intervals: the current counts of a run. If the worker is killed, the last ones
+    are used as its result.
+    """
 
     index: int
     counts: Counts
@@ -66,7 +70,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """From a worker: a sentence for the user."""
+    """Message from a worker: a sentence for the user."""
 
     sentence: str
 
@@ -76,7 +80,9 @@ FromWorker = Finished | HostFree | Progress | Notice | Line | Leave | ArchiverEr
 
 
 def send(link: Connection, message: ToWorker | FromWorker) -> None:
-    """Sends a message. Ignores a closed link, because the reader of the link notices that."""
+    """Sends a message over a link. A closed link is ignored, because the process that reads from the link notices
+    it.
+    """
     with suppress(OSError):
         link.send(message)
 
@@ -86,7 +92,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_pool_worker(link: Connection, order: CommonOptions, every: float) -> None:
-    """Runs a worker process. `every`: seconds between two progress lines of a site."""
+    """Runs a worker process until the command shuts it down. `every`: seconds between two progress lines of a site."""
     send_notices_to(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
         from archiver.extensions.progress import show_on
@@ -98,7 +104,7 @@ def run_pool_worker(link: Connection, order: CommonOptions, every: float) -> Non
 
 @dataclass(frozen=True, slots=True)
 class _RemoteScreen:
-    """Sends progress lines to the command, which owns the screen."""
+    """Sends progress lines to the command, which writes to the terminal."""
 
     link: Connection
     every: float
@@ -126,7 +132,7 @@ class _Worker:
         asyncio.get_running_loop().add_reader(self._link.fileno(), self._receive)
         while True:
             await asyncio.sleep(_REPORT_EVERY)
-            for index, counts in self._crawls.counts():
+            for index, counts in self._crawls.running_counts():
                 self._send(Progress(index, counts))
 
     def _send(self, message: FromWorker) -> None:
@@ -151,5 +157,5 @@ class _Worker:
             process.end()
 
     async def _crawl_host(self, host: HostPlans) -> None:
-        await self._crawls.host(host)
+        await self._crawls.crawl_host(host)
         self._send(HostFree(host[0][0]))

@@ -1,4 +1,4 @@
-"""Imports everything that a crawl needs, except the reactor, into the fork server."""
+"""Imported by the fork server: imports everything that a crawl needs, except Twisted's reactor."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Crawls plans, in this process or in several worker processes to use several cores.
+"""Crawls the plans of a command in this process, or in several worker processes to use several cores.
 
-The command assigns each host to the worker with the fewest hosts, draws the progress and collects the results. If a
-worker dies, only the runs that it was working on fail.
+The command assigns each host to the worker with the fewest hosts, shows the progress and collects the results. If a
+worker dies, only the crawls that it was running fail.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from archiver.scheduling.crawl_messages import (
     CrawlPlan,
     CrawlResult,
     HostPlans,
-    by_host,
     cores,
+    group_by_host,
     log_file,
-    not_started,
+    not_started_result,
     print_notice,
     send_notices_to,
 )
@@ -55,15 +55,18 @@ _EXIT_SECONDS = 5.0
 def crawl_in_processes(
     plans: list[CrawlPlan], order: CommonOptions, workers: int, processes: int
 ) -> tuple[dict[int, CrawlOutcome], int]:
-    """Crawls all plans in several processes, `workers` hosts at a time. Returns the results by position, and the signal
-    that ended the crawls (0 for none). Plans without a result were stopped before they started."""
+    """Crawls all plans in several processes, `workers` hosts at a time. Returns the results by position of the plan,
+    and the signal that ended the crawls (0 for none). Plans without a result were stopped before they started.
+    """
     log_file(order.archive)
     return asyncio.run(_Command(plans, order, workers, processes).crawl())
 
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker process and its hosts by the position of their first plan; `busy` are those being crawled."""
+    """A worker process with its hosts, by the position of their first plan; `busy` has the positions of the hosts being
+    crawled.
+    """
 
     process: ForkServerProcess
     link: Connection
@@ -77,7 +80,7 @@ class _Command:
         self._order = order
         self._max_hosts = workers
         self._processes = processes
-        self._waiting = by_host(plans)
+        self._waiting = group_by_host(plans)
         self._workers: list[_Worker] = []
         self._results: dict[int, CrawlOutcome] = {}
         self._counts: dict[int, Counts] = {}
@@ -89,7 +92,7 @@ class _Command:
         loop = asyncio.get_running_loop()
         self._done = loop.create_future()
         for signum in END_SIGNALS:
-            loop.add_signal_handler(signum, self._signalled, signum)
+            loop.add_signal_handler(signum, self._handle_signal, signum)
         try:
             self._assign_hosts()
             await self._done
@@ -99,7 +102,9 @@ class _Command:
         return self._results, self._signum
 
     def _assign_hosts(self) -> None:
-        """Starts a process per host up to the limit, then gives further hosts to the process with the fewest."""
+        """Assigns waiting hosts to worker processes: each to a new process up to the limit of processes, then to the
+        process with the fewest hosts. Ends the command when there is nothing left to do.
+        """
         while self._waiting and sum(len(w.busy) for w in self._workers) < self._max_hosts:
             if len(self._workers) < self._processes:
                 try:
@@ -153,7 +158,9 @@ class _Command:
                 self._screen.draw(message)
 
     def _handle_exit(self, worker: _Worker) -> None:
-        """Handles the end of a worker. Its unfinished plans have failed, or go to other workers."""
+        """Handles the end of a worker process. The plans that it was crawling have failed; its other plans go to other
+        workers.
+        """
         asyncio.get_running_loop().remove_reader(worker.link.fileno())
         worker.link.close()
         worker.process.join(_EXIT_SECONDS)
@@ -171,7 +178,7 @@ class _Command:
         self._assign_hosts()
 
     def _report_lost(self, index: int, plan: CrawlPlan, code: int) -> None:
-        """Reports a run whose worker died, with the last counts that it sent."""
+        """Reports the result of a crawl whose worker died, with the last counts that the worker sent."""
         counts = self._counts.get(index)
         site = Scope.of(plan.url).name
         self._screen.draw(Leave(site))
@@ -188,8 +195,8 @@ class _Command:
             (),
         )
 
-    def _signalled(self, signum: int) -> None:
-        """The first signal lets running requests finish, a second one does not."""
+    def _handle_signal(self, signum: int) -> None:
+        """Stops all workers: after the first signal, running requests may finish; after a second one, they may not."""
         is_second = bool(self._signum)
         self._signum = self._signum or signum
         self._waiting.clear()
@@ -221,23 +228,23 @@ def _death_sentence(url: str, code: int, order: CommonOptions) -> str:
 
 
 def run_plans(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[list[CrawlResult], int]:
-    """Crawls all plans, `workers` hosts at a time, on the available cores. Returns a result per plan, in their order,
-    and the signal that ended the crawls (0 for none).
+    """Crawls all plans, `workers` hosts at a time, on the available cores. Returns a result for each plan, in their
+    order, and the signal that ended the crawls (0 for none).
 
-    With one host or one core, the crawl runs in this process, because another one would only cost time and memory.
-    Raises the errors of `open_archive`, before the first request.
+    With one host or one core, the crawl runs in this process, because another process would only cost time and
+    memory. Raises the errors of `open_archive`, before the first request.
     """
     open_archive(order.archive, create=True).close()
     finish_pending_takedowns(order.archive, print_notice)
     results, signum = _crawl(plans, order, workers)
     return [
-        _result(plan, results.get(index) or not_started(plan), alone=len(plans) == 1)
+        _result_or_raise(plan, results.get(index) or not_started_result(plan), alone=len(plans) == 1)
         for index, plan in enumerate(plans)
     ], signum
 
 
 def _crawl(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
-    processes = min(workers, cores(), len(by_host(plans)))
+    processes = min(workers, cores(), len(group_by_host(plans)))
     if processes > 1:
         return crawl_in_processes(plans, order, workers, processes)
     from archiver.scheduling.crawler_process import crawl_in_process
@@ -246,9 +253,10 @@ def _crawl(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[
     return crawl_in_process(plans, order, workers)
 
 
-def _result(plan: CrawlPlan, result: CrawlOutcome, *, alone: bool) -> CrawlResult:
-    """Returns the result of a plan, "waiting" if another command is crawling its site and it is not the only plan.
-    Raises any other ArchiverError."""
+def _result_or_raise(plan: CrawlPlan, result: CrawlOutcome, *, alone: bool) -> CrawlResult:
+    """Returns the result of a plan; "waiting" if another command is crawling its site or host, unless it is the only
+    plan. Any other ArchiverError is raised.
+    """
     if isinstance(result, ArchiveInUse | HostInUse) and not alone:
         return CrawlResult(Scope.of(plan.url).name, plan.url, "waiting", str(result), 0.0, Counts(), ())
     if isinstance(result, ArchiverError):

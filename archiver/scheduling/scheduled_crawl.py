@@ -1,6 +1,7 @@
-"""A process that crawls one site for the scheduler like `archiver crawl`, and sends the result.
+"""Crawls one site for the scheduler in a process of its own, as `archiver crawl` does, and sends the result to the
+scheduler.
 
-It stops when the scheduler is gone, because its link is closed then.
+The process stops when the scheduler dies, because that closes the link between them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ _EXIT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class SiteCrawl:
-    """A site to crawl with its settings, and the `delay` and `contact` of the command line (None if not given)."""
+    """A site that the scheduler is to crawl, with its settings. `delay` and `contact` are those of the command line,
+    None if not given.
+    """
 
     name: str
     url: str
@@ -45,14 +48,16 @@ class SiteCrawl:
 
     @property
     def host(self) -> str:
-        """The host by which `by_host` groups plans."""
+        """The host of the site, by which `host_of` keeps crawls of the same host apart."""
         own = self.settings.get("delay")
         return host_of(CrawlPlan(self.url, delay_for(self.url, own if self.delay is None else self.delay), ""))
 
 
 @dataclass(eq=False)
 class CrawlProcessHandle:
-    """A running crawl, the only one on its host. `started` is a time of the monotonic clock."""
+    """The scheduler's handle of a process that crawls a site. No other crawl uses the same host. `started` is a time of
+    the monotonic clock.
+    """
 
     crawl: SiteCrawl
     process: ForkServerProcess
@@ -64,7 +69,9 @@ class CrawlProcessHandle:
     """True if the process ended without sending a result."""
 
     def receive(self) -> bool:
-        """Receives a message. Returns True if the process has ended; `result` is set then."""
+        """Receives the result or the end of the process. Returns True if the process has ended; `result` is set
+        then.
+        """
         try:
             self.result = self.link.recv()
         except (EOFError, OSError):
@@ -101,13 +108,13 @@ class CrawlProcessHandle:
 
 
 def begin_crawl(crawl: SiteCrawl, order: CommonOptions) -> CrawlProcessHandle:
-    """Starts the crawl of a site. Raises OSError if no process can be started."""
+    """Starts a process that crawls a site. Raises OSError if no process can be started."""
     process, link = fork_crawl(crawl.name, order.archive, _run_crawl, crawl, order)
     return CrawlProcessHandle(crawl, process, link, monotonic())
 
 
 def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None:
-    """Runs in the new process. Ignores Ctrl-C, because the scheduler forwards it."""
+    """Crawls the site. Runs in the new process, which ignores Ctrl-C because the scheduler stops it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     unblock_end_signals()
     threading.Thread(target=_stop_without_scheduler, args=(link,), daemon=True).start()
@@ -128,8 +135,9 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
 
 
 def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, place: bool) -> ForkServerProcess:
-    """Sends notifications about these sites (None for all; with `place` also about the archive) in a new process, so
-    that a slow mail server does not delay crawls. Raises OSError."""
+    """Starts a process that sends notifications about these sites (None for all; with `place` also about the archive
+    itself), so that a slow mail server does not delay crawls. Raises OSError if it cannot be started.
+    """
     return fork("notifications", _notify, archive, sites, place)
 
 
@@ -147,7 +155,9 @@ def send(link: Connection, result: CrawlOutcome) -> None:
 
 
 def _stop_without_scheduler(link: Connection) -> None:
-    """Sends SIGTERM to this process when the link is closed; the scheduler never sends anything else."""
+    """Waits until the link is closed, which means that the scheduler is gone, then sends SIGTERM to this process. The
+    scheduler never sends anything over the link.
+    """
     try:
         link.recv()
     except (EOFError, OSError):

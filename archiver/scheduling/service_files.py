@@ -1,4 +1,4 @@
-"""Files that run the scheduler with systemd, cron or Docker, complete with the paths of this machine."""
+"""Configuration files that run the scheduler with systemd, cron or Docker, filled in with the paths of this machine."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ volumes:
 
 
 def service_files(kind: str, archive: str) -> dict[str, str]:
-    """Returns the files of a kind (systemd, cron, docker) by name, for this archive and this installation."""
+    """Returns the configuration files for this archive and this installation, by file name. `kind` is systemd, cron or
+    docker.
+    """
     path = Path(archive).resolve()
     values = {
         "command": _command(),
@@ -139,7 +141,9 @@ def service_files(kind: str, archive: str) -> dict[str, str]:
 
 
 def _user() -> str:
-    """Returns the user name, or the user ID if it has no name, as in a container. systemd accepts both."""
+    """Returns the name of the current user, or the user ID if it has no name, as in a container. systemd accepts
+    both.
+    """
     try:
         return getpass.getuser()
     except KeyError:  # the user ID has no name
@@ -154,6 +158,8 @@ def _command() -> str:
 
 
 def _for_systemd(word: str) -> str:
-    """Escapes a word for a unit file (systemd.syntax(7)): specifiers and quotation marks, and quotes around spaces."""
+    """Escapes a word for a systemd unit file (systemd.syntax(7)): escapes percent and quotation marks, and puts quotes
+    around a word with spaces.
+    """
     escaped = word.replace("\\", "\\\\").replace("%", "%%")
     return '"' + escaped.replace('"', '\\"') + '"' if any(c in word for c in " \"';") else escaped

@@ -1,7 +1,8 @@
-"""Reads a foreign file as a stream of decompressed bytes: plain, gzip (one member per record or for all), Zstandard.
+"""Reads a WARC or ARC file of another program as a stream of decompressed bytes: uncompressed, gzip (one member per
+record or one for all), or Zstandard.
 
-A position in the file is a member and the number of decompressed bytes before it there, so that reading can resume in
-any compression. Damage ends a member, not the file: reading continues with the next one.
+A position in the file is a member and the number of decompressed bytes before it in that member, so that reading can
+resume in any compression. Damage ends a member, not the file: reading continues with the next one.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ _MAX_REREAD = 8
 
 @dataclass(frozen=True, slots=True, order=True)
 class StreamPosition:
-    """`member` is the offset of a gzip member or Zstandard frame in the file (0 in an uncompressed file), `inner` the
-    number of decompressed bytes before the position in that member."""
+    """A position in a file. `member` is the offset of a gzip member or Zstandard frame (0 in an uncompressed file),
+    `inner` the number of decompressed bytes before the position in that member.
+    """
 
     member: int = 0
     inner: int = 0
@@ -52,7 +54,9 @@ class StreamPosition:
 
 
 class BrokenStream(Exception):
-    """The stream is damaged at `place` and continues after it. Only `foreign_reader` handles this error."""
+    """Raised if the stream is damaged at `place`; reading can continue after that. Only `foreign_reader` handles this
+    error.
+    """
 
     def __init__(self, kind: ProblemKind, place: StreamPosition, detail: str = "") -> None:
         super().__init__(kind)
@@ -74,10 +78,10 @@ def _gunzip() -> _Unpacker:
 
 
 class ByteStream:
-    """A file's decompressed bytes from `start` on, in chunks.
+    """The decompressed bytes of a file, in chunks, from the position `start` on.
 
-    A chunk never holds bytes of two members. `fill` raises BrokenStream if the file is damaged; the next call continues
-    with the next readable member. A file that is not seekable (a pipe) is read from its current position.
+    A chunk never contains bytes of two members. `fill` raises BrokenStream if the file is damaged; the next call
+    continues with the next readable member. A file that is not seekable (a pipe) is read from its current position.
     """
 
     def __init__(self, handle: BinaryIO, start: StreamPosition = StreamPosition(), size: int = 0) -> None:
@@ -90,19 +94,19 @@ class ByteStream:
         self._unpacker: _Unpacker | None = None
         self._member = self._inner = self._fed = self._given = 0
         self._skip = 0
-        self._make: Callable[[], _Unpacker] | None = self._packing()
+        self._make: Callable[[], _Unpacker] | None = self._choose_decompressor()
         self.at_boundary = self._make is not None
         if start != StreamPosition():
-            self._go(start.member)
+            self._seek(start.member)
             self._skip = start.inner
             self._member, self._inner = start.member, 0
             if self._make is None:
-                self._go(start.member + start.inner)
+                self._seek(start.member + start.inner)
                 self._skip, self._inner = 0, start.inner
 
     @property
     def read(self) -> int:
-        """The number of bytes of the file read so far."""
+        """The number of (compressed) bytes of the file read so far."""
         return self._offset - len(self._pending)
 
     @property
@@ -114,8 +118,9 @@ class ByteStream:
         return self._make is not None
 
     def fill(self) -> tuple[StreamPosition, bytes] | None:
-        """The next bytes and their position: b"" at the end of a member, None at that of the file. Raises
-        BrokenStream."""
+        """Returns the position of the next chunk and its bytes: b"" at the end of a member, None instead of both at the
+        end of the file. Raises BrokenStream.
+        """
         found = self._next()
         while found is not None and self._skip:
             place, data = found
@@ -130,13 +135,13 @@ class ByteStream:
 
     def _next(self) -> tuple[StreamPosition, bytes] | None:
         if self._make is None:
-            if not self._more():
+            if not self._read_more():
                 return None
             data, self._pending = self._pending, b""
             place = StreamPosition(self._member, self._inner)
             self._inner += len(data)
             return place, data
-        if self._unpacker is None and not self._begin():
+        if self._unpacker is None and not self._begin_member():
             return None
         unpacker = self._unpacker
         assert unpacker is not None
@@ -144,11 +149,11 @@ class ByteStream:
         try:
             data = unpacker.decompress(self._pending, _GIVE)
             if not data and not unpacker.eof and not self._feed():
-                raise self._torn(ProblemKind.TRUNCATED)
+                raise self._skip_damage(ProblemKind.TRUNCATED)
             if not data and not unpacker.eof:
                 data = unpacker.decompress(self._pending, _GIVE)
         except _BROKEN as error:
-            raise self._torn(ProblemKind.DAMAGED, str(error)[:120]) from None
+            raise self._skip_damage(ProblemKind.DAMAGED, str(error)[:120]) from None
         self._fed += len(self._pending)
         self._given += len(data)
         self._inner += len(data)
@@ -157,16 +162,16 @@ class ByteStream:
             self._pending, self._unpacker, self.at_boundary = unpacker.unused_data, None, True
             self._fed -= len(self._pending)
         elif self._given > _BOMB_BYTES and self._given > _BOMB_RATIO * self._fed:
-            raise self._torn(ProblemKind.BOMB, f"{self._given >> 20} MB from {self._fed >> 10} KB")
+            raise self._skip_damage(ProblemKind.BOMB, f"{self._given >> 20} MB from {self._fed >> 10} KB")
         return place, data
 
     def _feed(self) -> bool:
         self._fed += len(self._pending)
         self._pending = b""
-        return self._more()
+        return self._read_more()
 
-    def _more(self) -> bool:
-        """Append to the pending bytes; False at the end of the file."""
+    def _read_more(self) -> bool:
+        """Reads more of the file into the pending bytes; returns False at the end of the file."""
         if self._ended:
             return False
         data = self._handle.read(_READ)
@@ -175,16 +180,18 @@ class ByteStream:
         self._ended = not data
         return bool(data)
 
-    def _begin(self) -> bool:
-        """Prepare for the next member; False at the end of the file. Raises BrokenStream if no member begins here."""
+    def _begin_member(self) -> bool:
+        """Prepares to decompress the next member; returns False at the end of the file. Raises BrokenStream if no
+        member begins at the current position.
+        """
         while True:
             # Padding may follow any member.
             while not (rest := self._pending.lstrip(_PADDING)):
                 self._pending = b""
-                if not self._more():
+                if not self._read_more():
                     return False
             self._pending = rest
-            while len(self._pending) < 8 and self._more():
+            while len(self._pending) < 8 and self._read_more():
                 pass
             self._member, self._inner = self._offset - len(self._pending), 0
             self._fed = self._given = 0
@@ -192,7 +199,7 @@ class ByteStream:
                 break
             self._skip_bytes(8 + int.from_bytes(self._pending[4:8], "little"))
         if not self._pending.startswith((_GZIP, _ZSTD)):
-            raise self._torn(ProblemKind.NO_RECORD)
+            raise self._skip_damage(ProblemKind.NO_RECORD)
         assert self._make is not None
         self._unpacker = self._make()
         self.at_boundary = False
@@ -202,12 +209,14 @@ class ByteStream:
         while len(self._pending) < count:
             count -= len(self._pending)
             self._pending = b""
-            if not self._more():
+            if not self._read_more():
                 return
         self._pending = self._pending[count:]
 
-    def _torn(self, kind: ProblemKind, detail: str = "") -> BrokenStream:
-        """The error to raise, after moving on to the next member that begins with a record."""
+    def _skip_damage(self, kind: ProblemKind, detail: str = "") -> BrokenStream:
+        """Returns the error to raise for a damaged member, after moving on to the next member that begins with a
+        record.
+        """
         place = StreamPosition(self._member, self._inner)
         self._unpacker, self.at_boundary = None, True
         self._skip = 0
@@ -220,19 +229,19 @@ class ByteStream:
             if self._reread_left < 0:
                 self._pending, self._ended = b"", True
                 return
-            self._go(self._member + 1)
+            self._seek(self._member + 1)
         else:
             self._pending = self._pending[1:]
         while True:
             found = min((n for n in (self._pending.find(_GZIP), self._pending.find(_ZSTD)) if n >= 0), default=-1)
             if found < 0:
                 self._pending = self._pending[-3:]
-                if not self._more():
+                if not self._read_more():
                     self._pending = b""
                     return
                 continue
             self._pending = self._pending[found:]
-            while len(self._pending) < _READ and self._more():
+            while len(self._pending) < _READ and self._read_more():
                 pass
             if self._begins_record():
                 return
@@ -245,21 +254,23 @@ class ByteStream:
         except _BROKEN:
             return False
 
-    def restart(self, place: StreamPosition) -> bool:
-        """Go back to an earlier position; False if the file is not seekable, or too much has been read again."""
+    def go_back(self, place: StreamPosition) -> bool:
+        """Goes back to an earlier position. Returns False if the file is not seekable, or too much of it has been read
+        again already.
+        """
         if not self._seeks or self._reread_left < 0:
             return False
         self._reread_left -= max(0, self._offset - place.member)
         self._unpacker, self.at_boundary = None, self._make is not None
         if self._make is None:
-            self._go(place.member + place.inner)
+            self._seek(place.member + place.inner)
             self._member, self._inner, self._skip = place.member, place.inner, 0
         else:
-            self._go(place.member)
+            self._seek(place.member)
             self._skip = place.inner
         return True
 
-    def _go(self, offset: int) -> None:
+    def _seek(self, offset: int) -> None:
         self._pending, self._ended = b"", False
         if self._seeks:
             self._handle.seek(offset)
@@ -268,19 +279,23 @@ class ByteStream:
         while self._offset < offset and (data := self._handle.read(min(_READ, offset - self._offset))):
             self._offset += len(data)
 
-    def _packing(self) -> Callable[[], _Unpacker] | None:
-        """What makes the file's decompressor, by its first bytes; None if it is not compressed."""
+    def _choose_decompressor(self) -> Callable[[], _Unpacker] | None:
+        """Returns a function that makes a decompressor for the file, chosen by its first bytes; None if the file is not
+        compressed.
+        """
         peek: Any = self._handle
         first = peek.peek(8)[:8]
         if first.startswith(_GZIP[:2]):
             return _gunzip
         if first.startswith(_ZSTD) or _SKIPPABLE.match(first):
-            dictionary = self._dictionary() if first.startswith(_ZSTD_DICTIONARY) else None
+            dictionary = self._read_dictionary() if first.startswith(_ZSTD_DICTIONARY) else None
             return lambda: zstd.ZstdDecompressor(dictionary)
         return None
 
-    def _dictionary(self) -> Any:
-        """The dictionary in the file's first frame, which may itself be compressed."""
+    def _read_dictionary(self) -> Any:
+        """Returns the Zstandard dictionary in the file's first frame, which may itself be compressed; None if it is
+        invalid.
+        """
         head = self._handle.read(8)
         length = int.from_bytes(head[4:8], "little")
         data = self._handle.read(min(length, _LARGEST_DICTIONARY))

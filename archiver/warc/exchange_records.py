@@ -1,4 +1,4 @@
-"""One HTTP exchange as it went over the wire, and its WARC/1.1 records.
+"""An HTTP exchange as it was transferred, and the WARC/1.1 records made of it.
 
 Pure functions from values to bytes. Each record is a gzip member of its own (WARC/1.1, annex D.2), so that it can be
 read by its offset and length alone.
@@ -33,10 +33,10 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its response. `body` is as on the wire: still content-encoded, but no longer chunked.
+    """A request and its response. `body` is as transferred, still content-encoded, but without chunked transfer coding.
 
-    `cut`: only the beginning of a longer body was read. `via` is the address that redirected here, `seconds` the time
-    that the response took; if either is known, it goes into a metadata record.
+    `cut`: only the beginning of a longer body was read. `via`: the URL that redirected here; `seconds`: the time
+    that the response took. If one of these two is set, it is stored in a metadata record.
     """
 
     url: str
@@ -55,7 +55,7 @@ class Exchange:
 
     @property
     def digest(self) -> str:
-        """The payload digest as WARC writes it: "sha1:" and base 32 (WARC/1.1, section 5.9)."""
+        """The payload digest in the form that WARC uses: "sha1:" and base 32 (WARC/1.1, section 5.9)."""
         return payload_digest(self.body)
 
     @property
@@ -68,7 +68,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The earlier record that a revisit record refers to."""
+    """The earlier capture that a revisit record refers to."""
 
     url: str
     captured_at: datetime
@@ -80,12 +80,14 @@ def payload_digest(body: bytes) -> str:
 
 
 def warc_date(at: datetime) -> str:
-    """A WARC-Date in UTC with microseconds, as WARC/1.1 allows (section 5.4)."""
+    """Formats an aware time as a WARC-Date in UTC with microseconds, as WARC/1.1 allows (section 5.4)."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def warcinfo_record(file_name: str, at: datetime, software: str, description: str) -> bytes:
-    """The first record of a file, which says who wrote it (WARC/1.1, section 6.2)."""
+    """Returns the bytes of the warcinfo record, the first record of a WARC file, which names the software that wrote it
+    (WARC/1.1, section 6.2).
+    """
     fields = {
         "software": software,
         "format": "WARC File Format 1.1",
@@ -97,7 +99,9 @@ def warcinfo_record(file_name: str, at: datetime, software: str, description: st
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRecords:
-    """An exchange's response (or revisit) record, its other records (request, metadata), and its capture."""
+    """The WARC records of an exchange as bytes: `response` is its response or revisit record, `others` its request and
+    metadata records. `capture` describes the first.
+    """
 
     response: bytes
     others: bytes
@@ -110,11 +114,11 @@ def exchange_records(
     response_id: str = "",
     extra_fields: Mapping[str, str] = MappingProxyType({}),
 ) -> ExchangeRecords:
-    """The WARC records of one exchange.
+    """Returns the WARC records of an exchange.
 
-    With `original`, the payload is already in the archive, and the result is a revisit record with the HTTP headers
-    only (WARC/1.1, section 6.7). `extra_fields` are added to the response record. The writer sets the capture's
-    `warc_file`, offset and length.
+    With `original`, the payload is already in the archive, and the response is stored as a revisit record with the
+    HTTP headers only (WARC/1.1, section 6.7). `extra_fields` are added to the response record. The writer sets the
+    `warc_file`, offset and length of the capture.
     """
     revisit = original is not None
     digest = original.digest if original else exchange.digest
@@ -123,7 +127,7 @@ def exchange_records(
     response.init_headers(WarcRecordType.revisit if revisit else WarcRecordType.response)
     response_id = response_id or new_record_id()
     response.headers["WARC-Record-ID"] = response_id
-    _common(response, exchange)
+    _set_common_fields(response, exchange)
     for name, value in extra_fields.items():
         response.headers[name] = value
     response.headers["WARC-Payload-Digest"] = digest
@@ -137,7 +141,7 @@ def exchange_records(
 
     request = WarcRecord()
     request.init_headers(WarcRecordType.request)
-    _common(request, exchange)
+    _set_common_fields(request, exchange)
     request.headers["WARC-Concurrent-To"] = response_id
     request.headers["Content-Type"] = "application/http;msgtype=request"
     public = tuple((name, value) for name, value in exchange.request_headers if name.lower() not in _SECRET)
@@ -155,13 +159,13 @@ def exchange_records(
     )
     return ExchangeRecords(
         serialize_record(response, head if revisit else head + exchange.body),
-        serialize_record(request, request_block) + _metadata(exchange, response_id),
+        serialize_record(request, request_block) + _metadata_record(exchange, response_id),
         capture,
     )
 
 
-def _metadata(exchange: Exchange, response_id: str) -> bytes:
-    """The metadata record of an exchange (WARC/1.1, section 6.6); b"" if there are no metadata."""
+def _metadata_record(exchange: Exchange, response_id: str) -> bytes:
+    """Returns the metadata record of an exchange (WARC/1.1, section 6.6); b"" if there is nothing to store in it."""
     milliseconds = "" if exchange.seconds is None else str(round(exchange.seconds * 1000))
     fields = {name: value for name, value in (("via", exchange.via), ("fetchTimeMs", milliseconds)) if value}
     if not fields:
@@ -172,7 +176,7 @@ def _metadata(exchange: Exchange, response_id: str) -> bytes:
     )
 
 
-def _common(record: WarcRecord, exchange: Exchange) -> None:
+def _set_common_fields(record: WarcRecord, exchange: Exchange) -> None:
     record.headers["WARC-Date"] = warc_date(exchange.at)
     record.headers["WARC-Target-URI"] = exchange.url
     if exchange.ip:
@@ -180,7 +184,9 @@ def _common(record: WarcRecord, exchange: Exchange) -> None:
 
 
 def _stored_headers(exchange: Exchange) -> Headers:
-    """The headers as sent, except that those that do not fit the stored body are renamed or replaced."""
+    """Returns the response headers as sent, except that Transfer-Encoding is renamed and Content-Length replaced, so
+    that they match the stored body.
+    """
     kept = []
     for name, value in exchange.response_headers:
         if name.lower() == b"transfer-encoding":
@@ -209,7 +215,9 @@ def new_record_id() -> str:
 
 
 def fields_record(kind: WarcRecordType, headers: dict[str, str], fields: dict[str, str]) -> bytes:
-    """A record of named fields (application/warc-fields), as warcinfo and metadata records are."""
+    """Returns a WARC record whose block consists of named fields (application/warc-fields), such as a warcinfo or
+    metadata record.
+    """
     record = WarcRecord()
     record.init_headers(kind)
     for name, value in headers.items():
@@ -219,7 +227,7 @@ def fields_record(kind: WarcRecordType, headers: dict[str, str], fields: dict[st
 
 
 def serialize_record(record: WarcRecord, block: bytes) -> bytes:
-    """A record with its block and block digest (WARC/1.1, section 5.8), as a gzip member."""
+    """Returns the bytes of a WARC record with this block and its digest (WARC/1.1, section 5.8), as a gzip member."""
     record.headers["WARC-Block-Digest"] = payload_digest(block)
     record.set_bytes_content(block)
     out = io.BytesIO()
@@ -232,11 +240,12 @@ def serialize_record(record: WarcRecord, block: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ForeignOrigin:
-    """Where a capture came from: the file, the position in it (`StreamPosition`), and notes on what the copy changes.
+    """Where a capture copied from another program's file or a web archive came from: the file, the position in it
+    (`StreamPosition`), and notes on what the copy changes.
 
-    `was` is the kind of record it was there; `url` is its address as written there and `digest` the payload digest that
-    it declared, "" if they are the same in the copy. `uri` and `fetched_at` are set for a capture fetched from a web
-    archive.
+    `was`: the type of its record there; `url`: its URL as written there, and `digest`: the payload digest declared
+    there, each "" if the copy has the same; `uri` and `fetched_at`: where and when it was fetched, for a capture
+    from a web archive.
     """
 
     file: str
@@ -252,10 +261,10 @@ class ForeignOrigin:
 def copied_records(
     exchange: Exchange, origin: ForeignOrigin, original: Original | None = None, *, asked: bool = True
 ) -> tuple[tuple[bytes, ...], Capture]:
-    """The records of a copy, and its capture, whose position the writer sets.
+    """Returns the WARC records of a copied capture, and the capture, whose position the writer sets.
 
-    The records are the response (or revisit) with its own date, the request if it is known (`asked`), and metadata that
-    name the origin.
+    The records are the response (or revisit) record with the date of the capture, the request record if the source
+    has the request (`asked`), and a metadata record that names the origin.
     """
     response_id = new_record_id()
     fetched = warc_date(origin.fetched_at) if origin.fetched_at else ""

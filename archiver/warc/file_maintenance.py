@@ -1,4 +1,6 @@
-"""Whole WARC files: repairs those of crawls that died, rewrites, transfers and deletes them, and checks digests."""
+"""Work on WARC files as a whole: repairs files of crawls that died, rewrites, transfers and deletes files, and checks
+the digests of their records.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from fastwarc import WarcRecord, WarcRecordType
 
 from archiver.items import Capture
 from archiver.warc.exchange_records import fields_record, serialize_record
-from archiver.warc.gzip_records import GzipRecord, capture_of, header_fields_of, record_at, whole_records
+from archiver.warc.gzip_records import GzipRecord, capture_of, header_fields_of, read_complete_records, record_at
 from archiver.warc.writer import cdxj_line, index_of, open_index_of, seal, sync_folder
 
 # Repair of WARC files whose crawl died: a torn last record is cut off, and the index is written.
@@ -30,10 +32,11 @@ NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
 
 @dataclass(frozen=True, slots=True)
 class RepairedFile:
-    """`records` are the (offset, length) of the whole records; `torn` is the number of bytes that were cut off.
+    """The result of repairing a WARC file. `records`: (offset, length) of each complete record; `torn`: number of bytes
+    that were cut off at the end.
 
-    `gap` is the offset of damaged bytes that are followed by whole records. A dying crawl leaves no such gap, but a
-    failing disk may. They are left as they are.
+    `gap` is the offset of damaged bytes that are followed by complete records. A dying crawl does not cause that,
+    but a failing disk may. Such bytes are left as they are.
     """
 
     file: str
@@ -43,7 +46,7 @@ class RepairedFile:
 
     @property
     def sentence(self) -> str:
-        """What was done, for a person; "" if only the index was missing."""
+        """A sentence about the repair for the user; "" if only the index was missing."""
         if self.gap is not None:
             return f"{self.file} is damaged at byte {self.gap:,}; the records before and after it are readable"
         if not self.torn:
@@ -54,7 +57,7 @@ class RepairedFile:
 
 
 def unfinished_files(folder: Path, prefix: str) -> list[Path]:
-    """The WARC files with this prefix that have no index yet."""
+    """Returns the WARC files with this prefix that have no index yet."""
     return sorted(
         file
         for file in folder.glob(f"{prefix}-*.warc.gz")
@@ -63,9 +66,11 @@ def unfinished_files(folder: Path, prefix: str) -> list[Path]:
 
 
 def repair_warc(file: Path, report: Callable[[RepairedFile], None]) -> RepairedFile | None:
-    """Cut a file back to its last whole record, report that, and write its index; None if a crawl is writing the file.
+    """Cuts a WARC file back to its last complete record, calls `report` with the result, and writes the index. Returns
+    the result; None if a crawl is writing the file.
 
-    `report` is called before the index is written: if it fails, the next crawl repairs the file again. Raises OSError.
+    `report` is called before the index is written: if it fails, the next crawl repairs the file again. Raises
+    OSError.
     """
     with file.open("r+b") as handle:
         try:
@@ -73,7 +78,7 @@ def repair_warc(file: Path, report: Callable[[RepairedFile], None]) -> RepairedF
         except BlockingIOError:
             return None
         lines, places, end, gap = [], set(), 0, None
-        for member in whole_records(handle):
+        for member in read_complete_records(handle):
             if member.offset != end and gap is None:
                 gap = end
             end = member.offset + member.length
@@ -111,15 +116,17 @@ _NOT_COPIED = (
 
 @dataclass(frozen=True, slots=True)
 class MovedRecord:
-    """A record that was copied: its offset in the old file, its offset and length in the new one."""
+    """A record that was copied to a new WARC file: its offset in the old file (`before`), and its offset and length in
+    the new one.
+    """
 
     before: int
     offset: int
     length: int
 
 
-def free_name(file: Path) -> Path:
-    """An unused name in a WARC file's folder, with the same site and time."""
+def find_free_name(file: Path) -> Path:
+    """Returns an unused file name in the folder of a WARC file, with the same site and time."""
     found = NAME.fullmatch(file.name)
     prefix, stamp, number = (
         (found[1], found[2], int(found[3])) if found else (file.name.removesuffix(".warc.gz"), "19700101000000", 0)
@@ -132,19 +139,20 @@ def free_name(file: Path) -> Path:
 
 
 def rewrite_warc(source: Path, new: Path, changes: Mapping[int, bytes]) -> list[MovedRecord]:
-    """Copy the whole records of `source` into the file `new`, and write its index; both are synced to disk.
+    """Copies the complete records of the WARC file `source` to the file `new`, and writes its index; both are synced to
+    disk. Returns where each record is now.
 
-    `changes` maps the offset of a record to its replacement, b"" to leave it out. The warcinfo record gets the new
-    name. Raises OSError.
+    `changes` maps the offset of a record to its replacement; b"" leaves the record out. The warcinfo record gets the
+    new file name. Raises OSError.
     """
     moved: list[MovedRecord] = []
     lines: list[bytes] = []
     with source.open("rb") as handle, source.open("rb") as raw, new.open("xb") as out:
-        for member in whole_records(handle):
+        for member in read_complete_records(handle):
             raw.seek(member.offset)
             data = changes.get(member.offset)
             if data is None:
-                data = _renamed_warcinfo(member, new.name) or raw.read(member.length)
+                data = _rename_warcinfo(member, new.name) or raw.read(member.length)
             if not data:
                 continue
             place = MovedRecord(member.offset, out.tell(), len(data))
@@ -161,20 +169,20 @@ def rewrite_warc(source: Path, new: Path, changes: Mapping[int, bytes]) -> list[
 
 
 def delete_warc(file: Path) -> None:
-    """Delete a WARC file, if it exists, and its index files."""
+    """Deletes a WARC file, if it exists, and its index files."""
     for one in (index_of(file), open_index_of(file), file):
         one.unlink(missing_ok=True)
 
 
-def records_with_fields(file: Path) -> Iterator[tuple[GzipRecord, dict[str, str]]]:
-    """Yields every whole record of a file with its WARC header fields, whose names are in lower case."""
+def read_records_with_fields(file: Path) -> Iterator[tuple[GzipRecord, dict[str, str]]]:
+    """Yields every complete record of a WARC file with its WARC header fields, whose names are in lower case."""
     with file.open("rb") as handle:
-        for member in whole_records(handle):
+        for member in read_complete_records(handle):
             yield member, header_fields_of(member.head[: member.head.find(_HEAD_END)])
 
 
 def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
-    """The revisit record at `offset` as a response record with the payload (WARC/1.1, section 6.3).
+    """Returns the revisit record at `offset` as a response record with this payload, as bytes (WARC/1.1, section 6.3).
 
     Raises OSError, and ValueError if no revisit record begins there.
     """
@@ -193,8 +201,8 @@ def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
     return serialize_record(record, http[: http.find(_HEAD_END) + 4] + payload)
 
 
-def _renamed_warcinfo(member: GzipRecord, name: str) -> bytes:
-    """The warcinfo record of the new file, made from the old one; b"" for any other record."""
+def _rename_warcinfo(member: GzipRecord, name: str) -> bytes:
+    """Returns a warcinfo record with a new file name, as bytes; b"" for any other record."""
     head, _, block = member.head.partition(_HEAD_END)
     header = header_fields_of(head)
     if header.get("warc-type") != "warcinfo":
@@ -212,8 +220,8 @@ def _renamed_warcinfo(member: GzipRecord, name: str) -> bytes:
 _CHUNK = 1 << 20
 
 
-def file_digest(file: Path) -> str:
-    """The SHA-256 of a file."""
+def compute_file_digest(file: Path) -> str:
+    """Returns the SHA-256 of a file, in hex."""
     digest = hashlib.sha256()
     with file.open("rb") as handle:
         while chunk := handle.read(_CHUNK):
@@ -222,14 +230,15 @@ def file_digest(file: Path) -> str:
 
 
 def transfer_warc(source: Path, folder: Path) -> Path:
-    """Put a WARC file into `folder`, under its own name if that is free; returns its new path. Raises OSError.
+    """Puts a WARC file of another archive into `folder`, under its own name if that is free. Returns its new path.
+    Raises OSError.
 
-    A finished file is never written to again, so it is linked if both are on the same disk, else copied. One whose
-    writer died is copied up to its last whole record.
+    A finished file is never written to again, so it is hard-linked if both folders are on the same disk, otherwise
+    copied. A file whose writer died is copied up to its last complete record.
     """
     folder.mkdir(parents=True, exist_ok=True)
     own = folder / source.name
-    new = free_name(own) if own.exists() or index_of(own).exists() else own
+    new = find_free_name(own) if own.exists() or index_of(own).exists() else own
     if not index_of(source).exists():
         _copy(source, new)
         repair_warc(new, lambda repaired: None)
@@ -244,20 +253,22 @@ def transfer_warc(source: Path, folder: Path) -> Path:
 
 
 def finish_transfer(new: Path, index: Path) -> None:
-    """Write the index of a transferred file: that of the other archive, with the file's new name."""
+    """Writes the index of a transferred WARC file: the index of the source with the new file name, or a new one if the
+    source has none.
+    """
     lines = (
-        [_has_name(line, new.name) for line in index.read_bytes().splitlines()]
+        [_rename_in_index(line, new.name) for line in index.read_bytes().splitlines()]
         if index.exists()
         else [
             cdxj_line(capture)
-            for member, _ in records_with_fields(new)
+            for member, _ in read_records_with_fields(new)
             if (capture := capture_of(member, f"warc/{new.name}"))
         ]
     )
     seal(new, lines)
 
 
-def _has_name(line: bytes, name: str) -> bytes:
+def _rename_in_index(line: bytes, name: str) -> bytes:
     head, brace, fields = line.partition(b"{")
     entry = json.loads(brace + fields)
     return head + json.dumps({**entry, "filename": name}, ensure_ascii=False).encode() + b"\n"
@@ -282,10 +293,11 @@ _ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib
 
 @dataclass(frozen=True, slots=True)
 class CheckedRecord:
-    """One whole record. `capture` is that of a response or revisit record, None for one of another type.
+    """The result of checking a complete WARC record. `capture` is that of a response or revisit record, None for other
+    types.
 
-    `wrong` says in a phrase what does not match a digest, "" if all do. `written_as` is the file name in a warcinfo
-    record ("" for other records); `frame` is the record's gzip header, which no checksum covers.
+    `wrong`: a phrase that says what does not match its digest, "" if everything matches; `written_as`: the file name
+    in a warcinfo record, "" for other records; `frame`: the record's gzip header, which no checksum covers.
     """
 
     offset: int
@@ -298,20 +310,22 @@ class CheckedRecord:
 
 
 def check_records(handle: BinaryIO, warc_file: str) -> Iterator[CheckedRecord]:
-    """Yields every whole record of a file, in order, after recomputing its digests (WARC/1.1, sections 5.8 and 5.9)."""
-    digests = _Digests()
-    for member in whole_records(handle, digests):
-        yield _checked(handle, member, warc_file, digests)
+    """Yields every complete record of a file, in order, with the result of recomputing its digests (WARC/1.1, sections
+    5.8 and 5.9).
+    """
+    digests = _DigestCheck()
+    for member in read_complete_records(handle, digests):
+        yield _check(handle, member, warc_file, digests)
 
 
 def check_record_at(handle: BinaryIO, offset: int, warc_file: str) -> CheckedRecord | None:
-    """The record that begins at `offset`; None if no whole one does."""
-    digests = _Digests()
+    """Checks the record that begins at `offset`; None if no complete record begins there."""
+    digests = _DigestCheck()
     member = record_at(handle, offset, digests)
-    return _checked(handle, member, warc_file, digests) if member else None
+    return _check(handle, member, warc_file, digests) if member else None
 
 
-def _checked(handle: BinaryIO, member: Any, warc_file: str, digests: _Digests) -> CheckedRecord:
+def _check(handle: BinaryIO, member: Any, warc_file: str, digests: _DigestCheck) -> CheckedRecord:
     head = digests.head
     handle.seek(member.offset)
     frame = handle.read(10)
@@ -325,8 +339,10 @@ def _checked(handle: BinaryIO, member: Any, warc_file: str, digests: _Digests) -
     )
 
 
-class _Digests:
-    """Hashes the block and the payload of a record while it is decompressed."""
+class _DigestCheck:
+    """Computes the digests of a record's block and payload while the record is decompressed, and compares them with the
+    declared ones.
+    """
 
     def begin(self) -> None:
         self.head: dict[str, str] = {}
@@ -387,13 +403,17 @@ class _Digests:
 
 
 def _hasher(label: str) -> tuple[str, Any] | None:
-    """A labelled digest with a hash of its algorithm; None if there is no digest or its algorithm is unknown."""
+    """Returns a declared digest with a hash object of its algorithm; None if there is no digest or its algorithm is
+    unknown.
+    """
     algorithm = _ALGORITHMS.get(label.partition(":")[0].strip().lower().replace("-", ""))
     return (label, algorithm(usedforsecurity=False)) if algorithm else None
 
 
 def _matches(label: str, hasher: Any) -> bool:
-    """True if the digest matches, in base 32 (as in the examples of WARC/1.1) or base 16."""
+    """Return True if a computed hash equals the declared digest, written in base 32 (as in the examples of WARC/1.1) or
+    base 16.
+    """
     value = label.partition(":")[2].strip()
     raw: bytes = hasher.digest()
     return value.upper() == base64.b32encode(raw).decode() or value.lower() == raw.hex()

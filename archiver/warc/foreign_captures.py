@@ -1,6 +1,7 @@
-"""Captures from foreign files: a record becomes a ForeignCapture, or a Problem that says what is wrong with it.
+"""Captures in files of other programs: turns a record into a ForeignCapture, or a Problem that says what is wrong with
+it.
 
-Also pairs each response with its request, and joins the segments of one record.
+Also pairs each response with its request, and joins the segments of a segmented record.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from archiver.urls import normalize
 from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.exchange_records import Exchange, Headers
-from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords, arc_date
+from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords, parse_arc_date
 from archiver.warc.gzip_records import MAX_BODY
-from archiver.warc.http_response import HTTPResponse, Odd, header_fields, parse_http_response
+from archiver.warc.http_response import HTTPResponse, Odd, parse_header_fields, parse_http_response
 from archiver.warc.payload import Digests, matches_digest, parse_digest
 from archiver.warc.problems import KEPT, Problem, ProblemKind
 
@@ -30,14 +31,15 @@ _NOT_MODIFIED = "server-not-modified"
 
 @dataclass(frozen=True, slots=True)
 class ForeignCapture:
-    """A response, or a revisit record (without exchange): `place` is where it begins, `url` its normalized address.
+    """A capture in a file of another program. `place`: the position of its record; `url`: its normalized URL;
+    `exchange` is None for a revisit record.
 
-    `odd` are problems that did not prevent reading it. In a revisit record, `digest` is that of the payload it repeats,
-    "" if not stated, and `refers_url` and `refers_at` name the payload's record, if stated. `original_url` is the
-    address in the file, if it differs. `made`: the HTTP header was made for a record without one. `asked`: the file has
-    the request. `declared` is the payload digest that the record declares. `source_uri` and `fetched_at` are where and
-    when a record made from a web archive's response was fetched (WARC-Source-URI and WARC-Creation-Date, as pywb writes
-    them). `was` is what it was there, if it was not a record.
+    `odd`: problems that did not prevent reading it. In a revisit record, `digest` is that of the repeated payload,
+    "" if not stated, and `refers_url` and `refers_at` identify the record with the payload, if stated.
+    `original_url`: the URL as written in the file, if it differs; `made`: the HTTP header was made up for a record
+    without one; `asked`: the file has the request; `declared`: the payload digest that the record declares;
+    `source_uri` and `fetched_at`: where and when a capture was fetched from a web archive (WARC-Source-URI and
+    WARC-Creation-Date, as pywb writes them); `was`: what the capture was made from, if not from a record.
     """
 
     place: str
@@ -63,15 +65,16 @@ class ForeignCapture:
 
 
 def warc_date(text: str) -> datetime | None:
-    """Parses a WARC-Date (WARC/1.1, section 5.4: W3C's profile of ISO 8601), or the 14 digits of older writers.
+    """Parses a WARC-Date (WARC/1.1, section 5.4: W3C's profile of ISO 8601), or the 14 digits that older programs
+    wrote.
 
-    A date without zone is UTC. Returns None if it is not a date.
+    A date without zone is taken as UTC. Returns None if the text is not a date.
     """
     text = text.strip()
     if _DAY.fullmatch(text):
-        return arc_date(text.replace("-", "").ljust(8, "?").replace("??", "01"))
+        return parse_arc_date(text.replace("-", "").ljust(8, "?").replace("??", "01"))
     if text.isdigit():
-        return arc_date(text) if 8 <= len(text) <= 14 else None
+        return parse_arc_date(text) if 8 <= len(text) <= 14 else None
     found = _DATE.fullmatch(text)
     if found is None:
         return None
@@ -88,8 +91,9 @@ def warc_date(text: str) -> datetime | None:
 
 
 def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now: datetime) -> ForeignCapture | Problem:
-    """The capture in a response, resource or revisit record. `request` is its request, if the file has it; `now` is the
-    latest date that a capture can have (plus two days, since clocks differ)."""
+    """Returns the capture in a response, resource or revisit record, or a Problem. `request` is its request record, if
+    the file has one. A capture may be dated at most two days after `now`, because clocks differ.
+    """
     at = record.fields.get("warc-date", "")
     when = warc_date(at)
     if when is None or when.year < _EARLIEST or when > now + _CLOCKS_DIFFER:
@@ -106,7 +110,7 @@ def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now
         return _revisit(record, url, when)
     declared = record.fields.get("warc-payload-digest", "")
     made = record.kind == "resource" and not record.fields.get("content-type", "").startswith("application/http")
-    answer = _as_answer(record, declared) if made else parse_http_response(record.block, declared)
+    answer = _response_of_resource(record, declared) if made else parse_http_response(record.block, declared)
     if answer is None:
         return _problem(record, ProblemKind.HTTP_HEADER, repr(record.block[:40])[2:-1])
     if truncated := record.fields.get("warc-truncated", ""):
@@ -114,7 +118,7 @@ def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now
     lost = next((one for one in answer.odd if one[0] not in KEPT), None)
     if lost is not None:
         return _problem(record, *lost)
-    method, asked = _request(request)
+    method, asked = _method_and_headers(request)
     exchange = Exchange(
         url=url,
         at=when,
@@ -124,7 +128,7 @@ def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now
         reason=answer.reason,
         response_headers=answer.headers,
         body=answer.payload,
-        protocol=_protocol(answer.protocol),
+        protocol=_normalize_protocol(answer.protocol),
         ip=record.fields.get("warc-ip-address", "")[:45],
     )
     return ForeignCapture(
@@ -156,7 +160,7 @@ def _revisit(record: ForeignRecord, url: str, at: datetime) -> ForeignCapture:
         at,
         answer.status if answer else 304 if not_modified else 200,
         answer=answer,
-        digest=sha1_of(fields.get("warc-payload-digest", "")),
+        digest=normalize_sha1(fields.get("warc-payload-digest", "")),
         refers_url=normalize(refers) or "",
         refers_at=warc_date(fields.get("warc-refers-to-date", "")),
         not_modified=not_modified,
@@ -164,8 +168,10 @@ def _revisit(record: ForeignRecord, url: str, at: datetime) -> ForeignCapture:
     )
 
 
-def sha1_of(field: str) -> str:
-    """A declared digest in the archive's form ("sha1:" and base 32); unchanged if it is not SHA-1."""
+def normalize_sha1(field: str) -> str:
+    """Returns a declared SHA-1 digest in the form that the archive stores ("sha1:" and base 32); any other digest
+    unchanged.
+    """
     import base64
 
     known = parse_digest(field)
@@ -174,8 +180,10 @@ def sha1_of(field: str) -> str:
     return "sha1:" + base64.b32encode(known[1]).decode("ascii")
 
 
-def _as_answer(record: ForeignRecord, declared: str) -> HTTPResponse:
-    """A resource record as a response. It has no HTTP header (WARC/1.1, section 6.4), so its Content-Type is used."""
+def _response_of_resource(record: ForeignRecord, declared: str) -> HTTPResponse:
+    """Returns a resource record as an HTTP response. The record has no HTTP header (WARC/1.1, section 6.4), so its
+    Content-Type is used.
+    """
     assert record.block is not None
     kind = record.fields.get("content-type", "").encode("latin-1", "replace")
     headers: Headers = ((b"Content-Type", kind),) if kind else ()
@@ -183,16 +191,18 @@ def _as_answer(record: ForeignRecord, declared: str) -> HTTPResponse:
     return HTTPResponse(200, "OK", "HTTP/1.1", headers, record.block, record.block, odd)
 
 
-def _request(record: ForeignRecord | None) -> tuple[str, Headers]:
+def _method_and_headers(record: ForeignRecord | None) -> tuple[str, Headers]:
     if record is None or not record.block:
         return "GET", ()
     line, _, rest = record.block.partition(b"\n")
     found = _REQUEST.match(line)
-    return found[1].decode("ascii") if found else "GET", header_fields(rest.split(b"\r\n\r\n")[0])
+    return found[1].decode("ascii") if found else "GET", parse_header_fields(rest.split(b"\r\n\r\n")[0])
 
 
-def _protocol(name: str) -> str:
-    """The protocol for the status line, whose version has two digits (RFC 9112, section 4), as readers expect."""
+def _normalize_protocol(name: str) -> str:
+    """Returns the protocol for a status line, whose version has two numbers (RFC 9112, section 4): "HTTP/2" becomes
+    "HTTP/2.0".
+    """
     return {"HTTP/2": "HTTP/2.0", "HTTP/3": "HTTP/3.0", "HTTP/0.9": "HTTP/1.0"}.get(name, name)
 
 
@@ -208,7 +218,9 @@ _MOST_OPEN = 64
 
 @dataclass(frozen=True, slots=True)
 class RecordPair:
-    """A response, resource or revisit record with its request; or another record alone."""
+    """A response, resource or revisit record with its request record, if there is one; or any other record by
+    itself.
+    """
 
     record: ForeignRecord
     request: ForeignRecord | None = None
@@ -219,9 +231,10 @@ class RecordPair:
 
 
 class RecordPairs:
-    """Iterates over groups of pairs and problems, each of which became complete together.
+    """Pairs the records of a file. Iterating yields groups of pairs and problems that became complete together.
 
-    Between two groups, `place` is where reading has to resume for what has not been yielded yet.
+    Between two groups, `place` is the position from which reading must resume to get everything that has not been
+    yielded yet.
     """
 
     def __init__(self, records: ForeignRecords) -> None:
@@ -241,47 +254,49 @@ class RecordPairs:
             if isinstance(one, Problem):
                 yield [one]
             elif "warc-segment-number" in one.fields:
-                yield self._segment(one)
+                yield self._add_segment(one)
             else:
-                yield self._record(one)
-        rest: list[RecordPair | Problem] = [*self._release()]
-        rest += map(_unfinished, self._open.values())
+                yield self._pair_record(one)
+        rest: list[RecordPair | Problem] = [*self._release_waiting()]
+        rest += map(_segment_problem, self._open.values())
         self._open.clear()
         yield rest
 
-    def _record(self, record: ForeignRecord) -> list[RecordPair | Problem]:
+    def _pair_record(self, record: ForeignRecord) -> list[RecordPair | Problem]:
         if record.kind == "request":
-            if self._answer is not None and _belongs(record, self._answer):
+            if self._answer is not None and _is_request_of(record, self._answer):
                 answer, self._answer = self._answer, None
                 return [RecordPair(answer, record), RecordPair(record)]
-            out: list[RecordPair | Problem] = [*self._release()]
+            out: list[RecordPair | Problem] = [*self._release_waiting()]
             self._request = record
             return out
         if record.kind not in _ANSWERS:
             return [RecordPair(record)]
-        if self._request is not None and _belongs(self._request, record):
+        if self._request is not None and _is_request_of(self._request, record):
             request, self._request = self._request, None
-            return [*self._release(), RecordPair(request), RecordPair(record, request)]
-        out = [*self._release()]
+            return [*self._release_waiting(), RecordPair(request), RecordPair(record, request)]
+        out = [*self._release_waiting()]
         self._answer = record
         return out
 
-    def _release(self) -> Iterator[RecordPair]:
+    def _release_waiting(self) -> Iterator[RecordPair]:
         answer, request, self._answer, self._request = self._answer, self._request, None, None
         yield from (RecordPair(r) for r in (answer, request) if r is not None)
 
-    def _segment(self, record: ForeignRecord) -> list[RecordPair | Problem]:
-        """Add a segment (WARC/1.1, section 7): the first has number 1 and the fields, and the others name it."""
+    def _add_segment(self, record: ForeignRecord) -> list[RecordPair | Problem]:
+        """Adds a segment of a record (WARC/1.1, section 7), and returns the joined record once it is complete. The
+        first segment has number 1 and the fields of the record; the others refer to it.
+        """
         origin = record.fields.get("warc-segment-origin-id") or record.fields.get("warc-record-id", "")
         if record.kind != "continuation":
             self._open[origin] = [record]
             if len(self._open) > _MOST_OPEN:
-                return [_unfinished(self._open.popitem(last=False)[1])]
+                return [_segment_problem(self._open.popitem(last=False)[1])]
             return []
         parts = self._open.get(origin)
         number = record.fields.get("warc-segment-number", "")
         if parts is None or number != str(len(parts) + 1) or record.block is None or parts[0].block is None:
-            return [_unfinished([record, *(self._open.pop(origin, None) or [])])]
+            return [_segment_problem([record, *(self._open.pop(origin, None) or [])])]
         parts.append(record)
         if sum(len(p.block or b"") for p in parts) > MAX_BODY:
             del self._open[origin]
@@ -296,17 +311,19 @@ class RecordPairs:
         }
         whole = b"".join(p.block or b"" for p in parts)
         if record.fields["warc-segment-total-length"].strip() != str(len(whole)):
-            return [_unfinished(parts)]
-        return self._record(replace(parts[0], fields=fields, block=whole))
+            return [_segment_problem(parts)]
+        return self._pair_record(replace(parts[0], fields=fields, block=whole))
 
 
-def _unfinished(parts: list[ForeignRecord]) -> Problem:
+def _segment_problem(parts: list[ForeignRecord]) -> Problem:
     number = parts[0].fields.get("warc-segment-number", "")
     return Problem(ProblemKind.SEGMENT, str(parts[0].place), parts[0].url, f"segment {number[:10]}")
 
 
-def _belongs(request: ForeignRecord, answer: ForeignRecord) -> bool:
-    """True if the request belongs to the response: one names the other, or they have the same address and time."""
+def _is_request_of(request: ForeignRecord, answer: ForeignRecord) -> bool:
+    """Return True if the request belongs to the response: one record refers to the other, or they have the same URL and
+    date.
+    """
     ids = {r.fields.get("warc-record-id", "") for r in (request, answer)} - {""}
     named = {r.fields.get("warc-concurrent-to", "") for r in (request, answer)} - {""}
     if named:

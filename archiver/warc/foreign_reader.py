@@ -1,8 +1,8 @@
-"""Reads the records of WARC and ARC files that other programs wrote: each as a ForeignRecord or a Problem.
+"""Reads the records of WARC and ARC files that other programs wrote: each becomes a ForeignRecord or a Problem.
 
-WARC 0.17 to 1.1 (ISO 28500:2017) and ARC 1 and 2 (Burner and Kahle, "Arc File Format", 1996). It tolerates line ends of
-one byte, folded fields, several records in one gzip member, and one record in several. After damage, reading continues
-with the next bytes that begin like a record.
+Supports WARC 0.17 to 1.1 (ISO 28500:2017) and ARC 1 and 2 (Burner and Kahle, "Arc File Format", 1996). Tolerates
+line ends of one byte, folded fields, several records in one gzip member, and one record in several. After damage,
+reading continues with the next bytes that look like the beginning of a record.
 """
 
 from __future__ import annotations
@@ -30,14 +30,18 @@ _DIGITS = "19700101000000"
 
 @dataclass(frozen=True, slots=True)
 class ARCLayout:
-    """`between` is the number of fields between the content type and the length."""
+    """The layout of the record lines of an ARC file. `between` is the number of fields between the content type and the
+    length.
+    """
 
     between: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ARCRecordLine:
-    """`fields` are named like those of a WARC record; `length` is that of the document."""
+    """The parsed line before a document in an ARC file. `fields` are named like those of a WARC record; `length` is
+    that of the document in bytes.
+    """
 
     fields: dict[str, str]
     length: int
@@ -47,16 +51,16 @@ class ARCRecordLine:
         return self.fields["warc-type"] == "warcinfo"
 
 
-def arc_layout(block: bytes) -> ARCLayout | None:
-    """The layout that a version block declares; None if it declares none."""
+def parse_arc_layout(block: bytes) -> ARCLayout | None:
+    """Returns the layout that the version block of an ARC file declares; None if it declares none."""
     found = _ARC_VERSION.search(block)
     if found is None:
         return None
     return ARCLayout(max(0, len(found[2].split()) - 5) if found[2].strip() else 5 * (found[1] == b"2"))
 
 
-def arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
-    """Parses the line before a document; None if it is not such a line."""
+def parse_arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
+    """Parses the line before a document in an ARC file; None if it is not such a line."""
     found = _LINE.match(line)
     if found is None or len(found[5].split()) not in (layout.between, 0, 5):
         return None
@@ -68,15 +72,17 @@ def arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
         fields["warc-type"] = "other"
     if (ip := found[2].decode("ascii")) not in ("0.0.0.0", "-"):
         fields["warc-ip-address"] = ip
-    if (at := arc_date(found[3].decode("ascii"))) is not None:
+    if (at := parse_arc_date(found[3].decode("ascii"))) is not None:
         fields["warc-date"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     else:
         fields["warc-date"] = found[3].decode("ascii")
     return ARCRecordLine(fields, int(found[6]))
 
 
-def arc_date(digits: str) -> datetime | None:
-    """Parses YYYYMMDDhhmmss in UTC; missing digits at the end mean the earliest time. None if it is not a date."""
+def parse_arc_date(digits: str) -> datetime | None:
+    """Parses the digits YYYYMMDDhhmmss as a time in UTC; missing digits at the end are filled in with the earliest
+    time. None if it is not a date.
+    """
     try:
         return datetime.strptime(digits + _DIGITS[len(digits) :], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
@@ -100,10 +106,11 @@ _LONGEST_LINE = 8 * _PEEK
 
 @dataclass(frozen=True, slots=True)
 class ForeignRecord:
-    """One record. Field names are in lower case; of repeated fields the first counts.
+    """A record of a WARC or ARC file. The names in `fields` are in lower case; if a field is repeated, the first one
+    counts.
 
-    `block` is None if the record was not selected: then its bytes were only checked. `is_arc`: it comes from an ARC
-    file, and has the fields that a WARC record would have.
+    `block` is None if the record was not selected; its bytes were then only checked. `is_arc`: the record is from an
+    ARC file; it has the fields that a WARC record would have.
     """
 
     place: StreamPosition
@@ -117,7 +124,7 @@ class ForeignRecord:
 
     @property
     def url(self) -> str:
-        """The address, without the angle brackets that some writers put around it."""
+        """The URL of the record, without the angle brackets that some programs put around it."""
         return self.fields.get("warc-target-uri", "").strip().strip("<>")
 
 
@@ -127,8 +134,9 @@ Wanted = Callable[[dict[str, str], bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A block as it was read: its bytes if they are kept, its last bytes in any case, the position of another record
-    that begins within it, and the number of missing bytes."""
+    """The block of a record as far as it was read. `block`: its bytes if they are kept; `tail`: its last bytes in any
+    case; `within`: the position of another record that begins inside it; `left`: the number of missing bytes.
+    """
 
     block: bytearray
     tail: bytes
@@ -137,7 +145,9 @@ class _Block:
 
 
 class ForeignRecords:
-    """Iterates over the records of a stream. `place` is the position at which reading can resume."""
+    """Iterates over the records of a stream. `place` is the position from which reading can resume after the last
+    record.
+    """
 
     def __init__(self, source: ByteStream, wanted: Wanted) -> None:
         self._source = source
@@ -154,14 +164,16 @@ class ForeignRecords:
         return self._place(0)
 
     def __iter__(self) -> Iterator[ForeignRecord | Problem]:
-        """Raises only the handle's own errors. A file without any record yields one problem, NOT_AN_ARCHIVE."""
+        """Yields a ForeignRecord or a Problem for each record. A file without any record yields one problem,
+        NOT_AN_ARCHIVE. Raises only errors of the file handle.
+        """
         found, before = False, deque[Problem](maxlen=100)
         while True:
             begin = self.place
             try:
-                one = self._one()
+                one = self._next_record()
             except BrokenStream as torn:
-                self._forget()
+                self._clear_buffer()
                 here = begin if begin.member == torn.place.member else StreamPosition(torn.place.member)
                 one = Problem(torn.kind, str(here), detail=torn.detail)
             if one is None:
@@ -176,8 +188,8 @@ class ForeignRecords:
             before.clear()
             yield one
 
-    def _one(self) -> ForeignRecord | Problem | None:
-        """The next record; None at the end. Raises BrokenStream."""
+    def _next_record(self) -> ForeignRecord | Problem | None:
+        """Returns the next record; None at the end. Raises BrokenStream."""
         while not (rest := self._buffer.lstrip(_PADDING)):
             self._drop(len(self._buffer))
             if not self._fill():
@@ -185,58 +197,58 @@ class ForeignRecords:
         self._drop(len(self._buffer) - len(rest))
         while len(self._places) > 1 and self._places[1][0] <= self._base:
             self._places.popleft()
-        self._have(_PEEK)
+        self._ensure(_PEEK)
         if _VERSION.match(self._buffer):
-            return self._warc()
+            return self._read_warc_record()
         line = self._line()
-        if (address := arc_record_line(line, self._layout)) is not None:
-            return self._arc(address, len(line))
+        if (address := parse_arc_record_line(line, self._layout)) is not None:
+            return self._read_arc_record(address, len(line))
         begin = self.place
         self._drop(1)
-        self._to_next()
+        self._skip_to_next()
         return Problem(ProblemKind.NO_RECORD, str(begin))
 
-    def _warc(self) -> ForeignRecord | Problem:
+    def _read_warc_record(self) -> ForeignRecord | Problem:
         begin = self.place
         end = self._find(_HEAD_END)
         if end is None:
             kind = ProblemKind.HEADER if len(self._buffer) > _LONGEST_HEAD else ProblemKind.TRUNCATED
             self._drop(1)
-            self._to_next()
+            self._skip_to_next()
             return Problem(kind, str(begin), detail="its header has no end")
-        fields = warc_fields(bytes(self._buffer[:end]))
+        fields = parse_warc_fields(bytes(self._buffer[:end]))
         self._drop(end)
         length = fields.get("content-length", "").strip()
         if not length.isascii() or not length.isdigit() or len(length) > 15:
-            self._to_next()
+            self._skip_to_next()
             return Problem(
                 ProblemKind.LENGTH,
                 str(begin),
                 fields.get("warc-target-uri", ""),
                 f"it says {length[:40]!r}" if length else "it has none",
             )
-        return self._block(begin, fields, int(length), is_arc=False)
+        return self._read_record(begin, fields, int(length), is_arc=False)
 
-    def _arc(self, address: ARCRecordLine, line: int) -> ForeignRecord | Problem:
+    def _read_arc_record(self, address: ARCRecordLine, line: int) -> ForeignRecord | Problem:
         begin = self.place
         self._drop(line)
         if address.is_version_block:
-            self._have(min(address.length, _PEEK))
-            self._layout = arc_layout(bytes(self._buffer[:_PEEK])) or self._layout
-        return self._block(begin, address.fields, address.length, is_arc=True)
+            self._ensure(min(address.length, _PEEK))
+            self._layout = parse_arc_layout(bytes(self._buffer[:_PEEK])) or self._layout
+        return self._read_record(begin, address.fields, address.length, is_arc=True)
 
-    def _block(
+    def _read_record(
         self, begin: StreamPosition, fields: dict[str, str], length: int, *, is_arc: bool
     ) -> ForeignRecord | Problem:
-        """Read the record whose block of `length` bytes comes next."""
-        self._have(min(length, _PEEK))
+        """Reads the block of `length` bytes that comes next, and returns the record with these fields, or a problem."""
+        self._ensure(min(length, _PEEK))
         url = fields.get("warc-target-uri", "").strip("<>")
         is_selected = self._wanted(fields, bytes(self._buffer[: min(length, _PEEK)]))
         keeps = is_selected and length <= _LARGEST
         digests = Digests(fields)
         read = self._read_block(length, None if keeps else digests, 4 * _PEEK if is_arc else _LONGEST_VERSION)
         block, left = read.block, read.left
-        if left or not self._ends_well(is_arc):
+        if left or not self._is_record_end_next(is_arc):
             if not left and keeps:
                 digests.feed(block)
             if left or not digests.proven:
@@ -247,14 +259,15 @@ class ForeignRecords:
                     begin, url, length, left, bytes(block[: len(block) - len(read.tail)]), read.within
                 )
         elif not keeps and (wrong := digests.wrong()):
-            return self._checked(begin, Problem(wrong[0], str(begin), url, wrong[1]))
+            return self._after_member(begin, Problem(wrong[0], str(begin), url, wrong[1]))
         if is_selected and not keeps:
-            return self._checked(begin, Problem(ProblemKind.TOO_LARGE, str(begin), url, f"{length:,} bytes"))
-        return self._checked(begin, ForeignRecord(begin, fields, bytes(block) if keeps else None, is_arc))
+            return self._after_member(begin, Problem(ProblemKind.TOO_LARGE, str(begin), url, f"{length:,} bytes"))
+        return self._after_member(begin, ForeignRecord(begin, fields, bytes(block) if keeps else None, is_arc))
 
     def _read_block(self, length: int, digests: Digests | None, most: int) -> _Block:
-        """Read a block of `length` bytes and keep it, or only feed it to `digests`. Its last `most` bytes are kept in
-        either case."""
+        """Reads a block of `length` bytes, and keeps it or only feeds it to `digests`. In either case, its last `most`
+        bytes are kept.
+        """
         block, tail, within, left = bytearray(), b"", None, length
         while left and (self._buffer or self._fill()):
             taken = self._buffer[:left]
@@ -269,38 +282,41 @@ class ForeignRecords:
             self._drop(len(taken))
         return _Block(block, tail, within, left)
 
-    def _ends_well(self, is_arc: bool) -> bool:
-        """True if a block is followed by the end of a record (WARC/1.1, section 4: two line ends) or the next one."""
-        self._have(4)
+    def _is_record_end_next(self, is_arc: bool) -> bool:
+        """Return True if what follows the block is the end of a record (WARC/1.1, section 4: two line ends) or the
+        beginning of another.
+        """
+        self._ensure(4)
         following = bytes(self._buffer[:4])
         if following.startswith((b"\r\n\r\n", b"\n\n")) or (is_arc and following[:1] in b"\n"):
             return True
         if not following.strip(_PADDING) and len(following) < 4:
             return True
-        self._have(_PEEK)
+        self._ensure(_PEEK)
         rest = bytes(self._buffer[:_PEEK]).lstrip(b"\r\n")
-        return bool(_VERSION.match(rest)) or (is_arc and arc_record_line(rest, self._layout) is not None)
+        return bool(_VERSION.match(rest)) or (is_arc and parse_arc_record_line(rest, self._layout) is not None)
 
     def _wrong_length(
         self, begin: StreamPosition, url: str, length: int, left: int, block: bytes, within: StreamPosition | None
     ) -> Problem:
-        """The problem of a record that is shorter or longer than it says. Reading continues with a record that begins
-        inside its supposed block, else after it."""
+        """Returns the problem of a record that is shorter or longer than it declares. Reading continues with a record
+        that begins inside the declared block, if there is one, otherwise after the block.
+        """
         if block and (hit := next((m for m in _NEXT.finditer(block) if m.start()), None)):
             self._buffer[:0] = block[hit.start() :]
             self._base -= len(block) - hit.start()
-        elif within is not None and self._source.restart(within):
-            self._forget()
+        elif within is not None and self._source.go_back(within):
+            self._clear_buffer()
         elif left:
-            self._forget()
+            self._clear_buffer()
             return Problem(ProblemKind.TRUNCATED, str(begin), url, f"{left:,} of {length:,} bytes are missing")
         else:
-            self._to_next()
+            self._skip_to_next()
             return Problem(ProblemKind.LENGTH, str(begin), url, f"it does not end after {length:,} bytes")
         return Problem(ProblemKind.LENGTH, str(begin), url, f"another record begins before its {length:,} bytes end")
 
-    def _checked(self, begin: StreamPosition, found: ForeignRecord | Problem) -> ForeignRecord | Problem:
-        """Return `found` after reading the rest of its member. Raises BrokenStream if the member is damaged."""
+    def _after_member(self, begin: StreamPosition, found: ForeignRecord | Problem) -> ForeignRecord | Problem:
+        """Returns `found` after reading the rest of its gzip member. Raises BrokenStream if the member is damaged."""
         if self._torn is not None and self._torn.place.member == self.place.member:
             self._fill()
         while (
@@ -313,8 +329,8 @@ class ForeignRecords:
             pass
         return found
 
-    def _to_next(self) -> None:
-        """Drop bytes up to the next that begin like a record. Raises BrokenStream."""
+    def _skip_to_next(self) -> None:
+        """Skips bytes up to the next ones that look like the beginning of a record. Raises BrokenStream."""
         while True:
             if hit := _NEXT.search(self._buffer):
                 self._drop(hit.start())
@@ -338,8 +354,10 @@ class ForeignRecords:
                 return None
         return hit.end()
 
-    def _have(self, count: int) -> None:
-        """Fill the buffer to `count` bytes, as far as possible. Damage after them is reported once it is reached."""
+    def _ensure(self, count: int) -> None:
+        """Fills the buffer to `count` bytes, or as far as possible. Damage in the stream is reported only when reading
+        reaches it.
+        """
         try:
             while len(self._buffer) < count and self._fill():
                 pass
@@ -370,13 +388,15 @@ class ForeignRecords:
                 return StreamPosition(place.member, place.inner + at - start)
         return StreamPosition()
 
-    def _forget(self) -> None:
+    def _clear_buffer(self) -> None:
         self._base += len(self._buffer)
         self._buffer.clear()
 
 
-def warc_fields(head: bytes) -> dict[str, str]:
-    """The named fields of a record's header (WARC/1.1, section 4): UTF-8, folded lines joined."""
+def parse_warc_fields(head: bytes) -> dict[str, str]:
+    """Returns the named fields of a record's header (WARC/1.1, section 4), with names in lower case. The header is read
+    as UTF-8, and folded lines are joined.
+    """
     text = _FOLD.sub(" ", head.decode("utf-8", "replace"))
     out: dict[str, str] = {}
     for line in text.split("\n")[1:]:

@@ -1,4 +1,6 @@
-"""The records of our own WARC files, each a gzip member (WARC/1.1, annex D.2): finds whole ones and reads one."""
+"""Reads the records of this program's own WARC files, each a gzip member (WARC/1.1, annex D.2): finds all complete
+ones, or reads a single one.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ _HEAD_END = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class GzipRecord:
-    """One whole record: its position in the file, and its first decompressed bytes."""
+    """A complete WARC record: its offset and length in the file, and its first decompressed bytes."""
 
     offset: int
     length: int
@@ -37,17 +39,17 @@ class GzipRecord:
 
 
 class RecordSink(Protocol):
-    """Receives the decompressed bytes of a record in chunks."""
+    """An object that receives the decompressed bytes of each record in chunks."""
 
     def begin(self) -> None: ...
 
     def feed(self, data: bytes) -> None: ...
 
 
-def whole_records(handle: BinaryIO, watch: RecordSink | None = None) -> Iterator[GzipRecord]:
-    """Yields every whole record of the file, in order; other bytes are skipped.
+def read_complete_records(handle: BinaryIO, watch: RecordSink | None = None) -> Iterator[GzipRecord]:
+    """Yields every complete record of a file, in order; any other bytes are skipped.
 
-    `watch` has received all of a record when it is yielded.
+    When a record is yielded, `watch` has received all its bytes.
     """
     offset: int | None = 0
     while offset is not None:
@@ -58,7 +60,7 @@ def whole_records(handle: BinaryIO, watch: RecordSink | None = None) -> Iterator
 
 
 def record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) -> GzipRecord | None:
-    """The record that begins at `offset`; None if no whole one does."""
+    """Returns the record that begins at `offset`; None if no complete record begins there."""
     handle.seek(offset)
     if watch is not None:
         watch.begin()
@@ -91,7 +93,7 @@ def record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) ->
 
 
 def _next_start(handle: BinaryIO, offset: int) -> int | None:
-    """The next offset at which a gzip member may begin; None at the end of the file."""
+    """Returns the next offset at or after `offset` where a gzip member may begin; None if there is none."""
     handle.seek(offset)
     tail = b""
     while chunk := handle.read(_CHUNK):
@@ -104,7 +106,7 @@ def _next_start(handle: BinaryIO, offset: int) -> int | None:
 
 
 def capture_of(member: GzipRecord, warc_file: str) -> Capture | None:
-    """The capture of a response or revisit record; None for a record of another type."""
+    """Returns the capture that a response or revisit record describes; None for a record of another type."""
     block = member.head.find(_HEAD_END)
     warc = header_fields_of(member.head[:block])
     kind = warc.get("warc-type", "")
@@ -127,7 +129,9 @@ def capture_of(member: GzipRecord, warc_file: str) -> Capture | None:
 
 
 def header_fields_of(head: bytes) -> dict[str, str]:
-    """The named fields of a header; of repeated fields the first counts, as in `Exchange.media_type`."""
+    """Returns the named fields of a WARC or HTTP header, with names in lower case. If a field is repeated, the first
+    one counts, as in `Exchange.media_type`.
+    """
     out: dict[str, str] = {}
     for line in head.split(b"\r\n")[1:]:
         name, colon, value = line.partition(b":")
@@ -145,7 +149,7 @@ MAX_BODY = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """A response as stored: `payload` is as on the wire, `body` with its content coding undone."""
+    """A response read from a WARC file. `payload` is as transferred, `body` is without content coding."""
 
     url: str
     record_type: str
@@ -161,7 +165,7 @@ class StoredResponse:
 
 
 def read_record(file: Path, offset: int, length: int) -> StoredResponse:
-    """The record at `offset` (bytes) of a WARC file. Raises UnreadableInput if it cannot be read."""
+    """Reads the record at `offset` of a WARC file, `length` bytes long. Raises UnreadableInput if it cannot be read."""
     subject = f"{file} at {offset}"
     try:
         with file.open("rb") as handle:
@@ -191,14 +195,14 @@ def read_record(file: Path, offset: int, length: int) -> StoredResponse:
     )
 
 
-def payload_matches(stored: StoredResponse) -> bool:
-    """True if the payload has its stored digest, or the record is a revisit record, which has no payload."""
+def is_payload_intact(stored: StoredResponse) -> bool:
+    """Return True if the payload matches the stored digest, or the record is a revisit record, which has no payload."""
     return stored.record_type == "revisit" or payload_digest(stored.payload) == stored.digest
 
 
 def decoded_payload(payload: bytes, coding: str, limit: int = MAX_BODY) -> bytes:
-    """A payload with its Content-Encoding undone (RFC 9110, section 8.4.1).
+    """Returns a payload without its content coding (RFC 9110, section 8.4.1).
 
-    It is returned unchanged if it cannot be decoded, or not within `limit` bytes.
+    It is returned unchanged if it cannot be decoded, or is longer than `limit` bytes when decoded.
     """
     return decode_content(payload, coding, limit)[0]

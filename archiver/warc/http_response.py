@@ -1,4 +1,4 @@
-"""Parses the HTTP response in a foreign record: undoes its codings, and names what is wrong with it.
+"""Parses the HTTP response in a record of another program: decodes it, and lists what is wrong with it.
 
 Pure functions (RFC 9112 for the form of a message; RFC 9110, section 8 for the metadata of its content).
 """
@@ -43,10 +43,10 @@ Odd = tuple[ProblemKind, str]
 
 @dataclass(frozen=True, slots=True)
 class HTTPResponse:
-    """A response. `payload` has no transfer coding, `body` no content coding either; `odd` lists what is wrong with it.
-    If a problem in it is not in `problems.KEPT`, the other values cannot be trusted.
+    """A parsed HTTP response. `payload` is without transfer coding, `body` also without content coding; `odd` lists its
+    problems. If one of these is not in `problems.KEPT`, the other values cannot be trusted.
 
-    `headers` fit the payload: fields that do not are renamed.
+    `headers` match the payload: fields that do not match it are renamed.
     """
 
     status: int
@@ -58,7 +58,7 @@ class HTTPResponse:
     odd: tuple[Odd, ...] = ()
 
     def header(self, name: str) -> str:
-        """The first field of this name (in lower case); "" if there is none."""
+        """Returns the value of the first header field with this name (in lower case); "" if there is none."""
         key = name.encode()
         return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == key), "")
 
@@ -72,7 +72,7 @@ class HTTPResponse:
 
     @property
     def is_html(self) -> bool:
-        """True if it is an HTML page. If the content and its type disagree, the content decides."""
+        """True if the response is an HTML page. If content and Content-Type disagree, the content decides."""
         head = self.body[:1024]
         if self.media_type in HTML_TYPES:
             return not is_binary(head)
@@ -80,7 +80,7 @@ class HTTPResponse:
 
     @property
     def mislabelled(self) -> str:
-        """A phrase if the content clearly is not of the declared type; else ""."""
+        """A phrase if the content clearly does not match the declared Content-Type, otherwise ""."""
         head = self.body[:1024]
         if self.media_type in HTML_TYPES:
             return f"it says {self.media_type} and is a binary file" if is_binary(head) else ""
@@ -90,14 +90,16 @@ class HTTPResponse:
 
 
 def is_binary(head: bytes) -> bool:
-    """True if these first bytes belong to an image, a PDF or another binary file."""
+    """Return True if these are the first bytes of an image, a PDF or another binary file."""
     return head.startswith(_BINARY) or (
         b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and (head.count(b"\0") < len(head) // 4)
     )
 
 
 def may_be_page(block: bytes) -> bool:
-    """True if the response that begins with these bytes may be a page or a redirect, so that its body is kept."""
+    """Return True if the response that begins with these bytes may be a page or a redirect, so that its body must be
+    kept.
+    """
     found = _STATUS.match(block)
     if found is None:
         return True
@@ -117,10 +119,10 @@ def may_be_page(block: bytes) -> bool:
 
 
 def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX_BODY) -> HTTPResponse | None:
-    """The response in a record's block; None if there is none.
+    """Parses the HTTP response in a record's block; None if the block does not contain one.
 
     A block that begins with HTML, without a status line, is an HTTP/0.9 response. `payload_digest` is the declared
-    digest: some writers compute it with codings and some without, and each is accepted.
+    digest, which may be of the encoded or of the decoded bytes, because programs differ in that.
     """
     found = _STATUS.match(block)
     if found is None:
@@ -135,15 +137,15 @@ def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX
         block[found.end() : end.start()] if end and end.start() > found.end() else b"" if end else block[found.end() :]
     )
     raw = block[end.end() :] if end else b""
-    headers = header_fields(head)
+    headers = parse_header_fields(head)
     odd: list[Odd] = []
-    payload, headers = _dechunked(raw, headers, odd)
-    body, headers = _decoded(payload, headers, limit, odd)
+    payload, headers = _remove_chunking(raw, headers, odd)
+    body, headers = _remove_content_coding(payload, headers, limit, odd)
     if found[2] == b"200":
         _check_length(raw, payload, headers, odd)
     else:
         odd.clear()
-    if not matches_digest(payload_digest, (raw, payload, body)) and not _lost(odd):
+    if not matches_digest(payload_digest, (raw, payload, body)) and not _is_unusable(odd):
         odd.append((ProblemKind.PAYLOAD_DIGEST, payload_digest[:100]))
     answer = HTTPResponse(
         int(found[2]),
@@ -154,7 +156,7 @@ def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX
         body,
         tuple(odd),
     )
-    if answer.status == 200 and not _lost(odd) and (phrase := answer.mislabelled):
+    if answer.status == 200 and not _is_unusable(odd) and (phrase := answer.mislabelled):
         answer = HTTPResponse(
             answer.status,
             answer.reason,
@@ -167,8 +169,10 @@ def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX
     return answer
 
 
-def header_fields(head: bytes) -> Headers:
-    """The fields of a header. Folded lines are joined (RFC 9112, section 5.2), and invalid lines are left out."""
+def parse_header_fields(head: bytes) -> Headers:
+    """Returns the fields of an HTTP header. Folded lines are joined (RFC 9112, section 5.2), and invalid lines are left
+    out.
+    """
     out = []
     for line in _FOLD.sub(b" ", head).split(b"\n"):
         name, colon, value = line.strip().partition(b":")
@@ -177,7 +181,7 @@ def header_fields(head: bytes) -> Headers:
     return tuple(out)
 
 
-def _lost(odd: list[Odd]) -> bool:
+def _is_unusable(odd: list[Odd]) -> bool:
     return any(kind in (ProblemKind.CUT_OFF, ProblemKind.CODING, ProblemKind.BOMB) for kind, _ in odd)
 
 
@@ -185,12 +189,14 @@ def _value(headers: Headers, name: bytes) -> str:
     return b", ".join(v for n, v in headers if n.lower() == name).decode("latin-1").strip().lower()
 
 
-def _renamed(headers: Headers, name: bytes) -> Headers:
+def _rename_header(headers: Headers, name: bytes) -> Headers:
     return tuple((b"X-Archive-Orig-" + n if n.lower() == name else n, v) for n, v in headers)
 
 
-def _dechunked(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[bytes, Headers]:
-    """Undo the transfer coding "chunked" (RFC 9112, section 7.1), even if header and body disagree about it."""
+def _remove_chunking(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[bytes, Headers]:
+    """Removes the transfer coding "chunked" (RFC 9112, section 7.1), even if header and body disagree about whether it
+    was used. Returns the payload and the headers, and adds disagreements to `odd`.
+    """
     says = "chunked" in _value(headers, b"transfer-encoding")
     if not says and not _CHUNK.match(raw):
         return raw, headers
@@ -211,7 +217,9 @@ def _dechunked(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[bytes, Hea
 
 
 def dechunk(raw: bytes) -> tuple[bytes | None, bool]:
-    """Joins the chunks of a body. Also returns whether the last one is there; None if it has no chunks."""
+    """Joins the chunks of a body. Returns the joined bytes, None if there are no chunks, and whether the last chunk is
+    there.
+    """
     parts: list[bytes] = []
     at = 0
     while found := _CHUNK.match(raw, at):
@@ -227,7 +235,7 @@ def dechunk(raw: bytes) -> tuple[bytes | None, bool]:
     return (b"".join(parts), False) if parts else (None, False)
 
 
-def _decoded(payload: bytes, headers: Headers, limit: int, odd: list[Odd]) -> tuple[bytes, Headers]:
+def _remove_content_coding(payload: bytes, headers: Headers, limit: int, odd: list[Odd]) -> tuple[bytes, Headers]:
     coding = _value(headers, b"content-encoding")
     if not coding:
         if payload.startswith(b"\x1f\x8b\x08"):
@@ -241,7 +249,7 @@ def _decoded(payload: bytes, headers: Headers, limit: int, odd: list[Odd]) -> tu
     body, how = decode_content(payload, coding, limit)
     if how is Decoding.PLAIN or (how is Decoding.UNKNOWN and _HTML.match(payload[:4096])):
         odd.append((ProblemKind.MISCODED, f"it says {coding[:40]} and is not"))
-        return payload, _renamed(headers, b"content-encoding")
+        return payload, _rename_header(headers, b"content-encoding")
     if how is Decoding.LARGE:
         odd.append((ProblemKind.BOMB, f"its {len(payload):,} bytes decompress to more than {limit:,}"))
     elif how is not Decoding.WELL:
@@ -250,9 +258,11 @@ def _decoded(payload: bytes, headers: Headers, limit: int, odd: list[Odd]) -> tu
 
 
 def _check_length(raw: bytes, payload: bytes, headers: Headers, odd: list[Odd]) -> None:
-    """Compare the body with its Content-Length, unless codings were undone before it was stored."""
+    """Compares the length of the body with its Content-Length, unless the body was decoded before it was stored. Adds a
+    difference to `odd`.
+    """
     text = _value(headers, b"content-length").split(",")[0].strip()
-    if not text.isdigit() or len(text) > 15 or payload is not raw or _lost(odd):
+    if not text.isdigit() or len(text) > 15 or payload is not raw or _is_unusable(odd):
         return
     if any(kind in (ProblemKind.MISCODED, ProblemKind.CHUNKING) for kind, _ in odd):
         return

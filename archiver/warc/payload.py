@@ -1,4 +1,6 @@
-"""Payloads: undoes content codings, and checks the digests that a record declares (WARC/1.1, sections 5.8 and 5.9)."""
+"""Payloads of records: decodes content codings, and checks the digests that a record declares (WARC/1.1, sections 5.8
+and 5.9).
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,9 @@ _DECODED_CHUNK = 1 << 16
 
 
 class Decoding(Enum):
-    """How decoding went. PLAIN: the payload was not coded at all; CUT: it is truncated or damaged; LARGE: it exceeds
-    the limit; UNKNOWN: the coding is unknown."""
+    """The result of decoding a payload. WELL: it was decoded; PLAIN: it was not encoded at all; CUT: it is truncated or
+    damaged; LARGE: it exceeds the limit; UNKNOWN: the coding is unknown.
+    """
 
     WELL = "well"
     PLAIN = "plain"
@@ -45,9 +48,9 @@ class _Failed(Exception):
 
 
 def decode_content(payload: bytes, coding: str, limit: int) -> tuple[bytes, Decoding]:
-    """Undo the codings that a Content-Encoding field names, the last one first; returns the body and how that went.
+    """Removes the codings that a Content-Encoding field names, the last one first. Returns the body and the result.
 
-    Unless that went well, the payload is returned unchanged. A body has at most `limit` bytes.
+    If the result is not WELL, the payload is returned unchanged. The body may have at most `limit` bytes.
     """
     body = payload
     for name in reversed([c.strip().lower() for c in coding.split(",") if c.strip()]):
@@ -70,7 +73,7 @@ def _gzip(data: bytes, limit: int) -> bytes:
 
 
 def _deflate(data: bytes, limit: int) -> bytes:
-    """Decode deflate with or without the zlib header, since servers send both."""
+    """Decodes deflate with or without the zlib header, because servers send both."""
     if data[:1] == b"\x78":
         try:
             return _inflated(data, 15, limit)
@@ -148,9 +151,9 @@ _LONGEST_HEAD = 1 << 18
 
 
 def parse_digest(field: str) -> tuple[str, bytes] | None:
-    """The algorithm (by hashlib's name) and the digest in a field such as "sha1:BASE32" or "md5:hex".
+    """Returns the algorithm (hashlib's name) and the digest in a field such as "sha1:BASE32" or "md5:hex".
 
-    None if the field is empty or of an unknown algorithm or form: then nothing can be checked.
+    None if the field is empty, or has an unknown algorithm or form. Nothing can be checked then.
     """
     name, colon, value = field.strip().partition(":")
     algorithm = _NAMES.get(name.strip().lower())
@@ -188,7 +191,7 @@ def _base64(value: str) -> bytes | None:
 
 
 def matches_digest(field: str, payloads: Iterable[bytes]) -> bool:
-    """True if the digest is that of one of the payloads, or cannot be checked."""
+    """Return True if the digest is that of one of the payloads, or cannot be checked."""
     declared = parse_digest(field)
     return declared is None or any(
         hashlib.new(declared[0], payload, usedforsecurity=False).digest() == declared[1] for payload in payloads
@@ -196,10 +199,10 @@ def matches_digest(field: str, payloads: Iterable[bytes]) -> bool:
 
 
 class Digests:
-    """Checks the declared digests of one record against its bytes as they are fed.
+    """Checks the digests that a record declares against its bytes, which are passed to `feed` in chunks.
 
-    The payload is what follows the HTTP header. If the header names a coding, the payload digest is not checked, since
-    writers differ in whether they undo codings first.
+    The payload is what follows the HTTP header. If that header names a coding, the payload digest is not checked,
+    because programs differ in whether they compute it before or after decoding.
     """
 
     def __init__(self, fields: dict[str, str]) -> None:
@@ -227,7 +230,7 @@ class Digests:
 
     @property
     def proven(self) -> bool:
-        """True if the block has the digest that the record declares; False too if it declares none."""
+        """True if the block matches the digest that the record declares; also False if it declares none."""
         return self._block.declared is not None and self._block.fits
 
     def wrong(self) -> tuple[ProblemKind, str] | None:

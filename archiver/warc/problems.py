@@ -1,6 +1,6 @@
-"""What can be wrong with a record of a foreign file: a kind for programs, and a phrase for people.
+"""What can be wrong with a record of another program's file: a code for programs, and a phrase for people.
 
-Records with a problem in `KEPT` are read all the same; records with any other problem are not archived.
+Records with a problem in `KEPT` are imported nevertheless; records with any other problem are not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from enum import StrEnum
 
 
 class ProblemKind(StrEnum):
-    """The kinds of problems, by their names in `--json` and in the table `imports`."""
+    """The kinds of problems that an imported file or record can have. The values are used in `--json` and in the table
+    `imports`.
+    """
 
     NOT_AN_ARCHIVE = "not-an-archive"
     UNREADABLE = "unreadable"
@@ -92,7 +94,9 @@ KEPT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem and its position: `offset` as a `StreamPosition` in text, `detail` a phrase with the figures."""
+    """A problem in a file that is imported. `offset`: its position, a `StreamPosition` as text; `detail`: a phrase with
+    the figures.
+    """
 
     kind: ProblemKind
     offset: str

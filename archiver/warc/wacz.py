@@ -1,7 +1,8 @@
-"""Reads the WARC and ARC files in a WACZ package (WACZ 1.1.1: a ZIP with them under archive/ and a datapackage.json).
+"""Reads the WARC and ARC files in a WACZ package (WACZ 1.1.1: a ZIP file with these under archive/ and a
+datapackage.json).
 
-Members are read as streams and never extracted to disk. A member whose path leaves the package, or that decompresses
-to far too much, is reported as a problem; the others are read.
+Members are read as streams and never extracted to disk. A member is reported as a problem if its path leads out of
+the package or it decompresses to far too much; the others are read.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 
 @dataclass(frozen=True, slots=True)
 class WACZMember:
-    """A WARC or ARC file in the package; `sha256` is its digest from datapackage.json, "" if there is none."""
+    """A WARC or ARC file in a WACZ package: its name, size in bytes and CRC. `sha256` is its digest from
+    datapackage.json, "" if there is none.
+    """
 
     name: str
     size: int
@@ -37,12 +40,12 @@ class WACZMember:
     sha256: str = ""
 
 
-def wacz_members(package: BinaryIO) -> Iterator[WACZMember | Problem]:
-    """Yields the WARC and ARC files of a package, sorted by name, and a problem for each that cannot be read."""
+def read_wacz_members(package: BinaryIO) -> Iterator[WACZMember | Problem]:
+    """Yields the WARC and ARC files of a WACZ package, sorted by name, and a problem for each that cannot be read."""
     try:
         with zipfile.ZipFile(package) as archive:
             found = archive.infolist()
-            digests, problems = _digests(archive)
+            digests, problems = _read_digests(archive)
     except (*_BROKEN, OSError, ValueError) as error:
         yield Problem(ProblemKind.NOT_AN_ARCHIVE, "0", detail=f"as a ZIP: {error}"[:120])
         return
@@ -74,13 +77,15 @@ def _stays_inside(name: str) -> bool:
     return not (name.startswith(("/", "\\")) or ".." in parts or "\0" in name or re.match(r"[A-Za-z]:", name))
 
 
-def _digests(archive: zipfile.ZipFile) -> tuple[dict[str, str], list[Problem]]:
-    """The digests in datapackage.json, after checking it against datapackage-digest.json."""
-    data = _small(archive, "datapackage.json")
+def _read_digests(archive: zipfile.ZipFile) -> tuple[dict[str, str], list[Problem]]:
+    """Returns the digests in datapackage.json by path, and a problem if that file does not match
+    datapackage-digest.json.
+    """
+    data = _read_small_member(archive, "datapackage.json")
     if data is None:
         return {}, []
     problems = []
-    declared = _json(_small(archive, "datapackage-digest.json"))
+    declared = _json(_read_small_member(archive, "datapackage-digest.json"))
     if (own := str(declared.get("hash", ""))) and _sha256(own) not in ("", hashlib.sha256(data).hexdigest()):
         problems.append(Problem(ProblemKind.FILE_DIGEST, "datapackage.json"))
     resources = _json(data).get("resources", [])
@@ -103,7 +108,7 @@ def _json(data: bytes | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _small(archive: zipfile.ZipFile, name: str) -> bytes | None:
+def _read_small_member(archive: zipfile.ZipFile, name: str) -> bytes | None:
     try:
         with archive.open(name) as handle:
             return handle.read(_LARGEST_LIST)
@@ -112,13 +117,13 @@ def _small(archive: zipfile.ZipFile, name: str) -> bytes | None:
 
 
 class MemberStream(io.RawIOBase):
-    """A package's member as a seekable file, which ends where the package is damaged.
+    """A member of a WACZ package as a seekable binary file. It ends where the package is damaged.
 
-    Its SHA-256 is computed while it is read from front to back.
+    Its SHA-256 is computed while it is read from beginning to end.
     """
 
     def __init__(self, package: BinaryIO, name: str) -> None:
-        """Raises OSError if the member cannot be opened."""
+        """Opens the member. Raises OSError if it cannot be opened."""
         try:
             self._archive = zipfile.ZipFile(package)
             self._handle: IO[bytes] = self._archive.open(name)
@@ -158,7 +163,7 @@ class MemberStream(io.RawIOBase):
         return len(data)
 
     def sha256(self) -> str:
-        """The digest of the member; "" if it was not read from its first byte to its last."""
+        """Returns the SHA-256 of the member, in hex; "" if it was not read from its first byte to its last."""
         return self._hash.hexdigest() if self.whole else ""
 
     def close(self) -> None:

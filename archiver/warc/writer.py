@@ -1,4 +1,4 @@
-"""Writes WARC files and their CDXJ indexes; a crawl's and an import's captures are written only here."""
+"""Writes WARC files and their CDXJ indexes. All captures of crawls and imports are written here."""
 
 from __future__ import annotations
 
@@ -29,38 +29,40 @@ _ESCAPED = re.compile(rb"[\x00-\x20\x7f-\xff#%]")
 
 
 def surt_key(url: str) -> str:
-    """ "org,example)/2024/a-post?a=1&b=2" for an http(s) address. Raises ValueError if it is not an address."""
+    """Returns the SURT (sort-friendly) form of an http(s) URL, such as "org,example)/2024/a-post?a=1&b=2". Raises
+    ValueError if the URL is invalid.
+    """
     parts = urlsplit(url)
     host = _WWW.sub("", (parts.hostname or "").rstrip("."))
     if not host.isascii():
         host = host.encode("idna").decode("ascii")
     reordered = host if ":" in host else ",".join(reversed(host.split(".")))
     port = f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme) else ""
-    path = _plain(parts.path)
+    path = _unescape(parts.path)
     if path:
         slash = path.endswith((b"/", b"/.", b"/.."))
         path = normpath(b"/" + path.lstrip(b"/")) + (b"/" if slash else b"")
-    path = _escaped(path).lower().rstrip(b"/") or b"/"
-    query = _SESSION.sub(b"", _escaped(_plain(parts.query))).rstrip(b"&").lower()
+    path = _escape(path).lower().rstrip(b"/") or b"/"
+    query = _SESSION.sub(b"", _escape(_unescape(parts.query))).rstrip(b"&").lower()
     pieces: list[bytes] = sorted(query.split(b"&"), key=_name_and_value)
     query = b"&".join(pieces)
     return f"{reordered}{port}){(path + (b'?' + query if query else b'')).decode('ascii')}"
 
 
 def _name_and_value(piece: bytes) -> list[bytes]:
-    """The sort key of a parameter: its name, then its value."""
+    """Returns the sort key of a query parameter: its name, then its value."""
     return piece.split(b"=", 1)
 
 
-def _plain(text: str) -> bytes:
-    """A text without percent-escapes, even if they were escaped several times."""
+def _unescape(text: str) -> bytes:
+    """Returns a text without percent-escapes, even if it was escaped several times."""
     data = text.encode("utf-8", "surrogateescape")
     while (plain := unquote_to_bytes(data)) != data:
         data = plain
     return data
 
 
-def _escaped(data: bytes) -> bytes:
+def _escape(data: bytes) -> bytes:
     return _ESCAPED.sub(lambda found: b"%%%02X" % found[0][0], data)
 
 
@@ -70,17 +72,21 @@ _WARC = ".warc.gz"
 
 
 def index_of(file: Path) -> Path:
-    """The path of a WARC file's index: NAME.cdxj. It exists once the file is finished and synced to disk."""
+    """Returns the path of a WARC file's index: NAME.cdxj. The index exists once the WARC file is finished and synced to
+    disk.
+    """
     return file.with_name(file.name.removesuffix(_WARC) + ".cdxj")
 
 
 def open_index_of(file: Path) -> Path:
-    """The path for the unsorted index lines of a file that is still being written."""
+    """Returns the path of the unsorted index of a WARC file that is still being written."""
     return file.with_name(file.name.removesuffix(_WARC) + ".cdxj.open")
 
 
 def cdxj_line(capture: Capture) -> bytes:
-    """One CDXJ line: key (SURT), 14-digit timestamp, and the capture as JSON, with pywb's fields in pywb's order."""
+    """Returns the CDXJ line of a capture: SURT key, 14-digit timestamp, and the capture as JSON with pywb's fields in
+    pywb's order.
+    """
     fields = {
         "url": capture.url,
         "mime": "warc/revisit" if capture.record_type == "revisit" else capture.media_type,
@@ -95,7 +101,7 @@ def cdxj_line(capture: Capture) -> bytes:
 
 
 def seal(file: Path, lines: Iterable[bytes]) -> None:
-    """Write the sorted index of a finished WARC file atomically. Raises OSError."""
+    """Writes the sorted index of a finished WARC file atomically. Raises OSError."""
     index, unsorted = index_of(file), open_index_of(file)
     new = index.with_name(index.name + ".new")
     with new.open("wb") as handle:
@@ -109,7 +115,9 @@ def seal(file: Path, lines: Iterable[bytes]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync a folder, without which the names of new and renamed files may be lost (fsync(2))."""
+    """Syncs a folder to disk. Without that, the names of new and renamed files may be lost in a power cut
+    (fsync(2)).
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -121,11 +129,11 @@ _ROTATE_AT = 1 << 30
 
 
 class WarcWriter:
-    """Writes WARC files under `root`/warc, a new one for each run and after each GiB.
+    """Writes WARC files in the folder `root`/warc, a new one for each run and after each GiB.
 
-    A file is only appended to, one whole record at a time, by one writer that holds a lock on it: after a kill, at most
-    its last record is torn. NAME.cdxj beside NAME.warc.gz shows that the file is finished; a file without it is being
-    written, or was when its crawl died (see `file_maintenance.repair_warc`).
+    A file is only appended to, one complete record at a time, by one writer that holds a lock on it. So after a
+    kill, at most its last record is incomplete. A file NAME.warc.gz without an index NAME.cdxj is being written, or
+    was when its crawl died (see `file_maintenance.repair_warc`).
     """
 
     def __init__(self, root: Path, prefix: str, software: str, description: str = "") -> None:
@@ -149,19 +157,21 @@ class WarcWriter:
         self.close()
 
     def write(self, exchange: Exchange, original: Original | None = None) -> Capture:
-        """Write one exchange; returns its capture, with the position of its response record. Raises OSError."""
+        """Writes the records of an exchange. Returns its capture, with the position of the response record. Raises
+        OSError.
+        """
         records = exchange_records(exchange, original)
         return self.append(records.capture, (records.response, records.others), exchange.at)
 
     @property
     def end(self) -> tuple[str, int]:
-        """The current file and its length; "" and 0 if there is none."""
+        """The path of the current file ("warc/NAME.warc.gz") and its length; "" and 0 if there is none."""
         return (f"warc/{self._path.name}", self._offset) if self._file is not None else ("", 0)
 
     def append(self, capture: Capture, records: Sequence[bytes], at: datetime) -> Capture:
-        """Write records, the first of which is the capture's; returns the capture with its position.
+        """Writes records, of which the first is that of the capture. Returns the capture with its position.
 
-        `at` is the time in the name of a new file. Raises OSError.
+        `at` is the time used in the name of a new file. Raises OSError.
         """
         if self._file is None or self._offset >= _ROTATE_AT:
             self._open(at)
@@ -174,9 +184,10 @@ class WarcWriter:
         return capture
 
     def sync(self) -> None:
-        """Sync the file to disk. Raises OSError, also if the file no longer exists.
+        """Syncs the file to disk. Raises OSError, also if the file no longer exists.
 
-        A row that points to a record is committed only after this, so that a power cut leaves no row without a record.
+        A row that points to a record is committed only after this, so that a power cut leaves no row without its
+        record.
         """
         if self._file is None or self._synced == self._offset:
             return
@@ -188,7 +199,7 @@ class WarcWriter:
         self._synced = self._offset
 
     def close(self) -> None:
-        """Finish the file and write its index. Raises OSError; then the next crawl of the site finishes it."""
+        """Finishes the file and writes its index. Raises OSError; the next crawl of the site then finishes the file."""
         if self._file is None or self._index is None:
             return
         try:
@@ -201,7 +212,7 @@ class WarcWriter:
             self._file = self._index = None
 
     def abandon(self) -> None:
-        """Close the file as it is, after a fault: the next crawl of the site finishes it."""
+        """Closes the file without finishing it, after an error. The next crawl of the site finishes it."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -214,13 +225,15 @@ class WarcWriter:
         while self._file is None:
             self._serial += 1
             self._path = folder / f"{self._prefix}-{stamp}-{self._serial:05}.warc.gz"
-            self._file = _new_file(self._path)
+            self._file = _create_locked(self._path)
         self._offset = self._synced = 0
         self._index = open_index_of(self._path).open("wb")
         self._append(warcinfo_record(self._path.name, at, self._software, self._description))
 
     def _append(self, data: bytes) -> None:
-        """Write without buffering, so that a failed write cannot reach the disk later. A partial record is cut off."""
+        """Writes without buffering, so that the rest of a failed write cannot reach the disk later. A partly written
+        record is cut off again.
+        """
         assert self._file is not None
         left = memoryview(data)
         try:
@@ -232,8 +245,10 @@ class WarcWriter:
         self._offset += len(data)
 
 
-def _new_file(path: Path) -> int | None:
-    """A new file, locked; None if its name is taken, or a crawl that repairs files took it for a dead one's."""
+def _create_locked(path: Path) -> int | None:
+    """Creates a file, locks it and returns its handle. None if the name is taken, or another process has locked the
+    file to repair it.
+    """
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o666)
     except FileExistsError:

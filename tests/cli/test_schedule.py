@@ -174,8 +174,8 @@ def test_a_crawl_that_dies_before_its_run_is_recorded_is_retried_and_reported_on
         if len(starts) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    original = daemon.Daemon._retry_later
-    monkeypatch.setattr(daemon.Daemon, "_retry_later", retry_later)
+    original = daemon.Daemon._postpone
+    monkeypatch.setattr(daemon.Daemon, "_postpone", retry_later)
     monkeypatch.setattr(daemon, "begin_crawl", killed)
     monkeypatch.setattr(daemon, "_CHECK_EVERY", 0.1)
     monkeypatch.setattr(daemon, "_RETRY_AFTER", 0.6)

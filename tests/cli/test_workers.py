@@ -18,7 +18,7 @@ import pytest
 
 from archiver.errors import ArchiveInUse, BadSetting
 from archiver.scheduling import process_pool
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, by_host, cores
+from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, cores, group_by_host
 from archiver.storage.locks import lock_site
 from tests.faults.sound import flaws
 from tests.spiders.crawling import rows
@@ -216,7 +216,7 @@ def test_a_free_process_takes_the_next_host_and_sites_of_a_host_are_sequential(
     long, *short = serve("Long", 32, seconds=0.3), *(serve(f"Short {n}", 2) for n in range(3))
     plans = [CrawlPlan(site.url, 0.0, "") for site in (long, *short)]
     plans.insert(1, CrawlPlan(f"{long.url}post-3/", 0.0, ""))
-    assert [len(host) for host in by_host(plans)] == [2, 1, 1, 1]
+    assert [len(host) for host in group_by_host(plans)] == [2, 1, 1, 1]
     with lock_site(archive, name_of(short[1])):
         results, _ = process_pool.run_plans(plans, CommonOptions(archive, quiet=True), workers=2)
     (refused,) = (result for result in results if result.outcome != "finished")

@@ -44,8 +44,8 @@ def send(pids: list[int], signum: int) -> None:
 
 def unwatched(link: Connection, archive: Path, url: str) -> None:
     """Runs a crawl whose leash receives its end once and is then not watched."""
-    leashed_process.Leash.watch = lambda self: self._receive(60)  # type: ignore[method-assign]
-    leashed_process._work(link, archive, url, {}, None)
+    leashed_process.LeaseWatchdog.watch = lambda self: self._receive(60)  # type: ignore[method-assign]
+    leashed_process._crawl(link, archive, url, {}, None)
 
 
 def test_a_crawl_checks_its_lease_before_each_request(tmp_path: Path) -> None:

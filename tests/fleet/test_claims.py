@@ -14,10 +14,10 @@ from archiver.fleet.enrolment import enter_sites, fleet_site
 from archiver.fleet.fleet_worker import Worker
 from archiver.fleet.job_queue import make_queue, make_tables
 from archiver.fleet.leases import LeaseWait, SiteLease, commit_manifest, monotonic_seconds, renew_lease, take_lease
-from archiver.fleet.leashed_process import begin_leashed_crawl
+from archiver.fleet.leashed_process import begin_leased_crawl
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, mark_storage, read_manifest
-from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, restore, shards
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, read_manifests, restore
 from archiver.storage.connection import open_archive
 from tests.fleet import hosts
 from tests.fleet.postgres import PACKAGE
@@ -91,7 +91,7 @@ def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: S
             storage, shard(tmp_path / "w1"), SITE, slow.token, 7, None, lambda m: commit_manifest(board, slow, m)
         )
     assert set(storage.keys("shards")) == new.keys
-    assert list(shards(storage)) == [new]
+    assert list(read_manifests(storage)) == [new]
     row = board.one("select manifest from fleet_sites where name = %s", [SITE])
     assert row
     assert row["manifest"] == new.key
@@ -122,11 +122,11 @@ def test_a_crawl_ends_with_its_lease(tmp_path: Path) -> None:
     posts = 1_000  # more than any machine fetches in three seconds
     with hosts.serving(1, posts, answer_after=0.05) as slow:
         (url,) = slow.urls
-        crawl = begin_leashed_crawl(shard(tmp_path) / ARCHIVE, "slow", url, {}, None)
-        crawl.lengthen(monotonic_seconds() + 60.0)
+        crawl = begin_leased_crawl(shard(tmp_path) / ARCHIVE, "slow", url, {}, None)
+        crawl.extend(monotonic_seconds() + 60.0)
         until(lambda: len(slow.log) > 5)
-        crawl.lengthen(monotonic_seconds() + 1.0)
-        until(lambda: crawl.over(1.0))
+        crawl.extend(monotonic_seconds() + 1.0)
+        until(lambda: crawl.has_ended(1.0))
         assert 5 < len(slow.log) < posts
     assert "signal 9" in str(crawl.result)
 
@@ -211,7 +211,7 @@ def test_if_one_queue_of_a_worker_gives_up_the_other_ends_too(
         app = make_queue(board, place)
         async with app.open_async():
             with pytest.raises(ValueError, match="Semaphore"):
-                await Worker(place, -1, print)._work(app, asyncio.Event())
+                await Worker(place, -1, print)._run_jobs(app, asyncio.Event())
             return [name for task in asyncio.all_tasks() if "App." in (name := repr(task.get_coro()))]
 
     assert asyncio.run(left()) == []

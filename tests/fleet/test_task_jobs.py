@@ -31,7 +31,7 @@ from archiver.fleet.fleet_tasks import (
     end_run,
     end_scan,
     enter_tasks,
-    open_task,
+    find_open_task,
     shards_named,
     sites_named,
 )
@@ -40,7 +40,7 @@ from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
-from archiver.fleet.task_job import do_task, files_named, on_this_disk
+from archiver.fleet.task_job import do_task, files_named, make_available_locally
 from archiver.importers.import_inputs import RecordFilter
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import add_site
@@ -227,7 +227,9 @@ def test_a_remote_file_is_copied_only_while_it_is_read(tmp_path: Path) -> None:
     far.put("2009/a.warc.gz", io.BytesIO(b"records"), 7)
     far.put("2009/readme.txt", io.BytesIO(b"no records"), 10)
     assert files_named(far, ["memory://dumps/2009/"]) == ["memory://dumps/2009/a.warc.gz"]
-    with on_this_disk(ShardStorage(str(tmp_path)), "memory://dumps/2009/a.warc.gz", tmp_path / "here") as path:
+    with make_available_locally(
+        ShardStorage(str(tmp_path)), "memory://dumps/2009/a.warc.gz", tmp_path / "here"
+    ) as path:
         assert (path.name, path.read_bytes()) == ("a.warc.gz", b"records")
     assert not (tmp_path / "here").exists()
 
@@ -331,7 +333,7 @@ def test_a_shard_has_one_writer(place: WorkerContext, folder: Path) -> None:
 def test_the_result_of_a_stale_worker_is_not_accepted(board: QueueDatabase) -> None:
     enter_tasks(board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])
     (number,) = numbers(board, REEXTRACT)
-    task = open_task(board, number)
+    task = find_open_task(board, number)
     slow = take_lease(board, SITES[1], "w1", 0.0, number)
     board.do("update fleet_hosts set lease_until = now()")
     quick = take_lease(board, SITES[1], "w2", 0.0, number)
@@ -348,7 +350,7 @@ def test_the_result_of_a_stale_worker_is_not_accepted(board: QueueDatabase) -> N
 
 def test_a_scan_counts_once(board: QueueDatabase) -> None:
     enter_tasks(board, [NewTask(SCAN, file="a.warc.gz", options=OPTIONS)])
-    task = open_task(board, *numbers(board, SCAN))
+    task = find_open_task(board, *numbers(board, SCAN))
     assert task is not None
     task = Task(**{**{name: getattr(task, name) for name in ("kind", "site", "file", "id")}, "options": IMPORTS})
     assert end_scan(board, task, TaskEnd(FINISHED), SITES) == 3

@@ -28,7 +28,7 @@ from archiver.health.health_rules import (
     is_far,
     judge_site,
 )
-from archiver.health.health_state import growth, without_accepted
+from archiver.health.health_state import measure_growth, without_accepted
 from archiver.items import DiscoveredURL, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
 from archiver.storage.connection import open_archive
@@ -360,7 +360,7 @@ def test_first_crawls_do_not_count_as_growth(tmp_path: Path) -> None:
                 "(?, 'incremental', ?, ?, ?, ?)",
                 [site, stamp(NOW - days * DAY), outcome, reason, size],
             )
-        return growth(db, NOW)
+        return measure_growth(db, NOW)
 
     assert ran(1, 4, 4_000, "interrupted", "It was stopped.") == 1_000  # a past that is still to be brought
     assert ran(1, 3.5, 4_000) == 0

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from archiver.cli.main import cli
-from archiver.warc.gzip_records import payload_matches, read_record
+from archiver.warc.gzip_records import is_payload_intact, read_record
 from tests.importers.files import Rec, arc_document, arc_header, http, listing, page, post, sha1, wacz, warc
 from tests.importers.importing import rows, run, state
 from tests.spiders.crawling import crawl
@@ -132,7 +132,7 @@ def test_imported_captures_are_readable_and_intact(archive: Path, tmp_path: Path
     assert [f[3] for f in found] == ["response", "response", "response", "revisit", "revisit"]
     for file, offset, length, kind, url in found:
         stored = read_record(archive.parent / file, offset, length)
-        assert payload_matches(stored)
+        assert is_payload_intact(stored)
         assert stored.url == url
         assert kind == "revisit" or b"Boats" in stored.body or b"Chunked" in stored.body or b"Packed" in stored.body
     assert rows(archive, "select title from articles order by title") == [

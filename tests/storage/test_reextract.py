@@ -426,7 +426,7 @@ def test_articles_written_by_a_concurrent_crawl_are_read_again(archive: Path) ->
 
     spoil(archive)
     db = open_archive(archive)
-    begun = reextraction_run.Begun(1, "2030-01-01T00:00:00+00:00", 0)
+    begun = reextraction_run.StartedReextraction(1, "2030-01-01T00:00:00+00:00", 0)
     outcome = ReextractionReader(db, archive.parent, __version__, begun.started_at, ReextractionRequest()).read(1)
     with db.atomic():
         db.execute("update articles set meaning_digest = 'of a crawl' where id = 1")

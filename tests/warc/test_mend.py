@@ -12,7 +12,7 @@ import pytest
 from archiver.items import Capture
 from archiver.warc.exchange_records import Exchange
 from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
-from archiver.warc.gzip_records import whole_records
+from archiver.warc.gzip_records import read_complete_records
 from archiver.warc.writer import WarcWriter, index_of, open_index_of
 from tests.faults.sound import _index_flaws, _records
 
@@ -160,4 +160,4 @@ def test_a_record_is_whole_only_with_all_of_its_block(tmp_path: Path) -> None:
     file = tmp_path / "x.warc.gz"
     file.write_bytes(gzip.compress(whole) + gzip.compress(whole.replace(b": 5", b": 6")) + gzip.compress(b"no record"))
     with file.open("rb") as handle:
-        assert [m.offset for m in whole_records(handle)] == [0]
+        assert [m.offset for m in read_complete_records(handle)] == [0]

@@ -12,7 +12,7 @@ from fastwarc import ArchiveIterator
 
 from archiver.errors import UnreadableInput
 from archiver.warc.exchange_records import Exchange, Original, payload_digest
-from archiver.warc.gzip_records import payload_matches, read_record
+from archiver.warc.gzip_records import is_payload_intact, read_record
 from archiver.warc.writer import WarcWriter
 
 AT = datetime(2024, 5, 1, 8, 30, 15, 123456, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_a_record_is_found_by_its_offset_and_proves_its_bytes(tmp_path: Path) ->
         stored = read_record(tmp_path / capture.warc_file, capture.warc_offset, capture.warc_length)
         assert (stored.body, stored.status, stored.url) == (body, 200, "https://example.org/a?b=1")
         assert stored.digest == capture.digest
-        assert payload_matches(stored)
+        assert is_payload_intact(stored)
     assert read_record(tmp_path / second.warc_file, second.warc_offset, second.warc_length).payload == packed
 
 
