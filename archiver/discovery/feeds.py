@@ -42,7 +42,7 @@ _FULL_TEXT = 600
 
 
 class Item(Protocol):
-    """What every item provides, in any format. Times are as written, addresses absolute."""
+    """The methods that feed items of every format have. Times are returned as written, addresses are absolute."""
 
     language: str
 
@@ -64,7 +64,9 @@ class Item(Protocol):
 
 
 def is_comment(item: Item) -> bool:
-    """True if an item replies to a post (RFC 4685), or its address is that of a comment on a page."""
+    """True if a feed item is a comment: it is marked as a reply (RFC 4685), or its link or guid is the address of a
+    comment.
+    """
     return (
         item.is_reply()
         or bool(_COMMENT_LINK.search(item.guid()))
@@ -73,7 +75,7 @@ def is_comment(item: Item) -> bool:
 
 
 def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | None:
-    """The post of an item; None if the item has no address."""
+    """Returns the post of a feed item as a discovered URL with its source hint; None if the item has no address."""
     address = item.link()
     if not address:
         return None
@@ -104,7 +106,9 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
 
 
 def post_id_of(guid: str) -> str:
-    """The platform's number in a guid or Atom id: "wordpress:123" for "...?p=123", "blogger:2" for "...post-2"."""
+    """Returns the platform's ID of a post from its guid or Atom id: "wordpress:123" for "...?p=123", "blogger:2" for
+    "...post-2", else "".
+    """
     if match := _BLOGGER_ID.search(guid):
         return f"blogger:{match.group(1)}"
     if guid.startswith("http") and (match := _WORDPRESS_GUID.search(guid)):
@@ -113,7 +117,9 @@ def post_id_of(guid: str) -> str:
 
 
 def without_credit_line(markup: str, address: str) -> str:
-    """Removes the last paragraph that WordPress adds in feeds ("The post ... appeared first on ...")."""
+    """Returns the HTML of a feed item without the last paragraph that WordPress adds ("The post ... appeared first on
+    ..."). `address` is the post's address.
+    """
     match = _APPEARED.search(markup, max(0, len(markup) - 2_000))
     if not match:
         return markup
@@ -124,8 +130,9 @@ def without_credit_line(markup: str, address: str) -> str:
 
 
 def _is_full(summary: str) -> bool:
-    """True if an RSS description, which may be an excerpt or a whole post, is a whole post, by length, paragraphs and
-    end."""
+    """True if an RSS description is the whole post and not an excerpt, judged by its length, its paragraphs, and
+    whether it ends with "..." or the like.
+    """
     if len(summary) < _FULL_TEXT or not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
         return False
     text = plain_text(summary, 1_000_000)
@@ -161,12 +168,12 @@ _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/ve
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """The content of one feed document.
+    """The parsed content of one feed document.
 
-    `kind`: rss, rdf, atom, json, comments (a feed of comments, without targets), or "" if the body is not a feed.
-    `next_url`: the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next`: the next page
-    that WordPress has without declaring it. Since it may be a 404, it is fetched only if older posts are missing.
-    `is_cut`: the feed has more than is read of one document (MAX_TARGETS, MAX_TAGS).
+    `kind`: rss, rdf, atom, json, comments (a feed of comments, which has no `targets`), or "" if the body is not a
+    feed. `next_url`: the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next`: the next
+    page that a WordPress feed usually has without declaring it; since it may be a 404, it is fetched only if older
+    posts are missing. `is_cut` is True if the feed has more than is read of one document (MAX_TARGETS, MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -181,7 +188,9 @@ class Feed:
 
 
 def looks_like_feed(body: bytes) -> bool:
-    """True if the body is a feed, regardless of its address and content type. Reads the first 4 KB."""
+    """True if the body of a response is a feed, regardless of its address and content type. Only its first 4 KB are
+    read.
+    """
     head = inflate(body[:65_536], limit=4_096)[:4_096]
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return bool(_JSON_VERSION.search(decode(head)))
@@ -197,10 +206,10 @@ def looks_like_feed(body: bytes) -> bool:
 
 
 def parse_feed(body: bytes, url: str) -> Feed:
-    """The feed at `url`. Never raises; a body that is not a feed gives an empty Feed of kind "".
+    """Parses the body of the feed at `url`. Never raises; returns an empty Feed of kind "" if the body is not a feed.
 
-    Targets have kind POST if the item has a date (static pages in a feed often have none), a source hint, and the later
-    of the item's times as `lastmod`.
+    A discovered URL has kind POST if its item has a date (static pages in a feed often have none), a source hint,
+    and as `lastmod` the later of the item's published and modified times.
     """
     if inflate(body[:65_536], limit=64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _json_feed(body, url)
@@ -266,7 +275,9 @@ def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, 
 
 
 def _next_page(following: str | None, url: str) -> str | None:
-    """The next page, on the feed's own host; Blogger declares it on www.blogger.com, under the blog's number."""
+    """Returns the address of a feed's next page (`following`) on the feed's own host, because Blogger declares it on
+    www.blogger.com; None if there is none.
+    """
     if not following:
         return None
     there, here = urlsplit(following), urlsplit(url)
@@ -276,7 +287,7 @@ def _next_page(following: str | None, url: str) -> str | None:
 
 
 def _guessed_next(url: str, generator: str) -> str | None:
-    """The next page of a WordPress feed by its ?paged= parameter."""
+    """Returns the probable address of the next page of a WordPress feed (?paged=2); None for other feeds."""
     if "wordpress" not in generator.lower():
         return None
     parts = urlsplit(url)

@@ -1,4 +1,6 @@
-"""The state that Scrapy's components share during one crawl: the open archive, its page queue, limits and ending."""
+"""Scrapy extension with the state that Scrapy's components share during one crawl: the open archive, its page queue,
+limits and ending.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,13 @@ _log = logging.getLogger(__name__)
 
 
 class ArchiveExtension:
-    """The archive of a crawl. Only a spider with an `order` has this extension.
+    """The open archive of a crawl and the control over its end. Only crawls whose spider has an `order` have this
+    extension.
 
-    `run` is the open archive, `pages` the queue of due pages, `outages` the outage guard. `home_url` is the home page's
-    own address, once known. `ending` is set when the run is to end: requests in progress are finished, the others stay
-    due. `fatal` says in a sentence why the run failed; `wall` is the rule of a wall in front of the home page; `halted`
-    is True if the archive can no longer be written.
+    `run` is the open archive, `pages` the queue of due pages, `outages` the outage guard. `home_url` is the address
+    of the home page after redirects, once known. `ending` is set when the run is to end: requests in progress are
+    finished, the others stay due. `fatal` is a sentence that says why the run failed; `wall` is the rule of a wall
+    that the home page shows; `halted` is True if the archive can no longer be written.
     """
 
     def __init__(self, crawler: Crawler, order: CrawlOrder) -> None:
@@ -103,7 +106,7 @@ class ArchiveExtension:
 
     @property
     def room(self) -> int | None:
-        """How many more pages may be handed out before a limit is reached; None if there is no limit."""
+        """The number of pages that may still be handed out before a limit is reached; None if there is no limit."""
         in_progress = self.pages.in_progress
         limits = []
         if self.order.limit:
@@ -120,7 +123,7 @@ class ArchiveExtension:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """End the run, without raising, if the archive can no longer be written."""
+        """Context manager that ends the run, without raising, if the archive can no longer be written."""
         try:
             yield
         except sqlite3.Error as error:
@@ -139,7 +142,7 @@ class ArchiveExtension:
         self.stop(str(fault))
 
     def broke(self, error: Exception) -> None:
-        """Close the run as failed and release its locks after a bug has kept it from starting."""
+        """Close the run as failed and release its locks, after a bug has kept it from starting."""
         _log.error("The crawl of %s could not start", self.order.start_url, exc_info=error)
         self.fatal = self.fatal or internal_error(self.order.start_url, error).reason
         self.run.close(RunEnding("failed", self.fatal), at_fault=True)
@@ -154,7 +157,7 @@ class ArchiveExtension:
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="ended"))
 
     def tick(self) -> None:
-        """End the run if its time or bytes are used up. The limit on pages applies where pages are handed out."""
+        """End the run if it has used up its time or bytes. (The limit on pages is applied where pages are handed out.)"""
         seconds = (datetime.now(UTC) - self.run.started).total_seconds()
         if bound := self.run.budget.spent(0, self.run.counts.bytes, seconds):
             self.end(at_bound(bound))
@@ -162,7 +165,7 @@ class ArchiveExtension:
             self._drop_waiting()
 
     def ended(self, reason: str) -> None:
-        """Close the run, unless that has been done."""
+        """Scrapy signal handler: close the run when the spider has closed. `reason` is Scrapy's reason."""
         if self._loop.running:
             self._loop.stop()
         ending = self.ending
@@ -175,7 +178,9 @@ class ArchiveExtension:
         self.run.close(ending or RunEnding("interrupted", reason), at_fault=self.halted)
 
     def _at_end(self) -> RunEnding | None:
-        """The ending of a run without pending requests: a limit on posts or pages, or None if nothing is left."""
+        """Return the ending of a run that has no pending requests: at a limit on posts or pages, or with nothing left
+        to fetch.
+        """
         ending = None
         with self.guarded():
             if self.order.limit and self.posts >= self.order.limit:
@@ -199,7 +204,7 @@ class ArchiveExtension:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
 
     def _sent(self, request: Request) -> None:
-        """Count a request that went out: for a page, a host's file or a redirect, first try or retry."""
+        """Count a request that was sent, whether for a page, a requisite or a host's file, first try or retry."""
         if requisite_of(request) is not None:
             self.run.counts.requisite_requests += 1
         else:

@@ -1,7 +1,7 @@
-"""Decides when a site is crawled next, from its cadence and its past runs.
+"""Decides when a site is crawled next, from its cadence (how often, as the user set it) and its past runs.
 
-All functions are pure, and the past runs are those stored in the archive. So a scheduler that dies forgets nothing, a
-crawl that a person starts counts, and one run makes up for any number of missed periods.
+All functions are pure, and the past runs are those stored in the archive. So a scheduler that dies forgets nothing,
+a crawl that a person starts counts, and one run makes up for any number of missed periods.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MONTH, _FEBRUARY = 3, 2
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Once per period, at a moment within it that depends on the site's name."""
+    """The cadence of a site that is crawled once per period, at a moment in the period that depends on the site's name."""
 
     period: timedelta
 
@@ -43,7 +43,9 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """At the times of a cron expression, in UTC. `H` is a value that depends on the site's name, as in Jenkins."""
+    """The cadence of a site that is crawled at the times of a cron expression, in UTC. As in Jenkins, `H` in a field
+    stands for a value that depends on the site's name.
+    """
 
     expression: str
 
@@ -51,11 +53,11 @@ class Cron:
         return f"cron:{self.expression}"
 
     def of(self, name: str) -> str:
-        """The expression for the site of this name, with values in place of each H."""
+        """Returns the expression for the site of this name, with a value in place of each H."""
         return self.with_(lambda index, low, high: low + int(share(f"{name} {index}") * (high - low + 1)))
 
     def with_(self, value: Callable[[int, int, int], int]) -> str:
-        """The expression with `value(field index, lowest, highest)` in place of each H."""
+        """Returns the expression with `value(field index, lowest, highest)` in place of each H."""
         return " ".join(
             str(value(index, low, high)) if field == "H" else field
             for index, (field, (low, high)) in enumerate(zip(self.expression.split(), _FIELDS, strict=True))
@@ -64,7 +66,7 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Adaptive:
-    """As often as the site's news require, between two bounds."""
+    """The cadence of a site that is crawled as often as it publishes, between a shortest and a longest period."""
 
     shortest: timedelta = DEFAULT_BOUNDS[0]
     longest: timedelta = DEFAULT_BOUNDS[1]
@@ -77,7 +79,9 @@ Cadence = Every | Cron | Adaptive
 
 
 def read_cadence(text: str) -> Cadence:
-    """Parses a cadence. Raises ValueError with a reason that a person can act on."""
+    """Parses a cadence ("6h", "cron:0 */4 * * *", "adaptive:1h..7d"). Raises ValueError with a reason that a person can
+    act on.
+    """
     words = text.strip()
     kind, _, rest = words.partition(":")
     if kind.lower() == "cron":
@@ -88,14 +92,14 @@ def read_cadence(text: str) -> Cadence:
 
 
 def format_period(period: timedelta) -> str:
-    """A period in the largest unit of which it is a whole number: 90m, 6h, 2d."""
+    """Formats a period in the largest unit that divides it: 90m, 6h, 2d."""
     minutes = max(1, round(period.total_seconds() / 60))
     unit, size = next((u, s) for u, s in (("d", 1440), ("h", 60), ("m", 1)) if minutes % s == 0)
     return f"{minutes // size}{unit}"
 
 
 def share(name: str) -> float:
-    """A number from 0 to 1 that is always the same for a name; over many names, the numbers are evenly distributed."""
+    """Returns a number from 0 to 1 that depends only on the name. Over many names, the numbers are evenly distributed."""
     return int.from_bytes(blake2b(name.encode(), digest_size=6).digest(), "big") / (1 << 48)
 
 
@@ -162,8 +166,9 @@ _SOME_NEW = 0.2
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run: when it began, its `outcome` as in `runs` ("" if it is running or died), the number of `new` posts that
-    it stored, and the number that the site's feeds listed then (0 if unknown)."""
+    """One past run of a site: when it began, its `outcome` as in the table `runs` ("" if it is running or died), the
+    number of `new` posts that it stored, and the number of posts that the site's feeds listed then (0 if unknown).
+    """
 
     started: datetime
     outcome: str
@@ -173,7 +178,7 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class RecrawlTime:
-    """When a site is due, its current period, and the reason as a phrase."""
+    """When a site is due for its next crawl, its current period, and the reason as a phrase."""
 
     at: datetime
     period: timedelta
@@ -183,10 +188,10 @@ class RecrawlTime:
 def next_crawl(
     cadence: Cadence, past: Sequence[PastRun], name: str, now: datetime, quiet_until: datetime | None = None
 ) -> RecrawlTime:
-    """When the site of this name is due again. `past`: its last runs (REMEMBERED of them), newest first. `quiet_until`:
-    the end of a pause that its host asked for. All times are aware.
+    """Returns when a site is due for its next crawl. `past`: its last runs (up to REMEMBERED_RUNS), newest first;
+    `name`: its name; `quiet_until`: the end of a pause that its host asked for. All times are aware.
 
-    Runs in the future were written by a wrong clock and are ignored.
+    Runs in the future were written with a wrong clock and are ignored.
     """
     runs = [run for run in past if run.started <= now + _CLOCK_TOLERANCE]
     period = _period(cadence, runs, name, now)
@@ -205,7 +210,9 @@ def next_crawl(
 
 
 def start_interval(waiting: int) -> float:
-    """Seconds between two starts while this many sites are due, so that they do not all start at once."""
+    """Returns the seconds between the starts of two crawls while `waiting` sites are due, so that they do not all start
+    at once.
+    """
     return min(0.5, 1800 / max(waiting, 1))
 
 
@@ -236,9 +243,10 @@ def _period(cadence: Cadence, runs: Sequence[PastRun], name: str, now: datetime)
 
 
 def _adapted(cadence: Adaptive, runs: Sequence[PastRun]) -> timedelta:
-    """The period after all runs, adapted after each one from the oldest on.
+    """Returns the period of an adaptive cadence after these runs (newest first), each of which makes it shorter or
+    longer.
 
-    A run without news, or a failed one, counts only if it began long enough after the one before.
+    A run without new posts, or a failed one, counts only if it began at least half a period after the one before.
     """
     period = _within(cadence, FIRST_PERIOD)
     for before, run in zip(reversed(runs), list(reversed(runs))[1:], strict=False):

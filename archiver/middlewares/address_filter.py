@@ -1,4 +1,4 @@
-"""Refuses URLs that name a non-public address, and posts outside the site."""
+"""Scrapy middleware that refuses requests to private network addresses, and requests for posts outside the site."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _FORWARDERS = frozenset({"feeds.feedburner.com", "feeds2.feedburner.com", "feedp
 
 
 class AddressMiddleware:
-    """Comes before the robots.txt middleware, so that it sees that middleware's requests and redirects too.
+    """Refuses requests to addresses that are not public, and to pages outside the site. It comes before the robots.txt
+    middleware, so that it sees that middleware's requests and redirects too.
 
-    It is the only check if a proxy resolves host names; otherwise the address is checked again at the connection.
-    Sources may be on other hosts, but a post that a source lists there would be stored as one of this site, and a list
-    of such posts would direct the crawl at somebody else's server.
+    It is the only check if a proxy resolves host names; otherwise the address is checked again when the connection
+    is made. Discovery sources may be on other hosts, but a post that a source lists there would be stored as one of
+    this site, and a list of such posts would direct the crawl at somebody else's server.
     """
 
     def __init__(self, crawler: Crawler) -> None:

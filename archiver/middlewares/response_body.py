@@ -1,4 +1,4 @@
-"""Middlewares for response bodies: undo content codings, refuse truncated bodies, and limit their size."""
+"""Scrapy middlewares for response bodies: decode content codings, refuse truncated bodies, and limit their size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _TRAILER_ERRORS = ("incorrect data check", "incorrect length check")
 
 
 class UnpackingMiddleware(HttpCompressionMiddleware):
-    """Undoes content codings as Scrapy does, but refuses a truncated body, so that the next crawl fetches it again."""
+    """Decodes content codings (gzip ...) as Scrapy does, but refuses a truncated body, so that the next crawl fetches
+    it again.
+    """
 
     def process_response(
         self, request: Request, response: Response, spider: Spider | None = None
@@ -43,7 +45,7 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
 def is_cut_off(packed: bytes, coding: str, size: int) -> bool:
     """True if a compressed body is truncated. `size` is its length when decompressed.
 
-    gzip has that length at its end, so that a complete body is not decompressed again.
+    gzip states that length at its end; if it matches, the body is not decompressed again.
     """
     if coding in _GZIP:
         return int.from_bytes(packed[-4:], "little") != size % (1 << 32) and _is_cut_gzip(packed)
@@ -69,9 +71,9 @@ _STEP = 16 * 1024
 
 
 class Beginning:
-    """Reads only the beginning of a body: about `most` bytes on the wire, and at most `most` decompressed.
+    """Limits a download to the beginning of a body: about `most` bytes on the wire, and at most `most` decompressed.
 
-    It belongs to one request and those that follow from it (redirects, retries), which run one after another.
+    An object belongs to one request and those that follow from it (redirects, retries), which run one after another.
     """
 
     def __init__(self, most: int) -> None:
@@ -81,7 +83,9 @@ class Beginning:
 
     @contextmanager
     def watching(self, crawler: Crawler) -> Iterator[None]:
-        """Receive Scrapy's signals while downloads that have this in their meta are in progress."""
+        """Context manager that listens to Scrapy's signal `bytes_received`, so that downloads that have this object in
+        their meta are limited.
+        """
         crawler.signals.connect(self.received, signals.bytes_received)
         try:
             yield
@@ -89,7 +93,7 @@ class Beginning:
             crawler.signals.disconnect(self.received, signals.bytes_received)
 
     def received(self, data: bytes, request: Request) -> None:
-        """Signal handler: end a download that has enough bytes, as if its body ended there."""
+        """Scrapy signal handler: end a download that has enough bytes, as if its body ended there."""
         if request.meta.get(META) is not self:
             return
         if request is not self._request:
@@ -99,7 +103,7 @@ class Beginning:
             raise StopDownload(fail=False)
 
     def unpacked(self, body: bytes, codings: list[str]) -> bytes:
-        """The beginning of a body, decoded as far as possible (content codings: RFC 9110, section 8.4.1).
+        """Return the beginning of a body, decoded as far as possible (content codings: RFC 9110, section 8.4.1).
 
         Raises zlib.error if nothing can be decoded.
         """
@@ -113,7 +117,7 @@ class Beginning:
         return body[: self.most]
 
     def _inflated(self, body: bytes, wbits: int) -> bytes:
-        """Decompress in steps, to get what precedes an error or the cut. A gzip file may have several members."""
+        """Decompress a body up to the limit, an error or its end. A gzip file may have several members."""
         out, unpacker = bytearray(), zlib.decompressobj(wbits)
         try:
             for at in range(0, len(body), _STEP):
@@ -133,12 +137,13 @@ _MAX_CODINGS = 2
 
 
 class LimitsMiddleware:
-    """Limits the size of responses, between the capture (605) and the decoding of content codings (590).
+    """Limits the size of responses. Runs between the capture (605) and the decoding of content codings (590).
 
     Sources (sitemaps, feeds, the API) may have DOWNLOAD_MAXSIZE bytes, other pages PAGE_MAXSIZE, requisites
-    REQUISITE_MAXSIZE; each limit applies on the wire and again after decompression. One coding is usual, and a server
-    that compresses a compressed file sends two; more (RFC 9110, section 8.4 sets no limit) are an attack.
-    If only the beginning of a response is wanted (`Beginning`), it is decoded here, and there is no limit.
+    REQUISITE_MAXSIZE; each limit applies on the wire and again after decompression. One coding is usual, and a
+    server that compresses a compressed file sends two; a response with more (RFC 9110, section 8.4 sets no limit) is
+    refused as an attack. If only the beginning of a response is needed (`Beginning`), it is decoded here, and there
+    is no limit.
     """
 
     def __init__(self, page_maxsize: int, requisite_maxsize: int) -> None:

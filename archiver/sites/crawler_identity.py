@@ -1,4 +1,6 @@
-"""Identity and default delay of a crawl: the User-Agent, and the contact of the person who is responsible for it."""
+"""How a crawl identifies itself: the User-Agent, and the contact of the person who is responsible for it. Also its
+default delay.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ POLITE_DELAY = 0.5
 
 
 def user_agent(contact: str) -> str:
-    """Returns the User-Agent (RFC 9110, section 10.1.5) with the contact as a comment."""
+    """Returns the User-Agent header (RFC 9110, section 10.1.5) with the contact as a comment."""
     return f"archiver/{__version__} (+{contact})" if contact else f"archiver/{__version__}"
 
 
@@ -43,10 +45,12 @@ def needs_contact(url: str) -> bool:
 
 
 def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
-    """Returns the contact for a crawl of this URL: `contact` if given, else that of archiver.toml, else asks for it.
+    """Returns the contact for a crawl of this URL: `contact` if given, else the one in archiver.toml, else the user's
+    answer to a prompt.
 
-    A server or proxy on loopback needs no contact. Raises HostNotFound unless the address is `known`, and
-    ContactMissing if there is no contact and no terminal to ask on.
+    A server or proxy on loopback needs no contact. The host is looked up unless the site is already `known`; raises
+    HostNotFound if it does not exist, BadAddress if the contact is invalid, and ContactMissing if there is no
+    contact and no terminal to ask on.
     """
     host = urlsplit(url).hostname or ""
     given = contact or load_config().contact

@@ -1,4 +1,6 @@
-"""The queue of one run's due pages: which come next, which are in progress, and which are excluded as crawl traps."""
+"""The queue of the pages that are due in one run: selects the next ones, tracks those in progress, and excludes crawl
+traps.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from archiver.urls import Scope, urlkey
 
 
 class SourceGuesses:
-    """Guesses the addresses of undeclared sources during one run: the usual ones, one of each kind at a time."""
+    """Tries the well-known addresses of feeds and sitemaps during one run, for a site that declares none. One address
+    of each kind is tried at a time.
+    """
 
     def __init__(self) -> None:
         self._queues: dict[PageKind, list[DiscoveredURL]] = {}
@@ -40,15 +44,20 @@ class SourceGuesses:
         waiting: Collection[str],
         asked: Collection[str],
     ) -> list[DiscoveredURL]:
-        """The first guess for each kind of source that is not `declared`, without the urlkeys in `asked`. Kinds in
-        `waiting` have a guess that was not answered yet."""
+        """Return the first address to try for each kind of source (feed, sitemap) that is not `declared`.
+
+        Skips addresses whose urlkeys are in `asked`, and kinds in `waiting`, whose previous guess has no response
+        yet.
+        """
         for guess in well_known_urls(base, scope):
             if guess.kind not in declared and urlkey(guess.url) not in asked:
                 self._queues.setdefault(guess.kind, []).append(guess)
         return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
 
     def next(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
-        """The next guess if this one is not a source; none if it is, or if there are no more."""
+        """Return the next address to try after the guess `page` has been parsed; [] if it was a source after all, or if
+        no addresses are left.
+        """
         queue = self._queues.get(page.kind)
         if not queue or page.is_seed or parsed.result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return []
@@ -67,9 +76,11 @@ _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
 
 
 class PageQueue:
-    """Hands out pages that are due in the pages table; a page is in progress until the writer has its result.
+    """Hands out the pages of a run that are due in the pages table. A page is in progress until the writer has its
+    result.
 
-    `changes` counts events that may make another page due or ready: an empty queue is not read again before the next.
+    `changes` counts events that may make another page due or ready; a queue that was empty need not be read again
+    until it rises.
     """
 
     def __init__(self, run: CrawlRun) -> None:
@@ -81,7 +92,7 @@ class PageQueue:
 
     @property
     def in_progress(self) -> int:
-        """How many pages are handed out and have no result with the writer yet."""
+        """The number of pages that are handed out and whose result the writer does not have yet."""
         return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
@@ -119,10 +130,11 @@ class PageQueue:
                 return pages
 
     def _rows(self, limit: int, *, sources_only: bool, mixed: bool) -> list[dict[str, Any]]:
-        """Rows of due pages that are not in progress.
+        """Return rows of due pages that are not in progress, in the order in which they are to be fetched.
 
-        While a source is being read, only sources, since their hints belong to the pages that follow. Listings of tags
-        and months come last, when it is known whether the posts they show are new.
+        While a feed, sitemap or API is being read (`sources_only`), only such sources are returned, since their
+        hints belong to the pages that follow; `mixed` returns both. Listings of tags and months come last, when it
+        is known whether the posts they show are new.
         """
         run, most = self._run, limit + len(self._in_progress)
         if run.order.only:
@@ -160,8 +172,9 @@ class PageQueue:
         return bool(since and published and published.astimezone(UTC) < since)
 
     def probe(self, *, again: bool = False) -> PageRequest | None:
-        """A request for an address that does not exist; None if one is in progress, or the answer is known and not to
-        be requested `again`."""
+        """Return a request for an address that cannot exist, to learn the site's soft 404; None if one is in progress,
+        or if it is already known and not to be requested `again`.
+        """
         if (self._run.soft_not_found is not None and not again) or any(p.is_probe for p in self._in_progress.values()):
             return None
         url = soft404.probe_url(self._run.start_url, self._run.scope, secrets.token_hex(10))
@@ -170,7 +183,9 @@ class PageQueue:
         return page
 
     def further_page(self, url: str, post: str) -> PageRequest:
-        """The request for another part of the post at `post`: conditional if the part's text is stored."""
+        """Return the request for a further part, at `url`, of the post at `post`. It is conditional if the part's text
+        is stored.
+        """
         self._run.writer.flush()
         key = urlkey(url)
         row, text = page_table.page_row(self._run.db, key), article_parts.text_of(self._run.db, key)
@@ -179,18 +194,20 @@ class PageQueue:
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
 
     def finished(self, result: PageResult) -> None:
-        """Note that the writer has a result: its page is done, unless its source has more documents."""
+        """Record that the writer has a result: its page is no longer in progress, unless the same source has further
+        documents to fetch.
+        """
         self.changes += 1
         if result.outcome is not Outcome.DUE:
             self._in_progress.pop(urlkey(result.url), None)
 
     def probe_done(self, page: PageRequest) -> None:
-        """Note that a probe was answered or has failed."""
+        """Record that the soft-404 probe was answered or has failed."""
         self.changes += 1
         self._in_progress.pop(page.urlkey, None)
 
     def put_off(self, pages: Sequence[PageRequest]) -> None:
-        """Do not fetch these pages in this run: they are due in the next."""
+        """Postpone pages that were handed out to the next run."""
         until = page_table.stamp(self._run.started + timedelta(seconds=1))
         with self._run.writing():
             for page in pages:
@@ -199,7 +216,11 @@ class PageQueue:
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
     def is_news(self, target: DiscoveredURL) -> bool:
-        """True if this run has not reported the link in the same way before. Forgets all when it knows too many."""
+        """True if a link is new in this run: not reported before with the same source and kind, and not above the limit
+        of its trap rule.
+
+        The links that were reported are forgotten when they are too many.
+        """
         reported = (target.url, target.source, target.kind)
         if reported in self._reported or not self._run.traps.is_wanted(target):
             return False
@@ -209,16 +230,18 @@ class PageQueue:
         return True
 
     def stored_article(self, page: PageRequest) -> Article | None:
-        """The stored article of this page, after writing pending results."""
+        """Write pending results, then return the stored article of a page, or None."""
         self._run.writer.flush()
         return article_parts.article_at(self._run.db, page.urlkey)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
-        """`completeness.sources_known` of this site, after writing pending results."""
+        """Write pending results, then return what is known of the site's feeds and sitemaps (see
+        `completeness.sources_known`).
+        """
         self._run.writer.flush()
         return sources_known(self._run.db, self._run.site["id"])
 
     def posts_alive(self, source: DiscoverySource, found_on: str) -> int:
-        """How many posts a source should still list, after writing pending results."""
+        """Write pending results, then return the number of stored posts that a source should still list."""
         self._run.writer.flush()
         return count_alive(self._run.db, self._run.site["id"], source, found_on)

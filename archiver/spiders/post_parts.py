@@ -1,7 +1,8 @@
-"""Collects the parts of a post that is split over several pages: which part comes next, and the result of each.
+"""Collects the parts of a post that is split over several pages: which part to fetch next, and the result of each.
 
-The post's own result is held back until all parts are read, so that it is stored once and whole; the results of parts
-are stored as they arrive. After a kill the post is still due, and the parts that were read answer as unchanged.
+The post's own result is held back until all parts are read, so that it is stored once and complete; the results of
+parts are stored as they arrive. If the crawl is killed, the post is still due, and the parts that were read answer
+as unchanged.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
 
 @dataclass(frozen=True, slots=True)
 class PartCollection:
-    """The state of one post's parts.
+    """The parts of one post that have been read, and those still to be read.
 
-    `request` and `result` are the post's own, `first` is the article on its first page, `waiting` are the addresses to
-    fetch, `taken` the numbers and addresses of the parts read, `texts` their texts, `asked` the urlkeys that were
-    requested. `whole` is the address of a view that shows all parts on one page (number 0).
+    `request` and `result` are the post's own, `first` is the article on its first page, `waiting` are the addresses
+    to fetch, `taken` the numbers and addresses of the parts read, `texts` their texts, `asked` the urlkeys that were
+    requested. `whole` is the address of a view that shows all parts on one page; it counts as part 0.
     """
 
     request: PageRequest
@@ -39,21 +40,22 @@ class PartCollection:
 
     @property
     def following(self) -> str:
-        """The address to request next; "" if all parts are read."""
+        """The address of the part to request next; "" if all parts are read."""
         return self.waiting[0] if self.waiting and len(self.asked) <= MAX_PARTS else ""
 
     @property
     def with_parts(self) -> PageResult:
-        """The post's result, with its parts."""
+        """The post's result, with the numbers and addresses of the parts that were read."""
         return replace(self.result, parts=self.taken)
 
 
 def begin(
     result: PageResult, request: PageRequest, scope: Scope, stored: Callable[[PageRequest], Article | None]
 ) -> PartCollection | None:
-    """The parts to read before this result is complete; None for nearly every page.
+    """Return a collection of the parts that must be read before this result is complete; None for a page that is not
+    split, as most are.
 
-    `stored` returns the article as archived, for a first page that is unchanged.
+    `stored` returns the stored article of a page, for a first page that is unchanged.
     """
     if result.outcome is Outcome.ARCHIVED and result.article is not None:
         first, whole = result.article, result.article.whole_at
@@ -76,7 +78,7 @@ def begin(
 
 
 def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> tuple[PageResult, PartCollection]:
-    """Take the response for the part that was requested: returns its result to store, and the new collection."""
+    """Add the response for the part that was requested (`asked`). Return that part's result, and the new collection."""
     result, url = parsed.result, collection.following
     number = 0 if url == collection.whole else len([n for n, _ in collection.taken if n]) + 2
     left = replace(collection, waiting=collection.waiting[1:], asked=collection.asked | {urlkey(url)})
@@ -125,7 +127,7 @@ def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> 
 
 
 def _with(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
-    """The collection with one more part. After the view of all parts, no other is needed."""
+    """Return the collection with one more part. If it is the view of all parts (number 0), no others are fetched."""
     done = number == 0 and text is not None
     texts = collection.texts if text is None else (*collection.texts, text)
     return replace(
@@ -134,7 +136,9 @@ def _with(collection: PartCollection, number: int, url: str, text: str | None = 
 
 
 def _awaiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
-    """The collection with parts that only a later part links to: a long post's page links show just the next few."""
+    """Return the collection with further parts to fetch, to which a part links: the first page of a long post may link
+    to just the next few.
+    """
     if any(number == 0 for number, _ in collection.taken) and not collection.waiting:
         return collection
     known = collection.asked | {urlkey(url) for url in collection.waiting}

@@ -1,4 +1,4 @@
-"""Detects crawl traps during a run: decides which due pages not to fetch, and which responses show nothing new."""
+"""Detects crawl traps during a run: decides which due pages to skip, and recognises responses that show nothing new."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ _NEWS = frozenset({"", "numbers", "query"})
 
 
 class Verdict(NamedTuple):
-    """`fetch` a page now, `wait` until others of its URL pattern are answered, or `exclude` it by a rule."""
+    """The decision on a due page: `fetch` it now, `wait` until others of its URL pattern are answered, or `exclude` it
+    by a rule.
+    """
 
     decision: Literal["fetch", "wait", "exclude"]
     rule: str = ""
@@ -42,7 +44,9 @@ _FETCH, _WAIT = Verdict("fetch"), Verdict("wait")
 
 
 class TrapDetector:
-    """What one run knows about the traps of one site. `flush` writes pending results before the tables are queried."""
+    """Detects the crawl traps of one site during one run, from the pages that it sees. `flush` writes pending results
+    before the tables are queried.
+    """
 
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None]) -> None:
         self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
@@ -57,7 +61,7 @@ class TrapDetector:
     # Before fetching
 
     def judge(self, row: dict[str, Any]) -> Verdict:
-        """Decide what to do with a page that is due (a row of `pages.due_pages`)."""
+        """Decide whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all."""
         kind, key = PageKind(row["kind"]), row["urlkey"]
         if row["fetched_at"] or row["priority"] == 0 or kind in _UNLIMITED:
             return _FETCH
@@ -99,14 +103,18 @@ class TrapDetector:
         )
 
     def _equivalent_of(self, key: str) -> tuple[str, str]:
-        """The believed variant by which an address is equivalent to another, and that address; empty if none."""
+        """Return the variant ("letter case") by which a URL is believed to be equivalent to a plainer one, and the
+        plainer one; ("", "") if there is none.
+        """
         believed = self._equivalents.plainer(key)
         return next(
             ((variant, plain) for variant, plain in believed if self._is_read_elsewhere(key, variant, plain)), ("", "")
         )
 
     def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
-        """True if the page at `key` is fetched at another address anyway, should it be equivalent by this variant."""
+        """True if the post at `key` is fetched anyway at another address, provided that URLs with this variant are
+        equivalent.
+        """
         return crawl_exclusions.is_read_instead(self._db, plain) or (
             variant.startswith("?")
             and any(
@@ -116,8 +124,8 @@ class TrapDetector:
         )
 
     def _tested_variants(self, key: str) -> frozenset[str] | None:
-        """The variants that fetching this page would test; None if it has to wait, because enough such pages are in
-        progress.
+        """Return the variants that fetching this page would test; None if it has to wait, because enough pages that
+        test them are in progress.
         """
         out = set()
         for variant, (plain, more) in self._equivalents.open(key).items():
@@ -147,7 +155,7 @@ class TrapDetector:
         return shape
 
     def leave(self, key: str) -> None:
-        """Note that a page that was handed out is not fetched after all."""
+        """Record that a page that was handed out is not fetched after all."""
         self._in_progress.pop(key, None)
         self._tests.pop(key, None)
 
@@ -164,7 +172,8 @@ class TrapDetector:
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
-        """Undo what is noted inside if an error is raised, as the surrounding transaction is rolled back.
+        """Context manager that undoes what was recorded inside it if an error is raised, since the surrounding
+        transaction is rolled back.
 
         The results of such a batch are written again one by one, and would otherwise count twice.
         """
@@ -178,9 +187,9 @@ class TrapDetector:
     # After fetching
 
     def without_repeats(self, result: PageResult) -> PageResult:
-        """The result, corrected by what the run has seen before.
+        """Return a result without what the run has seen before.
 
-        A page of a listing that repeats another one ends the listing, and the page of a picture below a post is not a
+        A listing page that repeats another one ends the listing, and the page of a picture below a post is not a
         post itself.
         """
         if result.kind is not PageKind.POST and result.shown:
@@ -223,7 +232,7 @@ class TrapDetector:
         )
 
     def written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
-        """Note that a result was written; `new` are the URLs that it was the first to report."""
+        """Record that a result was written. `new` are the URLs that it was the first to report."""
         key = urlkey(result.url)
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
         self._tests.pop(key, None)
@@ -242,7 +251,7 @@ class TrapDetector:
             )
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """True if the target may be a post, and is not of the same pattern as the page that it was found on."""
+        """True if a discovered URL may be a post, and has another pattern than the page that it was found on."""
         shape = pattern_of(target.url, self._scope.path)
         return (
             not target.trap
@@ -252,6 +261,6 @@ class TrapDetector:
         )
 
     def is_walled(self, result: PageResult) -> bool:
-        """True if so many pages in a row showed a wall that the whole site must be behind it."""
+        """Count a result that shows a wall. True if so many pages in a row did that the whole site must be behind it."""
         self._walls = self._walls + 1 if result.rule in WALLS else 0
         return self._walls >= _MAX_WALLS
