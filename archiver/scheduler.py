@@ -107,7 +107,7 @@ class FrontierScheduler(Scheduler):
         """
         if archive.outages.is_probing or (archive.order.limit and archive.posts >= archive.order.limit):
             return []
-        room = archive.room
+        room = archive.remaining_pages
         limit = _BATCH if room is None else min(_BATCH, room)
         pages = archive.pages.take(limit) if limit > 0 else []
         return [

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from archiver.discovery.documents import MAX_TARGETS, decode, inflate, plain_text
-from archiver.discovery.url_classifier import LinkFacts, link_facts, pattern_of
+from archiver.discovery.url_classifier import ClassifiedLink, classify_link, pattern_of
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.urls import Scope, normalize, urlkey
 
@@ -95,7 +95,7 @@ def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS)
     or from their number. gzip is decompressed up to 64 MB.
     """
     text = decode(inflate(body))
-    reader = _Reader(fields, limit)
+    reader = _EntryReader(fields, limit)
     if text.lstrip().startswith("["):
         _read_array(text, reader)
     else:
@@ -104,7 +104,7 @@ def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS)
     return CdxPage(tuple(reader.entries), reader.resume_key, reader.bad, error, reader.is_cut)
 
 
-class _Reader:
+class _EntryReader:
     """Builds CDX entries from JSON objects, JSON rows and plain lines, and counts the unreadable ones."""
 
     def __init__(self, fields: Sequence[str], limit: int) -> None:
@@ -122,25 +122,25 @@ class _Reader:
         self.is_cut = self.is_cut or len(self.entries) + self.bad >= self._limit
         return self.is_cut
 
-    def end(self) -> None:
-        """Handles an empty row: if one more row follows, it is the resume key."""
+    def note_empty_row(self) -> None:
+        """Notes an empty row: if one more row follows it, that row is the resume key."""
         self._at_end = True
 
-    def value(self, value: Any, source: str) -> None:
+    def read_value(self, value: Any, source: str) -> None:
         """Reads one JSON value: an object with named columns, or a row of an array."""
         if isinstance(value, dict):
             self._enter({_OWN_NAMES.get(str(k), str(k)): v for k, v in value.items()}, source)
         elif isinstance(value, list) and all(isinstance(v, (str, int)) for v in value):
-            self.row([str(v) for v in value], source)
+            self.read_row([str(v) for v in value], source)
         else:
             self._skip(source)
 
-    def row(self, values: list[str], source: str) -> None:
+    def read_row(self, values: list[str], source: str) -> None:
         """Reads a row of values, from a JSON array or a plain line. The columns are those of the header or of the
         request, else they follow from the number of values.
         """
         if not values:
-            self.end()
+            self.note_empty_row()
         elif self._at_end and len(values) == 1:
             self.resume_key = values[0] if len(values[0]) <= _MAX_ROW_LENGTH else ""
         elif not self.entries and "timestamp" in values:
@@ -176,7 +176,7 @@ class _Reader:
         self.first_bad = self.first_bad or plain_text(source[:1_000], 200)
 
 
-def _read_array(text: str, reader: _Reader) -> None:
+def _read_array(text: str, reader: _EntryReader) -> None:
     """Reads a JSON array row by row, so that a truncated or broken array loses only the broken rows."""
     at = text.find("[") + 1
     while not reader.is_full:
@@ -186,28 +186,30 @@ def _read_array(text: str, reader: _Reader) -> None:
             return
         row = _ROW.match(text, at, at + _MAX_ROW_LENGTH)
         source = row[0] if row else text[at : at + _MAX_ROW_LENGTH]
-        reader.value(_json(source) if row else None, source)
+        reader.read_value(_json(source) if row else None, source)
         start = None if row else _START.search(text, at + 1)
         at = row.end() if row else start.start() if start else len(text)
 
 
-def _read_lines(text: str, reader: _Reader) -> None:
+def _read_lines(text: str, reader: _EntryReader) -> None:
     for line in _lines(text):
         if reader.is_full:
             return
         key, _, rest = line.partition(" ")
         moment, _, tail = rest.partition(" ")
         if not line:
-            reader.end()
+            reader.note_empty_row()
         elif len(line) > _MAX_ROW_LENGTH:
-            reader.value(None, line[:1_000])
+            reader.read_value(None, line[:1_000])
         elif line[0] in "{[":
-            reader.value(_json(line), line)
+            reader.read_value(_json(line), line)
         elif tail.lstrip().startswith("{"):
             fields = _json(tail)
-            reader.value({"urlkey": key, "timestamp": moment, **fields} if isinstance(fields, dict) else None, line)
+            reader.read_value(
+                {"urlkey": key, "timestamp": moment, **fields} if isinstance(fields, dict) else None, line
+            )
         elif line[0] not in "!#":  # the header of a CDXJ file
-            reader.row(line.split(), line)
+            reader.read_row(line.split(), line)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -237,10 +239,10 @@ def timestamp(text: Any) -> datetime | None:
     text = str(text) if isinstance(text, (str, int)) else ""
     if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 17) or (len(text) < 14 and len(text) % 2):
         return None
-    whole = text[:14] + _FIRST_MOMENT[len(text) :]
-    month, day, hour, minute, second = (int(whole[n : n + 2]) for n in range(4, 14, 2))
+    digits = text[:14] + _FIRST_MOMENT[len(text) :]
+    month, day, hour, minute, second = (int(digits[n : n + 2]) for n in range(4, 14, 2))
     try:
-        return datetime(int(whole[:4]), month, day, hour, minute, second, tzinfo=UTC)
+        return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
 
@@ -260,7 +262,7 @@ def is_page(entry: CdxEntry) -> bool:
     return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 
 
-def newest(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
+def newest_captures(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
     """Returns the latest capture of each address, in the order in which the addresses first occur."""
     found: dict[str, CdxEntry] = {}
     for entry in entries:
@@ -303,7 +305,7 @@ def service_address(text: str) -> str:
     return found
 
 
-def prefix_of(scope: Scope) -> str:
+def site_prefix(scope: Scope) -> str:
     """Returns the prefix by which CDX servers list a site: "blog.example.org/" or "example.org/blog/"."""
     return scope.host + scope.path
 
@@ -332,7 +334,7 @@ def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
     """Returns the CDX server's address that lists the captures of all URLs with a prefix ("blog.example.org/")."""
     fields, collapse = query.fields, query.collapse
     more = []
-    if speaks_wayback(service):
+    if is_wayback_server(service):
         pairs = [
             ("url", f"{prefix}*"),
             ("output", "json"),
@@ -355,7 +357,7 @@ def captures_url(service: str, address: str, since: datetime | None = None, unti
     server would also collapse those of two addresses (redirects without a body have the same digest), and would not
     say when a page was seen last.
     """
-    if speaks_wayback(service):
+    if is_wayback_server(service):
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
         filters = [f"statuscode:{_STATUSES}", f"mimetype:{_TYPES}"]
     else:
@@ -381,14 +383,14 @@ def _period(since: datetime | None, until: datetime | None) -> _Pairs:
 
 
 def _address(service: str, pairs: _Pairs, limit: int | None) -> str:
-    wayback = speaks_wayback(service)
+    wayback = is_wayback_server(service)
     pairs = [*pairs, ("limit", str(limit or (A_PAGE if wayback else UNPAGED)))]
     pairs += [("showResumeKey", "true")] if wayback else []
     return f"{service}?{urlencode(pairs, quote_via=quote, safe='/*:,')}"
 
 
-def speaks_wayback(service: str) -> bool:
-    """True if a CDX server takes the Internet Archive's parameters, which its path "/cdx/search" shows; pywb takes
+def is_wayback_server(service: str) -> bool:
+    """True if a CDX server takes the Internet Archive's parameters, which its path "/cdx/search" shows. pywb takes
     others.
     """
     return "/cdx/search" in urlsplit(service).path
@@ -465,9 +467,9 @@ def is_broken(url: str) -> bool:
     return bool(_BROKEN.search(parts.path) or _BROKEN.search(parts.query) or _WITHIN.search(parts.path))
 
 
-def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> LinkFacts | None:
-    """Returns the classification of a captured address that may be a post; None for other hosts, files, feeds, listings
-    and broken addresses.
+def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> ClassifiedLink | None:
+    """Classifies a captured address; returns None if it cannot be a post: other hosts, files, feeds, listings and
+    broken addresses.
 
     The result's `url` always has http and no www.
     """
@@ -475,7 +477,7 @@ def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> LinkFacts | 
     if found is None or is_broken(found):
         return None
     home = f"http://{scope.host}/"
-    known = link_facts(found, home, home, scope, latest_year)
+    known = classify_link(found, home, home, scope, latest_year)
     if known is None or known.role not in ("page", "trap"):
         return None
     if known.kind is PageKind.LISTING or pattern_of(known.url, scope.path).family in _LISTS:

@@ -33,7 +33,7 @@ _CLOSES = {'"': '"', "'": "'", "<!--": "-->", "<?": "?>"}
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 
 
-def root_at(text: str) -> int:
+def find_root_start(text: str) -> int:
     """Returns the position in an XML text where the root element begins, after white space, comments, processing
     instructions and the DOCTYPE; -1 if one of these has no end.
 
@@ -82,7 +82,7 @@ def _end_of_doctype(text: str, at: int) -> int:
     return first + 1 if first >= 0 else -1
 
 
-def cdata_pieces(text: str) -> Iterator[tuple[str, bool]]:
+def split_cdata(text: str) -> Iterator[tuple[str, bool]]:
     """Splits an XML text into CDATA sections and the text between them; yields (piece, is CDATA section).
 
     A section includes its delimiters; one that is not closed is yielded as text.
@@ -98,7 +98,7 @@ def cdata_pieces(text: str) -> Iterator[tuple[str, bool]]:
     yield text[at:], False
 
 
-def cut_document(text: str, most: int = MAX_TAGS) -> str:
+def truncate_document(text: str, most: int = MAX_TAGS) -> str:
     """Returns the text cut before tag number `most` + 1, or the whole text if it has no more than `most` tags."""
     if len(text) <= most or text.count("<") <= most:
         return text
@@ -193,16 +193,16 @@ def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
     and all errors that libxml2 recovers from.
     """
     text = _CONTROL.sub("", document_text(body))
-    start = root_at(text)
+    start = find_root_start(text)
     if not text or start < 0:
         return None, False
-    whole = len(text)
-    text = cut_document(text)
-    is_cut = len(text) < whole
+    length = len(text)
+    text = truncate_document(text)
+    is_cut = len(text) < length
     text = text[start:]
     root = None if is_cut else _tree(text, recover=False)
     if root is None:
-        root = _tree("".join(p if is_cdata else _repaired(p) for p, is_cdata in cdata_pieces(text)), recover=True)
+        root = _tree("".join(p if is_cdata else _repaired(p) for p, is_cdata in split_cdata(text)), recover=True)
     return root, is_cut
 
 
@@ -248,7 +248,7 @@ def _named(match: re.Match[str]) -> str:
     return html.escape(known) if known else "&amp;" + match.group(0)[1:]
 
 
-def _shown(markup: str) -> str:
+def _without_hidden(markup: str) -> str:
     """Returns HTML without scripts, styles, <head>, templates and comments. One that is not closed is left in place."""
     out, done, at = [], 0, 0
     endless: set[str] = set()
@@ -271,7 +271,7 @@ def plain_text(markup: str, limit: int = 10_000) -> str:
     """
     text = markup[: limit * 8]
     if "<" in text:
-        text = _TAG.sub(" ", _shown(text)) if _BLOCK.search(text) else _TAG.sub("", text)
+        text = _TAG.sub(" ", _without_hidden(text)) if _BLOCK.search(text) else _TAG.sub("", text)
     text = html.unescape(text)
     if "&" in text:
         text = html.unescape(text)

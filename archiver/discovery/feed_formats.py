@@ -160,7 +160,7 @@ class XmlItem:
         self.language = element.get(_XML_LANG) or ""
         self.children: dict[str, list[etree._Element]] = {}
         for child in element:
-            self.children.setdefault(key_of(child, core), []).append(child)
+            self.children.setdefault(qualified_name(child, core), []).append(child)
 
     def all(self, *names: str) -> list[etree._Element]:
         return [e for name in names for e in self.children.get(name, ())]
@@ -233,7 +233,7 @@ class XmlItem:
     def authors(self) -> list[str]:
         names = [inner_text(e) for e in self.all("dc:creator")]
         for e in self.all("author", "atom:author"):
-            parts = [inner_text(c) for c in e if key_of(c, "").rpartition(":")[2] == "name"]
+            parts = [inner_text(c) for c in e if qualified_name(c, "").rpartition(":")[2] == "name"]
             names += parts if len(e) else [inner_text(e)]
         return names or [inner_text(e) for e in self.all("itunes:author", "dc:contributor")]
 
@@ -280,7 +280,7 @@ class XmlItem:
         )
 
     def image(self) -> str | None:
-        groups = [c for g in self.all("media:group") for c in g if key_of(c, "") in _MEDIA]
+        groups = [c for g in self.all("media:group") for c in g if qualified_name(c, "") in _MEDIA]
         for e in [*self.all("media:content"), *self.all("media:thumbnail"), *groups, *self.all("enclosure")]:
             kind = f"{e.get('medium') or ''} {e.get('type') or ''}"
             if "thumbnail" in str(e.tag) or "image" in kind:
@@ -298,7 +298,7 @@ class XmlItem:
         return bool(self.all("thr:in-reply-to"))
 
 
-def key_of(element: etree._Element, core: str) -> str:
+def qualified_name(element: etree._Element, core: str) -> str:
     """Returns the name of an element as "prefix:local" in lower case; only "local" in the feed's own namespace `core`
     and in unknown ones.
     """

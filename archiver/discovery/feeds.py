@@ -16,12 +16,12 @@ from archiver.discovery.documents import (
     MAX_TARGETS,
     decode,
     document_text,
+    find_root_start,
     inflate,
     parse_document,
     parse_json,
     parse_time,
     plain_text,
-    root_at,
 )
 from archiver.discovery.feed_formats import NAMESPACES, JsonItem, XmlItem
 from archiver.discovery.url_classifier import is_comment_feed
@@ -82,7 +82,7 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
     guid = item.guid()
     published, modified = parse_time(item.published()), parse_time(item.modified())
     content, summary = item.content(), item.summary()
-    if not content and _is_full(summary):
+    if not content and _is_whole_post(summary):
         content, summary = summary, ""
     protected = "post-password-form" in content
     lead = SourceHint(
@@ -95,8 +95,8 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
         geotags=item.geotags(),
         guid=guid,
         post_id=item.platform_id() or post_id_of(guid),
-        body_html="" if protected else without_credit_line(content, address),
-        description=plain_text(without_credit_line(summary, address), 2_000),
+        body_html="" if protected else remove_credit_line(content, address),
+        description=plain_text(remove_credit_line(summary, address), 2_000),
         image=item.image() or "",
         language=item.language or language,
         protected=protected,
@@ -116,7 +116,7 @@ def post_id_of(guid: str) -> str:
     return ""
 
 
-def without_credit_line(markup: str, address: str) -> str:
+def remove_credit_line(markup: str, address: str) -> str:
     """Returns the HTML of a feed item without the last paragraph that WordPress adds ("The post ... appeared first on
     ..."). `address` is the post's address.
     """
@@ -129,7 +129,7 @@ def without_credit_line(markup: str, address: str) -> str:
     return markup
 
 
-def _is_full(summary: str) -> bool:
+def _is_whole_post(summary: str) -> bool:
     """True if an RSS description is the whole post and not an excerpt, judged by its length, its paragraphs, and
     whether it ends with "..." or the like.
     """
@@ -195,7 +195,7 @@ def looks_like_feed(body: bytes) -> bool:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return bool(_JSON_VERSION.search(decode(head)))
     start = document_text(head)
-    at = root_at(start)
+    at = find_root_start(start)
     match = _ROOT.match(start, at) if at >= 0 else None
     if not match:
         return False
@@ -216,7 +216,7 @@ def parse_feed(body: bytes, url: str) -> Feed:
     root, is_cut = parse_document(body)
     if root is None:
         return Feed()
-    kind = _KINDS.get(_local(root).rpartition(":")[2], "")
+    kind = _KINDS.get(_local_name(root).rpartition(":")[2], "")
     if not kind:
         return Feed()
     return _xml_feed(root, url, kind, is_cut)
@@ -224,7 +224,7 @@ def parse_feed(body: bytes, url: str) -> Feed:
 
 def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -> Feed:
     core = NAMESPACES.get(root.tag[1:].rpartition("}")[0].lower(), "") if kind == "atom" else "rss"
-    channel = next((e for e in root if _local(e) == "channel"), root)
+    channel = next((e for e in root if _local_name(e) == "channel"), root)
     meta = XmlItem(channel, url, core)
     generator = meta.text("generator", "atom:generator")
     language = meta.language or XmlItem(root, url, core).language or meta.text("language", "dc:language")
@@ -263,7 +263,7 @@ def _items(root: etree._Element, channel: etree._Element) -> Iterator[etree._Ele
     return islice((e for e in root.iter(*_ITEMS) if e is not channel), MAX_TARGETS)
 
 
-def _local(element: etree._Element) -> str:
+def _local_name(element: etree._Element) -> str:
     tag = element.tag
     return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""
 

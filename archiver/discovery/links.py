@@ -14,15 +14,15 @@ from lxml import etree
 
 from archiver.discovery.documents import MAX_TARGETS
 from archiver.discovery.url_classifier import (
-    LinkFacts,
-    at_origin,
+    ClassifiedLink,
+    classify_link,
     is_asset,
     is_comment_feed,
     is_feed,
     is_part_feed,
     kind_by_address,
-    link_facts,
     origin_of,
+    with_origin,
 )
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
@@ -182,7 +182,7 @@ class _Page:
             _HANDLERS[element.tag](self, element)
             if len(self.found) + len(self.pagers) >= MAX_TARGETS:
                 break
-        self._next_data()
+        self._record_load_more_links()
         for address in self.amp & self.found.keys():
             self.traps[address] = DiscoveredURL(address, DiscoverySource.LINK, found_on=self.url, trap="amp")
             del self.found[address]
@@ -208,14 +208,14 @@ class _Page:
             tuple(self.traps.values()),
         )
 
-    def _facts(self, href: str | None) -> LinkFacts | None:
+    def _classify(self, href: str | None) -> ClassifiedLink | None:
         """Classifies a link. Records it if it is a feed, a sitemap or a trap; returns its classification if it is
         another page in scope, else None.
         """
         if not href or href.startswith("#") or len(href) > _MAX_URL_LENGTH:
             return None
         base = self.root_of_base if href.startswith(("http://", "https://", "/")) else self.base
-        known = link_facts(href, base, self.origin, self.scope, self.latest_year)
+        known = classify_link(href, base, self.origin, self.scope, self.latest_year)
         if known is None:
             return None
         if known.role == "sitemap":
@@ -229,7 +229,7 @@ class _Page:
         return known if known.role == "page" and known.url != self.url else None
 
     def _anchor(self, element: etree._Element) -> None:
-        known = self._facts(element.get("href"))
+        known = self._classify(element.get("href"))
         if known is None:
             return
         address, kind = known.url, known.kind
@@ -274,7 +274,7 @@ class _Page:
         elif "sitemap" in rels:
             self._sitemap(address)
         elif "amphtml" in rels:
-            self.amp.add(at_origin(address, self.origin))
+            self.amp.add(with_origin(address, self.origin))
         else:
             self._related_page(element, href, rels)
 
@@ -284,7 +284,7 @@ class _Page:
         """
         is_next = not _NEXT_RELS.isdisjoint(rels)
         is_translation = "alternate" in rels and element.get("hreflang")
-        known = self._facts(href) if is_next or is_translation else None
+        known = self._classify(href) if is_next or is_translation else None
         if known and is_next:
             self._pager(known.url)
         elif known:
@@ -304,22 +304,22 @@ class _Page:
     def _option(self, element: etree._Element) -> None:
         """Records addresses in a drop-down list, as in WordPress's archives and categories widgets."""
         value = element.get("value") or ""
-        if "/" in value and (known := self._facts(value)):
+        if "/" in value and (known := self._classify(value)):
             self._add(known.url, DiscoverySource.LINK, known.kind)
 
     def _frame(self, element: etree._Element) -> None:
-        if known := self._facts(element.get("src")):
+        if known := self._classify(element.get("src")):
             self._add(known.url, DiscoverySource.LINK, known.kind)
 
-    def _next_data(self) -> None:
-        """Records the next pages that "Load more" buttons keep in a data attribute."""
+    def _record_load_more_links(self) -> None:
+        """Records the next pages whose addresses "Load more" buttons keep in data attributes."""
         for value in evaluate(selector_of(self.root), _NEXT_DATA)[:20]:
-            if isinstance(value, str) and "/" in value and (known := self._facts(value)):
+            if isinstance(value, str) and "/" in value and (known := self._classify(value)):
                 self._pager(known.url)
 
     def _feed(self, address: str, declared: bool) -> None:
         host = urlsplit(address).hostname or ""
-        if is_comment_feed(address) or self._is_own_comments(address):
+        if is_comment_feed(address) or self._is_own_comment_feed(address):
             return
         if is_asset(address) and not (declared or is_feed(address)):
             return
@@ -328,7 +328,7 @@ class _Page:
         if declared or host in _FEED_HOSTS or self._on_host(address):
             self.feeds.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, PageKind.FEED, self.url))
 
-    def _is_own_comments(self, address: str) -> bool:
+    def _is_own_comment_feed(self, address: str) -> bool:
         """True if a feed's address is the page's own address + "feed/", where WordPress has the comments of a post."""
         head, _, last = address.rstrip("/").rpartition("/")
         return (

@@ -61,7 +61,7 @@ def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
     `put(address)`.
 
     If `put` returns "", the address is removed; it must not return quotation marks, backslashes or line ends. data:
-    addresses are kept.
+    URLs are kept.
     """
 
     def name(match: re.Match[str]) -> str:

@@ -100,16 +100,16 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
     kind = kind_of_sitemap(url)
     pages: dict[str, DiscoveredURL] = {}
     children: dict[str, DiscoveredURL] = {}
-    known = _local(root) in ("urlset", "sitemapindex")
+    known = _local_name(root) in ("urlset", "sitemapindex")
     for element in root.iter(*_ENTRIES):
-        name = _local(element)
+        name = _local_name(element)
         if name not in ("url", "sitemap"):
             continue
         known = True
         fields: dict[str, str] = {}
         news: etree._Element | None = None
         for child in element:
-            local = _local(child)
+            local = _local_name(child)
             if local in ("loc", "lastmod"):
                 fields.setdefault(local, "".join(str(t) for t in child.itertext()).strip())
             elif local == "news":
@@ -142,7 +142,7 @@ def _kind_of(address: str, kind: PageKind) -> PageKind:
     return kind if parts.query or parts.path != "/" else PageKind.UNKNOWN
 
 
-def _local(element: etree._Element) -> str:
+def _local_name(element: etree._Element) -> str:
     """Returns the local name of an element in the sitemap or news namespace; names in other namespaces (image:loc) get
     the prefix "other:".
     """
@@ -157,10 +157,10 @@ def _local(element: etree._Element) -> str:
 
 
 def _news_hint(news: etree._Element) -> SourceHint:
-    """Returns the source hint in Google's news namespace: title, publication_date, language, keywords, geo_locations."""
+    """Returns the source hint in Google's news namespace (title, publication_date, language, keywords, places)."""
     fields: dict[str, str] = {}
     for element in news.iter(etree.Element):
-        fields.setdefault(_local(element), "".join(str(t) for t in element.itertext()).strip())
+        fields.setdefault(_local_name(element), "".join(str(t) for t in element.itertext()).strip())
     place = plain_text(fields.get("geo_locations", ""), 300)
     return SourceHint(
         title=plain_text(fields.get("title", ""), 1_000),

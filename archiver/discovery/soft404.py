@@ -89,13 +89,13 @@ class SoftNotFoundProfile:
     look: PageFingerprint | None = None
 
     @property
-    def says_something(self) -> bool:
+    def has_enough_words(self) -> bool:
         """True if the site shows a page with enough words to compare. A page that a script fills has too few."""
         return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
     def is_like(self, look: PageFingerprint) -> bool:
         """True if a page looks like the site's page for missing addresses: the same title, and no text of its own."""
-        if self.look is None or not self.says_something or look.title != self.look.title:
+        if self.look is None or not self.has_enough_words or look.title != self.look.title:
             return False
         return len(look.shingles - self.look.shingles) <= _MAX_OWN_SHINGLES
 
@@ -108,12 +108,12 @@ class SoftNotFoundProfile:
         return f"the same response as for a page that does not exist ({self.url})"
 
 
-def to_json(profile: SoftNotFoundProfile) -> str:
+def profile_to_json(profile: SoftNotFoundProfile) -> str:
     return json.dumps({**asdict(profile), "look": asdict(profile.look) if profile.look else None}, ensure_ascii=False)
 
 
-def from_json(text: str | None) -> SoftNotFoundProfile | None:
-    """Returns the profile that `to_json` wrote; None if the text is empty or unreadable."""
+def profile_from_json(text: str | None) -> SoftNotFoundProfile | None:
+    """Returns the profile that `profile_to_json` wrote; None if the text is empty or unreadable."""
     try:
         values = json.loads(text) if text else None
     except ValueError:
@@ -157,7 +157,7 @@ _MAX_TEXT_LENGTH = 2_500
 _MAX_LINKS = 30
 
 
-def wall_of(root: etree._Element | None, title: str) -> str:
+def detect_wall(root: etree._Element | None, title: str) -> str:
     """Returns "login wall" or "consent wall" if the page is one, else ""."""
     if root is None:
         return ""

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from urllib.parse import urljoin, urlsplit
 
-from archiver.discovery.cdx import HTML, CdxEntry, CdxPage, service_address, speaks_wayback
+from archiver.discovery.cdx import HTML, CdxEntry, CdxPage, is_wayback_server, service_address
 from archiver.discovery.cdx import timestamp as moment_of
 from archiver.discovery.documents import MAX_TARGETS, decode, inflate, plain_text
 
@@ -85,7 +85,7 @@ def service_of(text: str, replay: str = "") -> ArchiveService:
 
 
 def has_resume_keys(service: ArchiveService) -> bool:
-    return not service.is_timemap and speaks_wayback(service.asks)
+    return not service.is_timemap and is_wayback_server(service.asks)
 
 
 def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
@@ -99,10 +99,10 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
     more: list[str] = []
     is_cut = is_one = False
     for found in _LINK.finditer(text):
-        told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
-        rels = told.get("rel", "").lower().split()
+        attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
+        rels = attributes.get("rel", "").lower().split()
         is_one = is_one or bool(rels)
-        if "memento" in rels and (at := http_date(told.get("datetime", ""))):
+        if "memento" in rels and (at := http_date(attributes.get("datetime", ""))):
             is_cut = len(entries) >= MAX_TARGETS
             if is_cut:
                 break
@@ -118,14 +118,14 @@ def original_of(link: str) -> str:
     "".
     """
     for found in _LINK.finditer(link):
-        told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
-        if "original" in told.get("rel", "").lower().split():
+        attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
+        if "original" in attributes.get("rel", "").lower().split():
             return found[1]
     return ""
 
 
 def http_date(text: str) -> datetime | None:
-    """Parses an HTTP-date (RFC 9110, section 5.6.7), such as that of Memento-Datetime; returns None if it is invalid."""
+    """Parses an HTTP-date (RFC 9110, section 5.6.7), as in Memento-Datetime; returns None if it is invalid."""
     try:
         at = parsedate_to_datetime(text)
     except ValueError:
@@ -204,11 +204,11 @@ def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[Capt
         elif one.is_page or one.status in GONE:
             if at_edge:
                 yield one, CaptureAction.SEEN if one.is_page else CaptureAction.GONE
-        elif (first or not one.digest) and not _has_near(pages, one.at):
+        elif (first or not one.digest) and not _has_time_near(pages, one.at):
             yield one, CaptureAction.FETCH
 
 
-def _has_near(times: Sequence[datetime], at: datetime) -> bool:
+def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
     """True if one of `times` (sorted) is within a minute of `at`."""
     next_ = bisect_left(times, at - _ITSELF)
     return next_ < len(times) and times[next_] <= at + _ITSELF

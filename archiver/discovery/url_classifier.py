@@ -224,7 +224,7 @@ _LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
 Role = Literal["page", "feed", "sitemap", "comments", "trap", "unwanted"]
 
 
-class LinkFacts(NamedTuple):
+class ClassifiedLink(NamedTuple):
     """The classification of a link by its address. `kind` is set only if `role` is page, `rule` (the trap rule) only if
     it is trap.
     """
@@ -236,7 +236,7 @@ class LinkFacts(NamedTuple):
 
 
 @lru_cache(maxsize=16_384)  # a site's menu is on each of its pages
-def link_facts(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> LinkFacts | None:
+def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> ClassifiedLink | None:
     """Classifies a link by its address; returns None if it is not a web address. The role `unwanted` means out of
     scope, or an asset.
 
@@ -245,7 +245,7 @@ def link_facts(href: str, base: str, origin: str, scope: Scope, latest_year: int
     url = normalize(href, base)
     if url is None:
         return None
-    url = at_origin(url, origin)
+    url = with_origin(url, origin)
     role: Role = "page"
     rule = ""
     if is_sitemap(url):
@@ -258,7 +258,7 @@ def link_facts(href: str, base: str, origin: str, scope: Scope, latest_year: int
         role = "unwanted"
     elif rule := trap_rule(url, latest_year):
         role = "trap"
-    return LinkFacts(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN, rule)
+    return ClassifiedLink(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN, rule)
 
 
 def origin_of(url: str) -> str:
@@ -267,7 +267,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}/"
 
 
-def at_origin(url: str, origin: str) -> str:
+def with_origin(url: str, origin: str) -> str:
     """Returns `url` with the scheme and host of `origin` if the two differ only in http/https or www; else `url`
     unchanged.
     """
@@ -349,11 +349,11 @@ def _kind_by_query(query: str) -> PageKind | None:
 
 
 def _is_listing_path(segments: list[str]) -> bool:
-    return bool(listing_word(segments)) or segments[:2] == ["search", "label"] or _is_overview(segments)
+    return bool(listing_word(segments)) or segments[:2] == ["search", "label"] or _is_listing_overview(segments)
 
 
-def _is_overview(segments: list[str]) -> bool:
-    """True if a path ends with a listing word, and so lists all tags, categories or archives: /tags/, /en/archive.html."""
+def _is_listing_overview(segments: list[str]) -> bool:
+    """True if a path ends with a listing word, and so lists all tags or archives: /tags/, /en/archive.html."""
     first = next((at for at, s in enumerate(segments[:3]) if _bare_word(s) in _LISTING_WORD), -1)
     return first >= 0 and not segments[first + 1 :]
 
@@ -439,19 +439,19 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
 
 
 def series_of(url: str) -> str:
-    """Returns the list that a URL is one page of, as its address without the page number; "" if it has no page number."""
+    """Returns the list of which a URL is one page, as its address without the page number; "" without a number."""
     path, query = path_and_query(url)
     return _series(path, parse_qsl(query, keep_blank_values=True))
 
 
-def captures(url: str) -> URLPattern:
+def capture_pattern(url: str) -> URLPattern:
     """Returns the pattern of a URL that only a web archive lists and that has no other pattern. It is shared by all
     such URLs in the same folder.
     """
     return URLPattern("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
 
 
-def is_side_way(url: str, folder: str = "/") -> bool:
+def is_secondary_listing(url: str, folder: str = "/") -> bool:
     """True if a URL is a secondary listing: it lists by tag, author, category, date or a parameter what other pages
     list too.
     """

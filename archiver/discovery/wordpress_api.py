@@ -134,7 +134,7 @@ def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> APIPage:
     if not isinstance(data, list):
         return APIPage((), total, pages, "the response is not a list of posts")
     rows = [row for row in data[:1_000] if isinstance(row, dict)]
-    usual = Counter(o for row in rows if (o := _offset(row)) is not None).most_common(1)
+    usual = Counter(o for row in rows if (o := _utc_offset(row)) is not None).most_common(1)
     default = usual[0][0] if usual else timedelta(0)
     found: dict[str, DiscoveredURL] = {}
     for row in rows:
@@ -153,7 +153,7 @@ def _target(row: dict[str, Any], default: timedelta, url: str) -> DiscoveredURL 
     address = normalize(link, url) if isinstance(link, str) and link else None
     if not address:
         return None
-    own = _offset(row)
+    own = _utc_offset(row)
     offset = default if own is None else own
     published, modified = _time(row, "date", offset), _time(row, "modified", offset)
     content, excerpt = row.get("content"), row.get("excerpt")
@@ -218,7 +218,7 @@ def _pair(row: dict[str, Any], name: str) -> tuple[datetime | None, datetime | N
     return parse_time(_text(row.get(name))), parse_time(_text(row.get(f"{name}_gmt")))
 
 
-def _offset(row: dict[str, Any]) -> timedelta | None:
+def _utc_offset(row: dict[str, Any]) -> timedelta | None:
     """Returns the site's UTC offset from the local and UTC times of a post; None if they are missing or their
     difference cannot be a time zone.
     """
@@ -233,7 +233,7 @@ def _offset(row: dict[str, Any]) -> timedelta | None:
 
 def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
     local, utc = _pair(row, name)
-    own = _offset({k: row.get(k) for k in (name, f"{name}_gmt")})  # daylight saving time differs between the two
+    own = _utc_offset({k: row.get(k) for k in (name, f"{name}_gmt")})  # daylight saving time differs between the two
     zone = timezone(offset if own is None else own) if (own or offset) else UTC
     if utc:
         return utc.astimezone(zone)

@@ -30,7 +30,15 @@ from archiver.sites.crawler_identity import names_contact
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
-from archiver.spiders.run_ending import OutageGuard, RunEnding, at_bound, host_busy, internal_error, still_quiet, walled
+from archiver.spiders.run_ending import (
+    OutageGuard,
+    RunEnding,
+    host_busy,
+    internal_error,
+    limit_reached,
+    still_quiet,
+    wall_sentence,
+)
 from archiver.storage.connection import environment_error
 
 _TICK_SECONDS = 0.5
@@ -99,13 +107,13 @@ class ArchiveExtension:
     def store(self, result: PageResult) -> None:
         """Pass a result to the writer; its page is no longer in progress."""
         self.run.writer.add(result)
-        self.pages.finished(result)
+        self.pages.mark_finished(result)
 
     def count_post(self, result: PageResult) -> None:
         self.posts += result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
 
     @property
-    def room(self) -> int | None:
+    def remaining_pages(self) -> int | None:
         """The number of pages that may still be handed out before a limit is reached; None if there is no limit."""
         in_progress = self.pages.in_progress
         limits = []
@@ -157,10 +165,13 @@ class ArchiveExtension:
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="ended"))
 
     def tick(self) -> None:
-        """End the run if it has used up its time or bytes. (The limit on pages is applied where pages are handed out.)"""
+        """End the run if it has used up its time or bytes.
+
+        The limit on pages is applied where pages are handed out.
+        """
         seconds = (datetime.now(UTC) - self.run.started).total_seconds()
-        if bound := self.run.budget.spent(0, self.run.counts.bytes, seconds):
-            self.end(at_bound(bound))
+        if bound := self.run.budget.reached_limit(0, self.run.counts.bytes, seconds):
+            self.end(limit_reached(bound))
         if self.ending is not None:
             self._drop_waiting()
 
@@ -170,24 +181,24 @@ class ArchiveExtension:
             self._loop.stop()
         ending = self.ending
         if self.wall and not self.posts:
-            self.fatal = self.fatal or walled(self.order.start_url, self.wall)
+            self.fatal = self.fatal or wall_sentence(self.order.start_url, self.wall)
         if self.fatal:
             ending = RunEnding("failed", self.fatal)
         elif ending is None and reason == "finished":
-            ending = self._at_end()
+            ending = self._final_ending()
         self.run.close(ending or RunEnding("interrupted", reason), at_fault=self.halted)
 
-    def _at_end(self) -> RunEnding | None:
+    def _final_ending(self) -> RunEnding | None:
         """Return the ending of a run that has no pending requests: at a limit on posts or pages, or with nothing left
         to fetch.
         """
         ending = None
         with self.guarded():
             if self.order.limit and self.posts >= self.order.limit:
-                ending = at_bound(f"the limit of {self.order.limit} posts")
+                ending = limit_reached(f"the limit of {self.order.limit} posts")
             else:
-                spent = self.run.budget.spent(self.pages_answered, 0, 0)
-                ending = at_bound(spent if spent and self.pages.take(1) else "")
+                spent = self.run.budget.reached_limit(self.pages_answered, 0, 0)
+                ending = limit_reached(spent if spent and self.pages.take(1) else "")
         return ending if not self.halted else RunEnding("failed", self.fatal)
 
     def _drop_waiting(self) -> None:

@@ -131,7 +131,7 @@ class ThrottleExtension:
     def abandon(self, host: str, why: str) -> None:
         """Request nothing more from this host in this run; its pending requests raise HostBusy."""
         self._given_up[host] = why
-        self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
+        self._fail_pending(lambda request: HostBusy(why) if host_of(request) == host else None)
 
     def keep(self, host: str, pace: Throttle) -> None:
         """Use this throttle for a host (or download slot) instead of the one from the settings."""
@@ -148,7 +148,7 @@ class ThrottleExtension:
 
     def drop_waiting(self) -> None:
         """Drop the pending requests of all hosts because the run ends; they raise RunEnded."""
-        self._drop(lambda request: RunEnded("the run ended"))
+        self._fail_pending(lambda request: RunEnded("the run ended"))
 
     def _before(self, request: Request) -> None:
         host = host_of(request)
@@ -175,7 +175,7 @@ class ThrottleExtension:
     def _give_up(self, host: str, why: str, pause: float) -> None:
         self._given_up[host] = why
         until = datetime.now(UTC) + timedelta(seconds=pause) if pause > self._longest_pause else None
-        self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
+        self._fail_pending(lambda request: HostBusy(why) if host_of(request) == host else None)
         self._crawler.signals.send_catch_log(HOST_GIVEN_UP, host=host, why=why, until=until)
 
     def _apply(self, host: str) -> None:
@@ -195,7 +195,7 @@ class ThrottleExtension:
         if engine is not None and not engine.running:
             self.drop_waiting()
 
-    def _drop(self, why: Callable[[Request], Exception | None]) -> None:
+    def _fail_pending(self, why: Callable[[Request], Exception | None]) -> None:
         """Fail each pending request for which `why` returns an error, with that error."""
         for slot in list(self._slots.values()):
             waiting, slot.queue = list(slot.queue), type(slot.queue)()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from archiver.discovery.url_classifier import is_side_way
+from archiver.discovery.url_classifier import is_secondary_listing
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 
 # Discovery sources come before posts, so that the hints of a feed or an API are known when a post's page is read. The
@@ -71,7 +71,7 @@ def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str
     """
     if source is DiscoverySource.SEED and kind is not PageKind.CDX:
         return 0
-    side = kind in (PageKind.LISTING, PageKind.UNKNOWN) and url and is_side_way(url, folder)
+    side = kind in (PageKind.LISTING, PageKind.UNKNOWN) and url and is_secondary_listing(url, folder)
     return SIDE_LISTING_PRIORITY if side else PRIORITY[kind]
 
 

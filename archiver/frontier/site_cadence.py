@@ -33,7 +33,7 @@ _MONTH, _FEBRUARY = 3, 2
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """The cadence of a site that is crawled once per period, at a moment in the period that depends on the site's name."""
+    """The cadence of a site that is crawled once per period, at a moment that depends on the site's name."""
 
     period: timedelta
 
@@ -52,11 +52,11 @@ class Cron:
     def __str__(self) -> str:
         return f"cron:{self.expression}"
 
-    def of(self, name: str) -> str:
+    def for_site(self, name: str) -> str:
         """Returns the expression for the site of this name, with a value in place of each H."""
-        return self.with_(lambda index, low, high: low + int(share(f"{name} {index}") * (high - low + 1)))
+        return self.replace_h(lambda index, low, high: low + int(share(f"{name} {index}") * (high - low + 1)))
 
-    def with_(self, value: Callable[[int, int, int], int]) -> str:
+    def replace_h(self, value: Callable[[int, int, int], int]) -> str:
         """Returns the expression with `value(field index, lowest, highest)` in place of each H."""
         return " ".join(
             str(value(index, low, high)) if field == "H" else field
@@ -99,7 +99,10 @@ def format_period(period: timedelta) -> str:
 
 
 def share(name: str) -> float:
-    """Returns a number from 0 to 1 that depends only on the name. Over many names, the numbers are evenly distributed."""
+    """Returns a number from 0 to 1 that depends only on the name.
+
+    Over many names, the numbers are evenly distributed.
+    """
     return int.from_bytes(blake2b(name.encode(), digest_size=6).digest(), "big") / (1 << 48)
 
 
@@ -110,7 +113,7 @@ def _cron(expression: str) -> Cron:
     try:  # with February for an H in the month, since every value of H must give a valid date
         next(
             CronSim(
-                found.with_(lambda index, low, _: _FEBRUARY if index == _MONTH else low),
+                found.replace_h(lambda index, low, _: _FEBRUARY if index == _MONTH else low),
                 datetime(2000, 1, 1, tzinfo=UTC),
             )
         )
@@ -225,7 +228,7 @@ def _regular(cadence: Cadence, period: timedelta, last: datetime, name: str) -> 
             phase = period * share(name)
             return _EPOCH + phase + period * -((_EPOCH + phase - first) // period)
         case Cron():
-            return next(CronSim(cadence.of(name), last.astimezone(UTC)))
+            return next(CronSim(cadence.for_site(name), last.astimezone(UTC)))
         case Adaptive():
             return last + period * (1 - _SPREAD + 2 * _SPREAD * share(name))
 
@@ -235,14 +238,14 @@ def _period(cadence: Cadence, runs: Sequence[PastRun], name: str, now: datetime)
         case Every():
             return cadence.period
         case Cron():
-            coming = CronSim(cadence.of(name), now.astimezone(UTC))
+            coming = CronSim(cadence.for_site(name), now.astimezone(UTC))
             one: datetime = next(coming)
             return next(coming) - one
         case Adaptive():
-            return _adapted(cadence, runs)
+            return _adapted_period(cadence, runs)
 
 
-def _adapted(cadence: Adaptive, runs: Sequence[PastRun]) -> timedelta:
+def _adapted_period(cadence: Adaptive, runs: Sequence[PastRun]) -> timedelta:
     """Returns the period of an adaptive cadence after these runs (newest first), each of which makes it shorter or
     longer.
 

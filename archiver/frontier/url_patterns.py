@@ -82,7 +82,7 @@ class PatternBudgets:
         out._tallies = dict(self._tallies)
         return out
 
-    def note(self, pattern: URLPattern, *, is_post: bool, has_news: bool) -> None:
+    def count_page(self, pattern: URLPattern, *, is_post: bool, has_news: bool) -> None:
         """Counts a fetched page of this pattern. It has news if it linked to unknown URLs of another pattern."""
         if pattern.family not in ALLOWED:
             return
@@ -95,7 +95,7 @@ class PatternBudgets:
             tally = replace(tally, idle=tally.idle + 1)
         self._tallies[pattern] = tally
 
-    def left(self, pattern: URLPattern) -> int:
+    def remaining(self, pattern: URLPattern) -> int:
         """Returns how many more pages of this pattern may be fetched without news; 1,000,000 if there is no limit."""
         tally = self._tallies.get(pattern, PatternTally())
         budget = ALLOWED.get(pattern.family)
@@ -107,9 +107,9 @@ class PatternBudgets:
         return max(limit - tally.idle, 0)
 
 
-def is_always_fetched(pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]]) -> bool:
-    """True if a page is fetched regardless of its pattern's budget. `found`: the sources that listed it, each with the
-    URL pattern of the page where it was found.
+def is_exempt_from_budget(pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]]) -> bool:
+    """True if a page is fetched even if the budget of its URL pattern is used up. `found`: the sources that listed the
+    page, each with the URL pattern of the page where it was found.
     """
     budget = ALLOWED.get(pattern.family)
     if budget is None:
@@ -129,7 +129,7 @@ def pattern_budget_reason(pattern: URLPattern) -> str:
 # Equivalent URLs.
 
 ENOUGH = 5
-"""Posts that must have shown that a way leads to the same post."""
+"""Posts that must have shown that a variant leads to the same post."""
 EQUIVALENT_URL_RULE = "equivalent-url"
 _STEP = re.compile(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
 _ENDING = re.compile(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)
@@ -137,10 +137,10 @@ _MAX_STEPS = 8
 
 
 def plainer_urls(key: str) -> dict[str, str]:
-    """Returns the plainer URLs (urlkeys) to which an urlkey may be equivalent, by the difference between the two:
-    "letter case", "?lang=", "relative link 2".
+    """Returns the plainer URLs to which a URL may be equivalent, by variant. Both are urlkeys; the variant names the
+    difference between the two: "letter case", "?lang=", "relative link 2".
 
-    Several path segments may come from a wrong relative link, so that difference has the number of removed segments.
+    Several path segments may come from a wrong relative link, so that variant has the number of removed segments.
     """
     host, bracket, rest = key.partition(")")
     path, _, query = rest.partition("?")
@@ -167,27 +167,27 @@ def plainer_urls(key: str) -> dict[str, str]:
     return out
 
 
-def family(way: str) -> str:
-    """Returns the name of a difference without its number, since what is learned from one wrong relative link holds for
-    all.
+def variant_family(variant: str) -> str:
+    """Returns a variant without its number, since what is learned from one wrong relative link holds for all."""
+    return "relative link" if variant.startswith("relative link") else variant
+
+
+def equivalent_url_reason(variant: str, plain: str) -> str:
+    """Returns the reason why an equivalent URL is not fetched, as a phrase. `variant` is its difference from the URL
+    `plain`.
     """
-    return "relative link" if way.startswith("relative link") else way
-
-
-def equivalent_url_reason(way: str, plain: str) -> str:
-    """Returns the reason why an equivalent URL is not fetched, as a phrase. `way`: its difference from the URL `plain`."""
     difference = {
         "letter case": "letter case",
         "file ending": "the file extension",
         "relative link": "the additional path of a relative link",
-    }.get(family(way), way)
+    }.get(variant_family(variant), variant)
     return f"on this site {difference} makes no difference: it shows the post at {plain}"
 
 
 @dataclass(frozen=True, slots=True)
 class EquivalenceCounts:
-    """How often URLs with a certain difference showed the same post as the plainer URL (`confirmed`), and whether one
-    ever showed another post (`refuted`).
+    """How often URLs of one variant showed the same post as the plainer URL (`confirmed`), and whether one ever showed
+    another post (`refuted`).
     """
 
     confirmed: int = 0
@@ -195,7 +195,9 @@ class EquivalenceCounts:
 
 
 class EquivalentURLs:
-    """What a run has learned about one site: which differences between URLs do not change the post that they show."""
+    """What a run has learned about one site: which variants of a URL (see `plainer_urls`) show the same post as the
+    plainer URL.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[str, EquivalenceCounts] = {}
@@ -206,41 +208,47 @@ class EquivalentURLs:
         out._counts = dict(self._counts)
         return out
 
-    def same(self, key: str, others: Iterable[str]) -> None:
-        """Records that the URL `key` shows the same post as the URLs `others`. This confirms the differences between
-        them.
-        """
+    def record_same_post(self, key: str, others: Iterable[str]) -> None:
+        """Records that the URL `key` shows the same post as `others`, which confirms the variants between them."""
         known = {o for o in others if o != key}
         reduced = {made for other in known for made in plainer_urls(other).items()}
-        seen = {family(way) for way, plain in plainer_urls(key).items() if plain in known or (way, plain) in reduced}
-        for way in seen:
-            counts = self._counts.get(way, EquivalenceCounts())
-            self._counts[way] = replace(counts, confirmed=counts.confirmed + 1)
+        seen = {
+            variant_family(variant)
+            for variant, plain in plainer_urls(key).items()
+            if plain in known or (variant, plain) in reduced
+        }
+        for variant in seen:
+            counts = self._counts.get(variant, EquivalenceCounts())
+            self._counts[variant] = replace(counts, confirmed=counts.confirmed + 1)
 
-    def another(self, key: str, plain_is_post: set[str]) -> None:
-        """Records that the URL `key` shows a post of its own. This refutes the differences in `plain_is_post`, whose
+    def record_own_post(self, key: str, plain_is_post: set[str]) -> None:
+        """Records that the URL `key` shows a post of its own. This refutes the variants in `plain_is_post`, whose
         plainer URLs show other posts.
         """
-        for way in {family(w) for w in plainer_urls(key) if w in plain_is_post}:
-            self._counts[way] = replace(self._counts.get(way, EquivalenceCounts()), refuted=True)
+        for variant in {variant_family(w) for w in plainer_urls(key) if w in plain_is_post}:
+            self._counts[variant] = replace(self._counts.get(variant, EquivalenceCounts()), refuted=True)
 
-    def open(self, key: str) -> dict[str, tuple[str, int]]:
-        """Returns the undecided differences of a URL, each with the plainer URL and the number of confirmations that
-        are still needed.
+    def undecided(self, key: str) -> dict[str, tuple[str, int]]:
+        """Returns the undecided variants of a URL, each with the plainer URL and the number of confirmations that are
+        still needed.
         """
         out = {}
-        for way, plain in plainer_urls(key).items():
-            counts = self._counts.get(family(way), EquivalenceCounts())
+        for variant, plain in plainer_urls(key).items():
+            counts = self._counts.get(variant_family(variant), EquivalenceCounts())
             if not counts.refuted and counts.confirmed < ENOUGH:
-                out[way] = (plain, ENOUGH - counts.confirmed)
+                out[variant] = (plain, ENOUGH - counts.confirmed)
         return out
 
     @property
     def believed(self) -> frozenset[str]:
-        """The differences that are confirmed often enough and were never refuted."""
+        """The variants that are confirmed often enough and were never refuted."""
         return frozenset(w for w, t in self._counts.items() if t.confirmed >= ENOUGH and not t.refuted)
 
-    def plainer(self, key: str) -> list[tuple[str, str]]:
-        """Returns the believed differences of a URL, each with the plainer URL."""
+    def believed_plainer(self, key: str) -> list[tuple[str, str]]:
+        """Returns the believed variants of a URL, each with the plainer URL."""
         believed = self.believed
-        return [(way, plain) for way, plain in plainer_urls(key).items() if family(way) in believed] if believed else []
+        return (
+            [(variant, plain) for variant, plain in plainer_urls(key).items() if variant_family(variant) in believed]
+            if believed
+            else []
+        )

@@ -70,7 +70,7 @@ def permission_of(crawler: Crawler, request: Request) -> Permission:
     return typed
 
 
-def private_address(reason: str, request: Request) -> Refusal:
+def refuse_private_address(reason: str, request: Request) -> Refusal:
     """Return the refusal of a request to a private address, for this `reason` (see
     `archiver.politeness.address_policy`).
 
@@ -212,7 +212,7 @@ class GuardedHTTPHandler(HTTP11DownloadHandler):
                 raise Refusal(Outcome.FAILED, "too-slow", reason) from error
             raise
         except DownloadFailedError as error:
-            if refusal := _refusal_of(error.__cause__):
+            if refusal := _permanent_refusal(error.__cause__):
                 raise refusal from error
             raise
 
@@ -230,7 +230,7 @@ class _GuardedAgent(_ScrapyAgent):
         def check(address: Address) -> None:
             # A proxy is the operator's own, and resolves host names itself.
             if not request.meta.get("proxy") and (reason := objection_to_address(address, request.url, given)):
-                raise private_address(reason, request)
+                raise refuse_private_address(reason, request)
 
         endpoints: Any = agent._endpointFactory
         endpoints._reactor = GuardedReactor(endpoints._reactor, check)
@@ -312,7 +312,7 @@ _TABLE: tuple[tuple[type[BaseException], str, str], ...] = (
 )
 
 
-def _refusal_of(cause: BaseException | None) -> Refusal | None:
+def _permanent_refusal(cause: BaseException | None) -> Refusal | None:
     """Return the refusal for a response that Twisted gave up, if a retry would not help; else None."""
     reasons = cause.reasons if isinstance(cause, ResponseFailed) else []
     for failure in reasons:

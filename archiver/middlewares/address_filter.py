@@ -9,7 +9,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Request
 
 from archiver.extensions.crawl_archive import ArchiveExtension
-from archiver.handlers.http_handler import Refusal, permission_of, private_address
+from archiver.handlers.http_handler import Refusal, permission_of, refuse_private_address
 from archiver.items import Outcome
 from archiver.politeness.address_policy import objection_to_url
 from archiver.spiders.page_request import page_of
@@ -37,7 +37,7 @@ class AddressMiddleware:
 
     def process_request(self, request: Request) -> None:
         if reason := objection_to_url(request.url, permission_of(self._crawler, request)):
-            raise private_address(reason, request)
+            raise refuse_private_address(reason, request)
         page = page_of(request)
         if page is None or page.is_source or self._archive is None or self._archive.run.scope.contains(request.url):
             return

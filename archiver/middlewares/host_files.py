@@ -26,8 +26,8 @@ from archiver.errors import ArchiveLocked
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.handlers.http_handler import ForbiddenByRobots, RobotsUnreadable, RunEnded
-from archiver.middlewares.response_body import META, Beginning
-from archiver.politeness.robots import FRESH_FOR, MAX_ROBOTS_BYTES, HostFile, Robots, is_robots_answer, parse_robots
+from archiver.middlewares.response_body import META, BodyPrefix
+from archiver.politeness.robots import FRESH_FOR, MAX_ROBOTS_BYTES, HostFile, Robots, is_conclusive_status, parse_robots
 from archiver.politeness.usage_statements import TDMFile, parse_tdm_file
 from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
 from archiver.spiders.run_ending import outcome_of_failure
@@ -90,11 +90,11 @@ class HostFileReader:
             "notes": FetchNotes(),
             "page": HostFileRequest(origin + self._name, *validators, self._most),
         }
-        beginning = Beginning(self._most)
+        beginning = BodyPrefix(self._most)
         if self._most:
             meta[META] = beginning
         request = Request(origin + self._name, priority=_PRIORITY, callback=NO_CALLBACK, meta=meta)
-        with beginning.watching(self._crawler):
+        with beginning.limiting_downloads(self._crawler):
             response = await self._crawler.engine.download_async(request)
         now = datetime.now(UTC)
         if response.status == 304 and stored is not None:
@@ -158,12 +158,12 @@ class RobotsMiddleware:
             return
         robots = await self._robots.get(origin_of(request.url))
         if isinstance(robots, IgnoreRequest):
-            raise _logged(robots, request)
+            raise _log_refusal(robots, request)
         throttle = self._crawler.get_extension(ThrottleExtension)
         if robots.crawl_delay and throttle:
             throttle.at_least(request, robots.crawl_delay)
         if rule := robots.refusal(request.url):
-            raise _logged(ForbiddenByRobots(rule), request)
+            raise _log_refusal(ForbiddenByRobots(rule), request)
 
     async def _read(self, origin: str) -> Robots | IgnoreRequest:
         try:
@@ -175,7 +175,7 @@ class RobotsMiddleware:
             if rule in _MISSING:
                 return Robots()
             return self._from_copy(origin) or RobotsUnreadable(rule, reason)
-        if not is_robots_answer(file.status):
+        if not is_conclusive_status(file.status):
             unreadable = RobotsUnreadable(f"http-{file.status}", f"the server answers {file.status}")
             return self._from_copy(origin) or unreadable
         self._reader.store(origin, file)
@@ -190,7 +190,7 @@ class RobotsMiddleware:
         return parse_robots(stored.body) if stored and stored.is_fresh(datetime.now(UTC)) else None
 
 
-def _logged(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
+def _log_refusal(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
     """Return the refusal, after logging it if the request does not belong to a crawl, because nothing else would report
     it then.
     """

@@ -37,12 +37,12 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
         out = super().process_response(request, response)
         if purpose_of(request) is None or not isinstance(out, Response):
             return out
-        if coding and packed and is_cut_off(packed, coding, len(out.body)):
+        if coding and packed and is_truncated(packed, coding, len(out.body)):
             raise Refusal(Outcome.FAILED, "truncated", "the response was cut off")
         return out
 
 
-def is_cut_off(packed: bytes, coding: str, size: int) -> bool:
+def is_truncated(packed: bytes, coding: str, size: int) -> bool:
     """True if a compressed body is truncated. `size` is its length when decompressed.
 
     gzip states that length at its end; if it matches, the body is not decompressed again.
@@ -65,12 +65,12 @@ def _is_cut_gzip(packed: bytes) -> bool:
 
 
 META = "beginning"
-"""The key in a request's meta for its `Beginning`, if only the beginning of the response is to be read."""
+"""The key in a request's meta for its `BodyPrefix`, if only the beginning of the response is to be read."""
 
 _STEP = 16 * 1024
 
 
-class Beginning:
+class BodyPrefix:
     """Limits a download to the beginning of a body: about `most` bytes on the wire, and at most `most` decompressed.
 
     An object belongs to one request and those that follow from it (redirects, retries), which run one after another.
@@ -82,9 +82,9 @@ class Beginning:
         self._received = 0
 
     @contextmanager
-    def watching(self, crawler: Crawler) -> Iterator[None]:
-        """Context manager that listens to Scrapy's signal `bytes_received`, so that downloads that have this object in
-        their meta are limited.
+    def limiting_downloads(self, crawler: Crawler) -> Iterator[None]:
+        """Context manager that ends downloads early if they have this object in their meta, by listening to Scrapy's
+        signal `bytes_received`.
         """
         crawler.signals.connect(self.received, signals.bytes_received)
         try:
@@ -142,7 +142,7 @@ class LimitsMiddleware:
     Sources (sitemaps, feeds, the API) may have DOWNLOAD_MAXSIZE bytes, other pages PAGE_MAXSIZE, requisites
     REQUISITE_MAXSIZE; each limit applies on the wire and again after decompression. One coding is usual, and a
     server that compresses a compressed file sends two; a response with more (RFC 9110, section 8.4 sets no limit) is
-    refused as an attack. If only the beginning of a response is needed (`Beginning`), it is decoded here, and there
+    refused as an attack. If only the beginning of a response is needed (`BodyPrefix`), it is decoded here, and there
     is no limit.
     """
 
@@ -169,7 +169,7 @@ class LimitsMiddleware:
         codings = b",".join(response.headers.getlist("Content-Encoding")).split(b",")
         if len(codings) > _MAX_CODINGS:
             raise Refusal(Outcome.FAILED, "too-large", f"its response names {len(codings)} content codings")
-        beginning: Beginning | None = request.meta.get(META)
+        beginning: BodyPrefix | None = request.meta.get(META)
         if beginning is None:
             return response
         names = [name for coding in codings if (name := coding.decode("latin-1").strip().lower())]

@@ -57,7 +57,7 @@ class CaptureMiddleware:
         notes = notes_of(request)
         notes.capture, notes.objection = None, ""
         try:
-            notes.capture = self._captured(archive, request, response, notes)
+            notes.capture = self._capture(archive, request, response, notes)
         except sqlite3.Error as error:
             fault = environment_error(error, archive.run.archive)
             archive.halt(fault)
@@ -68,12 +68,12 @@ class CaptureMiddleware:
             raise
         return response
 
-    def _captured(
+    def _capture(
         self, archive: ArchiveExtension, request: Request, response: Response, notes: FetchNotes
     ) -> Capture | None:
         purpose, exchange = purpose_of(request), _exchange(request, response)
         if isinstance(purpose, RequisiteRequest):
-            return self._requisite(archive, response, exchange, purpose, notes)
+            return self._capture_requisite(archive, response, exchange, purpose, notes)
         original = purpose.conditions(request.url).original if purpose is not None else None
         if original and exchange.status != 304 and exchange.digest != original.digest:
             original = None
@@ -83,7 +83,7 @@ class CaptureMiddleware:
             return None
         return archive.run.capture(exchange, original)
 
-    def _requisite(
+    def _capture_requisite(
         self,
         archive: ArchiveExtension,
         response: Response,

@@ -1,8 +1,8 @@
 """Evaluates CSS and XPath selectors on a page, with an index that makes most of them cheap.
 
 The index sorts a page's elements by class, id and attribute once. A selector then costs a dictionary look-up instead
-of a walk through the tree, so that hundreds of them can be tried on every page. `plan` decides which selectors the
-index can evaluate; parsel evaluates the others. The result is always what parsel would find.
+of a walk through the tree, so that hundreds of them can be tried on every page. `compile_selector` decides which
+selectors the index can evaluate; parsel evaluates the others. The result is always what parsel would find.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def error_of(selector: str) -> str:
         evaluate(_probe(), selector)
     except (SelectorError, ValueError) as error:  # cssselect's for CSS, parsel's for XPath
         return " ".join(str(error).split()).removeprefix("XPath error: ")
-    return next(_missing(bare(selector)), "") if is_xpath(selector) else ""
+    return next(_undefined_names(bare(selector)), "") if is_xpath(selector) else ""
 
 
 @cache
@@ -106,7 +106,7 @@ def _probe() -> Selector:
     return Selector(text="<html><body></body></html>", type="html")
 
 
-def _missing(xpath: str) -> Iterator[str]:
+def _undefined_names(xpath: str) -> Iterator[str]:
     """Yields error messages for the functions, variables and namespace prefixes in an XPath that parsel does not have.
     (XPath itself reports them only when it reaches a node.)
     """
@@ -196,7 +196,7 @@ def words(value: str) -> list[str]:
 
 
 @lru_cache(maxsize=16_384)
-def plan(selector: str) -> Plan | None:
+def compile_selector(selector: str) -> Plan | None:
     """Compiles a selector for evaluation by the index; returns None if only parsel can evaluate it."""
     if is_xpath(selector):
         return None
@@ -207,7 +207,7 @@ def plan(selector: str) -> Plan | None:
     if len(found) != 1:
         return None
     parts = _parts(found[0].parsed_tree)
-    attribute = _attribute(found[0].pseudo_element)
+    attribute = _attribute_name(found[0].pseudo_element)
     if parts is None or attribute is None or (attribute and _is_any(parts[-1])):
         return None
     keys = tuple(_keys(part) for part in parts)
@@ -215,7 +215,7 @@ def plan(selector: str) -> Plan | None:
 
 
 @cache
-def by_need(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[int]], list[int]]:
+def group_by_needed_key(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[int]], list[int]]:
     """Groups selectors by a key that must be on a page for them to match.
 
     Returns the keys, the positions of the selectors by key, and the positions of the selectors without a key, which
@@ -224,13 +224,13 @@ def by_need(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[
     first: dict[str, list[int]] = {}
     free: list[int] = []
     for n, selector in enumerate(selectors):
-        known = plan(selector)
+        known = compile_selector(selector)
         needs = sorted(known.needs) if known is not None else ()
         (first.setdefault(needs[0], []) if needs else free).append(n)
     return frozenset(first), first, free
 
 
-def _attribute(pseudo: parser.PseudoElement | None) -> str | None:
+def _attribute_name(pseudo: parser.PseudoElement | None) -> str | None:
     """Returns the attribute name of a pseudo-element ::attr(name); "" without a pseudo-element; None for one that the
     index does not support.
     """
@@ -267,7 +267,7 @@ def _compound(tree: parser.Tree, *, child: bool) -> Compound | None:
             classes.append(tree.class_name)
         elif isinstance(tree, parser.Hash):
             ids.append(tree.id)
-        elif isinstance(tree, parser.Attrib) and (attr := _attrib(tree)) is not None:
+        elif isinstance(tree, parser.Attrib) and (attr := _attribute_test(tree)) is not None:
             attrs.append(attr)
         else:
             return None
@@ -279,7 +279,7 @@ def _compound(tree: parser.Tree, *, child: bool) -> Compound | None:
     return Compound((tree.element or "").lower(), tuple(classes[::-1]), tuple(ids[::-1]), tuple(attrs[::-1]), child)
 
 
-def _attrib(tree: parser.Attrib) -> tuple[str, str, str] | None:
+def _attribute_test(tree: parser.Attrib) -> tuple[str, str, str] | None:
     """Returns the name, operator and value of an attribute condition; None if the index does not support it. The
     operator is "" if the attribute only has to exist.
     """
@@ -503,7 +503,7 @@ class Index:
 
     def answer(self, selector: str) -> list[Found]:
         """Evaluates a selector by the index if possible, else with parsel; for trying hundreds of selectors."""
-        known = plan(selector)
+        known = compile_selector(selector)
         if known is None:
             return self.by_parsel(selector)
         if not known.attribute:
@@ -515,7 +515,7 @@ class Index:
         """Returns the elements that a selector matches, in document order; with `within` only those inside that
         element.
         """
-        known = plan(selector)
+        known = compile_selector(selector)
         found = (
             self._planned(selector, known)
             if known is not None
@@ -538,7 +538,7 @@ class Index:
         """Returns those of the selectors that may match on this page, in their order. Most cannot, because a class or
         id that they need is missing.
         """
-        needed, first, free = by_need(selectors)
+        needed, first, free = group_by_needed_key(selectors)
         places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])
         return [selectors[n] for n in places]
 

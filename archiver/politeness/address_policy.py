@@ -97,7 +97,7 @@ def zone_of(address: Address) -> AddressZone:
     return AddressZone.PUBLIC if address in _UNICAST else AddressZone.RESERVED
 
 
-def literal(host: str) -> Address | None:
+def parse_ip_address(host: str) -> Address | None:
     """Parses a host as an IP address, in any spelling that a resolver accepts; returns None if it is a name.
 
     IPv4 as in inet_aton: one to four numbers, decimal, octal or hexadecimal, the last of which fills the remaining
@@ -132,7 +132,7 @@ def _number(text: str) -> int:
 
 def zone_of_host(host: str) -> AddressZone | None:
     """Returns the zone of a host without resolving it; None for a name that must be resolved first."""
-    if (address := literal(host)) is not None:
+    if (address := parse_ip_address(host)) is not None:
         return zone_of(address)
     name = unquote(host).lower().rstrip(".")
     if name in _METADATA_NAMES:
@@ -182,10 +182,10 @@ def permission(start_url: str, *, private: bool = False, service: str = "") -> P
 
 
 def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
-    """Returns the private zones that a user allows by typing this URL, or all that may be allowed if `private` is set."""
+    """Returns the private zones that a user allows by typing this URL, or with `private` all allowable ones."""
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)
-    if private or (zone is AddressZone.PRIVATE and literal(host) is None):
+    if private or (zone is AddressZone.PRIVATE and parse_ip_address(host) is None):
         return PERMITTABLE
     return frozenset({zone}) & PERMITTABLE if zone else frozenset()
 

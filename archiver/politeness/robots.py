@@ -104,7 +104,7 @@ def parse_robots(body: bytes, token: str = PRODUCT_TOKEN) -> Robots:
     slowed: list[_Group] = []
     sitemaps: list[str] = []
     before = ""
-    for record, value in _records(body):
+    for record, value in _parse_records(body):
         if record == "agent":
             if before not in ("agent", "delay"):
                 ruled = []
@@ -134,8 +134,10 @@ class _Group:
     delays: list[float] = field(default_factory=list)
 
 
-def _records(body: bytes) -> Iterator[tuple[str, str]]:
-    """Yields the name and value of each line with a known record; skips comments and unknown records."""
+def _parse_records(body: bytes) -> Iterator[tuple[str, str]]:
+    """Yields the name and value of each known record (Allow, Disallow ...) in a robots.txt; skips comments and unknown
+    records.
+    """
     for line in _LINE.split(_parsed_part(body).decode("utf-8-sig", errors="ignore")):
         name, colon, value = line.partition("#")[0].partition(":")
         record = _RECORDS.get(name.strip().lower())
@@ -144,8 +146,8 @@ def _records(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _parsed_part(body: bytes) -> bytes:
-    """Returns the first MAX_ROBOTS_BYTES of a file, cut at a line end, since half of the line "Allow: /a/b" would allow
-    more than the whole.
+    """Returns the first MAX_ROBOTS_BYTES of a robots.txt, cut at a line end, since half of the line "Allow: /a/b" would
+    allow more than the whole.
     """
     if len(body) <= MAX_ROBOTS_BYTES:
         return body
@@ -169,10 +171,10 @@ def _seconds(text: str) -> list[float]:
     return [float(text)] if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text) else []
 
 
-def is_robots_answer(status: int) -> bool:
-    """True if a response with this status says what robots.txt allows.
+def is_conclusive_status(status: int) -> bool:
+    """True if a response for robots.txt with this status settles what may be fetched.
 
-    After a client error everything is allowed, since there is no file (section 2.3.1.3). It remains unknown after a
-    server error (section 2.3.1.4), and after 429 (Too Many Requests), which says nothing about the file.
+    After a client error everything is allowed, since there is no file (section 2.3.1.3). It is not settled after a
+    server error (section 2.3.1.4), nor after 429 (Too Many Requests), which says nothing about the file.
     """
     return status < 500 and status != 429

@@ -148,7 +148,7 @@ class RunLimits:
             float(settings.get("max_minutes") or 0),
         )
 
-    def spent(self, pages: int, size: int, seconds: float) -> str:
+    def reached_limit(self, pages: int, size: int, seconds: float) -> str:
         """Returns which limit a run has reached, as a phrase that names its setting; "" if none. `size` is in bytes."""
         rows = (
             (pages, self.max_pages, f"{self.max_pages:,} pages (max_pages)"),

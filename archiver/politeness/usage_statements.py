@@ -77,9 +77,9 @@ def statements_of_headers(headers: Iterable[tuple[str, str]], url: str) -> tuple
 
 def _of_header(name: str, value: str, url: str) -> Iterator[UsageStatement]:
     if name == "x-robots-tag":
-        yield from _directives(value, "header")
+        yield from _parse_directives(value, "header")
     elif name in _TDM:
-        yield from _tdm(name, value, "header", url)
+        yield from _parse_tdm_property(name, value, "header", url)
     elif name == "link":
         for target, parameters in _LINK.findall(value):
             if re.search(r";\s*rel\s*=\s*(?:\"[^\"]*\blicense\b[^\"]*\"|license\b)", parameters, re.IGNORECASE):
@@ -109,18 +109,18 @@ def _of_page(root: etree._Element, url: str) -> Iterator[UsageStatement]:
 
 def _of_meta(name: str, content: str, url: str) -> Iterator[UsageStatement]:
     if name == "robots":
-        yield from _directives(content, "meta")
+        yield from _parse_directives(content, "meta")
     elif name in _TDM:
-        yield from _tdm(name, content, "meta", url)
+        yield from _parse_tdm_property(name, content, "meta", url)
     elif name in _LICENCE_META and content:
         yield UsageStatement("meta", name, content)
     elif len(name) <= _MAX_NAME_LENGTH and _ROBOT_NAME.search(name):
-        found = tuple(_directives(content, "meta", name))
+        found = tuple(_parse_directives(content, "meta", name))
         if found and all(right.value.partition(":")[0] in _WORDS | _VALUED for right in found):
             yield from found
 
 
-def _directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatement]:
+def _parse_directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatement]:
     """Parses robots directives, such as "noarchive, nosnippet", "googlebot: noindex" or "unavailable_after: 25 Jun 2026
     15:00:00 GMT".
     """
@@ -149,7 +149,7 @@ def _directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatem
         yield UsageStatement(source, "robots", value, agent)
 
 
-def _tdm(name: str, value: str, source: str, url: str) -> Iterator[UsageStatement]:
+def _parse_tdm_property(name: str, value: str, source: str, url: str) -> Iterator[UsageStatement]:
     """Parses a TDM property. A tdm-reservation is 0 or 1; other values are ignored (TDMRep, "tdm-reservation")."""
     value = value.strip()
     if name == "tdm-policy":
@@ -190,7 +190,7 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
             right
             for name in _TDM
             if isinstance(rule.get(name), (str, int))
-            for right in _tdm(name, str(rule[name]), "file", url)
+            for right in _parse_tdm_property(name, str(rule[name]), "file", url)
         )
         if any(right.name == "tdm-reservation" for right in rights):
             rules.append((path_matcher(location.strip()), rights))

@@ -100,7 +100,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Where notifications go: to a command that gets JSON on stdin, to a webhook that JSON is posted to, and by mail."""
+    """Where notifications go: a command that gets JSON on stdin, a webhook that JSON is posted to, mail addresses."""
 
     command: tuple[str, ...] = ()
     webhook: str = ""

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.discovery import soft404
-from archiver.discovery.cdx import prefix_of, query_url, service_address
+from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteRemoved
 from archiver.extraction.template.site_rule import SiteRules
@@ -140,12 +140,12 @@ class CrawlRun:
         )
         self.learner = TemplateLearner(rules_at(self.db, site_id), self._learned, self._outdated)
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
-        self.writer.on_written, self.writer.kept = self.traps.written, self.traps.undone_on_error
+        self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
         self.gone_confirmed = is_gone_confirmed(self.db, site_id, self.started)
         self.soft_not_found = None if order.full else self._remembered_soft_not_found()
         cdx = self.options.get("cdx")
-        self.cdx = query_url(service_address(cdx), prefix_of(self.scope)) if cdx else ""
+        self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""
 
     def _record_start(self) -> None:
         order, site_id = self.order, self.site["id"]
@@ -176,10 +176,10 @@ class CrawlRun:
         than the revisit period.
         """
         is_outdated = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
-        return None if is_outdated else soft404.from_json(self.site["soft_not_found"])
+        return None if is_outdated else soft404.profile_from_json(self.site["soft_not_found"])
 
     def _give_up(self, error: BaseException) -> None:
-        """Close the archive after an `error` while it was being opened, and record the run as failed if it has a row."""
+        """Close the archive after an `error` in opening it, and record the run as failed if it has a row."""
         if self.run_id and isinstance(error, Exception) and not is_environment_error(error):
             with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to report
                 end_run(
@@ -245,7 +245,7 @@ class CrawlRun:
         with self.writing():
             self.db.execute(
                 "update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
-                [soft404.to_json(found), pages.stamp(self.started), self.site["id"]],
+                [soft404.profile_to_json(found), pages.stamp(self.started), self.site["id"]],
             )
 
     def remember_platform(self, name: str) -> None:

@@ -101,7 +101,7 @@ class PageQueue:
             due = self._take(limit)
             old = [page for page in due if self._is_too_old(page)]
             if old:
-                self.put_off(old)
+                self.postpone(old)
             if len(old) < len(due) or not due:
                 return [page for page in due if page not in old]
 
@@ -171,7 +171,7 @@ class PageQueue:
         since, published = self._run.order.since, page.hint.published if page.hint else None
         return bool(since and published and published.astimezone(UTC) < since)
 
-    def probe(self, *, again: bool = False) -> PageRequest | None:
+    def probe_request(self, *, again: bool = False) -> PageRequest | None:
         """Return a request for an address that cannot exist, to learn the site's soft 404; None if one is in progress,
         or if it is already known and not to be requested `again`.
         """
@@ -182,7 +182,7 @@ class PageQueue:
         self._in_progress[page.urlkey] = page
         return page
 
-    def further_page(self, url: str, post: str) -> PageRequest:
+    def part_request(self, url: str, post: str) -> PageRequest:
         """Return the request for a further part, at `url`, of the post at `post`. It is conditional if the part's text
         is stored.
         """
@@ -193,7 +193,7 @@ class PageQueue:
             return PageRequest(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART, part_of=post)
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
 
-    def finished(self, result: PageResult) -> None:
+    def mark_finished(self, result: PageResult) -> None:
         """Record that the writer has a result: its page is no longer in progress, unless the same source has further
         documents to fetch.
         """
@@ -201,18 +201,18 @@ class PageQueue:
         if result.outcome is not Outcome.DUE:
             self._in_progress.pop(urlkey(result.url), None)
 
-    def probe_done(self, page: PageRequest) -> None:
+    def mark_probe_done(self, page: PageRequest) -> None:
         """Record that the soft-404 probe was answered or has failed."""
         self.changes += 1
         self._in_progress.pop(page.urlkey, None)
 
-    def put_off(self, pages: Sequence[PageRequest]) -> None:
+    def postpone(self, pages: Sequence[PageRequest]) -> None:
         """Postpone pages that were handed out to the next run."""
         until = page_table.stamp(self._run.started + timedelta(seconds=1))
         with self._run.writing():
             for page in pages:
                 self._in_progress.pop(page.urlkey, None)
-                self._run.traps.leave(page.urlkey)
+                self._run.traps.mark_not_fetched(page.urlkey)
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
     def is_news(self, target: DiscoveredURL) -> bool:

@@ -242,7 +242,10 @@ def request_for(page: PageRequest, url: str, spider: Any) -> Request:
 
 
 def fetched_page(response: Response) -> FetchedPage:
-    """Convert Scrapy's response to a FetchedPage. Repeated header fields are joined by commas (RFC 9110, section 5.3)."""
+    """Convert Scrapy's response to a FetchedPage.
+
+    Repeated header fields are joined by commas (RFC 9110, section 5.3).
+    """
     headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
     pairs = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
     notes = notes_of(response.request) if response.request is not None else FetchNotes()

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import cdx, feeds, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import links as link_reader
-from archiver.discovery.soft404 import SoftNotFoundProfile, fingerprint_of, wall_of
+from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier import series_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
@@ -404,7 +404,7 @@ def wall_or_soft_404(
     page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None
 ) -> PageResult | None:
     """Return the result of a page that is a wall or looks like the site's soft 404; None for other pages."""
-    wall = wall_of(page.root, page.head_title)
+    wall = detect_wall(page.root, page.head_title)
     if wall:
         return replace(result, outcome=Outcome.REFUSED, kind=request.kind, rule=wall, reason=f"it is behind a {wall}")
     if (

@@ -49,7 +49,7 @@ class PartCollection:
         return replace(self.result, parts=self.taken)
 
 
-def begin(
+def begin_collection(
     result: PageResult, request: PageRequest, scope: Scope, stored: Callable[[PageRequest], Article | None]
 ) -> PartCollection | None:
     """Return a collection of the parts that must be read before this result is complete; None for a page that is not
@@ -77,8 +77,8 @@ def begin(
     return PartCollection(request, result, first, waiting, whole, (text,), asked=frozenset({request.urlkey}))
 
 
-def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> tuple[PageResult, PartCollection]:
-    """Add the response for the part that was requested (`asked`). Return that part's result, and the new collection."""
+def add_part(collection: PartCollection, parsed: ParsedPage, request: PageRequest) -> tuple[PageResult, PartCollection]:
+    """Add the response for the part that `request` asked for. Return that part's result, and the new collection."""
     result, url = parsed.result, collection.following
     number = 0 if url == collection.whole else len([n for n, _ in collection.taken if n]) + 2
     left = replace(collection, waiting=collection.waiting[1:], asked=collection.asked | {urlkey(url)})
@@ -89,17 +89,17 @@ def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> 
     reason = part_reason(number, collection.request.url)
     if result.outcome in _MISSING:
         failed = replace(result, outcome=Outcome.FAILED, kind=PageKind.PART, reason=f"{result.reason} ({reason})")
-        return failed, _with(left, number, url)
+        return failed, _with_part(left, number, url)
     if result.outcome is Outcome.REFUSED:
-        return replace(result, kind=PageKind.PART, reason=f"{result.reason} ({reason})"), _with(left, number, url)
+        return replace(result, kind=PageKind.PART, reason=f"{result.reason} ({reason})"), _with_part(left, number, url)
     part = replace(result, outcome=Outcome.PART, kind=PageKind.PART, rule="part", reason=reason)
-    if result.outcome is Outcome.UNCHANGED and asked.text is not None:
-        return part, _with(left, number, url, asked.text)
+    if result.outcome is Outcome.UNCHANGED and request.text is not None:
+        return part, _with_part(left, number, url, request.text)
     if result.outcome is Outcome.DUPLICATE and _number(result.final_url) > 1:
-        return result, _awaiting(left, (result.final_url,))
+        return result, _with_waiting(left, (result.final_url,))
     shown = result.article if result.outcome is Outcome.ARCHIVED else None
     if shown is None or not is_further_part(collection.first, shown):
-        if asked.text is None or urlkey(result.final_url) == collection.request.urlkey:
+        if request.text is None or urlkey(result.final_url) == collection.request.urlkey:
             return result, left
         # It was a part of the post, which still lists it: this is a wall, a fault or a stale copy. Keep its text.
         failed = replace(
@@ -111,7 +111,7 @@ def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> 
             final_url=result.url,
             reason=f"it no longer shows {reason}",
         )
-        return failed, _with(left, number, url, asked.text)
+        return failed, _with_part(left, number, url, request.text)
     text = shown.body
     if repeats_part(text, collection.texts) or (number == 0 and len(text) < len(collection.texts[0])):
         what = "the same as another part" if number else "less than the first page"
@@ -123,11 +123,13 @@ def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> 
             article=None,
             reason=f"it shows {what} of {collection.request.url}",
         ), left
-    return part, _awaiting(_with(left, number, url, text), shown.parts)
+    return part, _with_waiting(_with_part(left, number, url, text), shown.parts)
 
 
-def _with(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
-    """Return the collection with one more part. If it is the view of all parts (number 0), no others are fetched."""
+def _with_part(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
+    """Return the collection with one more part that was read. If it is the view of all parts (number 0), no others are
+    fetched.
+    """
     done = number == 0 and text is not None
     texts = collection.texts if text is None else (*collection.texts, text)
     return replace(
@@ -135,7 +137,7 @@ def _with(collection: PartCollection, number: int, url: str, text: str | None = 
     )
 
 
-def _awaiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
+def _with_waiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
     """Return the collection with further parts to fetch, to which a part links: the first page of a long post may link
     to just the next few.
     """

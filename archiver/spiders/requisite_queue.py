@@ -106,8 +106,8 @@ class Requisites:
         at = moment(row[1]) if row else None
         return Original(row[0], at, digest) if at else None
 
-    def done(self, requisite: RequisiteRequest, fetched: FetchedRequisite) -> bool:
-        """Queue a result for the next batch. Return False if its host has failed too often and was postponed."""
+    def add_result(self, requisite: RequisiteRequest, fetched: FetchedRequisite) -> bool:
+        """Add a result to the next batch to write. Return False if its host has failed too often and was postponed."""
         self._in_progress.pop(requisite.id, None)
         self._waiting.append(fetched)
         if len(self._waiting) >= _BATCH:
@@ -128,7 +128,7 @@ class Requisites:
         with writing(self._run.db):
             requisites.postpone_requisites(self._run.db, self._run.site["id"], host, datetime.now(UTC) + _POSTPONED)
 
-    def drop(self, requisite: RequisiteRequest) -> None:
+    def mark_not_fetched(self, requisite: RequisiteRequest) -> None:
         """Record that a requisite was not fetched; it is still due."""
         self._in_progress.pop(requisite.id, None)
 

@@ -62,13 +62,13 @@ class RunResult:
     due: int
 
 
-def at_bound(reason: str) -> RunEnding:
+def limit_reached(reason: str) -> RunEnding:
     """Returns the ending of a run that reached a limit or budget set by the user, or ("") has nothing left to do."""
     return RunEnding("finished", reason)
 
 
 def cannot_crawl(start_url: str, reason: str) -> RunEnding:
-    """Returns the ending of a run whose start address cannot be crawled, for instance because its host does not exist."""
+    """Returns the ending of a run whose start address cannot be crawled, as when its host does not exist."""
     return RunEnding("failed", f"{start_url} cannot be crawled: {reason}.")
 
 
@@ -117,7 +117,7 @@ def still_quiet(start_url: str, until: datetime) -> RunEnding:
     )
 
 
-def walled(start_url: str, wall: str) -> str:
+def wall_sentence(start_url: str, wall: str) -> str:
     """Returns a sentence that says why a site cannot be crawled if it shows only a `wall` ("consent wall")."""
     return (
         f"{start_url} cannot be crawled: all its pages are behind a {wall}; ask its owner for access, or remove it "
@@ -206,7 +206,7 @@ class MassGoneGuard(Generic[T]):
         self._last: deque[T | None] = deque()
 
     @property
-    def alarm(self) -> bool:
+    def is_alarmed(self) -> bool:
         """True if more than half of the last pages are gone, so that something is probably wrong with the site and not
         with its pages.
         """
@@ -265,7 +265,7 @@ class OutageGuard:
         if self._streak.add(failed) and engine is not None and not self.is_probing:
             self._probe = asyncio.get_running_loop().create_task(self._probe_home(engine, result.reason))
 
-    def confirmed(self, request: PageRequest, result: PageResult) -> Iterator[PageResult]:
+    def confirmed_results(self, request: PageRequest, result: PageResult) -> Iterator[PageResult]:
         """Yields the results that may be stored now, usually just this one.
 
         A 404 of a known page is held back until it is clear that this is not a mass disappearance.
@@ -286,7 +286,7 @@ class OutageGuard:
         yield from (held for _, held in self._gone.add((request, result) if gone else None))
         if not gone:
             yield result
-        if self._gone.alarm:
+        if self._gone.is_alarmed:
             held = self._gone.release()
             yield from (quarantine_gone(v) for j, v in held if not j.quarantined)
             self._stop(

@@ -21,8 +21,8 @@ from twisted.python.failure import Failure
 
 from archiver.discovery.links import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
-from archiver.discovery.soft404 import SoftNotFoundProfile, from_json
-from archiver.discovery.url_classifier import SCOPE, at_origin, origin_of
+from archiver.discovery.soft404 import SoftNotFoundProfile, profile_from_json
+from archiver.discovery.url_classifier import SCOPE, origin_of, with_origin
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
@@ -46,9 +46,9 @@ from archiver.spiders.page_request import (
     requisite_of,
 )
 from archiver.spiders.parse_response import SiteContext, parse_page, soft_not_found_of
-from archiver.spiders.post_parts import PartCollection, begin, take
+from archiver.spiders.post_parts import PartCollection, add_part, begin_collection
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
-from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, walled
+from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, wall_sentence
 from archiver.spiders.trap_detector import WALLS
 from archiver.storage.requisites import MODES, FetchedRequisite
 from archiver.urls import Scope, normalize, start_address, urlkey
@@ -104,7 +104,7 @@ class Probing:
         `found` is the response for a missing address, `home` that for the home page. `stored` is the profile of
         earlier runs in JSON: a site that showed the same page then is just filled by scripts.
         """
-        before = from_json(stored)
+        before = profile_from_json(stored)
         if not self._is_doubtful or self._has_source or before is None or found.look is None:
             return ""
         if home.look is None or not found.is_like(home.look):
@@ -174,19 +174,19 @@ class RequisiteFetcher:
         assert requisite is not None
         error, archive = failure.value, self._archive
         if isinstance(error, RunEnded | ArchiverError) or archive.ending:
-            archive.run.requisites.drop(requisite)
+            archive.run.requisites.mark_not_fetched(requisite)
             return
         with archive.guarded():
             if archive.halted:
                 return
             if isinstance(error, HostBusy):
-                archive.run.requisites.drop(requisite)
+                archive.run.requisites.mark_not_fetched(requisite)
                 archive.run.requisites.postpone(requisite.host)
             else:
                 self._done(requisite, failed_requisite(requisite, *outcome_of_failure(error)))
 
     def _done(self, requisite: RequisiteRequest, result: FetchedRequisite) -> None:
-        if not self._archive.run.requisites.done(requisite, result) and self._throttle:
+        if not self._archive.run.requisites.add_result(requisite, result) and self._throttle:
             self._throttle.abandon(requisite.host, f"{requisite.host} does not answer")
 
 
@@ -343,7 +343,7 @@ class SiteSpider(Spider):
         ):
             archive.stop(cannot_crawl(archive.order.start_url, why).reason)
             return
-        archive.pages.probe_done(page)
+        archive.pages.mark_probe_done(page)
         # A home page without links may be an error notice that every address shows, so it proves nothing.
         if found.look is None or self._home_has_links:
             archive.run.remember_soft_not_found(found)
@@ -356,7 +356,7 @@ class SiteSpider(Spider):
         page, archive = page_of(request), self.archive
         assert page is not None
         if page.is_probe:
-            archive.pages.probe_done(page)
+            archive.pages.mark_probe_done(page)
             return
         ending = archive.ending
         if isinstance(failure.value, RunEnded | ArchiverError) or (ending and ending.outcome == "waiting"):
@@ -387,19 +387,19 @@ class SiteSpider(Spider):
         archive = self.archive
         archive.outages.observe(parsed.result, self.crawler.engine)
         if page.part_of and not parsed.follow:
-            part, collection = take(self._collections.pop(urlkey(page.part_of)), parsed, page)
+            part, collection = add_part(self._collections.pop(urlkey(page.part_of)), parsed, page)
             yield replace(part, targets=tuple(self._adapted(t) for t in part.targets))
             yield from self._collect_parts(collection)
             return
         result = self._with_guesses(parsed.result, parsed, page) if page.is_seed else parsed.result
         self._probing.observe_source(page, result)
-        result = archive.run.traps.without_repeats(result)
+        result = archive.run.traps.correct_repeats(result)
         targets = (*(self._adapted(t) for t in result.targets), *self._guesses.next(page, parsed))
         result = replace(result, targets=targets)
-        if begun := begin(result, page, archive.run.scope, archive.pages.stored_article):
+        if begun := begin_collection(result, page, archive.run.scope, archive.pages.stored_article):
             yield from self._collect_parts(begun)
             return
-        confirmed = list(archive.outages.confirmed(page, result))
+        confirmed = list(archive.outages.confirmed_results(page, result))
         yield from (other for other in confirmed if other is not result)
         if result in confirmed:
             yield from self._finish(result, parsed)
@@ -410,14 +410,14 @@ class SiteSpider(Spider):
             yield from self._finish(collection.with_parts)
             return
         self._collections[urlkey(collection.request.url)] = collection
-        page = self.archive.pages.further_page(collection.following, collection.request.url)
+        page = self.archive.pages.part_request(collection.following, collection.request.url)
         yield request_for(page, page.url, self)
 
     def _finish(self, result: PageResult, parsed: ParsedPage | None = None) -> Iterator[PageResult | Request]:
         archive = self.archive
         archive.count_post(result)
         if archive.run.traps.is_walled(result):
-            archive.fatal = archive.fatal or walled(archive.order.start_url, result.rule)
+            archive.fatal = archive.fatal or wall_sentence(archive.order.start_url, result.rule)
         # The probe is in progress before the result is stored, so that no post is handed out in between.
         probe = self._probe(result, parsed)
         yield result
@@ -433,11 +433,11 @@ class SiteSpider(Spider):
         """
         if self.archive.fatal:
             return None
-        if self._is_home_read(result, parsed) and (probe := self.archive.pages.probe()):
+        if self._is_home_read(result, parsed) and (probe := self.archive.pages.probe_request()):
             return probe
         has_more = parsed is not None and parsed.follow is not None
         is_due = not has_more and self._home_has_links is not None and self._probing.is_due
-        return self.archive.pages.probe(again=True) if is_due else None
+        return self.archive.pages.probe_request(again=True) if is_due else None
 
     def _is_home_read(self, result: PageResult, parsed: ParsedPage | None) -> bool:
         """True if this is the final result of the home page and no redirect. Only then is a probe worthwhile."""
@@ -505,7 +505,7 @@ class SiteSpider(Spider):
         A URL outside the site that a sitemap, feed or API lists is marked with a trap rule, so that it is recorded
         but not requested.
         """
-        target = replace(target, url=at_origin(target.url, origin_of(self.archive.home_url)))
+        target = replace(target, url=with_origin(target.url, origin_of(self.archive.home_url)))
         outside = (
             target.source in VOUCHING_SOURCES
             and target.kind not in SOURCE_KINDS

@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple
 from sqlite_utils import Database
 
 from archiver.articles.identity import content_digest
-from archiver.discovery.url_classifier import NO_PATTERN, URLPattern, captures, pattern_of, series_of
+from archiver.discovery.url_classifier import NO_PATTERN, URLPattern, capture_pattern, pattern_of, series_of
 from archiver.frontier import url_patterns
 from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.url_patterns import BELOW_POST, EquivalentURLs, PatternBudgets, is_always_fetched
+from archiver.frontier.url_patterns import BELOW_POST, EquivalentURLs, PatternBudgets, is_exempt_from_budget
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
 from archiver.urls import Scope, urlkey
@@ -71,7 +71,7 @@ class TrapDetector:
         ):
             return Verdict(
                 "exclude",
-                f"{url_patterns.EQUIVALENT_URL_RULE}: {url_patterns.family(variant)}",
+                f"{url_patterns.EQUIVALENT_URL_RULE}: {url_patterns.variant_family(variant)}",
                 url_patterns.equivalent_url_reason(variant, plain),
             )
         tested = self._tested_variants(key)
@@ -82,7 +82,7 @@ class TrapDetector:
             self._tests[key] = tested
             return _FETCH
         waiting = sum(1 for other in self._in_progress.values() if other == shape)
-        if self._budget.left(shape) > waiting:
+        if self._budget.remaining(shape) > waiting:
             self._in_progress[key] = shape
             self._tests[key] = tested
             return _FETCH
@@ -90,7 +90,7 @@ class TrapDetector:
             (source, pattern_of(at, self._scope.path))
             for source, at in crawl_exclusions.discovered_by(self._db, row["id"])
         ]
-        if is_always_fetched(shape, reported_by):
+        if is_exempt_from_budget(shape, reported_by):
             return _FETCH
         return (
             _WAIT
@@ -106,7 +106,7 @@ class TrapDetector:
         """Return the variant ("letter case") by which a URL is believed to be equivalent to a plainer one, and the
         plainer one; ("", "") if there is none.
         """
-        believed = self._equivalents.plainer(key)
+        believed = self._equivalents.believed_plainer(key)
         return next(
             ((variant, plain) for variant, plain in believed if self._is_read_elsewhere(key, variant, plain)), ("", "")
         )
@@ -124,12 +124,12 @@ class TrapDetector:
         )
 
     def _tested_variants(self, key: str) -> frozenset[str] | None:
-        """Return the variants that fetching this page would test; None if it has to wait, because enough pages that
-        test them are in progress.
+        """Return the variants that fetching this page would confirm or refute; None if it has to wait, because enough
+        pages that do so are in progress.
         """
         out = set()
-        for variant, (plain, more) in self._equivalents.open(key).items():
-            name = url_patterns.family(variant)
+        for variant, (plain, more) in self._equivalents.undecided(key).items():
+            name = url_patterns.variant_family(variant)
             if name not in out and self._is_read_elsewhere(key, variant, plain):
                 if sum(name in variants for variants in self._tests.values()) >= more:
                     return None
@@ -151,10 +151,10 @@ class TrapDetector:
             and row["kind"] == PageKind.UNKNOWN
             and crawl_exclusions.is_only_from_cdx(self._db, row["urlkey"])
         ):
-            return captures(row["url"])
+            return capture_pattern(row["url"])
         return shape
 
-    def leave(self, key: str) -> None:
+    def mark_not_fetched(self, key: str) -> None:
         """Record that a page that was handed out is not fetched after all."""
         self._in_progress.pop(key, None)
         self._tests.pop(key, None)
@@ -164,7 +164,7 @@ class TrapDetector:
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
-            rule = f"{url_patterns.EQUIVALENT_URL_RULE}: {url_patterns.family(variant)}" if variant else ""
+            rule = f"{url_patterns.EQUIVALENT_URL_RULE}: {url_patterns.variant_family(variant)}" if variant else ""
         if not rule:
             return True
         self._traps[rule] += 1
@@ -186,8 +186,8 @@ class TrapDetector:
 
     # After fetching
 
-    def without_repeats(self, result: PageResult) -> PageResult:
-        """Return a result without what the run has seen before.
+    def correct_repeats(self, result: PageResult) -> PageResult:
+        """Return a page's result, corrected if the page only repeats what this run has seen.
 
         A listing page that repeats another one ends the listing, and the page of a picture below a post is not a
         post itself.
@@ -231,22 +231,22 @@ class TrapDetector:
             reason="it has no text and its address is below a post: it shows one of the post's pictures",
         )
 
-    def written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
+    def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
         """Record that a result was written. `new` are the URLs that it was the first to report."""
         key = urlkey(result.url)
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
         self._tests.pop(key, None)
         shape = self._in_progress.pop(key, None)
         if shape is not None:
-            self._budget.note(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in new))
+            self._budget.count_page(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in new))
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
-            self._equivalents.same(key, crawl_exclusions.addresses_of(self._db, article_id))
+            self._equivalents.record_same_post(key, crawl_exclusions.addresses_of(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
             found = {
                 variant: crawl_exclusions.article_of(self._db, plain)
                 for variant, plain in url_patterns.plainer_urls(key).items()
             }
-            self._equivalents.another(
+            self._equivalents.record_own_post(
                 key, {variant for variant, other in found.items() if other not in (None, article_id)}
             )
 
@@ -261,6 +261,6 @@ class TrapDetector:
         )
 
     def is_walled(self, result: PageResult) -> bool:
-        """Count a result that shows a wall. True if so many pages in a row did that the whole site must be behind it."""
+        """Count a result that shows a wall. True if so many in a row did that the whole site must be behind one."""
         self._walls = self._walls + 1 if result.rule in WALLS else 0
         return self._walls >= _MAX_WALLS
