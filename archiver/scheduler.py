@@ -116,6 +116,6 @@ class FrontierScheduler(Scheduler):
         ]
 
     def _is_idle(self) -> bool:
-        """True if no request is in progress and no response is being processed."""
+        """Return True if no request is in progress and no response is being processed."""
         engine: Any = self.crawler.engine if self.crawler is not None else None
         return not engine.downloader.active and engine.scraper.slot.is_idle()

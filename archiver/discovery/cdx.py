@@ -258,7 +258,9 @@ def _number(value: Any, most: int = 1 << 62) -> int | None:
 
 
 def is_page(entry: CdxEntry) -> bool:
-    """True if a capture is an HTML page with status 200, or may be one: a missing status or type counts as a match."""
+    """Returns True if a capture is an HTML page with status 200, or may be one: a missing status or type counts as a
+    match.
+    """
     return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 
 
@@ -283,11 +285,11 @@ UNPAGED = MAX_TARGETS
 """Captures per request to a server without resume keys."""
 
 _FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
-# For a prefix, and collapsed, its server also gives the time of each address's last capture.
+# For a prefix, and with `collapse`, the Internet Archive also returns the time of each address's last capture.
 _LAST_CAPTURE = ("endtimestamp", "groupcount")
 _PAGES = f"({'|'.join(HTML).replace('+', '.')})"
-# Captures that can say something about a post: pages, redirects, 404 and 410, and revisit records, which have no status
-# or type.
+# Captures that can be evidence about a post: pages, redirects, 404 and 410, and revisit records (which have no status
+# or type).
 _STATUSES = "(200|30[12378]|404|410|-)"
 _TYPES = f"({'|'.join((*HTML, 'warc/revisit', 'unk', '-')).replace('+', '.')})"
 _ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
@@ -390,8 +392,8 @@ def _address(service: str, pairs: _Pairs, limit: int | None) -> str:
 
 
 def is_wayback_server(service: str) -> bool:
-    """True if a CDX server takes the Internet Archive's parameters, which its path "/cdx/search" shows. pywb takes
-    others.
+    """Returns True if a CDX server takes the Internet Archive's parameters, which its path "/cdx/search" shows. pywb
+    takes others.
     """
     return "/cdx/search" in urlsplit(service).path
 
@@ -460,8 +462,8 @@ def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, lat
 
 
 def is_broken(url: str) -> bool:
-    """True if an address contains signs of a malformed link: control characters, quotation marks, escaped entities, or
-    another URL in its path.
+    """Returns True if an address contains signs of a malformed link: control characters, quotation marks, escaped
+    entities, or another URL in its path.
     """
     parts = urlsplit(url)
     return bool(_BROKEN.search(parts.path) or _BROKEN.search(parts.query) or _WITHIN.search(parts.path))
@@ -486,8 +488,8 @@ def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> ClassifiedLi
 
 
 def is_view_of_page(url: str, scope: Scope) -> bool:
-    """True if an address has query parameters and none of them selects a post, so that it shows the same page as
-    without them.
+    """Returns True if an address has query parameters and none of them selects a post, so that it shows the same page
+    as without them.
     """
     return "?" in url and pattern_of(url, scope.path).family == "query"
 

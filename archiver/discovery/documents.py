@@ -318,7 +318,7 @@ _ISO = re.compile(
     r"(?:[T ]+(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?\s*",
     re.IGNORECASE,
 )
-_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # which email.utils reads as the year 2001; "+0000" is a zone
+_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # email.utils reads it as the year 2001; "+0000" is a zone
 _EARLIEST = 1980
 
 

@@ -64,8 +64,8 @@ class Item(Protocol):
 
 
 def is_comment(item: Item) -> bool:
-    """True if a feed item is a comment: it is marked as a reply (RFC 4685), or its link or guid is the address of a
-    comment.
+    """Returns True if a feed item is a comment: it is marked as a reply (RFC 4685), or its link or guid is the address
+    of a comment.
     """
     return (
         item.is_reply()
@@ -130,8 +130,8 @@ def remove_credit_line(markup: str, address: str) -> str:
 
 
 def _is_whole_post(summary: str) -> bool:
-    """True if an RSS description is the whole post and not an excerpt, judged by its length, its paragraphs, and
-    whether it ends with "..." or the like.
+    """Returns True if an RSS description is the whole post and not an excerpt, judged by its length, its paragraphs,
+    and whether it ends with "..." or the like.
     """
     if len(summary) < _FULL_TEXT or not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
         return False
@@ -157,7 +157,7 @@ def _later(*times: datetime | None) -> datetime | None:
     return max((t for t in times if t), default=None)
 
 
-# The whole feed.
+# Feed documents.
 
 _ROOT = re.compile(r"<([A-Za-z:]+)[\s>/]")
 # lxml selects these by name, which is ten times as fast as checking each element.
@@ -188,8 +188,8 @@ class Feed:
 
 
 def looks_like_feed(body: bytes) -> bool:
-    """True if the body of a response is a feed, regardless of its address and content type. Only its first 4 KB are
-    read.
+    """Returns True if the body of a response is a feed, regardless of its address and content type. Only its first 4 KB
+    are read.
     """
     head = inflate(body[:65_536], limit=4_096)[:4_096]
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):

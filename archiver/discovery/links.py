@@ -107,7 +107,7 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _NEXT_DATA = "//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url"
 _LISTING_ENTRIES = 3
-_MAX_URL_LENGTH = 4_000  # characters of an address as written, since facts about it are cached
+_MAX_URL_LENGTH = 4_000  # characters of an address as written; longer ones would fill the cache
 _MAX_TRAPS = 200
 
 
@@ -152,7 +152,7 @@ def parse_links(
 
 
 def is_redirector(url: str) -> bool:
-    """True if a URL is on a host that, like FeedBurner, only redirects to the posts of a site."""
+    """Returns True if a URL is on a host that, like FeedBurner, only redirects to the posts of a site."""
     return (urlsplit(url).hostname or "") in _REDIRECTORS
 
 
@@ -329,7 +329,9 @@ class _Page:
             self.feeds.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, PageKind.FEED, self.url))
 
     def _is_own_comment_feed(self, address: str) -> bool:
-        """True if a feed's address is the page's own address + "feed/", where WordPress has the comments of a post."""
+        """Returns True if a feed's address is the page's own address + "feed/", where WordPress has the comments of a
+        post.
+        """
         head, _, last = address.rstrip("/").rpartition("/")
         return (
             last == "feed"
@@ -379,7 +381,9 @@ def _in_pager(element: etree._Element) -> bool:
 
 
 def _is_entry(element: etree._Element) -> bool:
-    """True if a link looks like the title of an entry in a listing, by its class, or by a heading in or around it."""
+    """Returns True if a link looks like the title of an entry in a listing, by its class, or by a heading in or around
+    it.
+    """
     if (names := element.get("class")) and _is_entry_class(names[:_MAX_URL_LENGTH]):
         return True
     if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading

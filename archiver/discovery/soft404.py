@@ -94,13 +94,15 @@ class SoftNotFoundProfile:
         return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
     def is_like(self, look: PageFingerprint) -> bool:
-        """True if a page looks like the site's page for missing addresses: the same title, and no text of its own."""
+        """Returns True if a page looks like the site's page for missing addresses: the same title, and no text of its
+        own.
+        """
         if self.look is None or not self.has_enough_words or look.title != self.look.title:
             return False
         return len(look.shingles - self.look.shingles) <= _MAX_OWN_SHINGLES
 
     def leads_to(self, target: str) -> bool:
-        """True if a redirect to `target` is how the site responds for missing pages."""
+        """Returns True if the site redirects missing pages to `target`."""
         return bool(self.location) and urlkey(target) == self.location
 
     @property

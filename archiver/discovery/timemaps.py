@@ -179,7 +179,7 @@ class CaptureListEntry:
 
 
 def is_relevant(entry: CdxEntry) -> bool:
-    """True if a capture can be evidence about a post: a page, a redirect, a 404 or a 410."""
+    """Returns True if a capture can be evidence about a post: a page, a redirect, a 404 or a 410."""
     if entry.status in (None, 200):
         return entry.media_type in _PAGE_TYPES
     return entry.status in GONE or entry.status in _REDIRECTS
@@ -209,6 +209,6 @@ def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[Capt
 
 
 def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
-    """True if one of `times` (sorted) is within a minute of `at`."""
+    """Returns True if one of `times` (sorted) is within a minute of `at`."""
     next_ = bisect_left(times, at - _ITSELF)
     return next_ < len(times) and times[next_] <= at + _ITSELF

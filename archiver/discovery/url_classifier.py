@@ -283,14 +283,16 @@ def _bare(origin: str) -> str:
 
 
 def is_feed(url: str) -> bool:
-    """True if a URL has the form of a feed (RSS, Atom, JSON Feed; WordPress, Blogger, static site generators)."""
+    """Returns True if a URL has the form of a feed (RSS, Atom, JSON Feed; WordPress, Blogger, static site
+    generators).
+    """
     parts = urlsplit(url)
     return bool(_FEED_PATH.search(unquote(parts.path)) or _FEED_QUERY.search(parts.query))
 
 
 def is_part_feed(url: str, folder: str = "/") -> bool:
-    """True if a feed's address shows that it has only the posts of one category, tag, author or month. `folder` is the
-    scope's path.
+    """Returns True if a feed's address shows that it has only the posts of one category, tag, author or month. `folder`
+    is the scope's path.
     """
     query = urlsplit(url).query
     if _FEED_QUERY.search(query) and _kind_by_query(query) is PageKind.LISTING:
@@ -304,17 +306,19 @@ def is_part_feed(url: str, folder: str = "/") -> bool:
 
 
 def is_comment_feed(url: str) -> bool:
-    """True if a URL has the form of a comment feed (WordPress, Blogger and similar programs)."""
+    """Returns True if a URL has the form of a comment feed (WordPress, Blogger and similar programs)."""
     return bool(_COMMENT_FEED.search(url[len(origin_of(url)) - 1 :]))
 
 
 def is_sitemap(url: str) -> bool:
-    """True if a URL has the form of an XML or text sitemap."""
+    """Returns True if a URL has the form of an XML or text sitemap."""
     return bool(_SITEMAP_PATH.search(urlsplit(url).path))
 
 
 def is_asset(url: str) -> bool:
-    """True if a URL ends with the file extension of something that is not a page: documents, media, scripts, data."""
+    """Returns True if a URL ends with the file extension of something that is not a page: documents, media, scripts,
+    data.
+    """
     return bool(_ASSET.search(urlsplit(url).path))
 
 
@@ -353,7 +357,7 @@ def _is_listing_path(segments: list[str]) -> bool:
 
 
 def _is_listing_overview(segments: list[str]) -> bool:
-    """True if a path ends with a listing word, and so lists all tags or archives: /tags/, /en/archive.html."""
+    """Returns True if a path ends with a listing word, and so lists all tags or archives: /tags/, /en/archive.html."""
     first = next((at for at, s in enumerate(segments[:3]) if _bare_word(s) in _LISTING_WORD), -1)
     return first >= 0 and not segments[first + 1 :]
 
@@ -378,7 +382,7 @@ def _bare_word(segment: str) -> str:
     return re.sub(r"\.(?:html?|php|aspx?)$", "", segment)
 
 
-# URL patterns: what an address has in common with others that a program made in the same way.
+# URL patterns: what a URL has in common with others that the same program generated.
 
 _NUMBER = re.compile(r"\d+")
 _DATED_PATH = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/?$")
@@ -388,7 +392,7 @@ _PAGE_STEP = re.compile(
     re.IGNORECASE,
 )
 _PAGE_KEY = re.compile(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
-# Parameters that give the next page by the end of this one: Blogger's updated-max, cursors.
+# Parameters that identify the next page by the last entry of this one: Blogger's updated-max, cursors.
 _CHAIN_KEY = re.compile(
     r"updated-max|max-results|before|after|cursor|max_id|page_?token|start-?after|older-?than", re.IGNORECASE
 )
@@ -452,8 +456,8 @@ def capture_pattern(url: str) -> URLPattern:
 
 
 def is_secondary_listing(url: str, folder: str = "/") -> bool:
-    """True if a URL is a secondary listing: it lists by tag, author, category, date or a parameter what other pages
-    list too.
+    """Returns True if a URL is a secondary listing: it lists by tag, author, category, date or a parameter what other
+    pages list too.
     """
     return pattern_of(url, folder).family in ("terms", "dates", "query")
 

@@ -124,7 +124,7 @@ class ArchiveExtension:
         return min(limits, default=None)
 
     def is_own_host(self, host: str) -> bool:
-        """True if this is the host of the start address or of the home page."""
+        """Return True if this is the host of the start address or of the home page."""
         return host in {urlsplit(url).hostname for url in (self.home_url, self.order.start_url)}
 
     # Ending the run

@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The message that a site's crawl is over, so that its progress is no longer shown."""
+    """A message to the progress display that a site's crawl is over, so that its line is removed."""
 
     site: str
 

@@ -219,5 +219,5 @@ class ThrottleExtension:
 
 
 def host_of(request: Request) -> str:
-    """Return the name of the request's download slot: its host, without a port."""
+    """Return the host of a request, without a port. It is also the name of the request's download slot."""
     return str(request.meta.get("download_slot") or urlsplit(request.url).hostname or "")

@@ -33,7 +33,7 @@ PRIORITY: dict[PageKind, int] = {
 SIDE_LISTING_PRIORITY = 4
 """The priority of listings by tag, author or month, and of other views of a page."""
 VOUCHING_SOURCES = frozenset({DiscoverySource.FEED, DiscoverySource.API, DiscoverySource.SITEMAP})
-"""Sources that list pages on purpose. The pages that they list are fetched even if their addresses look like traps."""
+"""Sources that list pages on purpose. The pages that they list are fetched even if their URLs look like traps."""
 SOURCE_KINDS = frozenset({*(k for k, p in PRIORITY.items() if p == 0), PageKind.CDX})
 
 _RETRY = timedelta(hours=1)
@@ -94,8 +94,8 @@ def refetch_reason(known: KnownPage, target: DiscoveredURL, lead_digest: str, *,
 
 
 def is_refetch_reason(reason: str) -> bool:
-    """True if this reason came from `refetch_reason`. The page is then requested without validators, so that the server
-    cannot answer 304.
+    """Returns True if `reason` is one that `refetch_reason` returns. A page with such a reason is requested without
+    validators, so that the server cannot answer 304.
     """
     return any(words in reason for words in _REFETCH_PHRASES)
 
@@ -168,7 +168,7 @@ def claiming_source(reason: str) -> str:
 
 
 def believed(since: datetime | None, now: datetime) -> bool:
-    """True if a source's claims of change may be believed now. `since` is when they proved false, None if they never
-    did.
+    """Returns True if a source's claims of change may be believed now. `since` is when they proved false, None if they
+    never did.
     """
     return since is None or now - since > TRUST_AGAIN_AFTER

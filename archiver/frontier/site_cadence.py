@@ -22,7 +22,7 @@ SHORTEST_PERIOD = timedelta(minutes=5)
 LONGEST_PERIOD = timedelta(days=366)
 DEFAULT_CADENCE = "adaptive"
 DEFAULT_BOUNDS = (timedelta(hours=1), timedelta(days=7))
-"""Of an adaptive cadence without bounds. News sites reach the first, dormant blogs the second."""
+"""The bounds of a cadence that is just "adaptive". News sites reach the first, dormant blogs the second."""
 FIRST_PERIOD = timedelta(hours=12)
 """The period with which an adaptive site begins."""
 _UNITS = {"m": 1, "min": 1, "h": 60, "d": 1440, "w": 10080}
@@ -155,15 +155,15 @@ REMEMBERED_RUNS = 24
 """Past runs that are considered. Within them, an adaptive period can go from one of its bounds to the other."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-"""The most that the correction of a clock sets it back. A run that began later than this from now is ignored."""
+"""How far a clock may be set back. A run that began further in the future than this is ignored."""
 _RETRY = timedelta(minutes=10)
 """The wait after a run that was stopped; it doubles each time, up to the period."""
 _FEED_LENGTH = 10
 """The number of posts in a feed, if unknown."""
 _SPREAD = 0.05
-"""The part of an adaptive period by which sites with equal periods are spread."""
+"""Sites with equal adaptive periods are spread by up to this fraction of the period, earlier or later."""
 _MUCH_SHORTER, _SHORTER, _NO_NEWS, _FAILED = 0.5, 0.75, 1.5, 2.0
-_MANY_NEW = 0.5  # share of a feed that is new, from which on a post may enter and leave the feed between two runs
+_MANY_NEW = 0.5  # above this share of new posts in a feed, a post may enter and leave the feed between two runs
 _SOME_NEW = 0.2
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from archiver.discovery.url_classifier import URLPattern
 from archiver.items import DiscoverySource
 
-# Budgets: how many pages of one pattern are fetched without news. They end spaces of addresses without end.
+# Budgets: how many pages of one pattern are fetched without news. They end the crawl of endless URL spaces.
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
 """Addresses below that of a post, mostly pages of its pictures."""
@@ -53,7 +53,7 @@ ALLOWED: dict[str, PatternBudget] = {
 }
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
 PATTERN_BUDGET_RULE = "pattern-budget"
-"""The rule of what a budget set aside; the family follows: "pattern-budget: dates"."""
+"""The rule of pages that a budget excludes. The pattern's family follows it: "pattern-budget: dates"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ class PatternBudgets:
 
 
 def is_exempt_from_budget(pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]]) -> bool:
-    """True if a page is fetched even if the budget of its URL pattern is used up. `found`: the sources that listed the
-    page, each with the URL pattern of the page where it was found.
+    """Returns True if a page is fetched even if the budget of its URL pattern is used up. `found`: the sources that
+    listed the page, each with the URL pattern of the page where it was found.
     """
     budget = ALLOWED.get(pattern.family)
     if budget is None:
@@ -129,7 +129,7 @@ def pattern_budget_reason(pattern: URLPattern) -> str:
 # Equivalent URLs.
 
 ENOUGH = 5
-"""Posts that must have shown that a variant leads to the same post."""
+"""The number of posts that must confirm a variant before it is believed."""
 EQUIVALENT_URL_RULE = "equivalent-url"
 _STEP = re.compile(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
 _ENDING = re.compile(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)

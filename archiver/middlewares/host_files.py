@@ -104,7 +104,7 @@ class HostFileReader:
         return HostFile(now, response.status, body, etag, last_modified), response
 
     def stored(self, origin: str) -> HostFile | None:
-        """Return the copy that this run or an earlier one stored; None if there is none."""
+        """Return the stored copy of the origin's file, from this run or an earlier one; None if there is none."""
         return stored_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def store(self, origin: str, file: HostFile) -> None:

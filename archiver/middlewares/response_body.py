@@ -43,7 +43,7 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
 
 
 def is_truncated(packed: bytes, coding: str, size: int) -> bool:
-    """True if a compressed body is truncated. `size` is its length when decompressed.
+    """Return True if a compressed body is truncated. `size` is its length when decompressed.
 
     gzip states that length at its end; if it matches, the body is not decompressed again.
     """

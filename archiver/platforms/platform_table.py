@@ -52,7 +52,7 @@ class Platform:
     section_is_folder: bool = False
 
     def fits(self, index: Index, generator: str) -> bool:
-        """True if a page is of this platform, by its generator or its marks."""
+        """Returns True if a page is of this platform, by its generator or its marks."""
         if self.generator and generator and re.search(self.generator, generator, re.IGNORECASE):
             return True
         count = 0

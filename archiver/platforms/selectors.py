@@ -424,7 +424,7 @@ class Index:
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
-        """The values of class attributes that contain each class name."""
+        """For each class name, the values of class attributes that contain it."""
         found: dict[str, list[str]] = {}
         for names in self._by_names:
             for name in set(words(names)):
@@ -574,7 +574,7 @@ class Index:
         return [e for e in start if _fits(e, part)]
 
     def _values(self, tag: str, attr: str) -> str:
-        """All values of an attribute on elements with a tag, joined by line ends."""
+        """Return all values of an attribute on the elements with a tag, joined by line ends."""
         found = self._joined.get((tag, attr))
         if found is None:
             found = self._joined[tag, attr] = "\n".join(v for el in self.tag(tag or "*") if (v := el.get(attr)))
@@ -603,7 +603,7 @@ def _below_any(el: Element, tops: set[Element]) -> bool:
 
 
 def is_below(el: Element, top: Element) -> bool:
-    """True if `el` is `top` or one of its descendants."""
+    """Returns True if `el` is `top` or one of its descendants."""
     at: Element | None = el
     while at is not None:
         if at is top:

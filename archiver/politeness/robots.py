@@ -34,8 +34,8 @@ class HostFile:
     last_modified: str = ""
 
     def is_fresh(self, now: datetime) -> bool:
-        """True if the copy is less than 24 hours old and may be used without asking the host, even while the host
-        cannot be reached.
+        """Returns True if the copy is less than 24 hours old and may be used without asking the host, even while the
+        host cannot be reached.
         """
         return timedelta(0) <= now - self.fetched_at < FRESH_FOR
 
@@ -172,7 +172,7 @@ def _seconds(text: str) -> list[float]:
 
 
 def is_conclusive_status(status: int) -> bool:
-    """True if a response for robots.txt with this status settles what may be fetched.
+    """Returns True if a response for robots.txt with this status settles what may be fetched.
 
     After a client error everything is allowed, since there is no file (section 2.3.1.3). It is not settled after a
     server error (section 2.3.1.4), nor after 429 (Too Many Requests), which says nothing about the file.

@@ -27,7 +27,7 @@ def user_agent(contact: str) -> str:
 
 
 def names_contact(agent: str) -> bool:
-    """True if a User-Agent contains a mail address or a URL."""
+    """Returns True if a User-Agent contains a mail address or a URL."""
     return "@" in agent or "://" in agent
 
 
@@ -39,7 +39,7 @@ def delay_for(url: str, delay: float | None) -> float:
 
 
 def needs_contact(url: str) -> bool:
-    """True if the server at this URL, or the proxy in front of it, is not on this machine."""
+    """Returns True if the server at this URL, or the proxy in front of it, is not on this machine."""
     proxy = _proxy(url)
     return not any(_is_loopback(urlsplit(at).hostname or "") for at in (url, proxy) if at)
 

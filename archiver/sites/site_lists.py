@@ -181,5 +181,5 @@ def _cells(line: str) -> list[str]:
 
 
 def _line(number: Any) -> int:
-    """Returns lxml's line number, or 0 if it has none."""
+    """Converts lxml's line number of an element to an int, 0 if it has none."""
     return number if isinstance(number, int) else 0

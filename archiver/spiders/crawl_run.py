@@ -260,7 +260,9 @@ class CrawlRun:
             return self.warc.write(exchange, original)
 
     def mentions_removed(self, exchange: Exchange) -> bool:
-        """True if the response of a list, feed or API names a post that was removed, and so may contain its text."""
+        """Return True if the response of a list, feed or API names a post that was removed, and so may contain its
+        text.
+        """
         codings = (value for name, value in exchange.response_headers if name.lower() == b"content-encoding")
         return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
 

@@ -68,11 +68,12 @@ class SourceGuesses:
 
 
 SOURCES_FIRST = 500
-"""Sources that are read before the first post; of a site with more (50,000 sitemaps), both are read in turn."""
-# About 20 MB of addresses. One that was forgotten is recorded again, which has no effect.
+"""The number of sources that are read before the first post. After that, sources and posts are read in turn, since a
+site may have 50,000 sitemaps."""
+# About 20 MB of URLs. If more were reported, all are forgotten; recording one again has no effect.
 _MAX_REPORTED = 100_000
 _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
-"""Every that many runs a page is requested without conditions, to test the server's validators."""
+"""A page, or a source, is requested unconditionally once in this many runs, to test the server's validators."""
 
 
 class PageQueue:
@@ -207,7 +208,7 @@ class PageQueue:
         self._in_progress.pop(page.urlkey, None)
 
     def postpone(self, pages: Sequence[PageRequest]) -> None:
-        """Postpone pages that were handed out to the next run."""
+        """Put back pages that were handed out; they are fetched in the next run."""
         until = page_table.stamp(self._run.started + timedelta(seconds=1))
         with self._run.writing():
             for page in pages:
@@ -216,8 +217,8 @@ class PageQueue:
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
     def is_news(self, target: DiscoveredURL) -> bool:
-        """True if a link is new in this run: not reported before with the same source and kind, and not above the limit
-        of its trap rule.
+        """Return True if a link is new in this run: not reported before with the same source and kind, and not above
+        the limit of its trap rule.
 
         The links that were reported are forgotten when they are too many.
         """

@@ -137,14 +137,15 @@ def parse_cdx_page(
 
 SOFT_404 = "soft-404"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# What the kind of a row says about the page's own kind.
+# The kind of page to expect from the kind in its row.
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
 ReadPage = Callable[[Page, SourceHint | None, PageKind, str], Article]
-"""Makes an article of a page, its source hint, the kind that its source reported, and the post it is a part of."""
+"""Extracts the article of a page, given its source hint, the kind that its source reported, and the address of the post
+that it is a part of."""
 
 
 def extract_without_template(page: Page, hint: SourceHint | None, known: PageKind, part_of: str) -> Article:
@@ -304,8 +305,8 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
 
 
 def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
-    """True if the server sent a page with status 200, but with the validator that is stored, and so says that it is
-    unchanged.
+    """Return True if the server sent a page with status 200, but with the validator that is stored, and so says that it
+    is unchanged.
     """
     if fetched.status != 200 or fetched.url != request.url:
         return False
@@ -432,8 +433,8 @@ def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
 
 
 def _is_own_part(article: Article, target: DiscoveredURL) -> bool:
-    """True if a link leads to another part of the same post. Such links are not reported, because the parts are read
-    together with the post.
+    """Return True if a link leads to another part of the same post. Such links are not reported, because the parts are
+    read together with the post.
     """
     if not article.parts:
         return False
@@ -471,8 +472,8 @@ def _claimed_part(result: PageResult, article: Article) -> PageResult:
 
 
 def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
-    """True if a link belongs in the page's result: it is in scope, or a feed or sitemap anywhere. Feeds deep below a
-    post are left out, because they list its comments.
+    """Return True if a link belongs in the page's result: it is in scope, or a feed or sitemap anywhere. Feeds deep
+    below a post are left out, because they list its comments.
     """
     if target.kind is PageKind.FEED and kind is PageKind.POST:
         return len([s for s in urlsplit(target.url).path.split("/") if s]) <= 2

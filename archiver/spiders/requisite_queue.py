@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from archiver.spiders.crawl_run import CrawlRun
 
 WINDOW = 32
-"""The most requisites in progress."""
+"""The maximum number of requisites in progress."""
 _UNTRIED = 4
-"""The most in progress at a host that has not answered yet: each may take half a minute, twice."""
+"""The maximum in progress at a host that has not answered yet, because each may take half a minute, twice."""
 _BATCH = 50
 _MAX_PAYLOADS = 1_000
 _MAX_FAILURES = 3
 _POSTPONED = timedelta(days=1)
-# Rules of failures for which the whole host is to blame, as for any status from 500 on.
+# Rules of failures that count against the whole host, like any status from 500 on.
 _HOST_FAULTS = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "too-slow", "tls", "truncated"})
 
 

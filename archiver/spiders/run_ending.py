@@ -63,7 +63,9 @@ class RunResult:
 
 
 def limit_reached(reason: str) -> RunEnding:
-    """Returns the ending of a run that reached a limit or budget set by the user, or ("") has nothing left to do."""
+    """Returns the ending of a finished run. `reason` is the limit or budget that it reached, "" if nothing is left to
+    fetch.
+    """
     return RunEnding("finished", reason)
 
 
@@ -171,9 +173,9 @@ def outcome_of_failure(error: BaseException | None) -> tuple[Outcome, str, str]:
 T = TypeVar("T")
 
 FAILURES_IN_A_ROW = 3
-"""Pages that fail in a row before the home page is requested as a check."""
+"""The number of pages in a row that must fail before the home page is requested as a check."""
 ASKED = 20
-"""Responses for known pages that are needed for a judgement on the site as a whole."""
+"""The number of responses for known pages that are needed to judge the site as a whole."""
 
 
 class FailureStreak:
@@ -232,7 +234,7 @@ class MassGoneGuard(Generic[T]):
 _UNANSWERED = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "truncated"})
 _PROBE_SECONDS = 20.0
 _BELIEVED_AFTER = 3
-"""Fetches in a row that find a source gone or refused before that is believed, if it worked before."""
+"""How many fetches in a row must find a source gone or refused before it is given up, if it worked before."""
 
 
 class OutageGuard:
@@ -330,7 +332,7 @@ class OutageGuard:
 
 
 def _to_retry(result: PageResult) -> PageResult:
-    """Returns the result of a source that worked before and seems gone, changed to failed, so that the next crawls try
-    it again before it is given up.
+    """Returns the result of a source that worked before and seems gone, with the outcome FAILED: the next crawls try
+    the source again before it is given up.
     """
     return replace(result, outcome=Outcome.FAILED, reason=f"{result.reason}, though it listed posts before")

@@ -288,7 +288,7 @@ class SiteSpider(Spider):
 
     @classmethod
     def _has_own_start(cls) -> bool:
-        """True unless `scrapy fetch` or `scrapy parse` has replaced the `start` method."""
+        """Return True unless `scrapy fetch` or `scrapy parse` has replaced the `start` method."""
         return cls.start is cls._start
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[PageResult | Request]:
@@ -440,7 +440,7 @@ class SiteSpider(Spider):
         return self.archive.pages.probe_request(again=True) if is_due else None
 
     def _is_home_read(self, result: PageResult, parsed: ParsedPage | None) -> bool:
-        """True if this is the final result of the home page and no redirect. Only then is a probe worthwhile."""
+        """Return True if this is the final result of the home page and no redirect. Only then is a probe worthwhile."""
         return (
             parsed is not None
             and result.final_url == self.archive.home_url

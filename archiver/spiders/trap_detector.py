@@ -112,8 +112,8 @@ class TrapDetector:
         )
 
     def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
-        """True if the post at `key` is fetched anyway at another address, provided that URLs with this variant are
-        equivalent.
+        """Return True if the post at `key` is fetched anyway at another address, provided that URLs with this variant
+        are equivalent.
         """
         return crawl_exclusions.is_read_instead(self._db, plain) or (
             variant.startswith("?")
@@ -160,7 +160,7 @@ class TrapDetector:
         self._tests.pop(key, None)
 
     def is_wanted(self, target: DiscoveredURL) -> bool:
-        """False once 1,000 URLs excluded by the same rule are recorded."""
+        """Return False once 1,000 URLs excluded by the same rule are recorded."""
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
@@ -251,7 +251,7 @@ class TrapDetector:
             )
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """True if a discovered URL may be a post, and has another pattern than the page that it was found on."""
+        """Return True if a discovered URL may be a post, and has another pattern than the page that it was found on."""
         shape = pattern_of(target.url, self._scope.path)
         return (
             not target.trap
@@ -261,6 +261,8 @@ class TrapDetector:
         )
 
     def is_walled(self, result: PageResult) -> bool:
-        """Count a result that shows a wall. True if so many in a row did that the whole site must be behind one."""
+        """Count a result that shows a wall. Return True if so many in a row did that the whole site must be
+        behind one.
+        """
         self._walls = self._walls + 1 if result.rule in WALLS else 0
         return self._walls >= _MAX_WALLS
