@@ -275,8 +275,10 @@ def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, 
 
 
 def _next_page(following: str | None, url: str) -> str | None:
-    """Returns the address of a feed's next page (`following`) on the feed's own host, because Blogger declares it on
-    www.blogger.com; None if there is none.
+    """Returns the address of a feed's next page, from the address that the feed declares (`following`); None if there
+    is none.
+
+    Blogger declares it on www.blogger.com; it is moved to the feed's own host.
     """
     if not following:
         return None

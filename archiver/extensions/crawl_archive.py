@@ -215,7 +215,9 @@ class ArchiveExtension:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
 
     def _sent(self, request: Request) -> None:
-        """Count a request that was sent, whether for a page, a requisite or a host's file, first try or retry."""
+        """Signal handler: count a request that was sent, whether for a page, a requisite or a host's file, first try or
+        retry.
+        """
         if requisite_of(request) is not None:
             self.run.counts.requisite_requests += 1
         else:

@@ -236,8 +236,8 @@ class PageQueue:
         return article_parts.article_at(self._run.db, page.urlkey)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
-        """Write pending results, then return what is known of the site's feeds and sitemaps (see
-        `completeness.sources_known`).
+        """Write pending results, then return three sets about the site's feeds, sitemaps and API: the kinds that the
+        site has, the kinds whose guess has no result yet, and the urlkeys of all of them.
         """
         self._run.writer.flush()
         return sources_known(self._run.db, self._run.site["id"])

@@ -75,7 +75,9 @@ def cannot_crawl(start_url: str, reason: str) -> RunEnding:
 
 
 def internal_error(start_url: str, error: Exception) -> RunEnding:
-    """Returns the ending of a run that a bug in archiver stopped. The traceback is in the log."""
+    """Returns the ending of a run that a bug in archiver stopped, with a sentence for the user. The traceback is in the
+    log.
+    """
     what = f"{type(error).__name__}: {str(error)[:200]}".removesuffix(": ")
     return RunEnding(
         "failed",
@@ -85,8 +87,8 @@ def internal_error(start_url: str, error: Exception) -> RunEnding:
 
 
 def robots_unreadable(start_url: str, reason: str) -> RunEnding:
-    """Returns the ending of a run whose robots.txt cannot be read, since nothing may be fetched then (RFC 9309, section
-    2.3.1.4).
+    """Returns the ending of a run that may not fetch anything because its host's robots.txt cannot be read (RFC 9309,
+    section 2.3.1.4).
     """
     pages = f"robots.txt could not be read ({reason}), and nothing is fetched until it can be"
     sentence = f"{start_url} is not crawled for now: its {pages}; the next crawl tries again."

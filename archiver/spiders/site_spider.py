@@ -283,7 +283,9 @@ class SiteSpider(Spider):
     _start = start
 
     def _fail(self) -> None:
-        """Make `scrapy crawl` exit with code 1, by leaving the crawler without a spider at the end."""
+        """Scrapy signal handler: make `scrapy crawl` exit with code 1, by leaving the crawler without a spider at the
+        end.
+        """
         self.crawler.spider = None
 
     @classmethod

@@ -112,8 +112,8 @@ class TrapDetector:
         )
 
     def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
-        """Return True if the post at `key` is fetched anyway at another address, provided that URLs with this variant
-        are equivalent.
+        """Return True if the post at `key` need not be fetched there, provided that this variant shows the same post:
+        the plainer URL is fetched, or another URL that is reduced to it by the same variant.
         """
         return crawl_exclusions.is_read_instead(self._db, plain) or (
             variant.startswith("?")
