@@ -1,4 +1,4 @@
-"""Scrapy's SCHEDULER: hands out the pages that are due in the pages table."""
+"""The Scrapy scheduler (setting SCHEDULER) that hands out the pages that are due in the pages table."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _log = logging.getLogger(__name__)
 
 
 class FrontierScheduler(Scheduler):
-    """Uses Scrapy's own scheduler for requests made by a spider or a person, and the pages table for those of a crawl.
+    """Takes the requests of a crawl from the pages table, and all other requests from Scrapy's own scheduler.
 
     The order is: follow-up requests of a page in progress (another page of a post, the next document of a source),
     pages that were due when the table was last read, retries, pages that have become due since, and, once no page is
-    left, the requisites of posts. If nothing is ready, `next_request` returns None and Scrapy asks again after the next
-    response. The downloader's slots enforce the delays.
+    left, the requisites of posts. If nothing is ready, `next_request` returns None and Scrapy asks again after the
+    next response. The downloader's slots enforce the delays.
     """
 
     def open(self, spider: Spider) -> Deferred[None] | None:
@@ -102,10 +102,12 @@ class FrontierScheduler(Scheduler):
         return self._requisites.popleft() if self._requisites else None
 
     def _pages(self, archive: ArchiveExtension) -> list[Request]:
-        """The pages to hand out next; none while the outage guard checks whether the server is down."""
+        """Return requests for the next pages to fetch; [] while the outage guard checks whether the server is down, or
+        if the limit on posts is reached.
+        """
         if archive.outages.is_probing or (archive.order.limit and archive.posts >= archive.order.limit):
             return []
-        room = archive.room
+        room = archive.remaining_pages
         limit = _BATCH if room is None else min(_BATCH, room)
         pages = archive.pages.take(limit) if limit > 0 else []
         return [
@@ -114,6 +116,6 @@ class FrontierScheduler(Scheduler):
         ]
 
     def _is_idle(self) -> bool:
-        """True if no request is in progress and no response is being processed."""
+        """Return True if no request is in progress and no response is being processed."""
         engine: Any = self.crawler.engine if self.crawler is not None else None
         return not engine.downloader.active and engine.scraper.slot.is_idle()

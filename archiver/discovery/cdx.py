@@ -1,4 +1,5 @@
-"""CDX, the lists of captures in web archives: parses and requests them, and selects addresses to fetch from the site.
+"""Reads CDX, the capture lists of web archives: builds the requests, parses the responses, and selects the addresses
+that are worth fetching from the site today.
 
 All forms of CDX are read: JSON arrays, JSON lines, CDXJ, and plain lines with or without a header.
 """
@@ -14,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
-from archiver.discovery.url_classifier import LinkFacts, link_facts, pattern_of
+from archiver.discovery.url_classifier import ClassifiedLink, classify_link, pattern_of
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.urls import Scope, normalize, urlkey
 
@@ -52,10 +53,11 @@ _FIRST_MOMENT = "00000101000000"
 
 @dataclass(frozen=True, slots=True)
 class CdxEntry:
-    """One capture in the index. `timestamp` is in UTC, `url` as it was requested then.
+    """One capture in a CDX list. `timestamp` is in UTC; `url` is the address as it was captured.
 
-    `status` and the position in the archive's own files (`filename`, `offset`, `length`) are None or "" if not given.
-    `last` is the time of the latest capture, if one entry represents all captures of an address.
+    `status` and the location in the web archive's own files (`filename`, `offset`, `length`) are None or "" if the
+    list does not give them. `last` is the time of the latest capture if one entry represents all captures of an
+    address.
     """
 
     urlkey: str
@@ -72,10 +74,11 @@ class CdxEntry:
 
 @dataclass(frozen=True, slots=True)
 class CdxPage:
-    """One response. `resume_key` requests the next part, "" if there is none. `bad` counts unreadable rows.
+    """One parsed response of a CDX server. `resume_key` requests the next part of the list ("" if this is the last
+    part); `bad` counts unreadable rows.
 
-    `error` is what the server sent instead of a list, "" if it sent one (which may be empty). `is_cut`: the response
-    has more entries than are read.
+    `error` is the beginning of what the server sent instead of a list, "" if it sent one (which may be empty).
+    `is_cut` is True if the response has more entries than were read.
     """
 
     entries: tuple[CdxEntry, ...] = ()
@@ -88,11 +91,11 @@ class CdxPage:
 def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS) -> CdxPage:
     """Parses the response of a CDX server, or a CDX file. Never raises; reads at most `limit` entries.
 
-    `fields` names the columns of plain lines as they were requested; without it a header or their number determines
-    them. gzip is decompressed up to 64 MB.
+    `fields` are the columns that were requested; without them, the columns of plain lines follow from a header line
+    or from their number. gzip is decompressed up to 64 MB.
     """
     text = decode(inflate(body))
-    reader = _Reader(fields, limit)
+    reader = _EntryReader(fields, limit)
     if text.lstrip().startswith("["):
         _read_array(text, reader)
     else:
@@ -101,8 +104,8 @@ def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS)
     return CdxPage(tuple(reader.entries), reader.resume_key, reader.bad, error, reader.is_cut)
 
 
-class _Reader:
-    """Collects the entries from rows in any form."""
+class _EntryReader:
+    """Builds CDX entries from JSON objects, JSON rows and plain lines, and counts the unreadable ones."""
 
     def __init__(self, fields: Sequence[str], limit: int) -> None:
         self.names: tuple[str, ...] = tuple(_OWN_NAMES.get(f, f) for f in fields)
@@ -119,23 +122,25 @@ class _Reader:
         self.is_cut = self.is_cut or len(self.entries) + self.bad >= self._limit
         return self.is_cut
 
-    def end(self) -> None:
-        """An empty row. If a row follows, it is a resume key."""
+    def note_empty_row(self) -> None:
+        """Notes an empty row: if one more row follows it, that row is the resume key."""
         self._at_end = True
 
-    def value(self, value: Any, source: str) -> None:
-        """A JSON value: an object, or a row of an array."""
+    def read_value(self, value: Any, source: str) -> None:
+        """Reads one JSON value: an object with named columns, or a row of an array."""
         if isinstance(value, dict):
             self._enter({_OWN_NAMES.get(str(k), str(k)): v for k, v in value.items()}, source)
         elif isinstance(value, list) and all(isinstance(v, (str, int)) for v in value):
-            self.row([str(v) for v in value], source)
+            self.read_row([str(v) for v in value], source)
         else:
             self._skip(source)
 
-    def row(self, values: list[str], source: str) -> None:
-        """A row of an array, or a plain line, with columns known by name or number."""
+    def read_row(self, values: list[str], source: str) -> None:
+        """Reads a row of values, from a JSON array or a plain line. The columns are those of the header or of the
+        request, else they follow from the number of values.
+        """
         if not values:
-            self.end()
+            self.note_empty_row()
         elif self._at_end and len(values) == 1:
             self.resume_key = values[0] if len(values[0]) <= _MAX_ROW_LENGTH else ""
         elif not self.entries and "timestamp" in values:
@@ -171,8 +176,8 @@ class _Reader:
         self.first_bad = self.first_bad or plain_text(source[:1_000], 200)
 
 
-def _read_array(text: str, reader: _Reader) -> None:
-    """An array of rows, read one by one, so that a truncated or broken one loses only the rows affected."""
+def _read_array(text: str, reader: _EntryReader) -> None:
+    """Reads a JSON array row by row, so that a truncated or broken array loses only the broken rows."""
     at = text.find("[") + 1
     while not reader.is_full:
         while at < len(text) and text[at] in " \t\r\n,":
@@ -181,32 +186,34 @@ def _read_array(text: str, reader: _Reader) -> None:
             return
         row = _ROW.match(text, at, at + _MAX_ROW_LENGTH)
         source = row[0] if row else text[at : at + _MAX_ROW_LENGTH]
-        reader.value(_json(source) if row else None, source)
+        reader.read_value(_json(source) if row else None, source)
         start = None if row else _START.search(text, at + 1)
         at = row.end() if row else start.start() if start else len(text)
 
 
-def _read_lines(text: str, reader: _Reader) -> None:
+def _read_lines(text: str, reader: _EntryReader) -> None:
     for line in _lines(text):
         if reader.is_full:
             return
         key, _, rest = line.partition(" ")
         moment, _, tail = rest.partition(" ")
         if not line:
-            reader.end()
+            reader.note_empty_row()
         elif len(line) > _MAX_ROW_LENGTH:
-            reader.value(None, line[:1_000])
+            reader.read_value(None, line[:1_000])
         elif line[0] in "{[":
-            reader.value(_json(line), line)
+            reader.read_value(_json(line), line)
         elif tail.lstrip().startswith("{"):
             fields = _json(tail)
-            reader.value({"urlkey": key, "timestamp": moment, **fields} if isinstance(fields, dict) else None, line)
+            reader.read_value(
+                {"urlkey": key, "timestamp": moment, **fields} if isinstance(fields, dict) else None, line
+            )
         elif line[0] not in "!#":  # the header of a CDXJ file
-            reader.row(line.split(), line)
+            reader.read_row(line.split(), line)
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines of a text, one at a time, without line ends; a list of them all takes several times its memory."""
+    """Yields the lines of a text without line ends. (A list of all lines would take several times the memory.)"""
     at = 0
     while at < len(text):
         end = text.find("\n", at)
@@ -225,14 +232,17 @@ def _json(text: str) -> Any:
 
 
 def timestamp(text: Any) -> datetime | None:
-    """Parses 14 digits, in UTC, or fewer, which mean the first such moment ("2009" is 2009-01-01); else None."""
+    """Parses a CDX timestamp of 14 digits in UTC; returns None if it is invalid.
+
+    A shorter timestamp means the first such moment: "2009" is 2009-01-01 00:00:00.
+    """
     text = str(text) if isinstance(text, (str, int)) else ""
     if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 17) or (len(text) < 14 and len(text) % 2):
         return None
-    whole = text[:14] + _FIRST_MOMENT[len(text) :]
-    month, day, hour, minute, second = (int(whole[n : n + 2]) for n in range(4, 14, 2))
+    digits = text[:14] + _FIRST_MOMENT[len(text) :]
+    month, day, hour, minute, second = (int(digits[n : n + 2]) for n in range(4, 14, 2))
     try:
-        return datetime(int(whole[:4]), month, day, hour, minute, second, tzinfo=UTC)
+        return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
 
@@ -248,12 +258,14 @@ def _number(value: Any, most: int = 1 << 62) -> int | None:
 
 
 def is_page(entry: CdxEntry) -> bool:
-    """True if a capture is HTML with status 200, as far as is known: a revisit record does not say what it repeats."""
+    """Returns True if a capture is an HTML page with status 200, or may be one: a missing status or type counts as a
+    match.
+    """
     return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 
 
-def newest(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
-    """The latest capture of each address, in the order in which the addresses first occur."""
+def newest_captures(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
+    """Returns the latest capture of each address, in the order in which the addresses first occur."""
     found: dict[str, CdxEntry] = {}
     for entry in entries:
         key = entry.urlkey or entry.url
@@ -273,20 +285,20 @@ UNPAGED = MAX_TARGETS
 """Captures per request to a server without resume keys."""
 
 _FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
-# For a prefix, and collapsed, its server also gives the time of each address's last capture.
+# For a prefix, and with `collapse`, the Internet Archive also returns the time of each address's last capture.
 _LAST_CAPTURE = ("endtimestamp", "groupcount")
 _PAGES = f"({'|'.join(HTML).replace('+', '.')})"
-# Captures that can say something about a post: pages, redirects, 404 and 410, and revisit records, which have no status
-# or type.
+# Captures that can be evidence about a post: pages, redirects, 404 and 410, and revisit records (which have no status
+# or type).
 _STATUSES = "(200|30[12378]|404|410|-)"
 _TYPES = f"({'|'.join((*HTML, 'warc/revisit', 'unk', '-')).replace('+', '.')})"
 _ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 
 
 def service_address(text: str) -> str:
-    """The address of the CDX server given as a short name in SERVICES or as an address.
+    """Returns the address of a CDX server from a short name in SERVICES or from the address itself.
 
-    Raises ValueError, with the reason, if it is neither.
+    Raises ValueError, with the reason, if the text is neither.
     """
     address = SERVICES.get(text.lower(), text)
     found = normalize(address)
@@ -295,17 +307,18 @@ def service_address(text: str) -> str:
     return found
 
 
-def prefix_of(scope: Scope) -> str:
-    """The prefix of all addresses of a site in the form of CDX servers: "blog.example.org/" or "example.org/blog/"."""
+def site_prefix(scope: Scope) -> str:
+    """Returns the prefix by which CDX servers list a site: "blog.example.org/" or "example.org/blog/"."""
     return scope.host + scope.path
 
 
 @dataclass(frozen=True, slots=True)
 class CdxQuery:
-    """The parameters of a request to a CDX server.
+    """What to request from a CDX server.
 
-    `pages_only`: only HTML with status 200. `collapse`: only the first capture of each address; pywb cannot do this
-    and lists all. `fields` have the server's names. `since` and `until` are aware and inclusive.
+    `pages_only`: list only HTML captures with status 200. `collapse`: list only the first capture of each address
+    (pywb cannot do this and lists all). `fields`: the columns, by the server's names. `since` and `until` are aware
+    datetimes and inclusive.
     """
 
     pages_only: bool = True
@@ -320,10 +333,10 @@ _EACH_PAGE = CdxQuery()
 
 
 def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
-    """The address that lists the captures of all addresses with a prefix ("blog.example.org/")."""
+    """Returns the CDX server's address that lists the captures of all URLs with a prefix ("blog.example.org/")."""
     fields, collapse = query.fields, query.collapse
     more = []
-    if speaks_wayback(service):
+    if is_wayback_server(service):
         pairs = [
             ("url", f"{prefix}*"),
             ("output", "json"),
@@ -340,12 +353,13 @@ def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
 
 
 def captures_url(service: str, address: str, since: datetime | None = None, until: datetime | None = None) -> str:
-    """The address that lists all captures that say something about posts. `address` ends with "*" if it is a prefix.
+    """Returns the CDX server's address that lists all relevant captures of one URL, or of a prefix that ends with "*".
 
-    Adjacent equal captures are not collapsed: the server would also collapse those of two addresses (redirects without
-    a body have the same digest), and would not say when a page was seen last.
+    Relevant are pages, redirects, 404 and 410, and revisit records. Adjacent equal captures are not collapsed: the
+    server would also collapse those of two addresses (redirects without a body have the same digest), and would not
+    say when a page was seen last.
     """
-    if speaks_wayback(service):
+    if is_wayback_server(service):
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
         filters = [f"statuscode:{_STATUSES}", f"mimetype:{_TYPES}"]
     else:
@@ -371,27 +385,29 @@ def _period(since: datetime | None, until: datetime | None) -> _Pairs:
 
 
 def _address(service: str, pairs: _Pairs, limit: int | None) -> str:
-    wayback = speaks_wayback(service)
+    wayback = is_wayback_server(service)
     pairs = [*pairs, ("limit", str(limit or (A_PAGE if wayback else UNPAGED)))]
     pairs += [("showResumeKey", "true")] if wayback else []
     return f"{service}?{urlencode(pairs, quote_via=quote, safe='/*:,')}"
 
 
-def speaks_wayback(service: str) -> bool:
-    """True if a server has the Internet Archive's parameters. Only wayback-cdx-server has this path."""
+def is_wayback_server(service: str) -> bool:
+    """Returns True if a CDX server takes the Internet Archive's parameters, which its path "/cdx/search" shows. pywb
+    takes others.
+    """
     return "/cdx/search" in urlsplit(service).path
 
 
 def limit_of(url: str) -> int:
-    """The number of captures that an address of `query_url` asks for."""
+    """Returns the number of captures that a request made by `query_url` asks for."""
     found = re.search(r"[?&]limit=(\d{1,9})", url)
     return int(found[1]) if found else UNPAGED
 
 
 def resumed(url: str, key: str) -> str:
-    """The address of the next part after an answer to `url` that ended with this resume key.
+    """Returns the address of the next part of a capture list, from the address of this part and its resume key.
 
-    Servers print the key as it is to be sent, percent-encoded; a key that is not is encoded here.
+    Servers usually send the key percent-encoded; it is encoded here if it is not.
     """
     return f"{url}&resumeKey={key if _ENCODED.fullmatch(key) else quote(key, safe='')}"
 
@@ -411,18 +427,20 @@ _LISTS = frozenset({"paging", "terms", "dates"})
 
 @dataclass(frozen=True, slots=True)
 class KnownURLs:
-    """The addresses found in a list of captures, with the times of their first and (if known) last capture. `left_out`
-    is the number of captures left out."""
+    """The addresses selected from a list of captures (`targets`), each with the times of its first and, if known, last
+    capture. `left_out` is the number of captures that were not selected.
+    """
 
     targets: tuple[DiscoveredURL, ...] = ()
     left_out: int = 0
 
 
 def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_year: int = 2100) -> KnownURLs:
-    """The addresses of a site that were captured as pages, each once. Crawl traps are marked, as for links.
+    """Selects from a list of captures the addresses of a site's pages, each once. Crawl traps are included and marked,
+    as for links.
 
     Leaves out other hosts, files, feeds, listings (the site links to those that still exist), broken addresses, and
-    pages with parameters that name no post if they were also captured without them.
+    addresses with query parameters that select no post if they were also captured without parameters.
     """
     found: dict[str, DiscoveredURL] = {}
     left_out = 0
@@ -444,21 +462,24 @@ def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, lat
 
 
 def is_broken(url: str) -> bool:
-    """True if an address is clearly broken."""
+    """Returns True if an address contains signs of a malformed link: control characters, quotation marks, escaped
+    entities, or another URL in its path.
+    """
     parts = urlsplit(url)
     return bool(_BROKEN.search(parts.path) or _BROKEN.search(parts.query) or _WITHIN.search(parts.path))
 
 
-def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> LinkFacts | None:
-    """The facts of a captured address; None for other hosts, files, feeds, listings and broken addresses.
+def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> ClassifiedLink | None:
+    """Classifies a captured address; returns None if it cannot be a post: other hosts, files, feeds, listings and
+    broken addresses.
 
-    Its `url` always has http and no www.
+    The result's `url` always has http and no www.
     """
     found = normalize(url)
     if found is None or is_broken(found):
         return None
     home = f"http://{scope.host}/"
-    known = link_facts(found, home, home, scope, latest_year)
+    known = classify_link(found, home, home, scope, latest_year)
     if known is None or known.role not in ("page", "trap"):
         return None
     if known.kind is PageKind.LISTING or pattern_of(known.url, scope.path).family in _LISTS:
@@ -467,7 +488,9 @@ def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> LinkFacts | 
 
 
 def is_view_of_page(url: str, scope: Scope) -> bool:
-    """True if an address has parameters that name no post, so that it shows the same page without them."""
+    """Returns True if an address has query parameters and none of them selects a post, so that it shows the same page
+    as without them.
+    """
     return "?" in url and pattern_of(url, scope.path).family == "query"
 
 

@@ -1,4 +1,4 @@
-"""Reads the items of RSS, Atom and JSON feeds, and the places in them."""
+"""Gives access to the items of RSS, Atom and JSON feeds, including their geo-tags, through one set of methods."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _JSON_DEGREES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("la
 
 
 def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
-    """The places among an item's children, which have the keys of `XmlItem.children`. Out-of-range and 0,0 degrees are
-    left out.
+    """Returns the geo-tags among the child elements of a feed item (`XmlItem.children`), without coordinates that are
+    out of range or 0,0.
 
-    A GeoRSS box, line or polygon gives the middle of its bounds, a circle its centre.
+    Of a GeoRSS box, line or polygon the middle of its bounds is used, of a circle its centre.
     """
     name = _first(children, "georss:featurename")
     found = [*_georss(children, name), *_gml(children, name), *_basic_geo(children, name)]
@@ -39,7 +39,9 @@ def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
 
 
 def _georss(children: _Children, name: str) -> list[GeoTag]:
-    """The places of the first kind of shape that has any. Blogger writes both a point and the box around it."""
+    """Returns the GeoRSS geo-tags of an item, from the first shape in _SHAPES that yields any. (Blogger writes both a
+    point and the box around it.)
+    """
     for key in _SHAPES:
         texts = [_text(e) for e in children.get(key, ())]
         if key == "georss:circle":
@@ -64,7 +66,9 @@ def _basic_geo(children: _Children, name: str) -> Iterator[GeoTag]:
 
 
 def json_geotag(row: dict[str, Any]) -> tuple[GeoTag, ...]:
-    """The place of a JSON feed's item: latitude and longitude in an extension object or in the item itself."""
+    """Returns the geo-tag of a JSON feed item, from a latitude and longitude in an extension object or in the item
+    itself; () if it has none.
+    """
     for holder in (*(row.get(k) for k in _JSON_HOLDERS), row):
         if not isinstance(holder, dict):
             continue
@@ -79,7 +83,7 @@ def json_geotag(row: dict[str, Any]) -> tuple[GeoTag, ...]:
 
 
 def _dublin_core(text: str, source: str) -> GeoTag | None:
-    """A DCMI Point ("east=..; north=..; name=..") or a place's name."""
+    """Parses a Dublin Core place as a geo-tag: a DCMI Point ("east=..; north=..; name=..") or the name of a place."""
     given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
     if "north" in given and "east" in given:
         return _of(f"{given['north']} {given['east']}", given.get("name", ""), source)
@@ -145,8 +149,10 @@ _MEDIA = ("media:content", "media:thumbnail")
 
 
 class XmlItem:
-    """An <item>, an <entry> or the channel. Names of elements are "prefix:local"; those of the feed's own namespace
-    have no prefix."""
+    """An RSS <item>, an Atom <entry>, or the channel of a feed.
+
+    Its methods take element names as "prefix:local", without a prefix for the feed's own namespace (`core`).
+    """
 
     def __init__(self, element: etree._Element, url: str, core: str) -> None:
         self.element = element
@@ -154,17 +160,19 @@ class XmlItem:
         self.language = element.get(_XML_LANG) or ""
         self.children: dict[str, list[etree._Element]] = {}
         for child in element:
-            self.children.setdefault(key_of(child, core), []).append(child)
+            self.children.setdefault(qualified_name(child, core), []).append(child)
 
     def all(self, *names: str) -> list[etree._Element]:
         return [e for name in names for e in self.children.get(name, ())]
 
     def text(self, *names: str) -> str:
-        """The text of the first of these elements that has a text."""
+        """Returns the text of the first element with one of these names that has a text, else ""."""
         return next((t for t in (inner_text(e) for e in self.all(*names)) if t), "")
 
     def base(self, element: etree._Element) -> str:
-        """The base of relative addresses (XML Base): of the element or its nearest ancestors, else the feed's own."""
+        """Returns the base URL for relative addresses in an element (XML Base): its own or its ancestors' xml:base,
+        else the feed's URL.
+        """
         bases = [e.get(_XML_BASE) for e in (element, *element.iterancestors())]
         url = self.url
         for base in reversed(bases):
@@ -176,19 +184,21 @@ class XmlItem:
         return url
 
     def link_rel(self, rel: str) -> str | None:
-        """The Atom link with this relation, which RSS feeds also use."""
+        """Returns the address of the Atom link with this `rel` (RSS feeds have such links, too), or None."""
         for e in self.all("link", "atom:link", "atom10:link"):
             if (e.get("rel") or "alternate").lower().rpartition("/")[2] == rel and e.get("href"):
                 return normalize(e.get("href") or "", self.base(e))
         return None
 
     def raw_links(self) -> list[str]:
-        """The addresses as written, with their fragments."""
+        """Returns the item's link addresses as written in the feed, with their fragments."""
         links = [e for e in self.all("link") if (e.get("rel") or "alternate") == "alternate"]
         return [inner_text(e) or e.get("href") or "" for e in links]
 
     def link(self) -> str | None:
-        """The address of the post: FeedBurner's original, the item's link, a permanent guid, else an RDF or Atom id."""
+        """Returns the address of the post: FeedBurner's original link, else the item's link, else a permanent guid,
+        else the RDF or Atom id; None if it has none.
+        """
         original = self.text("feedburner:origlink")
         if original and (found := normalize(original, self.url)):
             return found
@@ -203,7 +213,9 @@ class XmlItem:
         return normalize(about) if about else normalize(self.text("id"))
 
     def _own_link(self) -> str | None:
-        """The first Atom link to an HTML page ("" if its address is invalid) or RSS link with a valid address."""
+        """Returns the item's Atom link to an HTML page ("" if its address is invalid) or its RSS link, whichever comes
+        first; None without a usable link.
+        """
         for e in self.all("link"):
             kind, rel = e.get("type") or "text/html", e.get("rel") or "alternate"
             if e.get("href") and rel == "alternate" and "html" in kind:
@@ -221,7 +233,7 @@ class XmlItem:
     def authors(self) -> list[str]:
         names = [inner_text(e) for e in self.all("dc:creator")]
         for e in self.all("author", "atom:author"):
-            parts = [inner_text(c) for c in e if key_of(c, "").rpartition(":")[2] == "name"]
+            parts = [inner_text(c) for c in e if qualified_name(c, "").rpartition(":")[2] == "name"]
             names += parts if len(e) else [inner_text(e)]
         return names or [inner_text(e) for e in self.all("itunes:author", "dc:contributor")]
 
@@ -268,7 +280,7 @@ class XmlItem:
         )
 
     def image(self) -> str | None:
-        groups = [c for g in self.all("media:group") for c in g if key_of(c, "") in _MEDIA]
+        groups = [c for g in self.all("media:group") for c in g if qualified_name(c, "") in _MEDIA]
         for e in [*self.all("media:content"), *self.all("media:thumbnail"), *groups, *self.all("enclosure")]:
             kind = f"{e.get('medium') or ''} {e.get('type') or ''}"
             if "thumbnail" in str(e.tag) or "image" in kind:
@@ -286,8 +298,10 @@ class XmlItem:
         return bool(self.all("thr:in-reply-to"))
 
 
-def key_of(element: etree._Element, core: str) -> str:
-    """ "prefix:local" in lower case, without a prefix in the feed's own namespace `core` or in none."""
+def qualified_name(element: etree._Element, core: str) -> str:
+    """Returns the name of an element as "prefix:local" in lower case; only "local" in the feed's own namespace `core`
+    and in unknown ones.
+    """
     tag = element.tag
     if not isinstance(tag, str):
         return ""
@@ -298,7 +312,7 @@ def key_of(element: etree._Element, core: str) -> str:
 
 
 def inner_text(element: etree._Element, markup: bool = False) -> str:
-    """The text of an element; with `markup`, XHTML in it as HTML."""
+    """Returns the text of an element; with `markup`, its child elements are kept as HTML."""
     if len(element) == 0:
         return (element.text or "").strip()
     if not markup:
@@ -312,7 +326,7 @@ def inner_text(element: etree._Element, markup: bool = False) -> str:
 
 
 class JsonItem:
-    """An item of a JSON Feed 1.0 or 1.1."""
+    """An item of a JSON Feed 1.0 or 1.1, with the same methods as `XmlItem`."""
 
     def __init__(self, row: dict[str, Any], url: str) -> None:
         self.row = row

@@ -17,12 +17,12 @@ from archiver.discovery.safe_parsing import (
     MAX_TARGETS,
     decode,
     document_text,
+    find_root_start,
     inflate,
     parse_document,
     parse_json,
     parse_time,
     plain_text,
-    root_at,
 )
 from archiver.discovery.url_classifier import is_comment_feed
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
@@ -42,7 +42,7 @@ _FULL_TEXT = 600
 
 
 class Item(Protocol):
-    """What every item provides, in any format. Times are as written, addresses absolute."""
+    """The methods that feed items of every format have. Times are returned as written, addresses are absolute."""
 
     language: str
 
@@ -64,7 +64,9 @@ class Item(Protocol):
 
 
 def is_comment(item: Item) -> bool:
-    """True if an item replies to a post (RFC 4685), or its address is that of a comment on a page."""
+    """Returns True if a feed item is a comment: it is marked as a reply (RFC 4685), or its link or guid is the address
+    of a comment.
+    """
     return (
         item.is_reply()
         or bool(_COMMENT_LINK.search(item.guid()))
@@ -73,14 +75,14 @@ def is_comment(item: Item) -> bool:
 
 
 def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | None:
-    """The post of an item; None if the item has no address."""
+    """Returns the post of a feed item as a discovered URL with its source hint; None if the item has no address."""
     address = item.link()
     if not address:
         return None
     guid = item.guid()
     published, modified = parse_time(item.published()), parse_time(item.modified())
     content, summary = item.content(), item.summary()
-    if not content and _is_full(summary):
+    if not content and _is_whole_post(summary):
         content, summary = summary, ""
     protected = "post-password-form" in content
     lead = SourceHint(
@@ -93,8 +95,8 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
         geotags=item.geotags(),
         guid=guid,
         post_id=item.platform_id() or post_id_of(guid),
-        body_html="" if protected else without_credit_line(content, address),
-        description=plain_text(without_credit_line(summary, address), 2_000),
+        body_html="" if protected else remove_credit_line(content, address),
+        description=plain_text(remove_credit_line(summary, address), 2_000),
         image=item.image() or "",
         language=item.language or language,
         protected=protected,
@@ -104,7 +106,9 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
 
 
 def post_id_of(guid: str) -> str:
-    """The platform's number in a guid or Atom id: "wordpress:123" for "...?p=123", "blogger:2" for "...post-2"."""
+    """Returns the platform's ID of a post from its guid or Atom id: "wordpress:123" for "...?p=123", "blogger:2" for
+    "...post-2", else "".
+    """
     if match := _BLOGGER_ID.search(guid):
         return f"blogger:{match.group(1)}"
     if guid.startswith("http") and (match := _WORDPRESS_GUID.search(guid)):
@@ -112,8 +116,10 @@ def post_id_of(guid: str) -> str:
     return ""
 
 
-def without_credit_line(markup: str, address: str) -> str:
-    """Removes the last paragraph that WordPress adds in feeds ("The post ... appeared first on ...")."""
+def remove_credit_line(markup: str, address: str) -> str:
+    """Returns the HTML of a feed item without the last paragraph that WordPress adds ("The post ... appeared first on
+    ..."). `address` is the post's address.
+    """
     match = _APPEARED.search(markup, max(0, len(markup) - 2_000))
     if not match:
         return markup
@@ -123,9 +129,10 @@ def without_credit_line(markup: str, address: str) -> str:
     return markup
 
 
-def _is_full(summary: str) -> bool:
-    """True if an RSS description, which may be an excerpt or a whole post, is a whole post, by length, paragraphs and
-    end."""
+def _is_whole_post(summary: str) -> bool:
+    """Returns True if an RSS description is the whole post and not an excerpt, judged by its length, its paragraphs,
+    and whether it ends with "..." or the like.
+    """
     if len(summary) < _FULL_TEXT or not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
         return False
     text = plain_text(summary, 1_000_000)
@@ -150,7 +157,7 @@ def _later(*times: datetime | None) -> datetime | None:
     return max((t for t in times if t), default=None)
 
 
-# The whole feed.
+# Feed documents.
 
 _ROOT = re.compile(r"<([A-Za-z:]+)[\s>/]")
 # lxml selects these by name, which is ten times as fast as checking each element.
@@ -161,12 +168,12 @@ _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/ve
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """The content of one feed document.
+    """The parsed content of one feed document.
 
-    `kind`: rss, rdf, atom, json, comments (a feed of comments, without targets), or "" if the body is not a feed.
-    `next_url`: the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next`: the next page
-    that WordPress has without declaring it. Since it may be a 404, it is fetched only if older posts are missing.
-    `is_cut`: the feed has more than is read of one document (MAX_TARGETS, MAX_TAGS).
+    `kind`: rss, rdf, atom, json, comments (a feed of comments, which has no `targets`), or "" if the body is not a
+    feed. `next_url`: the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next`: the next
+    page that a WordPress feed usually has without declaring it; since it may be a 404, it is fetched only if older
+    posts are missing. `is_cut` is True if the feed has more than is read of one document (MAX_TARGETS, MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -181,12 +188,14 @@ class Feed:
 
 
 def looks_like_feed(body: bytes) -> bool:
-    """True if the body is a feed, regardless of its address and content type. Reads the first 4 KB."""
+    """Returns True if the body of a response is a feed, regardless of its address and content type. Only its first 4 KB
+    are read.
+    """
     head = inflate(body[:65_536], limit=4_096)[:4_096]
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return bool(_JSON_VERSION.search(decode(head)))
     start = document_text(head)
-    at = root_at(start)
+    at = find_root_start(start)
     match = _ROOT.match(start, at) if at >= 0 else None
     if not match:
         return False
@@ -197,17 +206,17 @@ def looks_like_feed(body: bytes) -> bool:
 
 
 def parse_feed(body: bytes, url: str) -> Feed:
-    """The feed at `url`. Never raises; a body that is not a feed gives an empty Feed of kind "".
+    """Parses the body of the feed at `url`. Never raises; returns an empty Feed of kind "" if the body is not a feed.
 
-    Targets have kind POST if the item has a date (static pages in a feed often have none), a source hint, and the later
-    of the item's times as `lastmod`.
+    A discovered URL has kind POST if its item has a date (static pages in a feed often have none), a source hint,
+    and as `lastmod` the later of the item's published and modified times.
     """
     if inflate(body[:65_536], limit=64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _json_feed(body, url)
     root, is_cut = parse_document(body)
     if root is None:
         return Feed()
-    kind = _KINDS.get(_local(root).rpartition(":")[2], "")
+    kind = _KINDS.get(_local_name(root).rpartition(":")[2], "")
     if not kind:
         return Feed()
     return _xml_feed(root, url, kind, is_cut)
@@ -215,7 +224,7 @@ def parse_feed(body: bytes, url: str) -> Feed:
 
 def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -> Feed:
     core = NAMESPACES.get(root.tag[1:].rpartition("}")[0].lower(), "") if kind == "atom" else "rss"
-    channel = next((e for e in root if _local(e) == "channel"), root)
+    channel = next((e for e in root if _local_name(e) == "channel"), root)
     meta = XmlItem(channel, url, core)
     generator = meta.text("generator", "atom:generator")
     language = meta.language or XmlItem(root, url, core).language or meta.text("language", "dc:language")
@@ -254,7 +263,7 @@ def _items(root: etree._Element, channel: etree._Element) -> Iterator[etree._Ele
     return islice((e for e in root.iter(*_ITEMS) if e is not channel), MAX_TARGETS)
 
 
-def _local(element: etree._Element) -> str:
+def _local_name(element: etree._Element) -> str:
     tag = element.tag
     return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""
 
@@ -266,7 +275,11 @@ def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, 
 
 
 def _next_page(following: str | None, url: str) -> str | None:
-    """The next page, on the feed's own host; Blogger declares it on www.blogger.com, under the blog's number."""
+    """Returns the address of a feed's next page, from the address that the feed declares (`following`); None if there
+    is none.
+
+    Blogger declares it on www.blogger.com; it is moved to the feed's own host.
+    """
     if not following:
         return None
     there, here = urlsplit(following), urlsplit(url)
@@ -276,7 +289,7 @@ def _next_page(following: str | None, url: str) -> str | None:
 
 
 def _guessed_next(url: str, generator: str) -> str | None:
-    """The next page of a WordPress feed by its ?paged= parameter."""
+    """Returns the probable address of the next page of a WordPress feed (?paged=2); None for other feeds."""
     if "wordpress" not in generator.lower():
         return None
     parts = urlsplit(url)

@@ -14,15 +14,15 @@ from lxml import etree
 
 from archiver.discovery.safe_parsing import MAX_TARGETS
 from archiver.discovery.url_classifier import (
-    LinkFacts,
-    at_origin,
+    ClassifiedLink,
+    classify_link,
     is_asset,
     is_comment_feed,
     is_feed,
     is_part_feed,
     kind_by_address,
-    link_facts,
     origin_of,
+    with_origin,
 )
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
@@ -56,10 +56,11 @@ _BLOGGER_FIRST = ("feeds/posts/default",)
 
 
 def well_known_urls(start_url: str, scope: Scope) -> tuple[DiscoveredURL, ...]:
-    """Well-known addresses, most likely first: sitemaps and feeds of the site's folder, then sitemaps of the host's
-    root.
+    """Returns the well-known addresses of feeds and sitemaps on a site, most likely first: in the site's folder, then
+    sitemaps in the host's root.
 
-    Sitemaps of the root may list pages outside the scope. `source` is SEED, as no page linked to them.
+    Sitemaps in the root may list pages outside the scope. The source of the discovered URLs is SEED, because no page
+    links to them.
     """
     parts = urlsplit(start_url)
     root = f"{parts.scheme}://{parts.netloc}/"
@@ -106,19 +107,19 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _NEXT_DATA = "//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url"
 _LISTING_ENTRIES = 3
-_MAX_URL_LENGTH = 4_000  # characters of an address as written, since facts about it are cached
+_MAX_URL_LENGTH = 4_000  # characters of an address as written; longer ones would fill the cache
 _MAX_TRAPS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class PageLinks:
-    """What one page links to, each address once, in the order of the page.
+    """The addresses that one page links to, each once, in the order of the page.
 
-    `next_pages`: further pages of this listing. `links`: everything else in scope, with kind LISTING by address or
-    rel, else UNKNOWN, and with source LISTING if the link is the title of an entry, else LINK. `refresh` and
-    `canonical` are absolute and may be out of scope. `nofollow`: meta robots asks not to follow the page's links.
-    `is_listing`: the page itself lists posts. `traps`: addresses in scope that are crawl traps or not worth fetching;
-    they are recorded and not fetched.
+    `next_pages`: further pages of this listing. `links`: everything else in scope. Their kind is LISTING if their
+    address or `rel` says so, else UNKNOWN; their source is LISTING if the link is the title of an entry, else LINK.
+    `refresh` and `canonical` are absolute and may be out of scope. `nofollow`: meta robots asks crawlers not to
+    follow the page's links. `is_listing`: the page itself lists posts. `traps`: addresses in scope that are crawl
+    traps or not worth fetching; they are recorded and not fetched.
     """
 
     feeds: tuple[DiscoveredURL, ...] = ()
@@ -140,18 +141,18 @@ class PageLinks:
 def parse_links(
     root: etree._Element, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100
 ) -> PageLinks:
-    """The links of the page at `url` (its final address). `root` is its lxml.html tree.
+    """Returns the links of the page at `url` (its address after redirects). `root` is its lxml.html tree.
 
-    Addresses out of scope, assets, comment feeds and AMP copies are left out, and so are the feeds of single
-    categories, tags and authors except on the home page, since their listings contain more. Feeds and sitemaps may be
-    anywhere on the host, declared feeds anywhere. Links that differ from the page only in http/https or www get the
-    page's own form. rel=nofollow on a link within the site is about ranking and is ignored.
+    Leaves out addresses out of scope, assets, comment feeds and AMP copies. Feeds of single categories, tags and
+    authors are taken from the home page only, since their listings contain more. Feeds and sitemaps may be anywhere
+    on the host, declared feeds anywhere. Links that differ from the page's own origin only in http/https or www get
+    the page's form. rel=nofollow on a link within the site is about ranking and is ignored.
     """
     return _Page(root, url, scope, latest_year).links(link_header)
 
 
 def is_redirector(url: str) -> bool:
-    """True if a host only redirects to the site's pages, like FeedBurner."""
+    """Returns True if a URL is on a host that, like FeedBurner, only redirects to the posts of a site."""
     return (urlsplit(url).hostname or "") in _REDIRECTORS
 
 
@@ -181,7 +182,7 @@ class _Page:
             _HANDLERS[element.tag](self, element)
             if len(self.found) + len(self.pagers) >= MAX_TARGETS:
                 break
-        self._next_data()
+        self._record_load_more_links()
         for address in self.amp & self.found.keys():
             self.traps[address] = DiscoveredURL(address, DiscoverySource.LINK, found_on=self.url, trap="amp")
             del self.found[address]
@@ -207,12 +208,14 @@ class _Page:
             tuple(self.traps.values()),
         )
 
-    def _facts(self, href: str | None) -> LinkFacts | None:
-        """Records feeds, sitemaps and traps; returns the facts of an address if it is another page in scope."""
+    def _classify(self, href: str | None) -> ClassifiedLink | None:
+        """Classifies a link. Records it if it is a feed, a sitemap or a trap; returns its classification if it is
+        another page in scope, else None.
+        """
         if not href or href.startswith("#") or len(href) > _MAX_URL_LENGTH:
             return None
         base = self.root_of_base if href.startswith(("http://", "https://", "/")) else self.base
-        known = link_facts(href, base, self.origin, self.scope, self.latest_year)
+        known = classify_link(href, base, self.origin, self.scope, self.latest_year)
         if known is None:
             return None
         if known.role == "sitemap":
@@ -226,7 +229,7 @@ class _Page:
         return known if known.role == "page" and known.url != self.url else None
 
     def _anchor(self, element: etree._Element) -> None:
-        known = self._facts(element.get("href"))
+        known = self._classify(element.get("href"))
         if known is None:
             return
         address, kind = known.url, known.kind
@@ -271,15 +274,17 @@ class _Page:
         elif "sitemap" in rels:
             self._sitemap(address)
         elif "amphtml" in rels:
-            self.amp.add(at_origin(address, self.origin))
+            self.amp.add(with_origin(address, self.origin))
         else:
             self._related_page(element, href, rels)
 
     def _related_page(self, element: etree._Element, href: str, rels: list[str]) -> None:
-        """Records the next or previous page of a listing, or the same page in another language."""
+        """Records the link if it leads to the next or previous page of a listing, or to the same page in another
+        language.
+        """
         is_next = not _NEXT_RELS.isdisjoint(rels)
         is_translation = "alternate" in rels and element.get("hreflang")
-        known = self._facts(href) if is_next or is_translation else None
+        known = self._classify(href) if is_next or is_translation else None
         if known and is_next:
             self._pager(known.url)
         elif known:
@@ -297,24 +302,24 @@ class _Page:
             self.nofollow = True
 
     def _option(self, element: etree._Element) -> None:
-        """Addresses in a drop-down list, as in WordPress's archives and categories widgets."""
+        """Records addresses in a drop-down list, as in WordPress's archives and categories widgets."""
         value = element.get("value") or ""
-        if "/" in value and (known := self._facts(value)):
+        if "/" in value and (known := self._classify(value)):
             self._add(known.url, DiscoverySource.LINK, known.kind)
 
     def _frame(self, element: etree._Element) -> None:
-        if known := self._facts(element.get("src")):
+        if known := self._classify(element.get("src")):
             self._add(known.url, DiscoverySource.LINK, known.kind)
 
-    def _next_data(self) -> None:
-        """ "Load more" buttons that keep the address of the next page in a data attribute."""
+    def _record_load_more_links(self) -> None:
+        """Records the next pages whose addresses "Load more" buttons keep in data attributes."""
         for value in evaluate(selector_of(self.root), _NEXT_DATA)[:20]:
-            if isinstance(value, str) and "/" in value and (known := self._facts(value)):
+            if isinstance(value, str) and "/" in value and (known := self._classify(value)):
                 self._pager(known.url)
 
     def _feed(self, address: str, declared: bool) -> None:
         host = urlsplit(address).hostname or ""
-        if is_comment_feed(address) or self._is_own_comments(address):
+        if is_comment_feed(address) or self._is_own_comment_feed(address):
             return
         if is_asset(address) and not (declared or is_feed(address)):
             return
@@ -323,8 +328,10 @@ class _Page:
         if declared or host in _FEED_HOSTS or self._on_host(address):
             self.feeds.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, PageKind.FEED, self.url))
 
-    def _is_own_comments(self, address: str) -> bool:
-        """True if this is the page's own address + "feed/", where WordPress has the comments of a post."""
+    def _is_own_comment_feed(self, address: str) -> bool:
+        """Returns True if a feed's address is the page's own address + "feed/", where WordPress has the comments of a
+        post.
+        """
         head, _, last = address.rstrip("/").rpartition("/")
         return (
             last == "feed"
@@ -374,7 +381,9 @@ def _in_pager(element: etree._Element) -> bool:
 
 
 def _is_entry(element: etree._Element) -> bool:
-    """True if a link is where listings have the title of an entry."""
+    """Returns True if a link looks like the title of an entry in a listing, by its class, or by a heading in or around
+    it.
+    """
     if (names := element.get("class")) and _is_entry_class(names[:_MAX_URL_LENGTH]):
         return True
     if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading

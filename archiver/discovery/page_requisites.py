@@ -1,4 +1,4 @@
-"""Finds the requisites of pages and stylesheets (images, stylesheets, fonts), and checks responses for them.
+"""Finds the requisites of pages and stylesheets (images, stylesheets, fonts), and checks that a response is one.
 
 Scripts, video and audio are not included.
 """
@@ -40,25 +40,28 @@ _ESCAPE = re.compile(r"\\([^0-9a-fA-F\n])")
 
 
 def requisites_of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
-    """The images and stylesheets of a page, in its order, each once and at most MAX_REQUISITES.
+    """Returns the images, stylesheets and fonts that a page needs, in the order of the page, each once and at most
+    MAX_REQUISITES.
 
-    Includes every candidate of a `srcset`: the one that a browser shows depends on the screen at replay, and would be
-    missing on the page. Leaves out data: and other addresses that are not http(s).
+    Includes every candidate of a `srcset`, since the screen at replay decides which one is shown. Leaves out data:
+    URLs and other addresses that are not http(s).
     """
     return _first(_of_page(root, _base(root, url)))
 
 
 def requisites_of_stylesheet(css: str, url: str) -> tuple[Requisite, ...]:
-    """The addresses that a stylesheet imports or uses in url(...), in its order. A font in several formats gives only
-    those that current browsers request."""
+    """Returns the files that a stylesheet imports or uses in url(...), in its order. Of a font in several formats, only
+    those that current browsers request.
+    """
     return _first(_of_css(css, url))
 
 
 def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
-    """A stylesheet without comments, in which `put` replaces the addresses that are imported or used in url(...).
+    """Returns a stylesheet without comments, with each address that it imports or uses in url(...) replaced by
+    `put(address)`.
 
     If `put` returns "", the address is removed; it must not return quotation marks, backslashes or line ends. data:
-    addresses are kept.
+    URLs are kept.
     """
 
     def name(match: re.Match[str]) -> str:
@@ -153,8 +156,10 @@ def _candidates(element: etree._Element) -> Iterator[str]:
 
 
 def srcset(text: str) -> Iterator[str]:
-    """The addresses in a srcset (HTML Standard, "parse a srcset attribute"). An address may contain commas, except at
-    its end; a descriptor may contain them in parentheses."""
+    """Yields the addresses in a srcset attribute (HTML Standard, "parse a srcset attribute").
+
+    An address may contain commas, except at its end; a descriptor may contain them in parentheses.
+    """
     at, size = 0, len(text)
     while at < size:
         while at < size and (text[at].isspace() or text[at] == ","):
@@ -194,7 +199,9 @@ def _of_css(css: str, base: str) -> Iterator[Requisite]:
 
 
 def _unneeded_formats(face: str) -> Iterator[str]:
-    """Formats of one font that are not needed: old ones, and all others if there is a WOFF 2."""
+    """Yields the addresses in a @font-face rule that current browsers do not request: old formats, and everything but
+    WOFF 2 if that is offered.
+    """
     names = [next(v for v in match.groups()[1:] if v) for match in _NAMED.finditer(face)]
     paths = {name: name.partition("?")[0].partition("#")[0].lower() for name in names}
     best = any(path.endswith(".woff2") for path in paths.values())
@@ -235,10 +242,10 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html|<head|<body|
 
 
 def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_coding: str = "") -> str:
-    """Why a response with status 200 is not of this kind, as a phrase; "" if it is.
+    """Returns why a response with status 200 is not a requisite of this kind, as a phrase; "" if it is.
 
-    `body` is as received, still encoded. An HTML page never counts, regardless of its declared type, because hosts send
-    one if a file does not exist.
+    `body` is as received, still encoded. An HTML page never counts, regardless of its declared type, because hosts
+    send one if a file does not exist.
     """
     if not body:
         return "the response is empty"
@@ -254,7 +261,9 @@ def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_c
 
 
 def body_prefix(body: bytes, content_coding: str) -> bytes | None:
-    """The first bytes of a body without its content coding; None if that cannot be decoded here."""
+    """Returns the first bytes of a response body, decoded from its content coding; None if the coding is unsupported or
+    broken.
+    """
     coding = content_coding.strip().lower()
     if coding in ("", "identity"):
         return body[:_HEAD]
@@ -268,8 +277,11 @@ def body_prefix(body: bytes, content_coding: str) -> bytes | None:
 
 
 def image_size(body: bytes) -> tuple[int, int] | None:
-    """Width and height of an image in pixels, as shown (after EXIF rotation); None if its header does not have them.
-    SVG always gives None, since it has no size in pixels."""
+    """Returns the width and height of an image in pixels, as shown (after EXIF rotation); None if its header does not
+    have them.
+
+    Always None for SVG, which has no size in pixels.
+    """
     if body.lstrip()[:1] == b"<":
         return None
     width, height = imagesize.get(io.BytesIO(body))

@@ -1,7 +1,7 @@
-"""Parses documents of discovery sources: XML, JSON, fragments of HTML as plain text, and times.
+"""Reads the documents that discovery sources send: XML, JSON, fragments of HTML as plain text, and times.
 
-Nothing here raises for bad input, fetches anything, or reads more than its limits. Parsing begins after the DOCTYPE, so
-that no entity is ever expanded: "billion laughs" and external entities have no effect.
+Nothing here raises for bad input, fetches anything, or reads more than its limits. Parsing begins after the DOCTYPE,
+so that no entity is ever expanded: "billion laughs" and external entities have no effect.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ _CLOSES = {'"': '"', "'": "'", "<!--": "-->", "<?": "?>"}
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 
 
-def root_at(text: str) -> int:
-    """The position where the root element begins: after white space, comments, processing instructions and the DOCTYPE;
-    -1 if one of these has no end.
+def find_root_start(text: str) -> int:
+    """Returns the position in an XML text where the root element begins, after white space, comments, processing
+    instructions and the DOCTYPE; -1 if one of these has no end.
 
-    So the parser never sees an entity declaration (XML 1.0, section 4), and neither expands nor fetches entities.
+    The parser starts there, so it never sees an entity declaration (XML 1.0, section 4), and neither expands nor
+    fetches entities.
     """
     at, doctypes = 0, 0
     while True:
@@ -60,8 +61,11 @@ def root_at(text: str) -> int:
 
 
 def _end_of_doctype(text: str, at: int) -> int:
-    """The end of a DOCTYPE. Quotation marks, comments and the internal subset may contain ">"; one without an end
-    ends at its first ">"."""
+    """Returns the position after a DOCTYPE declaration whose content begins at `at`; -1 if it has no end.
+
+    Its quoted strings, comments and internal subset may contain ">". If one of these is not closed, the declaration
+    ends at its first ">".
+    """
     start, inside = at, False
     while match := _IN_DOCTYPE.search(text, at):
         token, at = match.group(), match.end()
@@ -78,8 +82,11 @@ def _end_of_doctype(text: str, at: int) -> int:
     return first + 1 if first >= 0 else -1
 
 
-def cdata_pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, each with True if it is a CDATA section, including its marks. One without an end is text."""
+def split_cdata(text: str) -> Iterator[tuple[str, bool]]:
+    """Splits an XML text into CDATA sections and the text between them; yields (piece, is CDATA section).
+
+    A section includes its delimiters; one that is not closed is yielded as text.
+    """
     at = 0
     while (start := text.find(_CDATA, at)) >= 0:
         end = text.find(_CDATA_END, start)
@@ -91,8 +98,8 @@ def cdata_pieces(text: str) -> Iterator[tuple[str, bool]]:
     yield text[at:], False
 
 
-def cut_document(text: str, most: int = MAX_TAGS) -> str:
-    """The text up to the first tag above the limit."""
+def truncate_document(text: str, most: int = MAX_TAGS) -> str:
+    """Returns the text cut before tag number `most` + 1, or the whole text if it has no more than `most` tags."""
     if len(text) <= most or text.count("<") <= most:
         return text
     at = -1
@@ -133,9 +140,10 @@ _SHOWN_AGAIN = {"": re.compile("-->")} | {
 
 
 def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
-    """Decompresses gzip, recognised by its first bytes (RFC 1952), up to `limit` bytes; returns other bytes unchanged.
+    """Decompresses gzip, recognised by its first bytes (RFC 1952), up to `limit` bytes; returns other bytes unchanged,
+    cut to `limit`.
 
-    Returns the readable part of a broken or truncated file.
+    Of a broken or truncated file, returns the part that can be decompressed.
     """
     for _ in range(2):  # a server may compress a .gz file again
         if not body.startswith(_GZIP):
@@ -155,8 +163,9 @@ def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
 
 
 def decode(body: bytes) -> str:
-    """The text of an XML or JSON document, decoded by its byte order mark, its declaration, as UTF-8, or as
-    windows-1252."""
+    """Decodes an XML or JSON document to text, by its byte order mark, else its XML declaration, else as UTF-8, else as
+    windows-1252.
+    """
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return body.decode(encoding, errors="replace").lstrip("\ufeff")
@@ -177,27 +186,28 @@ def decode(body: bytes) -> str:
 
 
 def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
-    """The root of an XML document, repaired if broken, and True if the document was cut at MAX_TAGS.
+    """Parses an XML document, repairing it if necessary. Returns its root element (None if nothing can be read) and
+    True if it was cut at MAX_TAGS.
 
-    The root is None if nothing can be read. Repairs text before the first tag, control characters, bare ampersands,
-    HTML's named entities, missing end tags, and all errors that libxml2 recovers from.
+    Repairs text before the first tag, control characters, bare ampersands, HTML's named entities, missing end tags,
+    and all errors that libxml2 recovers from.
     """
     text = _CONTROL.sub("", document_text(body))
-    start = root_at(text)
+    start = find_root_start(text)
     if not text or start < 0:
         return None, False
-    whole = len(text)
-    text = cut_document(text)
-    is_cut = len(text) < whole
+    length = len(text)
+    text = truncate_document(text)
+    is_cut = len(text) < length
     text = text[start:]
     root = None if is_cut else _tree(text, recover=False)
     if root is None:
-        root = _tree("".join(p if is_cdata else _repaired(p) for p, is_cdata in cdata_pieces(text)), recover=True)
+        root = _tree("".join(p if is_cdata else _repaired(p) for p, is_cdata in split_cdata(text)), recover=True)
     return root, is_cut
 
 
 def document_text(body: bytes) -> str:
-    """The text of an XML document from its first tag on, without its declaration and anything before that."""
+    """Returns the decoded text of an XML document from its first tag on, without the XML declaration."""
     text = decode(inflate(body))
     declaration = _DECLARATION.search(text[:_MAX_BEFORE])
     text = text[declaration.end() :] if declaration else text
@@ -238,8 +248,8 @@ def _named(match: re.Match[str]) -> str:
     return html.escape(known) if known else "&amp;" + match.group(0)[1:]
 
 
-def _shown(markup: str) -> str:
-    """The markup without scripts, styles and comments. One without an end is left in place."""
+def _without_hidden(markup: str) -> str:
+    """Returns HTML without scripts, styles, <head>, templates and comments. One that is not closed is left in place."""
     out, done, at = [], 0, 0
     endless: set[str] = set()
     while match := _UNSHOWN.search(markup, at):
@@ -254,13 +264,14 @@ def _shown(markup: str) -> str:
 
 
 def plain_text(markup: str, limit: int = 10_000) -> str:
-    """A fragment of HTML (a headline, a summary) as one line of text: without tags, entities decoded, spaces collapsed.
+    """Converts a fragment of HTML (a headline, a summary) to one line of plain text: no tags, entities decoded, white
+    space collapsed, at most `limit` characters.
 
-    Decodes entities that were escaped twice, as in many feeds.
+    Also decodes entities that were escaped twice, as in many feeds.
     """
     text = markup[: limit * 8]
     if "<" in text:
-        text = _TAG.sub(" ", _shown(text)) if _BLOCK.search(text) else _TAG.sub("", text)
+        text = _TAG.sub(" ", _without_hidden(text)) if _BLOCK.search(text) else _TAG.sub("", text)
     text = html.unescape(text)
     if "&" in text:
         text = html.unescape(text)
@@ -274,8 +285,9 @@ _MAX_VALUES = 3_000_000
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value in a body; None if there is none, or if it has too many values. Text before the value (such as a
-    PHP notice) and after it is ignored.
+    """Returns the JSON value in a body; None if it has none, or if it has too many values.
+
+    Other text before the value (such as a PHP notice) and after it is ignored.
     """
     text = decode(inflate(body)).strip()
     if len(text) > _MAX_VALUES and sum(map(text.count, "[{,")) > _MAX_VALUES:
@@ -306,15 +318,15 @@ _ISO = re.compile(
     r"(?:[T ]+(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?\s*",
     re.IGNORECASE,
 )
-_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # which email.utils reads as the year 2001; "+0000" is a zone
+_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # email.utils reads it as the year 2001; "+0000" is a zone
 _EARLIEST = 1980
 
 
 def parse_time(text: str) -> datetime | None:
     """Parses RFC 3339 / W3C-DTF ("2024-05-01T10:00:00+02:00", "2024-05-01") or RFC 822 as an aware datetime.
 
-    A time without a zone is in UTC; a day without a time is its 00:00. None if it is not a time, or has a year before
-    1980, since programs write such placeholders for "no date" ("0001-01-01").
+    A time without a zone is read as UTC, a date without a time as 00:00. Returns None for text that is not a time,
+    and for years before 1980, which programs write for "no date" ("0001-01-01").
     """
     text = " ".join(text[:100].split())
     if not text:

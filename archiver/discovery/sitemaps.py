@@ -35,10 +35,11 @@ _KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Sitemap:
-    """The content of one sitemap: addresses of pages, and further sitemaps (kind SITEMAP) of an index.
+    """The parsed content of one sitemap: the addresses of pages (`targets`), and the further sitemaps of an index
+    (`children`, of kind SITEMAP).
 
-    Only news sitemaps have source hints. `is_sitemap` is False if the body is not a sitemap. `is_cut`: it has more than
-    is read of one document (MAX_TARGETS, MAX_TAGS).
+    Only news sitemaps have source hints. `is_sitemap` is False if the body is not a sitemap. `is_cut` is True if it
+    has more than is read of one document (MAX_TARGETS, MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -48,8 +49,9 @@ class Sitemap:
 
 
 def kind_of_sitemap(url: str) -> PageKind:
-    """The kind of pages that a sitemap lists, by its file name: "post-sitemap2.xml" lists posts,
-    "wp-sitemap-users-1.xml" listings."""
+    """Returns the kind of the pages that a sitemap lists, judged by its file name: POST for "post-sitemap2.xml",
+    LISTING for "wp-sitemap-users-1.xml".
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -63,18 +65,19 @@ def kind_of_sitemap(url: str) -> PageKind:
 
 
 def looks_like_sitemap(body: bytes) -> bool:
-    """True if the body is an XML sitemap, regardless of its address and content type. Text sitemaps are not
-    recognised."""
+    """Returns True if the body of a response is an XML sitemap, regardless of its address and content type. Text
+    sitemaps are not recognised.
+    """
     start = inflate(body[:65_536], limit=4_096)[:4_096].replace(b"\x00", b"")
     return bool(_ROOT.search(start)) and b"<html" not in start.lower()
 
 
 def parse_sitemap(body: bytes, url: str) -> Sitemap:
-    """The sitemap at `url`. Never raises. Returns the readable part of broken XML, up to 64 MB of decompressed gzip,
-    and at most 100,000 addresses.
+    """Parses the body of the sitemap at `url`. Never raises. Of broken XML, returns the readable part; reads up to 64
+    MB of decompressed gzip and 100,000 addresses.
 
-    The kind of targets follows from the sitemap's name (POST for an entry in the news namespace). `lastmod` is aware,
-    in UTC if no zone is given.
+    The kind of the discovered URLs follows from the sitemap's file name (POST for an entry in the news namespace).
+    `lastmod` is aware, in UTC if the sitemap gives no zone.
     """
     body = inflate(body)
     if looks_like_feed(body):
@@ -97,16 +100,16 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
     kind = kind_of_sitemap(url)
     pages: dict[str, DiscoveredURL] = {}
     children: dict[str, DiscoveredURL] = {}
-    known = _local(root) in ("urlset", "sitemapindex")
+    known = _local_name(root) in ("urlset", "sitemapindex")
     for element in root.iter(*_ENTRIES):
-        name = _local(element)
+        name = _local_name(element)
         if name not in ("url", "sitemap"):
             continue
         known = True
         fields: dict[str, str] = {}
         news: etree._Element | None = None
         for child in element:
-            local = _local(child)
+            local = _local_name(child)
             if local in ("loc", "lastmod"):
                 fields.setdefault(local, "".join(str(t) for t in child.itertext()).strip())
             elif local == "news":
@@ -130,15 +133,19 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
 
 
 def _kind_of(address: str, kind: PageKind) -> PageKind:
-    """The sitemap's kind, else that by the address. The home page is the first entry even in a sitemap of posts."""
+    """Returns the kind of a listed page: the sitemap's `kind`, else the kind that the address shows. The home page is
+    always UNKNOWN, since it is the first entry even in sitemaps of posts.
+    """
     if kind is PageKind.UNKNOWN:
         return kind_by_address(address)
     parts = urlsplit(address)
     return kind if parts.query or parts.path != "/" else PageKind.UNKNOWN
 
 
-def _local(element: etree._Element) -> str:
-    """The local name in the sitemap or news namespace; names in other namespaces (image:loc) get a prefix."""
+def _local_name(element: etree._Element) -> str:
+    """Returns the local name of an element in the sitemap or news namespace; names in other namespaces (image:loc) get
+    the prefix "other:".
+    """
     tag = element.tag
     if not isinstance(tag, str):
         return ""
@@ -150,10 +157,10 @@ def _local(element: etree._Element) -> str:
 
 
 def _news_hint(news: etree._Element) -> SourceHint:
-    """The source hint in Google's news namespace: title, publication_date, language, keywords, geo_locations."""
+    """Returns the source hint in Google's news namespace (title, publication_date, language, keywords, places)."""
     fields: dict[str, str] = {}
     for element in news.iter(etree.Element):
-        fields.setdefault(_local(element), "".join(str(t) for t in element.itertext()).strip())
+        fields.setdefault(_local_name(element), "".join(str(t) for t in element.itertext()).strip())
     place = plain_text(fields.get("geo_locations", ""), 300)
     return SourceHint(
         title=plain_text(fields.get("title", ""), 1_000),
@@ -165,7 +172,9 @@ def _news_hint(news: etree._Element) -> SourceHint:
 
 
 def _text_sitemap(body: bytes, url: str) -> Sitemap:
-    """A sitemap with one address per line, if at least half of the lines are addresses."""
+    """Parses a text sitemap, which has one address per line. It counts as a sitemap if at least half of its lines are
+    addresses.
+    """
     lines = [line.strip() for line in decode(body).splitlines() if line.strip()]
     kind = kind_of_sitemap(url)
     found: dict[str, DiscoveredURL] = {}

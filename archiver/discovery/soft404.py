@@ -1,7 +1,8 @@
-"""Recognises soft 404s and walls: pages with status 200 that say that there is no such page, or that ask for a login.
+"""Recognises soft 404s and walls: pages with status 200 that say that there is no such page, or that ask for a login or
+for consent.
 
-An address that no site has is requested, and a profile of the response is stored with the site. A page that looks like
-it does not exist either, regardless of its status and language.
+A crawl requests an address that cannot exist and stores a profile of the response with the site. A page that looks
+the same does not exist either, regardless of its status and language.
 """
 
 from __future__ import annotations
@@ -31,26 +32,30 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def probe_url(start_url: str, scope: Scope, token: str) -> str:
-    """An address in the site's folder that no site has; `token` is random."""
+    """Returns an address in the site's folder that cannot exist, to see how the site answers for missing pages. `token`
+    is random.
+    """
     parts = urlsplit(start_url)
     return urljoin(f"{parts.scheme}://{parts.netloc}/", f"{scope.path}{token}/")
 
 
 @dataclass(frozen=True)
 class PageFingerprint:
-    """The title and the first 4,000 words of a page, without the words of its address, which error pages repeat."""
+    """The title and the first 4,000 words of a page, by which pages are compared. Words of the page's own address are
+    left out, since error pages repeat them.
+    """
 
     title: str
     words: tuple[str, ...]
 
     @cached_property
     def shingles(self) -> frozenset[tuple[str, ...]]:
-        """The sequences of three words."""
+        """All sequences of three words in the page."""
         return frozenset(self.words[i : i + _SHINGLE] for i in range(max(len(self.words) - _SHINGLE + 1, 1)))
 
 
 def fingerprint_of(root: etree._Element | None, title: str, url: str) -> PageFingerprint:
-    """The fingerprint of the page at `url`."""
+    """Returns the fingerprint of the page at `url` from its title and its tree."""
     echoed = frozenset(_words([unquote(url)]))
     words = _words(_texts(root)) if root is not None else []
     return PageFingerprint(
@@ -72,8 +77,10 @@ def _words(texts: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SoftNotFoundProfile:
-    """The response for an address that does not exist. `location`: the urlkey that it redirects to, "" if it does not;
-    `look`: the page's fingerprint, None if the status is that of an error.
+    """How a site responds for an address that does not exist.
+
+    `location`: the urlkey that it redirects to, "" if it does not redirect; `look`: the fingerprint of the page it
+    shows, None if the status is an error.
     """
 
     url: str
@@ -82,18 +89,20 @@ class SoftNotFoundProfile:
     look: PageFingerprint | None = None
 
     @property
-    def says_something(self) -> bool:
-        """True if it is a page with words, and not one to be filled by a script."""
+    def has_enough_words(self) -> bool:
+        """True if the site shows a page with enough words to compare. A page that a script fills has too few."""
         return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
     def is_like(self, look: PageFingerprint) -> bool:
-        """True if a page looks like the soft 404: it has the same title and no text of its own."""
-        if self.look is None or not self.says_something or look.title != self.look.title:
+        """Returns True if a page looks like the site's page for missing addresses: the same title, and no text of its
+        own.
+        """
+        if self.look is None or not self.has_enough_words or look.title != self.look.title:
             return False
         return len(look.shingles - self.look.shingles) <= _MAX_OWN_SHINGLES
 
     def leads_to(self, target: str) -> bool:
-        """True if a redirect to this address is the site's response for pages that do not exist."""
+        """Returns True if the site redirects missing pages to `target`."""
         return bool(self.location) and urlkey(target) == self.location
 
     @property
@@ -101,12 +110,12 @@ class SoftNotFoundProfile:
         return f"the same response as for a page that does not exist ({self.url})"
 
 
-def to_json(profile: SoftNotFoundProfile) -> str:
+def profile_to_json(profile: SoftNotFoundProfile) -> str:
     return json.dumps({**asdict(profile), "look": asdict(profile.look) if profile.look else None}, ensure_ascii=False)
 
 
-def from_json(text: str | None) -> SoftNotFoundProfile | None:
-    """The profile that `to_json` wrote; None if there is none, or if it is not readable."""
+def profile_from_json(text: str | None) -> SoftNotFoundProfile | None:
+    """Returns the profile that `profile_to_json` wrote; None if the text is empty or unreadable."""
     try:
         values = json.loads(text) if text else None
     except ValueError:
@@ -150,8 +159,8 @@ _MAX_TEXT_LENGTH = 2_500
 _MAX_LINKS = 30
 
 
-def wall_of(root: etree._Element | None, title: str) -> str:
-    """Returns "login wall", "consent wall", or "" for a page with content."""
+def detect_wall(root: etree._Element | None, title: str) -> str:
+    """Returns "login wall" or "consent wall" if the page is one, else ""."""
     if root is None:
         return ""
     heads = [title, *("".join(map(str, h.itertext())).strip() for h in list(root.iter("h1", "h2"))[:3])]

@@ -1,7 +1,7 @@
 """Classifies URLs by their form alone: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
 
-Only forms that are common on the web in general are used. The words of listings are those that blog and news programs
-put in addresses, in the languages that they are translated into.
+Only forms that are common on the web in general are used. The words for listings are those that blog and news
+programs put in addresses, in the languages that these programs are translated into.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from archiver.urls import PATH_VALUE, Scope, may_name_post, names_post, normaliz
 
 
 class TrapRule(NamedTuple):
-    """One rule. `path` is searched in the unescaped path; `key` must match a whole parameter name, and `value` its
-    value. `says`: the reason for people, as a phrase."""
+    """A rule that recognises one kind of crawl trap. `path` is searched in the unescaped path; `key` must match a whole
+    parameter name, and `value` its value. `says` is the reason shown to people, as a phrase.
+    """
 
     name: str
     says: str
@@ -113,17 +114,19 @@ _SAYS = {row.name: row.says for row in TRAPS} | _OWN_SAYS
 
 
 def trap_reason(rule: str) -> str:
-    """The reason of a rule, as a phrase; "" without a rule."""
+    """Returns the reason of a trap rule for people, as a phrase; "" for no rule."""
     return _SAYS[rule] if rule else ""
 
 
 def outcome_of(rule: str) -> Outcome:
-    """The outcome of an address that is not fetched by this rule; DUE without a rule."""
+    """Returns the outcome of an address that a trap rule excludes (OUT_OF_SCOPE or TRAP); DUE for no rule."""
     return Outcome.DUE if not rule else Outcome.OUT_OF_SCOPE if rule == SCOPE else Outcome.TRAP
 
 
 def trap_rule(url: str, latest_year: int = 2100) -> str:
-    """The name of the rule by which an address is a trap, "" if it is not one."""
+    """Returns the name of the rule by which a URL is a crawl trap; "" if it is not one. Years in its path after
+    `latest_year` are a trap.
+    """
     path, query = path_and_query(url)
     by_path = next((row.name for row in TRAPS if row.path and row.path.search(path)), "")
     if by_path:
@@ -151,7 +154,9 @@ def _by_query(path: str, query: str) -> str:
 
 
 def path_and_query(url: str) -> tuple[str, str]:
-    """Path (unescaped) and query. A static copy of a site has the query in the file name, as "%3F...html"."""
+    """Returns the path (unescaped) and the query of a URL. In a static copy of a site, the query is part of the file
+    name ("%3F...html") and is taken from there.
+    """
     parts = urlsplit(url)
     path, separator, kept = unquote(parts.path).partition("?")
     return path, f"{parts.query}&{kept.removesuffix('.html')}".strip("&") if separator else parts.query
@@ -219,9 +224,10 @@ _LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
 Role = Literal["page", "feed", "sitemap", "comments", "trap", "unwanted"]
 
 
-class LinkFacts(NamedTuple):
-    """What is known about a link before it is followed. `kind` is set only if `role` is page, `rule` only if it is
-    trap."""
+class ClassifiedLink(NamedTuple):
+    """The classification of a link by its address. `kind` is set only if `role` is page, `rule` (the trap rule) only if
+    it is trap.
+    """
 
     url: str
     role: Role
@@ -230,15 +236,16 @@ class LinkFacts(NamedTuple):
 
 
 @lru_cache(maxsize=16_384)  # a site's menu is on each of its pages
-def link_facts(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> LinkFacts | None:
-    """The facts of a link; None if it is not a web address. `unwanted`: out of scope, or an asset.
+def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> ClassifiedLink | None:
+    """Classifies a link by its address; returns None if it is not a web address. The role `unwanted` means out of
+    scope, or an asset.
 
     `origin` ("https://example.org/") is the preferred form of the site's address.
     """
     url = normalize(href, base)
     if url is None:
         return None
-    url = at_origin(url, origin)
+    url = with_origin(url, origin)
     role: Role = "page"
     rule = ""
     if is_sitemap(url):
@@ -251,17 +258,19 @@ def link_facts(href: str, base: str, origin: str, scope: Scope, latest_year: int
         role = "unwanted"
     elif rule := trap_rule(url, latest_year):
         role = "trap"
-    return LinkFacts(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN, rule)
+    return ClassifiedLink(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN, rule)
 
 
 def origin_of(url: str) -> str:
-    """Scheme and host: "https://example.org/"."""
+    """Returns the scheme and host of a URL: "https://example.org/"."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}/"
 
 
-def at_origin(url: str, origin: str) -> str:
-    """`url` with the scheme and host of `origin`, if it differs from it only in http/https or www."""
+def with_origin(url: str, origin: str) -> str:
+    """Returns `url` with the scheme and host of `origin` if the two differ only in http/https or www; else `url`
+    unchanged.
+    """
     own = origin_of(url)
     if own != origin and _bare(own) == _bare(origin):
         return origin + url[len(own) :]
@@ -274,13 +283,17 @@ def _bare(origin: str) -> str:
 
 
 def is_feed(url: str) -> bool:
-    """True if an address has the form of a feed (RSS, Atom, JSON Feed; WordPress, Blogger, static site generators)."""
+    """Returns True if a URL has the form of a feed (RSS, Atom, JSON Feed; WordPress, Blogger, static site
+    generators).
+    """
     parts = urlsplit(url)
     return bool(_FEED_PATH.search(unquote(parts.path)) or _FEED_QUERY.search(parts.query))
 
 
 def is_part_feed(url: str, folder: str = "/") -> bool:
-    """True if a feed is that of one category, tag, author or month, by its address."""
+    """Returns True if a feed's address shows that it has only the posts of one category, tag, author or month. `folder`
+    is the scope's path.
+    """
     query = urlsplit(url).query
     if _FEED_QUERY.search(query) and _kind_by_query(query) is PageKind.LISTING:
         return True
@@ -293,22 +306,26 @@ def is_part_feed(url: str, folder: str = "/") -> bool:
 
 
 def is_comment_feed(url: str) -> bool:
-    """True if an address has the form of a comment feed (WordPress, Blogger and similar programs)."""
+    """Returns True if a URL has the form of a comment feed (WordPress, Blogger and similar programs)."""
     return bool(_COMMENT_FEED.search(url[len(origin_of(url)) - 1 :]))
 
 
 def is_sitemap(url: str) -> bool:
-    """True if an address has the form of an XML or text sitemap."""
+    """Returns True if a URL has the form of an XML or text sitemap."""
     return bool(_SITEMAP_PATH.search(urlsplit(url).path))
 
 
 def is_asset(url: str) -> bool:
-    """True if an address ends like a file that is not a page: documents, media, scripts, data."""
+    """Returns True if a URL ends with the file extension of something that is not a page: documents, media, scripts,
+    data.
+    """
     return bool(_ASSET.search(urlsplit(url).path))
 
 
 def kind_by_address(url: str, folder: str = "/") -> PageKind:
-    """LISTING, PAGE (WordPress's ?page_id=), or UNKNOWN. `folder` is the scope's path."""
+    """Returns the kind of page that a URL shows by its form: LISTING, PAGE (WordPress's ?page_id=), or UNKNOWN.
+    `folder` is the scope's path.
+    """
     path, query = path_and_query(url)
     if query and (kind := _kind_by_query(query)):
         return kind
@@ -336,17 +353,19 @@ def _kind_by_query(query: str) -> PageKind | None:
 
 
 def _is_listing_path(segments: list[str]) -> bool:
-    return bool(listing_word(segments)) or segments[:2] == ["search", "label"] or _is_overview(segments)
+    return bool(listing_word(segments)) or segments[:2] == ["search", "label"] or _is_listing_overview(segments)
 
 
-def _is_overview(segments: list[str]) -> bool:
-    """True for a listing word with nothing after it: /tags/, /en/archive.html."""
+def _is_listing_overview(segments: list[str]) -> bool:
+    """Returns True if a path ends with a listing word, and so lists all tags or archives: /tags/, /en/archive.html."""
     first = next((at for at, s in enumerate(segments[:3]) if _bare_word(s) in _LISTING_WORD), -1)
     return first >= 0 and not segments[first + 1 :]
 
 
 def listing_word(segments: list[str]) -> str:
-    """The word by which a path lists the posts of one term ("tag" of /en/tag/sea/), "" for other paths."""
+    """Returns the word in a path that makes it a listing of one category, tag or author ("tag" of /en/tag/sea/); "" for
+    other paths.
+    """
     for at, segment in enumerate(segments[:3]):
         kind, rest = _LISTING_WORD.get(_bare_word(segment)), segments[at + 1 :]
         if kind is None or not rest:
@@ -363,7 +382,7 @@ def _bare_word(segment: str) -> str:
     return re.sub(r"\.(?:html?|php|aspx?)$", "", segment)
 
 
-# URL patterns: what an address has in common with others that a program made in the same way.
+# URL patterns: what a URL has in common with others that the same program generated.
 
 _NUMBER = re.compile(r"\d+")
 _DATED_PATH = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/?$")
@@ -373,7 +392,7 @@ _PAGE_STEP = re.compile(
     re.IGNORECASE,
 )
 _PAGE_KEY = re.compile(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
-# Parameters that give the next page by the end of this one: Blogger's updated-max, cursors.
+# Parameters that identify the next page by the last entry of this one: Blogger's updated-max, cursors.
 _CHAIN_KEY = re.compile(
     r"updated-max|max-results|before|after|cursor|max_id|page_?token|start-?after|older-?than", re.IGNORECASE
 )
@@ -382,11 +401,11 @@ _SEARCH = re.compile(r"/(?:search|suche|buscar|recherche|cerca|busca)/[^/]+/?$",
 
 
 class URLPattern(NamedTuple):
-    """The pattern of an address.
+    """The pattern of a URL: what it has in common with other URLs that the same program generated.
 
     `family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no pattern. The
     frontier adds two: below (below a post) and captures (known only from a web archive). `key`: for paging the list
-    itself; for the others what all addresses of this pattern share.
+    itself; for the others the part that all URLs of this pattern share.
     """
 
     family: str
@@ -398,7 +417,7 @@ NO_PATTERN = URLPattern("", "")
 
 @lru_cache(maxsize=16_384)
 def pattern_of(url: str, folder: str = "/") -> URLPattern:
-    """The pattern of an address. `folder` is the scope's path."""
+    """Returns the pattern of a URL. `folder` is the scope's path."""
     path, query = path_and_query(url)
     pairs = parse_qsl(query, keep_blank_values=True)
     if term := _term(path, folder) or _term_query(pairs):
@@ -424,18 +443,22 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
 
 
 def series_of(url: str) -> str:
-    """The list that this address is a page of: the address without the page number; "" if it has none."""
+    """Returns the list of which a URL is one page, as its address without the page number; "" without a number."""
     path, query = path_and_query(url)
     return _series(path, parse_qsl(query, keep_blank_values=True))
 
 
-def captures(url: str) -> URLPattern:
-    """The pattern of an address that only a web archive lists and that has no other pattern: that of its folder."""
+def capture_pattern(url: str) -> URLPattern:
+    """Returns the pattern of a URL that only a web archive lists and that has no other pattern. It is shared by all
+    such URLs in the same folder.
+    """
     return URLPattern("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
 
 
-def is_side_way(url: str, folder: str = "/") -> bool:
-    """True if a page lists posts that other pages list too, by tag, author, category, date or a parameter."""
+def is_secondary_listing(url: str, folder: str = "/") -> bool:
+    """Returns True if a URL is a secondary listing: it lists by tag, author, category, date or a parameter what other
+    pages list too.
+    """
     return pattern_of(url, folder).family in ("terms", "dates", "query")
 
 

@@ -1,8 +1,8 @@
-"""The captures in a web archive: the addresses of its lists and captures, TimeMaps, and which captures to fetch.
+"""Addresses and lists of captures in web archives (Memento), and the choice of the captures to fetch.
 
-A capture is requested as it was taken: with the flag `id_` after its time, the archive (Internet Archive, OpenWayback,
-pywb) neither adds markup nor rewrites links. A TimeMap is a list of the captures of one address (RFC 7089, section 5;
-application/link-format, RFC 6690).
+A capture is requested as it was taken: with the flag `id_` after its time, the archive (Internet Archive,
+OpenWayback, pywb) neither adds markup nor rewrites links. A TimeMap is a list of the captures of one address (RFC
+7089, section 5; application/link-format, RFC 6690).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from urllib.parse import urljoin, urlsplit
 
-from archiver.discovery.cdx import HTML, CdxEntry, CdxPage, service_address, speaks_wayback
+from archiver.discovery.cdx import HTML, CdxEntry, CdxPage, is_wayback_server, service_address
 from archiver.discovery.cdx import timestamp as moment_of
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
 
@@ -36,8 +36,9 @@ _ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveService:
-    """A web archive. `asks`: the address of its CDX server, or the prefix of the addresses of its TimeMaps
-    (`is_timemap`); `replay`: the prefix of the addresses of its captures, up to the time."""
+    """The addresses of one web archive. `asks`: its CDX server, or the prefix of its TimeMaps (`is_timemap`); `replay`:
+    the prefix of its captures, up to the time.
+    """
 
     asks: str
     replay: str
@@ -47,15 +48,16 @@ class ArchiveService:
         return bool(_TIMEMAP.fullmatch(self.asks))
 
     def memento(self, at: datetime, url: str) -> str:
-        """The address of a capture in its original form. `at` is aware."""
+        """Returns the address of the unmodified capture of `url` at a time. `at` is aware."""
         return f"{self.replay}{at.astimezone(UTC):%Y%m%d%H%M%S}id_/{url}"
 
     def timemap(self, url: str) -> str:
         return self.asks + url
 
     def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
-        """Time and original address of the capture at `location` (relative to `base`), by http or https; None if it is
-        not a capture of this service."""
+        """Returns the time and the original URL of a capture from its address `location` (relative to `base`), with
+        http or https; None if it is not the address of a capture in this archive.
+        """
         here = re.sub(r"^https?:", "", urljoin(base, location.strip()))
         prefix = re.sub(r"^https?:", "", self.replay)
         found = _CAPTURE.fullmatch(here[len(prefix) :]) if here.startswith(prefix) else None
@@ -64,10 +66,10 @@ class ArchiveService:
 
 
 def service_of(text: str, replay: str = "") -> ArchiveService:
-    """The service with this short name, or with this address of a CDX server or of TimeMaps. `replay`: the prefix of
-    the addresses of its captures, if that does not follow from `text`.
+    """Returns the web archive with this short name, or with this address of its CDX server or TimeMaps.
 
-    Raises ValueError, with the reason, if the text is neither.
+    `replay` is the prefix of the addresses of its captures; needed only if it does not follow from `text`. Raises
+    ValueError, with the reason, if the text is neither a name nor such an address, or if the prefix is invalid.
     """
     asks = service_address(text)
     if not replay:
@@ -83,21 +85,24 @@ def service_of(text: str, replay: str = "") -> ArchiveService:
 
 
 def has_resume_keys(service: ArchiveService) -> bool:
-    return not service.is_timemap and speaks_wayback(service.asks)
+    return not service.is_timemap and is_wayback_server(service.asks)
 
 
 def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
-    """The captures of `url` in a TimeMap, without status and digest, and the further TimeMaps that it names (section
-    5.1.3). Never raises; gzip is decompressed."""
+    """Parses a TimeMap of `url`. Returns its captures, which have no status and digest, and the addresses of further
+    TimeMaps that it names (RFC 7089, section 5.1.3).
+
+    Never raises; gzip is decompressed.
+    """
     text = decode(inflate(body))
     entries: list[CdxEntry] = []
     more: list[str] = []
     is_cut = is_one = False
     for found in _LINK.finditer(text):
-        told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
-        rels = told.get("rel", "").lower().split()
+        attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
+        rels = attributes.get("rel", "").lower().split()
         is_one = is_one or bool(rels)
-        if "memento" in rels and (at := http_date(told.get("datetime", ""))):
+        if "memento" in rels and (at := http_date(attributes.get("datetime", ""))):
             is_cut = len(entries) >= MAX_TARGETS
             if is_cut:
                 break
@@ -109,16 +114,18 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
 
 
 def original_of(link: str) -> str:
-    """The original address of a memento in a Link field (section 2.2.1: rel="original"); "" if there is none."""
+    """Returns the original address of a capture from its Link header (rel="original", RFC 7089, section 2.2.1), else
+    "".
+    """
     for found in _LINK.finditer(link):
-        told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
-        if "original" in told.get("rel", "").lower().split():
+        attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
+        if "original" in attributes.get("rel", "").lower().split():
             return found[1]
     return ""
 
 
 def http_date(text: str) -> datetime | None:
-    """Parses an HTTP-date (RFC 9110, section 5.6.7), such as Memento-Datetime; None if it is not one."""
+    """Parses an HTTP-date (RFC 9110, section 5.6.7), as in Memento-Datetime; returns None if it is invalid."""
     try:
         at = parsedate_to_datetime(text)
     except ValueError:
@@ -136,7 +143,9 @@ _ITSELF = timedelta(minutes=1)
 
 
 class CaptureAction(StrEnum):
-    """What to do with a capture: FETCH it, record that its payload was SEEN again, or record that the page was GONE."""
+    """What to do with a capture in a web archive: FETCH it, record that its payload was SEEN again, or record that the
+    page was GONE.
+    """
 
     FETCH = "fetch"
     SEEN = "seen"
@@ -145,8 +154,9 @@ class CaptureAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaptureListEntry:
-    """One capture in a list. `at` is aware; `digest` is "" if unknown. `asked` is the address as captured, with all its
-    parameters, if that is not `url`."""
+    """One capture of `url` in a web archive's list. `at` is aware; `digest` is "" if unknown. `asked` is the address as
+    captured, with all its parameters, if it differs from `url`.
+    """
 
     at: datetime
     url: str
@@ -160,25 +170,28 @@ class CaptureListEntry:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Adjacent captures of the same kind are one run."""
+        """What the capture shows: a page or redirect with its digest, or that the page was gone. Adjacent captures with
+        equal values form a run.
+        """
         if self.status in GONE:
             return ("gone",)
         return ("page", self.digest) if self.is_page else (self.status, self.digest)
 
 
 def is_relevant(entry: CdxEntry) -> bool:
-    """True if a capture can say something about a post."""
+    """Returns True if a capture can be evidence about a post: a page, a redirect, a 404 or a 410."""
     if entry.status in (None, 200):
         return entry.media_type in _PAGE_TYPES
     return entry.status in GONE or entry.status in _REDIRECTS
 
 
 def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[CaptureListEntry, CaptureAction]]:
-    """Yields what to do with the captures of one address, given in order of time. Captures not yielded add nothing.
+    """Yields the captures of one address that matter, each with the action to take. `captures` are in order of time.
 
-    A payload (by its digest) is fetched once, at its first capture. The first and the last capture of each run of it
-    say from when to when it was seen, and those of a run of 404 when the page was gone. A redirect within a minute of
-    a page of the same address leads to that page (http to https, to www, to a slash), and is not fetched.
+    A payload (by its digest) is fetched once, at its first capture. The first and the last capture of a run of one
+    payload show from when to when it was online, and those of a run of 404 when the page was gone. A redirect within
+    a minute of a page of the same address leads to that page (http to https, to www, to a slash), and is not
+    fetched.
     """
     pages = [c.at for c in captures if c.is_page]
     fetched: set[str] = set()
@@ -191,11 +204,11 @@ def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[Capt
         elif one.is_page or one.status in GONE:
             if at_edge:
                 yield one, CaptureAction.SEEN if one.is_page else CaptureAction.GONE
-        elif (first or not one.digest) and not _has_near(pages, one.at):
+        elif (first or not one.digest) and not _has_time_near(pages, one.at):
             yield one, CaptureAction.FETCH
 
 
-def _has_near(times: Sequence[datetime], at: datetime) -> bool:
-    """True if one of some ordered times is within a minute of this one."""
+def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
+    """Returns True if one of `times` (sorted) is within a minute of `at`."""
     next_ = bisect_left(times, at - _ITSELF)
     return next_ < len(times) and times[next_] <= at + _ITSELF

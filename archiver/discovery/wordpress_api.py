@@ -1,4 +1,5 @@
-"""The WordPress REST API (wp/v2): finds its address, makes the addresses of its pages, and parses them.
+"""The WordPress REST API (wp/v2): finds its address on a page, builds the addresses of its pages of posts, and parses
+them.
 
 https://developer.wordpress.org/rest-api/reference/posts/
 """
@@ -37,10 +38,10 @@ _OFFSET_LIMIT = timedelta(hours=15)
 
 @dataclass(frozen=True, slots=True)
 class APIPage:
-    """One response. `total` and `total_pages` are the server's counts, None if not given.
+    """One parsed page of posts from the API. `total` and `total_pages` are the server's counts, None if not given.
 
-    `error` is None, or what the API sent instead of posts ("rest_post_invalid_page_number: ..."); `past_end`: the error
-    is that there are no more pages.
+    `error` is None, or what the API sent instead of posts ("rest_post_invalid_page_number: ..."). `past_end` is True
+    if that error means that there are no more pages.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -51,10 +52,11 @@ class APIPage:
 
 
 def api_endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
-    """The API's root, as ".../wp-json/" or "...?rest_route=/"; None without a sign of WordPress.
+    """Returns the address of the API's root (".../wp-json/" or "...?rest_route=/"); None if the page shows no sign of
+    WordPress.
 
-    From the Link header or the page; else from its oEmbed link; else, if the page loads files of WordPress from the
-    same host, the usual address next to them.
+    It is taken from the Link header or a <link> of the page, else from the oEmbed link; else, if the page loads
+    WordPress files from the same host, it is the usual address next to them.
     """
     match = _LINK_HEADER.search(link_header)
     if match and (found := _root(match.group(1), home_url)):
@@ -84,16 +86,18 @@ def _root(address: str, home_url: str) -> str | None:
 
 
 def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """The address of one page of posts, with authors, terms and lead image embedded.
+    """Returns the API address of one page of posts, with their authors, categories, tags and lead images.
 
-    Ordered by number, so that posts added or changed in the meantime do not shift the remaining ones; with
-    `modified_after` (aware) ordered by time of change, oldest first.
+    Posts are ordered by ID, so that posts added or changed in the meantime do not shift the remaining ones. With
+    `modified_after` (aware), only posts changed since then are listed, in the order of their changes.
     """
     return _posts(endpoint, page, f"_embed={_EMBED}&_fields={_FIELDS}", modified_after)
 
 
 def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """Like `posts_url`, but with only number, address and time of change of each post, to compare all posts cheaply."""
+    """Like `posts_url`, but the response has only the ID, address and modification time of each post, to compare all
+    posts cheaply.
+    """
     return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
 
 
@@ -114,10 +118,11 @@ def _posts(endpoint: str, page: int, query: str, modified_after: datetime | None
 
 
 def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> APIPage:
-    """Parses the response to `posts_url` or `ids_url`. Never raises; if it is not a list of posts, `error` is set.
+    """Parses the API's response to `posts_url` or `ids_url`. Never raises; if it is not a list of posts, `error` is
+    set.
 
-    `published` and `modified` have the site's own offset, computed as local time minus UTC, so that the calendar day is
-    the one that the site shows.
+    `published` and `modified` have the site's own UTC offset, computed from local and UTC times, so that the
+    calendar day is the one that the site shows.
     """
     counts = {k.lower(): v for k, v in headers.items()}
     total, pages = _count(counts.get("x-wp-total")), _count(counts.get("x-wp-totalpages"))
@@ -129,7 +134,7 @@ def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> APIPage:
     if not isinstance(data, list):
         return APIPage((), total, pages, "the response is not a list of posts")
     rows = [row for row in data[:1_000] if isinstance(row, dict)]
-    usual = Counter(o for row in rows if (o := _offset(row)) is not None).most_common(1)
+    usual = Counter(o for row in rows if (o := _utc_offset(row)) is not None).most_common(1)
     default = usual[0][0] if usual else timedelta(0)
     found: dict[str, DiscoveredURL] = {}
     for row in rows:
@@ -148,7 +153,7 @@ def _target(row: dict[str, Any], default: timedelta, url: str) -> DiscoveredURL 
     address = normalize(link, url) if isinstance(link, str) and link else None
     if not address:
         return None
-    own = _offset(row)
+    own = _utc_offset(row)
     offset = default if own is None else own
     published, modified = _time(row, "date", offset), _time(row, "modified", offset)
     content, excerpt = row.get("content"), row.get("excerpt")
@@ -213,8 +218,10 @@ def _pair(row: dict[str, Any], name: str) -> tuple[datetime | None, datetime | N
     return parse_time(_text(row.get(name))), parse_time(_text(row.get(f"{name}_gmt")))
 
 
-def _offset(row: dict[str, Any]) -> timedelta | None:
-    """Local time minus UTC, if both are given and their difference can be a time zone."""
+def _utc_offset(row: dict[str, Any]) -> timedelta | None:
+    """Returns the site's UTC offset from the local and UTC times of a post; None if they are missing or their
+    difference cannot be a time zone.
+    """
     for name in ("date", "modified"):
         local, utc = _pair(row, name)
         if local and utc:
@@ -226,7 +233,7 @@ def _offset(row: dict[str, Any]) -> timedelta | None:
 
 def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
     local, utc = _pair(row, name)
-    own = _offset({k: row.get(k) for k in (name, f"{name}_gmt")})  # daylight saving time differs between the two
+    own = _utc_offset({k: row.get(k) for k in (name, f"{name}_gmt")})  # daylight saving time differs between the two
     zone = timezone(offset if own is None else own) if (own or offset) else UTC
     if utc:
         return utc.astimezone(zone)
@@ -234,7 +241,9 @@ def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
 
 
 def _geotags(row: dict[str, Any]) -> tuple[GeoTag, ...]:
-    """Post meta with the names of WordPress's own geo plugins (geo_latitude ...), if a site's API exposes it."""
+    """Returns the geo-tag in a post's metadata, by the names that WordPress's geo plugins use (geo_latitude ...), if
+    the API exposes it.
+    """
     for holder in (row.get("meta"), row.get("geo"), row):
         if not isinstance(holder, dict) or str(holder.get("geo_public", "1")) == "0":
             continue

@@ -1,4 +1,6 @@
-"""The state that Scrapy's components share during one crawl: the open archive, its page queue, limits and ending."""
+"""Scrapy extension with the state that Scrapy's components share during one crawl: the open archive, its page queue,
+limits and ending.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,15 @@ from archiver.sites.crawler_identity import names_contact
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
-from archiver.spiders.run_ending import OutageGuard, RunEnding, at_bound, host_busy, internal_error, still_quiet, walled
+from archiver.spiders.run_ending import (
+    OutageGuard,
+    RunEnding,
+    host_busy,
+    internal_error,
+    limit_reached,
+    still_quiet,
+    wall_sentence,
+)
 from archiver.storage.connection import environment_error
 
 _TICK_SECONDS = 0.5
@@ -36,12 +46,13 @@ _log = logging.getLogger(__name__)
 
 
 class ArchiveExtension:
-    """The archive of a crawl. Only a spider with an `order` has this extension.
+    """The open archive of a crawl and the control over its end. Only crawls whose spider has an `order` have this
+    extension.
 
-    `run` is the open archive, `pages` the queue of due pages, `outages` the outage guard. `home_url` is the home page's
-    own address, once known. `ending` is set when the run is to end: requests in progress are finished, the others stay
-    due. `fatal` says in a sentence why the run failed; `wall` is the rule of a wall in front of the home page; `halted`
-    is True if the archive can no longer be written.
+    `run` is the open archive, `pages` the queue of due pages, `outages` the outage guard. `home_url` is the address
+    of the home page after redirects, once known. `ending` is set when the run is to end: requests in progress are
+    finished, the others stay due. `fatal` is a sentence that says why the run failed; `wall` is the rule of a wall
+    that the home page shows; `halted` is True if the archive can no longer be written.
     """
 
     def __init__(self, crawler: Crawler, order: CrawlOrder) -> None:
@@ -96,14 +107,14 @@ class ArchiveExtension:
     def store(self, result: PageResult) -> None:
         """Pass a result to the writer; its page is no longer in progress."""
         self.run.writer.add(result)
-        self.pages.finished(result)
+        self.pages.mark_finished(result)
 
     def count_post(self, result: PageResult) -> None:
         self.posts += result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
 
     @property
-    def room(self) -> int | None:
-        """How many more pages may be handed out before a limit is reached; None if there is no limit."""
+    def remaining_pages(self) -> int | None:
+        """The number of pages that may still be handed out before a limit is reached; None if there is no limit."""
         in_progress = self.pages.in_progress
         limits = []
         if self.order.limit:
@@ -113,14 +124,14 @@ class ArchiveExtension:
         return min(limits, default=None)
 
     def is_own_host(self, host: str) -> bool:
-        """True if this is the host of the start address or of the home page."""
+        """Return True if this is the host of the start address or of the home page."""
         return host in {urlsplit(url).hostname for url in (self.home_url, self.order.start_url)}
 
     # Ending the run
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """End the run, without raising, if the archive can no longer be written."""
+        """Context manager that ends the run, without raising, if the archive can no longer be written."""
         try:
             yield
         except sqlite3.Error as error:
@@ -139,7 +150,7 @@ class ArchiveExtension:
         self.stop(str(fault))
 
     def broke(self, error: Exception) -> None:
-        """Close the run as failed and release its locks after a bug has kept it from starting."""
+        """Close the run as failed and release its locks, after a bug has kept it from starting."""
         _log.error("The crawl of %s could not start", self.order.start_url, exc_info=error)
         self.fatal = self.fatal or internal_error(self.order.start_url, error).reason
         self.run.close(RunEnding("failed", self.fatal), at_fault=True)
@@ -154,35 +165,40 @@ class ArchiveExtension:
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="ended"))
 
     def tick(self) -> None:
-        """End the run if its time or bytes are used up. The limit on pages applies where pages are handed out."""
+        """End the run if it has used up its time or bytes.
+
+        The limit on pages is applied where pages are handed out.
+        """
         seconds = (datetime.now(UTC) - self.run.started).total_seconds()
-        if bound := self.run.budget.spent(0, self.run.counts.bytes, seconds):
-            self.end(at_bound(bound))
+        if bound := self.run.budget.reached_limit(0, self.run.counts.bytes, seconds):
+            self.end(limit_reached(bound))
         if self.ending is not None:
             self._drop_waiting()
 
     def ended(self, reason: str) -> None:
-        """Close the run, unless that has been done."""
+        """Scrapy signal handler: close the run when the spider has closed. `reason` is Scrapy's reason."""
         if self._loop.running:
             self._loop.stop()
         ending = self.ending
         if self.wall and not self.posts:
-            self.fatal = self.fatal or walled(self.order.start_url, self.wall)
+            self.fatal = self.fatal or wall_sentence(self.order.start_url, self.wall)
         if self.fatal:
             ending = RunEnding("failed", self.fatal)
         elif ending is None and reason == "finished":
-            ending = self._at_end()
+            ending = self._final_ending()
         self.run.close(ending or RunEnding("interrupted", reason), at_fault=self.halted)
 
-    def _at_end(self) -> RunEnding | None:
-        """The ending of a run without pending requests: a limit on posts or pages, or None if nothing is left."""
+    def _final_ending(self) -> RunEnding | None:
+        """Return the ending of a run that has no pending requests: at a limit on posts or pages, or with nothing left
+        to fetch.
+        """
         ending = None
         with self.guarded():
             if self.order.limit and self.posts >= self.order.limit:
-                ending = at_bound(f"the limit of {self.order.limit} posts")
+                ending = limit_reached(f"the limit of {self.order.limit} posts")
             else:
-                spent = self.run.budget.spent(self.pages_answered, 0, 0)
-                ending = at_bound(spent if spent and self.pages.take(1) else "")
+                spent = self.run.budget.reached_limit(self.pages_answered, 0, 0)
+                ending = limit_reached(spent if spent and self.pages.take(1) else "")
         return ending if not self.halted else RunEnding("failed", self.fatal)
 
     def _drop_waiting(self) -> None:
@@ -199,7 +215,9 @@ class ArchiveExtension:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
 
     def _sent(self, request: Request) -> None:
-        """Count a request that went out: for a page, a host's file or a redirect, first try or retry."""
+        """Signal handler: count a request that was sent, whether for a page, a requisite or a host's file, first try or
+        retry.
+        """
         if requisite_of(request) is not None:
             self.run.counts.requisite_requests += 1
         else:

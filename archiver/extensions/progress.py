@@ -1,4 +1,6 @@
-"""Shows the progress of crawls: a bar for each site on a terminal, elsewhere a plain line now and then."""
+"""Scrapy extension that shows the progress of crawls: a bar for each site on a terminal, elsewhere a plain line now and
+then.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ _LINE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The progress of one site: `done` of `known` pages (None: not known yet)."""
+    """The progress of one site to show: a text, and `done` of `known` pages (None if not known yet)."""
 
     site: str
     text: str
@@ -33,13 +35,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """A site's crawl is over: its line is removed."""
+    """A message to the progress display that a site's crawl is over, so that its line is removed."""
 
     site: str
 
 
 class Screen(Protocol):
-    """Shows lines. `every` is the number of seconds between two lines of a site."""
+    """Where progress is shown: a terminal, or a parent process. `every` is the number of seconds between two updates of
+    a site.
+    """
 
     @property
     def every(self) -> float: ...
@@ -48,9 +52,9 @@ class Screen(Protocol):
 
 
 class Terminal:
-    """This process's stderr, so that a command's output can be piped.
+    """Shows progress on stderr, so that a command's output can be piped.
 
-    A terminal has room for one live display: sites that are crawled at the same time share it, a line each.
+    A terminal has room for one live display, which sites that are crawled at the same time share, one line each.
     """
 
     def __init__(self) -> None:
@@ -108,7 +112,9 @@ def _screen() -> Screen:
 
 
 class Progress:
-    """Shows found / fetched / stored / failed, rate and remaining time. The setting PROGRESS turns it on."""
+    """Shows the numbers of pages found, fetched, stored and failed, the rate, and the remaining time. The setting
+    PROGRESS turns it on.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         if not crawler.settings.getbool("PROGRESS"):
@@ -151,7 +157,10 @@ class Progress:
 
 
 def progress_line(known: int, counts: Any, seconds: float, pause: float = 0) -> str:
-    """ "found 120  fetched 80  stored 44  failed 1  12.5/s". A `pause` of two seconds or more is shown too."""
+    """Return the progress of a crawl as text: "found 120  fetched 80  stored 44  failed 1  12.5/s".
+
+    `seconds` is the time since its start; a `pause` (seconds) of two or more is shown too.
+    """
     rate = counts.fetched / seconds if seconds > 0 else 0.0
     stored = counts.new + counts.revised
     images = f"  images {counts.requisites}" if counts.requisite_requests else ""

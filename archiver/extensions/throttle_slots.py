@@ -1,4 +1,4 @@
-"""Applies each host's throttle (`archiver.politeness.throttle`) to Scrapy's download slots.
+"""Scrapy extension that applies each host's throttle (`archiver.politeness.throttle`) to Scrapy's download slots.
 
 It replaces Scrapy's AutoThrottle, which ignores Retry-After, treats 429 like any other response, and forgets what a
 host asked for when its slot is discarded after an idle minute.
@@ -33,15 +33,18 @@ _FARTHEST = 3600.0
 
 
 class SharedThrottle:
-    """Shares a host between the crawls into one folder's archives: a small file there holds the host's next turn."""
+    """Spaces the requests of several processes to one host, such as a web archive: a small file in `folder` holds the
+    time of the next request.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def take(self, host: str, seconds: float) -> float:
-        """Take the next turn at this host; returns the seconds until then. The one after it comes `seconds` later.
+        """Reserve the time of the next request to this host; return the seconds until then. The request after it comes
+        `seconds` later.
 
-        If the file cannot be written, the wait is 0.
+        Returns 0 if the file cannot be written.
         """
         try:
             with (self._folder / f".{slugify(host)}.turn").open("a+") as file:
@@ -73,9 +76,10 @@ _MIN_DELAY = 0.001
 
 
 class ThrottleExtension:
-    """One `Throttle` per host, for the whole run. If a host is too busy, it is given up and its requests are dropped.
+    """Keeps one `Throttle` per host for the whole run. If a host is too busy, it is given up and its requests are
+    dropped.
 
-    It is given up after BUSY_MOST_STRIKES responses of 429 or 503 in a row, or if it asks for a pause longer than
+    That happens after BUSY_MOST_STRIKES responses of 429 or 503 in a row, or if it asks for a pause longer than
     BUSY_LONGEST_PAUSE (seconds). Other hosts, and other crawls of this process, are not affected.
     """
 
@@ -107,7 +111,8 @@ class ThrottleExtension:
         self._paces[host] = self.pace(host).at_least(seconds)
 
     def share(self, host: str, turns: SharedThrottle) -> None:
-        """Limit all crawls together to one request per SPARED seconds to this host, whatever delay is set for the site.
+        """Limit all crawls together to one request per MIN_THIRD_PARTY_DELAY seconds to this host, whatever delay is
+        set for the site.
 
         A host on this machine is not limited.
         """
@@ -116,7 +121,7 @@ class ThrottleExtension:
             self._paces[host] = self.pace(host).no_faster(MIN_THIRD_PARTY_DELAY)
 
     def limit_foreign_host(self, host: str) -> None:
-        """Apply at least the default delay to a host that is not the site's own, whatever was set for the site.
+        """Apply at least the default delay to a host that is not the site's own, whatever delay is set for the site.
 
         A host on this machine is not limited.
         """
@@ -126,24 +131,24 @@ class ThrottleExtension:
     def abandon(self, host: str, why: str) -> None:
         """Request nothing more from this host in this run; its pending requests raise HostBusy."""
         self._given_up[host] = why
-        self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
+        self._fail_pending(lambda request: HostBusy(why) if host_of(request) == host else None)
 
     def keep(self, host: str, pace: Throttle) -> None:
-        """Use this throttle for a host (or download slot), in place of that of the settings."""
+        """Use this throttle for a host (or download slot) instead of the one from the settings."""
         self._paces[host] = pace
 
     def pause(self) -> float:
-        """Seconds left of the longest pause that a host asked for; 0 if none did."""
+        """Return the seconds left of the longest pause that a host asked for; 0 if none is paused."""
         now = monotonic()
         return max((pace.pause(now) for pace in self._paces.values()), default=0.0)
 
     def given_up(self, host: str) -> str:
-        """Why this host was given up in this run; "" if it was not."""
+        """Return why this host was given up in this run; "" if it was not."""
         return self._given_up.get(host, "")
 
     def drop_waiting(self) -> None:
         """Drop the pending requests of all hosts because the run ends; they raise RunEnded."""
-        self._drop(lambda request: RunEnded("the run ended"))
+        self._fail_pending(lambda request: RunEnded("the run ended"))
 
     def _before(self, request: Request) -> None:
         host = host_of(request)
@@ -170,7 +175,7 @@ class ThrottleExtension:
     def _give_up(self, host: str, why: str, pause: float) -> None:
         self._given_up[host] = why
         until = datetime.now(UTC) + timedelta(seconds=pause) if pause > self._longest_pause else None
-        self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
+        self._fail_pending(lambda request: HostBusy(why) if host_of(request) == host else None)
         self._crawler.signals.send_catch_log(HOST_GIVEN_UP, host=host, why=why, until=until)
 
     def _apply(self, host: str) -> None:
@@ -185,13 +190,13 @@ class ThrottleExtension:
             slot.lastseen = max(slot.lastseen, pace.until - pace.delay)
 
     def _tick(self) -> None:
-        """Drop pending requests of a stopped crawl, so that it does not wait for their delays."""
+        """Drop the pending requests of a stopped crawl, so that it does not wait for their delays."""
         engine = self._crawler.engine
         if engine is not None and not engine.running:
             self.drop_waiting()
 
-    def _drop(self, why: Callable[[Request], Exception | None]) -> None:
-        """Fail each pending request for which `why` returns an error."""
+    def _fail_pending(self, why: Callable[[Request], Exception | None]) -> None:
+        """Fail each pending request for which `why` returns an error, with that error."""
         for slot in list(self._slots.values()):
             waiting, slot.queue = list(slot.queue), type(slot.queue)()
             for request, answered in waiting:
@@ -214,5 +219,5 @@ class ThrottleExtension:
 
 
 def host_of(request: Request) -> str:
-    """The name of the request's download slot: its host, without a port."""
+    """Return the host of a request, without a port. It is also the name of the request's download slot."""
     return str(request.meta.get("download_slot") or urlsplit(request.url).hostname or "")

@@ -1,9 +1,10 @@
-"""Learns, during a crawl, which addresses bring nothing new: URL patterns without news, and equivalent URLs.
+"""Learns, during a crawl, which URLs bring nothing new: URL patterns without news, and equivalent URLs.
 
-A pattern has a budget of pages without news; when it is used up, the other pages of the pattern are trap-excluded. An
-equivalent URL shows the post of a plainer address, for instance with `?lang=de`, in capital letters or below `/print/`.
-Sites differ in this: `?lang=de` may be a translation. So a difference is ignored on a site once five posts confirmed it
-and none refuted it, and only if the plainer address is in the pages table.
+A pattern has a budget of pages without news (new posts or new links); when it is used up, the other pages of the
+pattern are trap-excluded. An equivalent URL shows the post of a plainer URL, for instance with `?lang=de`, in
+capital letters or below `/print/`. Sites differ in this: `?lang=de` may be a translation. So a difference is ignored
+on a site once five posts confirmed that it does not matter and none refuted it, and only if the plainer URL is in
+the pages table.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from typing import NamedTuple
 from archiver.discovery.url_classifier import URLPattern
 from archiver.items import DiscoverySource
 
-# Budgets: how many pages of one pattern are fetched without news. They end spaces of addresses without end.
+# Budgets: how many pages of one pattern are fetched without news. They end the crawl of endless URL spaces.
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
 """Addresses below that of a post, mostly pages of its pictures."""
 
 
 class PatternBudget(NamedTuple):
-    """How many pages of a pattern may be fetched.
+    """How many pages of a URL pattern may be fetched without news (new posts or new links).
 
-    `idle`: pages in a row without news; `per_news`: additional ones for each page with news; `per_post`: additional
-    ones for each known post. `from_elsewhere`: an address found on a page of another pattern is always fetched.
-    `vouched`: so is an address from a feed, a sitemap or an API. `says`: the pages' name in messages.
+    `idle`: how many pages in a row; `per_news`: how many more for each page with news; `per_post`: how many more for
+    each known post. `from_elsewhere`: URLs found on pages of another pattern are always fetched. `vouched`: URLs
+    from a feed, a sitemap or an API are always fetched. `says`: how messages name such pages.
     """
 
     idle: int
@@ -52,12 +53,14 @@ ALLOWED: dict[str, PatternBudget] = {
 }
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
 PATTERN_BUDGET_RULE = "pattern-budget"
-"""The rule of what a budget set aside; the family follows: "pattern-budget: dates"."""
+"""The rule of pages that a budget excludes. The pattern's family follows it: "pattern-budget: dates"."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatternTally:
-    """The pages of a pattern in this run: `idle` in a row without news, those with `news`, and `posts`."""
+    """The count of a URL pattern's pages in this run: `idle` in a row without news, those with `news`, and those that
+    were `posts`.
+    """
 
     idle: int = 0
     news: int = 0
@@ -65,20 +68,22 @@ class PatternTally:
 
 
 class PatternBudgets:
-    """The tallies of one run. `known_posts` returns the number of posts in the pages table."""
+    """Counts the pages of each URL pattern during a run, and says how many more may be fetched. `known_posts` returns
+    the number of posts in the pages table.
+    """
 
     def __init__(self, known_posts: Callable[[], int]) -> None:
         self._tallies: dict[URLPattern, PatternTally] = {}
         self._known_posts = known_posts
 
     def copy(self) -> PatternBudgets:
-        """A copy of the current tallies."""
+        """Returns a copy of the counts, to which later changes do not apply."""
         out = PatternBudgets(self._known_posts)
         out._tallies = dict(self._tallies)
         return out
 
-    def note(self, pattern: URLPattern, *, is_post: bool, has_news: bool) -> None:
-        """Counts a page of this pattern. News are addresses of another pattern that were not known."""
+    def count_page(self, pattern: URLPattern, *, is_post: bool, has_news: bool) -> None:
+        """Counts a fetched page of this pattern. It has news if it linked to unknown URLs of another pattern."""
         if pattern.family not in ALLOWED:
             return
         tally = self._tallies.get(pattern, PatternTally())
@@ -90,8 +95,8 @@ class PatternBudgets:
             tally = replace(tally, idle=tally.idle + 1)
         self._tallies[pattern] = tally
 
-    def left(self, pattern: URLPattern) -> int:
-        """How many more pages of this pattern may be fetched without news; 1,000,000 if there is no limit."""
+    def remaining(self, pattern: URLPattern) -> int:
+        """Returns how many more pages of this pattern may be fetched without news; 1,000,000 if there is no limit."""
         tally = self._tallies.get(pattern, PatternTally())
         budget = ALLOWED.get(pattern.family)
         if budget is None or tally.posts:
@@ -102,9 +107,10 @@ class PatternBudgets:
         return max(limit - tally.idle, 0)
 
 
-def is_always_fetched(pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]]) -> bool:
-    """True if a page is fetched regardless of its pattern's budget. `found`: its sources, each with the pattern of the
-    page where it was found."""
+def is_exempt_from_budget(pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]]) -> bool:
+    """Returns True if a page is fetched even if the budget of its URL pattern is used up. `found`: the sources that
+    listed the page, each with the URL pattern of the page where it was found.
+    """
     budget = ALLOWED.get(pattern.family)
     if budget is None:
         return True
@@ -116,14 +122,14 @@ def is_always_fetched(pattern: URLPattern, found: list[tuple[DiscoverySource, UR
 
 
 def pattern_budget_reason(pattern: URLPattern) -> str:
-    """The reason why the other pages of a pattern are excluded, as a phrase."""
+    """Returns the reason why the remaining pages of a pattern are excluded, as a phrase."""
     return f"the last {ALLOWED[pattern.family].says} like this one led to no new post"
 
 
 # Equivalent URLs.
 
 ENOUGH = 5
-"""Posts that must have shown that a way leads to the same post."""
+"""The number of posts that must confirm a variant before it is believed."""
 EQUIVALENT_URL_RULE = "equivalent-url"
 _STEP = re.compile(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
 _ENDING = re.compile(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)
@@ -131,10 +137,10 @@ _MAX_STEPS = 8
 
 
 def plainer_urls(key: str) -> dict[str, str]:
-    """The plainer addresses that an address (a urlkey) may be equivalent to, by the name of the difference ("way").
+    """Returns the plainer URLs to which a URL may be equivalent, by variant. Both are urlkeys; the variant names the
+    difference between the two: "letter case", "?lang=", "relative link 2".
 
-    Differences that the address does not have are left out. "relative link" is numbered, because there are several
-    such addresses: the number is that of the removed path segments.
+    Several path segments may come from a wrong relative link, so that variant has the number of removed segments.
     """
     host, bracket, rest = key.partition(")")
     path, _, query = rest.partition("?")
@@ -161,70 +167,88 @@ def plainer_urls(key: str) -> dict[str, str]:
     return out
 
 
-def family(way: str) -> str:
-    """The way without its number, since what is learned from one relative link holds for all."""
-    return "relative link" if way.startswith("relative link") else way
+def variant_family(variant: str) -> str:
+    """Returns a variant without its number, since what is learned from one wrong relative link holds for all."""
+    return "relative link" if variant.startswith("relative link") else variant
 
 
-def equivalent_url_reason(way: str, plain: str) -> str:
-    """The reason why an equivalent URL is not fetched, as a phrase."""
+def equivalent_url_reason(variant: str, plain: str) -> str:
+    """Returns the reason why an equivalent URL is not fetched, as a phrase. `variant` is its difference from the URL
+    `plain`.
+    """
     difference = {
         "letter case": "letter case",
         "file ending": "the file extension",
         "relative link": "the additional path of a relative link",
-    }.get(family(way), way)
+    }.get(variant_family(variant), variant)
     return f"on this site {difference} makes no difference: it shows the post at {plain}"
 
 
 @dataclass(frozen=True, slots=True)
 class EquivalenceCounts:
-    """How often a way led to the same post (`confirmed`), and whether it ever led to another (`refuted`)."""
+    """How often URLs of one variant showed the same post as the plainer URL (`confirmed`), and whether one ever showed
+    another post (`refuted`).
+    """
 
     confirmed: int = 0
     refuted: bool = False
 
 
 class EquivalentURLs:
-    """What one run has learned about the ways of one site."""
+    """What a run has learned about one site: which variants of a URL (see `plainer_urls`) show the same post as the
+    plainer URL.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[str, EquivalenceCounts] = {}
 
     def copy(self) -> EquivalentURLs:
-        """A copy of the current state."""
+        """Returns a copy, to which later changes do not apply."""
         out = EquivalentURLs()
         out._counts = dict(self._counts)
         return out
 
-    def same(self, key: str, others: Iterable[str]) -> None:
-        """Records that the page at `key` shows a post that is known at the addresses `others`."""
+    def record_same_post(self, key: str, others: Iterable[str]) -> None:
+        """Records that the URL `key` shows the same post as `others`, which confirms the variants between them."""
         known = {o for o in others if o != key}
         reduced = {made for other in known for made in plainer_urls(other).items()}
-        seen = {family(way) for way, plain in plainer_urls(key).items() if plain in known or (way, plain) in reduced}
-        for way in seen:
-            counts = self._counts.get(way, EquivalenceCounts())
-            self._counts[way] = replace(counts, confirmed=counts.confirmed + 1)
+        seen = {
+            variant_family(variant)
+            for variant, plain in plainer_urls(key).items()
+            if plain in known or (variant, plain) in reduced
+        }
+        for variant in seen:
+            counts = self._counts.get(variant, EquivalenceCounts())
+            self._counts[variant] = replace(counts, confirmed=counts.confirmed + 1)
 
-    def another(self, key: str, plain_is_post: set[str]) -> None:
-        """Records that the page at `key` is a post of its own. `plain_is_post`: the ways that lead to another post."""
-        for way in {family(w) for w in plainer_urls(key) if w in plain_is_post}:
-            self._counts[way] = replace(self._counts.get(way, EquivalenceCounts()), refuted=True)
+    def record_own_post(self, key: str, plain_is_post: set[str]) -> None:
+        """Records that the URL `key` shows a post of its own. This refutes the variants in `plain_is_post`, whose
+        plainer URLs show other posts.
+        """
+        for variant in {variant_family(w) for w in plainer_urls(key) if w in plain_is_post}:
+            self._counts[variant] = replace(self._counts.get(variant, EquivalenceCounts()), refuted=True)
 
-    def open(self, key: str) -> dict[str, tuple[str, int]]:
-        """The undecided ways of an address: for each the plainer address, and how many more confirmations it needs."""
+    def undecided(self, key: str) -> dict[str, tuple[str, int]]:
+        """Returns the undecided variants of a URL, each with the plainer URL and the number of confirmations that are
+        still needed.
+        """
         out = {}
-        for way, plain in plainer_urls(key).items():
-            counts = self._counts.get(family(way), EquivalenceCounts())
+        for variant, plain in plainer_urls(key).items():
+            counts = self._counts.get(variant_family(variant), EquivalenceCounts())
             if not counts.refuted and counts.confirmed < ENOUGH:
-                out[way] = (plain, ENOUGH - counts.confirmed)
+                out[variant] = (plain, ENOUGH - counts.confirmed)
         return out
 
     @property
     def believed(self) -> frozenset[str]:
-        """The ways that are confirmed often enough and never refuted."""
+        """The variants that are confirmed often enough and were never refuted."""
         return frozenset(w for w, t in self._counts.items() if t.confirmed >= ENOUGH and not t.refuted)
 
-    def plainer(self, key: str) -> list[tuple[str, str]]:
-        """The believed ways of an address, each with the plainer address."""
+    def believed_plainer(self, key: str) -> list[tuple[str, str]]:
+        """Returns the believed variants of a URL, each with the plainer URL."""
         believed = self.believed
-        return [(way, plain) for way, plain in plainer_urls(key).items() if family(way) in believed] if believed else []
+        return (
+            [(variant, plain) for variant, plain in plainer_urls(key).items() if variant_family(variant) in believed]
+            if believed
+            else []
+        )

@@ -1,4 +1,5 @@
-"""Decides the order in which pages are fetched, when they are fetched again, and which claims of change are believed.
+"""Decides the order in which pages are fetched, when they are fetched again, and whether a source's claim that a page
+changed is believed.
 
 All functions are pure. The pages table is the frontier: a page is due if its `due_at` is not in the future. Only the
 few pages that are being fetched are kept in memory, so a killed crawl loses nothing that was found.
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from archiver.discovery.url_classifier import is_side_way
+from archiver.discovery.url_classifier import is_secondary_listing
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 
 # Discovery sources come before posts, so that the hints of a feed or an API are known when a post's page is read. The
@@ -32,7 +33,7 @@ PRIORITY: dict[PageKind, int] = {
 SIDE_LISTING_PRIORITY = 4
 """The priority of listings by tag, author or month, and of other views of a page."""
 VOUCHING_SOURCES = frozenset({DiscoverySource.FEED, DiscoverySource.API, DiscoverySource.SITEMAP})
-"""Sources that list pages on purpose. The pages that they list are fetched even if their addresses look like traps."""
+"""Sources that list pages on purpose. The pages that they list are fetched even if their URLs look like traps."""
 SOURCE_KINDS = frozenset({*(k for k, p in PRIORITY.items() if p == 0), PageKind.CDX})
 
 _RETRY = timedelta(hours=1)
@@ -45,8 +46,9 @@ _HEARSAY_REVISIT = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class KnownPage:
-    """A row of the pages table. Times are aware. `lastmod`: the newest date that a source gave for it; `digests`: the
-    digest of each source's hint."""
+    """A row of the pages table. Times are aware. `lastmod` is the latest modification date that any source gave for the
+    page; `digests` has the digest of each source's hint for it.
+    """
 
     id: int
     url: str
@@ -61,22 +63,24 @@ class KnownPage:
 
 
 def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str = "/") -> int:
-    """The priority of a page; 0 is fetched first. The seed is a discovery source, since it names the feeds and the API.
+    """Returns the priority of a page; 0 is fetched first.
 
-    Listings by tag, author or month and other views of a page come last. They show what the pages of posts also show;
-    once these are read, it is known whether they show more.
+    The seed has priority 0, since it links to the feeds and the API. Listings by tag, author or month and other
+    views of a page come last: they mostly show what other pages also show, and once those are read, it is known
+    whether they show more.
     """
     if source is DiscoverySource.SEED and kind is not PageKind.CDX:
         return 0
-    side = kind in (PageKind.LISTING, PageKind.UNKNOWN) and url and is_side_way(url, folder)
+    side = kind in (PageKind.LISTING, PageKind.UNKNOWN) and url and is_secondary_listing(url, folder)
     return SIDE_LISTING_PRIORITY if side else PRIORITY[kind]
 
 
 def refetch_reason(known: KnownPage, target: DiscoveredURL, lead_digest: str, *, by_dates: bool = True) -> str:
-    """Why a page that was fetched before must be fetched again because of this discovered URL; "" if it need not be.
+    """Returns why a page that was fetched before must be fetched again now that a source has listed it; "" if it need
+    not be.
 
-    The source's date for the page decides (unless `by_dates` is false, because its dates proved false), or a changed
-    digest of its hint. That the page is still listed is not a reason.
+    Reasons are a later date from the source (ignored without `by_dates`, if the source's dates proved false), a
+    changed digest of its hint (`lead_digest`), or that the page was gone. Being listed is not a reason in itself.
     """
     if known.fetched_at is None:
         return ""
@@ -90,7 +94,9 @@ def refetch_reason(known: KnownPage, target: DiscoveredURL, lead_digest: str, *,
 
 
 def is_refetch_reason(reason: str) -> bool:
-    """True for a reason that `refetch_reason` gives. The page is then requested without validators."""
+    """Returns True if `reason` is one that `refetch_reason` returns. A page with such a reason is requested without
+    validators, so that the server cannot answer 304.
+    """
     return any(words in reason for words in _REFETCH_PHRASES)
 
 
@@ -104,10 +110,10 @@ def next_fetch(
     *,
     hearsay: bool = False,
 ) -> datetime:
-    """When a page is due again. Young posts are fetched often, old ones once per revisit period of the site; a post
-    that was `edited` counts as young again.
+    """Returns the time at which a fetched page is due again. Young posts are fetched often, old ones once per `revisit`
+    period; a post that was `edited` counts as young again.
 
-    A page that is gone, was never archived and is known by `hearsay` only (from a web archive) is tried once a year. A
+    A page that is gone, was never archived and is known only from a web archive (`hearsay`) is tried once a year. A
     failed page is tried again at the next run, at least an hour later. Discovery sources are fetched at every run,
     regardless of this time.
     """
@@ -138,7 +144,7 @@ _REFETCH_PHRASES = ("says it changed at", "has another text for it", "tells anot
 
 @dataclass(slots=True)
 class ClaimTally:
-    """How many pages a source called changed, and how many of them were."""
+    """How many pages a source said had changed (`called`), and how many of them really had (`true`)."""
 
     called: int = 0
     true: int = 0
@@ -149,16 +155,20 @@ class ClaimTally:
 
 
 def dates_claim(source: DiscoverySource | str) -> str:
-    """The name of the claims that a source makes by its dates."""
+    """Returns the name under which a source's claims of change by date are counted."""
     return f"{source} dates"
 
 
 def claiming_source(reason: str) -> str:
-    """The source whose date made a page due, from the reason that `refetch_reason` gave; "" if there is none."""
+    """Returns the name of the source whose date made a page due, from a reason that `refetch_reason` returned; "" if it
+    was another reason.
+    """
     m = _SAYS.match(reason)
     return m[1] if m else ""
 
 
 def believed(since: datetime | None, now: datetime) -> bool:
-    """True if claims are believed that proved false at `since` (None: never)."""
+    """Returns True if a source's claims of change may be believed now. `since` is when they proved false, None if they
+    never did.
+    """
     return since is None or now - since > TRUST_AGAIN_AFTER

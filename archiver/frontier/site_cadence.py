@@ -1,7 +1,7 @@
-"""Decides when a site is crawled next, from its cadence and its past runs.
+"""Decides when a site is crawled next, from its cadence (how often, as the user set it) and its past runs.
 
-All functions are pure, and the past runs are those stored in the archive. So a scheduler that dies forgets nothing, a
-crawl that a person starts counts, and one run makes up for any number of missed periods.
+All functions are pure, and the past runs are those stored in the archive. So a scheduler that dies forgets nothing,
+a crawl that a person starts counts, and one run makes up for any number of missed periods.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHORTEST_PERIOD = timedelta(minutes=5)
 LONGEST_PERIOD = timedelta(days=366)
 DEFAULT_CADENCE = "adaptive"
 DEFAULT_BOUNDS = (timedelta(hours=1), timedelta(days=7))
-"""Of an adaptive cadence without bounds. News sites reach the first, dormant blogs the second."""
+"""The bounds of a cadence that is just "adaptive". News sites reach the first, dormant blogs the second."""
 FIRST_PERIOD = timedelta(hours=12)
 """The period with which an adaptive site begins."""
 _UNITS = {"m": 1, "min": 1, "h": 60, "d": 1440, "w": 10080}
@@ -33,7 +33,7 @@ _MONTH, _FEBRUARY = 3, 2
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Once per period, at a moment within it that depends on the site's name."""
+    """The cadence of a site that is crawled once per period, at a moment that depends on the site's name."""
 
     period: timedelta
 
@@ -43,19 +43,21 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """At the times of a cron expression, in UTC. `H` is a value that depends on the site's name, as in Jenkins."""
+    """The cadence of a site that is crawled at the times of a cron expression, in UTC. As in Jenkins, `H` in a field
+    stands for a value that depends on the site's name.
+    """
 
     expression: str
 
     def __str__(self) -> str:
         return f"cron:{self.expression}"
 
-    def of(self, name: str) -> str:
-        """The expression for the site of this name, with values in place of each H."""
-        return self.with_(lambda index, low, high: low + int(share(f"{name} {index}") * (high - low + 1)))
+    def for_site(self, name: str) -> str:
+        """Returns the expression for the site of this name, with a value in place of each H."""
+        return self.replace_h(lambda index, low, high: low + int(share(f"{name} {index}") * (high - low + 1)))
 
-    def with_(self, value: Callable[[int, int, int], int]) -> str:
-        """The expression with `value(field index, lowest, highest)` in place of each H."""
+    def replace_h(self, value: Callable[[int, int, int], int]) -> str:
+        """Returns the expression with `value(field index, lowest, highest)` in place of each H."""
         return " ".join(
             str(value(index, low, high)) if field == "H" else field
             for index, (field, (low, high)) in enumerate(zip(self.expression.split(), _FIELDS, strict=True))
@@ -64,7 +66,7 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Adaptive:
-    """As often as the site's news require, between two bounds."""
+    """The cadence of a site that is crawled as often as it publishes, between a shortest and a longest period."""
 
     shortest: timedelta = DEFAULT_BOUNDS[0]
     longest: timedelta = DEFAULT_BOUNDS[1]
@@ -77,7 +79,9 @@ Cadence = Every | Cron | Adaptive
 
 
 def read_cadence(text: str) -> Cadence:
-    """Parses a cadence. Raises ValueError with a reason that a person can act on."""
+    """Parses a cadence ("6h", "cron:0 */4 * * *", "adaptive:1h..7d"). Raises ValueError with a reason that a person can
+    act on.
+    """
     words = text.strip()
     kind, _, rest = words.partition(":")
     if kind.lower() == "cron":
@@ -88,14 +92,17 @@ def read_cadence(text: str) -> Cadence:
 
 
 def format_period(period: timedelta) -> str:
-    """A period in the largest unit of which it is a whole number: 90m, 6h, 2d."""
+    """Formats a period in the largest unit that divides it: 90m, 6h, 2d."""
     minutes = max(1, round(period.total_seconds() / 60))
     unit, size = next((u, s) for u, s in (("d", 1440), ("h", 60), ("m", 1)) if minutes % s == 0)
     return f"{minutes // size}{unit}"
 
 
 def share(name: str) -> float:
-    """A number from 0 to 1 that is always the same for a name; over many names, the numbers are evenly distributed."""
+    """Returns a number from 0 to 1 that depends only on the name.
+
+    Over many names, the numbers are evenly distributed.
+    """
     return int.from_bytes(blake2b(name.encode(), digest_size=6).digest(), "big") / (1 << 48)
 
 
@@ -106,7 +113,7 @@ def _cron(expression: str) -> Cron:
     try:  # with February for an H in the month, since every value of H must give a valid date
         next(
             CronSim(
-                found.with_(lambda index, low, _: _FEBRUARY if index == _MONTH else low),
+                found.replace_h(lambda index, low, _: _FEBRUARY if index == _MONTH else low),
                 datetime(2000, 1, 1, tzinfo=UTC),
             )
         )
@@ -148,22 +155,23 @@ REMEMBERED_RUNS = 24
 """Past runs that are considered. Within them, an adaptive period can go from one of its bounds to the other."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-"""The most that the correction of a clock sets it back. A run that began later than this from now is ignored."""
+"""How far a clock may be set back. A run that began further in the future than this is ignored."""
 _RETRY = timedelta(minutes=10)
 """The wait after a run that was stopped; it doubles each time, up to the period."""
 _FEED_LENGTH = 10
 """The number of posts in a feed, if unknown."""
 _SPREAD = 0.05
-"""The part of an adaptive period by which sites with equal periods are spread."""
+"""Sites with equal adaptive periods are spread by up to this fraction of the period, earlier or later."""
 _MUCH_SHORTER, _SHORTER, _NO_NEWS, _FAILED = 0.5, 0.75, 1.5, 2.0
-_MANY_NEW = 0.5  # share of a feed that is new, from which on a post may enter and leave the feed between two runs
+_MANY_NEW = 0.5  # above this share of new posts in a feed, a post may enter and leave the feed between two runs
 _SOME_NEW = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run: when it began, its `outcome` as in `runs` ("" if it is running or died), the number of `new` posts that
-    it stored, and the number that the site's feeds listed then (0 if unknown)."""
+    """One past run of a site: when it began, its `outcome` as in the table `runs` ("" if it is running or died), the
+    number of `new` posts that it stored, and the number of posts that the site's feeds listed then (0 if unknown).
+    """
 
     started: datetime
     outcome: str
@@ -173,7 +181,7 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class RecrawlTime:
-    """When a site is due, its current period, and the reason as a phrase."""
+    """When a site is due for its next crawl, its current period, and the reason as a phrase."""
 
     at: datetime
     period: timedelta
@@ -183,10 +191,10 @@ class RecrawlTime:
 def next_crawl(
     cadence: Cadence, past: Sequence[PastRun], name: str, now: datetime, quiet_until: datetime | None = None
 ) -> RecrawlTime:
-    """When the site of this name is due again. `past`: its last runs (REMEMBERED of them), newest first. `quiet_until`:
-    the end of a pause that its host asked for. All times are aware.
+    """Returns when a site is due for its next crawl. `past`: its last runs (up to REMEMBERED_RUNS), newest first;
+    `name`: its name; `quiet_until`: the end of a pause that its host asked for. All times are aware.
 
-    Runs in the future were written by a wrong clock and are ignored.
+    Runs in the future were written with a wrong clock and are ignored.
     """
     runs = [run for run in past if run.started <= now + _CLOCK_TOLERANCE]
     period = _period(cadence, runs, name, now)
@@ -205,7 +213,9 @@ def next_crawl(
 
 
 def start_interval(waiting: int) -> float:
-    """Seconds between two starts while this many sites are due, so that they do not all start at once."""
+    """Returns the seconds between the starts of two crawls while `waiting` sites are due, so that they do not all start
+    at once.
+    """
     return min(0.5, 1800 / max(waiting, 1))
 
 
@@ -218,7 +228,7 @@ def _regular(cadence: Cadence, period: timedelta, last: datetime, name: str) -> 
             phase = period * share(name)
             return _EPOCH + phase + period * -((_EPOCH + phase - first) // period)
         case Cron():
-            return next(CronSim(cadence.of(name), last.astimezone(UTC)))
+            return next(CronSim(cadence.for_site(name), last.astimezone(UTC)))
         case Adaptive():
             return last + period * (1 - _SPREAD + 2 * _SPREAD * share(name))
 
@@ -228,17 +238,18 @@ def _period(cadence: Cadence, runs: Sequence[PastRun], name: str, now: datetime)
         case Every():
             return cadence.period
         case Cron():
-            coming = CronSim(cadence.of(name), now.astimezone(UTC))
+            coming = CronSim(cadence.for_site(name), now.astimezone(UTC))
             one: datetime = next(coming)
             return next(coming) - one
         case Adaptive():
-            return _adapted(cadence, runs)
+            return _adapted_period(cadence, runs)
 
 
-def _adapted(cadence: Adaptive, runs: Sequence[PastRun]) -> timedelta:
-    """The period after all runs, adapted after each one from the oldest on.
+def _adapted_period(cadence: Adaptive, runs: Sequence[PastRun]) -> timedelta:
+    """Returns the period of an adaptive cadence after these runs (newest first), each of which makes it shorter or
+    longer.
 
-    A run without news, or a failed one, counts only if it began long enough after the one before.
+    A run without new posts, or a failed one, counts only if it began at least half a period after the one before.
     """
     period = _within(cadence, FIRST_PERIOD)
     for before, run in zip(reversed(runs), list(reversed(runs))[1:], strict=False):

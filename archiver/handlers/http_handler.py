@@ -1,7 +1,7 @@
-"""Scrapy's handler for http and https, hardened against malicious servers.
+"""Scrapy's download handler for http and https, hardened against malicious servers.
 
-It adds three things that no setting of Scrapy 2.19 offers: a check of the address that a connection is made to, a limit
-on the size of a response's header (Twisted sets none), and rules for errors that a retry cannot mend.
+It adds three features that no setting of Scrapy 2.19 offers: a check of the IP address before a connection is made,
+a limit on the size of a response's header (Twisted sets none), and rules for errors that a retry cannot mend.
 """
 
 from __future__ import annotations
@@ -42,9 +42,11 @@ _log = logging.getLogger(__name__)
 
 
 class Refusal(IgnoreRequest):
-    """Raised if a request must not be made, or its response not be read further. It is not retried in the same run.
+    """Raised if a request must not be made, or its response must not be read further. It is not retried in the same
+    run.
 
-    `reason` is a phrase about the page, such as "it is outside the site", as all reasons in the pages table.
+    `outcome`, `rule` and `reason` are recorded for the page. `reason` is a phrase about the page, such as "it is
+    outside the site".
     """
 
     def __init__(self, outcome: Outcome, rule: str, reason: str) -> None:
@@ -53,10 +55,10 @@ class Refusal(IgnoreRequest):
 
 
 def permission_of(crawler: Crawler, request: Request) -> Permission:
-    """What this request may reach besides the public internet.
+    """Return which private addresses this request may reach besides the public internet.
 
-    A crawl's spider has its `permission`. A person (`scrapy shell`, `fetch`, `parse`) may reach the address as typed,
-    but nothing that it redirects to. Other spiders have no permission.
+    A crawl's spider has its `permission`. A person (`scrapy shell`, `fetch`, `parse`) may reach the address as
+    typed, but nothing that it redirects to. Other spiders have no permission.
     """
     spider = crawler.spider
     given: Permission | None = getattr(spider, "permission", Permission())
@@ -68,8 +70,12 @@ def permission_of(crawler: Crawler, request: Request) -> Permission:
     return typed
 
 
-def private_address(reason: str, request: Request) -> Refusal:
-    """The refusal to request a non-public address (see `archiver.politeness.address_policy`)."""
+def refuse_private_address(reason: str, request: Request) -> Refusal:
+    """Return the refusal of a request to a private address, for this `reason` (see
+    `archiver.politeness.address_policy`).
+
+    Also logs it if the request does not belong to a crawl.
+    """
     if "page" not in request.meta:  # nothing else reports it
         _log.warning("%s is not requested: %s", request.url, reason)
     return Refusal(Outcome.REFUSED, "private-address", reason)
@@ -79,14 +85,16 @@ def private_address(reason: str, request: Request) -> Refusal:
 
 
 class ForbiddenByRobots(IgnoreRequest):
-    """robots.txt forbids the address; `rule` is the line that does, as written there."""
+    """Raised if robots.txt forbids a request. `rule` is the line that forbids it, as written in the file."""
 
     def __init__(self, rule: str) -> None:
         super().__init__(f"robots.txt forbids it ({rule})")
 
 
 class RobotsUnreadable(IgnoreRequest):
-    """robots.txt could not be read, so it is unknown what it allows. `rule` and `reason` say why, as for any page."""
+    """Raised if a host's robots.txt could not be read, so that it is unknown what it allows. `rule` and `reason` say
+    why, as for a page that failed.
+    """
 
     def __init__(self, rule: str, reason: str) -> None:
         super().__init__(f"robots.txt could not be read ({reason})")
@@ -95,11 +103,13 @@ class RobotsUnreadable(IgnoreRequest):
 
 
 class HostBusy(IgnoreRequest):
-    """The host answers 429 or 503 too often or for too long: nothing more is requested from it in this run."""
+    """Raised for requests to a host that was given up in this run, because it answered 429 or 503 too often or asked
+    for too long a pause.
+    """
 
 
 class RunEnded(IgnoreRequest):
-    """The run ended before this request was made. Its page is still due."""
+    """Raised for a request that had not been made when the run ended. Its page is still due."""
 
 
 # The cause of a failed TLS connection, in words: Scrapy says only that the connection failed.
@@ -108,7 +118,7 @@ _UNTRUSTED = "its certificate cannot be trusted: it is self-signed, expired, or 
 
 
 def tls_problem(error: BaseException | None) -> str:
-    """Why a secure connection failed (RFC 9110, section 4.3.4); "" for any other error."""
+    """Return why a TLS connection failed (RFC 9110, section 4.3.4), as a phrase; "" if the error is of another kind."""
     for cause in _causes(error):
         if isinstance(cause, (VerificationError, CertificateError)):
             return "its certificate is for another host"
@@ -121,7 +131,7 @@ def tls_problem(error: BaseException | None) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and its causes: `__cause__`, and the failures that Twisted collects in `reasons`."""
+    """Yield an error and its causes: `__cause__`, and the failures that Twisted collects in `reasons`."""
     while error is not None:
         yield error
         for reason in getattr(error, "reasons", None) or ():
@@ -136,7 +146,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 @implementer(IReactorPluggableNameResolver)
 class GuardedReactor:
-    """The reactor for the connections of one request: calls `check` first, which raises if an address is not allowed.
+    """The Twisted reactor for one request, which checks the IP address before each connection (`check` raises if it is
+    not allowed) and the registered checks before data are sent.
 
     If a host has several addresses, those that pass are used.
     """
@@ -166,13 +177,14 @@ REQUEST_SENT = object()
 
 
 class HeaderFlood(Exception):
-    """The header of a response is larger than the limit."""
+    """Raised if the header of a response is larger than the limit."""
 
 
 class GuardedHTTPHandler(HTTP11DownloadHandler):
-    """Setting DOWNLOAD_HEADER_MAXSIZE: bytes of status line and header fields, including interim responses (1xx).
+    """The download handler for http and https, with checks of IP addresses and a limit on response headers.
 
-    The spider's `permission` says what a crawl may reach; without one it is limited to the public internet.
+    The setting DOWNLOAD_HEADER_MAXSIZE is the limit in bytes for status line and header fields, including interim
+    responses (1xx). The spider's `permission` says which private addresses a crawl may reach.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -200,7 +212,7 @@ class GuardedHTTPHandler(HTTP11DownloadHandler):
                 raise Refusal(Outcome.FAILED, "too-slow", reason) from error
             raise
         except DownloadFailedError as error:
-            if refusal := _refusal_of(error.__cause__):
+            if refusal := _permanent_refusal(error.__cause__):
                 raise refusal from error
             raise
 
@@ -218,7 +230,7 @@ class _GuardedAgent(_ScrapyAgent):
         def check(address: Address) -> None:
             # A proxy is the operator's own, and resolves host names itself.
             if not request.meta.get("proxy") and (reason := objection_to_address(address, request.url, given)):
-                raise private_address(reason, request)
+                raise refuse_private_address(reason, request)
 
         endpoints: Any = agent._endpointFactory
         endpoints._reactor = GuardedReactor(endpoints._reactor, check)
@@ -229,9 +241,9 @@ class _GuardedAgent(_ScrapyAgent):
 
 
 class _ReportingPool:
-    """The connection pool for one request: calls `sent` each time the request is written to a connection.
+    """The connection pool for one request, which calls `sent` each time the request is written to a connection.
 
-    Twisted tries a second connection automatically if the server has closed the first, which was kept open.
+    That may happen twice: Twisted retries with a new connection if the server has closed the one that was kept open.
     """
 
     def __init__(self, pool: Any, sent: Callable[[], Any]) -> None:
@@ -300,8 +312,8 @@ _TABLE: tuple[tuple[type[BaseException], str, str], ...] = (
 )
 
 
-def _refusal_of(cause: BaseException | None) -> Refusal | None:
-    """Why Twisted gave up a response, if a retry would not help; else None."""
+def _permanent_refusal(cause: BaseException | None) -> Refusal | None:
+    """Return the refusal for a response that Twisted gave up, if a retry would not help; else None."""
     reasons = cause.reasons if isinstance(cause, ResponseFailed) else []
     for failure in reasons:
         for kind, rule, reason in _TABLE:

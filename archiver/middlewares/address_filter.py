@@ -1,4 +1,4 @@
-"""Refuses URLs that name a non-public address, and posts outside the site."""
+"""Scrapy middleware that refuses requests to private network addresses, and requests for posts outside the site."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Request
 
 from archiver.extensions.crawl_archive import ArchiveExtension
-from archiver.handlers.http_handler import Refusal, permission_of, private_address
+from archiver.handlers.http_handler import Refusal, permission_of, refuse_private_address
 from archiver.items import Outcome
 from archiver.politeness.address_policy import objection_to_url
 from archiver.spiders.page_request import page_of
@@ -19,11 +19,12 @@ _FORWARDERS = frozenset({"feeds.feedburner.com", "feeds2.feedburner.com", "feedp
 
 
 class AddressMiddleware:
-    """Comes before the robots.txt middleware, so that it sees that middleware's requests and redirects too.
+    """Refuses requests to addresses that are not public, and to pages outside the site. It comes before the robots.txt
+    middleware, so that it sees that middleware's requests and redirects too.
 
-    It is the only check if a proxy resolves host names; otherwise the address is checked again at the connection.
-    Sources may be on other hosts, but a post that a source lists there would be stored as one of this site, and a list
-    of such posts would direct the crawl at somebody else's server.
+    It is the only check if a proxy resolves host names; otherwise the address is checked again when the connection
+    is made. Discovery sources may be on other hosts, but a post that a source lists there would be stored as one of
+    this site, and a list of such posts would direct the crawl at somebody else's server.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -36,7 +37,7 @@ class AddressMiddleware:
 
     def process_request(self, request: Request) -> None:
         if reason := objection_to_url(request.url, permission_of(self._crawler, request)):
-            raise private_address(reason, request)
+            raise refuse_private_address(reason, request)
         page = page_of(request)
         if page is None or page.is_source or self._archive is None or self._archive.run.scope.contains(request.url):
             return

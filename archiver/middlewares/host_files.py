@@ -1,4 +1,5 @@
-"""Middlewares for the files that apply to a whole host: robots.txt (RFC 9309) and tdmrep.json, read before any page.
+"""Scrapy middlewares for the files that apply to a whole host: robots.txt (RFC 9309) and tdmrep.json, which are read
+before any page.
 
 The rules of robots.txt are in `archiver.politeness.robots`.
 """
@@ -25,8 +26,8 @@ from archiver.errors import ArchiveLocked
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.handlers.http_handler import ForbiddenByRobots, RobotsUnreadable, RunEnded
-from archiver.middlewares.response_body import META, Beginning
-from archiver.politeness.robots import FRESH_FOR, MAX_ROBOTS_BYTES, HostFile, Robots, is_robots_answer, parse_robots
+from archiver.middlewares.response_body import META, BodyPrefix
+from archiver.politeness.robots import FRESH_FOR, MAX_ROBOTS_BYTES, HostFile, Robots, is_conclusive_status, parse_robots
 from archiver.politeness.usage_statements import TDMFile, parse_tdm_file
 from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
 from archiver.spiders.run_ending import outcome_of_failure
@@ -46,7 +47,9 @@ _TDMREP = ".well-known/tdmrep.json"
 
 
 class OncePerOrigin(Generic[T]):
-    """Calls `read` once for each origin, however many requests wait for it, and again after a day."""
+    """Calls `read` once for each origin (scheme and host), however many requests wait for the value, and again after a
+    day.
+    """
 
     def __init__(self, read: Callable[[str], Awaitable[T]]) -> None:
         self._read = read
@@ -63,9 +66,9 @@ class OncePerOrigin(Generic[T]):
 
 
 class HostFileReader:
-    """Fetches a host's file, conditionally if the archive has it, and stores it.
+    """Fetches a host's robots.txt or tdmrep.json, conditionally if a copy is stored, and stores it.
 
-    `most`: how many bytes are read, whatever the file's size; 0 if only the whole file is of use.
+    `most` is the number of bytes to read of a longer file; 0 if only the whole file is of use.
     """
 
     def __init__(self, crawler: Crawler, name: str, most: int = 0) -> None:
@@ -75,7 +78,7 @@ class HostFileReader:
         self._most = most
 
     async def fetch(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
-        """The host's current file, and the response. Redirects are followed, also to other hosts.
+        """Fetch the file of an origin; return it and the response. Redirects are followed, also to other hosts.
 
         Raises the errors of a download.
         """
@@ -87,11 +90,11 @@ class HostFileReader:
             "notes": FetchNotes(),
             "page": HostFileRequest(origin + self._name, *validators, self._most),
         }
-        beginning = Beginning(self._most)
+        beginning = BodyPrefix(self._most)
         if self._most:
             meta[META] = beginning
         request = Request(origin + self._name, priority=_PRIORITY, callback=NO_CALLBACK, meta=meta)
-        with beginning.watching(self._crawler):
+        with beginning.limiting_downloads(self._crawler):
             response = await self._crawler.engine.download_async(request)
         now = datetime.now(UTC)
         if response.status == 304 and stored is not None:
@@ -101,11 +104,13 @@ class HostFileReader:
         return HostFile(now, response.status, body, etag, last_modified), response
 
     def stored(self, origin: str) -> HostFile | None:
-        """The host's file as the archive has it, from this run or an earlier one; None if it has none."""
+        """Return the stored copy of the origin's file, from this run or an earlier one; None if there is none."""
         return stored_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def store(self, origin: str, file: HostFile) -> None:
-        """Store the file for the next run, which fetches it again if this fails; other code reports archive errors."""
+        """Store the file for the next run. An error is ignored: the next run fetches the file again, and other code
+        reports archive errors.
+        """
         if self._archive is None:
             return
         db = self._archive.run.db
@@ -123,13 +128,14 @@ def _header(response: Response, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """The argument of the signal `robots_parsed`, in the form of Scrapy's own parsers."""
+    """The argument of the signal `robots_parsed`, with the attribute `rp` that Scrapy's own robots.txt parsers have."""
 
     rp: Robots
 
 
 class RobotsMiddleware:
-    """Lets a request through, or raises ForbiddenByRobots or RobotsUnreadable.
+    """Checks each request against its host's robots.txt; raises ForbiddenByRobots or RobotsUnreadable if it must not be
+    made.
 
     The file is read once per run and origin, and again after 24 hours; if it is too large, only its beginning counts
     (RFC 9309, section 2.5). If it cannot be read, a stored copy less than 24 hours old is used (sections 2.3.1.4 and
@@ -152,12 +158,12 @@ class RobotsMiddleware:
             return
         robots = await self._robots.get(origin_of(request.url))
         if isinstance(robots, IgnoreRequest):
-            raise _logged(robots, request)
+            raise _log_refusal(robots, request)
         throttle = self._crawler.get_extension(ThrottleExtension)
         if robots.crawl_delay and throttle:
             throttle.at_least(request, robots.crawl_delay)
         if rule := robots.refusal(request.url):
-            raise _logged(ForbiddenByRobots(rule), request)
+            raise _log_refusal(ForbiddenByRobots(rule), request)
 
     async def _read(self, origin: str) -> Robots | IgnoreRequest:
         try:
@@ -169,7 +175,7 @@ class RobotsMiddleware:
             if rule in _MISSING:
                 return Robots()
             return self._from_copy(origin) or RobotsUnreadable(rule, reason)
-        if not is_robots_answer(file.status):
+        if not is_conclusive_status(file.status):
             unreadable = RobotsUnreadable(f"http-{file.status}", f"the server answers {file.status}")
             return self._from_copy(origin) or unreadable
         self._reader.store(origin, file)
@@ -184,15 +190,17 @@ class RobotsMiddleware:
         return parse_robots(stored.body) if stored and stored.is_fresh(datetime.now(UTC)) else None
 
 
-def _logged(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
-    """The refusal, after logging it if the request does not belong to a crawl: then nothing else reports it."""
+def _log_refusal(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
+    """Return the refusal, after logging it if the request does not belong to a crawl, because nothing else would report
+    it then.
+    """
     if purpose_of(request) is None:
         _log.warning("%s is not requested: %s", request.url, refusal)
     return refusal
 
 
 class TdmRepMiddleware:
-    """Notes the host's TDMFile for each request for a page of the site.
+    """Adds the host's tdmrep.json to the notes of each request for a page of the site.
 
     TDMRep, "Processing priority": the file is looked up before any page of a host. It is requested once per run,
     conditionally and in accordance with robots.txt. A host without a readable file makes no usage statement.
@@ -227,9 +235,10 @@ class TdmRepMiddleware:
 
 
 class PlainRedirectMiddleware(RedirectMiddleware):
-    """Scrapy's middleware without its search for a RefererMiddleware, since no request here has a Referer.
+    """Scrapy's redirect middleware without its search for a RefererMiddleware, since no request here has a Referer.
 
-    Pages of a crawl have `dont_redirect`: each address in a chain of redirects has its own row in the pages table.
+    It does not follow redirects of a crawl's pages (they have `dont_redirect`), because each address in a chain of
+    redirects has its own row in the pages table.
     """
 
     @classmethod

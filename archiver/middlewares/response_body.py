@@ -1,4 +1,4 @@
-"""Middlewares for response bodies: undo content codings, refuse truncated bodies, and limit their size."""
+"""Scrapy middlewares for response bodies: decode content codings, refuse truncated bodies, and limit their size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _TRAILER_ERRORS = ("incorrect data check", "incorrect length check")
 
 
 class UnpackingMiddleware(HttpCompressionMiddleware):
-    """Undoes content codings as Scrapy does, but refuses a truncated body, so that the next crawl fetches it again."""
+    """Decodes content codings (gzip ...) as Scrapy does, but refuses a truncated body, so that the next crawl fetches
+    it again.
+    """
 
     def process_response(
         self, request: Request, response: Response, spider: Spider | None = None
@@ -35,15 +37,15 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
         out = super().process_response(request, response)
         if purpose_of(request) is None or not isinstance(out, Response):
             return out
-        if coding and packed and is_cut_off(packed, coding, len(out.body)):
+        if coding and packed and is_truncated(packed, coding, len(out.body)):
             raise Refusal(Outcome.FAILED, "truncated", "the response was cut off")
         return out
 
 
-def is_cut_off(packed: bytes, coding: str, size: int) -> bool:
-    """True if a compressed body is truncated. `size` is its length when decompressed.
+def is_truncated(packed: bytes, coding: str, size: int) -> bool:
+    """Return True if a compressed body is truncated. `size` is its length when decompressed.
 
-    gzip has that length at its end, so that a complete body is not decompressed again.
+    gzip states that length at its end; if it matches, the body is not decompressed again.
     """
     if coding in _GZIP:
         return int.from_bytes(packed[-4:], "little") != size % (1 << 32) and _is_cut_gzip(packed)
@@ -63,15 +65,15 @@ def _is_cut_gzip(packed: bytes) -> bool:
 
 
 META = "beginning"
-"""The key in a request's meta for its `Beginning`, if only the beginning of the response is to be read."""
+"""The key in a request's meta for its `BodyPrefix`, if only the beginning of the response is to be read."""
 
 _STEP = 16 * 1024
 
 
-class Beginning:
-    """Reads only the beginning of a body: about `most` bytes on the wire, and at most `most` decompressed.
+class BodyPrefix:
+    """Limits a download to the beginning of a body: about `most` bytes on the wire, and at most `most` decompressed.
 
-    It belongs to one request and those that follow from it (redirects, retries), which run one after another.
+    An object belongs to one request and those that follow from it (redirects, retries), which run one after another.
     """
 
     def __init__(self, most: int) -> None:
@@ -80,8 +82,10 @@ class Beginning:
         self._received = 0
 
     @contextmanager
-    def watching(self, crawler: Crawler) -> Iterator[None]:
-        """Receive Scrapy's signals while downloads that have this in their meta are in progress."""
+    def limiting_downloads(self, crawler: Crawler) -> Iterator[None]:
+        """Context manager that ends downloads early if they have this object in their meta, by listening to Scrapy's
+        signal `bytes_received`.
+        """
         crawler.signals.connect(self.received, signals.bytes_received)
         try:
             yield
@@ -89,7 +93,7 @@ class Beginning:
             crawler.signals.disconnect(self.received, signals.bytes_received)
 
     def received(self, data: bytes, request: Request) -> None:
-        """Signal handler: end a download that has enough bytes, as if its body ended there."""
+        """Scrapy signal handler: end a download that has enough bytes, as if its body ended there."""
         if request.meta.get(META) is not self:
             return
         if request is not self._request:
@@ -99,7 +103,7 @@ class Beginning:
             raise StopDownload(fail=False)
 
     def unpacked(self, body: bytes, codings: list[str]) -> bytes:
-        """The beginning of a body, decoded as far as possible (content codings: RFC 9110, section 8.4.1).
+        """Return the beginning of a body, decoded as far as possible (content codings: RFC 9110, section 8.4.1).
 
         Raises zlib.error if nothing can be decoded.
         """
@@ -113,7 +117,7 @@ class Beginning:
         return body[: self.most]
 
     def _inflated(self, body: bytes, wbits: int) -> bytes:
-        """Decompress in steps, to get what precedes an error or the cut. A gzip file may have several members."""
+        """Decompress a body up to the limit, an error or its end. A gzip file may have several members."""
         out, unpacker = bytearray(), zlib.decompressobj(wbits)
         try:
             for at in range(0, len(body), _STEP):
@@ -133,12 +137,13 @@ _MAX_CODINGS = 2
 
 
 class LimitsMiddleware:
-    """Limits the size of responses, between the capture (605) and the decoding of content codings (590).
+    """Limits the size of responses. Runs between the capture (605) and the decoding of content codings (590).
 
     Sources (sitemaps, feeds, the API) may have DOWNLOAD_MAXSIZE bytes, other pages PAGE_MAXSIZE, requisites
-    REQUISITE_MAXSIZE; each limit applies on the wire and again after decompression. One coding is usual, and a server
-    that compresses a compressed file sends two; more (RFC 9110, section 8.4 sets no limit) are an attack.
-    If only the beginning of a response is wanted (`Beginning`), it is decoded here, and there is no limit.
+    REQUISITE_MAXSIZE; each limit applies on the wire and again after decompression. One coding is usual, and a
+    server that compresses a compressed file sends two; a response with more (RFC 9110, section 8.4 sets no limit) is
+    refused as an attack. If only the beginning of a response is needed (`BodyPrefix`), it is decoded here, and there
+    is no limit.
     """
 
     def __init__(self, page_maxsize: int, requisite_maxsize: int) -> None:
@@ -164,7 +169,7 @@ class LimitsMiddleware:
         codings = b",".join(response.headers.getlist("Content-Encoding")).split(b",")
         if len(codings) > _MAX_CODINGS:
             raise Refusal(Outcome.FAILED, "too-large", f"its response names {len(codings)} content codings")
-        beginning: Beginning | None = request.meta.get(META)
+        beginning: BodyPrefix | None = request.meta.get(META)
         if beginning is None:
             return response
         names = [name for coding in codings if (name := coding.decode("latin-1").strip().lower())]

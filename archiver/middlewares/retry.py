@@ -1,4 +1,6 @@
-"""Retries failed requests: at once after an error, and after the host's pause if it said that it is busy."""
+"""Scrapy middleware that retries failed requests: at once after an error, and after the host's pause if it said that it
+is busy.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from archiver.politeness.throttle import BUSY
 
 
 class BusyMiddleware(RetryMiddleware):
-    """Scrapy's retries, but none at a host that was given up (HostBusy), and none in a run that ends (RunEnded).
+    """Scrapy's RetryMiddleware, but without retries at a host that was given up (raises HostBusy) or in a run that is
+    ending (raises RunEnded).
 
     A retry comes after the pages that are ready, and after its host's pause (see `ThrottleExtension`).
     """

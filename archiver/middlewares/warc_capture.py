@@ -1,7 +1,7 @@
-"""Makes requests conditional, and writes every response to WARC as it came over the wire.
+"""Scrapy middleware that makes requests conditional, and writes every response to WARC as it came over the wire.
 
-Its place is between the redirect middleware (600) and the cookies (700), so that it sees redirects and bodies that are
-still content-encoded: a decoded body would not be the payload that the server sent.
+It runs between the redirect middleware (600) and the cookies middleware (700), so that it sees redirects and bodies
+that are still content-encoded: a decoded body would not be the payload that the server sent.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ _PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
 
 
 class CaptureMiddleware:
-    """Sends a page's stored validators (RFC 9110, section 13.1), and notes the capture of its response.
+    """Sends a page's stored validators (RFC 9110, section 13.1), writes the response to WARC, and adds its capture to
+    the request's notes.
 
     A 304, or a payload with the digest of the last one, becomes a revisit record. A list that names a post under a
-    tombstone is not captured. Without an archive, nothing is.
+    tombstone is not captured. Without an archive, nothing is captured.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -56,7 +57,7 @@ class CaptureMiddleware:
         notes = notes_of(request)
         notes.capture, notes.objection = None, ""
         try:
-            notes.capture = self._captured(archive, request, response, notes)
+            notes.capture = self._capture(archive, request, response, notes)
         except sqlite3.Error as error:
             fault = environment_error(error, archive.run.archive)
             archive.halt(fault)
@@ -67,12 +68,12 @@ class CaptureMiddleware:
             raise
         return response
 
-    def _captured(
+    def _capture(
         self, archive: ArchiveExtension, request: Request, response: Response, notes: FetchNotes
     ) -> Capture | None:
         purpose, exchange = purpose_of(request), _exchange(request, response)
         if isinstance(purpose, RequisiteRequest):
-            return self._requisite(archive, response, exchange, purpose, notes)
+            return self._capture_requisite(archive, response, exchange, purpose, notes)
         original = purpose.conditions(request.url).original if purpose is not None else None
         if original and exchange.status != 304 and exchange.digest != original.digest:
             original = None
@@ -82,7 +83,7 @@ class CaptureMiddleware:
             return None
         return archive.run.capture(exchange, original)
 
-    def _requisite(
+    def _capture_requisite(
         self,
         archive: ArchiveExtension,
         response: Response,
@@ -90,7 +91,9 @@ class CaptureMiddleware:
         requisite: RequisiteRequest,
         notes: FetchNotes,
     ) -> Capture | None:
-        """The capture of a requisite. It is written only if it has the right type, and each payload only once."""
+        """Capture the response for a requisite; return None if it has the wrong type or its status is not kept. Each
+        payload is written only once.
+        """
         if exchange.status == 200:
             coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
             notes.objection = type_mismatch(requisite.kind, exchange.media_type, exchange.body, coding)

@@ -1,8 +1,8 @@
-"""The pipelines of a page result, in the order of ITEM_PIPELINES: validate, identify, revise, store.
+"""The Scrapy pipelines that store a page result, in the order of ITEM_PIPELINES: validate, identify, revise, store.
 
-What identify and revise decide depends on rows that earlier results have just written, so their functions run inside a
-batch's transaction: each pipeline names its function, and `StorePipeline` lets the batch call them in the order of the
-settings. A single transaction over the whole crawl would lock out other processes.
+What identify and revise decide depends on rows that earlier results have just written, so they run inside the
+transaction that stores a batch: each pipeline has a `stage`, and `StorePipeline` lets the batch call these in the
+order of the settings. A single transaction over the whole crawl would lock out other processes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from archiver.storage.page_result_writer import Storing, StoringRun
 
 
 class ValidatePipeline:
-    """Cleans a result's article with `validate_article`; the result's reason says what was dropped."""
+    """Cleans a result's article with `validate_article`, and adds to the result's reason what was dropped."""
 
     def process_item(self, item: Any) -> Any:
         if not isinstance(item, PageResult) or item.article is None:
@@ -31,7 +31,9 @@ class ValidatePipeline:
 
 
 class BatchPipeline(ABC):
-    """A pipeline whose work is done later, in the transaction of the item's batch."""
+    """Base of the pipelines whose work is done later, by their `stage`, in the transaction that stores the item's
+    batch.
+    """
 
     @abstractmethod
     def stage(self, run: StoringRun, storing: Storing) -> None:
@@ -42,24 +44,29 @@ class BatchPipeline(ABC):
 
 
 class IdentifyPipeline(BatchPipeline):
-    """Finds out what a page is: which article it shows, a part of another post, a removed post, a redirect loop."""
+    """Finds out what a page is: an article (and which one), a part of another post, a removed post, or the end of a
+    redirect loop.
+    """
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
         page_result_writer.identify(run, storing)
 
 
 class RevisePipeline(BatchPipeline):
-    """Updates the articles: a new one, a new revision, another alias, a duplicate, a post that is gone."""
+    """Updates the article tables with a result: a new article, a new revision, another alias, a duplicate, or a post
+    that is gone.
+    """
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
         page_result_writer.revise(run, storing)
 
 
 class StorePipeline:
-    """Writes results in batches: one transaction records the URLs a page lists, runs the stages, and sets the outcome.
+    """Writes results in batches: one transaction records the URLs that pages list, runs the stages, and sets the
+    outcomes.
 
-    If the archive cannot be written (a full disk, a missing folder), the crawl ends; results that were not written are
-    still due in the pages table. Items of a crawl without an archive pass through.
+    If the archive cannot be written (a full disk, a missing folder), the crawl ends; results that were not written
+    are still due in the pages table. Items of a crawl without an archive pass through.
     """
 
     def __init__(self, crawler: Crawler) -> None:

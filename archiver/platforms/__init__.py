@@ -1,4 +1,6 @@
-"""Tables of what the sites of one platform have in common: one module each, found automatically."""
+"""What all sites of one platform (WordPress, Blogger ...) have in common: one module with a table for each platform,
+found automatically.
+"""
 
 from archiver.platforms.platform_table import Platform, by_name, detect, tables
 from archiver.platforms.selector_index import Index

@@ -1,4 +1,4 @@
-"""Drupal 7 to 11: Bartik, Olivero, Claro-born and field-based themes."""
+"""The selectors for Drupal 7 to 11: Bartik, Olivero, Claro-based and field-based themes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The table for unknown platforms: names that many hand-made themes and news systems share, and h-entry
-(microformats2).
+"""The selectors for pages of unknown platforms: class names that many hand-made themes and news systems share, and
+h-entry (microformats2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ghost: Casper and the themes derived from it. Ghost has tags and no categories."""
+"""The selectors for Ghost: Casper and the themes derived from it. Ghost has tags and no categories."""
 
 from __future__ import annotations
 

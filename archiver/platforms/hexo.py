@@ -1,4 +1,4 @@
-"""Hexo: Landscape, NexT, Butterfly, Fluid, Icarus, Cactus, Yilia, Maupassant."""
+"""The selectors for Hexo and its themes Landscape, NexT, Butterfly, Fluid, Icarus, Cactus, Yilia and Maupassant."""
 
 from __future__ import annotations
 

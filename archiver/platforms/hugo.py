@@ -1,4 +1,6 @@
-"""Hugo: PaperMod, Ananke, Mainroad, Beautiful Hugo, LoveIt, Stack, Blowfish, Congo, Coder, Terminal, Docsy."""
+"""The selectors for Hugo and its themes PaperMod, Ananke, Mainroad, Beautiful Hugo, LoveIt, Stack, Blowfish, Congo,
+Coder, Terminal and Docsy.
+"""
 
 from __future__ import annotations
 

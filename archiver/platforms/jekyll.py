@@ -1,4 +1,6 @@
-"""Jekyll: minima, Chirpy, Minimal Mistakes, Beautiful Jekyll, Hydeout, Hyde, Lanyon, so-simple."""
+"""The selectors for Jekyll and its themes minima, Chirpy, Minimal Mistakes, Beautiful Jekyll, Hydeout, Hyde, Lanyon and
+so-simple.
+"""
 
 from __future__ import annotations
 

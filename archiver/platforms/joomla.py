@@ -1,4 +1,4 @@
-"""Joomla: com_content articles of the core templates (Protostar, Cassiopeia)."""
+"""The selectors for Joomla: com_content articles of the core templates (Protostar, Cassiopeia)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Movable Type and TypePad."""
+"""The selectors for Movable Type and TypePad."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pelican: notmyidea, simple, Flex, Elegant, Attila, pelican-bootstrap3, Alchemy."""
+"""The selectors for Pelican and its themes notmyidea, simple, Flex, Elegant, Attila, pelican-bootstrap3 and Alchemy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The type of a platform's table, the list of all tables, and the detection of a page's platform."""
+"""Defines the table that describes a platform (WordPress, Blogger ...), lists all tables, and detects the platform of a
+page.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,16 @@ _NOT_TABLES = {"platform_table", "selectors"}
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What all sites of one platform have in common. Selectors are CSS or XPath for parsel, best first, and select
-    elements; `::text` and `::attr()` are only for the rules of a site.
+    """What all sites of one platform have in common. Selectors are CSS or XPath, best first, and select elements;
+    `::text` and `::attr()` are only for the rules of single sites.
 
-    `generator` is a regular expression for <meta name="generator">. `marks` are selectors, any of which identifies the
-    platform if the page has no generator (with `many_marks`, two must match, because other platforms use the names
-    too). `kinds` has expressions for the classes of <html> and <body>, and `paths` for the path of the address: the
-    first row that matches as a whole gives the kind of page and the name of the rule. `drop` are blocks inside the body
-    that are not text of the post; `main` contains the content, even if its class names look like boilerplate. `feeds`,
-    `sitemaps` and `api` are relative to the site's address. `section_is_folder`: article:section is the folder of the
-    post's source file ("posts"), not a category.
+    `generator` is a regular expression for <meta name="generator">. `marks` are selectors, any of which identifies
+    the platform if the page has no generator (with `many_marks`, two must match, because other platforms use the
+    same names). `kinds` and `paths` determine the kind of a page: each row has a regular expression (for the classes
+    of <html> and <body>, or for the URL's path), the kind, and the rule's name; the first row that fully matches
+    decides. `drop` selects blocks inside the body that are not text of the post; `main` selects the content, even if
+    its class names look like boilerplate. `feeds`, `sitemaps` and `api` are relative to the site's address.
+    `section_is_folder`: article:section is the folder of the post's source file ("posts"), not a category.
     """
 
     name: str
@@ -50,7 +52,7 @@ class Platform:
     section_is_folder: bool = False
 
     def fits(self, index: Index, generator: str) -> bool:
-        """True if a page is of this platform, by its generator or its marks."""
+        """Returns True if a page is of this platform, by its generator or its marks."""
         if self.generator and generator and re.search(self.generator, generator, re.IGNORECASE):
             return True
         count = 0
@@ -64,7 +66,7 @@ class Platform:
 
 @cache
 def tables() -> tuple[Platform, ...]:
-    """The tables of all modules in this package that have a PLATFORM, `generic` last."""
+    """Returns the platform tables of all modules in this package, `generic` last."""
     package = importlib.import_module("archiver.platforms")
     found: list[Platform] = []
     for module in pkgutil.iter_modules(package.__path__):
@@ -80,7 +82,9 @@ def by_name(name: str) -> Platform:
 
 
 def detect(index: Index, generator: str = "") -> Platform:
-    """The platform of a page: the one that its generator names, else the first whose marks it has, else generic."""
+    """Returns the platform of a page: the one that its generator names, else the first whose marks the page has, else
+    generic.
+    """
     if generator:
         for p in tables():
             if p.generator and re.search(p.generator, generator, re.IGNORECASE):

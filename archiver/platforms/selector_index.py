@@ -1,8 +1,8 @@
 """Evaluates CSS and XPath selectors on a page, with an index that makes most of them cheap.
 
-The index sorts a page's elements by class, id and attribute once. A selector then costs a dictionary look-up instead of
-a walk through the tree, so that hundreds of them can be tried on every page. `plan` decides which selectors the index
-can evaluate; parsel evaluates the others. The result is always what parsel would find.
+The index sorts a page's elements by class, id and attribute once. A selector then costs a dictionary look-up instead
+of a walk through the tree, so that hundreds of them can be tried on every page. `compile_selector` decides which
+selectors the index can evaluate; parsel evaluates the others. The result is always what parsel would find.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _XPATH_OPERATORS = frozenset(("and", "or", "div", "mod"))
 
 
 def selector_of(root: Element) -> Selector:
-    """parsel's selector for a tree that is already parsed."""
+    """Returns a parsel Selector for a page that lxml has already parsed."""
     return Selector(root=root, type="html")
 
 
@@ -55,22 +55,23 @@ def is_xpath(selector: str) -> bool:
 
 
 def bare(selector: str) -> str:
-    """A selector without its prefix, as `response.css()` or `response.xpath()` takes it."""
+    """Returns a selector without its prefix "css=" or "xpath=", as `response.css()` or `response.xpath()` takes it."""
     prefix = _PREFIX.match(selector)
     return prefix[2] if prefix else selector
 
 
 @lru_cache(maxsize=4_096)
 def as_xpath(selector: str) -> str:
-    """The XPath that parsel evaluates. Raises `cssselect.SelectorError` for CSS that it cannot parse."""
+    """Translates a selector to the XPath that parsel evaluates. Raises `cssselect.SelectorError` for invalid CSS."""
     return bare(selector) if is_xpath(selector) else css2xpath(bare(selector))
 
 
 def evaluate(page: Selector, selector: str) -> list[Found]:
-    """What parsel finds, in its order. Numbers and booleans are texts, as in `.get()`.
+    """Evaluates a selector with parsel; returns elements or texts in parsel's order. Numbers and booleans are returned
+    as texts.
 
-    Raises ValueError if parsel cannot evaluate the selector on this page, `cssselect.SelectorError` if it cannot parse
-    it.
+    Raises ValueError if parsel cannot evaluate the selector on this page, `cssselect.SelectorError` if it cannot
+    parse it.
     """
     try:
         found = page.xpath(as_xpath(selector))
@@ -81,21 +82,23 @@ def evaluate(page: Selector, selector: str) -> list[Found]:
 
 @lru_cache(maxsize=4_096)
 def without_text(selector: str) -> str:
-    """The selector of the elements whose text a selector gives; "" if it gives an attribute."""
+    """Returns a selector for elements from one for their text, by removing `::text` or `text()`; "" if the selector is
+    for an attribute.
+    """
     if is_xpath(selector):
         return "" if _XPATH_ATTRIBUTE.search(selector) else _XPATH_TEXT.sub("", selector)
     return "" if _PSEUDO_ATTRIBUTE.search(selector) else _PSEUDO_TEXT.sub("", selector)
 
 
 def error_of(selector: str) -> str:
-    """parsel's message if it cannot evaluate a selector, else ""."""
+    """Returns parsel's error message for an invalid selector; "" if the selector is valid."""
     if not bare(selector).strip():
         return "it is empty"
     try:
         evaluate(_probe(), selector)
     except (SelectorError, ValueError) as error:  # cssselect's for CSS, parsel's for XPath
         return " ".join(str(error).split()).removeprefix("XPath error: ")
-    return next(_missing(bare(selector)), "") if is_xpath(selector) else ""
+    return next(_undefined_names(bare(selector)), "") if is_xpath(selector) else ""
 
 
 @cache
@@ -103,8 +106,10 @@ def _probe() -> Selector:
     return Selector(text="<html><body></body></html>", type="html")
 
 
-def _missing(xpath: str) -> Iterator[str]:
-    """Messages for functions, variables and prefixes that parsel lacks. XPath reports them only at a node."""
+def _undefined_names(xpath: str) -> Iterator[str]:
+    """Yields error messages for the functions, variables and namespace prefixes in an XPath that parsel does not have.
+    (XPath itself reports them only when it reaches a node.)
+    """
     code = _XPATH_LITERAL.sub("''", xpath)
     for name in _XPATH_VARIABLE.findall(code):
         yield f"Undefined variable: there is no ${name}"
@@ -150,8 +155,10 @@ _WORD = re.compile(r"[^ \t\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """The conditions for one element. `child`: it must be a child of what the compound before matches, not just
-    below."""
+    """The conditions that one element must meet: its tag, classes, ids and attributes.
+
+    `child` is True after ">": the element must be a child of the one before in the selector, not just a descendant.
+    """
 
     tag: str
     classes: tuple[str, ...]
@@ -161,15 +168,18 @@ class Compound:
 
     @property
     def single(self) -> bool:
-        """True if it is one class or one id, so that every element found by its key matches."""
+        """True if the only condition is one class or one id, so that every element found by that key matches."""
         return not self.tag and not self.attrs and len(self.classes) + len(self.ids) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the index evaluates a selector. `keys`: for each part, the keys by which its elements are looked up; `needs`:
-    all of these, since without one of them on the page nothing matches. A key is ".class", "#id", "[attribute" or
-    "=attribute=word". `attribute`: the attribute whose values are the result, "" for the elements.
+    """How the index evaluates a CSS selector. `parts`: its compounds, separated by " " or ">"; `keys`: for each part,
+    the keys by which its elements are looked up; `needs`: all keys, each of which must be on the page for the
+    selector to match.
+
+    A key is ".class", "#id", "[attribute" or "=attribute=word". `attribute`: the attribute whose values are the
+    result, "" if the result is the elements.
     """
 
     parts: tuple[Compound, ...]
@@ -179,15 +189,15 @@ class Plan:
 
 
 def words(value: str) -> list[str]:
-    """The words of an attribute, separated as in XPath: only at spaces, tabs and line ends."""
+    """Splits the value of an attribute into words as XPath does: only at spaces, tabs and line ends."""
     if value.isascii() and value.isprintable():
         return value.split()
     return _WORD.findall(value)
 
 
 @lru_cache(maxsize=16_384)
-def plan(selector: str) -> Plan | None:
-    """How the index evaluates a selector; None if parsel has to."""
+def compile_selector(selector: str) -> Plan | None:
+    """Compiles a selector for evaluation by the index; returns None if only parsel can evaluate it."""
     if is_xpath(selector):
         return None
     try:
@@ -197,7 +207,7 @@ def plan(selector: str) -> Plan | None:
     if len(found) != 1:
         return None
     parts = _parts(found[0].parsed_tree)
-    attribute = _attribute(found[0].pseudo_element)
+    attribute = _attribute_name(found[0].pseudo_element)
     if parts is None or attribute is None or (attribute and _is_any(parts[-1])):
         return None
     keys = tuple(_keys(part) for part in parts)
@@ -205,20 +215,25 @@ def plan(selector: str) -> Plan | None:
 
 
 @cache
-def by_need(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[int]], list[int]]:
-    """A table of selectors, prepared to look up which of them can match on a page: the first keys that they need, their
-    positions by that key, and the positions of those that need no key or have no plan."""
+def group_by_needed_key(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[int]], list[int]]:
+    """Groups selectors by a key that must be on a page for them to match.
+
+    Returns the keys, the positions of the selectors by key, and the positions of the selectors without a key, which
+    may match on any page.
+    """
     first: dict[str, list[int]] = {}
     free: list[int] = []
     for n, selector in enumerate(selectors):
-        known = plan(selector)
+        known = compile_selector(selector)
         needs = sorted(known.needs) if known is not None else ()
         (first.setdefault(needs[0], []) if needs else free).append(n)
     return frozenset(first), first, free
 
 
-def _attribute(pseudo: parser.PseudoElement | None) -> str | None:
-    """The name in ::attr(name); "" without a pseudo-element; None for one that the index does not support."""
+def _attribute_name(pseudo: parser.PseudoElement | None) -> str | None:
+    """Returns the attribute name of a pseudo-element ::attr(name); "" without a pseudo-element; None for one that the
+    index does not support.
+    """
     if pseudo is None:
         return ""
     if not isinstance(pseudo, parser.FunctionalPseudoElement) or pseudo.name != "attr":
@@ -252,7 +267,7 @@ def _compound(tree: parser.Tree, *, child: bool) -> Compound | None:
             classes.append(tree.class_name)
         elif isinstance(tree, parser.Hash):
             ids.append(tree.id)
-        elif isinstance(tree, parser.Attrib) and (attr := _attrib(tree)) is not None:
+        elif isinstance(tree, parser.Attrib) and (attr := _attribute_test(tree)) is not None:
             attrs.append(attr)
         else:
             return None
@@ -264,8 +279,10 @@ def _compound(tree: parser.Tree, *, child: bool) -> Compound | None:
     return Compound((tree.element or "").lower(), tuple(classes[::-1]), tuple(ids[::-1]), tuple(attrs[::-1]), child)
 
 
-def _attrib(tree: parser.Attrib) -> tuple[str, str, str] | None:
-    """Name, operator ("" if the attribute only has to exist) and value of an attribute test; None if unsupported."""
+def _attribute_test(tree: parser.Attrib) -> tuple[str, str, str] | None:
+    """Returns the name, operator and value of an attribute condition; None if the index does not support it. The
+    operator is "" if the attribute only has to exist.
+    """
     if tree.namespace or tree.flag or tree.operator not in _OPERATORS or not _NAME.fullmatch(tree.attrib):
         return None
     if tree.operator == "exists":
@@ -286,7 +303,9 @@ def _is_any(part: Compound) -> bool:
 
 
 def _keys(part: Compound) -> tuple[str, ...]:
-    """The keys that elements are looked up by: the id, the classes or an attribute; () for a tag alone."""
+    """Returns the keys by which the elements for a compound are looked up: its id, its classes or one attribute; () if
+    it has only a tag.
+    """
     if part.ids:
         return (f"#{part.ids[0]}",)
     if part.classes:
@@ -306,9 +325,9 @@ _Map = dict[str, list[Element]]
 
 
 class Index:
-    """The elements of one document by tag, class, id and the attributes in INDEXED, in document order.
+    """The elements of one page by tag, class, id and the attributes in INDEXED, in document order.
 
-    Each map is made at its first use, so that a page read by a site's rules pays only for the maps that these need.
+    Each map is built at its first use, so that a page read by a site's rules pays only for the maps that these need.
     """
 
     def __init__(self, root: Element) -> None:
@@ -321,27 +340,29 @@ class Index:
 
     @cached_property
     def selector(self) -> Selector:
-        """parsel's selector of the document, with `.css()` and `.xpath()` as on Scrapy's responses."""
+        """The page as a parsel Selector, with `.css()` and `.xpath()` as on Scrapy's responses."""
         return selector_of(self.root)
 
     @cached_property
     def elements(self) -> list[Element]:
-        """Every element in document order. As long as this list exists, lxml reuses its proxy objects in each walk."""
+        """All elements in document order. As long as this list exists, lxml reuses its proxy objects in each walk."""
         return list(self.root.iter("*"))
 
     @cached_property
     def order(self) -> dict[Element, int]:
-        """Every element with its place in the document."""
+        """The position of each element in document order."""
         return {el: n for n, el in enumerate(self.elements)}
 
     @cached_property
     def texts(self) -> dict[Element, tuple[str, str]]:
-        """The text and the tail of every element in document order, "" where there is none."""
+        """The text and the tail (lxml's `text` and `tail`, "" if None) of each element, in document order."""
         return {el: (el.text or "", el.tail or "") for el in self.elements}
 
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
-        """Running sums over the elements: characters of texts and of tails, without surrounding white space."""
+        """Two running sums over the elements: the number of characters in their texts, and in their tails, both without
+        surrounding white space.
+        """
         texts, tails = zip(*self.texts.values(), strict=True)
         return (
             list(accumulate(map(len, map(str.strip, texts)), initial=0)),
@@ -349,21 +370,23 @@ class Index:
         )
 
     def end(self, el: Element) -> int:
-        """The place after an element and all that is below it."""
+        """Returns the position (see `order`) after an element and all its descendants."""
         last = el
         while len(last):
             last = last[-1]
         return self.order[last] + 1
 
     def text_length(self, el: Element) -> int:
-        """Characters of all texts in an element, each without surrounding white space."""
+        """Returns the number of characters of all texts in an element, each without surrounding white space."""
         texts, tails = self._letters
         start, end = self.order[el], self.end(el)
         return texts[end] - texts[start] + tails[end] - tails[start + 1]
 
     @cached_property
     def _maps(self) -> tuple[_Map, _Map, _Map]:
-        """Elements by whole class attribute (which many elements share), by id, and by each attribute in INDEXED."""
+        """Three maps to elements: by the value of the class attribute (which many elements share), by id, and by the
+        name of each attribute in INDEXED.
+        """
         by_names: _Map = {}
         ids: _Map = {}
         attrs: _Map = {}
@@ -401,7 +424,7 @@ class Index:
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
-        """For each class, the class attributes that contain it."""
+        """For each class name, the values of class attributes that contain it."""
         found: dict[str, list[str]] = {}
         for names in self._by_names:
             for name in set(words(names)):
@@ -414,7 +437,7 @@ class Index:
 
     @cached_property
     def _words(self) -> dict[str, list[Element]]:
-        """Elements by attribute and each word of its value, such as "rel=tag"."""
+        """Elements by attribute and word of its value, such as "rel=tag"."""
         found: dict[str, list[Element]] = {}
         for attr, elements in self._attrs.items():
             for el in elements:
@@ -424,7 +447,7 @@ class Index:
 
     @cached_property
     def _keys(self) -> set[str]:
-        """All keys of this document, in the form of `Plan.needs`."""
+        """All keys that this page has, in the form of `Plan.needs`."""
         return {
             *(f".{name}" for name in self._names), *(f"#{ident}" for ident in self._ids),
             *(f"[{attr}" for attr in self._attrs), *(f"={word}" for word in self._words),
@@ -437,7 +460,7 @@ class Index:
         return (self._ids if sign == "#" else self._attrs if sign == "[" else self._words)[name]
 
     def tag(self, *names: str) -> list[Element]:
-        """All elements of these tags, in document order."""
+        """Returns all elements with one of these tag names, in document order."""
         if len(names) > 1:
             return list(self.root.iter(*names))
         name = names[0]
@@ -470,15 +493,17 @@ class Index:
         return found
 
     def by_parsel(self, selector: str) -> list[Found]:
-        """What parsel itself finds; for a site's rules and other selectors that people write."""
+        """Evaluates a selector with parsel, without the index; for a site's rules and other selectors that people
+        write. The result is cached.
+        """
         found = self._answers.get(selector)
         if found is None:
             found = self._answers[selector] = evaluate(self.selector, selector)
         return found[:]
 
     def answer(self, selector: str) -> list[Found]:
-        """What parsel would find, by the index if possible; for trying hundreds of selectors."""
-        known = plan(selector)
+        """Evaluates a selector by the index if possible, else with parsel; for trying hundreds of selectors."""
+        known = compile_selector(selector)
         if known is None:
             return self.by_parsel(selector)
         if not known.attribute:
@@ -487,8 +512,10 @@ class Index:
         return [value for value in values if value is not None]
 
     def select(self, selector: str, within: Element | None = None) -> list[Element]:
-        """The elements that a selector matches, in document order; with `within` only those inside that element."""
-        known = plan(selector)
+        """Returns the elements that a selector matches, in document order; with `within` only those inside that
+        element.
+        """
+        known = compile_selector(selector)
         found = (
             self._planned(selector, known)
             if known is not None
@@ -508,8 +535,10 @@ class Index:
         return found
 
     def present(self, selectors: tuple[str, ...]) -> list[str]:
-        """The selectors of a table that can match here, in their order. Most cannot, since their names are missing."""
-        needed, first, free = by_need(selectors)
+        """Returns those of the selectors that may match on this page, in their order. Most cannot, because a class or
+        id that they need is missing.
+        """
+        needed, first, free = group_by_needed_key(selectors)
         places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])
         return [selectors[n] for n in places]
 
@@ -545,7 +574,7 @@ class Index:
         return [e for e in start if _fits(e, part)]
 
     def _values(self, tag: str, attr: str) -> str:
-        """All values of an attribute on the elements with a tag, one per line."""
+        """Return all values of an attribute on the elements with a tag, joined by line ends."""
         found = self._joined.get((tag, attr))
         if found is None:
             found = self._joined[tag, attr] = "\n".join(v for el in self.tag(tag or "*") if (v := el.get(attr)))
@@ -574,7 +603,7 @@ def _below_any(el: Element, tops: set[Element]) -> bool:
 
 
 def is_below(el: Element, top: Element) -> bool:
-    """True if `el` is `top` or below it."""
+    """Returns True if `el` is `top` or one of its descendants."""
     at: Element | None = el
     while at is not None:
         if at is top:

@@ -1,4 +1,4 @@
-"""Squarespace 7.0 and 7.1 blogs."""
+"""The selectors for Squarespace 7.0 and 7.1 blogs."""
 
 from __future__ import annotations
 

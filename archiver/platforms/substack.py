@@ -1,4 +1,4 @@
-"""Substack: newsletters at NAME.substack.com or at a domain of their own; posts are under /p/."""
+"""The selectors for Substack: newsletters at NAME.substack.com or at a domain of their own; posts are under /p/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""WordPress: classic themes (hentry markup), block themes (wp-block-post-*), and widespread premium themes."""
+"""The selectors for WordPress: classic themes (hentry markup), block themes (wp-block-post-*), and widespread premium
+themes.
+"""
 
 from __future__ import annotations
 

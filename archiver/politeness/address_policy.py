@@ -1,7 +1,7 @@
-"""Decides which network addresses a crawl may reach: the public internet, and private addresses that a person allowed.
+"""Decides which network addresses a crawl may reach: the public internet, and private addresses that the user allowed.
 
-Zones follow IANA's registries of special-purpose addresses (RFC 6890, sections 2.2.2 and 2.2.3, as amended since). The
-tables are kept here because those of `ipaddress` change between Python releases.
+Zones follow IANA's registries of special-purpose addresses (RFC 6890, sections 2.2.2 and 2.2.3, as amended since).
+The tables are kept here because those of `ipaddress` change between Python releases.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ Address = IPv4Address | IPv6Address
 
 
 class AddressZone(StrEnum):
-    """The purpose of an address. The value is its name in messages."""
+    """The part of the network that an IP address belongs to: public, loopback, private ... The value is its name in
+    messages.
+    """
 
     PUBLIC = "public"
     LOOPBACK = "loopback"
@@ -83,7 +85,7 @@ _NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
 
 
 def zone_of(address: Address) -> AddressZone:
-    """The zone of an address; an IPv6 address that contains an IPv4 address has the zone of the latter."""
+    """Returns the zone of an IP address. An IPv6 address that contains an IPv4 address has the zone of the latter."""
     for net, zone in _ZONES:
         if address.version == net.version and address in net:
             return zone
@@ -95,8 +97,8 @@ def zone_of(address: Address) -> AddressZone:
     return AddressZone.PUBLIC if address in _UNICAST else AddressZone.RESERVED
 
 
-def literal(host: str) -> Address | None:
-    """The address that a host is, in any spelling that a resolver accepts; None if it is a name.
+def parse_ip_address(host: str) -> Address | None:
+    """Parses a host as an IP address, in any spelling that a resolver accepts; returns None if it is a name.
 
     IPv4 as in inet_aton: one to four numbers, decimal, octal or hexadecimal, the last of which fills the remaining
     bytes (also URL Standard, section 3.5, "IPv4 parser"). IPv6 with or without brackets and zone.
@@ -129,8 +131,8 @@ def _number(text: str) -> int:
 
 
 def zone_of_host(host: str) -> AddressZone | None:
-    """The zone of a host by its spelling alone; None for a name that must be resolved first."""
-    if (address := literal(host)) is not None:
+    """Returns the zone of a host without resolving it; None for a name that must be resolved first."""
+    if (address := parse_ip_address(host)) is not None:
         return zone_of(address)
     name = unquote(host).lower().rstrip(".")
     if name in _METADATA_NAMES:
@@ -142,8 +144,10 @@ def zone_of_host(host: str) -> AddressZone | None:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What one crawl may reach besides the public internet: `zones` at `host` (with its port) only, and `service_zones`
-    at addresses that begin with one of `service`, the web archive that the site's settings name.
+    """The private network addresses that one crawl may reach besides the public internet.
+
+    `zones` are allowed at `host` (with its port) only. `service_zones` are allowed for URLs that begin with one of
+    `service`, the prefixes of the web archive in the site's settings.
     """
 
     site: str = ""
@@ -162,12 +166,13 @@ class Permission:
 
 
 def permission(start_url: str, *, private: bool = False, service: str = "") -> Permission:
-    """The permission that a person gives with a start address, or with the site's setting `private`.
+    """Returns which private addresses a crawl may reach, from its start address, the site's setting `private`, and its
+    web archive `service`.
 
-    A typed address is intended: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name that is always local
-    (localhost, nas.local) allows its zone; any other name that leads into a private network needs the setting. The same
-    holds for the address of a `service` and its host's robots.txt, but for nothing else on that host, because a site
-    must not be able to lead the crawl into it.
+    A typed address is intended: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name that is always
+    local (localhost, nas.local) allows its zone; any other name that resolves to a private network needs the
+    setting. The same holds for the address of a `service` and its host's robots.txt, but for nothing else on that
+    host, because a site must not be able to lead the crawl into it.
     """
     scope = Scope.of(start_url)
     prefixes = (service, f"{urlsplit(service).scheme}://{urlsplit(service).netloc}/robots.txt") if service else ()
@@ -177,23 +182,25 @@ def permission(start_url: str, *, private: bool = False, service: str = "") -> P
 
 
 def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
-    """The zones that a person allows by naming this address."""
+    """Returns the private zones that a user allows by typing this URL, or with `private` all allowable ones."""
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)
-    if private or (zone is AddressZone.PRIVATE and literal(host) is None):
+    if private or (zone is AddressZone.PRIVATE and parse_ip_address(host) is None):
         return PERMITTABLE
     return frozenset({zone}) & PERMITTABLE if zone else frozenset()
 
 
 def objection_to_url(url: str, given: Permission) -> str:
-    """Why a URL may not be requested, by its spelling alone; "" if it may, as far as known without a resolver."""
+    """Returns why a URL may not be requested, judged by its host's spelling without resolving it; "" if nothing speaks
+    against it.
+    """
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)
     return _objection(host, zone, url, given) if zone else ""
 
 
 def objection_to_address(address: Address, url: str, given: Permission) -> str:
-    """Why no connection to `address` may be made for `url`; "" if it may."""
+    """Returns why no connection to the IP address may be made for a URL; "" if it may."""
     return _objection(str(address), zone_of(address), url, given)
 
 
@@ -215,11 +222,13 @@ _checks: list[Callable[[], None]] = []
 
 
 def check_before_requests(check: Callable[[], None]) -> None:
-    """Makes this process call `check` before each request. It raises if the request must not be sent."""
+    """Registers a function that this process calls before each request. It raises an error if the request must not be
+    sent.
+    """
     _checks.append(check)
 
 
 def check_may_request() -> None:
-    """Runs all registered checks."""
+    """Calls all functions that `check_before_requests` registered. Raises the error of the first that objects."""
     for check in _checks:
         check()

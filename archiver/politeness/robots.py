@@ -1,6 +1,7 @@
-"""Parses robots.txt by RFC 9309: selects our group, and decides what a response for the file means.
+"""Parses robots.txt by RFC 9309: selects the group of rules for this crawler, and decides what a response for the file
+means.
 
-Protego matches addresses against rules as section 2.2.2 requires, but it selects groups differently: it would take a
+Protego matches URLs against rules as section 2.2.2 requires, but it selects groups differently: it would take a
 group for "arch" as ours, would not take one for "archiver/2.0", and would end a group at a Crawl-delay between two
 User-agent lines. So the group is selected here, and Protego gets only its rules.
 """
@@ -22,8 +23,8 @@ FRESH_FOR = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class HostFile:
-    """A stored response for such a file. `body` is empty if the host has no such file. `fetched_at` (aware) is the last
-    time that the host sent or confirmed it (304).
+    """A stored copy of a host's robots.txt or tdmrep.json. `body` is empty if the host has no such file. `fetched_at`
+    (aware) is the last time that the host sent or confirmed it (304).
     """
 
     fetched_at: datetime
@@ -33,7 +34,9 @@ class HostFile:
     last_modified: str = ""
 
     def is_fresh(self, now: datetime) -> bool:
-        """True if it may be used without a request, also while the host cannot be reached."""
+        """Returns True if the copy is less than 24 hours old and may be used without asking the host, even while the
+        host cannot be reached.
+        """
         return timedelta(0) <= now - self.fetched_at < FRESH_FOR
 
 
@@ -68,7 +71,7 @@ _ANYBODY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Robots:
-    """The part of a robots.txt that applies to one crawler. Without rules everything is allowed.
+    """The rules of a robots.txt for this crawler. Without rules everything is allowed.
 
     `rules` are the lines of its group as written in the file; `crawl_delay` is in seconds (not part of the RFC, but
     followed); `sitemaps` are the same for all crawlers.
@@ -80,9 +83,9 @@ class Robots:
     _matcher: Protego = field(default_factory=Protego, compare=False, repr=False)
 
     def refusal(self, url: str) -> str:
-        """The rule that forbids this address, as written in the file; "" if it is allowed.
+        """Returns the rule that forbids a URL, as written in the file; "" if the URL is allowed.
 
-        The longest rule that matches decides, or `allow` if two are equally long (section 2.2.2).
+        The longest rule that matches decides; of two equally long ones, Allow (section 2.2.2).
         """
         if self._matcher.can_fetch(url, PRODUCT_TOKEN):
             return ""
@@ -91,7 +94,8 @@ class Robots:
 
 
 def parse_robots(body: bytes, token: str = PRODUCT_TOKEN) -> Robots:
-    """The merged groups of the product token, or of `*` if it has none (section 2.2.1). Never raises.
+    """Parses a robots.txt and returns the rules for the product token, from all its groups, or those for `*` if it has
+    no group (section 2.2.1). Never raises.
 
     Records other than User-agent, Allow and Disallow do not end a group (section 2.2.4).
     """
@@ -100,7 +104,7 @@ def parse_robots(body: bytes, token: str = PRODUCT_TOKEN) -> Robots:
     slowed: list[_Group] = []
     sitemaps: list[str] = []
     before = ""
-    for record, value in _records(body):
+    for record, value in _parse_records(body):
         if record == "agent":
             if before not in ("agent", "delay"):
                 ruled = []
@@ -130,8 +134,10 @@ class _Group:
     delays: list[float] = field(default_factory=list)
 
 
-def _records(body: bytes) -> Iterator[tuple[str, str]]:
-    """The known records with their values, without comments and other records."""
+def _parse_records(body: bytes) -> Iterator[tuple[str, str]]:
+    """Yields the name and value of each known record (Allow, Disallow ...) in a robots.txt; skips comments and unknown
+    records.
+    """
     for line in _LINE.split(_parsed_part(body).decode("utf-8-sig", errors="ignore")):
         name, colon, value = line.partition("#")[0].partition(":")
         record = _RECORDS.get(name.strip().lower())
@@ -140,7 +146,9 @@ def _records(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _parsed_part(body: bytes) -> bytes:
-    """The part of a file that is parsed. A large file is cut at a line end, since half of "Allow: /a/b" allows more."""
+    """Returns the first MAX_ROBOTS_BYTES of a robots.txt, cut at a line end, since half of the line "Allow: /a/b" would
+    allow more than the whole.
+    """
     if len(body) <= MAX_ROBOTS_BYTES:
         return body
     end = max(body.rfind(b"\n", 0, MAX_ROBOTS_BYTES), body.rfind(b"\r", 0, MAX_ROBOTS_BYTES))
@@ -148,8 +156,9 @@ def _parsed_part(body: bytes) -> bytes:
 
 
 def path_matcher(pattern: str) -> Callable[[str], bool]:
-    """A function that is true for URLs whose path matches this pattern, which may have `*` and `$` (sections 2.2.2 and
-    2.2.3)."""
+    """Returns a function that is True for URLs whose path matches a robots.txt pattern, in which `*` and `$` are
+    special (sections 2.2.2 and 2.2.3).
+    """
     matcher = _matcher((f"Disallow: {' '.join(pattern.split())}",))
     return lambda url: not matcher.can_fetch(url, PRODUCT_TOKEN)
 
@@ -162,10 +171,10 @@ def _seconds(text: str) -> list[float]:
     return [float(text)] if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text) else []
 
 
-def is_robots_answer(status: int) -> bool:
-    """True if a response for robots.txt decides what is allowed.
+def is_conclusive_status(status: int) -> bool:
+    """Returns True if a response for robots.txt with this status settles what may be fetched.
 
-    A client error means that there is no file, so everything is allowed (section 2.3.1.3). After a server error it is
-    unknown (section 2.3.1.4), and also after 429 (Too Many Requests), which says nothing about the file.
+    After a client error everything is allowed, since there is no file (section 2.3.1.3). It is not settled after a
+    server error (section 2.3.1.4), nor after 429 (Too Many Requests), which says nothing about the file.
     """
     return status < 500 and status != 429

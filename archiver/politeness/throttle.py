@@ -1,7 +1,8 @@
-"""Decides how fast a host is asked: never faster than its floor, more slowly if it is slow, with a pause if it asks.
+"""Decides how fast a host is sent requests: never faster than its floor, more slowly if it is slow, with a pause if it
+asks for one.
 
-All functions are pure: a `Throttle` and a response give the next `Throttle`. Times are seconds of one monotonic clock;
-dates are aware.
+All functions are pure: a `Throttle` and a response give the next `Throttle`. Times are seconds of one monotonic
+clock; dates are aware.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ _REST = 2.0  # a host that took one second gets the next request after two, so i
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """The state of one host's throttle.
+    """The state of one host's throttle, by which the delay between requests is decided. All times are in seconds.
 
-    `floor` is the delay that is set or that robots.txt asks for; 0 means a host of the user's own, which is never
-    slowed down. `latency` is the delay for the host's slowness, `penalty` that for its responses 429 and 503, `strikes`
-    the number of these in a row, `struck_at` the time of the last, `until` the end of its pause. `lanes` is the number
-    of parallel connections: with several, slowness does not count, because such a host is made to serve many clients.
+    `floor` is the delay that is set or that robots.txt asks for; 0 means the user's own host, which is never slowed
+    down. `latency` is the delay for the host's slowness, `penalty` that for its responses 429 and 503, `strikes` the
+    number of these in a row, `struck_at` the time of the last, `until` the end of the pause it asked for. `lanes` is
+    the number of parallel connections: with several, slowness does not count, because such a host is made to serve
+    many clients.
     """
 
     floor: float = 0.0
@@ -51,24 +53,27 @@ class Throttle:
 
     @property
     def delay(self) -> float:
-        """Seconds from one request to the next."""
+        """The seconds to wait from one request to the next."""
         return max(self.floor, self.latency, self.penalty)
 
     def at_least(self, seconds: float) -> Throttle:
-        """With at least the floor that the host asks for (Crawl-delay), up to MAX_DELAY. A floor of 0 stays 0."""
+        """Returns the throttle with its floor raised to the delay that the host asks for (Crawl-delay), up to
+        MAX_DELAY. A floor of 0 stays 0.
+        """
         return replace(self, floor=max(self.floor, min(seconds, MAX_DELAY))) if self.floor > 0 else self
 
     def no_faster(self, seconds: float) -> Throttle:
-        """With at least this floor, also if it was 0."""
+        """Returns the throttle with its floor raised to `seconds`, even if it was 0."""
         return replace(self, floor=max(self.floor, seconds))
 
     def pause(self, now: float) -> float:
-        """Seconds until its pause ends, 0 if there is none."""
+        """Returns the seconds from `now` until the host's pause ends, 0 if it is not paused."""
         return max(0.0, self.until - now)
 
     def answered(self, status: int, seconds: float, now: float, wait: float | None = None) -> Throttle:
-        """After a response that took this many `seconds` to begin. `wait`: its Retry-After in seconds, if it has
-        one."""
+        """Returns the throttle after a response that took `seconds` to begin. `wait` is the response's Retry-After in
+        seconds, None if it has none.
+        """
         if status in BUSY:
             return self._struck(now - seconds, now, min(wait or 0.0, MAX_RETRY_AFTER))
         penalty = self.penalty * _PENALTY_LEFT
@@ -93,7 +98,11 @@ class Throttle:
         )
 
     def _latency(self, status: int, seconds: float) -> float:
-        """Rises at once and falls by halves. Only responses 200 lower it: others are quick even if the host is busy."""
+        """Returns the new delay for slowness, after a response that took `seconds`. It rises at once and falls by
+        halves.
+
+        Only responses with status 200 lower it, because a busy host may still send others quickly.
+        """
         if self.floor <= 0 or self.lanes > 1:
             return 0.0
         target = min(_REST * seconds, MAX_DELAY)
@@ -102,9 +111,10 @@ class Throttle:
 
 
 def retry_after(value: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After asks to wait: a number of seconds or an HTTP-date (RFC 9110, section 10.2.3).
+    """Parses a Retry-After header, a number of seconds or an HTTP-date (RFC 9110, section 10.2.3), as the seconds to
+    wait from `now`.
 
-    None if it is neither, 0 for a date in the past.
+    Returns None if it is neither, 0 for a date in the past.
     """
     text = value.strip()
     if text.isascii() and text.isdigit():
@@ -121,8 +131,9 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """The limits of one run, named like the site's settings; 0 means no limit. A megabyte is 1,000,000 bytes as
-    received."""
+    """How many pages, megabytes and minutes one run may use, named like the site's settings; 0 means no limit. A
+    megabyte is 1,000,000 bytes as received.
+    """
 
     max_pages: int = 0
     max_megabytes: float = 0.0
@@ -130,15 +141,15 @@ class RunLimits:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RunLimits:
-        """The limits in a site's settings."""
+        """Returns the limits in a site's settings."""
         return cls(
             int(settings.get("max_pages") or 0),
             float(settings.get("max_megabytes") or 0),
             float(settings.get("max_minutes") or 0),
         )
 
-    def spent(self, pages: int, size: int, seconds: float) -> str:
-        """The limit that is reached, as a phrase that names its setting; "" if none is."""
+    def reached_limit(self, pages: int, size: int, seconds: float) -> str:
+        """Returns which limit a run has reached, as a phrase that names its setting; "" if none. `size` is in bytes."""
         rows = (
             (pages, self.max_pages, f"{self.max_pages:,} pages (max_pages)"),
             (size / 1e6, self.max_megabytes, f"{self.max_megabytes:g} MB (max_megabytes)"),

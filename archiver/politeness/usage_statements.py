@@ -1,8 +1,10 @@
-"""Reads usage statements: what a response says about its use by robots directives, TDM reservations and licences.
+"""Reads usage statements: what a response says about how it may be used, in robots directives, TDM reservations and
+licences.
 
 Statements are only recorded here; what may be published is decided from them when a dataset is built. The words of
-X-Robots-Tag and the robots meta element are not standardised, so everything in the form of a directive is kept. TDMRep
-is the "TDM Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of its sections.
+X-Robots-Tag and the robots meta element are not standardised, so everything in the form of a directive is kept.
+TDMRep is the "TDM Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of its
+sections.
 """
 
 from __future__ import annotations
@@ -64,19 +66,20 @@ _PRIORITY = ("file", "header", "meta")
 
 
 def statements_of_headers(headers: Iterable[tuple[str, str]], url: str) -> tuple[UsageStatement, ...]:
-    """The statements in a response's header fields (names in any case; one pair for each occurrence).
+    """Returns the usage statements in a response's headers, given as (name, value) pairs with names in any case.
 
-    X-Robots-Tag; `tdm-reservation` and `tdm-policy` (TDMRep, "TDM Header Field in HTTP Responses"); `Link` with
-    rel=license (RFC 8288 and RFC 4946); `Content-Usage` (IETF draft-ietf-aipref-attach). Addresses are made absolute.
+    Reads X-Robots-Tag; `tdm-reservation` and `tdm-policy` (TDMRep, "TDM Header Field in HTTP Responses"); `Link`
+    with rel=license (RFC 8288 and RFC 4946); `Content-Usage` (IETF draft-ietf-aipref-attach). Addresses are made
+    absolute.
     """
     return _kept(right for name, value in headers for right in _of_header(name.lower(), value[:4_000], url))
 
 
 def _of_header(name: str, value: str, url: str) -> Iterator[UsageStatement]:
     if name == "x-robots-tag":
-        yield from _directives(value, "header")
+        yield from _parse_directives(value, "header")
     elif name in _TDM:
-        yield from _tdm(name, value, "header", url)
+        yield from _parse_tdm_property(name, value, "header", url)
     elif name == "link":
         for target, parameters in _LINK.findall(value):
             if re.search(r";\s*rel\s*=\s*(?:\"[^\"]*\blicense\b[^\"]*\"|license\b)", parameters, re.IGNORECASE):
@@ -86,8 +89,10 @@ def _of_header(name: str, value: str, url: str) -> Iterator[UsageStatement]:
 
 
 def statements_of_page(root: etree._Element, url: str) -> tuple[UsageStatement, ...]:
-    """The statements in a page's elements: meta elements for all robots and for single crawlers, TDM metadata (TDMRep,
-    "TDM Metadata in HTML Content"), and links with rel=license anywhere on the page.
+    """Returns the usage statements in a page's HTML.
+
+    Reads robots meta elements for all and for single crawlers, TDM metadata (TDMRep, "TDM Metadata in HTML
+    Content"), licence metadata, and links with rel=license anywhere on the page.
     """
     return _kept(_of_page(root, url))
 
@@ -104,19 +109,21 @@ def _of_page(root: etree._Element, url: str) -> Iterator[UsageStatement]:
 
 def _of_meta(name: str, content: str, url: str) -> Iterator[UsageStatement]:
     if name == "robots":
-        yield from _directives(content, "meta")
+        yield from _parse_directives(content, "meta")
     elif name in _TDM:
-        yield from _tdm(name, content, "meta", url)
+        yield from _parse_tdm_property(name, content, "meta", url)
     elif name in _LICENCE_META and content:
         yield UsageStatement("meta", name, content)
     elif len(name) <= _MAX_NAME_LENGTH and _ROBOT_NAME.search(name):
-        found = tuple(_directives(content, "meta", name))
+        found = tuple(_parse_directives(content, "meta", name))
         if found and all(right.value.partition(":")[0] in _WORDS | _VALUED for right in found):
             yield from found
 
 
-def _directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatement]:
-    """Parses "noarchive, nosnippet", "googlebot: noindex" or "unavailable_after: 25 Jun 2026 15:00:00 GMT"."""
+def _parse_directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatement]:
+    """Parses robots directives, such as "noarchive, nosnippet", "googlebot: noindex" or "unavailable_after: 25 Jun 2026
+    15:00:00 GMT".
+    """
     dated = False
     value = ""
     for piece in text.split(","):
@@ -142,8 +149,8 @@ def _directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatem
         yield UsageStatement(source, "robots", value, agent)
 
 
-def _tdm(name: str, value: str, source: str, url: str) -> Iterator[UsageStatement]:
-    """Parses a TDM property. A reservation is 0 or 1; anything else is ignored (TDMRep, "tdm-reservation")."""
+def _parse_tdm_property(name: str, value: str, source: str, url: str) -> Iterator[UsageStatement]:
+    """Parses a TDM property. A tdm-reservation is 0 or 1; other values are ignored (TDMRep, "tdm-reservation")."""
     value = value.strip()
     if name == "tdm-policy":
         if value:
@@ -154,17 +161,19 @@ def _tdm(name: str, value: str, source: str, url: str) -> Iterator[UsageStatemen
 
 @dataclass(frozen=True, slots=True)
 class TDMFile:
-    """The rules, in order, of a host's /.well-known/tdmrep.json (TDMRep, "TDM File on the Origin Server")."""
+    """The rules, in order, of a host's /.well-known/tdmrep.json (TDMRep, "TDM File on the Origin Server"): each a test
+    for URLs, and the usage statements for those that pass it.
+    """
 
     rules: tuple[tuple[Callable[[str], bool], tuple[UsageStatement, ...]], ...] = ()
 
     def of(self, url: str) -> tuple[UsageStatement, ...]:
-        """The statements of the first rule that matches this address."""
+        """Returns the usage statements for a URL, those of the first rule that matches it."""
         return next((rights for matches, rights in self.rules if matches(url)), ())
 
 
 def parse_tdm_file(body: bytes, url: str) -> TDMFile:
-    """The rules of a tdmrep.json read from `url`; no rules if it is not such a file. Never raises.
+    """Parses the tdmrep.json at `url`; returns a TDMFile without rules if the body is not such a file. Never raises.
 
     A location is matched like a path in robots.txt, with `*` and `$`. A rule without a valid reservation is ignored.
     """
@@ -181,7 +190,7 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
             right
             for name in _TDM
             if isinstance(rule.get(name), (str, int))
-            for right in _tdm(name, str(rule[name]), "file", url)
+            for right in _parse_tdm_property(name, str(rule[name]), "file", url)
         )
         if any(right.name == "tdm-reservation" for right in rights):
             rules.append((path_matcher(location.strip()), rights))
@@ -189,9 +198,11 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
 
 
 def tdm_reservation(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
-    """True if text and data mining is reserved (None if nothing is stated), and the address of the policy ("" if none).
+    """Returns whether text and data mining is reserved (None if nothing is stated), and the address of the policy (""
+    if there is none).
 
-    The header field overrides the host's file, and the page's metadata override both (TDMRep, "Processing priority").
+    The header field overrides the host's file, and the page's metadata override both (TDMRep, "Processing
+    priority").
     """
     reserved: bool | None = None
     policy = ""

@@ -1,1 +1,3 @@
-"""What a person says about sites: archiver.toml, lists of sites, and the effective settings of a site."""
+"""Reads what the user configures for sites: archiver.toml, lists of sites to add, and the effective settings of each
+site.
+"""

@@ -1,8 +1,8 @@
-"""archiver.toml: settings for all sites and for groups of sites, and whom to notify when something is wrong.
+"""Reads archiver.toml: settings for all sites and for groups of sites, and whom to notify when something is wrong.
 
 The file is read from the current directory, or from the path in ARCHIVER_CONFIG. Errors name its line and column.
-Secrets come from the environment and are not allowed in the file. A site's own settings override those of its groups,
-which override the defaults.
+Secrets come from the environment and are not allowed in the file. A site's own settings override those of its
+groups, which override the defaults.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _KEY = re.compile(rf"(\s*)({_WORD}(?:\s*\.\s*{_WORD})*)\s*=")
 
 
 def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
-    """Returns line and column (from 1) of a key or table, or of the nearest table around it. `text` is valid TOML."""
+    """Returns the line and column (from 1) of a key or table in a valid TOML text, or of the nearest table that
+    contains it.
+    """
     best, at = 0, (1, 1)
     for found, line, column in _keys(text):
         shared = next(
@@ -43,7 +45,7 @@ def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
 
 
 def toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
-    """Returns the position and the reason of a TOML syntax error, from Python's message."""
+    """Returns the position and the reason of a TOML syntax error, as phrases taken from Python's message."""
     lines = text.splitlines() or [""]
     match = re.fullmatch(r"(.*) \(at (line \d+, column \d+|end of document)\)", str(error), re.DOTALL)
     where, why = (match[2], match[1]) if match else ("it is not TOML", str(error))
@@ -52,7 +54,9 @@ def toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
 
 
 def _keys(text: str) -> Iterator[tuple[TOMLPath, int, int]]:
-    """Yields each table header and key at the start of a line, and lines of multi-line strings that look like one."""
+    """Yields the path, line and column of each table header and of each key at the start of a line. Lines of multi-line
+    strings that look like one are included.
+    """
     table: TOMLPath = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
@@ -63,7 +67,7 @@ def _keys(text: str) -> Iterator[tuple[TOMLPath, int, int]]:
 
 
 def _path(dotted: str) -> TOMLPath:
-    """Splits a dotted key into its parts, as TOML does."""
+    """Splits a dotted TOML key into its parts; returns () if it is invalid."""
     try:
         value: Any = tomllib.loads(f"{dotted} = 0")
     except tomllib.TOMLDecodeError:
@@ -84,7 +88,7 @@ SECRETS = {"password": "ARCHIVER_SMTP_PASSWORD", "token": "ARCHIVER_WEBHOOK_TOKE
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """How to send mail. `security` is starttls, tls or none; without `user` there is no login."""
+    """How to send notifications by mail. `security` is starttls, tls or none; without `user` there is no login."""
 
     to: tuple[str, ...]
     host: str = "localhost"
@@ -96,7 +100,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Whom to notify of a change: a command that gets JSON on stdin, a webhook that JSON is posted to, mail."""
+    """Where notifications go: a command that gets JSON on stdin, a webhook that JSON is posted to, mail addresses."""
 
     command: tuple[str, ...] = ()
     webhook: str = ""
@@ -105,7 +109,9 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`defaults`: settings of all sites, as in `sites set`; `groups`: settings of the sites with a tag, by tag."""
+    """The content of archiver.toml. `defaults`: settings of all sites, named as in `archiver sites set`; `groups`:
+    settings by tag, for the sites with that tag.
+    """
 
     contact: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -113,8 +119,11 @@ class Config:
     notify: Notify = Notify()
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
-        """Returns the effective settings of a site. Its own settings override those of its groups (the first group in
-        the file wins), which override the defaults."""
+        """Returns the effective settings of a site from its `own` settings and its tags.
+
+        Its own settings override those of its groups (the first group in the file wins), which override the
+        defaults.
+        """
         groups = [self.groups[name] for name in self.groups if name in tags]
         out = dict(self.defaults)
         for one in (*reversed(groups), own):
@@ -127,8 +136,9 @@ def config_file() -> Path:
 
 
 def load_config() -> Config:
-    """Reads the file. Returns an empty Config if there is no file, unless ARCHIVER_CONFIG names it. Raises BadConfig
-    and UnreadableInput."""
+    """Reads archiver.toml. Returns an empty Config if there is no file, unless ARCHIVER_CONFIG names it. Raises
+    BadConfig or UnreadableInput.
+    """
     file = config_file()
     if not file.exists() and not os.environ.get("ARCHIVER_CONFIG"):
         return Config()
@@ -146,7 +156,9 @@ def load_config() -> Config:
 
 
 def parse_config(text: str, name: str) -> Config:
-    """Parses the text of an archiver.toml. Raises BadConfig with line and column of the first error."""
+    """Parses the text of an archiver.toml. Raises BadConfig with the line and column of the first error; `name` is the
+    file's name in it.
+    """
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -159,7 +171,7 @@ def parse_config(text: str, name: str) -> Config:
 
 
 class _InvalidValue(Exception):
-    """The value or key at a path is invalid."""
+    """Raised if the key or value at a path of archiver.toml is invalid."""
 
     def __init__(self, path: tuple[str, ...], why: str) -> None:
         super().__init__(why)
@@ -200,7 +212,7 @@ def _settings(path: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _groups(table: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Returns the settings by tag. Tags are stored in lower case, whatever the file has."""
+    """Parses the table [groups]; returns settings by tag. Tags are converted to lower case."""
     out: dict[str, Mapping[str, Any]] = {}
     for name, group in table.items():
         path = ("groups", name)
@@ -298,8 +310,10 @@ Settings = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def effective_settings(db: Database, config: Config | None = None) -> Settings:
-    """Returns the effective settings of an archive's sites by `config` or, without it, by archiver.toml. Raises what
-    `load_config` raises."""
+    """Returns a function that maps a row of `sites` to its effective settings, by `config` or else by archiver.toml.
+
+    Raises what `load_config` raises.
+    """
     loaded = config or load_config()
     tags = tags_of_sites(db) if loaded.groups else {}
 

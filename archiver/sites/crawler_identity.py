@@ -1,4 +1,6 @@
-"""Identity and default delay of a crawl: the User-Agent, and the contact of the person who is responsible for it."""
+"""How a crawl identifies itself: the User-Agent, and the contact of the person who is responsible for it. Also its
+default delay.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,12 @@ POLITE_DELAY = 0.5
 
 
 def user_agent(contact: str) -> str:
-    """Returns the User-Agent (RFC 9110, section 10.1.5) with the contact as a comment."""
+    """Returns the User-Agent header (RFC 9110, section 10.1.5) with the contact as a comment."""
     return f"archiver/{__version__} (+{contact})" if contact else f"archiver/{__version__}"
 
 
 def names_contact(agent: str) -> bool:
-    """True if a User-Agent contains a mail address or a URL."""
+    """Returns True if a User-Agent contains a mail address or a URL."""
     return "@" in agent or "://" in agent
 
 
@@ -37,16 +39,18 @@ def delay_for(url: str, delay: float | None) -> float:
 
 
 def needs_contact(url: str) -> bool:
-    """True if the server at this URL, or the proxy in front of it, is not on this machine."""
+    """Returns True if the server at this URL, or the proxy in front of it, is not on this machine."""
     proxy = _proxy(url)
     return not any(_is_loopback(urlsplit(at).hostname or "") for at in (url, proxy) if at)
 
 
 def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
-    """Returns the contact for a crawl of this URL: `contact` if given, else that of archiver.toml, else asks for it.
+    """Returns the contact for a crawl of this URL: `contact` if given, else the one in archiver.toml, else the user's
+    answer to a prompt.
 
-    A server or proxy on loopback needs no contact. Raises HostNotFound unless the address is `known`, and
-    ContactMissing if there is no contact and no terminal to ask on.
+    A server or proxy on loopback needs no contact. The host is looked up unless the site is already `known`; raises
+    HostNotFound if it does not exist, BadAddress if the contact is invalid, and ContactMissing if there is no
+    contact and no terminal to ask on.
     """
     host = urlsplit(url).hostname or ""
     given = contact or load_config().contact

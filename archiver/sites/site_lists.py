@@ -1,4 +1,4 @@
-"""Reads lists of sites (OPML, CSV, plain text) into entries with their line numbers. Pure."""
+"""Reads lists of sites to add (OPML, CSV, plain text) into entries with their line numbers. All functions are pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _MOST_COLUMNS = 200
 
 @dataclass(frozen=True, slots=True)
 class SiteEntry:
-    """A site in a list: its start address, the feed that the list names, tags, and settings as they are stored."""
+    """One site in a list: its start address, the feed that the list gives for it, its tags, and its settings as they
+    are stored.
+    """
 
     line: int
     url: str
@@ -37,14 +39,16 @@ class SiteEntry:
 
 @dataclass(frozen=True, slots=True)
 class ListProblem:
-    """A line that could not be read, in part or as a whole."""
+    """A line of a list that could not be read, in part or as a whole, and why."""
 
     line: int
     why: str
 
 
 def read_site_list(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
-    """Reads a list in any of the formats. Raises UnreadableInput if it is none of them."""
+    """Reads a list of sites in any of the formats; yields its sites and the problems of its lines. Raises
+    UnreadableInput if it has none of the formats.
+    """
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return _opml(data, name)
     try:
@@ -60,8 +64,10 @@ def read_site_list(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
 
 
 def _lines(text: str) -> Iterator[SiteEntry | ListProblem]:
-    """Reads one URL per line; further words are tags, and # starts a comment. A CSV file without a header is read like
-    this, too: no start address contains a comma."""
+    """Reads a plain-text list: one URL per line; further words are tags, and # starts a comment.
+
+    A CSV file without a header is read like this, too, because no start address contains a comma.
+    """
     for number, line in enumerate(text.splitlines(), start=1):
         words = [word for word in re.split(r"[\s,;\"]+", line.split(" #")[0]) if word]
         if not words or words[0].startswith("#"):
@@ -73,7 +79,9 @@ def _lines(text: str) -> Iterator[SiteEntry | ListProblem]:
 
 
 def _csv(text: str, name: str) -> Iterator[SiteEntry | ListProblem]:
-    """Reads a table with a header: URL, feed, tags (separated by commas or semicolons), and settings by name."""
+    """Reads a CSV list with a header. Its columns are URL, feed, tags (separated by commas or semicolons), and settings
+    by name.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     heads: list[str] = []
     known = {*_ADDRESS, *_FEED, *_TAGS, *_IGNORED, *(one.name for one in SETTINGS)}
@@ -98,7 +106,8 @@ def _csv(text: str, name: str) -> Iterator[SiteEntry | ListProblem]:
 
 
 def _opml(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
-    """Reads OPML 2.0: outlines with htmlUrl or xmlUrl; the titles of the outlines around them are tags.
+    """Reads an OPML 2.0 list: each outline with htmlUrl or xmlUrl is a site, and the titles of the outlines around it
+    are its tags.
 
     Many files are not well-formed XML (a bare & in a title): errors are reported, and the rest is read.
     """
@@ -131,7 +140,9 @@ def _opml(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
 def _entry(
     line: int, address: str, feed: str, tags: list[str], settings: dict[str, str]
 ) -> Iterator[SiteEntry | ListProblem]:
-    """Yields the problems of a line's settings and tags, which are left out, and then its entry."""
+    """Yields a problem for each invalid setting or tag of a line, then the line's site without them. If its address is
+    invalid, yields only that problem.
+    """
     if not address and not feed:
         yield ListProblem(line, "it has no URL")
         return
@@ -170,5 +181,5 @@ def _cells(line: str) -> list[str]:
 
 
 def _line(number: Any) -> int:
-    """Returns lxml's line number, or 0 for an element without one."""
+    """Converts lxml's line number of an element to an int, 0 if it has none."""
     return number if isinstance(number, int) else 0

@@ -1,4 +1,6 @@
-"""One run over one site: opens and locks the archive, repairs what the last run left, writes results, and closes."""
+"""The open archive of one run over one site: locks it, repairs what the last run left unfinished, writes results, and
+closes it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.discovery import soft404
-from archiver.discovery.cdx import prefix_of, query_url, service_address
+from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteRemoved
 from archiver.extraction.template.site_rule import SiteRules
@@ -53,8 +55,10 @@ Only = Literal["", "missing", "set-aside"]
 
 @dataclass(frozen=True, slots=True)
 class CrawlOrder:
-    """What one run is to do. `limit` ends it after that many posts, `since` skips posts that a source dates earlier,
-    `mode` overrides the site's own setting for requisites."""
+    """What one run is asked to do. `full` fetches every known page again; `limit` ends the run after that many posts;
+    `since` skips posts that a source dates earlier; `only` limits the run to missing pages; `mode` overrides the
+    site's own setting for requisites.
+    """
 
     start_url: str
     full: bool = False
@@ -66,7 +70,7 @@ class CrawlOrder:
 
 @contextmanager
 def archive_faults(archive: Path) -> Iterator[None]:
-    """Turns errors of the disk or the database into an ArchiverError (`storage.connection.fault_of`)."""
+    """Context manager that turns errors of the disk or the database into ArchiverErrors that name the archive."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -74,7 +78,8 @@ def archive_faults(archive: Path) -> Iterator[None]:
 
 
 class CrawlRun:
-    """The archive during one run: opened before the first request and closed with an ending, which sets `result`.
+    """The archive of one site during one run. It is opened and locked when the object is made; `close` closes it and
+    sets `result`.
 
     Raises the errors of `open_archive`, ArchiveInUse if another process crawls this site into this archive, and
     HostInUse if one crawls another site of its host. Methods raise sqlite3.Error if the archive can no longer be
@@ -102,7 +107,7 @@ class CrawlRun:
                 raise
 
     def _begin(self) -> None:
-        """Repair what the last run left, record this run, and set up its state in memory."""
+        """Repair what the last run left unfinished, record this run, and set up its state in memory."""
         site_id, order = self.site["id"], self.order
         self.scope = Scope(self.site["host"], self.site["path"])
         self.options: dict[str, Any] = effective_settings(self.db)(self.site)
@@ -135,12 +140,12 @@ class CrawlRun:
         )
         self.learner = TemplateLearner(rules_at(self.db, site_id), self._learned, self._outdated)
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
-        self.writer.on_written, self.writer.kept = self.traps.written, self.traps.undone_on_error
+        self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
         self.gone_confirmed = is_gone_confirmed(self.db, site_id, self.started)
         self.soft_not_found = None if order.full else self._remembered_soft_not_found()
         cdx = self.options.get("cdx")
-        self.cdx = query_url(service_address(cdx), prefix_of(self.scope)) if cdx else ""
+        self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""
 
     def _record_start(self) -> None:
         order, site_id = self.order, self.site["id"]
@@ -160,17 +165,21 @@ class CrawlRun:
                 pages.mark_host_available(self.db, site_id)
 
     def _quiet_until(self) -> datetime | None:
-        """Until when the host asked us to wait; None if that is over. A time too far ahead comes from a wrong clock."""
+        """Return the time until which the host asked crawls to wait; None if it is over. A time too far ahead comes
+        from a wrong clock and is ignored.
+        """
         until = pages.moment(self.site["quiet_until"])
         return until if until and self.started < until <= self.started + timedelta(seconds=MAX_RETRY_AFTER) else None
 
     def _remembered_soft_not_found(self) -> SoftNotFoundProfile | None:
-        """What an earlier run learned about the site's soft 404s, unless it is too long ago."""
+        """Return the soft-404 profile that an earlier run stored for this site; None if there is none or it is older
+        than the revisit period.
+        """
         is_outdated = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
-        return None if is_outdated else soft404.from_json(self.site["soft_not_found"])
+        return None if is_outdated else soft404.profile_from_json(self.site["soft_not_found"])
 
     def _give_up(self, error: BaseException) -> None:
-        """Close what was opened before `error`, and end the run as failed if it was recorded."""
+        """Close the archive after an `error` in opening it, and record the run as failed if it has a row."""
         if self.run_id and isinstance(error, Exception) and not is_environment_error(error):
             with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to report
                 end_run(
@@ -194,19 +203,21 @@ class CrawlRun:
 
     @property
     def home(self) -> str:
-        """The home page's own address, if an earlier run found it, else the start address."""
+        """The address of the home page after redirects, if an earlier run found it, else the start address."""
         row = pages.page_row(self.db, self.seed_key)
         return str(row["url"]) if row else self.start_url
 
     @contextmanager
     def writing(self, patience: float = PATIENCE) -> Iterator[None]:
-        """A transaction of this run. Raises ArchiveLocked, and SiteRemoved if a person has removed the site."""
+        """Context manager for a write transaction of this run. Raises ArchiveLocked, and SiteRemoved if the user has
+        removed the site.
+        """
         with writing(self.db, patience):
             check_run(self.db, self.run_id, self.site)
             yield
 
     def count_pages(self) -> tuple[int, int]:
-        """The number of known pages of this site, and how many of them are not due."""
+        """Return the number of known pages of this site, and the number of those that are not due."""
         known, due = self.db.execute(
             "select count(*), total(due_at <= ?) from pages where site_id = ?",
             [pages.stamp(self.started), self.site["id"]],
@@ -214,7 +225,7 @@ class CrawlRun:
         return int(known), int(known - due)
 
     def enter_cdx(self, *, anonymous: bool) -> None:
-        """Record a web archive's CDX list as a source of this site, if its settings name one.
+        """Record a web archive's CDX list as a discovery source of this site, if its settings name one.
 
         An `anonymous` crawl, which has no contact, does not request a list from somebody else's server.
         """
@@ -229,12 +240,12 @@ class CrawlRun:
             )
 
     def remember_soft_not_found(self, found: SoftNotFoundProfile) -> None:
-        """Store with the site how it answers for an address that does not exist."""
+        """Store the site's soft-404 profile (how it responds for an address that does not exist) with the site."""
         self.soft_not_found = found
         with self.writing():
             self.db.execute(
                 "update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
-                [soft404.to_json(found), pages.stamp(self.started), self.site["id"]],
+                [soft404.profile_to_json(found), pages.stamp(self.started), self.site["id"]],
             )
 
     def remember_platform(self, name: str) -> None:
@@ -244,23 +255,27 @@ class CrawlRun:
             self.site["platform"] = name
 
     def capture(self, exchange: Exchange, original: Original | None) -> Capture:
-        """Write one exchange to the run's WARC file. Raises ArchiverError if the disk fails."""
+        """Write one exchange to the run's WARC file and return its capture. Raises ArchiverError if the disk fails."""
         with archive_faults(self.archive):
             return self.warc.write(exchange, original)
 
     def mentions_removed(self, exchange: Exchange) -> bool:
-        """True if a list, feed or API response names a post that was removed, and so may contain its text."""
+        """Return True if the response of a list, feed or API names a post that was removed, and so may contain its
+        text.
+        """
         codings = (value for name, value in exchange.response_headers if name.lower() == b"content-encoding")
         return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
 
     def before_commit(self) -> None:
-        """Check that the archive has not been moved, and sync the WARC file. Raises ArchiverError."""
+        """Check that the archive has not been moved, and sync the WARC file to disk. Raises ArchiverError."""
         with archive_faults(self.archive):
             self._place.check()
             self.warc.sync()
 
     def reread_samples(self) -> None:
-        """Re-extract the stored posts that the site's template was learned from, with that template."""
+        """Extract again, with the site's new template, the posts from which the template was learned, and store the
+        results.
+        """
         for sample in self.learner.samples():
             row = pages.page_row(self.db, urlkey(sample.url))
             if row is None or not row["fetched_at"] or row["fetched_at"] < pages.stamp(self.started):
@@ -272,10 +287,11 @@ class CrawlRun:
                     replace_reading(self.db, sample.article, after, extractor_of(__version__, after))
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
-        """Write pending results and close the run, which sets `result`.
+        """Write pending results, close the run and the archive, and set `result`. Does nothing if the run is closed
+        already.
 
-        After a fault (`at_fault`), or if writing fails here, as much as possible is written; the other pages stay due
-        and the next crawl closes the run.
+        After a fault (`at_fault`), or if writing fails here, as much as possible is written; the other pages stay
+        due and the next crawl closes the run.
         """
         if not self._locks:
             return
@@ -311,7 +327,8 @@ class CrawlRun:
         return replace(result, failures=failures, due=known - done + self.requisites.count_due())
 
     def _record_ending(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
-        """Finish the WARC file and the run's row; returns the reasons of failures with their numbers of pages.
+        """Finish the WARC file and the run's row. Return the reasons for which pages failed, each with its number of
+        pages.
 
         If the WARC file cannot be finished, the row is written all the same, and the next run finishes the file.
         """

@@ -1,4 +1,6 @@
-"""The queue of one run's due pages: which come next, which are in progress, and which are excluded as crawl traps."""
+"""The queue of the pages that are due in one run: selects the next ones, tracks those in progress, and excludes crawl
+traps.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from archiver.urls import Scope, urlkey
 
 
 class SourceGuesses:
-    """Guesses the addresses of undeclared sources during one run: the usual ones, one of each kind at a time."""
+    """Tries the well-known addresses of feeds and sitemaps during one run, for a site that declares none. One address
+    of each kind is tried at a time.
+    """
 
     def __init__(self) -> None:
         self._queues: dict[PageKind, list[DiscoveredURL]] = {}
@@ -40,15 +44,20 @@ class SourceGuesses:
         waiting: Collection[str],
         asked: Collection[str],
     ) -> list[DiscoveredURL]:
-        """The first guess for each kind of source that is not `declared`, without the urlkeys in `asked`. Kinds in
-        `waiting` have a guess that was not answered yet."""
+        """Return the first address to try for each kind of source (feed, sitemap) that is not `declared`.
+
+        Skips addresses whose urlkeys are in `asked`, and kinds in `waiting`, whose previous guess has no response
+        yet.
+        """
         for guess in well_known_urls(base, scope):
             if guess.kind not in declared and urlkey(guess.url) not in asked:
                 self._queues.setdefault(guess.kind, []).append(guess)
         return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
 
     def next(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
-        """The next guess if this one is not a source; none if it is, or if there are no more."""
+        """Return the next address to try after the guess `page` has been parsed; [] if it was a source after all, or if
+        no addresses are left.
+        """
         queue = self._queues.get(page.kind)
         if not queue or page.is_seed or parsed.result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return []
@@ -59,17 +68,20 @@ class SourceGuesses:
 
 
 SOURCES_FIRST = 500
-"""Sources that are read before the first post; of a site with more (50,000 sitemaps), both are read in turn."""
-# About 20 MB of addresses. One that was forgotten is recorded again, which has no effect.
+"""The number of sources that are read before the first post. After that, sources and posts are read in turn, since a
+site may have 50,000 sitemaps."""
+# About 20 MB of URLs. If more were reported, all are forgotten; recording one again has no effect.
 _MAX_REPORTED = 100_000
 _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
-"""Every that many runs a page is requested without conditions, to test the server's validators."""
+"""A page, or a source, is requested unconditionally once in this many runs, to test the server's validators."""
 
 
 class PageQueue:
-    """Hands out pages that are due in the pages table; a page is in progress until the writer has its result.
+    """Hands out the pages of a run that are due in the pages table. A page is in progress until the writer has its
+    result.
 
-    `changes` counts events that may make another page due or ready: an empty queue is not read again before the next.
+    `changes` counts events that may make another page due or ready; a queue that was empty need not be read again
+    until it rises.
     """
 
     def __init__(self, run: CrawlRun) -> None:
@@ -81,7 +93,7 @@ class PageQueue:
 
     @property
     def in_progress(self) -> int:
-        """How many pages are handed out and have no result with the writer yet."""
+        """The number of pages that are handed out and whose result the writer does not have yet."""
         return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
@@ -90,7 +102,7 @@ class PageQueue:
             due = self._take(limit)
             old = [page for page in due if self._is_too_old(page)]
             if old:
-                self.put_off(old)
+                self.postpone(old)
             if len(old) < len(due) or not due:
                 return [page for page in due if page not in old]
 
@@ -119,10 +131,11 @@ class PageQueue:
                 return pages
 
     def _rows(self, limit: int, *, sources_only: bool, mixed: bool) -> list[dict[str, Any]]:
-        """Rows of due pages that are not in progress.
+        """Return rows of due pages that are not in progress, in the order in which they are to be fetched.
 
-        While a source is being read, only sources, since their hints belong to the pages that follow. Listings of tags
-        and months come last, when it is known whether the posts they show are new.
+        While a feed, sitemap or API is being read (`sources_only`), only such sources are returned, since their
+        hints belong to the pages that follow; `mixed` returns both. Listings of tags and months come last, when it
+        is known whether the posts they show are new.
         """
         run, most = self._run, limit + len(self._in_progress)
         if run.order.only:
@@ -159,9 +172,10 @@ class PageQueue:
         since, published = self._run.order.since, page.hint.published if page.hint else None
         return bool(since and published and published.astimezone(UTC) < since)
 
-    def probe(self, *, again: bool = False) -> PageRequest | None:
-        """A request for an address that does not exist; None if one is in progress, or the answer is known and not to
-        be requested `again`."""
+    def probe_request(self, *, again: bool = False) -> PageRequest | None:
+        """Return a request for an address that cannot exist, to learn the site's soft 404; None if one is in progress,
+        or if it is already known and not to be requested `again`.
+        """
         if (self._run.soft_not_found is not None and not again) or any(p.is_probe for p in self._in_progress.values()):
             return None
         url = soft404.probe_url(self._run.start_url, self._run.scope, secrets.token_hex(10))
@@ -169,8 +183,10 @@ class PageQueue:
         self._in_progress[page.urlkey] = page
         return page
 
-    def further_page(self, url: str, post: str) -> PageRequest:
-        """The request for another part of the post at `post`: conditional if the part's text is stored."""
+    def part_request(self, url: str, post: str) -> PageRequest:
+        """Return the request for a further part, at `url`, of the post at `post`. It is conditional if the part's text
+        is stored.
+        """
         self._run.writer.flush()
         key = urlkey(url)
         row, text = page_table.page_row(self._run.db, key), multipage_articles.text_of(self._run.db, key)
@@ -178,28 +194,34 @@ class PageQueue:
             return PageRequest(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART, part_of=post)
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
 
-    def finished(self, result: PageResult) -> None:
-        """Note that the writer has a result: its page is done, unless its source has more documents."""
+    def mark_finished(self, result: PageResult) -> None:
+        """Record that the writer has a result: its page is no longer in progress, unless the same source has further
+        documents to fetch.
+        """
         self.changes += 1
         if result.outcome is not Outcome.DUE:
             self._in_progress.pop(urlkey(result.url), None)
 
-    def probe_done(self, page: PageRequest) -> None:
-        """Note that a probe was answered or has failed."""
+    def mark_probe_done(self, page: PageRequest) -> None:
+        """Record that the soft-404 probe was answered or has failed."""
         self.changes += 1
         self._in_progress.pop(page.urlkey, None)
 
-    def put_off(self, pages: Sequence[PageRequest]) -> None:
-        """Do not fetch these pages in this run: they are due in the next."""
+    def postpone(self, pages: Sequence[PageRequest]) -> None:
+        """Put back pages that were handed out; they are fetched in the next run."""
         until = page_table.stamp(self._run.started + timedelta(seconds=1))
         with self._run.writing():
             for page in pages:
                 self._in_progress.pop(page.urlkey, None)
-                self._run.traps.leave(page.urlkey)
+                self._run.traps.mark_not_fetched(page.urlkey)
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
     def is_news(self, target: DiscoveredURL) -> bool:
-        """True if this run has not reported the link in the same way before. Forgets all when it knows too many."""
+        """Return True if a link is new in this run: not reported before with the same source and kind, and not above
+        the limit of its trap rule.
+
+        The links that were reported are forgotten when they are too many.
+        """
         reported = (target.url, target.source, target.kind)
         if reported in self._reported or not self._run.traps.is_wanted(target):
             return False
@@ -209,16 +231,18 @@ class PageQueue:
         return True
 
     def stored_article(self, page: PageRequest) -> Article | None:
-        """The stored article of this page, after writing pending results."""
+        """Write pending results, then return the stored article of a page, or None."""
         self._run.writer.flush()
         return multipage_articles.article_at(self._run.db, page.urlkey)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
-        """`completeness.sources_known` of this site, after writing pending results."""
+        """Write pending results, then return three sets about the site's feeds, sitemaps and API: the kinds that the
+        site has, the kinds whose guess has no result yet, and the urlkeys of all of them.
+        """
         self._run.writer.flush()
         return sources_known(self._run.db, self._run.site["id"])
 
     def posts_alive(self, source: DiscoverySource, found_on: str) -> int:
-        """How many posts a source should still list, after writing pending results."""
+        """Write pending results, then return the number of stored posts that a source should still list."""
         self._run.writer.flush()
         return count_alive(self._run.db, self._run.site["id"], source, found_on)

@@ -1,7 +1,8 @@
-"""The values of a page while it is fetched: what its request is for, what middlewares note, what its response means.
+"""The values that belong to a page while it is fetched: what its request is for, what middlewares add to it, and its
+response.
 
-`request.meta["page"]` says what a request is for, `request.meta["notes"]` holds what the middlewares found out about
-its response. A request without them does not belong to a crawl: the archive's middlewares pass it through.
+`request.meta["page"]` says what a request is for; `request.meta["notes"]` holds what the middlewares found out about
+its response. A request without them does not belong to a crawl, and the archive's middlewares let it pass unchanged.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ _MAX_VALIDATOR = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The validators that make a request conditional (RFC 9110, section 13.1), and the record that a 304 refers to."""
+    """The validators that make a request conditional (RFC 9110, section 13.1), and the WARC record of the payload that
+    a 304 response confirms.
+    """
 
     etag: str = ""
     last_modified: str = ""
@@ -42,18 +45,19 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One page in progress, with what the pages table knew of it when it was handed out.
+    """One page that is being fetched, with what the pages table knew about it when it was handed out.
 
-    `url` and `urlkey` name its row; a source of several documents keeps them while it is read. `hops` counts redirects
-    that stayed at the same urlkey (http to https, a slash); `redirected_from` are the urlkeys of other addresses that
-    redirected here, the nearest first (MOST_REDIRECTS at most). `number` counts the documents of the source read so
-    far, `captures` the entries of a web archive's list, `alive` how many posts an API should still count. `parts` are
-    the stored parts of a post; a request for a part has its stored text as `text`, and its post's address as `part_of`.
-    `unconditional`: no validators are sent, because a source reports a change or the validators are to be tested.
-    `is_probe`: the address does not exist and has no row; the response shows what the site answers for such addresses.
-    `level` is the row's priority. `existed`: it existed when it was last requested; `quarantined`: it was gone in a
-    mass disappearance; `worked`: it listed pages before, and has failed `attempts` times in a row since. `judged`: its
-    content was judged not to be a post, which may have changed.
+    `url` and `urlkey` identify its row; if a source has several documents, they all belong to that row. `hops`
+    counts redirects that stayed at the same urlkey (http to https, a slash); `redirected_from` are the urlkeys of
+    other addresses that redirected here, the nearest first (at most MOST_REDIRECTS). `number` is the number of the
+    source's document, `captures` the number of captures read from a web archive's list so far, `alive` the number of
+    posts that an API should still count. `parts` are the stored parts of a post; a request for a part has its stored
+    text as `text`, and its post's address as `part_of`. `unconditional`: no validators are sent, because a source
+    reports a change or the validators are to be tested. `is_probe`: the request is for an address that cannot exist,
+    to learn the site's soft 404; it has no row. `level` is the row's priority. `existed`: the page existed when it
+    was last requested; `quarantined`: it was gone in a mass disappearance; `worked`: the source listed pages before,
+    and has failed `attempts` times in a row since. `judged`: the page's content was judged not to be a post, so it
+    is judged again without that kind as a hint.
     """
 
     page_id: int
@@ -86,22 +90,25 @@ class PageRequest:
 
     @property
     def is_source(self) -> bool:
-        """True if this document lists pages."""
+        """True if this is a document that lists pages."""
         return self.comes_first or self.kind is PageKind.CDX
 
     @property
     def comes_first(self) -> bool:
-        """True if it says more about pages than their addresses: no post is handed out while one is in progress."""
+        """True if this document must be read before any post is handed out: the home page, a feed, a sitemap, an API,
+        or the soft-404 probe.
+        """
         return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
     @property
     def known(self) -> bool:
-        """True if the page was fetched in an earlier run."""
+        """True if an earlier run fetched the page."""
         return self.fetched_at is not None
 
     def conditions(self, url: str) -> Conditions:
-        """The conditions of a request for `url`. Further documents of a source have none: the validators are the
-        first's."""
+        """Return the validators to send with a request for `url`. Only the page's own address has any; further
+        documents of a source have none.
+        """
         if url != self.url:
             return Conditions()
         if self.unconditional:
@@ -111,9 +118,10 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequisiteRequest:
-    """One image, stylesheet or font in progress. `id` is its row's; `original` is the record of its last payload.
+    """One requisite (image, stylesheet or font) that is being fetched. `id` is the ID of its row; `original` is the
+    WARC record of its last payload.
 
-    `hops` counts redirects, `depth` the stylesheets between the page and it.
+    `hops` counts redirects, `depth` the stylesheets between the page and the requisite.
     """
 
     id: int
@@ -132,7 +140,7 @@ class RequisiteRequest:
 
 @dataclass(frozen=True, slots=True)
 class HostFileRequest:
-    """robots.txt or tdmrep.json of a host. `most`: how many bytes are read, 0 for all."""
+    """A request for a host's robots.txt or tdmrep.json. `most` is the number of bytes to read, 0 for all."""
 
     url: str
     etag: str = ""
@@ -145,8 +153,9 @@ class HostFileRequest:
 
 @dataclass(slots=True)
 class FetchNotes:
-    """What the middlewares add: the response's capture, the host's tdmrep.json, and why a requisite has the wrong
-    type."""
+    """What the middlewares add to a request: the capture of its response, the host's tdmrep.json, and why a requisite's
+    response has the wrong type (`objection`).
+    """
 
     capture: Capture | None = None
     tdm: TDMFile = field(default_factory=TDMFile)
@@ -155,9 +164,9 @@ class FetchNotes:
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """A response as a crawl needs it. Header names are in lower case; `body` has no content coding.
+    """A response in the form that the parsers take. Header names are in lower case; `body` is without content coding.
 
-    `rights` are the usage statements of its header fields and its host's tdmrep.json.
+    `rights` are the usage statements in its header fields and in its host's tdmrep.json.
     """
 
     url: str
@@ -173,14 +182,20 @@ class FetchedPage:
         return self.headers.get("content-type", "")
 
     def validator(self, name: str) -> str:
-        """A validator to store; "" if it is unreasonably long, since each later request would carry it."""
+        """Return the validator in a header ("etag", "last-modified") for storing; "" if it is unreasonably long, since
+        each later request would send it.
+        """
         value = self.headers.get(name, "")
         return value if len(value) <= _MAX_VALIDATOR else ""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedPage:
-    """A page result, and what else the response showed. `follow` is the next request for the same row."""
+    """The result of parsing a response: the page result to store, and what else was found.
+
+    `follow` is the next request that belongs to the same row, with its address: a redirect, or a source's next
+    document.
+    """
 
     result: PageResult
     follow: tuple[str, PageRequest] | None = None
@@ -200,7 +215,9 @@ def requisite_of(request: Request) -> RequisiteRequest | None:
 
 
 def purpose_of(request: Request) -> PageRequest | RequisiteRequest | HostFileRequest | None:
-    """What a crawl's request is for; None for any other request."""
+    """Return what a crawl's request is for: a page, a requisite or a host's file; None if it does not belong to a
+    crawl.
+    """
     purpose = request.meta.get("page")
     return purpose if isinstance(purpose, PageRequest | RequisiteRequest | HostFileRequest) else None
 
@@ -213,7 +230,9 @@ def notes_of(request: Request) -> FetchNotes:
 
 
 def request_for(page: PageRequest, url: str, spider: Any) -> Request:
-    """Scrapy's request for a page; the spider gets every response, redirects and errors too."""
+    """Return a Scrapy request for a page at `url`. The spider's callback gets every response, including redirects and
+    errors.
+    """
     return Request(
         url,
         callback=spider.parse,
@@ -223,7 +242,10 @@ def request_for(page: PageRequest, url: str, spider: Any) -> Request:
 
 
 def fetched_page(response: Response) -> FetchedPage:
-    """A FetchedPage from Scrapy's response. Repeated header fields are joined by commas (RFC 9110, section 5.3)."""
+    """Convert Scrapy's response to a FetchedPage.
+
+    Repeated header fields are joined by commas (RFC 9110, section 5.3).
+    """
     headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
     pairs = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
     notes = notes_of(response.request) if response.request is not None else FetchNotes()
@@ -239,7 +261,11 @@ def fetched_page(response: Response) -> FetchedPage:
 
 
 def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditional: bool = False) -> PageRequest:
-    """The request for a row of `pages.due_pages`. In a full run all posts of an API are requested, not the changes."""
+    """Make a page request from a row of `pages.due_pages`.
+
+    `seed_key` is the urlkey of the site's home page. In a `full` run, an API is asked for all posts and not just for
+    the changes.
+    """
     original = None
     if row["digest"]:
         captured = moment(row["captured_at"])
@@ -276,7 +302,7 @@ def _is_judged(row: dict[str, Any], kind: PageKind) -> bool:
 
 
 def requisite_request(row: dict[str, Any]) -> RequisiteRequest:
-    """The request for a row of `requisites.due_requisites`."""
+    """Make a requisite request from a row of `requisites.due_requisites`."""
     captured = moment(row["captured_at"])
     original = Original(row["capture_url"], captured, row["digest"]) if row["digest"] and captured else None
     return RequisiteRequest(

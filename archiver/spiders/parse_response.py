@@ -1,7 +1,6 @@
 """Parses a response into a `PageResult`, without network, clock or archive.
 
-Each kind of document has its function; `parse_links` chooses one by the status and the bytes, not by the address or the
-content type.
+`parse_page` chooses the function for a document by its status and its bytes, not by its address or content type.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import links as link_reader
-from archiver.discovery.soft404 import SoftNotFoundProfile, fingerprint_of, wall_of
+from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier import series_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
@@ -69,7 +68,9 @@ def parse_sitemap_page(fetched: FetchedPage, result: PageResult, request: PageRe
 
 
 def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
-    """A page of the WordPress API. `request.url` is the API's root; `api_address` makes the address of each page."""
+    """Parse one page of posts from the WordPress API. `request.url` is the API's root. `follow` requests the next page,
+    or the next step of reading the API.
+    """
     page = wordpress_api.parse_posts(fetched.body, fetched.headers, fetched.url)
     result = replace(result, final_url=request.url, rule=f"api {request.step}")
     if page.error and not page.past_end:
@@ -92,7 +93,7 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
 
 
 def api_address(request: PageRequest) -> str:
-    """The address to request for this step of reading the API."""
+    """Return the address to request for the current step and page of reading the WordPress API."""
     if request.step == "ids":
         return wordpress_api.ids_url(request.url, request.number)
     since = request.fetched_at - _CLOCK_MARGIN if request.step == "changes" and request.fetched_at else None
@@ -106,9 +107,11 @@ def parse_cdx_page(
     scope: Scope,
     is_news: Callable[[DiscoveredURL], bool],
 ) -> ParsedPage:
-    """A response of a web archive's CDX server. `request.url` is the first one's address; resume keys lead to the next.
+    """Parse one response of a web archive's CDX server. `request.url` is the address of the list's first part; resume
+    keys lead to the others.
 
-    Validators are stored only if there is one response: if the first is unchanged, the others may still have changed.
+    Validators are stored only if the list has one part: if the first is unchanged, the others may still have
+    changed.
     """
     result = replace(result, final_url=request.url, kind=PageKind.CDX, rule="cdx", same_validator=False)
     page = cdx.parse_cdx(fetched.body)
@@ -134,27 +137,28 @@ def parse_cdx_page(
 
 SOFT_404 = "soft-404"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# What the kind of a row says about the page's own kind.
+# The kind of page to expect from the kind in its row.
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
 ReadPage = Callable[[Page, SourceHint | None, PageKind, str], Article]
-"""Makes an article of a page, its source hint, the kind that its source reported, and the post it is a part of."""
+"""Extracts the article of a page, given its source hint, the kind that its source reported, and the address of the post
+that it is a part of."""
 
 
 def extract_without_template(page: Page, hint: SourceHint | None, known: PageKind, part_of: str) -> Article:
-    """Extracts an article without knowing the site's template."""
+    """Extract an article from a page without the site's template."""
     return extract_page(page, hint, known, posts_only=True, part_of=part_of)
 
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """What is known of the site whose page is parsed.
+    """What the parser needs to know about the site of a page.
 
-    `is_news` returns False for a link that was reported before, such as those of a menu. `soft_not_found` is what the
-    site answers for an address that does not exist. `with_requisites`: the requisites of a post's page are listed too.
+    `is_news` returns False for a link that was reported before, such as those of a menu. `soft_not_found` is the
+    site's soft-404 profile. `with_requisites`: the requisites of a post's page are listed in its result.
     """
 
     scope: Scope
@@ -165,7 +169,7 @@ class SiteContext:
 
 
 def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
-    """Parse any response. Never raises for anything a server can send."""
+    """Parse the response for a page request. Never raises, whatever the server sends."""
     result = PageResult(
         url=request.url,
         final_url=fetched.url,
@@ -200,7 +204,9 @@ def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) ->
 def _parse_source(
     fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage | None:
-    """The result of a document that lists pages, by the request's kind or by its bytes; None for any other."""
+    """Parse a document that lists pages, recognised by the request's kind or by its bytes; return None if it is not
+    one.
+    """
     if request.kind is PageKind.CDX:
         return parse_cdx_page(fetched, result, request, site.scope, site.is_news)
     if request.kind is PageKind.API:
@@ -241,7 +247,9 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
 def _article_page(
     page: Page, links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage:
-    """The result of a page with content of its own: a post or another kind of page, with its links."""
+    """Return the result of an HTML page that is no wall, soft 404 or redirect: a post or another kind of page, with its
+    links.
+    """
     known_kind = PageKind.UNKNOWN if request.judged else _KNOWN_KINDS.get(request.kind, PageKind.UNKNOWN)
     needed = (
         page_requisites.requisites_of_page(page.root, result.final_url)
@@ -297,7 +305,9 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
 
 
 def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
-    """True if a page sent with status 200 still has the stored validator, by which its server says it is unchanged."""
+    """Return True if the server sent a page with status 200, but with the validator that is stored, and so says that it
+    is unchanged.
+    """
     if fetched.status != 200 or fetched.url != request.url:
         return False
     if request.etag:
@@ -337,7 +347,7 @@ def _redirect(location: str, result: PageResult, request: PageRequest, site: Sit
 def _refused_redirect(
     target: str, result: PageResult, request: PageRequest, site: SiteContext, rule: str
 ) -> PageResult | None:
-    """The outcome of a redirect to another page that is not followed; None for one that is."""
+    """Return the result of a page whose redirect to `target` must not be followed; None if it may be."""
     if len(request.redirected_from) >= MOST_REDIRECTS:
         reason = f"it redirects again after {MOST_REDIRECTS} redirects, perhaps without end"
         return replace(result, reason=reason, rule="redirect-loop")
@@ -378,7 +388,7 @@ def _refusal(result: PageResult, request: PageRequest) -> ParsedPage:
 
 
 def soft_not_found_of(fetched: FetchedPage) -> SoftNotFoundProfile:
-    """What a site answers for addresses that do not exist, from its response for one."""
+    """Return the soft-404 profile of a site, from its response for an address that does not exist."""
     if fetched.status in REDIRECTS:
         target = normalize(urljoin(fetched.url, fetched.headers.get("location", "")))
         same = target is not None and urlkey(target) == urlkey(fetched.url)
@@ -394,8 +404,8 @@ def soft_not_found_of(fetched: FetchedPage) -> SoftNotFoundProfile:
 def wall_or_soft_404(
     page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None
 ) -> PageResult | None:
-    """The result of a page that shows a wall or the site's soft 404; None for any other page."""
-    wall = wall_of(page.root, page.head_title)
+    """Return the result of a page that is a wall or looks like the site's soft 404; None for other pages."""
+    wall = detect_wall(page.root, page.head_title)
     if wall:
         return replace(result, outcome=Outcome.REFUSED, kind=request.kind, rule=wall, reason=f"it is behind a {wall}")
     if (
@@ -409,9 +419,10 @@ def wall_or_soft_404(
 
 
 def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
-    """A digest of the links and words of a listing's page, without numbers; "" for a page that is not of a listing.
+    """Return a digest of the links and words of one page of a listing, by which repeated pages are recognised; "" for
+    other pages.
 
-    Links to the listing's other pages are left out.
+    Numbers and links to the listing's other pages are ignored.
     """
     series = series_of(page.url)
     if not series or links is None:
@@ -422,7 +433,9 @@ def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
 
 
 def _is_own_part(article: Article, target: DiscoveredURL) -> bool:
-    """True if an address is a part of the post that links to it: parts are read together with the post."""
+    """Return True if a link leads to another part of the same post. Such links are not reported, because the parts are
+    read together with the post.
+    """
     if not article.parts:
         return False
     own = (article.url, article.part_of, *article.parts, article.whole_at)
@@ -433,7 +446,9 @@ def _is_own_part(article: Article, target: DiscoveredURL) -> bool:
 
 
 def _claimed_part(result: PageResult, article: Article) -> PageResult:
-    """The result of a page that claims to be part of another post; the post shows whether that is true."""
+    """Return the result of a page that claims to be part of another post (`article.part_of`). Fetching that post shows
+    whether it is true.
+    """
     post = DiscoveredURL(article.part_of, DiscoverySource.LINK, found_on=result.url)
     result = replace(result, targets=(*result.targets, post))
     if article.part <= 1:
@@ -457,7 +472,9 @@ def _claimed_part(result: PageResult, article: Article) -> PageResult:
 
 
 def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
-    """True for pages in the scope and for any source, but not for a feed deep below a post: those list comments."""
+    """Return True if a link belongs in the page's result: it is in scope, or a feed or sitemap anywhere. Feeds deep
+    below a post are left out, because they list its comments.
+    """
     if target.kind is PageKind.FEED and kind is PageKind.POST:
         return len([s for s in urlsplit(target.url).path.split("/") if s]) <= 2
     return target.kind in (PageKind.FEED, PageKind.SITEMAP) or scope.contains(target.url)

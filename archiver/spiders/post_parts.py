@@ -1,7 +1,8 @@
-"""Collects the parts of a post that is split over several pages: which part comes next, and the result of each.
+"""Collects the parts of a post that is split over several pages: which part to fetch next, and the result of each.
 
-The post's own result is held back until all parts are read, so that it is stored once and whole; the results of parts
-are stored as they arrive. After a kill the post is still due, and the parts that were read answer as unchanged.
+The post's own result is held back until all parts are read, so that it is stored once and complete; the results of
+parts are stored as they arrive. If the crawl is killed, the post is still due, and the parts that were read answer
+as unchanged.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
 
 @dataclass(frozen=True, slots=True)
 class PartCollection:
-    """The state of one post's parts.
+    """The parts of one post that have been read, and those still to be read.
 
-    `request` and `result` are the post's own, `first` is the article on its first page, `waiting` are the addresses to
-    fetch, `taken` the numbers and addresses of the parts read, `texts` their texts, `asked` the urlkeys that were
-    requested. `whole` is the address of a view that shows all parts on one page (number 0).
+    `request` and `result` are the post's own, `first` is the article on its first page, `waiting` are the addresses
+    to fetch, `taken` the numbers and addresses of the parts read, `texts` their texts, `asked` the urlkeys that were
+    requested. `whole` is the address of a view that shows all parts on one page; it counts as part 0.
     """
 
     request: PageRequest
@@ -39,21 +40,22 @@ class PartCollection:
 
     @property
     def following(self) -> str:
-        """The address to request next; "" if all parts are read."""
+        """The address of the part to request next; "" if all parts are read."""
         return self.waiting[0] if self.waiting and len(self.asked) <= MAX_PARTS else ""
 
     @property
     def with_parts(self) -> PageResult:
-        """The post's result, with its parts."""
+        """The post's result, with the numbers and addresses of the parts that were read."""
         return replace(self.result, parts=self.taken)
 
 
-def begin(
+def begin_collection(
     result: PageResult, request: PageRequest, scope: Scope, stored: Callable[[PageRequest], Article | None]
 ) -> PartCollection | None:
-    """The parts to read before this result is complete; None for nearly every page.
+    """Return a collection of the parts that must be read before this result is complete; None for a page that is not
+    split, as most are.
 
-    `stored` returns the article as archived, for a first page that is unchanged.
+    `stored` returns the stored article of a page, for a first page that is unchanged.
     """
     if result.outcome is Outcome.ARCHIVED and result.article is not None:
         first, whole = result.article, result.article.whole_at
@@ -75,8 +77,8 @@ def begin(
     return PartCollection(request, result, first, waiting, whole, (text,), asked=frozenset({request.urlkey}))
 
 
-def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> tuple[PageResult, PartCollection]:
-    """Take the response for the part that was requested: returns its result to store, and the new collection."""
+def add_part(collection: PartCollection, parsed: ParsedPage, request: PageRequest) -> tuple[PageResult, PartCollection]:
+    """Add the response for the part that `request` asked for. Return that part's result, and the new collection."""
     result, url = parsed.result, collection.following
     number = 0 if url == collection.whole else len([n for n, _ in collection.taken if n]) + 2
     left = replace(collection, waiting=collection.waiting[1:], asked=collection.asked | {urlkey(url)})
@@ -87,17 +89,17 @@ def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> 
     reason = part_reason(number, collection.request.url)
     if result.outcome in _MISSING:
         failed = replace(result, outcome=Outcome.FAILED, kind=PageKind.PART, reason=f"{result.reason} ({reason})")
-        return failed, _with(left, number, url)
+        return failed, _with_part(left, number, url)
     if result.outcome is Outcome.REFUSED:
-        return replace(result, kind=PageKind.PART, reason=f"{result.reason} ({reason})"), _with(left, number, url)
+        return replace(result, kind=PageKind.PART, reason=f"{result.reason} ({reason})"), _with_part(left, number, url)
     part = replace(result, outcome=Outcome.PART, kind=PageKind.PART, rule="part", reason=reason)
-    if result.outcome is Outcome.UNCHANGED and asked.text is not None:
-        return part, _with(left, number, url, asked.text)
+    if result.outcome is Outcome.UNCHANGED and request.text is not None:
+        return part, _with_part(left, number, url, request.text)
     if result.outcome is Outcome.DUPLICATE and _number(result.final_url) > 1:
-        return result, _awaiting(left, (result.final_url,))
+        return result, _with_waiting(left, (result.final_url,))
     shown = result.article if result.outcome is Outcome.ARCHIVED else None
     if shown is None or not is_further_part(collection.first, shown):
-        if asked.text is None or urlkey(result.final_url) == collection.request.urlkey:
+        if request.text is None or urlkey(result.final_url) == collection.request.urlkey:
             return result, left
         # It was a part of the post, which still lists it: this is a wall, a fault or a stale copy. Keep its text.
         failed = replace(
@@ -109,7 +111,7 @@ def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> 
             final_url=result.url,
             reason=f"it no longer shows {reason}",
         )
-        return failed, _with(left, number, url, asked.text)
+        return failed, _with_part(left, number, url, request.text)
     text = shown.body
     if repeats_part(text, collection.texts) or (number == 0 and len(text) < len(collection.texts[0])):
         what = "the same as another part" if number else "less than the first page"
@@ -121,11 +123,13 @@ def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> 
             article=None,
             reason=f"it shows {what} of {collection.request.url}",
         ), left
-    return part, _awaiting(_with(left, number, url, text), shown.parts)
+    return part, _with_waiting(_with_part(left, number, url, text), shown.parts)
 
 
-def _with(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
-    """The collection with one more part. After the view of all parts, no other is needed."""
+def _with_part(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
+    """Return the collection with one more part that was read. If it is the view of all parts (number 0), no others are
+    fetched.
+    """
     done = number == 0 and text is not None
     texts = collection.texts if text is None else (*collection.texts, text)
     return replace(
@@ -133,8 +137,10 @@ def _with(collection: PartCollection, number: int, url: str, text: str | None = 
     )
 
 
-def _awaiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
-    """The collection with parts that only a later part links to: a long post's page links show just the next few."""
+def _with_waiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
+    """Return the collection with further parts to fetch, to which a part links: the first page of a long post may link
+    to just the next few.
+    """
     if any(number == 0 for number, _ in collection.taken) and not collection.waiting:
         return collection
     known = collection.asked | {urlkey(url) for url in collection.waiting}

@@ -1,5 +1,6 @@
-"""The queue of one run's requisites (images, stylesheets, fonts): which are due, how responses become results, and
-writing those in batches."""
+"""The queue of one run's requisites (images, stylesheets, fonts): selects those that are due, turns responses into
+results, and writes these in batches.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +27,21 @@ if TYPE_CHECKING:
     from archiver.spiders.crawl_run import CrawlRun
 
 WINDOW = 32
-"""The most requisites in progress."""
+"""The maximum number of requisites in progress."""
 _UNTRIED = 4
-"""The most in progress at a host that has not answered yet: each may take half a minute, twice."""
+"""The maximum in progress at a host that has not answered yet, because each may take half a minute, twice."""
 _BATCH = 50
 _MAX_PAYLOADS = 1_000
 _MAX_FAILURES = 3
 _POSTPONED = timedelta(days=1)
-# Rules of failures for which the whole host is to blame, as for any status from 500 on.
+# Rules of failures that count against the whole host, like any status from 500 on.
 _HOST_FAULTS = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "too-slow", "tls", "truncated"})
 
 
 class Requisites:
-    """The requisites of one run. After three failures in a row, all requisites of a host are postponed by a day."""
+    """The requisites of one run that are due or in progress. After three failures in a row, all requisites of a host
+    are postponed by a day.
+    """
 
     def __init__(self, run: CrawlRun, mode: Mode) -> None:
         self.mode = mode
@@ -55,7 +58,7 @@ class Requisites:
                 requisites.enter_lead_images_of_site(run.db, run.site["id"], run.site_name, run.started, run.revisit)
 
     def due(self) -> list[RequisiteRequest]:
-        """Hand out the next requisites. Pending results, those of pages too, are written first."""
+        """Hand out the next requisites to fetch; [] while enough are in progress. Pending results are written first."""
         if self.mode == "none" or len(self._in_progress) > self._enough:
             return []
         self._run.writer.flush()
@@ -76,8 +79,12 @@ class Requisites:
         return requisites.count_due_requisites(self._run.db, self._run.site["id"], self._run.started, self.mode)
 
     def capture(self, exchange: Exchange, requisite: RequisiteRequest) -> Capture | None:
-        """Write a response to WARC; None if responses of its status are not kept. A payload that is already archived,
-        from any address, is written as a revisit record (WARC/1.1, section 6.7.2)."""
+        """Write the response for a requisite to WARC and return its capture; None if responses with its status are not
+        kept.
+
+        A payload that is already archived, from any address, is written as a revisit record (WARC/1.1, section
+        6.7.2).
+        """
         if exchange.status not in KEPT_STATUSES or (exchange.status == 304 and requisite.original is None):
             return None
         original = requisite.original if exchange.status == 304 else None
@@ -99,8 +106,8 @@ class Requisites:
         at = moment(row[1]) if row else None
         return Original(row[0], at, digest) if at else None
 
-    def done(self, requisite: RequisiteRequest, fetched: FetchedRequisite) -> bool:
-        """Keep a result for the next batch; returns False if its host has failed too often and was postponed."""
+    def add_result(self, requisite: RequisiteRequest, fetched: FetchedRequisite) -> bool:
+        """Add a result to the next batch to write. Return False if its host has failed too often and was postponed."""
         self._in_progress.pop(requisite.id, None)
         self._waiting.append(fetched)
         if len(self._waiting) >= _BATCH:
@@ -117,12 +124,12 @@ class Requisites:
         return False
 
     def postpone(self, host: str) -> None:
-        """Make all that is due at this host due tomorrow."""
+        """Postpone all due requisites of a host by a day."""
         with writing(self._run.db):
             requisites.postpone_requisites(self._run.db, self._run.site["id"], host, datetime.now(UTC) + _POSTPONED)
 
-    def drop(self, requisite: RequisiteRequest) -> None:
-        """Note that a requisite was not fetched: it is still due."""
+    def mark_not_fetched(self, requisite: RequisiteRequest) -> None:
+        """Record that a requisite was not fetched; it is still due."""
         self._in_progress.pop(requisite.id, None)
 
     def flush(self, patience: float = PATIENCE) -> None:
@@ -139,7 +146,7 @@ class Requisites:
 
 
 def failed_requisite(requisite: RequisiteRequest, outcome: Outcome, rule: str, reason: str) -> FetchedRequisite:
-    """The result of a request without a response."""
+    """Return the result of a requisite whose request had no response."""
     return replace(FetchedRequisite(requisite.id, datetime.now(UTC), outcome), rule=rule, reason=reason)
 
 
@@ -149,7 +156,9 @@ _MAX_DEPTH = 1
 
 
 def parse_requisite(fetched: FetchedPage, requisite: RequisiteRequest, objection: str) -> FetchedRequisite:
-    """The result of a response. `objection` says why a response of status 200 is not the requested type, else ""."""
+    """Return the result of a requisite from its response. `objection` says why a response with status 200 has the wrong
+    type, "" if the type is right.
+    """
     status = fetched.status
     result = FetchedRequisite(requisite.id, fetched.at, Outcome.FAILED, status=status, capture=fetched.capture)
     if status in REDIRECTS:

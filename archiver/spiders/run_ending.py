@@ -1,4 +1,6 @@
-"""How a run ends early: the endings and their sentences, failures as outcomes, and the outage guard."""
+"""How a run ends early: the possible endings and their sentences, the outcomes of failed requests, and the outage
+guard.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunEnding:
-    """`outcome` as in `runs`: finished (at a limit that was set), waiting (for the host), failed.
+    """Why and how a run ends. `outcome` as in the table `runs`: finished (also at a limit that was set), waiting (for
+    the host), failed, interrupted.
 
-    `reason` is a whole sentence unless the outcome is finished. `pages` is the reason given to pages that are still
-    due; no run requests anything from the host until `quiet_until`.
+    `reason` is a whole sentence unless the outcome is finished. `pages` is the reason recorded for pages that are
+    still due; no run requests anything from the host until `quiet_until`.
     """
 
     outcome: str
@@ -48,7 +51,9 @@ class RunEnding:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended: `failures` are reasons with their numbers of pages, `due` counts pages still to be fetched."""
+    """How a run ended, as reported to the user. `failures` are the reasons for which pages failed, each with its number
+    of pages; `due` is the number of pages still to be fetched.
+    """
 
     outcome: str
     reason: str
@@ -57,18 +62,22 @@ class RunResult:
     due: int
 
 
-def at_bound(reason: str) -> RunEnding:
-    """A limit or budget that a person set was reached."""
+def limit_reached(reason: str) -> RunEnding:
+    """Returns the ending of a finished run. `reason` is the limit or budget that it reached, "" if nothing is left to
+    fetch.
+    """
     return RunEnding("finished", reason)
 
 
 def cannot_crawl(start_url: str, reason: str) -> RunEnding:
-    """The start address cannot be crawled."""
+    """Returns the ending of a run whose start address cannot be crawled, as when its host does not exist."""
     return RunEnding("failed", f"{start_url} cannot be crawled: {reason}.")
 
 
 def internal_error(start_url: str, error: Exception) -> RunEnding:
-    """A bug in this program, whose traceback is in the log."""
+    """Returns the ending of a run that a bug in archiver stopped, with a sentence for the user. The traceback is in the
+    log.
+    """
     what = f"{type(error).__name__}: {str(error)[:200]}".removesuffix(": ")
     return RunEnding(
         "failed",
@@ -78,14 +87,18 @@ def internal_error(start_url: str, error: Exception) -> RunEnding:
 
 
 def robots_unreadable(start_url: str, reason: str) -> RunEnding:
-    """As long as robots.txt cannot be read, nothing may be fetched (RFC 9309, section 2.3.1.4)."""
+    """Returns the ending of a run that may not fetch anything because its host's robots.txt cannot be read (RFC 9309,
+    section 2.3.1.4).
+    """
     pages = f"robots.txt could not be read ({reason}), and nothing is fetched until it can be"
     sentence = f"{start_url} is not crawled for now: its {pages}; the next crawl tries again."
     return RunEnding("waiting", sentence, pages)
 
 
 def host_busy(start_url: str, why: str, until: datetime | None) -> RunEnding:
-    """The host asked us to wait `until` a time, or answered again and again that it is busy (None)."""
+    """Returns the ending of a run whose host asked it to wait `until` a time or (None) answered again and again that it
+    is busy.
+    """
     if until is None:
         return RunEnding("waiting", f"{start_url} is not crawled for now: {why}; the next crawl continues.", why)
     when = f"until {until:%Y-%m-%d %H:%M} UTC"
@@ -98,7 +111,9 @@ def host_busy(start_url: str, why: str, until: datetime | None) -> RunEnding:
 
 
 def still_quiet(start_url: str, until: datetime) -> RunEnding:
-    """The host asked an earlier run to wait, and that time is not over."""
+    """Returns the ending of a run that requests nothing, because the host asked an earlier run to wait `until` a time
+    that is not over.
+    """
     return RunEnding(
         "waiting",
         f"{start_url} asked not to be crawled until {until:%Y-%m-%d %H:%M} UTC, so nothing was requested; crawl it "
@@ -106,8 +121,8 @@ def still_quiet(start_url: str, until: datetime) -> RunEnding:
     )
 
 
-def walled(start_url: str, wall: str) -> str:
-    """Why a site cannot be crawled that shows only a wall ("consent wall")."""
+def wall_sentence(start_url: str, wall: str) -> str:
+    """Returns a sentence that says why a site cannot be crawled if it shows only a `wall` ("consent wall")."""
     return (
         f"{start_url} cannot be crawled: all its pages are behind a {wall}; ask its owner for access, or remove it "
         "with 'archiver sites remove'."
@@ -133,7 +148,7 @@ _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
 
 
 def outcome_of_failure(error: BaseException | None) -> tuple[Outcome, str, str]:
-    """Outcome, rule and reason of a failed request."""
+    """Returns the outcome, rule and reason to record for a request that failed with this error."""
     if isinstance(error, Refusal):
         return error.outcome, error.rule, error.reason
     if isinstance(error, RobotsUnreadable):
@@ -160,20 +175,24 @@ def outcome_of_failure(error: BaseException | None) -> tuple[Outcome, str, str]:
 T = TypeVar("T")
 
 FAILURES_IN_A_ROW = 3
-"""Pages that fail in a row before the home page is requested as a check."""
+"""The number of pages in a row that must fail before the home page is requested as a check."""
 ASKED = 20
-"""Responses for known pages that are needed for a judgement on the site as a whole."""
+"""The number of responses for known pages that are needed to judge the site as a whole."""
 
 
 class FailureStreak:
-    """Counts pages that failed in a row. Each of them has been tried several times already."""
+    """Counts pages that failed in a row, to notice that the server is down. Each page has been retried several times
+    before it counts.
+    """
 
     def __init__(self, most: int = FAILURES_IN_A_ROW) -> None:
         self._most = most
         self._failed = 0
 
     def add(self, failed: bool) -> bool:
-        """Count a page. Returns True, and starts again from zero, if the server itself has to be checked now."""
+        """Count a page. Returns True, and starts again from zero, if so many failed in a row that the server must be
+        checked now.
+        """
         self._failed = self._failed + 1 if failed else 0
         if self._failed < self._most:
             return False
@@ -182,19 +201,25 @@ class FailureStreak:
 
 
 class MassGoneGuard(Generic[T]):
-    """Holds back the last `asked` results of known pages until it is clear that most of them are not gone at once."""
+    """Holds back the results of pages that are gone until `asked` further known pages show that most of the site is
+    still there.
+    """
 
     def __init__(self, asked: int = ASKED) -> None:
         self._asked = asked
         self._last: deque[T | None] = deque()
 
     @property
-    def alarm(self) -> bool:
-        """True if more than half of the last pages are gone: then something is wrong with the site, not its pages."""
+    def is_alarmed(self) -> bool:
+        """True if more than half of the last pages are gone, so that something is probably wrong with the site and not
+        with its pages.
+        """
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Add an item to hold back if a page is gone, else None. Returns the items that are confirmed by now."""
+        """Count a known page: `gone` is the item to hold back if it is gone, else None. Returns the held-back items
+        that are confirmed by now.
+        """
         confirmed = []
         if len(self._last) == self._asked and (first := self._last.popleft()) is not None:
             confirmed.append(first)
@@ -211,12 +236,15 @@ class MassGoneGuard(Generic[T]):
 _UNANSWERED = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "truncated"})
 _PROBE_SECONDS = 20.0
 _BELIEVED_AFTER = 3
-"""Fetches in a row that find a source gone or refused before that is believed, if it worked before."""
+"""How many fetches in a row must find a source gone or refused before it is given up, if it worked before."""
 
 
 class OutageGuard:
-    """The outage guard of one run. `stop` ends the run with a sentence; `gone_confirmed`: most posts were gone a day
-    ago as well."""
+    """Ends a run while its server is down, and holds back pages that are gone until it is clear that this is no mass
+    disappearance.
+
+    `stop` ends the run with a sentence; `gone_confirmed` is True if a crawl a day ago found most posts gone as well.
+    """
 
     def __init__(self, site: str, start_url: str, stop: Callable[[str], None], *, gone_confirmed: bool) -> None:
         self._site = site
@@ -229,11 +257,11 @@ class OutageGuard:
 
     @property
     def is_probing(self) -> bool:
-        """True while the home page is requested as a check: meanwhile no page is handed out."""
+        """True while the home page is requested to check whether the server is up. No page is handed out meanwhile."""
         return self._probe is not None and not self._probe.done()
 
     def observe(self, result: PageResult, engine: ExecutionEngine | None) -> None:
-        """Count a result. After three failures in a row, request the home page; if it fails too, end the run.
+        """Count a result. After three failures in a row, request the home page; if that fails too, end the run.
 
         The home page decides because a single section of a site may be down.
         """
@@ -241,7 +269,7 @@ class OutageGuard:
         if self._streak.add(failed) and engine is not None and not self.is_probing:
             self._probe = asyncio.get_running_loop().create_task(self._probe_home(engine, result.reason))
 
-    def confirmed(self, request: PageRequest, result: PageResult) -> Iterator[PageResult]:
+    def confirmed_results(self, request: PageRequest, result: PageResult) -> Iterator[PageResult]:
         """Yields the results that may be stored now, usually just this one.
 
         A 404 of a known page is held back until it is clear that this is not a mass disappearance.
@@ -262,7 +290,7 @@ class OutageGuard:
         yield from (held for _, held in self._gone.add((request, result) if gone else None))
         if not gone:
             yield result
-        if self._gone.alarm:
+        if self._gone.is_alarmed:
             held = self._gone.release()
             yield from (quarantine_gone(v) for j, v in held if not j.quarantined)
             self._stop(
@@ -306,5 +334,7 @@ class OutageGuard:
 
 
 def _to_retry(result: PageResult) -> PageResult:
-    """A source that worked before and seems gone: the next crawls try it again before it is given up."""
+    """Returns the result of a source that worked before and seems gone, with the outcome FAILED: the next crawls try
+    the source again before it is given up.
+    """
     return replace(result, outcome=Outcome.FAILED, reason=f"{result.reason}, though it listed posts before")

@@ -1,4 +1,6 @@
-"""The spider of a site: parses what the scheduler hands out, and yields the result of each page."""
+"""The Scrapy spider that crawls a site: parses the responses to what the scheduler hands out, and yields the result of
+each page.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ from twisted.python.failure import Failure
 
 from archiver.discovery.links import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
-from archiver.discovery.soft404 import SoftNotFoundProfile, from_json
-from archiver.discovery.url_classifier import SCOPE, at_origin, origin_of
+from archiver.discovery.soft404 import SoftNotFoundProfile, profile_from_json
+from archiver.discovery.url_classifier import SCOPE, origin_of, with_origin
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
@@ -44,9 +46,9 @@ from archiver.spiders.page_request import (
     requisite_of,
 )
 from archiver.spiders.parse_response import SiteContext, parse_page, soft_not_found_of
-from archiver.spiders.post_parts import PartCollection, begin, take
+from archiver.spiders.post_parts import PartCollection, add_part, begin_collection
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
-from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, walled
+from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, wall_sentence
 from archiver.spiders.trap_detector import WALLS
 from archiver.storage.requisites import MODES, FetchedRequisite
 from archiver.urls import Scope, normalize, start_address, urlkey
@@ -55,17 +57,20 @@ from archiver.urls import Scope, normalize, start_address, urlkey
 
 
 class Probing:
-    """Decides during one run whether to probe again. While a probe is in progress, no post is requested
-    (`PageRequest.comes_first`)."""
+    """Decides during one run whether the site should be probed again for its soft 404, because it may have been
+    replaced by a parked domain or a maintenance page.
+
+    While a probe is in progress, no post is requested (`PageRequest.comes_first`).
+    """
 
     def __init__(self) -> None:
         self._is_doubtful = self._probed = self._has_source = False
 
     def observe_source(self, request: PageRequest, result: PageResult) -> None:
-        """Take the result of a source into account.
+        """Update the doubt about the site with the result of a feed, sitemap or API.
 
-        A source that worked before and is a web page now makes the site doubtful; one that still works shows that the
-        site is not the same page everywhere. The list of a web archive says nothing about the site.
+        If one that worked before is now a web page, the site becomes doubtful; if one still works, the site does not
+        show the same page everywhere. The list of a web archive says nothing about the site.
         """
         if request.kind not in SOURCE_KINDS or request.kind is PageKind.CDX:
             return
@@ -75,30 +80,31 @@ class Probing:
             self._is_doubtful |= result.status == 200 and result.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
 
     def observe_home(self, result: PageResult, *, is_isolated: bool) -> None:
-        """Take the result of a known home page into account.
+        """Update the doubt about the site with the result of its home page, if that was fetched in earlier runs.
 
-        The site is doubtful if the page links to nothing and no source is known (`is_isolated`).
+        The site becomes doubtful if the page has no links and no feed or sitemap is known (`is_isolated`).
         """
         if is_isolated:
             self._is_doubtful |= result.status == 200 and result.outcome is Outcome.NOT_ARTICLE
 
     @property
     def is_due(self) -> bool:
-        """True if the site is doubtful and was not probed in this run. Reading it counts as the probe: it is True once
-        at
-        most."""
+        """True if the site is doubtful and should be probed now. Reading it counts as the probe, so it is True at most
+        once per run.
+        """
         if not self._is_doubtful or self._probed:
             return False
         self._probed = True
         return True
 
     def objection(self, found: SoftNotFoundProfile, home: SoftNotFoundProfile, stored: str | None) -> str:
-        """Why the site must not be believed: it shows its home page, which has no links, for every address.
+        """Return why the crawl must stop because the site shows the same page, without links, for every address; "" if
+        it need not stop.
 
-        Returns "" if the site may be believed. `stored` is the profile of earlier runs: a site that did the same then
-        is one that scripts fill.
+        `found` is the response for a missing address, `home` that for the home page. `stored` is the profile of
+        earlier runs in JSON: a site that showed the same page then is just filled by scripts.
         """
-        before = from_json(stored)
+        before = profile_from_json(stored)
         if not self._is_doubtful or self._has_source or before is None or found.look is None:
             return ""
         if home.look is None or not found.is_like(home.look):
@@ -119,7 +125,9 @@ _RETRIES = 1
 
 
 class RequisiteFetcher:
-    """Requests the requisites of one crawl. Its requests have their own callbacks: a requisite is not an item."""
+    """Requests the requisites of one crawl and records their results. Its requests have callbacks of their own, because
+    a requisite is not an item for the pipelines.
+    """
 
     def __init__(self, crawler: Crawler, archive: ArchiveExtension) -> None:
         self._archive = archive
@@ -128,7 +136,7 @@ class RequisiteFetcher:
         self._timeout = min(timeout, _SECONDS)
 
     def due(self) -> list[Request]:
-        """The next requests, once no page is left."""
+        """Return requests for the next requisites that are due. The scheduler calls this once no page is left."""
         return [self._request(requisite) for requisite in self._archive.run.requisites.due()]
 
     def _request(self, requisite: RequisiteRequest) -> Request:
@@ -150,7 +158,7 @@ class RequisiteFetcher:
         )
 
     def fetched(self, response: Response) -> None:
-        """Callback: handle a response, whatever its status."""
+        """Scrapy callback: record the response for a requisite, whatever its status."""
         assert response.request is not None
         requisite, objection = requisite_of(response.request), notes_of(response.request).objection
         assert requisite is not None
@@ -159,24 +167,26 @@ class RequisiteFetcher:
                 self._done(requisite, parse_requisite(fetched_page(response), requisite, objection))
 
     def failed(self, failure: Failure) -> None:
-        """Errback: handle a request without a response (refused by one of our rules, no such host, a timeout)."""
+        """Scrapy errback: record a requisite whose request had no response (refused by one of our rules, no such host,
+        a timeout).
+        """
         requisite = requisite_of(failure.request)  # type: ignore[attr-defined]
         assert requisite is not None
         error, archive = failure.value, self._archive
         if isinstance(error, RunEnded | ArchiverError) or archive.ending:
-            archive.run.requisites.drop(requisite)
+            archive.run.requisites.mark_not_fetched(requisite)
             return
         with archive.guarded():
             if archive.halted:
                 return
             if isinstance(error, HostBusy):
-                archive.run.requisites.drop(requisite)
+                archive.run.requisites.mark_not_fetched(requisite)
                 archive.run.requisites.postpone(requisite.host)
             else:
                 self._done(requisite, failed_requisite(requisite, *outcome_of_failure(error)))
 
     def _done(self, requisite: RequisiteRequest, result: FetchedRequisite) -> None:
-        if not self._archive.run.requisites.done(requisite, result) and self._throttle:
+        if not self._archive.run.requisites.add_result(requisite, result) and self._throttle:
             self._throttle.abandon(requisite.host, f"{requisite.host} does not answer")
 
 
@@ -189,7 +199,9 @@ _NO_URL = (
 
 
 def _log_sentence_only(record: logging.LogRecord) -> bool:
-    """Logging filter: log an ArchiverError that has ended a crawl as its sentence, without a traceback."""
+    """Logging filter that logs an ArchiverError as its sentence, without a traceback. Returns True, so that every
+    record is logged.
+    """
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, ArchiverError):
         record.name, record.msg, record.args, record.exc_info = __name__, str(error), (), None
@@ -258,7 +270,9 @@ class SiteSpider(Spider):
         return archive
 
     async def start(self) -> AsyncIterator[Any]:
-        """Yield nothing: the scheduler hands out the pages that are due. Without a URL, stop with an error."""
+        """Yield nothing, because the scheduler hands out the pages that are due. Without a URL, stop the crawl with an
+        error.
+        """
         if self.order is None:
             _log.error(_NO_URL)
             self.crawler.signals.connect(self._fail, signal=signals.engine_stopped)
@@ -269,18 +283,20 @@ class SiteSpider(Spider):
     _start = start
 
     def _fail(self) -> None:
-        """Make `scrapy crawl` exit with code 1, as it does if the crawler has no spider at the end."""
+        """Scrapy signal handler: make `scrapy crawl` exit with code 1, by leaving the crawler without a spider at the
+        end.
+        """
         self.crawler.spider = None
 
     @classmethod
     def _has_own_start(cls) -> bool:
-        """False under `scrapy fetch` and `scrapy parse`, which replace the `start` method."""
+        """Return True unless `scrapy fetch` or `scrapy parse` has replaced the `start` method."""
         return cls.start is cls._start
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[PageResult | Request]:
-        """Callback for every response; the page request in its meta says what it was requested for.
+        """Scrapy callback for every response; the page request in its meta says what it was requested for.
 
-        Without one (`scrapy parse`), yields the page's result, read without knowledge of its site, and requests for its
+        A response without one (`scrapy parse`) is parsed as a single page: yields its result, and requests for its
         links.
         """
         page = page_of(response.request) if response.request is not None else None
@@ -297,7 +313,7 @@ class SiteSpider(Spider):
         yield from (Request(target.url) for target in result.targets if not target.trap)
 
     def _guarded(self, steps: Callable[[], Iterable[T]]) -> Iterator[T]:
-        """Yield from `steps` until the archive can no longer be written."""
+        """Yield from `steps`, but nothing once the archive can no longer be written."""
         with self.archive.guarded():
             if not self.archive.halted:
                 yield from steps()
@@ -316,7 +332,9 @@ class SiteSpider(Spider):
         yield from self._handle(page, parse_page(fetched, page, site))
 
     def _handle_probe(self, page: PageRequest, fetched: FetchedPage) -> None:
-        """Handle the response for an address that does not exist."""
+        """Record the response for an address that does not exist as the site's soft-404 profile, or stop the crawl if
+        the site shows the same page everywhere.
+        """
         archive, found = self.archive, soft_not_found_of(fetched)
         if (
             self._home_has_links is False
@@ -327,18 +345,20 @@ class SiteSpider(Spider):
         ):
             archive.stop(cannot_crawl(archive.order.start_url, why).reason)
             return
-        archive.pages.probe_done(page)
+        archive.pages.mark_probe_done(page)
         # A home page without links may be an error notice that every address shows, so it proves nothing.
         if found.look is None or self._home_has_links:
             archive.run.remember_soft_not_found(found)
 
     def failed(self, failure: Failure) -> Iterator[PageResult | Request]:
-        """Errback: handle a request without a response (refused by robots.txt, no such host, a timeout)."""
+        """Scrapy errback: yield the result of a page whose request had no response (refused by robots.txt, no such
+        host, a timeout).
+        """
         request: Request = failure.request  # type: ignore[attr-defined]
         page, archive = page_of(request), self.archive
         assert page is not None
         if page.is_probe:
-            archive.pages.probe_done(page)
+            archive.pages.mark_probe_done(page)
             return
         ending = archive.ending
         if isinstance(failure.value, RunEnded | ArchiverError) or (ending and ending.outcome == "waiting"):
@@ -369,37 +389,37 @@ class SiteSpider(Spider):
         archive = self.archive
         archive.outages.observe(parsed.result, self.crawler.engine)
         if page.part_of and not parsed.follow:
-            part, collection = take(self._collections.pop(urlkey(page.part_of)), parsed, page)
+            part, collection = add_part(self._collections.pop(urlkey(page.part_of)), parsed, page)
             yield replace(part, targets=tuple(self._adapted(t) for t in part.targets))
             yield from self._collect_parts(collection)
             return
         result = self._with_guesses(parsed.result, parsed, page) if page.is_seed else parsed.result
         self._probing.observe_source(page, result)
-        result = archive.run.traps.without_repeats(result)
+        result = archive.run.traps.correct_repeats(result)
         targets = (*(self._adapted(t) for t in result.targets), *self._guesses.next(page, parsed))
         result = replace(result, targets=targets)
-        if begun := begin(result, page, archive.run.scope, archive.pages.stored_article):
+        if begun := begin_collection(result, page, archive.run.scope, archive.pages.stored_article):
             yield from self._collect_parts(begun)
             return
-        confirmed = list(archive.outages.confirmed(page, result))
+        confirmed = list(archive.outages.confirmed_results(page, result))
         yield from (other for other in confirmed if other is not result)
         if result in confirmed:
             yield from self._finish(result, parsed)
 
     def _collect_parts(self, collection: PartCollection) -> Iterator[PageResult | Request]:
-        """Request the next part of a post, or yield the post once all its parts are read."""
+        """Yield the request for the next part of a post, or the post's result once all its parts are read."""
         if not collection.following:
             yield from self._finish(collection.with_parts)
             return
         self._collections[urlkey(collection.request.url)] = collection
-        page = self.archive.pages.further_page(collection.following, collection.request.url)
+        page = self.archive.pages.part_request(collection.following, collection.request.url)
         yield request_for(page, page.url, self)
 
     def _finish(self, result: PageResult, parsed: ParsedPage | None = None) -> Iterator[PageResult | Request]:
         archive = self.archive
         archive.count_post(result)
         if archive.run.traps.is_walled(result):
-            archive.fatal = archive.fatal or walled(archive.order.start_url, result.rule)
+            archive.fatal = archive.fatal or wall_sentence(archive.order.start_url, result.rule)
         # The probe is in progress before the result is stored, so that no post is handed out in between.
         probe = self._probe(result, parsed)
         yield result
@@ -410,17 +430,19 @@ class SiteSpider(Spider):
             yield request_for(page, url, self)
 
     def _probe(self, result: PageResult, parsed: ParsedPage | None) -> PageRequest | None:
-        """The request for an address that does not exist, if it is time for one."""
+        """Return the request for an address that does not exist, if the soft-404 probe is due after this result; else
+        None.
+        """
         if self.archive.fatal:
             return None
-        if self._is_home_read(result, parsed) and (probe := self.archive.pages.probe()):
+        if self._is_home_read(result, parsed) and (probe := self.archive.pages.probe_request()):
             return probe
         has_more = parsed is not None and parsed.follow is not None
         is_due = not has_more and self._home_has_links is not None and self._probing.is_due
-        return self.archive.pages.probe(again=True) if is_due else None
+        return self.archive.pages.probe_request(again=True) if is_due else None
 
     def _is_home_read(self, result: PageResult, parsed: ParsedPage | None) -> bool:
-        """True if this result is the home page's own and no redirect: only then is a probe worthwhile."""
+        """Return True if this is the final result of the home page and no redirect. Only then is a probe worthwhile."""
         return (
             parsed is not None
             and result.final_url == self.archive.home_url
@@ -429,9 +451,10 @@ class SiteSpider(Spider):
         )
 
     def _with_guesses(self, result: PageResult, parsed: ParsedPage, page: PageRequest) -> PageResult:
-        """The home page's result, with guessed addresses for the kinds of source that the page does not declare.
+        """Return the home page's result with the first well-known addresses to try, for the kinds of source that the
+        site does not declare.
 
-        The home page's scheme and host become the site's.
+        Also takes the page's scheme and host as the site's, and notes why the site cannot be crawled if it cannot.
         """
         archive = self.archive
         if result.outcome is Outcome.DUPLICATE:
@@ -464,7 +487,9 @@ class SiteSpider(Spider):
     def _first_guesses(
         self, result: PageResult, declared: list[DiscoveredURL], parsed: ParsedPage, page: PageRequest
     ) -> list[DiscoveredURL]:
-        """The first guess for each kind of source that the site does not declare; more follow if it fails."""
+        """Return the first well-known address to try for each kind of source that the site does not declare. Others
+        follow if it fails.
+        """
         archive = self.archive
         kinds, waiting, asked = {t.kind for t in (*result.targets, *declared)}, set[str](), set[str]()
         if page.known:
@@ -477,11 +502,12 @@ class SiteSpider(Spider):
         return self._guesses.first(archive.home_url, archive.run.scope, declared=kinds, waiting=waiting, asked=asked)
 
     def _adapted(self, target: DiscoveredURL) -> DiscoveredURL:
-        """The discovered URL with the scheme and www of the site's home page, so that each page has one address.
+        """Return a discovered URL with the scheme and www of the site's home page, so that each page has one address.
 
-        A URL outside the site that a sitemap, feed or API lists is recorded and not requested.
+        A URL outside the site that a sitemap, feed or API lists is marked with a trap rule, so that it is recorded
+        but not requested.
         """
-        target = replace(target, url=at_origin(target.url, origin_of(self.archive.home_url)))
+        target = replace(target, url=with_origin(target.url, origin_of(self.archive.home_url)))
         outside = (
             target.source in VOUCHING_SOURCES
             and target.kind not in SOURCE_KINDS
@@ -490,6 +516,8 @@ class SiteSpider(Spider):
         return replace(target, trap=SCOPE) if outside else target
 
     def _note_sitemaps(self, robotparser: Any, request: Request) -> None:
-        """Signal handler: note the sitemaps that a robots.txt names (RFC 9309, section 2.2.4, allows such records)."""
+        """Scrapy signal handler: remember the sitemaps that a robots.txt names (RFC 9309, section 2.2.4, allows such
+        records).
+        """
         found = getattr(robotparser.rp, "sitemaps", ())
         self._robots_sitemaps += [u for u in (normalize(s) for s in found) if u and u not in self._robots_sitemaps]

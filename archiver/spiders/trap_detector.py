@@ -1,4 +1,4 @@
-"""Detects crawl traps during a run: decides which due pages not to fetch, and which responses show nothing new."""
+"""Detects crawl traps during a run: decides which due pages to skip, and recognises responses that show nothing new."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any, Literal, NamedTuple
 from sqlite_utils import Database
 
 from archiver.articles.identity import content_digest
-from archiver.discovery.url_classifier import NO_PATTERN, URLPattern, captures, pattern_of, series_of
+from archiver.discovery.url_classifier import NO_PATTERN, URLPattern, capture_pattern, pattern_of, series_of
 from archiver.frontier import redundant_urls
-from archiver.frontier.redundant_urls import BELOW_POST, EquivalentURLs, PatternBudgets, is_always_fetched
+from archiver.frontier.redundant_urls import BELOW_POST, EquivalentURLs, PatternBudgets, is_exempt_from_budget
 from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
@@ -31,7 +31,9 @@ _NEWS = frozenset({"", "numbers", "query"})
 
 
 class Verdict(NamedTuple):
-    """`fetch` a page now, `wait` until others of its URL pattern are answered, or `exclude` it by a rule."""
+    """The decision on a due page: `fetch` it now, `wait` until others of its URL pattern are answered, or `exclude` it
+    by a rule.
+    """
 
     decision: Literal["fetch", "wait", "exclude"]
     rule: str = ""
@@ -42,7 +44,9 @@ _FETCH, _WAIT = Verdict("fetch"), Verdict("wait")
 
 
 class TrapDetector:
-    """What one run knows about the traps of one site. `flush` writes pending results before the tables are queried."""
+    """Detects the crawl traps of one site during one run, from the pages that it sees. `flush` writes pending results
+    before the tables are queried.
+    """
 
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None]) -> None:
         self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
@@ -57,7 +61,7 @@ class TrapDetector:
     # Before fetching
 
     def judge(self, row: dict[str, Any]) -> Verdict:
-        """Decide what to do with a page that is due (a row of `pages.due_pages`)."""
+        """Decide whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all."""
         kind, key = PageKind(row["kind"]), row["urlkey"]
         if row["fetched_at"] or row["priority"] == 0 or kind in _UNLIMITED:
             return _FETCH
@@ -67,7 +71,7 @@ class TrapDetector:
         ):
             return Verdict(
                 "exclude",
-                f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.family(variant)}",
+                f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}",
                 redundant_urls.equivalent_url_reason(variant, plain),
             )
         tested = self._tested_variants(key)
@@ -78,7 +82,7 @@ class TrapDetector:
             self._tests[key] = tested
             return _FETCH
         waiting = sum(1 for other in self._in_progress.values() if other == shape)
-        if self._budget.left(shape) > waiting:
+        if self._budget.remaining(shape) > waiting:
             self._in_progress[key] = shape
             self._tests[key] = tested
             return _FETCH
@@ -86,7 +90,7 @@ class TrapDetector:
             (source, pattern_of(at, self._scope.path))
             for source, at in crawl_exclusions.discovered_by(self._db, row["id"])
         ]
-        if is_always_fetched(shape, reported_by):
+        if is_exempt_from_budget(shape, reported_by):
             return _FETCH
         return (
             _WAIT
@@ -99,14 +103,18 @@ class TrapDetector:
         )
 
     def _equivalent_of(self, key: str) -> tuple[str, str]:
-        """The believed variant by which an address is equivalent to another, and that address; empty if none."""
-        believed = self._equivalents.plainer(key)
+        """Return the variant ("letter case") by which a URL is believed to be equivalent to a plainer one, and the
+        plainer one; ("", "") if there is none.
+        """
+        believed = self._equivalents.believed_plainer(key)
         return next(
             ((variant, plain) for variant, plain in believed if self._is_read_elsewhere(key, variant, plain)), ("", "")
         )
 
     def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
-        """True if the page at `key` is fetched at another address anyway, should it be equivalent by this variant."""
+        """Return True if the post at `key` need not be fetched there, provided that this variant shows the same post:
+        the plainer URL is fetched, or another URL that is reduced to it by the same variant.
+        """
         return crawl_exclusions.is_read_instead(self._db, plain) or (
             variant.startswith("?")
             and any(
@@ -116,12 +124,12 @@ class TrapDetector:
         )
 
     def _tested_variants(self, key: str) -> frozenset[str] | None:
-        """The variants that fetching this page would test; None if it has to wait, because enough such pages are in
-        progress.
+        """Return the variants that fetching this page would confirm or refute; None if it has to wait, because enough
+        pages that do so are in progress.
         """
         out = set()
-        for variant, (plain, more) in self._equivalents.open(key).items():
-            name = redundant_urls.family(variant)
+        for variant, (plain, more) in self._equivalents.undecided(key).items():
+            name = redundant_urls.variant_family(variant)
             if name not in out and self._is_read_elsewhere(key, variant, plain):
                 if sum(name in variants for variants in self._tests.values()) >= more:
                     return None
@@ -143,20 +151,20 @@ class TrapDetector:
             and row["kind"] == PageKind.UNKNOWN
             and crawl_exclusions.is_only_from_cdx(self._db, row["urlkey"])
         ):
-            return captures(row["url"])
+            return capture_pattern(row["url"])
         return shape
 
-    def leave(self, key: str) -> None:
-        """Note that a page that was handed out is not fetched after all."""
+    def mark_not_fetched(self, key: str) -> None:
+        """Record that a page that was handed out is not fetched after all."""
         self._in_progress.pop(key, None)
         self._tests.pop(key, None)
 
     def is_wanted(self, target: DiscoveredURL) -> bool:
-        """False once 1,000 URLs excluded by the same rule are recorded."""
+        """Return False once 1,000 URLs excluded by the same rule are recorded."""
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
-            rule = f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.family(variant)}" if variant else ""
+            rule = f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}" if variant else ""
         if not rule:
             return True
         self._traps[rule] += 1
@@ -164,7 +172,8 @@ class TrapDetector:
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
-        """Undo what is noted inside if an error is raised, as the surrounding transaction is rolled back.
+        """Context manager that undoes what was recorded inside it if an error is raised, since the surrounding
+        transaction is rolled back.
 
         The results of such a batch are written again one by one, and would otherwise count twice.
         """
@@ -177,10 +186,10 @@ class TrapDetector:
 
     # After fetching
 
-    def without_repeats(self, result: PageResult) -> PageResult:
-        """The result, corrected by what the run has seen before.
+    def correct_repeats(self, result: PageResult) -> PageResult:
+        """Return a page's result, corrected if the page only repeats what this run has seen.
 
-        A page of a listing that repeats another one ends the listing, and the page of a picture below a post is not a
+        A listing page that repeats another one ends the listing, and the page of a picture below a post is not a
         post itself.
         """
         if result.kind is not PageKind.POST and result.shown:
@@ -222,27 +231,27 @@ class TrapDetector:
             reason="it has no text and its address is below a post: it shows one of the post's pictures",
         )
 
-    def written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
-        """Note that a result was written; `new` are the URLs that it was the first to report."""
+    def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
+        """Record that a result was written. `new` are the URLs that it was the first to report."""
         key = urlkey(result.url)
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
         self._tests.pop(key, None)
         shape = self._in_progress.pop(key, None)
         if shape is not None:
-            self._budget.note(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in new))
+            self._budget.count_page(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in new))
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
-            self._equivalents.same(key, crawl_exclusions.addresses_of(self._db, article_id))
+            self._equivalents.record_same_post(key, crawl_exclusions.addresses_of(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
             found = {
                 variant: crawl_exclusions.article_of(self._db, plain)
                 for variant, plain in redundant_urls.plainer_urls(key).items()
             }
-            self._equivalents.another(
+            self._equivalents.record_own_post(
                 key, {variant for variant, other in found.items() if other not in (None, article_id)}
             )
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """True if the target may be a post, and is not of the same pattern as the page that it was found on."""
+        """Return True if a discovered URL may be a post, and has another pattern than the page that it was found on."""
         shape = pattern_of(target.url, self._scope.path)
         return (
             not target.trap
@@ -252,6 +261,8 @@ class TrapDetector:
         )
 
     def is_walled(self, result: PageResult) -> bool:
-        """True if so many pages in a row showed a wall that the whole site must be behind it."""
+        """Count a result that shows a wall. Return True if so many in a row did that the whole site must be
+        behind one.
+        """
         self._walls = self._walls + 1 if result.rule in WALLS else 0
         return self._walls >= _MAX_WALLS

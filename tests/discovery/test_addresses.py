@@ -147,10 +147,13 @@ def test_part_feeds(path: str, part: bool) -> None:
 
 def test_one_form_of_the_host() -> None:
     assert (
-        url_classifier.at_origin("http://www.example.org/a?b=1", "https://example.org/") == "https://example.org/a?b=1"
+        url_classifier.with_origin("http://www.example.org/a?b=1", "https://example.org/")
+        == "https://example.org/a?b=1"
     )
-    assert url_classifier.at_origin("http://example.org:8080/a", "https://example.org/") == "http://example.org:8080/a"
-    assert url_classifier.at_origin("http://example.com/a", "https://example.org/") == "http://example.com/a"
+    assert (
+        url_classifier.with_origin("http://example.org:8080/a", "https://example.org/") == "http://example.org:8080/a"
+    )
+    assert url_classifier.with_origin("http://example.com/a", "https://example.org/") == "http://example.com/a"
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from archiver.discovery.cdx import (
     cdx_candidates,
     is_broken,
     is_page,
-    newest,
+    newest_captures,
     parse_cdx,
-    prefix_of,
     query_url,
     resumed,
     service_address,
+    site_prefix,
     timestamp,
 )
 from archiver.items import DiscoverySource
@@ -40,7 +40,7 @@ def asked(url: str) -> dict[str, list[str]]:
 
 
 def test_queries_to_the_internet_archive() -> None:
-    words = asked(query_url(WAYBACK, prefix_of(SCOPE), CdxQuery(since=datetime(2009, 1, 2, tzinfo=UTC))))
+    words = asked(query_url(WAYBACK, site_prefix(SCOPE), CdxQuery(since=datetime(2009, 1, 2, tzinfo=UTC))))
     assert words["url"] == ["blog.example.org/*"]
     assert words["output"] == ["json"]
     assert words["collapse"] == ["urlkey"]
@@ -68,7 +68,7 @@ def test_all_captures_of_all_kinds_can_be_asked_for() -> None:
 
 
 def test_queries_to_pywb() -> None:
-    words = asked(query_url(PYWB, prefix_of(Scope.of("http://127.0.0.1:8000/blog/"))))
+    words = asked(query_url(PYWB, site_prefix(Scope.of("http://127.0.0.1:8000/blog/"))))
     assert words["url"] == ["http://127.0.0.1:8000/blog/*"]
     assert words["output"] == ["json"]
     assert words["filter"] == ["=status:200", "~mime:(text/html|application/xhtml.xml)"]
@@ -267,7 +267,7 @@ def test_pages_and_the_newest_capture_of_each() -> None:
         return CdxEntry(url, datetime(year, 1, 1, tzinfo=UTC), url, media_type, status)
 
     old, new, other = entry("a", 2009), entry("a", 2019), entry("b", 2014)
-    assert newest([old, new, other]) == newest([new, old, other]) == (new, other)
+    assert newest_captures([old, new, other]) == newest_captures([new, old, other]) == (new, other)
     untold = CdxEntry("c", datetime(2009, 1, 1, tzinfo=UTC), "c")
     kinds = [
         old,

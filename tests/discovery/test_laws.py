@@ -171,7 +171,7 @@ def test_times_and_addresses_never_raise(text: str) -> None:
     assert moment is None or (moment.tzinfo and moment.year >= 1980)
     address = normalize(text, "https://example.org/a/")
     if address:
-        url_classifier.link_facts(text, "https://example.org/a/", "https://example.org/", SCOPE, 2100)
+        url_classifier.classify_link(text, "https://example.org/a/", "https://example.org/", SCOPE, 2100)
     sitemaps.kind_of_sitemap(text)
     parse_json(text.encode("utf-8", "surrogatepass"))
     safe_parsing.plain_text(text)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from archiver.discovery.soft404 import SoftNotFoundProfile, fingerprint_of, from_json, probe_url, to_json, wall_of
+from archiver.discovery.soft404 import (
+    SoftNotFoundProfile,
+    detect_wall,
+    fingerprint_of,
+    probe_url,
+    profile_from_json,
+    profile_to_json,
+)
 from archiver.urls import Scope
 
 FRAME = "<p>" + " ".join(f"word{n}" for n in range(300)) + "</p>"
@@ -42,12 +49,12 @@ def test_a_page_filled_by_a_script_proves_nothing() -> None:
 
 
 def test_the_profile_round_trips_through_json() -> None:
-    assert from_json(to_json(NOTHING)) == NOTHING
+    assert profile_from_json(profile_to_json(NOTHING)) == NOTHING
     moved = SoftNotFoundProfile("https://example.org/x/", 302, "org,example)/")
-    assert from_json(to_json(moved)) == moved
+    assert profile_from_json(profile_to_json(moved)) == moved
     assert moved.leads_to("https://www.example.org/")
-    assert from_json(None) is None
-    assert from_json("{") is None
+    assert profile_from_json(None) is None
+    assert profile_from_json("{") is None
     plain = SoftNotFoundProfile("https://example.org/x/", 404)
     assert not plain.location
     assert moved.location
@@ -79,4 +86,4 @@ PASSWORD = "<form><input type=password></form>"
     ],
 )
 def test_walls(title: str, body: str, wall: str) -> None:
-    assert wall_of(html.document_fromstring(f"<html><body>{body}</body></html>"), title) == wall
+    assert detect_wall(html.document_fromstring(f"<html><body>{body}</body></html>"), title) == wall

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.discovery.url_classifier import is_side_way, pattern_of, series_of
+from archiver.discovery.url_classifier import is_secondary_listing, pattern_of, series_of
 
 A, B = "https://example.org", "https://example.org"
 
@@ -82,4 +82,4 @@ def test_a_list_in_a_folder_and_its_pages() -> None:
     ],
 )
 def test_side_ways(path: str, side: bool) -> None:
-    assert is_side_way(A + path) is side
+    assert is_secondary_listing(A + path) is side

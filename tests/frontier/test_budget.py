@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archiver.discovery.url_classifier import NO_PATTERN, URLPattern
-from archiver.frontier.redundant_urls import ENOUGH, EquivalentURLs, PatternBudgets, is_always_fetched, plainer_urls
+from archiver.frontier.redundant_urls import ENOUGH, EquivalentURLs, PatternBudgets, is_exempt_from_budget, plainer_urls
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")
@@ -11,39 +11,39 @@ TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9")
 
 def idle(budget: PatternBudgets, shape: URLPattern, times: int) -> None:
     for _ in range(times):
-        budget.note(shape, is_post=False, has_news=False)
+        budget.count_page(shape, is_post=False, has_news=False)
 
 
 def test_a_pattern_without_news_is_ended() -> None:
     budget = PatternBudgets(lambda: 100)
     idle(budget, TAGS, 19)
-    assert budget.left(TAGS) == 1
-    budget.note(TAGS, is_post=False, has_news=True)
-    assert budget.left(TAGS) == 30
+    assert budget.remaining(TAGS) == 1
+    budget.count_page(TAGS, is_post=False, has_news=True)
+    assert budget.remaining(TAGS) == 30
     idle(budget, MONTHS, 20)
-    assert budget.left(MONTHS) == 0
+    assert budget.remaining(MONTHS) == 0
 
 
 def test_paging_may_show_all_known_posts() -> None:
     budget = PatternBudgets(lambda: 100)
     idle(budget, PAGES, 20)
-    assert budget.left(PAGES) == 100
+    assert budget.remaining(PAGES) == 100
 
 
 def test_a_pattern_with_a_post_is_never_ended() -> None:
     budget = PatternBudgets(lambda: 0)
-    budget.note(MONTHS, is_post=True, has_news=False)
+    budget.count_page(MONTHS, is_post=True, has_news=False)
     idle(budget, MONTHS, 500)
-    assert budget.left(MONTHS) > 1_000
-    assert budget.left(NO_PATTERN) > 1_000
+    assert budget.remaining(MONTHS) > 1_000
+    assert budget.remaining(NO_PATTERN) > 1_000
 
 
 def test_promised_pages() -> None:
     elsewhere = URLPattern("", "")
-    assert is_always_fetched(MONTHS, [(DiscoverySource.LINK, elsewhere)])
-    assert not is_always_fetched(MONTHS, [(DiscoverySource.LINK, MONTHS)])
-    assert is_always_fetched(MONTHS, [(DiscoverySource.LINK, MONTHS), (DiscoverySource.SITEMAP, elsewhere)])
-    assert not is_always_fetched(TAGS, [(DiscoverySource.SITEMAP, elsewhere), (DiscoverySource.LINK, elsewhere)])
+    assert is_exempt_from_budget(MONTHS, [(DiscoverySource.LINK, elsewhere)])
+    assert not is_exempt_from_budget(MONTHS, [(DiscoverySource.LINK, MONTHS)])
+    assert is_exempt_from_budget(MONTHS, [(DiscoverySource.LINK, MONTHS), (DiscoverySource.SITEMAP, elsewhere)])
+    assert not is_exempt_from_budget(TAGS, [(DiscoverySource.SITEMAP, elsewhere), (DiscoverySource.LINK, elsewhere)])
 
 
 def test_ways() -> None:
@@ -62,15 +62,15 @@ def test_a_way_is_believed_after_enough_confirmations_and_no_refutation() -> Non
     twins = EquivalentURLs()
     for n in range(ENOUGH):
         assert not twins.believed
-        twins.same(f"org,example)/post-{n}?lang=de", [f"org,example)/post-{n}"])
-    assert twins.plainer("org,example)/post-9?lang=fr") == [("?lang=", "org,example)/post-9")]
-    twins.another("org,example)/post-8?lang=de", {"?lang="})
+        twins.record_same_post(f"org,example)/post-{n}?lang=de", [f"org,example)/post-{n}"])
+    assert twins.believed_plainer("org,example)/post-9?lang=fr") == [("?lang=", "org,example)/post-9")]
+    twins.record_own_post("org,example)/post-8?lang=de", {"?lang="})
     assert not twins.believed
-    assert not twins.open("org,example)/post-9?lang=fr")
+    assert not twins.undecided("org,example)/post-9?lang=fr")
 
 
 def test_a_session_parameter_is_recognised_from_two_addresses() -> None:
     twins = EquivalentURLs()
     for n in range(ENOUGH):
-        twins.same(f"org,example)/post-{n}?xq=1", [f"org,example)/post-{n}?xq=2"])
+        twins.record_same_post(f"org,example)/post-{n}?xq=1", [f"org,example)/post-{n}?xq=2"])
     assert twins.believed == {"?xq="}

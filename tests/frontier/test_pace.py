@@ -112,6 +112,6 @@ def test_the_crawl_delay_is_a_floor(asked: float, delay: float) -> None:
 def test_spent_names_the_limit_that_is_reached(
     settings: dict[str, float], used: tuple[int, int, float], reached: str
 ) -> None:
-    reason = RunLimits.of(settings).spent(*used)
+    reason = RunLimits.of(settings).reached_limit(*used)
     assert bool(reason) == bool(reached)
     assert reached in reason

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from archiver.politeness.address_policy import (
     AddressZone,
-    literal,
     objection_to_address,
     objection_to_url,
+    parse_ip_address,
     permission,
     zone_of,
     zone_of_host,
@@ -126,7 +126,7 @@ def test_every_spelling_that_the_system_accepts_is_an_address(address: IPv4Addre
     numbers = [*octets[: parts - 1], int.from_bytes(bytes(octets[parts - 1 :]))]
     host = ".".join({"d": str(n), "x": hex(n), "o": f"0{n:o}" if n else "0"}[base] for n in numbers)
     assert IPv4Address(socket.inet_aton(host)) == address
-    assert literal(host) == address
+    assert parse_ip_address(host) == address
 
 
 @given(st.text(max_size=40))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.politeness.robots import MAX_ROBOTS_BYTES, HostFile, is_robots_answer, parse_robots
+from archiver.politeness.robots import MAX_ROBOTS_BYTES, HostFile, is_conclusive_status, parse_robots
 
 TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "no file": ("", "/x", True),
@@ -147,7 +147,7 @@ def test_a_line_that_is_cut_is_not_read() -> None:
     [(200, True), (301, True), (401, True), (404, True), (410, True), (429, False), (500, False), (503, False)],
 )
 def test_responses_that_decide_what_is_allowed(status: int, known: bool) -> None:
-    assert is_robots_answer(status) is known
+    assert is_conclusive_status(status) is known
 
 
 def test_a_copy_is_fresh_for_a_day() -> None:

@@ -44,7 +44,7 @@ def test_sources_without_end_leave_room_for_posts(tmp_path: Path, monkeypatch: p
                 targets=told if job.is_seed else (),
             )
             run.writer.add(visit)
-            queue.finished(visit)
+            queue.mark_finished(visit)
     run.close(RunEnding("finished", ""))
     assert asked[0].is_seed
     assert all(job.is_source for job in asked[:20])

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from archiver.middlewares.response_body import is_cut_off
+from archiver.middlewares.response_body import is_truncated
 
 TEXT = b"".join(b"%d boats before dawn, " % n for n in range(400))
 MEMBERS = gzip.compress(TEXT[:900]) + gzip.compress(TEXT[900:])
@@ -28,11 +28,11 @@ MEMBERS = gzip.compress(TEXT[:900]) + gzip.compress(TEXT[900:])
     ],
 )
 def test_whole_bodies_are_not_cut_off(packed: bytes, coding: str) -> None:
-    assert not is_cut_off(packed, coding, len(TEXT))
+    assert not is_truncated(packed, coding, len(TEXT))
 
 
 @pytest.mark.parametrize("left", [-20, -200, 60])
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_truncated_bodies_are_cut_off(left: int, coding: str) -> None:
     packed = (gzip if coding == "gzip" else zlib).compress(TEXT)
-    assert is_cut_off(packed[:left], coding, len(zlib.decompressobj(47).decompress(packed[:left])))
+    assert is_truncated(packed[:left], coding, len(zlib.decompressobj(47).decompress(packed[:left])))

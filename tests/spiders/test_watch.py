@@ -47,7 +47,7 @@ class Crawl:
 
     def done(self, result: PageResult) -> None:
         self.run.writer.add(result)
-        self.queue.finished(result)
+        self.queue.mark_finished(result)
 
 
 def test_what_a_rolled_back_batch_noted_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
