@@ -1,4 +1,4 @@
-"""Author marks in classes, addresses and pictures."""
+"""Author marks in class names, URLs and pictures."""
 
 from __future__ import annotations
 

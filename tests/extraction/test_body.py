@@ -1,4 +1,4 @@
-"""What belongs to the body, and what does not."""
+"""Which elements belong to the body, and which do not."""
 
 from __future__ import annotations
 

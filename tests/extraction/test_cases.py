@@ -1,7 +1,7 @@
-"""Every folder of tests/cases/extraction is a case: page.html, case.json (how and when it was served), expected.json.
+"""Runs every folder of tests/cases/extraction: page.html, case.json (how and when it was served), expected.json.
 
-expected.json names only the fields the case is about. Beside the record's names it knows `body_begins`, `body_ends`,
-`body_lines` (lines that must stand alone), `body_without` (texts that must not be there).
+expected.json has only the fields that the case tests. Beside the fields of a record it may have `body_begins`,
+`body_ends`, `body_lines` (lines that must occur as whole lines), `body_without` (texts that must not occur).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def read(folder: Path) -> Article:
 
 
 def said(article: Article, field: str) -> Any:
-    """A field as expected.json writes it."""
+    """Return a field in the form of expected.json."""
     value = getattr(article, field)
     if isinstance(value, datetime):
         return value.isoformat()

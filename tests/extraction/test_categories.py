@@ -1,4 +1,4 @@
-"""Categories and tags in the markup of many platforms: one row for each theme, in markup of our own."""
+"""Categories and tags in markup like that of many platforms, one row per theme."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agencies and outlets that a post names as its source, and sentences that name none: one row for each case."""
+"""Agencies and outlets that a post credits as its source, and sentences that credit none: one row per case."""
 
 from __future__ import annotations
 

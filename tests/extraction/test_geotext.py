@@ -1,4 +1,4 @@
-"""Positions in text and in addresses of map services."""
+"""Coordinates in text and in URLs of map services."""
 
 from __future__ import annotations
 

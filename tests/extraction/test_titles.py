@@ -1,4 +1,4 @@
-"""Titles: additions of the site, and the choice among several candidates."""
+"""Titles: removal of the site's name, and the choice among several candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The soak: a crawl of 2,000 posts that is killed again and again must end as one that was left in peace.
+"""Stress test: a crawl of 2,000 posts that is killed again and again must produce the archive of an undisturbed crawl.
 
 python -m tests.faults --posts 2000 --kills 50 --seed 1
 """

@@ -1,4 +1,4 @@
-"""Crawls that die: a process begins, and is killed (-9) at a moment that dice decide."""
+"""Starts crawls and kills them (SIGKILL) at random moments."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ _TAIL = 20_000
 
 
 def crawl(url: str, archive: Path, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """One crawl to its end."""
+    """Run a crawl to its end."""
     return begin(url, archive, *words).end(timeout)
 
 
 def begin(url: str, archive: Path, *words: str) -> Running:
-    """A crawl that goes on while the test does."""
+    """Start a crawl and return its process."""
     return Running("archiver", "crawl", url, "--archive", str(archive), "--delay", "0", *words)
 
 
 @dataclass
 class Tally:
-    """What a siege came to: kills by moment, runs that ended by themselves, WARC tails that were cut off as well."""
+    """The results of repeated kills: kills by moment, runs that ended before their kill, WARC files that were truncated
+    as well.
+    """
 
     kills: Counter[str] = field(default_factory=Counter)
     ended: int = 0
@@ -51,10 +53,11 @@ def besiege(
     cut: float = 0.3,
     say: Callable[[str], None] = lambda line: None,
 ) -> Tally:
-    """Crawl again and again, each time killed at a moment of its own, until so many are dead.
+    """Crawl again and again, and kill each crawl at a random moment, until `kills` crawls were killed.
 
-    Now and then the last WARC file loses its tail between two runs, as in a power cut on a disk that did not keep what
-    it promised (`cut` is how often). `pages` is how many requests a whole crawl takes: the kills are spread over it.
+    Between two runs the last WARC file sometimes loses its end, as in a power cut on a disk that did not store what
+    it confirmed (`cut` is the probability). `pages` is the number of requests of a complete crawl, over which the
+    kills are spread.
     """
     dice, tally, begun = Random(seed), Tally(), len(server.asked)
     while sum(tally.kills.values()) < kills:
@@ -87,7 +90,7 @@ def besiege(
 def _wait(
     moment: Moment, process: Running, server: BlogServer, archive: Path, dice: Random, asked: int, share: float
 ) -> None:
-    """Until the moment of the kill has come, or the crawl has ended."""
+    """Wait until the moment of the kill, or until the crawl has ended."""
 
     def until(come: Callable[[], bool]) -> None:
         while process.lives and not come():

@@ -1,6 +1,7 @@
-"""A fast server for the generated blog, with the faults of real ones: it vanishes, stalls, resets, cuts off, lies.
+"""A fast server for the generated blog, with the faults of real servers: it vanishes, stalls, resets connections,
+truncates and corrupts responses.
 
-One thread with one event loop; answers are made once. `fault` decides request by request what goes wrong.
+It runs one event loop in one thread and renders responses once. `fault` decides for each request what goes wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ HTTP, a 404 of a default host, a 500."""
 
 
 class BlogServer:
-    """Serves `blog` on loopback. `asked` are the paths in the order they were asked for."""
+    """Serves `blog` on loopback. `asked` are the requested paths in order."""
 
     def __init__(self, blog: Blog) -> None:
         self.asked: list[str] = []
@@ -45,7 +46,7 @@ class BlogServer:
         self.come_back()
 
     def vanish(self) -> None:
-        """From now on no connection is taken."""
+        """Refuse all connections from now on."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
 
     def come_back(self) -> None:
@@ -57,7 +58,7 @@ class BlogServer:
         self._thread.join()
 
     def answer(self, path: str, etag: str) -> tuple[bytes, bool]:
-        """The bytes to send, and whether the connection is closed after them."""
+        """Return the bytes to send, and whether the connection is closed after them."""
         self.asked.append(path)
         self.last = time.monotonic()
         fault = self.fault(path)
@@ -149,7 +150,9 @@ _NOT_FOUND = _encoded(Response(404, b"<h1>Not found</h1>"))
 
 
 def _free_port() -> int:
-    """One that nobody else is given while the server is away: below those that the system hands out by itself."""
+    """Return a free port below the range that the system assigns, so that no other program gets it while the server is
+    stopped.
+    """
     while True:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port := randint(15_000, 30_000)))

@@ -1,4 +1,4 @@
-"""A full disk, a locked database, a folder that is taken away: a sentence, exit code 1, and nothing lost."""
+"""A full disk, a locked database, a folder that is moved away: one sentence, exit code 1, and nothing lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.waiting import until
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own in memory, of 100 KB at first."""
+    """A file system in memory with a size of 100 KB, which the test may change."""
     folder = tmp_path / "disk"
     folder.mkdir()
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True, text=True)

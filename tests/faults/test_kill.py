@@ -1,4 +1,4 @@
-"""kill -9 at any moment: the archive becomes what it would have been anyway.
+"""kill -9 at any moment: repeated crawls produce the same archive as an undisturbed one.
 
 `python -m tests.faults` is the long form.
 """
@@ -53,8 +53,9 @@ def test_a_lost_tail_is_cut_to_the_last_whole_record_and_fetched_again(reference
 
 
 def test_two_addresses_of_one_post_met_before_and_after_a_kill_are_no_move(tmp_path: Path) -> None:
-    """A post known by its number that is met at a second address in a later run has moved; but a crawl that was
-    interrupted is one crawl."""
+    """A post with a known post ID that is found at a second URL in a later run has moved. But an interrupted crawl and
+    its continuation are one crawl.
+    """
     from datetime import UTC, datetime, timedelta
 
     from archiver.storage.connection import open_archive

@@ -1,4 +1,6 @@
-"""Servers that vanish, stall, reset, cut off and lie: pages that failed are due, none is marked gone."""
+"""Servers that vanish, stall, reset connections and send wrong bytes: failed pages are due again, none is marked as
+gone.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def rows(archive: Path, query: str) -> list[Any]:
 
 
 def when(server: BlogServer, asked: int, act: Callable[[], None]) -> None:
-    """Act once the server has been asked so often."""
+    """Call `act` after the server has received this many requests."""
 
     def wait() -> None:
         while len(server.asked) < asked:

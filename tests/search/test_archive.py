@@ -1,4 +1,4 @@
-"""The facade: records in the contract's shape, however they are asked for."""
+"""`Archive`, the public API: records have the documented form, however they are requested."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import archiver
 from archiver.archive import Archive
 from archiver.errors import ArchiveNotFound, ArticleNotFound, NotAnArchive, RevisionNotFound
 from archiver.fields import FIELDS
+from tests.archive_fixture import PARIS
 
 
 def test_it_is_the_public_face() -> None:
@@ -25,17 +26,7 @@ def test_a_record_has_the_fields_in_order(archive: Archive) -> None:
     assert record["tags"] == ["tides", "maths"]
     assert record["credits"] == []
     assert record["aliases"] == ["https://harbour.example/2024/03/tides", "https://harbour.example/?p=7"]
-    assert record["geotags"] == [
-        {
-            "latitude": 48.8566,
-            "longitude": 2.3522,
-            "placename": "Paris",
-            "region": "FR-75",
-            "role": "content",
-            "source": "geo.position",
-            "precision": None,
-        }
-    ]
+    assert record["geotags"] == [{**PARIS, "precision": None}]
     assert record["capture"] == {
         "captured_at": "2024-05-01T12:00:00.000000+00:00",
         "digest": f"sha1:{'A' * 31}1",

@@ -1,4 +1,4 @@
-"""References as programs of others read them: pybtex, citeproc-py and rispy."""
+"""Citations as other programs read them: pybtex, citeproc-py and rispy."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ NOTE = "Archived 2024-05-31T23:30:00Z from https://blog.example.org/2024/05/a-po
 
 
 def plain(text: str) -> str:
-    """What of a text a reference has: on one line, without controls."""
+    """Return the part of a text that a citation can contain: one line, without control characters."""
     one = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     return " ".join("".join(c for c in one if c.isspace() or unicodedata.category(c) != "Cc").split())
 
@@ -116,7 +116,7 @@ def read_ris(one: CitedArticle) -> dict[str, Any]:
 
 
 def printed(one: CitedArticle) -> str:
-    """The line of a bibliography that citeproc makes."""
+    """Return the line of a bibliography that citeproc makes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         bibliography = CitationStylesBibliography(style(), CiteProcJSON([csl(one)]), formatter.plain)
@@ -125,7 +125,7 @@ def printed(one: CitedArticle) -> str:
 
 
 def tex(entry: Any, name: str) -> str:
-    """A field as TeX prints it; some of LaTeX's own commands are not in pybtex's table."""
+    """Return a field as TeX prints it, also for LaTeX commands that pybtex does not know."""
     return tex_of(entry.fields.get(name, ""))
 
 
@@ -137,7 +137,7 @@ def tex_of(text: str) -> str:
 
 
 def same(one: CitedArticle, wanted: dict[str, Any]) -> None:
-    """All three readers read what was written."""
+    """Check that all three programs read the values that were written."""
     title, authors = plain(wanted["title"]), [plain(name) for name in wanted["authors"] if plain(name)]
     entry, found, item = read_bibtex(one), read_ris(one), csl(one)
     assert tex(entry, "title") == title

@@ -1,4 +1,4 @@
-"""Phrases of common words: found by their pairs, and the same as without."""
+"""Phrases of common words: found through an index of word pairs, with the same result as without it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PHRASES = (
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three hundred texts of six words, of which one is not common."""
+    """An archive of three hundred texts of six words, one of which is not common."""
     choice = random.Random(9)
     file = make_archive(tmp_path_factory.mktemp("common") / "archive.db")
     with closing(open_archive(file)) as db:

@@ -1,4 +1,4 @@
-"""Copies folded: whichever way, what is shown and what is beneath it are all that matches, and all counts agree."""
+"""Folded duplicates: hits and the copies beneath them are all matches in every folding, and all counts agree."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def db(tmp_path: Path, archive_file: Path) -> Iterator[Database]:
 
 
 def clusters(db: Database, sources: dict[int, int | None], members: dict[int, int]) -> None:
-    """Clusters with their sources, and articles with their clusters."""
+    """Store clusters with their sources, and assign articles to them."""
     with beside(db) as other:
         for number, source in sources.items():
             other.execute("insert into clusters (id, source_id, size, since) values (?, ?, 0, '')", [number, source])

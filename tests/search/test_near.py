@@ -1,4 +1,4 @@
-"""Words near one another: what is found is what reading every text word by word finds, however rare each word is."""
+"""Words near one another: the hits are those of reading every text word by word, however rare the words are."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_near_finds_nearby_words(texts: tuple[Path, dict[int, list[str]]], terms
             found = {hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None)}
             expected = {number for number, text in all_texts.items() if stand(text, terms, distance)}
             assert found >= expected
-            # How often it stands there is counted only where it decides the order.
+            # Its occurrences are counted only if they decide the order.
             assert found == {
                 hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None, sort="date")
             }

@@ -1,4 +1,4 @@
-"""Where words stand: found without cutting the whole text into words, and just where cutting it would find them."""
+"""Positions of words: found without tokenizing the whole text, exactly where the tokenizer would find them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Histograms and trends over a real archive: what they count, and what they say where there is nothing to count."""
+"""Histograms and trends over a real archive: their counts, and their output if there is nothing to count."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.aggregations import MAX_PERIODS, UNITS, Histogram, day_of, period_range
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
+from tests.search.writing import archive_with_a_frequent_prefix
 
 SOME = ("", "tide", "lamp", "quay OR 学习", "-fog", "is:gone", "site:harbour.example tide", "date:2024", "untimely")
 EVERY_UNIT = st.sampled_from(tuple(UNITS))
@@ -154,11 +155,7 @@ def test_any_number_of_seconds_has_a_day(seconds: int) -> None:
 
 
 def test_a_too_frequent_prefix_is_an_error_in_every_result(tmp_path: Path) -> None:
-    file = make_archive(tmp_path / "archive.db")
-    db = open_archive(file)
-    with db.atomic():
-        db.execute("update articles set body = ? where id = 1", [" ".join(f"old w{n}" for n in range(17_000))])
-    db.close()
+    file = archive_with_a_frequent_prefix(tmp_path / "archive.db")
     with Archive(file) as archive:
         for ask in (archive.histogram, archive.trend, archive.concordance):
             with pytest.raises(BadQuery):

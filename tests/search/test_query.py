@@ -1,4 +1,4 @@
-"""The query language: what it finds, and that no text is ever a syntax error."""
+"""The query language: what queries find, and that no text is ever a syntax error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Newer first among what is as good: over all that match, the same on any day."""
+"""Newer hits come first among equally good ones: over all matches, and the same on any day."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ COUNT = 300
 
 @pytest.fixture(scope="module")
 def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    """Articles that say "tide" once to six times, over ten years, some of the same day and some undated;
-    of those that say "calm" most are."""
+    """Articles that contain "tide" one to six times, over ten years, some on the same day and some undated; most of
+    those that contain "calm" are undated.
+    """
     file = tmp_path_factory.mktemp("recency") / "archive.db"
     db = open_archive(file, create=True)
     choice = Random(5)

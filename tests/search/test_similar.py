@@ -1,4 +1,4 @@
-"""More like this."""
+"""Similar articles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One search over several archives: what a merged archive would say."""
+"""Federated search: the results of several archives equal those of a merged archive."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ WORDS = [f"word{n}" for n in range(60)]
 SHARED = "The harbour wall was mended by night, and in the morning nobody could say who had carried the stones. " * 3
 
 
-def text(dice: Random, *told: str) -> str:
-    """Always as many words."""
-    words = dice.choices(WORDS, k=60 - len(told)) + list(told)
+def text(dice: Random, *phrases: str) -> str:
+    """Return a text of 60 words that contains the phrases."""
+    words = dice.choices(WORDS, k=60 - len(phrases)) + list(phrases)
     dice.shuffle(words)
     return " ".join(words)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three archives and one of all: a site that is full of floods, one with few, one with copies of the others."""
+    """Three archives and one of them all: a site with many floods, one with few, one with copies of the others."""
     made, dice, files = tmp_path_factory.mktemp("shards"), Random(1), []
     for name, floods in (("a", 9), ("b", 2), ("c", 1)):
         posts = []
@@ -48,8 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             html = page(title=f"Headline {name} {n:02}", day=f"20{10 + n % 3}-0{1 + n % 9}-01")
             start, end = html.index(b"<p>", html.index(b"entry-content")), html.index(b"</div></article>")
             if n == 11:
-                told = SHARED if name != "c" else SHARED.replace("by night", "in the night")
-                body = f"<p>{told} The copy of it is flood{'ed' if name == 'c' else ''}.</p>"
+                shared = SHARED if name != "c" else SHARED.replace("by night", "in the night")
+                body = f"<p>{shared} The copy of it is flood{'ed' if name == 'c' else ''}.</p>"
             posts.append(
                 post(
                     f"http://{name}.example/{n}/",

@@ -1,4 +1,4 @@
-"""How texts are cut into words: for the index and for what is looked up."""
+"""Tokenization of texts and queries."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from archiver.storage.article_tables.evidence import Entry, decode_evidence, encode_evidence, pack_evidence
 from archiver.storage.connection import writing
 from archiver.storage.migrations import migrations
+from tests.storage.evidence_strategies import entry_lists
 
 _NOT = {"exclude_characters": "\0"}
 _TEXT = st.text(st.characters(codec="utf-8", **_NOT), max_size=6)
@@ -25,18 +26,7 @@ _PLAIN = {
     "locator": st.sampled_from(["h1", "", "/2024/the-quay/"]) | _TEXT,
     "confidence": st.sampled_from([None, 1.0, 0.55]),
 }
-_ENTRIES = st.lists(
-    st.fixed_dictionaries(_PLAIN, optional={"won": st.just(1)})
-    | st.fixed_dictionaries(
-        {
-            **_PLAIN,
-            "won": st.just(1),
-            "extractor": _TEXT,
-            "capture_id": st.integers(1, 9) | st.just(""),
-            "read_at": _TEXT,
-        }
-    )
-)
+_ENTRIES = entry_lists(_PLAIN, _TEXT)
 _ROW: dict[str, Any] = {
     "id": 1,
     "url": "https://quay.example/2024/the-quay/",

@@ -14,28 +14,14 @@ from sqlite_utils import Database
 from archiver.archive import Archive
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.article_tables.articles import Change
-from archiver.storage.connection import open_archive
 from archiver.storage.page_writer import PageWriter, StoringRun
-from tests.storage.test_versions import AT, POST, TEXT, store
+from tests.storage.one_site_archive import AT, POST, TEXT, archive_of_one_site, store
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = open_archive(tmp_path / "a.db", create=True)
-    db.table("sites").insert(
-        {
-            "id": 1,
-            "name": "low.example",
-            "start_url": "https://low.example/",
-            "host": "low.example",
-            "path": "/",
-            "settings": "{}",
-            "added_at": AT.isoformat(),
-        }
-    )
-    db.table("runs").insert({"id": 1, "site_id": 1, "mode": "full", "started_at": AT.isoformat()})
-    yield db
-    db.close()
+    with archive_of_one_site(tmp_path) as db:
+        yield db
 
 
 def read(title: str, **more: Any) -> Article:

@@ -99,7 +99,7 @@ def test_a_later_migration_loses_nothing(archive: Path, monkeypatch: pytest.Monk
 
 
 def said(archive: Path) -> dict[str, Any]:
-    """What today's program says of an archive, without writing to it."""
+    """Return what today's program exports from an archive, without writing to it."""
     with Archive(archive) as opened:
         ids = [record["id"] for record in opened.articles()]
         versions = {number: [v["revision"] for v in opened.revisions(number)] for number in ids}

@@ -17,7 +17,7 @@ from tests.storage.later_step import NAME, add_step
 
 
 def held(db: Database) -> dict[str, Any]:
-    """All that the database remembers of its schema, and all rows but the times of the steps."""
+    """Return the schema and all rows of the database, except the times of the migrations."""
     schema = db.execute("select type, name, tbl_name, sql from sqlite_master").fetchall()
     out: dict[str, Any] = {"schema": sorted(schema, key=repr)}
     for name in (name for kind, name, *_ in schema if kind == "table"):
@@ -97,7 +97,7 @@ def test_an_archive_of_an_unreleased_version_is_refused_with_a_command_to_run(tm
 
 
 def applied(file: Path, statement: str) -> None:
-    """An archive of which the steps are changed by this statement."""
+    """Create an archive and change its list of applied migrations by this statement."""
     with closing(open_archive(file, create=True)) as db:
         db.execute("pragma journal_mode = delete").fetchone()
         db.execute(statement)

@@ -28,7 +28,7 @@ def plan(db: Database, sql: str, values: object) -> list[str]:
 
 
 def plans(db: Database, *, of: object) -> list[str]:
-    """How each statement is run that a function asks."""
+    """Return the query plan of each SELECT that a function executes."""
     asked: list[tuple[str, object]] = []
     with db.tracer(lambda sql, values: asked.append((sql, values or ()))):
         of()  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""What is missing can be fetched by itself, and so can what a crawl set aside."""
+"""Missing and trap-excluded pages can be requested separately."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def test_only_missing_pages_are_requested(tmp_path: Path) -> None:
     }
     with serving(pages) as site:
         assert counts(site.url, archive=archive)["failed"] == 2
-        [told] = status(archive, "--missing")
+        [site_status] = status(archive, "--missing")
         assert [
             (row["url"].removeprefix(site.url), row["outcome"], row["status"], row["sources"])
-            for row in told["missing"]
+            for row in site_status["missing"]
         ] == [("two/", "failed", 502, ["listing"]), ("tag/sea/", "failed", 500, ["link"])]
         pages |= {"/two/": page("The second"), "/tag/sea/": home("/deep/")}
         site.requests.clear()

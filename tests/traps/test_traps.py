@@ -1,4 +1,4 @@
-"""Each trap that the web sets, as a site of its own: all its posts are archived, nothing else, and at little cost."""
+"""Each crawler trap as a separate site: all posts are archived, nothing else, and with few requests."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run(archive: Path, proxy: str, *words: str) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(scope="module")
 def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crawled]:
-    """All sites crawled in one go: they know nothing of one another."""
+    """Crawl all sites with one command. They do not link to one another."""
     archive = tmp_path_factory.mktemp("traps") / "archive.db"
     sites = {host: respond for trap in TRAPS for host, respond in ((trap.host, trap.respond), *trap.more.items())}
     with web(sites) as served:
@@ -76,7 +76,7 @@ def trap(request: pytest.FixtureRequest) -> Trap:
 
 def test_all_posts_and_nothing_else(crawled: Crawled, trap: Trap) -> None:
     titles = [row[0] for row in crawled.rows("select title from articles where site = ?", trap.host)]
-    assert sorted(titles) == sorted(t.title for t in trap.told)
+    assert sorted(titles) == sorted(t.title for t in trap.posts)
 
 
 def test_what_it_costs(crawled: Crawled, trap: Trap) -> None:
@@ -109,7 +109,7 @@ def test_the_balance_adds_up(crawled: Crawled, trap: Trap) -> None:
         return
     assert state["posts"]["missing"] == 0
     assert balance["failed"] == balance["due"] == 0
-    assert state["posts"]["archived"] >= len(trap.told)
+    assert state["posts"]["archived"] >= len(trap.posts)
 
 
 def test_run_statistics(crawled: Crawled, trap: Trap) -> None:
