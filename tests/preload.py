@@ -1,4 +1,4 @@
-"""What the processes of `tests.processes` have imported when they begin: the whole program."""
+"""Imports the whole program, for the fork server of `tests.processes`."""
 
 from __future__ import annotations
 

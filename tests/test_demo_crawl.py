@@ -1,4 +1,4 @@
-"""The whole way, over real HTTP: the demonstration blog becomes an archive, and a second crawl brings it up to date."""
+"""End to end over real HTTP: the demonstration blog is archived, and a second crawl updates the archive."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rows(archive: Path, query: str) -> list[Any]:
 
 @pytest.fixture(scope="module", params=["classic", "block"])
 def crawled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, Path]]:
-    """The first edition crawled once; the tests below only read, but for the last, which goes on."""
+    """Crawl the blog's first edition once. The tests only read the archive, except the last one, which crawls again."""
     theme: Theme = request.param
     archive = tmp_path_factory.mktemp(theme) / "archive.db"
     with serve(0, theme=theme) as demo:

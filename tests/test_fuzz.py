@@ -1,4 +1,4 @@
-"""The fuzz run: the same seed makes the same page, what it finds is reported, and its exit code says so."""
+"""The fuzz run: a seed always makes the same page, findings are reported, and the exit code shows them."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def test_the_reason_describes_the_difference() -> None:
     language, rng = languages()["50,000 words"], random.Random(9)
     story, own = paragraphs(language, rng, 200, 200), language.some(rng, 30)
 
-    def reason(*told: list[str]) -> str:
-        found = near_duplicate(wording_of(language.text(story)), wording_of(language.text(list(told))))
+    def reason(*copy: list[str]) -> str:
+        found = near_duplicate(wording_of(language.text(story)), wording_of(language.text(list(copy))))
         assert found is not None
         return found.reason
 
@@ -180,7 +180,7 @@ def test_words_of_scripts_with_and_without_spaces(text: str, script: object, wor
 
 
 def test_a_signature_is_the_same_in_every_release() -> None:
-    """What is stored was made by this very sketch: where this fails, SKETCH_VERSION must be raised."""
+    """Stored signatures were made by this function. If this test fails, raise SKETCH_VERSION."""
     from rensa import RMinHash
 
     keys = minhash(wording_of(SENTENCE.format("Monday") * 3))

@@ -1,4 +1,4 @@
-"""Which member of a cluster is its origin, and why."""
+"""Which member of a cluster is its source, and why."""
 
 from __future__ import annotations
 

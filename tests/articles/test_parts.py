@@ -1,4 +1,4 @@
-"""Several pages joined as one body, without repetitions."""
+"""The parts of a post are joined to one body without repetitions."""
 
 from __future__ import annotations
 

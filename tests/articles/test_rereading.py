@@ -1,4 +1,4 @@
-"""Two readings of one capture: which values are kept."""
+"""Two extractions of the same capture: which values are kept."""
 
 from __future__ import annotations
 

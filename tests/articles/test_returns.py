@@ -15,7 +15,9 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def kept(readings: list[tuple[str, float]]) -> tuple[list[tuple[str, PastRevision]], list[str]]:
-    """The stored history of some readings (text, days since the one before), and the current text after each."""
+    """Store extraction results (text, days since the previous one). Returns the stored revisions, and the current text
+    after each.
+    """
     at, versions, current = START, [(readings[0][0], PastRevision(1, START))], [readings[0][0]]
     for text, days in readings[1:]:
         at += timedelta(days=days)

@@ -1,4 +1,4 @@
-"""Runs of equal meaning: where a reading of an old capture belongs."""
+"""Runs of captures with equal meaning: where the extraction result of a historical capture is inserted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def version(day: int, text: str) -> RevisionRun:
 
 
 def entered(readings: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """The runs that come of entering readings in this order, as (day, text)."""
+    """Insert extraction results in this order, and return the resulting runs as (day, text)."""
     versions: tuple[RevisionRun, ...] = ()
     seen: list[tuple[int, str]] = []
     for day, text in readings:

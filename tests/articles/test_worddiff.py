@@ -1,4 +1,4 @@
-"""Edits word by word."""
+"""Differences between revisions, word by word."""
 
 from __future__ import annotations
 

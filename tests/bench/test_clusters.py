@@ -1,4 +1,4 @@
-"""The bars of near-duplicates, on a small generated set of each vocabulary."""
+"""The bars of near-duplicate detection, on a small generated set in each vocabulary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`archiver diff`: as text, HTML and data, and changed headlines."""
+"""`archiver diff`: output as text, HTML and JSON, and changed titles."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_html_page_is_well_formed_escaped_and_without_scripts() -> None:
     assert "\x1b" not in html
     assert "\u202e" not in html
     assert "javascript" not in re.sub(r">[^<]*<", "><", html)
-    assert 'class="visually-hidden" lang="en">' in html, "a screen reader is told what was put in"
+    assert 'class="visually-hidden" lang="en">' in html, "a screen reader announces insertions"
     assert "default-src 'none'" in html
     assert '<article lang="en" dir="ltr">' in html
 

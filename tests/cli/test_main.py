@@ -134,7 +134,7 @@ def test_characters_that_the_terminal_cannot_encode(archive: Path, monkeypatch: 
 
 
 def on_terminal(*args: str, **environment: str) -> str:
-    """What a command writes to a terminal of 80 columns."""
+    """Return what a command writes to a terminal of 80 columns."""
     leader, follower = pty.openpty()
     env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The crawl of a site without posts says so."""
+"""A crawl of a site without posts reports that it found none."""
 
 from __future__ import annotations
 

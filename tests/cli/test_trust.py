@@ -1,4 +1,4 @@
-"""status, why, sites, extract."""
+"""`archiver status`, `why`, `sites` and `extract`."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.lower().endswith("_p
 
 
 def blog(name: str, posts: int, seconds: float = 0.0) -> Pages:
-    """A site whose posts are each served after so many seconds."""
+    """Return a site whose posts are served after this many seconds each."""
 
     def post(number: int) -> Callable[[], Answer]:
         def answer() -> Answer:
@@ -65,7 +65,7 @@ def under_way(*sites: SiteServer, posts: int = 5) -> Callable[[], bool]:
 
 
 def processes_of(parent: int) -> list[int]:
-    """The worker processes of this one, forked by its fork server."""
+    """Return the PIDs of a process's workers, which its fork server started."""
     return [
         pid
         for server in children(parent)
@@ -79,7 +79,7 @@ def children(parent: int) -> list[int]:
 
 
 def writer_of(process: subprocess.Popen[str], site: SiteServer) -> int:
-    """Which of its processes writes this site's WARC file."""
+    """Return the PID of the worker that writes this site's WARC file."""
     name = f"-{name_of(site).rpartition(':')[2]}-"
     return next(
         pid
@@ -101,7 +101,7 @@ def name_of(site: SiteServer) -> str:
 
 
 def in_order(archive: Path, *sites: SiteServer) -> list[int]:
-    """How many articles of each site are stored."""
+    """Return the number of stored articles of each site."""
     counts = dict(rows(archive, "select site, count(*) from articles group by site"))
     return [counts.get(name_of(site), 0) for site in sites]
 
@@ -134,7 +134,7 @@ def test_a_killed_process_fails_only_its_own_site(serve: Serve, tmp_path: Path) 
 @several
 @pytest.mark.parametrize("terminal", [False, True], ids=["SIGTERM to the command", "Ctrl-C at a terminal"])
 def test_a_signal_ends_all_processes_and_keeps_their_results(serve: Serve, tmp_path: Path, terminal: bool) -> None:
-    """A terminal and a service manager signal every process, `kill` only the command."""
+    """A terminal and a service manager send the signal to every process, `kill` only to the command."""
     archive = tmp_path / "a.db"
     sites = [serve(name, 60, seconds=0.2) for name in ("One", "Two", "Three")]
     leader, follower = pty.openpty()

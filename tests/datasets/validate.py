@@ -130,8 +130,8 @@ def citation(folder: Path) -> Any:
 def datacite(folder: Path) -> Any:
     from datacite import schema45
 
-    told = json.loads((folder / "datacite.json").read_text(encoding="utf-8"))
-    return [error.message for error in schema45.validator.iter_errors(told)]
+    record = json.loads((folder / "datacite.json").read_text(encoding="utf-8"))
+    return [error.message for error in schema45.validator.iter_errors(record)]
 
 
 def datasets(folder: Path) -> Any:

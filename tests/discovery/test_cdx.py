@@ -1,4 +1,6 @@
-"""CDX: addresses of queries, properties of any response, and candidates from old captures. Formats are cases."""
+"""CDX: query URLs, properties of any response, and candidate URLs from historical captures. Response formats are in
+tests/cases.
+"""
 
 from __future__ import annotations
 
@@ -223,8 +225,8 @@ ENTRIES = st.lists(
 
 @quick
 @given(ENTRIES)
-def test_every_form_gives_the_same_entries(told: list[tuple[str, datetime, str, str]]) -> None:
-    plain = [("k", f"{at:%Y%m%d%H%M%S}".zfill(14), url, mime, status, "D", "7") for url, at, mime, status in told]
+def test_every_form_gives_the_same_entries(captures: list[tuple[str, datetime, str, str]]) -> None:
+    plain = [("k", f"{at:%Y%m%d%H%M%S}".zfill(14), url, mime, status, "D", "7") for url, at, mime, status in captures]
     names = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
     objects = [dict(zip(names, row, strict=True)) for row in plain]
     forms = [
@@ -237,7 +239,7 @@ def test_every_form_gives_the_same_entries(told: list[tuple[str, datetime, str, 
     assert all(page == pages[0] for page in pages)
     assert not pages[0].bad
     assert [(e.url, e.timestamp.replace(tzinfo=None), e.media_type, e.length) for e in pages[0].entries] == [
-        (url, at, mime, 7) for url, at, mime, _ in told
+        (url, at, mime, 7) for url, at, mime, _ in captures
     ]
 
 
@@ -268,13 +270,13 @@ def test_pages_and_the_newest_capture_of_each() -> None:
 
     old, new, other = entry("a", 2009), entry("a", 2019), entry("b", 2014)
     assert newest([old, new, other]) == newest([new, old, other]) == (new, other)
-    untold = CdxEntry("c", datetime(2009, 1, 1, tzinfo=UTC), "c")
+    unlisted = CdxEntry("c", datetime(2009, 1, 1, tzinfo=UTC), "c")
     kinds = [
         old,
         entry("d", 2009, 404),
         entry("e", 2009, None, "warc/revisit"),
         entry("f", 2009, 200, "image/png"),
         entry("g", 2009, 200, "application/xhtml+xml"),
-        untold,
+        unlisted,
     ]
     assert [e.url for e in kinds if is_page(e)] == ["a", "g", "c"]

@@ -1,4 +1,4 @@
-"""Places in feeds: one row for each notation."""
+"""Places in feeds, one row for each notation."""
 
 from __future__ import annotations
 

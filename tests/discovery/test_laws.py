@@ -1,4 +1,4 @@
-"""Properties of any input: nothing raises, everything is bounded, each address occurs once."""
+"""Properties of the parsers for any input: they never raise, results are bounded, each URL occurs once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Soft 404s and pages with the same frame; walls, and pages with a notice."""
+"""Soft 404s and posts with the same frame; walls, and posts with a notice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that docs/extend.md shows works as it is shown: rules, a platform, a page object, a field, a command."""
+"""Every example in docs/extend.md works as shown: rules, a platform, a page object, a field, a command."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def html() -> bytes:
 
 
 def run(shown: str, names: dict[str, object]) -> None:
-    """The lines after >>> in a block, each against what the block shows below it."""
+    """Run the lines after >>> of a block, and compare each with the output shown below it."""
     test = doctest.DocTestParser().get_doctest(shown, names, "docs/extend.md", None, None)
     assert test.examples
     said: list[str] = []
@@ -99,7 +99,7 @@ def test_a_comment_in_a_text_parts_it_there_and_not_here(source: str, there: lis
 
 @pytest.fixture
 def tidelog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The file shown, in a folder that platforms are looked for in."""
+    """Write the platform file from the docs into a folder that is searched for platforms."""
     (tmp_path / "tidelog.py").write_text(block("python"), encoding="utf-8")
     monkeypatch.setattr(archiver.platforms, "__path__", [*archiver.platforms.__path__, str(tmp_path)])
     tables.cache_clear()

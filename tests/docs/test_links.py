@@ -1,4 +1,4 @@
-"""Links between the pages of the documentation lead to a file that is there, and to a heading that it has."""
+"""Links between documentation pages lead to existing files and headings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tokens(page: Path) -> list[Token]:
 
 @cache
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings as GitHub makes them: small letters, hyphens, numbers for the same again."""
+    """Return the anchors of a page's headings as GitHub makes them: lower case, hyphens, numbers for repetitions."""
     out: dict[str, int] = {}
     for before, token in zip(tokens(page), tokens(page)[1:], strict=False):
         if before.type == "heading_open":

@@ -1,5 +1,6 @@
-"""A worker sleeps for longer than its lease: another one has its site, and when it wakes up it sends no request and
-overwrites nothing."""
+"""A worker sleeps for longer than its lease: another one gets its site, and the first one sends no request and
+overwrites nothing when it wakes up.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ def send(pids: list[int], signum: int) -> None:
 
 
 def unwatched(link: Connection, archive: Path, url: str) -> None:
-    """Runs a crawl whose leash receives its end once and is then not watched."""
+    """Run a crawl that receives the end of its lease once and does not watch it afterwards."""
     leashed_process.Leash.watch = lambda self: self._receive(60)  # type: ignore[method-assign]
     leashed_process._work(link, archive, url, {}, None)
 

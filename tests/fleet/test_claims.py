@@ -1,4 +1,6 @@
-"""Two workers both believe that they have a site: only one write is accepted, and only one crawl continues."""
+"""Two workers both assume that they hold the lease of a site: only one write is accepted, and only one crawl
+continues.
+"""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def stored(board: QueueDatabase, storage: ShardStorage, folder: Path, site: str)
 
 
 def alone(archive: Path, site: str, *files: Path, choice: RecordFilter) -> Path:
-    """Returns the archive that one machine creates from the same files."""
+    """Return the archive that a single machine creates from the same files."""
     open_archive(archive, create=True).close()
     db = open_archive(archive)
     add_site(db, f"http://{site}/", datetime.now(UTC))

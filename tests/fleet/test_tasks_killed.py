@@ -72,7 +72,7 @@ def board(fleet: Fleet) -> Iterator[QueueDatabase]:
 
 
 def count(folder: Path, query: str) -> int:
-    """Sums the result of a query over the shards on a worker's disk; 0 while they are fetched."""
+    """Sum the result of a query over the shards on a worker's disk; 0 while they are downloaded."""
     found = 0
     for archive in folder.glob("shards/*/archive.db"):
         try:
@@ -85,7 +85,7 @@ def count(folder: Path, query: str) -> int:
 
 
 def done(board: QueueDatabase, kind: str, number: int) -> dict[str, Any]:
-    """Waits until so many tasks of a kind are finished; returns the status."""
+    """Wait until this many tasks of a kind are finished, and return the status."""
     wait_until(
         lambda: len(board.all("select 1 from fleet_tasks where kind = %s and outcome = 'finished'", [kind])) == number,
         300,
@@ -94,7 +94,7 @@ def done(board: QueueDatabase, kind: str, number: int) -> dict[str, Any]:
 
 
 def stopped_in_the_midst(fleet: Fleet, name: str, signum: int, query: str, least: int) -> None:
-    """Sends a worker a signal once it has written so much."""
+    """Send a worker a signal once it has written at least this much."""
     worker = fleet.worker(name, slots=1)
     wait_until(lambda: count(fleet.folder / name, query) >= least, 300, 0.005)
     worker.send(signum)

@@ -14,7 +14,9 @@ POLITE = Throttle(floor=0.5)
 
 
 def after(pace: Throttle, *answers: tuple[int, float], at: float = 100.0) -> Throttle:
-    """Answers one after the other, each asked for when the pause and the delay before it were over."""
+    """Return the throttle after these responses. Each request is sent when the pause and the delay before it are
+    over.
+    """
     for status, seconds in answers:
         at += pace.pause(at) + pace.delay + seconds
         pace = pace.answered(status, seconds, at)

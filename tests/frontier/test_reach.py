@@ -1,4 +1,4 @@
-"""Which addresses a crawl may reach: a table of spellings, and properties of all addresses."""
+"""Which addresses a crawl may connect to: a table of notations, and properties of all addresses."""
 
 from __future__ import annotations
 

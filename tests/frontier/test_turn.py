@@ -33,7 +33,7 @@ def ran(hours_ago: float, outcome: str = "finished", new: int = 0, listed: int =
 
 
 def lived(cadence: Cadence, news: list[int], name: str = "a.example", listed: int = 10) -> list[RecrawlTime]:
-    """The turns of a site that is crawled whenever it is due, and finds so many new posts each time."""
+    """Return the recrawl times of a site that is crawled whenever it is due and finds this many new posts each time."""
     runs, now, turns = [PastRun(NOW, "finished", 100, listed)], NOW, []
     for new in news:
         turns.append(next_crawl(cadence, runs, name, now))
@@ -96,7 +96,7 @@ def test_slots_are_one_period_apart() -> None:
 
 
 def test_missed_periods_are_made_up_by_one_run() -> None:
-    """A month away: one run is due, and the next a period later."""
+    """After a month without runs one run is due, and the next a period later."""
     away = next_crawl(SIX, [ran(30 * 24)], "a.example", NOW)
     assert away.at < NOW
     assert NOW + 3 * HOUR <= next_crawl(SIX, [ran(0), ran(30 * 24)], "a.example", NOW).at <= NOW + 9 * HOUR
@@ -166,7 +166,7 @@ def test_a_host_that_asked_for_a_pause_gets_it_but_not_for_years() -> None:
     st.sampled_from([SIX, Cron("0 */4 * * *"), Adaptive()]),
 )
 def test_with_any_clock_a_site_is_due_within_its_period(runs: list[tuple[int, str, int]], cadence: Cadence) -> None:
-    """Runs of all times, from years ago to years ahead, as a clock that jumps leaves them."""
+    """Runs have any times, from years ago to years ahead, as after changes of the clock."""
     past = [PastRun(NOW + hours * HOUR, outcome, new) for hours, outcome, new in runs]
     turn = next_crawl(cadence, past, "a.example", NOW)
     assert turn.at <= NOW + 1.5 * turn.period + timedelta(minutes=10)

@@ -1,4 +1,4 @@
-"""Judging a site by its own past, at a fixed time."""
+"""Judging a site's health by its own history, at a fixed time."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def measured(
 
 
 def site(*runs: MeasuredRun | str, past: int = 10, **known: object) -> HealthInputs:
-    """A site with `past` good runs, a day apart, and then these: their statistics, or how they ended."""
+    """Return a site with `past` good runs, a day apart, followed by these runs: their statistics, or how they ended."""
     history = [measured()] * past + list(runs)
     listed = [
         JudgedRun(
@@ -102,8 +102,8 @@ def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
 
 
 def test_lost_posts_are_summed_over_runs_until_one_is_stored() -> None:
-    def asked(told: int, got: int) -> MeasuredRun:
-        return replace(measured(0, outcomes={"not-article": 3}), reported=told, stored=got)
+    def asked(reported: int, got: int) -> MeasuredRun:
+        return replace(measured(0, outcomes={"not-article": 3}), reported=reported, stored=got)
 
     sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
     assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
@@ -117,7 +117,7 @@ def test_lost_posts_are_summed_over_runs_until_one_is_stored() -> None:
 
 
 def test_a_first_crawl_in_several_runs_counts_as_one() -> None:
-    """Its old posts, which came last, are not like the new ones, and the old addresses are gone."""
+    """Its old posts, which were archived last, differ from the new ones, and the old URLs are gone."""
     new, old = (
         measured(20, **dict.fromkeys(MEASURED, 20)),
         measured(200, outcomes={"archived": 200, "gone": 90}, **(dict.fromkeys(MEASURED, 200) | {"authors": 20})),
@@ -291,11 +291,11 @@ def test_unusual_lengths_and_response_times_are_reported() -> None:
     assert codes(site(measured(latency=0.9))) == []
 
 
-@pytest.mark.parametrize(("silent", "told"), [(4, False), (8, False), (12, True), (400, True)])
-def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, told: bool) -> None:
+@pytest.mark.parametrize(("silent", "is_reported"), [(4, False), (8, False), (12, True), (400, True)])
+def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, is_reported: bool) -> None:
     times = [NOW - (silent + 2 * n) * DAY for n in range(20)] + [NOW - (silent + 46) * DAY]
     known = site(published=[at for at in times if at < NOW], first=NOW - (silent + 1) * DAY)
-    assert [code for code, *_ in codes(replace(known, published=times[:20]))] == (["quiet"] if told else [])
+    assert [code for code, *_ in codes(replace(known, published=times[:20]))] == (["quiet"] if is_reported else [])
     # Seven days were normal once.
     assert bool(codes(known)) == (silent > 12)
     assert codes(replace(known, first=NOW)) == [] if silent == 400 else True
@@ -333,11 +333,11 @@ def test_the_archive_itself_is_judged_by_disk_and_lateness() -> None:
     assert state(10**8, 0.0, [], "") == [("disk", "red")]
     assert state(10**11, 0.0, [late], "") == [("late", "red")]
     assert state(10**11, 0.0, [late], "7") == [("late", "amber")]
-    for span, told in ((DAY / 16, "2 hours"), (DAY, "24 hours"), (7 * DAY, "7 days")):
+    for span, wording in ((DAY / 16, "2 hours"), (DAY, "24 hours"), (7 * DAY, "7 days")):
         (one,) = judge_archive(
             "a.db", 10**11, 0.0, [replace(late, turn=RecrawlTime(NOW - span, DAY / 96, ""))], "7", NOW
         ).findings
-        assert f" {told}" in one.sentence
+        assert f" {wording}" in one.sentence
     new = replace(late, site={"added_at": (NOW - 2 * DAY).isoformat()}, last=None, turn=RecrawlTime(NOW, DAY / 2, ""))
     assert state(10**11, 0.0, [new], "7") == [("late", "amber")]
     assert state(10**11, 0.0, [replace(new, site={"added_at": (NOW - DAY / 2).isoformat()})], "7") == []

@@ -1,6 +1,6 @@
-"""The attacks: one row each, with the server that makes it and what must come of it.
+"""The attacks as a table, each with its server and the expected outcome.
 
-Each is a site of its own: a home page, two good posts, and the attack at the address that stands between them.
+Each attack is a separate site: a home page, two good posts, and the attack at a URL between them.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ def redirect(to: Callable[[str], str]) -> Send:
 
 
 def later(make: Callable[[], bytes], headers: bytes = b"", kind: bytes = b"text/html") -> Send:
-    """An answer with a body that takes a while to make: it is made when it is asked for."""
+    """Return a response whose body takes a while to make and is only made when it is requested."""
     return lambda connection, path: answer(make(), headers, kind)(connection, path)
 
 
 @cache
 def packed(size: int, times: int = 1) -> bytes:
-    """Zeros in gzip, over and over."""
+    """Return `size` zeros, compressed by gzip `times` times."""
     body = bytes(size)
     for _ in range(times):
         body = gzip.compress(body, 9)
@@ -108,9 +108,8 @@ OUTSIDE = (
 
 @dataclass(frozen=True)
 class Attack:
-    """`expected` is the outcome and the rule of the address that is attacked at; `paths` are others it answers at.
-
-    `head` stands in the home page's head: how the address is told of, where it is not by a link.
+    """An attack. `expected` is the outcome and the rule of the attacking URL. `prefix`: all paths that begin with
+    `path` respond too. `head` is HTML in the home page's head that refers to the attack, if no link does.
     """
 
     name: str
@@ -275,7 +274,7 @@ class Site:
 
 @contextmanager
 def attacking(attack: Attack) -> Iterator[Site]:
-    """The site of this attack, on loopback."""
+    """Serve the site of this attack on loopback."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     site = Site(attack, f"http://127.0.0.1:{listener.getsockname()[1]}/")
     threading.Thread(target=_accept, args=(listener, site), daemon=True).start()

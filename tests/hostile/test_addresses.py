@@ -1,6 +1,7 @@
-"""A public site never makes the crawler connect to what is not public: not by link, feed, sitemap, redirect or name.
+"""A public site never makes the crawler connect to a private address: not by link, feed, sitemap, redirect or host
+name.
 
-The log of connections is written under the program, at connect(2): it is what would have gone out.
+The log of connections is written beneath the program, at connect(2). It shows what would have been sent.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def test_a_public_site_reaches_nothing_private(tmp_path: Path) -> None:
 
 
 def test_a_name_that_turns_private_is_refused_when_it_is_connected_to(tmp_path: Path) -> None:
-    """DNS rebinding: public for the first connections, private from then on."""
+    """DNS rebinding: the name is public for the first connections and private afterwards."""
     close = {"Content-Type": "text/html", "Connection": "close"}
     pages = {
         "/robots.txt": Answer(b"Sitemap: http://news.example/sitemap.xml\n", headers=close),
@@ -199,7 +200,7 @@ PRIVATE_SIX = {
 
 
 def test_no_name_leads_to_a_private_address_of_ipv6(tmp_path: Path) -> None:
-    """Neither at once, nor after its robots.txt was read at a public one (DNS rebinding)."""
+    """Neither at first nor after robots.txt was read from a public address (DNS rebinding)."""
     close = {"Content-Type": "text/html", "Connection": "close"}
     at_once = {f"inner-{n}.example": address for n, address in enumerate(PRIVATE_SIX)}
     later = {f"rebound-{n}.example": address for n, address in enumerate(PRIVATE_SIX)}

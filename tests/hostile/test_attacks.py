@@ -1,4 +1,6 @@
-"""Each attack has its outcome, and costs the site's other posts nothing. One process crawls them, many at a time."""
+"""Each attack has its expected outcome and does not affect the site's other posts. One process crawls them, many at a
+time.
+"""
 
 from __future__ import annotations
 

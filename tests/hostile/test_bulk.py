@@ -1,6 +1,6 @@
-"""Documents that are large where it hurts: what is read of them takes bounded time and memory.
+"""Documents that are large where parsing is expensive: reading them takes bounded time and memory.
 
-A document of 2 MB with a rule that goes over it again and again would take hours; one pass takes a second.
+A parser that passes over a document of 2 MB again and again would take hours; a single pass takes a second.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.hostile.world import ROOT, World
 RSS = b'<rss version="2.0"><channel><title>x</title>'
 URLSET = b'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
 DOCUMENTS: dict[str, tuple[bytes, bytes]] = {
-    # What stands at the beginning, and what is said again and again.
+    # A beginning, and a piece that is repeated.
     "items": (RSS, b"<item><link>http://a.example/</link></item>"),
     "empty elements": (RSS, b"<a/>"),
     "ampersands": (RSS + b"<item><title>", b"&a"),

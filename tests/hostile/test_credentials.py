@@ -1,4 +1,4 @@
-"""No cookie, credential or referrer leaves the host it is of, and none enters the archive."""
+"""No cookie, credential or referrer is sent to another host, and none is archived."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COOKIE = {
 
 
 def stored(folder: Path) -> bytes:
-    """Every byte that a crawl has stored, unpacked."""
+    """Return every byte that a crawl has stored, decompressed."""
     records = b"".join(gzip.decompress(f.read_bytes()) for f in folder.glob("warc/*.gz"))
     return records + b"".join(f.read_bytes() for f in (*folder.glob("**/*"),) if f.is_file() and f.suffix != ".gz")
 

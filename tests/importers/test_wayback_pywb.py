@@ -95,12 +95,12 @@ def test_web_archive_gives_the_same_as_its_files(world: World, tmp_path: Path) -
     assert (found["failed"], found["new"], found["revised"], found["tombstones"], found["aliases"]) == (0, 4, 1, 1, 1)
     assert state(here) == state(there)
     sound(here)
-    told = rows(
+    stored = rows(
         here,
         "select r.revision, substr(r.observed_at, 1, 4), r.same_as from revisions r join articles a on "
         "a.id = r.article_id where a.url like '%/2009/boats/' order by 1",
     )
-    assert told == [(1, "2009", None), (2, "2015", None), (3, "2016", 1)]
+    assert stored == [(1, "2009", None), (2, "2015", None), (3, "2016", 1)]
 
 
 def test_importing_files_too_duplicates_nothing(world: World, tmp_path: Path) -> None:
@@ -130,11 +130,11 @@ def test_old_capture_and_todays_page_make_two_revisions(world: World, tmp_path: 
         "articles a on a.id = r.article_id where a.url like '%/boats/' order by 1",
     )
     assert versions == [(1, 0, "Boats before dawn"), (2, 1, "Boats at dawn")]
-    told = rows(archive, "select title, revision, substr(first_seen, 1, 4) from articles where url like '%/boats/'")
-    assert told == [("Boats at dawn", 2, "2009")]
+    stored = rows(archive, "select title, revision, substr(first_seen, 1, 4) from articles where url like '%/boats/'")
+    assert stored == [("Boats at dawn", 2, "2009")]
     # What the crawl has captured itself need not be fetched to be known as the page of 2012, too.
-    told = rows(archive, "select revision, substr(first_seen, 1, 4) from articles where url like '%/fish/'")
-    assert told == [(1, "2012")]
+    stored = rows(archive, "select revision, substr(first_seen, 1, 4) from articles where url like '%/fish/'")
+    assert stored == [(1, "2012")]
     assert crawl(site, "--full", archive=archive).returncode == 0
     assert rows(archive, "select count(*) from revisions") == [(3,)]
 

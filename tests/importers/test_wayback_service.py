@@ -112,8 +112,8 @@ def test_captures_are_stored_as_captured(tmp_path: Path) -> None:
         assert len(archive.fetched) == 6
         assert all("archiver/" in asked["user-agent"] for asked in server.asked)
     sound(tmp_path / "a.db")
-    told = rows(tmp_path / "a.db", "select url, first_seen, last_seen, gone_at from articles order by url")
-    assert [(u.removeprefix(BLOG), f[:4], s[:4], g and g[:4]) for u, f, s, g in told] == [
+    stored = rows(tmp_path / "a.db", "select url, first_seen, last_seen, gone_at from articles order by url")
+    assert [(u.removeprefix(BLOG), f[:4], s[:4], g and g[:4]) for u, f, s, g in stored] == [
         ("/2009/boats/", "2009", "2019", None),
         ("/packed/", "2010", "2010", "2016"),
         ("/tracked/", "2014", "2014", None),
@@ -149,7 +149,7 @@ def test_responses_that_are_not_captures_are_problems(tmp_path: Path) -> None:
     other = Kept(at(2012), f"{BLOG}/other/", page(title="Other"))
     names = ("forged", "framed", "apology", "excluded", "away", "mixed", "misplaced", "bomb")
     kept = {name: Kept(at(2010), f"{BLOG}/{name}/", page(title=name)) for name in names}
-    kept["framed"].told = "-"
+    kept["framed"].listed_digest = "-"
     wrong = {
         "forged": lambda: memento(kept["forged"], body=page(title="Forged")),
         "framed": lambda: memento(kept["framed"], body=page(title="Framed", extra="BEGIN WAYBACK TOOLBAR INSERT")),
@@ -188,7 +188,7 @@ def test_responses_that_are_not_captures_are_problems(tmp_path: Path) -> None:
         assert all(p["offset"].startswith("http://127.0.0.1") for p in found["problems_listed"])
         assert rows(tmp_path / "a.db", "select title from articles order by title") == [("Boats at dawn",), ("Other",)]
         for one in archive.kept:
-            one.answer, one.told = None, ""
+            one.answer, one.listed_digest = None, ""
         again = run()
         assert (again["here"], again["fetched"], again["new"]) == (2, 8, 8)
 
@@ -213,8 +213,8 @@ def test_redirected_capture_keeps_its_own_time(tmp_path: Path) -> None:
         assert found["skipped"] == 1
         again = run("--to", "2015", expect=1)
         assert (again["fetched"], again["here"]) == (1, 3)
-    told = rows(tmp_path / "a.db", "select title, first_seen from articles order by 1")
-    assert [(t, s[:4]) for t, s in told] == [("Nearest", "2011"), ("Shifted", "2012")]
+    stored = rows(tmp_path / "a.db", "select title, first_seen from articles order by 1")
+    assert [(t, s[:4]) for t, s in stored] == [("Nearest", "2011"), ("Shifted", "2012")]
 
 
 def test_busy_service_gets_the_pause_it_requests(tmp_path: Path) -> None:

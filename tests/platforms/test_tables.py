@@ -1,4 +1,4 @@
-"""The platform tables: all are found, every selector is valid, and each platform is detected by its marks."""
+"""The platform tables: all are loaded, every selector is valid, and each platform is detected by its marks."""
 
 from __future__ import annotations
 

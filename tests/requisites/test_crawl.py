@@ -1,4 +1,6 @@
-"""Requisites in a crawl: requested once and counted separately, each failure is an outcome, and no kill loses one."""
+"""Requisites in a crawl: they are requested once and counted separately, failures are outcomes, and no kill loses
+one.
+"""
 
 from __future__ import annotations
 
@@ -145,11 +147,11 @@ def test_what_is_not_an_image_has_an_outcome_and_no_capture(tmp_path: Path) -> N
         world.settings = {"REQUISITE_MAXSIZE": 30_000, "RETRY_TIMES": 0}
         crawled = world.crawl(tmp_path, BLOG, "--json")
         assert crawled.code == 0, crawled.err
-        told = {
+        stored = {
             url.removeprefix(PICTURES).removesuffix(".png"): (outcome, rule)
             for url, outcome, rule in crawled.query("select url, outcome, rule from requisites")
         }
-        assert told == {
+        assert stored == {
             "page": ("gone", "wrong-type"),
             "gone": ("gone", "http-404"),
             "shut": ("refused", "http-403"),

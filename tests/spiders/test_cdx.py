@@ -1,4 +1,4 @@
-"""A web archive's CDX list as a source of a crawl, on real servers."""
+"""A web archive's CDX list as a discovery source of a crawl, on real servers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.webarchive.wayback import serving_warcs
 
 
 def ask(site: SiteServer, service: str, archive: Path) -> None:
-    """The site's settings name this service."""
+    """Add this CDX service to the settings of the site."""
     assert archiver("sites", "add", site.url, archive=archive).returncode == 0
     done = archiver("sites", "set", site.url, f"cdx={service}", archive=archive)
     assert done.returncode == 0, done.stderr
@@ -132,7 +132,7 @@ def test_a_long_cdx_list_is_read_page_by_page_and_again_when_due(tmp_path: Path)
 
 
 def db_due(archive: Path) -> None:
-    """A month has passed for the list."""
+    """Move the last request of the list into the past, so that it is due."""
     db = sqlite3.connect(archive)
     db.execute("update pages set due_at = '2024-01-01T00:00:00+00:00' where kind = 'cdx'")
     db.commit()

@@ -1,4 +1,4 @@
-"""Faults of real servers: each ends as an outcome with a reason, and the other pages are stored."""
+"""Faults of real servers: each becomes an outcome with a reason, and the other pages are stored."""
 
 from __future__ import annotations
 

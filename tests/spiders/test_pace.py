@@ -1,6 +1,6 @@
-"""How a crawl behaves towards a host that is slow or busy, on real servers.
+"""How a crawl treats a slow or busy host, on real servers.
 
-Times are those at which a request arrives, which a loaded machine moves a little: what is asserted leaves room for it.
+Times are those of the arrival of requests, which vary on a loaded machine. Assertions allow for this.
 """
 
 from __future__ import annotations

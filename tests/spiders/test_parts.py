@@ -29,7 +29,7 @@ def body_of(*numbers: int, word: str = "rowed") -> str:
 
 
 def links(here: int, addresses: dict[int, str]) -> str:
-    """The page links as WordPress writes them: the page one is on is no link."""
+    """Return page links as WordPress writes them: the current page is not a link."""
     numbers = " ".join(
         f'<span class="post-page-numbers current">{n}</span>'
         if n == here

@@ -95,7 +95,7 @@ def test_what_it_forbids_is_refused_by_the_rule_as_it_is_written(tmp_path: Path)
 
 @pytest.mark.parametrize(("status", "hops"), [(404, 0), (403, 0), (200, 5), (200, 40)])
 def test_no_file_or_a_redirected_one(tmp_path: Path, status: int, hops: int) -> None:
-    """Five redirects are followed at least (section 2.3.1.2); a file that is never reached is none."""
+    """At least five redirects are followed (section 2.3.1.2); after more, robots.txt counts as unavailable."""
     pages = site_of(text("User-agent: *\nDisallow: /\n", status), "/one/")
     if hops:
         pages[f"/r{hops}"] = pages["/robots.txt"]

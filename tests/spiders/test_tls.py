@@ -1,4 +1,4 @@
-"""Certificates are verified: a page without a trusted one is not read, and the reason says why."""
+"""Certificates are verified: a page without a trusted certificate is not read, and the reason says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The post count of a WordPress API: if one post is added and one deleted, the deleted one is noticed all the same."""
+"""The post count of a WordPress API: if one post is added and one deleted, the deletion is still detected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ API = "/wp-json/wp/v2/posts"
 
 
 class WordPress(dict[str, Any]):
-    """Pages, and the API's lists of `posts` (number: day of change), a hundred at a time."""
+    """Pages, and the API's lists of `posts` (number: day of change), a hundred per list."""
 
     def __init__(self, numbers: range) -> None:
         super().__init__({"/": home("/1/", head="<link rel='https://api.w.org/' href='/wp-json/'>")})

@@ -1,4 +1,4 @@
-"""HTTP responses in foreign records: codings are undone, digests checked, problems named."""
+"""HTTP responses in foreign records: encodings are decoded, digests checked, problems reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreign WARC and ARC files: records are read, problems are named, and reading continues after damage."""
+"""Foreign WARC and ARC files: records are read, problems reported, and reading continues after damage."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Pipe(io.RawIOBase):
 
 
 def summary(found: list[ForeignRecord | Problem]) -> list[str]:
-    """Each record by the last part of its address, each problem by its kind."""
+    """Return the last part of each record's URL, and the kind of each problem."""
     return [
         one.url.strip("/").rpartition("/")[2] if isinstance(one, ForeignRecord) else f"!{one.kind}" for one in found
     ]

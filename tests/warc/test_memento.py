@@ -1,4 +1,4 @@
-"""A web archive's responses as the records that a crawler would have written: bytes, headers, time, digest."""
+"""Responses of a web archive become the records that a crawler would have written: bytes, headers, time, digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""WARC files of crawls that died: cut back to their last whole record and indexed, unless still being written."""
+"""WARC files of killed crawls: truncated after their last complete record and indexed, unless they are still being
+written.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def exchange(number: int, size: int = 500) -> Exchange:
 
 
 def abandoned(root: Path, count: int = 4) -> tuple[Path, list[Capture]]:
-    """A file as a kill leaves it."""
+    """Write a WARC file that ends as after a kill."""
     writer = WarcWriter(root, "example-org", "archiver/test")
     captures = [writer.write(exchange(n)) for n in range(count)]
     writer.abandon()

@@ -1,4 +1,4 @@
-"""Usage statements of responses, as a table of the forms that servers and pages use."""
+"""Usage statements of responses, in a table of the forms that servers and pages use."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ HEADERS: dict[str, tuple[list[tuple[str, str]], list[Short]]] = {
         [("TDM-Reservation", " 1 "), ("tdm-policy", "/policy.json")],
         [("tdm-reservation", "1"), ("tdm-policy", "https://e.test/policy.json")],
     ),
-    "a reservation that is none": ([("tdm-reservation", "yes"), ("tdm-reservation", "01")], []),
+    "invalid reservations": ([("tdm-reservation", "yes"), ("tdm-reservation", "01")], []),
     "a licence": (
         [("Link", '<https://e.test/feed>; rel="alternate", <https://cc.test/by/4.0/>; rel="license"')],
         [("license", "https://cc.test/by/4.0/")],
@@ -144,8 +144,8 @@ def test_any_header_field_is_read_without_an_error(value: str, name: str) -> Non
         ),
     )
 )
-def test_any_file_is_read_without_an_error(told: object) -> None:
-    parse_tdm_file(json.dumps([told]).encode(), URL).of(URL)
+def test_any_file_is_read_without_an_error(content: object) -> None:
+    parse_tdm_file(json.dumps([content]).encode(), URL).of(URL)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Keys of CDXJ lines, compared to the library that defines them."""
+"""SURT keys of CDXJ lines, compared with the reference library."""
 
 from __future__ import annotations
 

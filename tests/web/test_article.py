@@ -1,4 +1,4 @@
-"""The pages of one article: they say what the commands say, and nothing of what was removed."""
+"""The pages of an article: they show what the commands show, and nothing of removed articles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.web.conftest import Served, serving
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The small archive, of which an article was removed and a removal is under way."""
+    """A server of the small archive, in which one article was removed and another removal is unfinished."""
     archive = make_archive(tmp_path_factory.mktemp("article") / "small.db")
     db = open_archive(archive)
     with db.atomic():

@@ -1,5 +1,6 @@
-"""The pages in a real browser: found, narrowed, drawn on, collected; by keyboard alone, without scripts, from right to
-left. Screenshots of them are kept in output/screenshots."""
+"""The pages in a real browser: searching, filtering, the map, collections; by keyboard alone, without scripts, from
+right to left. Screenshots are kept in output/screenshots.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from playwright.sync_api import expect
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 from tests.web.browsing import Watch, browser, watching
-from tests.web.conftest import Served, serving, told
+from tests.web.conftest import Served, output_of, serving
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -46,7 +47,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with db.atomic():
         db.execute("update articles set title = ?, body = ?, language = 'ar' where id = 6", ARABIC)
     db.close()
-    told(archive, "search", "tide", "--save", "tides")
+    output_of(archive, "search", "tide", "--save", "tides")
     with serving(archive) as running:
         yield running
 
@@ -71,7 +72,7 @@ def page(watch: Watch) -> Any:
 
 
 def asked(page: Any) -> dict[str, list[str]]:
-    """The arguments of the address."""
+    """Return the arguments of the page's URL."""
     return parse_qs(urlsplit(page.url).query)
 
 
@@ -247,8 +248,8 @@ def test_without_scripts_hits_come_before_what_narrows_them_on_a_phone(chromium:
     for javascript in (False, True):
         with watching(chromium, served.address, viewport=PHONE, java_script_enabled=javascript) as watched:
             watched.open("/search?q=tide")
-            hit, aside = (watched.page.locator(one).first.bounding_box() for one in (".hits li", "aside"))
-            assert (hit["y"] < aside["y"]) == (not javascript)
+            hit, sidebar = (watched.page.locator(one).first.bounding_box() for one in (".hits li", "aside"))
+            assert (hit["y"] < sidebar["y"]) == (not javascript)
             assert hit["y"] < PHONE["height"] * 1.2
 
 
@@ -262,7 +263,7 @@ def test_text_from_right_to_left_is_set_so(watch: Watch, page: Any) -> None:
     watch.shot("search-rtl-desktop-light")
     page.goto("/concordance?q=المد")
     boxes = [page.locator(f".kwic .{name}").bounding_box()["x"] for name in ("before", "after")]
-    assert boxes[0] > boxes[1]  # what is read before stands to the right
+    assert boxes[0] > boxes[1]  # the earlier column is on the right
     watch.shot("context-rtl-desktop-light")
 
 
@@ -279,14 +280,14 @@ def test_tables_and_sql_run_their_scripts_and_no_others(page: Any) -> None:
 
 @pytest.fixture(scope="module")
 def window(chromium: Any, served: Served) -> Iterator[Watch]:
-    """One that is shared: to open another takes longer than to look at a page."""
+    """A browser page shared by all tests, because opening another takes longer than the checks."""
     with watching(chromium, served.address) as watched:
         yield watched
 
 
 @pytest.mark.parametrize(("name", "size", "dark"), SCREENS)
 def test_pages_are_accessible(window: Watch, name: str, size: dict[str, int], dark: bool) -> None:
-    """axe-core finds nothing serious, nothing lies beyond the screen, and the whole page weighs little."""
+    """axe-core finds nothing serious, nothing overflows the screen, and the page is small."""
     axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     page, weights = window.page, []
 

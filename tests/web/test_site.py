@@ -1,4 +1,4 @@
-"""The pages of sites: the same numbers as `archiver status`, and what was learned and set."""
+"""The pages of sites: the same numbers as `archiver status`, learned rules, and settings."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def command(served: Served, *words: str) -> Any:
 
 
 def test_a_twin_has_the_numbers_of_status(served: Served) -> None:
-    for told in command(served, "status"):
-        twin = served.get(f"/site/{told['site']}.json").json
-        assert {name: twin[name] for name in told} == told
+    for row in command(served, "status"):
+        twin = served.get(f"/site/{row['site']}.json").json
+        assert {name: twin[name] for name in row} == row
     assert served.get("/sites.json").json == command(served, "sites", "list")
 
 
