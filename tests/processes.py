@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
-"""What forks processes that have imported the whole program."""
+"""Forks processes that have imported the whole program."""
 
 
 def warm() -> None:

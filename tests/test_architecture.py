@@ -77,7 +77,7 @@ def allowed(own: str) -> set[str]:
     if own == "demo":
         return {"demo", "errors"}
     rows = [row for row in ROOMS if own in row]
-    if not rows:  # the public face and `python -m archiver`
+    if not rows:  # the public API and `python -m archiver`
         return {*ROOTS, *(name for row in ROOMS for name in row), "demo", "archive"}
     before = [name for row in ROOMS[: ROOMS.index(rows[0]) + 1] for name in row]
     outer = {"demo", "archive"} if rows[0][0] in {"cli", "web", "scheduling", "fleet"} else set()
@@ -110,7 +110,7 @@ def test_no_two_files_have_one_name() -> None:
     assert {name: paths for name, paths in files.items() if len(paths) > 1} == {}
 
 
-def test_folders_can_be_read_at_a_glance() -> None:
+def test_folders_have_few_files() -> None:
     folders = defaultdict(int)
     for path in MODULES:
         folders[str(path.parent.relative_to(ROOT))] += 1
@@ -134,11 +134,11 @@ def test_errors_have_one_base() -> None:
     assert [e for e in kinds if not issubclass(e, errors.ArchiverError)] == []
 
 
-def test_nothing_speaks_of_a_machine_or_a_package_index() -> None:
+def test_no_file_names_a_machine_or_a_package_index() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True
     )
-    if listed.returncode:  # an unpacked release is no git tree
+    if listed.returncode:  # an unpacked release is not a git working tree
         names = [str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.*"), *PACKAGE.rglob("*.py")]]
     else:
         names = listed.stdout.decode().split("\0")[:-1]

@@ -91,7 +91,9 @@ def test_the_archive_tells_where_each_value_comes_from(crawled: tuple[Demo, Path
             explained = archive.explain(record["id"])
             assert {e.field for e in explained if e.chosen} == {e.field for e in explained if any(e.won)}
             encoding = next(e for e in explained if e.field == "encoding")
-            assert encoding.why == "the bytes are valid in it"  # also of pages that were put by and read once more
+            assert (
+                encoding.why == "the bytes are valid in it"
+            )  # also for pages that were stored first and extracted later
 
 
 def test_the_repeated_text_is_marked(crawled: tuple[Demo, Path]) -> None:

@@ -115,7 +115,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_flags_agree(rule: str) -> None:
+def test_field_flags_follow_the_rules(rule: str) -> None:
     assert [f.name for f in FIELDS if not RULES[rule](f)] == []
 
 

@@ -29,7 +29,7 @@ def test_a_short_run_counts_its_pages_and_one_can_be_replayed(tmp_path: Path) ->
     assert pages[0] == pages[1]
 
 
-def test_wrong_usage(tmp_path: Path) -> None:
+def test_wrong_usage_is_an_error(tmp_path: Path) -> None:
     assert run("--corpus", str(tmp_path)).returncode == 2
     (tmp_path / "a.html").write_text("<p>x")
     assert run("--corpus", str(tmp_path), "--replay", "x").returncode == 2

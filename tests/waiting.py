@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import pytest
 
 PATIENCE = 120.0
-"""Seconds for which a test waits for something to happen."""
+"""Seconds that a test waits for a condition."""
 MOST_WORK = 30.0
-"""Seconds of this process's own CPU time. What takes more than linear time takes many times as long."""
+"""Seconds of CPU time of this process. Code of more than linear complexity would take many times as long."""
 
 
 def until(happened: Callable[[], object], every: float = 0.02) -> None:

@@ -107,13 +107,15 @@ def test_other_figures_in_the_same_sentences_are_another_report() -> None:
     [
         (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.6.1", "We release 1.6.1."), True),
         (("2017 in review", "What 2017 was."), ("2018 in review", "What 2018 was."), True),
-        (("Post 17", "A text."), ("Post 18", "A text."), False),  # a number that only the title has does not count
+        (("Post 17", "A text."), ("Post 18", "A text."), False),  # a number in the title alone does not count
         (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.5.4", "We release 1.5.4."), False),
         (("Release 1.5", "We release 1.5.4 today."), ("Release 1.6", "We release 1.6.1."), False),
         (("The bridge", "It was built in 1990."), ("The bridge is closed", "It was built in 1991."), False),
     ],
 )
-def test_numbers_of_a_series(one: tuple[str, str], other: tuple[str, str], expected: bool) -> None:
+def test_texts_that_differ_only_in_numbers_are_recognised(
+    one: tuple[str, str], other: tuple[str, str], expected: bool
+) -> None:
     assert differ_only_in_numbers(one, other) is differ_only_in_numbers(other, one) is expected
 
 

@@ -45,7 +45,7 @@ def kept(reading: Article, then: list[dict[str, Any]], now: list[dict[str, Any]]
 def test_fields_of_the_page_are_extracted_again() -> None:
     assert kept(READ, [entry("body", "x", "class")], [entry("body", "x", "learned")]) == set()
     shorter = replace(READ, body=TEXT * 4)
-    assert kept(shorter, [entry("body", "x", "class")], []) == set()  # an earlier reading took too much
+    assert kept(shorter, [entry("body", "x", "class")], []) == set()  # the earlier extraction had too much text
 
 
 def test_a_source_text_that_is_no_longer_stored_is_kept() -> None:

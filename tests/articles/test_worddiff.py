@@ -23,7 +23,7 @@ def marked(old: str, new: str) -> str:
 
 
 @given(_TEXTS, _TEXTS)
-def test_the_pieces_are_the_two_texts(old: str, new: str) -> None:
+def test_the_pieces_add_up_to_the_two_texts(old: str, new: str) -> None:
     pieces = word_diff(old, new)
     assert "".join(p.text for p in pieces if p.op is not DiffOp.INSERT) == old
     assert "".join(p.text for p in pieces if p.op is not DiffOp.DELETE) == new
@@ -33,7 +33,7 @@ def test_the_pieces_are_the_two_texts(old: str, new: str) -> None:
 
 
 @given(st.text(max_size=200))
-def test_words_are_the_whole_text(text: str) -> None:
+def test_words_add_up_to_the_whole_text(text: str) -> None:
     assert "".join(split_words(text)) == text
 
 
@@ -53,7 +53,7 @@ def test_words_are_the_whole_text(text: str) -> None:
         ("", "", ""),
     ],
 )
-def test_diffs_for_readers(old: str, new: str, shown: str) -> None:
+def test_texts_have_readable_diffs(old: str, new: str, shown: str) -> None:
     assert marked(old, new) == shown
 
 

@@ -111,7 +111,7 @@ def test_marks_end_with_their_paragraph() -> None:
         ("az", "", "ltr"),
     ],
 )
-def test_direction_of_text(language: str | None, text: str, way: str) -> None:
+def test_text_has_its_direction(language: str | None, text: str, way: str) -> None:
     assert direction(language, text) == way
 
 
@@ -124,7 +124,7 @@ def test_html_is_written_to_a_file_or_standard_output(run: Run, tmp_path: Any) -
     assert "<article" in run("diff", "5", "--html", "-").stdout  # comparing a revision with itself is a page too
 
 
-def test_changed_headlines(run: Run) -> None:
+def test_changed_headlines_are_printed(run: Run) -> None:
     shown = run("diff", "--titles", "harbour.example")
     assert "Tide tables{+ for the café quay+}\n" in shown.stdout
     [found] = json.loads(run("diff", "--titles", "--json").stdout)

@@ -38,7 +38,7 @@ def trained(own_archive: Path) -> Path:
     return own_archive
 
 
-def test_a_site_without_rules(own_archive: Path) -> None:
+def test_a_site_without_rules_has_none_to_show(own_archive: Path) -> None:
     result = on(own_archive)
     assert result.exit_code == 0
     assert result.stdout == ""
@@ -61,7 +61,7 @@ def test_printed_rules_can_be_edited_and_set(trained: Path, tmp_path: Path) -> N
     assert on(trained).stdout == shown.stdout
 
 
-def test_rules_by_hand_from_standard_input(trained: Path) -> None:
+def test_manual_rules_are_read_from_standard_input(trained: Path) -> None:
     result = on(trained, "--set", "-", "--json", stdin=HAND)
     assert result.exit_code == 0
     printed = json.loads(result.stdout)
@@ -99,10 +99,10 @@ def test_the_error_for_a_bad_selector_has_site_file_field_line_and_reason(traine
     assert "h1.mine" not in on(trained).stdout
 
 
-def test_wrong_usage(trained: Path) -> None:
+def test_wrong_usage_is_an_error(trained: Path) -> None:
     assert on(trained, "--forget", "--learn").exit_code == 2
     assert on(trained, "--set", "nowhere.toml").exit_code in (1, 2)
-    learned = on(trained, "--learn")  # the fixture's captures have no files
+    learned = on(trained, "--learn")  # the captures of the fixture have no files
     assert learned.exit_code == 1
     assert SITE in learned.stderr
     assert learned.stderr.count("\n") == 1

@@ -304,7 +304,7 @@ def test_the_adaptive_period_depends_on_the_posts_in_the_feed(tmp_path: Path) ->
     assert listed(archive)["a.example"]["period_seconds"] == 3 * 3600
 
 
-def test_wrong_usage(tmp_path: Path) -> None:
+def test_wrong_usage_is_an_error(tmp_path: Path) -> None:
     missing = Runner().invoke(cli, ["schedule", "--archive", str(tmp_path / "none.db")])
     assert (missing.exit_code, fault(missing)) == (1, f"ArchiveNotFound {tmp_path / 'none.db'}")
     (tmp_path / "no.db").write_text("no archive")
@@ -326,7 +326,7 @@ def test_units_are_valid_for_systemd(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_name_is_given_by_the_user_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 54_321)  # as in a container

@@ -32,7 +32,7 @@ def test_status_of_a_complete_site(run: Run) -> None:
     assert quiet["runs"] == []
 
 
-def test_status_as_json(run: Run) -> None:
+def test_status_prints_json(run: Run) -> None:
     states = {state["site"]: state for state in json.loads(run("status", "--json").stdout)}
     state = states["harbour.example"]
     assert state["posts"] == {"found": 7, "archived": 3, "missing": 2, "gone": 1, "refused": 1}
@@ -102,7 +102,7 @@ def test_sites_add_refuses_bad_urls(tmp_path: Path, address: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_sites_list_and_show(run: Run) -> None:
+def test_sites_are_listed_and_shown(run: Run) -> None:
     listed = run("sites", "list").stdout.splitlines()
     assert listed[1].split()[:3] == ["harbour.example", "4", "wordpress"]
     below = "https://harbour.example/2024/"  # a URL with a path is a separate site
@@ -111,7 +111,7 @@ def test_sites_list_and_show(run: Run) -> None:
     assert all(setting.name in run("sites", "show", "harbour.example").stdout for setting in SETTINGS)
 
 
-def test_sites_set_and_reset(own_archive: Path) -> None:
+def test_a_setting_can_be_set_and_reset(own_archive: Path) -> None:
     result = on(own_archive, "sites", "set", "harbour.example", "revisit_days=7", "delay=", "contact=a@b.example")
     assert result.exit_code == 0
     site = json.loads(on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
@@ -137,14 +137,14 @@ def test_sites_set_and_reset(own_archive: Path) -> None:
         ("cdx=https://me:pass@x.example/cdx", "BadSetting cdx=https://me:pass@x.example/cdx"),
     ],
 )
-def test_sites_set_refuses(own_archive: Path, setting: str, error: str) -> None:
+def test_invalid_settings_are_refused(own_archive: Path, setting: str, error: str) -> None:
     result = on(own_archive, "sites", "set", "harbour.example", "max_pages=5", setting)
     assert (result.exit_code, fault(result)) == (2, error)
     site = json.loads(on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
     assert site["settings"] == {"delay": 2.0}  # all or nothing
 
 
-def test_sites_remove(own_archive: Path) -> None:
+def test_a_site_can_be_removed(own_archive: Path) -> None:
     refused = on(own_archive, "sites", "remove", "harbour.example")
     assert (refused.exit_code, fault(refused)) == (1, "SiteNotEmpty harbour.example")
     assert " 4 " in refused.stderr
@@ -229,7 +229,7 @@ def test_extract_prints_the_candidates_of_each_field(run: Run) -> None:
 RULES = '[title]\nselect = ["p.standfirst", "h1"]\n[authors]\nselect = ["h1"]\n'
 
 
-def test_extract_by_rules(run: Run, tmp_path: Path) -> None:
+def test_extract_applies_rules(run: Run, tmp_path: Path) -> None:
     (tmp_path / "quay.toml").write_text(RULES)
     result = run(
         "extract",
@@ -258,9 +258,7 @@ def test_extract_by_rules(run: Run, tmp_path: Path) -> None:
         ("", "UnreadableInput", ""),
     ],
 )
-def test_extract_says_what_is_wrong_with_rules(
-    run: Run, tmp_path: Path, rules: str | None, kind: str, names: str
-) -> None:
+def test_extract_reports_errors_in_rules(run: Run, tmp_path: Path, rules: str | None, kind: str, names: str) -> None:
     file = tmp_path / "quay.toml"
     if rules is not None:
         file.write_text(rules)
@@ -281,7 +279,9 @@ def test_extract_says_what_is_wrong_with_rules(
         (["/", "--url", "https://a.example/"], None, 1, "UnreadableInput /"),
     ],
 )
-def test_extract_wrong_input(run: Run, args: list[str], stdin: str | None, code: int, error: str) -> None:
+def test_wrong_input_of_extract_is_an_error(
+    run: Run, args: list[str], stdin: str | None, code: int, error: str
+) -> None:
     result = run("extract", *args, stdin=stdin)
     assert (result.exit_code, result.stdout) == (code, "")
     assert fault(result).startswith(error)
@@ -306,7 +306,7 @@ def test_extract_takes_any_bytes(run: Run) -> None:
         (["sites", "fly"], 2, "NoSuchCommand"),
     ],
 )
-def test_wrong_input(run: Run, args: list[str], code: int, error: str) -> None:
+def test_wrong_input_is_an_error(run: Run, args: list[str], code: int, error: str) -> None:
     result = run(*args)
     assert (result.exit_code, fault(result), result.stdout) == (code, error, "")
 

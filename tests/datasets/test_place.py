@@ -99,7 +99,7 @@ def test_check_finds_changed_counts(archive: Path, copy: Path, counts: object) -
 
 
 def test_check_finds_unreadable_file(archive: Path, copy: Path, tmp_path: Path) -> None:
-    unreadable = "/proc/self/mem"  # whoever asks
+    unreadable = "/proc/self/mem"  # even for root
     for name in ("README.md", "data/captures.parquet"):
         (copy / name).unlink()
         (copy / name).symlink_to(unreadable)

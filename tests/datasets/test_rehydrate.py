@@ -208,7 +208,7 @@ def test_robots_rules_follow_rfc_9309(robots_txt: str, path: str, allowed: bool)
 @pytest.mark.parametrize(
     ("said", "seconds"), [("7", 7.0), ("0.5", 0.5), ("inf", 0.0), ("9" * 400, 86_400.0), ("-1", 0.0)]
 )
-def test_crawl_delay(said: str, seconds: float) -> None:
+def test_the_crawl_delay_is_read(said: str, seconds: float) -> None:
     assert Robots(f"User-agent: *\nCrawl-delay: {said}\n").delay == seconds
 
 

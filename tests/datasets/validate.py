@@ -26,7 +26,7 @@ for offline in (
     os.environ[offline] = "1"
 
 _CRATE = "https://w3id.org/ro/crate/1.2/context"
-# The terms that our crates use, as that context has them: those of schema.org, and Dublin Core's conformsTo.
+# The terms that our crates use, as the RO-Crate context defines them: schema.org's, and Dublin Core's conformsTo.
 _TERMS = (
     "about",
     "affiliation",

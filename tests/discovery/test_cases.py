@@ -50,6 +50,6 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("folder", sorted(CASES.iterdir()), ids=lambda p: p.name)
-def test_case(folder: Path) -> None:
+def test_the_case_has_its_expected_result(folder: Path) -> None:
     expected = json.loads((folder / "expected.json").read_text("utf-8"))
     assert json.loads(json.dumps(plain(answer(folder)))) == expected

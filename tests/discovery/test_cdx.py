@@ -102,7 +102,7 @@ def test_a_resume_key_is_sent_as_it_was_printed(key: str, sent: str) -> None:
         ("http://[", ""),
     ],
 )
-def test_service_address(text: str, address: str) -> None:
+def test_service_names_and_urls_are_resolved(text: str, address: str) -> None:
     if address:
         assert service_address(text) == address
     else:

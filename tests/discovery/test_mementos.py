@@ -126,7 +126,7 @@ def entry(status: int | None, mime: str = "text/html") -> CdxEntry:
     return CdxEntry("", AT, "http://blog.example/", mime, status)
 
 
-def test_captures_that_say_something() -> None:
+def test_captures_of_pages_redirects_and_missing_pages_are_relevant() -> None:
     relevant = [
         entry(200),
         entry(None, ""),

@@ -78,5 +78,5 @@ PASSWORD = "<form><input type=password></form>"
         ("Privacy", "<h1>Privacy</h1><p>We keep nothing.</p>", ""),
     ],
 )
-def test_walls(title: str, body: str, wall: str) -> None:
+def test_walls_are_recognised(title: str, body: str, wall: str) -> None:
     assert wall_of(html.document_fromstring(f"<html><body>{body}</body></html>"), title) == wall

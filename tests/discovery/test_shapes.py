@@ -81,5 +81,5 @@ def test_a_list_in_a_folder_and_its_pages() -> None:
         ("/?p=3", False),
     ],
 )
-def test_side_ways(path: str, side: bool) -> None:
+def test_alternative_forms_of_a_url_are_recognised(path: str, side: bool) -> None:
     assert is_side_way(A + path) is side

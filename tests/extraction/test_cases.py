@@ -74,7 +74,7 @@ def differences(article: Article, expected: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=[f.name for f in FOLDERS])
-def test_case(folder: Path) -> None:
+def test_the_case_has_its_expected_fields(folder: Path) -> None:
     article = read(folder)
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     wrong = differences(article, expected)

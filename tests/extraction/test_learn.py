@@ -111,7 +111,7 @@ def test_a_repeated_sentence_that_the_source_reports_is_kept() -> None:
         for t in posts
     ]
     found = samples(promoting, posts, leads)
-    # The API's text is known to be that of the posts, so the sentence belongs to them.
+    # The API's text is that of the post, so the repeated sentence belongs to it.
     taught = [
         replace(s, article=replace(s.article, body="\n\n".join((*t.paragraphs, PROMOTION))))
         for s, t in zip(found, posts, strict=True)
@@ -135,7 +135,7 @@ def test_the_source_wins_over_general_extraction() -> None:
     rules = learn_rules(samples(classic, posts, leads))
     assert rules is not None
     assert rules.teacher == "api"
-    # No element has the API's date, and no rule is better than a wrong one. For the author the byline wins over the
+    # No element has the API's date, and no rule is better than a wrong one. For the author the byline overrides the
     # API, which names the account that posted.
     assert rules.rule("published") is None
     assert rules.rule("authors") is not None

@@ -87,7 +87,7 @@ def bounded(page: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_bounded(name: str) -> None:
+def test_extraction_of_a_malicious_page_is_bounded(name: str) -> None:
     bounded(PAGES[name]())
 
 

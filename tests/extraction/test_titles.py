@@ -32,7 +32,7 @@ from archiver.items import Candidate
         ("Ferry - Harbour", ["Harbour"], "h.example", "/a", "Ferry"),
     ],
 )
-def test_without_site(title: str, names: list[str], host: str, path: str, bare: str) -> None:
+def test_the_name_of_the_site_is_removed(title: str, names: list[str], host: str, path: str, bare: str) -> None:
     assert without_site(title, names, host, path) == bare
 
 

@@ -63,7 +63,7 @@ def besiege(
     while sum(tally.kills.values()) < kills:
         moment = dice.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         asked = len(server.asked)
-        # Once all is stored there is little to ask for: then every page is asked whether it has changed.
+        # Once all posts are stored, few requests are left. Then --full checks every page for changes.
         more = ["--full"] if tally.ended else []
         if moment == "end" and not more and len(set(server.asked[begun:])) < 0.9 * pages:
             moment = "middle"
@@ -109,7 +109,7 @@ def _wait(
     else:
         most = 8 if moment == "sources" else 4 * share
         target = asked + 1 + dice.randint(0, int(most))
-        # Where little is left to ask for, a crawl ends before the moment comes: then a little after its last request.
+        # If few requests are left, the crawl would end before the moment: then kill it shortly after its last request.
         until(
             lambda: len(server.asked) >= target or (len(server.asked) > asked and time.monotonic() - server.last > 0.7)
         )

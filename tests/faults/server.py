@@ -19,7 +19,7 @@ from typing import Literal
 from tests.faults.site import Blog, Response, packed
 
 Fault = Literal["", "reset", "stall", "cut", "longer", "garbage", "missing", "broken"]
-"""What a request meets: a reset connection, no answer at all, half a body, a length that is not kept, bytes that are no
+"""The fault of a request: a reset connection, no response, half a body, a wrong length, bytes that are not
 HTTP, a 404 of a default host, a 500."""
 
 
@@ -84,7 +84,7 @@ class BlogServer:
     async def _close(self) -> None:
         if self._socket is None:
             return
-        # What was accepted in this very moment gets its transport first: asyncio would leave it open and silent.
+        # A connection accepted just now gets its transport first; otherwise asyncio would leave it open and silent.
         self._loop.remove_reader(self._socket.sockets[0].fileno())
         await asyncio.sleep(0.05)
         self._socket.close()

@@ -31,10 +31,12 @@ def test_an_archive_after_kills_equals_one_of_an_undisturbed_crawl(tmp_path: Pat
     assert [*flaws(peaceful), *flaws(besieged), *differences(peaceful, besieged)] == []
 
 
-def test_a_lost_tail_is_cut_to_the_last_whole_record_and_fetched_again(reference: Reference, tmp_path: Path) -> None:
+def test_a_truncated_warc_file_is_cut_to_its_last_complete_record_and_the_rest_fetched_again(
+    reference: Reference, tmp_path: Path
+) -> None:
     server, peaceful, torn = reference.server, reference.peaceful, tmp_path / "torn" / "a.db"
     crawl(server.url, torn)
-    # As after a power cut in the midst of the run: no index, no end of the run, and the disk kept half of the file.
+    # As after a power cut during the run: no index, no end of the run, and only half of the file on the disk.
     file = next((torn.parent / "warc").glob("*.warc.gz"))
     file.with_name(file.name.replace(".warc.gz", ".cdxj")).unlink()
     os.truncate(file, file.stat().st_size // 2 + 7)

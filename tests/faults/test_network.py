@@ -61,7 +61,7 @@ def test_a_server_that_vanishes_ends_the_crawl_early(reference: Reference, tmp_p
     assert [*flaws(cut_off), *differences(peaceful, cut_off)] == []
 
 
-def test_a_server_that_resets_cuts_off_and_lies(reference: Reference, tmp_path: Path) -> None:
+def test_a_server_that_resets_truncates_and_corrupts_loses_nothing(reference: Reference, tmp_path: Path) -> None:
     server, peaceful, archive = reference.server, reference.peaceful, tmp_path / "lied-to" / "a.db"
     dice, lying = Random(7), {"share": 0.4}
 
@@ -159,7 +159,7 @@ def test_a_crawl_that_is_stopped_does_not_wait_for_a_server_that_stalls(
     time.sleep(0.3)
     for signum in signals:
         process.send(signum)
-        time.sleep(0.6)  # what comes sooner is taken for the same signal by another way
+        time.sleep(0.6)  # an earlier second signal counts as the same one
     done = process.end()
     assert done.returncode == code
     assert "Traceback" not in done.stderr

@@ -126,7 +126,8 @@ def besiege(
         restarted = False
         while not over.wait(words.kill_every):
             for ended in [name for name, worker in alive.items() if not worker.lives]:
-                # As a service manager does: one that was begun while PostgreSQL was away has said so, and ended.
+                # As a service manager does: a worker that was started while PostgreSQL was unreachable has
+                # reported that and ended.
                 print(f"{ended} had ended: {alive.pop(ended).err.strip()[-300:]}")
             while len(alive) < words.workers:
                 new = f"w{next(numbers)}"

@@ -81,7 +81,7 @@ def test_a_host_belongs_to_one_worker_for_all_its_sites(board: QueueDatabase) ->
 
 def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
     slow = taken(board, "w1")
-    board.do("update fleet_hosts set lease_until = now()")  # as if it had been silent for a lease
+    board.do("update fleet_hosts set lease_until = now()")  # as if it had not renewed its lease in time
     quick = taken(board, "w2")
     assert quick.token == slow.token + 1
     assert renew_lease(board, slow, 0.5) is None
@@ -168,7 +168,7 @@ def round_trip(storage: ShardStorage, tmp_path: Path) -> None:
     db.close()
     mark_clean(there, three)
     storage.delete([three.files[0].parts[0].key])
-    restore(storage, there, three)  # what is on the disk already is not fetched
+    restore(storage, there, three)  # files on the disk are not fetched
     restore(storage, there, two)
     delete_old_objects(storage, three, two)
     assert set(storage.keys("shards")) == (three.keys | two.keys) - {three.files[0].parts[0].key}
@@ -182,7 +182,7 @@ def test_a_missing_storage_is_not_created_again(board: QueueDatabase, storage: S
     here = shard(tmp_path / "a")
     state = checkpoint(storage, here, SITE, 1, 1, None, lambda manifest: True)
     (tmp_path / "storage").rename(tmp_path / "unmounted")
-    (tmp_path / "storage").mkdir()  # the folder that it was mounted on
+    (tmp_path / "storage").mkdir()  # the folder it was mounted on
     with pytest.raises(StorageRefused, match=r"fleet\.json"):
         checkpoint(storage, here, SITE, 1, 2, state, lambda manifest: True)
     place = WorkerContext(board, storage, tmp_path / "work", "w", "w@example.org")

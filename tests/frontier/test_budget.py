@@ -24,7 +24,7 @@ def test_a_pattern_without_news_is_ended() -> None:
     assert budget.left(MONTHS) == 0
 
 
-def test_paging_may_show_all_known_posts() -> None:
+def test_the_budget_of_paging_is_the_number_of_known_posts() -> None:
     budget = PatternBudgets(lambda: 100)
     idle(budget, PAGES, 20)
     assert budget.left(PAGES) == 100
@@ -38,7 +38,7 @@ def test_a_pattern_with_a_post_is_never_ended() -> None:
     assert budget.left(NO_PATTERN) > 1_000
 
 
-def test_promised_pages() -> None:
+def test_pages_from_sitemaps_are_always_fetched() -> None:
     elsewhere = URLPattern("", "")
     assert is_always_fetched(MONTHS, [(DiscoverySource.LINK, elsewhere)])
     assert not is_always_fetched(MONTHS, [(DiscoverySource.LINK, MONTHS)])
@@ -46,7 +46,7 @@ def test_promised_pages() -> None:
     assert not is_always_fetched(TAGS, [(DiscoverySource.SITEMAP, elsewhere), (DiscoverySource.LINK, elsewhere)])
 
 
-def test_ways() -> None:
+def test_plainer_forms_of_a_url_are_proposed() -> None:
     assert plainer_urls("org,example)/Print/A-Post.html?lang=de&x=1") == {
         "?lang=": "org,example)/Print/A-Post.html?x=1",
         "?x=": "org,example)/Print/A-Post.html?lang=de",
@@ -58,7 +58,7 @@ def test_ways() -> None:
     assert plainer_urls("org,example)/a-post") == plainer_urls("org,example)/") == {}
 
 
-def test_a_way_is_believed_after_enough_confirmations_and_no_refutation() -> None:
+def test_a_rewrite_is_applied_after_enough_confirmations_and_no_refutation() -> None:
     twins = EquivalentURLs()
     for n in range(ENOUGH):
         assert not twins.believed

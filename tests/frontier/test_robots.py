@@ -70,7 +70,7 @@ TABLE: dict[str, tuple[str | bytes, str, bool]] = {
 
 
 @pytest.mark.parametrize("case", TABLE)
-def test_the_rules_of_the_rfc(case: str) -> None:
+def test_rules_follow_rfc_9309(case: str) -> None:
     file, path, allowed = TABLE[case]
     robots = parse_robots(file if isinstance(file, bytes) else file.encode())
     assert (not robots.refusal(f"https://e.test{path}")) is allowed

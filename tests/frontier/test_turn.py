@@ -109,7 +109,7 @@ def test_thousands_of_sites_are_spread_over_the_period() -> None:
         assert max(Counter(turn.replace(second=0, microsecond=0) for turn in turns).values()) < 45
         assert turns == [next_crawl(cadence, [ran(0)], name, NOW).at for name in names]
     together = {next_crawl(Cron("0 4 * * *"), [ran(0)], name, NOW).at for name in names}
-    assert together == {datetime(2026, 3, 3, 4, 0, tzinfo=UTC)}  # that is what was asked for
+    assert together == {datetime(2026, 3, 3, 4, 0, tzinfo=UTC)}  # as the expression says
 
 
 def test_a_cron_expression_is_in_utc() -> None:

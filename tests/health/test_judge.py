@@ -127,7 +127,9 @@ def test_a_first_crawl_in_several_runs_counts_as_one() -> None:
     for outcome, reason in (("finished", "the limit of 20 posts"), ("interrupted", "shutdown")):
         first = replace(known.runs[-1], outcome=outcome, reason=reason)
         assert codes(replace(known, runs=[*known.runs[:-1], first])) == []
-    in_pieces = [replace(run, reason="the limit of 20 posts") for run in site(past=8).runs]  # each of its runs is
+    in_pieces = [
+        replace(run, reason="the limit of 20 posts") for run in site(past=8).runs
+    ]  # each of its runs reached the limit
     after = JudgedRun(NOW + DAY, "finished", "the limit of 20 posts", measured(10, title=0))
     assert codes(HealthInputs("a.example", [after, *in_pieces])) == [("coverage", "title", "red")]
 
@@ -142,7 +144,7 @@ def test_fewer_posts_among_new_pages_are_reported() -> None:
     assert codes(site(met(24, 23), met(2, 0), met(2, 2))) == codes(site(met(24, 12), met(4, 0))) == []
     begun = site(met(24, 24), met(9, 0), past=0)
     assert codes(begun) == [("posts", "pages", "amber")]
-    first = replace(begun.runs[1], reason="the limit of 24 posts")  # which left the rest of the site to the second
+    first = replace(begun.runs[1], reason="the limit of 24 posts")  # so the second run crawled the rest of the site
     assert codes(replace(begun, runs=[begun.runs[0], first])) == []
 
 
@@ -156,7 +158,7 @@ def test_run_statistics_count_listed_posts_and_feeds() -> None:
             visit = PageResult(
                 url, url, NOW, outcome, kind, rule="".join(rule), targets=targets, status=304 if same else 200
             )
-            outcome = Outcome.NOT_ARTICLE if same else outcome  # as it is written: it is what it was
+            outcome = Outcome.NOT_ARTICLE if same else outcome  # an unchanged feed is stored as it was
             measuring.stored(visit, outcome, before, was)
         return MeasuredRun.from_json(measuring.as_json({}))
 
@@ -230,7 +232,7 @@ def test_an_accepted_finding_is_not_reported_by_the_next_run(bad: MeasuredRun) -
     )
 
 
-def test_how_the_last_runs_ended() -> None:
+def test_the_endings_of_the_last_runs_are_judged() -> None:
     assert codes(site("failed")) == [("failed", "", "amber")]
     assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]
     assert figures(found(site(*["failed"] * 2))[0]) == ["2", "2026-03-01"]
@@ -272,7 +274,7 @@ def test_more_failing_pages_than_usual_are_reported() -> None:
     for outcome in ("gone", "duplicate"):
         nothing = measured(0, outcomes={"not-article": 3, outcome: 4})
         assert codes(site(nothing)) == [("statuses", outcome, "amber")]
-        # It has not passed before a post is read again.
+        # The finding is not over until a post is extracted again.
         assert codes(site(nothing, measured(0, outcomes={"not-article": 3}))) == [("statuses", outcome, "amber")]
         assert codes(site(nothing, measured())) == codes(site(measured(0, outcomes={outcome: 2}))) == []
     shaky = [measured(outcomes={"archived": 10, "failed": 10})] * 5
@@ -283,7 +285,7 @@ def test_unusual_lengths_and_response_times_are_reported() -> None:
     assert codes(site(measured(length=300))) == [("length", "", "amber")]
     assert codes(site(measured(length=9000))) == [("length", "", "amber")]
     assert codes(site(measured(length=1500))) == codes(site(measured(2, length=300))) == []
-    # A post a run, as most sites have it: three runs tell.
+    # With one post per run, as on most sites, three runs are enough.
     short, usual = measured(1, length=300), [measured(1)] * 20
     assert codes(site(*usual, short, short, past=1)) == [] != codes(site(*usual[:-2], *[short] * 3, past=1))
     assert codes(site(measured(length=300), past=3)) == []
@@ -296,13 +298,13 @@ def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, is_reported: boo
     times = [NOW - (silent + 2 * n) * DAY for n in range(20)] + [NOW - (silent + 46) * DAY]
     known = site(published=[at for at in times if at < NOW], first=NOW - (silent + 1) * DAY)
     assert [code for code, *_ in codes(replace(known, published=times[:20]))] == (["quiet"] if is_reported else [])
-    # Seven days were normal once.
+    # There was a gap of seven days before.
     assert bool(codes(known)) == (silent > 12)
     assert codes(replace(known, first=NOW)) == [] if silent == 400 else True
     assert codes(replace(known, published=times[:5])) == []
 
 
-def test_dead_sources_and_robots() -> None:
+def test_dead_sources_and_robots_txt_are_reported() -> None:
     dead = SilentSource("feed", "https://a.example/feed", "the server answers 404", NOW)
     (finding,) = found(site(dead=[dead]))
     assert (finding.code, finding.about, finding.level) == ("source", "feed", "amber")
@@ -362,16 +364,16 @@ def test_first_crawls_do_not_count_as_growth(tmp_path: Path) -> None:
             )
         return growth(db, NOW)
 
-    assert ran(1, 4, 4_000, "interrupted", "It was stopped.") == 1_000  # a past that is still to be brought
+    assert ran(1, 4, 4_000, "interrupted", "It was stopped.") == 1_000  # the first crawl is not complete yet
     assert ran(1, 3.5, 4_000) == 0
     assert ran(1, 3, 300) == 100 == ran(1, 2, 0)
-    assert ran(2, 0, 0) == (4_000 + 4_000 + 300) / 4  # one more site has its past before it
+    assert ran(2, 0, 0) == (4_000 + 4_000 + 300) / 4  # the first crawl of another site
     assert ran(2, 2, 30, "failed", "It fell over.") == 110
     db.close()
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
-def test_chances_are_probabilities(hits: int, more: int, past_hits: int, past_more: int) -> None:
+def test_probabilities_are_between_0_and_1(hits: int, more: int, past_hits: int, past_more: int) -> None:
     trials, past = hits + more, past_hits + past_more
     few, many = (chance(hits, trials, past_hits, past) for chance in (chance_of_so_few, chance_of_so_many))
     assert 0 < few <= 1 + 1e-9

@@ -119,7 +119,7 @@ class LiveBlog:
         return pages
 
     def _touch(self, post: Post) -> None:
-        # Sitemaps tell seconds: two changes within one would look like one.
+        # Sitemaps give times in seconds, so two changes within a second would look like one.
         post.changed = max(datetime.now(UTC), post.changed + timedelta(seconds=1))
 
     def _paragraph(self) -> str:

@@ -55,7 +55,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
             if number:
                 _live(lived, number, dice)
             _show(lived, (one, two))
-            # The first two crawl each blog in a process of its own, which takes a second to begin.
+            # The first two crawls use a process for each blog, which takes a second to start.
             done = crawl(*lived.bases, "--json", *(() if number < 2 else ("--workers", "1")), archive=lived.archive)
             assert done.returncode == 0, done.stderr
             lived.summaries.append(json.loads(done.stdout))

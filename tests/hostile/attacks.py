@@ -19,7 +19,7 @@ from functools import cache
 from tests.spiders.site_server import home, page
 
 Send = Callable[[socket.socket, str], None]
-"""Writes an answer for this path, however wrong, until the other side has had enough."""
+"""Writes a response for this path, however wrong, until the client closes the connection."""
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -182,7 +182,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("no header (HTTP/0.9)", once(POST), ("failed", "bad-http")),
     Attack("noise", once(bytes(range(256)) * 100 + b"\r\n" + bytes(range(256)) * 100), ("failed", "bad-http")),
     Attack("nothing in it", once(HTML + b"\r\n"), ("not-article", "")),
-    # Packing.
+    # Compression.
     Attack("a gzip bomb", later(lambda: packed(32 * MB), BOMB + b"gzip\r\n"), ("failed", "too-large")),
     Attack(
         "a deflate bomb",

@@ -87,7 +87,7 @@ def main() -> None:
     import archiver.settings
     from archiver.cli.main import cli
 
-    # As on one core all is crawled in this process, which alone is in this world.
+    # As on one core: all sites are crawled in this process, because only this one is in the simulated world.
     archiver.scheduling.process_pool.cores = lambda: 1  # type: ignore[attr-defined]
 
     for name, value in WORLD.get("settings", {}).items():

@@ -54,7 +54,7 @@ print(json.dumps(out))
 """
 
 
-def test_what_is_read_of_a_document_is_bounded() -> None:
+def test_reading_a_document_is_bounded() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE],
         capture_output=True,

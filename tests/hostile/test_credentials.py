@@ -79,7 +79,7 @@ def test_a_proxy_password_is_sent_to_the_proxy_alone(tmp_path: Path) -> None:
     assert b"geheim" not in stored(tmp_path)
 
 
-def test_a_start_address_with_a_password_is_not_taken(tmp_path: Path) -> None:
+def test_a_start_url_with_a_password_is_refused(tmp_path: Path) -> None:
     done = World().crawl(tmp_path, "http://ann:geheim@127.0.0.1:9/")
     assert done.code == 2
 
@@ -87,7 +87,7 @@ def test_a_start_address_with_a_password_is_not_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://ann:geheim@a.example/b", "//ann@a.example/b", "http://ann:@a.example/b"])
-def test_an_address_is_kept_without_its_user(url: str) -> None:
+def test_a_url_is_stored_without_its_user_name(url: str) -> None:
     assert normalize(url, "http://a.example/") == "http://a.example/b"
 
 

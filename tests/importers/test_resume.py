@@ -87,7 +87,9 @@ def in_small_pieces(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["members", "whole"])
-def test_kills_leave_no_trace(files: tuple[Path, Path], undisturbed: Any, tmp_path: Path, which: int) -> None:
+def test_a_killed_import_continues_with_the_same_result(
+    files: tuple[Path, Path], undisturbed: Any, tmp_path: Path, which: int
+) -> None:
     archive, dice = tmp_path / "a.db", random.Random(which)
     words = ["import", str(files[which]), "--archive", str(archive), "--workers", "1", "--quiet"]
     kills = 0
@@ -258,7 +260,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         handle.write(b"\r\n\r\n")
         handle.write(b"".join(post(f"http://h{n}.example/", title=f"B {n}").data() for n in range(3)))
     code = (
-        # The peak of this program alone: getrusage would count that of the process it was started by as well.
+        # The peak of this program alone: getrusage would include that of the process that started it.
         "import re, sys, pathlib; from archiver.cli.main import cli\n"
         "try: cli(sys.argv[1:])\n"
         "finally:\n    status = pathlib.Path('/proc/self/status').read_text()\n"

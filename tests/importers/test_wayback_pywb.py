@@ -132,7 +132,7 @@ def test_old_capture_and_todays_page_make_two_revisions(world: World, tmp_path: 
     assert versions == [(1, 0, "Boats before dawn"), (2, 1, "Boats at dawn")]
     stored = rows(archive, "select title, revision, substr(first_seen, 1, 4) from articles where url like '%/boats/'")
     assert stored == [("Boats at dawn", 2, "2009")]
-    # What the crawl has captured itself need not be fetched to be known as the page of 2012, too.
+    # Captures of the crawl itself are not fetched, although they are also listed for 2012.
     stored = rows(archive, "select revision, substr(first_seen, 1, 4) from articles where url like '%/fish/'")
     assert stored == [(1, "2012")]
     assert crawl(site, "--full", archive=archive).returncode == 0

@@ -246,7 +246,7 @@ def test_failures_are_retried_until_the_service_counts_as_down(tmp_path: Path) -
         found = json.loads(done.out)
         assert done.code == 0, done.err
         assert (found["outcome"], found["new"], found["failed"]) == ("limited", 10, 0), done.err
-        assert len(archive.fetched) == 13  # the three that broke were asked for once more
+        assert len(archive.fetched) == 13  # the three that broke were requested once more
         archive.before = lambda path: Answer(drop=True) if path.startswith("/web") else None
         archive.fetched.clear()
         done = world.run(tmp_path, *words)

@@ -68,6 +68,6 @@ def installed(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
     )
     [packages] = folder.glob("lib/python*/site-packages")
-    # Its own package comes first: this folder is put behind, and none of its .pth files (the tree under test) is read.
+    # The wheel's package comes first: this folder is appended, and its .pth files (the tree under test) are not read.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return folder

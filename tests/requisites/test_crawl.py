@@ -254,7 +254,7 @@ def test_an_image_whose_record_is_lost_is_requested_again(tmp_path: Path) -> Non
         counted(site.url, archive=archive)
         file = next((tmp_path / "warc").glob("*.warc.gz"))
         offset = rows(archive, "select warc_offset from captures where url like '%png'")[0][0]
-        # As after a power cut: the run is open, the file has no index, and its end is not there.
+        # As after a power cut: the run is open, the file has no index, and its end is missing.
         db = sqlite3.connect(archive)
         db.execute("update runs set outcome = null, finished_at = null")
         db.commit()

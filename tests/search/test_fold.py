@@ -51,7 +51,7 @@ def test_a_cluster_is_shown_by_its_source_with_the_others_beneath(db: Database) 
     clusters(db, {1: 9}, {7: 1, 8: 1, 9: 1})
     assert folded(db, fold="cluster") == {9: [7, 8], 10: [], 11: []}
     assert set(folded(db)) == set(folded(db, fold="none")) == {7, 8, 9, 10, 11}
-    assert folded(db, "ferry 8", fold="cluster") == {8: []}  # where the source does not match it is not shown
+    assert folded(db, "ferry 8", fold="cluster") == {8: []}  # a source that does not match is not shown
     assert folded(db, "ferry -9", fold="cluster") == {7: [8], 10: [], 11: []}
     hit = run(db, make_query("ferry", fold="cluster", limit=1, sort="added")).hits[0]
     assert [(one.id, one.site, one.title) for one in hit.folded] == [

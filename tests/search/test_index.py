@@ -287,7 +287,7 @@ def damage(file: Path, how: str) -> None:
     """
     for part in index_folder(file).iterdir():
         if len(part.stem) != 32 or (how != "cut" and not part.name.endswith(".term")):
-            continue  # not of a part of the index
+            continue  # not a file of a segment
         data, at = part.read_bytes(), part.stat()
         bad = (
             data[: len(data) // 2]
@@ -297,7 +297,9 @@ def damage(file: Path, how: str) -> None:
             else data[:20] + bytes(len(data) - 120) + data[-100:]
         )
         (part.parent / "bad").write_bytes(bad)
-        (part.parent / "bad").replace(part)  # what is open keeps its file: to cut that ends a process by SIGBUS
+        (part.parent / "bad").replace(
+            part
+        )  # open files are kept: truncating a mapped file would end a process by SIGBUS
         if how == "still":
             os.utime(part, ns=(at.st_atime_ns, at.st_mtime_ns))
 
@@ -351,7 +353,7 @@ def test_a_damaged_index_that_cannot_be_rebuilt_is_named(file: Path, monkeypatch
         ids(file, "tide")
 
 
-def test_the_command_says_what_it_did(file: Path) -> None:
+def test_the_command_reports_what_it_did(file: Path) -> None:
     def index(*words: str) -> str:
         return Runner().invoke(cli, ["index", *words, "--archive", str(file)]).stdout
 

@@ -15,7 +15,7 @@ from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 
-# Each twice as rare as the one before it.
+# Each is half as frequent as the one before it.
 WORDS = ("a", "b", "c", "d", "e", "f")
 QUERIES = (
     ("a", "b"),
@@ -66,7 +66,7 @@ def test_near_finds_nearby_words(texts: tuple[Path, dict[int, list[str]]], terms
             assert found == {
                 hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None, sort="date")
             }
-            # Three words and more may each be near enough to the others in other places, too.
+            # Of three words or more, each pair may be near one another in a different place.
             assert len(found - expected) <= (len(terms) > 2 or " " in query) * len(all_texts) // 8
 
 

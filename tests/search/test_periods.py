@@ -119,7 +119,7 @@ def test_the_unit_is_chosen_by_the_archived_months(read: Archive, tmp_path: Path
     db.conn.commit()
     db.close()
     with Archive(file) as archive:
-        assert archive.histogram().unit == "year"  # of two thousand years there are too many months
+        assert archive.histogram().unit == "year"  # two thousand years have too many months
         with pytest.raises(BadQuery, match=r"0001-01-01.*2024-05-02.*20,000"):
             archive.histogram(unit="day")
 
@@ -177,7 +177,7 @@ def test_a_share_is_of_the_archived_articles_and_a_gap_is_not_zero(read: Archive
     assert found.periods == ("2023-12", "2024-01", "2024-02", "2024-03", "2024-04", "2024-05")
     assert found.archived == (1, 0, 0, 1, 1, 1)
     assert found.series[0].shares == (0.0, None, None, 1.0, 1.0, 0.0)
-    assert found.series[1].shares == (1.0, None, None, 0.0, 0.0, 1.0)  # a copy counts where it was published
+    assert found.series[1].shares == (1.0, None, None, 0.0, 0.0, 1.0)  # a copy counts in the period of its publication
     assert [one.total for one in found.series] == [2, 2]
 
 

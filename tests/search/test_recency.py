@@ -82,9 +82,7 @@ def by_hand(archive: Archive, half_life: float, word: str = "tide") -> list[int]
     length=st.integers(0, 40),
     reach=st.sampled_from((1, 3, 20, 500)),
 )
-def test_the_order_is_that_of_all_that_match(
-    dated: Archive, half_life: float, first: int, length: int, reach: int
-) -> None:
+def test_all_matches_are_ordered(dated: Archive, half_life: float, first: int, length: int, reach: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "_FIRST", reach)
         patch.setattr(ranking, "_SPARE", reach)
@@ -122,7 +120,7 @@ def test_pages_are_contiguous_and_scores_include_age(dated: Archive) -> None:
 
 
 def test_recent_is_for_ranking(dated: Archive) -> None:
-    assert dated.results(recent=365).hits == dated.results().hits  # without words the newest come first anyway
+    assert dated.results(recent=365).hits == dated.results().hits  # without search terms the newest come first anyway
     for more in (
         {"recent": 0},
         {"recent": -1},

@@ -63,12 +63,12 @@ def test_an_article_is_reported_once_with_its_reason(db: Database) -> None:
     assert new_ids(saved_search.run_saved_search(db, "tides")) == []
 
 
-def test_times_are_utc_and_move_on(db: Database) -> None:
+def test_times_are_utc_and_never_decrease(db: Database) -> None:
     first = saved_search.save_search(db, "tides", Query("tide"), datetime(2024, 7, 1, 2, tzinfo=UTC))
     assert (first.saved_at, first.ran_at) == ("2024-07-01T02:00:00.000000+00:00",) * 2
     news = saved_search.run_saved_search(db, "tides", datetime.fromisoformat("2024-07-02T05:00+05:00"))
     assert (news.since, news.saved.ran_at) == (first.saved_at, "2024-07-02T00:00:00.000000+00:00")
-    saved_search.run_saved_search(db, "tides", datetime(2024, 6, 1, tzinfo=UTC))  # by a clock that was set back
+    saved_search.run_saved_search(db, "tides", datetime(2024, 6, 1, tzinfo=UTC))  # the clock was set back
     assert saved_search.find_saved_search(db, "tides").ran_at == "2024-07-02T00:00:00.000000+00:00"
 
 
@@ -84,7 +84,7 @@ def test_a_copy_of_a_reported_article_is_not_new(db: Database) -> None:
     write(db, 7, "Dark", "Nobody lit the lamp, and the lamp stayed dark. A keeper is sought.", duplicate_of=3)
     assert new_ids(saved_search.run_saved_search(db, "lamp")) == []
     assert new_ids(saved_search.run_saved_search(db, "every lamp")) == [(7, "new")]
-    with beside(db) as other:  # another is the original now
+    with beside(db) as other:  # now another article is the original
         other.execute("update articles set duplicate_of = nullif(4, id) where id in (3, 4, 7)")
     assert new_ids(saved_search.run_saved_search(db, "lamp")) == []
 
@@ -227,7 +227,7 @@ def test_a_saved_query_is_unchanged(query: Query) -> None:
 
 
 @pytest.mark.parametrize("name", ["floods", "Überschwemmung 2024", "c++", "हिन्दी समाचार", "a.b_c-d", "洪水", "x" * 80])
-def test_names(db: Database, name: str) -> None:
+def test_names_are_unique_regardless_of_case(db: Database, name: str) -> None:
     saved_search.save_search(db, name, Query("tide"))
     assert saved_search.find_saved_search(db, name.upper()).name == name
     with pytest.raises(BadSearchName):
@@ -242,7 +242,7 @@ def test_names(db: Database, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", " ", "a ", " a", "-a", "../a", "a/b", "a\nb", "a\x1b[31m", "\ud800", "🎉", "x" * 81, "a\u202eb", "<b>"]
 )
-def test_invalid_names(db: Database, name: str) -> None:
+def test_invalid_names_are_refused(db: Database, name: str) -> None:
     with pytest.raises(BadSearchName):
         saved_search.save_search(db, name, Query("tide"))
 

@@ -96,11 +96,13 @@ def test_federated_results_equal_those_of_a_merged_archive(folder: Path, words: 
         assert histogram_of(several.plans) == histogram(db, query)
         archives = [(plan.db, plan.query) for plan in several.plans]
         assert trend_of(archives, ("flood",)) == trend(db, query, ("flood",))
-        # Texts are nearly as long as one another, so scores are nearly equal. By the words of each archive alone they
-        # would be far from it: most articles of the one speak of floods, and a sixth of those of another.
+        # All texts have nearly the same length, so scores are nearly equal. With the word counts of each archive alone
+        # they would differ: most articles of one archive mention floods, and a sixth of another's.
         scores = [[hit.score or 0.0 for hit in hits] for hits in ([p.hit for p in found], whole.hits)]
         assert scores[0] == pytest.approx(scores[1], rel=0.02)
-        if query.recent and words:  # half a day, of many years: no score is left, and the order is that of days
+        if (
+            query.recent and words
+        ):  # a half-life of half a day over many years leaves no score, so the order is that of days
             assert [p.hit.published for p in found] == [hit.published for hit in whole.hits]
         if query.sort.endswith(("title", "date")):
             assert [p.hit.title for p in found] == [hit.title for hit in whole.hits]
@@ -141,7 +143,7 @@ def test_queries_that_several_archives_cannot_answer(folder: Path) -> None:
         pass
 
 
-def test_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_archives_can_be_searched_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def said(*words: str) -> str:
         done = CliRunner().invoke(cli, ["search", *words])
         assert done.exit_code == 0, done.output

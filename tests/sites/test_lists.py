@@ -37,7 +37,7 @@ def read(data: bytes) -> tuple[list[SiteEntry], list[ListProblem]]:
     return [one for one in found if isinstance(one, SiteEntry)], [one for one in found if isinstance(one, ListProblem)]
 
 
-def test_opml() -> None:
+def test_opml_lists_are_read() -> None:
     entries, problems = read(OPML)
     assert [(e.line, e.url, e.feed, e.tags) for e in entries] == [
         (5, "https://a.example/", "https://a.example/feed.xml", ("news",)),
@@ -47,7 +47,7 @@ def test_opml() -> None:
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
-def test_csv(mark: str) -> None:
+def test_csv_lists_are_read(mark: str) -> None:
     text = 'Name,URL,tags,delay,colour\n"One,\nline",a.example,"news, local",2,red\n,,x,,\nB,b.example,,soon,\n'
     entries, problems = read(
         b"\xef\xbb\xbf" + text.replace(",", mark).replace(f"One{mark}", "One,").replace(f"news{mark}", "news,").encode()
@@ -61,14 +61,14 @@ def test_csv(mark: str) -> None:
     assert "'delay=soon'" in problems[2].why
 
 
-def test_csv_with_one_column_or_without_a_header() -> None:
+def test_csv_lists_may_have_one_column_or_no_header() -> None:
     assert [e.url for e in read(b"url\nhttps://a.example/\n")[0]] == ["https://a.example/"]
     entries, problems = read(b'"https://a.example/",news;old\nhttps://b.example/, https://c.example/\n')
     assert [(e.url, e.tags) for e in entries] == [("https://a.example/", ("news", "old")), ("https://b.example/", ())]
     assert [(p.line, "'https://c.example/'" in p.why) for p in problems] == [(2, True)]
 
 
-def test_text() -> None:
+def test_text_lists_are_read() -> None:
     entries, problems = read("# mine\nhttps://a.example/blog/  news  # good\n\nhttp://\nbücher.example\n".encode())
     assert [(e.line, e.url, e.tags) for e in entries] == [
         (2, "https://a.example/blog/", ("news",)),
@@ -189,7 +189,7 @@ def test_a_tag_selects_the_settings_of_a_group(tmp_path: Path, monkeypatch: pyte
     assert call(archive, "sites", "tag", "a,b", "a.example").exit_code == 2
     assert call(archive, "sites", "tag", "x", "nowhere.example").exit_code == 1
     assert call(archive, "crawl", "--tag", "none").exit_code == 2
-    assert "a.example" in call(archive, "crawl", "--tag", "News").stderr  # there is no such host
+    assert "a.example" in call(archive, "crawl", "--tag", "News").stderr  # this host does not exist
     call(archive, "sites", "remove", "b.example")
     assert rows(archive, "select count(*) from site_tags") == [(1,)]
 

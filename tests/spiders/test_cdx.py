@@ -91,7 +91,7 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         assert again.returncode == 0
         assert not service.requests
         assert len(site.requests) <= 10
-    # What was never here is looked for in a year, what is here within the month.
+    # URLs that never existed here are due in a year, existing ones within a month.
     due = dict(
         rows(
             archive,

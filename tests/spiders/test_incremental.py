@@ -126,7 +126,7 @@ def test_redirects_copies_and_canonicals_are_one_article(tmp_path: Path) -> None
     ]
 
 
-def test_an_article_points_at_the_bytes_it_was_made_from(tmp_path: Path) -> None:
+def test_an_article_refers_to_the_capture_it_was_extracted_from(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     with serving({"/": home("/one/"), "/one/": page("The first")}) as site:
         counts(site.url, archive=archive)

@@ -33,7 +33,7 @@ def test_the_delay_is_never_shortened(tmp_path: Path) -> None:
     names = [f"/{n}/" for n in range(6)]
     with serving({"/": home(*names), **{n: page(f"Post {n}") for n in names}}) as site:
         crawl(site.url, "--delay", "0.2", archive=tmp_path / "a.db")
-        # A busy machine notes a request late now and then; a jitter of half the delay would shorten every fourth.
+        # A busy machine logs some requests late. A jitter of half the delay would shorten one in four intervals.
         assert sum(b - a < 0.15 for a, b in pairwise(site.times)) <= 1
 
 
@@ -68,7 +68,7 @@ def test_retry_after_is_obeyed_and_the_page_requested_again(tmp_path: Path, stat
     with serving(pages) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
         first, again = asked_at(site, "/one/")
-        # Four were under way at once; what was asked for after the answer came after the pause.
+        # Four requests were concurrent; those after the response waited for the pause.
         assert again - first >= 1.9
         assert len([at for at in site.times if first < at < first + 1.9]) <= 4
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(13,)]
@@ -215,7 +215,7 @@ def test_every_request_has_a_contact(tmp_path: Path) -> None:
 
 
 def test_scrapy_crawl_asks_for_a_contact_too(tmp_path: Path) -> None:
-    # This machine, but not by a name that says so.
+    # This machine, by a name that does not show it.
     with serving({"/": home("/one/"), "/one/": page("One")}) as site:
         foreign = site.url.replace("127.0.0.1", "0.0.0.0")
         done = scrapy(foreign, tmp_path / "a.db")

@@ -59,7 +59,7 @@ def test_one_page_for_every_address_is_not_an_edit_of_the_posts(with_feed: bool,
         crawl(server.url, archive=archive)
         server.requests.clear()
         crawl(server.url, archive=archive)
-    # A site that is well is asked for no more than ever.
+    # A healthy site gets no additional requests.
     assert len(server.requests) <= asked
     assert rows(archive, "select count(*), sum(gone_at is null), max(revision) from articles") == [(6, 6, 1)]
 

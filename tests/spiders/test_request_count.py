@@ -35,7 +35,7 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
         done = crawl(site.url, "--json", archive=tmp_path / "a.db")
         [counted] = json.loads(done.stdout)
         assert counted["requests"] + counted["requisite_requests"] == len(site.requests)
-    # Each of these was asked for more than once, or by a name of its own.
+    # These were requested more than once, or are not pages.
     assert min(map(site.requests.count, ("/busy/", "/broken/", "/always-busy/", "/sitemap.xml"))) >= 2
     assert {"/rules.txt", "/.well-known/tdmrep.json", "/new/", "/one.png"} <= set(site.requests)
     assert counted["requisite_requests"] == site.requests.count("/one.png")

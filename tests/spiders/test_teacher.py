@@ -95,7 +95,7 @@ def test_a_redesign_is_noticed_within_twenty_posts_and_learned_again() -> None:
         assert (article.published, article.categories) == (post.at, (post.category,))
 
 
-def test_a_strange_page_now_and_then_is_no_redesign() -> None:
+def test_an_occasional_unusual_page_is_not_a_redesign() -> None:
     school = School()
     school.read(classic, sample_posts(ENOUGH))
     for n, post in enumerate(sample_posts(90)[ENOUGH:]):
@@ -137,7 +137,7 @@ def empties(archive: Path) -> list[tuple[Any, ...]]:
     )
 
 
-def test_a_crawl_stores_what_it_learned_and_reads_every_post_by_it(tmp_path: Path) -> None:
+def test_a_crawl_stores_its_rules_and_extracts_every_post_with_them(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     sources = sample_posts(40)
     with serving(site(promoting, sources)) as server:
@@ -209,7 +209,7 @@ def as_read_before(archive: Path, base: str, sources: list[SamplePost]) -> None:
     db.close()
 
 
-def test_another_reader_is_no_edit_and_an_edit_names_only_what_was_edited(tmp_path: Path) -> None:
+def test_re_extraction_is_not_an_edit_and_an_edit_lists_only_the_edited_fields(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     sources = sample_posts(12)
     with serving(site(promoting, sources)) as server:

@@ -72,7 +72,7 @@ def test_what_a_rolled_back_batch_noted_counts_once(tmp_path: Path, monkeypatch:
     for url in twins[:3]:
         crawl.done(result_of(url, Outcome.DUPLICATE, to=url.partition("?")[0]))
     crawl.done(result_of(twins[3], Outcome.OUT_OF_SCOPE))
-    # One of those asked for is still to come: with one more it would be enough.
+    # One requested page is still pending; one more confirmation would suffice.
     assert len(crawl.due(60)) == 1
     assert (crawl.run.counts.failed, crawl.run.counts.trapped) == (1, 0)
     crawl.run.close(RunEnding("finished", ""))

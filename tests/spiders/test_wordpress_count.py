@@ -63,7 +63,9 @@ def test_a_deleted_post_is_noticed_although_another_was_added(tmp_path: Path) ->
         assert counts(site.url, archive=archive)["new"] == 102
         site.requests.clear()
         assert counts(site.url, archive=archive)["gone"] == 0
-        assert not [r for r in site.requests if "orderby=id" in r and "page=2" in r]  # the count is right: no need
+        assert not [
+            r for r in site.requests if "orderby=id" in r and "page=2" in r
+        ]  # the count agrees, so the list is not read
         del pages.posts[50], pages["/50/"]
         pages.add(200, "2999-01-01")
         second = counts(site.url, archive=archive)

@@ -199,7 +199,7 @@ def test_a_missing_warc_file_is_named(archive: Path, tmp_path: Path) -> None:
 
 _ENDED = """
 import os, signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with this signal ignored
 from pathlib import Path
 import archiver.maintenance.backup as database
 from archiver.cli.main import cli

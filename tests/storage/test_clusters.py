@@ -253,7 +253,7 @@ def test_a_story_with_many_copies_and_a_notice_repeated_often_stay_one_cluster(d
     assert state(db) == {1: copies, 2: notices}
     most = db.execute("select max(n) from (select count(*) as n from lsh_bands group by key)").fetchone()[0]
     assert most <= near_duplicate_links.OF_A_CLUSTER
-    # All of an equal text are linked with the first, however many there are.
+    # All posts with an equal text are linked with the first, however many there are.
     assert (
         db.execute("select count(*) from near_duplicates where article_id >= ?", [notices[0]]).fetchone()[0] <= 4 * 120
     )

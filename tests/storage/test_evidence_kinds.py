@@ -97,7 +97,7 @@ def test_an_id_inserted_in_a_rolled_back_transaction_is_not_reused_from_the_cach
         with writing(db):
             text = encode_evidence(db, [entry | {"locator": other}, entry], _ROW)
         assert [one["locator"] for one in decode_evidence(db, {**_ROW, "evidence": text})] == [other, "h1"]
-    with writing(db), pytest.raises(RuntimeError, match="undone"), writing(db):  # a part of it
+    with writing(db), pytest.raises(RuntimeError, match="undone"), writing(db):  # a nested transaction
         encode_evidence(db, [entry | {"locator": "h4"}], _ROW)
         raise RuntimeError("undone")
     text = encode_evidence(db, [entry | {"locator": "h5"}, entry | {"locator": "h4"}], _ROW)

@@ -60,7 +60,7 @@ def test_inserts_updates_and_deletes_in_a_batch_are_indexed(db: Database) -> Non
         db.execute("delete from articles where id in (5, 7)")
         enter(db, 7, "an eddy once more")
         db.execute("delete from articles where id = 2")
-        with batch_indexing(db):  # a batch within one
+        with batch_indexing(db):  # a batch within a batch
             enter(db, 6, "a hawser")
         assert found(db, "hawser") == []
     words = ("anchor", "buoy", "capstan", "derrick", "eddy", "grapnel", "fender", "gangway", '"a hawser"')

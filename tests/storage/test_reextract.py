@@ -381,7 +381,7 @@ def test_no_worker_outlives_a_killed_parent(archive: Path, tmp_path: Path) -> No
     words = [sys.executable, str(script), "reextract", "--workers", "2", "--archive", str(archive)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ran = subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    until(lambda: len(children(ran.pid)) >= 3)  # two, and the one that counts resources
+    until(lambda: len(children(ran.pid)) >= 3)  # two workers and multiprocessing's resource tracker
     left = children(ran.pid)
     ran.kill()
     ran.wait()

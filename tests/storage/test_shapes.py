@@ -114,7 +114,7 @@ def test_an_invalid_value_of_a_site_hides_no_other_site(db: Database, table: str
     sites = list_sites(db)
     found = overall(db, Path("archive.db").absolute(), None, datetime.now(UTC), effective_settings(db))
     exposition = metrics(db, found, __version__)
-    if column == "settings":  # they may have said so
+    if column == "settings":  # the invalid settings may have excluded the site from crawls
         assert effective_settings(db)({"id": 1, column: value})["crawl"] is False is sites[0][column]["crawl"]
     assert all(f'"{site["name"]}"' in exposition for site in sites)
     assert json.dumps(found.as_json())

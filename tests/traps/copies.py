@@ -10,7 +10,7 @@ from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_
 
 N = 16
 FEW = 7
-"""Enough where an address is posts to be a copy without being fetched."""
+"""Enough posts if their copies are recognised without being fetched."""
 Beside = Callable[[SamplePost], "list[str]"]
 Find = Callable[[Ask], str]
 

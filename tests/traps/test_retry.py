@@ -64,7 +64,7 @@ def test_trap_excluded_pages_are_requested_with_set_aside(tmp_path: Path) -> Non
         assert (why["outcome"], why["rule"]) == ("trap", state["traps"][0]["rule"])
         assert "--set-aside" in run(archive, "", "why", f"{site.url}tag/word-50/").stdout
         assert counts(site.url, "--missing", archive=archive)["requests"] == 0
-        # Each wish takes it 20 further, until something new shows that the rest is worth it.
+        # Each request raises the budget by 20 until it finds something new, which lifts it.
         assert sum(counts(site.url, "--set-aside", archive=archive)["new"] for _ in range(2)) == 1
 
 

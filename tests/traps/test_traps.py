@@ -23,7 +23,7 @@ from tests.traps.web import Web, web
 
 TRAPS = [*spaces.traps(), *paging.traps(), *copies.traps(), *walls.traps()]
 UNFINISHED = {"circles"}
-"""Sites with an address that cannot be read: it is missing, and said to be."""
+"""Sites with a post that cannot be fetched and is reported as missing."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ def test_all_posts_and_nothing_else(crawled: Crawled, trap: Trap) -> None:
     assert sorted(titles) == sorted(t.title for t in trap.posts)
 
 
-def test_what_it_costs(crawled: Crawled, trap: Trap) -> None:
+def test_the_number_of_requests_is_limited(crawled: Crawled, trap: Trap) -> None:
     asked = crawled.requests(trap)
     assert len(asked) <= trap.most, Counter(path.rstrip("0123456789/")[:24] for path in asked).most_common(12)
 
 
-def test_every_address_has_one_outcome_with_its_rule(crawled: Crawled, trap: Trap) -> None:
+def test_every_url_has_one_outcome_with_its_rule(crawled: Crawled, trap: Trap) -> None:
     rows = crawled.rows(
         "select p.url, p.outcome, p.reason, p.rule from pages p join sites s on s.id = p.site_id where s.name = ?",
         trap.host,
@@ -94,7 +94,7 @@ def test_every_address_has_one_outcome_with_its_rule(crawled: Crawled, trap: Tra
     by_key = {urlkey(row[0]): (row[1], row[3]) for row in rows}
     for path, (outcome, rule) in trap.outcomes.items():
         found = by_key.get(urlkey(f"http://{trap.host}{path}"), ("", ""))
-        if outcome == "unchanged":  # an address that differs by what says nothing is the post's own
+        if outcome == "unchanged":  # the URL is another spelling of the post's
             assert found[0] in ("archived", "unchanged", "duplicate"), path
         else:
             assert found[0] == outcome, (path, found)
@@ -112,7 +112,7 @@ def test_the_balance_adds_up(crawled: Crawled, trap: Trap) -> None:
     assert state["posts"]["archived"] >= len(trap.posts)
 
 
-def test_run_statistics(crawled: Crawled, trap: Trap) -> None:
+def test_the_run_has_its_outcome_and_reason(crawled: Crawled, trap: Trap) -> None:
     result = crawled.results[trap.host]
     assert trap.says in result["reason"]
     if not trap.says:

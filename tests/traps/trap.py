@@ -9,8 +9,8 @@ from tests.small_sites import SamplePost
 from tests.traps.web import Respond
 
 SOURCES = 20
-"""Requests that do not grow with a site: robots.txt, the home page, feeds and sitemaps where they usually lie, the
-address that does not exist."""
+"""Requests independent of the size of a site: robots.txt, the home page, the usual URLs of feeds and sitemaps, and a
+URL that does not exist."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tests.small_sites import WORDS, SamplePost, sample_posts
 
 _RUNAWAY = 1_300
-"""Requests after which a site breaks off, so that a crawl that is caught in a trap fails its test and ends."""
+"""Requests after which a site stops responding, so that a crawl caught in a trap ends and fails its test."""
 PER_PAGE = 6
 
 
@@ -47,7 +47,7 @@ class Reply:
 
 
 Respond = Callable[[Ask], "Reply | None"]
-"""What a site answers; None is 404."""
+"""Returns the response to a request; None stands for 404."""
 
 
 def moved(to: str, status: int = 302) -> Reply:
@@ -144,7 +144,7 @@ def blog(
 
     def respond(ask: Ask) -> Reply | None:
         if ask.path == "/sitemap.xml":
-            return sitemap([])  # it ends the guessing where another may lie
+            return sitemap([])  # so that the crawl does not guess other URLs of sitemaps
         if ask.path == "/atom.xml":
             return feed(posts[:PER_PAGE], f"http://{host}")
         number = int(ask.parts[1]) if ask.parts[:1] == ["page"] and len(ask.parts) == 2 else int(ask.path == "/")

@@ -62,7 +62,7 @@ def odd(block: bytes, **fields: str) -> list[str]:
 
 
 @pytest.mark.parametrize("coding", CODED)
-def test_content_codings_are_undone(coding: str) -> None:
+def test_content_encodings_are_decoded(coding: str) -> None:
     one = found(http(CODED[coding], headers=[("Content-Encoding", coding)]))
     assert isinstance(one, ForeignCapture)
     assert one.answer is not None
@@ -139,7 +139,7 @@ def test_a_body_that_decompresses_beyond_the_limit_is_a_bomb(coding: str) -> Non
 
 @pytest.mark.parametrize("name", ["sha1", "md5", "sha256", "sha512"])
 @pytest.mark.parametrize("form", ["base32", "hex", "HEX", "base64"])
-def test_digests_of_every_spelling(name: str, form: str) -> None:
+def test_digests_are_read_in_every_spelling(name: str, form: str) -> None:
     digest = hashlib.new(name, PAGE).digest()
     text = {
         "base32": base64.b32encode(digest).decode().rstrip("="),
@@ -183,7 +183,7 @@ def test_digests_that_cannot_be_checked_are_not_damage() -> None:
         ("", None),
     ],
 )
-def test_dates(text: str, at: str | None) -> None:
+def test_dates_of_records_are_parsed(text: str, at: str | None) -> None:
     found_at = warc_date(text)
     assert (found_at.isoformat() if found_at else None) == at
 
@@ -196,7 +196,7 @@ def test_records_without_date_or_address_are_problems() -> None:
     assert odd(http(PAGE), warc_truncated="length") == ["!cut-off"]
 
 
-def test_addresses_of_other_alphabets_and_odd_escapes() -> None:
+def test_urls_with_other_alphabets_and_odd_escapes_are_read() -> None:
     for url, stored in (
         ("http://bücher.example/straße", "http://xn--bcher-kva.example/stra%C3%9Fe"),
         ("http://blog.example/100%", "http://blog.example/100%"),

@@ -103,7 +103,7 @@ def test_every_compression_is_read_and_reading_can_resume_anywhere(data: bytes) 
         assert summary(read(data, one.place, seeks=False)) == ALL[n:]
 
 
-def test_a_zstd_dictionary_in_the_first_frame() -> None:
+def test_a_zstd_dictionary_in_the_first_frame_is_used() -> None:
     words = zstd.train_dict([page(title=f"Post {n}", extra="x" * n) for n in range(400)], 4096)
     for stored in (words.dict_content, zstd.compress(words.dict_content)):
         head = b"\x5d\x2a\x4d\x18" + len(stored).to_bytes(4, "little") + stored
@@ -160,7 +160,7 @@ def test_a_gzip_bomb_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("version", ["WARC/0.17", "WARC/0.18", "WARC/1.0", "WARC/1.1"])
-def test_every_version_of_warc_and_line_ends_of_one_byte(version: str) -> None:
+def test_every_version_of_warc_and_line_ends_of_one_byte_are_read(version: str) -> None:
     for eol in ("\r\n", "\n"):
         assert summary(read(Rec(http(page()), "http://blog.example/a", version=version, eol=eol).data() * 2)) == [
             "a",
@@ -168,7 +168,7 @@ def test_every_version_of_warc_and_line_ends_of_one_byte(version: str) -> None:
         ]
 
 
-def test_folded_fields_odd_case_and_angle_brackets() -> None:
+def test_folded_fields_odd_case_and_angle_brackets_are_read() -> None:
     data = PLAIN[0].replace(
         b"WARC-Target-URI: http://blog.example/0/", b"warc-target-uri:\r\n  <http://blog.example/0/>"
     )
@@ -177,7 +177,7 @@ def test_folded_fields_odd_case_and_angle_brackets() -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("packed", [True, False])
-def test_arc_files(version: int, packed: bool) -> None:
+def test_arc_files_are_read(version: int, packed: bool) -> None:
     documents = [arc_document(f"http://old.example/{n}", "20050102030405", http(page()), version) for n in range(3)]
     wrong = documents[1].replace(b" %d\n" % len(http(page())), b" %d\n" % (len(http(page())) + 30))
     for middle, expected in ((documents[1], ["file.arc", *ALL[:3]]), (wrong, ["file.arc", "0", "!record-length", "2"])):

@@ -158,13 +158,13 @@ def test_responses_that_are_not_captures_are_problems(answer: ArchiveResponse, d
     assert read(answer, digest) is kind
 
 
-def test_a_digest_proves_what_speaks_of_archives_and_what_says_no_time() -> None:
+def test_a_matching_digest_or_a_memento_time_proves_a_capture() -> None:
     page_body = b"<html><p>How to remove BEGIN WAYBACK TOOLBAR INSERT</p>"
     assert read(answered(page_body), sha1(page_body)[5:]).at == AT
     assert read(answered(PAGE, ("Memento-Datetime", "Sun, 01 Jan 2012 00:00:00 GMT"))).at.year == 2012
 
 
-def test_a_redirect_leads_where_it_led_then_and_to_another_time_for_us() -> None:
+def test_a_redirect_leads_where_it_led_at_its_capture() -> None:
     led = ("Location", "/web/20090502100000id_/http://blog.example/new/?a=1")
     found = read(answered(b"", WHEN, led, status=301), "")
     assert fields(found)["Location"] == "http://blog.example/new/?a=1"

@@ -78,7 +78,7 @@ HEADERS: dict[str, tuple[list[tuple[str, str]], list[Short]]] = {
 
 
 @pytest.mark.parametrize("case", HEADERS)
-def test_header_fields(case: str) -> None:
+def test_usage_statements_are_read_from_header_fields(case: str) -> None:
     fields, expected = HEADERS[case]
     assert short(statements_of_headers(fields, URL)) == expected
 
@@ -114,7 +114,7 @@ PAGES: dict[str, tuple[str, list[Short]]] = {
 
 
 @pytest.mark.parametrize("case", PAGES)
-def test_elements_of_the_page(case: str) -> None:
+def test_usage_statements_are_read_from_elements_of_the_page(case: str) -> None:
     markup, expected = PAGES[case]
     root = html.document_fromstring(f"<!doctype html><html><head><title>t</title>{markup}</html>")
     assert short(statements_of_page(root, URL)) == expected
@@ -190,7 +190,7 @@ FILE = json.dumps(
         ("/bad/x", [("tdm-reservation", "1")]),
     ],
 )
-def test_the_first_rule_of_the_file_that_matches(path: str, expected: list[Short]) -> None:
+def test_the_first_matching_rule_of_the_file_applies(path: str, expected: list[Short]) -> None:
     file = parse_tdm_file(FILE, "https://e.test/.well-known/tdmrep.json")
     assert short(file.of(f"https://e.test{path}")) == expected
 

@@ -14,7 +14,7 @@ import pytest
 
 CHROMIUM = "/usr/bin/chromium"
 SHOTS = Path(__file__).parents[2] / "output" / "screenshots"
-# No host but this one is found, whatever slips through.
+# No other host can be resolved, whatever is requested.
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
 
@@ -37,7 +37,7 @@ class Watch:
     def shot(self, name: str) -> None:
         """Save a screenshot of the page as a result of the build."""
         SHOTS.mkdir(parents=True, exist_ok=True)
-        # Its caret stays: to hide it, Playwright writes a style into the page, which our policy refuses.
+        # The caret stays visible: to hide it, Playwright would add a style to the page, which our policy forbids.
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True, caret="initial")
 
     @property

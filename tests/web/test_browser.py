@@ -76,7 +76,7 @@ def asked(page: Any) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
-def test_to_search_narrow_and_widen(page: Any) -> None:
+def test_a_search_can_be_narrowed_and_widened(page: Any) -> None:
     page.goto("/")
     page.get_by_role("searchbox", name="Search for").fill("tide")
     page.keyboard.press("Enter")
@@ -96,7 +96,7 @@ def test_to_search_narrow_and_widen(page: Any) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Fog")
 
 
-def test_to_draw_a_period_on_the_chart(page: Any) -> None:
+def test_a_period_can_be_drawn_on_the_chart(page: Any) -> None:
     page.goto("/search?q=-is:gone")
     first, last = (
         page.locator(f'.chart a[data-period="{month}"] .area').bounding_box() for month in ("2023-12", "2024-04")
@@ -110,7 +110,7 @@ def test_to_draw_a_period_on_the_chart(page: Any) -> None:
     expect(page.get_by_role("status")).to_have_text("2 articles")
 
 
-def test_to_go_along_the_bars_by_arrow_keys(page: Any) -> None:
+def test_arrow_keys_move_along_the_bars(page: Any) -> None:
     page.goto("/search")
     stops = page.locator('.chart a[tabindex="0"]')
     expect(stops).to_have_count(1)
@@ -121,7 +121,7 @@ def test_to_go_along_the_bars_by_arrow_keys(page: Any) -> None:
     expect(page.get_by_role("status")).to_have_text("1 article")
 
 
-def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
+def test_a_box_can_be_drawn_on_the_map_and_a_spot_chosen(page: Any) -> None:
     page.goto("/search")
     spot = page.locator(".map a", has_text="Paris").locator("circle").bounding_box()
     page.mouse.move(spot["x"] - 12, spot["y"] - 20)
@@ -153,7 +153,7 @@ def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
     expect(page.locator(".hits .about")).to_contain_text("0.8 km away")
 
 
-def test_to_collect_over_pages(page: Any) -> None:
+def test_articles_can_be_collected_over_several_pages(page: Any) -> None:
     page.goto("/search?q=tide")
     page.get_by_label("Add article 2 to the collection").check()
     page.goto("/search?q=lamp")
@@ -168,7 +168,7 @@ def test_to_collect_over_pages(page: Any) -> None:
     expect(page.get_by_label("Add article 1 to the collection")).not_to_be_checked()
 
 
-def test_by_keyboard_alone(page: Any) -> None:
+def test_search_works_by_keyboard_alone(page: Any) -> None:
     page.goto("/search")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
@@ -192,7 +192,7 @@ def test_by_keyboard_alone(page: Any) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Fog")
 
 
-def test_a_map_is_one_stop_for_the_tabulator(page: Any) -> None:
+def test_a_map_is_one_tab_stop(page: Any) -> None:
     page.goto("/")
     focused = "[document.activeElement.getAttribute('aria-label'), !!document.activeElement.closest('svg')]"
     page.locator(".map summary").focus()
@@ -214,7 +214,7 @@ def test_a_map_is_one_stop_for_the_tabulator(page: Any) -> None:
     assert page.evaluate("document.activeElement.id") == "found"
 
 
-def test_without_scripts(chromium: Any, served: Served) -> None:
+def test_search_works_without_scripts(chromium: Any, served: Served) -> None:
     with watching(chromium, served.address, base_url=served.address, java_script_enabled=False) as watch:
         page = watch.page
         page.goto("/")
@@ -244,7 +244,7 @@ def test_without_scripts(chromium: Any, served: Served) -> None:
         assert not watch.acted
 
 
-def test_without_scripts_hits_come_before_what_narrows_them_on_a_phone(chromium: Any, served: Served) -> None:
+def test_without_scripts_hits_come_before_filters_on_a_phone(chromium: Any, served: Served) -> None:
     for javascript in (False, True):
         with watching(chromium, served.address, viewport=PHONE, java_script_enabled=javascript) as watched:
             watched.open("/search?q=tide")
@@ -253,7 +253,7 @@ def test_without_scripts_hits_come_before_what_narrows_them_on_a_phone(chromium:
             assert hit["y"] < PHONE["height"] * 1.2
 
 
-def test_text_from_right_to_left_is_set_so(watch: Watch, page: Any) -> None:
+def test_right_to_left_text_is_set_from_right_to_left(watch: Watch, page: Any) -> None:
     page.goto("/search?q=tide&language=ar")
     direction = "getComputedStyle(document.querySelector('{}')).direction"
     assert page.evaluate(direction.format(".hits h2")) == "rtl"
@@ -305,7 +305,7 @@ def test_pages_are_accessible(window: Watch, name: str, size: dict[str, int], da
     assert 3_000 < sum(weights) < 150_000
     assert not window.acted
     if size == PHONE and name not in ("search", "trends"):
-        return  # what axe looks at is the same as on a desktop
+        return  # axe checks the same elements as on a desktop
     page.evaluate(axe)
     found = page.evaluate("axe.run({resultTypes: ['violations'], elementRef: false}).then(r => r.violations)")
     assert not [

@@ -115,7 +115,7 @@ def test_a_captured_page_keeps_its_look(watch: Watch) -> None:
     shown = watch.page.frames[1]
     color = "e => getComputedStyle(e).color"
     assert shown.eval_on_selector("b", color) == "rgb(4, 5, 6)"  # the page's own style
-    assert shown.eval_on_selector("body", color) == "rgb(1, 2, 3)"  # a stylesheet that was captured
+    assert shown.eval_on_selector("body", color) == "rgb(1, 2, 3)"  # a captured stylesheet
     assert shown.eval_on_selector("#kept", color) == "rgb(7, 8, 9)"
     assert shown.eval_on_selector("#own", "e => e.naturalWidth") == 1
     assert shown.eval_on_selector("#drawing", "e => e.complete && e.naturalWidth > 0")

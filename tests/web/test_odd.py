@@ -120,7 +120,7 @@ def test_json_errors_have_the_position(served: Served) -> None:
     answer = served.get("/search.json?q=flood+is:new").json
     assert (answer["at"], answer["status"], answer["ok"]) == (6, 400, False)
     assert served.get("/article/99.json").json["at"] is None
-    assert served.get("/search.json?q=e%CC%81+is:new").json["at"] is None  # a letter less once it is read (NFC)
+    assert served.get("/search.json?q=e%CC%81+is:new").json["at"] is None  # NFC shortens the query by a character
 
 
 def test_facets_can_show_more_values(served: Served) -> None:
@@ -146,7 +146,9 @@ def test_a_long_search_is_not_repeated_in_links(served: Served) -> None:
     (form,) = page.xpath("//form[@action='/export']")
     assert dict(form.form_values()) == {"q": long}
     assert len(form.xpath("button[@name='as']")) == 6
-    many = served.get("/search?q=tide&" + "&".join(f"author=a{n}" for n in range(500)))  # each in a link of all others
+    many = served.get(
+        "/search?q=tide&" + "&".join(f"author=a{n}" for n in range(500))
+    )  # each is in the links of all others
     assert len(many.body) < 150_000
     assert "a499" in many.text
     short = tree(served, "/search?q=tide")
@@ -204,7 +206,7 @@ def test_a_collection_is_a_hundred_a_page_and_acts_as_a_whole(served: Served) ->
     out = served.get(f"{taking.get('action')}?{urlencode(taking.form_values())}&without=250").headers["location"]
     assert out.endswith("id=249&style=bibtex&offset=100")
     assert out.count("id=") == 149
-    # Where the page is empty that was shown, the one before it.
+    # If the shown page is now empty, the previous page is shown.
     assert len(tree(served, "/collection?id=101&id=102&offset=100").cssselect(".hits li")) == 2
     assert len(served.get(address.replace("?", ".json?")).json["articles"]) == 150
 

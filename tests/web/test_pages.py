@@ -83,7 +83,7 @@ def test_facet_bar_and_spot_links_find_the_stated_number(served: Served) -> None
     assert len(spots) == 2
     for href, articles in (*facets, *bars, *spots):
         assert href.startswith("/news/search?")
-        if "language=en" not in href:  # en includes en-GB, which has a count of its own
+        if "language=en" not in href:  # en includes en-GB, which also has its own count
             assert served.get(f"{href}&_format=json").json["total"] == articles, href
 
 

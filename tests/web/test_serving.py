@@ -183,7 +183,7 @@ def test_a_missing_archive_is_an_error(tmp_path: Path) -> None:
     ("option", "value", "code", "error"),
     [
         ("--port", "TAKEN", 1, "AddressInUse"),
-        ("--host", "192.0.2.7", 1, "AddressInUse"),  # of no machine: RFC 5737
+        ("--host", "192.0.2.7", 1, "AddressInUse"),  # no machine has this address (RFC 5737)
         ("--host", "a" * 300, 1, "AddressInUse"),
         ("--host", "..a", 1, "AddressInUse"),
         ("--public-url", "http://[", 2, "BadPublicURL"),
@@ -209,7 +209,7 @@ def test_a_place_where_nothing_can_be_served_is_an_error(
     [
         ("/nothing", 404, " /nothing."),
         ("/nothing/a/b/c/d/e", 404, " /nothing/a/b/c/d/e."),
-        # Datasette's own sentences.
+        # Messages of Datasette itself.
         ("/archive/nothing", 404, "Table not found."),
         ("/archive/articles/99", 404, "Record not found."),
         ("/archive/articles?_sort=nothing", 400, "Cannot sort table by nothing."),

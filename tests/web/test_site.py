@@ -22,7 +22,7 @@ def command(served: Served, *words: str) -> Any:
     return json.loads(run.stdout_bytes)
 
 
-def test_a_twin_has_the_numbers_of_status(served: Served) -> None:
+def test_the_json_twin_equals_the_output_of_status(served: Served) -> None:
     for row in command(served, "status"):
         twin = served.get(f"/site/{row['site']}.json").json
         assert {name: twin[name] for name in row} == row

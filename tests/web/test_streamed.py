@@ -22,7 +22,7 @@ def test_a_disconnect_ends_the_request_and_the_writing(read: int) -> None:
             while True:
                 out.write(b"x" * 100_000)
         except BrokenPipeError:
-            with pytest.raises(BrokenPipeError):  # as who writes a last line behind all others
+            with pytest.raises(BrokenPipeError):  # like a writer that adds a last line on closing
                 out.write(b"x" * 100_000)
             broken.set()
             raise
