@@ -135,7 +135,7 @@ def _made() -> Path:
         for number, article in enumerate(ARTICLES, start=1):
             _article(db, number, article)
         _revisions(db)
-        _ledger(db)
+        _pages(db)
     db.close()
     return path
 
@@ -311,7 +311,7 @@ def _revisions(db: Database) -> None:
     db.execute("update revisions set changed = ? where article_id = 1 and revision = 2", ['["title", "body", "tags"]'])
 
 
-def _ledger(db: Database) -> None:
+def _pages(db: Database) -> None:
     def page(site: int, url: str, outcome: str, sources: str, kind: str = "post", **more: Any) -> None:
         pk = (
             db["pages"]

@@ -17,7 +17,7 @@ _TEXTS = st.text(max_size=120) | st.lists(
 ).map("".join)
 
 
-def marked(old: str, new: str) -> str:
+def marked_diff(old: str, new: str) -> str:
     signs = {DiffOp.EQUAL: "{}", DiffOp.DELETE: "[-{}-]", DiffOp.INSERT: "{{+{}+}}"}
     return "".join(signs[piece.op].format(piece.text) for piece in word_diff(old, new))
 
@@ -54,7 +54,7 @@ def test_words_add_up_to_the_whole_text(text: str) -> None:
     ],
 )
 def test_texts_have_readable_diffs(old: str, new: str, shown: str) -> None:
-    assert marked(old, new) == shown
+    assert marked_diff(old, new) == shown
 
 
 def test_a_sentence_that_moves_stays_whole() -> None:

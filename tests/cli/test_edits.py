@@ -31,7 +31,7 @@ BASE: dict[str, Any] = {
 }
 
 
-def compared(**after: Any) -> str:
+def diff_page(**after: Any) -> str:
     return diff_page_html(BASE, {**BASE, "revision": 2, **after}, ("2024-05-01", "2024-05-02"))
 
 
@@ -72,7 +72,7 @@ def test_operations_add_up_to_the_texts(run: Run) -> None:
 
 def test_the_html_page_is_well_formed_escaped_and_without_scripts() -> None:
     evil = 'Two <script>alert(1)</script> "4,600" & <b onclick="x">\n\nThree.\x1b[31m\u202e'
-    html = compared(title="Ferry <saved>", body=f"One.\n\n{evil}", url='javascript:alert("x")', tags=["b", "<i>"])
+    html = diff_page(title="Ferry <saved>", body=f"One.\n\n{evil}", url='javascript:alert("x")', tags=["b", "<i>"])
     nesting = Nesting()
     nesting.feed(html)
     assert not nesting.open
@@ -88,7 +88,7 @@ def test_the_html_page_is_well_formed_escaped_and_without_scripts() -> None:
 
 
 def test_marks_end_with_their_paragraph() -> None:
-    html = compared(body="One.\n\nNew here.\n\nAnd here.\n\nTwo 4,500.\n\nThree.")
+    html = diff_page(body="One.\n\nNew here.\n\nAnd here.\n\nTwo 4,500.\n\nThree.")
     assert html.count("<p>") >= 5
     assert not re.search(
         r"<ins>[^§]*?<p>[^§]*?</ins>", html.split("<article")[1].split("</article>")[0].replace("</ins>", "§</ins>")

@@ -36,13 +36,13 @@ PYWB = "http://127.0.0.1:8080/old/cdx"
 SCOPE = Scope.of("https://blog.example.org/")
 
 
-def asked(url: str) -> dict[str, list[str]]:
+def query_arguments(url: str) -> dict[str, list[str]]:
     assert normalize(url) == url  # as in the pages table
     return parse_qs(urlsplit(url).query)
 
 
 def test_queries_to_the_internet_archive() -> None:
-    words = asked(query_url(WAYBACK, prefix_of(SCOPE), CdxQuery(since=datetime(2009, 1, 2, tzinfo=UTC))))
+    words = query_arguments(query_url(WAYBACK, prefix_of(SCOPE), CdxQuery(since=datetime(2009, 1, 2, tzinfo=UTC))))
     assert words["url"] == ["blog.example.org/*"]
     assert words["output"] == ["json"]
     assert words["collapse"] == ["urlkey"]
@@ -61,7 +61,7 @@ def test_all_captures_of_all_kinds_can_be_asked_for() -> None:
         fields=("timestamp", "original"),
         until=datetime(2010, 1, 2, tzinfo=UTC),
     )
-    words = asked(query_url(WAYBACK, "example.org/blog/", query))
+    words = query_arguments(query_url(WAYBACK, "example.org/blog/", query))
     assert words["url"] == ["example.org/blog/*"]
     assert words["fl"] == ["timestamp,original"]
     assert words["limit"] == ["7"]
@@ -70,7 +70,7 @@ def test_all_captures_of_all_kinds_can_be_asked_for() -> None:
 
 
 def test_queries_to_pywb() -> None:
-    words = asked(query_url(PYWB, prefix_of(Scope.of("http://127.0.0.1:8000/blog/"))))
+    words = query_arguments(query_url(PYWB, prefix_of(Scope.of("http://127.0.0.1:8000/blog/"))))
     assert words["url"] == ["http://127.0.0.1:8000/blog/*"]
     assert words["output"] == ["json"]
     assert words["filter"] == ["=status:200", "~mime:(text/html|application/xhtml.xml)"]

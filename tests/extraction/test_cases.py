@@ -41,7 +41,7 @@ def read(folder: Path) -> Article:
     return extract_page(page, lead_of(case.get("lead")), PageKind(case.get("known_kind", "unknown")))
 
 
-def said(article: Article, field: str) -> Any:
+def field_value(article: Article, field: str) -> Any:
     """Return a field in the form of expected.json."""
     value = getattr(article, field)
     if isinstance(value, datetime):
@@ -65,9 +65,9 @@ def differences(article: Article, expected: dict[str, Any]) -> list[str]:
             got, want = [text for text in want if text in article.body], []
         elif field == "geotags":
             keys = {k for g in want for k in g}
-            got = [{k: v for k, v in g.items() if k in keys} for g in said(article, field)]
+            got = [{k: v for k, v in g.items() if k in keys} for g in field_value(article, field)]
         else:
-            got = said(article, field)
+            got = field_value(article, field)
         if got != want:
             found.append(f"{field}: expected {want!r}, got {got!r}")
     return found

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 READ = ("title", "body", "authors", "published", "categories", "tags")
 
 
-def learned(theme: Theme, posts: list[SamplePost]) -> SiteRules:
+def learned_rules(theme: Theme, posts: list[SamplePost]) -> SiteRules:
     rules = learn_rules(samples(theme, posts))
     assert rules is not None
     return replace(rules, version="rules-1")
@@ -48,7 +48,7 @@ def read(theme: Theme, post: SamplePost, rules: SiteRules | None, others: list[S
 @pytest.mark.parametrize("theme", [classic, silent, crowded])
 def test_rules_give_the_known_values_and_those_of_general_extraction(theme: Theme) -> None:
     posts = sample_posts(40)
-    rules = learned(theme, posts[:25])
+    rules = learned_rules(theme, posts[:25])
     for post in posts[25:]:
         by_rules, as_any = (read(theme, post, r, posts[:3]) for r in (rules, None))
         assert by_rules.read_by == "rules-1"
@@ -65,7 +65,7 @@ def test_rules_give_the_known_values_and_those_of_general_extraction(theme: Them
 
 def test_term_lists_are_found_by_the_names_of_their_containers() -> None:
     posts = sample_posts(40)
-    rules = learned(classic, posts[:25])
+    rules = learned_rules(classic, posts[:25])
     assert rules.fields["tags"].agreement == rules.fields["categories"].agreement == 1.0
     article = read(classic, posts[30], rules)
     assert (article.categories, set(article.tags)) == ((posts[30].category,), set(posts[30].tags))
@@ -73,7 +73,7 @@ def test_term_lists_are_found_by_the_names_of_their_containers() -> None:
 
 def test_rules_select_the_posts_own_date_and_author() -> None:
     posts = sample_posts(40)
-    rules = learned(crowded, posts[:25])
+    rules = learned_rules(crowded, posts[:25])
     alone = read(crowded, posts[30], rules)
     beside = read(crowded, posts[30], rules, posts[:6])
     assert beside.published == alone.published is not None
@@ -83,7 +83,7 @@ def test_rules_select_the_posts_own_date_and_author() -> None:
 
 def test_repeated_paragraphs_are_dropped_but_headings_are_kept() -> None:
     posts = sample_posts(40)
-    rules = learned(promoting, posts[:25])
+    rules = learned_rules(promoting, posts[:25])
     assert set(rules.fields["body"].lines) == {PROMOTION, NEWSLETTER}
     body = read(promoting, posts[30], rules).body
     assert PROMOTION not in body
@@ -163,7 +163,7 @@ def test_rules_learned_from_a_full_text_feed_say_so() -> None:
     assert rules.fields["title"].agreement == 1.0
 
 
-def signed_inside(post: SamplePost, others: object = ()) -> str:
+def byline_in_body(post: SamplePost, others: object = ()) -> str:
     """Return a page of a template whose byline has no class name and is inside the body's element."""
     signed = f"<p>{post.day} - {post.author} (@{post.author.split()[0].lower()})</p>"
     page = classic(post, (), signed + "".join(f"<p>{p}</p>" for p in post.paragraphs))
@@ -173,14 +173,14 @@ def signed_inside(post: SamplePost, others: object = ()) -> str:
 
 def test_a_byline_inside_the_body_element_is_not_text() -> None:
     posts = sample_posts(40)
-    rules = learned(signed_inside, posts[:25])
+    rules = learned_rules(byline_in_body, posts[:25])
     for post in posts[25:]:
-        article = read(signed_inside, post, rules)
+        article = read(byline_in_body, post, rules)
         assert article.read_by == "rules-1"
         assert article.body == post.body
     dated = f"{posts[30].day} was the day on which the ferry to the island did not come back at all."
     kept = replace(posts[30], paragraphs=(dated, *posts[30].paragraphs))
-    assert read(classic, kept, learned(classic, posts[:25])).body == kept.body
+    assert read(classic, kept, learned_rules(classic, posts[:25])).body == kept.body
 
 
 def test_too_few_posts_or_no_common_template_give_no_rules() -> None:
@@ -206,7 +206,7 @@ def test_other_pages_determine_the_marks_of_a_post() -> None:
 
 def test_a_rule_gives_nothing_if_its_element_is_missing() -> None:
     posts = sample_posts(40)
-    rules = learned(classic, posts[:25])
+    rules = learned_rules(classic, posts[:25])
     redesigned = read(silent, posts[30], rules)
     assert redesigned.read_by == ""
     assert (redesigned.title, redesigned.published) == (posts[30].title, posts[30].at)
@@ -221,7 +221,7 @@ def test_a_rule_gives_nothing_if_its_element_is_missing() -> None:
 
 def test_a_hand_rule_wins_and_general_extraction_fills_in() -> None:
     posts = sample_posts(40)
-    rules = learned(classic, posts[:25])
+    rules = learned_rules(classic, posts[:25])
     text = '[title]\nselect = "header.site-header"\n[authors]\nselect = "span.nobody"\n'
     hand = from_toml(text, "test", by_hand=True, version="rules-2")
     article = read(classic, posts[30], rules.overruled(hand))
@@ -235,7 +235,7 @@ def test_a_hand_rule_wins_and_general_extraction_fills_in() -> None:
 @pytest.mark.parametrize("theme", [classic, silent, promoting])
 def test_the_same_posts_give_the_same_rules(theme: Theme) -> None:
     posts = sample_posts(25)
-    assert to_toml(learned(theme, posts)) == to_toml(learned(theme, posts))
+    assert to_toml(learned_rules(theme, posts)) == to_toml(learned_rules(theme, posts))
 
 
 def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:

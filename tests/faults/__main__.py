@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from tests.faults.compare import differences
-from tests.faults.killing import besiege, crawl
+from tests.faults.killing import crawl, crawl_and_kill
 from tests.faults.server import serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
@@ -34,7 +34,7 @@ def main() -> int:
         pages = len(server.asked)
         print(f"undisturbed: {pages} requests, {time.monotonic() - begun:.1f} s")
         begun = time.monotonic()
-        tally = besiege(
+        tally = crawl_and_kill(
             server, besieged, words.kills, words.seed, pages=pages, say=lambda line: print(line, flush=True)
         )
         last = crawl(server.url, besieged)

@@ -23,10 +23,10 @@ _TAIL = 20_000
 
 def crawl(url: str, archive: Path, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """Run a crawl to its end."""
-    return begin(url, archive, *words).end(timeout)
+    return start_crawl(url, archive, *words).end(timeout)
 
 
-def begin(url: str, archive: Path, *words: str) -> Running:
+def start_crawl(url: str, archive: Path, *words: str) -> Running:
     """Start a crawl and return its process."""
     return Running("archiver", "crawl", url, "--archive", str(archive), "--delay", "0", *words)
 
@@ -43,7 +43,7 @@ class Tally:
     errors: list[str] = field(default_factory=list)
 
 
-def besiege(
+def crawl_and_kill(
     server: BlogServer,
     archive: Path,
     kills: int,
@@ -67,7 +67,7 @@ def besiege(
         more = ["--full"] if tally.ended else []
         if moment == "end" and not more and len(set(server.asked[begun:])) < 0.9 * pages:
             moment = "middle"
-        process = begin(server.url, archive, "--quiet", *more)
+        process = start_crawl(server.url, archive, "--quiet", *more)
         _wait(moment, process, server, archive, dice, asked, pages / kills)
         if process.lives:
             process.send(signal.SIGKILL)

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from random import randint
 from typing import Literal
 
-from tests.faults.site import Blog, Response, packed
+from tests.faults.site import Blog, Response, gzipped
 
 Fault = Literal["", "reset", "stall", "cut", "longer", "garbage", "missing", "broken"]
 """The fault of a request: a reset connection, no response, half a body, a wrong length, bytes that are not
@@ -131,7 +131,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _coded(response: Response) -> Response:
-    return packed(response) if response.body and response.status == 200 else response
+    return gzipped(response) if response.body and response.status == 200 else response
 
 
 def _encoded(response: Response) -> tuple[bytes, str]:

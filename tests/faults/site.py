@@ -226,7 +226,7 @@ def _xml(text: str) -> Response:
     return Response(body=f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode(), content_type="application/xml")
 
 
-def packed(response: Response) -> Response:
+def gzipped(response: Response) -> Response:
     """Return the same response with a content coding (RFC 9110, section 8.4.1)."""
     body = gzip.compress(response.body, 1, mtime=0)
     return Response(response.status, body, response.content_type, (*response.headers, ("Content-Encoding", "gzip")))

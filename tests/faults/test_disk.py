@@ -15,7 +15,7 @@ import pytest
 from archiver.errors import ArchiveMoved
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
-from tests.faults.killing import begin, crawl
+from tests.faults.killing import crawl, start_crawl
 from tests.faults.server import serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
@@ -65,7 +65,7 @@ def test_a_crawl_waits_for_a_lock_and_reports_it(reference: Reference, tmp_path:
     crawl(server.url, locked, "--limit", "5")
     other = sqlite3.connect(locked, isolation_level=None, check_same_thread=False)
     other.execute("begin immediate")
-    process = begin(server.url, locked)
+    process = start_crawl(server.url, locked)
     await_said(process, "60 seconds")
     other.rollback()
     other.close()
@@ -95,7 +95,7 @@ def test_sigterm_ends_a_crawl_that_waits_for_a_lock(tmp_path: Path) -> None:
         crawl(server.url, locked, "--limit", "5")
         other = sqlite3.connect(locked, isolation_level=None)
         other.execute("begin immediate")
-        process = begin(server.url, locked)
+        process = start_crawl(server.url, locked)
         await_said(process, "60 seconds")
         process.send(signal.SIGTERM)
         errors = process.end(timeout=50).stderr  # less than the crawl would wait without the signal
@@ -108,7 +108,7 @@ def test_sigterm_ends_a_crawl_that_waits_for_a_lock(tmp_path: Path) -> None:
 def test_an_archive_that_is_moved_away_ends_the_crawl(tmp_path: Path, what: str) -> None:
     archive = tmp_path / "kept" / "a.db"
     with serving(Blog(150)) as server:
-        process = begin(server.url, archive, "--quiet")
+        process = start_crawl(server.url, archive, "--quiet")
         until(lambda: len(server.asked) >= 60, every=0.005)
         if what == "folder":
             shutil.rmtree(archive.parent)

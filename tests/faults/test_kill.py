@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
-from tests.faults.killing import besiege, crawl
+from tests.faults.killing import crawl, crawl_and_kill
 from tests.faults.server import serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
@@ -24,7 +24,7 @@ def test_an_archive_after_kills_equals_one_of_an_undisturbed_crawl(tmp_path: Pat
     peaceful, besieged = tmp_path / "peaceful" / "a.db", tmp_path / "besieged" / "a.db"
     with serving(Blog(120 if declared else 50, declared=declared)) as server:
         assert crawl(server.url, peaceful).returncode == 0
-        tally = besiege(server, besieged, 4 if declared else 3, seed, pages=len(server.asked))
+        tally = crawl_and_kill(server, besieged, 4 if declared else 3, seed, pages=len(server.asked))
         last = crawl(server.url, besieged)
     assert last.returncode == 0, last.stderr
     assert not tally.errors

@@ -17,7 +17,7 @@ import pytest
 
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
-from tests.faults.killing import begin, crawl
+from tests.faults.killing import crawl, start_crawl
 from tests.faults.server import BlogServer, Fault, serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
@@ -154,7 +154,7 @@ def test_a_crawl_that_is_stopped_does_not_wait_for_a_server_that_stalls(
     server, peaceful, archive = reference.server, reference.peaceful, tmp_path / "a.db"
     asked = len(server.asked)
     server.fault = lambda path: "stall" if len(server.asked) > asked + 40 else ""
-    process = begin(server.url, archive)
+    process = start_crawl(server.url, archive)
     until(lambda: len(server.asked) >= asked + 42, every=0.005)
     time.sleep(0.3)
     for signum in signals:

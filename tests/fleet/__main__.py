@@ -47,7 +47,7 @@ def main() -> int:
     with postgres.running() as server, hosts.serving(words.sites, words.posts, words.kilobytes) as served:
         fleet = Fleet(server.database("siege"), folder)
         try:
-            seconds, killed = besiege(fleet, server, served, words, found)
+            seconds, killed = run_and_kill(fleet, server, served, words, found)
             asked = list(served.log)
             status = fleet.status()
             collected = fleet.do("collect", "--storage", fleet.storage, "--archive", str(folder / "all.db"), "--quiet")
@@ -93,7 +93,7 @@ def main() -> int:
     return 1 if found else 0
 
 
-def besiege(
+def run_and_kill(
     fleet: Fleet, server: postgres.Postgres, served: hosts.Hosts, words: argparse.Namespace, found: list[str]
 ) -> tuple[float, int]:
     """Runs until nothing is due; returns the seconds, and how many workers were killed. Each is replaced by a new

@@ -29,12 +29,12 @@ pytestmark = pytest.mark.needs(PACKAGE)
 LEASE = 3.0
 
 
-def family(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """Returns a process and all its descendants."""
     out = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text().split():
-            out += family(int(child))
+            out += process_tree(int(child))
     return out
 
 
@@ -68,7 +68,7 @@ def test_a_worker_that_wakes_up_late_sends_and_writes_nothing(fleet: Fleet, tmp_
         fleet.do("init", "--storage", fleet.storage, *slow.urls, "--lease", str(LEASE), "--checkpoint", "1")
         asleep = fleet.worker("w1")
         wait_until(lambda: len(slow.log) > 12)
-        stopped = family(asleep.pid)
+        stopped = process_tree(asleep.pid)
         assert len(stopped) > 2
         send(stopped, signal.SIGSTOP)
         since = time.monotonic()

@@ -46,7 +46,7 @@ def storage(tmp_path: Path) -> ShardStorage:
     return made
 
 
-def taken(board: QueueDatabase, worker: str, site: str = SITE) -> SiteLease:
+def take(board: QueueDatabase, worker: str, site: str = SITE) -> SiteLease:
     held = take_lease(board, site, worker, 0.5)
     assert isinstance(held, SiteLease)
     return held
@@ -71,7 +71,7 @@ def test_a_process_suspended_in_a_transaction_blocks_no_row(
 
 
 def test_a_host_belongs_to_one_worker_for_all_its_sites(board: QueueDatabase) -> None:
-    held = taken(board, "w1")
+    held = take(board, "w1")
     for site in (SITE, f"{SITE}/notes"):
         other = take_lease(board, site, "w2", 0.5)
         assert isinstance(other, LeaseWait)
@@ -80,9 +80,9 @@ def test_a_host_belongs_to_one_worker_for_all_its_sites(board: QueueDatabase) ->
 
 
 def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
-    slow = taken(board, "w1")
+    slow = take(board, "w1")
     board.do("update fleet_hosts set lease_until = now()")  # as if it had not renewed its lease in time
-    quick = taken(board, "w2")
+    quick = take(board, "w2")
     assert quick.token == slow.token + 1
     assert renew_lease(board, slow, 0.5) is None
     new = checkpoint(
@@ -100,7 +100,7 @@ def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: S
 
 
 def test_a_commit_whose_reply_is_lost_stays(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
-    held = taken(board, "w1")
+    held = take(board, "w1")
     before = checkpoint(
         storage, shard(tmp_path / "w1"), SITE, held.token, 1, None, lambda m: commit_manifest(board, held, m)
     )

@@ -9,31 +9,31 @@ from archiver.items import DiscoverySource
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")
 
 
-def idle(budget: PatternBudgets, shape: URLPattern, times: int) -> None:
+def note_without_news(budget: PatternBudgets, shape: URLPattern, times: int) -> None:
     for _ in range(times):
         budget.note(shape, is_post=False, has_news=False)
 
 
 def test_a_pattern_without_news_is_ended() -> None:
     budget = PatternBudgets(lambda: 100)
-    idle(budget, TAGS, 19)
+    note_without_news(budget, TAGS, 19)
     assert budget.left(TAGS) == 1
     budget.note(TAGS, is_post=False, has_news=True)
     assert budget.left(TAGS) == 30
-    idle(budget, MONTHS, 20)
+    note_without_news(budget, MONTHS, 20)
     assert budget.left(MONTHS) == 0
 
 
 def test_the_budget_of_paging_is_the_number_of_known_posts() -> None:
     budget = PatternBudgets(lambda: 100)
-    idle(budget, PAGES, 20)
+    note_without_news(budget, PAGES, 20)
     assert budget.left(PAGES) == 100
 
 
 def test_a_pattern_with_a_post_is_never_ended() -> None:
     budget = PatternBudgets(lambda: 0)
     budget.note(MONTHS, is_post=True, has_news=False)
-    idle(budget, MONTHS, 500)
+    note_without_news(budget, MONTHS, 500)
     assert budget.left(MONTHS) > 1_000
     assert budget.left(NO_PATTERN) > 1_000
 

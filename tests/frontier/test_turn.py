@@ -32,7 +32,7 @@ def ran(hours_ago: float, outcome: str = "finished", new: int = 0, listed: int =
     return PastRun(NOW - hours_ago * HOUR, outcome, new, listed)
 
 
-def lived(cadence: Cadence, news: list[int], name: str = "a.example", listed: int = 10) -> list[RecrawlTime]:
+def recrawl_times(cadence: Cadence, news: list[int], name: str = "a.example", listed: int = 10) -> list[RecrawlTime]:
     """Return the recrawl times of a site that is crawled whenever it is due and finds this many new posts each time."""
     runs, now, turns = [PastRun(NOW, "finished", 100, listed)], NOW, []
     for new in news:
@@ -89,7 +89,7 @@ def test_a_site_that_was_never_crawled_is_due_now() -> None:
 
 
 def test_slots_are_one_period_apart() -> None:
-    at = [turn.at for turn in lived(SIX, [0] * 6)]
+    at = [turn.at for turn in recrawl_times(SIX, [0] * 6)]
     assert {b - a for a, b in pairwise(at)} == {6 * HOUR}
     late = [PastRun(at[0] + 2 * HOUR, "finished"), PastRun(at[0] - 6 * HOUR, "finished")]
     assert next_crawl(SIX, late, "a.example", at[0] + 3 * HOUR).at == at[1]
@@ -119,19 +119,19 @@ def test_a_cron_expression_is_in_utc() -> None:
 
 
 def test_an_adaptive_period_reaches_its_bounds() -> None:
-    busy = lived(Adaptive(), [8] * 8)
+    busy = recrawl_times(Adaptive(), [8] * 8)
     assert [turn.period / HOUR for turn in busy] == [12, 6, 3, 1.5, 1, 1, 1, 1]
-    asleep = lived(Adaptive(), [0] * 12)
+    asleep = recrawl_times(Adaptive(), [0] * 12)
     assert asleep[-1].period == timedelta(days=7)
     assert all(a.period <= b.period for a, b in pairwise(asleep))
-    steady = lived(Adaptive(), [1] * 10)
+    steady = recrawl_times(Adaptive(), [1] * 10)
     assert {turn.period for turn in steady} == {12 * HOUR}
 
 
 def test_the_share_of_what_a_feed_lists_decides() -> None:
-    assert lived(Adaptive(), [10, 10], listed=100)[-1].period == 12 * HOUR
-    assert lived(Adaptive(), [10, 10], listed=40)[-1].period == 9 * HOUR
-    assert lived(Adaptive(), [10, 10], listed=15)[-1].period == 6 * HOUR
+    assert recrawl_times(Adaptive(), [10, 10], listed=100)[-1].period == 12 * HOUR
+    assert recrawl_times(Adaptive(), [10, 10], listed=40)[-1].period == 9 * HOUR
+    assert recrawl_times(Adaptive(), [10, 10], listed=15)[-1].period == 6 * HOUR
 
 
 def test_runs_in_quick_succession_do_not_change_the_period() -> None:

@@ -66,7 +66,7 @@ def site(*runs: MeasuredRun | str, past: int = 10, **known: object) -> HealthInp
     return HealthInputs("a.example", listed[::-1], **known)  # type: ignore[arg-type]
 
 
-def found(known: HealthInputs) -> list[HealthFinding]:
+def findings_of(known: HealthInputs) -> list[HealthFinding]:
     return list(judge_site(known, NOW).findings)
 
 
@@ -76,7 +76,7 @@ def figures(finding: HealthFinding) -> list[str]:
 
 
 def codes(known: HealthInputs) -> list[tuple[str, str, str]]:
-    return [(one.code, one.about, one.level) for one in found(known)]
+    return [(one.code, one.about, one.level) for one in findings_of(known)]
 
 
 def test_an_unchanged_site_is_green_and_one_without_a_run_unknown() -> None:
@@ -86,11 +86,11 @@ def test_an_unchanged_site_is_green_and_one_without_a_run_unknown() -> None:
 
 
 def test_a_lost_field_is_reported_with_the_first_run_without_it() -> None:
-    (fall,) = found(site(measured(5, published=0)))
+    (fall,) = findings_of(site(measured(5, published=0)))
     assert (fall.code, fall.about, fall.level, fall.since) == ("coverage", "published", "red", NOW)
     assert figures(fall) == ["0", "5", "2026-03-02", "12:00", "100%"]
     assert "archiver sites rules a.example --learn" in fall.sentence
-    (later,) = found(site(measured(5, published=0), *[measured(2, published=0)] * 4))
+    (later,) = findings_of(site(measured(5, published=0), *[measured(2, published=0)] * 4))
     assert later.since == NOW - 4 * DAY
     assert figures(later)[:2] == ["0", "13"]
 
@@ -98,7 +98,7 @@ def test_a_lost_field_is_reported_with_the_first_run_without_it() -> None:
 def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
     assert codes(site(measured(1, tags=0))) == []
     assert codes(site(*[measured(1, tags=0)] * 3)) == [("coverage", "tags", "amber")]
-    assert found(site(*[measured(1, tags=0)] * 3))[0].since == NOW - 2 * DAY
+    assert findings_of(site(*[measured(1, tags=0)] * 3))[0].since == NOW - 2 * DAY
 
 
 def test_lost_posts_are_summed_over_runs_until_one_is_stored() -> None:
@@ -107,7 +107,7 @@ def test_lost_posts_are_summed_over_runs_until_one_is_stored() -> None:
 
     sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
     assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
-    (finding,) = found(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
+    (finding,) = findings_of(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
     assert (finding.code, finding.about, finding.level, finding.since) == ("posts", "told", "red", NOW - 3 * DAY)
     assert sorted(figures(finding)) == sorted(["3", "2026-02-27", "12:00", "0", "100%"])
     assert codes(site(*sound, *[asked(1, 0)] * 5, asked(5, 5))) == []
@@ -138,7 +138,7 @@ def test_fewer_posts_among_new_pages_are_reported() -> None:
     def met(met: int, posts: int) -> MeasuredRun:
         return replace(measured(0, outcomes={"not-article": 3}), unreported=met, posts=posts)
 
-    (finding,) = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
+    (finding,) = findings_of(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
     assert (finding.code, finding.about, finding.level, finding.since) == ("posts", "pages", "amber", NOW - DAY)
     assert sorted(figures(finding)) == sorted(["4", "2026-03-01", "12:00", "0", "96%"])
     assert codes(site(met(24, 23), met(2, 0), met(2, 2))) == codes(site(met(24, 12), met(4, 0))) == []
@@ -224,7 +224,7 @@ def test_a_finding_is_reported_until_it_is_over_or_accepted() -> None:
 def test_an_accepted_finding_is_not_reported_by_the_next_run(bad: MeasuredRun) -> None:
     first, second = site(bad, measured(), bad), site(bad, bad)
     for known, since in ((first, NOW), (second, NOW - DAY)):
-        (finding,) = found(known)
+        (finding,) = findings_of(known)
         assert finding.since == since
     assert (
         without_accepted(judge_site(second, NOW), {f"{finding.code} {finding.about}".strip(): NOW - DAY / 2}).state
@@ -235,7 +235,7 @@ def test_an_accepted_finding_is_not_reported_by_the_next_run(bad: MeasuredRun) -
 def test_the_endings_of_the_last_runs_are_judged() -> None:
     assert codes(site("failed")) == [("failed", "", "amber")]
     assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]
-    assert figures(found(site(*["failed"] * 2))[0]) == ["2", "2026-03-01"]
+    assert figures(findings_of(site(*["failed"] * 2))[0]) == ["2", "2026-03-01"]
     assert codes(site("failed", past=0)) == [("failed", "", "red")]
     assert codes(site("interrupted")) == codes(site("waiting")) == codes(site("")) == []
     assert codes(site(*["waiting"] * 3)) == [("waiting", "", "amber")]
@@ -256,17 +256,19 @@ def test_advice_for_a_failed_run_follows_the_outcome_and_rule_of_the_start_page(
     start_page: tuple[str, str] | None, advice: str
 ) -> None:
     runs = [JudgedRun(NOW, "failed", "A reason.", MeasuredRun())]
-    (finding,) = found(HealthInputs("a.example", runs, start_page=start_page))
+    (finding,) = findings_of(HealthInputs("a.example", runs, start_page=start_page))
     assert finding.sentence == f"Its last run failed: A reason. {advice.format(site='a.example')}".rstrip()
 
 
 def test_more_failing_pages_than_usual_are_reported() -> None:
     bad = replace(measured(10, outcomes={"archived": 10, "failed": 10}), statuses={"200": 10, "503": 9, "404": 1})
-    (finding,) = found(site(bad))
+    (finding,) = findings_of(site(bad))
     assert (finding.code, finding.about) == ("statuses", "failed")
     assert figures(finding)[:2] == ["10", "20"]
     assert {"2026-03-02", "12:00", "503", "9", "404", "1"} <= set(figures(finding))
-    (finding,) = found(site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9})))
+    (finding,) = findings_of(
+        site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9}))
+    )
     assert (finding.code, finding.about) == ("statuses", "refused")
     assert {"403", "9"} <= set(figures(finding))
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
@@ -306,7 +308,7 @@ def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, is_reported: boo
 
 def test_dead_sources_and_robots_txt_are_reported() -> None:
     dead = SilentSource("feed", "https://a.example/feed", "the server answers 404", NOW)
-    (finding,) = found(site(dead=[dead]))
+    (finding,) = findings_of(site(dead=[dead]))
     assert (finding.code, finding.about, finding.level) == ("source", "feed", "amber")
     assert dead.url in finding.sentence
     assert codes(site(forbids=3, forbidden="https://a.example/x")) == [("robots", "posts", "amber")]
@@ -314,10 +316,10 @@ def test_dead_sources_and_robots_txt_are_reported() -> None:
     assert codes(site("failed", closed="x", dead=[dead])) == [("robots", "home", "red")]
     site_map = SilentSource("sitemap", "", "it answers no more", NOW)
     nothing = measured(0, outcomes={"not-article": 3})
-    (finding,) = found(site(nothing, dead=[dead, site_map]))
+    (finding,) = findings_of(site(nothing, dead=[dead, site_map]))
     assert (finding.code, finding.about, finding.level) == ("source", "all", "red")
     assert all(part in finding.sentence for part in ("https://a.example/feed", dead.why, site_map.why))
-    assert [one.level for one in found(site(nothing, dead=[dead, site_map], alive=True))] == ["amber"] * 2
+    assert [one.level for one in findings_of(site(nothing, dead=[dead, site_map], alive=True))] == ["amber"] * 2
     both = judge_site(site(measured(length=300), closed="x", dead=[dead]), NOW)
     assert both.state == "red"
     assert [one.level for one in both.findings] == ["red", "amber", "amber"]

@@ -72,7 +72,7 @@ def later(make: Callable[[], bytes], headers: bytes = b"", kind: bytes = b"text/
 
 
 @cache
-def packed(size: int, times: int = 1) -> bytes:
+def gzipped(size: int, times: int = 1) -> bytes:
     """Return `size` zeros, compressed by gzip `times` times."""
     body = bytes(size)
     for _ in range(times):
@@ -183,16 +183,16 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("noise", once(bytes(range(256)) * 100 + b"\r\n" + bytes(range(256)) * 100), ("failed", "bad-http")),
     Attack("nothing in it", once(HTML + b"\r\n"), ("not-article", "")),
     # Compression.
-    Attack("a gzip bomb", later(lambda: packed(32 * MB), BOMB + b"gzip\r\n"), ("failed", "too-large")),
+    Attack("a gzip bomb", later(lambda: gzipped(32 * MB), BOMB + b"gzip\r\n"), ("failed", "too-large")),
     Attack(
         "a deflate bomb",
         later(lambda: zlib.compress(bytes(32 * MB), 9), BOMB + b"deflate\r\n"),
         ("failed", "too-large"),
     ),
-    Attack("a bomb in a bomb", later(lambda: packed(64 * MB, 2), BOMB + b"gzip, gzip\r\n"), ("failed", "too-large")),
+    Attack("a bomb in a bomb", later(lambda: gzipped(64 * MB, 2), BOMB + b"gzip, gzip\r\n"), ("failed", "too-large")),
     Attack(
         "packed a thousand times",
-        later(lambda: packed(10), BOMB + b"gzip, " * 999 + b"gzip\r\n"),
+        later(lambda: gzipped(10), BOMB + b"gzip, " * 999 + b"gzip\r\n"),
         ("failed", "too-large"),
     ),
     Attack("packed and cut", answer(gzip.compress(POST)[:-40], BOMB + b"gzip\r\n"), ("failed", "truncated")),
@@ -218,18 +218,18 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("a redirect to data", redirect(lambda path: "data:text/html,<h1>a</h1>"), ("failed", "http-302")),
     Attack("a redirect to a script", redirect(lambda path: "javascript:alert(1)"), ("failed", "http-302")),
     # XML.
-    feed("a billion laughs", xml(rss(item("/told/", "&a11;"), LAUGHS)), ("not-article", "feed rss")),
-    feed("one long entity often", xml(rss(item("/told/", "&a;" * 100_000), BLOWN)), ("not-article", "feed rss")),
-    feed("entities from elsewhere", xml(rss(item("/told/", "A &f; &h;"), OUTSIDE)), ("not-article", "feed rss")),
-    feed("elements in one another", xml(rss("<a>" * 200_000 + item("/told/"))), ("not-article", "feed rss")),
-    feed("doctypes that do not end", xml("<!DOCTYPE[" * 200_000 + rss(item("/told/"))), ("not-article", "")),
+    feed("a billion laughs", xml(rss(item("/listed/", "&a11;"), LAUGHS)), ("not-article", "feed rss")),
+    feed("one long entity often", xml(rss(item("/listed/", "&a;" * 100_000), BLOWN)), ("not-article", "feed rss")),
+    feed("entities from elsewhere", xml(rss(item("/listed/", "A &f; &h;"), OUTSIDE)), ("not-article", "feed rss")),
+    feed("elements in one another", xml(rss("<a>" * 200_000 + item("/listed/"))), ("not-article", "feed rss")),
+    feed("doctypes that do not end", xml("<!DOCTYPE[" * 200_000 + rss(item("/listed/"))), ("not-article", "")),
     feed("instructions that lead nowhere", xml("<?a?>" * 600 + "x"), ("not-article", "")),
-    feed("quotations that do not end", xml(rss(item("/told/") + "<![CDATA[" * 200_000)), ("not-article", "feed rss")),
-    feed("scripts that do not end", xml(rss(item("/told/", "&lt;script " * 200_000))), ("not-article", "feed rss")),
-    feed("a feed in a bomb", later(lambda: packed(64 * MB, 2), kind=b"application/gzip"), ("not-article", "")),
+    feed("quotations that do not end", xml(rss(item("/listed/") + "<![CDATA[" * 200_000)), ("not-article", "feed rss")),
+    feed("scripts that do not end", xml(rss(item("/listed/", "&lt;script " * 200_000))), ("not-article", "feed rss")),
+    feed("a feed in a bomb", later(lambda: gzipped(64 * MB, 2), kind=b"application/gzip"), ("not-article", "")),
     sitemap(
         "a sitemap in a bomb",
-        later(lambda: packed(64 * MB, 2), kind=b"application/gzip"),
+        later(lambda: gzipped(64 * MB, 2), kind=b"application/gzip"),
         ("not-article", ""),
         "/sitemap.xml.gz",
     ),
@@ -299,7 +299,7 @@ def _serve(connection: socket.socket, site: Site) -> None:
         "/": home("/good-1/", attack.path, "/good-2/", head=attack.head),
         "/good-1/": page("The first good post"),
         "/good-2/": page("The second good post"),
-        "/told/": page("A post that the source told of"),
+        "/listed/": page("A post that the source lists"),
     }
     with connection, suppress(OSError):
         connection.settimeout(30)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.importers.files import Rec, http, listing, page, post, sha1, warc
 from tests.importers.importing import rows, run, state
-from tests.importers.test_resume import sound
+from tests.importers.test_resume import assert_sound
 from tests.spiders.crawling import archiver, crawl
 from tests.spiders.site_server import SiteServer, home, serving
 from tests.spiders.site_server import page as live_page
@@ -94,7 +94,7 @@ def test_web_archive_gives_the_same_as_its_files(world: World, tmp_path: Path) -
     found = fetch(here, world, f"{PAST}/")
     assert (found["failed"], found["new"], found["revised"], found["tombstones"], found["aliases"]) == (0, 4, 1, 1, 1)
     assert state(here) == state(there)
-    sound(here)
+    assert_sound(here)
     stored = rows(
         here,
         "select r.revision, substr(r.observed_at, 1, 4), r.same_as from revisions r join articles a on "
@@ -113,7 +113,7 @@ def test_importing_files_too_duplicates_nothing(world: World, tmp_path: Path) ->
     fetch(second, world, f"{PAST}/")
     run(second, world.records)
     assert state(second) == before
-    sound(second)
+    assert_sound(second)
 
 
 def test_old_capture_and_todays_page_make_two_revisions(world: World, tmp_path: Path) -> None:

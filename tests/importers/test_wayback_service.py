@@ -20,7 +20,7 @@ from archiver.warc.gzip_records import read_record
 from tests.hostile.world import World, two_hosts
 from tests.importers.files import listing, page
 from tests.importers.importing import rows
-from tests.importers.test_resume import sound
+from tests.importers.test_resume import assert_sound
 from tests.processes import Running, without_proxies
 from tests.runner import fault, in_process
 from tests.spiders.crawling import archiver, text
@@ -111,7 +111,7 @@ def test_captures_are_stored_as_captured(tmp_path: Path) -> None:
         assert (again["to_fetch"], again["fetched"], again["new"]) == (0, 0, 0)
         assert len(archive.fetched) == 6
         assert all("archiver/" in asked["user-agent"] for asked in server.asked)
-    sound(tmp_path / "a.db")
+    assert_sound(tmp_path / "a.db")
     stored = rows(tmp_path / "a.db", "select url, first_seen, last_seen, gone_at from articles order by url")
     assert [(u.removeprefix(BLOG), f[:4], s[:4], g and g[:4]) for u, f, s, g in stored] == [
         ("/2009/boats/", "2009", "2019", None),
@@ -359,7 +359,7 @@ def test_killed_import_fetches_nothing_twice(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert kills == 3
     assert len(archive.fetched) < 180 + 3 * 40
-    sound(tmp_path / "a.db")
+    assert_sound(tmp_path / "a.db")
     assert rows(tmp_path / "a.db", "select count(*), sum(revision) from articles") == [(120, 180)]
     assert rows(tmp_path / "a.db", "select count(*), count(distinct url || captured_at) from captures") == [(180, 180)]
 
@@ -379,7 +379,7 @@ def test_interrupted_import_continues(tmp_path: Path) -> None:
         assert kept >= 15
         archive.before = lambda path: None
         assert archiver(*words, archive=tmp_path / "a.db").returncode == 0
-    sound(tmp_path / "a.db")
+    assert_sound(tmp_path / "a.db")
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(60,)]
 
 
@@ -410,7 +410,10 @@ def test_dry_run_counts_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_site_name_selects_its_settings(tmp_path: Path) -> None:
-    archive = WebArchive(Kept(at(2009), f"{BLOG}/blog/one/", page(title="One")), Kept(at(2009), f"{BLOG}/two/", page()))
+    archive = WebArchive(
+        Kept(at(2009), f"{BLOG}/blog/one/", page(title="One")),
+        Kept(at(2009), f"{BLOG}/two/", page()),
+    )
     with serving(archive) as server:
         assert archiver("sites", "add", f"{BLOG}/blog/", archive=tmp_path / "a.db").returncode == 0
         service = server.url.rstrip("/") + LIST

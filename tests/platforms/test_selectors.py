@@ -111,7 +111,7 @@ def by_parsel(root: etree._Element, selector: str) -> list[object]:
     return [one.root for one in getattr(page, language)(selector)]
 
 
-def answered(values_: list[object]) -> list[object]:
+def as_texts(values_: list[object]) -> list[object]:
     """Convert numbers and booleans to text, as `.get()` of an XPath result does."""
     return [
         value if isinstance(value, (str, etree._Element)) else str(int(value) if isinstance(value, bool) else value)
@@ -132,7 +132,7 @@ def test_the_index_answers_as_parsel_does(html: str, selector: str) -> None:
 @given(pages, anything)
 def test_parsel_evaluates_selectors_that_the_index_does_not_support(html: str, selector: str) -> None:
     root = root_of(html)
-    expected = answered(by_parsel(root, selector))
+    expected = as_texts(by_parsel(root, selector))
     index = Index(root)
     assert index.answer(selector) == expected
     assert index.by_parsel(selector) == expected

@@ -87,7 +87,7 @@ RECORD: dict[str, Any] = {
 NOTE = "Archived 2024-05-31T23:30:00Z from https://blog.example.org/2024/05/a-post?x=1, revision 2, sha1:ABC_D"
 
 
-def plain(text: str) -> str:
+def citation_text(text: str) -> str:
     """Return the part of a text that a citation can contain: one line, without control characters."""
     one = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     return " ".join("".join(c for c in one if c.isspace() or unicodedata.category(c) != "Cc").split())
@@ -115,7 +115,7 @@ def read_ris(one: CitedArticle) -> dict[str, Any]:
     return found
 
 
-def printed(one: CitedArticle) -> str:
+def printed_citation(one: CitedArticle) -> str:
     """Return the line of a bibliography that citeproc makes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -136,9 +136,12 @@ def tex_of(text: str) -> str:
     return text.translate({ord(sign): plain for sign, plain in zip(OF_LATEX, "{}^$", strict=True)})
 
 
-def same(one: CitedArticle, wanted: dict[str, Any]) -> None:
+def assert_same_values(one: CitedArticle, wanted: dict[str, Any]) -> None:
     """Check that all three programs read the values that were written."""
-    title, authors = plain(wanted["title"]), [plain(name) for name in wanted["authors"] if plain(name)]
+    title, authors = (
+        citation_text(wanted["title"]),
+        [citation_text(name) for name in wanted["authors"] if citation_text(name)],
+    )
     entry, found, item = read_bibtex(one), read_ris(one), csl(one)
     assert tex(entry, "title") == title
     assert [
@@ -154,8 +157,8 @@ def same(one: CitedArticle, wanted: dict[str, Any]) -> None:
 def test_malicious_titles_round_trip(title: str) -> None:
     wanted = record(title=title, tags=[title, "fog"], site="a_b.example/&", description=title)
     one = cited(wanted)
-    same(one, wanted)
-    assert printed(one)
+    assert_same_values(one, wanted)
+    assert printed_citation(one)
     format_from_string(bibtex(one), style="plain", citations=["*"], output_backend="text")
 
 
@@ -163,7 +166,7 @@ def test_malicious_titles_round_trip(title: str) -> None:
 def test_authors_round_trip(authors: list[str]) -> None:
     wanted = record(authors=authors)
     one = cited(wanted)
-    same(one, wanted)
+    assert_same_values(one, wanted)
     persons = read_bibtex(one).persons.get("author", [])
     apart = {"Ada Lovelace": ["Lovelace"], "Zoë Krüger": ["Krüger"], "Lê Đức": ["Đức"], "Ada Berg": ["Berg"]}
     for name, person in zip([n for n in authors if n.strip()], persons, strict=True):
@@ -173,7 +176,7 @@ def test_authors_round_trip(authors: list[str]) -> None:
             assert not person.first_names, "an organisation has no first name"
             assert len(person.last_names) == 1, "an organisation has no first name"
     for name in authors:
-        assert plain(name) in printed(one)
+        assert citation_text(name) in printed_citation(one)
 
 
 @given(st.text(max_size=40), st.lists(st.text(max_size=15), max_size=3))
@@ -181,8 +184,8 @@ def test_any_title_and_names_round_trip(title: str, authors: list[str]) -> None:
     wanted = record(title=title, authors=authors)
     one = cited(wanted)
     found, item = read_ris(one), csl(one)
-    assert found.get("title", "") == plain(title) == item.get("title", "") == tex(read_bibtex(one), "title")
-    assert found.get("authors", []) == [plain(name) for name in authors if plain(name)]
+    assert found.get("title", "") == citation_text(title) == item.get("title", "") == tex(read_bibtex(one), "title")
+    assert found.get("authors", []) == [citation_text(name) for name in authors if citation_text(name)]
     assert len(read_bibtex(one).persons.get("author", [])) == len(found.get("authors", []))
 
 
@@ -200,8 +203,8 @@ def test_every_format_names_the_capture_that_was_read() -> None:
         "revision": 2,
         "captured_from": "https://blog.example.org/2024/05/a-post?x=1",
     }
-    assert "2024" in printed(one)
-    assert "https://blog.example.org/2024/05/a-post" in printed(one)
+    assert "2024" in printed_citation(one)
+    assert "https://blog.example.org/2024/05/a-post" in printed_citation(one)
 
 
 @pytest.mark.parametrize(

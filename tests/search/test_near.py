@@ -42,7 +42,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, lis
     return file, texts
 
 
-def stand(text: list[str], terms: tuple[str, ...], distance: int) -> bool:
+def are_near(text: list[str], terms: tuple[str, ...], distance: int) -> bool:
     rows = [term.split() for term in terms]
     places = [[at for at in range(len(text)) if text[at : at + len(row)] == row] for row in rows]
     for starts in product(*places):
@@ -60,7 +60,7 @@ def test_near_finds_nearby_words(texts: tuple[Path, dict[int, list[str]]], terms
         for distance in (0, 2, 5, 9):
             query = " ".join(f'"{term}"' for term in terms)
             found = {hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None)}
-            expected = {number for number, text in all_texts.items() if stand(text, terms, distance)}
+            expected = {number for number, text in all_texts.items() if are_near(text, terms, distance)}
             assert found >= expected
             # Its occurrences are counted only if they decide the order.
             assert found == {

@@ -55,7 +55,7 @@ TEXTS = st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from((" ", " ", "
 )
 
 
-def by_cutting(text: str, rows: list[Row]) -> list[Place]:
+def by_tokenizing(text: str, rows: list[Row]) -> list[Place]:
     kept: list[Place] = []
     for one in sorted(in_words(text, rows), key=lambda place: (place[0], -place[1])):
         if not kept or one[0] >= kept[-1][1]:
@@ -80,7 +80,7 @@ def test_occurrences_equal_those_of_splitting(text: str, asked: list[tuple[str, 
     ]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "_PIECE", stretch)
-        assert occurrences(text, rows) == by_cutting(text, rows)
+        assert occurrences(text, rows) == by_tokenizing(text, rows)
 
 
 @settings(max_examples=200, deadline=None)

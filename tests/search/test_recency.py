@@ -62,7 +62,7 @@ def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
         yield archive
 
 
-def by_hand(archive: Archive, half_life: float, word: str = "tide") -> list[int]:
+def expected_order(archive: Archive, half_life: float, word: str = "tide") -> list[int]:
     scores = {hit.id: hit.score for hit in archive.results(word, limit=None).hits}
     dates = dict(archive.db.execute("select id, published from articles").fetchall())
 
@@ -90,7 +90,7 @@ def test_all_matches_are_ordered(dated: Archive, half_life: float, first: int, l
         found = by_recency(
             asked, compile_query(Term("tide"), dated.db, asked), half_life, NOW, first=first, last=first + length
         )
-    assert [entry.id for entry in found] == by_hand(dated, half_life)[first : first + length]
+    assert [entry.id for entry in found] == expected_order(dated, half_life)[first : first + length]
 
 
 @given(last=st.integers(1, 22), reach=st.sampled_from((1, 3)))
@@ -99,7 +99,7 @@ def test_undated_articles_come_last(dated: Archive, last: int, reach: int) -> No
         patch.setattr(ranking, "_FIRST", reach)
         asked = open_searcher(dated.db)
         found = by_recency(asked, compile_query(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
-    assert [entry.id for entry in found] == by_hand(dated, 30, "calm")[:last]
+    assert [entry.id for entry in found] == expected_order(dated, 30, "calm")[:last]
 
 
 @given(later=st.integers(0, 10**9), half_life=st.sampled_from((30, 365)))

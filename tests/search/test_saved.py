@@ -151,7 +151,7 @@ def test_concurrent_runs_report_each_article_once(db: Database, tmp_path: Path) 
     assert sorted(found) == list(range(7, 47))
 
 
-def die(file: Path, name: str, after: bool) -> None:
+def run_and_die(file: Path, name: str, after: bool) -> None:
     """Run the search, and kill this process before or after this step."""
     real = getattr(saved_search.stored, name, None) or getattr(saved_search, name)
     place = saved_search.stored if hasattr(saved_search.stored, name) else saved_search
@@ -179,7 +179,7 @@ def test_a_killed_run_reports_all_or_nothing(db: Database, tmp_path: Path, name:
     saved_search.save_search(db, "tides", Query("tide"))
     for number in (7, 8):
         write(db, number, f"Tide {number}", "Water.")
-    process = SERVER.Process(target=die, args=(tmp_path / "archive.db", name, after))
+    process = SERVER.Process(target=run_and_die, args=(tmp_path / "archive.db", name, after))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL

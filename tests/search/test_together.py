@@ -64,7 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def asked(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
+def federated(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
     with ExitStack() as stack:
         shards = [
             Shard(name, stack.enter_context(closing(open_archive(folder / name / "archive.db", read_only=True))))
@@ -89,7 +89,7 @@ def asked(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
 )
 def test_federated_results_equal_those_of_a_merged_archive(folder: Path, words: str, more: dict[str, Any]) -> None:
     query = make_query(words, **more)
-    with closing(open_archive(folder / "all.db", read_only=True)) as db, asked(folder, words, **more) as several:
+    with closing(open_archive(folder / "all.db", read_only=True)) as db, federated(folder, words, **more) as several:
         whole, found = run(db, query), federated_page(several)
         assert several.total == whole.total
         assert facets_of(several.plans) == facets(db, query)
@@ -128,7 +128,7 @@ def test_concurrent_writes_do_not_change_ranks(folder: Path, tmp_path: Path) -> 
 def test_copies_in_other_archives(folder: Path) -> None:
     words = '"carried the stones"'
     for fold, total, beneath in (("none", 3, []), ("text", 2, ["b"]), ("cluster", 1, ["b", "c"])):
-        with asked(folder, words, fold=fold) as several:
+        with federated(folder, words, fold=fold) as several:
             found = federated_page(several)
         assert several.total == total == len(found)
         (first,) = [one for one in found if one.archive == "a"]
@@ -137,9 +137,9 @@ def test_copies_in_other_archives(folder: Path) -> None:
 
 
 def test_queries_that_several_archives_cannot_answer(folder: Path) -> None:
-    with pytest.raises(BadQuery), asked(folder, "", like=1):
+    with pytest.raises(BadQuery), federated(folder, "", like=1):
         pass
-    with pytest.raises(SiteNotFound), asked(folder, "flood", site=("nowhere.example",)):
+    with pytest.raises(SiteNotFound), federated(folder, "flood", site=("nowhere.example",)):
         pass
 
 

@@ -42,7 +42,7 @@ def last_run(archive: Path) -> tuple[str, str]:
     return found
 
 
-def in_turn(*answers: Answer) -> Callable[[], Answer]:
+def successive(*answers: Answer) -> Callable[[], Answer]:
     """Return a function that gives these answers one after the other, and then always the last."""
     left = list(answers)
     return lambda: left.pop(0) if len(left) > 1 else left[0]

@@ -20,12 +20,12 @@ import pytest
 from archiver.errors import ContactMissing
 from tests.hostile.world import two_hosts
 from tests.processes import Running
-from tests.spiders.crawling import archiver, crawl, in_turn, last_run, rows, scrapy, text
+from tests.spiders.crawling import archiver, crawl, last_run, rows, scrapy, successive, text
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.waiting import until
 
 
-def asked_at(site: SiteServer, path: str) -> list[float]:
+def request_times(site: SiteServer, path: str) -> list[float]:
     return [at for at, asked in zip(site.times, site.requests, strict=True) if asked == path]
 
 
@@ -67,7 +67,7 @@ def test_retry_after_is_obeyed_and_the_page_requested_again(tmp_path: Path, stat
     }
     with serving(pages) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
-        first, again = asked_at(site, "/one/")
+        first, again = request_times(site, "/one/")
         # Four requests were concurrent; those after the response waited for the pause.
         assert again - first >= 1.9
         assert len([at for at in site.times if first < at < first + 1.9]) <= 4
@@ -77,7 +77,7 @@ def test_retry_after_is_obeyed_and_the_page_requested_again(tmp_path: Path, stat
 def test_without_retry_after_the_delay_doubles_and_a_page_gets_three_tries(tmp_path: Path) -> None:
     with serving({"/": home("/two/"), "/two/": text("", 503)}) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 1
-        tries = asked_at(site, "/two/")
+        tries = request_times(site, "/two/")
     gaps = [b - a for a, b in pairwise(tries)]
     assert len(gaps) == 2
     assert gaps[0] >= 0.9
@@ -135,10 +135,10 @@ def test_a_pause_longer_than_a_run_is_kept_by_the_next_run_too(tmp_path: Path) -
 
 def test_a_pause_of_one_host_does_not_delay_another_in_the_same_process(tmp_path: Path) -> None:
     names = [f"/{n}/" for n in range(10)]
-    busy: dict[str, Any] = {"/": home("/one/"), "/one/": in_turn(text("", 429, Retry_After="4"), page("One"))}
+    busy: dict[str, Any] = {"/": home("/one/"), "/one/": successive(text("", 429, Retry_After="4"), page("One"))}
     with serving(busy) as slow, serving({"/": home(*names), **{n: page(f"Post {n}") for n in names}}) as quick:
         assert crawl(slow.url, quick.url, archive=tmp_path / "a.db").returncode == 0
-        struck, again = asked_at(slow, "/one/")
+        struck, again = request_times(slow, "/one/")
         assert again - struck >= 3.9
         assert max(quick.times) < again
 

@@ -129,7 +129,7 @@ def site(theme: Theme, sources: list[SamplePost], advertisement: str = "") -> di
     return pages
 
 
-def empties(archive: Path) -> list[tuple[Any, ...]]:
+def articles_with_empty_fields(archive: Path) -> list[tuple[Any, ...]]:
     return rows(
         archive,
         "select url from articles where title = '' or body = '' or authors = '[]' "
@@ -154,7 +154,7 @@ def test_a_crawl_stores_its_rules_and_extracts_every_post_with_them(tmp_path: Pa
         "select 1 from articles a join revisions r on r.article_id = a.id where "
         "r.content <> '{}' or r.meaning_digest <> a.meaning_digest",
     )
-    assert not empties(archive)
+    assert not articles_with_empty_fields(archive)
 
 
 def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
         second = counts(server.url, "--full", archive=archive)
         third = counts(server.url, "--full", archive=archive)
     assert (second["new"], second["revised"], third["revised"]) == (0, 0, 0)
-    assert not empties(archive)
+    assert not articles_with_empty_fields(archive)
     versions = rows(archive, "select id, pages, since, until from site_rules order by id")
     assert [v[1] for v in versions] == [ENOUGH, ENOUGH]
     assert versions[0][2] is None
@@ -196,7 +196,7 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
     assert len({(a.title, a.body, a.authors, a.published) for a in old}) == 1
 
 
-def as_read_before(archive: Path, base: str, sources: list[SamplePost]) -> None:
+def reset_to_earlier_extraction(archive: Path, base: str, sources: list[SamplePost]) -> None:
     """Reset posts to an earlier program's extraction: with the promotion, and the author's name in capitals."""
     db = sqlite3.connect(archive)
     for t in sources:
@@ -214,7 +214,7 @@ def test_re_extraction_is_not_an_edit_and_an_edit_lists_only_the_edited_fields(t
     sources = sample_posts(12)
     with serving(site(promoting, sources)) as server:
         counts(server.url, archive=archive)
-        as_read_before(archive, server.url.rstrip("/"), sources[:4])
+        reset_to_earlier_extraction(archive, server.url.rstrip("/"), sources[:4])
         server.pages.update(site(promoting, sources, "Shoes, half the price"))
         edited = replace(sources[1], title="Quite another name for it")
         server.pages[sources[1].path] = Answer(promoting(edited, []).encode())
@@ -266,7 +266,7 @@ def test_where_the_old_capture_is_lost_a_difference_is_an_edit(tmp_path: Path) -
     sources = sample_posts(12)
     with serving(site(promoting, sources)) as server:
         counts(server.url, archive=archive)
-        as_read_before(archive, server.url.rstrip("/"), sources[:2])
+        reset_to_earlier_extraction(archive, server.url.rstrip("/"), sources[:2])
         for file in (tmp_path / "warc").glob("*.warc.gz"):
             file.unlink()
         second = counts(server.url, "--full", archive=archive)
@@ -302,7 +302,7 @@ def test_rules_outlive_a_kill(tmp_path: Path) -> None:
     assert second["outcome"] == "finished"
     assert second["revised"] == 0
     assert rows(archive, "select count(*) from site_rules") == [(1,)]
-    assert not empties(archive)
+    assert not articles_with_empty_fields(archive)
 
 
 def has_rules(archive: Path) -> bool:

@@ -64,7 +64,7 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-def swell(archive: Path) -> None:
+def enlarge(archive: Path) -> None:
     """Enlarge the archive so that a backup copies it in several steps."""
     with closing(sqlite3.connect(archive)) as db:
         db.execute("insert into host_files values ('x', 'y', '2024-05-01', 200, null, null, zeroblob(?))", [_BALLAST])
@@ -84,14 +84,14 @@ def writing(archive: Path) -> Iterator[subprocess.Popen[str]]:
         child.wait()
 
 
-def sound(file: Path, *, quick: bool = False) -> None:
+def assert_sound(file: Path, *, quick: bool = False) -> None:
     with closing(sqlite3.connect(file)) as db:
         assert db.execute("pragma integrity_check").fetchone() == ("ok",)
     assert [f.sentence for f in verify(file, quick=quick).findings] == []
 
 
 def test_a_backup_during_a_write_is_consistent_and_blocks_nobody(archive: Path, tmp_path: Path) -> None:
-    swell(archive)
+    enlarge(archive)
     target = tmp_path / "copies" / "news.db"
     steps: list[int] = []
 
@@ -124,8 +124,8 @@ def test_a_backup_during_a_write_is_consistent_and_blocks_nobody(archive: Path, 
             == copied
         )
     assert out.files == len(list((target.parent / "warc").glob("*.warc.gz"))) == 5
-    sound(target)
-    sound(archive, quick=True)
+    assert_sound(target)
+    assert_sound(archive, quick=True)
     assert sorted(p.name for p in target.parent.iterdir()) == ["news.db", "warc"]
 
 
@@ -139,12 +139,12 @@ def test_a_second_backup_copies_only_new_and_changed_files(archive: Path, tmp_pa
         assert first.exit_code == 0, first.output
         report = json.loads(first.stdout)
         assert (report["articles"], report["warc_files"], report["warc_files_kept"]) == (10, 5, 0)
-        sound(target)
+        assert_sound(target)
         cut = {p: p.stat().st_size for p in (target.parent / "warc").glob("*.warc.gz")}
     again = backup(archive, target, "--captures", "--json")
     assert again.exit_code == 0
     assert [json.loads(again.stdout)[name] for name in ("warc_files", "warc_files_kept")] == [1, 4]
-    sound(target)
+    assert_sound(target)
     grown = [p for p, size in cut.items() if p.stat().st_size > size]
     assert len(grown) == 1
     for file in (archive.parent / "warc").iterdir():
@@ -220,7 +220,7 @@ def test_an_aborted_backup_leaves_the_previous_one_intact(how: signal.Signals, a
     target = tmp_path / "copies" / "a.db"
     assert backup(archive, target).exit_code == 0
     before = target.read_bytes()
-    swell(archive)
+    enlarge(archive)
     child = subprocess.Popen(
         [sys.executable, "-c", _ENDED, str(target), str(archive)],
         stdout=subprocess.PIPE,
@@ -239,7 +239,7 @@ def test_an_aborted_backup_leaves_the_previous_one_intact(how: signal.Signals, a
     assert backup(archive, target).exit_code == 0
     assert names(target.parent) == ["a.db"]
     assert target.stat().st_size > _BALLAST
-    sound(target, quick=True)
+    assert_sound(target, quick=True)
 
 
 def test_the_log_of_an_earlier_backup_is_not_used_for_the_new_one(archive: Path, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_the_log_of_an_earlier_backup_is_not_used_for_the_new_one(archive: Path,
     reader.close()
     assert backup(archive, target).exit_code == 0
     assert number(target, "select count(*) from articles where title like 'changed%'") == 0
-    sound(target, quick=True)
+    assert_sound(target, quick=True)
 
 
 def test_a_full_disk_is_reported(archive: Path) -> None:

@@ -53,7 +53,7 @@ def _archive() -> Database:
     return db
 
 
-def _shown(db: Database) -> list[list[tuple[Any, ...]]]:
+def _rows_of_views(db: Database) -> list[list[tuple[Any, ...]]]:
     return [sorted(db.execute(f"select * from {view}").fetchall(), key=repr) for view in _VIEWS]
 
 
@@ -61,10 +61,10 @@ def _shown(db: Database) -> list[list[tuple[Any, ...]]]:
 def test_entries_round_trip_and_views_show_them_in_full(entries: list[Entry]) -> None:
     db = _archive()
     db.table("articles").insert({**_ROW, "evidence": pack_evidence(entries)})
-    whole = _shown(db)
+    whole = _rows_of_views(db)
     db.execute("update articles set evidence = ?", [encode_evidence(db, entries, _ROW)])
     assert decode_evidence(db, next(iter(db.query("select * from articles")))) == entries
-    assert _shown(db) == whole
+    assert _rows_of_views(db) == whole
     db.close()
 
 

@@ -28,7 +28,7 @@ def test_counts_match_the_pages_after_any_write(tmp_path: Path) -> None:
                 _change(db, choice, number)
         assert list(check(db)) == []
         assert db.execute("select count(*) from pages").fetchone()[0] > 100
-        _agrees(db, "harbour.example")
+        assert_counts_agree(db, "harbour.example")
         for (name,) in db.execute(
             "select name from sqlite_master where type = 'trigger' and name like 'page_counts_%'"
         ).fetchall():
@@ -83,7 +83,7 @@ def _change(db: Database, choice: random.Random, number: int) -> None:
         db.execute("delete from pages where id = ?", [other])
 
 
-def _agrees(db: Database, name: str) -> None:
+def assert_counts_agree(db: Database, name: str) -> None:
     """Check the counts of a site against a count of its pages one by one."""
     site = find_site(db, name)
     counted = site_completeness(db, site)

@@ -361,7 +361,7 @@ def children(pid: int) -> set[int]:
     return {int(one) for one in found.read_text().split()} if found.exists() else set()
 
 
-def lives(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     """Return True if the process runs; a zombie (Z) does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -385,9 +385,9 @@ def test_no_worker_outlives_a_killed_parent(archive: Path, tmp_path: Path) -> No
     left = children(ran.pid)
     ran.kill()
     ran.wait()
-    until(lambda: not any(map(lives, left)))
+    until(lambda: not any(map(is_running, left)))
     assert left
-    assert not [pid for pid in left if lives(pid)]
+    assert not [pid for pid in left if is_running(pid)]
 
 
 def test_the_rules_valid_at_the_capture_are_used(archive: Path) -> None:

@@ -91,20 +91,20 @@ def test_a_page_that_the_rules_do_not_match_does_not_replace_their_reading(db: D
     assert store(db, replace(NOTED, title="Edited"), "0.1.0", [POST, NOTED]).changed == ("title",)
 
 
-def said(title: str, source: str) -> Article:
+def hinted(title: str, source: str) -> Article:
     return replace(POST, title=title, evidence=(Evidence("title", title, source, "title", 0.9),))
 
 
 @pytest.mark.parametrize("source", ["api", "feed"])
 def test_a_changed_hint_is_an_edit_although_the_old_capture_lacks_it(db: Database, source: str) -> None:
-    store(db, said("A post", source), "0.1.0")
-    new = said("A post, corrected", source)
+    store(db, hinted("A post", source), "0.1.0")
+    new = hinted("A post, corrected", source)
     assert store(db, new, "0.2.0", [new]).changed == ("title",)
 
 
 def test_an_unchanged_hint_is_not_an_edit(db: Database) -> None:
-    store(db, replace(said("A post", "api"), title="a post."), "0.1.0")
-    assert store(db, said("A post", "api"), "0.2.0", [POST]).change is Change.REEXTRACTED
+    store(db, replace(hinted("A post", "api"), title="a post."), "0.1.0")
+    assert store(db, hinted("A post", "api"), "0.2.0", [POST]).change is Change.REEXTRACTED
 
 
 def test_a_text_assembled_from_stored_data_keeps_its_extractor(db: Database) -> None:

@@ -15,7 +15,7 @@ Beside = Callable[[SamplePost], "list[str]"]
 Find = Callable[[Ask], str]
 
 
-def _again(posts: list[SamplePost], plain: Find) -> Respond:
+def _copy_responses(posts: list[SamplePost], plain: Find) -> Respond:
     """Respond with a post at its other URLs. `plain` returns the path of the post that a request is a copy of, or
     "".
     """
@@ -43,7 +43,7 @@ def _copies(
     posts = newest_first(seed, n)
     own = blog(posts, f"{name}.test", tail=lambda t: links(*beside(t)), head=head)
     expected = {beside(posts[-1])[-1]: outcome} if outcome else {}
-    return Trap(name, first_of(_again(posts, plain), own), tuple(posts), 3, expected, spare=spare)
+    return Trap(name, first_of(_copy_responses(posts, plain), own), tuple(posts), 3, expected, spare=spare)
 
 
 def _with(*keys: str) -> Find:

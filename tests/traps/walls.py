@@ -27,7 +27,7 @@ N = 16
 DEAD = tuple(f"/a-lost-post-{n}/" for n in range(8))
 
 
-def _dead(
+def _soft_404s(
     name: str,
     seed: int,
     missing: Callable[[list[SamplePost], Ask], Reply],
@@ -135,7 +135,7 @@ def _circles(posts: list[SamplePost], host: str) -> Respond:
     return first_of(respond, blog(posts, host, menu=lambda t: links("/a/", "/cookie/", "/x/")))
 
 
-def _shut(posts: list[SamplePost], host: str) -> Respond:
+def _notice_everywhere(posts: list[SamplePost], host: str) -> Respond:
     """A site that shows the same notice at every URL except those of its posts, in the frame of its posts."""
     at = {t.path: t for t in posts}
 
@@ -177,15 +177,15 @@ def traps() -> list[Trap]:
 
     soft = ("gone", "soft-404")
     return [
-        _dead("themed", 101, _themed, soft),
-        _dead("themed-sitemap", 102, _themed, soft, in_sitemap=True),
-        _dead("home-again", 103, _home_again, soft),
-        _dead("search-page", 104, _search_page, soft, in_sitemap=True),
-        _dead("to-home", 105, _to_home, soft, in_sitemap=True),
-        _dead("anything", 106, _anything, ("not-article", "")),
+        _soft_404s("themed", 101, _themed, soft),
+        _soft_404s("themed-sitemap", 102, _themed, soft, in_sitemap=True),
+        _soft_404s("home-again", 103, _home_again, soft),
+        _soft_404s("search-page", 104, _search_page, soft, in_sitemap=True),
+        _soft_404s("to-home", 105, _to_home, soft, in_sitemap=True),
+        _soft_404s("anything", 106, _anything, ("not-article", "")),
         Trap(
             "outage",
-            first_of(_shut(listed, "outage.test"), lambda ask: document("Closed", "<p>Back soon.</p>")),
+            first_of(_notice_everywhere(listed, "outage.test"), lambda ask: document("Closed", "<p>Back soon.</p>")),
             tuple(listed),
             0,
         ),

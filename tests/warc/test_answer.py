@@ -56,7 +56,7 @@ def found(
     )
 
 
-def odd(block: bytes, **fields: str) -> list[str]:
+def oddities(block: bytes, **fields: str) -> list[str]:
     one = found(block, **fields)
     return [f"!{one.kind}"] if isinstance(one, Problem) else [kind.value for kind, _ in one.odd]
 
@@ -101,7 +101,7 @@ def test_content_encodings_are_decoded(coding: str) -> None:
     ],
 )
 def test_contradictions_in_a_response_are_reported(block: bytes, names: list[str]) -> None:
-    assert odd(block) == names
+    assert oddities(block) == names
     one = found(block)
     if isinstance(one, ForeignCapture) and "mislabelled" not in names:
         assert one.answer is not None
@@ -149,9 +149,9 @@ def test_digests_are_read_in_every_spelling(name: str, form: str) -> None:
     }[form]
     assert parse_digest(f"{name}:{text}") == (name, digest)
     block_digest = f"{name}:{hashlib.new(name, http(PAGE)).hexdigest()}"
-    assert odd(http(PAGE), warc_payload_digest=f"{name}:{text}", warc_block_digest=block_digest) == []
-    assert odd(http(PAGE + b" "), warc_payload_digest=f"{name}:{text}") == ["!payload-digest"]
-    assert odd(http(PAGE + b" "), warc_block_digest=block_digest) == ["!block-digest"]
+    assert oddities(http(PAGE), warc_payload_digest=f"{name}:{text}", warc_block_digest=block_digest) == []
+    assert oddities(http(PAGE + b" "), warc_payload_digest=f"{name}:{text}") == ["!payload-digest"]
+    assert oddities(http(PAGE + b" "), warc_block_digest=block_digest) == ["!block-digest"]
 
 
 def test_a_payload_digest_may_be_computed_with_or_without_codings() -> None:
@@ -159,13 +159,13 @@ def test_a_payload_digest_may_be_computed_with_or_without_codings() -> None:
     wire = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
     block = http(wire, headers=[("Transfer-Encoding", "chunked"), ("Content-Encoding", "gzip")], length=None)
     for payload in (wire, packed, PAGE):
-        assert odd(block, warc_payload_digest=sha1(payload)) == []
-    assert odd(block, warc_payload_digest=sha1(b"other")) == ["!payload-digest"]
+        assert oddities(block, warc_payload_digest=sha1(payload)) == []
+    assert oddities(block, warc_payload_digest=sha1(b"other")) == ["!payload-digest"]
 
 
 def test_digests_that_cannot_be_checked_are_not_damage() -> None:
     for field in ("blake3:abc", "sha1:not-a-digest!", "nothing", "sha1:"):
-        assert odd(http(PAGE), warc_payload_digest=field, warc_block_digest=field) == []
+        assert oddities(http(PAGE), warc_payload_digest=field, warc_block_digest=field) == []
 
 
 @pytest.mark.parametrize(
@@ -189,11 +189,11 @@ def test_dates_of_records_are_parsed(text: str, at: str | None) -> None:
 
 
 def test_records_without_date_or_address_are_problems() -> None:
-    assert odd(http(PAGE), at=None) == ["!no-date"]  # type: ignore[arg-type]
+    assert oddities(http(PAGE), at=None) == ["!no-date"]  # type: ignore[arg-type]
     for at in ("soon", "1970-01-01T00:00:00Z", "2031-01-01T00:00:00Z"):
-        assert odd(http(PAGE), at=at) == ["!date"]
-    assert odd(http(PAGE), warc_target_uri="http://") == ["!address"]
-    assert odd(http(PAGE), warc_truncated="length") == ["!cut-off"]
+        assert oddities(http(PAGE), at=at) == ["!date"]
+    assert oddities(http(PAGE), warc_target_uri="http://") == ["!address"]
+    assert oddities(http(PAGE), warc_truncated="length") == ["!cut-off"]
 
 
 def test_urls_with_other_alphabets_and_odd_escapes_are_read() -> None:

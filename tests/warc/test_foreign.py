@@ -56,7 +56,7 @@ def summary(found: list[ForeignRecord | Problem]) -> list[str]:
     ]
 
 
-def declares(record: bytes, more: int) -> bytes:
+def with_longer_length(record: bytes, more: int) -> bytes:
     return re.sub(rb"(?m)^Content-Length: (\d+)", lambda m: b"Content-Length: %d" % (int(m[1]) + more), record, count=1)
 
 
@@ -125,7 +125,7 @@ def test_a_zstd_dictionary_in_the_first_frame_is_used() -> None:
         (PLAIN[0] + PLAIN[1][:30], ["0", "!truncated"]),
         (PLAIN[0] + b"some bytes that are none\r\n\r\n" + PLAIN[1], ["0", "!no-record", "1"]),
         (PLAIN[0] + PLAIN[1].replace(b"Content-Length", b"Content-Size", 1) + PLAIN[2], ["0", "!record-length", "2"]),
-        (PLAIN[0] + declares(PLAIN[1], 10**20) + PLAIN[2], ["0", "!record-length", "2"]),
+        (PLAIN[0] + with_longer_length(PLAIN[1], 10**20) + PLAIN[2], ["0", "!record-length", "2"]),
         (b"", ["!not-an-archive"]),
         (b"\x89PNG\r\n" * 500, ["!not-an-archive"]),
         (gzip.compress(b"x" * 999, mtime=0), ["!not-an-archive"]),
@@ -140,13 +140,13 @@ def test_damage_is_named_and_the_rest_is_read(data: bytes, expected: list[str]) 
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("more", [-700, -5, 5, 60, 400, 3_000, 10**9])
 def test_a_record_with_a_wrong_length_does_not_affect_others(more: int, packed: bool, holds: bool) -> None:
-    wrong = declares(PLAIN[1], more)
+    wrong = with_longer_length(PLAIN[1], more)
     data = PACKED[0] + gzip.compress(wrong) + b"".join(PACKED[2:]) if packed else PLAIN[0] + wrong + b"".join(PLAIN[2:])
     assert summary(read(data, holds=holds)) == ["0", "!record-length", "2", "3"]
 
 
 def test_many_records_that_claim_the_rest_of_the_file_are_read_in_bounded_time() -> None:
-    data = b"".join(declares(p, 10**12) for p in itertools.islice(itertools.cycle(PLAIN), 3_000))
+    data = b"".join(with_longer_length(p, 10**12) for p in itertools.islice(itertools.cycle(PLAIN), 3_000))
     found = read(data, holds=False)
     assert 1 <= len(found) <= 3_000
     assert not any(isinstance(one, ForeignRecord) for one in found[:-1])
@@ -258,7 +258,7 @@ def test_segments_are_joined_and_incomplete_ones_are_reported() -> None:
                 b"junk",
                 b"\x1f\x8b\x08",
                 b"WARC/1.0\r\n",
-                declares(PLAIN[0], 9),
+                with_longer_length(PLAIN[0], 9),
                 whole(RECORDS),
             ]
         ),

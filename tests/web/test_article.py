@@ -43,10 +43,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def command(served: Served, *words: str) -> Any:
-    return json.loads(printed(served, *words))
+    return json.loads(output(served, *words))
 
 
-def printed(served: Served, *words: str) -> bytes:
+def output(served: Served, *words: str) -> bytes:
     run = CliRunner().invoke(cli, [*words, "--archive", str(served.archive)])
     assert run.exit_code == 0, run.output
     return run.stdout_bytes
@@ -116,7 +116,7 @@ def test_revisions_are_compared_word_by_word(served: Served) -> None:
 )
 def test_citations_are_downloaded(served: Served, style: str, kind: str, beginning: str) -> None:
     got = served.get(f"/article/1/cite/{style}?revision=1")
-    assert got.body == printed(served, "cite", "1", "--revision", "1", "--style", style)
+    assert got.body == output(served, "cite", "1", "--revision", "1", "--style", style)
     assert got.text.startswith(beginning)
     assert got.headers["content-type"].startswith(kind)
     assert "attachment" in got.headers["content-disposition"]

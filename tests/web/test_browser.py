@@ -71,7 +71,7 @@ def page(watch: Watch) -> Any:
     return watch.page
 
 
-def asked(page: Any) -> dict[str, list[str]]:
+def url_arguments(page: Any) -> dict[str, list[str]]:
     """Return the arguments of the page's URL."""
     return parse_qs(urlsplit(page.url).query)
 
@@ -91,7 +91,7 @@ def test_a_search_can_be_narrowed_and_widened(page: Any) -> None:
     page.get_by_text("Filters and sorting").click()
     page.get_by_label("Sort by").select_option("title")
     page.get_by_role("button", name="Search", exact=True).click()
-    assert asked(page) == {"q": ["tide"], "sort": ["title"]}
+    assert url_arguments(page) == {"q": ["tide"], "sort": ["title"]}
     page.locator(".hits").get_by_role("link", name="Fog").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Fog")
 
@@ -106,7 +106,7 @@ def test_a_period_can_be_drawn_on_the_chart(page: Any) -> None:
     page.mouse.move(last["x"] + 4, last["y"] + 30, steps=4)
     page.mouse.up()
     page.wait_for_url("**since**")
-    assert (asked(page)["since"], asked(page)["until"]) == (["2023-12"], ["2024-04"])
+    assert (url_arguments(page)["since"], url_arguments(page)["until"]) == (["2023-12"], ["2024-04"])
     expect(page.get_by_role("status")).to_have_text("2 articles")
 
 
@@ -129,7 +129,7 @@ def test_a_box_can_be_drawn_on_the_map_and_a_spot_chosen(page: Any) -> None:
     page.mouse.move(spot["x"] + 30, spot["y"] + 30, steps=4)
     page.mouse.up()
     page.wait_for_url("**bbox**", timeout=120_000)
-    west, south, east, north = (float(n) for n in asked(page)["bbox"][0].split(","))
+    west, south, east, north = (float(n) for n in url_arguments(page)["bbox"][0].split(","))
     assert west < 2.3522 < east
     assert south < 48.8566 < north
     expect(page.get_by_role("status")).to_have_text("1 article")
@@ -144,10 +144,10 @@ def test_a_box_can_be_drawn_on_the_map_and_a_spot_chosen(page: Any) -> None:
     page.mouse.move(spot["x"] + 9, spot["y"] + 29, steps=4)
     page.mouse.up()
     page.wait_for_url("**near**", timeout=120_000)
-    latitude, longitude = (float(n) for n in asked(page)["near"][0].split(","))
+    latitude, longitude = (float(n) for n in url_arguments(page)["near"][0].split(","))
     assert abs(latitude + 16.8) < 3
     assert abs((longitude + 179.9 + 180) % 360 - 180) < 3
-    assert 500 < float(asked(page)["within"][0]) < 1200
+    assert 500 < float(url_arguments(page)["within"][0]) < 1200
     expect(page.get_by_role("status")).to_have_text("1 article")
     page.goto("/search?near=48.85,2.35&within=100&sort=distance")
     expect(page.locator(".hits .about")).to_contain_text("0.8 km away")
@@ -224,15 +224,15 @@ def test_search_works_without_scripts(chromium: Any, served: Served) -> None:
         page.get_by_text("1 copy").click()
         expect(page.get_by_role("link", name="The lighthouse is dark, once more")).to_be_visible()
         page.locator('.chart a[data-period="2023-12"] .matched').click()
-        assert asked(page)["since"] == ["2023-12"]
+        assert url_arguments(page)["since"] == ["2023-12"]
         page.get_by_label("Until").fill("2024")
         page.get_by_role("button", name="Search", exact=True).click()
-        assert asked(page)["until"] == ["2024"]
+        assert url_arguments(page)["until"] == ["2024"]
         page.goto("/search")
         page.get_by_label("Add article 1 to the collection").check()
         page.get_by_label("Add article 2 to the collection").check()
         page.get_by_role("button", name="Add to collection").click()
-        assert sorted(asked(page)["id"]) == ["1", "2"]
+        assert sorted(url_arguments(page)["id"]) == ["1", "2"]
         page.locator("#more").fill("5")
         page.get_by_role("button", name="Update").click()
         expect(page.locator(".hits li")).to_have_count(3)
