@@ -98,6 +98,8 @@ class BlogServer:
 
 
 class _Connection(asyncio.Protocol):
+    """A client's connection to the server."""
+
     def __init__(self, server: BlogServer) -> None:
         self._server = server
         self._received = b""

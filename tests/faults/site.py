@@ -37,6 +37,8 @@ class Response:
 
 
 class Post(SamplePost):
+    """A post of the generated blog."""
+
     @property
     def path(self) -> str:
         return f"/{self.at:%Y/%m}/{self.title.lower().replace(' ', '-')}/"

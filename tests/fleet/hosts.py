@@ -42,6 +42,8 @@ class Hosts:
 
 
 class _Http(asyncio.Protocol):
+    """A connection to one of the hosts, which serves its site and logs the requests."""
+
     def __init__(self, host: str, site: Site, log: list[Asked], answer_after: float) -> None:
         self._host, self._site, self._log, self._after = host, site, log, answer_after
         self._rest = b""

@@ -267,6 +267,8 @@ ATTACKS: tuple[Attack, ...] = (
 
 @dataclass
 class Site:
+    """The site of an attack, with its URL and the requested paths."""
+
     attack: Attack
     url: str = ""
     asked: list[str] = field(default_factory=list)

@@ -51,6 +51,8 @@ class Crawled:
 
 @dataclass
 class World:
+    """A simulated internet, as tests.hostile.launch reads it."""
+
     names: dict[str, list[list[str]]] = field(default_factory=dict)
     routes: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)

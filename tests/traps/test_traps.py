@@ -28,6 +28,8 @@ UNFINISHED = {"circles"}
 
 @dataclass(frozen=True)
 class Crawled:
+    """The archive of the crawl of all sites, its results and the requests."""
+
     web: Web
     archive: Path
     results: dict[str, dict[str, Any]]

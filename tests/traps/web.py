@@ -40,6 +40,8 @@ class Ask:
 
 @dataclass(frozen=True)
 class Reply:
+    """A response of a site."""
+
     body: str = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)

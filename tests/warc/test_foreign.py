@@ -37,6 +37,8 @@ def read(
 
 
 class _Pipe(io.RawIOBase):
+    """A stream that cannot seek and returns few bytes per read."""
+
     def __init__(self, data: bytes) -> None:
         self._data = io.BytesIO(data)
 

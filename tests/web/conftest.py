@@ -21,6 +21,8 @@ from tests.processes import Running
 
 @dataclass(frozen=True, slots=True)
 class Got:
+    """A response: status, headers and body."""
+
     status: int
     headers: dict[str, str]
     body: bytes

@@ -32,6 +32,8 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Browser:
+    """A session of Chromium."""
+
     def __init__(self, session: str) -> None:
         self._session = session
 
