@@ -232,7 +232,7 @@ def _weekly(language: Language, rng: random.Random, count: int) -> Iterator[Post
 
 
 def _lists(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Yield lists of 60 out of the same 80 things in random order, one per line."""
+    """Yield posts that list 60 of the same 80 items in random order, one per line."""
     for number in range(count):
         if number % 20 == 0:
             things = [language.space.join(language.some(rng, 2)) for _ in range(80)]
@@ -254,7 +254,7 @@ def _quoting(language: Language, rng: random.Random, count: int) -> Iterator[Pos
 
 
 def _translated(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Pairs with different words, except for numbers and some names."""
+    """Yield pairs of posts with different words, except for numbers and some names."""
     other = dict(zip(language.words, language.words[::-1], strict=True))
     for number in range(count // 2):
         text = [

@@ -1,6 +1,7 @@
-"""Posts of 3 KB as a crawl hands them to the store: sites, sitemaps, readings with their evidence, captures.
+"""Generates page results with posts of 3 KB, as a crawl passes them to the page writer: sitemaps, articles with
+evidence, captures.
 
-Everything follows from a number, and nothing is held but the post that is made.
+They depend only on their numbers. One post is in memory at a time.
 """
 
 from __future__ import annotations
@@ -101,8 +102,9 @@ class Posts:
         )
 
     def visits(self, site: int) -> Iterator[PageResult]:
-        """Yield the page results of a first crawl of a site: its sitemaps, which robots.txt names, then its posts, each
-        of which links to the previous one."""
+        """Yield the page results of a first crawl of a site: the home page, the sitemaps in robots.txt, then the posts.
+        Each post links to the previous one.
+        """
         host, numbers = self.host(site), self.of_site(site)
         robots = f"https://{host}/robots.txt"
         parts = -(-len(numbers) // A_SITEMAP)

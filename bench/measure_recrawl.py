@@ -18,7 +18,7 @@ from table import Column, hundredths, whole
 COLUMNS = (
     Column("posts", "posts"),
     Column("first", "first crawl"),
-    Column("per_post", "a post, listings aside", at_most=1.3, form=hundredths),
+    Column("per_post", "a post, without listings", at_most=1.3, form=hundredths),
     Column("unchanged", "unchanged", at_most=10),
     Column("edited", "one edited", at_most=12),
     Column("revised", "edits found", 1),

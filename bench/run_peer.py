@@ -167,7 +167,7 @@ def newsplease_crawler(start: str, urls: list[str], threads: int, work: Path) ->
 
 
 def _only(name: str, port: int) -> None:
-    """Connections to this name go to this port of loopback, those to any other host fail."""
+    """Connect this host name to a port on loopback, and make connections to any other host fail."""
     asked = socket.getaddrinfo
 
     def lookup(host: Any, service: Any = 0, *rest: Any, **named: Any) -> Any:

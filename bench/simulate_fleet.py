@@ -1,9 +1,8 @@
 """simulate_fleet.py [OPTIONS]: simulate days of a fleet of a hundred thousand sites in minutes, with the real schedule.
 
 Sites, their posts and failures are random with a seed. `frontier.site_cadence.next_crawl` decides from the simulated
-past
-when a site is due. A run takes the time of its requests at the host's delay, and a fixed overhead. Prints the results
-for each number of slots, and draws how many sites wait over time. Times are seconds since the beginning.
+past when a site is due. A run takes the time of its requests at the host's delay, and a fixed overhead. Prints the
+results for each number of slots, and draws how many sites wait over time. Times are seconds since the beginning.
 """
 
 from __future__ import annotations

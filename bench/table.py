@@ -46,7 +46,7 @@ class Slack:
         return (ceil(near) if self.less else floor(near)) / 10_000
 
     def broken(self, value: float | None, floor: float) -> bool:
-        """Return whether a figure is below its floor. A missing figure is."""
+        """Return True if a figure is missing or below its floor."""
         return value is None or (value > floor if self.less else value < floor)
 
 

@@ -1,1 +1,1 @@
-"""A package of its own, so that it goes before the `tests` that pywb installs beside itself."""
+"""Makes `tests` a regular package, so that it takes precedence over the `tests` package that pywb installs."""

@@ -1,4 +1,4 @@
-"""A small archive with one of everything a reader meets, made row by row in a real SQLite file."""
+"""A small archive with one example of everything that readers can meet, written row by row into a real SQLite file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from archiver.storage.connection import open_archive
 from archiver.urls import urlkey
+from tests.article_columns import CONTENT_COLUMNS
 
 NOW = "2024-06-01T12:00:00.000000+00:00"
 EARLIER = "2024-05-01T12:00:00.000000+00:00"
@@ -116,7 +117,7 @@ ARTICLES: tuple[dict[str, Any], ...] = (
 
 
 def make_archive(path: Path) -> Path:
-    """The archive: six articles on two sites, two revisions of the first, a ledger with every outcome."""
+    """Create the archive: six articles on two sites, two revisions of the first, and pages with every outcome."""
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_made(), path)
     return path
@@ -124,7 +125,7 @@ def make_archive(path: Path) -> Path:
 
 @cache
 def _made() -> Path:
-    """Made once in each process of the tests; every other one is a copy of it."""
+    """Return the archive that all others are copied from. It is created once per test process."""
     folder = tempfile.TemporaryDirectory(prefix="archive-")
     atexit.register(folder.cleanup)
     path = Path(folder.name, "archive.db")
@@ -134,7 +135,7 @@ def _made() -> Path:
         for number, article in enumerate(ARTICLES, start=1):
             _article(db, number, article)
         _revisions(db)
-        _ledger(db)
+        _pages(db)
     db.close()
     return path
 
@@ -283,26 +284,7 @@ def _revision(
     db: Database, number: int, revision: int, article: dict[str, Any], changed: list[str], capture_id: int
 ) -> None:
     article = {"canonical_url": article["url"], **article}
-    content = {
-        k: article.get(k)
-        for k in (
-            "url",
-            "canonical_url",
-            "title",
-            "body",
-            "authors",
-            "published",
-            "published_precision",
-            "modified",
-            "categories",
-            "tags",
-            "geotags",
-            "language",
-            "description",
-            "image",
-            "credits",
-        )
-    }
+    content = {column: article.get(column) for column in CONTENT_COLUMNS}
     db["revisions"].insert(
         {
             "article_id": number,
@@ -329,7 +311,7 @@ def _revisions(db: Database) -> None:
     db.execute("update revisions set changed = ? where article_id = 1 and revision = 2", ['["title", "body", "tags"]'])
 
 
-def _ledger(db: Database) -> None:
+def _pages(db: Database) -> None:
     def page(site: int, url: str, outcome: str, sources: str, kind: str = "post", **more: Any) -> None:
         pk = (
             db["pages"]

@@ -1,4 +1,4 @@
-"""What the processes of `tests.processes` have imported when they begin: the whole program."""
+"""Imports the whole program, for the fork server of `tests.processes`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import pkgutil
 import archiver
 
 for found in pkgutil.walk_packages(archiver.__path__, "archiver."):
-    if not found.name.endswith("__main__"):  # that one is the program itself
+    if not found.name.endswith("__main__"):  # importing it would run the program
         importlib.import_module(found.name)
 gc.freeze()

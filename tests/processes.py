@@ -1,7 +1,8 @@
-"""Processes of the program that begin with everything imported.
+"""Runs commands of the program in processes that start with all modules imported.
 
-A crawl of a few pages takes a third of a second, and the imports before it three times as long. So a server that has
-imported all of it forks a process for each command: as separate as one that was started, and it can be killed as one.
+A crawl of a few pages takes a third of a second, and the imports before it three times as long. Therefore a fork
+server that has imported everything forks a process for each command. Such a process is as separate as one that was
+started normally, and can be killed like one.
 """
 
 from __future__ import annotations
@@ -20,29 +21,31 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
-"""What forks processes that have imported the whole program."""
+"""Forks processes that have imported the whole program."""
 
 
 def warm() -> None:
-    """Start the server, before anything of the program has one started that has imported less."""
+    """Start the fork server with all imports, before any other code starts it with fewer."""
     SERVER.set_forkserver_preload(["tests.preload"])
     forkserver.ensure_running()
 
 
 def without_proxies() -> dict[str, str]:
-    """The environment of this process but for the proxies that it names: what is tested is on this machine."""
+    """Return the environment of this process without its proxy settings: the tested servers are on this machine."""
     return {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
 
 
 class Running:
-    """`python -m module words`, begun. `environment` is the whole of it; without it `without_proxies()`."""
+    """A running `python -m module words`. `environment` replaces that of this process; the default is
+    `without_proxies()`.
+    """
 
     def __init__(
         self, module: str, *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT
     ) -> None:
         self._words = ["python", "-m", module, *words]
-        self._told = tempfile.TemporaryDirectory(prefix="process-")
-        self._out, self._err = (Path(self._told.name, name) for name in ("out", "err"))
+        self._folder = tempfile.TemporaryDirectory(prefix="process-")
+        self._out, self._err = (Path(self._folder.name, name) for name in ("out", "err"))
         self._out.touch()
         self._err.touch()
         kept = dict(without_proxies() if environment is None else environment)
@@ -53,11 +56,11 @@ class Running:
 
     @property
     def err(self) -> str:
-        """What it has said on stderr until now."""
+        """What the process has written to stderr so far."""
         return self._err.read_text(encoding="utf-8")
 
     def says(self, pattern: str, seconds: float = 120) -> re.Match[str] | None:
-        """Wait until it has said this on stdout; None where it ended or took longer."""
+        """Wait until stdout matches the pattern and return the match; None if the process ended or `seconds` passed."""
         until = time.monotonic() + seconds
         while not (found := re.search(pattern, self._out.read_text(encoding="utf-8"))):
             if not self.lives or time.monotonic() > until:
@@ -73,7 +76,9 @@ class Running:
         os.kill(self.pid, signum)
 
     def end(self, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """Wait for its end, as subprocess.run does: after `timeout` seconds it is killed, and TimeoutExpired raised."""
+        """Wait for the process to end. After `timeout` seconds it is killed, and TimeoutExpired is raised, as by
+        subprocess.run.
+        """
         self._process.join(timeout)
         late = self._process.is_alive()
         if late:
@@ -83,7 +88,7 @@ class Running:
         assert code is not None
         done = subprocess.CompletedProcess(self._words, code, self._out.read_text(encoding="utf-8"), self.err)
         self._process.close()
-        self._told.cleanup()
+        self._folder.cleanup()
         if late:
             raise subprocess.TimeoutExpired(self._words, timeout, done.stdout, done.stderr)
         return done
@@ -92,15 +97,15 @@ class Running:
 def run(
     module: str, *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m module words` to its end."""
+    """Run `python -m module words` to its end."""
     return Running(module, *words, environment=environment, folder=folder).end(timeout)
 
 
 def _main(
-    module: str, words: Sequence[str], environment: dict[str, str], folder: Path, told: tuple[Path, Path]
+    module: str, words: Sequence[str], environment: dict[str, str], folder: Path, outputs: tuple[Path, Path]
 ) -> None:
-    """In the new process: what makes it one of its own, then the module."""
-    for number, file in enumerate(told, start=1):
+    """Run the module in the new process, with its own arguments, environment, folder and output files."""
+    for number, file in enumerate(outputs, start=1):
         handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         os.dup2(handle, number)
         os.close(handle)

@@ -1,4 +1,4 @@
-"""An archive whose articles are proved by real WARC records: edited, split, moved, gone, copied and unchanged posts."""
+"""An archive whose articles have real WARC records: edited, split, moved, gone, copied and unchanged posts."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def page(title: str, paragraphs: list[str], day: int = 1, more: str = "") -> byt
 
 
 class Run:
-    """One run over one site, written as a crawl writes it."""
+    """A run of one site that stores its results as a crawl does."""
 
     def __init__(self, archive: Path, start: str, at: datetime) -> None:
         self.at = at
@@ -105,7 +105,7 @@ class Run:
         )
 
     def post(self, url: str, body: bytes, **more: Any) -> Capture:
-        """A page that was read as a post."""
+        """Store a page that was extracted as a post."""
         capture = self.capture(url, body, original=more.pop("original", None))
         self.visit(url, Outcome.ARCHIVED, capture, article=self.read(url, body), **more)
         return capture
@@ -126,22 +126,24 @@ class Run:
 
 
 def make(folder: Path) -> Path:
-    """Nine articles on two sites: 1 edited, 2 of two pages, 3 moved by a redirect, 4 gone, 5 unchanged (304), 6 sent
-    once more as it was, 7 plain; 8 and 9 on the other site, 9 a copy of 7. Four WARC files."""
+    """Create an archive of nine articles on two sites and four WARC files: 1 is edited, 2 has two pages, 3 moved by a
+    redirect, 4 is gone, 5 is unchanged (304), 6 was served again with the same bytes, 7 is plain; 8 and 9 are on the
+    other site, and 9 is a copy of 7.
+    """
     shutil.copytree(_made(), folder, dirs_exist_ok=True)
     return folder / "archive.db"
 
 
 @cache
 def _made() -> Path:
-    """Made once in each process of the tests; every other one is a copy of it."""
+    """Return the archive that all others are copied from. It is created once per test process."""
     kept = tempfile.TemporaryDirectory(prefix="archive-")
     atexit.register(kept.cleanup)
     return make_another(Path(kept.name)).parent
 
 
 def make_another(folder: Path) -> Path:
-    """With the same articles, and not a copy: an archive with an identity of its own."""
+    """Create an archive with the same articles but its own archive ID, not a copy."""
     archive = folder / "archive.db"
     with Run(archive, QUAY, START) as run:
         run.capture(f"{QUAY}robots.txt", b"User-agent: *\n")

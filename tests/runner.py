@@ -1,4 +1,4 @@
-"""Runs a command in this process, and keeps why it ended: an exit code with the error behind it, as data."""
+"""Runs a command in this process, and returns its exit code with the error that caused it, as data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archiver.errors import ArchiverError
 
 
 class Runner(CliRunner):
-    """click's, whose results `failure` and `fault` can ask for the error that the command printed."""
+    """click's runner, which also keeps the error that the command printed, for `failure` and `fault`."""
 
     def invoke(self, *args: Any, **named: Any) -> Result:
         with _errors_shown() as shown:
@@ -31,7 +31,7 @@ def in_process(*words: str) -> Result:
 
 
 def failure(result: Result) -> BaseException:
-    """The error that ended a command: one of this program, or click's."""
+    """Return the error that ended a command: one of this program, or one of click."""
     assert isinstance(result.exception, SystemExit), (result.exc_info, result.output)
     error = result.exception.__context__
     assert error is not None, f"The command printed no error: {result.output}"
@@ -39,8 +39,9 @@ def failure(result: Result) -> BaseException:
 
 
 def fault(result: Result) -> str:
-    """The class of that error and what it is about: `SiteNotFound nowhere.example`, `BadParameter --near`. For options
-    that exclude each other: the options, in alphabetical order."""
+    """Return the class of that error and its subject: `SiteNotFound nowhere.example`, `BadParameter --near`. For
+    mutually exclusive options: the options in alphabetical order.
+    """
     error = failure(result)
     return f"{type(error).__name__} {_about(error)}".strip()
 

@@ -1,4 +1,6 @@
-"""Small sites made by rule: the same posts in several templates, so that what a template teaches can be checked."""
+"""Generates small sites: the same posts in several templates, so that what is learned from a template can be
+checked.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +56,8 @@ NEWSLETTER = "Our letter comes out on Fridays and costs nothing at all."
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a post says."""
+class SamplePost:
+    """The content of a generated post."""
 
     number: int
     title: str
@@ -78,13 +80,13 @@ class Told:
         return f"{self.at:%B} {self.at.day}, {self.at.year}"
 
 
-Theme = Callable[[Told, Sequence[Told]], str]
+Theme = Callable[[SamplePost, Sequence[SamplePost]], str]
 
 
-def posts(count: int = 30, seed: int = 7) -> list[Told]:
+def sample_posts(count: int = 30, seed: int = 7) -> list[SamplePost]:
     dice = Random(seed)
     return [
-        Told(
+        SamplePost(
             n,
             made_title(dice, n),
             tuple(made_paragraph(dice) for _ in range(3 + n % 3)),
@@ -111,73 +113,73 @@ def made_paragraph(dice: Random) -> str:
     )
 
 
-def _html(told: Told, body: str, head: str = "") -> str:
-    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{told.title} | Low Water</title>
+def _html(post: SamplePost, body: str, head: str = "") -> str:
+    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{post.title} | Low Water</title>
 <meta property="og:site_name" content="Low Water"><meta property="og:type" content="article">{head}</head>
 {body}</html>"""
 
 
-def _text(told: Told) -> str:
-    return "".join(f"<p>{p}</p>" for p in told.paragraphs)
+def _text(post: SamplePost) -> str:
+    return "".join(f"<p>{p}</p>" for p in post.paragraphs)
 
 
-def _terms(told: Told) -> str:
-    return f'<a href="/category/{told.category.lower()}/" rel="category tag">{told.category}</a>'
+def _terms(post: SamplePost) -> str:
+    return f'<a href="/category/{post.category.lower()}/" rel="category tag">{post.category}</a>'
 
 
-def _tags(told: Told) -> str:
-    return ", ".join(f'<a href="/tag/{t.replace(" ", "-")}/" rel="tag">{t}</a>' for t in told.tags)
+def _tags(post: SamplePost) -> str:
+    return ", ".join(f'<a href="/tag/{t.replace(" ", "-")}/" rel="tag">{t}</a>' for t in post.tags)
 
 
-def classic(told: Told, others: Sequence[Told] = (), text: str = "") -> str:
-    """A theme whose names tell what is what."""
+def classic(post: SamplePost, others: Sequence[SamplePost] = (), text: str = "") -> str:
+    """Return the post's page in a theme with meaningful class names."""
     return _html(
-        told,
-        f"""<body class="single single-post postid-{told.number}">
+        post,
+        f"""<body class="single single-post postid-{post.number}">
 <header class="site-header"><a href="/">Low Water</a></header><main><article class="hentry">
-<h1 class="entry-title">{told.title}</h1><p class="entry-meta">By <a class="author" rel="author"
-href="/author/{told.author.split()[0].lower()}/">{told.author}</a> on
-<time class="entry-date" datetime="{told.at.isoformat()}">{told.day}</time></p>
-<div class="entry-content">{text or _text(told)}</div>
-<footer class="entry-footer"><span class="cat-links">{_terms(told)}</span> <span class="tag-links">{_tags(told)}</span>
+<h1 class="entry-title">{post.title}</h1><p class="entry-meta">By <a class="author" rel="author"
+href="/author/{post.author.split()[0].lower()}/">{post.author}</a> on
+<time class="entry-date" datetime="{post.at.isoformat()}">{post.day}</time></p>
+<div class="entry-content">{text or _text(post)}</div>
+<footer class="entry-footer"><span class="cat-links">{_terms(post)}</span> <span class="tag-links">{_tags(post)}</span>
 </footer></article></main><footer class="site-footer">Low Water, since 2019</footer></body>""",
     )
 
 
-def silent(told: Told, others: Sequence[Told] = (), advertisement: str = "") -> str:
-    """A theme whose names were made by a build and say nothing; what is what stands in the head."""
+def silent(post: SamplePost, others: Sequence[SamplePost] = (), advertisement: str = "") -> str:
+    """Return the post's page in a theme with meaningless, generated class names; its metadata are in the head."""
     return _html(
-        told,
+        post,
         f"""<body class="k3"><div class="q1"><a href="/">Low Water</a></div>{advertisement}
-<div class="q2"><h1 class="z9">{told.title}</h1><div class="z4"><span class="z5">{told.author}</span>
-<span class="z6">{told.day}</span></div><div class="z7 w">{_text(told)}</div>
-<div class="z8">{_terms(told)} {_tags(told)}</div></div><div class="q5">Low Water, since 2019</div></body>""",
-        f'<meta name="author" content="{told.author}">'
-        f'<meta property="article:published_time" content="{told.at.isoformat()}">',
+<div class="q2"><h1 class="z9">{post.title}</h1><div class="z4"><span class="z5">{post.author}</span>
+<span class="z6">{post.day}</span></div><div class="z7 w">{_text(post)}</div>
+<div class="z8">{_terms(post)} {_tags(post)}</div></div><div class="q5">Low Water, since 2019</div></body>""",
+        f'<meta name="author" content="{post.author}">'
+        f'<meta property="article:published_time" content="{post.at.isoformat()}">',
     )
 
 
-def crowded(told: Told, others: Sequence[Told] = ()) -> str:
-    """A theme with dates, names and titles of other posts above and beside the post's own."""
+def crowded(post: SamplePost, others: Sequence[SamplePost] = ()) -> str:
+    """Return the post's page in a theme that shows dates, names and titles of other posts above and beside it."""
     rows = "".join(
         f'<li><a href="{o.path}">{o.title}</a> <time class="date" datetime="{o.at.isoformat()}">{o.day}'
         f'</time> <span class="author">{o.author}</span></li>'
         for o in others
     )
     return _html(
-        told,
+        post,
         f"""<body class="layout"><aside class="latest"><h2>Latest posts</h2><ul>{rows}</ul></aside>
-<article class="story"><h1>{told.title}</h1><div class="byline">By <span class="author">{told.author}</span>,
-<time class="date" datetime="{told.at.isoformat()}">{told.day}</time></div>
-<div class="story-text">{_text(told)}</div></article></body>""",
+<article class="story"><h1>{post.title}</h1><div class="byline">By <span class="author">{post.author}</span>,
+<time class="date" datetime="{post.at.isoformat()}">{post.day}</time></div>
+<div class="story-text">{_text(post)}</div></article></body>""",
     )
 
 
-def promoting(told: Told, others: Sequence[Told] = ()) -> str:
-    """A template with the same sentences and the same headings within the text of every post."""
-    first, *rest = told.paragraphs
+def promoting(post: SamplePost, others: Sequence[SamplePost] = ()) -> str:
+    """Return the post's page in a theme that repeats the same sentences and headings within the text of every post."""
+    first, *rest = post.paragraphs
     return classic(
-        told,
+        post,
         others,
         f"<h2>Introduction and summary of this</h2><p>{first}</p><p>{PROMOTION}</p>"
         f"<h3>What we found on the way there</h3><p>{rest[0]}</p><p><strong>More to look up in the library"
@@ -185,14 +187,14 @@ def promoting(told: Told, others: Sequence[Told] = ()) -> str:
     )
 
 
-def pages(theme: Theme, told: Sequence[Told], base: str = "https://low.example") -> list[Page]:
-    return [parse_page(theme(t, [o for o in told if o is not t][:3]), base + t.path) for t in told]
+def pages(theme: Theme, posts: Sequence[SamplePost], base: str = "https://low.example") -> list[Page]:
+    return [parse_page(theme(t, [o for o in posts if o is not t][:3]), base + t.path) for t in posts]
 
 
-def samples(theme: Theme, told: Sequence[Told], leads: Sequence[SourceHint | None] = ()) -> list[Sample]:
-    """The posts of a site as a crawl hands them to learning."""
+def samples(theme: Theme, posts: Sequence[SamplePost], leads: Sequence[SourceHint | None] = ()) -> list[Sample]:
+    """Return the posts as the samples that a crawl gives to the template learner."""
     out = []
-    for page, lead in zip(pages(theme, told), leads or [None] * len(told), strict=True):
+    for page, lead in zip(pages(theme, posts), leads or [None] * len(posts), strict=True):
         by_api = lead is not None and lead.from_api
         out.append(Sample(page, extract_page(page, lead, PageKind.POST), lead is not None, by_api))
     return out

@@ -1,4 +1,4 @@
-"""The laws of the layout: imports run one way, names are unique, errors have one base."""
+"""The rules of the layout: imports go one way, file names are unique, all errors have one base class."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def room(path: Path) -> str:
-    """The room or root file that a module belongs to."""
+    """Return the folder, or the file at the package's root, that a module belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imports(path: Path) -> set[str]:
-    """Every module that a file imports, wherever in the file; relative imports made absolute."""
+    """Return every module that a file imports, also within functions; relative imports are resolved."""
     found: set[str] = set()
     package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -77,7 +77,7 @@ def allowed(own: str) -> set[str]:
     if own == "demo":
         return {"demo", "errors"}
     rows = [row for row in ROOMS if own in row]
-    if not rows:  # the public face and `python -m archiver`
+    if not rows:  # the public API and `python -m archiver`
         return {*ROOTS, *(name for row in ROOMS for name in row), "demo", "archive"}
     before = [name for row in ROOMS[: ROOMS.index(rows[0]) + 1] for name in row]
     outer = {"demo", "archive"} if rows[0][0] in {"cli", "web", "scheduling", "fleet"} else set()
@@ -102,7 +102,7 @@ def test_every_room_is_known() -> None:
 
 
 def test_no_two_files_have_one_name() -> None:
-    """A command's file may be named like the file that does its work: both are the same thing."""
+    """A command's file may have the name of the file that does its work."""
     files = defaultdict(set)
     for path in MODULES:
         if path.stem not in SAME_THING and path.parent.name != "commands":
@@ -110,7 +110,7 @@ def test_no_two_files_have_one_name() -> None:
     assert {name: paths for name, paths in files.items() if len(paths) > 1} == {}
 
 
-def test_folders_can_be_read_at_a_glance() -> None:
+def test_folders_have_few_files() -> None:
     folders = defaultdict(int)
     for path in MODULES:
         folders[str(path.parent.relative_to(ROOT))] += 1
@@ -123,7 +123,7 @@ def test_no_file_collects_what_has_no_place() -> None:
 
 
 def test_writers_take_the_lock_at_the_beginning() -> None:
-    """`atomic` begins as a reader: where another program writes meanwhile, it cannot go on, however long it waits."""
+    """`atomic` begins as a reader: if another program writes meanwhile, it fails, however long it waits."""
     assert [p.name for p in MODULES if ".atomic()" in p.read_text(encoding="utf-8")] == ["connection.py"]
 
 
@@ -134,11 +134,11 @@ def test_errors_have_one_base() -> None:
     assert [e for e in kinds if not issubclass(e, errors.ArchiverError)] == []
 
 
-def test_nothing_speaks_of_a_machine_or_a_package_index() -> None:
+def test_no_file_names_a_machine_or_a_package_index() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True
     )
-    if listed.returncode:  # an unpacked release is no git tree
+    if listed.returncode:  # an unpacked release is not a git working tree
         names = [str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.*"), *PACKAGE.rglob("*.py")]]
     else:
         names = listed.stdout.decode().split("\0")[:-1]

@@ -1,4 +1,4 @@
-"""The whole way, over real HTTP: the demonstration blog becomes an archive, and a second crawl brings it up to date."""
+"""End to end over real HTTP: the demonstration blog is archived, and a second crawl updates the archive."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rows(archive: Path, query: str) -> list[Any]:
 
 @pytest.fixture(scope="module", params=["classic", "block"])
 def crawled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, Path]]:
-    """The first edition crawled once; the tests below only read, but for the last, which goes on."""
+    """Crawl the blog's first edition once. The tests only read the archive, except the last one, which crawls again."""
     theme: Theme = request.param
     archive = tmp_path_factory.mktemp(theme) / "archive.db"
     with serve(0, theme=theme) as demo:
@@ -91,7 +91,9 @@ def test_the_archive_tells_where_each_value_comes_from(crawled: tuple[Demo, Path
             explained = archive.explain(record["id"])
             assert {e.field for e in explained if e.chosen} == {e.field for e in explained if any(e.won)}
             encoding = next(e for e in explained if e.field == "encoding")
-            assert encoding.why == "the bytes are valid in it"  # also of pages that were put by and read once more
+            assert (
+                encoding.why == "the bytes are valid in it"
+            )  # also for pages that were stored first and extracted later
 
 
 def test_the_repeated_text_is_marked(crawled: tuple[Demo, Path]) -> None:

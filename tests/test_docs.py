@@ -1,4 +1,4 @@
-"""The hand-written docs speak of things that exist."""
+"""The hand-written documentation refers to commands, files and names that exist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands_shown(page: Path) -> list[str]:
-    """The command lines of a page, each without its prompt, its explanation and what follows in a pipe."""
+    """Return the command lines of a page without prompts, comments and pipes."""
     text = page.read_text(encoding="utf-8")
     lines = re.findall(r"^(?:    )?(?:\$ )?archiver ([a-z-].*)$", text, re.MULTILINE)
     return [re.split(r"\s{2,}| [|&>]+ ", line)[0] for line in lines]
@@ -93,9 +93,9 @@ def test_every_dependency_is_explained() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    told = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    decisions = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
     names = [re.match(r"[\w-]+", d)[0] for d in project["dependencies"]]  # type: ignore[index]
-    assert not [n for n in names if f"| {n} " not in told]
+    assert not [n for n in names if f"| {n} " not in decisions]
 
 
 def test_the_rules_shown_in_the_docs_are_rules_and_have_every_key() -> None:

@@ -70,7 +70,7 @@ def test_a_rule_can_be_read_for_every_learnable_field() -> None:
 
 @pytest.fixture(scope="module")
 def columns() -> dict[str, tuple[str, bool]]:
-    """The columns of `articles` in a new archive: type, and whether they are never null."""
+    """Return the columns of `articles` in a new archive: type, and whether they are NOT NULL."""
     db = Database(memory=True)
     make_schema(db)
     return {row[1]: (row[2], bool(row[3])) for row in db.execute("pragma table_info(articles)")}
@@ -115,7 +115,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_flags_agree(rule: str) -> None:
+def test_field_flags_follow_the_rules(rule: str) -> None:
     assert [f.name for f in FIELDS if not RULES[rule](f)] == []
 
 
@@ -128,7 +128,9 @@ def test_a_field_without_a_word_is_queried_by_its_name() -> None:
 
 
 def lists_of_fields(source: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The tuples, lists and sets of a module that name more than MOST fields, also as the first of each row."""
+    """Yield the tuples, lists and sets of a module that name more than MOST fields, also as the first item of each
+    row.
+    """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Tuple | ast.List | ast.Set):
             rows = [one.elts[0] if isinstance(one, ast.Tuple) and one.elts else one for one in node.elts]

@@ -1,4 +1,4 @@
-"""The fuzz run: the same seed makes the same page, what it finds is reported, and its exit code says so."""
+"""The fuzz run: a seed always makes the same page, findings are reported, and the exit code shows them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_short_run_counts_its_pages_and_one_can_be_replayed(tmp_path: Path) ->
     assert pages[0] == pages[1]
 
 
-def test_wrong_usage(tmp_path: Path) -> None:
+def test_wrong_usage_is_an_error(tmp_path: Path) -> None:
     assert run("--corpus", str(tmp_path)).returncode == 2
     (tmp_path / "a.html").write_text("<p>x")
     assert run("--corpus", str(tmp_path), "--replay", "x").returncode == 2

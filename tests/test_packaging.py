@@ -1,4 +1,4 @@
-"""What is installed is what is pinned."""
+"""The installed packages are those that the lock file pins."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_every_debian_package_that_a_test_needs_is_installed_by_make_test_deps()
     assert named <= packages
 
 
-def test_the_version_is_told_once_and_in_the_changelog() -> None:
+def test_the_version_has_one_source_and_a_changelog_entry() -> None:
     import archiver
 
     version = PROJECT["project"]["version"]

@@ -27,7 +27,7 @@ from archiver.urls import Scope, normalize, start_address, urlkey
         ("https://example.org/caf%c3%a9", "https://example.org/café"),
     ],
 )
-def test_equal_urlkeys(a: str, b: str) -> None:
+def test_equivalent_urls_have_equal_keys(a: str, b: str) -> None:
     assert urlkey(a) == urlkey(b)
 
 
@@ -45,7 +45,7 @@ def test_equal_urlkeys(a: str, b: str) -> None:
         ("https://example.org/show.php?m=1", "https://example.org/show.php?m=0"),
     ],
 )
-def test_different_urlkeys(a: str, b: str) -> None:
+def test_different_urls_have_different_keys(a: str, b: str) -> None:
     assert urlkey(a) != urlkey(b)
     assert urlkey(normalize(a) or "") == urlkey(a)
 
@@ -54,7 +54,7 @@ def test_urlkey_is_a_surt() -> None:
     assert urlkey("https://www.blog.example.org/2024/05/A-Post/?b=2&a=1") == "org,example,blog)/2024/05/A-Post?a=1&b=2"
 
 
-def test_normalize() -> None:
+def test_urls_are_normalized() -> None:
     assert normalize("../b/?utm_source=x&p=3#top", "https://Example.org/a/c/") == "https://example.org/a/b/?p=3"
     for nothing in ("mailto:ann@example.org", "javascript:void(0)", "http://", "http://x:99999/", "//[", "#top"):
         assert normalize(nothing) is None
@@ -74,7 +74,7 @@ def test_the_shortcut_for_normalized_urls_gives_the_same_result(url: str) -> Non
     assert normalize(url) == normalize(f"{url}#x")
 
 
-def test_start_address() -> None:
+def test_start_urls_are_completed_or_refused() -> None:
     assert start_address("example.org") == "https://example.org/"
     assert start_address(" http://localhost:8000/blog ") == "http://localhost:8000/blog"
     for wrong in ("ftp://example.org", "example", "", "http://exa mple.org"):

@@ -1,4 +1,6 @@
-"""Waiting for what happens, and a limit of work, both far above what a busy machine needs: no test is a race."""
+"""Waits for conditions, and limits CPU time. The limits are far above what a busy machine needs, so that no test is a
+race.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,13 @@ from contextlib import contextmanager
 import pytest
 
 PATIENCE = 120.0
-"""Seconds for which a test waits for something to happen."""
+"""Seconds that a test waits for a condition."""
 MOST_WORK = 30.0
-"""Seconds of this process's own CPU time. What takes more than linear time takes many times as long."""
+"""Seconds of CPU time of this process. Code of more than linear complexity would take many times as long."""
 
 
 def until(happened: Callable[[], object], every: float = 0.02) -> None:
-    """Wait until this is true; a test in which it does not happen fails."""
+    """Wait until the function returns a true value; fail the test if it does not in time."""
     end = time.monotonic() + PATIENCE
     while not happened():
         if time.monotonic() > end:
@@ -26,7 +28,7 @@ def until(happened: Callable[[], object], every: float = 0.02) -> None:
 
 @contextmanager
 def bounded_work(seconds: float = MOST_WORK) -> Iterator[None]:
-    """What runs in here is stopped, and the test fails, once it has used so much CPU time."""
+    """Fail the test if the code in the context uses more than this many seconds of CPU time."""
 
     def stop(*_: object) -> None:
         pytest.fail(f"It used more than {seconds:.0f} seconds of CPU time.")

@@ -1,4 +1,4 @@
-"""Which readings are one post, and which are edits."""
+"""Which extraction results are the same post, and which of their differences are edits."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ NOTICE = Article(url=POST.url, title="Sorry", body="This story is no longer onli
 
 def test_a_page_that_no_longer_shows_the_post() -> None:
     assert no_longer_shows(POST, NOTICE)
-    told = (Evidence("published", "2024-05-01", "feed"), Evidence("published", "2024-05-01", "address"))
-    assert no_longer_shows(POST, replace(NOTICE, published=POST.published, evidence=told))
+    evidence = (Evidence("published", "2024-05-01", "feed"), Evidence("published", "2024-05-01", "address"))
+    assert no_longer_shows(POST, replace(NOTICE, published=POST.published, evidence=evidence))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Union-find: the clusters that links form."""
+"""Union-find: the clusters that pairs of near-duplicates form."""
 
 from __future__ import annotations
 

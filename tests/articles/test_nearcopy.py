@@ -51,8 +51,8 @@ def test_the_reason_describes_the_difference() -> None:
     language, rng = languages()["50,000 words"], random.Random(9)
     story, own = paragraphs(language, rng, 200, 200), language.some(rng, 30)
 
-    def reason(*told: list[str]) -> str:
-        found = near_duplicate(wording_of(language.text(story)), wording_of(language.text(list(told))))
+    def reason(*copy: list[str]) -> str:
+        found = near_duplicate(wording_of(language.text(story)), wording_of(language.text(list(copy))))
         assert found is not None
         return found.reason
 
@@ -107,13 +107,15 @@ def test_other_figures_in_the_same_sentences_are_another_report() -> None:
     [
         (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.6.1", "We release 1.6.1."), True),
         (("2017 in review", "What 2017 was."), ("2018 in review", "What 2018 was."), True),
-        (("Post 17", "A text."), ("Post 18", "A text."), False),  # a number that only the title has does not count
+        (("Post 17", "A text."), ("Post 18", "A text."), False),  # a number in the title alone does not count
         (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.5.4", "We release 1.5.4."), False),
         (("Release 1.5", "We release 1.5.4 today."), ("Release 1.6", "We release 1.6.1."), False),
         (("The bridge", "It was built in 1990."), ("The bridge is closed", "It was built in 1991."), False),
     ],
 )
-def test_numbers_of_a_series(one: tuple[str, str], other: tuple[str, str], expected: bool) -> None:
+def test_texts_that_differ_only_in_numbers_are_recognised(
+    one: tuple[str, str], other: tuple[str, str], expected: bool
+) -> None:
     assert differ_only_in_numbers(one, other) is differ_only_in_numbers(other, one) is expected
 
 
@@ -180,7 +182,7 @@ def test_words_of_scripts_with_and_without_spaces(text: str, script: object, wor
 
 
 def test_a_signature_is_the_same_in_every_release() -> None:
-    """What is stored was made by this very sketch: where this fails, SKETCH_VERSION must be raised."""
+    """Stored signatures were made by this function. If this test fails, raise SKETCH_VERSION."""
     from rensa import RMinHash
 
     keys = minhash(wording_of(SENTENCE.format("Monday") * 3))

@@ -1,4 +1,4 @@
-"""Which member of a cluster is its origin, and why."""
+"""Which member of a cluster is its source, and why."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ EARLY_UNDATED = replace(member(7), first_seen=DAY - timedelta(days=400))
     ("members", "expected"),
     [
         ([NOON, MORNING], (2, "earliest published")),
-        ([NOON, THAT_DAY], (1, "first seen of those published earliest")),  # the day may be over when it came out
+        (
+            [NOON, THAT_DAY],
+            (1, "first seen of those published earliest"),
+        ),  # it may have been published at the end of that day
         ([MORNING, THAT_MONTH], (2, "first seen of those published earliest")),
         ([MORNING, BEFORE], (5, "earliest published")),
         ([NOON, MORNING, THAT_DAY, BEFORE, UNDATED], (5, "earliest published")),
@@ -44,7 +47,7 @@ EARLY_UNDATED = replace(member(7), first_seen=DAY - timedelta(days=400))
             [BEFORE, replace(MORNING, canonical="key1"), replace(THAT_DAY, canonical="key1"), NOON],
             (1, "declared canonical by 2 copies"),
         ),
-        ([replace(BEFORE, canonical="key5"), NOON], (5, "earliest published")),  # each declares its own address
+        ([replace(BEFORE, canonical="key5"), NOON], (5, "earliest published")),  # each declares its own URL
         ([replace(BEFORE, names=frozenset({"key1", "key9"})), NOON], (1, "named by its address in a copy")),
         (
             [replace(BEFORE, credits=("Reuters",)), member(9, "www.reuters.com", published=DAY)],

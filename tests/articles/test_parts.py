@@ -1,4 +1,4 @@
-"""Several pages joined as one body, without repetitions."""
+"""The parts of a post are joined to one body without repetitions."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ FIRST = Article("https://example.org/a", "Tides", "The sea came in.", published=
         (Article("", "Tides", post_id="wordpress:4"), False),
     ],
 )
-def test_a_page_belongs_by_number_day_and_title(part: Article, expected: bool) -> None:
+def test_a_page_is_matched_by_number_day_and_title(part: Article, expected: bool) -> None:
     assert is_further_part(FIRST, part) is expected
 
 
-def test_chapters_that_are_numbered_are_posts_of_their_own() -> None:
+def test_numbered_chapters_are_separate_posts() -> None:
     assert not is_further_part(Article("", "Tides (1)"), Article("", "Tides (2)"))
 
 

@@ -1,4 +1,4 @@
-"""Two readings of one capture: which values are kept."""
+"""Two extractions of the same capture: which values are kept."""
 
 from __future__ import annotations
 
@@ -38,38 +38,45 @@ def entry(name: str, value: str, source: str, won: int = 1) -> dict[str, Any]:
     return {"field": name, "value": value, "source": source, "locator": "", "confidence": 0.9, "won": won}
 
 
-def kept(reading: Article, then: list[dict[str, Any]], now: list[dict[str, Any]], *, is_past: bool = False) -> set[str]:
+def kept_of(
+    reading: Article, then: list[dict[str, Any]], now: list[dict[str, Any]], *, is_past: bool = False
+) -> set[str]:
     return set(kept_fields(STORED, then, reading, now, is_past=is_past))
 
 
 def test_fields_of_the_page_are_extracted_again() -> None:
-    assert kept(READ, [entry("body", "x", "class")], [entry("body", "x", "learned")]) == set()
+    assert kept_of(READ, [entry("body", "x", "class")], [entry("body", "x", "learned")]) == set()
     shorter = replace(READ, body=TEXT * 4)
-    assert kept(shorter, [entry("body", "x", "class")], []) == set()  # an earlier reading took too much
+    assert kept_of(shorter, [entry("body", "x", "class")], []) == set()  # the earlier extraction had too much text
 
 
 def test_a_source_text_that_is_no_longer_stored_is_kept() -> None:
-    assert kept(replace(READ, body=TEXT * 3), [entry("body", "x", "feed")], []) == {"body", "credits"}
-    assert kept(replace(READ, body="Another text altogether. " * 30), [entry("body", "x", "feed")], []) == set()
+    assert kept_of(replace(READ, body=TEXT * 3), [entry("body", "x", "feed")], []) == {"body", "credits"}
+    assert kept_of(replace(READ, body="Another text altogether. " * 30), [entry("body", "x", "feed")], []) == set()
 
 
 @pytest.mark.parametrize("body", ["", "Subscribe to read the full story."])
 def test_a_capture_without_text_does_not_remove_the_body(body: str) -> None:
-    assert kept(replace(READ, body=body, title="", authors=()), [], []) == {"body", "credits", "title", "authors"}
+    assert kept_of(replace(READ, body=body, title="", authors=()), [], []) == {
+        "body",
+        "credits",
+        "title",
+        "authors",
+    }
 
 
 def test_a_changed_source_value_is_left_to_the_next_crawl() -> None:
     then, now = [entry("title", "The ferry", "api")], [entry("title", "The boat", "api")]
-    assert kept(replace(READ, title="The boat"), then, now) == {"title"}
-    assert kept(READ, then, then) == set()
+    assert kept_of(replace(READ, title="The boat"), then, now) == {"title"}
+    assert kept_of(READ, then, then) == set()
     assert source_changed("title", [], now)
     assert not source_changed("title", [], [entry("title", "x", "feed")])
 
 
 def test_source_values_of_past_revisions_are_kept() -> None:
     now = [entry("title", "The boat", "feed")]
-    assert kept(READ, [], now, is_past=True) == {"title"}
-    assert kept(READ, now, now, is_past=True) == set()
+    assert kept_of(READ, [], now, is_past=True) == {"title"}
+    assert kept_of(READ, now, now, is_past=True) == set()
 
 
 @given(st.sets(st.sampled_from(EVIDENCE)))

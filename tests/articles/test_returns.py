@@ -14,8 +14,10 @@ from archiver.articles.revision_history import ALTERNATION_PERIOD, MAX_REVERTS, 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def kept(readings: list[tuple[str, float]]) -> tuple[list[tuple[str, PastRevision]], list[str]]:
-    """The stored history of some readings (text, days since the one before), and the current text after each."""
+def stored_revisions(readings: list[tuple[str, float]]) -> tuple[list[tuple[str, PastRevision]], list[str]]:
+    """Store extraction results (text, days since the previous one). Returns the stored revisions, and the current text
+    after each.
+    """
     at, versions, current = START, [(readings[0][0], PastRevision(1, START))], [readings[0][0]]
     for text, days in readings[1:]:
         at += timedelta(days=days)
@@ -33,19 +35,19 @@ def kept(readings: list[tuple[str, float]]) -> tuple[list[tuple[str, PastRevisio
 
 
 def test_a_revert_is_a_revision() -> None:
-    versions, _ = kept([("a", 0), ("b", 3), ("a", 1)])
+    versions, _ = stored_revisions([("a", 0), ("b", 3), ("a", 1)])
     assert [(what, v.same_as) for what, v in versions] == [("a", None), ("b", None), ("a", 1)]
 
 
 def test_a_headline_that_alternates_is_counted() -> None:
-    versions, current = kept([("ab"[n % 2], 1) for n in range(100)])
+    versions, current = stored_revisions([("ab"[n % 2], 1) for n in range(100)])
     assert [what for what, _ in versions] == ["a", "b", "a"]
     assert [v.seen_again for _, v in versions] == [0, 49, 48]
     assert current[-1] == "b"
 
 
 def test_a_revert_a_year_later_is_a_revision() -> None:
-    versions, _ = kept([("a", 0), ("b", 3), ("a", 1), ("b", 300)])
+    versions, _ = stored_revisions([("a", 0), ("b", 3), ("a", 1), ("b", 300)])
     assert [(what, v.same_as) for what, v in versions][-1] == ("b", 2)
 
 
@@ -61,14 +63,14 @@ READINGS = st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0.01, 400)), mi
 
 @given(READINGS)
 def test_histories_are_bounded(readings: list[tuple[str, float]]) -> None:
-    versions, current = kept(readings)
+    versions, current = stored_revisions(readings)
     assert len(versions) <= len({text for text, _ in readings}) + MAX_REVERTS
     assert current == [text for text, _ in readings]
 
 
 @given(READINGS)
 def test_new_texts_and_first_reverts_are_revisions_in_order(readings: list[tuple[str, float]]) -> None:
-    versions, _ = kept(readings)
+    versions, _ = stored_revisions(readings)
     firsts = [what for what, v in versions if v.same_as is None]
     assert firsts == list(dict.fromkeys(text for text, _ in readings))
     turns = [a for a, b in zip(readings, [("", 0.0), *readings], strict=False) if a[0] != b[0]]
@@ -79,5 +81,5 @@ def test_new_texts_and_first_reverts_are_revisions_in_order(readings: list[tuple
 
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_a_rotating_teaser_is_bounded_by_its_texts(count: int) -> None:
-    versions, _ = kept([(str(n * n % count), 0.1) for n in range(500)])
+    versions, _ = stored_revisions([(str(n * n % count), 0.1) for n in range(500)])
     assert len(versions) <= count + 1

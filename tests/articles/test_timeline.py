@@ -1,4 +1,4 @@
-"""Runs of equal meaning: where a reading of an old capture belongs."""
+"""Runs of captures with equal meaning: where the extraction result of a historical capture is inserted."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def version(day: int, text: str) -> RevisionRun:
     return RevisionRun(START + timedelta(days=day), article, day, f"{day}")
 
 
-def entered(readings: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """The runs that come of entering readings in this order, as (day, text)."""
+def inserted_runs(readings: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Insert extraction results in this order, and return the resulting runs as (day, text)."""
     versions: tuple[RevisionRun, ...] = ()
     seen: list[tuple[int, str]] = []
     for day, text in readings:
@@ -51,14 +51,14 @@ def runs(readings: list[tuple[int, str]]) -> list[tuple[int, str]]:
     st.lists(st.tuples(st.integers(1, 40), st.sampled_from(TEXTS)), min_size=1, max_size=12, unique_by=lambda r: r[0])
 )
 def test_any_order_of_readings_gives_the_same_runs(readings: list[tuple[int, str]]) -> None:
-    assert entered(readings) == runs(readings)
+    assert inserted_runs(readings) == runs(readings)
 
 
 @given(
     st.lists(st.tuples(st.integers(1, 40), st.sampled_from(TEXTS)), min_size=1, max_size=8, unique_by=lambda r: r[0])
 )
 def test_the_same_readings_again_change_nothing(readings: list[tuple[int, str]]) -> None:
-    assert entered(readings + readings) == runs(readings)
+    assert inserted_runs(readings + readings) == runs(readings)
 
 
 def test_a_stub_between_whole_texts_is_not_a_revision() -> None:

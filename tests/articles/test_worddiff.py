@@ -1,4 +1,4 @@
-"""Edits word by word."""
+"""Differences between revisions, word by word."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _TEXTS = st.text(max_size=120) | st.lists(
 ).map("".join)
 
 
-def marked(old: str, new: str) -> str:
+def marked_diff(old: str, new: str) -> str:
     signs = {DiffOp.EQUAL: "{}", DiffOp.DELETE: "[-{}-]", DiffOp.INSERT: "{{+{}+}}"}
     return "".join(signs[piece.op].format(piece.text) for piece in word_diff(old, new))
 
 
 @given(_TEXTS, _TEXTS)
-def test_the_pieces_are_the_two_texts(old: str, new: str) -> None:
+def test_the_pieces_add_up_to_the_two_texts(old: str, new: str) -> None:
     pieces = word_diff(old, new)
     assert "".join(p.text for p in pieces if p.op is not DiffOp.INSERT) == old
     assert "".join(p.text for p in pieces if p.op is not DiffOp.DELETE) == new
@@ -33,7 +33,7 @@ def test_the_pieces_are_the_two_texts(old: str, new: str) -> None:
 
 
 @given(st.text(max_size=200))
-def test_words_are_the_whole_text(text: str) -> None:
+def test_words_add_up_to_the_whole_text(text: str) -> None:
     assert "".join(split_words(text)) == text
 
 
@@ -53,8 +53,8 @@ def test_words_are_the_whole_text(text: str) -> None:
         ("", "", ""),
     ],
 )
-def test_diffs_for_readers(old: str, new: str, shown: str) -> None:
-    assert marked(old, new) == shown
+def test_texts_have_readable_diffs(old: str, new: str, shown: str) -> None:
+    assert marked_diff(old, new) == shown
 
 
 def test_a_sentence_that_moves_stays_whole() -> None:

@@ -1,4 +1,4 @@
-"""bench/archive on a few posts: each step runs."""
+"""bench/archive with a few posts: each step runs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from generated_posts import Posts
 
 def test_archive_is_small_and_opens_fast(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
-    told = measure_archive.ingest(archive, Posts(200))
+    measured = measure_archive.ingest(archive, Posts(200))
     row = measure_archive.sizes(archive, 200)
-    # Of so few the schema itself is a part; a second copy of the text would be another 3,000 bytes.
+    # With so few articles the schema counts too; a second copy of the text would add 3,000 bytes.
     assert 6_000 < row["bytes"] < 14_000
     assert row["tables"]["revisions"] < 400
     assert row["tables"]["articles"] < 5_800
-    assert told["articles_per_second"] > 10
+    assert measured["articles_per_second"] > 10
     assert measure_archive.opened(archive) < 1_000

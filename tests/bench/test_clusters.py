@@ -1,4 +1,4 @@
-"""The bars of near-duplicates, on a small generated set of each vocabulary."""
+"""The bars of near-duplicate detection, on a small generated set in each vocabulary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from generated_copies import LANGUAGES, languages
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
-def test_precision_and_recall(name: str, tmp_path: Path) -> None:
+def test_precision_and_recall_meet_the_bars(name: str, tmp_path: Path) -> None:
     row, kinds = measure_clusters.quality(languages()[name], 300, 80, tmp_path)
     assert row["precision"] >= 0.99, kinds
     assert row["recall"] >= 0.97, kinds

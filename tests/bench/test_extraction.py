@@ -98,7 +98,7 @@ def test_check_needs_floors(report: Report, capsys: pytest.CaptureFixture[str]) 
         (["--check", "--pin"], "cannot be used together"),
     ],
 )
-def test_wrong_usage(tmp_path: Path, args: list[str], says: str) -> None:
+def test_wrong_usage_is_an_error(tmp_path: Path, args: list[str], says: str) -> None:
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "evaluate.py").touch()
     given = args if "--shared" in args else ["--shared", str(tmp_path), *args]

@@ -20,7 +20,7 @@ MEASURED = {"pages": 10, "title": 92.0, "false": 7.0, "ratio": 5.0}
 def test_floor_is_slightly_below_the_measurement() -> None:
     assert floors.pinned(COLUMNS, MEASURED) == {"title": 91.7, "false": 7.3, "ratio": 4.0}
     assert floors.pinned(COLUMNS, {"title": 90.12349, "false": 0.37921}) == {"title": 89.8234, "false": 0.6793}
-    assert Slack(0, less=True).floor(0.37921) == 0.3793  # what was measured is never below its own floor
+    assert Slack(0, less=True).floor(0.37921) == 0.3793  # a measured figure is never below its own floor
     assert floors.pinned(COLUMNS, {"title": None, "ratio": 5}) == {"ratio": 4.0}
 
 

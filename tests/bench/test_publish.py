@@ -1,4 +1,4 @@
-"""bench/publish on a few articles: each step runs."""
+"""bench/publish with a few articles: each step runs."""
 
 from __future__ import annotations
 

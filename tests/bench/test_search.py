@@ -1,4 +1,4 @@
-"""bench/search on a few articles: each class of queries and each other way to search runs."""
+"""bench/search with a few articles: each class of queries and each other way to search runs."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def test_many_periods_share_a_column(capsys: pytest.CaptureFixture[str]) -> None
     ("share", "text"),
     [(None, "-"), (0.0, "0 %"), (1.0, "100 %"), (0.123456, "12.3 %"), (0.0004, "0.04 %"), (0.9999, "100.0 %")],
 )
-def test_shares_as_percent(share: float | None, text: str) -> None:
+def test_shares_are_printed_as_percent(share: float | None, text: str) -> None:
     assert format_share(share) == text
 
 

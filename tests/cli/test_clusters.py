@@ -65,7 +65,7 @@ def run(archive: Path, *args: str) -> Result:
     return Runner().invoke(cli, [*args, "--archive", str(archive)])
 
 
-def test_the_list_and_one_cluster(archive: Path) -> None:
+def test_clusters_are_listed_and_shown(archive: Path) -> None:
     shown = run(archive, "clusters")
     assert shown.exit_code == 0
     assert "agency.example" in shown.stdout
@@ -91,7 +91,7 @@ def test_the_list_and_one_cluster(archive: Path) -> None:
         (("--site", "unknown.example"), 1, "SiteNotFound unknown.example"),
     ],
 )
-def test_unknown_clusters(archive: Path, args: tuple[str, ...], code: int, error: str) -> None:
+def test_unknown_clusters_are_errors(archive: Path, args: tuple[str, ...], code: int, error: str) -> None:
     shown = run(archive, "clusters", *args)
     assert (shown.exit_code, fault(shown)) == (code, error)
 
@@ -111,7 +111,7 @@ def test_show_search_and_export_include_the_cluster(archive: Path) -> None:
     }
 
 
-def test_articles_that_were_never_compared(archive: Path) -> None:
+def test_articles_without_clustering_are_reported(archive: Path) -> None:
     db = Database(archive)
     for table in ("near_duplicates", "lsh_bands", "minhash_signatures", "clusters"):
         db.execute(f"delete from {table}")

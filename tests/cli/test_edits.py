@@ -1,4 +1,4 @@
-"""`archiver diff`: as text, HTML and data, and changed headlines."""
+"""`archiver diff`: output as text, HTML and JSON, and changed titles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BASE: dict[str, Any] = {
 }
 
 
-def compared(**after: Any) -> str:
+def diff_page(**after: Any) -> str:
     return diff_page_html(BASE, {**BASE, "revision": 2, **after}, ("2024-05-01", "2024-05-02"))
 
 
@@ -72,7 +72,7 @@ def test_operations_add_up_to_the_texts(run: Run) -> None:
 
 def test_the_html_page_is_well_formed_escaped_and_without_scripts() -> None:
     evil = 'Two <script>alert(1)</script> "4,600" & <b onclick="x">\n\nThree.\x1b[31m\u202e'
-    html = compared(title="Ferry <saved>", body=f"One.\n\n{evil}", url='javascript:alert("x")', tags=["b", "<i>"])
+    html = diff_page(title="Ferry <saved>", body=f"One.\n\n{evil}", url='javascript:alert("x")', tags=["b", "<i>"])
     nesting = Nesting()
     nesting.feed(html)
     assert not nesting.open
@@ -82,13 +82,13 @@ def test_the_html_page_is_well_formed_escaped_and_without_scripts() -> None:
     assert "\x1b" not in html
     assert "\u202e" not in html
     assert "javascript" not in re.sub(r">[^<]*<", "><", html)
-    assert 'class="visually-hidden" lang="en">' in html, "a screen reader is told what was put in"
+    assert 'class="visually-hidden" lang="en">' in html, "a screen reader announces insertions"
     assert "default-src 'none'" in html
     assert '<article lang="en" dir="ltr">' in html
 
 
 def test_marks_end_with_their_paragraph() -> None:
-    html = compared(body="One.\n\nNew here.\n\nAnd here.\n\nTwo 4,500.\n\nThree.")
+    html = diff_page(body="One.\n\nNew here.\n\nAnd here.\n\nTwo 4,500.\n\nThree.")
     assert html.count("<p>") >= 5
     assert not re.search(
         r"<ins>[^§]*?<p>[^§]*?</ins>", html.split("<article")[1].split("</article>")[0].replace("</ins>", "§</ins>")
@@ -111,7 +111,7 @@ def test_marks_end_with_their_paragraph() -> None:
         ("az", "", "ltr"),
     ],
 )
-def test_direction_of_text(language: str | None, text: str, way: str) -> None:
+def test_text_has_its_direction(language: str | None, text: str, way: str) -> None:
     assert direction(language, text) == way
 
 
@@ -124,7 +124,7 @@ def test_html_is_written_to_a_file_or_standard_output(run: Run, tmp_path: Any) -
     assert "<article" in run("diff", "5", "--html", "-").stdout  # comparing a revision with itself is a page too
 
 
-def test_changed_headlines(run: Run) -> None:
+def test_changed_headlines_are_printed(run: Run) -> None:
     shown = run("diff", "--titles", "harbour.example")
     assert "Tide tables{+ for the café quay+}\n" in shown.stdout
     [found] = json.loads(run("diff", "--titles", "--json").stdout)

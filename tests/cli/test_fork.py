@@ -1,4 +1,4 @@
-"""A process that is forked to crawl, and cannot begin."""
+"""A process that is forked for a crawl and cannot start it."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_h_prints_the_help(name: str) -> None:
     assert (result.exit_code, result.stdout.split("[")[0]) == (0, f"Usage: archiver {name} ")
 
 
-def test_version() -> None:
+def test_the_version_is_printed() -> None:
     assert CliRunner().invoke(cli, ["--version"]).stdout == f"archiver {archiver.__version__}\n"
 
 
@@ -81,7 +81,9 @@ def test_a_command_imports_no_crawler_that_it_does_not_need(tmp_path: Path) -> N
         (ContactMissing("blog.example.org"), 2, f"Error: {ContactMissing('blog.example.org')}\n"),
     ],
 )
-def test_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, says: str) -> None:
+def test_each_error_has_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, says: str
+) -> None:
     @click.command()
     def broken() -> None:
         raise error
@@ -93,7 +95,7 @@ def test_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseException, code:
     assert result.stdout == ""
 
 
-def test_an_unknown_command() -> None:
+def test_an_unknown_command_is_wrong_usage() -> None:
     result = Runner().invoke(cli, ["serach"])
     assert (result.exit_code, fault(result)) == (2, "NoSuchCommand")
     assert "'serach'" in result.stderr
@@ -123,7 +125,9 @@ def test_a_full_disk_is_reported_in_one_sentence(
     assert error.count("\n") == 1
 
 
-def test_characters_that_the_terminal_cannot_encode(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_that_the_terminal_cannot_encode_are_replaced(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = TextIOWrapper(BytesIO(), "ascii")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", out)
@@ -134,7 +138,7 @@ def test_characters_that_the_terminal_cannot_encode(archive: Path, monkeypatch: 
 
 
 def on_terminal(*args: str, **environment: str) -> str:
-    """What a command writes to a terminal of 80 columns."""
+    """Return what a command writes to a terminal of 80 columns."""
     leader, follower = pty.openpty()
     env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
     process = subprocess.Popen(

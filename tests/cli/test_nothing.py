@@ -1,4 +1,4 @@
-"""The crawl of a site without posts says so."""
+"""A crawl of a site without posts reports that it found none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
 
-def test_a_crawl_without_posts_says_so(tmp_path: Path) -> None:
+def test_a_crawl_without_posts_reports_that(tmp_path: Path) -> None:
     names = [f"/thing-{n}/" for n in range(6)]
     bare = Answer(b"<html><head><title>A thing</title></head><body><h1>A thing</h1><p>It is here.</p></body></html>")
     pages: Pages = {"/": home(*names), **dict.fromkeys(names, bare)}

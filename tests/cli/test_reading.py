@@ -29,7 +29,7 @@ KEYS = [field.name for field in FIELDS]
 # -- search -----------------------------------------------------------------------------------
 
 
-def test_search_as_text(run: Run) -> None:
+def test_search_prints_text(run: Run) -> None:
     result = run("search", "harbour", "master")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -89,7 +89,7 @@ def test_search_words_may_begin_with_a_minus(run: Run) -> None:
         (["lamp", "--all", "--sort", "added"], [3, 4]),
     ],
 )
-def test_search_options(run: Run, args: list[str], expected: list[int]) -> None:
+def test_options_of_search_filter_and_sort(run: Run, args: list[str], expected: list[int]) -> None:
     result = run("search", *args, "--json")
     assert result.exit_code == 0, result.stderr
     assert [r["id"] for r in json.loads(result.stdout)] == expected
@@ -104,7 +104,7 @@ def test_search_without_results_is_not_an_error(run: Run) -> None:
     assert " 9" in beyond.stderr
 
 
-def test_search_facets(run: Run) -> None:
+def test_facets_are_printed(run: Run) -> None:
     counts = json.loads(run("search", "tide", "--facets", "--json").stdout)
     assert counts["author"] == {"Zoë Krüger": 2, "Ada Berg": 1}
     rows = run("search", "tide", "--facets", "--csv").stdout
@@ -156,7 +156,7 @@ def test_show_prints_the_article(run: Run) -> None:
     assert "2024-06-01" in run("show", "3").stdout, "since when it is gone"
 
 
-def test_diff(run: Run) -> None:
+def test_diff_prints_the_changes(run: Run) -> None:
     plain = run("diff", "1")
     assert plain.exit_code == 0
     assert "tags: tides -> tides, maths" in plain.stdout
@@ -312,7 +312,7 @@ def test_export_leaves_no_incomplete_file(run: Run, tmp_path: Path) -> None:
         (["export", "--site", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
     ],
 )
-def test_wrong_input(run: Run, args: list[str], code: int, error: str) -> None:
+def test_wrong_input_is_an_error(run: Run, args: list[str], code: int, error: str) -> None:
     result = run(*args)
     assert result.exit_code == code
     assert fault(result).startswith(error)

@@ -18,7 +18,7 @@ SITE = "harbour.example"
 HAND = '[title]\nselect = ["h1.mine"]\n'
 
 
-def on(archive: Path, *args: str, stdin: str | None = None) -> Result:
+def run_on(archive: Path, *args: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(cli, ["sites", "rules", SITE, *args, "--archive", str(archive)], input=stdin)
 
 
@@ -38,31 +38,31 @@ def trained(own_archive: Path) -> Path:
     return own_archive
 
 
-def test_a_site_without_rules(own_archive: Path) -> None:
-    result = on(own_archive)
+def test_a_site_without_rules_has_none_to_show(own_archive: Path) -> None:
+    result = run_on(own_archive)
     assert result.exit_code == 0
     assert result.stdout == ""
     assert "25 posts" in result.stderr
-    assert json.loads(on(own_archive, "--json").stdout) == {"site": SITE, "rules": None, "versions": []}
+    assert json.loads(run_on(own_archive, "--json").stdout) == {"site": SITE, "rules": None, "versions": []}
 
 
 def test_printed_rules_can_be_edited_and_set(trained: Path, tmp_path: Path) -> None:
-    shown = on(trained)
+    shown = run_on(trained)
     assert shown.exit_code == 0
     assert from_toml(shown.stdout, "test").fields["body"] == Rule(("div.entry-content",), agreement=0.98)
     file = tmp_path / "rules.toml"
     file.write_text(shown.stdout.replace("h1.entry-title", "h1.mine"), encoding="utf-8")
-    assert on(trained, "--set", str(file)).exit_code == 0
-    assert from_toml(on(trained).stdout, "test").fields["title"].select == ("h1.mine",)
-    versions = json.loads(on(trained, "--json").stdout)["versions"]
+    assert run_on(trained, "--set", str(file)).exit_code == 0
+    assert from_toml(run_on(trained).stdout, "test").fields["title"].select == ("h1.mine",)
+    versions = json.loads(run_on(trained, "--json").stdout)["versions"]
     assert [version["by_hand"] for version in versions] == [1, 0]
     assert " 25 " in CliRunner().invoke(cli, ["sites", "show", SITE, "--archive", str(trained)]).stdout
-    assert on(trained, "--forget").exit_code == 0
-    assert on(trained).stdout == shown.stdout
+    assert run_on(trained, "--forget").exit_code == 0
+    assert run_on(trained).stdout == shown.stdout
 
 
-def test_rules_by_hand_from_standard_input(trained: Path) -> None:
-    result = on(trained, "--set", "-", "--json", stdin=HAND)
+def test_manual_rules_are_read_from_standard_input(trained: Path) -> None:
+    result = run_on(trained, "--set", "-", "--json", stdin=HAND)
     assert result.exit_code == 0
     printed = json.loads(result.stdout)
     assert "h1.mine" in printed["rules"]
@@ -80,29 +80,29 @@ def test_rules_by_hand_from_standard_input(trained: Path) -> None:
     ],
 )
 def test_bad_rules_are_refused_in_one_sentence(trained: Path, text: str, says: str) -> None:
-    assert on(trained, "--set", "-", stdin=HAND).exit_code == 0
-    result = on(trained, "--set", "-", stdin=text)
+    assert run_on(trained, "--set", "-", stdin=HAND).exit_code == 0
+    result = run_on(trained, "--set", "-", stdin=text)
     assert result.exit_code == 2
     assert says in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.count("\n") == 1
-    assert "h1.mine" in on(trained).stdout
+    assert "h1.mine" in run_on(trained).stdout
 
 
 def test_the_error_for_a_bad_selector_has_site_file_field_line_and_reason(trained: Path, tmp_path: Path) -> None:
     file = tmp_path / "rules.toml"
     file.write_text("[title]\nselect = 'h1.mine'\n[tags]\nselect = [\n  '.tags a',\n  'a[href*=/tag/]',\n]\n")
-    result = on(trained, "--set", str(file))
+    result = run_on(trained, "--set", str(file))
     assert result.exit_code == 2
     for part in (SITE, str(file), "[tags] select", "(line 6)", "'a[href*=/tag/]'", "Expected string or ident"):
         assert part in result.stderr
-    assert "h1.mine" not in on(trained).stdout
+    assert "h1.mine" not in run_on(trained).stdout
 
 
-def test_wrong_usage(trained: Path) -> None:
-    assert on(trained, "--forget", "--learn").exit_code == 2
-    assert on(trained, "--set", "nowhere.toml").exit_code in (1, 2)
-    learned = on(trained, "--learn")  # the fixture's captures have no files
+def test_wrong_usage_is_an_error(trained: Path) -> None:
+    assert run_on(trained, "--forget", "--learn").exit_code == 2
+    assert run_on(trained, "--set", "nowhere.toml").exit_code in (1, 2)
+    learned = run_on(trained, "--learn")  # the captures of the fixture have no files
     assert learned.exit_code == 1
     assert SITE in learned.stderr
     assert learned.stderr.count("\n") == 1

@@ -51,24 +51,24 @@ def blog(*folders: str, posts: int = 3, seconds: float = 0.0) -> Pages:
     return pages
 
 
-def on(archive: Path, *words: str) -> str:
+def run_on(archive: Path, *words: str) -> str:
     done = CliRunner().invoke(cli, [*words, "--archive", str(archive)])
     assert done.exit_code == 0, done.output
     return done.stdout
 
 
-def listed(archive: Path) -> dict[str, dict[str, object]]:
-    return {row["site"]: row for row in json.loads(on(archive, "schedule", "--list", "--json"))}
+def sites_by_name(archive: Path) -> dict[str, dict[str, object]]:
+    return {row["site"]: row for row in json.loads(run_on(archive, "schedule", "--list", "--json"))}
 
 
 def test_once_crawls_what_is_due_and_sites_of_a_host_sequentially(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving(blog("/a", "/b", seconds=0.2)) as server, serving(blog()) as other:
         for url in (f"{server.url}a/", f"{server.url}b/", other.url, "http://127.0.0.1:9/"):
-            on(archive, "sites", "add", url)
-        on(archive, "sites", "set", "127.0.0.1:9", "crawl=no")
-        assert {row["why"] for row in listed(archive).values()} == {"never crawled"}
-        assert len(listed(archive)) == 3
+            run_on(archive, "sites", "add", url)
+        run_on(archive, "sites", "set", "127.0.0.1:9", "crawl=no")
+        assert {row["why"] for row in sites_by_name(archive).values()} == {"never crawled"}
+        assert len(sites_by_name(archive)) == 3
         done = run("archiver", "schedule", "--once", "--json", "--archive", str(archive))
         assert done.returncode == 0, done.stderr
         results = [json.loads(line) for line in done.stdout.splitlines()]
@@ -83,13 +83,13 @@ def test_once_crawls_what_is_due_and_sites_of_a_host_sequentially(tmp_path: Path
         assert spans[0][1] <= spans[1][0]
         again = run("archiver", "schedule", "--once", "--archive", str(archive))
         assert (again.returncode, again.stdout) == (0, "")
-        assert not any(row["due"] for row in listed(archive).values())
+        assert not any(row["due"] for row in sites_by_name(archive).values())
 
 
 def test_only_one_daemon_runs_and_it_recovers_from_a_kill(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving(blog(posts=400, seconds=0.3)) as server:
-        on(archive, "sites", "add", server.url)
+        run_on(archive, "sites", "add", server.url)
         first = Running("archiver", "schedule", "--archive", str(archive))
 
         def posts() -> int:
@@ -135,10 +135,10 @@ def test_only_one_daemon_runs_and_it_recovers_from_a_kill(tmp_path: Path) -> Non
 def test_a_site_that_cannot_be_crawled_does_not_stop_the_others(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving(blog()) as server:
-        on(archive, "sites", "add", server.url)
-        on(archive, "sites", "add", "https://nowhere.invalid/")
-        on(archive, "sites", "add", "https://else.invalid/")
-        on(archive, "sites", "set", "else.invalid", "contact=a@b.example")
+        run_on(archive, "sites", "add", server.url)
+        run_on(archive, "sites", "add", "https://nowhere.invalid/")
+        run_on(archive, "sites", "add", "https://else.invalid/")
+        run_on(archive, "sites", "set", "else.invalid", "contact=a@b.example")
         done = run("archiver", "schedule", "--once", "--archive", str(archive))
         assert done.returncode == 1
         # A host that does not resolve is a failed run, and does not stop the others.
@@ -159,7 +159,7 @@ def test_a_crawl_that_dies_before_its_run_is_recorded_is_retried_and_reported_on
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = tmp_path / "archive.db"
-    on(archive, "sites", "add", "http://127.0.0.1:9/")
+    run_on(archive, "sites", "add", "http://127.0.0.1:9/")
     starts: list[float] = []
     results: list[CrawlOutcome] = []
 
@@ -207,7 +207,7 @@ def test_a_full_disk_and_a_broken_config_prevent_crawls(tmp_path: Path, monkeypa
     archive, config = tmp_path / "archive.db", tmp_path / "archiver.toml"
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
     config.write_text("")
-    on(archive, "sites", "add", "http://127.0.0.1:9/")
+    run_on(archive, "sites", "add", "http://127.0.0.1:9/")
     monkeypatch.setattr("archiver.scheduling.daemon.RESERVE", 1 << 62)
     full = CliRunner().invoke(cli, ["schedule", "--once", "--archive", str(archive)])
     assert full.exit_code == 1
@@ -230,12 +230,12 @@ def test_pages_are_due_after_a_clock_that_was_years_ahead(tmp_path: Path) -> Non
             db.execute("update pages set fetched_at = ?, due_at = ?", [later, later])
             db.execute("update sites set quiet_until = ?", [later])
         db.close()
-        assert [row["due"] for row in listed(archive).values()] == [True]
+        assert [row["due"] for row in sites_by_name(archive).values()] == [True]
         server.requests.clear()
         assert run("archiver", "schedule", "--once", "--archive", str(archive)).returncode == 0
         assert {"/post-0/", "/post-1/", "/post-2/"} <= set(server.requests)
         assert rows(archive, "select count(*) from pages where fetched_at > '2098'") == [(0,)]
-        assert [row["due"] for row in listed(archive).values()] == [False]
+        assert [row["due"] for row in sites_by_name(archive).values()] == [False]
 
 
 def test_two_commands_do_not_crawl_a_host_at_the_same_time(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_two_commands_do_not_crawl_a_host_at_the_same_time(tmp_path: Path) -> No
 def test_the_scheduler_sees_changes_of_sites_and_settings(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     for name in ("a.example", "b.example"):
-        on(archive, "sites", "add", name)
+        run_on(archive, "sites", "add", name)
     turns, now = DueSites(), datetime(2026, 3, 1, tzinfo=UTC)
 
     def due(hours: float) -> list[str]:
@@ -291,7 +291,7 @@ def test_the_scheduler_sees_changes_of_sites_and_settings(tmp_path: Path) -> Non
 
 def test_the_adaptive_period_depends_on_the_posts_in_the_feed(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
-    on(archive, "sites", "add", "a.example")
+    run_on(archive, "sites", "add", "a.example")
     db = open_archive(archive)
     for day, listed_posts in enumerate((10, 10, 10)):
         db.execute(
@@ -301,10 +301,10 @@ def test_the_adaptive_period_depends_on_the_posts_in_the_feed(tmp_path: Path) ->
             [f"2026-01-0{day + 1}T00:00:00+00:00", json.dumps({"listed": listed_posts})],
         )
     db.close()
-    assert listed(archive)["a.example"]["period_seconds"] == 3 * 3600
+    assert sites_by_name(archive)["a.example"]["period_seconds"] == 3 * 3600
 
 
-def test_wrong_usage(tmp_path: Path) -> None:
+def test_wrong_usage_is_an_error(tmp_path: Path) -> None:
     missing = Runner().invoke(cli, ["schedule", "--archive", str(tmp_path / "none.db")])
     assert (missing.exit_code, fault(missing)) == (1, f"ArchiveNotFound {tmp_path / 'none.db'}")
     (tmp_path / "no.db").write_text("no archive")
@@ -326,23 +326,23 @@ def test_units_are_valid_for_systemd(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_name_is_given_by_the_user_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 54_321)  # as in a container
-    assert "services:" in on(tmp_path / "a.db", "schedule", "--docker")
-    assert "User=54321\n" in on(tmp_path / "a.db", "schedule", "--systemd")
+    assert "services:" in run_on(tmp_path / "a.db", "schedule", "--docker")
+    assert "User=54321\n" in run_on(tmp_path / "a.db", "schedule", "--systemd")
 
 
 def test_a_crontab_and_a_compose_file_run_the_scheduler(tmp_path: Path) -> None:
     import yaml
 
     root = Path(__file__).parents[2]
-    line = on(tmp_path / "a % b.db", "schedule", "--cron").splitlines()[-1]
+    line = run_on(tmp_path / "a % b.db", "schedule", "--cron").splitlines()[-1]
     assert line.startswith("*/10 * * * * cd ")
     assert " schedule --once --quiet --archive " in line
     assert line.endswith(r"a \% b.db'")
-    service = yaml.safe_load(on(tmp_path / "a.db", "schedule", "--docker"))["services"]["archiver"]
+    service = yaml.safe_load(run_on(tmp_path / "a.db", "schedule", "--docker"))["services"]["archiver"]
     assert service["command"] == ["schedule"]
     assert service["stop_grace_period"] == "30s"
     copied = [

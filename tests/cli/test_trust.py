@@ -1,4 +1,4 @@
-"""status, why, sites, extract."""
+"""`archiver status`, `why`, `sites` and `extract`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_status_of_a_complete_site(run: Run) -> None:
     assert quiet["runs"] == []
 
 
-def test_status_as_json(run: Run) -> None:
+def test_status_prints_json(run: Run) -> None:
     states = {state["site"]: state for state in json.loads(run("status", "--json").stdout)}
     state = states["harbour.example"]
     assert state["posts"] == {"found": 7, "archived": 3, "missing": 2, "gone": 1, "refused": 1}
@@ -81,28 +81,28 @@ def test_why_shows_the_outcome_of_a_url(run: Run, url: str, expected: dict[str, 
     assert run("why", url).exit_code == 0
 
 
-def on(archive: Path, *args: str) -> Result:
+def run_on(archive: Path, *args: str) -> Result:
     return Runner().invoke(cli, [*args, "--archive", str(archive)])
 
 
 def test_sites_add_creates_an_archive(tmp_path: Path) -> None:
     file = tmp_path / "new" / "archive.db"
-    result = on(file, "sites", "add", "blog.example.org")
+    result = run_on(file, "sites", "add", "blog.example.org")
     assert result.exit_code == 0
-    assert on(file, "sites", "add", "http://www.blog.example.org/").exit_code == 0
-    sites = json.loads(on(file, "sites", "list", "--json").stdout)
+    assert run_on(file, "sites", "add", "http://www.blog.example.org/").exit_code == 0
+    sites = json.loads(run_on(file, "sites", "list", "--json").stdout)
     assert [(s["name"], s["start_url"]) for s in sites] == [("blog.example.org", "https://blog.example.org/")]
-    assert on(file, "status").exit_code == 0
+    assert run_on(file, "status").exit_code == 0
 
 
 @pytest.mark.parametrize("address", ["nonsense", "ftp://example.org", "http://", "https://exa mple.org:99999/"])
 def test_sites_add_refuses_bad_urls(tmp_path: Path, address: str) -> None:
-    result = on(tmp_path / "archive.db", "sites", "add", address)
+    result = run_on(tmp_path / "archive.db", "sites", "add", address)
     assert (result.exit_code, fault(result)) == (2, f"BadAddress {address}")
     assert not list(tmp_path.iterdir())
 
 
-def test_sites_list_and_show(run: Run) -> None:
+def test_sites_are_listed_and_shown(run: Run) -> None:
     listed = run("sites", "list").stdout.splitlines()
     assert listed[1].split()[:3] == ["harbour.example", "4", "wordpress"]
     below = "https://harbour.example/2024/"  # a URL with a path is a separate site
@@ -111,14 +111,14 @@ def test_sites_list_and_show(run: Run) -> None:
     assert all(setting.name in run("sites", "show", "harbour.example").stdout for setting in SETTINGS)
 
 
-def test_sites_set_and_reset(own_archive: Path) -> None:
-    result = on(own_archive, "sites", "set", "harbour.example", "revisit_days=7", "delay=", "contact=a@b.example")
+def test_a_setting_can_be_set_and_reset(own_archive: Path) -> None:
+    result = run_on(own_archive, "sites", "set", "harbour.example", "revisit_days=7", "delay=", "contact=a@b.example")
     assert result.exit_code == 0
-    site = json.loads(on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
+    site = json.loads(run_on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
     assert site["settings"] == {"revisit_days": 7, "contact": "a@b.example"}
     for value, kept in (("Internet-Archive", "internet-archive"), ("http://127.0.0.1:8080/old/cdx",) * 2, ("no", None)):
-        assert on(own_archive, "sites", "set", "harbour.example", f"cdx={value}").exit_code == 0
-        site = json.loads(on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
+        assert run_on(own_archive, "sites", "set", "harbour.example", f"cdx={value}").exit_code == 0
+        site = json.loads(run_on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
         assert site["settings"].get("cdx") == kept
 
 
@@ -137,18 +137,18 @@ def test_sites_set_and_reset(own_archive: Path) -> None:
         ("cdx=https://me:pass@x.example/cdx", "BadSetting cdx=https://me:pass@x.example/cdx"),
     ],
 )
-def test_sites_set_refuses(own_archive: Path, setting: str, error: str) -> None:
-    result = on(own_archive, "sites", "set", "harbour.example", "max_pages=5", setting)
+def test_invalid_settings_are_refused(own_archive: Path, setting: str, error: str) -> None:
+    result = run_on(own_archive, "sites", "set", "harbour.example", "max_pages=5", setting)
     assert (result.exit_code, fault(result)) == (2, error)
-    site = json.loads(on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
+    site = json.loads(run_on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
     assert site["settings"] == {"delay": 2.0}  # all or nothing
 
 
-def test_sites_remove(own_archive: Path) -> None:
-    refused = on(own_archive, "sites", "remove", "harbour.example")
+def test_a_site_can_be_removed(own_archive: Path) -> None:
+    refused = run_on(own_archive, "sites", "remove", "harbour.example")
     assert (refused.exit_code, fault(refused)) == (1, "SiteNotEmpty harbour.example")
     assert " 4 " in refused.stderr
-    assert on(own_archive, "sites", "remove", "quiet.example").exit_code == 0
+    assert run_on(own_archive, "sites", "remove", "quiet.example").exit_code == 0
     db = open_archive(own_archive)
     key, other = (
         next(db.query("select url, urlkey from articles where site = ?", [name]))
@@ -160,7 +160,7 @@ def test_sites_remove(own_archive: Path) -> None:
         )
         db["historical_responses"].insert({**one, "kind": "gone", "target": "404", "captured_at": "2009"})
     db.close()
-    removed = on(own_archive, "sites", "remove", "harbour.example", "--with-articles")
+    removed = run_on(own_archive, "sites", "remove", "harbour.example", "--with-articles")
     assert removed.exit_code == 0, removed.output
     db = open_archive(own_archive)
     assert [r["site"] for r in db["articles"].rows] == ["notes.example/blog"] * 2
@@ -172,8 +172,8 @@ def test_sites_remove(own_archive: Path) -> None:
     assert not list(db.query("pragma foreign_key_check"))
     db.execute("insert into articles_fts(articles_fts, rank) values ('integrity-check', 1)")
     db.close()
-    assert json.loads(on(own_archive, "search", "tide", "--json").stdout) == []
-    assert on(own_archive, "sites", "remove", "harbour.example").exit_code == 1
+    assert json.loads(run_on(own_archive, "search", "tide", "--json").stdout) == []
+    assert run_on(own_archive, "sites", "remove", "harbour.example").exit_code == 1
 
 
 def test_removing_an_original_promotes_its_duplicate(own_archive: Path) -> None:
@@ -181,7 +181,7 @@ def test_removing_an_original_promotes_its_duplicate(own_archive: Path) -> None:
     with db.atomic():
         db.execute("update articles set duplicate_of = 1 where id in (5, 6)")
     db.close()
-    assert on(own_archive, "sites", "remove", "harbour.example", "--with-articles").exit_code == 0
+    assert run_on(own_archive, "sites", "remove", "harbour.example", "--with-articles").exit_code == 0
     db = open_archive(own_archive, read_only=True)
     assert [tuple(r) for r in db.execute("select id, duplicate_of from articles")] == [(5, None), (6, 5)]
     db.close()
@@ -229,7 +229,7 @@ def test_extract_prints_the_candidates_of_each_field(run: Run) -> None:
 RULES = '[title]\nselect = ["p.standfirst", "h1"]\n[authors]\nselect = ["h1"]\n'
 
 
-def test_extract_by_rules(run: Run, tmp_path: Path) -> None:
+def test_extract_applies_rules(run: Run, tmp_path: Path) -> None:
     (tmp_path / "quay.toml").write_text(RULES)
     result = run(
         "extract",
@@ -258,9 +258,7 @@ def test_extract_by_rules(run: Run, tmp_path: Path) -> None:
         ("", "UnreadableInput", ""),
     ],
 )
-def test_extract_says_what_is_wrong_with_rules(
-    run: Run, tmp_path: Path, rules: str | None, kind: str, names: str
-) -> None:
+def test_extract_reports_errors_in_rules(run: Run, tmp_path: Path, rules: str | None, kind: str, names: str) -> None:
     file = tmp_path / "quay.toml"
     if rules is not None:
         file.write_text(rules)
@@ -281,7 +279,9 @@ def test_extract_says_what_is_wrong_with_rules(
         (["/", "--url", "https://a.example/"], None, 1, "UnreadableInput /"),
     ],
 )
-def test_extract_wrong_input(run: Run, args: list[str], stdin: str | None, code: int, error: str) -> None:
+def test_wrong_input_of_extract_is_an_error(
+    run: Run, args: list[str], stdin: str | None, code: int, error: str
+) -> None:
     result = run("extract", *args, stdin=stdin)
     assert (result.exit_code, result.stdout) == (code, "")
     assert fault(result).startswith(error)
@@ -306,7 +306,7 @@ def test_extract_takes_any_bytes(run: Run) -> None:
         (["sites", "fly"], 2, "NoSuchCommand"),
     ],
 )
-def test_wrong_input(run: Run, args: list[str], code: int, error: str) -> None:
+def test_wrong_input_is_an_error(run: Run, args: list[str], code: int, error: str) -> None:
     result = run(*args)
     assert (result.exit_code, fault(result), result.stdout) == (code, error, "")
 
@@ -319,7 +319,7 @@ def test_untrusted_claims_are_listed(own_archive: Path) -> None:
     )
     db.conn.commit()
     db.close()
-    [state] = json.loads(on(own_archive, "status", "harbour.example", "--json").stdout)
+    [state] = json.loads(run_on(own_archive, "status", "harbour.example", "--json").stdout)
     assert state["untrusted"] == {"sitemap dates": "2026-03-01T12:00:00+00:00"}
-    shown = on(own_archive, "status", "harbour.example").stdout
+    shown = run_on(own_archive, "status", "harbour.example").stdout
     assert [line for line in shown.splitlines() if "sitemap dates" in line and "2026-03-01 12:00" in line]

@@ -32,7 +32,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.lower().endswith("_p
 
 
 def blog(name: str, posts: int, seconds: float = 0.0) -> Pages:
-    """A site whose posts are each served after so many seconds."""
+    """Return a site whose posts are served after this many seconds each."""
 
     def post(number: int) -> Callable[[], Answer]:
         def answer() -> Answer:
@@ -60,12 +60,12 @@ def begin(archive: Path, *sites: SiteServer, words: tuple[str, ...] = (), **opti
     return subprocess.Popen([*command, *words], text=True, env=ENVIRONMENT, **given)  # type: ignore[call-overload]
 
 
-def under_way(*sites: SiteServer, posts: int = 5) -> Callable[[], bool]:
+def have_served(*sites: SiteServer, posts: int = 5) -> Callable[[], bool]:
     return lambda: all(sum(r.startswith("/post-") for r in site.requests) >= posts for site in sites)
 
 
 def processes_of(parent: int) -> list[int]:
-    """The worker processes of this one, forked by its fork server."""
+    """Return the PIDs of a process's workers, which its fork server started."""
     return [
         pid
         for server in children(parent)
@@ -79,7 +79,7 @@ def children(parent: int) -> list[int]:
 
 
 def writer_of(process: subprocess.Popen[str], site: SiteServer) -> int:
-    """Which of its processes writes this site's WARC file."""
+    """Return the PID of the worker that writes this site's WARC file."""
     name = f"-{name_of(site).rpartition(':')[2]}-"
     return next(
         pid
@@ -100,8 +100,8 @@ def name_of(site: SiteServer) -> str:
     return site.url.split("/")[2]
 
 
-def in_order(archive: Path, *sites: SiteServer) -> list[int]:
-    """How many articles of each site are stored."""
+def articles_per_site(archive: Path, *sites: SiteServer) -> list[int]:
+    """Return the number of stored articles of each site."""
     counts = dict(rows(archive, "select site, count(*) from articles group by site"))
     return [counts.get(name_of(site), 0) for site in sites]
 
@@ -113,8 +113,8 @@ def test_a_killed_process_fails_only_its_own_site(serve: Serve, tmp_path: Path) 
     other, later = serve("Other", 20, seconds=0.2), serve("Later", 5)
     none.pages["/"] = Answer(b"", 404)
     process = begin(archive, long, none, other, later, words=("--json", "--workers", "2"))
-    until(under_way(long, other))
-    until(under_way(long, posts=40))  # two more seconds, because a process reports its progress once a second
+    until(have_served(long, other))
+    until(have_served(long, posts=40))  # two more seconds, because a process reports its progress once a second
     os.kill(writer_of(process, long), signal.SIGKILL)
     out, err = process.communicate(timeout=PATIENCE)
     results = json.loads(out)
@@ -128,13 +128,13 @@ def test_a_killed_process_fails_only_its_own_site(serve: Serve, tmp_path: Path) 
     assert "signal 9" in killed
     assert none.url in missing
     assert "404" in missing
-    assert in_order(archive, other, later) == [20, 5]
+    assert articles_per_site(archive, other, later) == [20, 5]
 
 
 @several
 @pytest.mark.parametrize("terminal", [False, True], ids=["SIGTERM to the command", "Ctrl-C at a terminal"])
 def test_a_signal_ends_all_processes_and_keeps_their_results(serve: Serve, tmp_path: Path, terminal: bool) -> None:
-    """A terminal and a service manager signal every process, `kill` only the command."""
+    """A terminal and a service manager send the signal to every process, `kill` only to the command."""
     archive = tmp_path / "a.db"
     sites = [serve(name, 60, seconds=0.2) for name in ("One", "Two", "Three")]
     leader, follower = pty.openpty()
@@ -146,7 +146,7 @@ def test_a_signal_ends_all_processes_and_keeps_their_results(serve: Serve, tmp_p
         stderr=follower if terminal else subprocess.PIPE,
     )
     os.close(follower)
-    until(under_way(*sites[:2]))
+    until(have_served(*sites[:2]))
     workers = processes_of(process.pid)
     assert len(workers) == 2
     assert {lock.read_text() for lock in tmp_path.glob(".*.lock")} == {str(process.pid)}
@@ -163,7 +163,7 @@ def test_a_signal_ends_all_processes_and_keeps_their_results(serve: Serve, tmp_p
     summaries = [line.split(": ")[0] for line in out.splitlines() if not line.startswith(" ")]
     assert summaries == [name_of(sites[0]), name_of(sites[1]), sites[2].url]
     assert rows(archive, "select outcome from runs") == [("interrupted",), ("interrupted",)]
-    stored = in_order(archive, *sites)
+    stored = articles_per_site(archive, *sites)
     assert all(0 < count < 60 for count in stored[:2])
     assert stored[2] == 0
     assert flaws(archive) == []
@@ -179,7 +179,7 @@ def test_workers_stop_with_the_command_and_torn_files_are_repaired(serve: Serve,
     archive = tmp_path / "a.db"
     one, two = serve("One", 50, seconds=0.15), serve("Two", 50, seconds=0.15)
     process = begin(archive, one, two)
-    until(under_way(one, two))
+    until(have_served(one, two))
     workers = processes_of(process.pid)
     process.kill()
     process.communicate()
@@ -203,7 +203,7 @@ def test_workers_stop_with_the_command_and_torn_files_are_repaired(serve: Serve,
     err = last.communicate(timeout=PATIENCE)[1]
     assert last.returncode == 0, err
     assert f"warc/{torn[0].name}" in err
-    assert in_order(archive, one, two) == [50, 50]
+    assert articles_per_site(archive, one, two) == [50, 50]
     assert flaws(archive) == []
 
 
@@ -231,7 +231,7 @@ def test_a_free_process_takes_the_next_host_and_sites_of_a_host_are_sequential(
     assert set(runs) == {plan.url for plan in plans} - {short[1].url}
     assert runs[plans[1].url][0] >= runs[long.url][1]
     assert runs[short[2].url][1] < runs[long.url][1]
-    assert in_order(archive, long, *short) == [32, 2, 0, 2]
+    assert articles_per_site(archive, long, *short) == [32, 2, 0, 2]
 
 
 def test_errors_can_be_pickled() -> None:

@@ -1,4 +1,6 @@
-"""One dataset of several archives: equal texts in two archives are named, decided and split as in one archive."""
+"""One dataset from several archives: equal texts in two archives get the IDs, tiers and splits that they have in one
+archive.
+"""
 
 from __future__ import annotations
 

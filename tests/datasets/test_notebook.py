@@ -45,7 +45,7 @@ def test_notebook_answers_its_questions(tmp_path: Path) -> None:
     assert "harbour: 1 of 10" in said[1]
     assert "failed" in said[2]
     assert "harbour.example" in said[2]
-    # Another was changed, too: its first headline repeats its text, and is withheld.
+    # Another article was changed as well: its first title repeats its text and is withheld.
     assert len([row for row in rows(tmp_path / "d", "revisions") if row["revision"] == 2]) == 2
     assert "Day 1, corrected" in said[3]
     assert said[4].count("<circle") == 2

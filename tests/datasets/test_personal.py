@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from archiver.datasets.personal_data import Pseudonymizer, pseudonym, remove_contacts
 from archiver.errors import SnapshotRefused
@@ -13,6 +14,7 @@ from tests.datasets.published import CC_BY, FREE, Post, all_words, contents, mak
 from tests.runner import failure, fault
 
 KEY = "a key that is long enough"
+PSEUDONYMOUS = ("--pseudonymise", "DATASET_KEY", "--drop-contacts")
 BODY = (
     f"{text(1)}\n\nAda Berg wrote this; ADA BERG may be asked at ada.berg@harbour.example or on +44 20 7946 0018. "
     "Adamant Bergamot is no name."
@@ -39,26 +41,19 @@ def archive(tmp_path: Path) -> Path:
     )
 
 
+def publish_every_text(archive: Path, folder: Path, *args: str) -> Result:
+    """Publish version 1.0.0 into the folder, by rules (stored beside it) that permit every text."""
+    rules = folder.parent / "rules.toml"
+    rules.write_text(FREE)
+    return publish(archive, str(folder), "--version", "1.0.0", "--rules", str(rules), *args)
+
+
 def test_no_file_contains_an_author_or_a_contact(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATASET_KEY", KEY)
-    (tmp_path / "rules.toml").write_text(FREE)
-    words = (
-        str(tmp_path / "d"),
-        "--version",
-        "1.0.0",
-        "--rules",
-        str(tmp_path / "rules.toml"),
-        "--pseudonymise",
-        "DATASET_KEY",
-        "--drop-contacts",
-        "--formats",
-        "csv,jsonl,geojson",
-        "--ngrams",
-        "2",
-    )
-    done = publish(archive, *words)
+    formats = ("--formats", "csv,jsonl,geojson", "--ngrams", "2")
+    done = publish_every_text(archive, tmp_path / "d", *PSEUDONYMOUS, *formats)
     assert done.exit_code == 0, done.output
     said = all_words(tmp_path / "d").casefold()
     for lost in ("ada berg", "ada  berg", "zoë", "krüger", "7946", "ada.berg", KEY):
@@ -101,8 +96,7 @@ def test_query_or_rules_with_an_author_are_refused(
 
 
 def test_national_numbers_are_removed_from_all_revisions(tmp_path: Path) -> None:
-    """The region is that of the revision's language, and that of the site's domain."""
-    (tmp_path / "rules.toml").write_text(FREE)
+    """The region follows from the revision's language and from the site's domain."""
     posts = [
         Post(1, body=f"{text(1)} Call (030) 90 18 20.", title="Or (030) 90 18 21", language="de-DE"),
         Post(1, day=2, body=f"{text(1)} No more calls.", title="Day 1", language="en"),
@@ -110,9 +104,7 @@ def test_national_numbers_are_removed_from_all_revisions(tmp_path: Path) -> None
         Post(2, day=2, body=f"{text(2)} No more calls.", site="https://harbour.example.uk/"),
     ]
     archive = make(tmp_path / "archive" / "archive.db", posts)
-    done = publish(
-        archive, str(tmp_path / "d"), "--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"), "--drop-contacts"
-    )
+    done = publish_every_text(archive, tmp_path / "d", "--drop-contacts")
     assert done.exit_code == 0, done.output
     versions = [f"{row['title']} {row['body']}" for row in rows(tmp_path / "d", "revisions") if row["body"]]
     assert len(versions) == 2
@@ -171,7 +163,6 @@ def test_authors_of_other_revisions_and_contacts_in_lists_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATASET_KEY", KEY)
-    (tmp_path / "rules.toml").write_text(FREE)
     archive = make(
         tmp_path / "archive" / "archive.db",
         [
@@ -180,22 +171,10 @@ def test_authors_of_other_revisions_and_contacts_in_lists_are_removed(
             Post(2, authors=("desk@harbour.example",), tags=("ask desk@harbour.example",), day=2),
         ],
     )
-    done = publish(
-        archive,
-        str(tmp_path / "d"),
-        "--version",
-        "1.0.0",
-        "--rules",
-        str(tmp_path / "rules.toml"),
-        "--pseudonymise",
-        "DATASET_KEY",
-        "--drop-contacts",
-    )
+    done = publish_every_text(archive, tmp_path / "d", *PSEUDONYMOUS)
     assert done.exit_code == 0, done.output
     assert "ada berg" not in all_words(tmp_path / "d").casefold()
-    plain = publish(
-        archive, str(tmp_path / "e"), "--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"), "--drop-contacts"
-    )
+    plain = publish_every_text(archive, tmp_path / "e", "--drop-contacts")
     assert plain.exit_code == 0, plain.output
     assert "desk@" not in all_words(tmp_path / "e")
     assert [row["tags"] for row in rows(tmp_path / "e", "articles")][1] == ["ask [e-mail]"]

@@ -1,4 +1,4 @@
-"""The folder of a dataset: how it is replaced, and errors for folders that were changed."""
+"""The folder of a dataset: its replacement, and errors for folders that were changed."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def test_target_that_cannot_be_replaced_is_refused_before_building(
 
 
 def test_old_folder_is_restored_after_a_killed_build(archive: Path, copy: Path) -> None:
-    aside = copy.with_name(".d.unfinished.old")
+    moved = copy.with_name(".d.unfinished.old")
     before = contents(copy)
-    copy.rename(aside)
+    copy.rename(moved)
     done = publish(archive, str(copy), *FIRST, "--ngrams", "0")
     assert done.exit_code == 1
     assert isinstance(failure(done), SnapshotRefused)
     assert contents(copy) == before
-    shutil.copytree(copy, aside)
+    shutil.copytree(copy, moved)
     assert publish(archive, str(copy), *FIRST).exit_code == 0
     assert [p.name for p in copy.parent.iterdir()] == ["d"]
 
@@ -87,10 +87,10 @@ def test_terminated_build_leaves_nothing(archive: Path, tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("told", [None, [1], {"articles": "x"}])
-def test_check_finds_changed_counts(archive: Path, copy: Path, told: object) -> None:
+@pytest.mark.parametrize("counts", [None, [1], {"articles": "x"}])
+def test_check_finds_changed_counts(archive: Path, copy: Path, counts: object) -> None:
     said = json.loads((copy / "rebuild.json").read_text())
-    said["rows"] = told
+    said["rows"] = counts
     (copy / "rebuild.json").write_text(json.dumps(said))
     found = publish(archive, "--check", str(copy), "--json")
     assert found.exit_code == 1, found.output
@@ -101,7 +101,7 @@ def test_check_finds_changed_counts(archive: Path, copy: Path, told: object) -> 
 
 
 def test_check_finds_unreadable_file(archive: Path, copy: Path, tmp_path: Path) -> None:
-    unreadable = "/proc/self/mem"  # whoever asks
+    unreadable = "/proc/self/mem"  # even for root
     for name in ("README.md", "data/captures.parquet"):
         (copy / name).unlink()
         (copy / name).symlink_to(unreadable)

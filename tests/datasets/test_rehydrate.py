@@ -176,14 +176,14 @@ def test_stopped_run_is_continued(tmp_path: Path) -> None:
         out.write_bytes(whole[:-30] + b'"}')
         before = len(started.requests)
         again = run(tmp_path / "d", out)
-        assert len(started.requests) == before + 2, "robots.txt, and what was not told whole"
+        assert len(started.requests) == before + 2, "robots.txt, and the text that was not received completely"
         assert {row["url"]: row["status"] for row in again.values()} == {
             row["url"]: row["status"] for row in found.values()
         }
 
 
 @pytest.mark.parametrize(
-    ("told", "path", "allowed"),
+    ("robots_txt", "path", "allowed"),
     [
         ("User-agent: *\nDisallow: /*", "/a", False),
         ("User-agent: *\nDisallow: /*.html$", "/a/b.html", False),
@@ -201,14 +201,14 @@ def test_stopped_run_is_continued(tmp_path: Path) -> None:
         ("User-agent: *\n" + "Disallow: /" + "*a" * 60 + "$\n", "/" + "a" * 4_000, False),
     ],
 )
-def test_robots_rules_follow_rfc_9309(told: str, path: str, allowed: bool) -> None:
-    assert Robots(told).allows(path) is allowed
+def test_robots_rules_follow_rfc_9309(robots_txt: str, path: str, allowed: bool) -> None:
+    assert Robots(robots_txt).allows(path) is allowed
 
 
 @pytest.mark.parametrize(
     ("said", "seconds"), [("7", 7.0), ("0.5", 0.5), ("inf", 0.0), ("9" * 400, 86_400.0), ("-1", 0.0)]
 )
-def test_crawl_delay(said: str, seconds: float) -> None:
+def test_the_crawl_delay_is_read(said: str, seconds: float) -> None:
     assert Robots(f"User-agent: *\nCrawl-delay: {said}\n").delay == seconds
 
 

@@ -43,7 +43,7 @@ def test_invalid_rules_are_refused(toml: str, names: str) -> None:
 
 
 def test_dataset_table_is_normalized() -> None:
-    told = parse_publication_rules(
+    rules = parse_publication_rules(
         """[dataset]
         title = " Harbour "
         doi = "https://doi.org/10.1234/Harbour"
@@ -52,10 +52,10 @@ def test_dataset_table_is_normalized() -> None:
         """,
         "r.toml",
     ).dataset
-    assert told["doi"] == "10.1234/Harbour"
-    assert told["keywords"] == ["tides"]
-    assert told["title"] == "Harbour"
-    assert told["creators"] == [{"name": "Ada", "orcid": "0000-0002-1694-233X"}, {"name": "B"}]
+    assert rules["doi"] == "10.1234/Harbour"
+    assert rules["keywords"] == ["tides"]
+    assert rules["title"] == "Harbour"
+    assert rules["creators"] == [{"name": "Ada", "orcid": "0000-0002-1694-233X"}, {"name": "B"}]
     assert parse_publication_rules("[dataset]\ndoi = 'doi:10.1234/x'", "r.toml").dataset["doi"] == "10.1234/x"
 
 

@@ -45,7 +45,7 @@ def built(archive: Path, free: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def other_order() -> list[Post]:
-    """An archive of the same posts, stored in another order within each day."""
+    """Return the same posts in another order within each day."""
     days: dict[float, list[Post]] = {}
     for post in POSTS:
         days.setdefault(post.day, []).append(post)
@@ -267,7 +267,7 @@ def test_concurrent_build_is_refused(archive: Path, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--rules", "{}/strict.toml"], "--rules"),
         (["--version", "1.0.0"], "--version"),
@@ -277,14 +277,14 @@ def test_concurrent_build_is_refused(archive: Path, tmp_path: Path, monkeypatch:
     ],
 )
 def test_options_that_a_rebuild_ignores_are_refused(
-    archive: Path, built: Path, tmp_path: Path, words: list[str], told: str
+    archive: Path, built: Path, tmp_path: Path, words: list[str], message: str
 ) -> None:
     (tmp_path / "strict.toml").write_text('[[rule]]\nsite = "*"\ntier = "reference"\n')
     before = contents(built)
     done = publish(archive, str(built), "--rebuild", *(word.format(tmp_path) for word in words))
     assert done.exit_code == 2
     assert isinstance(failure(done), click.UsageError)
-    assert told in done.output
+    assert message in done.output
     assert contents(built) == before
 
 
@@ -304,9 +304,9 @@ def test_options_that_a_rebuild_ignores_are_refused(
     ],
 )
 def test_invalid_rebuild_json_is_an_error(archive: Path, built: Path, tmp_path: Path, asked: dict[str, Any]) -> None:
-    told = json.loads((built / "rebuild.json").read_text())
+    request = json.loads((built / "rebuild.json").read_text())
     (tmp_path / "d").mkdir()
-    (tmp_path / "d" / "rebuild.json").write_text(json.dumps({**told, "request": {**told["request"], **asked}}))
+    (tmp_path / "d" / "rebuild.json").write_text(json.dumps({**request, "request": {**request["request"], **asked}}))
     done = publish(archive, str(tmp_path / "d"), "--rebuild")
     assert (done.exit_code, fault(done)) == (1, f"NotASnapshot {tmp_path / 'd'}")
     assert "rebuild.json" in done.output

@@ -1,4 +1,4 @@
-"""Tiers: which one a record gets and why, and that no tier below full reveals the text."""
+"""Tiers: which tier a record gets and why, and that no tier below full contains the text."""
 
 from __future__ import annotations
 
@@ -199,17 +199,17 @@ def test_rules_may_begin_with_a_byte_order_mark(archive: Path, tmp_path: Path) -
 
 
 def test_explain_lists_all_statements(archive: Path, tmp_path: Path) -> None:
-    told = json.loads(publish(archive, "--explain", "https://harbour.example/3", "--json").stdout)
-    assert told["tier"] == "features"
-    reasons = [one["why"] for one in told["reasons"]]
+    explanation = json.loads(publish(archive, "--explain", "https://harbour.example/3", "--json").stdout)
+    assert explanation["tier"] == "features"
+    reasons = [one["why"] for one in explanation["reasons"]]
     assert any("header" in why and "noarchive" in why for why in reasons)
     assert any("https://creativecommons.org/licenses/by/4.0/" in why for why in reasons)
     (tmp_path / "r.toml").write_text('[[rule]]\nsite = "notes.example/blog"\ntier = "reference"\n')
-    told = json.loads(
+    explanation = json.loads(
         publish(archive, "--explain", "https://harbour.example/1", "--rules", str(tmp_path / "r.toml"), "--json").stdout
     )
-    assert told["tier"] == "reference"
-    assert any("notes.example/blog" in one["why"] for one in told["reasons"])
+    assert explanation["tier"] == "reference"
+    assert any("notes.example/blog" in one["why"] for one in explanation["reasons"])
 
 
 def test_site_definition_affects_the_tier(archive: Path, tmp_path: Path) -> None:

@@ -34,8 +34,9 @@ keywords = ["harbours"]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A dataset with all that can be in one, and one of which nothing is told, in several files and with an
-    empty table."""
+    """A dataset with every optional feature, and one without metadata, split over several files and with an empty
+    table.
+    """
     place = tmp_path_factory.mktemp("validated")
     posts = [*POSTS, *(Post(n, body=f"{POSTS[0].text} More of number {n}.", rights=(CC_BY,)) for n in range(30, 36))]
     archive = make(place / "archive" / "archive.db", posts, ["https://harbour.example/lost"])
@@ -82,31 +83,31 @@ def said(folders: tuple[Path, Path]) -> dict[str, dict[str, Any]]:
 
 
 def _broken(folder: Path, copy: Path) -> Path:
-    """A dataset whose descriptions lack required properties."""
+    """Copy a dataset and remove required properties from its metadata."""
     shutil.copytree(folder, copy)
     for name in ("datapackage.json", "ro-crate-metadata.json", "datacite.json"):
-        told = json.loads((copy / name).read_text())
-        if "@graph" in told:
-            del told["@graph"][1]["license"]
+        metadata = json.loads((copy / name).read_text())
+        if "@graph" in metadata:
+            del metadata["@graph"][1]["license"]
         for key in ("resources", "titles"):
-            told.pop(key, None)
-        (copy / name).write_text(json.dumps(told))
+            metadata.pop(key, None)
+        (copy / name).write_text(json.dumps(metadata))
     (copy / "CITATION.cff").write_text("cff-version: 1.2.0\n")
     return copy
 
 
 @pytest.mark.parametrize("name", ["whole", "parts"])
 def test_validators_accept_the_dataset(said: dict[str, dict[str, Any]], name: str) -> None:
-    told = said[name]
-    assert told["frictionless"]["valid"], told["frictionless"]
-    assert told["frictionless"]["tasks"] > 5
-    assert told["croissant"]["errors"] == []
-    assert told["croissant"]["warnings"] == []
-    assert "croissant/1.1" in told["croissant"]["conforms"]
+    results = said[name]
+    assert results["frictionless"]["valid"], results["frictionless"]
+    assert results["frictionless"]["tasks"] > 5
+    assert results["croissant"]["errors"] == []
+    assert results["croissant"]["warnings"] == []
+    assert "croissant/1.1" in results["croissant"]["conforms"]
     if name == "whole":
-        assert told["crate"] == {"passed": True, "issues": []}
-    assert told["datacite"] == []
-    assert "raised" not in told["citation"], told["citation"]
+        assert results["crate"] == {"passed": True, "issues": []}
+    assert results["datacite"] == []
+    assert "raised" not in results["citation"], results["citation"]
 
 
 @pytest.mark.parametrize("name", ["whole", "parts"])
@@ -139,14 +140,14 @@ def test_the_csv_is_read_by_sqlite_utils(folders: tuple[Path, Path], tmp_path: P
 
 def test_croissant_has_all_required_properties(folders: tuple[Path, Path]) -> None:
     for folder in folders:
-        told = json.loads((folder / "croissant.json").read_text())
-        assert missing_properties(told) == []
-        del told["license"], told["recordSet"][0]["field"][0]["dataType"]
-        assert [one.split(": ")[1] for one in missing_properties(told)] == ["license", "dataType"]
+        croissant = json.loads((folder / "croissant.json").read_text())
+        assert missing_properties(croissant) == []
+        del croissant["license"], croissant["recordSet"][0]["field"][0]["dataType"]
+        assert [one.split(": ")[1] for one in missing_properties(croissant)] == ["license", "dataType"]
 
 
 def test_licence_in_words_is_not_a_url(folders: tuple[Path, Path]) -> None:
-    """The RO-Crate validator would reject it, but takes seconds."""
+    """The RO-Crate validator would reject it, but would need seconds for that."""
     assert {row["licence"] for row in rows(folders[1], "articles")} == {"All rights reserved"}
     crate = json.loads((folders[1] / "ro-crate-metadata.json").read_text())
     [root] = [node for node in crate["@graph"] if node["@id"] == "./"]
@@ -165,11 +166,11 @@ def test_card_has_all_fields_tables_and_gaps(folders: tuple[Path, Path]) -> None
 
 
 def test_validators_reject_broken_descriptions(said: dict[str, dict[str, Any]]) -> None:
-    told = said["broken"]
-    assert not told["frictionless"]["valid"]
-    assert not told["crate"]["passed"]
-    assert "raised" in told["citation"]
-    assert told["datacite"]
+    results = said["broken"]
+    assert not results["frictionless"]["valid"]
+    assert not results["crate"]["passed"]
+    assert "raised" in results["citation"]
+    assert results["datacite"]
 
 
 def test_changes_lists_additions_changes_and_removals(tmp_path: Path) -> None:
@@ -189,13 +190,13 @@ def test_changes_lists_additions_changes_and_removals(tmp_path: Path) -> None:
         str(tmp_path / "rules.toml"),
     )
     assert done.exit_code == 0, done.output
-    told = (tmp_path / "2" / "CHANGES.md").read_text()
+    changes = (tmp_path / "2" / "CHANGES.md").read_text()
     ids = {row["url"]: row["id"] for row in rows(tmp_path / "2", "articles")}
-    assert "since 1.0.0" in told
-    assert f"### Added: 1\n\n- {ids['https://harbour.example/9']}\n" in told
+    assert "since 1.0.0" in changes
+    assert f"### Added: 1\n\n- {ids['https://harbour.example/9']}\n" in changes
     changed = sorted(ids[f"https://harbour.example/{n}"] for n in (1, 5))
-    assert "### Changed: 2\n\n" + "".join(f"- {one}\n" for one in changed) in told
-    assert [line.rpartition(": ")[2] for line in told.splitlines() if line.startswith("### ")][-2:] == ["0", "0"]
+    assert "### Changed: 2\n\n" + "".join(f"- {one}\n" for one in changed) in changes
+    assert [line.rpartition(": ")[2] for line in changes.splitlines() if line.startswith("### ")][-2:] == ["0", "0"]
 
 
 def test_plots_are_well_formed(folders: tuple[Path, Path]) -> None:

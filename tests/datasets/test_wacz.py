@@ -130,15 +130,15 @@ def test_a_page_of_a_package_replays_in_a_browser(archive: Path, tmp_path: Path)
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "config.yaml").write_text("framed_replay: false\n")
     with serving_warcs(tmp_path / "web", sorted((tmp_path / "x" / "archive").glob("*.warc.gz"))) as wayback:
-        later = shown(f"{wayback}20240502090000/https://quay.example/1", tmp_path)
-        redirected = shown(f"{wayback}20240502080003/https://quay.example/3", tmp_path)
-        revisited = shown(f"{wayback}20240502080008/https://quay.example/6", tmp_path)
+        later = rendered_page(f"{wayback}20240502090000/https://quay.example/1", tmp_path)
+        redirected = rendered_page(f"{wayback}20240502080003/https://quay.example/3", tmp_path)
+        revisited = rendered_page(f"{wayback}20240502080008/https://quay.example/6", tmp_path)
     assert "<h1>Day 1, corrected</h1>" in later
     assert "<h1>Day 3</h1>" in redirected
     assert "<h1>Day 6</h1>" in revisited
 
 
-def shown(url: str, folder: Path) -> str:
+def rendered_page(url: str, folder: Path) -> str:
     """Return a page as rendered by a browser."""
     done = subprocess.run(
         [

@@ -26,7 +26,7 @@ for offline in (
     os.environ[offline] = "1"
 
 _CRATE = "https://w3id.org/ro/crate/1.2/context"
-# The terms that our crates use, as that context has them: those of schema.org, and Dublin Core's conformsTo.
+# The terms that our crates use, as the RO-Crate context defines them: schema.org's, and Dublin Core's conformsTo.
 _TERMS = (
     "about",
     "affiliation",
@@ -130,8 +130,8 @@ def citation(folder: Path) -> Any:
 def datacite(folder: Path) -> Any:
     from datacite import schema45
 
-    told = json.loads((folder / "datacite.json").read_text(encoding="utf-8"))
-    return [error.message for error in schema45.validator.iter_errors(told)]
+    record = json.loads((folder / "datacite.json").read_text(encoding="utf-8"))
+    return [error.message for error in schema45.validator.iter_errors(record)]
 
 
 def datasets(folder: Path) -> Any:

@@ -115,7 +115,7 @@ def test_a_password_post_shows_its_form_only() -> None:
     assert "post-password-form" in blog.get(post.path()).body.decode()
 
 
-def test_conditional_requests() -> None:
+def test_conditional_requests_get_304() -> None:
     response = Blog(BASE).get("/feed/")
     assert response.changed is not None
     assert not_modified(response, response.etag, "")
@@ -144,5 +144,5 @@ def test_conditional_requests() -> None:
         ("/wp-json/wp/v2/posts", 404),
     ],
 )
-def test_statuses(path: str, status: int) -> None:
+def test_paths_have_their_status(path: str, status: int) -> None:
     assert Blog(BASE).get(path).status == status

@@ -65,18 +65,18 @@ NOT_LISTINGS = [
 
 
 @pytest.mark.parametrize("path", ["/?s=boats", "/?q=old+boats", "/?q=a/", "/events/2021/05/", "/events/2021-05-03"])
-def test_trap(path: str) -> None:
+def test_search_and_calendar_urls_are_traps(path: str) -> None:
     assert trap_rule("https://example.org" + path) in ("search", "calendar")
 
 
 @pytest.mark.parametrize("path", LISTINGS)
-def test_listing(path: str) -> None:
+def test_listing_urls_are_recognised(path: str) -> None:
     assert url_classifier.kind_by_address("https://example.org" + path) is PageKind.LISTING
     assert not trap_rule("https://example.org" + path)
 
 
 @pytest.mark.parametrize("path", NOT_LISTINGS)
-def test_not_listing(path: str) -> None:
+def test_post_urls_are_not_listings_or_traps(path: str) -> None:
     assert url_classifier.kind_by_address("https://example.org" + path) is not PageKind.LISTING
     assert not trap_rule("https://example.org" + path)
 
@@ -104,7 +104,7 @@ def test_the_scopes_folder_is_not_a_listing() -> None:
         ("/rss-explained/", False),
     ],
 )
-def test_feed_addresses(path: str, feed: bool) -> None:
+def test_feed_urls_are_recognised(path: str, feed: bool) -> None:
     assert url_classifier.is_feed("https://example.org" + path) is feed
 
 
@@ -122,7 +122,7 @@ def test_feed_addresses(path: str, feed: bool) -> None:
         ("/comments-on-the-state-of-things/", False),
     ],
 )
-def test_comment_feeds(path: str, comments: bool) -> None:
+def test_comment_feeds_are_recognised(path: str, comments: bool) -> None:
     assert url_classifier.is_comment_feed("https://example.org" + path) is comments
 
 
@@ -141,11 +141,11 @@ def test_comment_feeds(path: str, comments: bool) -> None:
         ("/feeds/posts/default", False),
     ],
 )
-def test_part_feeds(path: str, part: bool) -> None:
+def test_feeds_of_a_part_of_the_site_are_recognised(path: str, part: bool) -> None:
     assert url_classifier.is_part_feed("https://example.org" + path) is part
 
 
-def test_one_form_of_the_host() -> None:
+def test_urls_get_the_host_form_of_the_site() -> None:
     assert (
         url_classifier.with_origin("http://www.example.org/a?b=1", "https://example.org/")
         == "https://example.org/a?b=1"
@@ -177,7 +177,7 @@ def test_one_form_of_the_host() -> None:
         ("sitemap-2024-05.xml", PageKind.UNKNOWN),
     ],
 )
-def test_kind_of_sitemap(name: str, kind: PageKind) -> None:
+def test_the_kind_of_a_sitemap_follows_from_its_name(name: str, kind: PageKind) -> None:
     assert sitemaps.kind_of_sitemap("https://example.org/" + name) is kind
 
 
@@ -201,6 +201,6 @@ def test_kind_of_sitemap(name: str, kind: PageKind) -> None:
         ('<link rel="stylesheet" href="/style.css">', "", None),
     ],
 )
-def test_api_endpoint(head: str, header: str, expected: str | None) -> None:
+def test_the_api_endpoint_is_found(head: str, header: str, expected: str | None) -> None:
     root = lxml.html.fromstring(f"<html><head>{head}<title>x</title></head><body></body></html>")
     assert wordpress_api.api_endpoint(root, header, "https://example.org/") == expected

@@ -1,4 +1,6 @@
-"""Each folder of tests/cases/discovery: input.*, case.json (parser, address ...), expected.json (all of the answer)."""
+"""Runs each folder of tests/cases/discovery: input.*, case.json (parser, URL ...), expected.json (the complete
+result).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def answer(folder: Path) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """As JSON, without what is empty."""
+    """Convert a value to JSON types without empty values."""
     if is_dataclass(value) and not isinstance(value, type):
         value = {f.name: getattr(value, f.name) for f in fields(value)}
     if isinstance(value, dict):
@@ -48,6 +50,6 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("folder", sorted(CASES.iterdir()), ids=lambda p: p.name)
-def test_case(folder: Path) -> None:
+def test_the_case_has_its_expected_result(folder: Path) -> None:
     expected = json.loads((folder / "expected.json").read_text("utf-8"))
     assert json.loads(json.dumps(plain(answer(folder)))) == expected

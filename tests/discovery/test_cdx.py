@@ -1,4 +1,6 @@
-"""CDX: addresses of queries, properties of any response, and candidates from old captures. Formats are cases."""
+"""CDX: query URLs, properties of any response, and candidate URLs from historical captures. Response formats are in
+tests/cases.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,13 @@ PYWB = "http://127.0.0.1:8080/old/cdx"
 SCOPE = Scope.of("https://blog.example.org/")
 
 
-def asked(url: str) -> dict[str, list[str]]:
+def query_arguments(url: str) -> dict[str, list[str]]:
     assert normalize(url) == url  # as in the pages table
     return parse_qs(urlsplit(url).query)
 
 
 def test_queries_to_the_internet_archive() -> None:
-    words = asked(query_url(WAYBACK, site_prefix(SCOPE), CdxQuery(since=datetime(2009, 1, 2, tzinfo=UTC))))
+    words = query_arguments(query_url(WAYBACK, site_prefix(SCOPE), CdxQuery(since=datetime(2009, 1, 2, tzinfo=UTC))))
     assert words["url"] == ["blog.example.org/*"]
     assert words["output"] == ["json"]
     assert words["collapse"] == ["urlkey"]
@@ -59,7 +61,7 @@ def test_all_captures_of_all_kinds_can_be_asked_for() -> None:
         fields=("timestamp", "original"),
         until=datetime(2010, 1, 2, tzinfo=UTC),
     )
-    words = asked(query_url(WAYBACK, "example.org/blog/", query))
+    words = query_arguments(query_url(WAYBACK, "example.org/blog/", query))
     assert words["url"] == ["example.org/blog/*"]
     assert words["fl"] == ["timestamp,original"]
     assert words["limit"] == ["7"]
@@ -68,7 +70,7 @@ def test_all_captures_of_all_kinds_can_be_asked_for() -> None:
 
 
 def test_queries_to_pywb() -> None:
-    words = asked(query_url(PYWB, site_prefix(Scope.of("http://127.0.0.1:8000/blog/"))))
+    words = query_arguments(query_url(PYWB, site_prefix(Scope.of("http://127.0.0.1:8000/blog/"))))
     assert words["url"] == ["http://127.0.0.1:8000/blog/*"]
     assert words["output"] == ["json"]
     assert words["filter"] == ["=status:200", "~mime:(text/html|application/xhtml.xml)"]
@@ -100,7 +102,7 @@ def test_a_resume_key_is_sent_as_it_was_printed(key: str, sent: str) -> None:
         ("http://[", ""),
     ],
 )
-def test_service_address(text: str, address: str) -> None:
+def test_service_names_and_urls_are_resolved(text: str, address: str) -> None:
     if address:
         assert service_address(text) == address
     else:
@@ -223,8 +225,8 @@ ENTRIES = st.lists(
 
 @quick
 @given(ENTRIES)
-def test_every_form_gives_the_same_entries(told: list[tuple[str, datetime, str, str]]) -> None:
-    plain = [("k", f"{at:%Y%m%d%H%M%S}".zfill(14), url, mime, status, "D", "7") for url, at, mime, status in told]
+def test_every_form_gives_the_same_entries(captures: list[tuple[str, datetime, str, str]]) -> None:
+    plain = [("k", f"{at:%Y%m%d%H%M%S}".zfill(14), url, mime, status, "D", "7") for url, at, mime, status in captures]
     names = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
     objects = [dict(zip(names, row, strict=True)) for row in plain]
     forms = [
@@ -237,7 +239,7 @@ def test_every_form_gives_the_same_entries(told: list[tuple[str, datetime, str, 
     assert all(page == pages[0] for page in pages)
     assert not pages[0].bad
     assert [(e.url, e.timestamp.replace(tzinfo=None), e.media_type, e.length) for e in pages[0].entries] == [
-        (url, at, mime, 7) for url, at, mime, _ in told
+        (url, at, mime, 7) for url, at, mime, _ in captures
     ]
 
 
@@ -268,13 +270,13 @@ def test_pages_and_the_newest_capture_of_each() -> None:
 
     old, new, other = entry("a", 2009), entry("a", 2019), entry("b", 2014)
     assert newest_captures([old, new, other]) == newest_captures([new, old, other]) == (new, other)
-    untold = CdxEntry("c", datetime(2009, 1, 1, tzinfo=UTC), "c")
+    unlisted = CdxEntry("c", datetime(2009, 1, 1, tzinfo=UTC), "c")
     kinds = [
         old,
         entry("d", 2009, 404),
         entry("e", 2009, None, "warc/revisit"),
         entry("f", 2009, 200, "image/png"),
         entry("g", 2009, 200, "application/xhtml+xml"),
-        untold,
+        unlisted,
     ]
     assert [e.url for e in kinds if is_page(e)] == ["a", "g", "c"]

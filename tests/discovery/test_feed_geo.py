@@ -1,4 +1,4 @@
-"""Places in feeds: one row for each notation."""
+"""Places in feeds, one row for each notation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ HERE = (10.5, 106.25)
         ("<dc:coverage>Hanoi</dc:coverage>", (None, None), "Hanoi", None),
     ],
 )
-def test_xml(inside: str, place: tuple[float | None, float | None], name: str, precision: float | None) -> None:
+def test_places_in_xml_feeds_are_read(
+    inside: str, place: tuple[float | None, float | None], name: str, precision: float | None
+) -> None:
     feed = (
         f'<rss version="2.0" {SPACES}><channel><title>T</title><item><title>A</title>'
         f"<link>https://here.example/a</link>{inside}</item></channel></rss>"
@@ -69,7 +71,7 @@ def test_texts_that_are_not_places(inside: str) -> None:
     assert target.lead.geotags == ()
 
 
-def test_json() -> None:
+def test_places_in_json_feeds_are_read() -> None:
     item = {
         "id": "1",
         "url": "https://here.example/a",

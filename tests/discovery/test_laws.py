@@ -1,4 +1,4 @@
-"""Properties of any input: nothing raises, everything is bounded, each address occurs once."""
+"""Properties of the parsers for any input: they never raise, results are bounded, each URL occurs once."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ JSON = st.recursive(
 quick = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
-def sound(targets: tuple[DiscoveredURL, ...]) -> None:
+def assert_bounded(targets: tuple[DiscoveredURL, ...]) -> None:
     assert len({t.url for t in targets}) == len(targets) <= safe_parsing.MAX_TARGETS
     for target in targets:
         assert normalize(target.url) == target.url
@@ -133,18 +133,18 @@ def sound(targets: tuple[DiscoveredURL, ...]) -> None:
 def test_feeds_and_sitemaps_never_raise(body: bytes) -> None:
     looks_like_feed(body)
     sitemaps.looks_like_sitemap(body)
-    sound(parse_feed(body, URL).targets)
+    assert_bounded(parse_feed(body, URL).targets)
     found = sitemaps.parse_sitemap(body, URL)
-    sound(found.targets)
-    sound(found.children)
+    assert_bounded(found.targets)
+    assert_bounded(found.children)
 
 
 @quick
 @given(JSON, st.dictionaries(st.sampled_from(["X-WP-Total", "x-wp-totalpages"]), st.text(max_size=5)))
 def test_the_api_never_raises(value: object, headers: dict[str, str]) -> None:
     for shape in (value, [value], [{"link": "/a", "id": 1, "_embedded": value, "meta": value, "date": value}]):
-        sound(wordpress_api.parse_posts(json.dumps(shape).encode(), headers, URL).targets)
-    sound(
+        assert_bounded(wordpress_api.parse_posts(json.dumps(shape).encode(), headers, URL).targets)
+    assert_bounded(
         parse_feed(
             json.dumps(
                 {"version": "https://jsonfeed.org/version/1", "items": [value, {"url": "/a", "authors": value}]}
@@ -160,7 +160,7 @@ def test_pages_never_raise(markup_soup: str) -> None:
     text = safe_parsing.decode(markup_soup.encode("utf-8", "replace")).replace("\x00", "")
     root = lxml.html.fromstring(f"<html><body>{text}</body></html>")
     links = link_reader.parse_links(root, "https://example.org/x/", SCOPE)
-    sound(links.all)
+    assert_bounded(links.all)
     assert all(SCOPE.contains(t.url) for t in links.links + links.next_pages)
 
 
@@ -261,6 +261,6 @@ def test_deep_json_and_xml_do_not_raise() -> None:
 )
 def test_guesses_are_few_and_on_the_host(start: str) -> None:
     found = link_reader.well_known_urls(start, Scope.of(start))
-    sound(found)
+    assert_bounded(found)
     assert 10 <= len(found) <= 20
     assert {urlsplit(t.url).netloc for t in found} == {urlsplit(start).netloc}

@@ -1,4 +1,4 @@
-"""The links of a page."""
+"""Extraction of links from pages."""
 
 from __future__ import annotations
 

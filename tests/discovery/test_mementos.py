@@ -1,4 +1,4 @@
-"""Addresses of captures, TimeMaps, and which captures are fetched."""
+"""URLs of captures, TimeMaps, and the choice of captures to fetch."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ def entry(status: int | None, mime: str = "text/html") -> CdxEntry:
     return CdxEntry("", AT, "http://blog.example/", mime, status)
 
 
-def test_captures_that_say_something() -> None:
-    told = [
+def test_captures_of_pages_redirects_and_missing_pages_are_relevant() -> None:
+    relevant = [
         entry(200),
         entry(None, ""),
         entry(None, "warc/revisit"),
@@ -135,13 +135,13 @@ def test_captures_that_say_something() -> None:
         entry(301, "unk"),
         entry(404, ""),
     ]
-    assert all(map(is_relevant, told))
-    told = [entry(200, "image/png"), entry(500), entry(403), entry(206), entry(304), entry(200, "text/xml")]
-    assert not any(map(is_relevant, told))
+    assert all(map(is_relevant, relevant))
+    irrelevant = [entry(200, "image/png"), entry(500), entry(403), entry(206), entry(304), entry(200, "text/xml")]
+    assert not any(map(is_relevant, irrelevant))
 
 
 def listed(*words: str) -> list[CaptureListEntry]:
-    """ "200A": a page with the payload A; days apart."""
+    """Return CDX entries a day apart. "200A" is a page with status 200 and payload A."""
     return [
         CaptureListEntry(AT + timedelta(days=n), "http://blog.example/a", int(w[:3]), w[3:])
         for n, w in enumerate(words)

@@ -1,4 +1,4 @@
-"""Soft 404s and pages with the same frame; walls, and pages with a notice."""
+"""Soft 404s and posts with the same frame; walls, and posts with a notice."""
 
 from __future__ import annotations
 
@@ -85,5 +85,5 @@ PASSWORD = "<form><input type=password></form>"
         ("Privacy", "<h1>Privacy</h1><p>We keep nothing.</p>", ""),
     ],
 )
-def test_walls(title: str, body: str, wall: str) -> None:
+def test_walls_are_recognised(title: str, body: str, wall: str) -> None:
     assert detect_wall(html.document_fromstring(f"<html><body>{body}</body></html>"), title) == wall

@@ -1,4 +1,4 @@
-"""Everything that docs/extend.md shows works as it is shown: rules, a platform, a page object, a field, a command."""
+"""Every example in docs/extend.md works as shown: rules, a platform, a page object, a field, a command."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def html() -> bytes:
 
 
 def run(shown: str, names: dict[str, object]) -> None:
-    """The lines after >>> in a block, each against what the block shows below it."""
+    """Run the lines after >>> of a block, and compare each with the output shown below it."""
     test = doctest.DocTestParser().get_doctest(shown, names, "docs/extend.md", None, None)
     assert test.examples
     said: list[str] = []
@@ -50,11 +50,11 @@ def run(shown: str, names: dict[str, object]) -> None:
     assert not said, "".join(said)
 
 
-def test_what_the_shell_shows(html: bytes) -> None:
+def test_the_shell_prints_what_the_docs_show(html: bytes) -> None:
     run(block("console"), {"response": HtmlResponse(URL, body=html, encoding="utf-8")})
 
 
-def test_the_shell_s_selectors_are_the_rules_word_for_word() -> None:
+def test_selectors_of_the_shell_are_those_of_the_rules() -> None:
     tried = {ast.literal_eval(s) for s in re.findall(r'response\.\w+\((".*?")\)', block("console"))}
     rules = from_toml(block("toml"), "docs/extend.md", by_hand=True)
     used = {selector for name, rule in rules.fields.items() if name != "body" for selector in rule.select}
@@ -75,7 +75,7 @@ def test_the_rules_read_what_the_shell_showed(html: bytes) -> None:
     assert by_hand == {"title", "published", "authors", "tags", "body"}
 
 
-def test_a_mistake_is_said_as_shown(html: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_reported_as_shown(html: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("page.html").write_bytes(html)
     Path("mistake.toml").write_text("[title]\nselect = 'h1:::text'\n", encoding="utf-8")
@@ -92,14 +92,16 @@ def test_a_mistake_is_said_as_shown(html: bytes, tmp_path: Path, monkeypatch: py
         ("<h1>Title</h1>", ["Title"], ["Title"]),
     ],
 )
-def test_a_comment_in_a_text_parts_it_there_and_not_here(source: str, there: list[str], here: list[str]) -> None:
+def test_a_comment_splits_a_text_in_scrapy_and_not_in_the_archiver(
+    source: str, there: list[str], here: list[str]
+) -> None:
     assert HtmlResponse(URL, body=source.encode(), encoding="utf-8").css("h1::text").getall() == there
     assert parse_page(source, URL).css("h1::text").getall() == here
 
 
 @pytest.fixture
 def tidelog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The file shown, in a folder that platforms are looked for in."""
+    """Write the platform file from the docs into a folder that is searched for platforms."""
     (tmp_path / "tidelog.py").write_text(block("python"), encoding="utf-8")
     monkeypatch.setattr(archiver.platforms, "__path__", [*archiver.platforms.__path__, str(tmp_path)])
     tables.cache_clear()

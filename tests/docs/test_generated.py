@@ -1,4 +1,4 @@
-"""The generated parts of the documentation are what the code says today."""
+"""The generated parts of the documentation match the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links between the pages of the documentation lead to a file that is there, and to a heading that it has."""
+"""Links between documentation pages lead to existing files and headings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tokens(page: Path) -> list[Token]:
 
 @cache
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings as GitHub makes them: small letters, hyphens, numbers for the same again."""
+    """Return the anchors of a page's headings as GitHub makes them: lower case, hyphens, numbers for repetitions."""
     out: dict[str, int] = {}
     for before, token in zip(tokens(page), tokens(page)[1:], strict=False):
         if before.type == "heading_open":
@@ -42,7 +42,7 @@ def links(page: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_lead_to_existing_headings(page: Path) -> None:
     for link in links(page):
         if re.match(r"[a-z]+:", link):
             continue

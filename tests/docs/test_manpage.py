@@ -1,4 +1,4 @@
-"""The manual page is sound by mandoc, and has every command and option."""
+"""The manual page passes mandoc's checks, and has every command and option."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.needs("mandoc")
-def test_mandoc_has_nothing_against_it(page: Path) -> None:
-    told = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True).stdout
-    # It has no date: it would change with each day on which it is written.
-    assert [line for line in told.splitlines() if "missing date" not in line] == []
+def test_mandoc_reports_no_problem(page: Path) -> None:
+    warnings = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True).stdout
+    # It has no date, because that would change with each day on which it is generated.
+    assert [line for line in warnings.splitlines() if "missing date" not in line] == []
 
 
 @pytest.mark.needs("mandoc")
-def test_it_shows_every_command_with_its_options_and_examples(page: Path) -> None:
+def test_every_command_is_shown_with_its_options_and_examples(page: Path) -> None:
     shown = subprocess.run(
         ["mandoc", "-T", "utf8", "-O", "width=200", page], capture_output=True, text=True, check=True
     )

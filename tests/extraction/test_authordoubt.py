@@ -33,7 +33,7 @@ def one(name: str, source: str = "meta", locator: str = "author") -> Candidate[t
         ([one("Hive", "signed")], True),
     ],
 )
-def test_doubted(found: list[Candidate[tuple[str, ...]]], believed: bool) -> None:
+def test_doubtful_authors_lose_confidence(found: list[Candidate[tuple[str, ...]]], believed: bool) -> None:
     got = downgrade_doubtful_authors(found, PAGE, {"honeynewsltd"})
     assert all((c.confidence > DOUBTFUL) is believed for c in got)
     assert [c.value for c in got] == [c.value for c in found]

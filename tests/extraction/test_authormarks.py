@@ -1,4 +1,4 @@
-"""Author marks in classes, addresses and pictures."""
+"""Author marks in class names, URLs and pictures."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from archiver.extraction.authors.author_markup import author_mark, leads_to_pers
         ("text-lg mt-4", ""),
     ],
 )
-def test_mark(classes: str, expected: str) -> None:
+def test_author_marks_are_found_in_class_names(classes: str, expected: str) -> None:
     assert author_mark(classes) == expected
 
 
-def test_addresses() -> None:
+def test_urls_of_authors_are_recognised() -> None:
     assert leads_to_person("https://a.example/author/jane-doe/")
     assert leads_to_person("/@jane")
     assert leads_to_person("/?author=4")
@@ -50,5 +50,5 @@ def test_addresses() -> None:
         ("", ""),
     ],
 )
-def test_pictured(alt: str, expected: str) -> None:
+def test_a_name_is_read_from_the_alt_text_of_a_picture(alt: str, expected: str) -> None:
     assert name_in_picture(html.fromstring(f'<img alt="{alt}">')) == expected

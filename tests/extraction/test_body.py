@@ -1,4 +1,4 @@
-"""What belongs to the body, and what does not."""
+"""Which elements belong to the body, and which do not."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_short_lines_of_a_feeds_text_are_kept() -> None:
      "PAYLAŞ", "ETİKETLER: tarih", "FOTO: Ida Brandt",
      "Реклама", "标签：历史", "シェアする", "This post may contain affiliate links.", "Last updated on March 3, 2021"],
 )  # fmt: skip
-def test_notices(text: str) -> None:
+def test_notices_are_recognised(text: str) -> None:
     assert is_notice(text)
 
 

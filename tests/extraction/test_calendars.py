@@ -25,7 +25,7 @@ def test_days_of_the_solar_year(solar: tuple[int, int, int], day: date) -> None:
     assert from_solar(*solar) == day
 
 
-def test_there_is_no_such_day() -> None:
+def test_impossible_days_are_rejected() -> None:
     assert from_solar(1400, 12, 30) is None
     assert from_solar(1400, 7, 31) is None
     assert from_solar(1400, 13, 1) is None

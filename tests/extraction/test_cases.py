@@ -1,7 +1,7 @@
-"""Every folder of tests/cases/extraction is a case: page.html, case.json (how and when it was served), expected.json.
+"""Runs every folder of tests/cases/extraction: page.html, case.json (how and when it was served), expected.json.
 
-expected.json names only the fields the case is about. Beside the record's names it knows `body_begins`, `body_ends`,
-`body_lines` (lines that must stand alone), `body_without` (texts that must not be there).
+expected.json has only the fields that the case tests. Beside the fields of a record it may have `body_begins`,
+`body_ends`, `body_lines` (lines that must occur as whole lines), `body_without` (texts that must not occur).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def read(folder: Path) -> Article:
     return extract_page(page, lead_of(case.get("lead")), PageKind(case.get("known_kind", "unknown")))
 
 
-def said(article: Article, field: str) -> Any:
-    """A field as expected.json writes it."""
+def field_value(article: Article, field: str) -> Any:
+    """Return a field in the form of expected.json."""
     value = getattr(article, field)
     if isinstance(value, datetime):
         return value.isoformat()
@@ -65,16 +65,16 @@ def differences(article: Article, expected: dict[str, Any]) -> list[str]:
             got, want = [text for text in want if text in article.body], []
         elif field == "geotags":
             keys = {k for g in want for k in g}
-            got = [{k: v for k, v in g.items() if k in keys} for g in said(article, field)]
+            got = [{k: v for k, v in g.items() if k in keys} for g in field_value(article, field)]
         else:
-            got = said(article, field)
+            got = field_value(article, field)
         if got != want:
             found.append(f"{field}: expected {want!r}, got {got!r}")
     return found
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=[f.name for f in FOLDERS])
-def test_case(folder: Path) -> None:
+def test_the_case_has_its_expected_fields(folder: Path) -> None:
     article = read(folder)
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     wrong = differences(article, expected)

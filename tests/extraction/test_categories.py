@@ -1,4 +1,4 @@
-"""Categories and tags in the markup of many platforms: one row for each theme, in markup of our own."""
+"""Categories and tags in markup like that of many platforms, one row per theme."""
 
 from __future__ import annotations
 
@@ -259,11 +259,11 @@ def test_a_class_without_tags_says_that_there_are_none() -> None:
         ("x" * 200, ""),
     ],
 )
-def test_term(text: str, expected: str) -> None:
+def test_terms_are_cleaned(text: str, expected: str) -> None:
     assert clean_term(text) == expected
 
 
-def test_unique_and_listed() -> None:
+def test_terms_are_unique_and_lists_are_split() -> None:
     assert unique_terms(["Food", "food", "FOOD ", "Drink"]) == ("Food", "Drink")
     assert terms_in_lists(["a, b;c、d", "contentId: 7"]) == ["a", "b", "c", "d"]
     assert not is_term("Read more")

@@ -1,4 +1,4 @@
-"""Agencies and outlets that a post names as its source, and sentences that name none: one row for each case."""
+"""Agencies and outlets that a post credits as its source, and sentences that credit none: one row per case."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_prose_and_captions_name_no_source(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "place", "known"), DATELINES)
-def test_datelines(text: str, place: str, known: list[str]) -> None:
+def test_a_dateline_gives_its_place_and_agencies(text: str, place: str, known: list[str]) -> None:
     assert read_dateline(text) == (place, known)
 
 
@@ -154,7 +154,7 @@ def test_every_language_has_a_label() -> None:
 
 
 @given(st.text(max_size=300))
-def test_names_are_short_and_nothing_raises(text: str) -> None:
+def test_any_text_gives_short_names_without_an_error(text: str) -> None:
     for one in (
         *credits_of_line(text),
         *find_outlets(text),

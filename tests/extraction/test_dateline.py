@@ -26,7 +26,7 @@ from archiver.extraction.visible_dates import date_label, read_dates
         ("", "no date at all", None, None),
     ],
 )
-def test_read_dates(before: str, text: str, published: str | None, modified: str | None) -> None:
+def test_lines_with_dates_are_parsed(before: str, text: str, published: str | None, modified: str | None) -> None:
     found = read_dates(text, "en-US", before)
     assert tuple(m.at.date().isoformat() if m else None for m in found) == (published, modified)
 

@@ -62,7 +62,7 @@ from archiver.extraction.date_text import FIRST_YEAR, LAST_YEAR, AddressDate, ma
         ("3 May 1974", "en", "1974-05-03T00:00:00+00:00", "day"),
     ],
 )
-def test_visible(text: str, language: str, iso: str, precision: str) -> None:
+def test_visible_dates_are_parsed(text: str, language: str, iso: str, precision: str) -> None:
     found = visible_date(text, language)
     assert found is not None
     assert (found.at.isoformat(), found.precision) == (iso, precision)
@@ -104,13 +104,13 @@ def test_texts_that_are_not_dates(text: str) -> None:
         ("1931-03-04", "1931-03-04T00:00:00+00:00", "day", False),
     ],
 )
-def test_machine(text: str, iso: str, precision: str, zoned: bool) -> None:
+def test_machine_readable_dates_are_parsed(text: str, iso: str, precision: str, zoned: bool) -> None:
     found = machine_date(text)
     assert found is not None
     assert (found.at.isoformat(), found.precision, found.zoned) == (iso, precision, zoned)
 
 
-def test_address_dates() -> None:
+def test_dates_in_urls_are_parsed() -> None:
     assert url_date("/blog/2019/02/04/a-post/") == AddressDate(2019, 2, 4)
     assert url_date("/2019/02/a-post") == AddressDate(2019, 2)
     assert url_date("/a/20190204/1.html") == AddressDate(2019, 2, 4)
@@ -119,7 +119,7 @@ def test_address_dates() -> None:
 
 
 @given(st.text(max_size=80))
-def test_never_raises(text: str) -> None:
+def test_any_text_is_parsed_without_an_error(text: str) -> None:
     visible_date(text, "en")
     machine_date(text)
     url_date(text)

@@ -184,7 +184,7 @@ def test_text_in_a_declared_encoding_round_trips(row: tuple[str, str], data: st.
     body = f"<p>{text}".encode(encoding)
     assume(body.decode(encoding) == f"<p>{text}" and not _is_utf8(body) and repair_mojibake(text)[0] == text)
     page = decode_page(body, f"text/html; charset={encoding}")
-    # So much text outside ASCII is not what a western encoding is for.
+    # Text with so few ASCII characters is unlikely in a western encoding.
     assert page.text == f"<p>{text}" or (encoding == "cp1252" and page.how != "header")
 
 
@@ -195,7 +195,7 @@ def test_utf_8_round_trips(text: str) -> None:
 
 
 @given(st.binary(max_size=300), st.text(max_size=40))
-def test_never_raises(body: bytes, header: str) -> None:
+def test_any_bytes_are_decoded_without_an_error(body: bytes, header: str) -> None:
     page = decode_page(body, header)
     assert page == decode_page(body, header)
     page.text.encode("utf-8")
@@ -203,7 +203,7 @@ def test_never_raises(body: bytes, header: str) -> None:
 
 @cache
 def _characters(encoding: str) -> list[str]:
-    """Those that an encoding has, less what two tables of it read differently."""
+    """Return the characters of an encoding, without those that two tables decode differently."""
     return [
         c
         for c in map(chr, range(0x10000))
@@ -221,7 +221,7 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def misread(text: str, codec: str) -> str:
-    """Text as it looks when its UTF-8 is taken for a single-byte encoding."""
+    """Return the text as it looks when its UTF-8 is decoded with a single-byte encoding."""
     return "".join(bytes([b]).decode(codec, errors="ignore") or chr(b) for b in text.encode())
 
 
@@ -261,7 +261,7 @@ WESTERN = st.text(
 
 @given(WESTERN, st.sampled_from(sorted(TEXTS)))
 def test_correct_runs_are_kept_when_others_are_repaired(good: str, language: str) -> None:
-    """A run with a letter that was not misread is left as it is, also in a page that is repaired elsewhere."""
+    """A run of text with a correct non-ASCII letter is kept, also in a page in which other runs are repaired."""
     bad = misread(TEXTS["fr"] * 4, "cp1252")
     text, count = repair_mojibake(f"<p>{bad}</p><p>é {good} é</p><p>{TEXTS[language]}</p>")
     assert text == f"<p>{TEXTS['fr'] * 4}</p><p>é {good} é</p><p>{TEXTS[language]}</p>"

@@ -1,4 +1,4 @@
-"""Positions in text and in addresses of map services."""
+"""Coordinates in text and in URLs of map services."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ from archiver.extraction.coordinates import (
         ("12", None),
     ],
 )
-def test_position(text: str, expected: tuple[float, float, float] | None) -> None:
+def test_positions_are_parsed(text: str, expected: tuple[float, float, float] | None) -> None:
     found = parse_position(text)
     assert (astuple(found) if found else None) == (pytest.approx(expected, abs=1e-6) if expected else None)
 
@@ -67,7 +67,7 @@ def test_the_language_decides_what_o_means() -> None:
     assert german.longitude == pytest.approx(-french.longitude) == pytest.approx(16.3666667)
 
 
-def test_middle_of_bounds() -> None:
+def test_the_middle_of_bounds_is_their_position() -> None:
     assert centre_of_bounds("10 100 20 110") == Position(15, 105)
     assert centre_of_bounds("100 10 110 20", turned=True) == Position(15, 105)
     assert centre_of_bounds("10 20 30") is None
@@ -106,7 +106,7 @@ def test_middle_of_bounds() -> None:
         ("https://maps.google.com/maps?ll=[", None),
     ],
 )
-def test_map_links(href: str, expected: tuple[float, float] | None) -> None:
+def test_positions_in_map_links_are_parsed(href: str, expected: tuple[float, float] | None) -> None:
     found = map_link_position(href)
     where = (found.latitude, found.longitude) if found else None
     assert where == (pytest.approx(expected, abs=1e-6) if expected else None)
@@ -138,7 +138,7 @@ def test_decimals_are_read_as_they_are_written(lat: float, lon: float, decimals:
 
 
 @given(st.text(alphabet="0123456789.,;°'\"NSEWO -+:latondegш北纬", max_size=60) | st.text(max_size=60))
-def test_never_raises_and_never_out_of_range(text: str) -> None:
+def test_any_text_gives_a_position_in_range_or_none(text: str) -> None:
     parse_degrees(text)
     parse_degrees_with_precision(text)
     centre_of_bounds(text)

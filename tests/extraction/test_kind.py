@@ -1,4 +1,4 @@
-"""Posts and other pages: one template under the addresses of many programs."""
+"""Page kinds: posts and other pages, with one template at the URLs of many programs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.items import PageKind
-from tests.small_sites import classic, posts, silent
+from tests.small_sites import classic, sample_posts, silent
 
-TOLD = posts(1)[0]
+POST = sample_posts(1)[0]
 
 
 def kind_of(path: str, html: str = "") -> tuple[PageKind, str]:
-    article = extract_page(parse_page(html or silent(TOLD), "https://low.example" + path))
+    article = extract_page(parse_page(html or silent(POST), "https://low.example" + path))
     return article.kind, article.kind_rule
 
 
@@ -42,9 +42,9 @@ def test_the_home_page_is_never_a_post(path: str) -> None:
 
 
 def titled(title: str, text: str = "") -> str:
-    """A short post of this title."""
-    told = replace(TOLD, title=title, paragraphs=(text or TOLD.paragraphs[0],))
-    return classic(told).replace(" single-post", "")
+    """Return the page of a short post with this title."""
+    changed = replace(POST, title=title, paragraphs=(text or POST.paragraphs[0],))
+    return classic(changed).replace(" single-post", "")
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_an_error_page_may_list_the_newest_posts() -> None:
     ],
 )
 def test_a_section_path_may_contain_posts(path: str, kind: PageKind) -> None:
-    assert kind_of(path, titled(TOLD.title))[0] is kind
+    assert kind_of(path, titled(POST.title))[0] is kind

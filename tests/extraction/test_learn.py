@@ -1,4 +1,4 @@
-"""Learning a site's rules, and reading pages by them."""
+"""Learning a site's rules, and extraction with them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from archiver.items import Article, PageKind, SourceHint
 from tests.small_sites import (
     NEWSLETTER,
     PROMOTION,
+    SamplePost,
     Theme,
-    Told,
     classic,
     crowded,
     pages,
-    posts,
     promoting,
+    sample_posts,
     samples,
     silent,
 )
@@ -34,23 +34,23 @@ ROOT = Path(__file__).parents[2]
 READ = ("title", "body", "authors", "published", "categories", "tags")
 
 
-def learned(theme: Theme, told: list[Told]) -> SiteRules:
-    rules = learn_rules(samples(theme, told))
+def learned_rules(theme: Theme, posts: list[SamplePost]) -> SiteRules:
+    rules = learn_rules(samples(theme, posts))
     assert rules is not None
     return replace(rules, version="rules-1")
 
 
-def read(theme: Theme, told: Told, rules: SiteRules | None, others: list[Told] | None = None) -> Article:
-    page = parse_page(theme(told, others or []), f"https://low.example{told.path}")
+def read(theme: Theme, post: SamplePost, rules: SiteRules | None, others: list[SamplePost] | None = None) -> Article:
+    page = parse_page(theme(post, others or []), f"https://low.example{post.path}")
     return extract_page(page, None, PageKind.POST, rules=rules)
 
 
 @pytest.mark.parametrize("theme", [classic, silent, crowded])
 def test_rules_give_the_known_values_and_those_of_general_extraction(theme: Theme) -> None:
-    told = posts(40)
-    rules = learned(theme, told[:25])
-    for post in told[25:]:
-        by_rules, as_any = (read(theme, post, r, told[:3]) for r in (rules, None))
+    posts = sample_posts(40)
+    rules = learned_rules(theme, posts[:25])
+    for post in posts[25:]:
+        by_rules, as_any = (read(theme, post, r, posts[:3]) for r in (rules, None))
         assert by_rules.read_by == "rules-1"
         assert by_rules.published is not None
         assert (by_rules.title, by_rules.body, by_rules.authors, by_rules.published.date()) == (
@@ -64,28 +64,28 @@ def test_rules_give_the_known_values_and_those_of_general_extraction(theme: Them
 
 
 def test_term_lists_are_found_by_the_names_of_their_containers() -> None:
-    told = posts(40)
-    rules = learned(classic, told[:25])
+    posts = sample_posts(40)
+    rules = learned_rules(classic, posts[:25])
     assert rules.fields["tags"].agreement == rules.fields["categories"].agreement == 1.0
-    article = read(classic, told[30], rules)
-    assert (article.categories, set(article.tags)) == ((told[30].category,), set(told[30].tags))
+    article = read(classic, posts[30], rules)
+    assert (article.categories, set(article.tags)) == ((posts[30].category,), set(posts[30].tags))
 
 
 def test_rules_select_the_posts_own_date_and_author() -> None:
-    told = posts(40)
-    rules = learned(crowded, told[:25])
-    alone = read(crowded, told[30], rules)
-    beside = read(crowded, told[30], rules, told[:6])
+    posts = sample_posts(40)
+    rules = learned_rules(crowded, posts[:25])
+    alone = read(crowded, posts[30], rules)
+    beside = read(crowded, posts[30], rules, posts[:6])
     assert beside.published == alone.published is not None
-    assert beside.published.date() == told[30].at.date()
-    assert beside.authors == alone.authors == (told[30].author,)
+    assert beside.published.date() == posts[30].at.date()
+    assert beside.authors == alone.authors == (posts[30].author,)
 
 
 def test_repeated_paragraphs_are_dropped_but_headings_are_kept() -> None:
-    told = posts(40)
-    rules = learned(promoting, told[:25])
+    posts = sample_posts(40)
+    rules = learned_rules(promoting, posts[:25])
     assert set(rules.fields["body"].lines) == {PROMOTION, NEWSLETTER}
-    body = read(promoting, told[30], rules).body
+    body = read(promoting, posts[30], rules).body
     assert PROMOTION not in body
     assert NEWSLETTER not in body
     for heading in (
@@ -95,11 +95,11 @@ def test_repeated_paragraphs_are_dropped_but_headings_are_kept() -> None:
         "References",
     ):
         assert heading in body.split("\n\n")
-    assert all(p in body for p in told[30].paragraphs)
+    assert all(p in body for p in posts[30].paragraphs)
 
 
 def test_a_repeated_sentence_that_the_source_reports_is_kept() -> None:
-    told = posts(30)
+    posts = sample_posts(30)
     leads = [
         SourceHint(
             title=t.title,
@@ -108,20 +108,20 @@ def test_a_repeated_sentence_that_the_source_reports_is_kept() -> None:
             from_api=True,
             post_id=str(t.number),
         )
-        for t in told
+        for t in posts
     ]
-    found = samples(promoting, told, leads)
-    # The API's text is known to be that of the posts, so the sentence belongs to them.
+    found = samples(promoting, posts, leads)
+    # The API's text is that of the post, so the repeated sentence belongs to it.
     taught = [
         replace(s, article=replace(s.article, body="\n\n".join((*t.paragraphs, PROMOTION))))
-        for s, t in zip(found, told, strict=True)
+        for s, t in zip(found, posts, strict=True)
     ]
     rules = learn_rules(taught)
     assert rules is None or PROMOTION not in rules.fields["body"].lines
 
 
 def test_the_source_wins_over_general_extraction() -> None:
-    told = posts(30)
+    posts = sample_posts(30)
     leads = [
         SourceHint(
             title=t.title,
@@ -130,112 +130,112 @@ def test_the_source_wins_over_general_extraction() -> None:
             from_api=True,
             post_id=str(t.number),
         )
-        for t in told
+        for t in posts
     ]
-    rules = learn_rules(samples(classic, told, leads))
+    rules = learn_rules(samples(classic, posts, leads))
     assert rules is not None
     assert rules.teacher == "api"
-    # No element has the API's date, and no rule is better than a wrong one. For the author the byline wins over the
+    # No element has the API's date, and no rule is better than a wrong one. For the author the byline overrides the
     # API, which names the account that posted.
     assert rules.rule("published") is None
     assert rules.rule("authors") is not None
-    page = pages(classic, told)[3]
+    page = pages(classic, posts)[3]
     rules = replace(rules, version="rules-1")
     as_any, article = (extract_page(page, leads[3], PageKind.POST, rules=r) for r in (None, rules))
     assert article.read_by == "rules-1"
-    assert article.published == as_any.published == told[3].at - timedelta(days=2)
-    assert article.authors == as_any.authors == (told[3].author,)
+    assert article.published == as_any.published == posts[3].at - timedelta(days=2)
+    assert article.authors == as_any.authors == (posts[3].author,)
     assert ("published", "api") in {(e.field, e.source) for e in article.evidence}
     text = '[published]\nselect = "time.entry-date"\n[title]\nselect = ".site-header a"'
     hand = from_toml(text, "test", by_hand=True)
-    article = extract_page(pages(classic, told)[3], leads[3], PageKind.POST, rules=rules.overruled(hand))
-    assert (article.title, article.published) == ("Low Water", told[3].at)
+    article = extract_page(pages(classic, posts)[3], leads[3], PageKind.POST, rules=rules.overruled(hand))
+    assert (article.title, article.published) == ("Low Water", posts[3].at)
 
 
 def test_rules_learned_from_a_full_text_feed_say_so() -> None:
-    told = posts(30)
+    posts = sample_posts(30)
     leads = [
-        SourceHint(title=t.title, body_html="".join(f"<p>{p}</p>" for p in t.paragraphs), published=t.at) for t in told
+        SourceHint(title=t.title, body_html="".join(f"<p>{p}</p>" for p in t.paragraphs), published=t.at) for t in posts
     ]
-    rules = learn_rules(samples(classic, told, leads))
+    rules = learn_rules(samples(classic, posts, leads))
     assert rules is not None
     assert rules.teacher == "feed"
     assert rules.fields["title"].agreement == 1.0
 
 
-def signed_inside(told: Told, others: object = ()) -> str:
-    """A template without names for the byline, which is inside the body's element."""
-    signed = f"<p>{told.day} - {told.author} (@{told.author.split()[0].lower()})</p>"
-    page = classic(told, (), signed + "".join(f"<p>{p}</p>" for p in told.paragraphs))
-    page = page.replace("</head>", f'<meta property="article:published_time" content="{told.at.isoformat()}"></head>')
+def byline_in_body(post: SamplePost, others: object = ()) -> str:
+    """Return a page of a template whose byline has no class name and is inside the body's element."""
+    signed = f"<p>{post.day} - {post.author} (@{post.author.split()[0].lower()})</p>"
+    page = classic(post, (), signed + "".join(f"<p>{p}</p>" for p in post.paragraphs))
+    page = page.replace("</head>", f'<meta property="article:published_time" content="{post.at.isoformat()}"></head>')
     return page[: page.index('<p class="entry-meta">')] + page[page.index('<div class="entry-content">') :]
 
 
 def test_a_byline_inside_the_body_element_is_not_text() -> None:
-    told = posts(40)
-    rules = learned(signed_inside, told[:25])
-    for post in told[25:]:
-        article = read(signed_inside, post, rules)
+    posts = sample_posts(40)
+    rules = learned_rules(byline_in_body, posts[:25])
+    for post in posts[25:]:
+        article = read(byline_in_body, post, rules)
         assert article.read_by == "rules-1"
         assert article.body == post.body
-    dated = f"{told[30].day} was the day on which the ferry to the island did not come back at all."
-    kept = replace(told[30], paragraphs=(dated, *told[30].paragraphs))
-    assert read(classic, kept, learned(classic, told[:25])).body == kept.body
+    dated = f"{posts[30].day} was the day on which the ferry to the island did not come back at all."
+    kept = replace(posts[30], paragraphs=(dated, *posts[30].paragraphs))
+    assert read(classic, kept, learned_rules(classic, posts[:25])).body == kept.body
 
 
 def test_too_few_posts_or_no_common_template_give_no_rules() -> None:
-    assert learn_rules(samples(classic, posts(MIN_POSTS - 1))) is None
-    mixed = [s for theme in (classic, silent) for s in samples(theme, posts(6))]
+    assert learn_rules(samples(classic, sample_posts(MIN_POSTS - 1))) is None
+    mixed = [s for theme in (classic, silent) for s in samples(theme, sample_posts(6))]
     rules = learn_rules(mixed)
     assert rules is None or rules.rule("body") is not None
 
 
 def test_other_pages_determine_the_marks_of_a_post() -> None:
-    told = posts(30)
+    posts = sample_posts(30)
     listing = parse_page(
         "<html><head><title>Low Water</title></head><body class='home blog'><article><h1>Low Water</h1>"
         "</article></body></html>",
         "https://low.example/",
     )
-    rules = learn_rules(samples(classic, told), [listing])
+    rules = learn_rules(samples(classic, posts), [listing])
     assert rules is not None
     assert rules.post
     assert listing.index.first(rules.post[0]) is None
-    assert all(p.index.first(rules.post[0]) is not None for p in pages(classic, told))
+    assert all(p.index.first(rules.post[0]) is not None for p in pages(classic, posts))
 
 
 def test_a_rule_gives_nothing_if_its_element_is_missing() -> None:
-    told = posts(40)
-    rules = learned(classic, told[:25])
-    redesigned = read(silent, told[30], rules)
+    posts = sample_posts(40)
+    rules = learned_rules(classic, posts[:25])
+    redesigned = read(silent, posts[30], rules)
     assert redesigned.read_by == ""
-    assert (redesigned.title, redesigned.published) == (told[30].title, told[30].at)
-    nameless = classic(told[30]).replace('class="author" rel="author"', 'class="writer" itemprop="author"')
+    assert (redesigned.title, redesigned.published) == (posts[30].title, posts[30].at)
+    nameless = classic(posts[30]).replace('class="author" rel="author"', 'class="writer" itemprop="author"')
     article = extract_page(
-        parse_page(nameless, f"https://low.example{told[30].path}"), None, PageKind.POST, rules=rules
+        parse_page(nameless, f"https://low.example{posts[30].path}"), None, PageKind.POST, rules=rules
     )
     assert article.read_by == ""
-    assert article.authors == (told[30].author,)
+    assert article.authors == (posts[30].author,)
     assert not [e for e in article.evidence if e.source == "learned"]
 
 
 def test_a_hand_rule_wins_and_general_extraction_fills_in() -> None:
-    told = posts(40)
-    rules = learned(classic, told[:25])
+    posts = sample_posts(40)
+    rules = learned_rules(classic, posts[:25])
     text = '[title]\nselect = "header.site-header"\n[authors]\nselect = "span.nobody"\n'
     hand = from_toml(text, "test", by_hand=True, version="rules-2")
-    article = read(classic, told[30], rules.overruled(hand))
-    assert (article.title, article.authors) == ("Low Water", (told[30].author,))
+    article = read(classic, posts[30], rules.overruled(hand))
+    assert (article.title, article.authors) == ("Low Water", (posts[30].author,))
     assert ("title", "rule by hand") in {(e.field, e.source) for e in article.evidence}
-    alone = read(classic, told[30], SiteRules().overruled(hand))
-    assert (alone.title, alone.authors, alone.body) == ("Low Water", (told[30].author,), told[30].body)
+    alone = read(classic, posts[30], SiteRules().overruled(hand))
+    assert (alone.title, alone.authors, alone.body) == ("Low Water", (posts[30].author,), posts[30].body)
     assert alone.read_by == "rules-2 in part"
 
 
 @pytest.mark.parametrize("theme", [classic, silent, promoting])
 def test_the_same_posts_give_the_same_rules(theme: Theme) -> None:
-    told = posts(25)
-    assert to_toml(learned(theme, told)) == to_toml(learned(theme, told))
+    posts = sample_posts(25)
+    assert to_toml(learned_rules(theme, posts)) == to_toml(learned_rules(theme, posts))
 
 
 def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
@@ -243,7 +243,8 @@ def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
         "from archiver.extraction.template.induction import learn_rules; "
         "from archiver.extraction.template.site_rule import to_toml; "
         "from tests.small_sites import *; import sys; "
-        "sys.stdout.write(''.join(to_toml(learn_rules(samples(t, posts(25)))) for t in (classic, silent, crowded)))"
+        "rules = [learn_rules(samples(t, sample_posts(25))) for t in (classic, silent, crowded)]; "
+        "sys.stdout.write(''.join(map(to_toml, rules)))"
     )
     said = {
         subprocess.run(
@@ -263,7 +264,8 @@ def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
 def test_learning_never_raises() -> None:
     odd = [parse_page(f"<html><body><h1>{n}</h1><p>{'x ' * n}", f"https://low.example/{n}") for n in range(MIN_POSTS)]
     assert (
-        learn_rules([replace(s, page=p) for s, p in zip(samples(classic, posts(MIN_POSTS)), odd, strict=True)]) is None
+        learn_rules([replace(s, page=p) for s, p in zip(samples(classic, sample_posts(MIN_POSTS)), odd, strict=True)])
+        is None
     )
 
 

@@ -49,7 +49,7 @@ from archiver.extraction.authors.person_names import given_name_first, is_full_n
         ("", []),
     ],
 )
-def test_names(text: str, expected: list[str]) -> None:
+def test_bylines_are_split_into_names(text: str, expected: list[str]) -> None:
     assert split_names(text) == expected
 
 
@@ -62,13 +62,13 @@ def test_two_people_in_one_author_field_are_two() -> None:
     assert split_names("Jane Doe and John Roe", one=True) == ["Jane Doe", "John Roe"]
 
 
-def test_last_name_first() -> None:
+def test_a_name_with_the_last_name_first_is_reordered() -> None:
     assert given_name_first("Doe, Jane") == "Jane Doe"
     assert given_name_first("Jane Doe") == "Jane Doe"
 
 
 @given(st.text(max_size=120))
-def test_never_raises_and_never_repeats(text: str) -> None:
+def test_any_byline_gives_distinct_names_without_an_error(text: str) -> None:
     found = split_names(text)
     assert len({n.casefold() for n in found}) == len(found)
 

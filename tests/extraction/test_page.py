@@ -32,7 +32,7 @@ def test_garbage_gives_no_article_and_does_not_raise(body: bytes) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_never_raises_on_bytes(body: bytes) -> None:
+def test_any_bytes_are_extracted_without_an_error(body: bytes) -> None:
     archiver.extract(body, "https://example.org/2020/01/02/a")
 
 
@@ -57,13 +57,13 @@ ATTRS = st.sampled_from(
 
 
 @given(st.lists(st.tuples(TAGS, ATTRS, st.text(max_size=20)), max_size=25))
-def test_never_raises_on_markup_and_is_deterministic(pieces: list[tuple[str, str, str]]) -> None:
+def test_any_markup_gives_the_same_article_twice_without_an_error(pieces: list[tuple[str, str, str]]) -> None:
     html = "".join(f"<{tag} {attr}>{text}" for tag, attr, text in pieces)
     first = archiver.extract(html, "https://example.org/a")
     assert first == archiver.extract(html, "https://example.org/a")
 
 
-def test_blocks() -> None:
+def test_blocks_are_written_as_lines() -> None:
     html = """<div>One <b>bold</b><br>two<h2>Head</h2><ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>
     <table><tr><th>x</th><th>y</th></tr><tr><td>1</td><td><p>2</p></td></tr></table><pre>  k = 1
     v = 2</pre><blockquote><p>q</p></blockquote>tail</div>"""
@@ -73,7 +73,7 @@ def test_blocks() -> None:
     )
 
 
-def test_clean() -> None:
+def test_texts_are_cleaned() -> None:
     assert clean_text(" a\u00a0 b\u200b &amp;amp; c\n") == "a b &amp; c"
     assert clean_text(None) == ""
 

@@ -40,7 +40,7 @@ NOW = datetime(2024, 5, 20, 13, 45, 30, tzinfo=UTC)
         ("hace un año", "2023-01-01T00:00", "year"),
     ],
 )
-def test_relative(text: str, iso: str, precision: str) -> None:
+def test_relative_times_are_resolved(text: str, iso: str, precision: str) -> None:
     found = relative_time(text, NOW)
     assert found is not None
     assert (found.at.isoformat()[:16], found.precision) == (iso, precision)
@@ -55,6 +55,6 @@ def test_texts_that_are_not_relative_times(text: str) -> None:
 
 
 @given(st.text(alphabet="0123456789 agohurdysminvTen日前일전", max_size=30))
-def test_never_later_than_now(text: str) -> None:
+def test_a_relative_time_is_not_in_the_future(text: str) -> None:
     found = relative_time(text, NOW)
     assert found is None or found.at <= NOW

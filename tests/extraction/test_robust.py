@@ -1,4 +1,6 @@
-"""Pages built to be slow or to break: read in bounded time, without an error, with the same result each time."""
+"""Pages built to be slow or to cause errors: extraction takes bounded time, never raises, and always gives the same
+result.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,7 @@ def bounded(page: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_bounded(name: str) -> None:
+def test_extraction_of_a_malicious_page_is_bounded(name: str) -> None:
     bounded(PAGES[name]())
 
 
@@ -297,6 +299,6 @@ def test_a_stray_quotation_mark_does_not_hide_a_tag_with_too_many_attributes() -
 )
 @pytest.mark.parametrize("value", ["", "=1", "='x y'", '="a > b"', '="\'"', "='<b>'"])
 def test_attributes_of_every_tag_are_counted(before: str, value: str) -> None:
-    """Misplaced quotation marks do not begin a value."""
+    """Misplaced quotation marks do not start a value."""
     page = "<a href='/x'>y</a>" * 50 + before + " ".join(f"a{n}{value}" for n in range(9_000)) + "><p>x</p>"
     assert len(cut_source(page)) < 20_000

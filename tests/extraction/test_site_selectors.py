@@ -1,4 +1,4 @@
-"""Selectors in a site's rules find the same as in Scrapy, and a selector that fails is named."""
+"""Selectors in a site's rules find the same as in Scrapy, and an error names the failing selector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Declarations: JSON-LD in all its spellings, meta elements, microdata and RDFa in one form."""
+"""Structured data: JSON-LD in all its variants, meta elements, microdata and RDFa, in one form."""
 
 from __future__ import annotations
 

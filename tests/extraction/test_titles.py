@@ -1,4 +1,4 @@
-"""Titles: additions of the site, and the choice among several candidates."""
+"""Titles: removal of the site's name, and the choice among several candidates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from archiver.items import Candidate
         ("Ferry - Harbour", ["Harbour"], "h.example", "/a", "Ferry"),
     ],
 )
-def test_without_site(title: str, names: list[str], host: str, path: str, bare: str) -> None:
+def test_the_name_of_the_site_is_removed(title: str, names: list[str], host: str, path: str, bare: str) -> None:
     assert without_site(title, names, host, path) == bare
 
 

@@ -1,4 +1,4 @@
-"""The soak: a crawl of 2,000 posts that is killed again and again must end as one that was left in peace.
+"""Stress test: a crawl of 2,000 posts that is killed again and again must produce the archive of an undisturbed crawl.
 
 python -m tests.faults --posts 2000 --kills 50 --seed 1
 """
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from tests.faults.compare import differences
-from tests.faults.killing import besiege, crawl
+from tests.faults.killing import crawl, crawl_and_kill
 from tests.faults.server import serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
@@ -34,7 +34,7 @@ def main() -> int:
         pages = len(server.asked)
         print(f"undisturbed: {pages} requests, {time.monotonic() - begun:.1f} s")
         begun = time.monotonic()
-        tally = besiege(
+        tally = crawl_and_kill(
             server, besieged, words.kills, words.seed, pages=pages, say=lambda line: print(line, flush=True)
         )
         last = crawl(server.url, besieged)

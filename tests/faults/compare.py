@@ -1,4 +1,4 @@
-"""Whether two archives of one site say the same, record by record."""
+"""Compares two archives of the same site, record by record."""
 
 from __future__ import annotations
 
@@ -8,23 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from archiver.storage.article_tables.revisions import FULL_CONTENT
+from tests.article_columns import CONTENT_COLUMNS
 
 _FIELDS = (
-    "url",
-    "title",
-    "body",
-    "authors",
-    "published",
-    "published_precision",
-    "modified",
-    "categories",
-    "tags",
-    "geotags",
-    "language",
-    "description",
-    "image",
-    "canonical_url",
-    "credits",
+    *CONTENT_COLUMNS,
     "revision",
     "content_digest",
     "meaning_digest",
@@ -33,13 +20,13 @@ _FIELDS = (
     "guid",
     "post_id",
 )
-# That a page was asked once more than in the other archive is no difference.
+# A page may be requested once more than in the other archive.
 _SAME = {"unchanged": "archived"}
 Records = dict[str, dict[str, Any]]
 
 
 def differences(expected: Path, actual: Path) -> list[str]:
-    """What the second archive says otherwise than the first, a line each; [] where they are equal."""
+    """Return the differences of the second archive from the first, one per line; [] if they are equal."""
     out = []
     for what, read in (("article", _articles), ("page", _pages)):
         old, new = read(expected), read(actual)
@@ -55,7 +42,7 @@ def differences(expected: Path, actual: Path) -> list[str]:
 
 
 def _articles(archive: Path) -> Records:
-    """By the article's own address; an address that two articles have shows as a key of its own."""
+    """Return the articles by URL. A second article with the same URL gets its own key."""
     db = _open(archive)
     out: Records = {}
     for row in db.execute("select * from articles order by id"):
@@ -92,7 +79,7 @@ def _pages(archive: Path) -> Records:
             "url": row["url"],
             "kind": row["kind"],
             "outcome": _SAME.get(row["outcome"], row["outcome"]),
-            # Which article a redirect leads to is told by its alias; its row says so only if the post came first.
+            # A redirect's article is found by its alias: the row has it only if the post was stored before.
             "redirect": row["redirect_urlkey"],
             "article": row["redirect_urlkey"] or row["article"],
             "sources": sources,

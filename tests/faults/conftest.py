@@ -1,4 +1,4 @@
-"""One generated blog for the tests of this folder, and the archive of a crawl of it that nothing disturbed."""
+"""A generated blog for the tests of this folder, and the archive of an undisturbed crawl of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.faults.site import Blog
 
 @dataclass(frozen=True)
 class Reference:
-    """The server of a blog of 60 posts, and its peaceful archive."""
+    """The server of a blog of 60 posts, and the archive of an undisturbed crawl."""
 
     server: BlogServer
     peaceful: Path

@@ -1,4 +1,4 @@
-"""Crawls that die: a process begins, and is killed (-9) at a moment that dice decide."""
+"""Starts crawls and kills them (SIGKILL) at random moments."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ _TAIL = 20_000
 
 
 def crawl(url: str, archive: Path, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """One crawl to its end."""
-    return begin(url, archive, *words).end(timeout)
+    """Run a crawl to its end."""
+    return start_crawl(url, archive, *words).end(timeout)
 
 
-def begin(url: str, archive: Path, *words: str) -> Running:
-    """A crawl that goes on while the test does."""
+def start_crawl(url: str, archive: Path, *words: str) -> Running:
+    """Start a crawl and return its process."""
     return Running("archiver", "crawl", url, "--archive", str(archive), "--delay", "0", *words)
 
 
 @dataclass
 class Tally:
-    """What a siege came to: kills by moment, runs that ended by themselves, WARC tails that were cut off as well."""
+    """The results of repeated kills: kills by moment, runs that ended before their kill, WARC files that were truncated
+    as well.
+    """
 
     kills: Counter[str] = field(default_factory=Counter)
     ended: int = 0
@@ -41,7 +43,7 @@ class Tally:
     errors: list[str] = field(default_factory=list)
 
 
-def besiege(
+def crawl_and_kill(
     server: BlogServer,
     archive: Path,
     kills: int,
@@ -51,20 +53,21 @@ def besiege(
     cut: float = 0.3,
     say: Callable[[str], None] = lambda line: None,
 ) -> Tally:
-    """Crawl again and again, each time killed at a moment of its own, until so many are dead.
+    """Crawl again and again, and kill each crawl at a random moment, until `kills` crawls were killed.
 
-    Now and then the last WARC file loses its tail between two runs, as in a power cut on a disk that did not keep what
-    it promised (`cut` is how often). `pages` is how many requests a whole crawl takes: the kills are spread over it.
+    Between two runs the last WARC file sometimes loses its end, as in a power cut on a disk that did not store what
+    it confirmed (`cut` is the probability). `pages` is the number of requests of a complete crawl, over which the
+    kills are spread.
     """
     dice, tally, begun = Random(seed), Tally(), len(server.asked)
     while sum(tally.kills.values()) < kills:
         moment = dice.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         asked = len(server.asked)
-        # Once all is stored there is little to ask for: then every page is asked whether it has changed.
+        # Once all posts are stored, few requests are left. Then --full checks every page for changes.
         more = ["--full"] if tally.ended else []
         if moment == "end" and not more and len(set(server.asked[begun:])) < 0.9 * pages:
             moment = "middle"
-        process = begin(server.url, archive, "--quiet", *more)
+        process = start_crawl(server.url, archive, "--quiet", *more)
         _wait(moment, process, server, archive, dice, asked, pages / kills)
         if process.lives:
             process.send(signal.SIGKILL)
@@ -87,7 +90,7 @@ def besiege(
 def _wait(
     moment: Moment, process: Running, server: BlogServer, archive: Path, dice: Random, asked: int, share: float
 ) -> None:
-    """Until the moment of the kill has come, or the crawl has ended."""
+    """Wait until the moment of the kill, or until the crawl has ended."""
 
     def until(come: Callable[[], bool]) -> None:
         while process.lives and not come():
@@ -106,7 +109,7 @@ def _wait(
     else:
         most = 8 if moment == "sources" else 4 * share
         target = asked + 1 + dice.randint(0, int(most))
-        # Where little is left to ask for, a crawl ends before the moment comes: then a little after its last request.
+        # If few requests are left, the crawl would end before the moment: then kill it shortly after its last request.
         until(
             lambda: len(server.asked) >= target or (len(server.asked) > asked and time.monotonic() - server.last > 0.7)
         )

@@ -1,6 +1,7 @@
-"""A fast server for the generated blog, with the faults of real ones: it vanishes, stalls, resets, cuts off, lies.
+"""A fast server for the generated blog, with the faults of real servers: it vanishes, stalls, resets connections,
+truncates and corrupts responses.
 
-One thread with one event loop; answers are made once. `fault` decides request by request what goes wrong.
+It runs one event loop in one thread and renders responses once. `fault` decides for each request what goes wrong.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from http import HTTPStatus
 from random import randint
 from typing import Literal
 
-from tests.faults.site import Blog, Response, packed
+from tests.faults.site import Blog, Response, gzipped
 
 Fault = Literal["", "reset", "stall", "cut", "longer", "garbage", "missing", "broken"]
-"""What a request meets: a reset connection, no answer at all, half a body, a length that is not kept, bytes that are no
+"""The fault of a request: a reset connection, no response, half a body, a wrong length, bytes that are not
 HTTP, a 404 of a default host, a 500."""
 
 
 class BlogServer:
-    """Serves `blog` on loopback. `asked` are the paths in the order they were asked for."""
+    """Serves `blog` on loopback. `asked` are the requested paths in order."""
 
     def __init__(self, blog: Blog) -> None:
         self.asked: list[str] = []
@@ -45,7 +46,7 @@ class BlogServer:
         self.come_back()
 
     def vanish(self) -> None:
-        """From now on no connection is taken."""
+        """Refuse all connections from now on."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
 
     def come_back(self) -> None:
@@ -57,7 +58,7 @@ class BlogServer:
         self._thread.join()
 
     def answer(self, path: str, etag: str) -> tuple[bytes, bool]:
-        """The bytes to send, and whether the connection is closed after them."""
+        """Return the bytes to send, and whether the connection is closed after them."""
         self.asked.append(path)
         self.last = time.monotonic()
         fault = self.fault(path)
@@ -83,7 +84,7 @@ class BlogServer:
     async def _close(self) -> None:
         if self._socket is None:
             return
-        # What was accepted in this very moment gets its transport first: asyncio would leave it open and silent.
+        # A connection accepted just now gets its transport first; otherwise asyncio would leave it open and silent.
         self._loop.remove_reader(self._socket.sockets[0].fileno())
         await asyncio.sleep(0.05)
         self._socket.close()
@@ -97,6 +98,8 @@ class BlogServer:
 
 
 class _Connection(asyncio.Protocol):
+    """A client's connection to the server."""
+
     def __init__(self, server: BlogServer) -> None:
         self._server = server
         self._received = b""
@@ -130,7 +133,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _coded(response: Response) -> Response:
-    return packed(response) if response.body and response.status == 200 else response
+    return gzipped(response) if response.body and response.status == 200 else response
 
 
 def _encoded(response: Response) -> tuple[bytes, str]:
@@ -149,7 +152,9 @@ _NOT_FOUND = _encoded(Response(404, b"<h1>Not found</h1>"))
 
 
 def _free_port() -> int:
-    """One that nobody else is given while the server is away: below those that the system hands out by itself."""
+    """Return a free port below the range that the system assigns, so that no other program gets it while the server is
+    stopped.
+    """
     while True:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port := randint(15_000, 30_000)))

@@ -1,7 +1,7 @@
-"""A blog made by rule for the fault tests: N posts, and everything that can be lost or stored twice when a crawl dies.
+"""A generated blog for the fault tests: N posts, and everything that a killed crawl could lose or store twice.
 
-The same seed gives the same bytes. Some posts are told of by listings alone, some have three pages, some repeat the
-text of another; there are redirects, printed views that name their original, pages that are gone or refused.
+The same seed gives the same bytes. Some posts are only linked from listings, some have three pages, some repeat the
+text of another. There are redirects, print views with a canonical URL, and pages that are gone or refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from email.utils import format_datetime
 from html import escape
 from random import Random
 
-from tests.small_sites import AUTHORS, CATEGORIES, TAGS, made_paragraph, made_title
+from tests.small_sites import AUTHORS, CATEGORIES, TAGS, SamplePost, made_paragraph, made_title
 
 _ON_A_PAGE = 50
 _IN_A_SITEMAP = 500
@@ -24,7 +24,7 @@ _IN_THE_FEED = 20
 
 @dataclass(frozen=True)
 class Response:
-    """One answer, ready to be sent."""
+    """A complete HTTP response."""
 
     status: int = 200
     body: bytes = b""
@@ -36,15 +36,8 @@ class Response:
         return f'"{hashlib.sha1(self.body, usedforsecurity=False).hexdigest()[:16]}"' if self.status == 200 else ""
 
 
-@dataclass(frozen=True)
-class Post:
-    number: int
-    title: str
-    paragraphs: tuple[str, ...]
-    author: str
-    at: datetime
-    category: str
-    tags: tuple[str, ...]
+class Post(SamplePost):
+    """A post of the generated blog."""
 
     @property
     def path(self) -> str:
@@ -56,13 +49,13 @@ class Post:
 
     @property
     def only_listed(self) -> bool:
-        """Told of by no sitemap and no feed."""
+        """True if only listing pages link to the post: no sitemap and no feed contains it."""
         return self.number % 7 == 3
 
 
 @dataclass
 class Blog:
-    """`declared`: the home page names its feed and sitemap; else they must be guessed."""
+    """A generated blog. `declared`: the home page names its feed and sitemap; otherwise they must be guessed."""
 
     count: int
     seed: int = 1
@@ -73,7 +66,7 @@ class Blog:
         self.posts = _posts(self.count, self.seed)
 
     def pages(self, base: str) -> dict[str, Response]:
-        """Every answer of the site by its path; `base` is the site's address without the last slash."""
+        """Return every response of the site by its path. `base` is the site's origin without a trailing slash."""
         newest = self.posts[::-1]
         out: dict[str, Response] = {
             "/robots.txt": Response(body=b"User-agent: *\nDisallow: /private/\n", content_type="text/plain")
@@ -92,8 +85,8 @@ class Blog:
         for index, post in enumerate(self.posts):
             out |= _post(base, post, self.posts[index - 1] if index % 20 == 5 else None)
         out["/news.xml" if self.declared else "/rss.xml"] = _feed(base, newest)
-        told = [p for p in self.posts if not p.only_listed]
-        chunks = [told[at : at + _IN_A_SITEMAP] for at in range(0, len(told), _IN_A_SITEMAP)]
+        mapped = [p for p in self.posts if not p.only_listed]
+        chunks = [mapped[at : at + _IN_A_SITEMAP] for at in range(0, len(mapped), _IN_A_SITEMAP)]
         out["/map.xml" if self.declared else "/sitemap-index.xml"] = _sitemap_index(base, len(chunks))
         for number, chunk in enumerate(chunks, 1):
             extra = (f"{base}/2001/01/taken-down/", f"{base}/2001/01/never-was/") if number == 1 else ()
@@ -143,7 +136,7 @@ def _listing(base: str, name: str, posts: Sequence[Post], head: str = "") -> dic
     for number in range(1, last + 1):
         shown = posts[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
         rows = "".join(
-            f'<article class="teaser"><h2><a href="{_told_at(p)}">{p.title}</a></h2></article>' for p in shown
+            f'<article class="teaser"><h2><a href="{_listed_path(p)}">{p.title}</a></h2></article>' for p in shown
         )
         onward = f'<a class="next" rel="next" href="{base}page/{number + 1}/">Older</a>' if number < last else ""
         path = base if number == 1 else f"{base}page/{number}/"
@@ -155,8 +148,8 @@ def _listing(base: str, name: str, posts: Sequence[Post], head: str = "") -> dic
     return out
 
 
-def _told_at(post: Post) -> str:
-    """Where the listings say that a post is: some still give its old address."""
+def _listed_path(post: Post) -> str:
+    """Return the path that listings give for a post: for some posts the old one."""
     return f"/old/{post.number}.html" if post.number % 25 == 4 else post.path
 
 
@@ -235,7 +228,7 @@ def _xml(text: str) -> Response:
     return Response(body=f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode(), content_type="application/xml")
 
 
-def packed(response: Response) -> Response:
-    """The same answer with a content coding (RFC 9110, section 8.4.1)."""
+def gzipped(response: Response) -> Response:
+    """Return the same response with a content coding (RFC 9110, section 8.4.1)."""
     body = gzip.compress(response.body, 1, mtime=0)
     return Response(response.status, body, response.content_type, (*response.headers, ("Content-Encoding", "gzip")))

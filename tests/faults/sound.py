@@ -1,4 +1,4 @@
-"""Whether an archive is sound: its database, its WARC files, their indexes, and what points from one to the other."""
+"""Checks whether an archive is intact: its database, its WARC files, their indexes, and the references between them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Place = tuple[str, int]
 
 
 def flaws(archive: Path) -> list[str]:
-    """What is wrong with the archive, a line each; [] where it is sound. No crawl may be writing it."""
+    """Return what is wrong with the archive, one line each; [] if it is intact. No crawl may be writing it."""
     db = sqlite3.connect(archive)
     out = [f"integrity_check: {row[0]}" for row in db.execute("pragma integrity_check") if row[0] != "ok"]
     out += [f"foreign_key_check: {tuple(row)}" for row in db.execute("pragma foreign_key_check")]
@@ -60,9 +60,10 @@ def flaws(archive: Path) -> list[str]:
 
 
 def _records(file: Path) -> tuple[dict[Place, tuple[int, str, str]], list[str]]:
-    """Response and revisit records by their place: length, URL and digest; and what two independent readers object to.
+    """Return the length, URL and digest of each response and revisit record, and the errors that two independent
+    readers report.
 
-    FastWARC in strict mode reads the records, Python's gzip each member alone (WARC/1.1, annex D.2).
+    FastWARC in strict mode reads the records, Python's gzip reads each member separately (WARC/1.1, annex D.2).
     """
     data, wrong, types = file.read_bytes(), [], Counter[str]()
     found: dict[Place, tuple[int, str, str]] = {}
@@ -107,15 +108,15 @@ def _index_flaws(file: Path, records: dict[Place, tuple[int, str, str]]) -> list
         return [f"{file.name} has no CDXJ"]
     lines = index.read_bytes().splitlines(keepends=True)
     out = [] if lines == sorted(lines) else [f"{index.name} is not sorted"]
-    told = Counter()
+    listed = Counter()
     for line in lines:
         fields = json.loads(line.split(b" ", 2)[2])
-        told[fields["filename"], int(fields["offset"]), int(fields["length"]), fields["url"], fields["digest"]] += 1
+        listed[fields["filename"], int(fields["offset"]), int(fields["length"]), fields["url"], fields["digest"]] += 1
     there = Counter((name, at, length, url, digest) for (name, at), (length, url, digest) in records.items())
     return (
         out
-        + [f"{index.name} lacks {row}" for row in there - told]
-        + [f"{index.name} has {row}, which is no record" for row in told - there]
+        + [f"{index.name} lacks {row}" for row in there - listed]
+        + [f"{index.name} has {row}, which is no record" for row in listed - there]
     )
 
 

@@ -1,4 +1,4 @@
-"""A full disk, a locked database, a folder that is taken away: a sentence, exit code 1, and nothing lost."""
+"""A full disk, a locked database, a folder that is moved away: one sentence, exit code 1, and nothing lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from archiver.errors import ArchiveMoved
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
-from tests.faults.killing import begin, crawl
+from tests.faults.killing import crawl, start_crawl
 from tests.faults.server import serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
@@ -25,7 +25,7 @@ from tests.waiting import until
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own in memory, of 100 KB at first."""
+    """A file system in memory with a size of 100 KB, which the test may change."""
     folder = tmp_path / "disk"
     folder.mkdir()
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True, text=True)
@@ -60,12 +60,12 @@ def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(reference: Referenc
     assert [*flaws(cramped), *differences(peaceful, cramped)] == []
 
 
-def test_a_crawl_waits_for_a_lock_and_says_so(reference: Reference, tmp_path: Path) -> None:
+def test_a_crawl_waits_for_a_lock_and_reports_it(reference: Reference, tmp_path: Path) -> None:
     server, peaceful, locked = reference.server, reference.peaceful, tmp_path / "locked" / "a.db"
     crawl(server.url, locked, "--limit", "5")
     other = sqlite3.connect(locked, isolation_level=None, check_same_thread=False)
     other.execute("begin immediate")
-    process = begin(server.url, locked)
+    process = start_crawl(server.url, locked)
     await_said(process, "60 seconds")
     other.rollback()
     other.close()
@@ -74,12 +74,12 @@ def test_a_crawl_waits_for_a_lock_and_says_so(reference: Reference, tmp_path: Pa
     assert [*flaws(locked), *differences(peaceful, locked)] == []
 
 
-def test_a_lock_that_stays_ends_the_crawl_with_a_sentence(tmp_path: Path) -> None:
+def test_a_permanent_lock_ends_the_crawl_with_a_sentence(tmp_path: Path) -> None:
     from archiver.errors import ArchiveLocked
     from archiver.storage.connection import open_archive, writing
 
     first, second = (open_archive(tmp_path / "a.db", create=True) for _ in range(2))
-    clock = iter([100.0, 159.9, 160.0])  # begun, and after each look
+    clock = iter([100.0, 159.9, 160.0])  # at the start, and after each attempt
     with writing(first):
         with pytest.raises(ArchiveLocked) as refused, writing(second, patience=60.0, clock=lambda: next(clock)):
             pass
@@ -95,20 +95,20 @@ def test_sigterm_ends_a_crawl_that_waits_for_a_lock(tmp_path: Path) -> None:
         crawl(server.url, locked, "--limit", "5")
         other = sqlite3.connect(locked, isolation_level=None)
         other.execute("begin immediate")
-        process = begin(server.url, locked)
+        process = start_crawl(server.url, locked)
         await_said(process, "60 seconds")
         process.send(signal.SIGTERM)
-        errors = process.end(timeout=50).stderr  # less than it would wait without the signal
+        errors = process.end(timeout=50).stderr  # less than the crawl would wait without the signal
         other.close()
     assert str(locked) in errors
     assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("what", ["removed", "replaced", "folder"])
-def test_an_archive_that_is_taken_away_under_a_crawl(tmp_path: Path, what: str) -> None:
+def test_an_archive_that_is_moved_away_ends_the_crawl(tmp_path: Path, what: str) -> None:
     archive = tmp_path / "kept" / "a.db"
     with serving(Blog(150)) as server:
-        process = begin(server.url, archive, "--quiet")
+        process = start_crawl(server.url, archive, "--quiet")
         until(lambda: len(server.asked) >= 60, every=0.005)
         if what == "folder":
             shutil.rmtree(archive.parent)
@@ -123,7 +123,7 @@ def test_an_archive_that_is_taken_away_under_a_crawl(tmp_path: Path, what: str) 
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
-def test_a_read_only_disk(tmp_path: Path, small_disk: Path) -> None:
+def test_a_read_only_disk_is_reported(tmp_path: Path, small_disk: Path) -> None:
     resize(small_disk, "64m")
     with serving(Blog(20)) as server:
         crawl(server.url, small_disk / "a.db")
@@ -134,7 +134,7 @@ def test_a_read_only_disk(tmp_path: Path, small_disk: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_damaged_archive_is_said_to_be_damaged(tmp_path: Path) -> None:
+def test_a_damaged_archive_is_reported_as_damaged(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     with serving(Blog(20)) as server:
         crawl(server.url, archive)

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: the archive becomes what it would have been anyway.
+"""kill -9 at any moment: repeated crawls produce the same archive as an undisturbed one.
 
 `python -m tests.faults` is the long form.
 """
@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
-from tests.faults.killing import besiege, crawl
+from tests.faults.killing import crawl, crawl_and_kill
 from tests.faults.server import serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
@@ -24,17 +24,19 @@ def test_an_archive_after_kills_equals_one_of_an_undisturbed_crawl(tmp_path: Pat
     peaceful, besieged = tmp_path / "peaceful" / "a.db", tmp_path / "besieged" / "a.db"
     with serving(Blog(120 if declared else 50, declared=declared)) as server:
         assert crawl(server.url, peaceful).returncode == 0
-        tally = besiege(server, besieged, 4 if declared else 3, seed, pages=len(server.asked))
+        tally = crawl_and_kill(server, besieged, 4 if declared else 3, seed, pages=len(server.asked))
         last = crawl(server.url, besieged)
     assert last.returncode == 0, last.stderr
     assert not tally.errors
     assert [*flaws(peaceful), *flaws(besieged), *differences(peaceful, besieged)] == []
 
 
-def test_a_lost_tail_is_cut_to_the_last_whole_record_and_fetched_again(reference: Reference, tmp_path: Path) -> None:
+def test_a_truncated_warc_file_is_cut_to_its_last_complete_record_and_the_rest_fetched_again(
+    reference: Reference, tmp_path: Path
+) -> None:
     server, peaceful, torn = reference.server, reference.peaceful, tmp_path / "torn" / "a.db"
     crawl(server.url, torn)
-    # As after a power cut in the midst of the run: no index, no end of the run, and the disk kept half of the file.
+    # As after a power cut during the run: no index, no end of the run, and only half of the file on the disk.
     file = next((torn.parent / "warc").glob("*.warc.gz"))
     file.with_name(file.name.replace(".warc.gz", ".cdxj")).unlink()
     os.truncate(file, file.stat().st_size // 2 + 7)
@@ -53,8 +55,9 @@ def test_a_lost_tail_is_cut_to_the_last_whole_record_and_fetched_again(reference
 
 
 def test_two_addresses_of_one_post_met_before_and_after_a_kill_are_no_move(tmp_path: Path) -> None:
-    """A post known by its number that is met at a second address in a later run has moved; but a crawl that was
-    interrupted is one crawl."""
+    """A post with a known post ID that is found at a second URL in a later run has moved. But an interrupted crawl and
+    its continuation are one crawl.
+    """
     from datetime import UTC, datetime, timedelta
 
     from archiver.storage.connection import open_archive

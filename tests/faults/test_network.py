@@ -1,4 +1,6 @@
-"""Servers that vanish, stall, reset, cut off and lie: pages that failed are due, none is marked gone."""
+"""Servers that vanish, stall, reset connections and send wrong bytes: failed pages are due again, none is marked as
+gone.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ import pytest
 
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
-from tests.faults.killing import begin, crawl
+from tests.faults.killing import crawl, start_crawl
 from tests.faults.server import BlogServer, Fault, serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
@@ -32,7 +34,7 @@ def rows(archive: Path, query: str) -> list[Any]:
 
 
 def when(server: BlogServer, asked: int, act: Callable[[], None]) -> None:
-    """Act once the server has been asked so often."""
+    """Call `act` after the server has received this many requests."""
 
     def wait() -> None:
         while len(server.asked) < asked:
@@ -59,7 +61,7 @@ def test_a_server_that_vanishes_ends_the_crawl_early(reference: Reference, tmp_p
     assert [*flaws(cut_off), *differences(peaceful, cut_off)] == []
 
 
-def test_a_server_that_resets_cuts_off_and_lies(reference: Reference, tmp_path: Path) -> None:
+def test_a_server_that_resets_truncates_and_corrupts_loses_nothing(reference: Reference, tmp_path: Path) -> None:
     server, peaceful, archive = reference.server, reference.peaceful, tmp_path / "lied-to" / "a.db"
     dice, lying = Random(7), {"share": 0.4}
 
@@ -152,12 +154,12 @@ def test_a_crawl_that_is_stopped_does_not_wait_for_a_server_that_stalls(
     server, peaceful, archive = reference.server, reference.peaceful, tmp_path / "a.db"
     asked = len(server.asked)
     server.fault = lambda path: "stall" if len(server.asked) > asked + 40 else ""
-    process = begin(server.url, archive)
+    process = start_crawl(server.url, archive)
     until(lambda: len(server.asked) >= asked + 42, every=0.005)
     time.sleep(0.3)
     for signum in signals:
         process.send(signum)
-        time.sleep(0.6)  # what comes sooner is taken for the same signal by another way
+        time.sleep(0.6)  # an earlier second signal counts as the same one
     done = process.end()
     assert done.returncode == code
     assert "Traceback" not in done.stderr

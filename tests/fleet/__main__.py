@@ -47,7 +47,7 @@ def main() -> int:
     with postgres.running() as server, hosts.serving(words.sites, words.posts, words.kilobytes) as served:
         fleet = Fleet(server.database("siege"), folder)
         try:
-            seconds, killed = besiege(fleet, server, served, words, found)
+            seconds, killed = run_and_kill(fleet, server, served, words, found)
             asked = list(served.log)
             status = fleet.status()
             collected = fleet.do("collect", "--storage", fleet.storage, "--archive", str(folder / "all.db"), "--quiet")
@@ -93,7 +93,7 @@ def main() -> int:
     return 1 if found else 0
 
 
-def besiege(
+def run_and_kill(
     fleet: Fleet, server: postgres.Postgres, served: hosts.Hosts, words: argparse.Namespace, found: list[str]
 ) -> tuple[float, int]:
     """Runs until nothing is due; returns the seconds, and how many workers were killed. Each is replaced by a new
@@ -126,7 +126,8 @@ def besiege(
         restarted = False
         while not over.wait(words.kill_every):
             for ended in [name for name, worker in alive.items() if not worker.lives]:
-                # As a service manager does: one that was begun while PostgreSQL was away has said so, and ended.
+                # As a service manager does: a worker that was started while PostgreSQL was unreachable has
+                # reported that and ended.
                 print(f"{ended} had ended: {alive.pop(ended).err.strip()[-300:]}")
             while len(alive) < words.workers:
                 new = f"w{next(numbers)}"

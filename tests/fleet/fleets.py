@@ -76,7 +76,7 @@ class Fleet:
     def end(self) -> None:
         """Ends the remaining workers."""
         for worker in self.workers.values():
-            with suppress(ValueError):  # its test has ended it
+            with suppress(ValueError):  # its test ended it
                 if worker.lives:
                     worker.send(9)
                 worker.end()

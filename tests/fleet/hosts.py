@@ -42,6 +42,8 @@ class Hosts:
 
 
 class _Http(asyncio.Protocol):
+    """A connection to one of the hosts, which serves its site and logs the requests."""
+
     def __init__(self, host: str, site: Site, log: list[Asked], answer_after: float) -> None:
         self._host, self._site, self._log, self._after = host, site, log, answer_after
         self._rest = b""
@@ -104,8 +106,9 @@ def serving(sites: int, posts: int, kilobytes: int = 20, answer_after: float = 0
 
 
 def overlaps(log: list[Asked]) -> list[str]:
-    """Returns overlaps of two workers at a host: a request of one between the first and last request of a stretch of
-    the other. `log`: of one host."""
+    """Return the overlaps of two workers at a host: requests of one worker between the first and the last of
+    consecutive requests of another. `log` is that of one host.
+    """
     out, seen = [], []
     for one in sorted(log, key=lambda a: a.began):
         if not seen or seen[-1] != one.by:
@@ -121,8 +124,9 @@ def overlaps(log: list[Asked]) -> list[str]:
 
 
 def pace(log: list[Asked]) -> float:
-    """Returns the shortest mean interval in seconds of ten requests to a host, since a busy machine handles some late.
-    robots.txt does not count."""
+    """Return the shortest mean interval in seconds of ten requests to a host; a mean, because a busy machine handles
+    some late. robots.txt does not count.
+    """
     began = sorted(one.began for one in log if one.path not in ("/robots.txt", "/.well-known/tdmrep.json"))
     return min(
         ((last - first) / _WINDOW for first, last in zip(began, began[_WINDOW:], strict=False)), default=float("inf")

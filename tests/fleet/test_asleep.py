@@ -1,5 +1,6 @@
-"""A worker sleeps for longer than its lease: another one has its site, and when it wakes up it sends no request and
-overwrites nothing."""
+"""A worker sleeps for longer than its lease: another one gets its site, and the first one sends no request and
+overwrites nothing when it wakes up.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +29,12 @@ pytestmark = pytest.mark.needs(PACKAGE)
 LEASE = 3.0
 
 
-def family(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """Returns a process and all its descendants."""
     out = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text().split():
-            out += family(int(child))
+            out += process_tree(int(child))
     return out
 
 
@@ -43,9 +44,9 @@ def send(pids: list[int], signum: int) -> None:
 
 
 def unwatched(link: Connection, archive: Path, url: str) -> None:
-    """Runs a crawl whose leash receives its end once and is then not watched."""
-    leashed_process.LeaseWatchdog.watch = lambda self: self._receive(60)  # type: ignore[method-assign]
-    leashed_process._crawl(link, archive, url, {}, None)
+    """Run a crawl that receives the end of its lease once and does not watch it afterwards."""
+    leashed_process.Leash.watch = lambda self: self._receive(60)  # type: ignore[method-assign]
+    leashed_process._work(link, archive, url, {}, None)
 
 
 def test_a_crawl_checks_its_lease_before_each_request(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_worker_that_wakes_up_late_sends_and_writes_nothing(fleet: Fleet, tmp_
         fleet.do("init", "--storage", fleet.storage, *slow.urls, "--lease", str(LEASE), "--checkpoint", "1")
         asleep = fleet.worker("w1")
         wait_until(lambda: len(slow.log) > 12)
-        stopped = family(asleep.pid)
+        stopped = process_tree(asleep.pid)
         assert len(stopped) > 2
         send(stopped, signal.SIGSTOP)
         since = time.monotonic()

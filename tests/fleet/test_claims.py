@@ -1,4 +1,6 @@
-"""Two workers both believe that they have a site: only one write is accepted, and only one crawl continues."""
+"""Two workers both assume that they hold the lease of a site: only one write is accepted, and only one crawl
+continues.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ def storage(tmp_path: Path) -> ShardStorage:
     return made
 
 
-def taken(board: QueueDatabase, worker: str, site: str = SITE) -> SiteLease:
+def take(board: QueueDatabase, worker: str, site: str = SITE) -> SiteLease:
     held = take_lease(board, site, worker, 0.5)
     assert isinstance(held, SiteLease)
     return held
@@ -69,7 +71,7 @@ def test_a_process_suspended_in_a_transaction_blocks_no_row(
 
 
 def test_a_host_belongs_to_one_worker_for_all_its_sites(board: QueueDatabase) -> None:
-    held = taken(board, "w1")
+    held = take(board, "w1")
     for site in (SITE, f"{SITE}/notes"):
         other = take_lease(board, site, "w2", 0.5)
         assert isinstance(other, LeaseWait)
@@ -78,9 +80,9 @@ def test_a_host_belongs_to_one_worker_for_all_its_sites(board: QueueDatabase) ->
 
 
 def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
-    slow = taken(board, "w1")
-    board.do("update fleet_hosts set lease_until = now()")  # as if it had been silent for a lease
-    quick = taken(board, "w2")
+    slow = take(board, "w1")
+    board.do("update fleet_hosts set lease_until = now()")  # as if it had not renewed its lease in time
+    quick = take(board, "w2")
     assert quick.token == slow.token + 1
     assert renew_lease(board, slow, 0.5) is None
     new = checkpoint(
@@ -98,7 +100,7 @@ def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: S
 
 
 def test_a_commit_whose_reply_is_lost_stays(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
-    held = taken(board, "w1")
+    held = take(board, "w1")
     before = checkpoint(
         storage, shard(tmp_path / "w1"), SITE, held.token, 1, None, lambda m: commit_manifest(board, held, m)
     )
@@ -166,7 +168,7 @@ def round_trip(storage: ShardStorage, tmp_path: Path) -> None:
     db.close()
     mark_clean(there, three)
     storage.delete([three.files[0].parts[0].key])
-    restore(storage, there, three)  # what is on the disk already is not fetched
+    restore(storage, there, three)  # files on the disk are not fetched
     restore(storage, there, two)
     delete_old_objects(storage, three, two)
     assert set(storage.keys("shards")) == (three.keys | two.keys) - {three.files[0].parts[0].key}
@@ -180,7 +182,7 @@ def test_a_missing_storage_is_not_created_again(board: QueueDatabase, storage: S
     here = shard(tmp_path / "a")
     state = checkpoint(storage, here, SITE, 1, 1, None, lambda manifest: True)
     (tmp_path / "storage").rename(tmp_path / "unmounted")
-    (tmp_path / "storage").mkdir()  # the folder that it was mounted on
+    (tmp_path / "storage").mkdir()  # the folder it was mounted on
     with pytest.raises(StorageRefused, match=r"fleet\.json"):
         checkpoint(storage, here, SITE, 1, 2, state, lambda manifest: True)
     place = WorkerContext(board, storage, tmp_path / "work", "w", "w@example.org")

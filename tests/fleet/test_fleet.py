@@ -56,7 +56,7 @@ def test_another_worker_continues_the_sites_of_a_killed_one(fleet: Fleet, sites:
     for host in {one.host for one in asked}:
         of_host = [one for one in asked if one.host == host]
         assert not hosts.overlaps(of_host)
-        assert hosts.pace(of_host) > _DELAY * 0.6  # Scrapy waits half of it to one and a half times
+        assert hosts.pace(of_host) > _DELAY * 0.6  # Scrapy waits 0.5 to 1.5 times the delay
     together = tmp_path / "all" / "archive.db"
     collected = fleet.do("collect", "--storage", fleet.storage, "--archive", str(together), "--json")
     assert collected.returncode == 0, collected.stderr

@@ -24,7 +24,7 @@ from tests.fleet.postgres import PACKAGE, Postgres
 pytestmark = pytest.mark.needs(PACKAGE)
 
 
-def said(fleet: Fleet, *words: str) -> str:
+def error_of(fleet: Fleet, *words: str) -> str:
     done = fleet.do(*words)
     assert done.returncode in (1, 2), done.stderr
     assert done.stderr.startswith("Error: "), done.stderr
@@ -35,7 +35,7 @@ def said(fleet: Fleet, *words: str) -> str:
 
 def test_an_unreachable_database_is_reported(postgres: Postgres, tmp_path: Path) -> None:
     away = Fleet("postgresql://archiver:s3cret@127.0.0.1:1/queue", tmp_path)
-    assert "127.0.0.1:1/queue" in (text := said(away, "status"))
+    assert "127.0.0.1:1/queue" in (text := error_of(away, "status"))
     assert "refused" in text
     for address, why in (
         (postgres.url("postgres", "wrong"), "password authentication failed"),
@@ -60,7 +60,7 @@ def test_an_unreachable_database_is_reported(postgres: Postgres, tmp_path: Path)
     ],
 )
 def test_no_message_repeats_a_password(address: str, tmp_path: Path) -> None:
-    assert "%40" in (text := said(Fleet(address, tmp_path), "status")) or "KEY=VALUE" in text
+    assert "%40" in (text := error_of(Fleet(address, tmp_path), "status")) or "KEY=VALUE" in text
 
 
 def test_a_storage_url_with_a_password_is_refused(tmp_path: Path) -> None:
@@ -77,22 +77,22 @@ def test_a_user_without_the_right_to_create_tables_is_refused(postgres: Postgres
         conn.execute("create role reader login password 's3cret'")
         conn.execute("revoke create on schema public from public")
     reader = Fleet(jobs.replace("archiver:", "reader:"), tmp_path)
-    assert "permission denied for schema public" in said(reader, "init", "--storage", reader.storage)
+    assert "permission denied for schema public" in error_of(reader, "init", "--storage", reader.storage)
     assert Fleet(jobs, tmp_path).do("init", "--storage", reader.storage).returncode == 0
-    assert "permission denied for table fleet" in said(reader, "status")
+    assert "permission denied for table fleet" in error_of(reader, "status")
 
 
 def test_a_missing_or_foreign_storage_is_refused(jobs: str, tmp_path: Path) -> None:
     fleet = Fleet(jobs, tmp_path)
-    assert "archiver fleet init" in said(fleet, "worker")
+    assert "archiver fleet init" in error_of(fleet, "worker")
     all_db = tmp_path / "all" / "archive.db"
     for place, why in (("ftp://127.0.0.1:1", "refused"), (str(tmp_path), "fleet.json")):
-        assert why in said(fleet, "collect", "--storage", place, "--archive", str(all_db))
+        assert why in error_of(fleet, "collect", "--storage", place, "--archive", str(all_db))
     assert fleet.do("collect", "--storage", "", "--archive", str(all_db)).returncode == 2
     assert not all_db.parent.exists()
     (tmp_path / "file").touch()
-    assert str(tmp_path / "file" / "x") in said(fleet, "init", "--storage", str(tmp_path / "file" / "x"))
-    assert "archiver fleet init" in said(fleet, "worker"), "a fleet was made whose shards have no place"
+    assert str(tmp_path / "file" / "x") in error_of(fleet, "init", "--storage", str(tmp_path / "file" / "x"))
+    assert "archiver fleet init" in error_of(fleet, "worker"), "a fleet was made whose shards have no place"
     with pytest.raises(StorageRefused, match="Protocol not known"):
         ShardStorage("floppy://a")
     assert fleet.do("init", "--storage", fleet.storage).returncode == 0
@@ -109,7 +109,7 @@ def test_another_version_is_refused(jobs: str, tmp_path: Path) -> None:
     try:
         board.make(fleet.storage, None, None)
         board.do("update fleet set version = '9.9'")
-        assert " 9.9" in said(fleet, "worker")
+        assert " 9.9" in error_of(fleet, "worker")
         board.do("insert into fleet_workers (name, version, slots) values ('old', '9.9', 1)")
         with pytest.raises(WorkersActive, match="old"):
             board.make("", None, None)
@@ -119,7 +119,7 @@ def test_another_version_is_refused(jobs: str, tmp_path: Path) -> None:
         board.do("update fleet set layout = layout + 1")
         with pytest.raises(QueueVersionMismatch):
             board.fleet()
-        assert "archiver fleet drain --wait 600" in said(fleet, "status")
+        assert "archiver fleet drain --wait 600" in error_of(fleet, "status")
         assert fleet.do("drain").returncode == 0
     finally:
         board.close()
@@ -129,11 +129,11 @@ def test_foreign_tables_are_refused(jobs: str, tmp_path: Path) -> None:
     fleet, board = Fleet(jobs, tmp_path), QueueDatabase(jobs)
     try:
         board.do("create table fleet_sites (vessel text)")
-        assert '"fleet_sites" already exists' in said(fleet, "init", "--storage", fleet.storage)
+        assert '"fleet_sites" already exists' in error_of(fleet, "init", "--storage", fleet.storage)
         board.do("drop table fleet_sites")
         board.make(fleet.storage, None, None)
         board.do("alter table fleet_sites drop column articles")
-        assert "(column s.articles does not exist)" in said(fleet, "status")
+        assert "(column s.articles does not exist)" in error_of(fleet, "status")
     finally:
         board.close()
 

@@ -109,7 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def numbers(board: QueueDatabase, kind: str) -> list[int]:
+def due_tasks(board: QueueDatabase, kind: str) -> list[int]:
     return [
         row["id"]
         for row in board.all(
@@ -118,11 +118,11 @@ def numbers(board: QueueDatabase, kind: str) -> list[int]:
     ]
 
 
-def imported(place: WorkerContext, *files: Path | str, **options: Any) -> None:
+def import_files(place: WorkerContext, *files: Path | str, **options: Any) -> None:
     """Scans and imports files, one job at a time."""
     enter_tasks(place.board, (NewTask(SCAN, file=str(file), options={**OPTIONS, **options}) for file in files))
     for kind in (SCAN, IMPORT):
-        for number in numbers(place.board, kind):
+        for number in due_tasks(place.board, kind):
             assert do_task(place, number) == 0.0
 
 
@@ -139,7 +139,7 @@ def shard_at(board: QueueDatabase, storage: ShardStorage, site: str, into: Path)
     return into / ARCHIVE
 
 
-def stored(board: QueueDatabase, storage: ShardStorage, folder: Path, site: str) -> None:
+def store_shard(board: QueueDatabase, storage: ShardStorage, folder: Path, site: str) -> None:
     """Stores the archive in a folder as the state of a shard."""
     board.do("update fleet_sites set due_at = now() where name = %s", [site])
     held = take_lease(board, site, "before", 0.0)
@@ -150,8 +150,8 @@ def stored(board: QueueDatabase, storage: ShardStorage, folder: Path, site: str)
     board.do("update fleet_sites set due_at = now() + interval '1 day' where name = %s", [site])
 
 
-def alone(archive: Path, site: str, *files: Path, choice: RecordFilter) -> Path:
-    """Returns the archive that one machine creates from the same files."""
+def single_machine_archive(archive: Path, site: str, *files: Path, choice: RecordFilter) -> Path:
+    """Return the archive that a single machine creates from the same files."""
     open_archive(archive, create=True).close()
     db = open_archive(archive)
     add_site(db, f"http://{site}/", datetime.now(UTC))
@@ -168,10 +168,10 @@ def task_of(board: QueueDatabase, kind: str) -> dict[str, Any]:
 
 def test_an_import_creates_the_same_shards_as_one_machine(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
     files = sorted(folder.iterdir())
-    imported(place, *files)
+    import_files(place, *files)
     for number, site in enumerate((*SITES, NOTES)):
         apart = (NOTES,) if number == 0 else ()
-        expected = alone(
+        expected = single_machine_archive(
             tmp_path / f"alone-{number}" / ARCHIVE, site, *files, choice=RecordFilter(known_sites=True, apart=apart)
         )
         found = shard(place, site, tmp_path / f"shard-{number}")
@@ -187,26 +187,26 @@ def test_an_import_creates_the_same_shards_as_one_machine(place: WorkerContext, 
 
 
 def test_a_file_that_is_imported_twice_changes_nothing(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
-    imported(place, folder / "a.warc.gz")
+    import_files(place, folder / "a.warc.gz")
     before = state(shard(place, SITES[1], tmp_path / "before"))
-    imported(place, folder / "a.warc.gz")
+    import_files(place, folder / "a.warc.gz")
     assert state(shard(place, SITES[1], tmp_path / "after")) == before
     assert fleet_status(place.board)["tasks"]["import"]["entered"] == 4
     assert rows(tmp_path / "after" / ARCHIVE, "select count(*) from imports") == [(1,)]
 
 
 def test_only_some_sites_are_imported(place: WorkerContext, folder: Path) -> None:
-    imported(place, folder / "a.warc.gz", only=[NOTES])
+    import_files(place, folder / "a.warc.gz", only=[NOTES])
     assert [row["site"] for row in place.board.all("select site from fleet_tasks where kind = 'import'")] == [NOTES]
 
 
 def test_hosts_without_a_site_are_counted(place: WorkerContext, folder: Path) -> None:
-    imported(place, folder / "a.warc.gz")
+    import_files(place, folder / "a.warc.gz")
     assert task_of(place.board, SCAN)["result"] == {"sites": 4, "other_hosts": 1, "listed": ["other.example"]}
 
 
 def test_a_new_site_gets_a_shard_and_is_not_crawled(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
-    imported(place, folder / "a.warc.gz", new_sites=True)
+    import_files(place, folder / "a.warc.gz", new_sites=True)
     found = shard(place, "other.example", tmp_path / "other")
     assert rows(found, "select name, json_extract(settings, '$.crawl') from sites") == [("other.example", 0)]
     assert rows(found, "select title from articles") == [("Elsewhere",)]
@@ -217,7 +217,7 @@ def test_a_new_site_gets_a_shard_and_is_not_crawled(place: WorkerContext, folder
 def test_a_file_in_the_storage_of_the_fleet(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
     data = (folder / "a.warc.gz").read_bytes()
     place.storage.put("dumps/a.warc.gz", io.BytesIO(data), len(data))
-    imported(place, "dumps/a.warc.gz", only=[SITES[1]])
+    import_files(place, "dumps/a.warc.gz", only=[SITES[1]])
     found = shard(place, SITES[1], tmp_path / "shard")
     assert rows(found, "select name from imports") == [("a.warc.gz",)]
 
@@ -249,7 +249,7 @@ def test_files_are_found_by_name_and_folder(tmp_path: Path, folder: Path, monkey
 
 @pytest.mark.parametrize("file", ["gone.warc.gz", "/nowhere/gone.warc.gz"])
 def test_a_missing_file_is_named(place: WorkerContext, file: str) -> None:
-    imported(place, file)
+    import_files(place, file)
     (failed,) = fleet_status(place.board)["failed_tasks"]
     assert (failed["kind"], failed["file"], failed["given_up"]) == (SCAN, file, False)
     assert f"{file} cannot be read" in failed["reason"]
@@ -258,39 +258,39 @@ def test_a_missing_file_is_named(place: WorkerContext, file: str) -> None:
 def test_a_file_without_records_is_named(place: WorkerContext, tmp_path: Path) -> None:
     file = tmp_path / "d.warc.gz"
     file.write_bytes(b"no archive at all")
-    imported(place, file)
+    import_files(place, file)
     (failed,) = fleet_status(place.board)["failed_tasks"]
     assert failed["file"] == str(file)
     assert failed["reason"].startswith("d.warc.gz cannot be read")
 
 
 def test_a_shard_that_cannot_be_read_is_named(place: WorkerContext, tmp_path: Path, folder: Path) -> None:
-    imported(place, folder / "a.warc.gz", only=[SITES[1]])
+    import_files(place, folder / "a.warc.gz", only=[SITES[1]])
     key = next(key for key in place.storage.keys("shards") if key.endswith("archive.db.gz"))
     (tmp_path / "storage" / key).write_bytes(b"torn")
     for found in (place.folder).iterdir():
         (found / "shard.json").unlink()
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])
-    assert do_task(place, *numbers(place.board, REEXTRACT)) == 0.0
+    assert do_task(place, *due_tasks(place.board, REEXTRACT)) == 0.0
     (failed,) = fleet_status(place.board)["failed_tasks"]
     assert (failed["kind"], failed["site"]) == (REEXTRACT, SITES[1])
     assert key in failed["reason"]
 
 
 def test_a_failing_task_is_retried_and_given_up(place: WorkerContext) -> None:
-    imported(place, "gone.warc.gz")
+    import_files(place, "gone.warc.gz")
     (number,) = (task_of(place.board, SCAN)["id"],)
-    assert not numbers(place.board, SCAN), "it is not due at once"
+    assert not due_tasks(place.board, SCAN), "it is not due at once"
     for _ in range(TRIES - 1):
         place.board.do("update fleet_tasks set due_at = now()")
         do_task(place, number)
     (failed,) = fleet_status(place.board)["failed_tasks"]
     assert (failed["failures"], failed["given_up"], failed["due_at"]) == (TRIES, True, None)
     assert enter_tasks(place.board, [NewTask(SCAN, file="gone.warc.gz", options=OPTIONS)]) == 1
-    assert numbers(place.board, SCAN) == [number]
+    assert due_tasks(place.board, SCAN) == [number]
 
 
-def spoiled(archive: Path) -> Path:
+def spoil(archive: Path) -> Path:
     """Returns an archive with articles that an earlier extraction has read wrongly."""
     db = open_archive(archive)
     with db.atomic():
@@ -300,12 +300,14 @@ def spoiled(archive: Path) -> Path:
 
 
 def test_a_shard_is_re_extracted_as_on_one_machine(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
-    one = alone(tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=RecordFilter(known_sites=True))
-    stored(place.board, place.storage, spoiled(one).parent, SITES[1])
+    one = single_machine_archive(
+        tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=RecordFilter(known_sites=True)
+    )
+    store_shard(place.board, place.storage, spoil(one).parent, SITES[1])
     done = CliRunner().invoke(cli, ["reextract", "--archive", str(one), "--quiet"])
     assert done.exit_code == 0, done.output
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])
-    assert do_task(place, *numbers(place.board, REEXTRACT)) == 0.0
+    assert do_task(place, *due_tasks(place.board, REEXTRACT)) == 0.0
     found = shard(place, SITES[1], tmp_path / "shard")
     assert state(found) == state(one)
     assert not rows(found, "select 1 from articles where title like 'Wrong%'")
@@ -314,25 +316,27 @@ def test_a_shard_is_re_extracted_as_on_one_machine(place: WorkerContext, folder:
 
 
 def test_only_the_named_fields_are_re_extracted(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
-    one = alone(tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=RecordFilter(known_sites=True))
-    stored(place.board, place.storage, spoiled(one).parent, SITES[1])
+    one = single_machine_archive(
+        tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=RecordFilter(known_sites=True)
+    )
+    store_shard(place.board, place.storage, spoil(one).parent, SITES[1])
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options={**FIELDS, "fields": ["authors"]})])
-    do_task(place, *numbers(place.board, REEXTRACT))
+    do_task(place, *due_tasks(place.board, REEXTRACT))
     found = shard(place, SITES[1], tmp_path / "shard")
     assert not rows(found, "select 1 from articles where title not like 'Wrong%' or authors = '[]'")
 
 
 def test_a_shard_has_one_writer(place: WorkerContext, folder: Path) -> None:
-    imported(place, folder / "a.warc.gz", only=[SITES[1]])
+    import_files(place, folder / "a.warc.gz", only=[SITES[1]])
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])
     assert isinstance(take_lease(place.board, SITES[1], "crawler", 0.0), SiteLease)
-    assert 25 < do_task(place, *numbers(place.board, REEXTRACT)) <= 32.0
+    assert 25 < do_task(place, *due_tasks(place.board, REEXTRACT)) <= 32.0
     assert task_of(place.board, REEXTRACT)["outcome"] is None
 
 
 def test_the_result_of_a_stale_worker_is_not_accepted(board: QueueDatabase) -> None:
     enter_tasks(board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])
-    (number,) = numbers(board, REEXTRACT)
+    (number,) = due_tasks(board, REEXTRACT)
     task = find_open_task(board, number)
     slow = take_lease(board, SITES[1], "w1", 0.0, number)
     board.do("update fleet_hosts set lease_until = now()")
@@ -350,13 +354,13 @@ def test_the_result_of_a_stale_worker_is_not_accepted(board: QueueDatabase) -> N
 
 def test_a_scan_counts_once(board: QueueDatabase) -> None:
     enter_tasks(board, [NewTask(SCAN, file="a.warc.gz", options=OPTIONS)])
-    task = find_open_task(board, *numbers(board, SCAN))
+    task = find_open_task(board, *due_tasks(board, SCAN))
     assert task is not None
     task = Task(**{**{name: getattr(task, name) for name in ("kind", "site", "file", "id")}, "options": IMPORTS})
     assert end_scan(board, task, TaskEnd(FINISHED), SITES) == 3
     board.do("update fleet_tasks set ended_at = now(), outcome = 'finished' where kind = 'import'")
     assert end_scan(board, task, TaskEnd(FAILED, "late"), SITES) == 0
-    assert not numbers(board, IMPORT)
+    assert not due_tasks(board, IMPORT)
     assert task_of(board, SCAN)["outcome"] == FINISHED
 
 
@@ -370,28 +374,28 @@ def test_sites_are_selected_by_name(board: QueueDatabase, place: WorkerContext, 
     assert sites_named(board, []) == sorted([*SITES, NOTES])
     with pytest.raises(NoSuchSite, match=r"no site nowhere\.example"):
         sites_named(board, ["nowhere.example"])
-    imported(place, folder / "a.warc.gz", only=[NOTES])
+    import_files(place, folder / "a.warc.gz", only=[NOTES])
     assert shards_named(board, []) == [NOTES]
 
 
 def test_the_status_is_valid_json(place: WorkerContext, folder: Path) -> None:
-    imported(place, folder / "c.warc.gz", "gone.warc.gz")
+    import_files(place, folder / "c.warc.gz", "gone.warc.gz")
     found = json.loads(json.dumps(fleet_status(place.board)))
     assert [row["file"] for row in found["failed_tasks"]] == ["gone.warc.gz"]
     assert {row["file"] for row in found["tasks_with_problems"]} == {str(folder / "c.warc.gz")}
 
 
-def said(board: QueueDatabase, *words: str) -> tuple[int, str]:
+def fleet(board: QueueDatabase, *words: str) -> tuple[int, str]:
     done = CliRunner().invoke(cli, ["fleet", *words, "--jobs", board.jobs])
     return done.exit_code, done.output
 
 
 def test_status_exits_with_1_if_a_task_failed(place: WorkerContext, folder: Path) -> None:
     place.board.do("update fleet_sites set due_at = now() + interval '1 day'")
-    imported(place, folder / "a.warc.gz", only=[SITES[1]])
-    assert said(place.board, "status")[0] == 0
-    imported(place, "gone.warc.gz")
-    code, text = said(place.board, "status")
+    import_files(place, folder / "a.warc.gz", only=[SITES[1]])
+    assert fleet(place.board, "status")[0] == 0
+    import_files(place, "gone.warc.gz")
+    code, text = fleet(place.board, "status")
     assert code == 1
     assert "scan gone.warc.gz failed 1 time: gone.warc.gz cannot be read" in text
 
@@ -399,7 +403,7 @@ def test_status_exits_with_1_if_a_task_failed(place: WorkerContext, folder: Path
 def test_status_exits_with_1_if_tasks_wait_without_a_worker(place: WorkerContext) -> None:
     place.board.do("update fleet_sites set due_at = now() + interval '1 day'")
     enter_tasks(place.board, [NewTask(SCAN, file="a.warc.gz", options=OPTIONS)])
-    assert said(place.board, "status")[0] == 1
+    assert fleet(place.board, "status")[0] == 1
 
 
 def test_invalid_arguments_are_named(place: WorkerContext, folder: Path) -> None:

@@ -20,7 +20,7 @@ from archiver.storage.sites import add_site
 from tests.faults.sound import flaws
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, wait_until
-from tests.fleet.test_task_jobs import shard_at, spoiled, stored
+from tests.fleet.test_task_jobs import shard_at, spoil, store_shard
 from tests.importers.files import Rec, http, listing, post, warc
 from tests.importers.importing import state
 from tests.processes import run
@@ -72,7 +72,7 @@ def board(fleet: Fleet) -> Iterator[QueueDatabase]:
 
 
 def count(folder: Path, query: str) -> int:
-    """Sums the result of a query over the shards on a worker's disk; 0 while they are fetched."""
+    """Sum the result of a query over the shards on a worker's disk; 0 while they are downloaded."""
     found = 0
     for archive in folder.glob("shards/*/archive.db"):
         try:
@@ -84,8 +84,8 @@ def count(folder: Path, query: str) -> int:
     return found
 
 
-def done(board: QueueDatabase, kind: str, number: int) -> dict[str, Any]:
-    """Waits until so many tasks of a kind are finished; returns the status."""
+def wait_for_tasks(board: QueueDatabase, kind: str, number: int) -> dict[str, Any]:
+    """Wait until this many tasks of a kind are finished, and return the status."""
     wait_until(
         lambda: len(board.all("select 1 from fleet_tasks where kind = %s and outcome = 'finished'", [kind])) == number,
         300,
@@ -93,8 +93,8 @@ def done(board: QueueDatabase, kind: str, number: int) -> dict[str, Any]:
     return fleet_status(board)
 
 
-def stopped_in_the_midst(fleet: Fleet, name: str, signum: int, query: str, least: int) -> None:
-    """Sends a worker a signal once it has written so much."""
+def signal_while_working(fleet: Fleet, name: str, signum: int, query: str, least: int) -> None:
+    """Send a worker a signal once it has written at least this much."""
     worker = fleet.worker(name, slots=1)
     wait_until(lambda: count(fleet.folder / name, query) >= least, 300, 0.005)
     worker.send(signum)
@@ -107,10 +107,10 @@ def test_an_import_survives_a_killed_worker(
 ) -> None:
     entered = fleet.do("import", str(file), "--json")
     assert (entered.returncode, json.loads(entered.stdout)["new"]) == (0, 1), entered.stderr
-    stopped_in_the_midst(fleet, "w1", signal.SIGTERM, "select count(*) from articles", 40)
-    stopped_in_the_midst(fleet, "w2", signal.SIGKILL, "select count(*) from articles", 120)
+    signal_while_working(fleet, "w1", signal.SIGTERM, "select count(*) from articles", 40)
+    signal_while_working(fleet, "w2", signal.SIGKILL, "select count(*) from articles", 120)
     fleet.worker("w3", slots=1)
-    status = done(board, "import", 2)
+    status = wait_for_tasks(board, "import", 2)
     assert status["failed_tasks"] == []
     assert board.all("select 1 from fleet_runs where outcome = 'interrupted' and worker = 'w1'")
     assert board.all("select 1 from fleet_runs where outcome = 'lost' and worker = 'w2'")
@@ -129,15 +129,15 @@ def test_a_re_extraction_survives_a_killed_worker(
     add_site(db, f"http://{site}/", datetime.now(UTC))
     db.close()
     run("archiver", "import", str(file), "--known-sites", "--archive", str(one), "--quiet", "--workers", "1")
-    stored(board, ShardStorage(fleet.storage), spoiled(one).parent, site)
+    store_shard(board, ShardStorage(fleet.storage), spoil(one).parent, site)
     again = run("archiver", "reextract", "--archive", str(one), "--quiet", "--workers", "1")
     assert again.returncode == 0, again.stderr
     entered = fleet.do("reextract", "--json")
     assert json.loads(entered.stdout)["shards"] == 1, entered.stderr
     query = "select count(*) from articles where reextraction_id is not null"
-    stopped_in_the_midst(fleet, "w1", signal.SIGKILL, query, 1)
+    signal_while_working(fleet, "w1", signal.SIGKILL, query, 1)
     fleet.worker("w2", slots=1)
-    status = done(board, "reextract", 1)
+    status = wait_for_tasks(board, "reextract", 1)
     assert status["failed_tasks"] == []
     assert board.all("select 1 from fleet_runs where outcome = 'lost' and worker = 'w1'")
     found = shard_at(board, ShardStorage(fleet.storage), site, tmp_path / "shard")

@@ -9,36 +9,36 @@ from archiver.items import DiscoverySource
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")
 
 
-def idle(budget: PatternBudgets, shape: URLPattern, times: int) -> None:
+def note_without_news(budget: PatternBudgets, shape: URLPattern, times: int) -> None:
     for _ in range(times):
         budget.count_page(shape, is_post=False, has_news=False)
 
 
 def test_a_pattern_without_news_is_ended() -> None:
     budget = PatternBudgets(lambda: 100)
-    idle(budget, TAGS, 19)
-    assert budget.remaining(TAGS) == 1
-    budget.count_page(TAGS, is_post=False, has_news=True)
-    assert budget.remaining(TAGS) == 30
-    idle(budget, MONTHS, 20)
-    assert budget.remaining(MONTHS) == 0
+    note_without_news(budget, TAGS, 19)
+    assert budget.left(TAGS) == 1
+    budget.note(TAGS, is_post=False, has_news=True)
+    assert budget.left(TAGS) == 30
+    note_without_news(budget, MONTHS, 20)
+    assert budget.left(MONTHS) == 0
 
 
-def test_paging_may_show_all_known_posts() -> None:
+def test_the_budget_of_paging_is_the_number_of_known_posts() -> None:
     budget = PatternBudgets(lambda: 100)
-    idle(budget, PAGES, 20)
-    assert budget.remaining(PAGES) == 100
+    note_without_news(budget, PAGES, 20)
+    assert budget.left(PAGES) == 100
 
 
 def test_a_pattern_with_a_post_is_never_ended() -> None:
     budget = PatternBudgets(lambda: 0)
-    budget.count_page(MONTHS, is_post=True, has_news=False)
-    idle(budget, MONTHS, 500)
-    assert budget.remaining(MONTHS) > 1_000
-    assert budget.remaining(NO_PATTERN) > 1_000
+    budget.note(MONTHS, is_post=True, has_news=False)
+    note_without_news(budget, MONTHS, 500)
+    assert budget.left(MONTHS) > 1_000
+    assert budget.left(NO_PATTERN) > 1_000
 
 
-def test_promised_pages() -> None:
+def test_pages_from_sitemaps_are_always_fetched() -> None:
     elsewhere = URLPattern("", "")
     assert is_exempt_from_budget(MONTHS, [(DiscoverySource.LINK, elsewhere)])
     assert not is_exempt_from_budget(MONTHS, [(DiscoverySource.LINK, MONTHS)])
@@ -46,7 +46,7 @@ def test_promised_pages() -> None:
     assert not is_exempt_from_budget(TAGS, [(DiscoverySource.SITEMAP, elsewhere), (DiscoverySource.LINK, elsewhere)])
 
 
-def test_ways() -> None:
+def test_plainer_forms_of_a_url_are_proposed() -> None:
     assert plainer_urls("org,example)/Print/A-Post.html?lang=de&x=1") == {
         "?lang=": "org,example)/Print/A-Post.html?x=1",
         "?x=": "org,example)/Print/A-Post.html?lang=de",
@@ -58,7 +58,7 @@ def test_ways() -> None:
     assert plainer_urls("org,example)/a-post") == plainer_urls("org,example)/") == {}
 
 
-def test_a_way_is_believed_after_enough_confirmations_and_no_refutation() -> None:
+def test_a_rewrite_is_applied_after_enough_confirmations_and_no_refutation() -> None:
     twins = EquivalentURLs()
     for n in range(ENOUGH):
         assert not twins.believed

@@ -13,8 +13,10 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 POLITE = Throttle(floor=0.5)
 
 
-def after(pace: Throttle, *answers: tuple[int, float], at: float = 100.0) -> Throttle:
-    """Answers one after the other, each asked for when the pause and the delay before it were over."""
+def throttle_after(pace: Throttle, *answers: tuple[int, float], at: float = 100.0) -> Throttle:
+    """Return the throttle after these responses. Each request is sent when the pause and the delay before it are
+    over.
+    """
     for status, seconds in answers:
         at += pace.pause(at) + pace.delay + seconds
         pace = pace.answered(status, seconds, at)
@@ -43,28 +45,28 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
 
 
 def test_a_fast_host_is_asked_at_the_floor_delay() -> None:
-    assert after(POLITE, *[(200, 0.01)] * 20).delay == 0.5
+    assert throttle_after(POLITE, *[(200, 0.01)] * 20).delay == 0.5
 
 
 def test_a_slow_host_rests_as_long_as_it_worked() -> None:
-    assert after(POLITE, (200, 2.0)).delay == 4.0
-    assert after(POLITE, (200, 2.0), (404, 0.01)).delay == 4.0
-    assert after(POLITE, (200, 2.0), (200, 0.1)).delay == 2.1
-    assert after(POLITE, (200, 2.0), *[(200, 0.1)] * 9).delay == 0.5
-    assert after(POLITE, (200, 90.0)).delay == MAX_DELAY
+    assert throttle_after(POLITE, (200, 2.0)).delay == 4.0
+    assert throttle_after(POLITE, (200, 2.0), (404, 0.01)).delay == 4.0
+    assert throttle_after(POLITE, (200, 2.0), (200, 0.1)).delay == 2.1
+    assert throttle_after(POLITE, (200, 2.0), *[(200, 0.1)] * 9).delay == 0.5
+    assert throttle_after(POLITE, (200, 90.0)).delay == MAX_DELAY
 
 
 def test_a_floor_of_zero_has_no_delay_unless_the_host_asks() -> None:
-    assert after(Throttle(), (200, 2.0)).delay == 0
+    assert throttle_after(Throttle(), (200, 2.0)).delay == 0
     assert Throttle().at_least(10).delay == 0
-    assert after(Throttle(), (503, 0.1)).delay == 1.0
-    assert after(Throttle(), (503, 0.1), *[(200, 0.1)] * 20).delay == 0
+    assert throttle_after(Throttle(), (503, 0.1)).delay == 1.0
+    assert throttle_after(Throttle(), (503, 0.1), *[(200, 0.1)] * 20).delay == 0
 
 
 def test_busy_responses_double_the_delay_and_good_ones_reduce_it() -> None:
-    delays = [after(POLITE, *[(429, 0.1)] * n).delay for n in range(1, MAX_STRIKES + 1)]
+    delays = [throttle_after(POLITE, *[(429, 0.1)] * n).delay for n in range(1, MAX_STRIKES + 1)]
     assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
-    paces = [after(POLITE, *[(503, 0.1)] * 4, *[(200, 0.1)] * n) for n in range(15)]
+    paces = [throttle_after(POLITE, *[(503, 0.1)] * 4, *[(200, 0.1)] * n) for n in range(15)]
     assert [p.strikes for p in paces][:3] == [4, 0, 0]
     assert all(0.79 < b.delay / a.delay < 1 for a, b in pairwise(paces[:12]))
     assert paces[14].delay == 0.5

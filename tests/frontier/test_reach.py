@@ -1,4 +1,4 @@
-"""Which addresses a crawl may reach: a table of spellings, and properties of all addresses."""
+"""Which addresses a crawl may connect to: a table of notations, and properties of all addresses."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_zone_of_a_host_by_its_spelling(host: str, zone: AddressZone | None)
 @given(st.ip_addresses())
 def test_addresses_that_python_calls_not_global_are_never_public(address: IPv4Address | IPv6Address) -> None:
     plain = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
-    if plain in IPv6Network("64:ff9b::/96"):  # Python takes it for reserved; it is as public as what it carries
+    if plain in IPv6Network("64:ff9b::/96"):  # Python considers it reserved; it is as public as the embedded address
         plain = IPv4Address(int(plain) & 0xFFFFFFFF)
     if (
         plain.is_loopback

@@ -1,4 +1,4 @@
-"""RFC 9309 as a table: file, address, and True if it is allowed."""
+"""RFC 9309 as a table: robots.txt, path, and True if it is allowed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "nothing disallowed (5.1)": ("User-agent: *\nDisallow:\n", "/x", True),
     "all disallowed": ("User-agent: *\nDisallow: /\n", "/x", False),
     "robots.txt itself is always allowed (2.2.2)": ("User-agent: *\nDisallow: /\n", "/robots.txt", True),
-    # 2.2.1: the group of the product token, without regard to case, and only where there is none that of everybody.
+    # 2.2.1: the group of the product token, without regard to case, and otherwise the group "*".
     "own group before all": ("User-agent: *\nDisallow: /\n\nUser-agent: archiver\nAllow: /\n", "/x", True),
     "own group, empty": ("User-agent: archiver\nDisallow:\n\nUser-agent: *\nDisallow: /\n", "/x", True),
     "case of the token": ("USER-AGENT: Archiver\nDISALLOW: /\n", "/x", False),
@@ -56,7 +56,7 @@ TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "encoded rule": ("User-agent: *\nDisallow: /foo/bar/%E3%83%84\n", "/foo/bar/%E3%83%84", False),
     "rule in UTF-8": ("User-agent: *\nDisallow: /foo/bar/ツ\n", "/foo/bar/%E3%83%84", False),
     "encoded needlessly": ("User-agent: *\nDisallow: /foo/bar/%62%61%7A\n", "/foo/bar/baz", False),
-    "an encoded slash is none": ("User-agent: *\nDisallow: /a%2Fb\n", "/a/b", True),
+    "an encoded slash does not match a slash": ("User-agent: *\nDisallow: /a%2Fb\n", "/a/b", True),
     # 2.2, 2.3: bytes and lines.
     "byte order mark": (b"\xef\xbb\xbfUser-agent: *\nDisallow: /\n", "/x", False),
     "CRLF": (b"User-agent: *\r\n\r\nDisallow: /\r\n", "/x", False),
@@ -70,7 +70,7 @@ TABLE: dict[str, tuple[str | bytes, str, bool]] = {
 
 
 @pytest.mark.parametrize("case", TABLE)
-def test_the_rules_of_the_rfc(case: str) -> None:
+def test_rules_follow_rfc_9309(case: str) -> None:
     file, path, allowed = TABLE[case]
     robots = parse_robots(file if isinstance(file, bytes) else file.encode())
     assert (not robots.refusal(f"https://e.test{path}")) is allowed

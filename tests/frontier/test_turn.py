@@ -32,8 +32,8 @@ def ran(hours_ago: float, outcome: str = "finished", new: int = 0, listed: int =
     return PastRun(NOW - hours_ago * HOUR, outcome, new, listed)
 
 
-def lived(cadence: Cadence, news: list[int], name: str = "a.example", listed: int = 10) -> list[RecrawlTime]:
-    """The turns of a site that is crawled whenever it is due, and finds so many new posts each time."""
+def recrawl_times(cadence: Cadence, news: list[int], name: str = "a.example", listed: int = 10) -> list[RecrawlTime]:
+    """Return the recrawl times of a site that is crawled whenever it is due and finds this many new posts each time."""
     runs, now, turns = [PastRun(NOW, "finished", 100, listed)], NOW, []
     for new in news:
         turns.append(next_crawl(cadence, runs, name, now))
@@ -89,14 +89,14 @@ def test_a_site_that_was_never_crawled_is_due_now() -> None:
 
 
 def test_slots_are_one_period_apart() -> None:
-    at = [turn.at for turn in lived(SIX, [0] * 6)]
+    at = [turn.at for turn in recrawl_times(SIX, [0] * 6)]
     assert {b - a for a, b in pairwise(at)} == {6 * HOUR}
     late = [PastRun(at[0] + 2 * HOUR, "finished"), PastRun(at[0] - 6 * HOUR, "finished")]
     assert next_crawl(SIX, late, "a.example", at[0] + 3 * HOUR).at == at[1]
 
 
 def test_missed_periods_are_made_up_by_one_run() -> None:
-    """A month away: one run is due, and the next a period later."""
+    """After a month without runs one run is due, and the next a period later."""
     away = next_crawl(SIX, [ran(30 * 24)], "a.example", NOW)
     assert away.at < NOW
     assert NOW + 3 * HOUR <= next_crawl(SIX, [ran(0), ran(30 * 24)], "a.example", NOW).at <= NOW + 9 * HOUR
@@ -109,7 +109,7 @@ def test_thousands_of_sites_are_spread_over_the_period() -> None:
         assert max(Counter(turn.replace(second=0, microsecond=0) for turn in turns).values()) < 45
         assert turns == [next_crawl(cadence, [ran(0)], name, NOW).at for name in names]
     together = {next_crawl(Cron("0 4 * * *"), [ran(0)], name, NOW).at for name in names}
-    assert together == {datetime(2026, 3, 3, 4, 0, tzinfo=UTC)}  # that is what was asked for
+    assert together == {datetime(2026, 3, 3, 4, 0, tzinfo=UTC)}  # as the expression says
 
 
 def test_a_cron_expression_is_in_utc() -> None:
@@ -119,19 +119,19 @@ def test_a_cron_expression_is_in_utc() -> None:
 
 
 def test_an_adaptive_period_reaches_its_bounds() -> None:
-    busy = lived(Adaptive(), [8] * 8)
+    busy = recrawl_times(Adaptive(), [8] * 8)
     assert [turn.period / HOUR for turn in busy] == [12, 6, 3, 1.5, 1, 1, 1, 1]
-    asleep = lived(Adaptive(), [0] * 12)
+    asleep = recrawl_times(Adaptive(), [0] * 12)
     assert asleep[-1].period == timedelta(days=7)
     assert all(a.period <= b.period for a, b in pairwise(asleep))
-    steady = lived(Adaptive(), [1] * 10)
+    steady = recrawl_times(Adaptive(), [1] * 10)
     assert {turn.period for turn in steady} == {12 * HOUR}
 
 
 def test_the_share_of_what_a_feed_lists_decides() -> None:
-    assert lived(Adaptive(), [10, 10], listed=100)[-1].period == 12 * HOUR
-    assert lived(Adaptive(), [10, 10], listed=40)[-1].period == 9 * HOUR
-    assert lived(Adaptive(), [10, 10], listed=15)[-1].period == 6 * HOUR
+    assert recrawl_times(Adaptive(), [10, 10], listed=100)[-1].period == 12 * HOUR
+    assert recrawl_times(Adaptive(), [10, 10], listed=40)[-1].period == 9 * HOUR
+    assert recrawl_times(Adaptive(), [10, 10], listed=15)[-1].period == 6 * HOUR
 
 
 def test_runs_in_quick_succession_do_not_change_the_period() -> None:
@@ -166,7 +166,7 @@ def test_a_host_that_asked_for_a_pause_gets_it_but_not_for_years() -> None:
     st.sampled_from([SIX, Cron("0 */4 * * *"), Adaptive()]),
 )
 def test_with_any_clock_a_site_is_due_within_its_period(runs: list[tuple[int, str, int]], cadence: Cadence) -> None:
-    """Runs of all times, from years ago to years ahead, as a clock that jumps leaves them."""
+    """Runs have any times, from years ago to years ahead, as after changes of the clock."""
     past = [PastRun(NOW + hours * HOUR, outcome, new) for hours, outcome, new in runs]
     turn = next_crawl(cadence, past, "a.example", NOW)
     assert turn.at <= NOW + 1.5 * turn.period + timedelta(minutes=10)

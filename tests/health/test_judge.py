@@ -1,4 +1,4 @@
-"""Judging a site by its own past, at a fixed time."""
+"""Judging a site's health by its own history, at a fixed time."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def measured(
 
 
 def site(*runs: MeasuredRun | str, past: int = 10, **known: object) -> HealthInputs:
-    """A site with `past` good runs, a day apart, and then these: their statistics, or how they ended."""
+    """Return a site with `past` good runs, a day apart, followed by these runs: their statistics, or how they ended."""
     history = [measured()] * past + list(runs)
     listed = [
         JudgedRun(
@@ -66,7 +66,7 @@ def site(*runs: MeasuredRun | str, past: int = 10, **known: object) -> HealthInp
     return HealthInputs("a.example", listed[::-1], **known)  # type: ignore[arg-type]
 
 
-def found(known: HealthInputs) -> list[HealthFinding]:
+def findings_of(known: HealthInputs) -> list[HealthFinding]:
     return list(judge_site(known, NOW).findings)
 
 
@@ -76,7 +76,7 @@ def figures(finding: HealthFinding) -> list[str]:
 
 
 def codes(known: HealthInputs) -> list[tuple[str, str, str]]:
-    return [(one.code, one.about, one.level) for one in found(known)]
+    return [(one.code, one.about, one.level) for one in findings_of(known)]
 
 
 def test_an_unchanged_site_is_green_and_one_without_a_run_unknown() -> None:
@@ -86,11 +86,11 @@ def test_an_unchanged_site_is_green_and_one_without_a_run_unknown() -> None:
 
 
 def test_a_lost_field_is_reported_with_the_first_run_without_it() -> None:
-    (fall,) = found(site(measured(5, published=0)))
+    (fall,) = findings_of(site(measured(5, published=0)))
     assert (fall.code, fall.about, fall.level, fall.since) == ("coverage", "published", "red", NOW)
     assert figures(fall) == ["0", "5", "2026-03-02", "12:00", "100%"]
     assert "archiver sites rules a.example --learn" in fall.sentence
-    (later,) = found(site(measured(5, published=0), *[measured(2, published=0)] * 4))
+    (later,) = findings_of(site(measured(5, published=0), *[measured(2, published=0)] * 4))
     assert later.since == NOW - 4 * DAY
     assert figures(later)[:2] == ["0", "13"]
 
@@ -98,16 +98,16 @@ def test_a_lost_field_is_reported_with_the_first_run_without_it() -> None:
 def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
     assert codes(site(measured(1, tags=0))) == []
     assert codes(site(*[measured(1, tags=0)] * 3)) == [("coverage", "tags", "amber")]
-    assert found(site(*[measured(1, tags=0)] * 3))[0].since == NOW - 2 * DAY
+    assert findings_of(site(*[measured(1, tags=0)] * 3))[0].since == NOW - 2 * DAY
 
 
 def test_lost_posts_are_summed_over_runs_until_one_is_stored() -> None:
-    def asked(told: int, got: int) -> MeasuredRun:
-        return replace(measured(0, outcomes={"not-article": 3}), reported=told, stored=got)
+    def asked(reported: int, got: int) -> MeasuredRun:
+        return replace(measured(0, outcomes={"not-article": 3}), reported=reported, stored=got)
 
     sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
     assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
-    (finding,) = found(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
+    (finding,) = findings_of(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
     assert (finding.code, finding.about, finding.level, finding.since) == ("posts", "told", "red", NOW - 3 * DAY)
     assert sorted(figures(finding)) == sorted(["3", "2026-02-27", "12:00", "0", "100%"])
     assert codes(site(*sound, *[asked(1, 0)] * 5, asked(5, 5))) == []
@@ -117,7 +117,7 @@ def test_lost_posts_are_summed_over_runs_until_one_is_stored() -> None:
 
 
 def test_a_first_crawl_in_several_runs_counts_as_one() -> None:
-    """Its old posts, which came last, are not like the new ones, and the old addresses are gone."""
+    """Its old posts, which were archived last, differ from the new ones, and the old URLs are gone."""
     new, old = (
         measured(20, **dict.fromkeys(MEASURED, 20)),
         measured(200, outcomes={"archived": 200, "gone": 90}, **(dict.fromkeys(MEASURED, 200) | {"authors": 20})),
@@ -127,7 +127,9 @@ def test_a_first_crawl_in_several_runs_counts_as_one() -> None:
     for outcome, reason in (("finished", "the limit of 20 posts"), ("interrupted", "shutdown")):
         first = replace(known.runs[-1], outcome=outcome, reason=reason)
         assert codes(replace(known, runs=[*known.runs[:-1], first])) == []
-    in_pieces = [replace(run, reason="the limit of 20 posts") for run in site(past=8).runs]  # each of its runs is
+    in_pieces = [
+        replace(run, reason="the limit of 20 posts") for run in site(past=8).runs
+    ]  # each of its runs reached the limit
     after = JudgedRun(NOW + DAY, "finished", "the limit of 20 posts", measured(10, title=0))
     assert codes(HealthInputs("a.example", [after, *in_pieces])) == [("coverage", "title", "red")]
 
@@ -136,13 +138,13 @@ def test_fewer_posts_among_new_pages_are_reported() -> None:
     def met(met: int, posts: int) -> MeasuredRun:
         return replace(measured(0, outcomes={"not-article": 3}), unreported=met, posts=posts)
 
-    (finding,) = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
+    (finding,) = findings_of(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
     assert (finding.code, finding.about, finding.level, finding.since) == ("posts", "pages", "amber", NOW - DAY)
     assert sorted(figures(finding)) == sorted(["4", "2026-03-01", "12:00", "0", "96%"])
     assert codes(site(met(24, 23), met(2, 0), met(2, 2))) == codes(site(met(24, 12), met(4, 0))) == []
     begun = site(met(24, 24), met(9, 0), past=0)
     assert codes(begun) == [("posts", "pages", "amber")]
-    first = replace(begun.runs[1], reason="the limit of 24 posts")  # which left the rest of the site to the second
+    first = replace(begun.runs[1], reason="the limit of 24 posts")  # so the second run crawled the rest of the site
     assert codes(replace(begun, runs=[begun.runs[0], first])) == []
 
 
@@ -156,8 +158,8 @@ def test_run_statistics_count_listed_posts_and_feeds() -> None:
             visit = PageResult(
                 url, url, NOW, outcome, kind, rule="".join(rule), targets=targets, status=304 if same else 200
             )
-            outcome = Outcome.NOT_ARTICLE if same else outcome  # as it is written: it is what it was
-            measuring.count_result(visit, outcome, before, was)
+            outcome = Outcome.NOT_ARTICLE if same else outcome  # an unchanged feed is stored as it was
+            measuring.stored(visit, outcome, before, was)
         return MeasuredRun.from_json(measuring.as_json({}))
 
     post, page, due = PageKind.POST, PageKind.OTHER, "due"
@@ -222,7 +224,7 @@ def test_a_finding_is_reported_until_it_is_over_or_accepted() -> None:
 def test_an_accepted_finding_is_not_reported_by_the_next_run(bad: MeasuredRun) -> None:
     first, second = site(bad, measured(), bad), site(bad, bad)
     for known, since in ((first, NOW), (second, NOW - DAY)):
-        (finding,) = found(known)
+        (finding,) = findings_of(known)
         assert finding.since == since
     assert (
         without_accepted(judge_site(second, NOW), {f"{finding.code} {finding.about}".strip(): NOW - DAY / 2}).state
@@ -230,10 +232,10 @@ def test_an_accepted_finding_is_not_reported_by_the_next_run(bad: MeasuredRun) -
     )
 
 
-def test_how_the_last_runs_ended() -> None:
+def test_the_endings_of_the_last_runs_are_judged() -> None:
     assert codes(site("failed")) == [("failed", "", "amber")]
     assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]
-    assert figures(found(site(*["failed"] * 2))[0]) == ["2", "2026-03-01"]
+    assert figures(findings_of(site(*["failed"] * 2))[0]) == ["2", "2026-03-01"]
     assert codes(site("failed", past=0)) == [("failed", "", "red")]
     assert codes(site("interrupted")) == codes(site("waiting")) == codes(site("")) == []
     assert codes(site(*["waiting"] * 3)) == [("waiting", "", "amber")]
@@ -254,17 +256,19 @@ def test_advice_for_a_failed_run_follows_the_outcome_and_rule_of_the_start_page(
     start_page: tuple[str, str] | None, advice: str
 ) -> None:
     runs = [JudgedRun(NOW, "failed", "A reason.", MeasuredRun())]
-    (finding,) = found(HealthInputs("a.example", runs, start_page=start_page))
+    (finding,) = findings_of(HealthInputs("a.example", runs, start_page=start_page))
     assert finding.sentence == f"Its last run failed: A reason. {advice.format(site='a.example')}".rstrip()
 
 
 def test_more_failing_pages_than_usual_are_reported() -> None:
     bad = replace(measured(10, outcomes={"archived": 10, "failed": 10}), statuses={"200": 10, "503": 9, "404": 1})
-    (finding,) = found(site(bad))
+    (finding,) = findings_of(site(bad))
     assert (finding.code, finding.about) == ("statuses", "failed")
     assert figures(finding)[:2] == ["10", "20"]
     assert {"2026-03-02", "12:00", "503", "9", "404", "1"} <= set(figures(finding))
-    (finding,) = found(site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9})))
+    (finding,) = findings_of(
+        site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9}))
+    )
     assert (finding.code, finding.about) == ("statuses", "refused")
     assert {"403", "9"} <= set(figures(finding))
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
@@ -272,7 +276,7 @@ def test_more_failing_pages_than_usual_are_reported() -> None:
     for outcome in ("gone", "duplicate"):
         nothing = measured(0, outcomes={"not-article": 3, outcome: 4})
         assert codes(site(nothing)) == [("statuses", outcome, "amber")]
-        # It has not passed before a post is read again.
+        # The finding is not over until a post is extracted again.
         assert codes(site(nothing, measured(0, outcomes={"not-article": 3}))) == [("statuses", outcome, "amber")]
         assert codes(site(nothing, measured())) == codes(site(measured(0, outcomes={outcome: 2}))) == []
     shaky = [measured(outcomes={"archived": 10, "failed": 10})] * 5
@@ -283,7 +287,7 @@ def test_unusual_lengths_and_response_times_are_reported() -> None:
     assert codes(site(measured(length=300))) == [("length", "", "amber")]
     assert codes(site(measured(length=9000))) == [("length", "", "amber")]
     assert codes(site(measured(length=1500))) == codes(site(measured(2, length=300))) == []
-    # A post a run, as most sites have it: three runs tell.
+    # With one post per run, as on most sites, three runs are enough.
     short, usual = measured(1, length=300), [measured(1)] * 20
     assert codes(site(*usual, short, short, past=1)) == [] != codes(site(*usual[:-2], *[short] * 3, past=1))
     assert codes(site(measured(length=300), past=3)) == []
@@ -291,20 +295,20 @@ def test_unusual_lengths_and_response_times_are_reported() -> None:
     assert codes(site(measured(latency=0.9))) == []
 
 
-@pytest.mark.parametrize(("silent", "told"), [(4, False), (8, False), (12, True), (400, True)])
-def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, told: bool) -> None:
+@pytest.mark.parametrize(("silent", "is_reported"), [(4, False), (8, False), (12, True), (400, True)])
+def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, is_reported: bool) -> None:
     times = [NOW - (silent + 2 * n) * DAY for n in range(20)] + [NOW - (silent + 46) * DAY]
     known = site(published=[at for at in times if at < NOW], first=NOW - (silent + 1) * DAY)
-    assert [code for code, *_ in codes(replace(known, published=times[:20]))] == (["quiet"] if told else [])
-    # Seven days were normal once.
+    assert [code for code, *_ in codes(replace(known, published=times[:20]))] == (["quiet"] if is_reported else [])
+    # There was a gap of seven days before.
     assert bool(codes(known)) == (silent > 12)
     assert codes(replace(known, first=NOW)) == [] if silent == 400 else True
     assert codes(replace(known, published=times[:5])) == []
 
 
-def test_dead_sources_and_robots() -> None:
+def test_dead_sources_and_robots_txt_are_reported() -> None:
     dead = SilentSource("feed", "https://a.example/feed", "the server answers 404", NOW)
-    (finding,) = found(site(dead=[dead]))
+    (finding,) = findings_of(site(dead=[dead]))
     assert (finding.code, finding.about, finding.level) == ("source", "feed", "amber")
     assert dead.url in finding.sentence
     assert codes(site(forbids=3, forbidden="https://a.example/x")) == [("robots", "posts", "amber")]
@@ -312,10 +316,10 @@ def test_dead_sources_and_robots() -> None:
     assert codes(site("failed", closed="x", dead=[dead])) == [("robots", "home", "red")]
     site_map = SilentSource("sitemap", "", "it answers no more", NOW)
     nothing = measured(0, outcomes={"not-article": 3})
-    (finding,) = found(site(nothing, dead=[dead, site_map]))
+    (finding,) = findings_of(site(nothing, dead=[dead, site_map]))
     assert (finding.code, finding.about, finding.level) == ("source", "all", "red")
     assert all(part in finding.sentence for part in ("https://a.example/feed", dead.why, site_map.why))
-    assert [one.level for one in found(site(nothing, dead=[dead, site_map], alive=True))] == ["amber"] * 2
+    assert [one.level for one in findings_of(site(nothing, dead=[dead, site_map], alive=True))] == ["amber"] * 2
     both = judge_site(site(measured(length=300), closed="x", dead=[dead]), NOW)
     assert both.state == "red"
     assert [one.level for one in both.findings] == ["red", "amber", "amber"]
@@ -333,11 +337,11 @@ def test_the_archive_itself_is_judged_by_disk_and_lateness() -> None:
     assert state(10**8, 0.0, [], "") == [("disk", "red")]
     assert state(10**11, 0.0, [late], "") == [("late", "red")]
     assert state(10**11, 0.0, [late], "7") == [("late", "amber")]
-    for span, told in ((DAY / 16, "2 hours"), (DAY, "24 hours"), (7 * DAY, "7 days")):
+    for span, wording in ((DAY / 16, "2 hours"), (DAY, "24 hours"), (7 * DAY, "7 days")):
         (one,) = judge_archive(
             "a.db", 10**11, 0.0, [replace(late, turn=RecrawlTime(NOW - span, DAY / 96, ""))], "7", NOW
         ).findings
-        assert f" {told}" in one.sentence
+        assert f" {wording}" in one.sentence
     new = replace(late, site={"added_at": (NOW - 2 * DAY).isoformat()}, last=None, turn=RecrawlTime(NOW, DAY / 2, ""))
     assert state(10**11, 0.0, [new], "7") == [("late", "amber")]
     assert state(10**11, 0.0, [replace(new, site={"added_at": (NOW - DAY / 2).isoformat()})], "7") == []
@@ -362,16 +366,16 @@ def test_first_crawls_do_not_count_as_growth(tmp_path: Path) -> None:
             )
         return measure_growth(db, NOW)
 
-    assert ran(1, 4, 4_000, "interrupted", "It was stopped.") == 1_000  # a past that is still to be brought
+    assert ran(1, 4, 4_000, "interrupted", "It was stopped.") == 1_000  # the first crawl is not complete yet
     assert ran(1, 3.5, 4_000) == 0
     assert ran(1, 3, 300) == 100 == ran(1, 2, 0)
-    assert ran(2, 0, 0) == (4_000 + 4_000 + 300) / 4  # one more site has its past before it
+    assert ran(2, 0, 0) == (4_000 + 4_000 + 300) / 4  # the first crawl of another site
     assert ran(2, 2, 30, "failed", "It fell over.") == 110
     db.close()
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
-def test_chances_are_probabilities(hits: int, more: int, past_hits: int, past_more: int) -> None:
+def test_probabilities_are_between_0_and_1(hits: int, more: int, past_hits: int, past_more: int) -> None:
     trials, past = hits + more, past_hits + past_more
     few, many = (chance(hits, trials, past_hits, past) for chance in (chance_of_so_few, chance_of_so_many))
     assert 0 < few <= 1 + 1e-9

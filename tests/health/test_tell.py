@@ -57,7 +57,7 @@ class Postmaster(socketserver.ThreadingTCPServer):
 
 
 class Trickle(socketserver.ThreadingTCPServer):
-    """A server that sends its reply byte by byte for two seconds, with short pauses."""
+    """A server that sends its response byte by byte for two seconds, with short pauses."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -73,7 +73,7 @@ class Trickle(socketserver.ThreadingTCPServer):
 
 
 class Hook(HTTPServer):
-    """A webhook; `status` is the status it answers with."""
+    """A webhook that responds with `status`."""
 
     def __init__(self) -> None:
         self.posted: list[tuple[dict[str, Any], str]] = []

@@ -1,6 +1,6 @@
-"""A simulated blog: posts appear, are edited, move, are deleted, come back and are copied; it records its history.
+"""A simulated blog: posts appear, are edited, move, are deleted, come back and are copied.
 
-What it keeps is the truth that an archive of it is compared with, version by version and field by field.
+It records its history, which tests compare with the archive, revision by revision and field by field.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FIRST = datetime(2023, 3, 1, 7, 30, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Version:
-    """What a post says between two changes."""
+    """The content of a post between two changes."""
 
     title: str
     paragraphs: tuple[str, ...]
@@ -33,7 +33,7 @@ class Version:
 
 @dataclass
 class Post:
-    """One post: what it says now, the paths it stood at, the present one last, and each version that could be seen."""
+    """A post: its current content, its paths (the current one last), and each version that visitors could see."""
 
     number: int
     published: datetime
@@ -49,7 +49,7 @@ class Post:
 
 
 class LiveBlog:
-    """Answers for `pages` of a SiteServer; `posts` is its history. Each change says in the sitemap that it was made."""
+    """A blog for `pages` of a SiteServer; `posts` is its history. Its sitemap gives the time of each change."""
 
     def __init__(self, name: str, seed: int, posts: int) -> None:
         self.name = name
@@ -60,7 +60,7 @@ class LiveBlog:
             self.publish()
 
     def publish(self, like: Version | None = None) -> Post:
-        """A new post; `like`: with the words of one that another blog has."""
+        """Publish a new post; `like`: with the text of a post of another blog."""
         number = len(self.posts)
         one, two = self._dice.sample(WORDS, 2)
         version = like or Version(
@@ -76,12 +76,12 @@ class LiveBlog:
         return post
 
     def edit(self, post: Post, **fields: object) -> None:
-        """A change of meaning."""
+        """Change fields of a post, which is an edit."""
         post.now = replace(post.now, **fields)  # type: ignore[arg-type]
         self._touch(post)
 
     def correct(self, post: Post) -> None:
-        """A new paragraph in the place of the second one."""
+        """Replace the second paragraph of a post."""
         first, _, *rest = post.now.paragraphs
         self.edit(post, paragraphs=(first, self._paragraph(), *rest))
 
@@ -97,14 +97,14 @@ class LiveBlog:
         self._touch(post)
 
     def decorate(self) -> None:
-        """Another advertisement and another list of other posts on every page: no news of any post."""
+        """Change the advertisement and the list of other posts on every page, which is not an edit."""
         self.teaser += 1
 
     def alive(self) -> list[Post]:
         return [p for p in self.posts if not p.gone]
 
     def answers(self, base: str) -> Pages:
-        """What the blog answers from now on; `base` ends in a slash."""
+        """Return the responses of the blog in its current state; `base` ends in a slash."""
         pages: Pages = {
             "/": self._home(),
             "/sitemap.xml": self._sitemap(base),
@@ -119,7 +119,7 @@ class LiveBlog:
         return pages
 
     def _touch(self, post: Post) -> None:
-        # Sitemaps tell seconds: two changes within one would look like one.
+        # Sitemaps give times in seconds, so two changes within a second would look like one.
         post.changed = max(datetime.now(UTC), post.changed + timedelta(seconds=1))
 
     def _paragraph(self) -> str:

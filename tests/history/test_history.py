@@ -1,4 +1,4 @@
-"""Ten crawls of two simulated blogs: the archive is compared with their own history, field by field."""
+"""Ten crawls of two simulated blogs: the archive is compared with the blogs' own history, field by field."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIELDS = ("title", "authors", "categories", "tags")
 
 
 class Lived:
-    """The blogs after their last crawl, and the archive. `summaries` are those of each crawl, site by site."""
+    """The blogs and the archive after the last crawl. `summaries` are those of each crawl, site by site."""
 
     def __init__(self, archive: Path) -> None:
         self.archive = archive
@@ -31,7 +31,7 @@ class Lived:
         self.bases: tuple[str, ...] = ()
         self.summaries: list[list[dict[str, Any]]] = []
         self.copies: list[tuple[Post, Post]] = []
-        self.retold: list[tuple[Post, Post]] = []
+        self.copied: list[tuple[Post, Post]] = []
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(self.archive)) as db:
@@ -39,7 +39,7 @@ class Lived:
             return [dict(row) for row in db.execute(query, values)]
 
     def articles(self, which: int) -> dict[str, dict[str, Any]]:
-        """The articles of a blog by the path of their present address."""
+        """Return the articles of a blog by their current path."""
         base = self.bases[which].rstrip("/")
         rows = self.rows("select * from articles where url like ?", base + "/%")
         return {row["url"].removeprefix(base): row for row in rows}
@@ -55,7 +55,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
             if number:
                 _live(lived, number, dice)
             _show(lived, (one, two))
-            # The first two crawl each blog in a process of its own, which takes a second to begin.
+            # The first two crawls use a process for each blog, which takes a second to start.
             done = crawl(*lived.bases, "--json", *(() if number < 2 else ("--workers", "1")), archive=lived.archive)
             assert done.returncode == 0, done.stderr
             lived.summaries.append(json.loads(done.stdout))
@@ -69,7 +69,7 @@ def _show(lived: Lived, servers: tuple[SiteServer, ...]) -> None:
 
 
 def _live(lived: Lived, day: int, dice: Random) -> None:
-    """What happens on the blogs between two crawls. Each thing that can happen does, on several days."""
+    """Change the blogs between two crawls. Every kind of change happens on several days."""
     for blog in lived.blogs:
         blog.decorate()
         quiet = [p for p in blog.alive() if p.number < 6]
@@ -96,13 +96,13 @@ def _live(lived: Lived, day: int, dice: Random) -> None:
     if day in (3, 7):
         original = one.posts[day + 6]
         first, *rest = original.now.paragraphs
-        retold = replace(
+        copied = replace(
             original.now,
             title=f"Seen from the hills: {original.now.title}",
             authors=("Ida Brandt",),
             paragraphs=(f"From the coast we hear this. {first}", *rest),
         )
-        lived.retold.append((original, two.publish(like=retold)))
+        lived.copied.append((original, two.publish(like=copied)))
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -170,8 +170,8 @@ def test_a_duplicate_is_an_article_that_names_its_original(lived: Lived) -> None
         }
 
 
-def test_only_retold_posts_form_clusters(lived: Lived) -> None:
-    together = {frozenset((lived.articles(0)[a.path]["id"], lived.articles(1)[b.path]["id"])) for a, b in lived.retold}
+def test_only_copied_posts_form_clusters(lived: Lived) -> None:
+    together = {frozenset((lived.articles(0)[a.path]["id"], lived.articles(1)[b.path]["id"])) for a, b in lived.copied}
     found = lived.rows(
         "select cluster_id, group_concat(id) as ids from articles where cluster_id is not null "
         "and duplicate_of is null group by cluster_id having count(*) > 1"
@@ -198,11 +198,13 @@ def test_the_runs_count_what_they_found(lived: Lived) -> None:
 
 
 def test_the_archive_verifies_and_re_extracts_unchanged_after_ten_crawls(lived: Lived) -> None:
-    """Every article against its capture, the search index against every article, and today's reading against both."""
+    """Every article is checked against its capture, the search index against every article, and today's extraction
+    against both.
+    """
     verified = archiver("verify", "--reread", "--json", archive=lived.archive)
-    told = json.loads(verified.stdout)
+    report = json.loads(verified.stdout)
     assert verified.returncode == 0, verified.stdout
-    assert told["findings"] == [], verified.stdout
-    assert told["articles"] == len(lived.rows("select id from articles")), verified.stdout
+    assert report["findings"] == [], verified.stdout
+    assert report["articles"] == len(lived.rows("select id from articles")), verified.stdout
     again = archiver("reextract", "--dry-run", "--json", archive=lived.archive)
     assert json.loads(again.stdout)["changed"] == 0, again.stdout

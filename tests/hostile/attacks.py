@@ -1,6 +1,6 @@
-"""The attacks: one row each, with the server that makes it and what must come of it.
+"""The attacks as a table, each with its server and the expected outcome.
 
-Each is a site of its own: a home page, two good posts, and the attack at the address that stands between them.
+Each attack is a separate site: a home page, two good posts, and the attack at a URL between them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import cache
 from tests.spiders.site_server import home, page
 
 Send = Callable[[socket.socket, str], None]
-"""Writes an answer for this path, however wrong, until the other side has had enough."""
+"""Writes a response for this path, however wrong, until the client closes the connection."""
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -67,13 +67,13 @@ def redirect(to: Callable[[str], str]) -> Send:
 
 
 def later(make: Callable[[], bytes], headers: bytes = b"", kind: bytes = b"text/html") -> Send:
-    """An answer with a body that takes a while to make: it is made when it is asked for."""
+    """Return a response whose body takes a while to make and is only made when it is requested."""
     return lambda connection, path: answer(make(), headers, kind)(connection, path)
 
 
 @cache
-def packed(size: int, times: int = 1) -> bytes:
-    """Zeros in gzip, over and over."""
+def gzipped(size: int, times: int = 1) -> bytes:
+    """Return `size` zeros, compressed by gzip `times` times."""
     body = bytes(size)
     for _ in range(times):
         body = gzip.compress(body, 9)
@@ -108,9 +108,8 @@ OUTSIDE = (
 
 @dataclass(frozen=True)
 class Attack:
-    """`expected` is the outcome and the rule of the address that is attacked at; `paths` are others it answers at.
-
-    `head` stands in the home page's head: how the address is told of, where it is not by a link.
+    """An attack. `expected` is the outcome and the rule of the attacking URL. `prefix`: all paths that begin with
+    `path` respond too. `head` is HTML in the home page's head that refers to the attack, if no link does.
     """
 
     name: str
@@ -183,17 +182,17 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("no header (HTTP/0.9)", once(POST), ("failed", "bad-http")),
     Attack("noise", once(bytes(range(256)) * 100 + b"\r\n" + bytes(range(256)) * 100), ("failed", "bad-http")),
     Attack("nothing in it", once(HTML + b"\r\n"), ("not-article", "")),
-    # Packing.
-    Attack("a gzip bomb", later(lambda: packed(32 * MB), BOMB + b"gzip\r\n"), ("failed", "too-large")),
+    # Compression.
+    Attack("a gzip bomb", later(lambda: gzipped(32 * MB), BOMB + b"gzip\r\n"), ("failed", "too-large")),
     Attack(
         "a deflate bomb",
         later(lambda: zlib.compress(bytes(32 * MB), 9), BOMB + b"deflate\r\n"),
         ("failed", "too-large"),
     ),
-    Attack("a bomb in a bomb", later(lambda: packed(64 * MB, 2), BOMB + b"gzip, gzip\r\n"), ("failed", "too-large")),
+    Attack("a bomb in a bomb", later(lambda: gzipped(64 * MB, 2), BOMB + b"gzip, gzip\r\n"), ("failed", "too-large")),
     Attack(
         "packed a thousand times",
-        later(lambda: packed(10), BOMB + b"gzip, " * 999 + b"gzip\r\n"),
+        later(lambda: gzipped(10), BOMB + b"gzip, " * 999 + b"gzip\r\n"),
         ("failed", "too-large"),
     ),
     Attack("packed and cut", answer(gzip.compress(POST)[:-40], BOMB + b"gzip\r\n"), ("failed", "truncated")),
@@ -219,18 +218,18 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("a redirect to data", redirect(lambda path: "data:text/html,<h1>a</h1>"), ("failed", "http-302")),
     Attack("a redirect to a script", redirect(lambda path: "javascript:alert(1)"), ("failed", "http-302")),
     # XML.
-    feed("a billion laughs", xml(rss(item("/told/", "&a11;"), LAUGHS)), ("not-article", "feed rss")),
-    feed("one long entity often", xml(rss(item("/told/", "&a;" * 100_000), BLOWN)), ("not-article", "feed rss")),
-    feed("entities from elsewhere", xml(rss(item("/told/", "A &f; &h;"), OUTSIDE)), ("not-article", "feed rss")),
-    feed("elements in one another", xml(rss("<a>" * 200_000 + item("/told/"))), ("not-article", "feed rss")),
-    feed("doctypes that do not end", xml("<!DOCTYPE[" * 200_000 + rss(item("/told/"))), ("not-article", "")),
+    feed("a billion laughs", xml(rss(item("/listed/", "&a11;"), LAUGHS)), ("not-article", "feed rss")),
+    feed("one long entity often", xml(rss(item("/listed/", "&a;" * 100_000), BLOWN)), ("not-article", "feed rss")),
+    feed("entities from elsewhere", xml(rss(item("/listed/", "A &f; &h;"), OUTSIDE)), ("not-article", "feed rss")),
+    feed("elements in one another", xml(rss("<a>" * 200_000 + item("/listed/"))), ("not-article", "feed rss")),
+    feed("doctypes that do not end", xml("<!DOCTYPE[" * 200_000 + rss(item("/listed/"))), ("not-article", "")),
     feed("instructions that lead nowhere", xml("<?a?>" * 600 + "x"), ("not-article", "")),
-    feed("quotations that do not end", xml(rss(item("/told/") + "<![CDATA[" * 200_000)), ("not-article", "feed rss")),
-    feed("scripts that do not end", xml(rss(item("/told/", "&lt;script " * 200_000))), ("not-article", "feed rss")),
-    feed("a feed in a bomb", later(lambda: packed(64 * MB, 2), kind=b"application/gzip"), ("not-article", "")),
+    feed("quotations that do not end", xml(rss(item("/listed/") + "<![CDATA[" * 200_000)), ("not-article", "feed rss")),
+    feed("scripts that do not end", xml(rss(item("/listed/", "&lt;script " * 200_000))), ("not-article", "feed rss")),
+    feed("a feed in a bomb", later(lambda: gzipped(64 * MB, 2), kind=b"application/gzip"), ("not-article", "")),
     sitemap(
         "a sitemap in a bomb",
-        later(lambda: packed(64 * MB, 2), kind=b"application/gzip"),
+        later(lambda: gzipped(64 * MB, 2), kind=b"application/gzip"),
         ("not-article", ""),
         "/sitemap.xml.gz",
     ),
@@ -268,6 +267,8 @@ ATTACKS: tuple[Attack, ...] = (
 
 @dataclass
 class Site:
+    """The site of an attack, with its URL and the requested paths."""
+
     attack: Attack
     url: str = ""
     asked: list[str] = field(default_factory=list)
@@ -275,7 +276,7 @@ class Site:
 
 @contextmanager
 def attacking(attack: Attack) -> Iterator[Site]:
-    """The site of this attack, on loopback."""
+    """Serve the site of this attack on loopback."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     site = Site(attack, f"http://127.0.0.1:{listener.getsockname()[1]}/")
     threading.Thread(target=_accept, args=(listener, site), daemon=True).start()
@@ -300,7 +301,7 @@ def _serve(connection: socket.socket, site: Site) -> None:
         "/": home("/good-1/", attack.path, "/good-2/", head=attack.head),
         "/good-1/": page("The first good post"),
         "/good-2/": page("The second good post"),
-        "/told/": page("A post that the source told of"),
+        "/listed/": page("A post that the source lists"),
     }
     with connection, suppress(OSError):
         connection.settimeout(30)

@@ -1,14 +1,14 @@
-"""Runs the real `archiver` in a small internet of its own: names, routes and limits that a test decides.
+"""Runs the real `archiver` in a simulated internet with names, routes and limits set by the test.
 
     python -m tests.hostile.launch crawl URL ...
 
-HOSTILE_WORLD is a JSON object. `names`: what each host name resolves to, one list of addresses for each time that it
-is asked for (the last one stays; one that is empty: there is no such host). `routes`: "address:port" to the port on
-loopback that stands for it. `settings`: Scrapy settings in place of the project's. `log`: a file that gets a line for
-each connection that is really begun.
+HOSTILE_WORLD is a JSON object. `names`: the addresses of each host name, one list for each time that it is resolved
+(the last one is repeated; an empty one means that the host does not exist). `routes`: maps "address:port" to the
+port on loopback that stands in for it. `settings`: Scrapy settings that override the project's. `log`: a file that
+gets a line for each connection that is actually opened.
 
-All of it is put under the program, in the place of the system's resolver and of connect(2), so that what is tested
-is the program as it is, and what the log says is what would have gone out on the wire.
+This replaces the system's resolver and connect(2) beneath the program. So the program itself is tested unchanged,
+and the log shows what would have been sent on the network.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main() -> None:
     import archiver.settings
     from archiver.cli.main import cli
 
-    # As on one core all is crawled in this process, which alone is in this world.
+    # As on one core: all sites are crawled in this process, because only this one is in the simulated world.
     archiver.scheduling.process_pool.cores = lambda: 1  # type: ignore[attr-defined]
 
     for name, value in WORLD.get("settings", {}).items():

@@ -1,6 +1,7 @@
-"""A public site never makes the crawler connect to what is not public: not by link, feed, sitemap, redirect or name.
+"""A public site never makes the crawler connect to a private address: not by link, feed, sitemap, redirect or host
+name.
 
-The log of connections is written under the program, at connect(2): it is what would have gone out.
+The log of connections is written beneath the program, at connect(2). It shows what would have been sent.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def test_a_public_site_reaches_nothing_private(tmp_path: Path) -> None:
             "/robots.txt": Answer(b"Sitemap: http://10.0.0.2/sitemap.xml\nSitemap: http://news.example/sitemap.xml\n"),
             "/sitemap.xml": sitemap("http://10.0.0.3/sitemap.xml", f"http://inner.example:{port}/sitemap.xml"),
         }
-        # Another public host, whose robots.txt is at home in the private network.
+        # Another public host, whose robots.txt is in the private network.
         far_pages = {
             "/robots.txt": moved(f"http://127.0.0.1:{port}/robots.txt"),
             "/feed.xml": moved("http://[::1]/feed.xml"),
@@ -119,7 +120,7 @@ def test_a_public_site_reaches_nothing_private(tmp_path: Path) -> None:
 
 
 def test_a_name_that_turns_private_is_refused_when_it_is_connected_to(tmp_path: Path) -> None:
-    """DNS rebinding: public for the first connections, private from then on."""
+    """DNS rebinding: the name is public for the first connections and private afterwards."""
     close = {"Content-Type": "text/html", "Connection": "close"}
     pages = {
         "/robots.txt": Answer(b"Sitemap: http://news.example/sitemap.xml\n", headers=close),
@@ -140,7 +141,7 @@ def test_a_name_that_turns_private_is_refused_when_it_is_connected_to(tmp_path: 
     assert done.rows[NEWS + "one/"] == done.rows[NEWS + "two/"] == ("refused", "private-address", reason)
 
 
-def test_of_several_addresses_the_public_ones_are_used(tmp_path: Path) -> None:
+def test_the_public_ones_of_several_addresses_are_used(tmp_path: Path) -> None:
     with serving({"/": home("/one/"), "/one/": page("The first")}) as news:
         world = World(
             names={"news.example": [["10.0.0.9", "fd00::9", "::ffff:127.0.0.1", PUBLIC]]},
@@ -154,7 +155,7 @@ def test_of_several_addresses_the_public_ones_are_used(tmp_path: Path) -> None:
 SIX = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 
 
-def test_a_name_that_has_only_an_address_of_ipv6_is_a_host_like_any_other(tmp_path: Path) -> None:
+def test_a_host_with_only_an_ipv6_address_is_crawled(tmp_path: Path) -> None:
     with serving({"/": home("/one/", head=feeds("http://far.example/feed.xml")), "/one/": page("The first")}) as news:
         world = World(
             names={"news.example": [[SIX]], "far.example": [["2606:2800::7"]]},
@@ -198,8 +199,8 @@ PRIVATE_SIX = {
 }
 
 
-def test_no_name_leads_to_a_private_address_of_ipv6(tmp_path: Path) -> None:
-    """Neither at once, nor after its robots.txt was read at a public one (DNS rebinding)."""
+def test_no_name_leads_to_a_private_ipv6_address(tmp_path: Path) -> None:
+    """Neither at first nor after robots.txt was read from a public address (DNS rebinding)."""
     close = {"Content-Type": "text/html", "Connection": "close"}
     at_once = {f"inner-{n}.example": address for n, address in enumerate(PRIVATE_SIX)}
     later = {f"rebound-{n}.example": address for n, address in enumerate(PRIVATE_SIX)}

@@ -1,4 +1,6 @@
-"""Each attack has its outcome, and costs the site's other posts nothing. One process crawls them, many at a time."""
+"""Each attack has its expected outcome and does not affect the site's other posts. One process crawls them, many at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,7 @@ def test_the_other_posts_are_archived_all_the_same(fight: Fight, attack: Attack)
     assert [rows[f"{site.url}good-{n}/"][0] for n in (1, 2)] == ["archived", "archived"]
     result = fight.results[site.url]
     assert result["outcome"] == "finished"
-    assert result["seconds"] < 50  # many are crawled at once: how long each takes depends on the others
+    assert result["seconds"] < 50  # many are crawled at once, so the time of each depends on the others
     assert bool(result["failed"]) == (attack.expected[0] == "failed")
 
 
@@ -66,14 +68,14 @@ def test_nothing_but_the_sites_themselves_was_connected_to(fight: Fight) -> None
     assert fight.crawled.rows["http://far.invalid/a"][:2] == ("out-of-scope", "scope")
 
 
-def test_an_endless_redirect_is_a_few_rows(fight: Fight) -> None:
+def test_an_endless_redirect_makes_few_rows(fight: Fight) -> None:
     site = fight.sites["redirects without end"]
     rows = [row for url, row in fight.crawled.rows.items() if url.startswith(f"{site.url}attack/")]
     assert len(rows) == 11
     assert [row[1] for row in rows if row[0] == "failed"] == ["redirect-loop"]
 
 
-def test_all_of_it_is_bounded(fight: Fight) -> None:
+def test_time_memory_and_requests_are_bounded(fight: Fight) -> None:
     assert fight.crawled.code == 1
     assert fight.crawled.busy < 60
     assert fight.crawled.peak < 600 * MB

@@ -1,6 +1,6 @@
-"""Documents that are large where it hurts: what is read of them takes bounded time and memory.
+"""Documents that are large where parsing is expensive: reading them takes bounded time and memory.
 
-A document of 2 MB with a rule that goes over it again and again would take hours; one pass takes a second.
+A parser that passes over a document of 2 MB again and again would take hours; a single pass takes a second.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.hostile.world import ROOT, World
 RSS = b'<rss version="2.0"><channel><title>x</title>'
 URLSET = b'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
 DOCUMENTS: dict[str, tuple[bytes, bytes]] = {
-    # What stands at the beginning, and what is said again and again.
+    # A beginning, and a piece that is repeated.
     "items": (RSS, b"<item><link>http://a.example/</link></item>"),
     "empty elements": (RSS, b"<a/>"),
     "ampersands": (RSS + b"<item><title>", b"&a"),
@@ -54,7 +54,7 @@ print(json.dumps(out))
 """
 
 
-def test_what_is_read_of_a_document_is_bounded() -> None:
+def test_reading_a_document_is_bounded() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE],
         capture_output=True,
@@ -68,12 +68,12 @@ def test_what_is_read_of_a_document_is_bounded() -> None:
 
 
 def test_a_feed_of_a_million_items_is_read_to_a_limit_and_says_so(tmp_path: Path) -> None:
-    million = gzip.compress(RSS + b"<item><link>/told/</link></item>" * 1_000_000)
+    million = gzip.compress(RSS + b"<item><link>/listed/</link></item>" * 1_000_000)
     attack = feed("a million items", answer(million, kind=b"application/gzip"), ("not-article", "feed rss"))
     with attacking(attack) as site:
         done = World().crawl(tmp_path, site.url)
     assert done.rows[f"{site.url}feed.xml"][:2] == ("not-article", "feed rss")
-    assert done.titles == ["A post that the source told of", "The first good post", "The second good post"]
+    assert done.titles == ["A post that the source lists", "The first good post", "The second good post"]
     assert done.code == 0
     assert done.busy < 60
     assert done.peak < 700 * MB

@@ -1,4 +1,4 @@
-"""No cookie, credential or referrer leaves the host it is of, and none enters the archive."""
+"""No cookie, credential or referrer is sent to another host, and none is archived."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ COOKIE = {
 }
 
 
-def stored(folder: Path) -> bytes:
-    """Every byte that a crawl has stored, unpacked."""
+def stored_bytes(folder: Path) -> bytes:
+    """Return every byte that a crawl has stored, decompressed."""
     records = b"".join(gzip.decompress(f.read_bytes()) for f in folder.glob("warc/*.gz"))
     return records + b"".join(f.read_bytes() for f in (*folder.glob("**/*"),) if f.is_file() and f.suffix != ".gz")
 
@@ -63,7 +63,7 @@ def test_no_request_carries_cookies_credentials_or_referrers(tmp_path: Path) -> 
     assert "/feed.xml" in far.requests
     assert not [(one["path"], name) for one in asked for name in SECRET if name in one]
     assert not [url for url in done.rows if "@" in url or "geheim" in url]
-    requests = [head for head in stored(tmp_path).split(b"WARC/1.1\r\n") if b"WARC-Type: request" in head]
+    requests = [head for head in stored_bytes(tmp_path).split(b"WARC/1.1\r\n") if b"WARC-Type: request" in head]
     assert requests
     assert not [head for head in requests if b"geheim" in head or b"id=42" in head]
 
@@ -75,11 +75,11 @@ def test_a_proxy_password_is_sent_to_the_proxy_alone(tmp_path: Path) -> None:
         done = World(environment={"http_proxy": address}).crawl(tmp_path, NEWS)
         assert all(asked["proxy-authorization"] == f"Basic {secret.decode()}" for asked in proxy.asked)
     assert done.titles == ["The first"]
-    assert secret not in stored(tmp_path)
-    assert b"geheim" not in stored(tmp_path)
+    assert secret not in stored_bytes(tmp_path)
+    assert b"geheim" not in stored_bytes(tmp_path)
 
 
-def test_a_start_address_with_a_password_is_not_taken(tmp_path: Path) -> None:
+def test_a_start_url_with_a_password_is_refused(tmp_path: Path) -> None:
     done = World().crawl(tmp_path, "http://ann:geheim@127.0.0.1:9/")
     assert done.code == 2
 
@@ -87,7 +87,7 @@ def test_a_start_address_with_a_password_is_not_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://ann:geheim@a.example/b", "//ann@a.example/b", "http://ann:@a.example/b"])
-def test_an_address_is_kept_without_its_user(url: str) -> None:
+def test_a_url_is_stored_without_its_user_name(url: str) -> None:
     assert normalize(url, "http://a.example/") == "http://a.example/b"
 
 

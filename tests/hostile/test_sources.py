@@ -1,4 +1,4 @@
-"""A site cannot keep its crawl from the posts by telling of ever more sources."""
+"""A site cannot keep a crawl from its posts by naming more and more discovery sources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_sources_without_end_leave_room_for_posts(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(page_queue, "SOURCES_FIRST", 20)
     run = CrawlRun(tmp_path / "a.db", CrawlOrder(START))
     queue = PageQueue(run)
-    told = (
+    targets = (
         *(DiscoveredURL(f"{START}{n}.xml", DiscoverySource.SITEMAP, PageKind.SITEMAP) for n in range(1_000)),
         *(DiscoveredURL(f"{START}post-{n}/", DiscoverySource.LINK, PageKind.POST) for n in range(30)),
     )
@@ -41,7 +41,7 @@ def test_sources_without_end_leave_room_for_posts(tmp_path: Path, monkeypatch: p
                 Outcome.GONE,
                 job.kind,
                 status=404,
-                targets=told if job.is_seed else (),
+                targets=targets if job.is_seed else (),
             )
             run.writer.add(visit)
             queue.mark_finished(visit)
@@ -50,7 +50,7 @@ def test_sources_without_end_leave_room_for_posts(tmp_path: Path, monkeypatch: p
     assert all(job.is_source for job in asked[:20])
 
 
-def test_a_validator_is_as_long_as_servers_write_them() -> None:
+def test_an_oversized_etag_is_dropped() -> None:
     page = PageRequest(1, START, urlkey(START), PageKind.UNKNOWN)
     headers = {"etag": '"' + "x" * 60_000 + '"', "last-modified": "Wed, 01 May 2024 10:00:00 GMT"}
     fetched = FetchedPage(START, 404, headers, b"", datetime.now(UTC))

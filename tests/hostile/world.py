@@ -1,4 +1,6 @@
-"""A crawl in a small internet, and what came of it: ledger, exit code, seconds, memory, connections begun."""
+"""Runs a crawl in a simulated internet and collects its results: pages, exit code, seconds, memory, opened
+connections.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,9 @@ from tests.spiders.site_server import SiteServer
 
 @dataclass(frozen=True)
 class Crawled:
-    """`rows` is the ledger: address to (outcome, rule, reason). `peak` is the process's memory at most, in bytes, and
-    `busy` the seconds that it took of a core."""
+    """The results of a crawl. `rows` maps URLs to (outcome, rule, reason). `peak` is the process's peak memory in
+    bytes, `busy` its CPU time in seconds.
+    """
 
     archive: Path
     code: int
@@ -48,13 +51,15 @@ class Crawled:
 
 @dataclass
 class World:
+    """A simulated internet, as tests.hostile.launch reads it."""
+
     names: dict[str, list[list[str]]] = field(default_factory=dict)
     routes: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, folder: Path, *words: str, archive: str = "a.db") -> Crawled:
-        """`archiver` with these words, in this world, on the archive in `folder`."""
+        """Run `archiver` with these arguments in this world, on the archive in `folder`."""
         log, peak = folder / "connections", folder / "peak"
         log.write_text("")
         world = {
@@ -90,7 +95,7 @@ class World:
 
 
 def two_hosts(site: SiteServer, other: SiteServer) -> World:
-    """A world with two servers: site.example and other.example, each at a public address of its own."""
+    """Return a world with two servers, site.example and other.example, each with its own public address."""
     own, far = "93.184.216.34", "93.184.216.35"
     return World(
         names={"site.example": [[own]], "other.example": [[far]]},

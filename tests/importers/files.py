@@ -49,11 +49,11 @@ def http(
     length: int | None = -1,
 ) -> bytes:
     """Return an HTTP response. `length` is its Content-Length: correct by default, None for no header."""
-    told = [("Content-Type", kind)] if kind else []
-    told += list(headers)
+    fields = [("Content-Type", kind)] if kind else []
+    fields += list(headers)
     if length is not None:
-        told.append(("Content-Length", str(len(body) if length < 0 else length)))
-    head = "".join(f"{k}: {v}\r\n" for k, v in told)
+        fields.append(("Content-Length", str(len(body) if length < 0 else length)))
+    head = "".join(f"{k}: {v}\r\n" for k, v in fields)
     return f"{version} {status}\r\n{head}\r\n".encode() + body
 
 
@@ -64,7 +64,7 @@ def sha1(data: bytes, form: str = "base32") -> str:
 
 @dataclass
 class Rec:
-    """Return a WARC record. A field that is None is left out; `declared` is the stated Content-Length."""
+    """A WARC record. A field that is None is omitted; `declared` is the stated Content-Length."""
 
     block: bytes
     url: str = "http://blog.example/2009/boats/"
@@ -135,13 +135,14 @@ def wacz(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-        told = {name: "sha256:" + hashlib.sha256(data).hexdigest() for name, data in members.items()} | (digests or {})
+        hashes = {name: f"sha256:{hashlib.sha256(data).hexdigest()}" for name, data in members.items()}
+        hashes |= digests or {}
         package = json.dumps(
             {
                 "profile": "data-package",
                 "wacz_version": "1.1.1",
                 "resources": [
-                    {"name": name.rsplit("/", 1)[-1], "path": name, "hash": told[name], "bytes": len(data)}
+                    {"name": name.rsplit("/", 1)[-1], "path": name, "hash": hashes[name], "bytes": len(data)}
                     for name, data in members.items()
                 ],
             }

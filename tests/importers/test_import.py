@@ -165,7 +165,7 @@ def test_only_posts_are_copied_by_default(archive: Path, tmp_path: Path) -> None
     assert summary(archive, file, "--all-captures", "--again")["captures"] == 0
 
 
-def test_arc_and_packages_and_resource_records(archive: Path, tmp_path: Path) -> None:
+def test_arc_files_packages_and_resource_records_are_imported(archive: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for version in (1, 2):
         body = http(page(title=f"ARC {version}", text="An ending of its own."))
@@ -207,7 +207,7 @@ def test_arc_and_packages_and_resource_records(archive: Path, tmp_path: Path) ->
         ({"archive/a.warc.gz": post().packed()[:200]}, {}, {"truncated": 1}, 0),
     ],
 )
-def test_invalid_packages(
+def test_invalid_packages_are_reported(
     archive: Path,
     tmp_path: Path,
     members: dict[str, bytes],
@@ -267,7 +267,7 @@ def test_revisit_is_resolved_when_its_original_is_imported(archive: Path, tmp_pa
     assert rows(archive, "select substr(first_seen, 1, 4), substr(last_seen, 1, 4) from articles") == [("2009", "2012")]
 
 
-def test_gone_and_moved(archive: Path, tmp_path: Path) -> None:
+def test_gone_and_moved_posts_are_imported(archive: Path, tmp_path: Path) -> None:
     moved = [("Location", "/2011/new-name/")]
     files = [
         warc(tmp_path / f"{n}.warc.gz", record)
@@ -311,7 +311,7 @@ def test_gone_and_moved(archive: Path, tmp_path: Path) -> None:
         ([], {"blog", "other"}),
     ],
 )
-def test_record_filters(archive: Path, tmp_path: Path, options: list[str], urls: set[str]) -> None:
+def test_filters_select_records(archive: Path, tmp_path: Path, options: list[str], urls: set[str]) -> None:
     file = warc(tmp_path / "a.warc.gz", post(at=OLD), post("http://www.other.example/news/a", "2010-01-01T00:00:00Z"))
     found = summary(archive, file, *options)
     assert {u[0] for u in rows(archive, "select substr(site, 1, instr(site, '.') - 1) from articles")} == urls
@@ -332,7 +332,7 @@ def test_import_continues_after_a_limit(archive: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_the_standard_input(archive: Path, tmp_path: Path, packed: bool) -> None:
+def test_records_are_read_from_standard_input(archive: Path, tmp_path: Path, packed: bool) -> None:
     file = warc(tmp_path / "a.warc", post(), post("http://blog.example/b/", title="Another"), packed=packed)
     with file.open("rb") as handle:
         done = subprocess.run(
@@ -373,7 +373,7 @@ def test_imported_sites_are_crawled_only_on_request(archive: Path, tmp_path: Pat
     assert "archiver sites set SITE crawl=yes" in result.output
 
 
-def test_two_posts_of_one_address_with_another_number_and_splitting_of_runs(archive: Path, tmp_path: Path) -> None:
+def test_a_text_that_comes_back_makes_three_revisions(archive: Path, tmp_path: Path) -> None:
     """A, B, A make three revisions, and no more when the same captures are imported again."""
     files = [
         warc(tmp_path / f"{n}.warc.gz", post(at=f"{2009 + n}-01-01T00:00:00Z", title=title))

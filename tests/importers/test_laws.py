@@ -84,5 +84,5 @@ def test_any_order_makes_the_same_archive(records: list[Rec], data: st.DataObjec
 
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(readings(), min_size=1, max_size=5, unique_by=lambda r: r.at))
-def test_twice_is_once(records: list[Rec]) -> None:
+def test_importing_twice_equals_importing_once(records: list[Rec]) -> None:
     assert archive_of(records, files=2, twice=True) == archive_of(records, files=2)

@@ -66,7 +66,7 @@ def counts(archive: Path) -> dict[str, Any]:
     return found
 
 
-def sound(archive: Path) -> None:
+def assert_sound(archive: Path) -> None:
     """Check that all captures are intact, all files have an index, and every record has a row."""
     places = rows(archive, "select warc_file, warc_offset, warc_length from captures")
     for file, offset, length in places:
@@ -80,19 +80,21 @@ def sound(archive: Path) -> None:
     assert rows(archive, "pragma foreign_key_check") == []
 
 
-def in_small_pieces(words: list[str]) -> None:
+def import_in_small_pieces(words: list[str]) -> None:
     """Run a command in another process, which writes after every five pages."""
     record_batches._PAGES = 5
     cli(words)
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["members", "whole"])
-def test_kills_leave_no_trace(files: tuple[Path, Path], undisturbed: Any, tmp_path: Path, which: int) -> None:
+def test_a_killed_import_continues_with_the_same_result(
+    files: tuple[Path, Path], undisturbed: Any, tmp_path: Path, which: int
+) -> None:
     archive, dice = tmp_path / "a.db", random.Random(which)
     words = ["import", str(files[which]), "--archive", str(archive), "--workers", "1", "--quiet"]
     kills = 0
     for _ in range(5):
-        process = SERVER.Process(target=in_small_pieces, args=(words,))
+        process = SERVER.Process(target=import_in_small_pieces, args=(words,))
         process.start()
         warcs = archive.parent / "warc"
         before = sum(f.stat().st_size for f in warcs.glob("*.gz")) if warcs.exists() else 0
@@ -108,7 +110,7 @@ def test_kills_leave_no_trace(files: tuple[Path, Path], undisturbed: Any, tmp_pa
     run(archive, files[which])
     assert state(archive) == undisturbed[0]
     assert counts(archive) == undisturbed[1]
-    sound(archive)
+    assert_sound(archive)
 
 
 def test_several_processes_give_the_result_of_one(
@@ -120,7 +122,7 @@ def test_several_processes_give_the_result_of_one(
     assert state(archive) == undisturbed[0]
     assert counts(archive) == undisturbed[1]
     assert kinds(found) == {"cut-off": POSTS // 10}
-    sound(archive)
+    assert_sound(archive)
 
 
 DEADLY = """
@@ -239,7 +241,7 @@ def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path
     assert process.returncode == 143, (out, errors)
     assert all(index_of(f).exists() for f in (tmp_path / "warc").glob("*.warc.gz"))
     run(archive, files[0])
-    sound(archive)
+    assert_sound(archive)
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
@@ -258,7 +260,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         handle.write(b"\r\n\r\n")
         handle.write(b"".join(post(f"http://h{n}.example/", title=f"B {n}").data() for n in range(3)))
     code = (
-        # The peak of this program alone: getrusage would count that of the process it was started by as well.
+        # The peak of this program alone: getrusage would include that of the process that started it.
         "import re, sys, pathlib; from archiver.cli.main import cli\n"
         "try: cli(sys.argv[1:])\n"
         "finally:\n    status = pathlib.Path('/proc/self/status').read_text()\n"

@@ -14,7 +14,7 @@ import pytest
 
 from tests.importers.files import Rec, http, listing, page, post, sha1, warc
 from tests.importers.importing import rows, run, state
-from tests.importers.test_resume import sound
+from tests.importers.test_resume import assert_sound
 from tests.spiders.crawling import archiver, crawl
 from tests.spiders.site_server import SiteServer, home, serving
 from tests.spiders.site_server import page as live_page
@@ -94,13 +94,13 @@ def test_web_archive_gives_the_same_as_its_files(world: World, tmp_path: Path) -
     found = fetch(here, world, f"{PAST}/")
     assert (found["failed"], found["new"], found["revised"], found["tombstones"], found["aliases"]) == (0, 4, 1, 1, 1)
     assert state(here) == state(there)
-    sound(here)
-    told = rows(
+    assert_sound(here)
+    stored = rows(
         here,
         "select r.revision, substr(r.observed_at, 1, 4), r.same_as from revisions r join articles a on "
         "a.id = r.article_id where a.url like '%/2009/boats/' order by 1",
     )
-    assert told == [(1, "2009", None), (2, "2015", None), (3, "2016", 1)]
+    assert stored == [(1, "2009", None), (2, "2015", None), (3, "2016", 1)]
 
 
 def test_importing_files_too_duplicates_nothing(world: World, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_importing_files_too_duplicates_nothing(world: World, tmp_path: Path) ->
     fetch(second, world, f"{PAST}/")
     run(second, world.records)
     assert state(second) == before
-    sound(second)
+    assert_sound(second)
 
 
 def test_old_capture_and_todays_page_make_two_revisions(world: World, tmp_path: Path) -> None:
@@ -130,11 +130,11 @@ def test_old_capture_and_todays_page_make_two_revisions(world: World, tmp_path: 
         "articles a on a.id = r.article_id where a.url like '%/boats/' order by 1",
     )
     assert versions == [(1, 0, "Boats before dawn"), (2, 1, "Boats at dawn")]
-    told = rows(archive, "select title, revision, substr(first_seen, 1, 4) from articles where url like '%/boats/'")
-    assert told == [("Boats at dawn", 2, "2009")]
-    # What the crawl has captured itself need not be fetched to be known as the page of 2012, too.
-    told = rows(archive, "select revision, substr(first_seen, 1, 4) from articles where url like '%/fish/'")
-    assert told == [(1, "2012")]
+    stored = rows(archive, "select title, revision, substr(first_seen, 1, 4) from articles where url like '%/boats/'")
+    assert stored == [("Boats at dawn", 2, "2009")]
+    # Captures of the crawl itself are not fetched, although they are also listed for 2012.
+    stored = rows(archive, "select revision, substr(first_seen, 1, 4) from articles where url like '%/fish/'")
+    assert stored == [(1, "2012")]
     assert crawl(site, "--full", archive=archive).returncode == 0
     assert rows(archive, "select count(*) from revisions") == [(3,)]
 

@@ -20,7 +20,7 @@ from archiver.warc.gzip_records import read_record
 from tests.hostile.world import World, two_hosts
 from tests.importers.files import listing, page
 from tests.importers.importing import rows
-from tests.importers.test_resume import sound
+from tests.importers.test_resume import assert_sound
 from tests.processes import Running, without_proxies
 from tests.runner import fault, in_process
 from tests.spiders.crawling import archiver, text
@@ -111,9 +111,9 @@ def test_captures_are_stored_as_captured(tmp_path: Path) -> None:
         assert (again["to_fetch"], again["fetched"], again["new"]) == (0, 0, 0)
         assert len(archive.fetched) == 6
         assert all("archiver/" in asked["user-agent"] for asked in server.asked)
-    sound(tmp_path / "a.db")
-    told = rows(tmp_path / "a.db", "select url, first_seen, last_seen, gone_at from articles order by url")
-    assert [(u.removeprefix(BLOG), f[:4], s[:4], g and g[:4]) for u, f, s, g in told] == [
+    assert_sound(tmp_path / "a.db")
+    stored = rows(tmp_path / "a.db", "select url, first_seen, last_seen, gone_at from articles order by url")
+    assert [(u.removeprefix(BLOG), f[:4], s[:4], g and g[:4]) for u, f, s, g in stored] == [
         ("/2009/boats/", "2009", "2019", None),
         ("/packed/", "2010", "2010", "2016"),
         ("/tracked/", "2014", "2014", None),
@@ -149,7 +149,7 @@ def test_responses_that_are_not_captures_are_problems(tmp_path: Path) -> None:
     other = Kept(at(2012), f"{BLOG}/other/", page(title="Other"))
     names = ("forged", "framed", "apology", "excluded", "away", "mixed", "misplaced", "bomb")
     kept = {name: Kept(at(2010), f"{BLOG}/{name}/", page(title=name)) for name in names}
-    kept["framed"].told = "-"
+    kept["framed"].listed_digest = "-"
     wrong = {
         "forged": lambda: memento(kept["forged"], body=page(title="Forged")),
         "framed": lambda: memento(kept["framed"], body=page(title="Framed", extra="BEGIN WAYBACK TOOLBAR INSERT")),
@@ -188,7 +188,7 @@ def test_responses_that_are_not_captures_are_problems(tmp_path: Path) -> None:
         assert all(p["offset"].startswith("http://127.0.0.1") for p in found["problems_listed"])
         assert rows(tmp_path / "a.db", "select title from articles order by title") == [("Boats at dawn",), ("Other",)]
         for one in archive.kept:
-            one.answer, one.told = None, ""
+            one.answer, one.listed_digest = None, ""
         again = run()
         assert (again["here"], again["fetched"], again["new"]) == (2, 8, 8)
 
@@ -213,8 +213,8 @@ def test_redirected_capture_keeps_its_own_time(tmp_path: Path) -> None:
         assert found["skipped"] == 1
         again = run("--to", "2015", expect=1)
         assert (again["fetched"], again["here"]) == (1, 3)
-    told = rows(tmp_path / "a.db", "select title, first_seen from articles order by 1")
-    assert [(t, s[:4]) for t, s in told] == [("Nearest", "2011"), ("Shifted", "2012")]
+    stored = rows(tmp_path / "a.db", "select title, first_seen from articles order by 1")
+    assert [(t, s[:4]) for t, s in stored] == [("Nearest", "2011"), ("Shifted", "2012")]
 
 
 def test_busy_service_gets_the_pause_it_requests(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_failures_are_retried_until_the_service_counts_as_down(tmp_path: Path) -
         found = json.loads(done.out)
         assert done.code == 0, done.err
         assert (found["outcome"], found["new"], found["failed"]) == ("limited", 10, 0), done.err
-        assert len(archive.fetched) == 13  # the three that broke were asked for once more
+        assert len(archive.fetched) == 13  # the three that broke were requested once more
         archive.before = lambda path: Answer(drop=True) if path.startswith("/web") else None
         archive.fetched.clear()
         done = world.run(tmp_path, *words)
@@ -359,7 +359,7 @@ def test_killed_import_fetches_nothing_twice(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert kills == 3
     assert len(archive.fetched) < 180 + 3 * 40
-    sound(tmp_path / "a.db")
+    assert_sound(tmp_path / "a.db")
     assert rows(tmp_path / "a.db", "select count(*), sum(revision) from articles") == [(120, 180)]
     assert rows(tmp_path / "a.db", "select count(*), count(distinct url || captured_at) from captures") == [(180, 180)]
 
@@ -379,7 +379,7 @@ def test_interrupted_import_continues(tmp_path: Path) -> None:
         assert kept >= 15
         archive.before = lambda path: None
         assert archiver(*words, archive=tmp_path / "a.db").returncode == 0
-    sound(tmp_path / "a.db")
+    assert_sound(tmp_path / "a.db")
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(60,)]
 
 
@@ -410,7 +410,10 @@ def test_dry_run_counts_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_site_name_selects_its_settings(tmp_path: Path) -> None:
-    archive = WebArchive(Kept(at(2009), f"{BLOG}/blog/one/", page(title="One")), Kept(at(2009), f"{BLOG}/two/", page()))
+    archive = WebArchive(
+        Kept(at(2009), f"{BLOG}/blog/one/", page(title="One")),
+        Kept(at(2009), f"{BLOG}/two/", page()),
+    )
     with serving(archive) as server:
         assert archiver("sites", "add", f"{BLOG}/blog/", archive=tmp_path / "a.db").returncode == 0
         service = server.url.rstrip("/") + LIST

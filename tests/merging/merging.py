@@ -1,4 +1,4 @@
-"""Shared by tests of merging: archives written as a crawl writes them, and merges in this process."""
+"""Helpers for tests of merging: archives written as by a crawl, and merges in this process."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from tests.proved_archive import QUAY, START, Run, page, text
 
 @dataclass(frozen=True)
 class Seen:
-    """A fetch on some day: post `number` shows its wording number `wording`; 0: it is gone; -1: the server answers that
-    nothing has changed."""
+    """A fetch of post `number` on some day, which shows text number `wording`. 0: the post is gone; -1: the server
+    responds that nothing changed.
+    """
 
     day: int
     number: int
@@ -40,7 +41,7 @@ def empty() -> bytes:
 
 
 def make(folder: Path, visits: Sequence[Seen], second: int = 0) -> Path:
-    """Creates the archive of a machine that fetched these pages, one run per day; `second` distinguishes machines."""
+    """Create the archive of a machine that fetched these pages, one run per day. `second` distinguishes machines."""
     folder.mkdir(parents=True)
     archive = folder / "archive.db"
     archive.write_bytes(empty())

@@ -37,7 +37,7 @@ def records(archive: Path) -> list[dict[str, object]]:
     return sorted(found, key=lambda one: str(one["url"]))
 
 
-def in_turns(archive: Path) -> bool:
+def has_alternating_revisions(archive: Path) -> bool:
     """True if a server alternated between revisions of a post, so that captures between them may show either."""
     return bool(rows(archive, "select 1 from revisions where seen_again > 0"))
 
@@ -59,7 +59,7 @@ def test_merging_is_a_union(left: list[Seen], right: list[Seen]) -> None:
         merge(ba, a)
         once, back = state(ab), state(ba)
         assert records(ab) == records(ba)
-        assert once == back or in_turns(a) or in_turns(b)
+        assert once == back or has_alternating_revisions(a) or has_alternating_revisions(b)
         assert meanings(ab) >= said
         assert meanings(ba) >= said
         assert not verify(ab).findings

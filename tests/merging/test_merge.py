@@ -1,15 +1,11 @@
-"""Merging archives: what is merged, left out and refused, and that a kill loses nothing."""
+"""Merging archives: what is merged, left out and refused, and that a killed merge loses nothing."""
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
 import re
-import signal
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,8 +15,8 @@ from archiver.storage.connection import open_archive
 from archiver.storage.locks import lock_site
 from tests.importers import files, importing
 from tests.importers.importing import state
+from tests.killed_call import KilledCall, assert_killed
 from tests.merging.merging import Seen, copy, make, merge
-from tests.processes import SERVER
 from tests.proved_archive import QUAY, START, Run, page, text
 from tests.proved_archive import make as make_all
 from tests.runner import fault
@@ -189,41 +185,20 @@ def test_a_crawl_continues_after_merging_two_crawls_of_a_blog(demo: Demo, tmp_pa
 
 
 MOMENTS = [
-    ("merge_pages", "transfer_warc", 1, True),
-    ("merge_pages", "transfer_warc", 2, False),
-    ("merge", "add_article", 1, True),
-    ("merge", "merge_article", 1, True),
-    ("merge", "merge_page", 1, True),
+    KilledCall("merge_pages", "transfer_warc", 1, True),
+    KilledCall("merge_pages", "transfer_warc", 2, False),
+    KilledCall("merge", "add_article", 1, True),
+    KilledCall("merge", "merge_article", 1, True),
+    KilledCall("merge", "merge_page", 1, True),
 ]
 
 
-def die(into: Path, other: Path, module: str, name: str, nth: int, after: bool) -> None:
-    """Merges, and is killed before or after the nth call of a function."""
-    place = importlib.import_module(f"archiver.maintenance.{module}")
-    real, calls = getattr(place, name), [0]
-
-    def killed(*words: Any, **more: Any) -> Any:
-        calls[0] += 1
-        if calls[0] == nth and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        out = real(*words, **more)
-        if calls[0] == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return out
-
-    setattr(place, name, killed)
-    merge(into, other)
-
-
-@pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: f"{m[1]}-{m[2]}-{'after' if m[3] else 'before'}")
-def test_a_killed_merge_continues(tmp_path: Path, moment: tuple[str, str, int, bool]) -> None:
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+def test_a_killed_merge_continues(tmp_path: Path, moment: KilledCall) -> None:
     into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
     whole = copy(into, tmp_path / "whole")
     merge(whole, other)
-    process = SERVER.Process(target=die, args=(into, other, *moment))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    assert_killed(moment, merge, into, other)
     merge(into, other)
     assert state(into) == state(whole)
     assert not verify(into).findings

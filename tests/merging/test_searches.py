@@ -39,7 +39,7 @@ def test_saved_searches_with_a_free_name_are_copied_with_their_hits(tmp_path: Pa
             ("both", "keeper"),
             ("theirs", "keeper"),
         ]
-    assert new_hits(ours, "theirs") == {"4": "new"}  # it never reported that one
+    assert new_hits(ours, "theirs") == {"4": "new"}  # it has not reported this one yet
     assert new_hits(ours, "both") == {"2": "new"}
     again = merge(ours, theirs)
     assert (again.searches, again.searches_kept_out) == (0, ["Both"])

@@ -1,4 +1,4 @@
-"""A host's file is read once for all requests, and again when its copy is too old."""
+"""A host's robots.txt and usage files are fetched once for all requests, and again when the copy is too old."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The law of the index: what it answers, parsel answers, element for element and in the same order.
+"""The selector index returns the same elements as parsel in the same order.
 
-Pages and selectors are made from few names, so that most selectors find something. Attribute values hold what separates
-words in Python but not in XPath, and the words stand in all orders.
+Pages and selectors are made from few names, so that most selectors find something. Attribute values contain
+characters that separate words in Python but not in XPath, and words in all orders.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def root_of(html: str) -> etree._Element:
 
 
 def by_parsel(root: etree._Element, selector: str) -> list[object]:
-    """What `response.css()` and `response.xpath()` find."""
+    """Return the result of `response.css()` or `response.xpath()`."""
     page = Selector(root=root)
     if selector.startswith(("xpath=", "css=")):
         language, _, selector = selector.partition("=")
@@ -111,8 +111,8 @@ def by_parsel(root: etree._Element, selector: str) -> list[object]:
     return [one.root for one in getattr(page, language)(selector)]
 
 
-def answered(values_: list[object]) -> list[object]:
-    """Numbers and booleans as texts, as the `.get()` of an XPath result gives them."""
+def as_texts(values_: list[object]) -> list[object]:
+    """Convert numbers and booleans to text, as `.get()` of an XPath result does."""
     return [
         value if isinstance(value, (str, etree._Element)) else str(int(value) if isinstance(value, bool) else value)
         for value in values_
@@ -132,7 +132,7 @@ def test_the_index_answers_as_parsel_does(html: str, selector: str) -> None:
 @given(pages, anything)
 def test_parsel_evaluates_selectors_that_the_index_does_not_support(html: str, selector: str) -> None:
     root = root_of(html)
-    expected = answered(by_parsel(root, selector))
+    expected = as_texts(by_parsel(root, selector))
     index = Index(root)
     assert index.answer(selector) == expected
     assert index.by_parsel(selector) == expected

@@ -1,4 +1,4 @@
-"""The platform tables: all are found, every selector is valid, and each platform is detected by its marks."""
+"""The platform tables: all are loaded, every selector is valid, and each platform is detected by its marks."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def test_every_selector_and_expression_is_valid(platform: Platform) -> None:
     ):
         for selector in getattr(platform, field):
             assert error_of(selector) == ""
-            assert without_text(selector) == selector  # a table means elements
+            assert without_text(selector) == selector  # tables select elements
             assert (
                 compile_selector(selector) is not None
-            )  # hundreds are asked of every page: the index has to answer them
+            )  # hundreds are evaluated on every page, so the index must support them
     for pattern, _, rule in (*platform.kinds, *platform.paths):
         re.compile(pattern)
         assert rule
@@ -73,7 +73,7 @@ def test_every_selector_and_expression_is_valid(platform: Platform) -> None:
         ("<p>x", "", "generic"),
     ],
 )
-def test_detect(html: str, generator: str, name: str) -> None:
+def test_platforms_are_detected_by_their_marks(html: str, generator: str, name: str) -> None:
     assert detect(index(html), generator) is by_name(name)
 
 
@@ -103,7 +103,7 @@ PAGE = """<div id="a" class="x y"><p class="k">1</p><section><p class="k m">2</p
         ("section *", ["2"]),
     ],
 )
-def test_selectors(selector: str, texts: list[str]) -> None:
+def test_selectors_find_elements(selector: str, texts: list[str]) -> None:
     assert [e.text for e in index(PAGE).select(selector)] == texts
 
 

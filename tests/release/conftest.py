@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def releases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two folders with the same release, made at the same time in different environments."""
     if subprocess.run(["git", "log", "-1"], cwd=ROOT, capture_output=True).returncode:
-        pytest.skip("a release is made from a git tree, and this is none")
+        pytest.skip("a release is made from a git working tree, and this folder is not one")
     folders, running = [], []
     for umask, zone in ((0o022, "UTC"), (0o077, "Asia/Tokyo")):
         folder = tmp_path_factory.mktemp("release") / "dist"
@@ -68,6 +68,6 @@ def installed(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
     )
     [packages] = folder.glob("lib/python*/site-packages")
-    # Its own package comes first: this folder is put behind, and none of its .pth files (the tree under test) is read.
+    # The wheel's package comes first: this folder is appended, and its .pth files (the tree under test) are not read.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return folder

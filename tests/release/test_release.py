@@ -144,7 +144,7 @@ def test_bill_of_materials_lists_the_pins(release: Path) -> None:
     assert "scrapy" not in needs["parsel"]
     licences = {c["name"]: c.get("licenses") for c in bill["components"]}
     assert licences["scrapy"] == [{"license": {"id": "BSD-3-Clause"}}]
-    # Those without are for other platforms, and not installed here.
+    # Packages without it are for other platforms and not installed here.
     assert sum(bool(licence) for licence in licences.values()) > len(licences) - 5
 
 
@@ -178,7 +178,7 @@ def test_tutorial_output_is_correct(installed: Path, tmp_path: Path) -> None:
     script = "\n".join(f"{command}\nprintf '%s %s\\n' '{end}' $?" for command, _ in asked)
     environment = {name: value for name, value in without_proxies().items() if not name.startswith("ARCHIVER_")}
     environment |= {"PATH": f"{installed / 'bin'}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
-    # The demonstration blog has one port on a machine, and another tree's tests may be running.
+    # The demonstration blog has a fixed port, and tests of another working tree may be running.
     with Path(tempfile.gettempdir(), "archiver-demonstration.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         done = subprocess.run(

@@ -14,7 +14,7 @@ BLOG, PICTURES = "http://site.example/", "http://other.example/"
 
 
 def png(width: int, height: int, colour: tuple[int, int, int] = (200, 60, 20)) -> bytes:
-    """A picture of one colour."""
+    """Return a PNG image of one colour."""
     rows = (b"\0" + bytes(colour) * width) * height
 
     def chunk(kind: bytes, data: bytes) -> bytes:
@@ -42,6 +42,6 @@ def lead(url: str) -> str:
 
 @contextmanager
 def blog_and_pictures(blog: Pages, pictures: Pages) -> Iterator[tuple[World, SiteServer, SiteServer]]:
-    """A world in which the blog and its pictures have public addresses, and the servers that stand for them."""
+    """Serve a blog and a host with its pictures, both with public addresses. Yields the world and both servers."""
     with serving(blog) as one, serving(pictures) as two:
         yield two_hosts(one, two), one, two

@@ -1,4 +1,6 @@
-"""Requisites in a crawl: requested once and counted separately, each failure is an outcome, and no kill loses one."""
+"""Requisites in a crawl: they are requested once and counted separately, failures are outcomes, and no kill loses
+one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.faults.killing import begin
+from tests.faults.killing import start_crawl
 from tests.requisites.pictures import BLOG, PICTURES, blog_and_pictures, css, lead, picture, png
 from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
@@ -19,14 +21,14 @@ from tests.waiting import until
 _TOLD = "select outcome, rule, attempts from requisites where url = '{}'"
 
 
-def counted(url: str, *words: str, archive: Path) -> dict[str, Any]:
+def crawl_summary(url: str, *words: str, archive: Path) -> dict[str, Any]:
     done = crawl(url, "--json", *words, archive=archive)
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)[0]
     return result
 
 
-def asked(site: SiteServer) -> list[str]:
+def take_requests(site: SiteServer) -> list[str]:
     return [path for path in site.requests if path.partition("?")[0].endswith((".png", ".css", ".woff2"))]
 
 
@@ -41,18 +43,18 @@ def test_each_post_s_lead_image_is_captured_once(tmp_path: Path) -> None:
         "/2.png": picture(),
     }
     with serving(pages) as site:
-        first = counted(site.url, archive=archive)
-        assert sorted(asked(site)) == ["/1.png", "/2.png"]
+        first = crawl_summary(site.url, archive=archive)
+        assert sorted(take_requests(site)) == ["/1.png", "/2.png"]
         site.requests.clear()
-        again = counted(site.url, "--full", archive=archive)
-        assert asked(site) == []
+        again = crawl_summary(site.url, "--full", archive=archive)
+        assert take_requests(site) == []
         pages |= {
             "/one/": page("The first", "Another text of it. " * 9, head=lead("/1.png")),
             "/two/": page("The second, edited", head=lead("/new.png")),
             "/new.png": picture(png(30, 20)),
         }
-        third = counted(site.url, "--full", archive=archive)
-        assert sorted(asked(site)) == ["/1.png", "/new.png"]
+        third = crawl_summary(site.url, "--full", archive=archive)
+        assert sorted(take_requests(site)) == ["/1.png", "/new.png"]
         assert [a.get("if-none-match") for a in site.asked if a["path"] == "/1.png"] == [None, '"one"']
         assert {a["accept"] for a in site.asked if a["path"].endswith(".png")} == {"image/*,*/*;q=0.5"}
     keys = ("requisite_requests", "requisites", "requisites_failed")
@@ -103,16 +105,16 @@ def test_none_requests_nothing_and_all_requests_what_is_missing(tmp_path: Path) 
         name = site.url.split("/")[2]
         assert archiver("sites", "set", name, "requisites=some", archive=archive).returncode == 2
         archiver("sites", "set", name, "requisites=none", archive=archive)
-        counted(site.url, archive=archive)
-        assert asked(site) == []
+        crawl_summary(site.url, archive=archive)
+        assert take_requests(site) == []
         archiver("sites", "set", name, "requisites=", archive=archive)
-        counted(site.url, "--full", archive=archive)
-        assert asked(site) == ["/1.png"]
+        crawl_summary(site.url, "--full", archive=archive)
+        assert take_requests(site) == ["/1.png"]
         archiver("sites", "set", name, "requisites=all", archive=archive)
-        assert counted(site.url, "--full", archive=archive)["requisites"] == 6
-        assert sorted(asked(site)) == ["/1.png", "/2.png", "/3.png", "/4.png", "/f.woff2", "/s.css", "/t.css"]
-        counted(site.url, "--full", archive=archive)
-        assert len(asked(site)) == 7
+        assert crawl_summary(site.url, "--full", archive=archive)["requisites"] == 6
+        assert sorted(take_requests(site)) == ["/1.png", "/2.png", "/3.png", "/4.png", "/f.woff2", "/s.css", "/t.css"]
+        crawl_summary(site.url, "--full", archive=archive)
+        assert len(take_requests(site)) == 7
         assert "needed by" in archiver("why", f"{site.url}4.png", archive=archive).stdout
         assert archiver("sites", "remove", name, "--with-articles", archive=archive).returncode == 0
     assert rows(archive, "select count(*) from requisites union all select count(*) from article_requisites") == [
@@ -145,11 +147,11 @@ def test_what_is_not_an_image_has_an_outcome_and_no_capture(tmp_path: Path) -> N
         world.settings = {"REQUISITE_MAXSIZE": 30_000, "RETRY_TIMES": 0}
         crawled = world.crawl(tmp_path, BLOG, "--json")
         assert crawled.code == 0, crawled.err
-        told = {
+        stored = {
             url.removeprefix(PICTURES).removesuffix(".png"): (outcome, rule)
             for url, outcome, rule in crawled.query("select url, outcome, rule from requisites")
         }
-        assert told == {
+        assert stored == {
             "page": ("gone", "wrong-type"),
             "gone": ("gone", "http-404"),
             "shut": ("refused", "http-403"),
@@ -185,7 +187,7 @@ def test_requisites_of_a_silent_host_are_postponed(tmp_path: Path) -> None:
         world.settings = {"RETRY_TIMES": 0}
         crawled = world.crawl(tmp_path, BLOG)
         assert crawled.code == 0, crawled.err
-        assert 1 <= len(asked(far)) <= 8
+        assert 1 <= len(take_requests(far)) <= 8
         before = len(far.requests)
         assert world.crawl(tmp_path, BLOG).code == 0
         assert len(far.requests) == before
@@ -200,17 +202,17 @@ def test_limits_on_posts_do_not_stop_images_and_those_on_bytes_do(tmp_path: Path
         **{f"/{n}.png": picture(png(1, 1, (n, 0, 0)) + bytes(200_000)) for n in range(9)},
     }
     with serving(pages) as site:
-        few = counted(site.url, "--limit", "4", archive=tmp_path / "few.db")
+        few = crawl_summary(site.url, "--limit", "4", archive=tmp_path / "few.db")
         assert (few["new"], few["requisites"]) == (4, 4)
         archive = tmp_path / "a.db"
         archiver("sites", "add", site.url, archive=archive)
         archiver("sites", "set", site.url.split("/")[2], "max_megabytes=0.5", archive=archive)
-        small = counted(site.url, archive=archive)
+        small = crawl_summary(site.url, archive=archive)
         assert (small["outcome"], small["new"]) == ("finished", 9)
         assert 1 <= small["requisites"] < 9
         assert small["due"] == 9 - small["requisites"]
         archiver("sites", "set", site.url.split("/")[2], "max_megabytes=", archive=archive)
-        assert counted(site.url, archive=archive)["requisites"] == 9 - small["requisites"]
+        assert crawl_summary(site.url, archive=archive)["requisites"] == 9 - small["requisites"]
 
 
 def test_no_kill_loses_a_picture_or_stores_one_twice(tmp_path: Path) -> None:
@@ -230,13 +232,13 @@ def test_no_kill_loses_a_picture_or_stores_one_twice(tmp_path: Path) -> None:
     pages |= {f"/{n}.png": slow(n) for n in range(count)}
     with serving(pages) as site:
         for kill in range(3):
-            process = begin(site.url, archive)
-            wanted = len(asked(site)) + 12 + 6 * kill
-            until(lambda: not process.lives or len(asked(site)) >= wanted, every=0.005)  # noqa: B023
+            process = start_crawl(site.url, archive)
+            wanted = len(take_requests(site)) + 12 + 6 * kill
+            until(lambda: not process.lives or len(take_requests(site)) >= wanted, every=0.005)  # noqa: B023
             process.send(signal.SIGKILL)
             process.end()
         assert rows(archive, "select count(*) from requisites where due_at is not null")[0][0] > 0
-        counted(site.url, archive=archive)
+        crawl_summary(site.url, archive=archive)
     assert rows(archive, "select count(*), count(distinct capture_id), sum(outcome = 'archived') from requisites") == [
         (count, count, count)
     ]
@@ -249,10 +251,10 @@ def test_an_image_whose_record_is_lost_is_requested_again(tmp_path: Path) -> Non
     with serving(
         {"/": home("/one/"), "/one/": page("The first", head=lead("/1.png")), "/1.png": picture(ETag='"one"')}
     ) as site:
-        counted(site.url, archive=archive)
+        crawl_summary(site.url, archive=archive)
         file = next((tmp_path / "warc").glob("*.warc.gz"))
         offset = rows(archive, "select warc_offset from captures where url like '%png'")[0][0]
-        # As after a power cut: the run is open, the file has no index, and its end is not there.
+        # As after a power cut: the run is open, the file has no index, and its end is missing.
         db = sqlite3.connect(archive)
         db.execute("update runs set outcome = null, finished_at = null")
         db.commit()
@@ -260,7 +262,7 @@ def test_an_image_whose_record_is_lost_is_requested_again(tmp_path: Path) -> Non
         os.truncate(file, offset + 10)
         file.with_name(file.name.replace(".warc.gz", ".cdxj")).unlink()
         site.asked.clear()
-        assert counted(site.url, archive=archive)["requisites"] == 1
+        assert crawl_summary(site.url, archive=archive)["requisites"] == 1
         assert [a.get("if-none-match") for a in site.asked if a["path"] == "/1.png"] == [None]
     assert archiver("verify", archive=archive).returncode == 0
 
@@ -275,15 +277,15 @@ def test_a_takedown_removes_the_posts_own_images(tmp_path: Path) -> None:
         **{f"/{name}/": page(f"A walk to {name}", head=lead("/logo.png")) for name in ("two", "three")},
     }
     with serving(pages) as site:
-        counted(site.url, archive=archive)
+        crawl_summary(site.url, archive=archive)
         for name in ("one", "two"):
             done = archiver("remove", f"{site.url}{name}/", "--reason", "asked for", "--yes", archive=archive)
             assert done.returncode == 0, done.stderr
         assert rows(archive, "select url from requisites") == [(f"{site.url}logo.png",)]
         assert rows(archive, "select url from captures where url like '%png'") == [(f"{site.url}logo.png",)]
         site.requests.clear()
-        counted(site.url, "--full", archive=archive)
-        assert asked(site) == []
+        crawl_summary(site.url, "--full", archive=archive)
+        assert take_requests(site) == []
     assert archiver("verify", archive=archive).returncode == 0
 
 
@@ -302,9 +304,9 @@ def test_merged_archives_have_the_pictures_of_both(tmp_path: Path) -> None:
         "/4.png": picture(png(5, 5)),
     }
     with serving(pages) as site:
-        counted(site.url, archive=one)
+        crawl_summary(site.url, archive=one)
         pages["/"] = home("/first/", "/second/")
-        counted(site.url, "--requisites", "all", archive=two)
+        crawl_summary(site.url, "--requisites", "all", archive=two)
         for _ in range(2):
             done = archiver("merge", str(two), archive=one)
             assert done.returncode == 0, done.stderr
@@ -317,6 +319,6 @@ def test_merged_archives_have_the_pictures_of_both(tmp_path: Path) -> None:
             ):
                 assert rows(one, query) == rows(two, query)
         site.requests.clear()
-        counted(site.url, "--full", "--requisites", "all", archive=one)
-        assert asked(site) == []
+        crawl_summary(site.url, "--full", "--requisites", "all", archive=one)
+        assert take_requests(site) == []
     assert archiver("verify", archive=one).returncode == 0

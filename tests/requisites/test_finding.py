@@ -144,13 +144,13 @@ def test_no_stylesheet_takes_long(piece: str) -> None:
         (FONT, "text/html", b"<html>", False),
     ],
 )
-def test_type_mismatches_of_responses(kind: RequisiteKind, said: str, body: bytes, wanted: bool) -> None:
+def test_responses_of_the_wrong_type_are_mismatches(kind: RequisiteKind, said: str, body: bytes, wanted: bool) -> None:
     assert (type_mismatch(kind, said, body) == "") == wanted
     if body:
         assert type_mismatch(kind, said, gzip.compress(body), "gzip") == type_mismatch(kind, said, body)
 
 
-def test_the_size_of_a_picture() -> None:
+def test_the_size_of_an_image_is_read() -> None:
     assert image_size(png(120, 80)) == (120, 80)
     assert image_size(b"<svg width='3' height='4'/>") is None
 

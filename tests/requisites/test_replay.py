@@ -25,7 +25,7 @@ _STYLE = (
 
 
 @pytest.mark.needs("chromium", "chromium-driver")
-def test_a_post_looks_as_it_did(tmp_path: Path) -> None:
+def test_a_replayed_post_looks_like_the_original(tmp_path: Path) -> None:
     pytest.importorskip("pywb", reason="pywb is not installed (it needs a Python before 3.13)")
     own = {
         "/": home("/one/"),

@@ -1,4 +1,4 @@
-"""The facade: records in the contract's shape, however they are asked for."""
+"""`Archive`, the public API: records have the documented form, however they are requested."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import archiver
 from archiver.archive import Archive
 from archiver.errors import ArchiveNotFound, ArticleNotFound, NotAnArchive, RevisionNotFound
 from archiver.fields import FIELDS
+from tests.archive_fixture import PARIS
 
 
-def test_it_is_the_public_face() -> None:
+def test_archive_is_exported_by_the_package() -> None:
     assert archiver.Archive is Archive
     with pytest.raises(AttributeError, match="'Nonsense'"):
         archiver.Nonsense  # noqa: B018
@@ -25,17 +26,7 @@ def test_a_record_has_the_fields_in_order(archive: Archive) -> None:
     assert record["tags"] == ["tides", "maths"]
     assert record["credits"] == []
     assert record["aliases"] == ["https://harbour.example/2024/03/tides", "https://harbour.example/?p=7"]
-    assert record["geotags"] == [
-        {
-            "latitude": 48.8566,
-            "longitude": 2.3522,
-            "placename": "Paris",
-            "region": "FR-75",
-            "role": "content",
-            "source": "geo.position",
-            "precision": None,
-        }
-    ]
+    assert record["geotags"] == [{**PARIS, "precision": None}]
     assert record["capture"] == {
         "captured_at": "2024-05-01T12:00:00.000000+00:00",
         "digest": f"sha1:{'A' * 31}1",
@@ -63,12 +54,12 @@ def test_an_article_is_found_by_number_and_any_address(archive: Archive, what: s
 @pytest.mark.parametrize(
     "what", [0, 99, "99", "9" * 40, "https://harbour.example/none", "nonsense", "", "-1", "ftp://x.y"]
 )
-def test_what_is_not_there_is_named(archive: Archive, what: str | int) -> None:
+def test_a_missing_article_is_an_error(archive: Archive, what: str | int) -> None:
     with pytest.raises(ArticleNotFound):
         archive.article(what)
 
 
-def test_revisions(archive: Archive) -> None:
+def test_a_revision_can_be_requested(archive: Archive) -> None:
     first = archive.article(1, revision=1)
     assert (first["title"], first["tags"], first["revision"]) == ("Tide tables", ["tides"], 1)
     assert list(first) == [field.name for field in FIELDS]
@@ -78,7 +69,7 @@ def test_revisions(archive: Archive) -> None:
         archive.article(1, revision=3)
 
 
-def test_articles_are_all_of_them_and_filters_narrow(archive: Archive) -> None:
+def test_all_articles_are_returned_unless_filtered(archive: Archive) -> None:
     assert [record["id"] for record in archive.articles()] == [1, 2, 3, 4, 5, 6]
     assert len(archive) == 6
     assert [record["id"] for record in archive.articles(site="notes.example/blog", limit=1)] == [5]
@@ -101,7 +92,7 @@ def test_records_are_read_in_batches(archive: Archive) -> None:
     assert len([statement for statement in statements if "left join captures" in statement]) == 1
 
 
-def test_opening_something_that_is_not_an_archive(tmp_path: Path) -> None:
+def test_opening_a_file_that_is_not_an_archive_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ArchiveNotFound):
         Archive(tmp_path / "none.db")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""References as programs of others read them: pybtex, citeproc-py and rispy."""
+"""Citations as other programs read them: pybtex, citeproc-py and rispy."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ RECORD: dict[str, Any] = {
 NOTE = "Archived 2024-05-31T23:30:00Z from https://blog.example.org/2024/05/a-post?x=1, revision 2, sha1:ABC_D"
 
 
-def plain(text: str) -> str:
-    """What of a text a reference has: on one line, without controls."""
+def citation_text(text: str) -> str:
+    """Return the part of a text that a citation can contain: one line, without control characters."""
     one = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     return " ".join("".join(c for c in one if c.isspace() or unicodedata.category(c) != "Cc").split())
 
@@ -115,8 +115,8 @@ def read_ris(one: CitedArticle) -> dict[str, Any]:
     return found
 
 
-def printed(one: CitedArticle) -> str:
-    """The line of a bibliography that citeproc makes."""
+def printed_citation(one: CitedArticle) -> str:
+    """Return the line of a bibliography that citeproc makes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         bibliography = CitationStylesBibliography(style(), CiteProcJSON([csl_item(one)]), formatter.plain)
@@ -125,7 +125,7 @@ def printed(one: CitedArticle) -> str:
 
 
 def tex(entry: Any, name: str) -> str:
-    """A field as TeX prints it; some of LaTeX's own commands are not in pybtex's table."""
+    """Return a field as TeX prints it, also for LaTeX commands that pybtex does not know."""
     return tex_of(entry.fields.get(name, ""))
 
 
@@ -136,9 +136,12 @@ def tex_of(text: str) -> str:
     return text.translate({ord(sign): plain for sign, plain in zip(OF_LATEX, "{}^$", strict=True)})
 
 
-def same(one: CitedArticle, wanted: dict[str, Any]) -> None:
-    """All three readers read what was written."""
-    title, authors = plain(wanted["title"]), [plain(name) for name in wanted["authors"] if plain(name)]
+def assert_same_values(one: CitedArticle, wanted: dict[str, Any]) -> None:
+    """Check that all three programs read the values that were written."""
+    title, authors = (
+        citation_text(wanted["title"]),
+        [citation_text(name) for name in wanted["authors"] if citation_text(name)],
+    )
     entry, found, item = read_bibtex(one), read_ris(one), csl_item(one)
     assert tex(entry, "title") == title
     assert [
@@ -151,19 +154,19 @@ def same(one: CitedArticle, wanted: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("title", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_titles(title: str) -> None:
+def test_malicious_titles_round_trip(title: str) -> None:
     wanted = record(title=title, tags=[title, "fog"], site="a_b.example/&", description=title)
     one = cited(wanted)
-    same(one, wanted)
-    assert printed(one)
+    assert_same_values(one, wanted)
+    assert printed_citation(one)
     format_from_string(format_bibtex(one), style="plain", citations=["*"], output_backend="text")
 
 
 @pytest.mark.parametrize("authors", AUTHORS.values(), ids=AUTHORS)
-def test_authors(authors: list[str]) -> None:
+def test_authors_round_trip(authors: list[str]) -> None:
     wanted = record(authors=authors)
     one = cited(wanted)
-    same(one, wanted)
+    assert_same_values(one, wanted)
     persons = read_bibtex(one).persons.get("author", [])
     apart = {"Ada Lovelace": ["Lovelace"], "Zoë Krüger": ["Krüger"], "Lê Đức": ["Đức"], "Ada Berg": ["Berg"]}
     for name, person in zip([n for n in authors if n.strip()], persons, strict=True):
@@ -173,16 +176,16 @@ def test_authors(authors: list[str]) -> None:
             assert not person.first_names, "an organisation has no first name"
             assert len(person.last_names) == 1, "an organisation has no first name"
     for name in authors:
-        assert plain(name) in printed(one)
+        assert citation_text(name) in printed_citation(one)
 
 
 @given(st.text(max_size=40), st.lists(st.text(max_size=15), max_size=3))
-def test_any_title_and_names_come_back(title: str, authors: list[str]) -> None:
+def test_any_title_and_names_round_trip(title: str, authors: list[str]) -> None:
     wanted = record(title=title, authors=authors)
     one = cited(wanted)
     found, item = read_ris(one), csl_item(one)
-    assert found.get("title", "") == plain(title) == item.get("title", "") == tex(read_bibtex(one), "title")
-    assert found.get("authors", []) == [plain(name) for name in authors if plain(name)]
+    assert found.get("title", "") == citation_text(title) == item.get("title", "") == tex(read_bibtex(one), "title")
+    assert found.get("authors", []) == [citation_text(name) for name in authors if citation_text(name)]
     assert len(read_bibtex(one).persons.get("author", [])) == len(found.get("authors", []))
 
 
@@ -200,8 +203,8 @@ def test_every_format_names_the_capture_that_was_read() -> None:
         "revision": 2,
         "captured_from": "https://blog.example.org/2024/05/a-post?x=1",
     }
-    assert "2024" in printed(one)
-    assert "https://blog.example.org/2024/05/a-post" in printed(one)
+    assert "2024" in printed_citation(one)
+    assert "https://blog.example.org/2024/05/a-post" in printed_citation(one)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +214,7 @@ def test_every_format_names_the_capture_that_was_read() -> None:
         ("2024-04-01T00:00:00+02:00", "month", ["2024", "04"]),
         ("2024-01-01T00:00:00Z", "year", ["2024"]),
         (None, None, []),
-        ("2024-04-11T23:30:00-05:00", "minute", ["2024", "04", "11"]),  # by the clock of the page
+        ("2024-04-11T23:30:00-05:00", "minute", ["2024", "04", "11"]),  # in the time zone of the page
         ("not a date", None, []),
         ("2024-13-45", "day", []),
         ("２０２４-01-01", None, []),

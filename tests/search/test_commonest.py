@@ -1,4 +1,4 @@
-"""Phrases of common words: found by their pairs, and the same as without."""
+"""Phrases of common words: found through an index of word pairs, with the same result as without it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PHRASES = (
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three hundred texts of six words, of which one is not common."""
+    """An archive of three hundred texts of six words, one of which is not common."""
     choice = random.Random(9)
     file = make_archive(tmp_path_factory.mktemp("common") / "archive.db")
     with closing(open_archive(file)) as db:
@@ -67,7 +67,7 @@ def answers(db: Database) -> dict[str, list[tuple[int, str]]]:
     }
 
 
-def test_what_is_found_is_the_same_with_pairs_and_without(
+def test_the_hits_are_the_same_with_and_without_word_pairs(
     file: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Archive(file) as archive, monkeypatch.context() as patched:
@@ -82,11 +82,11 @@ def test_what_is_found_is_the_same_with_pairs_and_without(
         assert len(expected['"of the"']) > 30
         assert expected['"of the tide"']
         assert expected['"学习 of"']
-        # Those that say it more often come first, with either.
+        # With either, articles with more occurrences come first.
         assert run(archive.db, make_query('body:"of the"')).hits[0].snippet.count("of the") >= 2
 
 
-def test_articles_that_come_later_have_their_pairs_too(file: Path, few: None) -> None:
+def test_later_articles_have_their_word_pairs(file: Path, few: None) -> None:
     with closing(open_archive(file)) as db:
         refresh_index(db, file, anew=True)
         write(db, 1_000, "Later", "said of the harbour")

@@ -1,4 +1,4 @@
-"""Keyword in context: where words stand, in every script and order."""
+"""Keyword in context: the positions of words in every script and order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HINDI = "नदी का पानी बढ़ गया।"
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive, in which the post without a date is in Arabic and Hindi."""
+    """The small archive with the undated post rewritten in Arabic and Hindi."""
     file = make_archive(tmp_path_factory.mktemp("scripts") / "archive.db")
     db = open_archive(file)
     db.execute("update articles set title = ?, body = ? where id = 6", [HINDI, f"{ARABIC}\n\nCafe\u0301 del mar"])
@@ -101,4 +101,4 @@ def test_every_script_is_set_in_its_direction(scripts: Path) -> None:
         assert parts(archive.concordance("學习 OR 学习", limit=1).lines) == [(5, "深度", "学习", "笔记")]
         assert archive.concordance("café").lines[-1].keyword == "Café"
         line = archive.concordance("पानी", width=2).lines[0]
-        assert (line.before, line.keyword, line.after) == (" ", "पानी", " ब"), "half a letter is none"
+        assert (line.before, line.keyword, line.after) == (" ", "पानी", " ब"), "a combining mark belongs to its letter"

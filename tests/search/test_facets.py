@@ -1,4 +1,4 @@
-"""A value of a facet counts what narrowing by it leaves, in whichever ways its articles write it."""
+"""The count of a facet value is the number of hits that remain when it is selected, however its articles spell it."""
 
 from __future__ import annotations
 

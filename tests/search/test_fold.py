@@ -1,4 +1,4 @@
-"""Copies folded: whichever way, what is shown and what is beneath it are all that matches, and all counts agree."""
+"""Folded duplicates: hits and the copies beneath them are all matches in every folding, and all counts agree."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def db(tmp_path: Path, archive_file: Path) -> Iterator[Database]:
         yield opened
 
 
-def clusters(db: Database, sources: dict[int, int | None], members: dict[int, int]) -> None:
-    """Clusters with their sources, and articles with their clusters."""
+def store_clusters(db: Database, sources: dict[int, int | None], members: dict[int, int]) -> None:
+    """Store clusters with their sources, and assign articles to them."""
     with beside(db) as other:
         for number, source in sources.items():
             other.execute("insert into clusters (id, source_id, size, since) values (?, ?, 0, '')", [number, source])
@@ -48,10 +48,10 @@ def folded(db: Database, text: str = "ferry", **more: Any) -> dict[int, list[int
 
 def test_a_cluster_is_shown_by_its_source_with_the_others_beneath(db: Database) -> None:
     stories(db)
-    clusters(db, {1: 9}, {7: 1, 8: 1, 9: 1})
+    store_clusters(db, {1: 9}, {7: 1, 8: 1, 9: 1})
     assert folded(db, fold="cluster") == {9: [7, 8], 10: [], 11: []}
     assert set(folded(db)) == set(folded(db, fold="none")) == {7, 8, 9, 10, 11}
-    assert folded(db, "ferry 8", fold="cluster") == {8: []}  # where the source does not match it is not shown
+    assert folded(db, "ferry 8", fold="cluster") == {8: []}  # a source that does not match is not shown
     assert folded(db, "ferry -9", fold="cluster") == {7: [8], 10: [], 11: []}
     hit = run(db, make_query("ferry", fold="cluster", limit=1, sort="added")).hits[0]
     assert [(one.id, one.site, one.title) for one in hit.folded] == [
@@ -65,7 +65,7 @@ def test_clusters_that_share_a_text_are_merged(db: Database) -> None:
     with beside(db) as other:
         other.execute("update articles set duplicate_of = 8 where id = 9")
         other.execute("update articles set duplicate_of = 10 where id = 11")
-    clusters(db, {1: None, 2: 9}, {7: 1, 8: 1, 9: 2, 10: 2})
+    store_clusters(db, {1: None, 2: 9}, {7: 1, 8: 1, 9: 2, 10: 2})
     assert folded(db, fold="cluster") == {9: [7, 8, 10, 11]}
     assert folded(db) == {7: [], 8: [9], 10: [11]}
 
@@ -74,7 +74,7 @@ def test_a_cluster_without_known_source_shows_its_first_original(db: Database) -
     stories(db)
     with beside(db) as other:
         other.execute("update articles set duplicate_of = 8 where id = 7")
-    clusters(db, {1: None}, {7: 1, 8: 1, 9: 1})
+    store_clusters(db, {1: None}, {7: 1, 8: 1, 9: 1})
     assert folded(db, fold="cluster") == {8: [7, 9], 10: [], 11: []}
 
 
@@ -91,7 +91,7 @@ def test_every_count_agrees(
     with closing(open_archive(file)) as db:
         stories(db, 8)
         members = {7 + index: group for index, group in enumerate(groups) if group}
-        clusters(
+        store_clusters(
             db,
             {
                 group: min((n for n in sources if members.get(n) == group), default=None)

@@ -1,4 +1,4 @@
-"""What other programs write into an archive, and what happens to the folder of its index, never stops a search."""
+"""Searches work whatever other programs write into an archive or do to its index folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from archiver.search.index_refresh import check_index, refresh_index
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive
+from tests.search.writing import archive_with_a_frequent_prefix
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_foreign_files_in_the_folder_are_kept(file: Path) -> None:
 
 
 def test_a_phrase_with_a_prefix_has_no_limit(file: Path) -> None:
-    """More than fifty words that begin so."""
+    """More than fifty words begin with the prefix."""
     write(file, "update articles set body = ? where id = 2", " ".join(f"old word{n:02}" for n in range(99)))
     write(file, "update articles set body = 'old word98x' where id = 3")
     assert ids(file, '"old word"*') == [2, 3]
@@ -138,11 +139,7 @@ def test_invalid_unicode_is_searched_without_error(tmp_path: Path) -> None:
 
 
 def test_a_phrase_whose_prefix_matches_too_many_words_is_an_error(tmp_path: Path) -> None:
-    file = make_archive(tmp_path / "archive.db")
-    db = open_archive(file)
-    with db.atomic():
-        db.execute("update articles set body = ? where id = 1", [" ".join(f"old w{n}" for n in range(17_000))])
-    db.close()
+    file = archive_with_a_frequent_prefix(tmp_path / "archive.db")
     with Archive(file) as archive:
         assert archive.results('"old w1"*').total == 1
         with pytest.raises(BadQuery):

@@ -1,4 +1,4 @@
-"""The index of an archive: it always agrees with the archive, whatever happens in between."""
+"""The search index always matches the archive, whatever happens between updates."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_deleted_article_is_found_no_more(file: Path) -> None:
 
 
 def test_an_updated_index_answers_like_a_rebuilt_one(tmp_path: Path) -> None:
-    """Random changes, some of them in one refresh, against an index that is made of the end alone."""
+    """Random changes, several of them in one refresh, are compared with an index built from the final state."""
     choice = random.Random(5)
     file = make_archive(tmp_path / "archive.db")
     words = ("tide", "fog", "lamp", "学习", "new", "quay")
@@ -151,7 +151,7 @@ def test_a_restored_database_gets_a_new_index(file: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("step", ["begin_update", "fill_index", "write_state", "finish_update"])
 @pytest.mark.parametrize("rebuild", [True, False])
 def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> None:
-    """SIGKILL right before and right after each step."""
+    """SIGKILL immediately before and after each step."""
     for after in (False, True):
         if not rebuild:
             ids(file, "tide")
@@ -195,7 +195,7 @@ def test_changes_during_a_refresh_are_not_lost(file: Path, monkeypatch: pytest.M
 
 
 def test_concurrent_searches_and_writes(file: Path) -> None:
-    """Several processes search an archive that has no index yet, while one writes."""
+    """Several processes search an archive without an index while one writes."""
     code = (
         "import sys; from archiver.archive import Archive\n"
         "for _ in range(5):\n    with Archive(sys.argv[1]) as a: print(a.results('tide', duplicates=True).total)"
@@ -260,8 +260,8 @@ def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
     db.close()
     assert findings(file) == ["search-index-differs article 2"]
     run = Runner()
-    told = json.loads(run.invoke(cli, ["verify", "--quick", "--json", "--archive", str(file)]).stdout)
-    assert not any(f["kind"].startswith("search-index") for f in told["findings"])
+    report = json.loads(run.invoke(cli, ["verify", "--quick", "--json", "--archive", str(file)]).stdout)
+    assert not any(f["kind"].startswith("search-index") for f in report["findings"])
     run.invoke(cli, ["verify", "--repair", "--archive", str(file)])
     assert ids(file, "zeppelin") == [2]
     assert findings(file) == []
@@ -283,10 +283,12 @@ def test_verify_names_articles_missing_from_the_index(file: Path) -> None:
 
 
 def damage(file: Path, how: str) -> None:
-    """Every file of the index cut in two, emptied, or with other bytes in its middle; `still` leaves its time."""
+    """Damage every segment file: cut it in half, or overwrite all or its middle with zeros. `still` keeps the file's
+    time.
+    """
     for part in index_folder(file).iterdir():
         if len(part.stem) != 32 or (how != "cut" and not part.name.endswith(".term")):
-            continue  # not of a part of the index
+            continue  # not a file of a segment
         data, at = part.read_bytes(), part.stat()
         bad = (
             data[: len(data) // 2]
@@ -296,7 +298,9 @@ def damage(file: Path, how: str) -> None:
             else data[:20] + bytes(len(data) - 120) + data[-100:]
         )
         (part.parent / "bad").write_bytes(bad)
-        (part.parent / "bad").replace(part)  # what is open keeps its file: to cut that ends a process by SIGBUS
+        (part.parent / "bad").replace(
+            part
+        )  # open files are kept: truncating a mapped file would end a process by SIGBUS
         if how == "still":
             os.utime(part, ns=(at.st_atime_ns, at.st_mtime_ns))
 
@@ -318,7 +322,7 @@ def test_a_damaged_index_is_reported_and_rebuilt(file: Path, how: str, caplog: p
 
 
 def test_damage_found_during_a_search_is_reported(file: Path) -> None:
-    """A disk that gives other bytes under the same size and time."""
+    """The disk returns different bytes for a file of the same size and time."""
     ids(file, "tide")
     damage(file, "still")
     done = Runner().invoke(cli, ["search", "tide", "--archive", str(file)])
@@ -328,7 +332,7 @@ def test_damage_found_during_a_search_is_reported(file: Path) -> None:
 
 
 def test_a_copied_index_is_not_damaged(file: Path) -> None:
-    """Its files have other times: they are proved by their digests, once."""
+    """Files with other times are compared with their digests, once."""
     ids(file, "tide")
     for part in index_folder(file).iterdir():
         os.utime(part, (5, 5))
@@ -350,7 +354,7 @@ def test_a_damaged_index_that_cannot_be_rebuilt_is_named(file: Path, monkeypatch
         ids(file, "tide")
 
 
-def test_the_command_says_what_it_did(file: Path) -> None:
+def test_the_command_reports_what_it_did(file: Path) -> None:
     def index(*words: str) -> str:
         return Runner().invoke(cli, ["index", *words, "--archive", str(file)]).stdout
 

@@ -1,5 +1,6 @@
-"""What holds of any query: it finds something, nothing, or is told wrong in one sentence; and every way of counting
-what it finds comes to the same."""
+"""Properties of any query: it has hits, no hits or a one-sentence error, and every way of counting its hits gives the
+same number.
+"""
 
 from __future__ import annotations
 
@@ -133,15 +134,15 @@ def test_every_count_is_the_same(archive: Archive, text: str, fold: str) -> None
 
 @pytest.mark.parametrize("text", ["tide", "tide OR lamp", "-is:gone", "", "学习", '"tide tables"', "near:54,10~900km"])
 def test_the_commands_agree(archive_file: Path, text: str) -> None:
-    def told(*words: str) -> str:
+    def output_of(*words: str) -> str:
         done = CliRunner().invoke(cli, [*words, "--archive", str(archive_file), "--", *([text] if text else [])])
         assert done.exit_code == 0, done.output
         return done.stdout
 
-    total = len(json.loads(told("search", "--json", "--limit", "1000")))
-    assert len(told("search", "--jsonl", "--limit", "1000").splitlines()) == total
-    assert len(list(csv.DictReader(io.StringIO(told("search", "--csv", "--limit", "1000"))))) == total
-    assert sum(json.loads(told("search", "--facets", "--json"))["site"].values()) == total
-    histogram = json.loads(told("search", "--histogram", "--json"))
+    total = len(json.loads(output_of("search", "--json", "--limit", "1000")))
+    assert len(output_of("search", "--jsonl", "--limit", "1000").splitlines()) == total
+    assert len(list(csv.DictReader(io.StringIO(output_of("search", "--csv", "--limit", "1000"))))) == total
+    assert sum(json.loads(output_of("search", "--facets", "--json"))["site"].values()) == total
+    histogram = json.loads(output_of("search", "--histogram", "--json"))
     assert sum(period["articles"] for period in histogram["periods"]) + histogram["undated"] == total
-    assert len(told("export", "-f", "jsonl", "--fold", "text").splitlines()) == total
+    assert len(output_of("export", "-f", "jsonl", "--fold", "text").splitlines()) == total

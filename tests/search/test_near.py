@@ -1,4 +1,4 @@
-"""Words near one another: what is found is what reading every text word by word finds, however rare each word is."""
+"""Words near one another: the hits are those of reading every text word by word, however rare the words are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 
-# Each twice as rare as the one before it.
+# Each is half as frequent as the one before it.
 WORDS = ("a", "b", "c", "d", "e", "f")
 QUERIES = (
     ("a", "b"),
@@ -42,7 +42,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, lis
     return file, texts
 
 
-def stand(text: list[str], terms: tuple[str, ...], distance: int) -> bool:
+def are_near(text: list[str], terms: tuple[str, ...], distance: int) -> bool:
     rows = [term.split() for term in terms]
     places = [[at for at in range(len(text)) if text[at : at + len(row)] == row] for row in rows]
     for starts in product(*places):
@@ -60,13 +60,13 @@ def test_near_finds_nearby_words(texts: tuple[Path, dict[int, list[str]]], terms
         for distance in (0, 2, 5, 9):
             query = " ".join(f'"{term}"' for term in terms)
             found = {hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None)}
-            expected = {number for number, text in all_texts.items() if stand(text, terms, distance)}
+            expected = {number for number, text in all_texts.items() if are_near(text, terms, distance)}
             assert found >= expected
-            # How often it stands there is counted only where it decides the order.
+            # Its occurrences are counted only if they decide the order.
             assert found == {
                 hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None, sort="date")
             }
-            # Three words and more may each be near enough to the others in other places, too.
+            # Of three words or more, each pair may be near one another in a different place.
             assert len(found - expected) <= (len(terms) > 2 or " " in query) * len(all_texts) // 8
 
 

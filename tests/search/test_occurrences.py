@@ -1,4 +1,4 @@
-"""Where words stand: found without cutting the whole text into words, and just where cutting it would find them."""
+"""Positions of words: found without tokenizing the whole text, exactly where the tokenizer would find them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ TEXTS = st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from((" ", " ", "
 )
 
 
-def by_cutting(text: str, rows: list[Row]) -> list[Place]:
+def by_tokenizing(text: str, rows: list[Row]) -> list[Place]:
     kept: list[Place] = []
     for one in sorted(occurrences_among_words(text, rows), key=lambda place: (place[0], -place[1])):
         if not kept or one[0] >= kept[-1][1]:
@@ -80,7 +80,7 @@ def test_occurrences_equal_those_of_splitting(text: str, asked: list[tuple[str, 
     ]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "_PIECE", stretch)
-        assert find_occurrences(text, rows) == by_cutting(text, rows)
+        assert find_occurrences(text, rows) == by_tokenizing(text, rows)
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,4 +1,4 @@
-"""The order of hits: the same for every page, however many have one rank."""
+"""The order of hits is the same on every page, even if many hits have the same rank."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ COUNT = 400
 
 @pytest.fixture(scope="module")
 def many() -> tuple[Searcher, list[dict[str, Any]]]:
-    """Articles of few ranks, sites and times, and in several parts of an index, written in no order."""
+    """Return a searcher with articles of few different ranks, sites and times, in several segments and in random
+    order.
+    """
     choice = random.Random(3)
     rows = [
         {

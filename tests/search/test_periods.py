@@ -1,4 +1,4 @@
-"""Histograms and trends over a real archive: what they count, and what they say where there is nothing to count."""
+"""Histograms and trends over a real archive: their counts, and their output if there is nothing to count."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.histograms_and_trends import MAX_PERIODS, UNITS, Histogram, date_of_seconds, period_range
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
+from tests.search.writing import archive_with_a_frequent_prefix
 
 SOME = ("", "tide", "lamp", "quay OR 学习", "-fog", "is:gone", "site:harbour.example tide", "date:2024", "untimely")
 EVERY_UNIT = st.sampled_from(tuple(UNITS))
@@ -118,7 +119,7 @@ def test_the_unit_is_chosen_by_the_archived_months(read: Archive, tmp_path: Path
     db.conn.commit()
     db.close()
     with Archive(file) as archive:
-        assert archive.histogram().unit == "year"  # of two thousand years there are too many months
+        assert archive.histogram().unit == "year"  # two thousand years have too many months
         with pytest.raises(BadQuery, match=r"0001-01-01.*2024-05-02.*20,000"):
             archive.histogram(unit="day")
 
@@ -154,11 +155,7 @@ def test_any_number_of_seconds_has_a_day(seconds: int) -> None:
 
 
 def test_a_too_frequent_prefix_is_an_error_in_every_result(tmp_path: Path) -> None:
-    file = make_archive(tmp_path / "archive.db")
-    db = open_archive(file)
-    with db.atomic():
-        db.execute("update articles set body = ? where id = 1", [" ".join(f"old w{n}" for n in range(17_000))])
-    db.close()
+    file = archive_with_a_frequent_prefix(tmp_path / "archive.db")
     with Archive(file) as archive:
         for ask in (archive.histogram, archive.trend, archive.concordance):
             with pytest.raises(BadQuery):
@@ -180,7 +177,7 @@ def test_a_share_is_of_the_archived_articles_and_a_gap_is_not_zero(read: Archive
     assert found.periods == ("2023-12", "2024-01", "2024-02", "2024-03", "2024-04", "2024-05")
     assert found.archived == (1, 0, 0, 1, 1, 1)
     assert found.series[0].shares == (0.0, None, None, 1.0, 1.0, 0.0)
-    assert found.series[1].shares == (1.0, None, None, 0.0, 0.0, 1.0)  # a copy counts where it was published
+    assert found.series[1].shares == (1.0, None, None, 0.0, 0.0, 1.0)  # a copy counts in the period of its publication
     assert [one.total for one in found.series] == [2, 2]
 
 

@@ -1,4 +1,4 @@
-"""The query language: what it finds, and that no text is ever a syntax error."""
+"""The query language: what queries find, and that no text is ever a syntax error."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ FOUND = {
     "cafe\u0301": {1},
     "kruger": {1, 2},
     "le author:duc": {3, 4},
-    # text that is no syntax
+    # text that is not syntax
     "O'Brien": {1},
     "AT&T": {1},
     "c++": {1},
@@ -95,7 +95,7 @@ FOUND = {
     "tide*quay": set(),
     "100%": {6},
     "tide\0": {1, 2},
-    # scripts without spaces between words, and signs that are no word
+    # scripts without spaces between words, and characters that are not words
     "学习": {5},
     "机器学习": {5},
     "学习 -深度": set(),
@@ -119,7 +119,7 @@ FOUND = {
     "에서": {6},
     "글": {6},
     "学习 NEAR 机器": {5},
-    # neighbours
+    # proximity
     "fog NEAR quay": {2},
     "fog NEAR/2 quay": set(),
     "fog NEAR/3 quay": {2},
@@ -151,7 +151,7 @@ FOUND = {
     "lam*, dar*": {3, 4},
     "tide -NEAR(fog quay)": {1},
     "tide -NEAR(fog quay, 2)": {1, 2},
-    # facts
+    # filters
     "site:harbour.example": {1, 2, 3, 4},
     "site:notes.example": {5, 6},
     "site:notes.example/blog": {5, 6},
@@ -226,7 +226,7 @@ FOUND = {
     "   ": {1, 2, 3, 4, 5, 6},
 }
 
-# What is wrong with a query, and at which character.
+# Errors in a query, with the position of the character.
 WRONG = {
     "tide is:new": 6,
     "tide -has:fun": 7,
@@ -255,7 +255,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "expected"), FOUND.items(), ids=repr)
-def test_a_query_finds(archive: Archive, text: str, expected: set[int]) -> None:
+def test_a_query_finds_its_articles(archive: Archive, text: str, expected: set[int]) -> None:
     found = archive.results(text, duplicates=True)
     assert {hit.id for hit in found.hits} == expected
     assert found.total == len(expected)
@@ -290,7 +290,7 @@ def test_a_long_query_is_shown_around_its_error(archive: Archive) -> None:
     assert archive.results("x" * 10_000).total == 0
 
 
-def test_a_query_has_limits(archive: Archive) -> None:
+def test_the_size_of_a_query_is_limited(archive: Archive) -> None:
     assert archive.results(" OR ".join(["tide"] * MAX_TERMS)).total == 2
     with pytest.raises(BadQuery, match=str(MAX_TERMS)):
         archive.results("tide " * (MAX_TERMS + 1))

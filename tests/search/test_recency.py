@@ -1,4 +1,4 @@
-"""Newer first among what is as good: over all that match, the same on any day."""
+"""Newer hits come first among equally good ones: over all matches, and the same on any day."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ COUNT = 300
 
 @pytest.fixture(scope="module")
 def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    """Articles that say "tide" once to six times, over ten years, some of the same day and some undated;
-    of those that say "calm" most are."""
+    """Articles that contain "tide" one to six times, over ten years, some on the same day and some undated; most of
+    those that contain "calm" are undated.
+    """
     file = tmp_path_factory.mktemp("recency") / "archive.db"
     db = open_archive(file, create=True)
     choice = Random(5)
@@ -61,7 +62,7 @@ def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
         yield archive
 
 
-def by_hand(archive: Archive, half_life: float, word: str = "tide") -> list[int]:
+def expected_order(archive: Archive, half_life: float, word: str = "tide") -> list[int]:
     scores = {hit.id: hit.score for hit in archive.results(word, limit=None).hits}
     dates = dict(archive.db.execute("select id, published from articles").fetchall())
 
@@ -81,9 +82,7 @@ def by_hand(archive: Archive, half_life: float, word: str = "tide") -> list[int]
     length=st.integers(0, 40),
     reach=st.sampled_from((1, 3, 20, 500)),
 )
-def test_the_order_is_that_of_all_that_match(
-    dated: Archive, half_life: float, first: int, length: int, reach: int
-) -> None:
+def test_all_matches_are_ordered(dated: Archive, half_life: float, first: int, length: int, reach: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sorting_and_folding, "_FIRST", reach)
         patch.setattr(sorting_and_folding, "_SPARE", reach)
@@ -91,7 +90,7 @@ def test_the_order_is_that_of_all_that_match(
         found = rank_by_recency(
             asked, compile_query(Term("tide"), dated.db, asked), half_life, NOW, first=first, last=first + length
         )
-    assert [entry.id for entry in found] == by_hand(dated, half_life)[first : first + length]
+    assert [entry.id for entry in found] == expected_order(dated, half_life)[first : first + length]
 
 
 @given(last=st.integers(1, 22), reach=st.sampled_from((1, 3)))
@@ -100,7 +99,7 @@ def test_undated_articles_come_last(dated: Archive, last: int, reach: int) -> No
         patch.setattr(sorting_and_folding, "_FIRST", reach)
         asked = open_searcher(dated.db)
         found = rank_by_recency(asked, compile_query(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
-    assert [entry.id for entry in found] == by_hand(dated, 30, "calm")[:last]
+    assert [entry.id for entry in found] == expected_order(dated, 30, "calm")[:last]
 
 
 @given(later=st.integers(0, 10**9), half_life=st.sampled_from((30, 365)))
@@ -121,7 +120,7 @@ def test_pages_are_contiguous_and_scores_include_age(dated: Archive) -> None:
 
 
 def test_recent_is_for_ranking(dated: Archive) -> None:
-    assert dated.results(recent=365).hits == dated.results().hits  # without words the newest come first anyway
+    assert dated.results(recent=365).hits == dated.results().hits  # without search terms the newest come first anyway
     for more in (
         {"recent": 0},
         {"recent": -1},

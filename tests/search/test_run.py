@@ -57,7 +57,7 @@ def ids(archive: Archive, text: str = "", **filters: Any) -> list[int]:
     ],
     ids=str,
 )
-def test_filter_results(archive: Archive, filters: dict[str, Any], expected: list[int] | None) -> None:
+def test_filters_select_articles(archive: Archive, filters: dict[str, Any], expected: list[int] | None) -> None:
     if expected is None:
         with pytest.raises(SiteNotFound, match=r"harbour\.example, notes\.example/blog, quiet\.example"):
             ids(archive, **filters)
@@ -82,7 +82,7 @@ def test_filters_narrow_a_text(archive: Archive) -> None:
         ("relevance", [4, 2, 1, 3, 5, 6]),
     ],
 )
-def test_order(archive: Archive, sort: str, expected: list[int]) -> None:
+def test_hits_have_the_requested_order(archive: Archive, sort: str, expected: list[int]) -> None:
     assert ids(archive, sort=sort) == expected
 
 
@@ -104,7 +104,7 @@ def test_duplicates_are_folded_and_named(archive: Archive) -> None:
     found = archive.results("lamp")
     assert [(hit.id, hit.copies) for hit in found.hits] == [(3, (4,))]
     assert found.total == 1
-    assert [hit.id for hit in archive.results("lamp once").hits] == [4]  # where only the copy matches it is shown
+    assert [hit.id for hit in archive.results("lamp once").hits] == [4]  # a copy is shown if only it matches
     assert {hit.id for hit in archive.results("lamp", duplicates=True).hits} == {3, 4}
 
 
@@ -116,7 +116,7 @@ def test_pages_of_hits_are_contiguous(archive: Archive) -> None:
     assert archive.results(offset=99).total == 5
 
 
-def test_snippets_mark_what_was_searched_for(archive: Archive) -> None:
+def test_snippets_mark_the_search_terms(archive: Archive) -> None:
     for text, marked in (("tide", "tide"), ("学习", "学习"), ("obrien OR O'Brien", "O'Brien")):
         hit = archive.results(text).hits[0]
         assert hit.marks
@@ -125,7 +125,7 @@ def test_snippets_mark_what_was_searched_for(archive: Archive) -> None:
     assert archive.results("title:café").hits[0].marks == ()
 
 
-def test_facets_count_what_matches(archive: Archive) -> None:
+def test_facets_count_the_matches(archive: Archive) -> None:
     counts = archive.facets("tide OR lamp")
     assert counts["site"] == [("harbour.example", 3)]
     assert counts["author"] == [("Zoë Krüger", 2), ("Ada Berg", 1), ("Lê Đức", 1)]
@@ -173,7 +173,7 @@ def test_a_swapped_place_is_recognised() -> None:
     assert box("170,-20,-170,0") == (170.0, -20.0, -170.0, 0.0)
 
 
-def test_periods() -> None:
+def test_periods_are_parsed() -> None:
     assert parse_period("2024") == Period("2024-01-01", "2025-01-01")
     assert parse_period("2024-12") == Period("2024-12-01", "2025-01-01")
     assert parse_period("2024-2") == Period("2024-02-01", "2024-03-01")
@@ -181,7 +181,7 @@ def test_periods() -> None:
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180), st.floats(0.01, 20_000))
-def test_the_box_around_a_circle_holds_it(lat: float, lon: float, lat2: float, lon2: float, km: float) -> None:
+def test_the_box_around_a_circle_contains_it(lat: float, lon: float, lat2: float, lon2: float, km: float) -> None:
     distance = distance_km(lat2, lon2, lat, lon)
     assert distance is not None
     assert 0 <= distance <= 20_016

@@ -1,4 +1,4 @@
-"""Saved searches: what is new is told once, and said for what it is."""
+"""Saved searches: each new match is reported once, with its reason."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def db(tmp_path: Path) -> Iterator[Database]:
         yield opened
 
 
-def told(news: saved_search.NewHits) -> list[tuple[int, str]]:
+def new_ids(news: saved_search.NewHits) -> list[tuple[int, str]]:
     return [(one.hit.id, one.why) for one in news.new]
 
 
 def test_matches_at_the_time_of_saving_are_not_new(db: Database) -> None:
     saved_search.save_search(db, "tides", Query("tide"))
-    assert told(saved_search.run_saved_search(db, "tides")) == []
+    assert new_ids(saved_search.run_saved_search(db, "tides")) == []
     assert saved_search.run_saved_search(db, "tides").total == 2
 
 
@@ -52,50 +52,50 @@ def test_an_article_is_reported_once_with_its_reason(db: Database) -> None:
     edit(db, 3, title="The lighthouse is dark at low tide")
     with beside(db) as other:
         other.execute("update articles set description = 'The tide, unseen' where id = 6")
-    assert told(saved_search.peek_saved_search(db, "TIDES")) == told(saved_search.peek_saved_search(db, "tides"))
+    assert new_ids(saved_search.peek_saved_search(db, "TIDES")) == new_ids(saved_search.peek_saved_search(db, "tides"))
     news = saved_search.run_saved_search(db, "tides")
-    assert sorted(told(news)) == [(3, "edited"), (6, "changed"), (7, "new")]
+    assert sorted(new_ids(news)) == [(3, "edited"), (6, "changed"), (7, "new")]
     assert news.total == 5
-    assert told(saved_search.run_saved_search(db, "tides")) == []
+    assert new_ids(saved_search.run_saved_search(db, "tides")) == []
     edit(db, 7, title="A spring tide, measured")
     edit(db, 3, title="The lighthouse is dark")
     edit(db, 3, title="The lighthouse is dark at high tide", revision=3)
-    assert told(saved_search.run_saved_search(db, "tides")) == []
+    assert new_ids(saved_search.run_saved_search(db, "tides")) == []
 
 
-def test_times_are_utc_and_move_on(db: Database) -> None:
+def test_times_are_utc_and_never_decrease(db: Database) -> None:
     first = saved_search.save_search(db, "tides", Query("tide"), datetime(2024, 7, 1, 2, tzinfo=UTC))
     assert (first.saved_at, first.ran_at) == ("2024-07-01T02:00:00.000000+00:00",) * 2
     news = saved_search.run_saved_search(db, "tides", datetime.fromisoformat("2024-07-02T05:00+05:00"))
     assert (news.since, news.saved.ran_at) == (first.saved_at, "2024-07-02T00:00:00.000000+00:00")
-    saved_search.run_saved_search(db, "tides", datetime(2024, 6, 1, tzinfo=UTC))  # by a clock that was set back
+    saved_search.run_saved_search(db, "tides", datetime(2024, 6, 1, tzinfo=UTC))  # the clock was set back
     assert saved_search.find_saved_search(db, "tides").ran_at == "2024-07-02T00:00:00.000000+00:00"
 
 
 def test_imported_articles_are_new_however_old_they_are(db: Database) -> None:
     saved_search.save_search(db, "tides", Query("tide"))
     write(db, 7, "Neap tide", "Of old.", first_seen="2001-01-01T00:00:00+00:00")
-    assert told(saved_search.run_saved_search(db, "tides")) == [(7, "new")]
+    assert new_ids(saved_search.run_saved_search(db, "tides")) == [(7, "new")]
 
 
 def test_a_copy_of_a_reported_article_is_not_new(db: Database) -> None:
     saved_search.save_search(db, "lamp", Query("lamp"))
     saved_search.save_search(db, "every lamp", Query("lamp", fold="none"))
     write(db, 7, "Dark", "Nobody lit the lamp, and the lamp stayed dark. A keeper is sought.", duplicate_of=3)
-    assert told(saved_search.run_saved_search(db, "lamp")) == []
-    assert told(saved_search.run_saved_search(db, "every lamp")) == [(7, "new")]
-    with beside(db) as other:  # another is the original now
+    assert new_ids(saved_search.run_saved_search(db, "lamp")) == []
+    assert new_ids(saved_search.run_saved_search(db, "every lamp")) == [(7, "new")]
+    with beside(db) as other:  # now another article is the original
         other.execute("update articles set duplicate_of = nullif(4, id) where id in (3, 4, 7)")
-    assert told(saved_search.run_saved_search(db, "lamp")) == []
+    assert new_ids(saved_search.run_saved_search(db, "lamp")) == []
 
 
 def test_a_reused_id_is_a_new_article(db: Database) -> None:
     write(db, 7, "Ebb tide", "Low.")
     saved_search.save_search(db, "tides", Query("tide"))
     delete(db, 7)
-    assert told(saved_search.run_saved_search(db, "tides")) == []
+    assert new_ids(saved_search.run_saved_search(db, "tides")) == []
     write(db, 7, "Flood tide", "High.")
-    assert told(saved_search.run_saved_search(db, "tides")) == [(7, "new")]
+    assert new_ids(saved_search.run_saved_search(db, "tides")) == [(7, "new")]
 
 
 @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -151,8 +151,8 @@ def test_concurrent_runs_report_each_article_once(db: Database, tmp_path: Path) 
     assert sorted(found) == list(range(7, 47))
 
 
-def die(file: Path, name: str, after: bool) -> None:
-    """Run the search, and be killed before or after this step of it is done."""
+def run_and_die(file: Path, name: str, after: bool) -> None:
+    """Run the search, and kill this process before or after this step."""
     real = getattr(saved_search.stored, name, None) or getattr(saved_search, name)
     place = saved_search.stored if hasattr(saved_search.stored, name) else saved_search
 
@@ -179,7 +179,7 @@ def test_a_killed_run_reports_all_or_nothing(db: Database, tmp_path: Path, name:
     saved_search.save_search(db, "tides", Query("tide"))
     for number in (7, 8):
         write(db, number, f"Tide {number}", "Water.")
-    process = SERVER.Process(target=die, args=(tmp_path / "archive.db", name, after))
+    process = SERVER.Process(target=run_and_die, args=(tmp_path / "archive.db", name, after))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
@@ -227,7 +227,7 @@ def test_a_saved_query_is_unchanged(query: Query) -> None:
 
 
 @pytest.mark.parametrize("name", ["floods", "Überschwemmung 2024", "c++", "हिन्दी समाचार", "a.b_c-d", "洪水", "x" * 80])
-def test_names(db: Database, name: str) -> None:
+def test_names_are_unique_regardless_of_case(db: Database, name: str) -> None:
     saved_search.save_search(db, name, Query("tide"))
     assert saved_search.find_saved_search(db, name.upper()).name == name
     with pytest.raises(BadSearchName):
@@ -242,7 +242,7 @@ def test_names(db: Database, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", " ", "a ", " a", "-a", "../a", "a/b", "a\nb", "a\x1b[31m", "\ud800", "🎉", "x" * 81, "a\u202eb", "<b>"]
 )
-def test_invalid_names(db: Database, name: str) -> None:
+def test_invalid_names_are_refused(db: Database, name: str) -> None:
     with pytest.raises(BadSearchName):
         saved_search.save_search(db, name, Query("tide"))
 
@@ -328,7 +328,7 @@ def test_the_feed_is_valid_and_its_ids_stay(db: Database) -> None:
 
 
 def _checked(root: etree._Element) -> list[str]:
-    """What RFC 4287 asks of a feed and its entries, sections 4.1.1 and 4.1.2; the ids."""
+    """Check a feed and its entries against RFC 4287, sections 4.1.1 and 4.1.2, and return the entries' IDs."""
     ids = []
     for element in (root, *root.findall(f"{{{ATOM}}}entry")):
         for name in ("id", "title", "updated"):

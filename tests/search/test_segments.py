@@ -1,4 +1,4 @@
-"""What lies in the folder of an index and is not entered in it: a refresh that was killed, or is under way."""
+"""Files in the index folder that its list does not contain: from a killed refresh, or from one in progress."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An index, with what a refresh left that was killed before it was done."""
+    """An index with the files that a killed refresh left."""
     file = make_archive(tmp_path / "archive.db")
     with Archive(file) as archive:
         archive.results("tide")
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_unfinished_segments_are_not_damage(folder: Path) -> None:
-    """Neither to who only reads, nor to who brings the index up to date: it is not made anew."""
+    """Neither for a reader nor for a refresh: it does not rebuild the index."""
     assert tantivy_index.damaged_file(folder) == ""
     entered = tantivy_index.file_stamps(folder)
     assert {name.partition(".")[0] for name in entered} < {part.stem for part in folder.glob("*.term")}
@@ -59,7 +59,7 @@ def test_unfinished_segments_are_not_damage(folder: Path) -> None:
 
 
 def test_a_segment_deleted_during_a_check_is_not_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a merge does it, between the reading of the list and of the files in it."""
+    """A merge may delete it after the list was read and before its files are."""
     listed, looks = tantivy_index._segment_files, []
 
     def slow(where: Path) -> list[Path]:
@@ -81,7 +81,7 @@ def test_an_index_with_an_unreadable_list_is_damaged(folder: Path) -> None:
 
 
 def test_a_too_broad_query_is_not_reported_as_damage(tmp_path: Path) -> None:
-    """Also where the index turns out to be damaged: that is for who comes upon it."""
+    """Even if the index is damaged: a search that reads the damaged part reports it."""
     file = make_archive(tmp_path / "archive.db")
     with closing(open_archive(file)) as db, db.atomic():
         db.execute("update articles set body = ? where id = 1", [" ".join(f"old w{n}" for n in range(17_000))])
@@ -96,7 +96,9 @@ def test_a_too_broad_query_is_not_reported_as_damage(tmp_path: Path) -> None:
 
 
 def test_common_words_are_counted_as_in_later_searches(tmp_path: Path) -> None:
-    """After sites were removed numbers are higher than there are articles: no change makes the index anew."""
+    """After sites were removed, article numbers are higher than the number of articles. This does not cause a
+    rebuild.
+    """
     file = make_archive(tmp_path / "archive.db")
     with closing(open_archive(file)) as db:
         db.execute("pragma foreign_keys = off")

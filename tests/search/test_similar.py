@@ -1,4 +1,4 @@
-"""More like this."""
+"""Similar articles."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_like_combines_with_other_terms(db: Database) -> None:
     assert dict(facets(db, make_query(like=7))["site"]) == {"harbour.example": 1, "notes.example/blog": 1}
 
 
-def test_like_an_unknown_article(db: Database) -> None:
+def test_similarity_to_an_unknown_article_is_an_error(db: Database) -> None:
     with pytest.raises(ArticleNotFound):
         ids(db, like=99)
     with pytest.raises(ArticleNotFound):

@@ -1,4 +1,4 @@
-"""English words in all their forms."""
+"""English words are found in all their forms."""
 
 from __future__ import annotations
 

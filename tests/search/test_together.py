@@ -1,4 +1,4 @@
-"""One search over several archives: what a merged archive would say."""
+"""Federated search: the results of several archives equal those of a merged archive."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ WORDS = [f"word{n}" for n in range(60)]
 SHARED = "The harbour wall was mended by night, and in the morning nobody could say who had carried the stones. " * 3
 
 
-def text(dice: Random, *told: str) -> str:
-    """Always as many words."""
-    words = dice.choices(WORDS, k=60 - len(told)) + list(told)
+def text(dice: Random, *phrases: str) -> str:
+    """Return a text of 60 words that contains the phrases."""
+    words = dice.choices(WORDS, k=60 - len(phrases)) + list(phrases)
     dice.shuffle(words)
     return " ".join(words)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three archives and one of all: a site that is full of floods, one with few, one with copies of the others."""
+    """Three archives and one of them all: a site with many floods, one with few, one with copies of the others."""
     made, dice, files = tmp_path_factory.mktemp("shards"), Random(1), []
     for name, floods in (("a", 9), ("b", 2), ("c", 1)):
         posts = []
@@ -48,8 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             html = page(title=f"Headline {name} {n:02}", day=f"20{10 + n % 3}-0{1 + n % 9}-01")
             start, end = html.index(b"<p>", html.index(b"entry-content")), html.index(b"</div></article>")
             if n == 11:
-                told = SHARED if name != "c" else SHARED.replace("by night", "in the night")
-                body = f"<p>{told} The copy of it is flood{'ed' if name == 'c' else ''}.</p>"
+                shared = SHARED if name != "c" else SHARED.replace("by night", "in the night")
+                body = f"<p>{shared} The copy of it is flood{'ed' if name == 'c' else ''}.</p>"
             posts.append(
                 post(
                     f"http://{name}.example/{n}/",
@@ -64,7 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def asked(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
+def federated(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
     with ExitStack() as stack:
         shards = [
             Shard(name, stack.enter_context(closing(open_archive(folder / name / "archive.db", read_only=True))))
@@ -89,18 +89,20 @@ def asked(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
 )
 def test_federated_results_equal_those_of_a_merged_archive(folder: Path, words: str, more: dict[str, Any]) -> None:
     query = make_query(words, **more)
-    with closing(open_archive(folder / "all.db", read_only=True)) as db, asked(folder, words, **more) as several:
+    with closing(open_archive(folder / "all.db", read_only=True)) as db, federated(folder, words, **more) as several:
         whole, found = run(db, query), federated_page(several)
         assert several.total == whole.total
         assert facets_of(several.plans) == facets(db, query)
         assert histogram_of(several.plans) == histogram(db, query)
         archives = [(plan.db, plan.query) for plan in several.plans]
         assert trend_of(archives, ("flood",)) == trend(db, query, ("flood",))
-        # Texts are nearly as long as one another, so scores are nearly equal. By the words of each archive alone they
-        # would be far from it: most articles of the one speak of floods, and a sixth of those of another.
+        # All texts have nearly the same length, so scores are nearly equal. With the word counts of each archive alone
+        # they would differ: most articles of one archive mention floods, and a sixth of another's.
         scores = [[hit.score or 0.0 for hit in hits] for hits in ([p.hit for p in found], whole.hits)]
         assert scores[0] == pytest.approx(scores[1], rel=0.02)
-        if query.recent and words:  # half a day, of many years: no score is left, and the order is that of days
+        if (
+            query.recent and words
+        ):  # a half-life of half a day over many years leaves no score, so the order is that of days
             assert [p.hit.published for p in found] == [hit.published for hit in whole.hits]
         if query.sort.endswith(("title", "date")):
             assert [p.hit.title for p in found] == [hit.title for hit in whole.hits]
@@ -126,7 +128,7 @@ def test_concurrent_writes_do_not_change_ranks(folder: Path, tmp_path: Path) -> 
 def test_copies_in_other_archives(folder: Path) -> None:
     words = '"carried the stones"'
     for fold, total, beneath in (("none", 3, []), ("text", 2, ["b"]), ("cluster", 1, ["b", "c"])):
-        with asked(folder, words, fold=fold) as several:
+        with federated(folder, words, fold=fold) as several:
             found = federated_page(several)
         assert several.total == total == len(found)
         (first,) = [one for one in found if one.archive == "a"]
@@ -135,13 +137,13 @@ def test_copies_in_other_archives(folder: Path) -> None:
 
 
 def test_queries_that_several_archives_cannot_answer(folder: Path) -> None:
-    with pytest.raises(BadQuery), asked(folder, "", like=1):
+    with pytest.raises(BadQuery), federated(folder, "", like=1):
         pass
-    with pytest.raises(SiteNotFound), asked(folder, "flood", site=("nowhere.example",)):
+    with pytest.raises(SiteNotFound), federated(folder, "flood", site=("nowhere.example",)):
         pass
 
 
-def test_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_archives_can_be_searched_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def said(*words: str) -> str:
         done = CliRunner().invoke(cli, ["search", *words])
         assert done.exit_code == 0, done.output

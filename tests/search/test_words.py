@@ -1,4 +1,4 @@
-"""How texts are cut into words: for the index and for what is looked up."""
+"""Tokenization of texts and queries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CASES = {
     "用GPT技术。": ["用", "gpt", "技术", "术"],
     "がｶﾞ": ["がガ", "ガ"],
     "葛\U000e0100城": ["葛城", "城"],
-    "foot\u2060ball": ["football"],  # a variant of a letter, a joiner of words
+    "foot\u2060ball": ["football"],  # a variation selector, a word joiner
     "서울에서 글": ["서울", "울에", "에서", "서", "글"],
     "🎉€5": ["🎉", "€", "5"],
     "❤️": ["❤"],
@@ -34,7 +34,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES.items(), ids=lambda v: repr(v)[:30])
-def test_words(text: str, expected: list[str]) -> None:
+def test_texts_are_split_into_words(text: str, expected: list[str]) -> None:
     assert split_into_words(text) == expected
 
 
@@ -109,7 +109,7 @@ SNIPPETS = [
 
 
 @pytest.mark.parametrize(("text", "query", "expected"), SNIPPETS, ids=lambda v: v[:20])
-def test_a_snippet_marks_what_was_searched_for(text: str, query: str, expected: str) -> None:
+def test_a_snippet_marks_the_search_terms(text: str, query: str, expected: str) -> None:
     from archiver.search.query_parser import parse_query
     from archiver.search.snippets import highlight_terms
 

@@ -1,5 +1,6 @@
-"""Articles written to an archive as a crawl leaves them, by a connection of its own: the row, its version, the note for
-the index."""
+"""Writes articles into an archive as a crawl does, through a separate connection: the row, its revision, and the note
+for the search index.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +8,21 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.storage.connection import open_archive
 from archiver.urls import urlkey
-from tests.archive_fixture import NOW
+from tests.archive_fixture import NOW, make_archive
 
 _LISTS = ("authors", "categories", "tags", "geotags", "credits")
 
 
 @contextmanager
 def beside(db: Database) -> Iterator[sqlite3.Connection]:
-    """Another program that writes to an open archive, in one transaction."""
+    """Open a transaction of another program on an open archive."""
     file = db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0]
     with closing(sqlite3.connect(file, timeout=30)) as other, other:
         other.execute("pragma foreign_keys = on")
@@ -58,8 +61,18 @@ def write(db: Database, number: int, title: str, body: str, **more: Any) -> None
         )
 
 
+def archive_with_a_frequent_prefix(file: Path) -> Path:
+    """Make the small archive with 17,000 words that begin with "w" after "old": too many for `"old w"*`."""
+    make_archive(file)
+    db = open_archive(file)
+    with db.atomic():
+        db.execute("update articles set body = ? where id = 1", [" ".join(f"old w{n}" for n in range(17_000))])
+    db.close()
+    return file
+
+
 def edit(db: Database, number: int, *, revision: int | None = None, **values: Any) -> None:
-    """Another version of it; one of this number that is there is written over."""
+    """Store a new revision of an article, or overwrite the given one."""
     with beside(db) as other:
         last = other.execute("select max(revision) from revisions where article_id = ?", [number]).fetchone()[0]
         version = revision or last + 1

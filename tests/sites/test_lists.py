@@ -37,7 +37,7 @@ def read(data: bytes) -> tuple[list[SiteEntry], list[ListProblem]]:
     return [one for one in found if isinstance(one, SiteEntry)], [one for one in found if isinstance(one, ListProblem)]
 
 
-def test_opml() -> None:
+def test_opml_lists_are_read() -> None:
     entries, problems = read(OPML)
     assert [(e.line, e.url, e.feed, e.tags) for e in entries] == [
         (5, "https://a.example/", "https://a.example/feed.xml", ("news",)),
@@ -47,7 +47,7 @@ def test_opml() -> None:
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
-def test_csv(mark: str) -> None:
+def test_csv_lists_are_read(mark: str) -> None:
     text = 'Name,URL,tags,delay,colour\n"One,\nline",a.example,"news, local",2,red\n,,x,,\nB,b.example,,soon,\n'
     entries, problems = read(
         b"\xef\xbb\xbf" + text.replace(",", mark).replace(f"One{mark}", "One,").replace(f"news{mark}", "news,").encode()
@@ -61,14 +61,14 @@ def test_csv(mark: str) -> None:
     assert "'delay=soon'" in problems[2].why
 
 
-def test_csv_with_one_column_or_without_a_header() -> None:
+def test_csv_lists_may_have_one_column_or_no_header() -> None:
     assert [e.url for e in read(b"url\nhttps://a.example/\n")[0]] == ["https://a.example/"]
     entries, problems = read(b'"https://a.example/",news;old\nhttps://b.example/, https://c.example/\n')
     assert [(e.url, e.tags) for e in entries] == [("https://a.example/", ("news", "old")), ("https://b.example/", ())]
     assert [(p.line, "'https://c.example/'" in p.why) for p in problems] == [(2, True)]
 
 
-def test_text() -> None:
+def test_text_lists_are_read() -> None:
     entries, problems = read("# mine\nhttps://a.example/blog/  news  # good\n\nhttp://\nbücher.example\n".encode())
     assert [(e.line, e.url, e.tags) for e in entries] == [
         (2, "https://a.example/blog/", ("news",)),
@@ -125,7 +125,7 @@ def call(archive: Path, *words: str, stdin: str | None = None) -> Result:
     return Runner().invoke(cli, [*words, "--archive", str(archive)], input=stdin)
 
 
-def listed(archive: Path, *words: str) -> dict[str, dict[str, Any]]:
+def sites_by_name(archive: Path, *words: str) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in json.loads(call(archive, "sites", "list", "--json", *words).stdout)}
 
 
@@ -154,12 +154,12 @@ def test_exported_lists_can_be_imported(tmp_path: Path) -> None:
         ("https://a.example/feed.xml", "feed", "due"),
         ("https://b.example/blog/rss", "feed", "due"),
     ]
-    first = {name: (row["tags"], row["settings"]) for name, row in listed(archive).items()}
+    first = {name: (row["tags"], row["settings"]) for name, row in sites_by_name(archive).items()}
     for form in ("csv", "opml"):
         exported = call(archive, "sites", "export", "-f", form).stdout
         copy = tmp_path / f"{form}.db"
         assert call(copy, "sites", "import", "-", stdin=exported).exit_code == 0
-        assert {name: (row["tags"], row["settings"]) for name, row in listed(copy).items()} == first
+        assert {name: (row["tags"], row["settings"]) for name, row in sites_by_name(copy).items()} == first
     assert call(archive, "sites", "export", "-f", "text", "--tag", "tech").stdout == "https://b.example/\n"
 
 
@@ -173,7 +173,7 @@ def test_a_tag_selects_the_settings_of_a_group(tmp_path: Path, monkeypatch: pyte
     for name in ("a.example", "b.example", "c.example"):
         call(archive, "sites", "add", name)
     assert call(archive, "sites", "tag", "News", "a.example", "b.example").exit_code == 0
-    assert set(listed(archive, "--tag", "news")) == {"a.example", "b.example"}
+    assert set(sites_by_name(archive, "--tag", "news")) == {"a.example", "b.example"}
     call(archive, "sites", "tag", "slow", "b.example")
     call(archive, "sites", "set", "a.example", "delay=4")
     due = {row["site"]: row["cadence"] for row in json.loads(call(archive, "schedule", "--list", "--json").stdout)}
@@ -183,13 +183,13 @@ def test_a_tag_selects_the_settings_of_a_group(tmp_path: Path, monkeypatch: pyte
     }
     assert [holds[name]["delay"] for name in sorted(holds)] == [4, 9, 1]
     assert "1h (archiver.toml)" in call(archive, "sites", "show", "b.example").stdout
-    assert set(listed(archive, "--tag", "Slow ")) == {"b.example"}
+    assert set(sites_by_name(archive, "--tag", "Slow ")) == {"b.example"}
     assert call(archive, "sites", "tag", "news", "b.example", "c.example", "--remove").exit_code == 0
-    assert set(listed(archive, "--tag", "news")) == {"a.example"}
+    assert set(sites_by_name(archive, "--tag", "news")) == {"a.example"}
     assert call(archive, "sites", "tag", "a,b", "a.example").exit_code == 2
     assert call(archive, "sites", "tag", "x", "nowhere.example").exit_code == 1
     assert call(archive, "crawl", "--tag", "none").exit_code == 2
-    assert "a.example" in call(archive, "crawl", "--tag", "News").stderr  # there is no such host
+    assert "a.example" in call(archive, "crawl", "--tag", "News").stderr  # this host does not exist
     call(archive, "sites", "remove", "b.example")
     assert rows(archive, "select count(*) from site_tags") == [(1,)]
 

@@ -21,6 +21,6 @@ if __name__ == "__main__":
         holder = getattr(holder, name)
     assert hasattr(holder, last), f"{holder} has no {last}"
     setattr(holder, last, burst)
-    # As on one core: everything is crawled in this process, the only one with the bug.
+    # As on one core: all sites are crawled in this process, because only this one has the bug.
     archiver.scheduling.process_pool.cores = lambda: 1  # type: ignore[attr-defined]
     cli(prog_name="archiver")

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """Signs certificates. `file` is what a client must trust (SSL_CERT_FILE) to believe them."""
+    """A certificate authority. `file` is the certificate that clients must trust (SSL_CERT_FILE)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -25,7 +25,7 @@ class Authority:
         self.file.write_bytes(own.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
     def certificate(self, name: str, *hosts: str, self_signed: bool = False, days_ago: int = 0) -> Path:
-        """A file with a key and a certificate for these hosts, which ended `days_ago` (0: it is valid)."""
+        """Return a file with a key and a certificate for these hosts, which expired `days_ago` (0: it is valid)."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = _name(name) if self_signed else self._name
         builder = _builder(_name(name), issuer, key, days_ago).add_extension(

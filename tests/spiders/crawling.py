@@ -17,12 +17,12 @@ def crawl(*words: str, archive: Path, environment: dict[str, str] | None = None)
 
 
 def archiver(*words: str, archive: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Any command on this archive."""
+    """Run a command on this archive."""
     return run("archiver", *words, "--archive", str(archive), environment=without_proxies() | (environment or {}))
 
 
 def scrapy(url: str, archive: Path, **settings: object) -> subprocess.CompletedProcess[str]:
-    """`scrapy crawl site` with settings that make what takes minutes take seconds."""
+    """Run `scrapy crawl site` with settings that shorten waits of minutes to seconds."""
     options = {"ARCHIVE_PATH": archive, "DOWNLOAD_DELAY": 0, "LOG_LEVEL": "ERROR", **settings}
     words = [word for name, value in options.items() for word in ("-s", f"{name}={value}")]
     return run("scrapy", "crawl", "site", "-a", f"url={url}", *words)
@@ -37,13 +37,13 @@ def rows(archive: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def last_run(archive: Path) -> tuple[str, str]:
-    """Outcome and reason."""
+    """Return the outcome and the reason of the last run."""
     found: tuple[str, str] = rows(archive, "select outcome, reason from runs order by id desc limit 1")[0]
     return found
 
 
-def in_turn(*answers: Answer) -> Callable[[], Answer]:
-    """These answers one after the other; the last one again and again."""
+def successive(*answers: Answer) -> Callable[[], Answer]:
+    """Return a function that gives these answers one after the other, and then always the last."""
     left = list(answers)
     return lambda: left.pop(0) if len(left) > 1 else left[0]
 

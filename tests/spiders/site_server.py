@@ -1,4 +1,4 @@
-"""A small HTTP server whose responses a test decides: what real servers do wrong, on demand."""
+"""A small HTTP server whose responses, including typical faults of servers, are set by the test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pathlib import Path
 
 @dataclass
 class Answer:
-    """One answer. `cut`: that many bytes fewer are sent than announced; `drop`: the connection is closed unanswered."""
+    """A response. `cut`: the number of announced bytes that are not sent; `drop`: the connection is closed without a
+    response.
+    """
 
     body: bytes = b""
     status: int = 200
@@ -27,9 +29,10 @@ Pages = dict[str, "Answer | Callable[[], Answer]"]
 
 
 class SiteServer:
-    """`pages` maps a request target to its answer; anything else is 404. `requests` are the targets asked for.
+    """A server on loopback. `pages` maps request targets to answers; all others are 404. `requests` are the requested
+    targets.
 
-    With a `certificate` (a file with key and certificate) it speaks TLS.
+    With a `certificate` (a file with key and certificate) it uses TLS.
     """
 
     def __init__(self, pages: Pages, certificate: Path | None = None) -> None:
@@ -95,7 +98,7 @@ def serving(pages: Pages, certificate: Path | None = None) -> Iterator[SiteServe
 
 
 def page(title: str, text: str = "", *, date: str = "2024-05-01", head: str = "", tail: str = "") -> Answer:
-    """A post as a plain generator writes it."""
+    """Return the page of a post as a simple site generator writes it."""
     body = text or f"{title} is told here at some length. " * 8
     return Answer(
         f"""<!doctype html><html lang="en"><head><title>{title} | The Test Blog</title>

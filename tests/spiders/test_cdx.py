@@ -1,4 +1,4 @@
-"""A web archive's CDX list as a source of a crawl, on real servers."""
+"""A web archive's CDX list as a discovery source of a crawl, on real servers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.webarchive.cdx_service import PATH, Captures
 from tests.webarchive.wayback import serving_warcs
 
 
-def ask(site: SiteServer, service: str, archive: Path) -> None:
-    """The site's settings name this service."""
+def set_cdx_service(site: SiteServer, service: str, archive: Path) -> None:
+    """Add this CDX service to the settings of the site."""
     assert archiver("sites", "add", site.url, archive=archive).returncode == 0
     done = archiver("sites", "set", site.url, f"cdx={service}", archive=archive)
     assert done.returncode == 0, done.stderr
@@ -55,7 +55,7 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
             f"{at}/2009/05/",
         )
         captures.add(f"{at}/picture", mime="image/png")
-        ask(site, service.url.rstrip("/") + PATH, archive)
+        set_cdx_service(site, service.url.rstrip("/") + PATH, archive)
         done = crawl(site.url, archive=archive)
         assert done.returncode == 0, done.stderr
         assert sum(r.startswith("/cdx") for r in service.requests) == 1
@@ -91,7 +91,7 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         assert again.returncode == 0
         assert not service.requests
         assert len(site.requests) <= 10
-    # What was never here is looked for in a year, what is here within the month.
+    # URLs that never existed here are due in a year, existing ones within a month.
     due = dict(
         rows(
             archive,
@@ -116,14 +116,14 @@ def test_a_long_cdx_list_is_read_page_by_page_and_again_when_due(tmp_path: Path)
         serving(captures) as service,
     ):
         captures.add(*(site.url.rstrip("/") + n for n in names))
-        ask(site, service.url.rstrip("/") + PATH, archive)
+        set_cdx_service(site, service.url.rstrip("/") + PATH, archive)
         crawl(site.url, archive=archive)
         assert len(captures.asked) == 4
         assert [("resumeKey" in a) for a in captures.asked] == [False, True, True, True]
         assert rows(archive, "select count(*) from articles") == [(35,)]
         [(reason,)] = rows(archive, "select reason from pages where kind = 'cdx'")
         assert " 35 " in reason
-        db_due(archive)
+        make_list_due(archive)
         captures.add(f"{site.url}late/")
         site.pages["/late/"] = page("A late one")
         crawl(site.url, archive=archive)
@@ -131,8 +131,8 @@ def test_a_long_cdx_list_is_read_page_by_page_and_again_when_due(tmp_path: Path)
     assert rows(archive, "select count(*) from articles") == [(36,)]
 
 
-def db_due(archive: Path) -> None:
-    """A month has passed for the list."""
+def make_list_due(archive: Path) -> None:
+    """Move the last request of the list into the past, so that it is due."""
     db = sqlite3.connect(archive)
     db.execute("update pages set due_at = '2024-01-01T00:00:00+00:00' where kind = 'cdx'")
     db.commit()
@@ -160,7 +160,7 @@ def test_a_cdx_service_that_does_not_answer_fails_alone_and_is_retried(
         serving(captures) as service,
     ):
         captures.add(f"{site.url}two/")
-        ask(site, service.url.replace("127.0.0.1", "localhost").rstrip("/") + PATH, archive)
+        set_cdx_service(site, service.url.replace("127.0.0.1", "localhost").rstrip("/") + PATH, archive)
         done = crawl(site.url, archive=archive)
         refused = answer.status == 403
         assert done.returncode == (0 if refused else 1)
@@ -172,7 +172,7 @@ def test_a_cdx_service_that_does_not_answer_fails_alone_and_is_retried(
         assert rows(archive, "select title from articles") == [("One",)]
         captures.before = lambda asked: None
         if refused:
-            db_due(archive)
+            make_list_due(archive)
         assert crawl(site.url, archive=archive).returncode == 0
     assert rows(archive, "select title from articles order by title") == [("One",), ("Two",)]
 
@@ -189,7 +189,7 @@ def test_an_endless_cdx_list_is_cut_and_a_slow_service_delays_no_post(tmp_path: 
     captures.before = slow
     names = [f"/post-{n}/" for n in range(20)]
     with serving({"/": home(*names), **{n: page(f"Title {n}") for n in names}}) as site, serving(captures) as service:
-        ask(site, service.url.rstrip("/") + PATH, archive)
+        set_cdx_service(site, service.url.rstrip("/") + PATH, archive)
         assert crawl(site.url, archive=archive).returncode == 0
         assert sum(path in names for path in site.requests) == 20
     assert rows(archive, "select outcome from pages where kind = 'cdx'") == [("not-article",)]
@@ -204,7 +204,7 @@ def test_a_silent_cdx_service_is_given_up(tmp_path: Path) -> None:
 
     archive, captures = tmp_path / "a.db", Captures(before=silent)
     with serving({"/": home("/one/"), "/one/": page("One")}) as site, serving(captures) as service:
-        ask(site, service.url.rstrip("/") + PATH, archive)
+        set_cdx_service(site, service.url.rstrip("/") + PATH, archive)
         scrapy(site.url, archive, DOWNLOAD_TIMEOUT=4, RETRY_TIMES=0)
         over.set()
     assert last_run(archive) == ("finished", "")
@@ -221,7 +221,7 @@ def test_traps_stay_traps_and_spam_that_is_gone_has_an_end(tmp_path: Path) -> No
         at = site.url.rstrip("/")
         captures.add(*(at + n for n in names), f"{at}/orders/?sort=1", f"{at}/orders/?sort=2")
         captures.add(*(f"{at}/cheap-watches-{n}/" for n in range(600)), *(f"{at}/story/{n}" for n in range(100, 200)))
-        ask(site, service.url.rstrip("/") + PATH, archive)
+        set_cdx_service(site, service.url.rstrip("/") + PATH, archive)
         crawl(site.url, archive=archive)
         asked = len(site.requests)
     found = outcomes(archive, site)
@@ -235,7 +235,7 @@ def test_traps_stay_traps_and_spam_that_is_gone_has_an_end(tmp_path: Path) -> No
 def test_a_cdx_list_is_no_longer_requested_once_the_settings_say_so(tmp_path: Path) -> None:
     archive, captures = tmp_path / "a.db", Captures(before=lambda asked: Answer(b"", 500))
     with serving({"/": home("/one/"), "/one/": page("One")}) as site, serving(captures) as service:
-        ask(site, service.url.rstrip("/") + PATH, archive)
+        set_cdx_service(site, service.url.rstrip("/") + PATH, archive)
         crawl(site.url, archive=archive)
         assert archiver("sites", "set", site.url, "cdx=no", archive=archive).returncode == 0
         service.requests.clear()
@@ -243,7 +243,7 @@ def test_a_cdx_list_is_no_longer_requested_once_the_settings_say_so(tmp_path: Pa
         assert not service.requests
         assert archiver("status", site.url, archive=archive).returncode == 0
         captures.before = lambda asked: None
-        ask(site, service.url.rstrip("/") + PATH, archive)
+        set_cdx_service(site, service.url.rstrip("/") + PATH, archive)
         assert crawl(site.url, archive=archive).returncode == 0
         assert service.requests
     assert rows(archive, "select outcome from pages where kind = 'cdx'") == [("not-article",)]
@@ -274,7 +274,7 @@ def test_a_foreign_service_is_requested_slowly_whatever_delay_is_set(tmp_path: P
 def test_a_crawl_without_contact_requests_nothing_from_a_foreign_service(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     with serving({"/": home("/one/"), "/one/": page("One")}) as site:
-        ask(site, f"https://archive.example{PATH}", archive)
+        set_cdx_service(site, f"https://archive.example{PATH}", archive)
         crawl(site.url, archive=archive)
     [(outcome, rule, reason)] = rows(archive, "select outcome, rule, reason from pages where kind = 'cdx'")
     assert (outcome, rule) == ("failed", "contact")
@@ -295,7 +295,7 @@ def test_a_real_web_archive_over_what_was_written_here(tmp_path: Path) -> None:
         (tmp_path / "pywb").mkdir()
         with serving_warcs(tmp_path / "pywb", sorted((first / "warc").glob("*.warc.gz"))) as web_archive:
             second.mkdir()
-            ask(site, f"{web_archive}cdx", second / "a.db")
+            set_cdx_service(site, f"{web_archive}cdx", second / "a.db")
             done = crawl(site.url, archive=second / "a.db")
             assert done.returncode == 0, done.stderr
     found = outcomes(second / "a.db", site)

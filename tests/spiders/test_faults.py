@@ -1,4 +1,4 @@
-"""Faults of real servers: each ends as an outcome with a reason, and the other pages are stored."""
+"""Faults of real servers: each becomes an outcome with a reason, and the other pages are stored."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_an_invalid_address_is_an_error(tmp_path: Path, word: str, code: int, er
     assert (done.exit_code, fault(done)) == (code, error)
 
 
-def test_an_archive_that_cannot_be_written(tmp_path: Path) -> None:
+def test_an_archive_that_cannot_be_written_ends_the_crawl(tmp_path: Path) -> None:
     done = in_process("crawl", "http://127.0.0.1:9/", "--archive", "/proc/no/a.db")
     assert (done.exit_code, fault(done)) == (1, "ArchiveNotWritable /proc/no/a.db")
     other = tmp_path / "other.db"

@@ -21,7 +21,7 @@ def sitemap(**days: str) -> Answer:
     )
 
 
-def placed(answer: Answer, base: str) -> Answer:
+def with_base(answer: Answer, base: str) -> Answer:
     answer.body = answer.body.replace(b"{base}", base.encode())
     return answer
 
@@ -32,7 +32,7 @@ def test_edit_addition_move_and_deletion_reported_by_a_sitemap(tmp_path: Path) -
     pages: dict[str, Any] = {"/": home(*(f"/{n}/" for n in names)), **{f"/{n}/": page(f"Title {n}") for n in names}}
     with serving(pages) as site:
         days = dict.fromkeys((n.replace("-", "_") for n in names), "2024-05-01T09:00:00Z")
-        pages["/sitemap.xml"] = placed(sitemap(**days), site.url)
+        pages["/sitemap.xml"] = with_base(sitemap(**days), site.url)
         first = counts(site.url, archive=archive)
         assert (first["new"], first["revised"], first["aliased"]) == (40, 0, 0)
 
@@ -44,7 +44,7 @@ def test_edit_addition_move_and_deletion_reported_by_a_sitemap(tmp_path: Path) -
         for gone in ("post_2", "post_3"):
             del days[gone]
         days |= {"post_1": "2024-06-01T10:00:00Z", "fresh": "2024-06-01T10:00:00Z", "moved": "2024-06-01T10:00:00Z"}
-        pages["/sitemap.xml"] = placed(sitemap(**days), site.url)
+        pages["/sitemap.xml"] = with_base(sitemap(**days), site.url)
         site.requests.clear()
         second = counts(site.url, archive=archive)
         changed = {"/post-1/", "/post-2/", "/post-3/", "/moved/", "/fresh/"}
@@ -126,7 +126,7 @@ def test_redirects_copies_and_canonicals_are_one_article(tmp_path: Path) -> None
     ]
 
 
-def test_an_article_points_at_the_bytes_it_was_made_from(tmp_path: Path) -> None:
+def test_an_article_refers_to_the_capture_it_was_extracted_from(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     with serving({"/": home("/one/"), "/one/": page("The first")}) as site:
         counts(site.url, archive=archive)
@@ -163,7 +163,7 @@ def test_a_home_page_behind_a_redirect_is_the_home_page(tmp_path: Path) -> None:
         "/hidden/": page("Only told by the feed"),
     }
     with serving(pages) as site:
-        pages["/en/news.rss"] = placed(Answer(feed.encode(), headers=dict(XML)), site.url)
+        pages["/en/news.rss"] = with_base(Answer(feed.encode(), headers=dict(XML)), site.url)
         assert counts(site.url, archive=archive)["new"] == 2
         assert "/sitemap.xml" in site.requests
         site.requests.clear()

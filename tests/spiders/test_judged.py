@@ -1,4 +1,4 @@
-"""A page that was judged not to be a post is judged again, and may have become a post."""
+"""A page that was classified as not a post is classified again, and may have become a post."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOON = Answer(b"<html><head><title>The old pier</title></head><body><h1>The old 
 
 @pytest.mark.parametrize("judged", ["", "update pages set kind = 'listing', rule = 'home' where url like '%nid=7'"])
 def test_a_page_that_became_a_post(tmp_path: Path, judged: str) -> None:
-    """`judged`: it was taken for the home page."""
+    """`judged`: it was classified as the home page."""
     archive = tmp_path / "a.db"
     pages: Pages = {"/": home("/?nid=7", "/a-post/"), "/?nid=7": SOON, "/a-post/": page("A post")}
     with serving(pages) as site:

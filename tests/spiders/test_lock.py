@@ -1,4 +1,4 @@
-"""Locks of sites and hosts: each has a file of its own, and all of them can be taken at once."""
+"""Locks of sites and hosts: each has its own file, and all can be held at the same time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How a crawl behaves towards a host that is slow or busy, on real servers.
+"""How a crawl treats a slow or busy host, on real servers.
 
-Times are those at which a request arrives, which a loaded machine moves a little: what is asserted leaves room for it.
+Times are those of the arrival of requests, which vary on a loaded machine. Assertions allow for this.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import pytest
 from archiver.errors import ContactMissing
 from tests.hostile.world import two_hosts
 from tests.processes import Running
-from tests.spiders.crawling import archiver, crawl, in_turn, last_run, rows, scrapy, text
+from tests.spiders.crawling import archiver, crawl, last_run, rows, scrapy, successive, text
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.waiting import until
 
 
-def asked_at(site: SiteServer, path: str) -> list[float]:
+def request_times(site: SiteServer, path: str) -> list[float]:
     return [at for at, asked in zip(site.times, site.requests, strict=True) if asked == path]
 
 
@@ -33,7 +33,7 @@ def test_the_delay_is_never_shortened(tmp_path: Path) -> None:
     names = [f"/{n}/" for n in range(6)]
     with serving({"/": home(*names), **{n: page(f"Post {n}") for n in names}}) as site:
         crawl(site.url, "--delay", "0.2", archive=tmp_path / "a.db")
-        # A busy machine notes a request late now and then; a jitter of half the delay would shorten every fourth.
+        # A busy machine logs some requests late. A jitter of half the delay would shorten one in four intervals.
         assert sum(b - a < 0.15 for a, b in pairwise(site.times)) <= 1
 
 
@@ -67,8 +67,8 @@ def test_retry_after_is_obeyed_and_the_page_requested_again(tmp_path: Path, stat
     }
     with serving(pages) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
-        first, again = asked_at(site, "/one/")
-        # Four were under way at once; what was asked for after the answer came after the pause.
+        first, again = request_times(site, "/one/")
+        # Four requests were concurrent; those after the response waited for the pause.
         assert again - first >= 1.9
         assert len([at for at in site.times if first < at < first + 1.9]) <= 4
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(13,)]
@@ -77,7 +77,7 @@ def test_retry_after_is_obeyed_and_the_page_requested_again(tmp_path: Path, stat
 def test_without_retry_after_the_delay_doubles_and_a_page_gets_three_tries(tmp_path: Path) -> None:
     with serving({"/": home("/two/"), "/two/": text("", 503)}) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 1
-        tries = asked_at(site, "/two/")
+        tries = request_times(site, "/two/")
     gaps = [b - a for a, b in pairwise(tries)]
     assert len(gaps) == 2
     assert gaps[0] >= 0.9
@@ -135,10 +135,10 @@ def test_a_pause_longer_than_a_run_is_kept_by_the_next_run_too(tmp_path: Path) -
 
 def test_a_pause_of_one_host_does_not_delay_another_in_the_same_process(tmp_path: Path) -> None:
     names = [f"/{n}/" for n in range(10)]
-    busy: dict[str, Any] = {"/": home("/one/"), "/one/": in_turn(text("", 429, Retry_After="4"), page("One"))}
+    busy: dict[str, Any] = {"/": home("/one/"), "/one/": successive(text("", 429, Retry_After="4"), page("One"))}
     with serving(busy) as slow, serving({"/": home(*names), **{n: page(f"Post {n}") for n in names}}) as quick:
         assert crawl(slow.url, quick.url, archive=tmp_path / "a.db").returncode == 0
-        struck, again = asked_at(slow, "/one/")
+        struck, again = request_times(slow, "/one/")
         assert again - struck >= 3.9
         assert max(quick.times) < again
 
@@ -215,7 +215,7 @@ def test_every_request_has_a_contact(tmp_path: Path) -> None:
 
 
 def test_scrapy_crawl_asks_for_a_contact_too(tmp_path: Path) -> None:
-    # This machine, but not by a name that says so.
+    # This machine, by a name that does not show it.
     with serving({"/": home("/one/"), "/one/": page("One")}) as site:
         foreign = site.url.replace("127.0.0.1", "0.0.0.0")
         done = scrapy(foreign, tmp_path / "a.db")

@@ -29,7 +29,7 @@ def body_of(*numbers: int, word: str = "rowed") -> str:
 
 
 def links(here: int, addresses: dict[int, str]) -> str:
-    """The page links as WordPress writes them: the page one is on is no link."""
+    """Return page links as WordPress writes them: the current page is not a link."""
     numbers = " ".join(
         f'<span class="post-page-numbers current">{n}</span>'
         if n == here
@@ -142,10 +142,10 @@ def test_a_page_that_fails_is_missing_and_tried_again(tmp_path: Path, status: in
         pages["/river/3/"] = whole
         second = counts(site.url, archive=archive)
         assert outcomes(archive, site.url)["river/3/"] == ("part", "part")
-        # What was read once stays, whatever a later visit meets.
+        # A text once read is kept, whatever a later fetch returns.
         pages["/river/3/"] = Answer(b"", status)
         third = counts(site.url, "--full", archive=archive)
-    # That we could read more of it is no edit of the post.
+    # Reading more of a post than before is not an edit.
     assert (second["failed"], second["revised"]) == (0, 0)
     assert (third["failed"], third["revised"]) == (1, 0)
     [(kept,)] = rows(archive, "select reason from pages where kind = 'post'")
@@ -170,7 +170,7 @@ def test_a_post_that_fails_while_a_page_of_it_is_missing_is_not_edited_when_both
     assert rows(archive, "select revision from articles") == [(1,)]
 
 
-def test_parts_linked_by_rel_next_alone(tmp_path: Path) -> None:
+def test_parts_linked_only_by_rel_next_are_found(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
 
     def head(number: int) -> str:
@@ -189,7 +189,7 @@ def test_parts_linked_by_rel_next_alone(tmp_path: Path) -> None:
     assert bodies(archive) == {TITLE: body_of(1, 2, 3, 4)}
 
 
-def test_the_view_that_has_all_pages_is_read_instead_of_them(tmp_path: Path) -> None:
+def test_the_single_page_view_is_read_instead_of_the_pages(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     addresses = {1: "/news/river.html", 2: "/news/river-2.html", 3: "/news/river-3.html"}
     single = '<a href="/news/river.html?pagewanted=all">View as single page</a>'
@@ -209,7 +209,7 @@ def test_the_view_that_has_all_pages_is_read_instead_of_them(tmp_path: Path) -> 
     assert bodies(archive) == {TITLE: body_of(1, 2, 3)}
 
 
-def test_where_that_view_fails_the_pages_are_read(tmp_path: Path) -> None:
+def test_the_pages_are_read_if_the_single_page_view_fails(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages = post()
     for at, url in enumerate(("/river/", "/river/2/", "/river/3/"), 1):
@@ -274,7 +274,7 @@ def test_a_part_found_before_its_post_is_not_an_article(tmp_path: Path) -> None:
     assert bodies(archive)[TITLE] == body_of(1, 2, 3)
 
 
-def test_a_page_whose_post_does_not_know_it_is_an_article_after_all(tmp_path: Path) -> None:
+def test_a_page_that_its_post_does_not_link_to_is_an_article(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     nav = links(2, {1: "/river/", 2: "/river/2/"})
     pages: dict[str, Any] = {

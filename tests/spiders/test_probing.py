@@ -1,4 +1,4 @@
-"""A domain for sale or a site under maintenance shows one page for every address, which is not an edit of its posts."""
+"""A domain for sale or a site under maintenance shows the same page at every URL. This is not an edit of its posts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POSTS = [f"/story-{number}/" for number in range(6)]
 
 
 class Everywhere(dict[str, "Answer | Callable[[], Answer]"]):
-    """One page for every address."""
+    """The same page at every path."""
 
     def get(self, path: str, default: Any = None) -> Any:
         return text("", 404) if path == "/robots.txt" else PARKED
@@ -59,13 +59,13 @@ def test_one_page_for_every_address_is_not_an_edit_of_the_posts(with_feed: bool,
         crawl(server.url, archive=archive)
         server.requests.clear()
         crawl(server.url, archive=archive)
-    # A site that is well is asked for no more than ever.
+    # A healthy site gets no additional requests.
     assert len(server.requests) <= asked
     assert rows(archive, "select count(*), sum(gone_at is null), max(revision) from articles") == [(6, 6, 1)]
 
 
 class WithApi(Pages):
-    """The API answers whatever is asked of it."""
+    """A site whose API responds to every request."""
 
     def get(self, path: str, default: Any = None) -> Any:
         return super().get(path.partition("?")[0], default)
@@ -98,7 +98,7 @@ def test_a_site_known_only_by_its_api_is_doubtful_too(tmp_path: Path) -> None:
 
 
 class Redesigned(Pages):
-    """Its home page is filled by a script now, and every address that there is not shows another page."""
+    """A site whose home page is now filled by a script, and which shows another page for every unknown URL."""
 
     def get(self, path: str, default: Any = None) -> Any:
         return super().get(path) or text(

@@ -1,4 +1,4 @@
-"""A post whose page says with status 200 that it is gone is marked as gone and not edited."""
+"""A post whose page has status 200 and says that the post is gone is marked as gone, not edited."""
 
 from __future__ import annotations
 

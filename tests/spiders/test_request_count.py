@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.spiders.crawling import crawl, in_turn, rows, text
+from tests.spiders.crawling import crawl, rows, successive, text
 from tests.spiders.site_server import Answer, home, page, serving
 
 _PNG = (
@@ -24,18 +24,18 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
         "/rules.txt": text("User-agent: *\nDisallow:"),
         "/one/": page("One", head=picture),
         "/one.png": Answer(_PNG, headers={"Content-Type": "image/png"}),
-        "/busy/": in_turn(busy, page("Busy")),
-        "/broken/": in_turn(broken, broken, page("Broken")),
+        "/busy/": successive(busy, page("Busy")),
+        "/broken/": successive(broken, broken, page("Broken")),
         "/moved/": text("", 301, Location="/new/"),
         "/new/": page("New"),
         "/always-busy/": text("", 500),
-        "/sitemap.xml": in_turn(broken, text("", 404)),
+        "/sitemap.xml": successive(broken, text("", 404)),
     }
     with serving(pages) as site:
         done = crawl(site.url, "--json", archive=tmp_path / "a.db")
         [counted] = json.loads(done.stdout)
         assert counted["requests"] + counted["requisite_requests"] == len(site.requests)
-    # Each of these was asked for more than once, or by a name of its own.
+    # These were requested more than once, or are not pages.
     assert min(map(site.requests.count, ("/busy/", "/broken/", "/always-busy/", "/sitemap.xml"))) >= 2
     assert {"/rules.txt", "/.well-known/tdmrep.json", "/new/", "/one.png"} <= set(site.requests)
     assert counted["requisite_requests"] == site.requests.count("/one.png")

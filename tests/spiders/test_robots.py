@@ -73,7 +73,7 @@ def test_a_fresh_copy_replaces_an_unreadable_file(tmp_path: Path) -> None:
         assert set(site.requests[asked:]) == {"/robots.txt"}
 
 
-def test_it_is_requested_once_per_run_and_conditionally_in_the_next(tmp_path: Path) -> None:
+def test_robots_txt_is_requested_once_per_run_and_conditionally_in_the_next(tmp_path: Path) -> None:
     robots = text("User-agent: *\nDisallow: /no/\n", ETag='"1"')
     with serving(site_of(robots, "/one/", "/two/", "/no/")) as site:
         crawl(site.url, archive=tmp_path / "a.db")
@@ -84,7 +84,7 @@ def test_it_is_requested_once_per_run_and_conditionally_in_the_next(tmp_path: Pa
         assert "/no/" not in site.requests
 
 
-def test_what_it_forbids_is_refused_by_the_rule_as_it_is_written(tmp_path: Path) -> None:
+def test_forbidden_urls_are_refused_with_the_rule_as_written(tmp_path: Path) -> None:
     with serving(site_of(text("User-agent: archiver\nDisallow: /no\n"), "/one/", "/no/")) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
         found = rows(
@@ -94,8 +94,8 @@ def test_what_it_forbids_is_refused_by_the_rule_as_it_is_written(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("status", "hops"), [(404, 0), (403, 0), (200, 5), (200, 40)])
-def test_no_file_or_a_redirected_one(tmp_path: Path, status: int, hops: int) -> None:
-    """Five redirects are followed at least (section 2.3.1.2); a file that is never reached is none."""
+def test_a_missing_or_endlessly_redirected_file_permits_everything(tmp_path: Path, status: int, hops: int) -> None:
+    """At least five redirects are followed (section 2.3.1.2); after more, robots.txt counts as unavailable."""
     pages = site_of(text("User-agent: *\nDisallow: /\n", status), "/one/")
     if hops:
         pages[f"/r{hops}"] = pages["/robots.txt"]

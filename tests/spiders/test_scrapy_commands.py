@@ -1,4 +1,4 @@
-"""Scrapy's own commands in the project's folder, each in a process of its own."""
+"""Scrapy's own commands in the project's folder, each in its own process."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def demo() -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def post(demo: Demo) -> str:
-    """The address of a post of the demonstration blog."""
+    """Return the URL of a post of the demonstration blog."""
     return demo.blog.url(demo.blog.posts[0])
 
 
 def scrapy(*words: str, archive: Path) -> subprocess.CompletedProcess[str]:
-    """`scrapy words` from the project's folder; the process is killed after two minutes."""
+    """Run `scrapy words` in the project's folder. The process is killed after two minutes."""
     return subprocess.run(
         [sys.executable, "-m", "scrapy", *words, "-s", f"ARCHIVE_PATH={archive}"],
         cwd=ROOT,
@@ -115,7 +115,7 @@ def test_crawl_without_an_address_says_so_in_one_sentence(tmp_path: Path) -> Non
 
 
 def test_crawl_without_a_contact_says_so_in_one_sentence(tmp_path: Path) -> None:
-    """192.0.2.1 belongs to nobody (RFC 5737) and needs no name server."""
+    """192.0.2.1 is reserved for documentation (RFC 5737) and needs no name server."""
     done = scrapy("crawl", "site", "-a", "url=http://192.0.2.1/", archive=tmp_path / "a.db")
     assert done.returncode == 1
     [line] = done.stderr.splitlines()

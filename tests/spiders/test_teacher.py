@@ -22,7 +22,7 @@ from archiver.maintenance.reextraction import readings_of_capture
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import rules_at
 from tests.processes import Running
-from tests.small_sites import NEWSLETTER, PROMOTION, Theme, Told, classic, posts, promoting, silent
+from tests.small_sites import NEWSLETTER, PROMOTION, SamplePost, Theme, classic, promoting, sample_posts, silent
 from tests.spiders.site_server import Answer, home, serving
 from tests.spiders.test_faults import counts, rows
 from tests.waiting import until
@@ -31,7 +31,7 @@ START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 class School:
-    """A teacher with its archive played."""
+    """A template learner with a simulated archive."""
 
     def __init__(self) -> None:
         self.learned: list[SiteRules] = []
@@ -47,7 +47,7 @@ class School:
         self.retired.append(since)
         return None
 
-    def read(self, theme: Theme, sources: list[Told]) -> list[Article]:
+    def read(self, theme: Theme, sources: list[SamplePost]) -> list[Article]:
         out = []
         for post in sources:
             page = parse_page(
@@ -62,7 +62,7 @@ class School:
 
 def test_the_template_is_learned_from_25_posts_and_the_last_of_them_is_read_by_it() -> None:
     school = School()
-    found = school.read(classic, posts(ENOUGH + 3))
+    found = school.read(classic, sample_posts(ENOUGH + 3))
     assert [a.read_by for a in found] == [""] * (ENOUGH - 1) + ["rules-1"] * 4
     assert school.learned[0].pages == ENOUGH
     again = {s.url: school.teacher.again(s) for s in school.teacher.samples()}
@@ -74,16 +74,16 @@ def test_the_template_is_learned_from_25_posts_and_the_last_of_them_is_read_by_i
 @pytest.mark.parametrize(("count", "learns"), [(7, 0), (8, 1), (24, 1)])
 def test_a_short_run_learns_at_its_end(count: int, learns: int) -> None:
     school = School()
-    school.read(classic, posts(count))
+    school.read(classic, sample_posts(count))
     school.teacher.finish()
     assert len(school.learned) == learns
 
 
 def test_a_redesign_is_noticed_within_twenty_posts_and_learned_again() -> None:
     school = School()
-    school.read(classic, posts(ENOUGH))
+    school.read(classic, sample_posts(ENOUGH))
     changed = school.read_pages
-    sources = posts(60)[ENOUGH:]
+    sources = sample_posts(60)[ENOUGH:]
     found = school.read(silent, sources)
     assert len(school.retired) == 1
     assert school.retired[0] == START + timedelta(minutes=changed)
@@ -95,16 +95,16 @@ def test_a_redesign_is_noticed_within_twenty_posts_and_learned_again() -> None:
         assert (article.published, article.categories) == (post.at, (post.category,))
 
 
-def test_a_strange_page_now_and_then_is_no_redesign() -> None:
+def test_an_occasional_unusual_page_is_not_a_redesign() -> None:
     school = School()
-    school.read(classic, posts(ENOUGH))
-    for n, post in enumerate(posts(90)[ENOUGH:]):
+    school.read(classic, sample_posts(ENOUGH))
+    for n, post in enumerate(sample_posts(90)[ENOUGH:]):
         school.read(silent if n % 3 == 0 else classic, [post])
     assert not school.retired
 
 
 def test_rules_that_contradict_the_pages_are_retired() -> None:
-    def misleading(sources: Told, others: Any) -> str:
+    def misleading(sources: SamplePost, others: Any) -> str:
         moved = classic(sources).replace(
             '<h1 class="entry-title">', '<p class="entry-title">Read this</p><h1 class="x">'
         )
@@ -116,12 +116,12 @@ def test_rules_that_contradict_the_pages_are_retired() -> None:
         )
 
     school = School()
-    school.read(classic, posts(ENOUGH))
-    school.read(misleading, posts(130)[ENOUGH:])
+    school.read(classic, sample_posts(ENOUGH))
+    school.read(misleading, sample_posts(130)[ENOUGH:])
     assert school.retired
 
 
-def site(theme: Theme, sources: list[Told], advertisement: str = "") -> dict[str, Any]:
+def site(theme: Theme, sources: list[SamplePost], advertisement: str = "") -> dict[str, Any]:
     pages: dict[str, Any] = {"/": home(*(t.path for t in sources))}
     for t in sources:
         text = theme(t, []).replace("</main>", f"<aside>{advertisement}</aside></main>")
@@ -129,7 +129,7 @@ def site(theme: Theme, sources: list[Told], advertisement: str = "") -> dict[str
     return pages
 
 
-def empties(archive: Path) -> list[tuple[Any, ...]]:
+def articles_with_empty_fields(archive: Path) -> list[tuple[Any, ...]]:
     return rows(
         archive,
         "select url from articles where title = '' or body = '' or authors = '[]' "
@@ -137,9 +137,9 @@ def empties(archive: Path) -> list[tuple[Any, ...]]:
     )
 
 
-def test_a_crawl_stores_what_it_learned_and_reads_every_post_by_it(tmp_path: Path) -> None:
+def test_a_crawl_stores_its_rules_and_extracts_every_post_with_them(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    sources = posts(40)
+    sources = sample_posts(40)
     with serving(site(promoting, sources)) as server:
         first = counts(server.url, archive=archive)
         second = counts(server.url, "--full", archive=archive)
@@ -154,12 +154,12 @@ def test_a_crawl_stores_what_it_learned_and_reads_every_post_by_it(tmp_path: Pat
         "select 1 from articles a join revisions r on r.article_id = a.id where "
         "r.content <> '{}' or r.meaning_digest <> a.meaning_digest",
     )
-    assert not empties(archive)
+    assert not articles_with_empty_fields(archive)
 
 
 def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    sources = posts(40)
+    sources = sample_posts(40)
     with serving(site(classic, sources)) as server:
         counts(server.url, archive=archive)
         between = datetime.now(UTC)
@@ -168,7 +168,7 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
         second = counts(server.url, "--full", archive=archive)
         third = counts(server.url, "--full", archive=archive)
     assert (second["new"], second["revised"], third["revised"]) == (0, 0, 0)
-    assert not empties(archive)
+    assert not articles_with_empty_fields(archive)
     versions = rows(archive, "select id, pages, since, until from site_rules order by id")
     assert [v[1] for v in versions] == [ENOUGH, ENOUGH]
     assert versions[0][2] is None
@@ -196,8 +196,8 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
     assert len({(a.title, a.body, a.authors, a.published) for a in old}) == 1
 
 
-def as_read_before(archive: Path, base: str, sources: list[Told]) -> None:
-    """Resets posts to an earlier program's extraction: with the promotion, and the author's name in capitals."""
+def reset_to_earlier_extraction(archive: Path, base: str, sources: list[SamplePost]) -> None:
+    """Reset posts to an earlier program's extraction: with the promotion, and the author's name in capitals."""
     db = sqlite3.connect(archive)
     for t in sources:
         body = f"{t.paragraphs[0]}\n\n{PROMOTION}\n\n" + "\n\n".join(t.paragraphs[1:])
@@ -209,12 +209,12 @@ def as_read_before(archive: Path, base: str, sources: list[Told]) -> None:
     db.close()
 
 
-def test_another_reader_is_no_edit_and_an_edit_names_only_what_was_edited(tmp_path: Path) -> None:
+def test_re_extraction_is_not_an_edit_and_an_edit_lists_only_the_edited_fields(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    sources = posts(12)
+    sources = sample_posts(12)
     with serving(site(promoting, sources)) as server:
         counts(server.url, archive=archive)
-        as_read_before(archive, server.url.rstrip("/"), sources[:4])
+        reset_to_earlier_extraction(archive, server.url.rstrip("/"), sources[:4])
         server.pages.update(site(promoting, sources, "Shoes, half the price"))
         edited = replace(sources[1], title="Quite another name for it")
         server.pages[sources[1].path] = Answer(promoting(edited, []).encode())
@@ -235,12 +235,12 @@ def test_another_reader_is_no_edit_and_an_edit_names_only_what_was_edited(tmp_pa
     assert sorted(rows(archive, "select name from authors join article_authors on author_id = id group by 1")) == [
         (name,) for name in sorted({t.author for t in sources})
     ]
-    assert not rows(archive, "select 1 from pages where reason like 'read anew%'")  # the third found nothing to do
+    assert not rows(archive, "select 1 from pages where reason like 'extracted again%'")  # by the third crawl
 
 
 def test_a_post_of_several_pages_is_read_alike_before_and_after_learning(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    sources = posts(16)
+    sources = sample_posts(16)
     whole, further = sources[2], sources[9].paragraphs
     pages = site(promoting, sources)
     links = [
@@ -263,10 +263,10 @@ def test_a_post_of_several_pages_is_read_alike_before_and_after_learning(tmp_pat
 
 def test_where_the_old_capture_is_lost_a_difference_is_an_edit(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    sources = posts(12)
+    sources = sample_posts(12)
     with serving(site(promoting, sources)) as server:
         counts(server.url, archive=archive)
-        as_read_before(archive, server.url.rstrip("/"), sources[:2])
+        reset_to_earlier_extraction(archive, server.url.rstrip("/"), sources[:2])
         for file in (tmp_path / "warc").glob("*.warc.gz"):
             file.unlink()
         second = counts(server.url, "--full", archive=archive)
@@ -275,7 +275,7 @@ def test_where_the_old_capture_is_lost_a_difference_is_an_edit(tmp_path: Path) -
 
 def test_rules_outlive_a_kill(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    sources = posts(60)
+    sources = sample_posts(60)
 
     def slow(answer: Answer) -> Callable[[], Answer]:
         def later() -> Answer:
@@ -302,7 +302,7 @@ def test_rules_outlive_a_kill(tmp_path: Path) -> None:
     assert second["outcome"] == "finished"
     assert second["revised"] == 0
     assert rows(archive, "select count(*) from site_rules") == [(1,)]
-    assert not empties(archive)
+    assert not articles_with_empty_fields(archive)
 
 
 def has_rules(archive: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Certificates are verified: a page without a trusted one is not read, and the reason says why."""
+"""Certificates are verified: a page without a trusted certificate is not read, and the reason says why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_certificate_that_cannot_be_trusted_is_a_failure_that_says_so(tmp_path: Path, name: str) -> None:
+def test_an_untrusted_certificate_is_a_failure_with_its_reason(tmp_path: Path, name: str) -> None:
     hosts, options = CASES[name]
     authority = Authority(tmp_path)
     with serving(PAGES, authority.certificate(name, *hosts, **options)) as site:
@@ -33,7 +33,7 @@ def test_a_certificate_that_cannot_be_trusted_is_a_failure_that_says_so(tmp_path
     assert last_run(tmp_path / "a.db")[0] == "failed"
 
 
-def test_a_certificate_that_is_trusted(tmp_path: Path) -> None:
+def test_a_page_with_a_trusted_certificate_is_read(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with serving(PAGES, authority.certificate("good", "127.0.0.1")) as site:
         assert site.url.startswith("https:")
@@ -42,7 +42,7 @@ def test_a_certificate_that_is_trusted(tmp_path: Path) -> None:
     assert rows(tmp_path / "a.db", "select title from articles") == [("One",)]
 
 
-def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
+def test_a_server_without_tls_is_a_failure(tmp_path: Path) -> None:
     with serving(PAGES) as site:
         done = crawl(site.url.replace("http:", "https:"), archive=tmp_path / "a.db")
     assert done.returncode == 1

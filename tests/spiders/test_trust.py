@@ -18,7 +18,7 @@ from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.runs import ensure_site
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.spiders.test_faults import counts, rows
-from tests.spiders.test_incremental import XML, placed, sitemap
+from tests.spiders.test_incremental import XML, sitemap, with_base
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ def untrusted(archive: Path) -> list[str]:
     return sorted(json.loads(said or "{}"))
 
 
-def asked_for(site: SiteServer) -> list[str]:
+def take_post_requests(site: SiteServer) -> list[str]:
     found = [r for r in site.requests if r.startswith("/post")]
     site.requests.clear()
     return found
@@ -41,9 +41,9 @@ def test_dates_that_call_everything_changed_at_each_run_are_believed_once(tmp_pa
     with serving(pages) as site:
         asked = []
         for day in ("2024-05-01", "2024-06-01", "2024-07-01", "2024-08-01"):
-            pages["/sitemap.xml"] = placed(sitemap(**dict.fromkeys(names, day)), site.url)
+            pages["/sitemap.xml"] = with_base(sitemap(**dict.fromkeys(names, day)), site.url)
             counts(site.url, archive=archive)
-            asked.append(len(asked_for(site)))
+            asked.append(len(take_post_requests(site)))
         pages[paths[0]] = page("Title post-0", "An edit that no word but the date tells of. " * 9)
         assert counts(site.url, "--full", archive=archive)["revised"] == 1
     assert asked[0] == len(names)
@@ -58,7 +58,7 @@ def test_dates_that_are_true_stay_believed(tmp_path: Path) -> None:
     pages: dict[str, Any] = {"/": home(*paths), **{p: page(f"Title {p.strip('/')}") for p in paths}}
     with serving(pages) as site:
         for day in ("2024-05-01", "2024-06-01", "2024-07-01"):
-            pages["/sitemap.xml"] = placed(sitemap(**dict.fromkeys(names, day)), site.url)
+            pages["/sitemap.xml"] = with_base(sitemap(**dict.fromkeys(names, day)), site.url)
             edited = {p: page(f"Title {p.strip('/')}", f"As it was told in {day}. " * 9) for p in paths[::10]}
             pages |= edited
             summary = counts(site.url, archive=archive)
@@ -77,10 +77,10 @@ def test_a_validator_that_outlives_an_edit_is_not_sent_again(tmp_path: Path, val
 
     pages: dict[str, Any] = {"/": home("/one/", "/two/"), "/one/": stamped("One"), "/two/": stamped("Two")}
     with serving(pages) as site:
-        pages["/sitemap.xml"] = placed(sitemap(one="2024-05-01", two="2024-05-01"), site.url)
+        pages["/sitemap.xml"] = with_base(sitemap(one="2024-05-01", two="2024-05-01"), site.url)
         counts(site.url, archive=archive)
         pages["/one/"] = stamped("One", "This is not what it said before, and its validator is the old one. " * 6)
-        pages["/sitemap.xml"] = placed(sitemap(one="2024-06-01", two="2024-05-01"), site.url)
+        pages["/sitemap.xml"] = with_base(sitemap(one="2024-06-01", two="2024-05-01"), site.url)
         assert counts(site.url, archive=archive)["revised"] == 1
         pages["/two/"] = stamped("Two", "Nor is this, and nothing but the page itself tells of it. " * 6)
         site.asked.clear()

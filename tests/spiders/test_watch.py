@@ -1,4 +1,4 @@
-"""What a run learns about a site's traps if a batch of results is rolled back."""
+"""What a run keeps of its knowledge about a site's traps if a batch of results is rolled back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def result_of(url: str, outcome: Outcome, *urls: str, to: str = "") -> PageResul
 
 
 class Crawl:
-    """A run whose pages are handed out and stored without a network."""
+    """A run whose requests are answered and stored without a network."""
 
     def __init__(self, archive: Path) -> None:
         self.run = CrawlRun(archive, CrawlOrder(START))
@@ -51,7 +51,9 @@ class Crawl:
 
 
 def test_what_a_rolled_back_batch_noted_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three pages show that ?lang= makes no difference, in a batch with one that cannot be stored: that are three."""
+    """Three pages show that ?lang= makes no difference, in a batch that fails because of another page. They count as
+    three.
+    """
     crawl = Crawl(tmp_path / "a.db")
     write: Any = pages.record_result
 
@@ -70,14 +72,14 @@ def test_what_a_rolled_back_batch_noted_counts_once(tmp_path: Path, monkeypatch:
     for url in twins[:3]:
         crawl.done(result_of(url, Outcome.DUPLICATE, to=url.partition("?")[0]))
     crawl.done(result_of(twins[3], Outcome.OUT_OF_SCOPE))
-    # One of those asked for is still to come: with one more it would be enough.
+    # One requested page is still pending; one more confirmation would suffice.
     assert len(crawl.due(60)) == 1
     assert (crawl.run.counts.failed, crawl.run.counts.trapped) == (1, 0)
     crawl.run.close(RunEnding("finished", ""))
 
 
-@pytest.mark.parametrize("has_told", [True, False])
-def test_a_failed_source_worked_before_if_it_listed_something(has_told: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lists_posts", [True, False])
+def test_a_failed_source_worked_before_if_it_listed_something(lists_posts: bool, tmp_path: Path) -> None:
     """A guessed source that was busy once did not work before, so nothing is missing from it."""
     sitemap = f"{START}sitemap.xml"
     crawl = Crawl(tmp_path / "a.db")
@@ -85,10 +87,10 @@ def test_a_failed_source_worked_before_if_it_listed_something(has_told: bool, tm
     there = DiscoveredURL(sitemap, DiscoverySource.SEED, PageKind.SITEMAP)
     crawl.done(replace(result_of(home.url, Outcome.NOT_ARTICLE), targets=(there,)))
     [job] = crawl.due(60)
-    posts = tuple(DiscoveredURL(post, DiscoverySource.SITEMAP, found_on=sitemap) for post in POSTS if has_told)
+    posts = tuple(DiscoveredURL(post, DiscoverySource.SITEMAP, found_on=sitemap) for post in POSTS if lists_posts)
     crawl.done(replace(result_of(job.url, Outcome.FAILED), kind=PageKind.SITEMAP, status=503, targets=posts))
     crawl.run.writer.flush()
     row = pages.page_row(crawl.run.db, urlkey(sitemap))
     assert row is not None
     assert row["attempts"] == 1
-    assert page_request(row, "", full=False).worked is has_told
+    assert page_request(row, "", full=False).worked is lists_posts

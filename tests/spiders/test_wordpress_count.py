@@ -1,4 +1,4 @@
-"""The post count of a WordPress API: if one post is added and one deleted, the deleted one is noticed all the same."""
+"""The post count of a WordPress API: if one post is added and one deleted, the deletion is still detected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ API = "/wp-json/wp/v2/posts"
 
 
 class WordPress(dict[str, Any]):
-    """Pages, and the API's lists of `posts` (number: day of change), a hundred at a time."""
+    """Pages, and the API's lists of `posts` (number: day of change), a hundred per list."""
 
     def __init__(self, numbers: range) -> None:
         super().__init__({"/": home("/1/", head="<link rel='https://api.w.org/' href='/wp-json/'>")})
@@ -63,7 +63,9 @@ def test_a_deleted_post_is_noticed_although_another_was_added(tmp_path: Path) ->
         assert counts(site.url, archive=archive)["new"] == 102
         site.requests.clear()
         assert counts(site.url, archive=archive)["gone"] == 0
-        assert not [r for r in site.requests if "orderby=id" in r and "page=2" in r]  # the count is right: no need
+        assert not [
+            r for r in site.requests if "orderby=id" in r and "page=2" in r
+        ]  # the count agrees, so the list is not read
         del pages.posts[50], pages["/50/"]
         pages.add(200, "2999-01-01")
         second = counts(site.url, archive=archive)

@@ -2,9 +2,9 @@
 
     python tests/storage/keep_archive.py
 
-Writes tests/storage/archives/STEP.tar.xz, where STEP is the last step of the schema: run it before a release that adds
-one. The demonstration blog is crawled twice, so that there are edits, a tombstone and a moved post; what this version
-exports of each article is kept beside it.
+Writes tests/storage/archives/STEP.tar.xz, where STEP is the last step of the schema: run it before a release that
+adds one. The demonstration blog is crawled twice, so that there are edits, a tombstone and a moved post. The archive
+contains also what this version exports of each article.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def keep() -> Path:
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Nothing of the machine it was made on."""
+    """Remove from a tar entry what identifies the machine and user."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry

@@ -1,4 +1,4 @@
-"""A stand-in for a later release: the program with one more migration."""
+"""Simulates a later release: the program with one more migration."""
 
 from __future__ import annotations
 

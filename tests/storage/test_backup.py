@@ -1,4 +1,4 @@
-"""Backups: consistent and complete, with their captures, even during a write."""
+"""Backups: consistent and complete, with their captures, even during writes."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-def swell(archive: Path) -> None:
-    """So large that it is copied in several steps."""
+def enlarge(archive: Path) -> None:
+    """Enlarge the archive so that a backup copies it in several steps."""
     with closing(sqlite3.connect(archive)) as db:
         db.execute("insert into host_files values ('x', 'y', '2024-05-01', 200, null, null, zeroblob(?))", [_BALLAST])
         db.commit()
@@ -73,7 +73,7 @@ def swell(archive: Path) -> None:
 
 @contextmanager
 def writing(archive: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that writes posts and their captures, each in a transaction, until it is killed."""
+    """Run a process that writes posts with their captures, one per transaction, until it is killed."""
     child = subprocess.Popen([sys.executable, "-c", _WRITER, str(archive)], stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None
@@ -84,21 +84,21 @@ def writing(archive: Path) -> Iterator[subprocess.Popen[str]]:
         child.wait()
 
 
-def sound(file: Path, *, quick: bool = False) -> None:
+def assert_sound(file: Path, *, quick: bool = False) -> None:
     with closing(sqlite3.connect(file)) as db:
         assert db.execute("pragma integrity_check").fetchone() == ("ok",)
     assert [f.sentence for f in verify(file, quick=quick).findings] == []
 
 
 def test_a_backup_during_a_write_is_consistent_and_blocks_nobody(archive: Path, tmp_path: Path) -> None:
-    swell(archive)
+    enlarge(archive)
     target = tmp_path / "copies" / "news.db"
     steps: list[int] = []
 
     with writing(archive) as child:
 
         def progress(what: str, done: int, of: int) -> None:
-            """Between any two steps the writer commits."""
+            """Check that the writer commits between any two steps."""
             if what == "the database" and done < of:
                 steps.append(done)
                 before = number(archive, "select count(*) from articles")
@@ -124,8 +124,8 @@ def test_a_backup_during_a_write_is_consistent_and_blocks_nobody(archive: Path, 
             == copied
         )
     assert out.files == len(list((target.parent / "warc").glob("*.warc.gz"))) == 5
-    sound(target)
-    sound(archive, quick=True)
+    assert_sound(target)
+    assert_sound(archive, quick=True)
     assert sorted(p.name for p in target.parent.iterdir()) == ["news.db", "warc"]
 
 
@@ -137,14 +137,14 @@ def test_a_second_backup_copies_only_new_and_changed_files(archive: Path, tmp_pa
         run.post(f"{QUAY}51", page("Day 51", text(51), 5))  # its record is on the disk, its rows are not
         first = backup(archive, target, "--captures", "--json")
         assert first.exit_code == 0, first.output
-        told = json.loads(first.stdout)
-        assert (told["articles"], told["warc_files"], told["warc_files_kept"]) == (10, 5, 0)
-        sound(target)
+        report = json.loads(first.stdout)
+        assert (report["articles"], report["warc_files"], report["warc_files_kept"]) == (10, 5, 0)
+        assert_sound(target)
         cut = {p: p.stat().st_size for p in (target.parent / "warc").glob("*.warc.gz")}
     again = backup(archive, target, "--captures", "--json")
     assert again.exit_code == 0
     assert [json.loads(again.stdout)[name] for name in ("warc_files", "warc_files_kept")] == [1, 4]
-    sound(target)
+    assert_sound(target)
     grown = [p for p, size in cut.items() if p.stat().st_size > size]
     assert len(grown) == 1
     for file in (archive.parent / "warc").iterdir():
@@ -191,25 +191,25 @@ def test_a_file_of_another_archive_is_left_alone(archive: Path, tmp_path: Path) 
 def test_a_missing_warc_file_is_named(archive: Path, tmp_path: Path) -> None:
     file = next((archive.parent / "warc").glob("*.warc.gz"))
     file.unlink()
-    told = backup(archive, tmp_path / "copies" / "a.db", "--captures")
-    assert told.exit_code == 1
-    assert f"warc/{file.name}" in told.output
+    done = backup(archive, tmp_path / "copies" / "a.db", "--captures")
+    assert done.exit_code == 1
+    assert f"warc/{file.name}" in done.output
     assert number(tmp_path / "copies" / "a.db", "select count(*) from articles") == 9
 
 
 _ENDED = """
 import os, signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with this signal ignored
 from pathlib import Path
 import archiver.maintenance.backup as database
 from archiver.cli.main import cli
 database._PAGES = 50
-told = database._copy
+copy_part = database._copy
 def copy(source, part, target, progress):
     def tell(what, done, of):
         print(done, flush=True)
         time.sleep(0.05)
-    told(source, part, target, tell)
+    copy_part(source, part, target, tell)
 database._copy = copy
 cli(["backup", sys.argv[1], "--archive", sys.argv[2]])
 """
@@ -220,7 +220,7 @@ def test_an_aborted_backup_leaves_the_previous_one_intact(how: signal.Signals, a
     target = tmp_path / "copies" / "a.db"
     assert backup(archive, target).exit_code == 0
     before = target.read_bytes()
-    swell(archive)
+    enlarge(archive)
     child = subprocess.Popen(
         [sys.executable, "-c", _ENDED, str(target), str(archive)],
         stdout=subprocess.PIPE,
@@ -239,7 +239,7 @@ def test_an_aborted_backup_leaves_the_previous_one_intact(how: signal.Signals, a
     assert backup(archive, target).exit_code == 0
     assert names(target.parent) == ["a.db"]
     assert target.stat().st_size > _BALLAST
-    sound(target, quick=True)
+    assert_sound(target, quick=True)
 
 
 def test_the_log_of_an_earlier_backup_is_not_used_for_the_new_one(archive: Path, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_the_log_of_an_earlier_backup_is_not_used_for_the_new_one(archive: Path,
     reader.close()
     assert backup(archive, target).exit_code == 0
     assert number(target, "select count(*) from articles where title like 'changed%'") == 0
-    sound(target, quick=True)
+    assert_sound(target, quick=True)
 
 
 def test_a_full_disk_is_reported(archive: Path) -> None:
@@ -265,5 +265,5 @@ def test_a_full_disk_is_reported(archive: Path) -> None:
 
 
 def test_json_of_a_plain_backup(archive: Path, tmp_path: Path) -> None:
-    told: dict[str, Any] = json.loads(backup(archive, tmp_path / "a.db", "--json").stdout)
-    assert told == {"file": str(tmp_path / "a.db"), "bytes": (tmp_path / "a.db").stat().st_size, "articles": 9}
+    report: dict[str, Any] = json.loads(backup(archive, tmp_path / "a.db", "--json").stdout)
+    assert report == {"file": str(tmp_path / "a.db"), "bytes": (tmp_path / "a.db").stat().st_size, "articles": 9}

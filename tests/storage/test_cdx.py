@@ -43,9 +43,9 @@ def test_first_and_last_capture_do_not_depend_on_order(tmp_path: Path) -> None:
                 ],
                 NOW,
             )
-    told = next(s for s in url_history(db, "https://old.example/a")["sources"] if s["source"] == "cdx")
-    assert (told["first_capture"][:4], told["last_capture"][:4]) == ("2009", "2015")
-    # It was gone before it was read, and a web archive has seen it: it may have been a post. It is not asked for again.
+    cdx_source = next(s for s in url_history(db, "https://old.example/a")["sources"] if s["source"] == "cdx")
+    assert (cdx_source["first_capture"][:4], cdx_source["last_capture"][:4]) == ("2009", "2015")
+    # It was gone before it was fetched, but a web archive has it, so it may have been a post. It is not due again.
     state = site_completeness(db, find_site(db, "old.example"))
     assert state["posts"] == {"found": 1, "archived": 0, "missing": 0, "gone": 1, "refused": 0}
     assert db.execute("select outcome, due_at from pages").fetchall() == [("gone", None)]

@@ -1,4 +1,6 @@
-"""Clusters in a real archive: articles that join, change and leave; order and size make no difference."""
+"""Clusters in a real archive: articles that join, change and leave; insertion order and batch size make no
+difference.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,7 @@ import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,10 +26,8 @@ from archiver.storage.article_tables.articles import Observation, store_article
 from archiver.storage.article_tables.clusters import rebuild
 from archiver.storage.article_tables.records import cluster_by_number, cluster_of, find_cluster
 from archiver.storage.article_tables.records import clusters as listed
-from archiver.storage.connection import open_archive
 from archiver.storage.sites import remove_site
-
-AT = datetime(2024, 5, 1, tzinfo=UTC)
+from tests.storage.one_site_archive import AT, archive_of_one_site
 
 
 def prose() -> Language:
@@ -37,27 +36,8 @@ def prose() -> Language:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    with an_archive(tmp_path) as db:
+    with archive_of_one_site(tmp_path, "one.example") as db:
         yield db
-
-
-@contextmanager
-def an_archive(folder: Path) -> Iterator[Database]:
-    db = open_archive(folder / "a.db", create=True)
-    db.table("sites").insert(
-        {
-            "id": 1,
-            "name": "one.example",
-            "start_url": "https://one.example/",
-            "host": "one.example",
-            "path": "/",
-            "settings": "{}",
-            "added_at": AT.isoformat(),
-        }
-    )
-    db.table("runs").insert({"id": 1, "site_id": 1, "mode": "full", "started_at": AT.isoformat()})
-    yield db
-    db.close()
 
 
 def story(seed: int, words: int = 150) -> list[list[str]]:
@@ -88,7 +68,7 @@ def add(
 
 
 def state(db: Database) -> dict[int, list[int]]:
-    """The members of each cluster; and whether everything that says so agrees."""
+    """Return the members of each cluster, and check that all tables agree on them."""
     out: dict[int, list[int]] = defaultdict(list)
     for number, member in db.execute("select cluster_id, id from articles where cluster_id is not null order by id"):
         out[number].append(member)
@@ -273,7 +253,7 @@ def test_a_story_with_many_copies_and_a_notice_repeated_often_stay_one_cluster(d
     assert state(db) == {1: copies, 2: notices}
     most = db.execute("select max(n) from (select count(*) as n from lsh_bands group by key)").fetchone()[0]
     assert most <= near_duplicate_links.OF_A_CLUSTER
-    # All of an equal text are linked with the first, however many there are.
+    # All posts with an equal text are linked with the first, however many there are.
     assert (
         db.execute("select count(*) from near_duplicates where article_id >= ?", [notices[0]]).fetchone()[0] <= 4 * 120
     )
@@ -283,7 +263,7 @@ def test_a_story_with_many_copies_and_a_notice_repeated_often_stay_one_cluster(d
 
 @cache
 def ten_posts() -> list[list[list[str]]]:
-    """Two stories with three copies each, and two without."""
+    """Return the texts of two stories with three copies each, and of two posts without copies."""
     return [
         *(
             text
@@ -303,7 +283,7 @@ def ten_posts() -> list[list[list[str]]]:
 @settings(max_examples=12, deadline=None)
 @given(st.permutations(range(10)))
 def test_clusters_do_not_depend_on_the_order_of_posts(order: list[int]) -> None:
-    with TemporaryDirectory() as folder, an_archive(Path(folder)) as db:
+    with TemporaryDirectory() as folder, archive_of_one_site(Path(folder), "one.example") as db:
         ids = {add(db, n + 1, ten_posts()[n]): n for n in order}
         assert {frozenset(ids[m] for m in group) for group in groups(db)} == {
             frozenset(range(4)),
@@ -320,8 +300,8 @@ def test_clusters_do_not_depend_on_the_order_of_posts(order: list[int]) -> None:
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 8), st.integers(1, 3), st.integers(0, 6)), min_size=5, max_size=25))
 def test_clusters_after_edits_equal_those_of_a_rebuild(steps: list[tuple[int, int, int]]) -> None:
-    """Each step gives a post another text, or (6) takes it out of all clusters."""
-    with TemporaryDirectory() as folder, an_archive(Path(folder)) as db:
+    """Each step replaces the text of a post, or (6) removes the post from all clusters."""
+    with TemporaryDirectory() as folder, archive_of_one_site(Path(folder), "one.example") as db:
         for number, seed, kind in steps:
             if kind < 6:
                 add(db, number, edited(story(seed), number, 0.1, kind))

@@ -18,7 +18,7 @@ NOBODY = 65534
 
 @contextmanager
 def without_write_access(folder: Path) -> Iterator[None]:
-    """The folder is read-only, and this process is not the one whom that does not stop (root)."""
+    """Make the folder read-only, or skip the test if that does not stop this process (root)."""
     folder.chmod(0o555)
     for above in folder.parents:
         if above.stat().st_uid == os.getuid() and len(above.parts) > 2:

@@ -6,22 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.storage.article_tables.evidence import EXTRACTION, FORM, Entry, pack_evidence, unpack_evidence
+from tests.storage.evidence_strategies import entry_lists
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 _SHARE = st.integers(0, 100).map(lambda n: n / 100)
 _PLAIN = {"field": _TEXT, "source": _TEXT, "locator": _TEXT, "confidence": st.none() | _SHARE, "value": _TEXT}
-_ENTRIES = st.lists(
-    st.fixed_dictionaries(_PLAIN, optional={"won": st.just(1)})
-    | st.fixed_dictionaries(
-        {
-            **_PLAIN,
-            "won": st.just(1),
-            "extractor": _TEXT,
-            "capture_id": st.integers(1, 9) | st.just(""),
-            "read_at": _TEXT,
-        }
-    )
-)
+_ENTRIES = entry_lists(_PLAIN, _TEXT)
 
 
 @given(_ENTRIES)

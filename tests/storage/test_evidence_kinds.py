@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from archiver.storage.article_tables.evidence import Entry, decode_evidence, encode_evidence, pack_evidence
 from archiver.storage.connection import writing
 from archiver.storage.migrations import migrations
+from tests.storage.evidence_strategies import entry_lists
 
 _NOT = {"exclude_characters": "\0"}
 _TEXT = st.text(st.characters(codec="utf-8", **_NOT), max_size=6)
@@ -25,18 +26,7 @@ _PLAIN = {
     "locator": st.sampled_from(["h1", "", "/2024/the-quay/"]) | _TEXT,
     "confidence": st.sampled_from([None, 1.0, 0.55]),
 }
-_ENTRIES = st.lists(
-    st.fixed_dictionaries(_PLAIN, optional={"won": st.just(1)})
-    | st.fixed_dictionaries(
-        {
-            **_PLAIN,
-            "won": st.just(1),
-            "extractor": _TEXT,
-            "capture_id": st.integers(1, 9) | st.just(""),
-            "read_at": _TEXT,
-        }
-    )
-)
+_ENTRIES = entry_lists(_PLAIN, _TEXT)
 _ROW: dict[str, Any] = {
     "id": 1,
     "url": "https://quay.example/2024/the-quay/",
@@ -63,7 +53,7 @@ def _archive() -> Database:
     return db
 
 
-def _shown(db: Database) -> list[list[tuple[Any, ...]]]:
+def _rows_of_views(db: Database) -> list[list[tuple[Any, ...]]]:
     return [sorted(db.execute(f"select * from {view}").fetchall(), key=repr) for view in _VIEWS]
 
 
@@ -71,10 +61,10 @@ def _shown(db: Database) -> list[list[tuple[Any, ...]]]:
 def test_entries_round_trip_and_views_show_them_in_full(entries: list[Entry]) -> None:
     db = _archive()
     db.table("articles").insert({**_ROW, "evidence": pack_evidence(entries)})
-    whole = _shown(db)
+    whole = _rows_of_views(db)
     db.execute("update articles set evidence = ?", [encode_evidence(db, entries, _ROW)])
     assert decode_evidence(db, next(iter(db.query("select * from articles")))) == entries
-    assert _shown(db) == whole
+    assert _rows_of_views(db) == whole
     db.close()
 
 
@@ -107,7 +97,7 @@ def test_an_id_inserted_in_a_rolled_back_transaction_is_not_reused_from_the_cach
         with writing(db):
             text = encode_evidence(db, [entry | {"locator": other}, entry], _ROW)
         assert [one["locator"] for one in decode_evidence(db, {**_ROW, "evidence": text})] == [other, "h1"]
-    with writing(db), pytest.raises(RuntimeError, match="undone"), writing(db):  # a part of it
+    with writing(db), pytest.raises(RuntimeError, match="undone"), writing(db):  # a nested transaction
         encode_evidence(db, [entry | {"locator": "h4"}], _ROW)
         raise RuntimeError("undone")
     text = encode_evidence(db, [entry | {"locator": "h5"}, entry | {"locator": "h4"}], _ROW)

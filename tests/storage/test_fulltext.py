@@ -1,4 +1,4 @@
-"""The full-text index during a batch: its articles are indexed at the end, and others are not held up."""
+"""The full-text index during a batch: its articles are indexed at the end, and other connections are not blocked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def found(db: Database | sqlite3.Connection, words: str) -> list[int]:
 
 
 def is_sound(db: Database) -> bool:
-    """FTS5's own check of the index against the articles."""
+    """Return True if FTS5's integrity check finds that the index matches the articles."""
     try:
         db.execute("insert into articles_fts (articles_fts, rank) values ('integrity-check', 1)")
     except sqlite3.DatabaseError:
@@ -60,7 +60,7 @@ def test_inserts_updates_and_deletes_in_a_batch_are_indexed(db: Database) -> Non
         db.execute("delete from articles where id in (5, 7)")
         enter(db, 7, "an eddy once more")
         db.execute("delete from articles where id = 2")
-        with batch_indexing(db):  # a batch within one
+        with batch_indexing(db):  # a batch within a batch
             enter(db, 6, "a hawser")
         assert found(db, "hawser") == []
     words = ("anchor", "buoy", "capstan", "derrick", "eddy", "grapnel", "fender", "gangway", '"a hawser"')
@@ -93,7 +93,9 @@ def test_a_failed_write_in_a_batch_leaves_nothing(db: Database) -> None:
 
 
 def test_rows_written_by_another_program_are_found(db: Database, tmp_path: Path) -> None:
-    """While a batch is open another program can read, and write before and after it: it meets no mark."""
+    """While a batch is open, another program can read; before and after it, also write. No mark of the batch
+    remains.
+    """
     with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None, timeout=0)) as other:
         enter(other, 1, "an anchor")
         with writing(db), batch_indexing(db):

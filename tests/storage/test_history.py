@@ -14,28 +14,14 @@ from sqlite_utils import Database
 from archiver.archive import Archive
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.article_tables.articles import Change
-from archiver.storage.connection import open_archive
 from archiver.storage.page_result_writer import PageWriter, StoringRun
-from tests.storage.test_versions import AT, POST, TEXT, store
+from tests.storage.one_site_archive import AT, POST, TEXT, archive_of_one_site, store
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = open_archive(tmp_path / "a.db", create=True)
-    db.table("sites").insert(
-        {
-            "id": 1,
-            "name": "low.example",
-            "start_url": "https://low.example/",
-            "host": "low.example",
-            "path": "/",
-            "settings": "{}",
-            "added_at": AT.isoformat(),
-        }
-    )
-    db.table("runs").insert({"id": 1, "site_id": 1, "mode": "full", "started_at": AT.isoformat()})
-    yield db
-    db.close()
+    with archive_of_one_site(tmp_path) as db:
+        yield db
 
 
 def read(title: str, **more: Any) -> Article:
@@ -53,7 +39,7 @@ def read(title: str, **more: Any) -> Article:
 ONE, TWO = read("Ferry sinks"), read("Ferry saved")
 
 
-def test_a_headline_test_makes_three_revisions_and_a_count(db: Database) -> None:
+def test_alternating_headlines_make_three_revisions_and_are_counted(db: Database) -> None:
     changes = [store(db, (ONE, TWO)[day % 2], "0.3.0", days=day).change for day in range(20)]
     assert changes[:3] == [Change.NEW, Change.REVISED, Change.REVISED]
     assert set(changes[3:]) == {Change.REVERTED}
@@ -92,7 +78,7 @@ def test_a_crawl_does_not_count_alternating_texts_as_edits(db: Database) -> None
     assert " 2" in reason
 
 
-def test_a_cached_copy_that_alternates_with_an_edited_text(db: Database) -> None:
+def test_a_cached_copy_that_alternates_with_an_edited_text_makes_three_revisions(db: Database) -> None:
     edited = read("Ferry sinks", body=f"{TEXT}\n\nCorrection: nobody was hurt.")
     for day in range(12):
         store(db, (ONE, edited)[day % 2], "0.3.0", days=day)
@@ -149,7 +135,7 @@ def test_each_field_keeps_its_extractor(db: Database) -> None:
     assert {row["extractor"] for row in db.query("select * from provenance")} == {"0.3.0"}
 
 
-def test_changed_headlines(db: Database, tmp_path: Path) -> None:
+def test_changed_headlines_are_listed(db: Database, tmp_path: Path) -> None:
     for day, one in enumerate((ONE, TWO, read("Ferry saved", tags=("x",)), read("Ferry sold", tags=("x",)))):
         store(db, one, "0.3.0", days=day)
     store(db, replace(POST, url="https://low.example/b/", title="Calm", body=TEXT[::-1]), "0.3.0")

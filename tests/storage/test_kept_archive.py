@@ -49,21 +49,21 @@ def test_the_records_equal_the_export_of_the_earlier_version(archive: Path) -> N
     exported = [
         json.loads(line) for line in archive.with_name("records.jsonl").read_text(encoding="utf-8").splitlines()
     ]
-    now = {record["id"]: record for record in said(archive)["records"]}
+    now = {record["id"]: record for record in export_of(archive)["records"]}
     assert len(exported) == len(now) > 20
     for record in exported:
         assert {name: now[record["id"]][name] for name in record} == record
 
 
 def test_the_records_are_the_same_after_migration(archive: Path) -> None:
-    before = said(archive)
+    before = export_of(archive)
     assert len(before["found"]["the"]) > 5
     assert before["edits"]
     assert all(before["evidence"])
     db = open_archive(archive)
     assert not migrations.pending(db)
     db.close()
-    after = said(archive)
+    after = export_of(archive)
     for name in before:
         assert after[name] == before[name], name
 
@@ -89,17 +89,17 @@ def test_reading_an_archive_of_an_earlier_version_does_not_write(
 
 
 def test_a_later_migration_loses_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = said(archive)
+    before = export_of(archive)
     add_step(monkeypatch)
     db = open_archive(archive)
     assert [step.name for step in migrations.applied(db)][-1] == NAME
     assert db.table("later").exists()
     db.close()
-    assert said(archive) == before
+    assert export_of(archive) == before
 
 
-def said(archive: Path) -> dict[str, Any]:
-    """What today's program says of an archive, without writing to it."""
+def export_of(archive: Path) -> dict[str, Any]:
+    """Return what today's program exports from an archive, without writing to it."""
     with Archive(archive) as opened:
         ids = [record["id"] for record in opened.articles()]
         versions = {number: [v["revision"] for v in opened.revisions(number)] for number in ids}

@@ -16,8 +16,8 @@ from archiver.storage.migrations import UNRELEASED, make_schema, migrations
 from tests.storage.later_step import NAME, add_step
 
 
-def held(db: Database) -> dict[str, Any]:
-    """All that the database remembers of its schema, and all rows but the times of the steps."""
+def schema_and_rows(db: Database) -> dict[str, Any]:
+    """Return the schema and all rows of the database, except the times of the migrations."""
     schema = db.execute("select type, name, tbl_name, sql from sqlite_master").fetchall()
     out: dict[str, Any] = {"schema": sorted(schema, key=repr)}
     for name in (name for kind, name, *_ in schema if kind == "table"):
@@ -31,7 +31,7 @@ def test_a_new_archive_has_the_schema_of_the_migrations(tmp_path: Path, monkeypa
     with closing(Database(tmp_path / "stepped.db")) as stepped:
         migrations.apply(stepped)
         with closing(open_archive(tmp_path / "made.db", create=True)) as made:
-            assert held(made) == held(stepped)
+            assert schema_and_rows(made) == schema_and_rows(stepped)
             assert not migrations.pending(made)
             assert made.table("later").exists()
             assert made.execute("pragma integrity_check").fetchone() == ("ok",)
@@ -40,9 +40,9 @@ def test_a_new_archive_has_the_schema_of_the_migrations(tmp_path: Path, monkeypa
 def test_a_database_with_content_is_not_changed() -> None:
     with closing(Database(memory=True)) as db:
         db.execute("create table other (word text)")
-        before = held(db)
+        before = schema_and_rows(db)
         assert not make_schema(db)
-        assert held(db) == before
+        assert schema_and_rows(db) == before
 
 
 def test_a_failed_schema_creation_leaves_nothing(tmp_path: Path) -> None:
@@ -80,7 +80,9 @@ def test_opening_an_archive_for_writing_applies_pending_migrations(
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_an_archive_of_a_newer_version_is_refused(tmp_path: Path, read_only: bool) -> None:
-    applied(tmp_path / "a.db", f"insert into _sqlite_migrations (migration_set, name) values ('archiver', '{NAME}')")
+    create_changed_archive(
+        tmp_path / "a.db", f"insert into _sqlite_migrations (migration_set, name) values ('archiver', '{NAME}')"
+    )
     before = (tmp_path / "a.db").read_bytes()
     with pytest.raises(ArchiveTooNew, match=NAME):
         open_archive(tmp_path / "a.db", read_only=read_only)
@@ -89,15 +91,15 @@ def test_an_archive_of_a_newer_version_is_refused(tmp_path: Path, read_only: boo
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_an_archive_of_an_unreleased_version_is_refused_with_a_command_to_run(tmp_path: Path, read_only: bool) -> None:
-    applied(tmp_path / "a.db", f"update _sqlite_migrations set name = '{UNRELEASED}'")
+    create_changed_archive(tmp_path / "a.db", f"update _sqlite_migrations set name = '{UNRELEASED}'")
     before = (tmp_path / "a.db").read_bytes()
     with pytest.raises(ArchiveUnreleased, match=r"archiver import .*/warc.* --archive NEW"):
         open_archive(tmp_path / "a.db", read_only=read_only)
     assert (tmp_path / "a.db").read_bytes() == before
 
 
-def applied(file: Path, statement: str) -> None:
-    """An archive of which the steps are changed by this statement."""
+def create_changed_archive(file: Path, statement: str) -> None:
+    """Create an archive and change its list of applied migrations by this statement."""
     with closing(open_archive(file, create=True)) as db:
         db.execute("pragma journal_mode = delete").fetchone()
         db.execute(statement)

@@ -28,7 +28,7 @@ def test_counts_match_the_pages_after_any_write(tmp_path: Path) -> None:
                 _change(db, choice, number)
         assert list(check(db)) == []
         assert db.execute("select count(*) from pages").fetchone()[0] > 100
-        _agrees(db, "harbour.example")
+        assert_counts_agree(db, "harbour.example")
         for (name,) in db.execute(
             "select name from sqlite_master where type = 'trigger' and name like 'page_counts_%'"
         ).fetchall():
@@ -38,7 +38,7 @@ def test_counts_match_the_pages_after_any_write(tmp_path: Path) -> None:
 
 
 def _change(db: Database, choice: random.Random, number: int) -> None:
-    """A page, some who told of it, and changes of others."""
+    """Insert a page with some discovery sources, and change other pages."""
     kinds, outcomes, sources = list(PageKind), list(Outcome), list(DiscoverySource)
     key = f"example,harbour)/{number}"
     if choice.random() < 0.1:
@@ -83,10 +83,10 @@ def _change(db: Database, choice: random.Random, number: int) -> None:
         db.execute("delete from pages where id = ?", [other])
 
 
-def _agrees(db: Database, name: str) -> None:
-    """What is told of a site, against each of its pages looked at by itself."""
+def assert_counts_agree(db: Database, name: str) -> None:
+    """Check the counts of a site against a count of its pages one by one."""
     site = find_site(db, name)
-    told = site_completeness(db, site)
+    counted = site_completeness(db, site)
     by_source: dict[str, Counter[str]] = {"": Counter()}
     balance: Counter[str] = Counter()
     for page in list(db.query("select * from pages where site_id = ?", [site["id"]])):
@@ -97,9 +97,9 @@ def _agrees(db: Database, name: str) -> None:
         for source in ("", *sources):
             by_source.setdefault(source, Counter())[state] += 1
     states = ("archived", "missing", "gone", "refused")
-    assert {state: told["posts"][state] for state in states} == {state: by_source[""][state] for state in states}
-    assert {key: number for key, number in told["balance"].items() if number and key != "found"} == dict(balance)
-    listed = {row["source"]: row for row in told["sources"]}
+    assert {state: counted["posts"][state] for state in states} == {state: by_source[""][state] for state in states}
+    assert {key: number for key, number in counted["balance"].items() if number and key != "found"} == dict(balance)
+    listed = {row["source"]: row for row in counted["sources"]}
     assert set(by_source) - {"", "seed"} == set(listed)
     assert len(listed) > 5
     for source, row in listed.items():

@@ -28,7 +28,7 @@ def plan(db: Database, sql: str, values: object) -> list[str]:
 
 
 def plans(db: Database, *, of: object) -> list[str]:
-    """How each statement is run that a function asks."""
+    """Return the query plan of each SELECT that a function executes."""
     asked: list[tuple[str, object]] = []
     with db.tracer(lambda sql, values: asked.append((sql, values or ()))):
         of()  # type: ignore[operator]
@@ -66,4 +66,4 @@ def test_the_state_of_a_site_is_computed_without_reading_its_pages(db: Database)
     lacking = [step for step in plans(db, of=lambda: completeness.count_missing(db, site["id"])) if " pages " in step]
     assert len(lacking) == 3
     assert all("INDEX idx_pages_site_id_outcome (site_id=? AND outcome=?" in step for step in lacking)
-    assert sum("COVERING" in step for step in lacking) == 2  # of lists alone the row says when they are due
+    assert sum("COVERING" in step for step in lacking) == 2  # only for lists is the due time read from the row

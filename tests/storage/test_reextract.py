@@ -22,39 +22,20 @@ from archiver.cli.main import cli
 from archiver.storage.article_tables.evidence import decode_evidence as entries_of
 from archiver.storage.article_tables.evidence import pack_evidence
 from archiver.storage.article_tables.revisions import FULL_CONTENT
+from tests.article_columns import CONTENT_COLUMNS
 from tests.runner import Runner, fault
-from tests.small_sites import PROMOTION, classic, posts, promoting
+from tests.small_sites import PROMOTION, classic, promoting, sample_posts
 from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, home, serving
 from tests.spiders.test_parts import body_of, post
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
-POSTS = posts(14)
+POSTS = sample_posts(14)
 EDITED, TOLD, STAMPED = POSTS[2], POSTS[5], POSTS[7]
 LATER = "The mill was sold after all, and nobody has said to whom."
 FEED = '<link rel="alternate" type="application/rss+xml" href="/feed/">'
-_VALUES = (
-    "title",
-    "body",
-    "authors",
-    "published",
-    "published_precision",
-    "modified",
-    "categories",
-    "tags",
-    "geotags",
-    "language",
-    "description",
-    "image",
-    "credits",
-    "revision",
-    "content_digest",
-    "meaning_digest",
-    "post_id",
-    "guid",
-    "canonical_url",
-)
+_VALUES = (*CONTENT_COLUMNS, "revision", "content_digest", "meaning_digest", "post_id", "guid")
 
 
 def stamped(at: str) -> bytes:
@@ -76,8 +57,9 @@ def feed(base: str) -> Answer:
 
 @pytest.fixture(scope="module")
 def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fourteen posts: one is edited before the second crawl, of one the feed tells more than its page, and one is
-    split over three pages."""
+    """Crawl fourteen posts: one is edited before the second crawl, one has more text in the feed than on its page, and
+    one is split over three pages.
+    """
     archive = tmp_path_factory.mktemp("crawled") / "archive.db"
     pages: dict[str, Any] = {"/": home("/river/", *(t.path for t in POSTS), head=FEED), **post()}
     pages |= {t.path: Answer(promoting(t).encode()) for t in POSTS} | {
@@ -104,13 +86,13 @@ def reextract(archive: Path, *words: str) -> Result:
     return Runner().invoke(cli, ["reextract", *words, "--archive", str(archive)])
 
 
-def told(archive: Path, *words: str) -> dict[str, Any]:
+def reextracted(archive: Path, *words: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(reextract(archive, *words, "--json").stdout)
     return found
 
 
 def state(archive: Path) -> dict[str, Any]:
-    """All that readings decide, without who read and when."""
+    """Return everything that extraction determines, without extractor and time."""
     return {
         "articles": rows(archive, f"select id, {', '.join(_VALUES)} from articles order by id"),
         "revisions": [
@@ -134,7 +116,9 @@ def state(archive: Path) -> dict[str, Any]:
 
 
 def spoil(archive: Path, only: str = "1") -> None:
-    """What an earlier program would have stored: a promotion in the text, names in capitals, no tags, no language."""
+    """Change articles to what an earlier program would have stored: a promotion in the text, names in capitals, no
+    tags, no language.
+    """
     db = sqlite3.connect(archive)
     named = {
         row["id"]: entries_of(Database(db), row) for row in Database(db).query(f"select * from articles where {only}")
@@ -176,7 +160,7 @@ def test_the_whole_history_is_re_extracted_without_a_new_revision(archive: Path)
     assert result.exit_code == 0, result.output
     after = state(archive)
     split = rows(archive, "select id from articles where url like '%/river/'")[0][0]
-    stamped = rows(archive, f"select id from articles where url like '%{STAMPED.path}'")[0][0]  # told by two captures
+    stamped = rows(archive, f"select id from articles where url like '%{STAMPED.path}'")[0][0]  # has two captures
     for name in ("articles", "revisions", "facets", "words", "duplicates", "parts"):
         assert [r for r in after[name] if r[0] != stamped] == [r for r in before[name] if r[0] != stamped], name
     assert dict(rows(archive, "select id, body from articles"))[split] == body_of(1, 2, 3)
@@ -200,7 +184,7 @@ def test_a_dry_run_reports_everything_and_writes_nothing(archive: Path) -> None:
     spoil(archive)
     before = state(archive)
     seen = archive.read_bytes()
-    found = told(archive, "--dry-run")
+    found = reextracted(archive, "--dry-run")
     assert state(archive) == before
     assert archive.read_bytes() == seen
     assert found["dry_run"]
@@ -265,12 +249,12 @@ def test_every_value_has_a_source(archive: Path) -> None:
 
 def test_a_modified_time_from_a_later_capture_is_read_from_that_capture(archive: Path) -> None:
     of = f"articles where url like '%{STAMPED.path}'"
-    told = (
+    query = (
         f"select p.capture_id > a.capture_id, p.value from provenance p join (select * from {of}) a "
         "on a.id = p.article_id where p.field = 'modified'"
     )
     late = "2024-04-04T04:04:00+00:00"
-    assert rows(archive, told) == [(1, late)]
+    assert rows(archive, query) == [(1, late)]
     assert rows(archive, f"select revision from {of}") == [(1,)]
     for statement in ("update articles set modified = '2024-01-01T00:00:00+00:00'", "select 1"):
         db = sqlite3.connect(archive)
@@ -278,17 +262,17 @@ def test_a_modified_time_from_a_later_capture_is_read_from_that_capture(archive:
         db.commit()
         db.close()
         assert reextract(archive).exit_code == 0
-        assert rows(archive, told) == [(1, late)]
+        assert rows(archive, query) == [(1, late)]
 
 
 def test_articles_can_be_selected(archive: Path) -> None:
     spoil(archive)
     number, url = rows(archive, "select id, url from articles order by id limit 1")[0]
-    assert told(archive, str(number))["articles"] == told(archive, url)["articles"] == 1
+    assert reextracted(archive, str(number))["articles"] == reextracted(archive, url)["articles"] == 1
     site = rows(archive, "select name from sites")[0][0]
-    assert told(archive, site, "--dry-run")["articles"] == 15
-    assert told(archive, "--since", "2999", "--dry-run")["articles"] == 0
-    assert told(archive, "--until", "2999", "--dry-run")["articles"] == 15
+    assert reextracted(archive, site, "--dry-run")["articles"] == 15
+    assert reextracted(archive, "--since", "2999", "--dry-run")["articles"] == 0
+    assert reextracted(archive, "--until", "2999", "--dry-run")["articles"] == 15
     for words, error in (
         (["nowhere.example"], "SiteNotFound nowhere.example"),
         (["99"], "ArticleNotFound 99"),
@@ -315,7 +299,7 @@ def test_unreadable_captures_are_reported_and_the_others_processed(archive: Path
     assert "14 changed" in result.stdout
     assert rows(archive, f"select body, extractor from articles where id = {number}") == before
     shutil.rmtree(archive.parent / "warc")
-    found = told(archive, "--dry-run")
+    found = reextracted(archive, "--dry-run")
     assert len(found["unreadable"]) >= 15
     assert found["changed"] == 0
 
@@ -377,8 +361,8 @@ def children(pid: int) -> set[int]:
     return {int(one) for one in found.read_text().split()} if found.exists() else set()
 
 
-def lives(pid: int) -> bool:
-    """An ended process that nobody has waited for yet (Z) is none."""
+def is_running(pid: int) -> bool:
+    """Return True if the process runs; a zombie (Z) does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -397,13 +381,13 @@ def test_no_worker_outlives_a_killed_parent(archive: Path, tmp_path: Path) -> No
     words = [sys.executable, str(script), "reextract", "--workers", "2", "--archive", str(archive)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ran = subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    until(lambda: len(children(ran.pid)) >= 3)  # two, and the one that counts resources
+    until(lambda: len(children(ran.pid)) >= 3)  # two workers and multiprocessing's resource tracker
     left = children(ran.pid)
     ran.kill()
     ran.wait()
-    until(lambda: not any(map(lives, left)))
+    until(lambda: not any(map(is_running, left)))
     assert left
-    assert not [pid for pid in left if lives(pid)]
+    assert not [pid for pid in left if is_running(pid)]
 
 
 def test_the_rules_valid_at_the_capture_are_used(archive: Path) -> None:
@@ -436,11 +420,11 @@ def test_articles_written_by_a_concurrent_crawl_are_read_again(archive: Path) ->
 
 
 def test_a_later_crawl_finds_no_edits(tmp_path: Path) -> None:
-    """What was read again, in whole or in part, is what the next crawl of the same pages reads."""
+    """After a complete or partial re-extraction, a crawl of the same pages extracts the same articles."""
     archive = tmp_path / "archive.db"
-    told = POSTS[:9]
-    pages: dict[str, Any] = {t.path: Answer(promoting(t).encode()) for t in told}
-    pages["/"] = home(*(t.path for t in told))
+    crawled = POSTS[:9]
+    pages: dict[str, Any] = {t.path: Answer(promoting(t).encode()) for t in crawled}
+    pages["/"] = home(*(t.path for t in crawled))
     with serving(pages) as server:
         assert crawl(server.url, archive=archive).returncode == 0
         spoil(archive)

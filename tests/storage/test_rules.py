@@ -1,4 +1,4 @@
-"""Stored site rules: versions with their time, and rules by hand that override them."""
+"""Stored site rules: revisions with their times, and manual rules that override them."""
 
 from __future__ import annotations
 

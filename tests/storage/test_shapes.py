@@ -30,7 +30,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def db(archive: Path) -> Iterator[Database]:
-    """What a test writes is undone."""
+    """Open the archive, and roll back what the test writes."""
     db = open_archive(archive)
     db.execute("begin")
     yield db
@@ -113,9 +113,9 @@ def test_an_invalid_value_of_a_site_hides_no_other_site(db: Database, table: str
     db.execute(f"update {table} set {column} = ? where id = 1", [value])
     sites = list_sites(db)
     found = overall(db, Path("archive.db").absolute(), None, datetime.now(UTC), effective_settings(db))
-    told = metrics(db, found, __version__)
-    if column == "settings":  # they may have said so
+    exposition = metrics(db, found, __version__)
+    if column == "settings":  # the invalid settings may have excluded the site from crawls
         assert effective_settings(db)({"id": 1, column: value})["crawl"] is False is sites[0][column]["crawl"]
-    assert all(f'"{site["name"]}"' in told for site in sites)
+    assert all(f'"{site["name"]}"' in exposition for site in sites)
     assert json.dumps(found.as_json())
     assert [site_completeness(db, site)["site"] for site in sites] == [site["name"] for site in sites]

@@ -111,7 +111,7 @@ _READINGS = st.builds(
 @given(st.lists(_READINGS, min_size=1, max_size=9))
 @settings(max_examples=60, deadline=None)
 def test_revisions_equal_the_readings(readings: list[Article]) -> None:
-    """After each reading the version that stands says it, and all others what they said before."""
+    """After each extraction the current revision has its content, and all others keep theirs."""
     db = Database(memory=True)
     migrations.apply(db)
     said: dict[int, Any] = {}

@@ -37,9 +37,9 @@ def vacuum(archive: Path, *words: str) -> Result:
 
 
 def test_vacuum_frees_space_and_changes_no_result(archive: Path) -> None:
-    told = json.loads(vacuum(archive, "--json").stdout)
-    assert told["before"] > 4_000_000 > 2_000_000 > told["after"] == archive.stat().st_size
-    assert told["freed"] == told["before"] - told["after"]
+    report = json.loads(vacuum(archive, "--json").stdout)
+    assert report["before"] > 4_000_000 > 2_000_000 > report["after"] == archive.stat().st_size
+    assert report["freed"] == report["before"] - report["after"]
     assert not archive.with_name("archive.db-wal").exists()
     assert verify(archive).findings == []
     db = open_archive(archive, read_only=True)

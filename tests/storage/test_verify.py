@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def archive(made: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """A copy that the test may damage."""
     shutil.copytree(made.parent, tmp_path / "copy")
     return tmp_path / "copy" / made.name
 
@@ -59,7 +59,7 @@ def flip(file: Path, at: int) -> None:
 
 
 def change(archive: Path, *statements: str) -> None:
-    """As somebody with the sqlite3 shell does: no foreign keys are watched there."""
+    """Execute statements without foreign key checks, as somebody does in the sqlite3 shell."""
     with closing(sqlite3.connect(archive)) as db:
         for statement in statements:
             db.execute(statement)
@@ -67,9 +67,9 @@ def change(archive: Path, *statements: str) -> None:
 
 
 def test_a_sound_archive_has_no_finding(archive: Path) -> None:
-    told = verify(archive, reread=True)
-    assert told.findings == []
-    assert (told.articles, told.files) == (9, 4)
+    report = verify(archive, reread=True)
+    assert report.findings == []
+    assert (report.articles, report.files) == (9, 4)
 
 
 def test_a_flipped_byte_is_reported_with_its_article(archive: Path) -> None:
@@ -92,10 +92,10 @@ def test_a_truncated_record_and_a_truncated_file_are_reported(archive: Path) -> 
 
 def test_swapped_files_are_reported(archive: Path) -> None:
     one, other = warcs(archive)[0], warcs(archive, "hill")[0]
-    aside = one.with_name("aside")
-    one.rename(aside)
+    moved = one.with_name("moved")
+    one.rename(moved)
     other.rename(one)
-    aside.rename(other)
+    moved.rename(other)
     assert sorted(found(archive)) == sorted(
         [("file-exchanged", f"warc/{one.name}"), ("file-exchanged", f"warc/{other.name}")]
     )
@@ -105,12 +105,12 @@ def test_missing_and_unknown_files_are_reported(archive: Path) -> None:
     file = warcs(archive, "hill")[1]
     file.rename(file.with_name("another-site-20240101000000-00001.warc.gz"))
     index_of(file).rename(file.with_name("another-site-20240101000000-00001.cdxj"))
-    told = findings(archive)
-    assert [(f.kind, f.subject) for f in told if f.kind != "cdxj-differs"] == [
+    reported = findings(archive)
+    assert [(f.kind, f.subject) for f in reported if f.kind != "cdxj-differs"] == [
         ("file-missing", f"warc/{file.name}"),
         ("file-unknown", "warc/another-site-20240101000000-00001.warc.gz"),
     ]
-    assert "article 8" in told[0].sentence
+    assert "article 8" in reported[0].sentence
 
 
 DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
@@ -152,7 +152,7 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
         ],
         [("view-changed", "view evidence")],
     ),
-    "who told a value is not known any more": (
+    "the source of a value is unknown": (
         ["update articles set evidence = '[999]' where id = 5"],
         [("row-dangling", "article 5")],
     ),
@@ -183,9 +183,9 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
         ["update captures set url = 'https://x.example/' where id = 13"],
         [("capture-damaged", "warc/quay-example-20240502080001-00001.warc.gz at ")],
     ),
-    "a time is none": (["update articles set last_seen = 'yesterday' where id = 6"], [("no-time", "articles row 6")]),
+    "an invalid time": (["update articles set last_seen = 'yesterday' where id = 6"], [("no-time", "articles row 6")]),
     "a number is a word": (["update pages set attempts = 'many' where id = 3"], [("wrong-type", "pages row 3")]),
-    "JSON is none": (["update articles set credits = '[' where id = 6"], [("no-json", "articles row 6")]),
+    "invalid JSON": (["update articles set credits = '[' where id = 6"], [("no-json", "articles row 6")]),
     "a required value is empty": (
         ["update article_urls set article_id = null where article_id = 6 and kind = 'url'"],
         [("empty", "aliases row"), ("address-missing", "article 6")],
@@ -211,11 +211,11 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
 def test_damage_to_the_database_is_reported(name: str, archive: Path) -> None:
     statements, expected = DAMAGES[name]
     change(archive, *statements)
-    told = found(archive)
-    dangling = [one for one in told if one[0] == "row-dangling"]
-    told = [*sorted(dangling), *(one for one in told if one not in dangling)]
-    assert [kind for kind, _ in told] == [kind for kind, _ in expected]
-    assert all(own.startswith(subject) for (_, own), (_, subject) in zip(told, expected, strict=True))
+    reported = found(archive)
+    dangling = [one for one in reported if one[0] == "row-dangling"]
+    reported = [*sorted(dangling), *(one for one in reported if one not in dangling)]
+    assert [kind for kind, _ in reported] == [kind for kind, _ in expected]
+    assert all(own.startswith(subject) for (_, own), (_, subject) in zip(reported, expected, strict=True))
 
 
 REPAIRED = (
@@ -269,8 +269,8 @@ def test_every_flipped_byte_of_a_record_is_found(made: Path, tmp_path: Path, num
             "from captures where warc_file = ?",
             [f"warc/{file.name}"],
         ).fetchall()
-    told = examine_warc(WARCJob(tmp_path, f"warc/{file.name}", tuple(CaptureRow(*row) for row in rows))).flaws
-    assert [flaw.subject.split(" ")[0] for flaw in told] == [f"warc/{file.name}"]
+    flaws = examine_warc(WARCJob(tmp_path, f"warc/{file.name}", tuple(CaptureRow(*row) for row in rows))).flaws
+    assert [flaw.subject.split(" ")[0] for flaw in flaws] == [f"warc/{file.name}"]
 
 
 def test_a_running_crawl_is_neither_disturbed_nor_reported(archive: Path) -> None:

@@ -1,11 +1,11 @@
-"""When a different reading of a post is an edit, and when only the extractor has changed."""
+"""When a different extraction result of a post is an edit, and when only the extractor has changed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,53 +13,17 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.items import Article, Evidence
-from archiver.storage.article_tables.articles import Change, Observation, Stored, replace_reading, store_article
+from archiver.storage.article_tables.articles import Change, replace_reading
 from archiver.storage.article_tables.revisions import article_from_row, article_row
-from archiver.storage.connection import open_archive
+from tests.storage.one_site_archive import AT, POST, TEXT, archive_of_one_site, store
 
-AT = datetime(2024, 5, 1, tzinfo=UTC)
-TEXT = "A text of some length, so that it can be told from any other text there is. " * 3
-POST = Article(
-    url="https://low.example/a/",
-    title="A post",
-    body=TEXT,
-    authors=("Nora Lindqvist",),
-    published=AT,
-    published_precision="second",
-    categories=("Coast",),
-)
 NOTED = replace(POST, body=f"{TEXT}\n\nWrite to the editors.")
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = open_archive(tmp_path / "a.db", create=True)
-    db.table("sites").insert(
-        {
-            "id": 1,
-            "name": "low.example",
-            "start_url": "https://low.example/",
-            "host": "low.example",
-            "path": "/",
-            "settings": "{}",
-            "added_at": AT.isoformat(),
-        }
-    )
-    db.table("runs").insert({"id": 1, "site_id": 1, "mode": "full", "started_at": AT.isoformat()})
-    yield db
-    db.close()
-
-
-def store(db: Database, article: Article, extractor: str | None, old: Sequence[Article] = (), days: int = 0) -> Stored:
-    article = replace(article, read_by=(extractor or "").partition(" ")[2])
-    with db.atomic():
-        return store_article(
-            db,
-            "low.example",
-            article,
-            Observation(AT + timedelta(days=days), AT, run_id=1, extractor=extractor),
-            reread=lambda row: old,
-        )
+    with archive_of_one_site(tmp_path) as db:
+        yield db
 
 
 def state(db: Database) -> dict[str, Any]:
@@ -127,20 +91,20 @@ def test_a_page_that_the_rules_do_not_match_does_not_replace_their_reading(db: D
     assert store(db, replace(NOTED, title="Edited"), "0.1.0", [POST, NOTED]).changed == ("title",)
 
 
-def said(title: str, source: str) -> Article:
+def hinted(title: str, source: str) -> Article:
     return replace(POST, title=title, evidence=(Evidence("title", title, source, "title", 0.9),))
 
 
 @pytest.mark.parametrize("source", ["api", "feed"])
 def test_a_changed_hint_is_an_edit_although_the_old_capture_lacks_it(db: Database, source: str) -> None:
-    store(db, said("A post", source), "0.1.0")
-    new = said("A post, corrected", source)
+    store(db, hinted("A post", source), "0.1.0")
+    new = hinted("A post, corrected", source)
     assert store(db, new, "0.2.0", [new]).changed == ("title",)
 
 
 def test_an_unchanged_hint_is_not_an_edit(db: Database) -> None:
-    store(db, replace(said("A post", "api"), title="a post."), "0.1.0")
-    assert store(db, said("A post", "api"), "0.2.0", [POST]).change is Change.REEXTRACTED
+    store(db, replace(hinted("A post", "api"), title="a post."), "0.1.0")
+    assert store(db, hinted("A post", "api"), "0.2.0", [POST]).change is Change.REEXTRACTED
 
 
 def test_a_text_assembled_from_stored_data_keeps_its_extractor(db: Database) -> None:

@@ -103,7 +103,7 @@ def test_lists_leave_out_removed_posts_and_count_them(archive: Path) -> None:
     assert "Entry 1." not in command(archive, "export").output
     state = json.loads(command(archive, "status", "quay.example", "--json").output)[0]
     assert state["removed"] == 2
-    assert state["posts"]["refused"] == 3  # the page 2/2 with them
+    assert state["posts"]["refused"] == 3  # including page 2 of 2
     assert "2 removed" in command(archive, "status", "quay.example").output
     listed = json.loads(command(archive, "remove", "--list", "--json").output)
     assert [(one["article_id"], one["requested_by"]) for one in listed] == [(1, "a letter"), (2, "a letter")]

@@ -18,7 +18,7 @@ from tests.takedown.removing import command, holds, remove, rows
 
 
 def sentence_of(archive: Path, number: int) -> str:
-    """Returns the longest line of an article, which the blog's pages, its feeds and the archive contain."""
+    """Return the longest line of an article, which the blog's pages, its feeds and the archive contain."""
     body = rows(archive, "select body from articles where id = ?", number)[0][0]
     return max(body.split("\n"), key=len)[:60]
 

@@ -1,23 +1,25 @@
-"""The same post at many addresses: dresses of a page, twins, attachments, feeds of comments."""
+"""Traps: the same post at many URLs, as variants of its page, duplicates, attachment pages or comment feeds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.small_sites import Told
+from tests.small_sites import SamplePost
 from tests.traps.trap import Trap
-from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_of, links, moved, telling, xml
+from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_of, links, moved, newest_first, xml
 
 N = 16
 FEW = 7
-"""Enough where an address is told to be a copy without being fetched."""
-Beside = Callable[[Told], "list[str]"]
+"""Enough posts if their copies are recognised without being fetched."""
+Beside = Callable[[SamplePost], "list[str]"]
 Find = Callable[[Ask], str]
 
 
-def _again(told: list[Told], plain: Find) -> Respond:
-    """Answers with the post whose own path `plain` makes of what was asked; "" for what is no copy."""
-    at = {t.path: t for t in told}
+def _copy_responses(posts: list[SamplePost], plain: Find) -> Respond:
+    """Respond with a post at its other URLs. `plain` returns the path of the post that a request is a copy of, or
+    "".
+    """
+    at = {t.path: t for t in posts}
 
     def respond(ask: Ask) -> Reply | None:
         path = plain(ask)
@@ -34,14 +36,14 @@ def _copies(
     outcome: tuple[str, str] | None = None,
     *,
     spare: int = 0,
-    head: Callable[[Told], str] = lambda t: "",
+    head: Callable[[SamplePost], str] = lambda t: "",
     n: int = N,
 ) -> Trap:
-    """A blog whose posts link, each, to copies of themselves. `outcome` is that of the last copy of the last post."""
-    told = telling(seed, n)
-    own = blog(told, f"{name}.test", tail=lambda t: links(*beside(t)), head=head)
-    expected = {beside(told[-1])[-1]: outcome} if outcome else {}
-    return Trap(name, first_of(_again(told, plain), own), tuple(told), 3, expected, spare=spare)
+    """A blog in which each post links to copies of itself. `outcome` is that of the last copy of the last post."""
+    posts = newest_first(seed, n)
+    own = blog(posts, f"{name}.test", tail=lambda t: links(*beside(t)), head=head)
+    expected = {beside(posts[-1])[-1]: outcome} if outcome else {}
+    return Trap(name, first_of(_copy_responses(posts, plain), own), tuple(posts), 3, expected, spare=spare)
 
 
 def _with(*keys: str) -> Find:
@@ -60,9 +62,9 @@ def _comment_pages(ask: Ask) -> str:
     return f"/{ask.parts[0]}/" if len(ask.parts) == 2 and ask.parts[1].startswith("comment-page-") else ""
 
 
-def _attachments(told: list[Told]) -> Respond:
-    """WordPress gives each picture a page of its own; here its theme does not say so."""
-    at = {t.path: t for t in told}
+def _attachments(posts: list[SamplePost]) -> Respond:
+    """Each picture has its own page, as in WordPress, but the theme does not mark it as an attachment."""
+    at = {t.path: t for t in posts}
 
     def respond(ask: Ask) -> Reply | None:
         post = at.get(f"/{ask.parts[0]}/") if len(ask.parts) == 2 and ask.parts[1].startswith("image-") else None
@@ -88,10 +90,12 @@ def _comment_feed(ask: Ask) -> Reply | None:
     )
 
 
-def _www(told: list[Told], host: str, *, redirects: bool) -> tuple[Respond, Respond]:
-    """Two names of one site: the bare one redirects, or every page declares https and www as its own address."""
+def _www(posts: list[SamplePost], host: str, *, redirects: bool) -> tuple[Respond, Respond]:
+    """Return two hosts of one site: the bare host redirects to www, or every page declares its https and www URL as
+    canonical.
+    """
     own = blog(
-        told,
+        posts,
         f"www.{host}",
         tail=lambda t: links(f"http://www.{host}{t.path}", f"http://{host}{t.path}", f"https://www.{host}{t.path}"),
         head=lambda t: f'<link rel="canonical" href="https://www.{host}{t.path}">',
@@ -104,12 +108,12 @@ def _www(told: list[Told], host: str, *, redirects: bool) -> tuple[Respond, Resp
 
 
 def traps() -> list[Trap]:
-    pictures, commented = telling(90, N), telling(91, N)
-    redirected, declared, mobile = telling(92, N), telling(93, N), telling(94, N)
+    pictures, commented = newest_first(90, N), newest_first(91, N)
+    redirected, declared, mobile = newest_first(92, N), newest_first(93, N), newest_first(94, N)
     www, bare = _www(redirected, "www-redirect.test", redirects=True)
     own, same = _www(declared, "www-canonical.test", redirects=False)
     phone = blog(mobile, "m.phone-host.test")
-    dead = telling(95, N)
+    dead = newest_first(95, N)
     return [
         _copies(
             "share",

@@ -1,4 +1,4 @@
-"""Lists in pages that do not end where their posts do, and lists that are the only way to the posts."""
+"""Traps: listings with pages beyond their last post, and listings that are the only way to the posts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
 
-from tests.small_sites import Told
+from tests.small_sites import SamplePost
 from tests.traps.trap import Trap
 from tests.traps.web import (
     PER_PAGE,
@@ -21,28 +21,28 @@ from tests.traps.web import (
     last_page,
     links,
     listing,
+    newest_first,
     paged,
     sitemap,
-    telling,
 )
 
 N = 16
 Number = Callable[[Ask], "int | None"]
 
 
-def _posts(told: list[Told]) -> Respond:
-    at = {t.path: t for t in told}
+def _posts(posts: list[SamplePost]) -> Respond:
+    at = {t.path: t for t in posts}
     return lambda ask: article(at[ask.path]) if ask.path in at else None
 
 
-def _list(told: list[Told], number: Number, older: Callable[[int], str], *, clamp: bool) -> Respond:
-    """Pages that go on for ever: beyond the end they show the last page again, or nothing."""
+def _list(posts: list[SamplePost], number: Number, older: Callable[[int], str], *, clamp: bool) -> Respond:
+    """A listing without an end: pages beyond the last repeat the last page (`clamp`) or are empty."""
 
     def respond(ask: Ask) -> Reply | None:
         at = 1 if ask.path == "/" and not ask.query else number(ask)
         if at is None:
             return None
-        shown = paged(told, min(at, last_page(told)) if clamp else at)
+        shown = paged(posts, min(at, last_page(posts)) if clamp else at)
         return listing(shown, older=older(at + 1))
 
     return respond
@@ -57,97 +57,101 @@ def _value(key: str, step: int = 1) -> Number:
 
 
 def _endless(name: str, seed: int, number: Number, older: Callable[[int], str], *, clamp: bool) -> Trap:
-    told = telling(seed, N)
-    return Trap(name, first_of(_list(told, number, older, clamp=clamp), _posts(told)), tuple(told), 3 + 4)
+    posts = newest_first(seed, N)
+    return Trap(name, first_of(_list(posts, number, older, clamp=clamp), _posts(posts)), tuple(posts), 3 + 4)
 
 
-def _months(told: list[Told], chained: bool) -> Respond:
-    """A home page with the three newest posts, and all months; `chained`: only the newest, and each names the next."""
-    by_month = {key: list(group) for key, group in groupby(told, lambda t: f"/{t.at:%Y/%m}/")}
+def _months(posts: list[SamplePost], chained: bool) -> Respond:
+    """The home page has the three newest posts and links to all months. `chained`: it links only to the newest month,
+    and each month to the next.
+    """
+    by_month = {key: list(group) for key, group in groupby(posts, lambda t: f"/{t.at:%Y/%m}/")}
     keys = list(by_month)
 
     def respond(ask: Ask) -> Reply | None:
         if ask.path == "/":
-            return listing(told[:3], menu=links(*(keys[:1] if chained else keys)))
+            return listing(posts[:3], menu=links(*(keys[:1] if chained else keys)))
         if ask.path not in by_month:
             return None
         at = keys.index(ask.path)
         return listing(by_month[ask.path], title=ask.path, menu=links(*keys[at + 1 : at + 2]) if chained else "")
 
-    return first_of(respond, _posts(told))
+    return first_of(respond, _posts(posts))
 
 
-def _only_sitemap(told: list[Told], host: str) -> Respond:
+def _only_sitemap(posts: list[SamplePost], host: str) -> Respond:
     def respond(ask: Ask) -> Reply | None:
         if ask.path == "/robots.txt":
             return Reply(f"User-agent: *\nAllow: /\nSitemap: http://{host}/maps/all.xml\n", media="text/plain")
         if ask.path == "/maps/all.xml":
-            return sitemap([f"http://{host}{t.path}" for t in told])
+            return sitemap([f"http://{host}{t.path}" for t in posts])
         return document("Low Water", "<h1>Low Water</h1><p>Welcome.</p>") if ask.path == "/" else None
 
-    return first_of(respond, _posts(told))
+    return first_of(respond, _posts(posts))
 
 
-def _archived_feed(told: list[Told], host: str) -> Respond:
+def _archived_feed(posts: list[SamplePost], host: str) -> Respond:
     """RFC 5005, section 3: the feed's pages are linked by rel=next."""
 
     def respond(ask: Ask) -> Reply | None:
         if ask.path == "/atom.xml":
             number = int(ask.values.get("page", 1))
-            following = f"/atom.xml?page={number + 1}" if number < last_page(told) else ""
-            return feed(paged(told, number), f"http://{host}", following)
+            following = f"/atom.xml?page={number + 1}" if number < last_page(posts) else ""
+            return feed(paged(posts, number), f"http://{host}", following)
         head = '<link rel="alternate" type="application/atom+xml" href="/atom.xml">'
         return document("Low Water", "<h1>Low Water</h1>", head=head) if ask.path == "/" else None
 
-    return first_of(respond, _posts(told))
+    return first_of(respond, _posts(posts))
 
 
-def _load_more(told: list[Told]) -> Respond:
-    """A button that a script presses; the head tells the next page to whoever reads it."""
+def _load_more(posts: list[SamplePost]) -> Respond:
+    """The listing has a button for a script; a link in the head leads to the next page."""
 
     def respond(ask: Ask) -> Reply | None:
         number = int(ask.values.get("chunk", 1)) if ask.path == "/" else 0
         if not number:
             return None
-        more = number < last_page(told)
+        more = number < last_page(posts)
         head = f'<link rel="next" href="/?chunk={number + 1}">' if more else ""
-        return listing(paged(told, number), head=head, pager="<button>Load more</button>" if more else "")
+        return listing(paged(posts, number), head=head, pager="<button>Load more</button>" if more else "")
 
-    return first_of(respond, _posts(told))
+    return first_of(respond, _posts(posts))
 
 
-def _known_before(told: list[Told], host: str) -> Respond:
-    """Two posts a page, each page told by the day it ends at; the sitemap has all but the ten oldest posts."""
+def _known_before(posts: list[SamplePost], host: str) -> Respond:
+    """A listing of two posts per page, whose pages are identified by their end date. The sitemap has all but the ten
+    oldest posts.
+    """
 
     def respond(ask: Ask) -> Reply | None:
         if ask.path == "/sitemap.xml":
-            return sitemap([f"http://{host}{t.path}" for t in told[:-10]])
+            return sitemap([f"http://{host}{t.path}" for t in posts[:-10]])
         if ask.path not in ("/", "/search"):
             return None
         until = ask.values.get("updated-max", "9")
-        shown = [t for t in told if t.at.isoformat()[:19] < until[:19]]
+        shown = [t for t in posts if t.at.isoformat()[:19] < until[:19]]
         older = f"/search?updated-max={shown[1].at:%Y-%m-%dT%H:%M:%S}Z&max-results=2" if len(shown) > 2 else ""
         return listing(shown[:2], older=older)
 
-    return first_of(respond, _posts(told))
+    return first_of(respond, _posts(posts))
 
 
-def _dressed(told: list[Told]) -> Respond:
-    """A theme whose list bears the name that others give to their pagers."""
+def _dressed(posts: list[SamplePost]) -> Respond:
+    """A theme whose list of posts has a class name that other themes use for pagination."""
 
     def respond(ask: Ask) -> Reply | None:
         number = int(ask.parts[1]) if ask.parts[:1] == ["page"] else int(ask.path == "/")
-        if not number or not paged(told, number):
+        if not number or not paged(posts, number):
             return None
-        plain = listing(paged(told, number), older=f"/page/{number + 1}/" if number < last_page(told) else "")
+        plain = listing(paged(posts, number), older=f"/page/{number + 1}/" if number < last_page(posts) else "")
         return replace(plain, body=plain.body.replace("<main>", '<main class="infinite-scroll">'))
 
-    return first_of(respond, _posts(told))
+    return first_of(respond, _posts(posts))
 
 
 def traps() -> list[Trap]:
-    months, chain, mapped, fed, loaded = (telling(n, 60) for n in range(50, 55))
-    deep, known, dressed = telling(55, 120), telling(56, 70), telling(57, 30)
+    months, chain, mapped, fed, loaded = (newest_first(n, 60) for n in range(50, 55))
+    deep, known, dressed = newest_first(55, 120), newest_first(56, 70), newest_first(57, 30)
     return [
         _endless("last-again", 41, _after("/page/"), lambda n: f"/page/{n}/", clamp=True),
         _endless("empty-pages", 42, _after("/page/"), lambda n: f"/page/{n}/", clamp=False),
@@ -168,10 +172,10 @@ def traps() -> list[Trap]:
     ]
 
 
-def _deep(told: list[Told], ask: Ask) -> Reply | None:
-    """120 pages of one post each, each of which names only the next."""
+def _deep(posts: list[SamplePost], ask: Ask) -> Reply | None:
+    """120 pages of one post each. Each links only to the next."""
     number = int(ask.parts[1]) if ask.parts[:1] == ["page"] else int(ask.path == "/")
     if not number:
         return None
-    shown = told[number - 1 : number]
-    return listing(shown, older=f"/page/{number + 1}/" if number < len(told) else "") if shown else None
+    shown = posts[number - 1 : number]
+    return listing(shown, older=f"/page/{number + 1}/" if number < len(posts) else "") if shown else None

@@ -1,13 +1,13 @@
-"""Addresses without end: calendars, sessions, facets, combinations of tags, links that grow."""
+"""Traps: infinite URL spaces from calendars, session IDs, facets, combined tags and growing links."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from urllib.parse import quote
 
-from tests.small_sites import Told
+from tests.small_sites import SamplePost
 from tests.traps.trap import Trap
-from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_of, links, listing, telling
+from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_of, links, listing, newest_first
 
 N = 16
 
@@ -27,10 +27,10 @@ def _made(
     outcomes: dict[str, tuple[str, str]] | None = None,
     spare: int = 0,
 ) -> Trap:
-    told = telling(seed, n)
+    posts = newest_first(seed, n)
     host = f"{name}.test"
-    own = blog(told, host, menu=lambda t: menu)
-    return Trap(name, first_of(space, own), tuple(told), listings, outcomes or {}, spare=spare)
+    own = blog(posts, host, menu=lambda t: menu)
+    return Trap(name, first_of(space, own), tuple(posts), listings, outcomes or {}, spare=spare)
 
 
 def _calendar(ask: Ask) -> Reply | None:
@@ -68,28 +68,28 @@ def _days(ask: Ask) -> Reply | None:
     return document(f"{at:%d %B %Y}", f"<h1>Posts of {at:%d %B %Y}</h1><p>There are none.</p>{links(*around)}")
 
 
-def _session_path(told: list[Told]) -> Respond:
-    at = {t.path: t for t in told}
+def _session_path(posts: list[SamplePost]) -> Respond:
+    at = {t.path: t for t in posts}
 
     def respond(ask: Ask) -> Reply | None:
         path, _, _ = ask.path.partition(";")
         sid = f";jsessionid={ask.number * 7919:032X}"
-        menu = links(*(t.path + sid for t in told[:5]), "/" + sid)
+        menu = links(*(t.path + sid for t in posts[:5]), "/" + sid)
         if path == "/":
-            return listing(told, address=lambda t: t.path + sid, menu=menu)
+            return listing(posts, address=lambda t: t.path + sid, menu=menu)
         return article(at[path], menu=menu) if path in at else None
 
     return respond
 
 
-def _session_query(told: list[Told], key: str, form: str) -> Respond:
-    at = {t.path: t for t in told}
+def _session_query(posts: list[SamplePost], key: str, form: str) -> Respond:
+    at = {t.path: t for t in posts}
 
     def respond(ask: Ask) -> Reply | None:
         sid = f"?{key}={form.format(ask.number * 104729 + 1)}"
-        menu = links(*(t.path + sid for t in told[:5]), "/" + sid)
+        menu = links(*(t.path + sid for t in posts[:5]), "/" + sid)
         if ask.path == "/":
-            return listing(told, address=lambda t: t.path + sid, menu=menu)
+            return listing(posts, address=lambda t: t.path + sid, menu=menu)
         return article(at[ask.path], menu=menu) if ask.path in at else None
 
     return respond
@@ -105,7 +105,7 @@ _CHOICES = {
 }
 
 
-def _facets(told: list[Told]) -> Respond:
+def _facets(posts: list[SamplePost]) -> Respond:
     def respond(ask: Ask) -> Reply | None:
         if ask.path != "/archive/":
             return None
@@ -114,13 +114,13 @@ def _facets(told: list[Told]) -> Respond:
             for key, values in _CHOICES.items()
             for value in values.split()
         ]
-        shown = sorted(told, key=lambda t: (len(ask.query) * t.number) % 97)[:8]
+        shown = sorted(posts, key=lambda t: (len(ask.query) * t.number) % 97)[:8]
         return listing(shown, title="Archive", pager=links(*more))
 
     return respond
 
 
-def _combined(told: list[Told]) -> Respond:
+def _combined(posts: list[SamplePost]) -> Respond:
     tags = [f"t{n}" for n in range(40)]
 
     def respond(ask: Ask) -> Reply | None:
@@ -128,62 +128,62 @@ def _combined(told: list[Told]) -> Respond:
             return None
         chosen = ask.parts[1].split("+")
         more = [f"/tag/{'+'.join(sorted({*chosen, t}))}/" for t in tags]
-        shown = [t for t in told if all((t.number * 7 + int(c[1:])) % 3 == 0 for c in chosen)]
+        shown = [t for t in posts if all((t.number * 7 + int(c[1:])) % 3 == 0 for c in chosen)]
         return listing(shown, title=f"Tagged {' and '.join(chosen)}", pager=links(*more))
 
     return respond
 
 
-def _cloud(told: list[Told]) -> Respond:
+def _cloud(posts: list[SamplePost]) -> Respond:
     def respond(ask: Ask) -> Reply | None:
         if ask.parts[:1] != ["tag"]:
             return None
         number = int(ask.parts[1].removeprefix("word-"))
-        return listing([told[number % len(told)]], title=f"Tagged {ask.parts[1]}")
+        return listing([posts[number % len(posts)]], title=f"Tagged {ask.parts[1]}")
 
     return respond
 
 
-def _authors(told: list[Told]) -> Respond:
+def _authors(posts: list[SamplePost]) -> Respond:
     def respond(ask: Ask) -> Reply | None:
         if ask.parts[:1] != ["author"]:
             return None
         number = int(ask.parts[1].removeprefix("guest-"))
-        return listing([told[number % len(told)]], title=f"Posts by guest {number}")
+        return listing([posts[number % len(posts)]], title=f"Posts by guest {number}")
 
     return respond
 
 
-def _searches(told: list[Told]) -> Respond:
+def _searches(posts: list[SamplePost]) -> Respond:
     def respond(ask: Ask) -> Reply | None:
         if ask.parts[:1] != ["search"] and "s" not in ask.values:
             return None
         word = ask.parts[1] if len(ask.parts) > 1 else ask.values.get("s", "x")
         more = [f"/search/{word}-{n}/" for n in range(6)] + [f"/?s={word}+{n}" for n in range(6)]
-        return listing(told[:4], title=f"Search: {word}", pager=links(*more))
+        return listing(posts[:4], title=f"Search: {word}", pager=links(*more))
 
     return respond
 
 
-def _growing(told: list[Told]) -> Respond:
-    """Links that lack their first slash, and a server that looks at the last step of an address only."""
-    at = {t.path.strip("/"): t for t in told}
+def _growing(posts: list[SamplePost]) -> Respond:
+    """Relative links without a leading slash, on a server that only reads the last path segment."""
+    at = {t.path.strip("/"): t for t in posts}
 
     def respond(ask: Ask) -> Reply | None:
         last = ask.parts[-1] if ask.parts else ""
         if last not in at:
             return None
-        around = [t.path.strip("/") + "/" for t in told[:3]]
+        around = [t.path.strip("/") + "/" for t in posts[:3]]
         return article(at[last], menu=links(*around))
 
     return respond
 
 
 def traps() -> list[Trap]:
-    by_path, by_query, odd = telling(20, N), telling(21, N), telling(22, N)
-    short = telling(23, N)
-    faceted, combined, clouded = telling(24, N), telling(25, N), telling(26, 30)
-    guests, searched, growing = telling(27, N), telling(28, N), telling(29, N)
+    by_path, by_query, odd = newest_first(20, N), newest_first(21, N), newest_first(22, N)
+    short = newest_first(23, N)
+    faceted, combined, clouded = newest_first(24, N), newest_first(25, N), newest_first(26, 30)
+    guests, searched, growing = newest_first(27, N), newest_first(28, N), newest_first(29, N)
     cloud = "".join(f'<a href="/tag/word-{n}/" rel="tag">word {n}</a> ' for n in range(900))
     return [
         _made(

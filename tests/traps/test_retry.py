@@ -1,4 +1,4 @@
-"""What is missing can be fetched by itself, and so can what a crawl set aside."""
+"""Missing and trap-excluded pages can be requested separately."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def test_only_missing_pages_are_requested(tmp_path: Path) -> None:
     }
     with serving(pages) as site:
         assert counts(site.url, archive=archive)["failed"] == 2
-        [told] = status(archive, "--missing")
+        [site_status] = status(archive, "--missing")
         assert [
             (row["url"].removeprefix(site.url), row["outcome"], row["status"], row["sources"])
-            for row in told["missing"]
+            for row in site_status["missing"]
         ] == [("two/", "failed", 502, ["listing"]), ("tag/sea/", "failed", 500, ["link"])]
         pages |= {"/two/": page("The second"), "/tag/sea/": home("/deep/")}
         site.requests.clear()
@@ -64,7 +64,7 @@ def test_trap_excluded_pages_are_requested_with_set_aside(tmp_path: Path) -> Non
         assert (why["outcome"], why["rule"]) == ("trap", state["traps"][0]["rule"])
         assert "--set-aside" in run(archive, "", "why", f"{site.url}tag/word-50/").stdout
         assert counts(site.url, "--missing", archive=archive)["requests"] == 0
-        # Each wish takes it 20 further, until something new shows that the rest is worth it.
+        # Each request raises the budget by 20 until it finds something new, which lifts it.
         assert sum(counts(site.url, "--set-aside", archive=archive)["new"] for _ in range(2)) == 1
 
 

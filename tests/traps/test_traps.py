@@ -1,4 +1,4 @@
-"""Each trap that the web sets, as a site of its own: all its posts are archived, nothing else, and at little cost."""
+"""Each crawler trap as a separate site: all posts are archived, nothing else, and with few requests."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from tests.traps.web import Web, web
 
 TRAPS = [*spaces.traps(), *paging.traps(), *copies.traps(), *walls.traps()]
 UNFINISHED = {"circles"}
-"""Sites with an address that cannot be read: it is missing, and said to be."""
+"""Sites with a post that cannot be fetched and is reported as missing."""
 
 
 @dataclass(frozen=True)
 class Crawled:
+    """The archive of the crawl of all sites, its results and the requests."""
+
     web: Web
     archive: Path
     results: dict[str, dict[str, Any]]
@@ -48,7 +50,7 @@ def run(archive: Path, proxy: str, *words: str) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(scope="module")
 def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crawled]:
-    """All sites crawled in one go: they know nothing of one another."""
+    """Crawl all sites with one command. They do not link to one another."""
     archive = tmp_path_factory.mktemp("traps") / "archive.db"
     sites = {host: respond for trap in TRAPS for host, respond in ((trap.host, trap.respond), *trap.more.items())}
     with web(sites) as served:
@@ -76,15 +78,15 @@ def trap(request: pytest.FixtureRequest) -> Trap:
 
 def test_all_posts_and_nothing_else(crawled: Crawled, trap: Trap) -> None:
     titles = [row[0] for row in crawled.rows("select title from articles where site = ?", trap.host)]
-    assert sorted(titles) == sorted(t.title for t in trap.told)
+    assert sorted(titles) == sorted(t.title for t in trap.posts)
 
 
-def test_what_it_costs(crawled: Crawled, trap: Trap) -> None:
+def test_the_number_of_requests_is_limited(crawled: Crawled, trap: Trap) -> None:
     asked = crawled.requests(trap)
     assert len(asked) <= trap.most, Counter(path.rstrip("0123456789/")[:24] for path in asked).most_common(12)
 
 
-def test_every_address_has_one_outcome_with_its_rule(crawled: Crawled, trap: Trap) -> None:
+def test_every_url_has_one_outcome_with_its_rule(crawled: Crawled, trap: Trap) -> None:
     rows = crawled.rows(
         "select p.url, p.outcome, p.reason, p.rule from pages p join sites s on s.id = p.site_id where s.name = ?",
         trap.host,
@@ -94,7 +96,7 @@ def test_every_address_has_one_outcome_with_its_rule(crawled: Crawled, trap: Tra
     by_key = {urlkey(row[0]): (row[1], row[3]) for row in rows}
     for path, (outcome, rule) in trap.outcomes.items():
         found = by_key.get(urlkey(f"http://{trap.host}{path}"), ("", ""))
-        if outcome == "unchanged":  # an address that differs by what says nothing is the post's own
+        if outcome == "unchanged":  # the URL is another spelling of the post's
             assert found[0] in ("archived", "unchanged", "duplicate"), path
         else:
             assert found[0] == outcome, (path, found)
@@ -109,10 +111,10 @@ def test_the_balance_adds_up(crawled: Crawled, trap: Trap) -> None:
         return
     assert state["posts"]["missing"] == 0
     assert balance["failed"] == balance["due"] == 0
-    assert state["posts"]["archived"] >= len(trap.told)
+    assert state["posts"]["archived"] >= len(trap.posts)
 
 
-def test_run_statistics(crawled: Crawled, trap: Trap) -> None:
+def test_the_run_has_its_outcome_and_reason(crawled: Crawled, trap: Trap) -> None:
     result = crawled.results[trap.host]
     assert trap.says in result["reason"]
     if not trap.says:

@@ -1,28 +1,28 @@
-"""One row of the table: a site with a trap in it, and what a crawl of it must come to."""
+"""A row of the table of traps: a site with a crawler trap, and the expected results of its crawl."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.small_sites import Told
+from tests.small_sites import SamplePost
 from tests.traps.web import Respond
 
 SOURCES = 20
-"""Requests that do not grow with a site: robots.txt, the home page, feeds and sitemaps where they usually lie, the
-address that does not exist."""
+"""Requests independent of the size of a site: robots.txt, the home page, the usual URLs of feeds and sitemaps, and a
+URL that does not exist."""
 
 
 @dataclass(frozen=True)
 class Trap:
-    """`told` are the true posts, `listings` how many pages of lists the site has, `outcomes` what must come of some
-    addresses (outcome, and the rule where it matters). `says` stands in the run's reason, `more` are further hosts.
-    `spare` are requests that learning the trap may cost.
+    """A site with a crawler trap. `posts` are its real posts, `listings` the number of listing pages, `outcomes` the
+    expected outcome and rule of some URLs. `says` is part of the run's reason, `more` are further hosts, `spare` is
+    the number of requests that learning the trap may cost.
     """
 
     name: str
     respond: Respond
-    told: tuple[Told, ...]
+    posts: tuple[SamplePost, ...]
     listings: int
     outcomes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     says: str = ""
@@ -35,5 +35,5 @@ class Trap:
 
     @property
     def most(self) -> int:
-        """Requests allowed: 1.3 a post and each listing once; for a small site the sources beside them."""
-        return int(1.3 * len(self.told)) + self.listings + SOURCES + self.spare
+        """The maximum number of requests: 1.3 per post, one per listing page, and those for the discovery sources."""
+        return int(1.3 * len(self.posts)) + self.listings + SOURCES + self.spare

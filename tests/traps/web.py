@@ -1,4 +1,4 @@
-"""A web of small sites behind one proxy: each site is a function from what is asked to an answer."""
+"""Many small sites behind one proxy. Each site is a function from a request to a response."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.small_sites import WORDS, Told, posts
+from tests.small_sites import WORDS, SamplePost, sample_posts
 
 _RUNAWAY = 1_300
-"""Requests after which a site breaks off, so that a crawl that is caught in a trap fails its test and ends."""
+"""Requests after which a site stops responding, so that a crawl caught in a trap ends and fails its test."""
 PER_PAGE = 6
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One request. `number` counts the requests to its host."""
+    """A request. `number` counts the requests to its host."""
 
     host: str
     path: str
@@ -40,6 +40,8 @@ class Ask:
 
 @dataclass(frozen=True)
 class Reply:
+    """A response of a site."""
+
     body: str = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -47,7 +49,7 @@ class Reply:
 
 
 Respond = Callable[[Ask], "Reply | None"]
-"""What a site answers; None is 404."""
+"""Returns the response to a request; None stands for 404."""
 
 
 def moved(to: str, status: int = 302) -> Reply:
@@ -59,19 +61,21 @@ def xml(body: str) -> Reply:
 
 
 def document(title: str, main: str, *, head: str = "", menu: str = "", foot: str = "") -> Reply:
-    """A page in the frame that all pages of a site have."""
+    """Return a page with the header and footer of its site."""
     return Reply(f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>{head}</head>
 <body><header><p><a href="/">Low Water</a></p></header><nav>{menu}</nav><main>{main}</main>
 <footer><p>Low Water, a blog about the coast, since 2019. {foot}</p></footer></body></html>""")
 
 
-def article(told: Told, *, head: str = "", menu: str = "", foot: str = "", tail: str = "", text: str = "") -> Reply:
-    body = text or "".join(f"<p>{p}</p>" for p in told.paragraphs)
+def article(
+    post: SamplePost, *, head: str = "", menu: str = "", foot: str = "", tail: str = "", text: str = ""
+) -> Reply:
+    body = text or "".join(f"<p>{p}</p>" for p in post.paragraphs)
     return document(
-        f"{told.title} | Low Water",
-        f"""<article><h1>{told.title}</h1>
-<p class="byline">By <span class="author">{told.author}</span>,
-<time datetime="{told.at.isoformat()}">{told.day}</time></p><div class="text">{body}</div></article>{tail}""",
+        f"{post.title} | Low Water",
+        f"""<article><h1>{post.title}</h1>
+<p class="byline">By <span class="author">{post.author}</span>,
+<time datetime="{post.at.isoformat()}">{post.day}</time></p><div class="text">{body}</div></article>{tail}""",
         head=head,
         menu=menu,
         foot=foot,
@@ -83,25 +87,25 @@ def links(*addresses: str) -> str:
 
 
 def listing(
-    told: list[Told],
+    posts: list[SamplePost],
     *,
     title: str = "Low Water",
     older: str = "",
     head: str = "",
     menu: str = "",
-    address: Callable[[Told], str] = lambda t: t.path,
+    address: Callable[[SamplePost], str] = lambda t: t.path,
     pager: str = "",
 ) -> Reply:
-    rows = "".join(f'<article><h2><a href="{address(t)}">{t.title}</a></h2><p>{t.day}</p></article>' for t in told)
+    rows = "".join(f'<article><h2><a href="{address(t)}">{t.title}</a></h2><p>{t.day}</p></article>' for t in posts)
     more = f'<div class="pagination"><a class="older" href="{older}">Older posts</a></div>' if older else ""
     return document(title, f"<h1>{title}</h1>{rows}{more}{pager}", head=head, menu=menu)
 
 
-def feed(told: list[Told], base: str, following: str = "") -> Reply:
+def feed(posts: list[SamplePost], base: str, following: str = "") -> Reply:
     items = "".join(
         f"<entry><title>{t.title}</title><link href='{base}{t.path}'/><id>tag:low,{base}:{t.number}</id>"
         f"<updated>{t.at.isoformat()}</updated><published>{t.at.isoformat()}</published></entry>"
-        for t in told
+        for t in posts
     )
     more = f"<link rel='next' href='{base}{following}'/>" if following else ""
     return xml(f"<feed xmlns='http://www.w3.org/2005/Atom'><title>Low Water</title>{more}{items}</feed>")
@@ -112,43 +116,43 @@ def sitemap(addresses: list[str]) -> Reply:
     return xml(f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}</urlset>')
 
 
-def paged(told: list[Told], number: int, size: int = PER_PAGE) -> list[Told]:
-    return told[(number - 1) * size : number * size]
+def paged(posts: list[SamplePost], number: int, size: int = PER_PAGE) -> list[SamplePost]:
+    return posts[(number - 1) * size : number * size]
 
 
-def last_page(told: list[Told], size: int = PER_PAGE) -> int:
-    return -(-len(told) // size)
+def last_page(posts: list[SamplePost], size: int = PER_PAGE) -> int:
+    return -(-len(posts) // size)
 
 
-def telling(seed: int, count: int) -> list[Told]:
-    """Posts of a site, newest first; no two sites share a text."""
-    return posts(count, seed=1_000 + seed)[::-1]
+def newest_first(seed: int, count: int) -> list[SamplePost]:
+    """Return generated posts, newest first. Different seeds give different texts."""
+    return sample_posts(count, seed=1_000 + seed)[::-1]
 
 
 def blog(
-    told: list[Told],
+    posts: list[SamplePost],
     host: str,
     *,
-    menu: Callable[[Told | None], str] = lambda t: "",
-    tail: Callable[[Told], str] = lambda t: "",
-    head: Callable[[Told], str] = lambda t: "",
+    menu: Callable[[SamplePost | None], str] = lambda t: "",
+    tail: Callable[[SamplePost], str] = lambda t: "",
+    head: Callable[[SamplePost], str] = lambda t: "",
     home_head: str = '<link rel="alternate" type="application/atom+xml" href="/atom.xml">',
 ) -> Respond:
-    """A plain blog: the newest posts on the home page and in a feed, older ones at /page/N/; its sitemap is empty.
+    """A plain blog: the newest posts are on the home page and in a feed, older ones at /page/N/. Its sitemap is empty.
 
-    `menu`, `tail` and `head` say what stands on each post (None: on each listing) beside it.
+    `menu`, `tail` and `head` return HTML that is added to each post, and (for None) to each listing.
     """
-    at = {t.path: t for t in told}
+    at = {t.path: t for t in posts}
 
     def respond(ask: Ask) -> Reply | None:
         if ask.path == "/sitemap.xml":
-            return sitemap([])  # it ends the guessing where another may lie
+            return sitemap([])  # so that the crawl does not guess other URLs of sitemaps
         if ask.path == "/atom.xml":
-            return feed(told[:PER_PAGE], f"http://{host}")
+            return feed(posts[:PER_PAGE], f"http://{host}")
         number = int(ask.parts[1]) if ask.parts[:1] == ["page"] and len(ask.parts) == 2 else int(ask.path == "/")
-        if number and paged(told, number):
-            older = f"/page/{number + 1}/" if number < last_page(told) else ""
-            return listing(paged(told, number), older=older, menu=menu(None), head=home_head)
+        if number and paged(posts, number):
+            older = f"/page/{number + 1}/" if number < last_page(posts) else ""
+            return listing(paged(posts, number), older=older, menu=menu(None), head=home_head)
         post = at.get(ask.path)
         return article(post, menu=menu(post), tail=tail(post), head=head(post)) if post else None
 
@@ -156,7 +160,7 @@ def blog(
 
 
 def first_of(*answers: Respond) -> Respond:
-    """The first answer that is one."""
+    """Respond with the first function that returns a response."""
 
     def respond(ask: Ask) -> Reply | None:
         return next((reply for answer in answers if (reply := answer(ask)) is not None), None)
@@ -170,7 +174,7 @@ def words(seed: int, count: int = 40) -> str:
 
 
 class Web:
-    """Sites by host name, and what was asked of each. Runs as an HTTP proxy."""
+    """Sites by host name, and the requests to each. Runs as an HTTP proxy."""
 
     def __init__(self, sites: dict[str, Respond]) -> None:
         self.sites = sites

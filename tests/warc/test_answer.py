@@ -1,4 +1,4 @@
-"""HTTP responses in foreign records: codings are undone, digests checked, problems named."""
+"""HTTP responses in foreign records: encodings are decoded, digests checked, problems reported."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def found(
     )
 
 
-def odd(block: bytes, **fields: str) -> list[str]:
+def oddities(block: bytes, **fields: str) -> list[str]:
     one = found(block, **fields)
     return [f"!{one.kind}"] if isinstance(one, Problem) else [kind.value for kind, _ in one.odd]
 
 
 @pytest.mark.parametrize("coding", CODED)
-def test_content_codings_are_undone(coding: str) -> None:
+def test_content_encodings_are_decoded(coding: str) -> None:
     one = found(http(CODED[coding], headers=[("Content-Encoding", coding)]))
     assert isinstance(one, ForeignCapture)
     assert one.answer is not None
@@ -101,7 +101,7 @@ def test_content_codings_are_undone(coding: str) -> None:
     ],
 )
 def test_contradictions_in_a_response_are_reported(block: bytes, names: list[str]) -> None:
-    assert odd(block) == names
+    assert oddities(block) == names
     one = found(block)
     if isinstance(one, ForeignCapture) and "mislabelled" not in names:
         assert one.answer is not None
@@ -139,7 +139,7 @@ def test_a_body_that_decompresses_beyond_the_limit_is_a_bomb(coding: str) -> Non
 
 @pytest.mark.parametrize("name", ["sha1", "md5", "sha256", "sha512"])
 @pytest.mark.parametrize("form", ["base32", "hex", "HEX", "base64"])
-def test_digests_of_every_spelling(name: str, form: str) -> None:
+def test_digests_are_read_in_every_spelling(name: str, form: str) -> None:
     digest = hashlib.new(name, PAGE).digest()
     text = {
         "base32": base64.b32encode(digest).decode().rstrip("="),
@@ -149,9 +149,9 @@ def test_digests_of_every_spelling(name: str, form: str) -> None:
     }[form]
     assert parse_digest(f"{name}:{text}") == (name, digest)
     block_digest = f"{name}:{hashlib.new(name, http(PAGE)).hexdigest()}"
-    assert odd(http(PAGE), warc_payload_digest=f"{name}:{text}", warc_block_digest=block_digest) == []
-    assert odd(http(PAGE + b" "), warc_payload_digest=f"{name}:{text}") == ["!payload-digest"]
-    assert odd(http(PAGE + b" "), warc_block_digest=block_digest) == ["!block-digest"]
+    assert oddities(http(PAGE), warc_payload_digest=f"{name}:{text}", warc_block_digest=block_digest) == []
+    assert oddities(http(PAGE + b" "), warc_payload_digest=f"{name}:{text}") == ["!payload-digest"]
+    assert oddities(http(PAGE + b" "), warc_block_digest=block_digest) == ["!block-digest"]
 
 
 def test_a_payload_digest_may_be_computed_with_or_without_codings() -> None:
@@ -159,13 +159,13 @@ def test_a_payload_digest_may_be_computed_with_or_without_codings() -> None:
     wire = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
     block = http(wire, headers=[("Transfer-Encoding", "chunked"), ("Content-Encoding", "gzip")], length=None)
     for payload in (wire, packed, PAGE):
-        assert odd(block, warc_payload_digest=sha1(payload)) == []
-    assert odd(block, warc_payload_digest=sha1(b"other")) == ["!payload-digest"]
+        assert oddities(block, warc_payload_digest=sha1(payload)) == []
+    assert oddities(block, warc_payload_digest=sha1(b"other")) == ["!payload-digest"]
 
 
 def test_digests_that_cannot_be_checked_are_not_damage() -> None:
     for field in ("blake3:abc", "sha1:not-a-digest!", "nothing", "sha1:"):
-        assert odd(http(PAGE), warc_payload_digest=field, warc_block_digest=field) == []
+        assert oddities(http(PAGE), warc_payload_digest=field, warc_block_digest=field) == []
 
 
 @pytest.mark.parametrize(
@@ -183,20 +183,20 @@ def test_digests_that_cannot_be_checked_are_not_damage() -> None:
         ("", None),
     ],
 )
-def test_dates(text: str, at: str | None) -> None:
+def test_dates_of_records_are_parsed(text: str, at: str | None) -> None:
     found_at = warc_date(text)
     assert (found_at.isoformat() if found_at else None) == at
 
 
 def test_records_without_date_or_address_are_problems() -> None:
-    assert odd(http(PAGE), at=None) == ["!no-date"]  # type: ignore[arg-type]
+    assert oddities(http(PAGE), at=None) == ["!no-date"]  # type: ignore[arg-type]
     for at in ("soon", "1970-01-01T00:00:00Z", "2031-01-01T00:00:00Z"):
-        assert odd(http(PAGE), at=at) == ["!date"]
-    assert odd(http(PAGE), warc_target_uri="http://") == ["!address"]
-    assert odd(http(PAGE), warc_truncated="length") == ["!cut-off"]
+        assert oddities(http(PAGE), at=at) == ["!date"]
+    assert oddities(http(PAGE), warc_target_uri="http://") == ["!address"]
+    assert oddities(http(PAGE), warc_truncated="length") == ["!cut-off"]
 
 
-def test_addresses_of_other_alphabets_and_odd_escapes() -> None:
+def test_urls_with_other_alphabets_and_odd_escapes_are_read() -> None:
     for url, stored in (
         ("http://bücher.example/straße", "http://xn--bcher-kva.example/stra%C3%9Fe"),
         ("http://blog.example/100%", "http://blog.example/100%"),

@@ -1,4 +1,4 @@
-"""Foreign WARC and ARC files: records are read, problems are named, and reading continues after damage."""
+"""Foreign WARC and ARC files: records are read, problems reported, and reading continues after damage."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ def read(
 
 
 class _Pipe(io.RawIOBase):
+    """A stream that cannot seek and returns few bytes per read."""
+
     def __init__(self, data: bytes) -> None:
         self._data = io.BytesIO(data)
 
@@ -50,13 +52,13 @@ class _Pipe(io.RawIOBase):
 
 
 def summary(found: list[ForeignRecord | Problem]) -> list[str]:
-    """Each record by the last part of its address, each problem by its kind."""
+    """Return the last part of each record's URL, and the kind of each problem."""
     return [
         one.url.strip("/").rpartition("/")[2] if isinstance(one, ForeignRecord) else f"!{one.kind}" for one in found
     ]
 
 
-def declares(record: bytes, more: int) -> bytes:
+def with_longer_length(record: bytes, more: int) -> bytes:
     return re.sub(rb"(?m)^Content-Length: (\d+)", lambda m: b"Content-Length: %d" % (int(m[1]) + more), record, count=1)
 
 
@@ -103,7 +105,7 @@ def test_every_compression_is_read_and_reading_can_resume_anywhere(data: bytes) 
         assert summary(read(data, one.place, seeks=False)) == ALL[n:]
 
 
-def test_a_zstd_dictionary_in_the_first_frame() -> None:
+def test_a_zstd_dictionary_in_the_first_frame_is_used() -> None:
     words = zstd.train_dict([page(title=f"Post {n}", extra="x" * n) for n in range(400)], 4096)
     for stored in (words.dict_content, zstd.compress(words.dict_content)):
         head = b"\x5d\x2a\x4d\x18" + len(stored).to_bytes(4, "little") + stored
@@ -125,7 +127,7 @@ def test_a_zstd_dictionary_in_the_first_frame() -> None:
         (PLAIN[0] + PLAIN[1][:30], ["0", "!truncated"]),
         (PLAIN[0] + b"some bytes that are none\r\n\r\n" + PLAIN[1], ["0", "!no-record", "1"]),
         (PLAIN[0] + PLAIN[1].replace(b"Content-Length", b"Content-Size", 1) + PLAIN[2], ["0", "!record-length", "2"]),
-        (PLAIN[0] + declares(PLAIN[1], 10**20) + PLAIN[2], ["0", "!record-length", "2"]),
+        (PLAIN[0] + with_longer_length(PLAIN[1], 10**20) + PLAIN[2], ["0", "!record-length", "2"]),
         (b"", ["!not-an-archive"]),
         (b"\x89PNG\r\n" * 500, ["!not-an-archive"]),
         (gzip.compress(b"x" * 999, mtime=0), ["!not-an-archive"]),
@@ -140,13 +142,13 @@ def test_damage_is_named_and_the_rest_is_read(data: bytes, expected: list[str]) 
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("more", [-700, -5, 5, 60, 400, 3_000, 10**9])
 def test_a_record_with_a_wrong_length_does_not_affect_others(more: int, packed: bool, holds: bool) -> None:
-    wrong = declares(PLAIN[1], more)
+    wrong = with_longer_length(PLAIN[1], more)
     data = PACKED[0] + gzip.compress(wrong) + b"".join(PACKED[2:]) if packed else PLAIN[0] + wrong + b"".join(PLAIN[2:])
     assert summary(read(data, holds=holds)) == ["0", "!record-length", "2", "3"]
 
 
 def test_many_records_that_claim_the_rest_of_the_file_are_read_in_bounded_time() -> None:
-    data = b"".join(declares(p, 10**12) for p in itertools.islice(itertools.cycle(PLAIN), 3_000))
+    data = b"".join(with_longer_length(p, 10**12) for p in itertools.islice(itertools.cycle(PLAIN), 3_000))
     found = read(data, holds=False)
     assert 1 <= len(found) <= 3_000
     assert not any(isinstance(one, ForeignRecord) for one in found[:-1])
@@ -160,7 +162,7 @@ def test_a_gzip_bomb_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("version", ["WARC/0.17", "WARC/0.18", "WARC/1.0", "WARC/1.1"])
-def test_every_version_of_warc_and_line_ends_of_one_byte(version: str) -> None:
+def test_every_version_of_warc_and_line_ends_of_one_byte_are_read(version: str) -> None:
     for eol in ("\r\n", "\n"):
         assert summary(read(Rec(http(page()), "http://blog.example/a", version=version, eol=eol).data() * 2)) == [
             "a",
@@ -168,7 +170,7 @@ def test_every_version_of_warc_and_line_ends_of_one_byte(version: str) -> None:
         ]
 
 
-def test_folded_fields_odd_case_and_angle_brackets() -> None:
+def test_folded_fields_odd_case_and_angle_brackets_are_read() -> None:
     data = PLAIN[0].replace(
         b"WARC-Target-URI: http://blog.example/0/", b"warc-target-uri:\r\n  <http://blog.example/0/>"
     )
@@ -177,7 +179,7 @@ def test_folded_fields_odd_case_and_angle_brackets() -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("packed", [True, False])
-def test_arc_files(version: int, packed: bool) -> None:
+def test_arc_files_are_read(version: int, packed: bool) -> None:
     documents = [arc_document(f"http://old.example/{n}", "20050102030405", http(page()), version) for n in range(3)]
     wrong = documents[1].replace(b" %d\n" % len(http(page())), b" %d\n" % (len(http(page())) + 30))
     for middle, expected in ((documents[1], ["file.arc", *ALL[:3]]), (wrong, ["file.arc", "0", "!record-length", "2"])):
@@ -258,7 +260,7 @@ def test_segments_are_joined_and_incomplete_ones_are_reported() -> None:
                 b"junk",
                 b"\x1f\x8b\x08",
                 b"WARC/1.0\r\n",
-                declares(PLAIN[0], 9),
+                with_longer_length(PLAIN[0], 9),
                 whole(RECORDS),
             ]
         ),

@@ -1,4 +1,4 @@
-"""A web archive's responses as the records that a crawler would have written: bytes, headers, time, digest."""
+"""Responses of a web archive become the records that a crawler would have written: bytes, headers, time, digest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAGE = page()
 DIGEST = sha1(PAGE).removeprefix("sha1:")
 
 
-def answered(body: bytes = PAGE, *headers: tuple[str, str], status: int = 200) -> ArchiveResponse:
+def response(body: bytes = PAGE, *headers: tuple[str, str], status: int = 200) -> ArchiveResponse:
     return ArchiveResponse(URI, NOW, status, tuple((n.encode(), v.encode()) for n, v in headers), body)
 
 
@@ -47,7 +47,7 @@ def fields(found: ForeignCapture) -> dict[str, str]:
 
 def test_fields_that_the_archive_renamed_get_their_names_back() -> None:
     found = read(
-        answered(
+        response(
             PAGE,
             ("Content-Type", "text/html"),
             ("X-Archive-Orig-ETag", '"1"'),
@@ -70,7 +70,7 @@ def test_fields_that_the_archive_renamed_get_their_names_back() -> None:
 
 def test_passed_on_fields_are_distinguished_from_the_web_archives_own() -> None:
     found = read(
-        answered(
+        response(
             PAGE,
             ("Content-Type", "text/html"),
             ("X-Archive-Orig-Transfer-Encoding", "chunked"),
@@ -88,7 +88,7 @@ def test_passed_on_fields_are_distinguished_from_the_web_archives_own() -> None:
         "Link": '</x>; rel="next"',
     }
     old = ("Date", "Sat, 02 May 2009 10:00:00 GMT")
-    assert fields(read(answered(PAGE, old, WHEN)))["Date"] == old[1]
+    assert fields(read(response(PAGE, old, WHEN)))["Date"] == old[1]
 
 
 PACKED = gzip.compress(PAGE, mtime=0)
@@ -119,7 +119,7 @@ ORIGINAL = ("X-Archive-Orig-Content-Encoding", "gzip")
 def test_the_payload_is_what_was_captured(
     body: bytes, headers: list[tuple[str, str]], digest: str, payload: bytes, declared: str
 ) -> None:
-    found = read(answered(body, ("Content-Type", "text/html"), WHEN, *headers), digest)
+    found = read(response(body, ("Content-Type", "text/html"), WHEN, *headers), digest)
     assert found.exchange.body == payload
     assert found.declared == declared
     assert found.answer.body == PAGE
@@ -130,24 +130,24 @@ def test_the_payload_is_what_was_captured(
 @pytest.mark.parametrize(
     ("answer", "digest", "kind"),
     [
-        (answered(b"<p>x", WHEN), DIGEST, ProblemKind.PAYLOAD_DIGEST),
-        (answered(PAGE), "", ProblemKind.NOT_A_MEMENTO),
-        (answered(b"", status=404), DIGEST, ProblemKind.UNANSWERED),
-        (answered(b"", ("Location", "http://blog.example/"), status=302), DIGEST, ProblemKind.NOT_A_MEMENTO),
+        (response(b"<p>x", WHEN), DIGEST, ProblemKind.PAYLOAD_DIGEST),
+        (response(PAGE), "", ProblemKind.NOT_A_MEMENTO),
+        (response(b"", status=404), DIGEST, ProblemKind.UNANSWERED),
+        (response(b"", ("Location", "http://blog.example/"), status=302), DIGEST, ProblemKind.NOT_A_MEMENTO),
         (
-            answered(b"", ("Location", "/web/2010id_/http://other.example/"), status=302),
+            response(b"", ("Location", "/web/2010id_/http://other.example/"), status=302),
             DIGEST,
             ProblemKind.NOT_A_MEMENTO,
         ),
-        (answered(PAGE, WHEN, ("Link", '<http://blog.example/>; rel="original"')), "", ProblemKind.NOT_A_MEMENTO),
-        (answered(b"<html><script>__wm.init('x')</script>", WHEN), "", ProblemKind.REWRITTEN),
+        (response(PAGE, WHEN, ("Link", '<http://blog.example/>; rel="original"')), "", ProblemKind.NOT_A_MEMENTO),
+        (response(b"<html><script>__wm.init('x')</script>", WHEN), "", ProblemKind.REWRITTEN),
         (
-            answered(gzip.compress(b"<html><!--\n FILE ARCHIVED ON 10:00:00 -->"), WHEN, ("Content-Encoding", "gzip")),
+            response(gzip.compress(b"<html><!--\n FILE ARCHIVED ON 10:00:00 -->"), WHEN, ("Content-Encoding", "gzip")),
             "",
             ProblemKind.REWRITTEN,
         ),
         (
-            answered(PAGE, WHEN, ("X-Archive-Orig-Content-Length", "99999"), ("X-Archive-Orig-Server", "a")),
+            response(PAGE, WHEN, ("X-Archive-Orig-Content-Length", "99999"), ("X-Archive-Orig-Server", "a")),
             "",
             ProblemKind.CUT_OFF,
         ),
@@ -158,26 +158,26 @@ def test_responses_that_are_not_captures_are_problems(answer: ArchiveResponse, d
     assert read(answer, digest) is kind
 
 
-def test_a_digest_proves_what_speaks_of_archives_and_what_says_no_time() -> None:
+def test_a_matching_digest_or_a_memento_time_proves_a_capture() -> None:
     page_body = b"<html><p>How to remove BEGIN WAYBACK TOOLBAR INSERT</p>"
-    assert read(answered(page_body), sha1(page_body)[5:]).at == AT
-    assert read(answered(PAGE, ("Memento-Datetime", "Sun, 01 Jan 2012 00:00:00 GMT"))).at.year == 2012
+    assert read(response(page_body), sha1(page_body)[5:]).at == AT
+    assert read(response(PAGE, ("Memento-Datetime", "Sun, 01 Jan 2012 00:00:00 GMT"))).at.year == 2012
 
 
-def test_a_redirect_leads_where_it_led_then_and_to_another_time_for_us() -> None:
+def test_a_redirect_leads_where_it_led_at_its_capture() -> None:
     led = ("Location", "/web/20090502100000id_/http://blog.example/new/?a=1")
-    found = read(answered(b"", WHEN, led, status=301), "")
+    found = read(response(b"", WHEN, led, status=301), "")
     assert fields(found)["Location"] == "http://blog.example/new/?a=1"
     assert found.status == 301
-    redirect = memento_record(answered(b"", WHEN, led, status=302), RequestedCapture(AT, URL, "", 308), SERVICE)
+    redirect = memento_record(response(b"", WHEN, led, status=302), RequestedCapture(AT, URL, "", 308), SERVICE)
     assert not isinstance(redirect, (Problem, OtherMemento))
     assert redirect.block is not None
     assert redirect.block.startswith(b"HTTP/1.1 308 Permanent Redirect")
-    own = answered(b"", WHEN, ("Location", f"/web/20090502100000id_/{URL.replace('http:', 'https:')}"), status=302)
+    own = response(b"", WHEN, ("Location", f"/web/20090502100000id_/{URL.replace('http:', 'https:')}"), status=302)
     assert memento_record(own, RequestedCapture(AT, URL, DIGEST, 200), SERVICE) == OtherMemento(
         AT, URL.replace("http:", "https:")
     )
-    away = read(answered(b"", ("Location", "/web/20100102030405id_/https://www.blog.example/2009/boats"), status=302))
+    away = read(response(b"", ("Location", "/web/20100102030405id_/https://www.blog.example/2009/boats"), status=302))
     assert away == OtherMemento(datetime(2010, 1, 2, 3, 4, 5, tzinfo=UTC), "https://www.blog.example/2009/boats")
 
 

@@ -1,4 +1,6 @@
-"""WARC files of crawls that died: cut back to their last whole record and indexed, unless still being written."""
+"""WARC files of killed crawls: truncated after their last complete record and indexed, unless they are still being
+written.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +35,15 @@ def exchange(number: int, size: int = 500) -> Exchange:
     )
 
 
-def abandoned(root: Path, count: int = 4) -> tuple[Path, list[Capture]]:
-    """A file as a kill leaves it."""
+def write_abandoned_file(root: Path, count: int = 4) -> tuple[Path, list[Capture]]:
+    """Write a WARC file that ends as after a kill."""
     writer = WarcWriter(root, "example-org", "archiver/test")
     captures = [writer.write(exchange(n)) for n in range(count)]
     writer.abandon()
     return root / captures[0].warc_file, captures
 
 
-def sound(file: Path) -> bool:
+def is_sound(file: Path) -> bool:
     found, wrong = _records(file)
     return not wrong and not _index_flaws(file, found)
 
@@ -49,7 +51,7 @@ def sound(file: Path) -> bool:
 def test_a_whole_file_gets_the_index_that_its_writer_would_have_made(tmp_path: Path) -> None:
     with WarcWriter(tmp_path, "other", "archiver/test") as writer:
         writer.write(exchange(1))
-    file, captures = abandoned(tmp_path)
+    file, captures = write_abandoned_file(tmp_path)
     assert unfinished_files(tmp_path / "warc", "example-org") == [file]
     reported: list[RepairedFile] = []
     repaired = repair_warc(file, reported.append)
@@ -57,36 +59,36 @@ def test_a_whole_file_gets_the_index_that_its_writer_would_have_made(tmp_path: P
     assert repaired is not None
     assert (repaired.torn, repaired.gap, repaired.sentence) == (0, None, "")
     assert {(c.warc_offset, c.warc_length) for c in captures} <= repaired.records
-    assert sound(file)
+    assert is_sound(file)
     assert not open_index_of(file).exists()
     assert unfinished_files(tmp_path / "warc", "example-org") == []
 
 
 @pytest.mark.parametrize("cut", [1, 7, 100, 400, 900, 2500])
 def test_a_torn_end_is_cut_off_at_any_byte(tmp_path: Path, cut: int) -> None:
-    file, captures = abandoned(tmp_path)
+    file, captures = write_abandoned_file(tmp_path)
     os.truncate(file, file.stat().st_size - cut)
     repaired = repair_warc(file, lambda m: None)
     assert repaired is not None
     assert repaired.torn > 0
     assert file.name in repaired.sentence
-    assert sound(file)
+    assert is_sound(file)
     left = [c for c in captures if (c.warc_offset, c.warc_length) in repaired.records]
     assert left == captures[: len(left)]
 
 
 def test_zeros_after_the_end_are_cut_off(tmp_path: Path) -> None:
-    file, _ = abandoned(tmp_path)
+    file, _ = write_abandoned_file(tmp_path)
     size = file.stat().st_size
     os.truncate(file, size + 4096)
     repaired = repair_warc(file, lambda m: None)
     assert repaired is not None
     assert (repaired.torn, file.stat().st_size) == (4096, size)
-    assert sound(file)
+    assert is_sound(file)
 
 
 def test_whole_records_after_a_damaged_one_are_kept(tmp_path: Path) -> None:
-    file, captures = abandoned(tmp_path)
+    file, captures = write_abandoned_file(tmp_path)
     data = bytearray(file.read_bytes())
     at = captures[1].warc_offset
     data[at : at + 60] = bytes(60)
@@ -101,7 +103,7 @@ def test_whole_records_after_a_damaged_one_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_whole_record_is_deleted(tmp_path: Path) -> None:
-    file, _ = abandoned(tmp_path, 1)
+    file, _ = write_abandoned_file(tmp_path, 1)
     os.truncate(file, 20)
     repaired = repair_warc(file, lambda m: None)
     assert repaired is not None
@@ -115,20 +117,20 @@ def test_a_file_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
         assert repair_warc(file, lambda m: None) is None
         assert not index_of(file).exists()
         writer.write(exchange(1))
-    assert sound(file)
+    assert is_sound(file)
 
 
 def test_a_repair_whose_report_fails_is_done_again(tmp_path: Path) -> None:
     def dies(repaired: RepairedFile) -> None:
         raise KeyboardInterrupt
 
-    file, _ = abandoned(tmp_path)
+    file, _ = write_abandoned_file(tmp_path)
     os.truncate(file, file.stat().st_size - 5)
     with pytest.raises(KeyboardInterrupt):
         repair_warc(file, dies)
     assert unfinished_files(tmp_path / "warc", "example-org") == [file]
     assert repair_warc(file, lambda m: None)
-    assert sound(file)
+    assert is_sound(file)
 
 
 def test_a_failed_write_leaves_no_partial_record(tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_a_failed_write_leaves_no_partial_record(tmp_path: Path) -> None:
     assert file.stat().st_size == size
     writer.write(exchange(2))
     writer.close()
-    assert sound(file)
+    assert is_sound(file)
 
 
 def test_a_record_is_whole_only_with_all_of_its_block(tmp_path: Path) -> None:

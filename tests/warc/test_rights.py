@@ -1,4 +1,4 @@
-"""Usage statements of responses, as a table of the forms that servers and pages use."""
+"""Usage statements of responses, in a table of the forms that servers and pages use."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ HEADERS: dict[str, tuple[list[tuple[str, str]], list[Short]]] = {
         [("TDM-Reservation", " 1 "), ("tdm-policy", "/policy.json")],
         [("tdm-reservation", "1"), ("tdm-policy", "https://e.test/policy.json")],
     ),
-    "a reservation that is none": ([("tdm-reservation", "yes"), ("tdm-reservation", "01")], []),
+    "invalid reservations": ([("tdm-reservation", "yes"), ("tdm-reservation", "01")], []),
     "a licence": (
         [("Link", '<https://e.test/feed>; rel="alternate", <https://cc.test/by/4.0/>; rel="license"')],
         [("license", "https://cc.test/by/4.0/")],
@@ -78,7 +78,7 @@ HEADERS: dict[str, tuple[list[tuple[str, str]], list[Short]]] = {
 
 
 @pytest.mark.parametrize("case", HEADERS)
-def test_header_fields(case: str) -> None:
+def test_usage_statements_are_read_from_header_fields(case: str) -> None:
     fields, expected = HEADERS[case]
     assert short(statements_of_headers(fields, URL)) == expected
 
@@ -114,7 +114,7 @@ PAGES: dict[str, tuple[str, list[Short]]] = {
 
 
 @pytest.mark.parametrize("case", PAGES)
-def test_elements_of_the_page(case: str) -> None:
+def test_usage_statements_are_read_from_elements_of_the_page(case: str) -> None:
     markup, expected = PAGES[case]
     root = html.document_fromstring(f"<!doctype html><html><head><title>t</title>{markup}</html>")
     assert short(statements_of_page(root, URL)) == expected
@@ -144,8 +144,8 @@ def test_any_header_field_is_read_without_an_error(value: str, name: str) -> Non
         ),
     )
 )
-def test_any_file_is_read_without_an_error(told: object) -> None:
-    parse_tdm_file(json.dumps([told]).encode(), URL).of(URL)
+def test_any_file_is_read_without_an_error(content: object) -> None:
+    parse_tdm_file(json.dumps([content]).encode(), URL).of(URL)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ FILE = json.dumps(
         ("/bad/x", [("tdm-reservation", "1")]),
     ],
 )
-def test_the_first_rule_of_the_file_that_matches(path: str, expected: list[Short]) -> None:
+def test_the_first_matching_rule_of_the_file_applies(path: str, expected: list[Short]) -> None:
     file = parse_tdm_file(FILE, "https://e.test/.well-known/tdmrep.json")
     assert short(file.of(f"https://e.test{path}")) == expected
 

@@ -1,4 +1,4 @@
-"""Keys of CDXJ lines, compared to the library that defines them."""
+"""SURT keys of CDXJ lines, compared with the reference library."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ADDRESSES = (
     "https://example.org/a/..",
     "https://example.org/x?b=&a",
 )
-# Above the root (/..) theirs climbs, and a browser does not.
+# The library goes above the root (/..), a browser does not.
 _segment = st.text("abcAB09-_.~%20é", min_size=1, max_size=6).filter(lambda s: "%" not in s and s != "..")
 _query = st.lists(st.tuples(_segment, _segment), max_size=3)
 
@@ -42,7 +42,9 @@ def test_keys_are_those_of_other_web_archives(url: str) -> None:
 
 
 @given(st.lists(_segment, max_size=4), _query, st.booleans())
-def test_any_address_has_their_key(path: list[str], query: list[tuple[str, str]], slash: bool) -> None:
+def test_any_url_has_the_key_of_the_reference_library(
+    path: list[str], query: list[tuple[str, str]], slash: bool
+) -> None:
     url = "https://www.example.org/" + "/".join(path) + ("/" if slash and path else "")
     url += "?" + "&".join(f"{k}={v}" for k, v in query) if query else ""
     assert surt_key(url) == surt(url)

@@ -1,4 +1,4 @@
-"""WARC records: written whole, found by offset, checked by digest."""
+"""WARC records: written completely, found by offset, verified by digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Debian's Chromium, and what a page that should not act did there: dialogs, requests to elsewhere, broken policies."""
+"""Runs Debian's Chromium, and records what a page without active content must not do: dialogs, requests to other hosts,
+policy violations.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,13 @@ import pytest
 
 CHROMIUM = "/usr/bin/chromium"
 SHOTS = Path(__file__).parents[2] / "output" / "screenshots"
-# No host but this one is found, whatever slips through.
+# No other host can be resolved, whatever is requested.
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
 
 @dataclass(slots=True)
 class Watch:
-    """`page` is Playwright's; what happened is gathered while it is used."""
+    """A browser page (`page`, Playwright's) and the events recorded while it is used."""
 
     page: Any
     own: str
@@ -29,18 +31,18 @@ class Watch:
     answers: dict[str, int] = field(default_factory=dict)
 
     def open(self, path: str) -> Any:
-        """A page of the server, loaded; the answer to it."""
+        """Load a page of the server and return its response."""
         return self.page.goto(self.own + path, wait_until="load")
 
     def shot(self, name: str) -> None:
-        """A picture of the page, kept as a result of the build."""
+        """Save a screenshot of the page as a result of the build."""
         SHOTS.mkdir(parents=True, exist_ok=True)
-        # Its caret stays: to hide it, Playwright writes a style into the page, which our policy refuses.
+        # The caret stays visible: to hide it, Playwright would add a style to the page, which our policy forbids.
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True, caret="initial")
 
     @property
     def acted(self) -> list[str]:
-        """All that a page that is only read would not have done."""
+        """Return everything the page did that a page without active content does not do."""
         return [*self.dialogs, *self.elsewhere, *self.refused, *self.errors]
 
 
@@ -55,7 +57,7 @@ def browser() -> Iterator[Any]:
 
 @contextmanager
 def watching(browser: Any, own: str, **options: Any) -> Iterator[Watch]:
-    """A window of its own; `own` is the address of the server, all others are elsewhere."""
+    """Open a new browser context. `own` is the address of the server; requests to all other addresses are recorded."""
     context = browser.new_context(**options)
     watch = Watch(context.new_page(), own)
 

@@ -1,4 +1,4 @@
-"""One server a test file, in a process of its own, and what asks it."""
+"""Serves archives, one server process per test file, and requests pages from it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tests.processes import Running
 
 @dataclass(frozen=True, slots=True)
 class Got:
+    """A response: status, headers and body."""
+
     status: int
     headers: dict[str, str]
     body: bytes
@@ -36,7 +38,7 @@ class Got:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server: its address, without a slash at the end."""
+    """A running server. `address` has no trailing slash."""
 
     address: str
     archive: Path
@@ -54,7 +56,7 @@ class Served:
 
 @contextmanager
 def serving(archive: Path, *options: str) -> Iterator[Served]:
-    """The command itself, at a port that is free."""
+    """Run `archiver serve` on a free port."""
     process = Running("archiver", "serve", "--archive", str(archive), "--port", "0", *options)
     try:
         found = process.says(r"http://[\w.\[\]:]+:(\d+)/")
@@ -65,8 +67,8 @@ def serving(archive: Path, *options: str) -> Iterator[Served]:
         process.end(20)
 
 
-def told(archive: Path, *command: str, code: int = 0) -> str:
-    """What a command prints of an archive."""
+def output_of(archive: Path, *command: str, code: int = 0) -> str:
+    """Return the output of a command on an archive."""
     run = CliRunner().invoke(cli, [*command, "--archive", str(archive)])
     assert run.exit_code == code, run.output
     return run.stdout_bytes.decode()
@@ -74,6 +76,6 @@ def told(archive: Path, *command: str, code: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The small archive of all tests."""
+    """A server of the small archive."""
     with serving(make_archive(tmp_path_factory.mktemp("served") / "small.db")) as running:
         yield running

@@ -1,4 +1,6 @@
-"""An archive of a site that means harm: in every field of its posts, in its pages, headers, images and stylesheets."""
+"""An archive of a malicious site: attacks in every field of its posts, in its pages, headers, images and
+stylesheets.
+"""
 
 from __future__ import annotations
 
@@ -65,8 +67,9 @@ onfocus="alert(27)" autofocus><button formaction="javascript:alert(28)">send</bu
 
 
 def make(folder: Path) -> Path:
-    """Article 1 is read from a page that means harm; all that can be stored of a post is overwritten with harm. The
-    captures 1 to 6 are those of POST, STYLE, IMAGE, DRAWING, NOTE and FEED."""
+    """Create an archive whose article 1 was extracted from a malicious page and has attacks in all its stored fields.
+    Captures 1 to 6 are those of POST, STYLE, IMAGE, DRAWING, NOTE and FEED.
+    """
     archive = folder / "hostile.db"
     with Run(archive, BAD, datetime(2024, 5, 1, 8, tzinfo=UTC)) as run:
         run.post(POST, PAGE.encode())

@@ -1,4 +1,4 @@
-"""The pages of one article: they say what the commands say, and nothing of what was removed."""
+"""The pages of an article: they show what the commands show, and nothing of removed articles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.web.conftest import Served, serving
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The small archive, of which an article was removed and a removal is under way."""
+    """A server of the small archive, in which one article was removed and another removal is unfinished."""
     archive = make_archive(tmp_path_factory.mktemp("article") / "small.db")
     db = open_archive(archive)
     with db.atomic():
@@ -43,10 +43,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def command(served: Served, *words: str) -> Any:
-    return json.loads(printed(served, *words))
+    return json.loads(output(served, *words))
 
 
-def printed(served: Served, *words: str) -> bytes:
+def output(served: Served, *words: str) -> bytes:
     run = CliRunner().invoke(cli, [*words, "--archive", str(served.archive)])
     assert run.exit_code == 0, run.output
     return run.stdout_bytes
@@ -116,7 +116,7 @@ def test_revisions_are_compared_word_by_word(served: Served) -> None:
 )
 def test_citations_are_downloaded(served: Served, style: str, kind: str, beginning: str) -> None:
     got = served.get(f"/article/1/cite/{style}?revision=1")
-    assert got.body == printed(served, "cite", "1", "--revision", "1", "--style", style)
+    assert got.body == output(served, "cite", "1", "--revision", "1", "--style", style)
     assert got.text.startswith(beginning)
     assert got.headers["content-type"].startswith(kind)
     assert "attachment" in got.headers["content-disposition"]

@@ -1,5 +1,6 @@
-"""The pages in a real browser: found, narrowed, drawn on, collected; by keyboard alone, without scripts, from right to
-left. Screenshots of them are kept in output/screenshots."""
+"""The pages in a real browser: searching, filtering, the map, collections; by keyboard alone, without scripts, from
+right to left. Screenshots are kept in output/screenshots.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from playwright.sync_api import expect
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 from tests.web.browsing import Watch, browser, watching
-from tests.web.conftest import Served, serving, told
+from tests.web.conftest import Served, output_of, serving
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -46,7 +47,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with db.atomic():
         db.execute("update articles set title = ?, body = ?, language = 'ar' where id = 6", ARABIC)
     db.close()
-    told(archive, "search", "tide", "--save", "tides")
+    output_of(archive, "search", "tide", "--save", "tides")
     with serving(archive) as running:
         yield running
 
@@ -70,12 +71,12 @@ def page(watch: Watch) -> Any:
     return watch.page
 
 
-def asked(page: Any) -> dict[str, list[str]]:
-    """The arguments of the address."""
+def url_arguments(page: Any) -> dict[str, list[str]]:
+    """Return the arguments of the page's URL."""
     return parse_qs(urlsplit(page.url).query)
 
 
-def test_to_search_narrow_and_widen(page: Any) -> None:
+def test_a_search_can_be_narrowed_and_widened(page: Any) -> None:
     page.goto("/")
     page.get_by_role("searchbox", name="Search for").fill("tide")
     page.keyboard.press("Enter")
@@ -90,12 +91,12 @@ def test_to_search_narrow_and_widen(page: Any) -> None:
     page.get_by_text("Filters and sorting").click()
     page.get_by_label("Sort by").select_option("title")
     page.get_by_role("button", name="Search", exact=True).click()
-    assert asked(page) == {"q": ["tide"], "sort": ["title"]}
+    assert url_arguments(page) == {"q": ["tide"], "sort": ["title"]}
     page.locator(".hits").get_by_role("link", name="Fog").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Fog")
 
 
-def test_to_draw_a_period_on_the_chart(page: Any) -> None:
+def test_a_period_can_be_drawn_on_the_chart(page: Any) -> None:
     page.goto("/search?q=-is:gone")
     first, last = (
         page.locator(f'.chart a[data-period="{month}"] .area').bounding_box() for month in ("2023-12", "2024-04")
@@ -105,11 +106,11 @@ def test_to_draw_a_period_on_the_chart(page: Any) -> None:
     page.mouse.move(last["x"] + 4, last["y"] + 30, steps=4)
     page.mouse.up()
     page.wait_for_url("**since**")
-    assert (asked(page)["since"], asked(page)["until"]) == (["2023-12"], ["2024-04"])
+    assert (url_arguments(page)["since"], url_arguments(page)["until"]) == (["2023-12"], ["2024-04"])
     expect(page.get_by_role("status")).to_have_text("2 articles")
 
 
-def test_to_go_along_the_bars_by_arrow_keys(page: Any) -> None:
+def test_arrow_keys_move_along_the_bars(page: Any) -> None:
     page.goto("/search")
     stops = page.locator('.chart a[tabindex="0"]')
     expect(stops).to_have_count(1)
@@ -120,7 +121,7 @@ def test_to_go_along_the_bars_by_arrow_keys(page: Any) -> None:
     expect(page.get_by_role("status")).to_have_text("1 article")
 
 
-def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
+def test_a_box_can_be_drawn_on_the_map_and_a_spot_chosen(page: Any) -> None:
     page.goto("/search")
     spot = page.locator(".map a", has_text="Paris").locator("circle").bounding_box()
     page.mouse.move(spot["x"] - 12, spot["y"] - 20)
@@ -128,7 +129,7 @@ def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
     page.mouse.move(spot["x"] + 30, spot["y"] + 30, steps=4)
     page.mouse.up()
     page.wait_for_url("**bbox**", timeout=120_000)
-    west, south, east, north = (float(n) for n in asked(page)["bbox"][0].split(","))
+    west, south, east, north = (float(n) for n in url_arguments(page)["bbox"][0].split(","))
     assert west < 2.3522 < east
     assert south < 48.8566 < north
     expect(page.get_by_role("status")).to_have_text("1 article")
@@ -143,16 +144,16 @@ def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
     page.mouse.move(spot["x"] + 9, spot["y"] + 29, steps=4)
     page.mouse.up()
     page.wait_for_url("**near**", timeout=120_000)
-    latitude, longitude = (float(n) for n in asked(page)["near"][0].split(","))
+    latitude, longitude = (float(n) for n in url_arguments(page)["near"][0].split(","))
     assert abs(latitude + 16.8) < 3
     assert abs((longitude + 179.9 + 180) % 360 - 180) < 3
-    assert 500 < float(asked(page)["within"][0]) < 1200
+    assert 500 < float(url_arguments(page)["within"][0]) < 1200
     expect(page.get_by_role("status")).to_have_text("1 article")
     page.goto("/search?near=48.85,2.35&within=100&sort=distance")
     expect(page.locator(".hits .about")).to_contain_text("0.8 km away")
 
 
-def test_to_collect_over_pages(page: Any) -> None:
+def test_articles_can_be_collected_over_several_pages(page: Any) -> None:
     page.goto("/search?q=tide")
     page.get_by_label("Add article 2 to the collection").check()
     page.goto("/search?q=lamp")
@@ -167,7 +168,7 @@ def test_to_collect_over_pages(page: Any) -> None:
     expect(page.get_by_label("Add article 1 to the collection")).not_to_be_checked()
 
 
-def test_by_keyboard_alone(page: Any) -> None:
+def test_search_works_by_keyboard_alone(page: Any) -> None:
     page.goto("/search")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
@@ -191,7 +192,7 @@ def test_by_keyboard_alone(page: Any) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Fog")
 
 
-def test_a_map_is_one_stop_for_the_tabulator(page: Any) -> None:
+def test_a_map_is_one_tab_stop(page: Any) -> None:
     page.goto("/")
     focused = "[document.activeElement.getAttribute('aria-label'), !!document.activeElement.closest('svg')]"
     page.locator(".map summary").focus()
@@ -213,7 +214,7 @@ def test_a_map_is_one_stop_for_the_tabulator(page: Any) -> None:
     assert page.evaluate("document.activeElement.id") == "found"
 
 
-def test_without_scripts(chromium: Any, served: Served) -> None:
+def test_search_works_without_scripts(chromium: Any, served: Served) -> None:
     with watching(chromium, served.address, base_url=served.address, java_script_enabled=False) as watch:
         page = watch.page
         page.goto("/")
@@ -223,15 +224,15 @@ def test_without_scripts(chromium: Any, served: Served) -> None:
         page.get_by_text("1 copy").click()
         expect(page.get_by_role("link", name="The lighthouse is dark, once more")).to_be_visible()
         page.locator('.chart a[data-period="2023-12"] .matched').click()
-        assert asked(page)["since"] == ["2023-12"]
+        assert url_arguments(page)["since"] == ["2023-12"]
         page.get_by_label("Until").fill("2024")
         page.get_by_role("button", name="Search", exact=True).click()
-        assert asked(page)["until"] == ["2024"]
+        assert url_arguments(page)["until"] == ["2024"]
         page.goto("/search")
         page.get_by_label("Add article 1 to the collection").check()
         page.get_by_label("Add article 2 to the collection").check()
         page.get_by_role("button", name="Add to collection").click()
-        assert sorted(asked(page)["id"]) == ["1", "2"]
+        assert sorted(url_arguments(page)["id"]) == ["1", "2"]
         page.locator("#more").fill("5")
         page.get_by_role("button", name="Update").click()
         expect(page.locator(".hits li")).to_have_count(3)
@@ -243,16 +244,16 @@ def test_without_scripts(chromium: Any, served: Served) -> None:
         assert not watch.acted
 
 
-def test_without_scripts_hits_come_before_what_narrows_them_on_a_phone(chromium: Any, served: Served) -> None:
+def test_without_scripts_hits_come_before_filters_on_a_phone(chromium: Any, served: Served) -> None:
     for javascript in (False, True):
         with watching(chromium, served.address, viewport=PHONE, java_script_enabled=javascript) as watched:
             watched.open("/search?q=tide")
-            hit, aside = (watched.page.locator(one).first.bounding_box() for one in (".hits li", "aside"))
-            assert (hit["y"] < aside["y"]) == (not javascript)
+            hit, sidebar = (watched.page.locator(one).first.bounding_box() for one in (".hits li", "aside"))
+            assert (hit["y"] < sidebar["y"]) == (not javascript)
             assert hit["y"] < PHONE["height"] * 1.2
 
 
-def test_text_from_right_to_left_is_set_so(watch: Watch, page: Any) -> None:
+def test_right_to_left_text_is_set_from_right_to_left(watch: Watch, page: Any) -> None:
     page.goto("/search?q=tide&language=ar")
     direction = "getComputedStyle(document.querySelector('{}')).direction"
     assert page.evaluate(direction.format(".hits h2")) == "rtl"
@@ -262,7 +263,7 @@ def test_text_from_right_to_left_is_set_so(watch: Watch, page: Any) -> None:
     watch.shot("search-rtl-desktop-light")
     page.goto("/concordance?q=المد")
     boxes = [page.locator(f".kwic .{name}").bounding_box()["x"] for name in ("before", "after")]
-    assert boxes[0] > boxes[1]  # what is read before stands to the right
+    assert boxes[0] > boxes[1]  # the earlier column is on the right
     watch.shot("context-rtl-desktop-light")
 
 
@@ -279,14 +280,14 @@ def test_tables_and_sql_run_their_scripts_and_no_others(page: Any) -> None:
 
 @pytest.fixture(scope="module")
 def window(chromium: Any, served: Served) -> Iterator[Watch]:
-    """One that is shared: to open another takes longer than to look at a page."""
+    """A browser page shared by all tests, because opening another takes longer than the checks."""
     with watching(chromium, served.address) as watched:
         yield watched
 
 
 @pytest.mark.parametrize(("name", "size", "dark"), SCREENS)
 def test_pages_are_accessible(window: Watch, name: str, size: dict[str, int], dark: bool) -> None:
-    """axe-core finds nothing serious, nothing lies beyond the screen, and the whole page weighs little."""
+    """axe-core finds nothing serious, nothing overflows the screen, and the page is small."""
     axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     page, weights = window.page, []
 
@@ -304,7 +305,7 @@ def test_pages_are_accessible(window: Watch, name: str, size: dict[str, int], da
     assert 3_000 < sum(weights) < 150_000
     assert not window.acted
     if size == PHONE and name not in ("search", "trends"):
-        return  # what axe looks at is the same as on a desktop
+        return  # axe checks the same elements as on a desktop
     page.evaluate(axe)
     found = page.evaluate("axe.run({resultTypes: ['violations'], elementRef: false}).then(r => r.violations)")
     assert not [

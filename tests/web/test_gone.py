@@ -1,4 +1,4 @@
-"""An archive that is taken away, damaged or replaced while it is served. The application itself, without a socket."""
+"""An archive that is moved away, damaged or replaced while it is served. Tested on the application without a socket."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_replaced_archive_is_served(tmp_path: Path, caplog: pytest.LogCaptureF
             get("/archive/articles.json?id=1&_shape=array&_col=title").json()[0]["title"],
         }
 
-    def told() -> set[int]:
+    def statuses() -> set[int]:
         answers = [get(path) for path in PAGES]
         for path, answer in zip(PAGES, answers, strict=True):
             assert str(tmp_path) not in answer.text
@@ -52,13 +52,13 @@ def test_a_replaced_archive_is_served(tmp_path: Path, caplog: pytest.LogCaptureF
         return {answer.status_code for answer in answers}
 
     assert titles() == {"Tide tables for the café quay"}
-    archive.rename(tmp_path / "aside.db")
-    assert told() == {503}
+    archive.rename(tmp_path / "moved.db")
+    assert statuses() == {503}
     assert {one.getMessage() for one in caplog.records} == {str(ArchiveNotFound(str(archive)))}
     (tmp_path / "junk").write_bytes(b"no database" * 1_000)
     (tmp_path / "junk").replace(archive)
-    assert told() == {503}
+    assert statuses() == {503}
     other.replace(archive)
     assert titles() == {"Zeppelin"}
-    (tmp_path / "aside.db").rename(archive)
+    (tmp_path / "moved.db").rename(archive)
     assert titles() == {"Tide tables for the café quay"}

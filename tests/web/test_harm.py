@@ -1,4 +1,4 @@
-"""What strangers wrote does not act: a real browser on an archive of a site that means harm."""
+"""Content from a malicious site is inert in a real browser."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ def test_a_captured_page_keeps_its_look(watch: Watch) -> None:
     watch.open(f"/view/2024/{POST}")
     shown = watch.page.frames[1]
     color = "e => getComputedStyle(e).color"
-    assert shown.eval_on_selector("b", color) == "rgb(4, 5, 6)"  # a style that stands in the page
-    assert shown.eval_on_selector("body", color) == "rgb(1, 2, 3)"  # a stylesheet that was captured
+    assert shown.eval_on_selector("b", color) == "rgb(4, 5, 6)"  # the page's own style
+    assert shown.eval_on_selector("body", color) == "rgb(1, 2, 3)"  # a captured stylesheet
     assert shown.eval_on_selector("#kept", color) == "rgb(7, 8, 9)"
     assert shown.eval_on_selector("#own", "e => e.naturalWidth") == 1
     assert shown.eval_on_selector("#drawing", "e => e.complete && e.naturalWidth > 0")
@@ -212,6 +212,6 @@ def test_warc_files_outside_the_archive_folder_are_refused(served: Served) -> No
             assert got.status == 502
             assert "secret\n" not in got.text
         assert served.get(f"/capture/{number}").status == 200
-        told: Any = served.get(f"/capture/{number}.json").json
-        assert told["sound"] is False
-        assert "archiver verify" in told["wrong"]
+        capture: Any = served.get(f"/capture/{number}.json").json
+        assert capture["sound"] is False
+        assert "archiver verify" in capture["wrong"]

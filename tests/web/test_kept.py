@@ -1,4 +1,4 @@
-"""What was counted is counted anew when the archive was written to, and only then."""
+"""Cached counts are counted again after the archive was written to, and only then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captures over HTTP: Memento as a client of it walks, what is damaged or taken out, what is proved."""
+"""Captures over HTTP: Memento as clients use it, damaged and removed captures, and verified digests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def follow(served: Served, path: str, **headers: str) -> Got:
-    """As a client does: redirects are followed, at most five."""
+    """Follow up to five redirects, as a client does."""
     got = served.get(path, **headers)
     for _ in range(5):
         if got.status != 302:
@@ -40,7 +40,9 @@ def follow(served: Served, path: str, **headers: str) -> Got:
 
 
 def test_a_client_walks_from_the_original_to_a_memento(served: Served) -> None:
-    """RFC 7089, section 4: the original's TimeGate negotiates, its memento names the TimeMap, that has them all."""
+    """RFC 7089, section 4: the original's TimeGate negotiates the time, its memento links to the TimeMap, which lists
+    all mementos.
+    """
     gate = served.get(f"/web/{QUAY}1", **{"Accept-Datetime": "Wed, 01 May 2024 20:00:00 GMT"})
     assert gate.status == 302
     assert "accept-datetime" in gate.headers["vary"].lower()
@@ -52,9 +54,9 @@ def test_a_client_walks_from_the_original_to_a_memento(served: Served) -> None:
     assert 'rel="first memento"' in memento.headers["link"]
     assert 'rel="last next memento"' in memento.headers["link"]
     where = next(link.partition(">")[0] for link in memento.headers["link"].split("<") if 'rel="timemap"' in link)
-    told = served.get(where.removeprefix(served.address))
-    assert told.headers["content-type"].startswith("application/link-format")
-    read, _ = parse_timemap(told.body, f"{QUAY}1")
+    timemap = served.get(where.removeprefix(served.address))
+    assert timemap.headers["content-type"].startswith("application/link-format")
+    read, _ = parse_timemap(timemap.body, f"{QUAY}1")
     assert [entry.timestamp.replace(microsecond=0) for entry in read.entries] == [
         parsedate_to_datetime(one) for one in (FIRST, SECOND)
     ]
@@ -98,9 +100,9 @@ def test_an_invalid_time_and_a_url_without_captures_are_errors(served: Served) -
 
 
 def test_the_json_timemap_equals_the_link_timemap(served: Served) -> None:
-    told = served.get(f"/web/timemap/json/{QUAY}1").json
-    assert [one["datetime"] for one in told["mementos"]["list"]] == ["2024-05-01T08:00:02Z", "2024-05-02T08:00:01Z"]
-    assert told["mementos"]["last"]["uri"] == f"{served.address}/web/20240502080001/{QUAY}1"
+    timemap = served.get(f"/web/timemap/json/{QUAY}1").json
+    assert [one["datetime"] for one in timemap["mementos"]["list"]] == ["2024-05-01T08:00:02Z", "2024-05-02T08:00:01Z"]
+    assert timemap["mementos"]["last"]["uri"] == f"{served.address}/web/20240502080001/{QUAY}1"
 
 
 def test_redirects_revisits_and_gone_pages_are_replayed(served: Served) -> None:
@@ -120,7 +122,7 @@ def follow_path(served: Served, path: str) -> str:
 
 
 def test_another_archive_fetches_its_captures_from_here(served: Served, tmp_path: Path) -> None:
-    """`archiver import --wayback`, which knows nothing of this server but what Memento says."""
+    """`archiver import --wayback` knows nothing of this server except what Memento says."""
     run = subprocess.run(
         [
             sys.executable,
@@ -157,8 +159,8 @@ def test_a_record_is_downloaded_as_it_is_stored(served: Served) -> None:
     record = next(iter(ArchiveIterator(io.BytesIO(got.body))))
     assert record.headers["WARC-Target-URI"] == f"{QUAY}1"
     assert served.get(f"/capture/{row['id']}/payload").text.startswith("<html")
-    told = served.get(f"/capture/{row['id']}.json").json
-    assert (told["sound"], told["wrong"], dict(told["headers"])["Content-Type"]) == (
+    capture = served.get(f"/capture/{row['id']}.json").json
+    assert (capture["sound"], capture["wrong"], dict(capture["headers"])["Content-Type"]) == (
         True,
         "",
         "text/html; charset=utf-8",
@@ -168,7 +170,7 @@ def test_a_record_is_downloaded_as_it_is_stored(served: Served) -> None:
 
 
 def test_damaged_captures_are_reported(tmp_path: Path) -> None:
-    """A file is missing, a record is torn, another is changed; the articles are read all the same."""
+    """A file is missing, one record is truncated, another is changed. The articles are still shown."""
     archive = make(tmp_path)
     db = open_archive(archive, read_only=True)
     missing, torn, changed = (

@@ -1,4 +1,4 @@
-"""The numbers for Prometheus, where a scrape finds them."""
+"""The metrics for Prometheus, at the URL that a scrape requests."""
 
 from __future__ import annotations
 

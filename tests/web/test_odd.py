@@ -1,4 +1,4 @@
-"""Archives as they are: a page of the year 2290, hundreds of sites, mistakes in what is asked."""
+"""Unusual archives and requests: a page of the year 2290, hundreds of sites, invalid arguments."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from tests.web.conftest import Served, serving
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """250 sites without an article; of the six articles one is of the year 1802, one of 2290; one has many tags,
-    one 120 versions and 251 captures; 150 more, from number 101 on, have a headline alone."""
+    """A server of an archive with 250 sites without articles. Of its six articles one is of 1802 and one of 2290, one
+    has many tags, one has 120 revisions and 251 captures. 150 more, with numbers from 101, have only a title.
+    """
     file = make_archive(tmp_path_factory.mktemp("odd") / "small.db")
     db = open_archive(file)
     with db.atomic():
@@ -116,10 +117,10 @@ def test_an_error_is_marked_and_can_be_corrected(served: Served, query: str, mar
 
 
 def test_json_errors_have_the_position(served: Served) -> None:
-    told = served.get("/search.json?q=flood+is:new").json
-    assert (told["at"], told["status"], told["ok"]) == (6, 400, False)
+    answer = served.get("/search.json?q=flood+is:new").json
+    assert (answer["at"], answer["status"], answer["ok"]) == (6, 400, False)
     assert served.get("/article/99.json").json["at"] is None
-    assert served.get("/search.json?q=e%CC%81+is:new").json["at"] is None  # a letter less once it is read (NFC)
+    assert served.get("/search.json?q=e%CC%81+is:new").json["at"] is None  # NFC shortens the query by a character
 
 
 def test_facets_can_show_more_values(served: Served) -> None:
@@ -135,17 +136,19 @@ def test_facets_can_show_more_values(served: Served) -> None:
 
 
 def test_a_long_search_is_not_repeated_in_links(served: Served) -> None:
-    """A page weighs 150 KB at most: in a search of 10,000 letters it would be in each of hundreds of links."""
+    """A page has at most 150 KB; a query of 10,000 characters would be in hundreds of its links."""
     long = f"tide OR {'x' * 9_990}"
-    told = served.get(f"/search?q={quote(long)}")
-    page = html.document_fromstring(told.text)
-    assert len(told.body) < 130_000
+    answer = served.get(f"/search?q={quote(long)}")
+    page = html.document_fromstring(answer.text)
+    assert len(answer.body) < 130_000
     assert page.cssselect(".facets .n")
     assert not page.cssselect(".facets a, svg a[href]")
     (form,) = page.xpath("//form[@action='/export']")
     assert dict(form.form_values()) == {"q": long}
     assert len(form.xpath("button[@name='as']")) == 6
-    many = served.get("/search?q=tide&" + "&".join(f"author=a{n}" for n in range(500)))  # each in a link of all others
+    many = served.get(
+        "/search?q=tide&" + "&".join(f"author=a{n}" for n in range(500))
+    )  # each is in the links of all others
     assert len(many.body) < 150_000
     assert "a499" in many.text
     short = tree(served, "/search?q=tide")
@@ -203,7 +206,7 @@ def test_a_collection_is_a_hundred_a_page_and_acts_as_a_whole(served: Served) ->
     out = served.get(f"{taking.get('action')}?{urlencode(taking.form_values())}&without=250").headers["location"]
     assert out.endswith("id=249&style=bibtex&offset=100")
     assert out.count("id=") == 149
-    # Where the page is empty that was shown, the one before it.
+    # If the shown page is now empty, the previous page is shown.
     assert len(tree(served, "/collection?id=101&id=102&offset=100").cssselect(".hits li")) == 2
     assert len(served.get(address.replace("?", ".json?")).json["articles"]) == 150
 
@@ -312,30 +315,30 @@ ODD = (
 
 
 def test_odd_queries_count_the_same_everywhere(served: Served) -> None:
-    """In Python, as JSON, in its facets and histogram, and as a file; and what is a mistake is the same mistake."""
+    """In Python, as JSON, in facets and histogram, and as a file; invalid queries give the same error."""
     wrong, mistakes = [], 0
     with Archive(served.archive) as archive:
         for query in ODD:
             args = f"q={quote(query)}"
-            told = served.get(f"/search.json?{args}")
+            answer = served.get(f"/search.json?{args}")
             page = served.get(f"/search?{args}")
             try:
                 found = archive.results(query)
             except BadQuery as error:
                 mistakes += 1
-                wrong += [query] * ((told.status, told.json["error"], page.status) != (400, str(error), 400))
+                wrong += [query] * ((answer.status, answer.json["error"], page.status) != (400, str(error), 400))
                 continue
             exported = served.get(f"/export?as=jsonl&{args}").text.splitlines()
             ids = [hit.id for hit in found.hits]
-            bars = told.json["histogram"]
+            bars = answer.json["histogram"]
             if not (
-                told.status == page.status == 200
-                and [hit["id"] for hit in told.json["hits"]] == ids
+                answer.status == page.status == 200
+                and [hit["id"] for hit in answer.json["hits"]] == ids
                 and {json.loads(line)["id"] for line in exported} >= set(ids)
                 and found.total
-                == told.json["total"]
+                == answer.json["total"]
                 == len(exported)
-                == sum(told.json["facets"]["site"].values())
+                == sum(answer.json["facets"]["site"].values())
                 == bars["undated"] + sum(one["articles"] for one in bars["periods"])
             ):
                 wrong.append(query)

@@ -1,4 +1,4 @@
-"""The pages over HTTP, without a browser: they say what the commands say."""
+"""The pages over HTTP, without a browser: they show what the commands show."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ import pytest
 from lxml import html
 
 from tests.archive_fixture import make_archive
-from tests.web.conftest import Served, serving, told
+from tests.web.conftest import Served, output_of, serving
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The small archive, with a saved search of which one hit is new, at a path below a name, as behind a proxy."""
+    """A server of the small archive with a saved search that has one new hit. The server has a path prefix, as behind a
+    proxy.
+    """
     archive = make_archive(tmp_path_factory.mktemp("pages") / "small.db")
-    told(archive, "search", "tide -fog", "--save", "Tides & <b>fog</b>", code=2)
-    told(archive, "search", "tide", "--site", "harbour.example", "--save", "tides")
-    told(archive, "search", "lamp", "--save", "tides.json")
+    output_of(archive, "search", "tide -fog", "--save", "Tides & <b>fog</b>", code=2)
+    output_of(archive, "search", "tide", "--site", "harbour.example", "--save", "tides")
+    output_of(archive, "search", "lamp", "--save", "tides.json")
     with serving(archive, "--public-url", "https://archive.example.org/news/") as running:
         yield running
 
@@ -57,9 +59,11 @@ def test_a_search_counts_as_the_command_does(served: Served, query: str, options
     args = "&".join(f"{name}={quote(value)}" for name, value in values)
     found = served.get(f"/news/search.json?{args}").json
     command = ["search", *([query] if query else []), *options, "--json"]
-    assert found["hits"] == json.loads(told(served.archive, *command))
-    assert found["facets"] == json.loads(told(served.archive, *command, "--facets"))
-    assert found["histogram"] == json.loads(told(served.archive, *command, "--histogram", found["histogram"]["unit"]))
+    assert found["hits"] == json.loads(output_of(served.archive, *command))
+    assert found["facets"] == json.loads(output_of(served.archive, *command, "--facets"))
+    assert found["histogram"] == json.loads(
+        output_of(served.archive, *command, "--histogram", found["histogram"]["unit"])
+    )
     page = tree(served, f"/search?{args}")
     shown = page.xpath("string(//p[@role='status'])").split()
     assert int(shown[0]) == found["total"] == found["histogram"]["total"]
@@ -79,7 +83,7 @@ def test_facet_bar_and_spot_links_find_the_stated_number(served: Served) -> None
     assert len(spots) == 2
     for href, articles in (*facets, *bars, *spots):
         assert href.startswith("/news/search?")
-        if "language=en" not in href:  # en includes en-GB, which has a count of its own
+        if "language=en" not in href:  # en includes en-GB, which also has its own count
             assert served.get(f"{href}&_format=json").json["total"] == articles, href
 
 
@@ -118,7 +122,7 @@ def test_copies_unfold_and_pages_turn(served: Served) -> None:
 def test_trends_and_their_table(served: Served) -> None:
     found = served.get("/news/trends.json?term=tide&term=lamp&by=month").json
     assert found == json.loads(
-        told(served.archive, "search", "--trend", "tide", "--trend", "lamp", "--by", "month", "--json")
+        output_of(served.archive, "search", "--trend", "tide", "--trend", "lamp", "--by", "month", "--json")
     )
     page = tree(served, "/trends?term=tide&term=lamp&by=month")
     rows = {row.xpath("string(th)"): [cell.text for cell in row.findall("td")] for row in page.cssselect("tbody tr")}
@@ -132,7 +136,7 @@ def test_trends_and_their_table(served: Served) -> None:
 def test_words_in_context(served: Served) -> None:
     lines = served.get("/news/concordance.json?q=lamp&sort=left").json
     assert lines == json.loads(
-        told(served.archive, "search", "lamp", "--concordance", "--sort", "left", "--json", "--limit", "100")
+        output_of(served.archive, "search", "lamp", "--concordance", "--sort", "left", "--json", "--limit", "100")
     )
     page = tree(served, "/concordance?q=lamp&sort=left")
     assert [mark.text for mark in page.cssselect(".kwic mark")] == [line["keyword"] for line in lines]
@@ -141,7 +145,7 @@ def test_words_in_context(served: Served) -> None:
 
 def test_viewing_saved_searches_does_not_run_them(served: Served) -> None:
     listed = served.get("/news/searches.json").json
-    assert listed == json.loads(told(served.archive, "searches", "--json"))
+    assert listed == json.loads(output_of(served.archive, "searches", "--json"))
     assert listed[0]["name"] == "tides"
     link = tree(served, "/searches").xpath("//td[@class='n']/a/@href")[0]
     assert served.get(f"{link}&_format=json").json["total"] == listed[0]["total"] == 2
@@ -186,7 +190,7 @@ def test_a_collection_is_a_url(served: Served) -> None:
     assert served.get("/news/collection.json?id=1&id=2").json["fingerprint"] == whole["fingerprint"]
     assert served.get("/news/collection.json?id=1").json["fingerprint"] != whole["fingerprint"]
     for style in ("bibtex", "ris", "csl-json"):
-        printed = told(served.archive, "cite", "2", "1", "--style", style)
+        printed = output_of(served.archive, "cite", "2", "1", "--style", style)
         assert served.get(f"/news/export?as={style}&id=2&id=1").body.decode() == printed
     assert served.get("/news/collection?" + "&".join(f"id={n}" for n in range(501))).status == 400
 
@@ -200,10 +204,12 @@ def test_exports_equal_those_of_the_command(served: Served, name: str, command: 
     assert answer.headers["content-disposition"].startswith("attachment; ")
     assert "sandbox" in answer.headers["content-security-policy"]
     if command == "export":
-        printed = told(served.archive, "export", "tide OR lamp", "--fold", "text", "--sort", "relevance", "-f", name)
+        printed = output_of(
+            served.archive, "export", "tide OR lamp", "--fold", "text", "--sort", "relevance", "-f", name
+        )
         assert answer.body.decode() == printed
     else:
-        assert answer.text == told(served.archive, "cite", "--query", "tide OR lamp", "--style", name)
+        assert answer.text == output_of(served.archive, "cite", "--query", "tide OR lamp", "--style", name)
 
 
 def test_pages_behind_a_proxy_have_its_path_and_answer_to_its_name(served: Served) -> None:

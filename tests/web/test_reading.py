@@ -1,4 +1,4 @@
-"""The pages to read on, in a real browser: nobody is kept out; on a telephone, from the right, by keyboard."""
+"""The pages for reading, in a real browser: accessible, on a telephone, from right to left, by keyboard."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def wide(served: Served, running: Any) -> Iterator[Watch]:
 
 @pytest.fixture(scope="module")
 def narrow(served: Served, running: Any) -> Iterator[Watch]:
-    """A telephone in the dark, without scripts."""
+    """A browser of a telephone's size, in dark mode and without scripts."""
     with watching(
         running, served.address, viewport={"width": 390, "height": 844}, color_scheme="dark", java_script_enabled=False
     ) as watch:

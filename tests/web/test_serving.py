@@ -1,4 +1,4 @@
-"""The server: what it answers to whom, and what it tells browsers. In a process of its own, over HTTP."""
+"""The server's responses, headers and access rules. It runs in its own process and is used over HTTP."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ PATHS = ("/", "/search?q=tide", "/sites", "/site/notes.example/blog", "/article/
     ],
 )
 def test_every_response_has_security_headers(served: Served, path: str) -> None:
-    told = served.get(path).headers
-    policy = told["content-security-policy"]
+    headers = served.get(path).headers
+    policy = headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; ")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe-inline" not in policy.partition("script-src")[2].partition(";")[0]
     assert "unsafe-eval" not in policy
-    assert (told["x-content-type-options"], told["referrer-policy"]) == ("nosniff", "no-referrer")
-    assert "server" not in told
-    assert "access-control-allow-origin" not in told
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+    assert "server" not in headers
+    assert "access-control-allow-origin" not in headers
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -143,10 +143,10 @@ def test_sql_has_a_time_limit(served: Served) -> None:
 
 @pytest.mark.parametrize("made", ["randomblob(900000000)", "hex(zeroblob(900000000))"])
 def test_sql_cannot_create_huge_values(served: Served, made: str) -> None:
-    """A function runs to its end, whatever the limit of time is."""
-    told = served.get(f"/archive.json?sql=select+length({made})").json
-    assert told["ok"] is False
-    assert "too big" in told["error"]
+    """An SQL function runs to its end, even if the time limit passes."""
+    answer = served.get(f"/archive.json?sql=select+length({made})").json
+    assert answer["ok"] is False
+    assert "too big" in answer["error"]
 
 
 def test_static_files_have_their_hash_in_the_url(served: Served) -> None:
@@ -169,23 +169,23 @@ def test_a_page_and_its_twin_count_as_the_command_does(served: Served) -> None:
 
 
 def test_a_missing_archive_is_an_error(tmp_path: Path) -> None:
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "archiver", "serve", "--archive", str(tmp_path / "none.db")],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (told.returncode, told.stdout) == (1, "")
-    assert str(ArchiveNotFound(str(tmp_path / "none.db"))) in told.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+    assert str(ArchiveNotFound(str(tmp_path / "none.db"))) in done.stderr
 
 
 @pytest.mark.parametrize(
     ("option", "value", "code", "error"),
     [
-        ("--port", "TAKEN", 1, "CannotListen"),
-        ("--host", "192.0.2.7", 1, "CannotListen"),  # of no machine: RFC 5737
-        ("--host", "a" * 300, 1, "CannotListen"),
-        ("--host", "..a", 1, "CannotListen"),
+        ("--port", "TAKEN", 1, "AddressInUse"),
+        ("--host", "192.0.2.7", 1, "AddressInUse"),  # no machine has this address (RFC 5737)
+        ("--host", "a" * 300, 1, "AddressInUse"),
+        ("--host", "..a", 1, "AddressInUse"),
         ("--public-url", "http://[", 2, "BadPublicURL"),
         ("--public-url", "http://a.example:99999/", 2, "BadPublicURL"),
         ("--public-url", "ftp://a.example/", 2, "BadPublicURL"),
@@ -209,7 +209,7 @@ def test_a_place_where_nothing_can_be_served_is_an_error(
     [
         ("/nothing", 404, " /nothing."),
         ("/nothing/a/b/c/d/e", 404, " /nothing/a/b/c/d/e."),
-        # Datasette's own sentences.
+        # Messages of Datasette itself.
         ("/archive/nothing", 404, "Table not found."),
         ("/archive/articles/99", 404, "Record not found."),
         ("/archive/articles?_sort=nothing", 400, "Cannot sort table by nothing."),
@@ -232,7 +232,7 @@ def test_an_unknown_path_is_an_error_page(served: Served, path: str, status: int
 
 
 def test_a_fault_is_reported_without_details(tmp_path: Path) -> None:
-    """The log has where it was, and no values: neither texts of the archive nor what was searched for."""
+    """The log has the traceback but no values: neither texts of the archive nor queries."""
     archive = make_archive(tmp_path / "small.db")
     process = subprocess.Popen(
         [sys.executable, "-m", "archiver", "serve", "--port", "0", "--archive", str(archive)],

@@ -1,4 +1,4 @@
-"""The pages of sites: the same numbers as `archiver status`, and what was learned and set."""
+"""The pages of sites: the same numbers as `archiver status`, learned rules, and settings."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def command(served: Served, *words: str) -> Any:
     return json.loads(run.stdout_bytes)
 
 
-def test_a_twin_has_the_numbers_of_status(served: Served) -> None:
-    for told in command(served, "status"):
-        twin = served.get(f"/site/{told['site']}.json").json
-        assert {name: twin[name] for name in told} == told
+def test_the_json_twin_equals_the_output_of_status(served: Served) -> None:
+    for row in command(served, "status"):
+        twin = served.get(f"/site/{row['site']}.json").json
+        assert {name: twin[name] for name in row} == row
     assert served.get("/sites.json").json == command(served, "sites", "list")
 
 

@@ -1,4 +1,4 @@
-"""A file that is sent while it is made, to a reader who goes away."""
+"""A file is sent while it is written, and the client disconnects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archiver.web.dispatch import StreamingResponse
 
 @pytest.mark.parametrize("read", [0, 1, 20])
 def test_a_disconnect_ends_the_request_and_the_writing(read: int) -> None:
-    """Wherever it is: before the first chunk, after it, when the writing waits for the reader."""
+    """Before the first chunk, after it, or while the writer waits for the client."""
     broken = threading.Event()
 
     def make(out: IO[bytes]) -> None:
@@ -22,7 +22,7 @@ def test_a_disconnect_ends_the_request_and_the_writing(read: int) -> None:
             while True:
                 out.write(b"x" * 100_000)
         except BrokenPipeError:
-            with pytest.raises(BrokenPipeError):  # as who writes a last line behind all others
+            with pytest.raises(BrokenPipeError):  # like a writer that adds a last line on closing
                 out.write(b"x" * 100_000)
             broken.set()
             raise
@@ -36,7 +36,7 @@ def test_a_disconnect_ends_the_request_and_the_writing(read: int) -> None:
             return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
-            """As uvicorn: what is sent to a reader who is gone is dropped in silence."""
+            """Silently drop what is sent to a disconnected client, as uvicorn does."""
             sent.append(message)
             if len(sent) > read:
                 left.set()
@@ -52,7 +52,7 @@ def test_a_disconnect_ends_the_request_and_the_writing(read: int) -> None:
 
 
 def test_an_error_before_the_first_byte_sends_nothing() -> None:
-    """So that it is told, where half an answer of success could only be broken off."""
+    """Then the server can still respond with an error. Once a successful response has begun, it can only be aborted."""
     sent: list[Any] = []
 
     def make(out: IO[bytes]) -> None:

@@ -1,6 +1,6 @@
-"""A browser that a test looks through: Chromium, driven by its driver in the words of W3C's WebDriver (JSON over HTTP).
+"""Controls Chromium through its WebDriver (W3C; JSON over HTTP).
 
-It reaches nothing but this machine: every other name is unknown to it.
+The browser can only reach this machine: every other host name is unknown to it.
 """
 
 from __future__ import annotations
@@ -32,25 +32,27 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Browser:
+    """A session of Chromium."""
+
     def __init__(self, session: str) -> None:
         self._session = session
 
     def open(self, url: str) -> None:
-        """Go there, and wait until the page and what it shows are loaded."""
+        """Load the URL, and wait until the page and its resources are loaded."""
         _ask("POST", f"{self._session}/url", {"url": url})
 
     def run(self, script: str) -> Any:
-        """What the body of a function in the page returns."""
+        """Run the body of a function in the page and return its result."""
         return _ask("POST", f"{self._session}/execute/sync", {"script": script, "args": []})
 
     def picture(self, file: Path) -> None:
-        """What is seen, as PNG."""
+        """Save a screenshot as PNG."""
         file.write_bytes(base64.b64decode(_ask("GET", f"{self._session}/screenshot")))
 
 
 @contextmanager
 def browsing(folder: Path) -> Iterator[Browser]:
-    """A browser with its files in `folder`."""
+    """Run a browser with its profile in `folder`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A CDX server that answers as the Internet Archive's does: prefix, filters, collapsing, fields, limit, resume key."""
+"""A CDX server that responds like the Internet Archive's: prefix, filters, collapsing, fields, limit, resume key."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ PATH = "/cdx/search/cdx"
 
 @dataclass
 class Captures(dict[str, Any]):
-    """The pages of a `SiteServer` that is such a service. `rows` are (timestamp, address, status, media type).
+    """The pages of a `SiteServer` that is a CDX server. `rows` are (timestamp, URL, status, media type).
 
-    `most`: that many captures an answer, whatever limit is asked for. `before` may answer in its place.
+    `most`: maximum number of captures per response, whatever the requested limit. `before` may respond to a request
+    instead.
     """
 
     rows: list[tuple[str, str, int, str]] = field(default_factory=list)
@@ -42,21 +43,26 @@ class Captures(dict[str, Any]):
         prefix, end = asked["url"][0].removesuffix("*"), asked.get("resumeKey", [""])[0]
         rows = sorted((urlkey(url).lower(), at, url, mime, str(status)) for at, url, status, mime in self.rows)
         names = ("urlkey", "timestamp", "original", "mimetype", "statuscode")
-        told = [dict(zip(names, row, strict=True)) for row in rows]
-        told = [row for row in told if re.sub(r"^https?://(www\.)?|:80(?=/)", "", row["original"]).startswith(prefix)]
+        captures = [dict(zip(names, row, strict=True)) for row in rows]
+        captures = [
+            row for row in captures if re.sub(r"^https?://(www\.)?|:80(?=/)", "", row["original"]).startswith(prefix)
+        ]
         for name, pattern in (words.split(":", 1) for words in asked.get("filter", ())):
-            told = [row for row in told if re.fullmatch(pattern, row[name])]
-        last = {row["urlkey"]: row["timestamp"] for row in told}
+            captures = [row for row in captures if re.fullmatch(pattern, row[name])]
+        last = {row["urlkey"]: row["timestamp"] for row in captures}
         if asked.get("collapse") == ["urlkey"]:
-            told = [row for n, row in enumerate(told) if not n or told[n - 1]["urlkey"] != row["urlkey"]]
-        told = [row for row in told if f"{row['urlkey']} {row['timestamp']}" >= end]
+            captures = [row for n, row in enumerate(captures) if not n or captures[n - 1]["urlkey"] != row["urlkey"]]
+        captures = [row for row in captures if f"{row['urlkey']} {row['timestamp']}" >= end]
         limit = min(int(asked["limit"][0]), self.most)
         out = [
             fields,
-            *([{**row, "endtimestamp": last[row["urlkey"]]}.get(name, "-") for name in fields] for row in told[:limit]),
+            *(
+                [(row | {"endtimestamp": last[row["urlkey"]]}).get(name, "-") for name in fields]
+                for row in captures[:limit]
+            ),
         ]
-        if len(told) > limit and asked.get("showResumeKey") == ["true"]:
-            key = f"{told[limit - 1]['urlkey']} {told[limit - 1]['timestamp']}!"
+        if len(captures) > limit and asked.get("showResumeKey") == ["true"]:
+            key = f"{captures[limit - 1]['urlkey']} {captures[limit - 1]['timestamp']}!"
             out += [[], [quote_plus(key)]]
         body = "[" + ",\n".join(json.dumps(row) for row in out) + "]\n"
         return Answer(body.encode(), headers={"Content-Type": "application/json"})

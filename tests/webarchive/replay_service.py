@@ -1,6 +1,5 @@
-"""A web archive that answers as the Internet Archive does: a list with resume keys, and captures in the form `id_`.
-
-What it keeps, and where it lies, a test decides.
+"""A web archive that responds like the Internet Archive's: CDX lists with resume keys, and captures by `id_` URLs. The
+test decides which captures it has.
 """
 
 from __future__ import annotations
@@ -24,25 +23,28 @@ LIST = "/cdx/search/cdx"
 
 @dataclass
 class Kept:
-    """One capture. `told`: the digest that the list has, if another. `answer`: what is answered in its place."""
+    """A capture of the service. `listed_digest`: the digest in the CDX list, if it differs from that of the body.
+    `answer`: what the service responds instead of the capture.
+    """
 
     at: str
     url: str
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
-    told: str = ""
+    listed_digest: str = ""
     mime: str = "text/html"
     answer: Callable[[], Answer] | None = None
 
     @property
     def digest(self) -> str:
-        return self.told or sha1(self.body).removeprefix("sha1:")
+        return self.listed_digest or sha1(self.body).removeprefix("sha1:")
 
 
 class WebArchive(dict[str, Any]):
-    """The pages of a `SiteServer`. `most` lines are told at once; `before` may answer any request in its place.
-    `packs`: bodies are packed for the wire."""
+    """The pages of a `SiteServer` that is a web archive. `most`: maximum number of lines per list. `before` may respond
+    to any request instead. `packs`: responses are compressed.
+    """
 
     def __init__(self, *kept: Kept, most: int = 1_000_000, packs: bool = False) -> None:
         super().__init__()
@@ -105,7 +107,7 @@ class WebArchive(dict[str, Any]):
 
 
 def memento(one: Kept, *, packed: bool = False, at: str = "", body: bytes | None = None) -> Answer:
-    """The answer for a capture: its own fields under other names, and the archive's."""
+    """Return the response for a capture: its original headers under other names, and those of the web archive."""
     when = datetime.strptime(at or one.at, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     headers = {f"X-Archive-Orig-{name}": value for name, value in one.headers.items()}
     if location := one.headers.get("Location"):

@@ -1,4 +1,4 @@
-"""A web archive on loopback: pywb, over WARC files that were written here."""
+"""A web archive on loopback: pywb with WARC files written by tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ COLLECTION = "old"
 
 @contextmanager
 def serving_warcs(folder: Path, warcs: Iterable[Path]) -> Iterator[str]:
-    """pywb's address ("http://127.0.0.1:1234/old/") while it serves these files; its own lie in `folder`."""
+    """Serve these files with pywb. Yields its address ("http://127.0.0.1:1234/old/"). pywb's own files are in
+    `folder`.
+    """
     _pywb("manager.manager", "main", folder, "init", COLLECTION)
     _pywb("manager.manager", "main", folder, "add", COLLECTION, *map(str, warcs))
     with socket.socket() as free:

@@ -1,6 +1,6 @@
-"""A real WordPress of Debian's packages: a copy of its code, a MariaDB on a socket of its own, PHP's own web server.
+"""A real WordPress from Debian's packages: a copy of its code, MariaDB on its own socket, and PHP's web server.
 
-Everything lives in one folder and listens on loopback only. `control.php` carries out what a test asks for through
+All files are in one folder, and servers listen on loopback only. `control.php` executes commands of tests with
 WordPress's own functions.
 """
 
@@ -51,7 +51,7 @@ require_once ABSPATH . 'wp-settings.php';
 
 @dataclass(frozen=True)
 class Row:
-    """A post as WordPress holds it. `public`: a visitor may read it."""
+    """A post in WordPress. `public`: visitors may read it."""
 
     id: int
     url: str
@@ -61,7 +61,7 @@ class Row:
 
 
 class WordPress:
-    """A running WordPress. `base` has no slash at its end; `requests()` is its access log."""
+    """A running WordPress. `base` has no trailing slash."""
 
     def __init__(self, folder: Path, base: str, log: Path) -> None:
         self.folder = folder
@@ -70,7 +70,7 @@ class WordPress:
         self._log = log
 
     def do(self, command: str, **values: Any) -> Any:
-        """Run one command of control.php; what it answers."""
+        """Run a command of control.php and return its response."""
         done = subprocess.run(
             ["php", "-d", "display_errors=stderr", str(HERE / "control.php"), str(self.folder)],
             input=json.dumps({"do": command, **values}),
@@ -91,19 +91,21 @@ class WordPress:
         return Row(**self.do("add", post=post))
 
     def edit(self, number: int, **values: Any) -> Row:
-        """`values` as wp_update_post takes them (post_content, post_title, post_name, post_status ...)."""
+        """Change a post. `values` are those of wp_update_post (post_content, post_title, post_name, post_status
+        ...).
+        """
         return Row(**self.do("edit", id=number, values=values))
 
     def delete(self, number: int) -> None:
         self.do("delete", id=number)
 
     def requests(self) -> list[str]:
-        """What was asked of it since the start: "GET /feed/" and so on, in order."""
+        """Return the requests since the start in order, such as "GET /feed/"."""
         return self._log.read_text(encoding="utf-8").splitlines()
 
 
 def posts() -> list[dict[str, Any]]:
-    """The demonstration blog's posts, and one of each kind that a visitor must not see."""
+    """Return the posts of the demonstration blog, and one of each kind that visitors must not see."""
     out: list[dict[str, Any]] = [
         {
             "slug": p.slug,
@@ -130,7 +132,7 @@ def posts() -> list[dict[str, Any]]:
 
 @contextmanager
 def running(folder: Path) -> Iterator[WordPress]:
-    """WordPress with `posts()`, while the context lasts."""
+    """Run WordPress with `posts()`."""
     base = f"http://127.0.0.1:{_free_port()}"
     with _mariadb(folder) as database:
         www = folder / "www"
@@ -207,7 +209,7 @@ def _mariadb(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _process(command: list[str], log: Path, **environment: str) -> Iterator[None]:
-    """Runs in a process group of its own, which is ended as a whole: PHP's server has workers."""
+    """Run a command in its own process group, and end the whole group, because PHP's server has workers."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,

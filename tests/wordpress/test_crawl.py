@@ -1,4 +1,6 @@
-"""A real WordPress, crawled twice: what a visitor may read and nothing else, then exactly what changed."""
+"""A real WordPress is crawled twice: first exactly what visitors may read is archived, then exactly the changes are
+found.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pywb 2.9 takes of setuptools' pkg_resources, which newer versions do not bring along any more."""
+"""The part of setuptools' pkg_resources that pywb 2.9 uses and newer versions of setuptools lack."""
 
 from __future__ import annotations
 
