@@ -11,7 +11,7 @@ from typing import Any
 from archiver.extraction.explain import FieldExplanation, explain
 from archiver.fields import OPTIONS
 from archiver.search.concordance import WIDTH, Concordance, concordance
-from archiver.search.engine import Results, facets, matching_ids, run
+from archiver.search.engine import Results, count_facets, matching_ids, run
 from archiver.search.histograms_and_trends import Histogram, Trend, histogram, trend
 from archiver.search.query import Query
 from archiver.storage.article_tables.records import (
@@ -82,7 +82,7 @@ class Archive:
         """Returns the number of matching articles per site, author, category, tag, language and year, as (value, count)
         pairs by facet.
         """
-        return facets(self.db, make_query(query, **filters))
+        return count_facets(self.db, make_query(query, **filters))
 
     def histogram(self, query: str = "", *, unit: str = "", **filters: Any) -> Histogram:
         """Returns the number of matching articles per year, month or day, and the periods for which the archive has no

@@ -19,8 +19,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from archiver.fleet.enrolment import enter_sites, fleet_site  # noqa: E402
-from archiver.fleet.job_queue import PatientConnector, defer_due, make_queue  # noqa: E402
+from archiver.fleet.enrolment import enter_sites, make_fleet_site  # noqa: E402
+from archiver.fleet.job_queue import PatientConnector, enqueue_due_jobs, make_queue  # noqa: E402
 from archiver.fleet.leases import EndedRun, SiteLease, release_lease, take_lease  # noqa: E402
 from archiver.fleet.postgres import QueueDatabase  # noqa: E402
 from archiver.storage.runs import Counts  # noqa: E402
@@ -36,7 +36,7 @@ def queue(server: postgres.Postgres, jobs: int, threads: int) -> dict[str, Any]:
     with app.open():
         app.schema_manager.apply_schema()
     board.make("nowhere", None, None)
-    enter_sites(board, [fleet_site(f"https://site-{n}.example/", {}) for n in range(jobs)])
+    enter_sites(board, [make_fleet_site(f"https://site-{n}.example/", {}) for n in range(jobs)])
 
     async def run() -> tuple[float, float, float]:
         made = make_queue(board, size=threads + 4)
@@ -51,7 +51,7 @@ def queue(server: postgres.Postgres, jobs: int, threads: int) -> dict[str, Any]:
 
         async with fast.open_async():
             begun = time.monotonic()
-            while await defer_due(fast, board):
+            while await enqueue_due_jobs(fast, board):
                 pass
             deferred = time.monotonic() - begun
             begun, cpu = time.monotonic(), time.process_time()

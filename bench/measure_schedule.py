@@ -15,7 +15,7 @@ from time import process_time
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from archiver.health.health_report import metrics, overall  # noqa: E402
+from archiver.health.health_report import format_metrics, judge_all  # noqa: E402
 from archiver.sites.archiver_toml import Config, effective_settings  # noqa: E402
 from archiver.storage.connection import open_archive  # noqa: E402
 from archiver.storage.runs import DueSites  # noqa: E402
@@ -56,7 +56,7 @@ def main() -> None:
         turns = DueSites()
         looking = timed(lambda: turns.due(db, now, settings))
         again = timed(lambda: turns.due(db, now + timedelta(seconds=20), settings))
-        judging = timed(lambda: metrics(db, overall(db, path, "", now, settings), "bench"))
+        judging = timed(lambda: format_metrics(db, judge_all(db, path, "", now, settings), "bench"))
         db.close()
     print(f"{asked.sites:,} sites with {asked.runs} past runs each; CPU milliseconds per site")
     for name, seconds in (

@@ -15,8 +15,8 @@ from parsel import Selector
 from scrapy.http import HtmlResponse
 
 from archiver.extraction.page import Page, parse_page
-from archiver.platforms.platform_table import Platform, by_name, tables
-from archiver.platforms.selector_index import Index, bare, is_xpath
+from archiver.platforms.platform_table import Platform, by_name, platform_tables
+from archiver.platforms.selector_index import Index, is_xpath, remove_selector_prefix
 
 URL = "https://example.org/2020/01/02/a-post/"
 ENDINGS = (".html", ".htm", ".xhtml")
@@ -116,7 +116,7 @@ def pages(folder: Path, limit: int | None = None) -> list[File]:
 
 def measure(files: Sequence[File]) -> Figures:
     figures = Figures(len(files))
-    table = tuple(dict.fromkeys(s for platform in tables() for s in _selectors(platform)))
+    table = tuple(dict.fromkeys(s for platform in platform_tables() for s in _selectors(platform)))
     figures.selectors = len(table)
     for file in files:
         page = parse_page(file.html, URL)
@@ -151,7 +151,11 @@ def _judge(figures: Figures, file: File, page: Page, table: Sequence[str]) -> No
 
 def roots(document: Selector, selector: str) -> list[Any]:
     """Return the result of `.css()` or `.xpath()` without parsel's wrapper objects."""
-    found = document.xpath(bare(selector)) if is_xpath(selector) else document.css(bare(selector))
+    found = (
+        document.xpath(remove_selector_prefix(selector))
+        if is_xpath(selector)
+        else document.css(remove_selector_prefix(selector))
+    )
     return [one.root for one in found]
 
 

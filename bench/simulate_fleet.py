@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from archiver.frontier.site_cadence import REMEMBERED_RUNS, Adaptive, Cadence, Every, PastRun, next_crawl, read_cadence
+from archiver.frontier.site_cadence import REMEMBERED_RUNS, Adaptive, Cadence, Every, PastRun, next_crawl, parse_cadence
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY = 86_400.0
@@ -72,7 +72,7 @@ class Hour:
 def made(count: int, dice: Random) -> list[Site]:
     """Make sites. Posts per day are log-normal: half of the sites have a post every five days or less often, one in a
     hundred has about 20 a day."""
-    kinds = [(read_cadence(text), weight) for text, weight in _CADENCES]
+    kinds = [(parse_cadence(text), weight) for text, weight in _CADENCES]
     out = []
     for number in range(count):
         news = min(400.0, math.exp(dice.gauss(math.log(0.2), 2.0)))

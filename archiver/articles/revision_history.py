@@ -262,7 +262,7 @@ def _is_beginning(part: str, full: str) -> bool:
     )
 
 
-def merge_reading(stored: Article, extracted: Article, fields: Collection[str]) -> Article:
+def merge_extracted_fields(stored: Article, extracted: Article, fields: Collection[str]) -> Article:
     """Returns the stored article with the values of these fields replaced by those of a new extraction. Its URL and IDs
     are kept.
     """
@@ -282,7 +282,7 @@ def differing_fields(before: Article, after: Article) -> tuple[str, ...]:
     )
 
 
-def reread_edits(
+def edits_after_reextraction(
     before: Article, after: Article, recorded: Collection[str], fields: Collection[str]
 ) -> tuple[str, ...]:
     """Returns the fields that the edit between two revisions changed, after both revisions were extracted again.

@@ -17,7 +17,7 @@ import click
 from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, host_of, plan_of
+from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, host_of, make_plan
 from archiver.storage.connection import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope
@@ -258,7 +258,7 @@ def check(
         raise click.UsageError("All sites of the archive have been crawled. Name a site or give its URL.")
     with tempfile.TemporaryDirectory(prefix="archiver-check-") as folder, ExitStack() as hosts:
         plans, refused = _plan_checks(
-            Path(archive), selected, lambda url, settings: plan_of(url, settings, delay, contact), hosts
+            Path(archive), selected, lambda url, settings: make_plan(url, settings, delay, contact), hosts
         )
         reports = _crawl_samples(Path(folder) / "archive.db", plans, selected, workers)
     if as_json:
@@ -296,7 +296,7 @@ def _crawl_samples(
     path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int
 ) -> list[dict[str, Any]]:
     """Crawls a few posts of each site into a new archive at `path`. Returns a report per site."""
-    from archiver.health.health_report import trial_report
+    from archiver.health.health_report import make_trial_report
     from archiver.scheduling.process_pool import run_plans
     from archiver.storage.connection import opened
     from archiver.storage.sites import add_site
@@ -308,7 +308,7 @@ def _crawl_samples(
             _limit_pages(db, row["id"], selected[url])
         run_plans(plans, CommonOptions(path, limit=_MAX_POSTS, requisites="none", quiet=True), workers)
         return [
-            trial_report(db, {**row, "platform": _read_platform(db, row["id"])}, plan.delay)
+            make_trial_report(db, {**row, "platform": _read_platform(db, row["id"])}, plan.delay)
             for plan, row in zip(plans, rows.values(), strict=True)
         ]
 

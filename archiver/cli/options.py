@@ -256,11 +256,11 @@ class QueryOptions:
     def as_query(self, *, limit: int | None, duplicates: bool, fold: str, recent: float | None = None) -> Query:
         """Builds the query; the words of QUERY are joined with spaces. Raises BadQuery for a malformed place."""
         from archiver.search.query import Query
-        from archiver.search.query_tree import box, parse_point
+        from archiver.search.query_tree import parse_box, parse_point
 
         values = {one.name: getattr(self, one.name) for one in fields(self)} | {
             "near": parse_point(self.near) if self.near else None,
-            "bbox": box(self.bbox) if self.bbox else None,
+            "bbox": parse_box(self.bbox) if self.bbox else None,
         }
         return Query(
             " ".join(values.pop("query")), limit=limit, duplicates=duplicates, fold=fold, recent=recent, **values

@@ -15,10 +15,10 @@ from archiver import __version__
 from archiver.cli.options import DEFAULT_ARCHIVE
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
-from archiver.health.health_report import Overall, health_json, metrics, overall
+from archiver.health.health_report import OverallHealth, format_metrics, health_as_json, judge_all
 from archiver.health.health_rules import Health, Level
-from archiver.health.health_state import accept_findings_of, health_of
-from archiver.health.notifications import channels_of, notify, try_channels
+from archiver.health.health_state import accept_findings_of, read_health
+from archiver.health.notifications import make_channels, notify, send_test_messages
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
 from archiver.storage.connection import open_archive, opened, writing
 from archiver.storage.locks import scheduler_process
@@ -31,11 +31,11 @@ EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
 """The exit codes of Nagios plugins: OK, WARNING, CRITICAL."""
 
 
-def read_overall_health(archive: str, now: datetime | None = None) -> Overall:
+def read_overall_health(archive: str, now: datetime | None = None) -> OverallHealth:
     """Reads the health of the archive and all its sites. Raises the errors of `open_archive`."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
-        return overall(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
+        return judge_all(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
 
 
 def show_health(archive: str, site: str | None, as_data: bool) -> int:
@@ -67,8 +67,8 @@ def write_metrics(archive: str, file: str) -> None:
     """Writes the metrics for `archiver status --prometheus` to a file, which appears only when it is complete."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
-        text = metrics(
-            db, overall(db, path, scheduler_process(path), datetime.now(UTC), effective_settings(db)), __version__
+        text = format_metrics(
+            db, judge_all(db, path, scheduler_process(path), datetime.now(UTC), effective_settings(db)), __version__
         )
     with open_output(file) as out:
         out.write(text.encode())
@@ -80,10 +80,10 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
     else 0.
     """
     open_archive(archive, read_only=True).close()
-    if not channels_of(load_config().notify):
+    if not make_channels(load_config().notify):
         click.echo(f"No notifications are configured in {config_file()}; docs/operate.md shows how.", err=True)
         return 1
-    sent = try_channels(archive) if trial else notify(Path(archive))
+    sent = send_test_messages(archive) if trial else notify(Path(archive))
     for channel, failure in sent:
         click.echo(f"{channel}: {failure or 'sent'}", err=bool(failure))
     if not sent:
@@ -108,10 +108,10 @@ def accept_findings(archive: str, site: str, health: Health, now: datetime) -> N
     )
 
 
-def _keep_site(archive: str, found: Overall, site: str) -> Overall:
+def _keep_site(archive: str, found: OverallHealth, site: str) -> OverallHealth:
     with opened(archive, read_only=True) as db:
         name = find_site(db, site)["name"]
-    return Overall(
+    return OverallHealth(
         found.at, Health("green"), tuple(one for one in found.sites if one[0]["name"] == name), found.turns, found.free
     )
 
@@ -123,7 +123,7 @@ def _format_site_findings(name: str, health: Health) -> list[Any]:
     ]
 
 
-def _count_states(found: Overall) -> str:
+def _count_states(found: OverallHealth) -> str:
     states = [health.state for _, health in found.sites]
     counts = [f"{states.count(level):,} {level}" for level in ("red", "amber", "green") if level in states]
     if "unknown" in states:
@@ -223,7 +223,7 @@ def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dic
         return {}
     try:
         rows = [row for row in list(db.query("select * from sites")) if row["name"] in selected]
-        return {row["name"]: health_json(health_of(db, row, datetime.now(UTC))) for row in rows}
+        return {row["name"]: health_as_json(read_health(db, row, datetime.now(UTC))) for row in rows}
     finally:
         db.close()
 

@@ -26,9 +26,17 @@ from archiver.cli.terminal import (
 from archiver.errors import OutputNotWritable
 from archiver.search import chart
 from archiver.search.concordance import concordance as lines_of
-from archiver.search.engine import COLUMNS, Plan, facets_of, hit_as_dict, plan_query, published, run
-from archiver.search.federated import FederatedHit, FederatedPage, Shard, federate, federated_page
-from archiver.search.histograms_and_trends import histogram_of, trend_of
+from archiver.search.engine import (
+    COLUMNS,
+    Plan,
+    count_facets_over_plans,
+    format_published,
+    hit_as_dict,
+    plan_query,
+    run,
+)
+from archiver.search.federated import FederatedHit, FederatedQuery, Shard, load_federated_page, plan_federated_query
+from archiver.search.histograms_and_trends import histogram_of_plans, trend_over_archives
 from archiver.search.query import Query
 from archiver.storage.connection import opened
 
@@ -54,7 +62,7 @@ def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
 
 def format_hit(hit: Hit) -> list[Any]:
     """Formats a search hit in up to four lines: ID and title; date, authors, site; snippet; URL."""
-    about = [published(hit.published, hit.published_precision), ", ".join(hit.authors), hit.site]
+    about = [format_published(hit.published, hit.published_precision), ", ".join(hit.authors), hit.site]
     if hit.distance_km is not None:
         about.append(f"{hit.distance_km:,.1f} km away")
     if hit.gone_at:
@@ -351,7 +359,9 @@ def print_concordance(found: Concordance, form: str | None, width: int, offset: 
 def _print_concordance(found: Concordance, width: int, offset: int) -> None:
     from rich.cells import cell_len
 
-    prefixes = [f"{one.id:>5}  {published(one.published, one.published_precision)[:10]:<10}  " for one in found.lines]
+    prefixes = [
+        f"{one.id:>5}  {format_published(one.published, one.published_precision)[:10]:<10}  " for one in found.lines
+    ]
     keyword = max(cell_len(strip_control_characters(one.keyword)) for one in found.lines)
     screen = console()
     if screen.is_terminal:
@@ -462,20 +472,20 @@ def render_hits(target: SearchTarget, options: SearchOptions) -> None:
 
 
 def render_facets(target: SearchTarget, options: SearchOptions) -> None:
-    print_facets(facets_of(target.plans()), options.form)
+    print_facets(count_facets_over_plans(target.plans()), options.form)
 
 
 def render_histogram(target: SearchTarget, options: SearchOptions) -> None:
-    convert = chart.kind(options.plot) if options.plot else None
-    found = histogram_of(target.plans(), "" if options.histogram == "auto" else options.histogram or "")
+    convert = chart.chart_encoder(options.plot) if options.plot else None
+    found = histogram_of_plans(target.plans(), "" if options.histogram == "auto" else options.histogram or "")
     if options.plot and convert:
         _write_file(options.plot, convert(chart.histogram_svg(found)))
     print_histogram(found, options.form)
 
 
 def render_trend(target: SearchTarget, options: SearchOptions) -> None:
-    convert = chart.kind(options.plot) if options.plot else None
-    found = trend_of(target.archives(), options.trend, options.by or "")
+    convert = chart.chart_encoder(options.plot) if options.plot else None
+    found = trend_over_archives(target.archives(), options.trend, options.by or "")
     if options.plot and convert:
         _write_file(options.plot, convert(chart.trend_svg(found)))
     print_trend(found, options.form)
@@ -512,7 +522,7 @@ class SeveralArchives:
     """A query bound to several archives that are searched as one."""
 
     query: Query
-    result: FederatedPage
+    result: FederatedQuery
 
     def plans(self) -> Sequence[Plan]:
         return self.result.plans
@@ -522,7 +532,7 @@ class SeveralArchives:
 
     def page(self) -> HitPage:
         return HitPage(
-            federated_page(self.result), self.result.total, _federated_hit_as_dict, _format_federated_hit, _COLUMNS
+            load_federated_page(self.result), self.result.total, _federated_hit_as_dict, _format_federated_hit, _COLUMNS
         )
 
 
@@ -531,7 +541,7 @@ def open_several(archives: list[str], query: Query) -> Iterator[SeveralArchives]
     """Opens several archives for the query. They are closed when the `with` block ends."""
     with ExitStack() as stack:
         shards = [Shard(archive, stack.enter_context(opened(archive, read_only=True))) for archive in archives]
-        yield SeveralArchives(query, stack.enter_context(federate(shards, query)))
+        yield SeveralArchives(query, stack.enter_context(plan_federated_query(shards, query)))
 
 
 def _federated_hit_as_dict(one: FederatedHit) -> dict[str, Any]:

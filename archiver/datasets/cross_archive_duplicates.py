@@ -179,7 +179,7 @@ def apply_strictest(
                 reasons[after.label] += 1
 
 
-def explain(dbs: Sequence[Database], place: Place, rules: PublicationRules, cutoff: str = "") -> Decision:
+def explain_decision(dbs: Sequence[Database], place: Place, rules: PublicationRules, cutoff: str = "") -> Decision:
     """Return the publication decision on one article with all its reasons."""
     selected = [[place[1]] if archive == place[0] else [] for archive in range(len(dbs))]
     for db, ids in zip(dbs, selected, strict=True):

@@ -39,7 +39,7 @@ def pseudonym(key: bytes, name: str) -> str:
     return f"author-{hmac.new(key, fold_words(name).encode(), hashlib.sha256).hexdigest()[:16]}"
 
 
-def fingerprint(key: bytes) -> str:
+def key_fingerprint(key: bytes) -> str:
     """Return a value that identifies a pseudonym key without revealing it."""
     return hmac.new(key, b"archiver publish: fingerprint of a key", hashlib.sha256).hexdigest()[:16]
 

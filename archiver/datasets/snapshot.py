@@ -29,7 +29,7 @@ from archiver.datasets import cross_archive_duplicates, snapshot_rows
 from archiver.datasets.dataset_card import DatasetFile
 from archiver.datasets.dataset_metadata import write_descriptions
 from archiver.datasets.parquet import import_arrow
-from archiver.datasets.personal_data import Pseudonymizer, fingerprint
+from archiver.datasets.personal_data import Pseudonymizer, key_fingerprint
 from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
 from archiver.datasets.selection import PARTITION_ROWS, choose_articles, decide_tiers, latest_time, order_articles
 from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics, parse_rebuild, request_as_json
@@ -142,7 +142,7 @@ class BuiltSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Building:
+class BuildOptions:
     """Options for building a snapshot that do not affect which articles are in it.
 
     `progress` is called with the progress. `key` is the key for pseudonyms, if the request asks for them. `previous`
@@ -171,7 +171,7 @@ class _Choice:
     reasons: Counter[tuple[str, str]]
 
 
-def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: Building) -> BuiltSnapshot:
+def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions) -> BuiltSnapshot:
     """Build a snapshot into the folder `out`, from one archive or from several archives that have no site in common.
 
     Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, and what searching and
@@ -234,7 +234,7 @@ def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules,
     if the query or the rules contain a name that should be hidden.
     """
     if request.pseudonymised:
-        if key is None or fingerprint(key) != request.pseudonymised:
+        if key is None or key_fingerprint(key) != request.pseudonymised:
             raise SnapshotRefused(
                 str(out), "its authors are pseudonymised with a key; give the same key with --pseudonymise"
             )
@@ -403,7 +403,7 @@ def snapshot_files(folder: Path) -> list[str]:
     ]
 
 
-def version_of(folder: Path) -> dict[str, Any]:
+def read_rebuild(folder: Path) -> dict[str, Any]:
     """Parse the rebuild.json in a snapshot's folder; its `request` becomes a SnapshotRequest. Raises NotASnapshot."""
     return parse_rebuild(read_snapshot_file(folder, REBUILD), str(folder))
 
@@ -421,7 +421,7 @@ def read_snapshot_file(folder: Path, name: str) -> str:
 
 def _previous_version(previous: Path) -> str:
     """Return the version of the previous snapshot. Raises NotASnapshot."""
-    version: str = version_of(previous)["request"].version
+    version: str = read_rebuild(previous)["request"].version
     if not table_files(previous, ARTICLES):
         raise NotASnapshot(str(previous), "it has no articles table")
     return version
@@ -448,7 +448,7 @@ def _check_target(out: Path, request: SnapshotRequest) -> None:
     if not any(out.iterdir()):
         return
     try:
-        found: SnapshotRequest = version_of(out)["request"]
+        found: SnapshotRequest = read_rebuild(out)["request"]
     except NotASnapshot as error:
         raise SnapshotRefused(
             str(out), "it has files that are not a dataset of this program; name another folder"
@@ -470,7 +470,7 @@ def check_snapshot(folder: Path) -> tuple[str, ...]:
     """Verify a snapshot and return what is wrong with it, one sentence each; () if it is intact. Raises NotASnapshot
     and ExtraMissing.
     """
-    document = version_of(folder)
+    document = read_rebuild(folder)
     return (*_check_sums(folder, read_snapshot_file(folder, SUMS)), *_check_tables(folder, document))
 
 

@@ -23,8 +23,8 @@ from sqlite_utils import Database
 from archiver.items import Capture
 from archiver.storage.article_tables.revisions import FULL_CONTENT
 from archiver.storage.requisites import NEEDED_CAPTURES_QUERY
-from archiver.warc.gzip_records import GzipRecord, capture_of, header_fields_of, record_at
-from archiver.warc.writer import cdxj_line
+from archiver.warc.gzip_records import GzipRecord, parse_capture, parse_named_fields, read_record_at
+from archiver.warc.writer import make_cdxj_line
 
 # The captures of the articles, the requisites of their pages, and the entries of pages.jsonl.
 
@@ -219,26 +219,26 @@ def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], packag
         done.missing += len(offsets)
         return
     with handle, package.entry(f"archive/{name}") as entry:
-        first = record_at(handle, 0)
+        first = read_record_at(handle, 0)
         if first is not None and offsets[:1] != [0] and _kind(first) == "warcinfo":
             _copy_member(handle, first, entry)
         for offset in offsets:
-            member = record_at(handle, offset)
-            capture = capture_of(member, warc_file) if member else None
+            member = read_record_at(handle, offset)
+            capture = parse_capture(member, warc_file) if member else None
             if member is None or capture is None:
                 done.missing += 1
                 continue
             _enter(db, replace(capture, warc_file=name, warc_offset=entry.written))
             _copy_member(handle, member, entry)
             done.records += 1
-            record_id, after = _header(member).get("warc-record-id"), record_at(handle, offset + member.length)
+            record_id, after = _header(member).get("warc-record-id"), read_record_at(handle, offset + member.length)
             while after is not None and record_id and _header(after).get("warc-concurrent-to") == record_id:
                 _copy_member(handle, after, entry)
-                after = record_at(handle, after.offset + after.length)
+                after = read_record_at(handle, after.offset + after.length)
 
 
 def _header(member: GzipRecord) -> dict[str, str]:
-    return header_fields_of(member.head[: member.head.find(b"\r\n\r\n")])
+    return parse_named_fields(member.head[: member.head.find(b"\r\n\r\n")])
 
 
 def _kind(member: GzipRecord) -> str:
@@ -255,7 +255,7 @@ def _copy_member(handle: BinaryIO, member: GzipRecord, entry: _HashingWriter) ->
 
 
 def _enter(db: Database, capture: Capture) -> None:
-    db.execute("insert or ignore into temp.wacz_lines values (?)", [cdxj_line(capture)])
+    db.execute("insert or ignore into temp.wacz_lines values (?)", [make_cdxj_line(capture)])
 
 
 def _write_index(db: Database, package: _Package) -> None:

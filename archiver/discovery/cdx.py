@@ -398,13 +398,13 @@ def is_wayback_server(service: str) -> bool:
     return "/cdx/search" in urlsplit(service).path
 
 
-def limit_of(url: str) -> int:
+def requested_limit(url: str) -> int:
     """Returns the number of captures that a request made by `query_url` asks for."""
     found = re.search(r"[?&]limit=(\d{1,9})", url)
     return int(found[1]) if found else UNPAGED
 
 
-def resumed(url: str, key: str) -> str:
+def next_part_url(url: str, key: str) -> str:
     """Returns the address of the next part of a capture list, from the address of this part and its resume key.
 
     Servers usually send the key percent-encoded; it is encoded here if it is not.
@@ -469,7 +469,7 @@ def is_broken(url: str) -> bool:
     return bool(_BROKEN.search(parts.path) or _BROKEN.search(parts.query) or _WITHIN.search(parts.path))
 
 
-def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> ClassifiedLink | None:
+def classify_capture(url: str, scope: Scope, latest_year: int = 2100) -> ClassifiedLink | None:
     """Classifies a captured address; returns None if it cannot be a post: other hosts, files, feeds, listings and
     broken addresses.
 
@@ -495,7 +495,7 @@ def is_view_of_page(url: str, scope: Scope) -> bool:
 
 
 def _target(entry: CdxEntry, scope: Scope, found_on: str, latest_year: int) -> DiscoveredURL | None:
-    known = may_be_post(entry.url, scope, latest_year) if is_page(entry) else None
+    known = classify_capture(entry.url, scope, latest_year) if is_page(entry) else None
     if known is None:
         return None
     return DiscoveredURL(

@@ -56,7 +56,7 @@ def requisites_of_stylesheet(css: str, url: str) -> tuple[Requisite, ...]:
     return _first(_of_css(css, url))
 
 
-def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
+def rewrite_stylesheet_urls(css: str, base: str, put: Callable[[str], str]) -> str:
     """Returns a stylesheet without comments, with each address that it imports or uses in url(...) replaced by
     `put(address)`.
 
@@ -152,10 +152,10 @@ def _one(value: str | None, base: str, kind: RequisiteKind) -> Iterator[Requisit
 
 def _candidates(element: etree._Element) -> Iterator[str]:
     for name in _SETS:
-        yield from srcset(element.get(name) or "")
+        yield from srcset_urls(element.get(name) or "")
 
 
-def srcset(text: str) -> Iterator[str]:
+def srcset_urls(text: str) -> Iterator[str]:
     """Yields the addresses in a srcset attribute (HTML Standard, "parse a srcset attribute").
 
     An address may contain commas, except at its end; a descriptor may contain them in parentheses.

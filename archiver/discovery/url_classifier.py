@@ -118,12 +118,12 @@ def trap_reason(rule: str) -> str:
     return _SAYS[rule] if rule else ""
 
 
-def outcome_of(rule: str) -> Outcome:
+def outcome_of_trap_rule(rule: str) -> Outcome:
     """Returns the outcome of an address that a trap rule excludes (OUT_OF_SCOPE or TRAP); DUE for no rule."""
     return Outcome.DUE if not rule else Outcome.OUT_OF_SCOPE if rule == SCOPE else Outcome.TRAP
 
 
-def trap_rule(url: str, latest_year: int = 2100) -> str:
+def matching_trap_rule(url: str, latest_year: int = 2100) -> str:
     """Returns the name of the rule by which a URL is a crawl trap; "" if it is not one. Years in its path after
     `latest_year` are a trap.
     """
@@ -256,7 +256,7 @@ def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: 
         role = "feed"
     elif not scope.contains(url) or is_asset(url):
         role = "unwanted"
-    elif rule := trap_rule(url, latest_year):
+    elif rule := matching_trap_rule(url, latest_year):
         role = "trap"
     return ClassifiedLink(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN, rule)
 

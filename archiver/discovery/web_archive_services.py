@@ -65,7 +65,7 @@ class ArchiveService:
         return (at, re.sub(r"^(https?:)/+", r"\1//", found[2])) if found and at else None
 
 
-def service_of(text: str, replay: str = "") -> ArchiveService:
+def parse_archive_service(text: str, replay: str = "") -> ArchiveService:
     """Returns the web archive with this short name, or with this address of its CDX server or TimeMaps.
 
     `replay` is the prefix of the addresses of its captures; needed only if it does not follow from `text`. Raises
@@ -102,7 +102,7 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
         attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
         rels = attributes.get("rel", "").lower().split()
         is_one = is_one or bool(rels)
-        if "memento" in rels and (at := http_date(attributes.get("datetime", ""))):
+        if "memento" in rels and (at := parse_http_date(attributes.get("datetime", ""))):
             is_cut = len(entries) >= MAX_TARGETS
             if is_cut:
                 break
@@ -113,7 +113,7 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
     return CdxPage(tuple(entries), error=error, is_cut=is_cut), tuple(dict.fromkeys(more))
 
 
-def original_of(link: str) -> str:
+def original_url(link: str) -> str:
     """Returns the original address of a capture from its Link header (rel="original", RFC 7089, section 2.2.1), else
     "".
     """
@@ -124,7 +124,7 @@ def original_of(link: str) -> str:
     return ""
 
 
-def http_date(text: str) -> datetime | None:
+def parse_http_date(text: str) -> datetime | None:
     """Parses an HTTP-date (RFC 9110, section 5.6.7), as in Memento-Datetime; returns None if it is invalid."""
     try:
         at = parsedate_to_datetime(text)

@@ -25,7 +25,7 @@ from archiver.errors import ArchiverError
 from archiver.extensions.throttle_slots import HOST_GIVEN_UP, SharedThrottle, ThrottleExtension
 from archiver.handlers.http_handler import REQUEST_SENT
 from archiver.items import Outcome, PageKind, PageResult
-from archiver.politeness.address_policy import permission
+from archiver.politeness.address_policy import permission_for
 from archiver.sites.crawler_identity import names_contact
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
@@ -92,7 +92,9 @@ class ArchiveExtension:
         if run.quiet_until:
             self.ending = still_quiet(self.order.start_url, run.quiet_until)
         spider: Any = crawler.spider
-        spider.permission = permission(self.order.start_url, private=bool(run.options.get("private")), service=run.cdx)
+        spider.permission = permission_for(
+            self.order.start_url, private=bool(run.options.get("private")), service=run.cdx
+        )
         for receiver, signal in (
             (self._opened, signals.spider_opened),
             (self.ended, signals.spider_closed),

@@ -100,7 +100,7 @@ class Terminal:
 _screens: list[Screen] = []
 
 
-def show_on(screen: Screen) -> None:
+def show_progress_on(screen: Screen) -> None:
     """Show the progress of this process's crawls on `screen` instead of its own terminal."""
     _screens[:] = [screen]
 

@@ -15,7 +15,7 @@ from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import Post, text_length
 from archiver.extraction.text import clean_text, fold_text, tidy_body
 from archiver.items import SourceHint, is_from_api
-from archiver.platforms.platform_table import by_name, tables
+from archiver.platforms.platform_table import by_name, platform_tables
 from archiver.platforms.selector_index import is_below
 
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
@@ -417,7 +417,13 @@ def body_of_html(fragment: str, url: str, title: str = "") -> str:
     if top is None:
         return ""
     index = page.index
-    skip = {e for table in tables() for rule in index.present(table.drop) for e in index.select(rule) if e is not top}
+    skip = {
+        e
+        for table in platform_tables()
+        for rule in index.present(table.drop)
+        for e in index.select(rule)
+        if e is not top
+    }
     return _render(lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title))
 
 

@@ -17,7 +17,7 @@ from archiver.errors import BadRules
 from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
 from archiver.extraction.text import clean_text, element_line
-from archiver.platforms.platform_table import Platform, detect
+from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
 
@@ -191,7 +191,7 @@ class Page:
 
     @cached_property
     def platform(self) -> Platform:
-        return detect(self.index, self.data.meta_first("generator"))
+        return detect_platform(self.index, self.data.meta_first("generator"))
 
     def assume(self, platform: Platform) -> None:
         """Sets the platform to the one that the site's rules name, unless it has been detected already."""

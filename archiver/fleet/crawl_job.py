@@ -29,7 +29,7 @@ from archiver.fleet.leashed_process import LeasedProcess, begin_leased_crawl
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, read_manifest, shard_folder, storage_owner
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_in_use, restore
-from archiver.frontier.site_cadence import share
+from archiver.frontier.site_cadence import stable_fraction
 from archiver.scheduling.crawl_messages import CrawlResult
 from archiver.sites.crawler_identity import delay_for
 from archiver.storage.connection import opened, writing
@@ -273,7 +273,7 @@ def _failed_run(board: QueueDatabase, held: SiteLease, reason: str, delay: float
     """
     row = board.one("select failures, period_seconds from fleet_sites where name = %s", [held.site])
     failures, period = (row["failures"], row["period_seconds"]) if row else (0, _RETRY)
-    wait = min(_RETRY * 2**failures, _RETRY_LONGEST) * (0.9 + 0.2 * share(held.site))
+    wait = min(_RETRY * 2**failures, _RETRY_LONGEST) * (0.9 + 0.2 * stable_fraction(held.site))
     return EndedRun(
         "failed",
         reason,

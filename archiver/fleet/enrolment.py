@@ -32,7 +32,7 @@ class FleetSite:
     settings: dict[str, Any]
 
 
-def fleet_site(url: str, settings: dict[str, Any]) -> FleetSite:
+def make_fleet_site(url: str, settings: dict[str, Any]) -> FleetSite:
     """Builds the FleetSite for a start URL and its settings. Raises BadAddress."""
     url = start_address(url)
     return FleetSite(
@@ -40,22 +40,22 @@ def fleet_site(url: str, settings: dict[str, Any]) -> FleetSite:
     )
 
 
-def sites_of_urls(urls: Iterable[str]) -> list[FleetSite]:
+def make_sites_of_urls(urls: Iterable[str]) -> list[FleetSite]:
     """Returns a FleetSite for each start URL, with the defaults of archiver.toml. Raises BadAddress, and what
     `load_config` raises.
     """
     config = load_config()
-    return [fleet_site(url, config.settings({}, ())) for url in urls]
+    return [make_fleet_site(url, config.settings({}, ())) for url in urls]
 
 
-def sites_of_archive(archive: Path) -> list[FleetSite]:
+def read_sites_of_archive(archive: Path) -> list[FleetSite]:
     """Returns a FleetSite for each site of an archive, with its effective settings; sites with crawl=no are left out.
     Raises what `open_archive` and `load_config` raise.
     """
     with opened(archive, read_only=True) as db:
         settings_of = effective_settings(db)
         rows = [(row["start_url"], settings_of(row)) for row in db.table("sites").rows]
-    return [fleet_site(url, settings) for url, settings in rows if settings.get("crawl") is not False]
+    return [make_fleet_site(url, settings) for url, settings in rows if settings.get("crawl") is not False]
 
 
 def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
@@ -93,7 +93,7 @@ def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
     rows = []
     for url in starts:
         with suppress(BadAddress):
-            rows.append(fleet_site(url, {"crawl": False}))
+            rows.append(make_fleet_site(url, {"crawl": False}))
     with board.transaction() as conn:
         cursor = conn.cursor()
         cursor.executemany(
@@ -115,7 +115,7 @@ _LISTED = 20
 """Tasks to list; all are counted."""
 
 
-def fleet_status(board: QueueDatabase) -> dict[str, Any]:
+def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:
     """Returns the status of the fleet as JSON values, for `archiver fleet status --json`. A site counts as `late` once
     it has been overdue for more than a tenth of its period; throughput is that of the crawls in the last hour.
     """

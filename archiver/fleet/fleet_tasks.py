@@ -71,7 +71,7 @@ class TaskEnd:
     new: int = 0
 
 
-def sites_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
+def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
     """Checks that the fleet has sites with these names, and returns the names; without names, returns those of all its
     sites. Raises NoSuchSite.
     """
@@ -83,10 +83,10 @@ def sites_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
     return names or known
 
 
-def shards_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
+def select_shards(board: QueueDatabase, words: Iterable[str]) -> list[str]:
     """Like `sites_named`, but leaves out sites that have no shard in the storage yet. Raises NoSuchSite."""
     stored = {row["name"] for row in board.all("select name from fleet_sites where manifest is not null")}
-    return [name for name in sites_named(board, words) if name in stored]
+    return [name for name in select_sites(board, words) if name in stored]
 
 
 def enter_tasks(board: QueueDatabase, tasks: Iterable[NewTask]) -> int:

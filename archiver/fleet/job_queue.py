@@ -117,7 +117,7 @@ def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: i
     @app.periodic(cron="* * * * * */2", periodic_id="plan")
     @app.task(name="plan", queue=CARE, queueing_lock="plan")
     async def plan(timestamp: int) -> None:
-        await defer_due(app, board)
+        await enqueue_due_jobs(app, board)
 
     @app.periodic(cron="* * * * * */5", periodic_id="take-over")
     @app.task(name="take-over", queue=CARE, queueing_lock="take-over")
@@ -127,7 +127,7 @@ def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: i
     return app
 
 
-def make_tables(board: QueueDatabase) -> None:
+def create_queue_tables(board: QueueDatabase) -> None:
     """Creates Procrastinate's tables if they are missing. Raises QueuePermissionDenied, QueueUnavailable."""
     import psycopg
 
@@ -147,7 +147,7 @@ def make_tables(board: QueueDatabase) -> None:
         raise
 
 
-async def defer_due(app: App, board: QueueDatabase) -> int:
+async def enqueue_due_jobs(app: App, board: QueueDatabase) -> int:
     """Enqueues one job for each due site and task, the longest overdue first. Returns how many were enqueued."""
     return await _enqueue(app, [*await _jobs_of_due_sites(board), *await _jobs_of_due_tasks(board)])
 

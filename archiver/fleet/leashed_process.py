@@ -18,7 +18,7 @@ from typing import Any
 from archiver.errors import ArchiverError
 from archiver.fleet.leases import monotonic_seconds
 from archiver.politeness.address_policy import check_before_requests
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlOutcome, CrawlResult, plan_of
+from archiver.scheduling.crawl_messages import CommonOptions, CrawlOutcome, CrawlResult, make_plan
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.runs import Counts
 
@@ -150,7 +150,7 @@ def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], 
     result: CrawlOutcome
     try:
         (result,), _ = run_plans(
-            [plan_of(url, settings, None, contact, known=True)], CommonOptions(archive, quiet=True), 1
+            [make_plan(url, settings, None, contact, known=True)], CommonOptions(archive, quiet=True), 1
         )
     except ArchiverError as error:
         result = error

@@ -36,9 +36,9 @@ from archiver.fleet.shard_storage import (
     shard_folder,
     storage_owner,
 )
-from archiver.maintenance.backup import copying, find_known_ends
-from archiver.maintenance.merge import Merged, merge
-from archiver.maintenance.verify_captures import files_at
+from archiver.maintenance.backup import copy_database, find_known_ends
+from archiver.maintenance.merge import MergeResult, merge
+from archiver.maintenance.verify_captures import find_warc_files
 from archiver.warc.writer import index_of
 
 ARCHIVE = "archive.db"
@@ -67,7 +67,7 @@ def checkpoint(
     storage_owner(storage)
     written: list[str] = []
     archive, copy = folder / ARCHIVE, folder / ".checkpoint" / ARCHIVE
-    finished = files_at(folder)
+    finished = find_warc_files(folder)
     made = datetime.now(UTC).isoformat(timespec="seconds")
     base = Manifest(site, token, number, made, __version__, 0, ()).folder
 
@@ -77,7 +77,7 @@ def checkpoint(
         return ObjectPart(key, length, storage.put(key, source, length))
 
     try:
-        with copying(archive, copy, lambda *_: None, force=True) as db:
+        with copy_database(archive, copy, lambda *_: None, force=True) as db:
             ends = find_known_ends(db, folder, finished)
             articles = db.execute("select count(*) from articles").fetchone()[0]
         files = [_store_database(copy, put)]
@@ -251,7 +251,7 @@ class WorkFolderUnusable(ArchiverError):
 
 
 @contextmanager
-def scratch_folder(folder: Path) -> Iterator[Path]:
+def lock_work_folder(folder: Path) -> Iterator[Path]:
     """Context manager that locks a worker's local folder and yields its subfolder for shards. Raises
     WorkFolderUnusable.
     """
@@ -276,20 +276,20 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Collected:
+class CollectedShards:
     """The result of collecting shards into one archive. `merged`: the result of each merge, by site; `known`: number of
     shards that have not changed since; `unfinished`: sites that are being crawled or whose worker died; `damaged`: a
     message for each damaged shard.
     """
 
-    merged: dict[str, Merged] = field(default_factory=dict)
+    merged: dict[str, MergeResult] = field(default_factory=dict)
     known: int = 0
     unfinished: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
 
 @dataclass
-class Fetched:
+class FetchedShards:
     """The result of fetching shards without merging them. `fetched`: the path of each archive, by site; the other
     fields are those of `Collected`.
     """
@@ -335,14 +335,14 @@ def collect_shards(
     *,
     unfinished: bool = False,
     told: Progress = lambda what, done, of: None,
-) -> Collected:
+) -> CollectedShards:
     """Merges each shard that has changed since the last call into `archive`, which is open as `db`; no other program
     may write to it. A site that is being crawled is skipped unless `unfinished` is set, because its WARC file would
     be merged again after it has grown. `told` is called with the progress.
 
     After an interruption, the next call continues. Raises StorageRefused, and what a merge raises.
     """
-    out, notes = Collected(), _MergedStates(archive)
+    out, notes = CollectedShards(), _MergedStates(archive)
     states = list(read_manifests(storage))
     for number, state in enumerate(states):
         told("shards", number, len(states))
@@ -365,11 +365,11 @@ def collect_shards(
 
 def fetch_shards(
     storage: ShardStorage, into: Path, *, unfinished: bool = False, told: Progress = lambda what, done, of: None
-) -> Fetched:
+) -> FetchedShards:
     """Fetches each shard into its own folder below `into`, without merging them. Unchanged shards are not fetched
     again; a site that is being crawled is skipped unless `unfinished` is set. Raises StorageRefused, OSError.
     """
-    out = Fetched()
+    out = FetchedShards()
     states = list(read_manifests(storage))
     for number, state in enumerate(states):
         told("shards", number, len(states))

@@ -51,7 +51,7 @@ from archiver.warc.problems import Problem, ProblemKind
 # Finding the WARC files to import, from any worker.
 
 
-def files_named(storage: ShardStorage, words: Iterable[str]) -> list[str]:
+def find_import_files(storage: ShardStorage, words: Iterable[str]) -> list[str]:
     """Returns the WARC files that command-line arguments name: files, or all files in and below a folder. Relative
     paths on this machine become absolute; other names are looked up in the fleet's storage. Raises UnreadableInput
     if one does not exist, and StorageRefused.
@@ -227,7 +227,7 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
     """Re-extracts the shard. If an interrupted re-extraction is continued, `changed`, `fields` and the problems in the
     result cover only this attempt.
     """
-    from archiver.maintenance.reextraction import ReextractedArticle, ReextractionRequest, selected_articles
+    from archiver.maintenance.reextraction import ReextractedArticle, ReextractionRequest, select_articles
     from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
 
     options = order.task.options
@@ -239,7 +239,7 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
         def read(ids: list[int]) -> Iterator[list[ReextractedArticle]]:
             return reextract_all(archive, __version__, begun.started_at, request, ids, 1)
 
-        tally = reextract(db, begun, selected_articles(db, request, begun.id), read)
+        tally = reextract(db, begun, select_articles(db, request, begun.id), read)
     finally:
         db.close()
     return TaskEnd(

@@ -100,7 +100,7 @@ def is_refetch_reason(reason: str) -> bool:
     return any(words in reason for words in _REFETCH_PHRASES)
 
 
-def next_fetch(
+def next_fetch_time(
     outcome: Outcome,
     kind: PageKind,
     now: datetime,
@@ -154,7 +154,7 @@ class ClaimTally:
         return self.called >= MIN_CLAIMS and self.true < _RARELY * self.called
 
 
-def dates_claim(source: DiscoverySource | str) -> str:
+def date_claim_name(source: DiscoverySource | str) -> str:
     """Returns the name under which a source's claims of change by date are counted."""
     return f"{source} dates"
 
@@ -167,7 +167,7 @@ def claiming_source(reason: str) -> str:
     return m[1] if m else ""
 
 
-def believed(since: datetime | None, now: datetime) -> bool:
+def are_claims_believed(since: datetime | None, now: datetime) -> bool:
     """Returns True if a source's claims of change may be believed now. `since` is when they proved false, None if they
     never did.
     """

@@ -54,7 +54,7 @@ class Cron:
 
     def for_site(self, name: str) -> str:
         """Returns the expression for the site of this name, with a value in place of each H."""
-        return self.replace_h(lambda index, low, high: low + int(share(f"{name} {index}") * (high - low + 1)))
+        return self.replace_h(lambda index, low, high: low + int(stable_fraction(f"{name} {index}") * (high - low + 1)))
 
     def replace_h(self, value: Callable[[int, int, int], int]) -> str:
         """Returns the expression with `value(field index, lowest, highest)` in place of each H."""
@@ -78,7 +78,7 @@ class Adaptive:
 Cadence = Every | Cron | Adaptive
 
 
-def read_cadence(text: str) -> Cadence:
+def parse_cadence(text: str) -> Cadence:
     """Parses a cadence ("6h", "cron:0 */4 * * *", "adaptive:1h..7d"). Raises ValueError with a reason that a person can
     act on.
     """
@@ -98,7 +98,7 @@ def format_period(period: timedelta) -> str:
     return f"{minutes // size}{unit}"
 
 
-def share(name: str) -> float:
+def stable_fraction(name: str) -> float:
     """Returns a number from 0 to 1 that depends only on the name.
 
     Over many names, the numbers are evenly distributed.
@@ -225,12 +225,12 @@ def _regular(cadence: Cadence, period: timedelta, last: datetime, name: str) -> 
             # The slots are fixed, so a late run does not move those after it. A slot less than half a period after the
             # last run is skipped, for instance after a run that a person started.
             first = last + period / 2
-            phase = period * share(name)
+            phase = period * stable_fraction(name)
             return _EPOCH + phase + period * -((_EPOCH + phase - first) // period)
         case Cron():
             return next(CronSim(cadence.for_site(name), last.astimezone(UTC)))
         case Adaptive():
-            return last + period * (1 - _SPREAD + 2 * _SPREAD * share(name))
+            return last + period * (1 - _SPREAD + 2 * _SPREAD * stable_fraction(name))
 
 
 def _period(cadence: Cadence, runs: Sequence[PastRun], name: str, now: datetime) -> timedelta:

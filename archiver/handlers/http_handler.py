@@ -36,7 +36,13 @@ from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from archiver.items import Outcome
-from archiver.politeness.address_policy import Address, Permission, check_may_request, objection_to_address, permission
+from archiver.politeness.address_policy import (
+    Address,
+    Permission,
+    check_may_request,
+    objection_to_address,
+    permission_for,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +70,7 @@ def permission_of(crawler: Crawler, request: Request) -> Permission:
     given: Permission | None = getattr(spider, "permission", Permission())
     if given is not None and not isinstance(spider, DefaultSpider):
         return given
-    typed = permission(next(iter(request.meta.get("redirect_urls") or (request.url,))))
+    typed = permission_for(next(iter(request.meta.get("redirect_urls") or (request.url,))))
     if not isinstance(spider, DefaultSpider):
         spider.permission = typed  # type: ignore[union-attr]
     return typed

@@ -14,14 +14,14 @@ from sqlite_utils import Database
 
 from archiver.fields import MEASURED
 from archiver.health.health_rules import Health, HealthFinding, Level, worst_level
-from archiver.health.health_state import finding_as_json, health_of, measure_growth
+from archiver.health.health_state import finding_as_json, measure_growth, read_health
 from archiver.politeness.robots import parse_robots
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes
-from archiver.storage.crawl_exclusions import stored_file
+from archiver.storage.crawl_exclusions import find_host_file
 from archiver.storage.pages import moment
 from archiver.storage.runs import MeasuredRun, Scheduled, Settings, last_run, scheduled_sites
-from archiver.storage.sites import rules_at
+from archiver.storage.sites import rules_valid_at
 
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
@@ -106,7 +106,7 @@ def _size(number: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Overall:
+class OverallHealth:
     """The health of the archive and all its sites at the time `at`. `place`: the health of the archive itself; `sites`:
     rows of `sites`, each with its health; `turns`: when each site is due; `free`: bytes left on the archive's disk.
     """
@@ -126,35 +126,35 @@ class Overall:
     def as_json(self) -> dict[str, Any]:
         return {
             "state": self.state,
-            "archive": health_json(self.place),
-            "sites": {site["name"]: health_json(health) for site, health in self.sites},
+            "archive": health_as_json(self.place),
+            "sites": {site["name"]: health_as_json(health) for site, health in self.sites},
         }
 
 
-def overall(
+def judge_all(
     db: Database,
     archive: Path,
     scheduler: str | None,
     now: datetime,
     settings: Settings,
     only: Collection[str] | None = None,
-) -> Overall:
+) -> OverallHealth:
     """Judges the archive and its sites now, and returns their health. `scheduler` is as in `judge_archive`, `settings`
     as in `scheduled_sites`; `only` has the names of the sites to judge, None for all.
     """
     turns = tuple(scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
-        (row, health_of(db, row, now))
+        (row, read_health(db, row, now))
         for row in list(db.query("select * from sites order by name"))
         if only is None or row["name"] in only
     )
-    return Overall(
+    return OverallHealth(
         now, judge_archive(str(archive), free, measure_growth(db, now), turns, scheduler, now), sites, turns, free
     )
 
 
-def health_json(health: Health) -> dict[str, Any]:
+def health_as_json(health: Health) -> dict[str, Any]:
     return {"state": health.state, "findings": [finding_as_json(one) for one in health.findings]}
 
 
@@ -187,7 +187,7 @@ class Metric:
             yield from (f"{self.name}{_format_labels(labels)} {value:.10g}" for labels, value in self.values)
 
 
-def metrics(db: Database, found: Overall, version: str) -> str:
+def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
     """Returns all metrics in the Prometheus text format. `version` is that of this program. Times are Unix seconds in
     UTC.
     """
@@ -208,7 +208,7 @@ def metrics(db: Database, found: Overall, version: str) -> str:
     return "".join(f"{line}\n" for metric in families for line in metric.lines())
 
 
-def _site_metrics(db: Database, found: Overall, articles: dict[str, int]) -> Iterator[Metric]:
+def _site_metrics(db: Database, found: OverallHealth, articles: dict[str, int]) -> Iterator[Metric]:
     names = [site["name"] for site, _ in found.sites]
     yield Metric(
         "archiver_site_articles", "Articles of the site.", [({"site": name}, articles.get(name, 0)) for name in names]
@@ -277,7 +277,7 @@ def _format_labels(labels: Labels) -> str:
 _KINDS = {"feed": "feed", "sitemap": "sitemap", "api": "API"}
 
 
-def trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
+def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
     """Returns, as JSON values, what a trial crawl of a few posts showed about a site. `delay`: seconds between
     requests.
 
@@ -290,7 +290,7 @@ def trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[str, 
     run = last_run(db, site["id"]) or {}
     measured = MeasuredRun.from_json(run.get("statistics"))
     state = site_completeness(db, site)
-    rules = rules_at(db, site["id"])
+    rules = rules_valid_at(db, site["id"])
     shares = measured.coverage()
     days = db.execute(
         "select min(substr(published, 1, 10)), max(substr(published, 1, 10)) from articles where site = ?",
@@ -328,7 +328,7 @@ def _robots(db: Database, start_url: str) -> dict[str, Any]:
         for scheme in (parts.scheme, "https", "http")
         for host in (parts.netloc, bare, f"www.{bare}")
     ):
-        if file := stored_file(db, origin, "robots.txt"):
+        if file := find_host_file(db, origin, "robots.txt"):
             rules = parse_robots(file.body) if file.status == 200 else parse_robots(b"")
             return {
                 "status": file.status,

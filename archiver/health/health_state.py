@@ -24,7 +24,7 @@ from archiver.health.health_rules import (
     worst_level,
 )
 from archiver.storage.column_values import stored_time
-from archiver.storage.completeness import alive_sources
+from archiver.storage.completeness import count_responding_sources
 from archiver.storage.pages import moment, stamp
 from archiver.storage.runs import MeasuredRun
 from archiver.urls import urlkey
@@ -201,7 +201,7 @@ _LABELS = {"api": "API"}
 _MOST_REDIRECTS = 10
 
 
-def health_of(db: Database, site: dict[str, Any], now: datetime) -> Health:
+def read_health(db: Database, site: dict[str, Any], now: datetime) -> Health:
     """Returns the health of a site (a row of `sites`) without accepted findings."""
     return without_accepted(judge_site(read_health_inputs(db, site), now), read_accepted_findings(db, site["id"]))
 
@@ -236,7 +236,7 @@ def read_health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
         stored_time(first),
         _read_publication_times(db, site["name"]),
         _find_silent_sources(db, site, runs),
-        bool(alive_sources(db, site["id"])),
+        bool(count_responding_sources(db, site["id"])),
         pages,
         example or "",
         home[0] if home else "",

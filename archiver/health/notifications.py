@@ -30,7 +30,7 @@ from sqlite_utils import Database
 from w3lib.url import safe_url_string
 
 from archiver.errors import ArchiverError
-from archiver.health.health_report import overall
+from archiver.health.health_report import judge_all
 from archiver.health.health_rules import LEVELS
 from archiver.health.health_state import (
     HealthChange,
@@ -67,7 +67,7 @@ Channel = Callable[[HealthMessage], str]
 """Sends a message; returns why that failed, or ""."""
 
 
-def channels_of(notify: Notify) -> dict[str, Channel]:
+def make_channels(notify: Notify) -> dict[str, Channel]:
     """Returns the notification channels that archiver.toml and the environment configure: a dict from name to a
     function that sends a message.
     """
@@ -201,7 +201,7 @@ def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = 
 
     Does nothing if another process is notifying. Raises what `open_archive` and `load_config` raise.
     """
-    channels = channels_of(load_config().notify)
+    channels = make_channels(load_config().notify)
     lock = lock_notifications(archive)
     if lock is None:
         return []
@@ -240,19 +240,19 @@ def notify_after_runs(
         say(f"Nobody could be notified: {error}")
 
 
-def try_channels(archive: str) -> Sent:
+def send_test_messages(archive: str) -> Sent:
     """Sends a test message through each configured channel. Returns each channel's name and why sending failed ("" if
     it was sent).
     """
     text = f"This is a test of the notifications of {archive}: nothing has changed."
     message = HealthMessage("archiver: test message", text, "green", {"archive": archive, "text": text, "changes": []})
-    return [(name, channel(message)) for name, channel in channels_of(load_config().notify).items()]
+    return [(name, channel(message)) for name, channel in make_channels(load_config().notify).items()]
 
 
 def _find_changes(
     db: Database, archive: Path, only: Collection[str] | None, place: bool, now: datetime
 ) -> list[HealthChange]:
-    found = overall(db, archive, scheduler_process(archive), now, effective_settings(db), only)
+    found = judge_all(db, archive, scheduler_process(archive), now, effective_settings(db), only)
     changes = [record_health(db, site, health, now) for site, health in found.sites]
     if only is None and place:
         changes.append(find_archive_change(db, found.place, now))

@@ -25,19 +25,19 @@ from archiver.storage.article_tables.historical_captures import (
     HistoricalRedirect,
     ImportCounts,
     last_gone,
+    mark_gone_by_history,
     redirect_target,
     redirects_to,
-    settle_gone,
     store_gone,
     store_redirect,
 )
 from archiver.storage.article_tables.historical_revisions import (
-    HistoricalReading,
+    HistoricalArticle,
     article_at_time,
-    enter_reading,
+    enter_historical_article,
     merge_articles,
 )
-from archiver.storage.article_tables.identification import claim
+from archiver.storage.article_tables.identification import add_aliases
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.connection import is_environment_error, open_archive, writing
 from archiver.storage.locks import lock_site
@@ -45,7 +45,7 @@ from archiver.storage.pages import moment, stamp
 from archiver.storage.sites import SiteLookup, SiteScope
 from archiver.urls import urlkey
 from archiver.warc.exchange_records import Exchange, ForeignOrigin, Original, copied_records
-from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
+from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.foreign_captures import ForeignCapture
 from archiver.warc.problems import Problem, ProblemKind
 from archiver.warc.writer import WarcWriter
@@ -118,8 +118,8 @@ class ImportWriter:
             if read.exchange or (read.kind is RecordKind.KNOWN)
             else None
         )
-        if before is not None and historical_captures.is_done(db, before):
-            if historical_captures.article_shown(db, before) is not None:
+        if before is not None and historical_captures.is_capture_processed(db, before):
+            if historical_captures.find_article_of_capture(db, before) is not None:
                 tally.posts += 1
                 tally.known += 1
             else:
@@ -142,7 +142,7 @@ class ImportWriter:
         """Return True if a record shows a post with a tombstone, which must not come back."""
         url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
         if tombstones.tombstone_at(self.db, urlkey(url)) or (
-            read.digest and tombstones.payload_removed(self.db, read.digest)
+            read.digest and tombstones.is_payload_removed(self.db, read.digest)
         ):
             return True
         removal = tombstones.tombstone_of(self.db, site.name, read.article) if site and read.article else None
@@ -166,17 +166,17 @@ class ImportWriter:
         tally.posts += 1
         self._store_reading(
             site,
-            HistoricalReading(read.article, read.found.at, capture_id, read.digest, read.extractor),
+            HistoricalArticle(read.article, read.found.at, capture_id, read.digest, read.extractor),
             read.rule,
             source,
             tally,
         )
 
     def _store_reading(
-        self, site: SiteScope, reading: HistoricalReading, rule: str, source: ImportSource, tally: ImportCounts
+        self, site: SiteScope, reading: HistoricalArticle, rule: str, source: ImportSource, tally: ImportCounts
     ) -> None:
         db, url = self.db, reading.article.url
-        stored = enter_reading(db, site.name, reading, self._bare)
+        stored = enter_historical_article(db, site.name, reading, self._bare)
         if reading.capture_id is not None:
             historical_captures.link_capture_to_article(
                 db, reading.capture_id, stored.article_id, aside=stored.change in (Change.STUB, Change.COPY)
@@ -213,7 +213,7 @@ class ImportWriter:
 
     def _mark_if_gone(self, article_id: int, source: ImportSource, tally: ImportCounts) -> None:
         """Mark an article as gone if the last capture of its URL was a 404 or 410 response."""
-        tally.tombstones += settle_gone(self.db, article_id)
+        tally.tombstones += mark_gone_by_history(self.db, article_id)
         url, key, gone_at = self.db.execute(
             "select url, urlkey, gone_at from articles where id = ?", [article_id]
         ).fetchone()
@@ -230,7 +230,7 @@ class ImportWriter:
             [article_id, urlkey(way.url)],
         ).fetchone()
         if owner is None:
-            tally.aliases += len(claim(self.db, article_id, [way.url], "redirect", way.first))
+            tally.aliases += len(add_aliases(self.db, article_id, [way.url], "redirect", way.first))
             return
         other, last_seen, name, theirs, ours = owner
         is_another = theirs and ours and theirs != ours
@@ -281,7 +281,7 @@ class ImportWriter:
     ) -> None:
         """Store that the post of the original capture was seen again in the same revision."""
         db, digest = self.db, original["digest"]
-        shown = historical_captures.article_shown(db, original)
+        shown = historical_captures.find_article_of_capture(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         original_at = moment(original["captured_at"]) or found.at
         article = article_at_time(db, row, original_at) if row else None
@@ -303,7 +303,7 @@ class ImportWriter:
         capture_id = self._append_records(
             exchange, found, source, Original(original["url"], original_at, digest), tally
         )
-        reading = HistoricalReading(
+        reading = HistoricalArticle(
             replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or ""
         )
         self._store_reading(site, reading, "revisit", source, ImportCounts())
@@ -313,7 +313,7 @@ class ImportWriter:
         each record of this import whose payload is still unknown.
         """
         problems = []
-        for row, found in historical_captures.open_revisits(self.db, source.import_id or 0):
+        for row, found in historical_captures.resolvable_revisits(self.db, source.import_id or 0):
             own = row["import_id"] == source.import_id
             if self._store_revisit(
                 found,
@@ -402,7 +402,7 @@ class ImportTarget:
         """
         ends = historical_captures.warc_ends_of_imports(self.db)
         folder = self.archive.parent
-        for file in unfinished_files(folder / "warc", self._prefix):
+        for file in find_unfinished_files(folder / "warc", self._prefix):
             with file.open("r+b") as handle:
                 handle.truncate(min(ends.get(f"warc/{file.name}", 0), file.stat().st_size))
             repair_warc(file, self._forget)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from archiver.discovery.web_archive_services import ArchiveService, http_date, original_of
+from archiver.discovery.web_archive_services import ArchiveService, original_url, parse_http_date
 from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.exchange_records import Headers, warc_date
@@ -118,7 +118,7 @@ def memento_record(
     The record has the fields WARC-Source-URI and WARC-Creation-Date as pywb writes them: where and when it was
     fetched.
     """
-    at = http_date(response.header("memento-datetime"))
+    at = parse_http_date(response.header("memento-datetime"))
     declared = digest_field(requested.digest)
     payload = _restore_payload(response, declared)
     if other := _mismatch(response, requested, service, payload, at):
@@ -205,7 +205,7 @@ def _other_original(response: ArchiveResponse, requested: RequestedCapture, serv
     """Return the original URL that the response states, if it differs from the requested one, otherwise ""."""
     placed = service.captured(response.header("content-location"), response.uri)
     links = [v.decode("latin-1") for n, v in response.headers if n.lower() == b"link"]
-    stated = [placed[1] if placed else "", *(original_of(link) for link in links)]
+    stated = [placed[1] if placed else "", *(original_url(link) for link in links)]
     urls = [found for one in stated if one and (found := normalize(one))]
     return next((one for one in urls if urlkey(one) != urlkey(requested.url)), "")
 
@@ -296,7 +296,7 @@ def _passed_on(response: ArchiveResponse) -> Iterable[tuple[bytes, bytes]]:
             continue
         if low == b"link" and _MEMENTO_LINK.search(value):
             continue
-        if low == b"date" and (at := http_date(value.decode("latin-1"))) and abs(at - response.at) < _NOW:
+        if low == b"date" and (at := parse_http_date(value.decode("latin-1"))) and abs(at - response.at) < _NOW:
             continue
         if low == b"content-length" and value.strip() != str(len(response.body)).encode():
             continue

@@ -29,10 +29,15 @@ from archiver.extraction.template.site_rule import SiteRules
 from archiver.importers.import_inputs import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
-from archiver.storage.article_tables.historical_captures import ImportCounts, is_done, kind_read, known_capture
+from archiver.storage.article_tables.historical_captures import (
+    ImportCounts,
+    is_capture_processed,
+    kind_read,
+    known_capture,
+)
 from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.connection import open_archive
-from archiver.storage.sites import SiteLookup, rules_at
+from archiver.storage.sites import SiteLookup, rules_valid_at
 from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.exchange_records import Exchange
@@ -199,7 +204,7 @@ class RecordReader:
 
         def rules(url: str, at: datetime) -> SiteRules | None:
             site = sites.of(url) if ruled else None
-            return rules_at(self.db, site.id, at) if site and site.id in ruled else None
+            return rules_valid_at(self.db, site.id, at) if site and site.id in ruled else None
 
         for pair in pairs:
             try:
@@ -230,7 +235,7 @@ class RecordReader:
         digest = found.exchange.digest
         copied = found.exchange if self.all_captures else None
         before = known_capture(self.db, found.url, found.at, digest)
-        if before is not None and is_done(self.db, before):
+        if before is not None and is_capture_processed(self.db, before):
             return ReadRecord(RecordKind.KNOWN, _drop_bodies(found), digest)
         base = ReadRecord(RecordKind.STATUS, _drop_bodies(found), digest, f"http-{found.status}", exchange=copied)
         if found.status != 200:

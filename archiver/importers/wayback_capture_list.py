@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from archiver.discovery import cdx
-from archiver.discovery.cdx import CdxEntry, captures_url, is_view_of_page, limit_of, may_be_post, resumed
+from archiver.discovery.cdx import (
+    CdxEntry,
+    captures_url,
+    classify_capture,
+    is_view_of_page,
+    next_part_url,
+    requested_limit,
+)
 from archiver.discovery.safe_parsing import decode, plain_text
 from archiver.discovery.web_archive_services import (
     ArchiveService,
@@ -191,7 +198,7 @@ class CaptureList:
             return None
         if self._plan.exact:
             return url if urlkey(url) == self._home else None
-        known = may_be_post(url, self._plan.scope)
+        known = classify_capture(url, self._plan.scope)
         return url if known and known.role == "page" and urlkey(url) != self._home else None
 
     def decide(self) -> None:
@@ -351,7 +358,7 @@ class ListRequests:
         if has_resume_keys(self._plan.service):
             self._listing.add(page.entries)
             following = (
-                resumed(captures_url(self._plan.service.asks, self._plan.address, since, until), page.resume_key)
+                next_part_url(captures_url(self._plan.service.asks, self._plan.address, since, until), page.resume_key)
                 if page.resume_key and page.entries
                 else ""
             )
@@ -363,7 +370,7 @@ class ListRequests:
             return
         self._spans.pop()
         begin, end = since or FIRST, until or datetime.now(UTC)
-        if not page.is_cut and len(page.entries) + page.bad < limit_of(self._asked):
+        if not page.is_cut and len(page.entries) + page.bad < requested_limit(self._asked):
             self._listing.add(page.entries)
         elif end - begin < _SECOND:  # a range of one second cannot be divided, because both its ends are inclusive
             self._listing.add(page.entries)

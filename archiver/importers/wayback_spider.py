@@ -39,7 +39,7 @@ from archiver.importers.wayback_capture_list import (
     WaybackPlan,
 )
 from archiver.importers.wayback_import import WaybackImport, make_requested_capture
-from archiver.politeness.address_policy import AddressZone, permission, zone_of_host
+from archiver.politeness.address_policy import AddressZone, permission_for, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
 from archiver.storage.connection import environment_error, is_environment_error
@@ -76,7 +76,7 @@ class WaybackSpider(scrapy.Spider):
         super().__init__(**kwargs)
         self.run, self.plan = run, run.plan
         self.service = run.plan.service
-        self.permission = permission(self.service.replay, service=self.service.asks)
+        self.permission = permission_for(self.service.replay, service=self.service.asks)
         self.error: Exception | None = None
         self.ended = False
         self._host = urlsplit(self.service.replay).hostname or ""
@@ -261,7 +261,7 @@ class WaybackSpider(scrapy.Spider):
         self._finish("interrupted", "stopped")
 
 
-def settings_for(plan: WaybackPlan, agent: str, log: Path | None) -> dict[str, Any]:
+def make_settings(plan: WaybackPlan, agent: str, log: Path | None) -> dict[str, Any]:
     """Return the Scrapy settings of an import. Bodies are not decompressed, because the digests of captures are of the
     bytes as sent.
     """

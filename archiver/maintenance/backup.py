@@ -22,7 +22,7 @@ from sqlite_utils import Database
 from archiver.errors import ArchiverError, BackupRefused, DiskFull
 from archiver.storage.connection import environment_error, free_bytes, open_archive
 from archiver.warc.file_maintenance import repair_warc
-from archiver.warc.gzip_records import capture_of, record_at
+from archiver.warc.gzip_records import parse_capture, read_record_at
 from archiver.warc.writer import index_of, sync_folder
 
 _PAGES = 500
@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def copying(archive: Path, target: Path, progress: Progress, *, force: bool = False) -> Iterator[Database]:
+def copy_database(archive: Path, target: Path, progress: Progress, *, force: bool = False) -> Iterator[Database]:
     """Context manager that copies the archive's database and yields the copy, open for reading. When the block ends,
     the copy is moved atomically to `target`. An existing file at `target` must be an earlier backup of the same
     archive, unless `force` is set.
@@ -192,7 +192,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(slots=True)
-class Copied:
+class CopiedFiles:
     """The result of copying an archive's WARC files.
 
     `files` and `bytes` count what was copied, `kept` the files that the target folder had already; `missing` names
@@ -205,13 +205,15 @@ class Copied:
     missing: tuple[str, ...] = ()
 
 
-def copy_captures(db: Database, archive: Path, target: Path, finished: dict[str, bool], progress: Progress) -> Copied:
+def copy_warc_files(
+    db: Database, archive: Path, target: Path, finished: dict[str, bool], progress: Progress
+) -> CopiedFiles:
     """Copies the WARC files that the copied database `db` refers to into the folder of `target`. `finished` has the
     name of each WARC file of the archive, and whether it was complete before the database was copied.
 
     Raises BackupRefused if the folder has a different file with the same name, and OSError.
     """
-    out = Copied()
+    out = CopiedFiles()
     source, folder = archive.parent, target.parent
     known = dict(
         db.execute("select warc_file, max(warc_offset) from captures where warc_file is not null group by 1").fetchall()
@@ -231,7 +233,7 @@ def copy_captures(db: Database, archive: Path, target: Path, finished: dict[str,
     return out
 
 
-def _copy_warc(file: Path, to: Path, last: int | None, out: Copied) -> None:
+def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None:
     """Copies a WARC file and its index to `to`. `last` is the offset of the last exchange to copy, for a file that a
     crawl is still writing; None copies the whole file. Raises BackupRefused if a different file with the same name
     exists.
@@ -290,7 +292,7 @@ def _find_exchange_end(handle: BinaryIO, offset: int) -> int:
     records; 0 if no record starts there.
     """
     end = offset
-    while (member := record_at(handle, end)) is not None and (end == offset or capture_of(member, "") is None):
+    while (member := read_record_at(handle, end)) is not None and (end == offset or parse_capture(member, "") is None):
         end += member.length
     return end if end > offset else 0
 

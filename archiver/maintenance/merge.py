@@ -253,7 +253,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Merged:
+class MergeResult:
     """The result of a merge, in counts unless stated otherwise.
 
     `articles`: new articles; `joined`: articles that this archive had already; `revised`: those of them that got a
@@ -275,7 +275,7 @@ class Merged:
     searches_kept_out: list[str] = field(default_factory=list)
 
 
-def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None) -> Merged:
+def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None) -> MergeResult:
     """Merges the archive `other` into this one. No other program may write to either archive meanwhile.
 
     Raises what `open_for_merge` raises, and storage errors. Everything committed before an error stays, and
@@ -297,11 +297,11 @@ def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda 
 class _Merge:
     def __init__(self, db: Database, archive: Path, theirs: Database, folder: Path, progress: Progress) -> None:
         self._db, self._archive, self._theirs, self._other, self._progress = db, archive, theirs, folder, progress
-        self._out = Merged()
+        self._out = MergeResult()
         self.removed: dict[int, Tombstone] = {}
         self.texts: list[tuple[str, str]] = []
 
-    def run(self) -> Merged:
+    def run(self) -> MergeResult:
         db, theirs, out = self._db, self._theirs, self._out
         with writing(db):
             self._sites = merge_sites(db, theirs)

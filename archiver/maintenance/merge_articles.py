@@ -29,9 +29,9 @@ from archiver.storage.article_tables.evidence import (
 )
 from archiver.storage.article_tables.evidence import decode_evidence as entries_of
 from archiver.storage.article_tables.historical_revisions import (
-    HistoricalReading,
-    ReadWithoutHints,
-    enter_reading,
+    ExtractWithoutHints,
+    HistoricalArticle,
+    enter_historical_article,
     revision_runs_of,
 )
 from archiver.storage.article_tables.identification import find_article_of
@@ -217,7 +217,7 @@ def merge_article(
     post: TheirArticle,
     number: int,
     captures: CaptureMerge,
-    without_hints: ReadWithoutHints,
+    without_hints: ExtractWithoutHints,
     rules: Mapping[int, int],
 ) -> bool:
     """Merges an article of the other archive into the same article here, which has the ID `number`. Returns True if the
@@ -245,7 +245,7 @@ class _ArticleMerge:
     post: TheirArticle
     number: int
     captures: CaptureMerge
-    without_hints: ReadWithoutHints
+    without_hints: ExtractWithoutHints
     revisions: list[TheirRevision]
     revised: bool = False
 
@@ -292,8 +292,8 @@ class _ArticleMerge:
         time = moment(at)
         assert time is not None
         own, digest = capture or (None, "")
-        reading = HistoricalReading(revision.article, time, own, digest, revision.extractor, whole=True)
-        change = enter_reading(self.db, self.post.row["site"], reading, self.without_hints).change
+        reading = HistoricalArticle(revision.article, time, own, digest, revision.extractor, whole=True)
+        change = enter_historical_article(self.db, self.post.row["site"], reading, self.without_hints).change
         self.revised |= change is Change.REVISED
         return change
 

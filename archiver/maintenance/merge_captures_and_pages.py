@@ -19,7 +19,7 @@ from archiver.maintenance.takedown_scope import find_urls_of_post
 from archiver.storage import saved_searches as stored
 from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages import EPOCH, last_rowid
-from archiver.storage.tombstones import allow_again, payload_removed, tombstone_at, tombstones
+from archiver.storage.tombstones import allow_again, is_payload_removed, tombstone_at, tombstones
 from archiver.urls import urlkey
 from archiver.warc.file_maintenance import compute_file_digest, finish_transfer, transfer_warc
 from archiver.warc.writer import index_of
@@ -99,7 +99,7 @@ class CaptureMerge:
         tombstone = tombstone_at(self._db, urlkey(row["url"]))
         if tombstone is not None:
             self.removed.add(tombstone.id)
-        elif row["digest"] and payload_removed(self._db, row["digest"]):
+        elif row["digest"] and is_payload_removed(self._db, row["digest"]):
             self.removed.add(
                 self._db.execute(
                     "select tombstone_id from tombstone_payloads where digest = ?", [row["digest"]]

@@ -15,7 +15,12 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.identity import is_further_part, join_parts
-from archiver.articles.revision_history import differing_fields, kept_fields, merge_reading, reread_edits
+from archiver.articles.revision_history import (
+    differing_fields,
+    edits_after_reextraction,
+    kept_fields,
+    merge_extracted_fields,
+)
 from archiver.articles.validation import validate_article
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page
@@ -28,12 +33,12 @@ from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
     entries,
-    mixed,
+    merge_evidence,
     pack_evidence,
     readers,
     unpack_evidence,
 )
-from archiver.storage.article_tables.historical_revisions import ReadWithoutHints
+from archiver.storage.article_tables.historical_revisions import ExtractWithoutHints
 from archiver.storage.article_tables.multipage_articles import StoredPart, parts_of
 from archiver.storage.article_tables.records import find_article
 from archiver.storage.article_tables.revisions import (
@@ -43,9 +48,9 @@ from archiver.storage.article_tables.revisions import (
     revision_rows,
 )
 from archiver.storage.pages import hint_from_json, moment
-from archiver.storage.sites import SiteLookup, find_site, rules_at
+from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey
-from archiver.warc.exchange_records import payload_digest
+from archiver.warc.exchange_records import compute_payload_digest
 from archiver.warc.gzip_records import StoredResponse, read_record
 
 # Reading captured pages.
@@ -54,7 +59,7 @@ _OTHERS = 15
 """Pages that are no posts, as counter-examples when rules are learned."""
 
 
-def capture_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
+def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
     """Returns the row of `captures` whose record has the payload of a capture: the capture's own row, or for a revisit
     record that of the response with the same payload. None if there is none.
     """
@@ -77,7 +82,7 @@ def read_response(db: Database, folder: Path, capture_id: int | None) -> tuple[S
     response that it refers to (WARC/1.1, section 6.7). None if there is no such capture or it cannot be read.
     `folder` is the archive's folder.
     """
-    row = capture_row(db, capture_id)
+    row = find_payload_row(db, capture_id)
     if row is None:
         return None
     try:
@@ -90,12 +95,12 @@ def read_verified_response(db: Database, folder: Path, capture_id: int) -> tuple
     """Reads the response of a capture like `read_response`, and checks its payload against the stored digest. Raises
     UnreadableInput if the response is missing, cannot be read or does not match.
     """
-    row = capture_row(db, capture_id)
+    row = find_payload_row(db, capture_id)
     if row is None:
         raise UnreadableInput(f"Capture {capture_id}", "the response that it refers to is not in the archive")
     response = read_record(folder / row["warc_file"], row["warc_offset"], row["warc_length"])
     digest = row["digest"] or ""
-    if digest.startswith("sha1:") and payload_digest(response.payload) != digest:
+    if digest.startswith("sha1:") and compute_payload_digest(response.payload) != digest:
         raise UnreadableInput(
             f"{folder / row['warc_file']} at {row['warc_offset']}", "its payload does not match its digest"
         )
@@ -119,7 +124,7 @@ def find_source_hint(db: Database, url: str) -> SourceHint | None:
     return hint_from_json(row[0]) if row else None
 
 
-def readings_of_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
+def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
     """Extracts an article (a row of `articles`) from its capture three times: with the site rules of the capture's
     time, with those of today, and without rules. Returns the results; [] if the capture cannot be read.
 
@@ -130,7 +135,7 @@ def readings_of_capture(db: Database, folder: Path, row: dict[str, Any], site_id
         return []
     response, capture = found
     at = moment(capture["captured_at"])
-    known = [rules_at(db, site_id, at), rules_at(db, site_id)]
+    known = [rules_valid_at(db, site_id, at), rules_valid_at(db, site_id)]
     rules = list({r.version: r for r in known if r is not None}.values())
     lead, in_parts = find_source_hint(db, row["url"]), bool(parts_of(db, row["urlkey"]))
     out = []
@@ -141,7 +146,7 @@ def readings_of_capture(db: Database, folder: Path, row: dict[str, Any], site_id
     return out
 
 
-def relearn_rules(db: Database, folder: Path, site: dict[str, Any], most: int) -> SiteRules | None:
+def relearn_site_rules(db: Database, folder: Path, site: dict[str, Any], most: int) -> SiteRules | None:
     """Learns site rules from the newest captures of a site's posts, at most `most`; None if the posts have no common
     template.
     """
@@ -174,7 +179,7 @@ def _pages_without_post(db: Database, folder: Path, site_id: int) -> Iterator[Pa
             yield page
 
 
-def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> ReadWithoutHints:
+def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> ExtractWithoutHints:
     """Returns a function that extracts a capture without source hints: with the site rules of the capture's time, with
     those of today, and without rules. The function returns the resulting articles, or () if the capture cannot be
     read.
@@ -185,7 +190,7 @@ def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now
         first = parse_captured_page(db, folder, capture_id, url)
         if first is None:
             return ()
-        known = [rules_at(db, site.id, first.captured_at), rules_at(db, site.id)] if site else []
+        known = [rules_valid_at(db, site.id, first.captured_at), rules_valid_at(db, site.id)] if site else []
         rules = list({r.version: r for r in known if r is not None}.values())
         out = []
         for one in (*rules, None):
@@ -273,7 +278,7 @@ class ReextractionRequest:
         return (not self.since or captured_at >= self.since) and (not self.until or captured_at < self.until)
 
 
-def request_for(db: Database, words: tuple[str, ...], **rest: Any) -> ReextractionRequest:
+def build_reextraction_request(db: Database, words: tuple[str, ...], **rest: Any) -> ReextractionRequest:
     """Builds a re-extraction request from command-line arguments, each a site name, an article ID or a URL. Raises
     SiteNotFound or ArticleNotFound for an argument that is none of these.
     """
@@ -300,7 +305,7 @@ def request_key(db: Database, request: ReextractionRequest) -> str:
     return json.dumps({**asdict(request), "rules": list(rules)}, ensure_ascii=False)
 
 
-def selected_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
+def select_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
     """Returns the IDs of the articles that a request selects, in the order of their captures in the WARC files, without
     those that the re-extraction with the ID `done_by` has already read. A million IDs take 8 MB.
     """
@@ -354,7 +359,7 @@ class RulesByTime:
             self._turns[site_id] = sorted(t for (text,) in times if (t := moment(text)) is not None)
         key = site_id, bisect_right(self._turns[site_id], at)
         if key not in self._known:
-            self._known[key] = rules_at(self._db, site_id, at)
+            self._known[key] = rules_valid_at(self._db, site_id, at)
         return self._known[key]
 
 
@@ -449,10 +454,10 @@ class _Article:
         fresh = self._fields_to_update(then, stored, reading, is_current=is_current)
         later = self._fields_from_later_captures(then, own, stored, reading, fresh) if is_current else {}
         fresh = [name for name in fresh if name not in later]
-        after = merge_reading(stored, reading, fresh)
+        after = merge_extracted_fields(stored, reading, fresh)
         reader = extractor_of(self._reader.version, reading)
         whole = self._reader.fields.issuperset(EVIDENCE)
-        evidence = mixed(
+        evidence = merge_evidence(
             then,
             reading,
             [*fresh, "encoding"],
@@ -461,8 +466,8 @@ class _Article:
         )
         for name, (other, of) in later.items():
             if other is not None:
-                after = merge_reading(after, other, [name])
-                evidence = mixed(
+                after = merge_extracted_fields(after, other, [name])
+                evidence = merge_evidence(
                     evidence, other, [name], other=(extractor_of(self._reader.version, other), of, self._reader.at)
                 )
         differs = differing_fields(stored, after)
@@ -566,7 +571,7 @@ class _Article:
         for version in found:
             before, was = edits[version.revision]
             if before in read and version.revision > 1:
-                is_now = reread_edits(read[before], read[version.revision], was, self._reader.fields)
+                is_now = edits_after_reextraction(read[before], read[version.revision], was, self._reader.fields)
                 version = replace(version, changed=is_now if is_now != was else None)
             out.append(version)
         return tuple(out)

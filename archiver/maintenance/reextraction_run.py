@@ -213,7 +213,7 @@ _FEW = 4 * _CHUNK
 _reader: ReextractionReader | None = None
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Returns the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -35,8 +35,8 @@ from archiver.storage.article_tables.articles import settle_duplicates
 from archiver.storage.article_tables.records import record_id_of
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.connection import environment_error, is_environment_error, open_archive, opened, writing
-from archiver.storage.full_text import forget_index
-from archiver.storage.locks import lock_all
+from archiver.storage.full_text import delete_search_index
+from archiver.storage.locks import lock_archive_exclusively
 from archiver.storage.pages import last_rowid, stamp
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
 from archiver.urls import urlkey
@@ -422,7 +422,7 @@ def overwrite_free_pages(db: Database, archive: Path) -> None:
     pages and unused space in others; the checkpoint empties the write-ahead log. The search index is deleted, and
     rebuilt at the next search. Raises ArchiveLocked if another program keeps reading.
     """
-    forget_index(archive)
+    delete_search_index(archive)
     with writing(db):
         db.execute(f"insert into {_FTS} ({_FTS}) values ('optimize')")
     try:
@@ -447,7 +447,7 @@ def archive_without_writers(archive: Path, task: str) -> Iterator[Database]:
     db = open_archive(archive)
     locks = []
     try:
-        locks += lock_all(archive, task)
+        locks += lock_archive_exclusively(archive, task)
         yield db
     except (sqlite3.Error, OSError) as error:
         if is_environment_error(error):

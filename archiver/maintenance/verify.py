@@ -217,7 +217,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
-class Verified:
+class VerifyResult:
     """The result of a verification: the findings, and how many articles, WARC files and records were checked."""
 
     findings: list[VerifyFinding] = field(default_factory=list)
@@ -233,14 +233,14 @@ def verify(
     quick: bool = False,
     reread: bool = False,
     progress: Progress = lambda what, done, of: None,
-) -> Verified:
+) -> VerifyResult:
     """Verifies an archive. With `ids`, only these articles and their captures are checked; with `quick`, no WARC files
     are read; with `reread`, each article is also compared with what today's extraction finds in its capture.
 
     Raises what `open_archive` raises.
     """
-    out = Verified()
-    files = verify_captures.files_at(archive.parent)
+    out = VerifyResult()
+    files = verify_captures.find_warc_files(archive.parent)
     with opened(archive, read_only=True) as db:
         size = archive.stat().st_size + sum(
             (archive.parent / name).stat().st_size for name in files if (archive.parent / name).exists()
@@ -293,7 +293,7 @@ def _guarded(archive: Path, read: Callable[[], list[int]], otherwise: list[int])
 
 
 def _verify_articles(
-    archive: Path, ids: Sequence[int], reread: bool, pool: Executor | None, out: Verified, progress: Progress
+    archive: Path, ids: Sequence[int], reread: bool, pool: Executor | None, out: VerifyResult, progress: Progress
 ) -> None:
     tasks = [(archive, list(ids[at : at + _ARTICLES_A_TASK]), reread) for at in range(0, len(ids), _ARTICLES_A_TASK)]
     for number, found in enumerate(_map_tasks(pool, _check_articles, tasks)):
@@ -320,7 +320,7 @@ def _verify_files(
     files: dict[str, bool],
     ids: Sequence[int] | None,
     pool: Executor | None,
-    out: Verified,
+    out: VerifyResult,
     progress: Progress,
 ) -> None:
     jobs: Iterable[WARCJob] = (

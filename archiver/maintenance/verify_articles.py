@@ -158,7 +158,7 @@ def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[
     sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
     marks = ",".join("?" * len(ids))
     for row in db.query(f"select * from articles where id in ({marks}) and capture_id is not null order by id", ids):
-        readings = reextraction.readings_of_capture(db, folder, row, sites.get(row["site"], 0))
+        readings = reextraction.extract_from_capture(db, folder, row, sites.get(row["site"], 0))
         differing = [{name for name in ("title", "body") if getattr(one, name) != row[name]} for one in readings]
         if differing and all(differing):
             fewest = min(differing, key=len)

@@ -24,7 +24,7 @@ from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import requisite_captures
 from archiver.warc.file_maintenance import CheckedRecord, check_record_at, check_records
-from archiver.warc.writer import cdxj_line, index_of, open_index_of
+from archiver.warc.writer import index_of, make_cdxj_line, open_index_of
 
 _AGAIN = (
     "Restore the file from a backup, or capture the page again with 'archiver crawl SITE --full' if it is still online."
@@ -223,7 +223,7 @@ class _FileCheck:
             self.odd.append(record)
         if record.capture is not None:
             with suppress(ValueError):  # a record of another program may have an invalid URL
-                self.lines[_line_hash(cdxj_line(record.capture))] += 1
+                self.lines[_line_hash(make_cdxj_line(record.capture))] += 1
         self._compare(record, self.left.pop(record.offset, None))
 
     def _compare(self, record: CheckedRecord, row: CaptureRow | None) -> None:
@@ -411,7 +411,7 @@ def make_index_lines(file: Path, warc_file: str) -> list[bytes]:
     """Returns the CDXJ lines for all complete records of a WARC file. Raises OSError."""
     with file.open("rb") as handle:
         captures: Iterator[Capture | None] = (record.capture for record in check_records(handle, warc_file))
-        return [cdxj_line(capture) for capture in captures if capture is not None]
+        return [make_cdxj_line(capture) for capture in captures if capture is not None]
 
 
 # Jobs, one per WARC file, and the findings of their results.
@@ -420,7 +420,7 @@ _MOST_NAMED = 5
 _SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
 
 
-def files_at(folder: Path) -> dict[str, bool]:
+def find_warc_files(folder: Path) -> dict[str, bool]:
     """Returns the WARC files below folder/warc by their path relative to `folder`, each with True if it is finished: it
     has an index, or no process holds its lock. Call this before reading the rows of `captures`: a file that is
     finished at that time has all its rows.

@@ -36,7 +36,7 @@ class VerifyFinding:
     mend: str = ""
 
 
-def first_of(findings: Iterable[VerifyFinding], most: int = 50) -> Iterator[VerifyFinding]:
+def limit_findings(findings: Iterable[VerifyFinding], most: int = 50) -> Iterator[VerifyFinding]:
     """Yields the first `most` of many similar findings, then one finding that counts the rest."""
     more, last = 0, None
     for number, finding in enumerate(findings):
@@ -132,7 +132,7 @@ def check_values(db: Database) -> Iterator[VerifyFinding]:
             for name in JSON.get(table, ())
             if name in columns
         ]
-        yield from first_of(_find_invalid_values(db, table, keys, tests))
+        yield from limit_findings(_find_invalid_values(db, table, keys, tests))
 
 
 _SAYS = {
@@ -179,7 +179,7 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
     """Yields a finding for each reference to a missing row that no foreign key covers, and for each article without a
     URL or revision.
     """
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "row-dangling",
             f"page {url}",
@@ -191,7 +191,7 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
             "and not exists (select 1 from articles a where a.id = p.article_id)"
         )
     )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "page-unproved",
             f"page {url}",
@@ -203,7 +203,7 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
             "select url from pages where article_id is null and kind = 'post' and outcome in ('archived', 'unchanged')"
         )
     )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "gone-before-seen",
             f"article {number}",
@@ -215,7 +215,7 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
             "select id, url, gone_at, first_seen from articles where gone_at < first_seen"
         )
     )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "versions-missing",
             f"article {number}",
@@ -226,7 +226,7 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
             "select id from articles a where not exists (select 1 from revisions r where r.article_id = a.id)"
         )
     )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "address-missing",
             f"article {number}",
@@ -237,7 +237,7 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
             "select id, url from articles a where not exists (select 1 from article_urls d where d.article_id = a.id)"
         )
     )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "row-dangling",
             f"article {number}",
@@ -257,7 +257,7 @@ def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
     to another article that has the same capture. A URL that the site later gave to another post is accepted.
     """
     db.register_function(_urlkey_or_empty, name="urlkey", deterministic=True, replace=True)
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "capture-strange",
             f"article {number}",
@@ -290,7 +290,7 @@ def check_tombstones(db: Database) -> Iterator[VerifyFinding]:
             f"The takedown of {url} is not finished: files of the archive may still contain the post",
             "Run 'archiver remove --finish'.",
         )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "removed-again",
             f"article {number}",
@@ -308,7 +308,7 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
     """Yields findings about clusters with a wrong size or source, articles in missing clusters, near-duplicates in
     different clusters, and missing MinHash signatures.
     """
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "cluster-differs",
             f"cluster {number}",
@@ -321,7 +321,7 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
             "group by c.id having c.size <> count(a.id)"
         )
     )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "cluster-differs",
             f"article {number}",
@@ -334,7 +334,7 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
             "and cluster_id not in (select id from clusters)"
         )
     )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "cluster-differs",
             f"cluster {number}",
@@ -347,7 +347,7 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
             "c.source_id where a.cluster_id is not c.id"
         )
     )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "cluster-differs",
             f"article {one}",
@@ -360,7 +360,7 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
             "join articles b on b.id = n.other_id where a.cluster_id is not b.cluster_id or a.cluster_id is null"
         )
     )
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "sketch-missing",
             f"article {number}",
@@ -393,7 +393,7 @@ def check_page_counts(db: Database) -> Iterator[VerifyFinding]:
             "kind, outcome, with_article, pages from page_counts) order by 1"
         )
     ]
-    yield from first_of(
+    yield from limit_findings(
         VerifyFinding(
             "counts-differ",
             f"site {names.get(number, number)}",
@@ -550,7 +550,7 @@ def check_foreign_keys(db: Database) -> Iterator[VerifyFinding]:
                 f"Restore the deleted rows of {parent} from a backup, or crawl the site again.",
             )
 
-    yield from first_of(found())
+    yield from limit_findings(found())
 
 
 # The full-text index against the articles, by FTS5's own check, on a read-only database.
@@ -566,7 +566,7 @@ def check_full_text(db: Database) -> Iterator[VerifyFinding]:
     FTS5's own integrity check counts as a write, which would block a crawl for minutes in a large archive. So the
     index is copied into the temporary database and checked there against the articles of this connection's snapshot.
     """
-    found = list(first_of(_compare_entries(db), 20))
+    found = list(limit_findings(_compare_entries(db), 20))
     yield from found
     if not found and not _index_matches(db):
         yield VerifyFinding(

@@ -32,7 +32,7 @@ from archiver.politeness.usage_statements import TDMFile, parse_tdm_file
 from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
 from archiver.spiders.run_ending import outcome_of_failure
 from archiver.storage.connection import writing
-from archiver.storage.crawl_exclusions import store_file, stored_file
+from archiver.storage.crawl_exclusions import find_host_file, store_host_file
 
 T = TypeVar("T")
 # Ahead of any page of the host.
@@ -105,7 +105,7 @@ class HostFileReader:
 
     def stored(self, origin: str) -> HostFile | None:
         """Return the stored copy of the origin's file, from this run or an earlier one; None if there is none."""
-        return stored_file(self._archive.run.db, origin, self._name) if self._archive else None
+        return find_host_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def store(self, origin: str, file: HostFile) -> None:
         """Store the file for the next run. An error is ignored: the next run fetches the file again, and other code
@@ -116,7 +116,7 @@ class HostFileReader:
         db = self._archive.run.db
         try:
             with writing(db):
-                store_file(db, origin, self._name, file)
+                store_host_file(db, origin, self._name, file)
         except (sqlite3.Error, ArchiveLocked):
             return
 

@@ -2,7 +2,7 @@
 found automatically.
 """
 
-from archiver.platforms.platform_table import Platform, by_name, detect, tables
+from archiver.platforms.platform_table import Platform, by_name, detect_platform, platform_tables
 from archiver.platforms.selector_index import Index
 
-__all__ = ["Index", "Platform", "by_name", "detect", "tables"]
+__all__ = ["Index", "Platform", "by_name", "detect_platform", "platform_tables"]

@@ -65,7 +65,7 @@ class Platform:
 
 
 @cache
-def tables() -> tuple[Platform, ...]:
+def platform_tables() -> tuple[Platform, ...]:
     """Returns the platform tables of all modules in this package, `generic` last."""
     package = importlib.import_module("archiver.platforms")
     found: list[Platform] = []
@@ -78,15 +78,15 @@ def tables() -> tuple[Platform, ...]:
 
 
 def by_name(name: str) -> Platform:
-    return next(p for p in tables() if p.name == name)
+    return next(p for p in platform_tables() if p.name == name)
 
 
-def detect(index: Index, generator: str = "") -> Platform:
+def detect_platform(index: Index, generator: str = "") -> Platform:
     """Returns the platform of a page: the one that its generator names, else the first whose marks the page has, else
     generic.
     """
     if generator:
-        for p in tables():
+        for p in platform_tables():
             if p.generator and re.search(p.generator, generator, re.IGNORECASE):
                 return p
-    return next((p for p in tables() if p.fits(index, "")), by_name("generic"))
+    return next((p for p in platform_tables() if p.fits(index, "")), by_name("generic"))

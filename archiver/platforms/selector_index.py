@@ -54,7 +54,7 @@ def is_xpath(selector: str) -> bool:
     return prefix[1] == "xpath" if prefix else _XPATH_START.match(selector) is not None
 
 
-def bare(selector: str) -> str:
+def remove_selector_prefix(selector: str) -> str:
     """Returns a selector without its prefix "css=" or "xpath=", as `response.css()` or `response.xpath()` takes it."""
     prefix = _PREFIX.match(selector)
     return prefix[2] if prefix else selector
@@ -63,7 +63,7 @@ def bare(selector: str) -> str:
 @lru_cache(maxsize=4_096)
 def as_xpath(selector: str) -> str:
     """Translates a selector to the XPath that parsel evaluates. Raises `cssselect.SelectorError` for invalid CSS."""
-    return bare(selector) if is_xpath(selector) else css2xpath(bare(selector))
+    return remove_selector_prefix(selector) if is_xpath(selector) else css2xpath(remove_selector_prefix(selector))
 
 
 def evaluate(page: Selector, selector: str) -> list[Found]:
@@ -81,7 +81,7 @@ def evaluate(page: Selector, selector: str) -> list[Found]:
 
 
 @lru_cache(maxsize=4_096)
-def without_text(selector: str) -> str:
+def element_selector(selector: str) -> str:
     """Returns a selector for elements from one for their text, by removing `::text` or `text()`; "" if the selector is
     for an attribute.
     """
@@ -90,15 +90,15 @@ def without_text(selector: str) -> str:
     return "" if _PSEUDO_ATTRIBUTE.search(selector) else _PSEUDO_TEXT.sub("", selector)
 
 
-def error_of(selector: str) -> str:
+def selector_error(selector: str) -> str:
     """Returns parsel's error message for an invalid selector; "" if the selector is valid."""
-    if not bare(selector).strip():
+    if not remove_selector_prefix(selector).strip():
         return "it is empty"
     try:
         evaluate(_probe(), selector)
     except (SelectorError, ValueError) as error:  # cssselect's for CSS, parsel's for XPath
         return " ".join(str(error).split()).removeprefix("XPath error: ")
-    return next(_undefined_names(bare(selector)), "") if is_xpath(selector) else ""
+    return next(_undefined_names(remove_selector_prefix(selector)), "") if is_xpath(selector) else ""
 
 
 @cache
@@ -188,7 +188,7 @@ class Plan:
     attribute: str
 
 
-def words(value: str) -> list[str]:
+def split_words(value: str) -> list[str]:
     """Splits the value of an attribute into words as XPath does: only at spaces, tabs and line ends."""
     if value.isascii() and value.isprintable():
         return value.split()
@@ -201,7 +201,7 @@ def compile_selector(selector: str) -> Plan | None:
     if is_xpath(selector):
         return None
     try:
-        found = parser.parse(bare(selector))
+        found = parser.parse(remove_selector_prefix(selector))
     except SelectorError:
         return None  # parsel reports the error
     if len(found) != 1:
@@ -274,7 +274,7 @@ def _compound(tree: parser.Tree, *, child: bool) -> Compound | None:
         tree = tree.selector
     if tree.namespace or (tree.element and not _NAME.fullmatch(tree.element)):
         return None
-    if not all(name.isprintable() and words(name) == [name] for name in (*classes, *ids)):
+    if not all(name.isprintable() and split_words(name) == [name] for name in (*classes, *ids)):
         return None
     return Compound((tree.element or "").lower(), tuple(classes[::-1]), tuple(ids[::-1]), tuple(attrs[::-1]), child)
 
@@ -292,7 +292,7 @@ def _attribute_test(tree: parser.Attrib) -> tuple[str, str, str] | None:
     if (
         not value.isprintable()
         or (tree.operator != "=" and not value)
-        or (tree.operator == "~=" and words(value) != [value])
+        or (tree.operator == "~=" and split_words(value) != [value])
     ):
         return None
     return tree.attrib.lower(), tree.operator, value
@@ -313,7 +313,7 @@ def _keys(part: Compound) -> tuple[str, ...]:
     for name, op, value in part.attrs:
         if name in INDEXED:
             # By a word of the value if possible, since fewer elements have it.
-            whole = op in ("=", "~=") and words(value) == [value]
+            whole = op in ("=", "~=") and split_words(value) == [value]
             return (f"={name}={value}" if whole else f"[{name}",)
     return ()
 
@@ -427,7 +427,7 @@ class Index:
         """For each class name, the values of class attributes that contain it."""
         found: dict[str, list[str]] = {}
         for names in self._by_names:
-            for name in set(words(names)):
+            for name in set(split_words(names)):
                 have = found.get(name)
                 if have is None:
                     found[name] = [names]
@@ -441,7 +441,7 @@ class Index:
         found: dict[str, list[Element]] = {}
         for attr, elements in self._attrs.items():
             for el in elements:
-                for word in set(words(el.get(attr) or "")):
+                for word in set(split_words(el.get(attr) or "")):
                     found.setdefault(f"{attr}={word}", []).append(el)
         return found
 
@@ -618,7 +618,7 @@ def _fits(el: Element, part: Compound) -> bool:
     if part.ids and any(el.get("id") != ident for ident in part.ids):
         return False
     if part.classes:
-        have = words(el.get("class") or "")
+        have = split_words(el.get("class") or "")
         if any(c not in have for c in part.classes):
             return False
     return all((has := el.get(name)) is not None and _matches(has, op, value) for name, op, value in part.attrs)
@@ -628,7 +628,7 @@ def _matches(has: str, op: str, value: str) -> bool:
     if op == "=":
         return has == value
     if op == "~=":
-        return value in words(has)
+        return value in split_words(has)
     if op == "^=":
         return has.startswith(value)
     return not op or value in has

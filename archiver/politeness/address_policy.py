@@ -165,7 +165,7 @@ class Permission:
         )
 
 
-def permission(start_url: str, *, private: bool = False, service: str = "") -> Permission:
+def permission_for(start_url: str, *, private: bool = False, service: str = "") -> Permission:
     """Returns which private addresses a crawl may reach, from its start address, the site's setting `private`, and its
     web archive `service`.
 

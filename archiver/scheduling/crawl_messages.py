@@ -47,7 +47,7 @@ def send_notices_to(show: Callable[[str], None] | None) -> None:
     logging.getLogger("archiver.notice").handlers = [NoticeHandler(show)] if show else []
 
 
-def log_file(archive: Path) -> Path:
+def prepare_log_file(archive: Path) -> Path:
     """Returns the path of the log file for crawls, in the folder `log` next to the archive. Raises an ArchiverError if
     it cannot be written.
 
@@ -132,7 +132,7 @@ CrawlOutcome = CrawlResult | ArchiverError
 """The result of a plan: its run, or the error that prevented it."""
 
 
-def plan_of(
+def make_plan(
     url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *, known: bool = False
 ) -> CrawlPlan:
     """Returns the crawl plan of a site. The command line (`delay`, `contact`) overrides the site's settings, and these
@@ -162,7 +162,7 @@ def group_by_host(plans: list[CrawlPlan]) -> list[HostPlans]:
     return [tuple(group) for group in groups.values()]
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Returns the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

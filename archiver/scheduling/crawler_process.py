@@ -24,8 +24,8 @@ from archiver.scheduling.crawl_messages import (
     CrawlResult,
     HostPlans,
     group_by_host,
-    log_file,
     not_started_result,
+    prepare_log_file,
 )
 from archiver.sites.crawler_identity import user_agent
 from archiver.spiders.run_ending import internal_error
@@ -98,7 +98,11 @@ class CrawlerGroup:
         settings = Settings()
         settings.setmodule("archiver.settings", priority="project")
         settings.setdict(
-            {"ARCHIVE_PATH": str(order.archive), "PROGRESS": order.progress, "LOG_FILE": str(log_file(order.archive))},
+            {
+                "ARCHIVE_PATH": str(order.archive),
+                "PROGRESS": order.progress,
+                "LOG_FILE": str(prepare_log_file(order.archive)),
+            },
             priority="cmdline",
         )
         self.process = CrawlProcess(settings, GRACE)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_messages import log_file
+from archiver.scheduling.crawl_messages import prepare_log_file
 
 END_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 """Signals that end a crawl. They are blocked in a new process until it calls `unblock_end_signals`."""
@@ -91,13 +91,13 @@ def _crawl(
     archive: Path, command_pid: int, work: Callable[..., None], remote: Connection, words: tuple[Any, ...]
 ) -> None:
     try:
-        with log_file(archive).open("ab") as log:
+        with prepare_log_file(archive).open("ab") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
     except ArchiverError as error:
         remote.send(error)
         sys.exit(1)
-    from archiver.storage.locks import belongs_to
+    from archiver.storage.locks import set_lock_holder
 
-    belongs_to(command_pid)
+    set_lock_holder(command_pid)
     work(remote, *words)

@@ -95,9 +95,9 @@ def run_pool_worker(link: Connection, order: CommonOptions, every: float) -> Non
     """Runs a worker process until the command shuts it down. `every`: seconds between two progress lines of a site."""
     send_notices_to(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
-        from archiver.extensions.progress import show_on
+        from archiver.extensions.progress import show_progress_on
 
-        show_on(_RemoteScreen(link, every))
+        show_progress_on(_RemoteScreen(link, every))
     with link:
         _Worker(link, order).run()
 

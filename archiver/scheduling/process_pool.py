@@ -23,10 +23,10 @@ from archiver.scheduling.crawl_messages import (
     CrawlPlan,
     CrawlResult,
     HostPlans,
-    cores,
+    count_cores,
     group_by_host,
-    log_file,
     not_started_result,
+    prepare_log_file,
     print_notice,
     send_notices_to,
 )
@@ -58,7 +58,7 @@ def crawl_in_processes(
     """Crawls all plans in several processes, `workers` hosts at a time. Returns the results by position of the plan,
     and the signal that ended the crawls (0 for none). Plans without a result were stopped before they started.
     """
-    log_file(order.archive)
+    prepare_log_file(order.archive)
     return asyncio.run(_Command(plans, order, workers, processes).crawl())
 
 
@@ -217,7 +217,7 @@ def _death_sentence(url: str, code: int, order: CommonOptions) -> str:
             "memory"
         )
     else:
-        how = f"exited with code {code} (see {log_file(order.archive)})"
+        how = f"exited with code {code} (see {prepare_log_file(order.archive)})"
     return (
         f"The crawl of {url} is incomplete: its process {how}. What was stored is kept, and the next crawl continues "
         "from there."
@@ -244,7 +244,7 @@ def run_plans(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tup
 
 
 def _crawl(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
-    processes = min(workers, cores(), len(group_by_host(plans)))
+    processes = min(workers, count_cores(), len(group_by_host(plans)))
     if processes > 1:
         return crawl_in_processes(plans, order, workers, processes)
     from archiver.scheduling.crawler_process import crawl_in_process

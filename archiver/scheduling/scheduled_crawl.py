@@ -24,7 +24,7 @@ from archiver.scheduling.crawl_messages import (
     CrawlPlan,
     CrawlResult,
     host_of,
-    plan_of,
+    make_plan,
     print_notice,
 )
 from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
@@ -122,7 +122,7 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
     from archiver.search.index_refresh import refresh_after_writing
 
     try:
-        plan = plan_of(crawl.url, crawl.settings, crawl.delay, crawl.contact, known=True)
+        plan = make_plan(crawl.url, crawl.settings, crawl.delay, crawl.contact, known=True)
         (result,), _ = run_plans([plan], order, 1)
     except ArchiverError as error:
         send(link, error)

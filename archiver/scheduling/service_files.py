@@ -111,7 +111,7 @@ volumes:
 """
 
 
-def service_files(kind: str, archive: str) -> dict[str, str]:
+def make_service_files(kind: str, archive: str) -> dict[str, str]:
     """Returns the configuration files for this archive and this installation, by file name. `kind` is systemd, cron or
     docker.
     """

@@ -73,7 +73,7 @@ def histogram_svg(found: Histogram) -> str:
     return frame.drawn(f"{found.total:,} articles by {found.unit}", parts)
 
 
-def kind(file: str) -> Encoder:
+def chart_encoder(file: str) -> Encoder:
     """Returns a function that encodes an SVG drawing for a file, by the file's ending: .svg unchanged, .png at twice
     the size.
 

@@ -68,7 +68,7 @@ class CitedArticle:
     proof: dict[str, Any]
 
 
-def cited(record: Record, *, version: bool = False) -> CitedArticle:
+def build_citation(record: Record, *, version: bool = False) -> CitedArticle:
     """Builds the citation of an article record. Set `version` if a revision was requested by number; the number then
     becomes part of the citation key.
 

@@ -385,16 +385,16 @@ def matching_ids(db: Database, query: Query) -> Iterator[int]:
     return (found.id for found in ordered_matches(plan_query(db, query), first, last))
 
 
-def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[str, int]]]:
+def count_facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[str, int]]]:
     """Counts the matching articles for each value of each facet field (FACETS), most frequent first; years are newest
     first.
 
     Counts all matches, regardless of the query's limit. At most `most` values are returned for each facet.
     """
-    return facets_of([plan_query(db, query)], most)
+    return count_facets_over_plans([plan_query(db, query)], most)
 
 
-def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
+def count_facets_over_plans(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
     """Counts the facets of a query over several archives together. The sums are complete, because all values are
     counted in each archive.
     """
@@ -518,7 +518,7 @@ def hit_as_dict(hit: Hit) -> dict[str, Any]:
     return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
 
 
-def published(moment: str | None, precision: str | None = None) -> str:
+def format_published(moment: str | None, precision: str | None = None) -> str:
     """Formats a publication date only as precisely as the page gives it; "undated" if there is none."""
     if not moment:
         return "undated"

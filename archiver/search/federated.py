@@ -63,7 +63,7 @@ class FederatedHit:
 
 
 @dataclass(frozen=True, slots=True)
-class FederatedPage:
+class FederatedQuery:
     """A query planned for several archives: the archives that have at least one of the requested sites, a plan for
     each, and the copies folded across archives.
     """
@@ -79,7 +79,7 @@ class FederatedPage:
 
 
 @contextmanager
-def federate(shards: Sequence[Shard], query: Query) -> Iterator[FederatedPage]:
+def plan_federated_query(shards: Sequence[Shard], query: Query) -> Iterator[FederatedQuery]:
     """Plans a query over several archives. Within the `with` block, each index counts word frequencies over all of
     them.
 
@@ -94,7 +94,7 @@ def federate(shards: Sequence[Shard], query: Query) -> Iterator[FederatedPage]:
             selected = list(shards_with_sites(shards, query))
             kept = tuple(shard for shard, _ in selected)
             plans = tuple(plan_query(shard.db, own) for shard, own in selected)
-            yield FederatedPage(kept, *_folded(kept, plans, query))
+            yield FederatedQuery(kept, *_folded(kept, plans, query))
         finally:
             for searcher in searchers:
                 searcher.federate_with(())
@@ -122,7 +122,7 @@ def shards_with_sites(shards: Sequence[Shard], query: Query) -> Iterator[tuple[S
         raise unknown[0]
 
 
-def federated_page(one: FederatedPage) -> tuple[FederatedHit, ...]:
+def load_federated_page(one: FederatedQuery) -> tuple[FederatedHit, ...]:
     """Loads the page of hits that the query's offset and limit select, sorted over all archives. Ties are ordered by
     archive.
     """
@@ -144,7 +144,7 @@ def federated_page(one: FederatedPage) -> tuple[FederatedHit, ...]:
     )
 
 
-def _elsewhere(one: FederatedPage, shard: int, number: int) -> tuple[CopyElsewhere, ...]:
+def _elsewhere(one: FederatedQuery, shard: int, number: int) -> tuple[CopyElsewhere, ...]:
     return tuple(
         CopyElsewhere(one.shards[other].name, *row)
         for other, copy in one.beneath.get((shard, number), ())

@@ -249,10 +249,10 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     """Returns a histogram of all matches of a query, whatever its limit. `unit` is year, month, day, or "" to choose
     one automatically (`choose_unit`). Raises BadQuery, SiteNotFound or IndexMissing.
     """
-    return histogram_of([plan_query(db, query)], unit)
+    return histogram_of_plans([plan_query(db, query)], unit)
 
 
-def histogram_of(plans: Sequence[Plan], unit: str = "") -> Histogram:
+def histogram_of_plans(plans: Sequence[Plan], unit: str = "") -> Histogram:
     """Returns one histogram for a query that was planned for several archives. Raises what `histogram` raises."""
     everything, last_days, days = [], set(), set[date]()
     for plan in plans:
@@ -322,10 +322,10 @@ def trend(db: Database, query: Query, terms: tuple[str, ...], unit: str = "") ->
     Each term is a query of its own. `unit` is the same as for `histogram`. Raises BadQuery (also for no term, an
     empty term, or more than MAX_TERMS), SiteNotFound or IndexMissing.
     """
-    return trend_of([(db, query)], terms, unit)
+    return trend_over_archives([(db, query)], terms, unit)
 
 
-def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...], unit: str = "") -> Trend:
+def trend_over_archives(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...], unit: str = "") -> Trend:
     """Computes one trend over several archives, each given with its own query. Raises what `trend` raises."""
     if not 0 < len(terms) <= MAX_TERMS:
         raise BadQuery(" ".join(terms), f"a trend has 1 to {MAX_TERMS} terms")
@@ -407,7 +407,7 @@ def geo_grid(db: Database, query: Query, most: int, columns: int = 24) -> GeoGri
         "(select value from json_each(?))",
         [json.dumps([entry.id for entry in newest])],
     ).fetchall()
-    view = view_of([(row[1], row[2]) for row in found])
+    view = bounding_view([(row[1], row[2]) for row in found])
     width = (view[2] - view[0]) % 360 or 360.0
     return GeoGrid(tuple(_spots(found, view, width / columns)), plan.total, min(most, plan.total), view)
 
@@ -441,7 +441,7 @@ def _normalized_longitude(longitude: float) -> float:
     return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
 
 
-def view_of(points: list[tuple[float, float]]) -> Box:
+def bounding_view(points: list[tuple[float, float]]) -> Box:
     """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. It is the unfolded
     Earth if there are no points or they are spread over most of it.
     """

@@ -18,18 +18,12 @@ from sqlite_utils import Database
 from tantivy import Query
 
 from archiver.errors import ArchiveLocked, ArchiveNotWritable, ArchiverError, IndexMissing
-from archiver.maintenance.verify_database import VerifyFinding, first_of
+from archiver.maintenance.verify_database import VerifyFinding, limit_findings
 from archiver.search import tantivy_index
 from archiver.search.index_document import document_rows, index_document, index_schema
-from archiver.search.tantivy_index import (
-    Searcher,
-    common_words,
-    needs_new_common_words,
-    open_index_in,
-    openable_folder,
-)
+from archiver.search.tantivy_index import Searcher, common_words, needs_new_common_words, open_index_in, openable_folder
 from archiver.storage.connection import is_writable, open_archive
-from archiver.storage.full_text import clear_index_folder, index_folder, index_locked
+from archiver.storage.full_text import delete_index_files, index_folder, index_locked
 
 _BATCH = 1_000
 _HEAP_BYTES = 128 << 20
@@ -74,7 +68,7 @@ def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: 
         done = None if anew else _write_documents(folder, db, changed.ids, common, rebuild=False, progress=progress)
         if done is None:
             damage = damage if anew else tantivy_index.damaged_file(folder) or "it cannot be written to"
-            clear_index_folder(folder)
+            delete_index_files(folder)
             ids = [row[0] for row in db.execute("select id from articles order by id")]
             common, determined_from = common_words(db, ids), articles
             done = _write_documents(folder, db, ids, common, rebuild=True, progress=progress)
@@ -345,7 +339,7 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
 
 
 def _findings(numbers: Iterable[int], kind: str, sentence: str) -> Iterator[VerifyFinding]:
-    return first_of(
+    return limit_findings(
         (
             VerifyFinding(f"search-index-{kind}", f"article {number}", sentence.format(number), _REMEDY, "search")
             for number in numbers

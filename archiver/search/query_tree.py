@@ -233,7 +233,7 @@ def parse_point(text: str) -> tuple[float, float]:
     return latitude, longitude
 
 
-def box(text: str) -> Box:
+def parse_box(text: str) -> Box:
     """Parses a bounding box "W,S,E,N" in degrees, the order of GeoJSON (RFC 7946, section 5). Raises BadQuery."""
     west, south, east, north = _degrees(text, 4, "use W,S,E,N in degrees, for example 5.9,45.8,10.5,47.8")
     if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
@@ -406,7 +406,7 @@ PREDICATES: dict[str, Callable[[str], Node]] = {
     "seen": _dated("seen"),
     "gone": _dated("gone"),
     "near": _near,
-    "box": lambda value: InBox(box(value)),
+    "box": lambda value: InBox(parse_box(value)),
     "changed": _changed,
     "is": _one_of(IS, "is"),
     "has": _one_of(HAS, "has"),

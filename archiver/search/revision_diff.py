@@ -166,7 +166,7 @@ color: #ffc9c9 } }
 """
 
 
-def direction(language: str | None, text: str) -> str:
+def text_direction(language: str | None, text: str) -> str:
     """Returns the text direction, "rtl" or "ltr", of a language; without a language, that of the first letter in the
     text that has one.
     """
@@ -182,7 +182,7 @@ def direction(language: str | None, text: str) -> str:
 def diff_page_html(before: dict[str, Any], after: dict[str, Any], times: tuple[str, str]) -> str:
     """Returns an HTML page that compares two records of an article. `times` are when each revision was first seen."""
     texts = edited_texts(before, after)
-    way = direction(after["language"], after["title"] + after["body"])
+    way = text_direction(after["language"], after["title"] + after["body"])
     lang = f' lang="{_attribute(after["language"])}"' if after["language"] else ""
     title = texts.get("title") or (Piece(DiffOp.EQUAL, after["title"]),)
     body = texts.get("body") or (Piece(DiffOp.EQUAL, after["body"]),)
@@ -200,8 +200,8 @@ def diff_page_html(before: dict[str, Any], after: dict[str, Any], times: tuple[s
             f"(first seen {_text(times[1])}). <del>Removed</del> <ins>Added</ins></p>",
             "</header>",
             "<main>",
-            f'<article{lang} dir="{way}"><h1>{marked(title)}</h1>',
-            f'<div class="text"><p>{marked(body, paragraphs=True)}</p></div></article>',
+            f'<article{lang} dir="{way}"><h1>{pieces_as_html(title)}</h1>',
+            f'<div class="text"><p>{pieces_as_html(body, paragraphs=True)}</p></div></article>',
             *_fields(before, after),
             "</main></body></html>",
             "",
@@ -210,19 +210,22 @@ def diff_page_html(before: dict[str, Any], after: dict[str, Any], times: tuple[s
 
 
 def _fields(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    rows = [f'<tr><th scope="row">{name}</th><td dir="auto">{cell}</td></tr>' for name, cell in edited(before, after)]
+    rows = [
+        f'<tr><th scope="row">{name}</th><td dir="auto">{cell}</td></tr>'
+        for name, cell in edited_fields_html(before, after)
+    ]
     if rows:
         yield f"<h2>Other fields</h2><table>{''.join(rows)}</table>"
 
 
-def edited(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def edited_fields_html(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yields each differing field other than title and body as (name, HTML with the edits marked)."""
     texts, lists = edited_texts(before, after), edited_lists(before, after)
     for name, (old, new) in changed_values(before, after).items():
         if name in ("title", "body"):
             continue
         if name in texts:
-            cell = marked(texts[name])
+            cell = pieces_as_html(texts[name])
         elif name in lists:
             added, removed = lists[name]
             pieces = [Piece(DiffOp.DELETE, one) for one in removed] + [Piece(DiffOp.INSERT, one) for one in added]
@@ -234,7 +237,7 @@ def edited(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str,
         yield name, cell
 
 
-def marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
+def pieces_as_html(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
     """Formats the pieces of a diff as HTML with <del> and <ins>. With `paragraphs` each blank line starts a new <p>."""
     return "".join(_marked(pieces, paragraphs=paragraphs))
 

@@ -99,7 +99,7 @@ def save_search(db: Database, name: str, query: Query, now: datetime | None = No
     `db` must be open for writing. Raises BadSearchName (also for a name in use) and what `engine.run` raises for the
     query.
     """
-    shown, key = valid_name(name)
+    shown, key = checked_name(name)
     before = stored.archive_mark(db)
     found = list_matches(db, _all_pages(query))
     with writing(db):
@@ -202,7 +202,7 @@ def saved_search_states(db: Database) -> list[SavedSearchState]:
     return out
 
 
-def valid_name(name: str) -> tuple[str, str]:
+def checked_name(name: str) -> tuple[str, str]:
     """Checks the name of a saved search and returns it in two forms: as displayed, and case-folded for comparison.
     Raises BadSearchName.
     """
@@ -301,7 +301,9 @@ _TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 _EXACT = ("second", "minute")
 
 
-def feed(saved: SavedSearch, reported: Sequence[NewHit], *, own_url: str = "", software: str = "archiver") -> bytes:
+def atom_feed(
+    saved: SavedSearch, reported: Sequence[NewHit], *, own_url: str = "", software: str = "archiver"
+) -> bytes:
     """Returns the Atom feed of a saved search, with one entry for each of the `reported` matches (from
     `last_reported`), in that order.
 

@@ -23,7 +23,7 @@ from archiver.errors import ArchiverError, SiteRemoved
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
-from archiver.maintenance.reextraction import readings_of_capture
+from archiver.maintenance.reextraction import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
 from archiver.sites.archiver_toml import effective_settings
 from archiver.sites.crawler_identity import needs_contact
@@ -31,10 +31,10 @@ from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness, pages
-from archiver.storage.article_tables.articles import replace_reading
+from archiver.storage.article_tables.articles import replace_extraction
 from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
-from archiver.storage.completeness import alive_sources, enter_cdx
+from archiver.storage.completeness import count_responding_sources, record_cdx_list
 from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing
 from archiver.storage.locks import lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
@@ -42,7 +42,7 @@ from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages import is_gone_confirmed
 from archiver.storage.requisites import DEFAULT_MODE, Mode
 from archiver.storage.runs import Counts, begin_run, check_run, end_run, ensure_site, has_finished, make_seed_due
-from archiver.storage.sites import retire_rules, rules_at, store_learned
+from archiver.storage.sites import retire_rules, rules_valid_at, store_learned_rules
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
 from archiver.warc.exchange_records import Exchange, Original
@@ -132,13 +132,13 @@ class CrawlRun:
                 self.started,
                 self.revisit,
                 __version__,
-                lambda row: readings_of_capture(self.db, self.archive.parent, row, site_id),
+                lambda row: extract_from_capture(self.db, self.archive.parent, row, site_id),
                 self.mode,
                 counted,
             ),
             self.before_commit,
         )
-        self.learner = TemplateLearner(rules_at(self.db, site_id), self._learned, self._outdated)
+        self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated)
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
@@ -231,7 +231,7 @@ class CrawlRun:
         """
         objection = "its operator should be able to reach you: name a contact (archiver crawl --contact)"
         with self.writing():
-            enter_cdx(
+            record_cdx_list(
                 self.db,
                 self.site["id"],
                 self.cdx,
@@ -284,7 +284,7 @@ class CrawlRun:
             after = self.learner.again(sample)
             if sample.article is not None and after is not None:
                 with self.writing():
-                    replace_reading(self.db, sample.article, after, extractor_of(__version__, after))
+                    replace_extraction(self.db, sample.article, after, extractor_of(__version__, after))
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
         """Write pending results, close the run and the archive, and set `result`. Does nothing if the run is closed
@@ -339,7 +339,7 @@ class CrawlRun:
             unfinished = error
         site_id = self.site["id"]
         with self.writing(patience):
-            statistics = self.writer.measuring.as_json(alive_sources(self.db, site_id))
+            statistics = self.writer.measuring.as_json(count_responding_sources(self.db, site_id))
             end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
             if ending.pages:
                 pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)
@@ -360,9 +360,9 @@ class CrawlRun:
 
     def _learned(self, rules: SiteRules) -> SiteRules:
         with self.writing():
-            return store_learned(self.db, self.site["id"], rules, datetime.now(UTC))
+            return store_learned_rules(self.db, self.site["id"], rules, datetime.now(UTC))
 
     def _outdated(self, since: datetime) -> SiteRules | None:
         with self.writing():
             retire_rules(self.db, self.site["id"], since)
-        return rules_at(self.db, self.site["id"])
+        return rules_valid_at(self.db, self.site["id"])

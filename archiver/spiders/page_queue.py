@@ -19,7 +19,7 @@ from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPag
 from archiver.storage import completeness, crawl_exclusions
 from archiver.storage import pages as page_table
 from archiver.storage.article_tables import multipage_articles
-from archiver.storage.completeness import count_alive, sources_known
+from archiver.storage.completeness import count_listed_pages_online, find_known_sources
 from archiver.storage.crawl_exclusions import redirected_from
 from archiver.storage.runs import check_run
 from archiver.urls import Scope, urlkey
@@ -189,7 +189,7 @@ class PageQueue:
         """
         self._run.writer.flush()
         key = urlkey(url)
-        row, text = page_table.page_row(self._run.db, key), multipage_articles.text_of(self._run.db, key)
+        row, text = page_table.page_row(self._run.db, key), multipage_articles.text_of_part(self._run.db, key)
         if row is None or text is None:
             return PageRequest(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART, part_of=post)
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
@@ -240,9 +240,9 @@ class PageQueue:
         site has, the kinds whose guess has no result yet, and the urlkeys of all of them.
         """
         self._run.writer.flush()
-        return sources_known(self._run.db, self._run.site["id"])
+        return find_known_sources(self._run.db, self._run.site["id"])
 
     def posts_alive(self, source: DiscoverySource, found_on: str) -> int:
         """Write pending results, then return the number of stored posts that a source should still list."""
         self._run.writer.flush()
-        return count_alive(self._run.db, self._run.site["id"], source, found_on)
+        return count_listed_pages_online(self._run.db, self._run.site["id"], source, found_on)

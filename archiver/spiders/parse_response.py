@@ -125,13 +125,13 @@ def parse_cdx_page(
     result = replace(
         result, targets=news, outcome=Outcome.NOT_ARTICLE, reason=f"a web archive's list of {seen} captures"
     )
-    following = cdx.resumed(request.url, page.resume_key) if page.resume_key and page.entries else ""
+    following = cdx.next_part_url(request.url, page.resume_key) if page.resume_key and page.entries else ""
     if request.number > 1 or following:
         result = replace(result, etag="", last_modified="")
     if following and following != fetched.url and request.number < _MAX_RESPONSES:
         onward = replace(request, number=request.number + 1, captures=seen)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(following, onward))
-    is_cut = page.is_cut or bool(following) or len(page.entries) >= cdx.limit_of(request.url)
+    is_cut = page.is_cut or bool(following) or len(page.entries) >= cdx.requested_limit(request.url)
     return ParsedPage(replace(result, reason=result.reason + (_MORE if is_cut else "")))
 
 

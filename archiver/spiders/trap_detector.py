@@ -115,7 +115,7 @@ class TrapDetector:
         """Return True if the post at `key` need not be fetched there, provided that this variant shows the same post:
         the plainer URL is fetched, or another URL that is reduced to it by the same variant.
         """
-        return crawl_exclusions.is_read_instead(self._db, plain) or (
+        return crawl_exclusions.is_stored_or_due(self._db, plain) or (
             variant.startswith("?")
             and any(
                 other != key and redundant_urls.plainer_urls(other).get(variant) == plain
@@ -240,10 +240,10 @@ class TrapDetector:
         if shape is not None:
             self._budget.count_page(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in new))
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
-            self._equivalents.record_same_post(key, crawl_exclusions.addresses_of(self._db, article_id))
+            self._equivalents.record_same_post(key, crawl_exclusions.urlkeys_of_article(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
             found = {
-                variant: crawl_exclusions.article_of(self._db, plain)
+                variant: crawl_exclusions.article_id_at(self._db, plain)
                 for variant, plain in redundant_urls.plainer_urls(key).items()
             }
             self._equivalents.record_own_post(

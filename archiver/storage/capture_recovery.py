@@ -15,7 +15,7 @@ from archiver.errors import ArchiveMoved
 from archiver.storage import pages
 from archiver.storage.connection import writing
 from archiver.storage.requisites import refetch_lost_requisite
-from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
+from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 
 _REASON = "its capture was lost with the end of a WARC file"
 
@@ -114,7 +114,7 @@ def recover(db: Database, folder: Path, site: dict[str, Any]) -> list[str]:
     messages: list[str] = []
     broken = {folder / name for name in files_of_broken_runs(db, site["id"])}
     for file in sorted(
-        {*unfinished_files(folder / "warc", warc_prefix(site["name"])), *(f for f in broken if f.exists())}
+        {*find_unfinished_files(folder / "warc", warc_prefix(site["name"])), *(f for f in broken if f.exists())}
     ):
         repair_warc(file, lambda repaired: _forget_lost_captures(db, repaired, messages))
     for name in sorted(str(file.relative_to(folder)) for file in broken if not file.exists()):

@@ -16,9 +16,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.discovery.url_classifier import trap_reason, trap_rule
+from archiver.discovery.url_classifier import matching_trap_rule, trap_reason
 from archiver.errors import ArticleRemoved, URLNotFound
-from archiver.frontier.revisit import next_fetch
+from archiver.frontier.revisit import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
@@ -34,7 +34,7 @@ from archiver.urls import Scope, normalize, start_address, urlkey
 _UNSET = "settings"
 
 
-def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
+def find_known_sources(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
     """Returns what is known about a site's feeds, sitemaps and API: the kinds of source that the site has, the kinds
     whose URLs are still being guessed, and the urlkeys of all of them.
 
@@ -56,7 +56,7 @@ def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[s
     )
 
 
-def count_alive(db: Database, site_id: int, source: DiscoverySource, found_on: str) -> int:
+def count_listed_pages_online(db: Database, site_id: int, source: DiscoverySource, found_on: str) -> int:
     """Returns the number of pages that the feed, sitemap or API response at the URL `found_on` listed and that are not
     known to be gone.
     """
@@ -69,7 +69,7 @@ def count_alive(db: Database, site_id: int, source: DiscoverySource, found_on: s
     )
 
 
-def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: str = "") -> None:
+def record_cdx_list(db: Database, site_id: int, url: str, now: datetime, objection: str = "") -> None:
     """Records the URL of the CDX list named in the site's settings, so that it is fetched; "" for no list.
 
     A list that the settings named before is excluded. With an `objection` (a reason) the list fails without a
@@ -95,11 +95,11 @@ def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: st
         db.execute(
             "update pages set outcome = 'failed', rule = 'contact', reason = ?, due_at = ? where urlkey = ? "
             "and due_at <= ?",
-            [objection, stamp(next_fetch(Outcome.FAILED, PageKind.CDX, now, None)), key, stamp(now)],
+            [objection, stamp(next_fetch_time(Outcome.FAILED, PageKind.CDX, now, None)), key, stamp(now)],
         )
 
 
-def alive_sources(db: Database, site_id: int) -> dict[str, int]:
+def count_responding_sources(db: Database, site_id: int) -> dict[str, int]:
     """Returns the number of feeds, sitemaps and APIs of a site that responded when last fetched, by kind."""
     return dict(
         db.execute(
@@ -448,7 +448,7 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
     """Returns the row that a URL excluded by a trap rule would have in `pages`, {} if no rule excludes it. Some traps
     have too many URLs to store each.
     """
-    rule = trap_rule(asked)
+    rule = matching_trap_rule(asked)
     site = next(
         (
             row["name"]

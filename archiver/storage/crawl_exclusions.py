@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.frontier import redundant_urls
-from archiver.frontier.revisit import VALIDATORS, ClaimTally, believed, claiming_source, dates_claim
+from archiver.frontier.revisit import VALIDATORS, ClaimTally, are_claims_believed, claiming_source, date_claim_name
 from archiver.items import DiscoverySource
 from archiver.politeness.robots import HostFile
 from archiver.storage import pages
@@ -92,7 +92,7 @@ def is_post(db: Database, key: str) -> bool:
     )
 
 
-def is_read_instead(db: Database, key: str) -> bool:
+def is_stored_or_due(db: Database, key: str) -> bool:
     """Returns True if the page at this urlkey was fetched and stored, or is due, so that an equivalent URL need not be
     fetched.
     """
@@ -119,12 +119,12 @@ def sibling_urlkeys(db: Database, plain: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def addresses_of(db: Database, article_id: int) -> list[str]:
+def urlkeys_of_article(db: Database, article_id: int) -> list[str]:
     """Returns the urlkeys of all URLs of an article."""
     return [row[0] for row in db.execute("select urlkey from article_urls where article_id = ?", [article_id])]
 
 
-def article_of(db: Database, key: str) -> int | None:
+def article_id_at(db: Database, key: str) -> int | None:
     row = db.execute("select article_id from article_urls where urlkey = ?", [key]).fetchone()
     return row[0] if row else None
 
@@ -224,10 +224,10 @@ class Trust:
 
     def in_dates(self, source: DiscoverySource) -> bool:
         """Returns True if the dates of this source are trusted, so that a newer date makes a page due."""
-        return self._believes(dates_claim(source))
+        return self._believes(date_claim_name(source))
 
     def _believes(self, claim: str) -> bool:
-        return believed(pages.moment(self._since.get(claim)), self._now)
+        return are_claims_believed(pages.moment(self._since.get(claim)), self._now)
 
     def judge_dates(self, reason: str, *, changed: bool) -> None:
         """Compares a source's claim that a page changed, which was the reason why it was due, with whether it had
@@ -242,8 +242,8 @@ class Trust:
         tally = self._tallies[source]
         tally.called += 1
         tally.true += changed
-        if tally.lies and self._believes(dates_claim(source)):
-            self._distrust(dates_claim(source))
+        if tally.lies and self._believes(date_claim_name(source)):
+            self._distrust(date_claim_name(source))
             pages.postpone_pages(self._db, self._site_id, f"{source} says it changed at ", self._now + self._revisit)
 
     def distrust_validators(self) -> None:
@@ -259,7 +259,7 @@ class Trust:
 # -- files about a host (robots.txt, tdmrep.json) as last fetched
 
 
-def stored_file(db: Database, origin: str, name: str) -> HostFile | None:
+def find_host_file(db: Database, origin: str, name: str) -> HostFile | None:
     """Returns a file about a host as last fetched, by its name ("robots.txt") and origin ("https://example.org/"); None
     if it was never fetched.
     """
@@ -274,7 +274,7 @@ def stored_file(db: Database, origin: str, name: str) -> HostFile | None:
     return HostFile(at, row[1], row[2] or b"", row[3] or "", row[4] or "")
 
 
-def store_file(db: Database, origin: str, name: str, file: HostFile) -> None:
+def store_host_file(db: Database, origin: str, name: str, file: HostFile) -> None:
     """Stores a file about a host (robots.txt, tdmrep.json), replacing the one fetched before."""
     db.execute(
         "insert into host_files (origin, name, fetched_at, status, body, etag, last_modified) "

@@ -55,17 +55,17 @@ def index_folder(archive: Path) -> Path:
     return archive.with_name(archive.name + "-search")
 
 
-def forget_index(archive: Path) -> None:
+def delete_search_index(archive: Path) -> None:
     """Deletes the archive's search index, so that it contains no removed text. It is rebuilt when it is needed. Raises
     OSError.
     """
     folder = index_folder(archive)
     if folder.exists():
         with index_locked(folder):
-            clear_index_folder(folder)
+            delete_index_files(folder)
 
 
-def clear_index_folder(folder: Path) -> None:
+def delete_index_files(folder: Path) -> None:
     """Deletes the search index's files in this folder, except for the lock. Other files in the folder stay."""
     for file in folder.iterdir():
         if _INDEX_FILE.fullmatch(file.name) and not file.is_dir():

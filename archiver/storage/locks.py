@@ -36,14 +36,14 @@ def lock_files(archive: Path) -> list[Path]:
     return sorted(archive.parent.glob(f".{glob.escape(archive.name)}.*.lock"))
 
 
-def belongs_to(pid: int) -> None:
+def set_lock_holder(pid: int) -> None:
     """Makes the locks that this process takes name `pid` as their holder: the process that a person started and can
     stop.
     """
     _parent_pid[:] = [pid]
 
 
-def lock_all(archive: Path, task: str) -> list[BinaryIO]:
+def lock_archive_exclusively(archive: Path, task: str) -> list[BinaryIO]:
     """Takes every lock of the archive exclusively: until the returned files are closed, no crawl or import writes to
     the archive.
 
@@ -60,7 +60,7 @@ def lock_all(archive: Path, task: str) -> list[BinaryIO]:
     return held
 
 
-def lock_whole_archive(archive: Path) -> list[BinaryIO]:
+def lock_archive_shared(archive: Path) -> list[BinaryIO]:
     """Takes shared locks on an archive that is only read: until the returned files are closed, no crawl writes to the
     archive.
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from archiver.discovery.url_classifier import outcome_of, trap_reason
+from archiver.discovery.url_classifier import outcome_of_trap_rule, trap_reason
 from archiver.frontier.revisit import VOUCHING_SOURCES, KnownPage, priority, refetch_reason
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage.pages import EPOCH, hint_digest, hint_of, hint_to_json, known_page, make_due_again, stamp
@@ -178,7 +178,7 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
             target.url,
             key,
             target.kind,
-            outcome_of(target.trap),
+            outcome_of_trap_rule(target.trap),
             trap_reason(target.trap),
             target.trap or None,
             lastmod,

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, next_fetch
+from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions, pages, requisites, tombstones
 from archiver.storage.article_tables import multipage_articles
@@ -328,7 +328,7 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         and effect.article_id is None
         and crawl_exclusions.is_only_from_cdx(run.db, storing.key)
     )
-    return next_fetch(
+    return next_fetch_time(
         effect.outcome,
         result.kind,
         result.at,

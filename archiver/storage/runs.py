@@ -23,7 +23,7 @@ from archiver.frontier.site_cadence import (
     PastRun,
     RecrawlTime,
     next_crawl,
-    read_cadence,
+    parse_cadence,
 )
 from archiver.items import Article, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage.column_values import stored_object, stored_time
@@ -395,7 +395,7 @@ def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Schedul
 def cadence_of(settings: dict[str, Any]) -> Cadence:
     """Returns how often a site is crawled, by its settings; an invalid cadence (written by hand) counts as not set."""
     try:
-        return read_cadence(settings.get("cadence") or DEFAULT_CADENCE)
+        return parse_cadence(settings.get("cadence") or DEFAULT_CADENCE)
     except ValueError:
         return Adaptive()
 

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
 from archiver.fields import LINKS
-from archiver.frontier.site_cadence import DEFAULT_CADENCE, read_cadence
+from archiver.frontier.site_cadence import DEFAULT_CADENCE, parse_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import clusters
 from archiver.storage.column_values import settings_of
@@ -101,7 +101,7 @@ def _parse_tier(text: str) -> str:
 
 
 def _parse_cadence(text: str) -> str:
-    return str(read_cadence(text))
+    return str(parse_cadence(text))
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -440,7 +440,7 @@ def _scope_host(url: str) -> str:
 # Their module is imported late: it loads lxml, which finding a site does without.
 
 
-def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
+def rules_valid_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
     """Returns the site rules for a page captured at this time (None: now); None if the site has no rules.
 
     Rules written by a person override learned ones.
@@ -468,7 +468,7 @@ def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
     return list(db.query("select * from site_rules where site_id = ? order by by_hand desc, id desc", [site_id]))
 
 
-def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
+def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
     """Stores learned site rules, which replace the previous ones from this time on; earlier captures still use those.
     Returns the rules now valid.
     """
@@ -486,7 +486,7 @@ def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) ->
             "since": before,
         }
     )
-    stored = rules_at(db, site_id)
+    stored = rules_valid_at(db, site_id)
     assert stored is not None
     return stored
 
@@ -498,7 +498,7 @@ def retire_rules(db: Database, site_id: int, at: datetime) -> None:
     )
 
 
-def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
+def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
     """Stores site rules written by a person (TOML) in place of earlier ones, and returns them. Raises BadRules, which
     names `subject`.
     """

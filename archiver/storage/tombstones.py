@@ -80,7 +80,7 @@ def pending_takedowns(db: Database) -> list[Tombstone]:
     return tombstones(db, "erased_at is null and allowed_at is null")
 
 
-def payload_removed(db: Database, digest: str) -> bool:
+def is_payload_removed(db: Database, digest: str) -> bool:
     """Returns True if a payload with this digest belonged to a removed post, so that it must not be stored."""
     return db.execute("select 1 from tombstone_payloads where digest = ?", [digest]).fetchone() is not None
 
@@ -165,9 +165,9 @@ class RemovedURLs:
         """
         if self._pattern is None:
             return False
-        from archiver.warc.gzip_records import decoded_payload  # imported late: only a crawl needs the WARC libraries
+        from archiver.warc.gzip_records import decode_payload  # imported late: only a crawl needs the WARC libraries
 
-        body = decoded_payload(payload, coding)
+        body = decode_payload(payload, coding)
         return self._pattern.search(body.replace(b"\\/", b"/").replace(b"&amp;", b"&")) is not None
 
 

@@ -56,7 +56,7 @@ class Exchange:
     @property
     def digest(self) -> str:
         """The payload digest in the form that WARC uses: "sha1:" and base 32 (WARC/1.1, section 5.9)."""
-        return payload_digest(self.body)
+        return compute_payload_digest(self.body)
 
     @property
     def media_type(self) -> str:
@@ -75,7 +75,7 @@ class Original:
     digest: str
 
 
-def payload_digest(body: bytes) -> str:
+def compute_payload_digest(body: bytes) -> str:
     return "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode("ascii")
 
 
@@ -228,7 +228,7 @@ def fields_record(kind: WarcRecordType, headers: dict[str, str], fields: dict[st
 
 def serialize_record(record: WarcRecord, block: bytes) -> bytes:
     """Returns the bytes of a WARC record with this block and its digest (WARC/1.1, section 5.8), as a gzip member."""
-    record.headers["WARC-Block-Digest"] = payload_digest(block)
+    record.headers["WARC-Block-Digest"] = compute_payload_digest(block)
     record.set_bytes_content(block)
     out = io.BytesIO()
     record.write(out)

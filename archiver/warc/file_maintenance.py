@@ -21,8 +21,14 @@ from fastwarc import WarcRecord, WarcRecordType
 
 from archiver.items import Capture
 from archiver.warc.exchange_records import fields_record, serialize_record
-from archiver.warc.gzip_records import GzipRecord, capture_of, header_fields_of, read_complete_records, record_at
-from archiver.warc.writer import cdxj_line, index_of, open_index_of, seal, sync_folder
+from archiver.warc.gzip_records import (
+    GzipRecord,
+    parse_capture,
+    parse_named_fields,
+    read_complete_records,
+    read_record_at,
+)
+from archiver.warc.writer import index_of, make_cdxj_line, open_index_of, seal, sync_folder
 
 # Repair of WARC files whose crawl died: a torn last record is cut off, and the index is written.
 
@@ -56,7 +62,7 @@ class RepairedFile:
         return f"{self.file} was cut back by {self.torn:,} bytes to its last whole record"
 
 
-def unfinished_files(folder: Path, prefix: str) -> list[Path]:
+def find_unfinished_files(folder: Path, prefix: str) -> list[Path]:
     """Returns the WARC files with this prefix that have no index yet."""
     return sorted(
         file
@@ -83,9 +89,9 @@ def repair_warc(file: Path, report: Callable[[RepairedFile], None]) -> RepairedF
                 gap = end
             end = member.offset + member.length
             places.add((member.offset, member.length))
-            capture = capture_of(member, f"warc/{file.name}")
+            capture = parse_capture(member, f"warc/{file.name}")
             if capture is not None:
-                lines.append(cdxj_line(capture))
+                lines.append(make_cdxj_line(capture))
         torn = os.fstat(handle.fileno()).st_size - end
         if torn:
             handle.truncate(end)
@@ -157,10 +163,10 @@ def rewrite_warc(source: Path, new: Path, changes: Mapping[int, bytes]) -> list[
                 continue
             place = MovedRecord(member.offset, out.tell(), len(data))
             moved.append(place)
-            copied = record_at(io.BytesIO(data), 0) if member.offset in changes else member
-            capture = capture_of(copied, f"warc/{new.name}") if copied else None
+            copied = read_record_at(io.BytesIO(data), 0) if member.offset in changes else member
+            capture = parse_capture(copied, f"warc/{new.name}") if copied else None
             if capture is not None:
-                lines.append(cdxj_line(replace(capture, warc_offset=place.offset, warc_length=place.length)))
+                lines.append(make_cdxj_line(replace(capture, warc_offset=place.offset, warc_length=place.length)))
             out.write(data)
         out.flush()
         os.fsync(out.fileno())
@@ -178,7 +184,7 @@ def read_records_with_fields(file: Path) -> Iterator[tuple[GzipRecord, dict[str,
     """Yields every complete record of a WARC file with its WARC header fields, whose names are in lower case."""
     with file.open("rb") as handle:
         for member in read_complete_records(handle):
-            yield member, header_fields_of(member.head[: member.head.find(_HEAD_END)])
+            yield member, parse_named_fields(member.head[: member.head.find(_HEAD_END)])
 
 
 def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
@@ -187,9 +193,9 @@ def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
     Raises OSError, and ValueError if no revisit record begins there.
     """
     with file.open("rb") as handle:
-        member = record_at(handle, offset)
+        member = read_record_at(handle, offset)
     end = member.head.find(_HEAD_END) if member else -1
-    if member is None or header_fields_of(member.head[:end]).get("warc-type") != "revisit":
+    if member is None or parse_named_fields(member.head[:end]).get("warc-type") != "revisit":
         raise ValueError(f"no revisit record begins at byte {offset} of {file}")
     record = WarcRecord()
     record.init_headers(WarcRecordType.response)
@@ -204,7 +210,7 @@ def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
 def _rename_warcinfo(member: GzipRecord, name: str) -> bytes:
     """Returns a warcinfo record with a new file name, as bytes; b"" for any other record."""
     head, _, block = member.head.partition(_HEAD_END)
-    header = header_fields_of(head)
+    header = parse_named_fields(head)
     if header.get("warc-type") != "warcinfo":
         return b""
     lines = (line.partition(":") for line in block.decode("utf-8", "replace").split("\r\n"))
@@ -260,9 +266,9 @@ def finish_transfer(new: Path, index: Path) -> None:
         [_rename_in_index(line, new.name) for line in index.read_bytes().splitlines()]
         if index.exists()
         else [
-            cdxj_line(capture)
+            make_cdxj_line(capture)
             for member, _ in read_records_with_fields(new)
-            if (capture := capture_of(member, f"warc/{new.name}"))
+            if (capture := parse_capture(member, f"warc/{new.name}"))
         ]
     )
     seal(new, lines)
@@ -321,7 +327,7 @@ def check_records(handle: BinaryIO, warc_file: str) -> Iterator[CheckedRecord]:
 def check_record_at(handle: BinaryIO, offset: int, warc_file: str) -> CheckedRecord | None:
     """Checks the record that begins at `offset`; None if no complete record begins there."""
     digests = _DigestCheck()
-    member = record_at(handle, offset, digests)
+    member = read_record_at(handle, offset, digests)
     return _check(handle, member, warc_file, digests) if member else None
 
 
@@ -330,7 +336,7 @@ def _check(handle: BinaryIO, member: Any, warc_file: str, digests: _DigestCheck)
     handle.seek(member.offset)
     frame = handle.read(10)
     try:
-        capture = capture_of(member, warc_file)
+        capture = parse_capture(member, warc_file)
         wrong = digests.wrong()
     except (KeyError, ValueError) as error:
         capture, wrong = None, f"its header cannot be read ({type(error).__name__}: {error})"
@@ -360,7 +366,7 @@ class _DigestCheck:
                 if len(self._gathered) > _MAX_HEAD:
                     self._gathered = None
                 return
-            self.head = header_fields_of(self._gathered[:end])
+            self.head = parse_named_fields(self._gathered[:end])
             data, self._gathered = self._gathered[end + 4 :], None
             self._start()
         data = data[: self._left]
@@ -388,7 +394,7 @@ class _DigestCheck:
                 if len(self._http) > _MAX_HEAD:
                     self._payload = None
                 return
-            if "chunked" in header_fields_of(self._http[:end]).get("transfer-encoding", "").lower():
+            if "chunked" in parse_named_fields(self._http[:end]).get("transfer-encoding", "").lower():
                 # Programs differ in whether the digest is of the chunked or the decoded payload.
                 self._payload = None
                 return

@@ -18,7 +18,7 @@ from fastwarc.stream_io import GzipReader
 
 from archiver.errors import UnreadableInput
 from archiver.items import Capture
-from archiver.warc.exchange_records import payload_digest
+from archiver.warc.exchange_records import compute_payload_digest
 from archiver.warc.payload import decode_content
 
 _CHUNK = 1 << 20
@@ -53,13 +53,13 @@ def read_complete_records(handle: BinaryIO, watch: RecordSink | None = None) -> 
     """
     offset: int | None = 0
     while offset is not None:
-        member = record_at(handle, offset, watch)
+        member = read_record_at(handle, offset, watch)
         if member is not None:
             yield member
         offset = member.offset + member.length if member else _next_start(handle, offset + 1)
 
 
-def record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) -> GzipRecord | None:
+def read_record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) -> GzipRecord | None:
     """Returns the record that begins at `offset`; None if no complete record begins there."""
     handle.seek(offset)
     if watch is not None:
@@ -105,10 +105,10 @@ def _next_start(handle: BinaryIO, offset: int) -> int | None:
     return None
 
 
-def capture_of(member: GzipRecord, warc_file: str) -> Capture | None:
+def parse_capture(member: GzipRecord, warc_file: str) -> Capture | None:
     """Returns the capture that a response or revisit record describes; None for a record of another type."""
     block = member.head.find(_HEAD_END)
-    warc = header_fields_of(member.head[:block])
+    warc = parse_named_fields(member.head[:block])
     kind = warc.get("warc-type", "")
     if kind not in ("response", "revisit"):
         return None
@@ -119,7 +119,7 @@ def capture_of(member: GzipRecord, warc_file: str) -> Capture | None:
         url=warc.get("warc-target-uri", ""),
         captured_at=datetime.fromisoformat(warc["warc-date"]),
         status=int(status[1]) if status else 0,
-        media_type=header_fields_of(http).get("content-type", "").split(";")[0].strip().lower(),
+        media_type=parse_named_fields(http).get("content-type", "").split(";")[0].strip().lower(),
         digest=warc.get("warc-payload-digest", ""),
         warc_file=warc_file,
         warc_offset=member.offset,
@@ -128,7 +128,7 @@ def capture_of(member: GzipRecord, warc_file: str) -> Capture | None:
     )
 
 
-def header_fields_of(head: bytes) -> dict[str, str]:
+def parse_named_fields(head: bytes) -> dict[str, str]:
     """Returns the named fields of a WARC or HTTP header, with names in lower case. If a field is repeated, the first
     one counts, as in `Exchange.media_type`.
     """
@@ -190,17 +190,17 @@ def read_record(file: Path, offset: int, length: int) -> StoredResponse:
         status=record.http_headers.status_code or 0,
         headers=headers,
         payload=payload,
-        body=decoded_payload(payload, coding),
+        body=decode_payload(payload, coding),
         digest=record.headers.get("WARC-Payload-Digest") or "",
     )
 
 
 def is_payload_intact(stored: StoredResponse) -> bool:
     """Return True if the payload matches the stored digest, or the record is a revisit record, which has no payload."""
-    return stored.record_type == "revisit" or payload_digest(stored.payload) == stored.digest
+    return stored.record_type == "revisit" or compute_payload_digest(stored.payload) == stored.digest
 
 
-def decoded_payload(payload: bytes, coding: str, limit: int = MAX_BODY) -> bytes:
+def decode_payload(payload: bytes, coding: str, limit: int = MAX_BODY) -> bytes:
     """Returns a payload without its content coding (RFC 9110, section 8.4.1).
 
     It is returned unchanged if it cannot be decoded, or is longer than `limit` bytes when decoded.

@@ -83,7 +83,7 @@ def open_index_of(file: Path) -> Path:
     return file.with_name(file.name.removesuffix(_WARC) + ".cdxj.open")
 
 
-def cdxj_line(capture: Capture) -> bytes:
+def make_cdxj_line(capture: Capture) -> bytes:
     """Returns the CDXJ line of a capture: SURT key, 14-digit timestamp, and the capture as JSON with pywb's fields in
     pywb's order.
     """
@@ -180,7 +180,7 @@ class WarcWriter:
         )
         self._append(b"".join(records))
         assert self._index is not None
-        self._index.write(cdxj_line(capture))
+        self._index.write(make_cdxj_line(capture))
         return capture
 
     def sync(self) -> None:

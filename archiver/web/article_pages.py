@@ -12,11 +12,18 @@ from archiver.errors import IndexMissing, NotCaptured
 from archiver.extraction.explain import explain, explanations_as_data
 from archiver.fields import FIELDS, LINKS
 from archiver.items import Evidence
-from archiver.search.citations import STYLES, cited
+from archiver.search.citations import STYLES, build_citation
 from archiver.search.engine import Hit, run
-from archiver.search.histograms_and_trends import view_of
+from archiver.search.histograms_and_trends import bounding_view
 from archiver.search.query import Query
-from archiver.search.revision_diff import diff_as_data, direction, edited, edited_texts, marked, previous_revision
+from archiver.search.revision_diff import (
+    diff_as_data,
+    edited_fields_html,
+    edited_texts,
+    pieces_as_html,
+    previous_revision,
+    text_direction,
+)
 from archiver.storage.article_tables import records
 from archiver.storage.article_tables.records import cluster_of
 from archiver.storage.requisites import captured_lead_image
@@ -69,7 +76,7 @@ def article_page(request: PageRequest) -> PageResponse:
         {
             "article": shown,
             "now": now,
-            "dir": direction(shown["language"], shown["title"] + shown["body"]),
+            "dir": text_direction(shown["language"], shown["title"] + shown["body"]),
             "blocks": split_blocks(shown["body"]),
             "revision_row": next((v for v in revisions if v["revision"] == shown["revision"]), None),
             "revisions": revisions,
@@ -81,7 +88,7 @@ def article_page(request: PageRequest) -> PageResponse:
             "copies": _find_copies(request, number, now),
             "like": like,
             "why_none_like": why_none,
-            "reference": cited(shown, version=revision is not None),
+            "reference": build_citation(shown, version=revision is not None),
             "styles": tuple(STYLES),
             "tab": "article",
         },
@@ -96,7 +103,7 @@ def _build_places(request: PageRequest, record: dict[str, Any]) -> dict[str, Any
     places = [tag for tag in record["geotags"] if tag["latitude"] is not None]
     if not places:
         return {"places": [tag for tag in record["geotags"] if tag["placename"]], "map": None}
-    box = view_of([(tag["latitude"], tag["longitude"]) for tag in places])
+    box = bounding_view([(tag["latitude"], tag["longitude"]) for tag in places])
     view, shifts = map_canvas(box)
     dots = [
         MapDot(
@@ -227,12 +234,12 @@ def diff_page(request: PageRequest) -> PageResponse:
             "tab": "versions",
             "before": before,
             "after": after,
-            "dir": direction(after["language"], after["title"] + after["body"]),
+            "dir": text_direction(after["language"], after["title"] + after["body"]),
             "seen": {v["revision"]: v["observed_at"] for v in revisions},
             # `marked` and `edited` escape their text.
-            "title": Markup(marked(pieces["title"])),
-            "body": Markup(marked(pieces["body"], paragraphs=True)),
-            "fields": [(name, Markup(cell)) for name, cell in edited(before, after)],
+            "title": Markup(pieces_as_html(pieces["title"])),
+            "body": Markup(pieces_as_html(pieces["body"], paragraphs=True)),
+            "fields": [(name, Markup(cell)) for name, cell in edited_fields_html(before, after)],
         },
         diff_as_data(before, after) | {"url": now["url"]},
     )
@@ -296,7 +303,7 @@ def cite_page(request: PageRequest) -> RawResponse:
     )
     ending, kind = _FILES[style]
     return RawResponse(
-        STYLES[style]([cited(record, version=revision is not None)]),
+        STYLES[style]([build_citation(record, version=revision is not None)]),
         f"{kind}; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="article-{number}.{ending}"'},
     )

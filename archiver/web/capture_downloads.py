@@ -15,14 +15,14 @@ from urllib.parse import unquote, urlsplit
 from sqlite_utils import Database
 
 from archiver.errors import ArticleRemoved, CaptureUnreadable, UnreadableInput
-from archiver.maintenance.reextraction import capture_row
-from archiver.search.citations import STYLES, cited
+from archiver.maintenance.reextraction import find_payload_row
+from archiver.search.citations import STYLES, build_citation
 from archiver.search.engine import matching_ids
 from archiver.search.query import Query
 from archiver.storage.article_tables.records import records
-from archiver.storage.tombstones import payload_removed, tombstone_at, tombstones
+from archiver.storage.tombstones import is_payload_removed, tombstone_at, tombstones
 from archiver.urls import urlkey
-from archiver.warc.exchange_records import payload_digest
+from archiver.warc.exchange_records import compute_payload_digest
 from archiver.warc.file_maintenance import CheckedRecord, check_record_at
 from archiver.warc.gzip_records import StoredResponse, read_record
 from archiver.web.web_requests import RawResponse
@@ -46,7 +46,7 @@ def read_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
     a takedown.
     """
     refuse_removed(db, row)
-    source = capture_row(db, row["id"])
+    source = find_payload_row(db, row["id"])
     if source is None:
         raise CaptureUnreadable(row["id"], "it is a revisit of a response that is not in the archive")
     try:
@@ -54,7 +54,7 @@ def read_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
     except UnreadableInput as error:
         raise CaptureUnreadable(row["id"], f"{_describe_location(source)} cannot be read ({error.why})") from error
     digest = source["digest"] or ""
-    if digest.startswith("sha1:") and payload_digest(response.payload) != digest:
+    if digest.startswith("sha1:") and compute_payload_digest(response.payload) != digest:
         raise CaptureUnreadable(row["id"], f"the payload of {_describe_location(source)} does not match its digest")
     return StoredCapture(row, source, response)
 
@@ -66,7 +66,7 @@ def refuse_removed(db: Database, row: Row) -> None:
     if not tombstones(db, "allowed_at is null"):
         return
     tombstone = tombstone_at(db, urlkey(row["url"]))
-    if tombstone or payload_removed(db, row["digest"]):
+    if tombstone or is_payload_removed(db, row["digest"]):
         raise ArticleRemoved(row["url"], tombstone.told if tombstone else "removed from this archive")
 
 
@@ -195,7 +195,7 @@ def _format_writer(name: str) -> Write:
 
 def _citation_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        out.write(STYLES[name]([cited(one) for one in records(db, ids)]).encode("utf-8", "replace"))
+        out.write(STYLES[name]([build_citation(one) for one in records(db, ids)]).encode("utf-8", "replace"))
 
     return write
 

@@ -8,11 +8,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from archiver.discovery.page_requisites import renamed, requisites_of_stylesheet
-from archiver.discovery.web_archive_services import http_date
+from archiver.discovery.page_requisites import requisites_of_stylesheet, rewrite_stylesheet_urls
+from archiver.discovery.web_archive_services import parse_http_date
 from archiver.errors import CaptureUnreadable, NotCaptured
 from archiver.extraction.page import parse_page
-from archiver.maintenance.reextraction import capture_row
+from archiver.maintenance.reextraction import find_payload_row
 from archiver.storage.article_tables import records
 from archiver.storage.article_tables.captures import (
     Row,
@@ -95,7 +95,7 @@ def capture_page(request: PageRequest) -> PageResponse:
     refuse_removed(request.db, row)
     wrong, found = _verify_capture(request, row)
     response = found.response if found else None
-    source = capture_row(request.db, row["id"])
+    source = find_payload_row(request.db, row["id"])
     articles = list(
         request.db.query(
             "select id, title, site from articles where id in (select article_id from revisions where capture_id = :id "
@@ -242,7 +242,7 @@ def _answer_timegate(request: PageRequest, url: str, rows: Sequence[Row]) -> Raw
     1.1). Raises CannotAnswer for an invalid time (section 4.5.3).
     """
     text = request.headers.get("accept-datetime", "")
-    at = http_date(text) if text else None
+    at = parse_http_date(text) if text else None
     if text and at is None:
         raise CannotAnswer(text, "the format of Accept-Datetime is Wed, 01 May 2024 12:00:00 GMT")
     row = nearest(rows, at) if at else rows[-1]
@@ -297,7 +297,7 @@ def _safe_response(request: PageRequest, found: StoredCapture, headers: dict[str
     if kind == "text/css":
         text = response.body.decode(_parse_charset(response.content_type), "replace")
         captured = captured_urls(request.db, [one.url for one in requisites_of_stylesheet(text, found.row["url"])])
-        body = renamed(
+        body = rewrite_stylesheet_urls(
             text,
             found.row["url"],
             lambda url: replay.build_memento_url(request, f"web/{stamp}im_/", url) if url in captured else "",

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from archiver.search.engine import published
+from archiver.search.engine import format_published
 from archiver.web.web_requests import PageResponse, WebRequest
 
 # The plain text of an article as headings, paragraphs, lists and line-by-line blocks.
@@ -92,7 +92,7 @@ def _make_environment() -> Environment:
     )
     made.filters.update(
         marked=mark_text,
-        day=published,
+        day=format_published,
         instant=format_minute,
         number=format_number,
         language=valid_language,

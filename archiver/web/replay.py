@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote
 import nh3
 from lxml import etree
 
-from archiver.discovery.page_requisites import renamed, requisites_of_page, srcset
+from archiver.discovery.page_requisites import requisites_of_page, rewrite_stylesheet_urls, srcset_urls
 from archiver.errors import BadAddress
 from archiver.extraction.page import Page
 from archiver.storage.article_tables.captures import Row, time_of
@@ -331,7 +331,7 @@ def _collect_stylesheets(root: Element, base: str, asset: RewriteURL) -> Iterato
         media = element.get("media") or ""
         media_attribute = f' media="{escape(media)}"' if _MEDIA.fullmatch(media) else ""
         if element.tag == "style":
-            css = renamed(element.text or "", base, asset)
+            css = rewrite_stylesheet_urls(element.text or "", base, asset)
             # Raw text ends only at its end tag (HTML Standard, 13.1.2.6), and CSS reads "<\\/" as "</".
             yield f"<style{media_attribute}>{css.replace('</', chr(60) + chr(92) + '/')}</style>"
         elif "stylesheet" in (rel := (element.get("rel") or "").lower().split()) and "alternate" not in rel:
@@ -364,7 +364,7 @@ def _prepare_element(element: Element, base: str, asset: RewriteURL) -> None:
 
 def _image_candidates(element: Element, base: str, asset: RewriteURL) -> Iterator[str]:
     sources = [element.get(name) or "" for name in _LAZY]
-    sets = [one for name in _SETS for one in srcset(element.get(name) or "")]
+    sets = [one for name in _SETS for one in srcset_urls(element.get(name) or "")]
     for text in (*sources, *sets):
         url = asset_address(text, base) if text and not text.startswith("data:") else None
         if url and (rewritten := asset(url)):
@@ -386,7 +386,7 @@ def _make_attribute_filter(base: str, asset: RewriteURL, link: RewriteURL) -> Ca
             is_own = value.startswith("/") and not value.startswith("//")
             return value if is_own or _PICTURE.match(value) else None
         if name == "style":
-            return renamed(value, base, asset)
+            return rewrite_stylesheet_urls(value, base, asset)
         return value
 
     return filter_attribute

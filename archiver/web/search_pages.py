@@ -11,15 +11,14 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.search.chart import trend_svg
-from archiver.search.citations import STYLES, cited
+from archiver.search.citations import STYLES, build_citation
 from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
-from archiver.search.engine import facets as count_facets
-from archiver.search.engine import hit_as_dict, plan_query, run
+from archiver.search.engine import count_facets, hit_as_dict, plan_query, run
 from archiver.search.histograms_and_trends import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.query import Query, query_as_options
 from archiver.search.saved_search import (
     WHY,
-    feed,
+    atom_feed,
     find_saved_search,
     last_reported,
     peek_saved_search,
@@ -346,7 +345,7 @@ def feed_page(request: PageRequest) -> RawResponse:
     """Returns the matches that a saved search has reported as an Atom feed (RFC 4287)."""
     saved = find_saved_search(request.db, request.named["name"])
     return RawResponse(
-        feed(
+        atom_feed(
             saved,
             last_reported(request.db, saved.name, _ENTRIES),
             own_url=request.origin + request.link(f"/searches/{saved.name}/feed"),
@@ -422,7 +421,7 @@ def collection_page(request: PageRequest) -> PageResponse | RawResponse:
             "address": request.origin + address,
             "style": style,
             "styles": tuple(STYLES),
-            "references": STYLES[style]([cited(one) for one in shown]) if style else "",
+            "references": STYLES[style]([build_citation(one) for one in shown]) if style else "",
         },
         None,
     )

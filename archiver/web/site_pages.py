@@ -8,14 +8,14 @@ from typing import Any
 from archiver import __version__
 from archiver.errors import IndexMissing
 from archiver.extraction.template.site_rule import to_toml
-from archiver.health.health_report import CONTENT_TYPE, health_json, metrics, overall
-from archiver.health.health_state import health_of
+from archiver.health.health_report import CONTENT_TYPE, format_metrics, health_as_json, judge_all
+from archiver.health.health_state import read_health
 from archiver.items import Outcome
 from archiver.search.query import Query
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage import completeness
 from archiver.storage.completeness import site_completeness
-from archiver.storage.sites import SETTINGS, find_site, list_sites, rule_versions, rules_at, tags_of_sites
+from archiver.storage.sites import SETTINGS, find_site, list_sites, rule_versions, rules_valid_at, tags_of_sites
 from archiver.web.search_widgets import build_bars
 from archiver.web.web_requests import PageRequest, PageResponse, RawResponse, parse_offset
 
@@ -35,9 +35,9 @@ RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "dup
 def site_page(request: PageRequest) -> PageResponse:
     """Returns the page of one site: completeness, runs, health, extraction rules and settings."""
     site = find_site(request.db, request.named["name"])
-    health = health_of(request.db, site, datetime.now(UTC))
-    state = {**site_completeness(request.db, site), "health": health_json(health)}
-    rules = rules_at(request.db, site["id"])
+    health = read_health(request.db, site, datetime.now(UTC))
+    state = {**site_completeness(request.db, site), "health": health_as_json(health)}
+    rules = rules_valid_at(request.db, site["id"])
     history = rule_versions(request.db, site["id"])
     quiet = site.get("quiet_until") or ""
     details = {
@@ -131,7 +131,7 @@ def sites_page(request: PageRequest) -> PageResponse:
         return PageResponse("sites.html", {}, found)
     now = datetime.now(UTC)
     rows = [
-        (site, completeness.count_missing(request.db, site["id"]), health_of(request.db, site, now).state)
+        (site, completeness.count_missing(request.db, site["id"]), read_health(request.db, site, now).state)
         for site in found
     ]
 
@@ -160,5 +160,9 @@ def metrics_page(request: PageRequest) -> RawResponse:
     """Returns the archive's health in the format of Prometheus. It includes when sites are due, but not whether crawls
     are late, which would need the scheduler's lock.
     """
-    found = overall(request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db))
-    return RawResponse(metrics(request.db, found, __version__), CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+    found = judge_all(
+        request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db)
+    )
+    return RawResponse(
+        format_metrics(request.db, found, __version__), CONTENT_TYPE, headers={"Cache-Control": "no-store"}
+    )

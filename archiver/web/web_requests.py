@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from archiver.errors import ArchiverError, ArticleNotFound, ArticleRemoved, BadQuery, CaptureNotFound
 from archiver.fields import OPTIONS
 from archiver.search.query import Query
-from archiver.search.query_tree import box, parse_point
+from archiver.search.query_tree import parse_box, parse_point
 from archiver.storage.article_tables.records import find_article
 from archiver.storage.tombstones import tombstones
 
@@ -190,7 +190,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "until": str,
     "near": parse_point,
     "within": _parse_kilometres,
-    "bbox": box,
+    "bbox": parse_box,
     "sort": str,
     "recent": _parse_days,
     "fold": str,

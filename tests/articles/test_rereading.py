@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from archiver.articles.revision_history import (
     differing_fields,
+    edits_after_reextraction,
     kept_fields,
-    merge_reading,
-    reread_edits,
+    merge_extracted_fields,
     source_changed,
 )
 from archiver.fields import EVIDENCE
@@ -97,14 +97,14 @@ def test_only_the_given_fields_change(fields: set[str]) -> None:
         canonical_url="U",
         credits=("AP",),
     )
-    after = merge_reading(STORED, reading, fields)
+    after = merge_extracted_fields(STORED, reading, fields)
     assert set(differing_fields(STORED, after)) == fields - {"geotags"}
     assert (after.url, after.post_id) == (STORED.url, STORED.post_id)
     assert (after.published_precision == "second") == ("published" in fields)
-    assert merge_reading(STORED, STORED, fields) == STORED
+    assert merge_extracted_fields(STORED, STORED, fields) == STORED
 
 
 def test_an_edit_is_recomputed_from_both_readings() -> None:
     new = replace(STORED, title="The boat", tags=("boats", "ropes"))
-    assert reread_edits(STORED, new, ("body", "title"), EVIDENCE) == ("title", "tags")
-    assert reread_edits(STORED, new, ("body", "title"), ("tags",)) == ("title", "body", "tags")
+    assert edits_after_reextraction(STORED, new, ("body", "title"), EVIDENCE) == ("title", "tags")
+    assert edits_after_reextraction(STORED, new, ("body", "title"), ("tags",)) == ("title", "body", "tags")

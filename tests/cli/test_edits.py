@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from archiver.search.revision_diff import diff_page_html, direction
+from archiver.search.revision_diff import diff_page_html, text_direction
 from tests.cli.conftest import Run
 
 BASE: dict[str, Any] = {
@@ -112,7 +112,7 @@ def test_marks_end_with_their_paragraph() -> None:
     ],
 )
 def test_text_has_its_direction(language: str | None, text: str, way: str) -> None:
-    assert direction(language, text) == way
+    assert text_direction(language, text) == way
 
 
 def test_html_is_written_to_a_file_or_standard_output(run: Run, tmp_path: Any) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from archiver.cli.main import cli
 from archiver.extraction.template.site_rule import Rule, SiteRules, from_toml
 from archiver.storage.connection import open_archive
-from archiver.storage.sites import store_learned
+from archiver.storage.sites import store_learned_rules
 
 SITE = "harbour.example"
 HAND = '[title]\nselect = ["h1.mine"]\n'
@@ -33,7 +33,7 @@ def trained(own_archive: Path) -> Path:
         "feed",
     )
     with db.atomic():
-        store_learned(db, 1, rules, datetime(2024, 5, 1, tzinfo=UTC))
+        store_learned_rules(db, 1, rules, datetime(2024, 5, 1, tzinfo=UTC))
     db.close()
     return own_archive
 

@@ -18,7 +18,7 @@ import pytest
 
 from archiver.errors import ArchiveInUse, BadSetting
 from archiver.scheduling import process_pool
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, cores, group_by_host
+from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, count_cores, group_by_host
 from archiver.storage.locks import lock_site
 from tests.faults.sound import flaws
 from tests.spiders.crawling import rows
@@ -26,7 +26,7 @@ from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, ser
 from tests.waiting import PATIENCE, until
 
 several = pytest.mark.skipif(
-    cores() < 2 or not Path("/proc/self/fd").is_dir(), reason="takes two cores, and /proc to see who does what"
+    count_cores() < 2 or not Path("/proc/self/fd").is_dir(), reason="takes two cores, and /proc to see who does what"
 )
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")} | {"NO_COLOR": "1"}
 

@@ -6,7 +6,7 @@ import lxml.html
 import pytest
 
 from archiver.discovery import sitemaps, url_classifier, wordpress_api
-from archiver.discovery.url_classifier import trap_rule
+from archiver.discovery.url_classifier import matching_trap_rule
 from archiver.items import PageKind
 
 LISTINGS = [
@@ -66,19 +66,19 @@ NOT_LISTINGS = [
 
 @pytest.mark.parametrize("path", ["/?s=boats", "/?q=old+boats", "/?q=a/", "/events/2021/05/", "/events/2021-05-03"])
 def test_search_and_calendar_urls_are_traps(path: str) -> None:
-    assert trap_rule("https://example.org" + path) in ("search", "calendar")
+    assert matching_trap_rule("https://example.org" + path) in ("search", "calendar")
 
 
 @pytest.mark.parametrize("path", LISTINGS)
 def test_listing_urls_are_recognised(path: str) -> None:
     assert url_classifier.kind_by_address("https://example.org" + path) is PageKind.LISTING
-    assert not trap_rule("https://example.org" + path)
+    assert not matching_trap_rule("https://example.org" + path)
 
 
 @pytest.mark.parametrize("path", NOT_LISTINGS)
 def test_post_urls_are_not_listings_or_traps(path: str) -> None:
     assert url_classifier.kind_by_address("https://example.org" + path) is not PageKind.LISTING
-    assert not trap_rule("https://example.org" + path)
+    assert not matching_trap_rule("https://example.org" + path)
 
 
 def test_the_scopes_folder_is_not_a_listing() -> None:

@@ -20,9 +20,9 @@ from archiver.discovery.cdx import (
     is_broken,
     is_page,
     newest_captures,
+    next_part_url,
     parse_cdx,
     query_url,
-    resumed,
     service_address,
     site_prefix,
     timestamp,
@@ -86,7 +86,7 @@ def test_queries_to_pywb() -> None:
     ],
 )
 def test_a_resume_key_is_sent_as_it_was_printed(key: str, sent: str) -> None:
-    assert resumed(f"{WAYBACK}?url=x", key) == f"{WAYBACK}?url=x&resumeKey={sent}"
+    assert next_part_url(f"{WAYBACK}?url=x", key) == f"{WAYBACK}?url=x&resumeKey={sent}"
 
 
 @pytest.mark.parametrize(

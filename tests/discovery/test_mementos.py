@@ -15,9 +15,9 @@ from archiver.discovery.web_archive_services import (
     CaptureListEntry,
     choose_captures,
     is_relevant,
-    original_of,
+    original_url,
+    parse_archive_service,
     parse_timemap,
-    service_of,
 )
 
 AT = datetime(2009, 5, 2, 10, 0, 0, tzinfo=UTC)
@@ -37,14 +37,14 @@ AT = datetime(2009, 5, 2, 10, 0, 0, tzinfo=UTC)
     ],
 )
 def test_the_replay_prefix_follows_from_the_list(text: str, replay: str) -> None:
-    service = service_of(text)
+    service = parse_archive_service(text)
     assert service.replay == replay
     assert service.is_timemap is ("timemap" in text)
     assert service.memento(AT, "http://blog.example/a/?b=1") == f"{replay}20090502100000id_/http://blog.example/a/?b=1"
 
 
 def test_the_replay_prefix_can_be_given_and_invalid_services_are_refused() -> None:
-    assert service_of("https://a.example/list", "https://b.example/past").replay == "https://b.example/past/"
+    assert parse_archive_service("https://a.example/list", "https://b.example/past").replay == "https://b.example/past/"
     for text, replay in (
         ("https://a.example/list", ""),
         ("nonsense", ""),
@@ -53,7 +53,7 @@ def test_the_replay_prefix_can_be_given_and_invalid_services_are_refused() -> No
         ("internet-archive", "ftp://a.example/"),
     ):
         with pytest.raises(ValueError, match=r"give|--replay"):
-            service_of(text, replay)
+            parse_archive_service(text, replay)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_replay_prefix_can_be_given_and_invalid_services_are_refused() -> No
 )
 def test_the_capture_at_a_location(location: str, url: str | None) -> None:
     base = "https://web.archive.org/web/2009id_/http://blog.example/"
-    found = service_of("internet-archive").captured(location, base)
+    found = parse_archive_service("internet-archive").captured(location, base)
     assert (found[1] if found else "") == (url if url is not None else "http://blog.example/a/")
     assert found is None or found[0].year == 2010
 
@@ -96,9 +96,9 @@ def test_a_timemap_is_read_whole_or_in_parts() -> None:
     assert "Sorry" in parse_timemap(b"<html><p>Sorry</p>", "http://a.example/")[0].error
     assert not parse_timemap(b"", "http://a.example/")[0].error
     assert (
-        original_of('<http://a.example/>; rel="original", <http://b.example/>; rel="timegate"') == "http://a.example/"
+        original_url('<http://a.example/>; rel="original", <http://b.example/>; rel="timegate"') == "http://a.example/"
     )
-    assert original_of('</x>; rel="next"') == ""
+    assert original_url('</x>; rel="next"') == ""
 
 
 @given(st.binary(max_size=300))

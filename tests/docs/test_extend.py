@@ -24,7 +24,7 @@ from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import from_toml
 from archiver.fields import FIELDS, Field
 from archiver.items import PageKind
-from archiver.platforms.platform_table import tables
+from archiver.platforms.platform_table import platform_tables
 from tests.archive_fixture import make_archive
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")
@@ -104,10 +104,10 @@ def tidelog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Write the platform file from the docs into a folder that is searched for platforms."""
     (tmp_path / "tidelog.py").write_text(block("python"), encoding="utf-8")
     monkeypatch.setattr(archiver.platforms, "__path__", [*archiver.platforms.__path__, str(tmp_path)])
-    tables.cache_clear()
+    platform_tables.cache_clear()
     yield
     monkeypatch.undo()
-    tables.cache_clear()
+    platform_tables.cache_clear()
 
 
 LOG = """<html><body class="tidelog log-entry"><h2>Tides</h2><h2 class="log-title">A calm night</h2>

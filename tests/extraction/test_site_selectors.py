@@ -13,8 +13,8 @@ from archiver.extraction.page import parse_page
 from archiver.extraction.template.induction import Sample, learn_rules, selectors_for
 from archiver.extraction.template.site_rule import from_toml, to_toml
 from archiver.items import Article
-from archiver.platforms.platform_table import tables
-from archiver.platforms.selector_index import Index, error_of
+from archiver.platforms.platform_table import platform_tables
+from archiver.platforms.selector_index import Index, selector_error
 
 URL = "https://blog.example.org/2024/05/fog-in-the-harbour/"
 PAGE = """<html lang="en"><head><title>Fog in the harbour | Blog</title>
@@ -129,7 +129,7 @@ def test_every_learned_selector_is_valid(value: str) -> None:
     page = parse_page(f'<div class="k {value}"><p name="{value}" rel="{value}" id="{value}">text</p></div>', URL)
     [element] = page.index.tag("p")
     for selector in selectors_for(element):
-        assert error_of(selector) == ""
+        assert selector_error(selector) == ""
         assert element in page.index.answer(selector)
 
 
@@ -160,7 +160,7 @@ def test_learned_rules_are_selectors_of_parsel_that_find_the_same_on_scrapys_res
 @pytest.mark.parametrize("theme", THEMES)
 def test_index_and_parsel_agree_on_the_demonstration_blog(theme: Theme) -> None:
     names = ("marks", "title", "body", "authors", "published", "modified", "categories", "tags", "post", "drop", "main")
-    table = {s for platform in tables() for name in names for s in getattr(platform, name)}
+    table = {s for platform in platform_tables() for name in names for s in getattr(platform, name)}
     found = 0
     for url, body in demo_pages(theme)[:8]:
         page = parse_page(body, url)

@@ -17,7 +17,7 @@ from archiver.fleet.leases import monotonic_seconds
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE
-from archiver.scheduling.crawl_messages import log_file
+from archiver.scheduling.crawl_messages import prepare_log_file
 from archiver.scheduling.fork_server import fork_crawl
 from archiver.storage.connection import open_archive
 from tests.fleet import hosts
@@ -60,7 +60,7 @@ def test_a_crawl_checks_its_lease_before_each_request(tmp_path: Path) -> None:
         process.join(PATIENCE)
         assert process.exitcode == -signal.SIGKILL
         assert 5 < len(slow.log) < posts
-    assert "lease" in log_file(archive).read_text()
+    assert "lease" in prepare_log_file(archive).read_text()
 
 
 def test_a_worker_that_wakes_up_late_sends_and_writes_nothing(fleet: Fleet, tmp_path: Path) -> None:

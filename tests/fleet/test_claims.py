@@ -12,9 +12,9 @@ import pytest
 
 from archiver.errors import Fenced, QueueUnavailable, ShardDamaged, StorageRefused
 from archiver.fleet.crawl_job import WorkerContext, crawl_site
-from archiver.fleet.enrolment import enter_sites, fleet_site
+from archiver.fleet.enrolment import enter_sites, make_fleet_site
 from archiver.fleet.fleet_worker import Worker
-from archiver.fleet.job_queue import make_queue, make_tables
+from archiver.fleet.job_queue import create_queue_tables, make_queue
 from archiver.fleet.leases import LeaseWait, SiteLease, commit_manifest, monotonic_seconds, renew_lease, take_lease
 from archiver.fleet.leashed_process import begin_leased_crawl
 from archiver.fleet.postgres import QueueDatabase
@@ -34,7 +34,7 @@ SITE = "blog.example.org"
 def board(jobs: str) -> Iterator[QueueDatabase]:
     made = QueueDatabase(jobs)
     made.make("memory", 30.0, 300.0)
-    enter_sites(made, [fleet_site(f"https://{SITE}/", {}), fleet_site(f"https://{SITE}/notes/", {})])
+    enter_sites(made, [make_fleet_site(f"https://{SITE}/", {}), make_fleet_site(f"https://{SITE}/notes/", {})])
     yield made
     made.close()
 
@@ -206,7 +206,7 @@ def test_a_damaged_object_is_named(storage: ShardStorage, tmp_path: Path) -> Non
 def test_if_one_queue_of_a_worker_gives_up_the_other_ends_too(
     board: QueueDatabase, storage: ShardStorage, tmp_path: Path
 ) -> None:
-    make_tables(board)
+    create_queue_tables(board)
     place = WorkerContext(board, storage, tmp_path, "w", None)
 
     async def left() -> list[str]:

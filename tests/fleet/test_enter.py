@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.fleet.enrolment import sites_of_archive, sites_of_urls
+from archiver.fleet.enrolment import make_sites_of_urls, read_sites_of_archive
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import add_site, add_tags, set_settings
 
@@ -35,11 +35,11 @@ def test_settings_of_archiver_toml_apply_in_a_fleet(tmp_path: Path, monkeypatch:
                 add_tags(db, site["id"], [tag])
     set_settings(db, "d.example", {"delay": 3.0})
     db.close()
-    found = {one.name: one.settings for one in sites_of_archive(tmp_path / "archive.db")}
+    found = {one.name: one.settings for one in read_sites_of_archive(tmp_path / "archive.db")}
     assert {name: settings["delay"] for name, settings in found.items()} == {
         "a.example": 7.0,
         "b.example": 30.0,
         "d.example": 3.0,
     }
-    (one,) = sites_of_urls(["https://e.example/"])
+    (one,) = make_sites_of_urls(["https://e.example/"])
     assert one.settings == {"delay": 7.0}

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from archiver.cli.main import cli
 from archiver.errors import UnreadableInput
 from archiver.fleet.crawl_job import WorkerContext, crawl_site
-from archiver.fleet.enrolment import enter_sites, fleet_site, fleet_status
+from archiver.fleet.enrolment import enter_sites, make_fleet_site, read_fleet_status
 from archiver.fleet.fleet_tasks import (
     FAILED,
     FINISHED,
@@ -32,15 +32,15 @@ from archiver.fleet.fleet_tasks import (
     end_scan,
     enter_tasks,
     find_open_task,
-    shards_named,
-    sites_named,
+    select_shards,
+    select_sites,
 )
-from archiver.fleet.job_queue import defer_due, make_queue, make_tables
+from archiver.fleet.job_queue import create_queue_tables, enqueue_due_jobs, make_queue
 from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
-from archiver.fleet.task_job import do_task, files_named, make_available_locally
+from archiver.fleet.task_job import do_task, find_import_files, make_available_locally
 from archiver.importers.import_inputs import RecordFilter
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import add_site
@@ -60,9 +60,9 @@ FIELDS = {"fields": [], "since": "", "until": ""}
 @pytest.fixture
 def board(jobs: str, tmp_path: Path) -> Iterator[QueueDatabase]:
     made = QueueDatabase(jobs)
-    make_tables(made)
+    create_queue_tables(made)
     made.make(str(tmp_path / "storage"), 30.0, 300.0)
-    enter_sites(made, [fleet_site(f"http://{site}/", {}) for site in (*SITES, NOTES)])
+    enter_sites(made, [make_fleet_site(f"http://{site}/", {}) for site in (*SITES, NOTES)])
     yield made
     made.close()
 
@@ -179,7 +179,7 @@ def test_an_import_creates_the_same_shards_as_one_machine(place: WorkerContext, 
         assert len(state(found)["captures"]) > POSTS / 4
         query = "select name, options, outcome, counts from imports order by name"
         assert rows(found, query) == rows(expected, query)
-    tasks = fleet_status(place.board)["tasks"]
+    tasks = read_fleet_status(place.board)["tasks"]
     assert (tasks["scan"]["finished"], tasks["scan"]["failed"]) == (5, 0)
     assert (tasks["import"]["finished"], tasks["import"]["entered"]) == (20, 20)
     assert tasks["import"]["problems"] > 0
@@ -191,7 +191,7 @@ def test_a_file_that_is_imported_twice_changes_nothing(place: WorkerContext, fol
     before = state(shard(place, SITES[1], tmp_path / "before"))
     import_files(place, folder / "a.warc.gz")
     assert state(shard(place, SITES[1], tmp_path / "after")) == before
-    assert fleet_status(place.board)["tasks"]["import"]["entered"] == 4
+    assert read_fleet_status(place.board)["tasks"]["import"]["entered"] == 4
     assert rows(tmp_path / "after" / ARCHIVE, "select count(*) from imports") == [(1,)]
 
 
@@ -226,7 +226,7 @@ def test_a_remote_file_is_copied_only_while_it_is_read(tmp_path: Path) -> None:
     far = ShardStorage("memory://dumps")
     far.put("2009/a.warc.gz", io.BytesIO(b"records"), 7)
     far.put("2009/readme.txt", io.BytesIO(b"no records"), 10)
-    assert files_named(far, ["memory://dumps/2009/"]) == ["memory://dumps/2009/a.warc.gz"]
+    assert find_import_files(far, ["memory://dumps/2009/"]) == ["memory://dumps/2009/a.warc.gz"]
     with make_available_locally(
         ShardStorage(str(tmp_path)), "memory://dumps/2009/a.warc.gz", tmp_path / "here"
     ) as path:
@@ -238,19 +238,19 @@ def test_files_are_found_by_name_and_folder(tmp_path: Path, folder: Path, monkey
     storage = ShardStorage(str(tmp_path / "storage"))
     storage.put("dumps/b.warc.gz", io.BytesIO(b"records"), 7)
     monkeypatch.chdir(folder)
-    assert files_named(storage, ["dumps", "a.warc.gz", "dumps/b.warc.gz"]) == [
+    assert find_import_files(storage, ["dumps", "a.warc.gz", "dumps/b.warc.gz"]) == [
         "dumps/b.warc.gz",
         str(folder / "a.warc.gz"),
     ]
-    assert files_named(storage, [str(folder)]) == [str(file) for file in sorted(folder.iterdir())]
+    assert find_import_files(storage, [str(folder)]) == [str(file) for file in sorted(folder.iterdir())]
     with pytest.raises(UnreadableInput, match=r"gone\.warc\.gz cannot be read"):
-        files_named(storage, ["gone.warc.gz"])
+        find_import_files(storage, ["gone.warc.gz"])
 
 
 @pytest.mark.parametrize("file", ["gone.warc.gz", "/nowhere/gone.warc.gz"])
 def test_a_missing_file_is_named(place: WorkerContext, file: str) -> None:
     import_files(place, file)
-    (failed,) = fleet_status(place.board)["failed_tasks"]
+    (failed,) = read_fleet_status(place.board)["failed_tasks"]
     assert (failed["kind"], failed["file"], failed["given_up"]) == (SCAN, file, False)
     assert f"{file} cannot be read" in failed["reason"]
 
@@ -259,7 +259,7 @@ def test_a_file_without_records_is_named(place: WorkerContext, tmp_path: Path) -
     file = tmp_path / "d.warc.gz"
     file.write_bytes(b"no archive at all")
     import_files(place, file)
-    (failed,) = fleet_status(place.board)["failed_tasks"]
+    (failed,) = read_fleet_status(place.board)["failed_tasks"]
     assert failed["file"] == str(file)
     assert failed["reason"].startswith("d.warc.gz cannot be read")
 
@@ -272,7 +272,7 @@ def test_a_shard_that_cannot_be_read_is_named(place: WorkerContext, tmp_path: Pa
         (found / "shard.json").unlink()
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])
     assert do_task(place, *due_tasks(place.board, REEXTRACT)) == 0.0
-    (failed,) = fleet_status(place.board)["failed_tasks"]
+    (failed,) = read_fleet_status(place.board)["failed_tasks"]
     assert (failed["kind"], failed["site"]) == (REEXTRACT, SITES[1])
     assert key in failed["reason"]
 
@@ -284,7 +284,7 @@ def test_a_failing_task_is_retried_and_given_up(place: WorkerContext) -> None:
     for _ in range(TRIES - 1):
         place.board.do("update fleet_tasks set due_at = now()")
         do_task(place, number)
-    (failed,) = fleet_status(place.board)["failed_tasks"]
+    (failed,) = read_fleet_status(place.board)["failed_tasks"]
     assert (failed["failures"], failed["given_up"], failed["due_at"]) == (TRIES, True, None)
     assert enter_tasks(place.board, [NewTask(SCAN, file="gone.warc.gz", options=OPTIONS)]) == 1
     assert due_tasks(place.board, SCAN) == [number]
@@ -371,16 +371,16 @@ def test_an_open_task_is_not_entered_twice(board: QueueDatabase) -> None:
 
 
 def test_sites_are_selected_by_name(board: QueueDatabase, place: WorkerContext, folder: Path) -> None:
-    assert sites_named(board, []) == sorted([*SITES, NOTES])
+    assert select_sites(board, []) == sorted([*SITES, NOTES])
     with pytest.raises(NoSuchSite, match=r"no site nowhere\.example"):
-        sites_named(board, ["nowhere.example"])
+        select_sites(board, ["nowhere.example"])
     import_files(place, folder / "a.warc.gz", only=[NOTES])
-    assert shards_named(board, []) == [NOTES]
+    assert select_shards(board, []) == [NOTES]
 
 
 def test_the_status_is_valid_json(place: WorkerContext, folder: Path) -> None:
     import_files(place, folder / "c.warc.gz", "gone.warc.gz")
-    found = json.loads(json.dumps(fleet_status(place.board)))
+    found = json.loads(json.dumps(read_fleet_status(place.board)))
     assert [row["file"] for row in found["failed_tasks"]] == ["gone.warc.gz"]
     assert {row["file"] for row in found["tasks_with_problems"]} == {str(folder / "c.warc.gz")}
 
@@ -424,7 +424,7 @@ def test_tasks_wait_behind_crawls_and_keep_one_job_a_host(board: QueueDatabase) 
     async def defer() -> tuple[int, int]:
         app = make_queue(board)
         async with app.open_async():
-            return await defer_due(app, board), await defer_due(app, board)
+            return await enqueue_due_jobs(app, board), await enqueue_due_jobs(app, board)
 
     assert asyncio.run(defer()) == (6, 0)
     found = board.all(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from archiver.fleet.enrolment import fleet_status
+from archiver.fleet.enrolment import read_fleet_status
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.storage.connection import open_archive
@@ -90,7 +90,7 @@ def wait_for_tasks(board: QueueDatabase, kind: str, number: int) -> dict[str, An
         lambda: len(board.all("select 1 from fleet_tasks where kind = %s and outcome = 'finished'", [kind])) == number,
         300,
     )
-    return fleet_status(board)
+    return read_fleet_status(board)
 
 
 def signal_while_working(fleet: Fleet, name: str, signum: int, query: str, least: int) -> None:

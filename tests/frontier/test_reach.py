@@ -14,7 +14,7 @@ from archiver.politeness.address_policy import (
     objection_to_address,
     objection_to_url,
     parse_ip_address,
-    permission,
+    permission_for,
     zone_of,
     zone_of_host,
 )
@@ -155,12 +155,12 @@ def test_any_host_is_accepted_without_an_error(host: str) -> None:
 def test_a_permission_covers_only_what_was_named(
     start: str, private: bool, url: str, address: str, refused: bool
 ) -> None:
-    given_to = permission(start, private=private)
+    given_to = permission_for(start, private=private)
     assert bool(objection_to_address(ip_address(address), url, given_to)) is refused
 
 
 def test_the_objection_names_the_setting() -> None:
-    given_to = permission("https://intranet.example/")
+    given_to = permission_for("https://intranet.example/")
     private = objection_to_address(ip_address("10.0.0.5"), "https://intranet.example/a", given_to)
     assert all(part in private for part in ("10.0.0.5", "'archiver sites set intranet.example private=yes'"))
     loopback = objection_to_url("http://0x7f.1/", given_to)
@@ -183,5 +183,5 @@ def test_the_objection_names_the_setting() -> None:
     ],
 )
 def test_only_the_named_web_archive_is_permitted(service: str, url: str, address: str, refused: bool) -> None:
-    given_to = permission("https://example.org/", service=service)
+    given_to = permission_for("https://example.org/", service=service)
     assert bool(objection_to_address(ip_address(address), url, given_to)) is refused

@@ -18,8 +18,8 @@ from archiver.frontier.site_cadence import (
     PastRun,
     RecrawlTime,
     next_crawl,
-    read_cadence,
-    share,
+    parse_cadence,
+    stable_fraction,
     start_interval,
 )
 
@@ -57,9 +57,9 @@ def recrawl_times(cadence: Cadence, news: list[int], name: str = "a.example", li
     ],
 )
 def test_a_cadence_is_read_and_written(text: str, cadence: Cadence, again: str) -> None:
-    assert read_cadence(text) == cadence
+    assert parse_cadence(text) == cadence
     assert str(cadence) == again
-    assert read_cadence(again) == cadence
+    assert parse_cadence(again) == cadence
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_cadence_is_read_and_written(text: str, cadence: Cadence, again: str) 
 )
 def test_invalid_cadences_are_refused(text: str, names: str) -> None:
     with pytest.raises(ValueError) as refused:
-        read_cadence(text)
+        parse_cadence(text)
     assert names in str(refused.value)
 
 
@@ -175,7 +175,7 @@ def test_with_any_clock_a_site_is_due_within_its_period(runs: list[tuple[int, st
 
 @given(st.text())
 def test_a_share_is_between_0_and_1(name: str) -> None:
-    assert 0 <= share(name) < 1
+    assert 0 <= stable_fraction(name) < 1
 
 
 def test_starts_are_spread_even_for_many_sites() -> None:

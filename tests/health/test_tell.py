@@ -22,7 +22,7 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.health import notifications
-from archiver.health.notifications import HealthMessage, channels_of, notify
+from archiver.health.notifications import HealthMessage, make_channels, notify
 from archiver.sites.archiver_toml import Mail, Notify
 from archiver.storage.connection import open_archive
 from archiver.storage.locks import lock_schedule
@@ -186,7 +186,7 @@ def test_a_channel_returns_why_it_failed() -> None:
     message = HealthMessage("archiver: test", "A test.", "green", {"text": "A test."})
 
     def send(**named: Any) -> str:
-        (channel,) = channels_of(Notify(**named)).values()
+        (channel,) = make_channels(Notify(**named)).values()
         return channel(message)
 
     assert send(command=("sh", "-c", "sleep 40 & exit 0")) == ""
@@ -206,7 +206,7 @@ def test_a_server_that_trickles_bytes_is_given_up(monkeypatch: pytest.MonkeyPatc
     message = HealthMessage("archiver: test", "A test.", "green", {"text": "A test."})
     with serving(Trickle(b"HTTP/1.1 200 OK\r\n")) as hook, serving(Trickle(b"220-here\r\n")) as post:
         mail = Mail(("a@b.example",), "127.0.0.1", post.server_address[1])
-        found = channels_of(Notify(webhook=f"http://127.0.0.1:{hook.server_address[1]}/", mail=mail))
+        found = make_channels(Notify(webhook=f"http://127.0.0.1:{hook.server_address[1]}/", mail=mail))
         assert ["0.2 seconds" in channel(message) for channel in found.values()] == [True, True]
 
 

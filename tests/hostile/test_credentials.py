@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archiver.urls import normalize
-from archiver.warc.gzip_records import decoded_payload
+from archiver.warc.gzip_records import decode_payload
 from tests.hostile.test_addresses import NEWS, OTHER, PUBLIC, _port, feeds
 from tests.hostile.world import World
 from tests.spiders.site_server import Answer, home, page, serving
@@ -93,5 +93,5 @@ def test_a_url_is_stored_without_its_user_name(url: str) -> None:
 
 def test_a_stored_bomb_is_not_unpacked() -> None:
     bomb = gzip.compress(bytes(10_000_000))
-    assert decoded_payload(bomb, "gzip", limit=1_000_000) is bomb
-    assert len(decoded_payload(bomb, "gzip")) == 10_000_000
+    assert decode_payload(bomb, "gzip", limit=1_000_000) is bomb
+    assert len(decode_payload(bomb, "gzip")) == 10_000_000

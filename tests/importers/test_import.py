@@ -434,7 +434,7 @@ def test_unexpected_error_does_not_stop_other_records(
 ) -> None:
     from archiver.importers import import_writer as writing
 
-    whole = writing.enter_reading
+    whole = writing.enter_historical_article
 
     def enter(db: Any, site: str, reading: Any, bare: Any) -> Any:
         if "two" in reading.article.url:

@@ -12,11 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.discovery import cdx
-from archiver.discovery.web_archive_services import CaptureAction, service_of
+from archiver.discovery.web_archive_services import CaptureAction, parse_archive_service
 from archiver.importers.wayback_capture_list import CaptureList, ListRequests, NoCaptureList, WaybackPlan
 
 BEGIN = datetime(2001, 1, 1, tzinfo=UTC)
-PLAN = WaybackPlan(Path("none"), service_of("http://archive.example/coll/cdx"), "http://blog.example/")
+PLAN = WaybackPlan(Path("none"), parse_archive_service("http://archive.example/coll/cdx"), "http://blog.example/")
 
 
 def ask(lists: ListRequests, times: list[datetime], limit: int) -> int:
@@ -70,7 +70,7 @@ def test_truncated_list_of_one_second_is_a_problem(monkeypatch: pytest.MonkeyPat
 
 
 def test_repeated_resume_keys_and_empty_lists_end() -> None:
-    plan = WaybackPlan(Path("none"), service_of("internet-archive"), "http://blog.example/")
+    plan = WaybackPlan(Path("none"), parse_archive_service("internet-archive"), "http://blog.example/")
     listing = CaptureList(plan)
     lists = ListRequests(plan, listing)
     asked = 0

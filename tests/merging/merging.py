@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from archiver.items import Capture, Outcome
-from archiver.maintenance.merge import Merged
+from archiver.maintenance.merge import MergeResult
 from archiver.maintenance.merge import merge as merge_into
 from archiver.maintenance.takedown import archive_without_writers
 from archiver.storage.connection import open_archive
@@ -73,7 +73,7 @@ def copy(archive: Path, folder: Path) -> Path:
     return folder / archive.name
 
 
-def merge(into: Path, other: Path) -> Merged:
+def merge(into: Path, other: Path) -> MergeResult:
     open_archive(into, create=True).close()
     with archive_without_writers(into, "merge") as db:
         return merge_into(db, into, other)

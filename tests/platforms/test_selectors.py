@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from parsel import Selector
 
-from archiver.platforms.selector_index import Index, compile_selector, is_xpath, without_text
+from archiver.platforms.selector_index import Index, compile_selector, element_selector, is_xpath
 
 TAGS = ("div", "p", "a", "h1", "time", "meta", "svg", "o:p")
 WORDS = ("k", "m", "K", "k-m", "é", "2x", "tag")
@@ -249,7 +249,7 @@ def test_css_and_xpath_are_distinguished(selector: str, xpath: bool) -> None:
     ],
 )
 def test_without_text_selects_the_elements(selector: str, elements_of: str) -> None:
-    assert without_text(selector) == elements_of
+    assert element_selector(selector) == elements_of
 
 
 def test_each_selector_is_evaluated_once_per_document() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from archiver.platforms.platform_table import Platform, by_name, detect, tables
-from archiver.platforms.selector_index import Index, compile_selector, error_of, without_text
+from archiver.platforms.platform_table import Platform, by_name, detect_platform, platform_tables
+from archiver.platforms.selector_index import Index, compile_selector, element_selector, selector_error
 
 
 def index(html: str) -> Index:
@@ -19,7 +19,7 @@ def index(html: str) -> Index:
 
 
 def test_tables_are_found_and_generic_is_last() -> None:
-    names = [p.name for p in tables()]
+    names = [p.name for p in platform_tables()]
     assert {
         "wordpress",
         "blogger",
@@ -35,7 +35,7 @@ def test_tables_are_found_and_generic_is_last() -> None:
     assert names[-1] == "generic"
 
 
-@pytest.mark.parametrize("platform", tables(), ids=lambda p: p.name)
+@pytest.mark.parametrize("platform", platform_tables(), ids=lambda p: p.name)
 def test_every_selector_and_expression_is_valid(platform: Platform) -> None:
     for field in (
         "marks",
@@ -51,8 +51,8 @@ def test_every_selector_and_expression_is_valid(platform: Platform) -> None:
         "main",
     ):
         for selector in getattr(platform, field):
-            assert error_of(selector) == ""
-            assert without_text(selector) == selector  # tables select elements
+            assert selector_error(selector) == ""
+            assert element_selector(selector) == selector  # tables select elements
             assert (
                 compile_selector(selector) is not None
             )  # hundreds are evaluated on every page, so the index must support them
@@ -74,7 +74,7 @@ def test_every_selector_and_expression_is_valid(platform: Platform) -> None:
     ],
 )
 def test_platforms_are_detected_by_their_marks(html: str, generator: str, name: str) -> None:
-    assert detect(index(html), generator) is by_name(name)
+    assert detect_platform(index(html), generator) is by_name(name)
 
 
 PAGE = """<div id="a" class="x y"><p class="k">1</p><section><p class="k m">2</p></section></div>

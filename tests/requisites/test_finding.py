@@ -14,7 +14,7 @@ from archiver.discovery.page_requisites import (
     image_size,
     requisites_of_page,
     requisites_of_stylesheet,
-    srcset,
+    srcset_urls,
     type_mismatch,
 )
 from archiver.items import RequisiteKind
@@ -107,7 +107,9 @@ def test_a_stylesheet_names_fonts_imports_and_pictures() -> None:
     st.sampled_from([", ", " ,", ",\n "]),
 )
 def test_a_srcset_round_trips(parts: list[tuple[str, str]], comma: str) -> None:
-    assert list(srcset(comma.join(url + (descriptor or " 1x") for url, descriptor in parts))) == [u for u, _ in parts]
+    assert list(srcset_urls(comma.join(url + (descriptor or " 1x") for url, descriptor in parts))) == [
+        u for u, _ in parts
+    ]
 
 
 @given(st.text(alphabet="url(@import\"' \\/*);{}font-face:.woff2\n", max_size=400))

@@ -25,7 +25,7 @@ from pybtex.database import parse_string
 from pybtex.richtext import Text
 
 from archiver.archive import Archive
-from archiver.search.citations import STYLES, CitedArticle, cited, csl_item, format_bibtex, format_ris
+from archiver.search.citations import STYLES, CitedArticle, build_citation, csl_item, format_bibtex, format_ris
 
 HOSTILE = {
     "braces": "a { b } c } {{ d",
@@ -156,7 +156,7 @@ def assert_same_values(one: CitedArticle, wanted: dict[str, Any]) -> None:
 @pytest.mark.parametrize("title", HOSTILE.values(), ids=HOSTILE)
 def test_malicious_titles_round_trip(title: str) -> None:
     wanted = record(title=title, tags=[title, "fog"], site="a_b.example/&", description=title)
-    one = cited(wanted)
+    one = build_citation(wanted)
     assert_same_values(one, wanted)
     assert printed_citation(one)
     format_from_string(format_bibtex(one), style="plain", citations=["*"], output_backend="text")
@@ -165,7 +165,7 @@ def test_malicious_titles_round_trip(title: str) -> None:
 @pytest.mark.parametrize("authors", AUTHORS.values(), ids=AUTHORS)
 def test_authors_round_trip(authors: list[str]) -> None:
     wanted = record(authors=authors)
-    one = cited(wanted)
+    one = build_citation(wanted)
     assert_same_values(one, wanted)
     persons = read_bibtex(one).persons.get("author", [])
     apart = {"Ada Lovelace": ["Lovelace"], "Zoë Krüger": ["Krüger"], "Lê Đức": ["Đức"], "Ada Berg": ["Berg"]}
@@ -182,7 +182,7 @@ def test_authors_round_trip(authors: list[str]) -> None:
 @given(st.text(max_size=40), st.lists(st.text(max_size=15), max_size=3))
 def test_any_title_and_names_round_trip(title: str, authors: list[str]) -> None:
     wanted = record(title=title, authors=authors)
-    one = cited(wanted)
+    one = build_citation(wanted)
     found, item = read_ris(one), csl_item(one)
     assert found.get("title", "") == citation_text(title) == item.get("title", "") == tex(read_bibtex(one), "title")
     assert found.get("authors", []) == [citation_text(name) for name in authors if citation_text(name)]
@@ -190,7 +190,7 @@ def test_any_title_and_names_round_trip(title: str, authors: list[str]) -> None:
 
 
 def test_every_format_names_the_capture_that_was_read() -> None:
-    one = cited(record())
+    one = build_citation(record())
     entry, found, item = read_bibtex(one), read_ris(one), csl_item(one)
     assert entry.fields["url"] == item["URL"] == found["urls"][0] == "https://blog.example.org/2024/05/a-post"
     assert (entry.fields["urldate"], entry.fields["version"]) == ("2024-05-31", "2")
@@ -221,7 +221,7 @@ def test_every_format_names_the_capture_that_was_read() -> None:
     ],
 )
 def test_dates_are_as_exact_as_the_page(published: str | None, precision: str | None, parts: list[str]) -> None:
-    one = cited(record(published=published, published_precision=precision))
+    one = build_citation(record(published=published, published_precision=precision))
     entry, found, item = read_bibtex(one), read_ris(one), csl_item(one)
     months = ("jan", "feb", "mar", "apr")
     month = entry.fields.get("month", "")
@@ -246,17 +246,17 @@ def test_dates_are_as_exact_as_the_page(published: str | None, precision: str | 
     ],
 )
 def test_the_canonical_address_is_cited_where_it_is_the_posts_own(canonical: str | None, cites: str) -> None:
-    assert cited(record(canonical_url=canonical)).url == cites
+    assert build_citation(record(canonical_url=canonical)).url == cites
 
 
 def test_without_a_capture_the_day_last_seen_is_cited_unless_a_revision_is_requested() -> None:
-    assert cited(record(capture=None)).read == ("2024", "07", "01")
-    assert cited(record(capture=None)).note == "revision 2"
-    assert cited(record(capture=None), version=True).read == ()
+    assert build_citation(record(capture=None)).read == ("2024", "07", "01")
+    assert build_citation(record(capture=None)).note == "revision 2"
+    assert build_citation(record(capture=None), version=True).read == ()
 
 
 def test_revisions_have_their_own_keys_and_texts(archive: Archive) -> None:
-    now, first = cited(archive.article(1)), cited(archive.article(1, 1), version=True)
+    now, first = build_citation(archive.article(1)), build_citation(archive.article(1, 1), version=True)
     assert (now.key, first.key) == ("kruger2024-1", "kruger2024-1-r1")
     assert (now.title, first.title) == ("Tide tables for the café quay", "Tide tables")
     assert (now.version, first.version) == (2, 1)
@@ -265,7 +265,7 @@ def test_revisions_have_their_own_keys_and_texts(archive: Archive) -> None:
 
 @pytest.mark.parametrize("name", STYLES)
 def test_several_citations_make_one_file(archive: Archive, name: str) -> None:
-    text = STYLES[name]([cited(one) for one in archive.articles()])
+    text = STYLES[name]([build_citation(one) for one in archive.articles()])
     count = {
         "bibtex": lambda: len(parse_string(text, "bibtex").entries),
         "ris": lambda: len(rispy.loads(text)),

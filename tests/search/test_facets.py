@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive, make_query
-from archiver.search.engine import facets, run
+from archiver.search.engine import count_facets, run
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
@@ -38,7 +38,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("most", [1, 2, 10])
 def test_a_facet_count_equals_the_results_of_its_filter(file: Path, most: int) -> None:
     with Archive(file) as archive:
-        found = facets(archive.db, make_query("mooring", fold="none"), most)
+        found = count_facets(archive.db, make_query("mooring", fold="none"), most)
         assert found["tag"] == [("Ferry", 12), ("Boat", 10), ("Quay", 6)][:most]
         assert found["author"] == [("PMC", len(TAGS))]
         assert found["credit"] == [("DPA", len(TAGS))]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.index_document import fold_name
-from archiver.search.query_tree import Period, box, circle_bounds, distance_km, parse_period, parse_point
+from archiver.search.query_tree import Period, circle_bounds, distance_km, parse_box, parse_period, parse_point
 
 
 def ids(archive: Archive, text: str = "", **filters: Any) -> list[int]:
@@ -169,8 +169,8 @@ def test_a_swapped_place_is_recognised() -> None:
     with pytest.raises(BadQuery, match="latitude"):
         parse_point("139.7,35.7")
     with pytest.raises(BadQuery, match="south"):
-        box("1,50,2,40")
-    assert box("170,-20,-170,0") == (170.0, -20.0, -170.0, 0.0)
+        parse_box("1,50,2,40")
+    assert parse_box("170,-20,-170,0") == (170.0, -20.0, -170.0, 0.0)
 
 
 def test_periods_are_parsed() -> None:

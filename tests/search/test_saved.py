@@ -21,7 +21,7 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
 from archiver.search import saved_search
 from archiver.search.query import Query, query_as_options
-from archiver.search.saved_search import ATOM, feed
+from archiver.search.saved_search import ATOM, atom_feed
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import NOW, make_archive
 from tests.processes import SERVER
@@ -295,7 +295,7 @@ def test_a_query_is_shown_as_command_line_options() -> None:
 
 def parsed(db: Database, **more: Any) -> etree._Element:
     return etree.fromstring(
-        feed(saved_search.find_saved_search(db, "tides"), saved_search.last_reported(db, "tides"), **more)
+        atom_feed(saved_search.find_saved_search(db, "tides"), saved_search.last_reported(db, "tides"), **more)
     )
 
 

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.archive import make_query
 from archiver.errors import ArticleNotFound, BadQuery
-from archiver.search.engine import facets, run
+from archiver.search.engine import count_facets, run
 from archiver.storage.connection import open_archive
 from tests.search.writing import beside, write
 
@@ -86,7 +86,7 @@ def test_like_combines_with_other_terms(db: Database) -> None:
     assert ids(db, "like:7 -salvage") == [9]
     assert set(ids(db, "ferry -like:7", fold="none")) >= {7}
     assert ids(db, like="https://harbour.example/post-7") == [8, 9]
-    assert dict(facets(db, make_query(like=7))["site"]) == {"harbour.example": 1, "notes.example/blog": 1}
+    assert dict(count_facets(db, make_query(like=7))["site"]) == {"harbour.example": 1, "notes.example/blog": 1}
 
 
 def test_similarity_to_an_unknown_article_is_an_error(db: Database) -> None:

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from archiver.archive import make_query
 from archiver.cli.main import cli
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.engine import facets, facets_of, run
-from archiver.search.federated import FederatedPage, Shard, federate, federated_page
-from archiver.search.histograms_and_trends import histogram, histogram_of, trend, trend_of
+from archiver.search.engine import count_facets, count_facets_over_plans, run
+from archiver.search.federated import FederatedQuery, Shard, load_federated_page, plan_federated_query
+from archiver.search.histograms_and_trends import histogram, histogram_of_plans, trend, trend_over_archives
 from archiver.search.index_refresh import open_searcher
 from archiver.storage.connection import open_archive, writing
 from tests.importers.files import page, post, warc
@@ -64,13 +64,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def federated(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
+def federated(folder: Path, words: str, **more: Any) -> Iterator[FederatedQuery]:
     with ExitStack() as stack:
         shards = [
             Shard(name, stack.enter_context(closing(open_archive(folder / name / "archive.db", read_only=True))))
             for name in "abc"
         ]
-        yield stack.enter_context(federate(shards, make_query(words, **more)))
+        yield stack.enter_context(plan_federated_query(shards, make_query(words, **more)))
 
 
 @pytest.mark.parametrize("words", ["flood", "flood bridge", "word1 OR flood", '"word1 word2" OR flood', "floo*", ""])
@@ -90,12 +90,12 @@ def federated(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
 def test_federated_results_equal_those_of_a_merged_archive(folder: Path, words: str, more: dict[str, Any]) -> None:
     query = make_query(words, **more)
     with closing(open_archive(folder / "all.db", read_only=True)) as db, federated(folder, words, **more) as several:
-        whole, found = run(db, query), federated_page(several)
+        whole, found = run(db, query), load_federated_page(several)
         assert several.total == whole.total
-        assert facets_of(several.plans) == facets(db, query)
-        assert histogram_of(several.plans) == histogram(db, query)
+        assert count_facets_over_plans(several.plans) == count_facets(db, query)
+        assert histogram_of_plans(several.plans) == histogram(db, query)
         archives = [(plan.db, plan.query) for plan in several.plans]
-        assert trend_of(archives, ("flood",)) == trend(db, query, ("flood",))
+        assert trend_over_archives(archives, ("flood",)) == trend(db, query, ("flood",))
         # All texts have nearly the same length, so scores are nearly equal. With the word counts of each archive alone
         # they would differ: most articles of one archive mention floods, and a sixth of another's.
         scores = [[hit.score or 0.0 for hit in hits] for hits in ([p.hit for p in found], whole.hits)]
@@ -116,7 +116,7 @@ def test_concurrent_writes_do_not_change_ranks(folder: Path, tmp_path: Path) -> 
             Shard(name, opened.enter_context(closing(open_archive(tmp_path / name / "archive.db"))))
             for name in ("a", "b")
         ]
-        with federate(shards, make_query("flood")) as before:
+        with plan_federated_query(shards, make_query("flood")) as before:
             first = before.plans[0].searcher
             db = opened.enter_context(closing(open_archive(tmp_path / "a" / "archive.db")))
             with writing(db):
@@ -129,7 +129,7 @@ def test_copies_in_other_archives(folder: Path) -> None:
     words = '"carried the stones"'
     for fold, total, beneath in (("none", 3, []), ("text", 2, ["b"]), ("cluster", 1, ["b", "c"])):
         with federated(folder, words, fold=fold) as several:
-            found = federated_page(several)
+            found = load_federated_page(several)
         assert several.total == total == len(found)
         (first,) = [one for one in found if one.archive == "a"]
         assert [copy.archive for copy in first.elsewhere] == beneath

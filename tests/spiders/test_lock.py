@@ -10,7 +10,7 @@ import pytest
 
 from archiver.errors import ArchiveInUse, HostInUse
 from archiver.maintenance.vacuum import lock_holder
-from archiver.storage.locks import lock_all, lock_host, lock_site, lock_whole_archive
+from archiver.storage.locks import lock_archive_exclusively, lock_archive_shared, lock_host, lock_site
 
 Lock = Callable[[Path, str], BinaryIO]
 NAMES = (
@@ -47,11 +47,11 @@ def test_all_locks_conflict_with_each_single_lock(archive: Path, lock: Lock) -> 
     for name in NAMES:
         with lock(archive, name):
             with pytest.raises(ArchiveInUse):
-                lock_all(archive, "takedown")
+                lock_archive_exclusively(archive, "takedown")
             with pytest.raises(ArchiveInUse):
-                lock_whole_archive(archive)
+                lock_archive_shared(archive)
             assert lock_holder(archive)
-        held = lock_all(archive, "takedown")
+        held = lock_archive_exclusively(archive, "takedown")
         with pytest.raises((ArchiveInUse, HostInUse)):
             lock(archive, name)
         for one in held:

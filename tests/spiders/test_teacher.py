@@ -18,9 +18,9 @@ from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import ENOUGH, TemplateLearner
 from archiver.items import Article, PageKind
-from archiver.maintenance.reextraction import readings_of_capture
+from archiver.maintenance.reextraction import extract_from_capture
 from archiver.storage.connection import open_archive
-from archiver.storage.sites import rules_at
+from archiver.storage.sites import rules_valid_at
 from tests.processes import Running
 from tests.small_sites import NEWSLETTER, PROMOTION, SamplePost, Theme, classic, promoting, sample_posts, silent
 from tests.spiders.site_server import Answer, home, serving
@@ -176,7 +176,7 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
     assert versions[1][3] is None
     db = open_archive(archive, read_only=True)
     try:
-        then, now = rules_at(db, 1, between), rules_at(db, 1)
+        then, now = rules_valid_at(db, 1, between), rules_valid_at(db, 1)
         assert then is not None
         assert now is not None
         assert (then.version, now.version) == ("rules-1", "rules-2")
@@ -189,7 +189,7 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
                 )
             )
         )
-        old = readings_of_capture(db, tmp_path, {**row, "capture_id": row["first"]}, 1)
+        old = extract_from_capture(db, tmp_path, {**row, "capture_id": row["first"]}, 1)
     finally:
         db.close()
     assert [a.read_by for a in old] == ["rules-1", "", ""]

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.revisit import MIN_CLAIMS, TRUST_AGAIN_AFTER, ClaimTally, believed, claiming_source, next_fetch
+from archiver.frontier.revisit import (
+    MIN_CLAIMS,
+    TRUST_AGAIN_AFTER,
+    ClaimTally,
+    are_claims_believed,
+    claiming_source,
+    next_fetch_time,
+)
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.crawl_exclusions import Trust
@@ -121,17 +128,17 @@ def test_a_source_is_distrusted_only_after_reporting_many_false_changes(called: 
 
 
 def test_a_claim_that_proved_false_is_believed_again_after_some_time() -> None:
-    assert believed(None, NOW)
-    assert not believed(NOW, NOW)
-    assert believed(NOW, NOW + TRUST_AGAIN_AFTER + timedelta(days=1))
+    assert are_claims_believed(None, NOW)
+    assert not are_claims_believed(NOW, NOW)
+    assert are_claims_believed(NOW, NOW + TRUST_AGAIN_AFTER + timedelta(days=1))
     assert claiming_source("sitemap says it changed at 2024-06-01T00:00:00+00:00") == "sitemap"
     assert claiming_source("sitemap no longer lists it") == claiming_source("") == ""
 
 
 def test_an_edited_post_is_revisited_sooner() -> None:
     old = datetime(2016, 5, 1, tzinfo=UTC)
-    plain = next_fetch(Outcome.UNCHANGED, PageKind.POST, NOW, old)
-    edited = next_fetch(Outcome.UNCHANGED, PageKind.POST, NOW, old, edited=NOW - timedelta(days=20))
+    plain = next_fetch_time(Outcome.UNCHANGED, PageKind.POST, NOW, old)
+    edited = next_fetch_time(Outcome.UNCHANGED, PageKind.POST, NOW, old, edited=NOW - timedelta(days=20))
     assert plain == NOW + timedelta(days=30)
     assert edited == NOW + timedelta(days=2)
 

@@ -19,9 +19,9 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.maintenance.backup import copy_captures, copying
+from archiver.maintenance.backup import copy_database, copy_warc_files
 from archiver.maintenance.verify import verify
-from archiver.maintenance.verify_captures import files_at
+from archiver.maintenance.verify_captures import find_warc_files
 from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
 from tests.runner import Runner, fault
 from tests.waiting import until
@@ -105,11 +105,11 @@ def test_a_backup_during_a_write_is_consistent_and_blocks_nobody(archive: Path, 
                 until(lambda: number(archive, "select count(*) from articles") > before or child.poll() is not None)
                 assert child.poll() is None
 
-        finished = files_at(archive.parent)
+        finished = find_warc_files(archive.parent)
         begun = number(archive, "select count(*) from articles")
-        with copying(archive, target, progress) as db:
+        with copy_database(archive, target, progress) as db:
             copied = db.execute("select count(*) from articles").fetchone()[0]
-            out = copy_captures(db, archive, target, finished, progress)
+            out = copy_warc_files(db, archive, target, finished, progress)
     assert len(steps) > 3
     assert steps == sorted(set(steps))
     assert begun <= copied <= number(archive, "select count(*) from articles") - len(steps)

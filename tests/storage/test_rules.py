@@ -12,7 +12,14 @@ from sqlite_utils import Database
 from archiver.errors import BadRules
 from archiver.extraction.template.site_rule import Rule, SiteRules
 from archiver.storage.connection import open_archive
-from archiver.storage.sites import forget_rules, retire_rules, rule_versions, rules_at, store_by_hand, store_learned
+from archiver.storage.sites import (
+    forget_rules,
+    retire_rules,
+    rule_versions,
+    rules_valid_at,
+    store_handwritten_rules,
+    store_learned_rules,
+)
 
 AT = datetime(2024, 5, 1, tzinfo=UTC)
 HAND = '[title]\nselect = "h1.mine"\n'
@@ -51,16 +58,16 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_each_version_is_valid_for_the_captures_of_its_time(db: Database) -> None:
-    assert rules_at(db, 1) is None
+    assert rules_valid_at(db, 1) is None
     with db.atomic():
-        stored = store_learned(db, 1, rules("h1.first"), days(0))
+        stored = store_learned_rules(db, 1, rules("h1.first"), days(0))
         assert (stored.version, stored.pages) == ("rules-1", 25)
         retire_rules(db, 1, days(10))
-        assert rules_at(db, 1) is None
-        store_learned(db, 1, rules("h1.second"), days(12))
-        store_learned(db, 1, rules("h1.third"), days(20))
-    assert title(rules_at(db, 1)) == "h1.third"
-    assert [title(rules_at(db, 1, days(n))) for n in (-500, 0, 9, 10, 11, 19, 20, 900)] == [
+        assert rules_valid_at(db, 1) is None
+        store_learned_rules(db, 1, rules("h1.second"), days(12))
+        store_learned_rules(db, 1, rules("h1.third"), days(20))
+    assert title(rules_valid_at(db, 1)) == "h1.third"
+    assert [title(rules_valid_at(db, 1, days(n))) for n in (-500, 0, 9, 10, 11, 19, 20, 900)] == [
         "h1.first",
         "h1.first",
         "h1.first",
@@ -70,42 +77,42 @@ def test_each_version_is_valid_for_the_captures_of_its_time(db: Database) -> Non
         "h1.third",
         "h1.third",
     ]
-    assert rules_at(db, 2) is None
+    assert rules_valid_at(db, 2) is None
     assert [v["id"] for v in rule_versions(db, 1)] == [3, 2, 1]
 
 
 def test_rules_by_hand_override_learned_ones_until_deleted(db: Database) -> None:
     with db.atomic():
-        store_learned(db, 1, rules("h1.first"), days(0))
-    store_by_hand(db, 1, HAND, "mine.toml", days(1))
-    for found in (rules_at(db, 1), rules_at(db, 1, days(-9))):
+        store_learned_rules(db, 1, rules("h1.first"), days(0))
+    store_handwritten_rules(db, 1, HAND, "mine.toml", days(1))
+    for found in (rules_valid_at(db, 1), rules_valid_at(db, 1, days(-9))):
         assert title(found) == "h1.mine"
         assert found is not None
         assert found.fields["title"].by_hand
         assert not found.fields["body"].by_hand
         assert found.version == "rules-1+rules-2"
-    store_by_hand(db, 1, HAND.replace("mine", "other"), "mine.toml", days(2))
-    assert title(rules_at(db, 1)) == "h1.other"
+    store_handwritten_rules(db, 1, HAND.replace("mine", "other"), "mine.toml", days(2))
+    assert title(rules_valid_at(db, 1)) == "h1.other"
     with db.atomic():
-        store_learned(db, 1, rules("h1.second"), days(3))
-    assert title(rules_at(db, 1)) == "h1.other"
+        store_learned_rules(db, 1, rules("h1.second"), days(3))
+    assert title(rules_valid_at(db, 1)) == "h1.other"
     with db.atomic():
         assert forget_rules(db, 1, by_hand=True) == 1
-    assert title(rules_at(db, 1)) == "h1.second"
+    assert title(rules_valid_at(db, 1)) == "h1.second"
 
 
 def test_rules_by_hand_work_without_learned_ones(db: Database) -> None:
-    store_by_hand(db, 1, HAND, "mine.toml", AT)
-    found = rules_at(db, 1)
+    store_handwritten_rules(db, 1, HAND, "mine.toml", AT)
+    found = rules_valid_at(db, 1)
     assert found is not None
     assert (found.pages, found.version) == (0, "rules-1")
 
 
 def test_invalid_rules_leave_the_previous_ones(db: Database) -> None:
-    store_by_hand(db, 1, HAND, "mine.toml", AT)
+    store_handwritten_rules(db, 1, HAND, "mine.toml", AT)
     with pytest.raises(BadRules, match=r"mine\.toml"):
-        store_by_hand(db, 1, "[title]\nselect = 'h1..'", "mine.toml", AT)
-    assert title(rules_at(db, 1)) == "h1.mine"
+        store_handwritten_rules(db, 1, "[title]\nselect = 'h1..'", "mine.toml", AT)
+    assert title(rules_valid_at(db, 1)) == "h1.mine"
 
 
 def test_articles_read_with_deleted_rules_may_be_read_by_any_extractor(db: Database) -> None:

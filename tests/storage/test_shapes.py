@@ -13,8 +13,8 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.datasets.record_formats import FORMATS
-from archiver.health.health_report import metrics, overall
-from archiver.search.citations import STYLES, cited
+from archiver.health.health_report import format_metrics, judge_all
+from archiver.search.citations import STYLES, build_citation
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.article_tables.records import records, revision_record, revisions
 from archiver.storage.completeness import site_completeness
@@ -79,7 +79,7 @@ def test_an_invalid_value_is_empty_and_all_others_are_exported(
     for name in ("jsonl", "csv", "geojson", "parquet"):
         FORMATS[name].write(records(db), io.BytesIO())
     for style in STYLES.values():
-        assert style([cited(one) for one in found])
+        assert style([build_citation(one) for one in found])
 
 
 def test_an_invalid_capture_time_is_empty_in_a_citation(db: Database) -> None:
@@ -87,7 +87,7 @@ def test_an_invalid_capture_time_is_empty_in_a_citation(db: Database) -> None:
     (one,) = records(db, [1])
     assert one["capture"]["captured_at"] is None
     assert one["capture"]["digest"]
-    assert "sha" in cited(one).note
+    assert "sha" in build_citation(one).note
 
 
 def test_a_damaged_revision_is_read_as_far_as_possible(db: Database) -> None:
@@ -112,8 +112,8 @@ def test_a_damaged_revision_is_read_as_far_as_possible(db: Database) -> None:
 def test_an_invalid_value_of_a_site_hides_no_other_site(db: Database, table: str, column: str, value: str) -> None:
     db.execute(f"update {table} set {column} = ? where id = 1", [value])
     sites = list_sites(db)
-    found = overall(db, Path("archive.db").absolute(), None, datetime.now(UTC), effective_settings(db))
-    exposition = metrics(db, found, __version__)
+    found = judge_all(db, Path("archive.db").absolute(), None, datetime.now(UTC), effective_settings(db))
+    exposition = format_metrics(db, found, __version__)
     if column == "settings":  # the invalid settings may have excluded the site from crawls
         assert effective_settings(db)({"id": 1, column: value})["crawl"] is False is sites[0][column]["crawl"]
     assert all(f'"{site["name"]}"' in exposition for site in sites)

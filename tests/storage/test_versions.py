@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.items import Article, Evidence
-from archiver.storage.article_tables.articles import Change, replace_reading
+from archiver.storage.article_tables.articles import Change, replace_extraction
 from archiver.storage.article_tables.revisions import article_from_row, article_row
 from tests.storage.one_site_archive import AT, POST, TEXT, archive_of_one_site, store
 
@@ -116,9 +116,9 @@ def test_a_text_assembled_from_stored_data_keeps_its_extractor(db: Database) -> 
 def test_a_new_reading_replaces_only_the_reading_it_was_made_for(db: Database) -> None:
     store(db, NOTED, "0.1.0")
     with db.atomic():
-        assert not replace_reading(db, POST, POST, "0.1.0 rules-1")
-        assert replace_reading(db, NOTED, POST, "0.1.0 rules-1")
-        assert not replace_reading(db, replace(NOTED, url="https://low.example/b/"), POST, "0.1.0 rules-1")
+        assert not replace_extraction(db, POST, POST, "0.1.0 rules-1")
+        assert replace_extraction(db, NOTED, POST, "0.1.0 rules-1")
+        assert not replace_extraction(db, replace(NOTED, url="https://low.example/b/"), POST, "0.1.0 rules-1")
     row = state(db)
     assert (row["body"], row["revision"], row["extractor"]) == (TEXT, 1, "0.1.0 rules-1")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.discovery.web_archive_services import service_of
+from archiver.discovery.web_archive_services import parse_archive_service
 from archiver.importers.memento_response import (
     ArchiveResponse,
     OtherMemento,
@@ -20,7 +20,7 @@ from archiver.warc.foreign_captures import ForeignCapture, foreign_capture_in
 from archiver.warc.problems import Problem, ProblemKind
 from tests.importers.files import page, sha1
 
-SERVICE = service_of("internet-archive")
+SERVICE = parse_archive_service("internet-archive")
 AT = datetime(2009, 5, 2, 10, tzinfo=UTC)
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 URL = "http://blog.example/2009/boats/"

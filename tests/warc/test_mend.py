@@ -13,7 +13,7 @@ import pytest
 
 from archiver.items import Capture
 from archiver.warc.exchange_records import Exchange
-from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
+from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.gzip_records import read_complete_records
 from archiver.warc.writer import WarcWriter, index_of, open_index_of
 from tests.faults.sound import _index_flaws, _records
@@ -52,7 +52,7 @@ def test_a_whole_file_gets_the_index_that_its_writer_would_have_made(tmp_path: P
     with WarcWriter(tmp_path, "other", "archiver/test") as writer:
         writer.write(exchange(1))
     file, captures = write_abandoned_file(tmp_path)
-    assert unfinished_files(tmp_path / "warc", "example-org") == [file]
+    assert find_unfinished_files(tmp_path / "warc", "example-org") == [file]
     reported: list[RepairedFile] = []
     repaired = repair_warc(file, reported.append)
     assert reported == [repaired]
@@ -61,7 +61,7 @@ def test_a_whole_file_gets_the_index_that_its_writer_would_have_made(tmp_path: P
     assert {(c.warc_offset, c.warc_length) for c in captures} <= repaired.records
     assert is_sound(file)
     assert not open_index_of(file).exists()
-    assert unfinished_files(tmp_path / "warc", "example-org") == []
+    assert find_unfinished_files(tmp_path / "warc", "example-org") == []
 
 
 @pytest.mark.parametrize("cut", [1, 7, 100, 400, 900, 2500])
@@ -128,7 +128,7 @@ def test_a_repair_whose_report_fails_is_done_again(tmp_path: Path) -> None:
     os.truncate(file, file.stat().st_size - 5)
     with pytest.raises(KeyboardInterrupt):
         repair_warc(file, dies)
-    assert unfinished_files(tmp_path / "warc", "example-org") == [file]
+    assert find_unfinished_files(tmp_path / "warc", "example-org") == [file]
     assert repair_warc(file, lambda m: None)
     assert is_sound(file)
 

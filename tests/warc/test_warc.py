@@ -11,7 +11,7 @@ import pytest
 from fastwarc import ArchiveIterator
 
 from archiver.errors import UnreadableInput
-from archiver.warc.exchange_records import Exchange, Original, payload_digest
+from archiver.warc.exchange_records import Exchange, Original, compute_payload_digest
 from archiver.warc.gzip_records import is_payload_intact, read_record
 from archiver.warc.writer import WarcWriter
 
@@ -67,7 +67,7 @@ def test_via_and_fetch_time_are_a_metadata_record(tmp_path: Path) -> None:
         records[1][0]["WARC-Record-ID"],
         "application/warc-fields",
     )
-    assert all(head["WARC-Block-Digest"] == payload_digest(block) for head, block in records)
+    assert all(head["WARC-Block-Digest"] == compute_payload_digest(block) for head, block in records)
 
 
 @pytest.mark.parametrize(("status", "profile"), [(200, "identical-payload-digest"), (304, "server-not-modified")])

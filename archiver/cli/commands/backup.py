@@ -36,16 +36,16 @@ def backup(file: Path, with_captures: bool, force: bool, quiet: bool, as_json: b
       archiver backup /media/disk/news/archive.db --captures
       archiver verify --quick --archive /media/disk/news/archive.db
     """
-    from archiver.maintenance.backup import Copied, copy_captures, copying
-    from archiver.maintenance.verify_captures import files_at
+    from archiver.maintenance.backup import CopiedFiles, copy_database, copy_warc_files
+    from archiver.maintenance.verify_captures import find_warc_files
 
-    source, copied = Path(archive), Copied()
+    source, copied = Path(archive), CopiedFiles()
     with exit_on_sigterm(), show_stage_progress(quiet or as_json) as progress:
-        finished = files_at(source.parent) if with_captures else {}
-        with copying(source, file, progress, force=force) as db:
+        finished = find_warc_files(source.parent) if with_captures else {}
+        with copy_database(source, file, progress, force=force) as db:
             articles = db.execute("select count(*) from articles").fetchone()[0]
             if with_captures:
-                copied = copy_captures(db, source, file, finished, progress)
+                copied = copy_warc_files(db, source, file, finished, progress)
     summary: dict[str, Any] = {"file": str(file), "bytes": file.stat().st_size, "articles": articles}
     if with_captures:
         summary |= {

@@ -38,7 +38,7 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
       archiver cite --query 'flood site:blog.example.org date:2024' --style csl-json > references.json
     """
     from archiver.archive import Archive
-    from archiver.search.citations import STYLES, cited
+    from archiver.search.citations import STYLES, build_citation
     from archiver.storage.article_tables.records import find_article
 
     if not articles and query is None:
@@ -49,7 +49,7 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
         ids = [find_article(opened.db, one) for one in articles]
         found = [hit["id"] for hit in opened.articles(query, sort="", duplicates=False)] if query is not None else []
         references = [
-            cited(opened.article(number, revision), version=revision is not None)
+            build_citation(opened.article(number, revision), version=revision is not None)
             for number in dict.fromkeys((*ids, *found))
         ]
     if not references:

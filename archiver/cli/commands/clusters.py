@@ -19,7 +19,7 @@ from archiver.cli.terminal import (
     print_table,
     styled_line,
 )
-from archiver.search.engine import published
+from archiver.search.engine import format_published
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -109,7 +109,10 @@ def _print_one(found: dict[str, Any]) -> None:
         print_lines(
             styled_line((f"{member['id']}  {member['title'] or '(without title)'}", "bold")),
             styled_line(
-                (f"{published(member['published'], member['published_precision'])} · {member['site']}{gone}", "dim"),
+                (
+                    f"{format_published(member['published'], member['published_precision'])} · {member['site']}{gone}",
+                    "dim",
+                ),
                 indent=2,
             ),
             styled_line((member["url"], "blue"), indent=2),

@@ -24,7 +24,7 @@ from archiver.cli.run_output import (
     suggest_searches,
 )
 from archiver.health.notifications import notify_after_runs
-from archiver.scheduling.crawl_messages import CommonOptions, CrawlResult, plan_of, print_notice
+from archiver.scheduling.crawl_messages import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.process_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.connection import opened
@@ -170,7 +170,7 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
             sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded
         )
         plans = [
-            plan_of(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
+            make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]
         return run_plans(plans, options.order(), options.workers)
 

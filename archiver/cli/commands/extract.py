@@ -11,7 +11,7 @@ import click
 from archiver.cli.options import read_bytes
 from archiver.cli.terminal import print_json, print_lines, styled_line
 from archiver.fields import FIELDS
-from archiver.search.engine import published
+from archiver.search.engine import format_published
 
 if TYPE_CHECKING:
     from archiver.extraction.template.site_rule import SiteRules
@@ -75,6 +75,6 @@ def _to_plain_data(value: Any) -> Any:
 
 def _print(article: dict[str, Any]) -> None:
     print_lines(styled_line((article["title"] or "(without title)", "bold")))
-    when = published(_to_plain_data(article["published"]), article["published_precision"])
+    when = format_published(_to_plain_data(article["published"]), article["published_precision"])
     print_lines(styled_line((" · ".join(part for part in (when, ", ".join(article["authors"])) if part), "dim")), "")
     print_lines(*(styled_line(text) for text in article["body"].split("\n")))

@@ -104,7 +104,7 @@ def reextract(
       archiver fleet reextract
       archiver fleet reextract blog.example.org --field authors --since 2024-05
     """
-    from archiver.fleet.fleet_tasks import REEXTRACT, NewTask, enter_tasks, shards_named
+    from archiver.fleet.fleet_tasks import REEXTRACT, NewTask, enter_tasks, select_shards
 
     options = {
         "fields": [name for name in EVIDENCE if name in fields],
@@ -115,7 +115,7 @@ def reextract(
     queue = open_queue(jobs)
     try:
         queue.fleet()
-        names = shards_named(queue, sites)
+        names = select_shards(queue, sites)
         new = enter_tasks(queue, (NewTask(REEXTRACT, site, options=options) for site in names))
     finally:
         queue.close()
@@ -156,16 +156,16 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
       archiver fleet import s3://dumps/2009/ --until 2012
       archiver fleet import /mnt/dumps/blog.warc.gz --only blog.example.org
     """
-    from archiver.fleet.fleet_tasks import SCAN, NewTask, enter_tasks, sites_named
+    from archiver.fleet.fleet_tasks import SCAN, NewTask, enter_tasks, select_sites
     from archiver.fleet.shard_storage import ShardStorage
-    from archiver.fleet.task_job import files_named
+    from archiver.fleet.task_job import find_import_files
 
     queue = open_queue(jobs)
     try:
         made = queue.fleet()
-        found = files_named(ShardStorage(storage or made.storage), files)
+        found = find_import_files(ShardStorage(storage or made.storage), files)
         options = {
-            "only": sites_named(queue, choice["only"]) if choice["only"] else [],
+            "only": select_sites(queue, choice["only"]) if choice["only"] else [],
             "new_sites": choice["new_sites"],
             "all_captures": choice["all_captures"],
             "again": choice["again"],
@@ -277,21 +277,21 @@ def init(
       archiver fleet init --jobs postgresql://db.example/archiver --storage /mnt/shards https://blog.example.org
       archiver fleet init --archive output/archive.db
     """
-    from archiver.fleet.enrolment import enter_sites, sites_of_archive, sites_of_urls
+    from archiver.fleet.enrolment import enter_sites, make_sites_of_urls, read_sites_of_archive
     from archiver.fleet.shard_storage import mark_storage, probe_storage
 
-    entries = sites_of_urls(sites) + (sites_of_archive(archive) if archive else [])
+    entries = make_sites_of_urls(sites) + (read_sites_of_archive(archive) if archive else [])
     queue = open_queue(jobs)
     try:
         if storage is None and not queue.exists():
             raise click.UsageError("A new fleet needs --storage URL, the place for its shards.")
-        from archiver.fleet.job_queue import make_tables
+        from archiver.fleet.job_queue import create_queue_tables
         from archiver.fleet.shard_storage import ShardStorage
 
         place = ShardStorage(storage) if storage else None
         if place:
             probe_storage(place)  # before tables are created for an unusable storage
-        make_tables(queue)
+        create_queue_tables(queue)
         made = queue.make(place.url if place else "", lease, checkpoint)
         place = place or ShardStorage(made.storage)
         mark_storage(place, made.fleet_id)
@@ -354,10 +354,10 @@ def worker(
     """
     from archiver.fleet.crawl_job import WorkerContext
     from archiver.fleet.fleet_worker import Worker
-    from archiver.fleet.shard_transfer import scratch_folder
-    from archiver.scheduling.crawl_messages import cores
+    from archiver.fleet.shard_transfer import lock_work_folder
+    from archiver.scheduling.crawl_messages import count_cores
 
-    slots = slots or cores()
+    slots = slots or count_cores()
     logging.basicConfig(
         level=logging.ERROR if quiet else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
@@ -370,7 +370,7 @@ def worker(
         name = name or f"{platform.node()}:{os.getpid()}"
         with ExitStack() as stack:
             folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="archiver-fleet-")))
-            own = stack.enter_context(scratch_folder(folder))
+            own = stack.enter_context(lock_work_folder(folder))
             if not quiet:
                 click.echo(
                     f"{name} crawls up to {count_noun(slots, 'site')} at a time for the fleet at {queue.where}.",
@@ -397,11 +397,11 @@ def status(jobs: str, as_json: bool) -> None:
 
     Exit code: 0 all is well; 1 sites are late, sites or tasks failed, or work is waiting and no worker is alive.
     """
-    from archiver.fleet.enrolment import fleet_status
+    from archiver.fleet.enrolment import read_fleet_status
 
     queue = open_queue(jobs)
     try:
-        found = fleet_status(queue)
+        found = read_fleet_status(queue)
     finally:
         queue.close()
     sites, alive = found["sites"], [row for row in found["workers"] if row["alive"]]
@@ -491,13 +491,13 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
 
     from archiver.cli.terminal import show_stage_progress
     from archiver.fleet.shard_storage import ShardStorage, storage_owner
-    from archiver.fleet.shard_transfer import Collected, Fetched, collect_shards, fetch_shards
+    from archiver.fleet.shard_transfer import CollectedShards, FetchedShards, collect_shards, fetch_shards
     from archiver.maintenance.takedown import archive_without_writers
     from archiver.storage.connection import open_archive
 
     place = ShardStorage(storage)
     storage_owner(place)  # fails before an archive is created for a storage without shards
-    out: Collected | Fetched
+    out: CollectedShards | FetchedShards
     if apart:
         with show_stage_progress(quiet or as_json) as progress:
             out = fetch_shards(place, apart, unfinished=unfinished, told=progress)
@@ -507,7 +507,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
             out = collect_shards(db, Path(archive), place, unfinished=unfinished, told=progress)
     if as_json:
         print_json(asdict(out))
-    elif isinstance(out, Fetched):
+    elif isinstance(out, FetchedShards):
         if not quiet:
             click.echo(
                 f"{count_noun(len(out.fetched), 'shard')} downloaded to {apart}, {out.known:,} unchanged, "
@@ -521,7 +521,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
         )
     for text in out.damaged:
         click.echo(f"Error: {text}", err=True)
-    if out.damaged or (isinstance(out, Collected) and any(one.lost for one in out.merged.values())):
+    if out.damaged or (isinstance(out, CollectedShards) and any(one.lost for one in out.merged.values())):
         sys.exit(1)
 
 

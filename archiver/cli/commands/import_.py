@@ -167,7 +167,7 @@ def import_wayback(options: ImportOptions) -> None:
     0.
     """
     from archiver.importers.wayback_import import WaybackImport
-    from archiver.scheduling.crawl_messages import log_file
+    from archiver.scheduling.crawl_messages import prepare_log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
 
     until = _end_of_day(options.last_day)
@@ -178,7 +178,7 @@ def import_wayback(options: ImportOptions) -> None:
     run, started = WaybackImport(plan), time.monotonic()
     try:
         signum = _fetch_captures(
-            run, agent, log_file(plan.archive) if plan.archive.exists() else None, shown=not options.is_silent
+            run, agent, prepare_log_file(plan.archive) if plan.archive.exists() else None, shown=not options.is_silent
         )
     finally:
         run.close()
@@ -238,10 +238,10 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _parse_service(text: str, replay: str) -> Any:
-    from archiver.discovery.web_archive_services import service_of
+    from archiver.discovery.web_archive_services import parse_archive_service
 
     try:
-        return service_of(text, replay)
+        return parse_archive_service(text, replay)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a web archive: {error}.", param_hint="--service") from error
 
@@ -261,13 +261,13 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
     from scrapy.settings import Settings
 
     from archiver.extensions.progress import Leave, Terminal
-    from archiver.importers.wayback_spider import WaybackSpider, settings_for
+    from archiver.importers.wayback_spider import WaybackSpider, make_settings
     from archiver.scheduling.crawl_messages import GRACE
     from archiver.scheduling.crawler_process import CrawlProcess
 
     settings = Settings()
     settings.setmodule("archiver.settings", priority="project")
-    settings.setdict(settings_for(run.plan, agent, log), priority="cmdline")
+    settings.setdict(make_settings(run.plan, agent, log), priority="cmdline")
     process = CrawlProcess(settings, GRACE)
     crawler = Crawler(WaybackSpider, settings)
     terminal = Terminal() if shown else None

@@ -13,7 +13,7 @@ from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import count_noun, print_json, strip_control_characters
 
 if TYPE_CHECKING:
-    from archiver.maintenance.merge import Merged
+    from archiver.maintenance.merge import MergeResult
 
 _SHOWN = 5
 
@@ -43,15 +43,15 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
     from archiver.maintenance.merge import refuse_itself
     from archiver.maintenance.takedown import archive_without_writers
     from archiver.storage.connection import open_archive
-    from archiver.storage.locks import lock_whole_archive
+    from archiver.storage.locks import lock_archive_shared
 
     open_archive(archive, create=True).close()
     for other in others:  # before locking, because it would wait for its own lock
         refuse_itself(Path(other), Path(archive))
-    done: list[tuple[str, Merged]] = []
+    done: list[tuple[str, MergeResult]] = []
     with archive_without_writers(Path(archive), "merge") as db:
         for other in others:
-            locks = lock_whole_archive(Path(other))
+            locks = lock_archive_shared(Path(other))
             try:
                 done.append(
                     (other, merge_archive(db, Path(archive), Path(other), _make_progress_reporter(quiet or as_json)))
@@ -68,7 +68,7 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
         sys.exit(1)
 
 
-def _format_merged(other: str, merged: Merged) -> list[str]:
+def _format_merged(other: str, merged: MergeResult) -> list[str]:
     parts = [
         count_noun(merged.articles, "new article"),
         *([f"{merged.joined:,} known ({merged.revised:,} of them with new revisions)"] if merged.joined else []),

@@ -248,7 +248,7 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     """Builds the request for a dataset from the options; `rules` is the text of the publication rules. Raises
     UsageError, BadQuery and BadSplits.
     """
-    from archiver.datasets.personal_data import fingerprint
+    from archiver.datasets.personal_data import key_fingerprint
     from archiver.datasets.snapshot_request import VERSION, SnapshotRequest, parse_cutoff, parse_splits, query_values
 
     if not options.version or not VERSION.fullmatch(options.version):
@@ -265,7 +265,7 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
         options.partition,
         options.ngrams,
         parse_splits(options.splits) if options.splits else (),
-        fingerprint(key) if key else "",
+        key_fingerprint(key) if key else "",
         options.drop_contacts,
         rules,
         options.wacz,
@@ -308,15 +308,15 @@ def _reject_combinations(context: click.Context) -> None:
 
 
 def _read_dataset_basis(folder: Path) -> DatasetBasis:
-    from archiver.datasets.snapshot import version_of
+    from archiver.datasets.snapshot import read_rebuild
 
-    version = version_of(folder)
+    version = read_rebuild(folder)
     return DatasetBasis(version["request"], version["since"], version["sites"])
 
 
 def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, key: bytes | None) -> BuiltSnapshot:
     from archiver import __version__
-    from archiver.datasets.snapshot import Building, build_snapshot
+    from archiver.datasets.snapshot import BuildOptions, build_snapshot
 
     terminal = sys.stderr.isatty()
 
@@ -324,7 +324,7 @@ def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, k
         if terminal:
             click.echo(f"\r\x1b[K{stage}: {number:,}", nl=False, err=True)
 
-    how = Building(
+    how = BuildOptions(
         f"archiver/{__version__}",
         report,
         key,
@@ -366,10 +366,10 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 
 def _check_dataset(folder: Path, as_json: bool) -> None:
-    from archiver.datasets.snapshot import check_snapshot, version_of
+    from archiver.datasets.snapshot import check_snapshot, read_rebuild
 
     found = check_snapshot(folder)
-    version = version_of(folder)
+    version = read_rebuild(folder)
     if as_json:
         print_json(
             {
@@ -391,7 +391,7 @@ def _check_dataset(folder: Path, as_json: bool) -> None:
 def _explain_decisions(
     archives: tuple[str, ...], what: str, rules: PublicationRules, cutoff: str, as_json: bool
 ) -> None:
-    from archiver.datasets.cross_archive_duplicates import explain
+    from archiver.datasets.cross_archive_duplicates import explain_decision
     from archiver.datasets.publication_rules import DOCS
     from archiver.datasets.snapshot_request import parse_cutoff
     from archiver.storage.connection import opened
@@ -400,7 +400,7 @@ def _explain_decisions(
         dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
         place = _find_in_archives(dbs, what)
         number = place[1]
-        decision = explain(dbs, place, rules, parse_cutoff(cutoff) if cutoff else "")
+        decision = explain_decision(dbs, place, rules, parse_cutoff(cutoff) if cutoff else "")
     if as_json:
         print_json(
             {

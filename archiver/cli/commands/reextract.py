@@ -83,15 +83,15 @@ def reextract(options: ReextractOptions) -> None:
     """
     from archiver import __version__
     from archiver.maintenance import reextraction_run
-    from archiver.maintenance.reextraction import request_for, selected_articles
-    from archiver.maintenance.reextraction_run import cores, reextract_all
+    from archiver.maintenance.reextraction import build_reextraction_request, select_articles
+    from archiver.maintenance.reextraction_run import count_cores, reextract_all
     from archiver.maintenance.reextraction_run import reextract as run
     from archiver.storage.pages import stamp
 
     file, started = Path(options.archive), time.monotonic()
     report = _Report(options.as_json, options.dry_run)
     with _open_archive(file, options.dry_run) as db:
-        request = request_for(
+        request = build_reextraction_request(
             db,
             options.what,
             fields=tuple(n for n in EVIDENCE if n in options.fields),
@@ -107,11 +107,11 @@ def reextract(options: ReextractOptions) -> None:
                 f"Continuing an interrupted run: {count_noun(pending_run.done, 'article')} already done", err=True
             )
         at = pending_run.started_at if pending_run else stamp(datetime.now(UTC))
-        ids = selected_articles(db, request, pending_run.id if pending_run else None)
+        ids = select_articles(db, request, pending_run.id if pending_run else None)
         with _show_progress(len(ids), options.quiet) as advance:
 
             def read(todo: list[int]) -> Iterator[list[ReextractedArticle]]:
-                for outcomes in reextract_all(file, __version__, at, request, todo, options.workers or cores()):
+                for outcomes in reextract_all(file, __version__, at, request, todo, options.workers or count_cores()):
                     advance(len(outcomes))
                     yield outcomes
 

@@ -211,9 +211,9 @@ def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
 
 def _print_files(kind: str, folder: str | None, archive: str) -> None:
     from archiver.errors import OutputNotWritable
-    from archiver.scheduling.service_files import service_files
+    from archiver.scheduling.service_files import make_service_files
 
-    files = service_files(kind, archive)
+    files = make_service_files(kind, archive)
     if folder is None:
         click.echo("\n".join(text for text in files.values()), nl=False)
         return

@@ -192,11 +192,11 @@ def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Sear
     from archiver.cli.commands.index import update_search_index
     from archiver.cli.search_output import OneArchive
     from archiver.search import tantivy_index
-    from archiver.search.saved_search import save_search, valid_name
+    from archiver.search.saved_search import checked_name, save_search
     from archiver.storage.connection import is_writable, opened
 
     if save:
-        valid_name(save)
+        checked_name(save)
     with opened(archive, read_only=not save) as db:
         if tantivy_index.is_migrated(db) and is_writable(Path(archive).parent):
             update_search_index(archive)

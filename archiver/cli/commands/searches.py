@@ -93,7 +93,7 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     Exit code: 0 nothing new; 1 there are new results, or no such search; 2 wrong usage.
     """
     from archiver.cli.commands.index import update_search_index
-    from archiver.search.saved_search import feed, find_saved_search, last_reported
+    from archiver.search.saved_search import atom_feed, find_saved_search, last_reported
     from archiver.storage.connection import opened
 
     if peek and again:
@@ -110,7 +110,7 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
             reported = _hits_of_last_run(last_reported(db, name)) if news is None else news.new
             if out:
                 earlier = last_reported(db, name, _IN_FEED)
-                out.write(feed(saved, ((*reported, *earlier) if peek else earlier)[:_IN_FEED]))
+                out.write(atom_feed(saved, ((*reported, *earlier) if peek else earlier)[:_IN_FEED]))
     if as_json:
         print_json(_new_hits_as_json(saved, news, reported))
     elif atom != "-":

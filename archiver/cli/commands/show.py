@@ -16,7 +16,7 @@ from archiver.cli.terminal import (
     print_lines,
     styled_line,
 )
-from archiver.search.engine import published
+from archiver.search.engine import format_published
 
 _MAX_NAMED = 8
 
@@ -78,7 +78,7 @@ def _print_article(
 ) -> None:
     print_lines(styled_line((record["title"] or "(without title)", "bold")))
     about = [
-        published(record["published"], record["published_precision"]),
+        format_published(record["published"], record["published_precision"]),
         ", ".join(record["authors"]),
         record["site"],
     ]

@@ -196,7 +196,14 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
     """
     from archiver.extraction.template.site_rule import to_toml
     from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site, forget_rules, rule_versions, rules_at, store_by_hand, store_learned
+    from archiver.storage.sites import (
+        find_site,
+        forget_rules,
+        rule_versions,
+        rules_valid_at,
+        store_handwritten_rules,
+        store_learned_rules,
+    )
 
     if sum((file is not None, forget, learn)) > 1:
         raise click.UsageError("Use one of --set, --forget and --learn.")
@@ -205,19 +212,21 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
     with opened(archive, read_only=not (file or forget or learn)) as db:
         row = find_site(db, site)
         if file is not None:
-            store_by_hand(db, row["id"], text, row["name"] if file == "-" else f"{row['name']} in {file}", now)
+            store_handwritten_rules(
+                db, row["id"], text, row["name"] if file == "-" else f"{row['name']} in {file}", now
+            )
         elif forget:
             with writing(db):
                 forget_rules(db, row["id"], by_hand=True)
         elif learn:
-            from archiver.maintenance.reextraction import relearn_rules
+            from archiver.maintenance.reextraction import relearn_site_rules
 
-            found = relearn_rules(db, Path(archive).parent, row, _LEARNING_PAGES)
+            found = relearn_site_rules(db, Path(archive).parent, row, _LEARNING_PAGES)
             if found is None:
                 raise NothingLearned(row["name"])
             with writing(db):
-                store_learned(db, row["id"], found, now)
-        used = rules_at(db, row["id"])
+                store_learned_rules(db, row["id"], found, now)
+        used = rules_valid_at(db, row["id"])
         history = rule_versions(db, row["id"])
     if as_json:
         print_json({"site": row["name"], "rules": to_toml(used) if used else None, "versions": history})

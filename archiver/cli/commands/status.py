@@ -154,23 +154,23 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
 
 def _accept_findings(options: StatusOptions) -> None:
     from archiver.cli.run_output import accept_findings
-    from archiver.health.health_state import health_of
+    from archiver.health.health_state import read_health
 
     with _open_sites(options) as (db, (site,)):
-        health = health_of(db, site, datetime.now(UTC))
+        health = read_health(db, site, datetime.now(UTC))
     accept_findings(options.archive, site["name"], health, datetime.now(UTC))
 
 
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
-    from archiver.health.health_report import health_json
-    from archiver.health.health_state import health_of
+    from archiver.health.health_report import health_as_json
+    from archiver.health.health_state import read_health
     from archiver.storage.completeness import site_completeness
 
     with _open_sites(options) as (db, sites):
-        healths = [health_of(db, row, datetime.now(UTC)) for row in sites]
+        healths = [read_health(db, row, datetime.now(UTC)) for row in sites]
         states = [
-            {**site_completeness(db, row), "health": health_json(health)}
+            {**site_completeness(db, row), "health": health_as_json(health)}
             for row, health in zip(sites, healths, strict=True)
         ]
     if options.as_json:

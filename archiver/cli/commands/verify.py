@@ -13,7 +13,7 @@ from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import count_noun, print_json, print_lines, show_stage_progress, styled_line
 
 if TYPE_CHECKING:
-    from archiver.maintenance.verify import Verified
+    from archiver.maintenance.verify import VerifyResult
     from archiver.maintenance.verify_database import VerifyFinding
 
 
@@ -123,7 +123,7 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
         return list(out)
 
 
-def _print_findings(found: Verified, repaired: list[str], *, quick: bool) -> None:
+def _print_findings(found: VerifyResult, repaired: list[str], *, quick: bool) -> None:
     for phrase in repaired:
         print_lines(styled_line(("Repaired: ", "bold"), phrase))
     for finding in found.findings:

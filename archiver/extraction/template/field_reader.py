@@ -27,7 +27,7 @@ from archiver.extraction.term_links import terms_in_lists, unique_terms
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
-from archiver.platforms.selector_index import Found, without_text
+from archiver.platforms.selector_index import Found, element_selector
 
 # One field by one rule: used both to learn rules and to read pages by them.
 
@@ -263,7 +263,7 @@ def element_of_rule(page: Page, rule: Rule) -> Element | None:
     """Returns the first element whose text a rule reads; None if the rule reads attributes or JSON-LD."""
     if rule.attribute:
         return None
-    shown = (without_text(selector) for selector in rule.select if selector != JSON_LD)
+    shown = (element_selector(selector) for selector in rule.select if selector != JSON_LD)
     return next((e for selector in shown if selector for e in page.ask(selector) if not isinstance(e, str)), None)
 
 

@@ -32,7 +32,7 @@ from archiver.extraction.template.field_reader import (
 from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
 from archiver.extraction.text import element_line, fold_text
 from archiver.items import Article, SourceHint
-from archiver.platforms.selector_index import words
+from archiver.platforms.selector_index import split_words
 
 # Selectors for an element that also match its counterparts on the site's other pages.
 
@@ -77,7 +77,7 @@ def own_selectors(el: Element) -> list[str]:
     """Returns selectors for an element by its own attributes, most specific first; the tag alone is not among them."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
     out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _attribute_values(el, attr, op)]
-    classes = [c for c in words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
+    classes = [c for c in split_words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
     out += [f"{tag}.{c}" for c in classes[:_MAX_CLASSES]]
     if len(classes) > 1:
         out.append(tag + "".join(f".{c}" for c in classes[:3]))
@@ -91,7 +91,7 @@ def _attribute_values(el: Element, attr: str, op: str) -> list[str]:
     value = el.get(attr) or ""
     if len(value) > 60:
         return []
-    parts = words(value) if op == "~=" else [value]
+    parts = split_words(value) if op == "~=" else [value]
     return [_quoted(v) for v in parts if v.strip() and v.isprintable() and _UNQUOTABLE.isdisjoint(v)]
 
 

@@ -34,8 +34,8 @@ import tomli_w
 
 from archiver.errors import BadRules
 from archiver.fields import LEARNABLE
-from archiver.platforms.platform_table import tables
-from archiver.platforms.selector_index import error_of, is_xpath, without_text
+from archiver.platforms.platform_table import platform_tables
+from archiver.platforms.selector_index import element_selector, is_xpath, selector_error
 
 JSON_LD = "ld+json"
 _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
@@ -141,7 +141,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
     site = data.pop("site", {})
     _check_keys(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places"))
     platform = site.get("platform", "generic")
-    names = [p.name for p in tables()]
+    names = [p.name for p in platform_tables()]
     if platform not in names:
         raise BadRules(subject, f"[site] platform {platform!r} is not one of {', '.join(names)}")
     fields: dict[str, Rule] = {}
@@ -220,12 +220,12 @@ def _selectors(source: _Source, table: str, name: str, row: dict[str, Any]) -> t
         if selector == JSON_LD and name == "select":
             if not row.get("attribute"):
                 raise BadRules(source.subject, f'[{table}] select "{JSON_LD}" needs an attribute: the property to read')
-        elif why := error_of(selector):
+        elif why := selector_error(selector):
             language = "XPath" if is_xpath(selector) else "CSS"
             raise source.selector_error(
                 table, name, selector, f"parsel cannot read the {language} selector {selector!r}: {why}"
             )
-        elif table == "body" and without_text(selector) != selector:
+        elif table == "body" and element_selector(selector) != selector:
             raise source.selector_error(
                 table, name, selector, f"{selector!r} selects text; select the element that holds it"
             )

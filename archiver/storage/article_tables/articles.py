@@ -25,10 +25,10 @@ from archiver.articles.identity import (
 from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import clusters
-from archiver.storage.article_tables.evidence import Entry, decode_evidence, encode_evidence, entries, mixed
+from archiver.storage.article_tables.evidence import Entry, decode_evidence, encode_evidence, entries, merge_evidence
 from archiver.storage.article_tables.identification import (
+    add_aliases,
     article_where,
-    claim,
     enter_addresses,
     find_article_of,
     make_own_url,
@@ -228,7 +228,7 @@ class _KnownArticle:
         if not part and _is_move(self.db, self.row, self.article, self.observed.run_started):
             return None
         urls = [self.article.url, *self.observed.redirects, *urls_redirecting_to(self.db, here)]
-        aliases = [] if part else claim(self.db, self.id, urls, "copy", self.observed.at)
+        aliases = [] if part else add_aliases(self.db, self.id, urls, "copy", self.observed.at)
         mark_seen(self.db, self.id, self.observed.at)
         return Stored(self.id, Change.COPY, aliases=tuple(aliases))
 
@@ -280,7 +280,7 @@ class _KnownArticle:
         kept = {k: v for k, v in article_row(article).items() if k in LATEST}
         fresh = [name for name in LATEST if name != "url" and kept[name] != row[name]]
         if fresh:
-            mix = mixed(
+            mix = merge_evidence(
                 decode_evidence(db, row), article, fresh, other=(seen.extractor, seen.capture_id, stamp(seen.at))
             )
             kept["evidence"] = encode_evidence(db, mix, row | kept)
@@ -334,7 +334,7 @@ class _KnownArticle:
         return Stored(self.id, Change.REVISED, edited, aliases)
 
 
-def replace_reading(db: Database, before: Article, after: Article, extractor: str) -> bool:
+def replace_extraction(db: Database, before: Article, after: Article, extractor: str) -> bool:
     """Replaces the stored article `before` with another extraction of the same page, without a new revision.
 
     Returns False and changes nothing if the archive no longer has `before`.

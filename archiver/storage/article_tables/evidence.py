@@ -218,9 +218,7 @@ def entries(article: Article) -> list[Entry]:
     for n, one in enumerate(article.evidence):
         by_field.setdefault(one.field, []).append(n)
     weighed = {name for name, places in by_field.items() if len(places) > 1}
-    from archiver.extraction.explain import (
-        explain,  # imported late: it loads lxml, which a program that only reads an archive does not need
-    )
+    from archiver.extraction.explain import explain
 
     explained = (
         {e.field: e for e in explain(values, [e for e in article.evidence if e.field in weighed])} if weighed else {}
@@ -253,7 +251,7 @@ def evidence_from(stored: Iterable[Entry]) -> tuple[Evidence, ...]:
     return tuple(Evidence(**{k: one[k] for k in _EVIDENCE}) for one in stored if one["source"])
 
 
-def mixed(
+def merge_evidence(
     stored: Iterable[Entry],
     extraction: Article,
     fields: Collection[str],

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.revisit import next_fetch, priority
+from archiver.frontier.revisit import next_fetch_time, priority
 from archiver.items import Capture, DiscoverySource, Outcome, PageKind
 from archiver.storage.pages import last_rowid, moment, stamp
 from archiver.urls import urlkey
@@ -109,7 +109,7 @@ def redirect_target(db: Database, key: str) -> str:
     return key
 
 
-def settle_gone(db: Database, article_id: int) -> bool:
+def mark_gone_by_history(db: Database, article_id: int) -> bool:
     """Marks an article as gone since the first historical response that shows its URL gone, if that is later than it
     was last seen.
 
@@ -141,7 +141,7 @@ def known_capture(db: Database, url: str, at: datetime, digest: str) -> dict[str
     return _find_capture(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
 
 
-def is_done(db: Database, capture: dict[str, Any]) -> bool:
+def is_capture_processed(db: Database, capture: dict[str, Any]) -> bool:
     """Returns True if a capture (a row of `captures`) need not be extracted.
 
     It must be extracted again if its site, and with it the article, has been removed since.
@@ -192,7 +192,7 @@ def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
         row = _find_capture(
             db, "url = ? and captured_at >= ? and captured_at < ? and digest = ?", [one, *second, digest]
         )
-        if row and is_done(db, row):
+        if row and is_capture_processed(db, row):
             return True
     return False
 
@@ -202,7 +202,8 @@ def is_payload_known(db: Database, url: str, digest: str) -> bool:
     return bool(digest) and (
         is_no_post(db, url, digest)
         or any(
-            (row := _find_capture(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row)
+            (row := _find_capture(db, "url = ? and digest = ?", [one, digest])) is not None
+            and is_capture_processed(db, row)
             for one in with_other_scheme(url)
         )
     )
@@ -304,7 +305,7 @@ def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int
     )
 
 
-def open_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
+def resolvable_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
     """Yields the stored revisit records that may be resolvable now, and all of this import, in the order of their
     times, each as its row and as a ForeignCapture.
     """
@@ -337,7 +338,7 @@ def delete_revisit(db: Database, row: dict[str, Any]) -> None:
     db.execute("delete from unresolved_revisits where id = ?", [row["id"]])
 
 
-def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
+def find_article_of_capture(db: Database, capture: dict[str, Any]) -> int | None:
     """Returns the ID of the article that a capture (a row of `captures`) shows; None if it shows none."""
     if capture["article_id"]:
         return int(capture["article_id"])
@@ -367,7 +368,7 @@ def enter_page(db: Database, imported: ImportedPage) -> None:
     The results of a crawl are kept; if no crawl fetched the URL, the imported capture counts as its result.
     """
     key, seen = urlkey(imported.url), stamp(imported.at)
-    due = stamp(next_fetch(Outcome.ARCHIVED, PageKind.POST, imported.at, imported.published))
+    due = stamp(next_fetch_time(Outcome.ARCHIVED, PageKind.POST, imported.at, imported.published))
     result = {
         "kind": "post",
         "outcome": "archived",

@@ -30,7 +30,7 @@ from archiver.storage.article_tables import clusters
 from archiver.storage.article_tables.articles import Change, Observation, Stored, mark_seen, overwrite, store_article
 from archiver.storage.article_tables.evidence import entries, pack_evidence
 from archiver.storage.article_tables.historical_captures import redirects_to
-from archiver.storage.article_tables.identification import claim, find_article_of
+from archiver.storage.article_tables.identification import add_aliases, find_article_of
 from archiver.storage.article_tables.multipage_articles import parts_of
 from archiver.storage.article_tables.revisions import (
     NewRevision,
@@ -50,7 +50,7 @@ from archiver.urls import urlkey
 
 # -- the revisions of an article, each as a run of captures that show it
 
-ReadWithoutHints = Callable[[int | None, str], Sequence[Article]]
+ExtractWithoutHints = Callable[[int | None, str], Sequence[Article]]
 """A function that extracts a capture (its ID and URL) again, without source hints; () if it cannot be extracted."""
 _NEVER = "9999"
 
@@ -77,7 +77,7 @@ def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
     ]
 
 
-def edited_between(db: Database, extract_again: ReadWithoutHints) -> Changed:
+def edited_between(db: Database, extract_again: ExtractWithoutHints) -> Changed:
     """Returns a function that compares two revisions and returns the fields that the site edited, even if the two were
     extracted differently.
 
@@ -106,7 +106,7 @@ def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) 
 
 
 def find_next_sighting(
-    db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ReadWithoutHints
+    db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ExtractWithoutHints
 ) -> Sighting | None:
     """Returns the next sighting of the run that a new capture falls into: after that capture and before the next run.
     None if not found.
@@ -281,7 +281,7 @@ _WRITTEN = (Placement.INSERTED, Placement.EXTENDED)
 
 
 @dataclass(frozen=True, slots=True)
-class HistoricalReading:
+class HistoricalArticle:
     """An article extracted from a historical capture. `at` is when it was captured, `digest` the capture's payload
     digest.
 
@@ -296,7 +296,9 @@ class HistoricalReading:
     whole: bool = False
 
 
-def enter_reading(db: Database, site: str, extracted: HistoricalReading, extract_again: ReadWithoutHints) -> Stored:
+def enter_historical_article(
+    db: Database, site: str, extracted: HistoricalArticle, extract_again: ExtractWithoutHints
+) -> Stored:
     """Enters an article extracted from a historical capture at its time: as a new article, as a revision of an existing
     one, or only as a sighting of a revision.
 
@@ -314,7 +316,7 @@ def enter_reading(db: Database, site: str, extracted: HistoricalReading, extract
 
 
 def _enter(
-    db: Database, site: str, extracted: HistoricalReading, redirects: list[str], extract_again: ReadWithoutHints
+    db: Database, site: str, extracted: HistoricalArticle, redirects: list[str], extract_again: ExtractWithoutHints
 ) -> Stored:
     article = extracted.article
     row = find_article_of(db, site, article, redirects)
@@ -332,9 +334,9 @@ def _enter_as_newest(
     db: Database,
     site: str,
     row: dict[str, Any],
-    extracted: HistoricalReading,
+    extracted: HistoricalArticle,
     redirects: list[str],
-    extract_again: ReadWithoutHints,
+    extract_again: ExtractWithoutHints,
 ) -> Stored:
     """Enters an article captured later than all that is stored, as a crawl would, but without replacing the stored
     content by equal content.
@@ -353,7 +355,7 @@ def _enter_as_newest(
     differs = changed_between(before, run) and not is_stub(row["body"], extracted.article.body)
     if differs and not edited_between(db, extract_again)(before, run):
         _mark_seen(db, row, extracted.at)
-        claim(db, row["id"], [extracted.article.url], "copy", extracted.at)
+        add_aliases(db, row["id"], [extracted.article.url], "copy", extracted.at)
         return Stored(row["id"], Change.UNCHANGED)
     last = db.execute("select max(revision) from revisions where article_id = ?", [row["id"]]).fetchone()[0]
     if (
@@ -376,7 +378,7 @@ def _enter_as_newest(
     return stored
 
 
-def _observed(extracted: HistoricalReading, redirects: list[str]) -> Observation:
+def _observed(extracted: HistoricalArticle, redirects: list[str]) -> Observation:
     return Observation(extracted.at, extracted.at, extracted.capture_id, None, tuple(redirects), extracted.extractor)
 
 
@@ -408,7 +410,7 @@ def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
 
 
 def _enter_among_revisions(
-    db: Database, row: dict[str, Any], extracted: HistoricalReading, extract_again: ReadWithoutHints
+    db: Database, row: dict[str, Any], extracted: HistoricalArticle, extract_again: ExtractWithoutHints
 ) -> Stored:
     """Enters an article captured at any time among the stored revisions of its post."""
     article_id, run = row["id"], _as_run(extracted)
@@ -439,7 +441,7 @@ def _enter_among_revisions(
     return Stored(article_id, Change.STUB if placed is Placement.STUB else Change.UNCHANGED, aliases=aliases)
 
 
-def _enter_url(db: Database, row: dict[str, Any], extracted: HistoricalReading) -> tuple[str, ...]:
+def _enter_url(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> tuple[str, ...]:
     """Records the URL that a post had when it was captured, and returns it if it is new. If nothing shows that the post
     has moved, the older URL becomes the article's own.
     """
@@ -451,7 +453,7 @@ def _enter_url(db: Database, row: dict[str, Any], extracted: HistoricalReading) 
         or row["post_id"]
         or db.execute("select 1 from article_urls where urlkey = ? and article_id = ?", [here, row["id"]]).fetchone()
     )
-    added = claim(db, row["id"], [url], "moved" if settled else "copy", extracted.at)
+    added = add_aliases(db, row["id"], [url], "moved" if settled else "copy", extracted.at)
     if not settled and added and stamp(extracted.at) < row["first_seen"]:
         db.execute("update article_urls set kind = 'copy' where urlkey = ?", [there])
         db.execute("update article_urls set kind = 'url' where urlkey = ?", [here])
@@ -460,13 +462,13 @@ def _enter_url(db: Database, row: dict[str, Any], extracted: HistoricalReading) 
     return tuple(added)
 
 
-def _as_run(extracted: HistoricalReading) -> RevisionRun:
+def _as_run(extracted: HistoricalArticle) -> RevisionRun:
     return RevisionRun(
         extracted.at, extracted.article, extracted.capture_id, extracted.digest, extractor=extracted.extractor
     )
 
 
-def merge_articles(db: Database, into: int, other: int, extract_again: ReadWithoutHints) -> None:
+def merge_articles(db: Database, into: int, other: int, extract_again: ExtractWithoutHints) -> None:
     """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because both are one
     post that has moved.
     """

@@ -32,7 +32,7 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
         # The post has moved to a URL that was its alias: the two change places.
         make_own_url(db, row[0], target_key)
         return int(row[0]), False
-    return int(row[0]), bool(claim(db, row[0], [alias], "redirect", at))
+    return int(row[0]), bool(add_aliases(db, row[0], [alias], "redirect", at))
 
 
 def make_own_url(db: Database, article_id: int, key: str) -> None:
@@ -74,10 +74,10 @@ def enter_addresses(
             "or not exists (select 1 from articles where id = ? and urlkey = ?)",
             [key, article.url, article_id, stamp(at), key, article_id, article_id, key],
         )
-    return claim(db, article_id, [*redirects, *urls_redirecting_to(db, key)], "redirect", at)
+    return add_aliases(db, article_id, [*redirects, *urls_redirecting_to(db, key)], "redirect", at)
 
 
-def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
+def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
     """Adds URLs to an article as aliases of this kind, except those that some article already has; returns the added
     ones.
     """

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from archiver.articles.identity import join_parts
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import pages
-from archiver.storage.article_tables.identification import claim
+from archiver.storage.article_tables.identification import add_aliases
 from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.urls import urlkey
@@ -48,7 +48,7 @@ def parts_of(db: Database, key: str) -> tuple[StoredPart, ...]:
     return tuple(StoredPart(*row) for row in rows)
 
 
-def text_of(db: Database, key: str) -> str | None:
+def text_of_part(db: Database, key: str) -> str | None:
     """Returns the text last extracted from a further page of a post, by the page's urlkey; None if its post has not
     confirmed that the page belongs to it.
     """
@@ -75,7 +75,7 @@ def is_own_post(db: Database, result: PageResult) -> bool:
     not a part.
     """
     known = pages.known_page(db, urlkey(result.url))
-    if known is None or known.fetched_at is None or text_of(db, known.urlkey) is not None:
+    if known is None or known.fetched_at is None or text_of_part(db, known.urlkey) is not None:
         return False
     return known.kind is PageKind.POST or (known.outcome is Outcome.PART and known.kind is not PageKind.PART)
 
@@ -158,7 +158,7 @@ def link_parts_to_article(db: Database, site_id: int, result: PageResult, articl
             [article_id, urlkey(url), article_id],
         )
         db.execute("update pages set article_id = ? where urlkey = ? and kind = 'part'", [article_id, urlkey(url)])
-    claim(db, article_id, urls, "part", result.at)
+    add_aliases(db, article_id, urls, "part", result.at)
     failed = db.execute(
         "select t.number, t.text is null from article_parts t join pages p on p.urlkey = t.urlkey where t.post_urlkey "
         "= ? "
