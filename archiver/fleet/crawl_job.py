@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from archiver.errors import ArchiverError, Fenced, QueueUnavailable, ShardDamaged
+from archiver.fleet.leased_process import LeasedProcess, begin_leased_crawl
 from archiver.fleet.leases import (
     EndedRun,
     LeaseWait,
@@ -25,7 +26,6 @@ from archiver.fleet.leases import (
     renew_lease,
     take_lease,
 )
-from archiver.fleet.leashed_process import LeasedProcess, begin_leased_crawl
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, read_manifest, shard_folder, storage_owner
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_in_use, restore

@@ -35,8 +35,8 @@ from archiver.fleet.fleet_tasks import (
     end_scan,
     find_open_task,
 )
+from archiver.fleet.leased_process import LeasedProcess, start_watchdog
 from archiver.fleet.leases import LeaseWait, SiteLease, monotonic_seconds, take_lease
-from archiver.fleet.leashed_process import LeasedProcess, start_watchdog
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE, SCANS
 from archiver.importers.import_inputs import RecordFilter, RecordSelector, is_archive_name, open_inputs

@@ -212,7 +212,7 @@ def test_a_free_process_takes_the_next_host_and_sites_of_a_host_are_sequential(
 ) -> None:
     """A site that another command is crawling is skipped, and reported at the end."""
     archive = tmp_path / "a.db"
-    monkeypatch.setattr(process_pool, "cores", lambda: 2)
+    monkeypatch.setattr(process_pool, "count_cores", lambda: 2)
     long, *short = serve("Long", 32, seconds=0.3), *(serve(f"Short {n}", 2) for n in range(3))
     plans = [CrawlPlan(site.url, 0.0, "") for site in (long, *short)]
     plans.insert(1, CrawlPlan(f"{long.url}post-3/", 0.0, ""))

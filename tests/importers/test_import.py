@@ -441,7 +441,7 @@ def test_unexpected_error_does_not_stop_other_records(
             raise ValueError("nobody foresaw this")
         return whole(db, site, reading, bare)
 
-    monkeypatch.setattr(writing, "enter_reading", enter)
+    monkeypatch.setattr(writing, "enter_historical_article", enter)
     found = summary(
         archive,
         warc(tmp_path / "a.warc.gz", *(post(f"http://blog.example/{n}/", title=n) for n in ("one", "two", "three"))),
