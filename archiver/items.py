@@ -73,12 +73,12 @@ class Requisite:
     """A file that a page or a stylesheet needs to be shown: an image, a stylesheet or a font, by the URL that a browser
     would request.
 
-    `lead` is True for the lead image of a post.
+    `is_lead` is True for the lead image of a post.
     """
 
     url: str
     kind: RequisiteKind
-    lead: bool = False
+    is_lead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class SourceHint:
 class DiscoveredURL:
     """A URL that a discovery source reported: the only output of discovery.
 
-    `found_on` is the URL of the feed, sitemap, listing or page that contains it; `lead` is the source hint. `trap`
+    `found_on` is the URL of the feed, sitemap, listing or page that contains it; `hint` is the source hint. `trap`
     names the trap rule that keeps the URL from being fetched ("" for nearly all). `captured` is when a web archive
     first and last captured it, if the source says so.
     """
@@ -154,7 +154,7 @@ class DiscoveredURL:
     kind: PageKind = PageKind.UNKNOWN
     found_on: str = ""
     lastmod: datetime | None = None
-    lead: SourceHint | None = None
+    hint: SourceHint | None = None
     trap: str = ""
     captured: tuple[datetime, datetime | None] | None = None
 
@@ -253,7 +253,7 @@ class PageResult:
     shows the complete post.
 
     `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
-    `rights` are the usage statements of the response, stored with its capture. `shown` is the digest of the links on
+    `usage_statements` are those of the response, stored with its capture. `shown` is the digest of the links on
     a page of a listing, without those to its other pages; "" for other pages. `requisites` are the files that a
     post's page needs, if the site's settings ask for all of them.
     """
@@ -277,7 +277,7 @@ class PageResult:
     part: int = 1
     parts: tuple[tuple[int, str], ...] = ()
     same_validator: bool = False
-    rights: tuple[UsageStatement, ...] = ()
+    usage_statements: tuple[UsageStatement, ...] = ()
     shown: str = ""
     requisites: tuple[Requisite, ...] = ()
 
@@ -300,6 +300,6 @@ class Candidate(Generic[T]):
         return Evidence(field, value[:300], self.source, self.locator[:120], round(self.confidence, 2))
 
 
-def is_from_api(lead: SourceHint | None) -> bool:
+def is_from_api(hint: SourceHint | None) -> bool:
     """Returns True if a source hint comes from a platform's API, which is more reliable than a feed."""
-    return lead is not None and lead.from_api
+    return hint is not None and hint.from_api

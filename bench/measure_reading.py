@@ -62,7 +62,7 @@ def main() -> None:
             for statement in _PAGES_SQL:
                 db.execute(statement)
         db.close()
-        refresh_archive(file, anew=True)
+        refresh_archive(file, rebuild=True)
         db = open_archive(file, read_only=True)
         disable_updates(db)
         print(f"{count:,} articles; milliseconds of CPU time")

@@ -82,7 +82,7 @@ def measure(
         generated_archive.write(file, count)
     db = open_archive(file)
     began, worked = time.perf_counter(), time.process_time()
-    refresh_index(db, file, anew=True)
+    refresh_index(db, file, rebuild=True)
     passed, busy = _since(began, worked)
     db.close()
     size = sum(part.stat().st_size for part in index_folder(file).iterdir())

@@ -194,7 +194,7 @@ def pages(theme: Theme, posts: Sequence[SamplePost], base: str = "https://low.ex
 def samples(theme: Theme, posts: Sequence[SamplePost], leads: Sequence[SourceHint | None] = ()) -> list[Sample]:
     """Return the posts as the samples that a crawl gives to the template learner."""
     out = []
-    for page, lead in zip(pages(theme, posts), leads or [None] * len(posts), strict=True):
-        by_api = lead is not None and lead.from_api
-        out.append(Sample(page, extract_page(page, lead, PageKind.POST), lead is not None, by_api))
+    for page, hint in zip(pages(theme, posts), leads or [None] * len(posts), strict=True):
+        by_api = hint is not None and hint.from_api
+        out.append(Sample(page, extract_page(page, hint, PageKind.POST), hint is not None, by_api))
     return out

@@ -85,7 +85,7 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
     if not content and _is_whole_post(summary):
         content, summary = summary, ""
     protected = "post-password-form" in content
-    lead = SourceHint(
+    hint = SourceHint(
         title=plain_text(item.title(), 1_000),
         authors=_names(item.authors()),
         published=published,
@@ -102,7 +102,7 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
         protected=protected,
     )
     kind = PageKind.POST if published else PageKind.UNKNOWN
-    return DiscoveredURL(address, DiscoverySource.FEED, kind, url, _later(published, modified), lead)
+    return DiscoveredURL(address, DiscoverySource.FEED, kind, url, _later(published, modified), hint)
 
 
 def post_id_of(guid: str) -> str:

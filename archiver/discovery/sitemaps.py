@@ -124,9 +124,9 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
                     address, DiscoveredURL(address, DiscoverySource.SITEMAP, PageKind.SITEMAP, url, lastmod)
                 )
         else:
-            lead = _news_hint(news) if news is not None else None
-            own = PageKind.POST if lead else _kind_of(address, kind)
-            pages.setdefault(address, DiscoveredURL(address, DiscoverySource.SITEMAP, own, url, lastmod, lead))
+            hint = _news_hint(news) if news is not None else None
+            own = PageKind.POST if hint else _kind_of(address, kind)
+            pages.setdefault(address, DiscoveredURL(address, DiscoverySource.SITEMAP, own, url, lastmod, hint))
         if len(pages) + len(children) >= MAX_TARGETS:
             break
     return Sitemap(tuple(pages.values()), tuple(children.values()), known)

@@ -161,7 +161,7 @@ def _target(row: dict[str, Any], default: timedelta, url: str) -> DiscoveredURL 
     embedded = row.get("_embedded")
     embedded = embedded if isinstance(embedded, dict) else {}
     number = row.get("id")
-    lead = SourceHint(
+    hint = SourceHint(
         title=plain_text(_rendered(row.get("title")), 1_000),
         authors=_names(_dicts(embedded.get("author"))),
         published=published,
@@ -178,7 +178,7 @@ def _target(row: dict[str, Any], default: timedelta, url: str) -> DiscoveredURL 
         language=_text(row.get("lang"))[:35],
         protected=protected,
     )
-    return DiscoveredURL(address, DiscoverySource.API, PageKind.POST, url, modified or published, lead)
+    return DiscoveredURL(address, DiscoverySource.API, PageKind.POST, url, modified or published, hint)
 
 
 def _text(value: Any) -> str:

@@ -31,7 +31,7 @@ from archiver.items import Article, Evidence, PageKind, SourceHint
 
 def extract_page(
     page: Page,
-    lead: SourceHint | None = None,
+    hint: SourceHint | None = None,
     known_kind: PageKind = PageKind.UNKNOWN,
     *,
     posts_only: bool = False,
@@ -41,7 +41,7 @@ def extract_page(
     """Extracts the article of a page: all fields, the page's kind (`kind`, `kind_rule`), and the evidence for each
     field.
 
-    `lead`: what a feed or an API says about this address, used as a further source. `known_kind`: as in
+    `hint`: what a feed or an API says about this address, used as a further source. `known_kind`: as in
     `classify_page`. `posts_only`: for a page that is not a post, return only its kind, which is all that a crawl
     needs of a listing. `part_of`: the address of the post, if the page was fetched as one of its further pages.
     `rules`: the rules of the site; a page that does not fit them is read by general extraction, and then only the
@@ -51,70 +51,70 @@ def extract_page(
     collects = gc.isenabled()
     gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
     try:
-        return _extract(page, lead, known_kind, posts_only, part_of, rules)
+        return _extract(page, hint, known_kind, posts_only, part_of, rules)
     finally:
         if collects:
             gc.enable()
 
 
 def _extract(
-    page: Page, lead: SourceHint | None, known_kind: PageKind, posts_only: bool, part_of: str, rules: SiteRules | None
+    page: Page, hint: SourceHint | None, known_kind: PageKind, posts_only: bool, part_of: str, rules: SiteRules | None
 ) -> Article:
     if (
         rules is not None
         and not part_of
-        and (article := article_by_rules.read_by_rules(page, rules, lead, known_kind)) is not None
+        and (article := article_by_rules.read_by_rules(page, rules, hint, known_kind)) is not None
     ):
         return article
-    article = _extract_generally(page, lead, known_kind, posts_only=posts_only, part_of=part_of)
+    article = _extract_generally(page, hint, known_kind, posts_only=posts_only, part_of=part_of)
     by_hand = rules is not None and article.kind is PageKind.POST
     return article_by_rules.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
 
 
 def _extract_generally(
-    page: Page, lead: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str
+    page: Page, hint: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str
 ) -> Article:
     """Extracts the article of a page by general extraction, without the rules of its site."""
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
-    kind, rule = classify_page(page, lead, known_kind, post, beside)
+    kind, rule = classify_page(page, hint, known_kind, post, beside)
     if posts_only and kind is not PageKind.POST:
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
     host = (urlsplit(page.url).hostname or "").lower()
     site = {fold_text(n) for n in _title.site_names(page)}
     evidence = [page.decoded.evidence()]
 
-    titles = _title.title_candidates(page, post, lead, host)
+    titles = _title.title_candidates(page, post, hint, host)
     title = resolve.resolve_title(titles, site, page.path)
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""
 
-    text = read_body(page, post, headline, beside, lead)
+    text = read_body(page, post, headline, beside, hint)
     tail = agency_credits.read_tail(text.text)
     plain = text.text
     if tail.paragraphs:
         plain = "\n\n".join(plain.split("\n\n")[: -tail.paragraphs])
     evidence.append(Evidence("body", f"{len(plain)} characters", text.source, text.locator, text.confidence))
 
-    people = _authors.author_candidates(page, post, lead, site, beside, tail.authors, text.text)
+    people = _authors.author_candidates(page, post, hint, site, beside, tail.authors, text.text)
     author = resolve.resolve_authors(people)
     evidence += [c.evidence("authors") for c in people]
 
-    changed = _dates.modified_candidates(page, post, lead, beside)
-    times = _dates.published_candidates(page, post, lead, beside)
+    changed = _dates.modified_candidates(page, post, hint, beside)
+    times = _dates.published_candidates(page, post, hint, beside)
     when = resolve.resolve_published(times, changed, url_date(page.path), page.captured_at)
     change = resolve.best_candidate(changed)
     evidence += [c.evidence("published") for c in times] + [c.evidence("modified") for c in changed]
 
-    cats, tags = _categories.term_candidates(page, post, lead)
+    cats, tags = _categories.term_candidates(page, post, hint)
     category, tag = _categories.choose_terms(cats, tags)
     evidence += [c.evidence("categories") for c in cats] + [c.evidence("tags") for c in tags]
 
     named = agency_credits.credits_of_post(page, post, text.text, tail, beside.lines)
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
-    places = _geotags.geotags(page, post, lead, agency_credits.dateline_place(text.text))
+    places = _geotags.geotags(page, post, hint, agency_credits.dateline_place(text.text))
     evidence += _geotags.geotag_evidence(page, post, places)
-    declared = resolve.declared_fields(page, post.body, lead)
+    declared = resolve.declared_fields(page, post.body, hint)
     evidence += declared.evidence
     pages = find_parts(page, part_of) if kind is PageKind.POST else PostParts()
 
@@ -134,8 +134,8 @@ def _extract_generally(
         kind=kind,
         kind_rule=rule,
         platform=page.platform.name,
-        post_id=resolve.post_id(page, lead),
-        guid=lead.guid if lead else "",
+        post_id=resolve.post_id(page, hint),
+        guid=hint.guid if hint else "",
         evidence=tuple(evidence),
         parts=pages.others,
         part=pages.number,

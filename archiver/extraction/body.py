@@ -392,21 +392,21 @@ class Body:
     is_whole: bool = False
 
 
-def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, lead: SourceHint | None = None) -> Body:
+def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: SourceHint | None = None) -> Body:
     """Extracts the post's text: paragraphs separated by a blank line, without title, byline, share buttons or footer.
 
     If the page shows only a part of the post (one of several pages, or the beginning with "read more") and its feed
     or API gave the whole text, that text is returned.
     """
     shown = _body_on_page(page, post, title, beside)
-    if text := hint_body(shown.text, page.url, title, lead):
-        return Body(text, "api" if is_from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
+    if text := hint_body(shown.text, page.url, title, hint):
+        return Body(text, "api" if is_from_api(hint) else "feed", "whole text", 0.9, is_whole=True)
     return shown
 
 
-def hint_body(shown: str, url: str, title: str, lead: SourceHint | None) -> str:
+def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> str:
     """Returns the whole text from the feed or API if `shown`, the text on the page, is only its beginning; else ""."""
-    text = body_of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
+    text = body_of_html(hint.body_html, url, title) if hint is not None and hint.body_html else ""
     return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _starts_like(shown, text)) else ""
 
 

@@ -189,13 +189,13 @@ _MAX_COUNT = 60
 
 
 def term_candidates(
-    page: Page, post: Post, lead: SourceHint | None
+    page: Page, post: Post, hint: SourceHint | None
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
     """Returns the candidates for a post's categories and those for its tags: sets of terms, each with its source."""
     cats: list[Candidate[Terms]] = []
     tags: list[Candidate[Terms]] = []
     for kind, one in (
-        *_from_hint(lead),
+        *_from_hint(hint),
         *_from_selectors(page, post),
         *_from_links(page, post),
         *_from_metadata(page),
@@ -223,12 +223,12 @@ def _as_candidate(
     return kind, Candidate(unique_terms(texts)[:_MAX_COUNT], source, locator, confidence, visible)
 
 
-def _from_hint(lead: SourceHint | None) -> Iterator[Found]:
-    if lead is None:
+def _from_hint(hint: SourceHint | None) -> Iterator[Found]:
+    if hint is None:
         return
-    source, confidence = ("api", 0.97) if is_from_api(lead) else ("feed", 0.5)
-    yield _as_candidate("category", lead.categories, source, "categories", confidence)
-    yield _as_candidate("tag", lead.tags, source, "tags", confidence)
+    source, confidence = ("api", 0.97) if is_from_api(hint) else ("feed", 0.5)
+    yield _as_candidate("category", hint.categories, source, "categories", confidence)
+    yield _as_candidate("tag", hint.tags, source, "tags", confidence)
 
 
 def _from_selectors(page: Page, post: Post) -> Iterator[Found]:

@@ -139,13 +139,13 @@ class _DateCandidates(list[When]):
             self.append(Candidate(moment, source, locator, confidence + precision_bonus(moment, seen), seen))
 
 
-def published_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
+def published_candidates(page: Page, post: Post, hint: SourceHint | None, beside: BylineBlock) -> list[When]:
     """Returns the candidates for the date of publication from every source.
 
     The result is cached on `post` unless the source hint has a date, since the page classifier needs it too.
     """
-    if lead is not None and lead.published is not None:
-        return _collect_published(page, post, lead, beside)
+    if hint is not None and hint.published is not None:
+        return _collect_published(page, post, hint, beside)
     known, found = post.answers.get("published", (None, []))
     if known is not beside:
         found = _collect_published(page, post, None, beside)
@@ -153,12 +153,12 @@ def published_candidates(page: Page, post: Post, lead: SourceHint | None, beside
     return list(found)
 
 
-def _collect_published(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
+def _collect_published(page: Page, post: Post, hint: SourceHint | None, beside: BylineBlock) -> list[When]:
     out = _DateCandidates()
     language = page.date_language
-    if lead is not None and lead.published is not None:
-        trusted = is_from_api(lead)
-        moment = Moment(lead.published, "second", True)
+    if hint is not None and hint.published is not None:
+        trusted = is_from_api(hint)
+        moment = Moment(hint.published, "second", True)
         out.add(moment, "api" if trusted else "feed", "published", 0.97 if trusted else 0.79)
     _add_platform(page, post, out)
     _add_declared(page, post, out, language)
@@ -367,13 +367,13 @@ def _inner_date(el: Element) -> Moment | None:
     return None
 
 
-def modified_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
+def modified_candidates(page: Page, post: Post, hint: SourceHint | None, beside: BylineBlock) -> list[When]:
     """Returns the candidates for the date of the last change from every source."""
     out = _DateCandidates()
-    if lead is not None and lead.modified is not None:
-        trusted = is_from_api(lead)
+    if hint is not None and hint.modified is not None:
+        trusted = is_from_api(hint)
         source, confidence = ("api", 0.97) if trusted else ("feed", 0.7)
-        out.add(Moment(lead.modified, "second", True), source, "modified", confidence)
+        out.add(Moment(hint.modified, "second", True), source, "modified", confidence)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
         out.add(machine_date(text), "json-ld", "dateModified", 0.86)
     for text in page.data.texts(page.data.rdfa_article(page.addresses), "dateModified")[:1]:

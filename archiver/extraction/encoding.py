@@ -40,7 +40,7 @@ class _Misreading:
 
     def __init__(self, codec: str, marks: str) -> None:
         self.table, self.marks = _byte_table(codec), tuple(marks.split())
-        self.leads = sorted({mark.encode("utf-8")[:1] for mark in self.marks})
+        self.hints = sorted({mark.encode("utf-8")[:1] for mark in self.marks})
         tail = _character_class(self.table, 0x80, 0xBF)
         two, three = _character_class(self.table, 0xC3, 0xDF), _character_class(self.table, 0xE0, 0xEF)
         letter = r"[A-Za-z]"
@@ -98,7 +98,7 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
     count = 0
     beyond: set[str] | None = None
     for misreading in _MISREADINGS:
-        if source and not count and not any(lead in source for lead in misreading.leads):
+        if source and not count and not any(hint in source for hint in misreading.hints):
             continue
         for _ in range(2):  # some texts were misread twice
             if beyond is None:

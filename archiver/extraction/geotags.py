@@ -152,7 +152,7 @@ _SAMPLES = frozenset(
 """Positions of examples and default values, which nobody chose."""
 
 
-def geotags(page: Page, post: Post, lead: SourceHint | None, dateline: str = "") -> tuple[GeoTag, ...]:
+def geotags(page: Page, post: Post, hint: SourceHint | None, dateline: str = "") -> tuple[GeoTag, ...]:
     """Returns every place of a post once, most trusted notation first.
 
     The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within
@@ -161,19 +161,19 @@ def geotags(page: Page, post: Post, lead: SourceHint | None, dateline: str = "")
     it. A position that the page also gives for its publisher has the role "publisher", unless the text has it too.
     `dateline`: the place in the dateline of the text.
     """
-    if dateline or (lead is not None and lead.geotags) or may_have_geotags(page, post.body):
-        return _collect(page, post, lead, dateline)
+    if dateline or (hint is not None and hint.geotags) or may_have_geotags(page, post.body):
+        return _collect(page, post, hint, dateline)
     return ()
 
 
-def _collect(page: Page, post: Post, lead: SourceHint | None, dateline: str) -> tuple[GeoTag, ...]:
+def _collect(page: Page, post: Post, hint: SourceHint | None, dateline: str) -> tuple[GeoTag, ...]:
     found = [
         *geo_metas(page),
         *geo_custom_fields(page, post),
         *geo_microformats(page, post),
         *geo_properties(page, post),
         *geo_json_ld(page),
-        *(lead.geotags if lead else ()),
+        *(hint.geotags if hint else ()),
         *geo_maps(page, post),
         GeoTag(None, None, dateline, role="dateline", source="dateline"),
     ]

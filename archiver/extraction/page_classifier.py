@@ -216,7 +216,7 @@ class _Context:
     page: Page
     post: Post
     beside: BylineBlock
-    lead: SourceHint | None
+    hint: SourceHint | None
     known: PageKind
 
     @property
@@ -231,25 +231,25 @@ class _Context:
 
 def classify_page(
     page: Page,
-    lead: SourceHint | None = None,
+    hint: SourceHint | None = None,
     known_kind: PageKind = PageKind.UNKNOWN,
     post: Post | None = None,
     beside: BylineBlock | None = None,
 ) -> Answer:
     """Returns the kind of a page, and the name of the rule that determined it.
 
-    `lead`: what a feed or an API says about this address; it makes the page a post, unless the page itself is
+    `hint`: what a feed or an API says about this address; it makes the page a post, unless the page itself is
     clearly something else (an error, a password form, a listing). `known_kind`: the kind expected from the sitemap
     or link where the address was found. Only a page of kind POST becomes an article.
     """
     post = post or locate_post(page)
-    context = _Context(page, post, beside or byline_beside_heading(page, post), lead, known_kind)
+    context = _Context(page, post, beside or byline_beside_heading(page, post), hint, known_kind)
     return _first_answer(_RULES, context) or (PageKind.PAGE, "undated")
 
 
-def classify_at_a_glance(page: Page, post: Post, lead: SourceHint | None, known: PageKind) -> Answer | None:
+def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns kind and rule by address, <body> classes or the title of an error or login page; None if unclear."""
-    return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), lead, known))
+    return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), hint, known))
 
 
 def _first_answer(rules: Iterable[_Rule], context: _Context) -> Answer | None:
@@ -282,7 +282,7 @@ def _redirect_stub(context: _Context) -> Answer | None:
 
 
 def _password(context: _Context) -> Answer | None:
-    if context.lead is not None and context.lead.protected:
+    if context.hint is not None and context.hint.protected:
         return PageKind.OTHER, "password"
     forms = context.page.index.select(".post-password-form") + [
         f for f in context.page.index.tag("form") if "postpass" in (f.get("action") or "")
@@ -298,12 +298,12 @@ def _is_outside_post(post: Post, el: Element) -> bool:
 
 def _platform_classes(context: _Context) -> Answer | None:
     """Returns the kind of page that the platform marks in the classes of <body>."""
-    page, lead = context.page, context.lead
+    page, hint = context.page, context.hint
     classes = page.body_classes
     if page.platform.name == "wordpress" and (answer := _wordpress_single(context, classes)):
         return answer
     for pattern, kind, rule in page.platform.kinds:
-        is_listed_home = kind is PageKind.LISTING and rule == "home" and lead is not None
+        is_listed_home = kind is PageKind.LISTING and rule == "home" and hint is not None
         if not is_listed_home and any(re.fullmatch(pattern, c) for c in classes):
             return kind, f"{page.platform.name} {rule}"
     return None
@@ -322,7 +322,7 @@ def _wordpress_single(context: _Context, classes: Sequence[str]) -> Answer | Non
         return None
     if main_types(context.page) & ARTICLE_TYPES or ARTICLE_LIKE.match(singles[0].removeprefix("single-")):
         return PageKind.POST, singles[0]
-    return (PageKind.PAGE, singles[0]) if context.lead is None else None
+    return (PageKind.PAGE, singles[0]) if context.hint is None else None
 
 
 def _not_found(context: _Context) -> Answer | None:
@@ -343,21 +343,21 @@ def _not_found(context: _Context) -> Answer | None:
 def _by_platform_path(context: _Context) -> Answer | None:
     platform = context.page.platform
     for pattern, kind, rule in platform.paths:
-        if re.fullmatch(pattern, context.page.path) and not (kind is PageKind.LISTING and context.lead is not None):
+        if re.fullmatch(pattern, context.page.path) and not (kind is PageKind.LISTING and context.hint is not None):
             return kind, f"{platform.name} {rule}"
     return None
 
 
 def _by_source_hint(context: _Context) -> Answer | None:
-    lead = context.lead
-    if lead is not None and (lead.post_id or lead.published or lead.body_html):
-        return PageKind.POST, "api" if lead.post_id else "feed"
+    hint = context.hint
+    if hint is not None and (hint.post_id or hint.published or hint.body_html):
+        return PageKind.POST, "api" if hint.post_id else "feed"
     return None
 
 
 def _by_known_kind(context: _Context) -> Answer | None:
     if context.known in (PageKind.LISTING, PageKind.PAGE):
-        return context.known, "told by its source"
+        return context.known, "kind given by its source"
     return None
 
 
@@ -447,7 +447,7 @@ def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
 
 def _known_post(context: _Context) -> Answer | None:
     if context.known is PageKind.POST:
-        return PageKind.POST, "told by its source"
+        return PageKind.POST, "kind given by its source"
     return None
 
 

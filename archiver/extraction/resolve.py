@@ -49,11 +49,11 @@ class DeclaredFields:
     evidence: tuple[Evidence, ...]
 
 
-def declared_fields(page: Page, body: Element | None, lead: SourceHint | None) -> DeclaredFields:
+def declared_fields(page: Page, body: Element | None, hint: SourceHint | None) -> DeclaredFields:
     """Returns language, description, image and canonical URL, each from the first source, in a fixed order, that has
     it.
     """
-    found = {name: read(page, body, lead) for name, read in _READERS.items()}
+    found = {name: read(page, body, hint) for name, read in _READERS.items()}
     return DeclaredFields(
         {name: value or ("" if BY_NAME[name].prose else None) for name, (value, _, _) in found.items()},
         tuple(
@@ -64,25 +64,25 @@ def declared_fields(page: Page, body: Element | None, lead: SourceHint | None) -
     )
 
 
-def _from_hint(value: str, lead: SourceHint | None, name: str) -> _Found:
-    return value, "api" if is_from_api(lead) else "feed", name
+def _from_hint(value: str, hint: SourceHint | None, name: str) -> _Found:
+    return value, "api" if is_from_api(hint) else "feed", name
 
 
-def _language(page: Page, _: Element | None, lead: SourceHint | None) -> _Found:
-    return page.declared_language if page.language else _from_hint(lead.language if lead else "", lead, "language")
+def _language(page: Page, _: Element | None, hint: SourceHint | None) -> _Found:
+    return page.declared_language if page.language else _from_hint(hint.language if hint else "", hint, "language")
 
 
-def _description(page: Page, _: Element | None, lead: SourceHint | None) -> _Found:
+def _description(page: Page, _: Element | None, hint: SourceHint | None) -> _Found:
     data = page.data
     for name in _DESCRIPTIONS:
         if found := data.meta_first(name):
             return found, "meta", name
     if found := next(iter(data.texts(data.article(page.addresses), "description")), ""):
         return found, "json-ld", "description"
-    return _from_hint(clean_text(lead.description if lead else ""), lead, "description")
+    return _from_hint(clean_text(hint.description if hint else ""), hint, "description")
 
 
-def _image(page: Page, body: Element | None, lead: SourceHint | None) -> _Found:
+def _image(page: Page, body: Element | None, hint: SourceHint | None) -> _Found:
     """Returns the address of the lead image: declared by the page, given by a feed or API, or the first in the body."""
     data = page.data
     declared: list[_Found] = [(v, "meta", name) for name in _IMAGES for v in data.meta(name)]
@@ -92,7 +92,7 @@ def _image(page: Page, body: Element | None, lead: SourceHint | None) -> _Found:
             (str(v.get("url") or v.get("contentUrl") or "") if isinstance(v, dict) else str(v), "json-ld", "image")
             for v in data.resolve((node or {}).get("image"))
         ]
-    declared += [_from_hint(lead.image, lead, "image")] if lead else []
+    declared += [_from_hint(hint.image, hint, "image")] if hint else []
     for value, source, locator in declared:
         if url := page.join(value):
             return url, source, locator
@@ -101,7 +101,7 @@ def _image(page: Page, body: Element | None, lead: SourceHint | None) -> _Found:
     return "", "", ""
 
 
-def _canonical_url(page: Page, _: Element | None, lead: SourceHint | None) -> _Found:
+def _canonical_url(page: Page, _: Element | None, hint: SourceHint | None) -> _Found:
     return page.canonical, "head", "link[rel~=canonical], og:url"
 
 
@@ -114,10 +114,10 @@ _READERS: dict[str, Callable[[Page, Element | None, SourceHint | None], _Found]]
 assert tuple(_READERS) == fields_with_choice("first")
 
 
-def post_id(page: Page, lead: SourceHint | None) -> str:
+def post_id(page: Page, hint: SourceHint | None) -> str:
     """Returns the platform's number of the post, which stays the same if the address changes; "" if unknown."""
-    if is_from_api(lead) and lead is not None:
-        return lead.post_id
+    if is_from_api(hint) and hint is not None:
+        return hint.post_id
     if page.platform.name == "wordpress":
         for name in page.body_classes:
             if m := _POST_ID.match(name):
@@ -129,7 +129,7 @@ def post_id(page: Page, lead: SourceHint | None) -> str:
         for el in page.index.select("meta[itemprop~=postId]")[:1]:
             if (value := clean_text(el.get("content"))).isdigit():
                 return f"blogger:{value}"
-    return lead.post_id if lead is not None else ""
+    return hint.post_id if hint is not None else ""
 
 
 # Categories and tags.

@@ -251,7 +251,7 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
     return text
 
 
-def title_candidates(page: Page, post: Post, lead: SourceHint | None, host: str) -> list[Candidate[str]]:
+def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str) -> list[Candidate[str]]:
     """Returns the title candidates with their sources, without the site's name.
 
     A post whose title element is empty gives "" as a candidate.
@@ -259,12 +259,12 @@ def title_candidates(page: Page, post: Post, lead: SourceHint | None, host: str)
     names = site_names(page)
     declared = _declared_titles(page, post, names, host)
     out: list[Candidate[str]] = []
-    if lead is not None and is_from_api(lead):
-        out.append(Candidate(_clean_title(lead.title), "api", "title", 0.93, True))
+    if hint is not None and is_from_api(hint):
+        out.append(Candidate(_clean_title(hint.title), "api", "title", 0.93, True))
     if post.title is not None and (shown := _shown_title(post, post.title, names, host, declared)) is not None:
         out.append(shown)
     out += declared
-    if lead is not None and not is_from_api(lead) and (text := _clean_title(lead.title)):
+    if hint is not None and not is_from_api(hint) and (text := _clean_title(hint.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
     return out
 

@@ -334,18 +334,18 @@ def collect_shards(
     storage: ShardStorage,
     *,
     unfinished: bool = False,
-    told: Progress = lambda what, done, of: None,
+    progress: Progress = lambda what, done, of: None,
 ) -> CollectedShards:
     """Merges each shard that has changed since the last call into `archive`, which is open as `db`; no other program
     may write to it. A site that is being crawled is skipped unless `unfinished` is set, because its WARC file would
-    be merged again after it has grown. `told` is called with the progress.
+    be merged again after it has grown. `progress` is called with the progress.
 
     After an interruption, the next call continues. Raises StorageRefused, and what a merge raises.
     """
     out, notes = CollectedShards(), _MergedStates(archive)
     states = list(read_manifests(storage))
     for number, state in enumerate(states):
-        told("shards", number, len(states))
+        progress("shards", number, len(states))
         if notes.have(state):
             out.known += 1
         elif not unfinished and not is_finished(state):
@@ -359,12 +359,12 @@ def collect_shards(
                     continue
                 out.merged[state.site] = merge(db, archive, Path(folder) / ARCHIVE)
             notes.add(state)
-    told("shards", len(states), len(states))
+    progress("shards", len(states), len(states))
     return out
 
 
 def fetch_shards(
-    storage: ShardStorage, into: Path, *, unfinished: bool = False, told: Progress = lambda what, done, of: None
+    storage: ShardStorage, into: Path, *, unfinished: bool = False, progress: Progress = lambda what, done, of: None
 ) -> FetchedShards:
     """Fetches each shard into its own folder below `into`, without merging them. Unchanged shards are not fetched
     again; a site that is being crawled is skipped unless `unfinished` is set. Raises StorageRefused, OSError.
@@ -372,7 +372,7 @@ def fetch_shards(
     out = FetchedShards()
     states = list(read_manifests(storage))
     for number, state in enumerate(states):
-        told("shards", number, len(states))
+        progress("shards", number, len(states))
         folder = into / shard_folder(state.site).rpartition("/")[2]
         if is_clean(folder, state):
             out.known += 1
@@ -386,7 +386,7 @@ def fetch_shards(
                 continue
             mark_clean(folder, state)
             out.fetched[state.site] = str(folder / ARCHIVE)
-    told("shards", len(states), len(states))
+    progress("shards", len(states), len(states))
     return out
 
 

@@ -363,7 +363,7 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
             f"{fall.hits:,} could be stored, before that {fall.past_hits / fall.past_trials:.0%}: 'archiver status "
             f"{known.site}' and 'archiver why URL' show why. Open one in a browser: if its text is there, a script "
             "inserts it, or a login, a consent wall or a block keeps this program out, and its owner can give access.",
-            about="told",
+            about="listed",
             since=fall.since,
         )
     if fall := find_fewer_posts(history):

@@ -78,7 +78,7 @@ ProgressCallback = Callable[[FileResult, int, int], None]
 class ImportRun:
     """Imports files into an archive, which is created if it does not exist.
 
-    `told` is called with the progress. Raises what `open_archive` raises, and ArchiveInUse if another import is
+    `on_progress` is called with the progress. Raises what `open_archive` raises, and ArchiveInUse if another import is
     running.
     """
 
@@ -90,9 +90,15 @@ class ImportRun:
         workers: int = 1,
         limit: int = 0,
         again: bool = False,
-        told: ProgressCallback = lambda result, read, size: None,
+        on_progress: ProgressCallback = lambda result, read, size: None,
     ) -> None:
-        self._archive, self._choice, self._limit, self._again, self._told = archive, choice, limit, again, told
+        self._archive, self._choice, self._limit, self._again, self._on_progress = (
+            archive,
+            choice,
+            limit,
+            again,
+            on_progress,
+        )
         self._workers = workers
         self.results: list[FileResult] = []
         self._now = datetime.now(UTC)
@@ -223,7 +229,7 @@ class ImportRun:
         result.tally = total
         for problem in problems:
             result.add_problem(problem)
-        self._told(result, batch.read, current.input.size)
+        self._on_progress(result, batch.read, current.input.size)
 
     def _finish_file(self, current: OpenFile, outcome: str, wrong: Problem | None) -> None:
         """Finish a file and record its outcome. `wrong` is a problem of the file as a whole, or None."""

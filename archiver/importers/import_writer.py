@@ -162,7 +162,7 @@ class ImportWriter:
             return
         if capture_id is None:
             capture_id = self._write_response(read.exchange, read.found, source, tally)
-            store_usage_statements(self.db, capture_id, read.rights)
+            store_usage_statements(self.db, capture_id, read.usage_statements)
         tally.posts += 1
         self._store_reading(
             site,
@@ -179,7 +179,7 @@ class ImportWriter:
         stored = enter_historical_article(db, site.name, reading, self._bare)
         if reading.capture_id is not None:
             historical_captures.link_capture_to_article(
-                db, reading.capture_id, stored.article_id, aside=stored.change in (Change.STUB, Change.COPY)
+                db, reading.capture_id, stored.article_id, secondary=stored.change in (Change.STUB, Change.COPY)
             )
         tally.new += stored.change is Change.NEW
         tally.revised += stored.change is Change.REVISED

@@ -181,7 +181,7 @@ class ReadRecord:
     rule: str = ""
     article: Article | None = None
     extractor: str = ""
-    rights: tuple[UsageStatement, ...] = ()
+    usage_statements: tuple[UsageStatement, ...] = ()
     target: str = ""
     exchange: Exchange | None = None
 
@@ -285,7 +285,7 @@ def _read_page(
         kind = RecordKind.GONE if rule == _NOT_FOUND else RecordKind.PAGE
         return replace(base, kind=kind, rule=rule, exchange=copied)
     headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in answer.headers]
-    rights = (
+    usage_statements = (
         *statements_of_headers(headers, found.url),
         *(statements_of_page(page.root, found.url) if page.root is not None else ()),
     )
@@ -295,7 +295,7 @@ def _read_page(
         kind=RecordKind.POST,
         rule=article.kind_rule,
         article=article,
-        rights=rights,
+        usage_statements=usage_statements,
         extractor=extractor_of(version, article),
     )
 

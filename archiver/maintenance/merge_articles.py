@@ -264,7 +264,7 @@ class _ArticleMerge:
                 change = self._enter(revision, row["captured_at"], (own, row["digest"] or ""))
                 is_secondary = change in (Change.STUB, Change.COPY)
             if row["article_id"]:
-                historical_captures.link_capture_to_article(self.db, own, self.number, aside=is_secondary)
+                historical_captures.link_capture_to_article(self.db, own, self.number, secondary=is_secondary)
 
     def enter_uncaptured(self) -> None:
         """Enters the revisions of the other archive whose capture could not be copied to this archive."""

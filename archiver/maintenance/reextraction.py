@@ -137,11 +137,11 @@ def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_i
     at = moment(capture["captured_at"])
     known = [rules_valid_at(db, site_id, at), rules_valid_at(db, site_id)]
     rules = list({r.version: r for r in known if r is not None}.values())
-    lead, in_parts = find_source_hint(db, row["url"]), bool(parts_of(db, row["urlkey"]))
+    hint, in_parts = find_source_hint(db, row["url"]), bool(parts_of(db, row["urlkey"]))
     out = []
     for one in (*rules, None):
         page = parse_page(response.body, row["url"], response.content_type, at)
-        article = extract_page(page, lead, PageKind.POST, rules=one)
+        article = extract_page(page, hint, PageKind.POST, rules=one)
         out.append(replace(article, body=row["body"]) if in_parts else article)
     return out
 
@@ -163,9 +163,9 @@ def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sampl
     )
     for row in list(rows):
         if (page := parse_captured_page(db, folder, row["capture_id"], row["url"])) is not None:
-            lead = find_source_hint(db, row["url"])
-            by_api = lead is not None and lead.from_api
-            yield Sample(page, extract_page(page, lead, PageKind.POST), reports_whole_post(lead), by_api)
+            hint = find_source_hint(db, row["url"])
+            by_api = hint is not None and hint.from_api
+            yield Sample(page, extract_page(page, hint, PageKind.POST), reports_whole_post(hint), by_api)
 
 
 def _pages_without_post(db: Database, folder: Path, site_id: int) -> Iterator[Page]:
@@ -382,7 +382,7 @@ class ReextractionReader:
         row = next(iter(self.db.query("select * from articles where id = ?", [article_id])), None)
         return ReextractedArticle(article_id) if row is None else _Article(self, row).outcome()
 
-    def page(self, site: str, capture_id: int, url: str, lead: SourceHint | None, part_of: str = "") -> Article:
+    def page(self, site: str, capture_id: int, url: str, hint: SourceHint | None, part_of: str = "") -> Article:
         """Extracts the article from a capture with the site rules of the capture's time. With `part_of`, the URL of a
         post, the capture is read as a further part of that post. Raises UnreadableInput.
         """
@@ -394,7 +394,7 @@ class ReextractionReader:
 
         def read(rules: SiteRules | None) -> Article:
             return extract_page(
-                parse_page(response.body, url, response.content_type, at), lead, kind, part_of=part_of, rules=rules
+                parse_page(response.body, url, response.content_type, at), hint, kind, part_of=part_of, rules=rules
             )
 
         article = read(rules)
@@ -412,7 +412,7 @@ class _Article:
         self._left: list[str] = []
         self._texts: list[tuple[str, str]] = []
         self._pages = parts_of(reader.db, row["urlkey"])
-        self._lead = find_source_hint(reader.db, row["url"])
+        self._hint = find_source_hint(reader.db, row["url"])
 
     def outcome(self) -> ReextractedArticle:
         rows = list(revision_rows(self._reader.db, "r.article_id = ? order by r.revision", [self._row["id"]]))
@@ -496,7 +496,7 @@ class _Article:
 
     def _read(self, number: int, capture_id: int, url: str) -> Article | None:
         try:
-            reading = self._reader.page(self._row["site"], capture_id, url, self._lead)
+            reading = self._reader.page(self._row["site"], capture_id, url, self._hint)
         except UnreadableInput as error:
             self._unreadable.append(f"article {self._row['id']}, revision {number}: {error}")
             return None
@@ -547,8 +547,8 @@ class _Article:
         if part.text is None or row is None or row[0] is None:
             return part.text
         try:
-            lead = find_source_hint(self._reader.db, part.url)
-            reading = self._reader.page(self._row["site"], row[0], part.url, lead, self._row["url"])
+            hint = find_source_hint(self._reader.db, part.url)
+            reading = self._reader.page(self._row["site"], row[0], part.url, hint, self._row["url"])
         except UnreadableInput as error:
             self._unreadable.append(f"article {self._row['id']}, part {part.number}: {error}")
             return part.text

@@ -34,18 +34,18 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The result of an index update: the number of indexed articles, and whether the index was rebuilt (`anew`).
+    """The result of an index update: the number of indexed articles, and whether the index was rebuilt.
     `damaged` describes the damage found in the previous index; "" if there was none.
     """
 
     articles: int
-    anew: bool
+    rebuilt: bool
     damaged: str = ""
 
 
-def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Updates an archive's search index with the articles that changed. Rebuilds the index if `anew` is set, or if it
-    is missing, damaged or was made from another archive.
+def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
+    """Updates an archive's search index with the articles that changed. Rebuilds it if `rebuild` is set, or if it is
+    missing, damaged or was made from another archive.
 
     `db` must be open for writing. Only one process updates at a time; other processes wait up to 30 s and then skip
     the update. Raises OSError if the folder cannot be written.
@@ -54,37 +54,37 @@ def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: 
     folder.mkdir(exist_ok=True)
     with index_locked(folder) as acquired:
         if not acquired:
-            return Refreshed(0, anew=False)
-        damage = "" if anew or not tantivy_index.is_index_of(db, folder) else _find_damage(folder)
-        anew = anew or bool(damage) or not tantivy_index.is_index_of(db, folder)
-        if not anew and not tantivy_index.is_behind(db):
-            return Refreshed(0, anew=False)
+            return Refreshed(0, rebuilt=False)
+        damage = "" if rebuild or not tantivy_index.is_index_of(db, folder) else _find_damage(folder)
+        rebuild = rebuild or bool(damage) or not tantivy_index.is_index_of(db, folder)
+        if not rebuild and not tantivy_index.is_behind(db):
+            return Refreshed(0, rebuilt=False)
         changed = tantivy_index.pending_changes(db)
         state = tantivy_index.index_state(folder)
         articles = _approximate_count(db)
-        anew = anew or needs_new_common_words(articles, state.get("articles", 0), len(changed.ids))
+        rebuild = rebuild or needs_new_common_words(articles, state.get("articles", 0), len(changed.ids))
         token = tantivy_index.begin_update(db)
         common, determined_from = frozenset(state.get("common", ())), state.get("articles", 0)
-        done = None if anew else _write_documents(folder, db, changed.ids, common, rebuild=False, progress=progress)
+        done = None if rebuild else _write_documents(folder, db, changed.ids, common, rebuild=False, progress=progress)
         if done is None:
-            damage = damage if anew else tantivy_index.damaged_file(folder) or "it cannot be written to"
+            damage = damage if rebuild else tantivy_index.damaged_file(folder) or "it cannot be written to"
             delete_index_files(folder)
             ids = [row[0] for row in db.execute("select id from articles order by id")]
             common, determined_from = common_words(db, ids), articles
             done = _write_documents(folder, db, ids, common, rebuild=True, progress=progress)
-            anew = True
+            rebuild = True
         tantivy_index.write_state(folder, token, common, determined_from)
         tantivy_index.finish_update(db, token, changed.last)
-        return Refreshed(done or 0, anew, damage)
+        return Refreshed(done or 0, rebuild, damage)
 
 
-def refresh_archive(archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
+def refresh_archive(archive: Path, *, rebuild: bool = False, progress: Progress | None = None) -> Refreshed:
     """Opens the archive at a path and updates its search index (`refresh_index`). Raises what `open_archive` raises,
     and ArchiveNotWritable.
     """
     db = open_archive(archive)
     try:
-        return refresh_index(db, archive, anew=anew, progress=progress)
+        return refresh_index(db, archive, rebuild=rebuild, progress=progress)
     except OSError as error:
         raise ArchiveNotWritable(str(archive), error.strerror or str(error)) from error
     finally:

@@ -156,7 +156,7 @@ class CrawlRun:
                 self.db, site_id, [DiscoveredURL(self.start_url, DiscoverySource.SEED)], self.started
             )
             if order.only:
-                completeness.make_missing_due(self.db, site_id, with_aside=order.only == "set-aside")
+                completeness.make_missing_due(self.db, site_id, include_excluded=order.only == "set-aside")
             else:
                 pages.make_due(self.db, site_id, self.started, everything=order.full)
                 for key in {urlkey(self.start_url), self.seed_key}:

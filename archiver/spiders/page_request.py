@@ -27,7 +27,7 @@ ApiStep = Literal["posts", "changes", "ids"]
 """The WordPress API is read in steps under one row: all posts, or first what changed and then the IDs of all posts."""
 # Rules that made a page a listing by its address alone, so that the page itself has to be judged again.
 _BY_ADDRESS = frozenset({"home", "listing address", "date address"})
-_BY_SOURCE = "told by its source"
+_BY_SOURCE = "kind given by its source"
 _EXISTING = frozenset({"archived", "unchanged", "duplicate", "not-article", "refused", "out-of-scope"})
 _MAX_VALIDATOR = 1_000
 
@@ -166,7 +166,7 @@ class FetchNotes:
 class FetchedPage:
     """A response in the form that the parsers take. Header names are in lower case; `body` is without content coding.
 
-    `rights` are the usage statements in its header fields and in its host's tdmrep.json.
+    `usage_statements` are the usage statements in its header fields and in its host's tdmrep.json.
     """
 
     url: str
@@ -175,7 +175,7 @@ class FetchedPage:
     body: bytes
     at: datetime
     capture: Capture | None = None
-    rights: tuple[UsageStatement, ...] = ()
+    usage_statements: tuple[UsageStatement, ...] = ()
 
     @property
     def content_type(self) -> str:
@@ -256,7 +256,7 @@ def fetched_page(response: Response) -> FetchedPage:
         body=response.body,
         at=datetime.now(UTC),
         capture=notes.capture,
-        rights=(*statements_of_headers(pairs, response.url), *notes.tdm.of(response.url)),
+        usage_statements=(*statements_of_headers(pairs, response.url), *notes.tdm.of(response.url)),
     )
 
 

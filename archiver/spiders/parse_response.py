@@ -77,7 +77,7 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
         return ParsedPage(replace(result, outcome=Outcome.REFUSED, reason=f"the API returns no posts: {page.error}"))
     # The list of IDs says only that a post exists and when it changed.
     targets = tuple(
-        replace(t, found_on=request.url, lead=None if request.step == "ids" else t.lead) for t in page.targets
+        replace(t, found_on=request.url, hint=None if request.step == "ids" else t.hint) for t in page.targets
     )
     result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API counts {page.total} posts")
     more = bool(targets) and request.number < (page.total_pages or 1)
@@ -181,7 +181,7 @@ def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) ->
         last_modified=fetched.validator("last-modified"),
         capture=fetched.capture,
         same_validator=_same_validator(fetched, request),
-        rights=fetched.rights,
+        usage_statements=fetched.usage_statements,
     )
     if fetched.status == 304:
         return ParsedPage(
@@ -232,7 +232,9 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
         )
     page = parse_html(fetched.body, fetched.url, fetched.content_type, fetched.at)
     if page.root is not None:
-        result = replace(result, rights=(*result.rights, *statements_of_page(page.root, fetched.url)))
+        result = replace(
+            result, usage_statements=(*result.usage_statements, *statements_of_page(page.root, fetched.url))
+        )
     links = _links(page, fetched, site.scope)
     if rejected := wall_or_soft_404(page, result, request, site.soft_not_found):
         declared = (*links.feeds, *links.sitemaps) if links and request.is_seed else ()
@@ -331,7 +333,7 @@ def _redirect(location: str, result: PageResult, request: PageRequest, site: Sit
         return ParsedPage(refused)
     source = DiscoverySource.SEED if request.is_seed else DiscoverySource.REDIRECT
     kind = PageKind.UNKNOWN if request.kind is PageKind.PART else request.kind
-    onward = DiscoveredURL(target, source, kind, found_on=request.url, lead=request.hint)
+    onward = DiscoveredURL(target, source, kind, found_on=request.url, hint=request.hint)
     return ParsedPage(
         replace(
             result,

@@ -178,7 +178,7 @@ def parse_requisite(fetched: FetchedPage, requisite: RequisiteRequest, objection
         Outcome.ARCHIVED,
         status=200,
         capture=fetched.capture,
-        rights=fetched.rights,
+        usage_statements=fetched.usage_statements,
         names=names,
         media_type=fetched.content_type.partition(";")[0].strip().lower(),
         size=len(fetched.body),

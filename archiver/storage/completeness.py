@@ -127,10 +127,10 @@ _MISSING = (
 )
 
 
-def make_missing_due(db: Database, site_id: int, *, with_aside: bool) -> None:
-    """Makes a site's missing pages due now; `with_aside`: also the pages that learned trap rules excluded."""
+def make_missing_due(db: Database, site_id: int, *, include_excluded: bool) -> None:
+    """Makes a site's missing pages due now; `include_excluded`: also the pages that learned trap rules excluded."""
     db.execute(f"update pages as p set due_at = ? where {_MISSING_OUTCOMES}", [EPOCH, site_id])
-    if with_aside:
+    if include_excluded:
         crawl_exclusions.include_again(db, site_id, EPOCH)
 
 
@@ -379,7 +379,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     own = page or (dict(requisite) if requisite and not known else _excluded_by_classifier(db, asked))
     if not own and known is None:
         if removal := tombstone_at(db, key):
-            raise ArticleRemoved(asked, removal.told)
+            raise ArticleRemoved(asked, removal.explanation)
         raise URLNotFound(asked)
     url = own.get("url") or (known["url"] if known else asked)
     article_id = own.get("article_id") or (known["article_id"] if known else None)

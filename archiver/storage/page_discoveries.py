@@ -165,9 +165,9 @@ class _Found:
 def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
     target = found.target
     key = urlkey(target.url)
-    if target.lead and tombstone_at(db, key):
-        target = replace(target, lead=None)  # the hint may contain the text of a removed post
-    lead = hint_to_json(target.lead, {target.source: hint_digest(target.lead)}) if target.lead else None
+    if target.hint and tombstone_at(db, key):
+        target = replace(target, hint=None)  # the hint may contain the text of a removed post
+    hint = hint_to_json(target.hint, {target.source: hint_digest(target.hint)}) if target.hint else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
         "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, source_hints, priority, "
@@ -182,7 +182,7 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
             trap_reason(target.trap),
             target.trap or None,
             lastmod,
-            lead,
+            hint,
             priority(target.kind, target.source, target.url, found.folder),
             found.now,
             None if target.trap else found.due,
@@ -220,7 +220,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         else refetch_reason(
             known,
             target,
-            hint_digest(target.lead) if target.lead else "",
+            hint_digest(target.hint) if target.hint else "",
             by_dates=found.by_dates or known.kind is PageKind.SITEMAP,
         )
     )
@@ -255,11 +255,11 @@ def _hint_to_store(db: Database, known: KnownPage, target: DiscoveredURL) -> str
 
     An API's hint replaces a feed's, but not the other way round.
     """
-    digest = hint_digest(target.lead) if target.lead else ""
-    if not target.lead or digest == known.digests.get(target.source):
+    digest = hint_digest(target.hint) if target.hint else ""
+    if not target.hint or digest == known.digests.get(target.source):
         return None
     better = target.source is DiscoverySource.API or DiscoverySource.API not in known.digests
-    hint = target.lead if better else hint_of(db, known.id) or target.lead
+    hint = target.hint if better else hint_of(db, known.id) or target.hint
     return hint_to_json(hint, {**known.digests, target.source: digest})
 
 

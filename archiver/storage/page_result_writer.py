@@ -115,7 +115,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
     db, result, counts = run.db, storing.result, storing.counts
     if result.capture:
         storing.capture_id = enter_capture(db, run.run_id, result.capture)
-        store_usage_statements(db, storing.capture_id, result.rights)
+        store_usage_statements(db, storing.capture_id, result.usage_statements)
     later = result.at + run.revisit if run.listings_wait else None
     storing.found = record_discovered_urls(
         db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_dates
@@ -163,7 +163,7 @@ def revise(run: StoringRun, storing: Storing) -> None:
     if storing.removal is not None:
         # The post was removed under another URL. Its new capture is erased before the next crawl begins.
         tombstones.keep_url_out(run.db, storing.removal, result.url)
-        storing.effect = Effect(Outcome.REFUSED, storing.removal.told)
+        storing.effect = Effect(Outcome.REFUSED, storing.removal.explanation)
         return
     storing.effect = _EFFECTS.get(result.outcome, _store_nothing)(run, storing)
 

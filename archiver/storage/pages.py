@@ -24,12 +24,12 @@ from archiver.urls import urlkey
 _PAGE_BREAK = "<!--nextpage-->"
 
 
-def hint_to_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
+def hint_to_json(hint: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
     """Returns a source hint as JSON for the column `source_hints` of its page, with the digest of each source's hint.
 
     The full text is stored only if the page shows just a part of it (WordPress's page breaks).
     """
-    kept = lead if _PAGE_BREAK in lead.body_html else replace(lead, body_html="")
+    kept = hint if _PAGE_BREAK in hint.body_html else replace(hint, body_html="")
     values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
     for name in HINTED_TIMES:
         if name in values:
@@ -38,13 +38,13 @@ def hint_to_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> st
     return json.dumps(values, ensure_ascii=False)
 
 
-def hint_digest(lead: SourceHint) -> str:
+def hint_digest(hint: SourceHint) -> str:
     """Returns the digest of a source hint's title and text, "" if it has neither. If the digest changes, the post has
     changed.
     """
-    if not (lead.title or lead.body_html or lead.description):
+    if not (hint.title or hint.body_html or hint.description):
         return ""
-    return hashlib.blake2b(f"{lead.title}\0{lead.body_html or lead.description}".encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(f"{hint.title}\0{hint.body_html or hint.description}".encode(), digest_size=12).hexdigest()
 
 
 def hint_from_json(text: str | None) -> SourceHint | None:

@@ -48,7 +48,7 @@ class FetchedRequisite:
     reason: str = ""
     status: int | None = None
     capture: Capture | None = None
-    rights: tuple[UsageStatement, ...] = ()
+    usage_statements: tuple[UsageStatement, ...] = ()
     media_type: str | None = None
     size: int | None = None
     width: int | None = None
@@ -102,7 +102,7 @@ def enter_requisites(
     differently each time bring nothing new.
     """
     for role in ("lead", "page"):
-        found = [one for one in wanted if one.lead == (role == "lead")]
+        found = [one for one in wanted if one.is_lead == (role == "lead")]
         if not found or (not changed and _has_requisites(db, needed_by.article_id, role)):
             continue
         before = crawl_started if role == "lead" and changed else needed_by.at - revisit
@@ -117,7 +117,7 @@ def enter_requisites(
 def lead_image(address: str | None) -> tuple[Requisite, ...]:
     """Returns the lead image of an article as a requisite; () if it has none that can be fetched."""
     url = asset_address(address) if address else None
-    return (Requisite(url, RequisiteKind.IMAGE, lead=True),) if url else ()
+    return (Requisite(url, RequisiteKind.IMAGE, is_lead=True),) if url else ()
 
 
 def _has_requisites(db: Database, article_id: int, role: str) -> bool:
@@ -178,7 +178,7 @@ def record_requisite(
     row = next(db.query("select url, wanted, depth, hops, attempts from requisites where id = ?", [fetched.id]))
     capture_id = enter_capture(db, run_id, fetched.capture) if fetched.capture else None
     if capture_id is not None:
-        store_usage_statements(db, capture_id, fetched.rights)
+        store_usage_statements(db, capture_id, fetched.usage_statements)
     same = fetched.outcome is Outcome.UNCHANGED
     failed = fetched.outcome is Outcome.FAILED
     attempts = row["attempts"] + 1 if failed else 0

@@ -42,7 +42,7 @@ class Tombstone:
     allowed_at: str | None
 
     @property
-    def told(self) -> str:
+    def explanation(self) -> str:
         """A phrase for messages, such as "removed from this archive on 2024-05-01: its author asked for it"."""
         return f"removed from this archive on {self.removed_at[:10]}: {self.reason}"
 

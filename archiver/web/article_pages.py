@@ -32,8 +32,8 @@ from archiver.web.rendering import split_blocks
 from archiver.web.search_widgets import MapDot, map_canvas, map_position
 from archiver.web.web_requests import (
     MANY,
+    ArchiveRequest,
     CannotAnswer,
-    PageRequest,
     PageResponse,
     RawResponse,
     find_requested_article,
@@ -62,7 +62,7 @@ _SHOWN_ELSEWHERE = frozenset(
 _FILTERS = {link.table: link.word for link in LINKS}
 
 
-def article_page(request: PageRequest) -> PageResponse:
+def article_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page of an article or of one of its revisions, with a map, copies and similar articles."""
     number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db
@@ -96,7 +96,7 @@ def article_page(request: PageRequest) -> PageResponse:
     )
 
 
-def _build_places(request: PageRequest, record: dict[str, Any]) -> dict[str, Any]:
+def _build_places(request: ArchiveRequest, record: dict[str, Any]) -> dict[str, Any]:
     """Returns the places of an article for the template, and a map of those that have coordinates (None if there are
     none).
     """
@@ -133,7 +133,7 @@ def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[
     }
 
 
-def _find_similar(request: PageRequest, number: int) -> tuple[tuple[Hit, ...], str]:
+def _find_similar(request: ArchiveRequest, number: int) -> tuple[tuple[Hit, ...], str]:
     """Returns articles that are similar to an article, and ""; or no articles, and the reason why they cannot be
     searched.
     """
@@ -143,7 +143,7 @@ def _find_similar(request: PageRequest, number: int) -> tuple[tuple[Hit, ...], s
         return (), str(error)
 
 
-def _find_copies(request: PageRequest, number: int, record: dict[str, Any]) -> dict[str, Any]:
+def _find_copies(request: ArchiveRequest, number: int, record: dict[str, Any]) -> dict[str, Any]:
     """Returns the articles with the same text as this one (`same`), and its cluster of near-duplicates.
 
     `source` is the member of the cluster that the others were copied from, `own` this article's entry in the
@@ -178,7 +178,7 @@ def _find_copies(request: PageRequest, number: int, record: dict[str, Any]) -> d
 # Revisions.
 
 
-def revisions_page(request: PageRequest) -> PageResponse:
+def revisions_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with an article's revisions and past headlines, 100 revisions a page. The JSON has all of
     them.
     """
@@ -214,7 +214,7 @@ def revisions_page(request: PageRequest) -> PageResponse:
     )
 
 
-def diff_page(request: PageRequest) -> PageResponse:
+def diff_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that compares two revisions word by word, as `archiver diff --html` writes it."""
     number = find_requested_article(request)
     db = request.db
@@ -248,7 +248,7 @@ def diff_page(request: PageRequest) -> PageResponse:
 # Evidence.
 
 
-def evidence_page(request: PageRequest) -> PageResponse:
+def evidence_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that explains why each field of an article has its value: all candidates, the chosen one, and
     the extractor that read it.
     """
@@ -287,7 +287,7 @@ _FILES = {
 }
 
 
-def cite_page(request: PageRequest) -> RawResponse:
+def cite_page(request: ArchiveRequest) -> RawResponse:
     """Returns the citation of an article as a file for a reference manager."""
     number, revision, style = (
         find_requested_article(request),
@@ -309,7 +309,7 @@ def cite_page(request: PageRequest) -> RawResponse:
     )
 
 
-def image_page(request: PageRequest) -> RawResponse:
+def image_page(request: ArchiveRequest) -> RawResponse:
     """Returns the captured lead image of an article."""
     number = find_requested_article(request)
     found = captured_lead_image(request.db, number)

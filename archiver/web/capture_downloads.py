@@ -67,7 +67,7 @@ def refuse_removed(db: Database, row: Row) -> None:
         return
     tombstone = tombstone_at(db, urlkey(row["url"]))
     if tombstone or is_payload_removed(db, row["digest"]):
-        raise ArticleRemoved(row["url"], tombstone.told if tombstone else "removed from this archive")
+        raise ArticleRemoved(row["url"], tombstone.explanation if tombstone else "removed from this archive")
 
 
 def read_record_bytes(folder: Path, row: Row) -> bytes:

@@ -46,8 +46,8 @@ from archiver.web.replay import (
 )
 from archiver.web.web_requests import (
     MANY,
+    ArchiveRequest,
     CannotAnswer,
-    PageRequest,
     PageResponse,
     RawResponse,
     find_capture_row,
@@ -58,7 +58,7 @@ from archiver.web.web_requests import (
 # Lists of captures, and one capture.
 
 
-def url_captures_page(request: PageRequest) -> PageResponse:
+def url_captures_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that lists a URL's captures, newest first. If the address has a time, later captures are left
     out.
     """
@@ -87,7 +87,7 @@ def url_captures_page(request: PageRequest) -> PageResponse:
     )
 
 
-def capture_page(request: PageRequest) -> PageResponse:
+def capture_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page of one capture: its response, the location of its record, and whether the record matches its
     digests.
     """
@@ -129,7 +129,7 @@ def capture_page(request: PageRequest) -> PageResponse:
     )
 
 
-def _verify_capture(request: PageRequest, row: dict[str, Any]) -> tuple[str, StoredCapture | None]:
+def _verify_capture(request: ArchiveRequest, row: dict[str, Any]) -> tuple[str, StoredCapture | None]:
     """Verifies the WARC record of a capture. Returns what is wrong with it ("" if all digests match), and the stored
     response (None if it is unreadable).
     """
@@ -145,7 +145,7 @@ def _verify_capture(request: PageRequest, row: dict[str, Any]) -> tuple[str, Sto
     return "", found
 
 
-def article_captures_page(request: PageRequest) -> PageResponse:
+def article_captures_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that lists the captures of an article: those of its URLs and those that its revisions were read
     from, newest first. The JSON has all of them.
     """
@@ -180,14 +180,14 @@ def article_captures_page(request: PageRequest) -> PageResponse:
     )
 
 
-def payload_page(request: PageRequest) -> RawResponse:
+def payload_page(request: ArchiveRequest) -> RawResponse:
     """Returns the payload of a capture as a download, with its content coding removed."""
     return make_payload_response(
         read_capture(request.db, request.folder, find_capture_row(request.db, request.named["number"])), download=True
     )
 
 
-def record_page(request: PageRequest) -> RawResponse:
+def record_page(request: ArchiveRequest) -> RawResponse:
     """Returns the stored record of a capture as a download, which is a valid WARC file on its own."""
     row = find_capture_row(request.db, request.named["number"])
     refuse_removed(request.db, row)
@@ -205,7 +205,7 @@ _FIELD = re.compile(r"[\x20-\x7e\x80-\xff]*")
 _ORIGINAL = "x-archive-orig-"
 
 
-def memento_page(request: PageRequest) -> RawResponse:
+def memento_page(request: ArchiveRequest) -> RawResponse:
     """Returns the response for a Memento address, which is a TimeGate, a TimeMap or a memento."""
     where = replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
@@ -237,7 +237,7 @@ def memento_page(request: PageRequest) -> RawResponse:
     return _safe_response(request, found, headers)
 
 
-def _answer_timegate(request: PageRequest, url: str, rows: Sequence[Row]) -> RawResponse:
+def _answer_timegate(request: ArchiveRequest, url: str, rows: Sequence[Row]) -> RawResponse:
     """Redirects from the TimeGate of a URL to the memento nearest to the requested time (RFC 7089, section 4.1, pattern
     1.1). Raises CannotAnswer for an invalid time (section 4.5.3).
     """
@@ -283,7 +283,7 @@ def _response_status(found: StoredCapture) -> int:
     return status if 200 <= status < 600 and status not in (204, 205, 206, 304) else 200
 
 
-def _safe_response(request: PageRequest, found: StoredCapture, headers: dict[str, str]) -> RawResponse:
+def _safe_response(request: ArchiveRequest, found: StoredCapture, headers: dict[str, str]) -> RawResponse:
     response, stamp = found.response, replay.format_timestamp(found.row)
     kind = parse_media_type(response.content_type)
     if kind in HTML:
@@ -309,7 +309,7 @@ def _safe_response(request: PageRequest, found: StoredCapture, headers: dict[str
     )
 
 
-def redirect_target(request: PageRequest, found: StoredCapture, rows: Sequence[Row], kind: str) -> str:
+def redirect_target(request: ArchiveRequest, found: StoredCapture, rows: Sequence[Row], kind: str) -> str:
     """Returns the URL on this server of the page that a captured redirect leads to, at the time of its capture. `kind`
     is "web" or "view". Raises NotCaptured if the redirect has no valid target.
     """
@@ -325,7 +325,7 @@ def redirect_target(request: PageRequest, found: StoredCapture, rows: Sequence[R
     return replay.build_memento_url(request, f"{kind}/{stamp}/", url)
 
 
-def render_capture(request: PageRequest, found: StoredCapture) -> str:
+def render_capture(request: ArchiveRequest, found: StoredCapture) -> str:
     """Returns the HTML of a captured page made safe to view, with the images and stylesheets that are in the
     archive.
     """
@@ -347,7 +347,7 @@ def _parse_charset(content_type: str) -> str:
         return "utf-8"
 
 
-def view_page(request: PageRequest) -> PageResponse | RawResponse:
+def view_page(request: ArchiveRequest) -> PageResponse | RawResponse:
     """Returns the page that shows a captured page in a sandboxed frame, with its URL, time and neighbouring captures
     around it.
     """

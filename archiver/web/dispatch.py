@@ -55,9 +55,9 @@ from archiver.web.rendering import render_page
 from archiver.web.web_requests import (
     FORM_PAGES,
     LABELS,
+    ArchiveRequest,
     Download,
     PageFunction,
-    PageRequest,
     PageResponse,
     RawResponse,
     WebRequest,
@@ -91,7 +91,7 @@ class PageRoute:
         )
         return f"{pattern}$" if self.names_address else f"{pattern}(?P<twin>\\.json)?$"
 
-    def answer(self, request: PageRequest) -> PageResponse | RawResponse | Download:
+    def answer(self, request: ArchiveRequest) -> PageResponse | RawResponse | Download:
         module, name = self.function.split(".")
         function: PageFunction = getattr(importlib.import_module(f"archiver.web.{module}"), name)
         return function(request)
@@ -375,7 +375,7 @@ def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Resp
         return _error_response(web_request, _TOO_LONG, 503)
 
 
-def _make_response(page: PageRoute, request: PageRequest) -> Response | Download:
+def _make_response(page: PageRoute, request: ArchiveRequest) -> Response | Download:
     answer = page.answer(request)
     return answer if isinstance(answer, Download) else _to_response(answer, request)
 

@@ -26,7 +26,7 @@ from archiver.errors import BadAddress
 from archiver.extraction.page import Page
 from archiver.storage.article_tables.captures import Row, time_of
 from archiver.urls import asset_address
-from archiver.web.web_requests import CannotAnswer, PageRequest
+from archiver.web.web_requests import ArchiveRequest, CannotAnswer
 
 # Memento (RFC 7089): addresses, Link headers and TimeMaps.
 
@@ -59,7 +59,7 @@ class MementoAddress:
         return self.flag not in ("", "id_")
 
 
-def parse_memento_address(request: PageRequest) -> MementoAddress:
+def parse_memento_address(request: ArchiveRequest) -> MementoAddress:
     """Parses the Memento address in a request. Raises BadAddress and CannotAnswer."""
     text = request.named["place"] + (f"?{request.query}" if request.query else "")
     found = _PLACE.fullmatch(text)
@@ -91,19 +91,19 @@ def format_timestamp(row: Row) -> str:
     return f"{time_of(row).astimezone(UTC):%Y%m%d%H%M%S}"
 
 
-def build_memento_url(request: PageRequest, kind: str, url: str) -> str:
+def build_memento_url(request: ArchiveRequest, kind: str, url: str) -> str:
     """Returns the URL on this server for a captured URL. `kind` is the part of the path before it: "web/",
     "web/20240501120000/", "view/20240501120000/" ...
     """
     return f"{request.base}{kind}{quote(url, safe=_SAFE)}"
 
 
-def memento_url_of(request: PageRequest, row: Row, flag: str = "") -> str:
+def memento_url_of(request: ArchiveRequest, row: Row, flag: str = "") -> str:
     """Returns the URL of the memento that shows a capture. `flag` is the modifier after its timestamp."""
     return build_memento_url(request, f"web/{format_timestamp(row)}{flag}/", row["url"])
 
 
-def memento_headers(request: PageRequest, url: str, rows: Sequence[Row], shown: Row | None = None) -> dict[str, str]:
+def memento_headers(request: ArchiveRequest, url: str, rows: Sequence[Row], shown: Row | None = None) -> dict[str, str]:
     """Returns the header fields Link and, for a memento (`shown`), Memento-Datetime (RFC 7089, sections 2.1.1 and 2.2).
     `rows` are all captures of the URL.
     """
@@ -111,7 +111,7 @@ def memento_headers(request: PageRequest, url: str, rows: Sequence[Row], shown: 
     return headers | {"memento-datetime": format_http_date(time_of(shown))} if shown else headers
 
 
-def _format_links(request: PageRequest, url: str, rows: Sequence[Row], shown: Row | None) -> list[str]:
+def _format_links(request: ArchiveRequest, url: str, rows: Sequence[Row], shown: Row | None) -> list[str]:
     at = request.origin
     out = [
         f'<{quote(url, safe=_SAFE)}>; rel="original"',
@@ -136,12 +136,12 @@ def _find_neighbours(rows: Sequence[Row], shown: Row | None) -> list[tuple[str, 
     ]
 
 
-def _format_memento_link(request: PageRequest, row: Row, rels: str) -> str:
+def _format_memento_link(request: ArchiveRequest, row: Row, rels: str) -> str:
     rel = " ".join((*rels.split(), "memento"))
     return f'<{request.origin}{memento_url_of(request, row)}>; rel="{rel}"; datetime="{format_http_date(time_of(row))}"'
 
 
-def timemap_link(request: PageRequest, url: str, rows: Sequence[Row]) -> str:
+def timemap_link(request: ArchiveRequest, url: str, rows: Sequence[Row]) -> str:
     """Returns the TimeMap of a URL (RFC 7089, section 5) in the link format of RFC 6690, one link a line."""
     at = request.origin
     span = f'from="{format_http_date(time_of(rows[0]))}"; until="{format_http_date(time_of(rows[-1]))}"'
@@ -156,7 +156,7 @@ def timemap_link(request: PageRequest, url: str, rows: Sequence[Row]) -> str:
     return ",\n".join(out) + "\n"
 
 
-def timemap_json(request: PageRequest, url: str, rows: Sequence[Row]) -> dict[str, Any]:
+def timemap_json(request: ArchiveRequest, url: str, rows: Sequence[Row]) -> dict[str, Any]:
     """Returns the TimeMap of a URL as JSON data, with the field names of the Memento project's aggregator."""
     at = request.origin
     listed = [

@@ -40,9 +40,9 @@ from archiver.web.search_widgets import (
 from archiver.web.web_requests import (
     LONG,
     MANY,
+    ArchiveRequest,
     CannotAnswer,
     Download,
-    PageRequest,
     PageResponse,
     RawResponse,
     SearchLinks,
@@ -70,7 +70,7 @@ _FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "
 """The arguments that have form fields; the others are hidden fields."""
 
 
-def search_page(request: PageRequest) -> PageResponse:
+def search_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page with the results of a search, their chart, map and facets."""
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
@@ -132,7 +132,7 @@ def search_page(request: PageRequest) -> PageResponse:
     )
 
 
-def _parse_value_count(request: PageRequest) -> int:
+def _parse_value_count(request: ArchiveRequest) -> int:
     """Returns how many values of each facet the request wants. Raises BadQuery if the argument is invalid."""
     text = request.one("values", str(VALUES))
     if not (text.isascii() and text.isdigit() and int(text[:9])):
@@ -140,7 +140,7 @@ def _parse_value_count(request: PageRequest) -> int:
     return min(int(text[:9]), MAX_VALUES if request.form == "json" else MORE_VALUES)
 
 
-def _build_paging(request: PageRequest, query: Query, total: int) -> dict[str, object]:
+def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str, object]:
     size = query.limit or 1
     number, last = query.offset // size + 1, max(1, -(-total // size))
 
@@ -166,7 +166,7 @@ CONCORDANCE_SORTS = (
 )
 
 
-def concordance_page(request: PageRequest) -> PageResponse:
+def concordance_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that lists every occurrence of the search terms in context."""
     query = parse_query(request)
     query = replace(query, limit=LINES if not request.one("limit") else query.limit)
@@ -209,7 +209,7 @@ MAX_PERIODS = 400
 _TREND_FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
 
 
-def trends_page(request: PageRequest) -> PageResponse:
+def trends_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that shows the share of articles that match each term over time, as a chart and a table."""
     query = parse_query(request)
     terms = request.many("term")
@@ -281,7 +281,7 @@ def _format_percent(share: float | None) -> str:
 # Saved searches.
 
 
-def searches_page(request: PageRequest) -> PageResponse:
+def searches_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that lists the saved searches with their numbers of matches and new matches."""
     found = get_cached(request.db, "saved searches", None, lambda: saved_search_states(request.db))
     data = [
@@ -307,11 +307,11 @@ def searches_page(request: PageRequest) -> PageResponse:
     return PageResponse("searches.html", {"searches": rows}, data)
 
 
-def _saved_search_link(request: PageRequest, name: str) -> str:
+def _saved_search_link(request: ArchiveRequest, name: str) -> str:
     return request.link(f"/searches/{name}", [("_format", "html" if name.endswith(".json") else "")])
 
 
-def saved_search_page(request: PageRequest) -> PageResponse:
+def saved_search_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page of a saved search with its new matches. They stay new until `archiver searches run` shows
     them.
     """
@@ -341,7 +341,7 @@ def saved_search_page(request: PageRequest) -> PageResponse:
 _ENTRIES = 100
 
 
-def feed_page(request: PageRequest) -> RawResponse:
+def feed_page(request: ArchiveRequest) -> RawResponse:
     """Returns the matches that a saved search has reported as an Atom feed (RFC 4287)."""
     saved = find_saved_search(request.db, request.named["name"])
     return RawResponse(
@@ -357,7 +357,7 @@ def feed_page(request: PageRequest) -> RawResponse:
 # Exports and collections.
 
 
-def export_page(request: PageRequest) -> Download:
+def export_page(request: ArchiveRequest) -> Download:
     """Returns the results of a search or, with `id=`, a collection as a file; `as=csv` selects the format."""
     if (name := request.one("as")) not in EXPORT_FORMATS:
         raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
@@ -371,7 +371,7 @@ def export_page(request: PageRequest) -> Download:
     return Download(write, kind.media_type, f"{'collection' if named else 'search'}.{kind.ending}")
 
 
-def collection_page(request: PageRequest) -> PageResponse | RawResponse:
+def collection_page(request: ArchiveRequest) -> PageResponse | RawResponse:
     """Returns the page of a collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100
     articles a page.
 

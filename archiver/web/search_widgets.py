@@ -17,7 +17,7 @@ from archiver.search.histograms_and_trends import STATES, GeoGrid, Histogram, Pe
 from archiver.search.query import Query
 from archiver.search.query_tree import Box
 from archiver.web.archive_access import get_cached, strip_paging
-from archiver.web.web_requests import PageRequest, SearchLinks, make_search_link
+from archiver.web.web_requests import ArchiveRequest, SearchLinks, make_search_link
 
 # The shown periods: an article dated 9998 must not squeeze all others into one bar.
 
@@ -91,7 +91,7 @@ class Bars:
     after: int
 
 
-def build_bars(request: PageRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
+def build_bars(request: ArchiveRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
     """Builds the bar chart of a query's matches over time, with a unit that needs at most MAX_BARS bars. Raises what
     `histogram` raises.
     """
@@ -141,7 +141,7 @@ def _build_gap(places: list[tuple[int, Period]]) -> Gap:
     return Gap(places[0][0], len(places), f"{span}: {STATES[first.state]}", first.state)
 
 
-def _count_articles(request: PageRequest, query: Query, unit: str) -> Histogram:
+def _count_articles(request: ArchiveRequest, query: Query, unit: str) -> Histogram:
     for longer in _coarser_units(unit):
         try:
             found = histogram(request.db, query, longer)
@@ -186,7 +186,7 @@ class Map:
     dots: tuple[MapDot, ...]
 
 
-def build_map(request: PageRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
+def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
     """Builds the map of a query's results, None if none of them has a place. Raises what `geo_grid` raises."""
     found = get_cached(request.db, "spots", (strip_paging(query), most), lambda: geo_grid(request.db, query, most))
     if not found.spots:
@@ -312,7 +312,7 @@ _SINGLE: tuple[tuple[str, str, Callable[[Query], str]], ...] = (
 )
 
 
-def suggest_searches(request: PageRequest, query: Query) -> tuple[tuple[str, str], ...]:
+def suggest_searches(request: ArchiveRequest, query: Query) -> tuple[tuple[str, str], ...]:
     """Returns other searches to try if nothing matches, as (label, URL) pairs."""
     found = []
     words = query.text.split()

@@ -17,7 +17,7 @@ from archiver.storage import completeness
 from archiver.storage.completeness import site_completeness
 from archiver.storage.sites import SETTINGS, find_site, list_sites, rule_versions, rules_valid_at, tags_of_sites
 from archiver.web.search_widgets import build_bars
-from archiver.web.web_requests import PageRequest, PageResponse, RawResponse, parse_offset
+from archiver.web.web_requests import ArchiveRequest, PageResponse, RawResponse, parse_offset
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "not an article", "out-of-scope": "out of scope", "trap": "crawler trap"}
@@ -32,7 +32,7 @@ _SOURCES = {
 RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "duplicate", "gone", "refused", "failed")
 
 
-def site_page(request: PageRequest) -> PageResponse:
+def site_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page of one site: completeness, runs, health, extraction rules and settings."""
     site = find_site(request.db, request.named["name"])
     health = read_health(request.db, site, datetime.now(UTC))
@@ -68,7 +68,7 @@ def site_page(request: PageRequest) -> PageResponse:
     )
 
 
-def _build_chart(request: PageRequest, site: dict[str, Any]) -> dict[str, Any]:
+def _build_chart(request: ArchiveRequest, site: dict[str, Any]) -> dict[str, Any]:
     """Returns a bar chart of a site's archived articles over time, or the reason why it cannot be drawn."""
     if not site["articles"]:
         return {"chart": None, "why_no_chart": ""}
@@ -114,7 +114,7 @@ def _build_source_table(state: dict[str, Any]) -> tuple[list[str], list[tuple[st
 PAGE_SIZE = 100
 
 
-def sites_page(request: PageRequest) -> PageResponse:
+def sites_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that lists the sites, 100 a page, optionally only those with a tag or with a text in their
     name.
     """
@@ -156,7 +156,7 @@ def sites_page(request: PageRequest) -> PageResponse:
 # Metrics.
 
 
-def metrics_page(request: PageRequest) -> RawResponse:
+def metrics_page(request: ArchiveRequest) -> RawResponse:
     """Returns the archive's health in the format of Prometheus. It includes when sites are due, but not whether crawls
     are late, which would need the scheduler's lock.
     """

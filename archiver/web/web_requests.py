@@ -60,13 +60,13 @@ class WebRequest:
         """Returns a URL of this server: `base`, then a path such as "/article/7", then query arguments."""
         return build_url(self.base, path, args)
 
-    def with_archive(self, db: Database) -> PageRequest:
+    def with_archive(self, db: Database) -> ArchiveRequest:
         """Returns this request together with the open archive."""
-        return PageRequest(**{one.name: getattr(self, one.name) for one in fields(WebRequest)}, db=db)
+        return ArchiveRequest(**{one.name: getattr(self, one.name) for one in fields(WebRequest)}, db=db)
 
 
 @dataclass(frozen=True, slots=True)
-class PageRequest(WebRequest):
+class ArchiveRequest(WebRequest):
     """A request for a page together with the archive, opened read-only by the current thread."""
 
     db: Database
@@ -125,7 +125,7 @@ class Download:
     """The file name: letters, digits, dots and hyphens only."""
 
 
-PageFunction = Callable[[PageRequest], PageResponse | RawResponse | Download]
+PageFunction = Callable[[ArchiveRequest], PageResponse | RawResponse | Download]
 
 
 # Searches as URL arguments.
@@ -202,7 +202,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 """The parsers of the arguments that have a single value. They raise BadQuery for invalid values."""
 
 
-def parse_query(request: PageRequest) -> Query:
+def parse_query(request: ArchiveRequest) -> Query:
     """Parses the search query of a request. Empty arguments are ignored, because forms send empty fields. Raises
     BadQuery.
     """
@@ -226,7 +226,7 @@ def format_query(query: Query) -> tuple[tuple[str, str], ...]:
     return tuple(_iterate_arguments(query))
 
 
-def make_search_link(request: PageRequest, query: Query, path: str = "/search") -> str:
+def make_search_link(request: ArchiveRequest, query: Query, path: str = "/search") -> str:
     """Returns the URL of the first page of a search's results. If the query has no place, sorting by distance is
     dropped.
     """
@@ -240,7 +240,7 @@ class SearchLinks:
     every bar of a chart. The parts of the page that call `reserve` first get their links first.
     """
 
-    def __init__(self, request: PageRequest, query: Query) -> None:
+    def __init__(self, request: ArchiveRequest, query: Query) -> None:
         self._request, self.each, self._room = request, len(make_search_link(request, query)), MAX_LINK_CHARACTERS
 
     @property
@@ -284,17 +284,17 @@ def _iterate_arguments(query: Query) -> Iterator[tuple[str, str]]:
 # The objects that a URL names: an article, a revision, a capture.
 
 
-def find_requested_article(request: PageRequest) -> int:
+def find_requested_article(request: ArchiveRequest) -> int:
     """Returns the ID of the article that the request is for. Raises ArticleNotFound, and ArticleRemoved as soon as its
     takedown begins.
     """
     number = find_article(request.db, request.named["id"])
     for tombstone in tombstones(request.db, "article_id = ? and allowed_at is null", [number]):
-        raise ArticleRemoved(str(number), tombstone.told)
+        raise ArticleRemoved(str(number), tombstone.explanation)
     return number
 
 
-def parse_revision(request: PageRequest, name: str) -> int | None:
+def parse_revision(request: ArchiveRequest, name: str) -> int | None:
     """Returns the revision number in the query argument `name`, None if that is missing. Raises CannotAnswer."""
     text = request.one(name)
     if text and not (text.isascii() and text.isdigit()):
@@ -306,7 +306,7 @@ MANY = 100
 """The number of revisions, captures or collected articles on a page."""
 
 
-def parse_offset(request: PageRequest) -> int:
+def parse_offset(request: ArchiveRequest) -> int:
     """Returns how many entries of a list the request skips. Raises CannotAnswer."""
     text = request.one("offset", "0")
     if not (text.isascii() and text.isdigit()):

@@ -207,7 +207,7 @@ def test_no_answer_raises_and_all_is_bounded(body: bytes, fields: tuple[str, ...
         assert not is_broken(target.url)
         assert target.source is DiscoverySource.CDX
         assert target.captured
-        assert target.lead is None
+        assert target.hint is None
 
 
 ENTRIES = st.lists(

@@ -46,8 +46,8 @@ def test_places_in_xml_feeds_are_read(
         f"<link>https://here.example/a</link>{inside}</item></channel></rss>"
     )
     (target,) = parse_feed(feed.encode(), "https://here.example/feed").targets
-    assert target.lead is not None
-    (tag,) = target.lead.geotags
+    assert target.hint is not None
+    (tag,) = target.hint.geotags
     assert ((tag.latitude, tag.longitude), tag.placename, tag.precision) == (place, name, precision)
 
 
@@ -67,8 +67,8 @@ def test_texts_that_are_not_places(inside: str) -> None:
         f"<link>https://here.example/a</link>{inside}</item></channel></rss>"
     )
     (target,) = parse_feed(feed.encode(), "https://here.example/feed").targets
-    assert target.lead is not None
-    assert target.lead.geotags == ()
+    assert target.hint is not None
+    assert target.hint.geotags == ()
 
 
 def test_places_in_json_feeds_are_read() -> None:
@@ -80,5 +80,5 @@ def test_places_in_json_feeds_are_read() -> None:
     }
     feed = {"version": "https://jsonfeed.org/version/1.1", "title": "T", "items": [item]}
     (target,) = parse_feed(json.dumps(feed).encode(), "https://here.example/feed.json").targets
-    assert target.lead is not None
-    assert [(t.latitude, t.longitude, t.placename) for t in target.lead.geotags] == [(10.5, 106.25, "Hill")]
+    assert target.hint is not None
+    assert [(t.latitude, t.longitude, t.placename) for t in target.hint.geotags] == [(10.5, 106.25, "Hill")]

@@ -121,10 +121,10 @@ def assert_bounded(targets: tuple[DiscoveredURL, ...]) -> None:
     assert len({t.url for t in targets}) == len(targets) <= safe_parsing.MAX_TARGETS
     for target in targets:
         assert normalize(target.url) == target.url
-        lead = target.lead or SourceHint()
-        for moment in (target.lastmod, lead.published, lead.modified):
+        hint = target.hint or SourceHint()
+        for moment in (target.lastmod, hint.published, hint.modified):
             assert moment is None or moment.tzinfo is not None
-        for tag in lead.geotags:
+        for tag in hint.geotags:
             assert tag.latitude is None or (-90 <= tag.latitude <= 90 and -180 <= (tag.longitude or 0) <= 180)
 
 

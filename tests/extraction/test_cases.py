@@ -38,7 +38,7 @@ def read(folder: Path) -> Article:
     case = json.loads((folder / "case.json").read_text(encoding="utf-8"))
     captured_at = datetime.fromisoformat(case["captured_at"]) if "captured_at" in case else None
     page = parse_page((folder / "page.html").read_bytes(), case["url"], case.get("content_type", ""), captured_at)
-    return extract_page(page, lead_of(case.get("lead")), PageKind(case.get("known_kind", "unknown")))
+    return extract_page(page, lead_of(case.get("hint")), PageKind(case.get("known_kind", "unknown")))
 
 
 def field_value(article: Article, field: str) -> Any:

@@ -108,7 +108,7 @@ def test_lost_posts_are_summed_over_runs_until_one_is_stored() -> None:
     sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
     assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
     (finding,) = findings_of(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
-    assert (finding.code, finding.about, finding.level, finding.since) == ("posts", "told", "red", NOW - 3 * DAY)
+    assert (finding.code, finding.about, finding.level, finding.since) == ("posts", "listed", "red", NOW - 3 * DAY)
     assert sorted(figures(finding)) == sorted(["3", "2026-02-27", "12:00", "0", "100%"])
     assert codes(site(*sound, *[asked(1, 0)] * 5, asked(5, 5))) == []
     many = asked(500, 500)

@@ -75,7 +75,7 @@ def test_the_hits_are_the_same_with_and_without_word_pairs(
         expected = answers(archive.db)
         assert tantivy_index.index_state(index_folder(file))["common"] == []
     with closing(open_archive(file)) as db:
-        refresh_index(db, file, anew=True)
+        refresh_index(db, file, rebuild=True)
     assert tantivy_index.index_state(index_folder(file))["common"] == ["of", "quay", "the", "tide", "习", "学习"]
     with Archive(file) as archive:
         assert answers(archive.db) == expected
@@ -88,7 +88,7 @@ def test_the_hits_are_the_same_with_and_without_word_pairs(
 
 def test_later_articles_have_their_word_pairs(file: Path, few: None) -> None:
     with closing(open_archive(file)) as db:
-        refresh_index(db, file, anew=True)
+        refresh_index(db, file, rebuild=True)
         write(db, 1_000, "Later", "said of the harbour")
         with Archive(file) as archive:
             found = [hit.id for hit in run(archive.db, make_query('"of the"', limit=1, sort="-added")).hits]
@@ -122,11 +122,11 @@ def test_an_index_of_few_articles_is_outgrown(articles: int, found_in: int, chan
 
 def test_an_outgrown_index_is_rebuilt(file: Path, few: None) -> None:
     with closing(open_archive(file)) as db:
-        refresh_index(db, file, anew=True)
+        refresh_index(db, file, rebuild=True)
         said = tantivy_index.index_state(index_folder(file))
         tantivy_index.write_state(index_folder(file), said["token"], [], 20)
-        assert not refresh_index(db, file).anew
+        assert not refresh_index(db, file).rebuilt
         with db.atomic():
             db.execute("update articles set title = title || '.' where id = 7")
-        assert refresh_index(db, file).anew
+        assert refresh_index(db, file).rebuilt
         assert tantivy_index.index_state(index_folder(file))["common"]

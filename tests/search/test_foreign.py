@@ -105,7 +105,7 @@ def test_a_half_deleted_index_is_rebuilt(file: Path) -> None:
         assert ids(file, "tide") == [1, 2]
         assert ids(file, "zeppelin") == [3]
         db = open_archive(file)
-        assert not refresh_index(db, file).anew
+        assert not refresh_index(db, file).rebuilt
         db.close()
 
 
@@ -117,7 +117,7 @@ def test_foreign_files_in_the_folder_are_kept(file: Path) -> None:
     assert ids(file, "tide") == [1, 2]
     assert (folder / "meta.json").exists()
     db = open_archive(file)
-    assert refresh_index(db, file, anew=True).anew
+    assert refresh_index(db, file, rebuild=True).rebuilt
     db.close()
     assert (folder / "mine" / "thesis.txt").exists()
     assert (folder / "notes.txt").exists()

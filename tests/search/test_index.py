@@ -337,7 +337,7 @@ def test_a_copied_index_is_not_damaged(file: Path) -> None:
     for part in index_folder(file).iterdir():
         os.utime(part, (5, 5))
     db = open_archive(file)
-    assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(0, anew=False)
+    assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(0, rebuild=False)
     assert tantivy_index.recorded_stamps(index_folder(file))
     assert all(time == 5 * 10**9 for _, time in tantivy_index.recorded_stamps(index_folder(file)).values())
     db.close()

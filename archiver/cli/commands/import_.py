@@ -546,7 +546,7 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
             workers=options.workers or len(os.sched_getaffinity(0)),
             limit=options.limit or 0,
             again=options.again,
-            told=shown or (lambda result, read, size: None),
+            on_progress=shown or (lambda result, read, size: None),
         )
         run.run(options.files)
     except _Stopped:

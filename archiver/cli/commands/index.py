@@ -38,12 +38,12 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
     from archiver.search.index_refresh import damage_sentence, refresh_archive
 
     with _show_progress(as_json) as progress:
-        done = refresh_archive(Path(archive), anew=rebuild, progress=progress)
+        done = refresh_archive(Path(archive), rebuild=rebuild, progress=progress)
     if sentence := damage_sentence(done):
         click.echo(sentence, err=True)
     if as_json:
-        print_json({"articles": done.articles, "rebuilt": done.anew})
-    elif done.anew:
+        print_json({"articles": done.articles, "rebuilt": done.rebuilt})
+    elif done.rebuilt:
         click.echo(f"Search index rebuilt: {count_noun(done.articles, 'article')}.")
     elif done.articles:
         click.echo(f"Search index updated: {count_noun(done.articles, 'article')}.")

@@ -63,7 +63,7 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, fix: bool, as_json:
         if fix and any(finding.mend for finding in found.findings):
             repaired = repair(file, found.findings)
             if any(finding.mend == "search" for finding in found.findings):
-                refresh_archive(file, anew=True)
+                refresh_archive(file, rebuild=True)
                 repaired.append("the search index was rebuilt")
             found = run(file, quick=quick, reread=reread, progress=progress)
             found.findings += _check_search_index(file, quick=quick)

@@ -86,7 +86,7 @@ def _people_only(found: Names, site: set[str]) -> Names:
 def author_candidates(
     page: Page,
     post: Post,
-    lead: SourceHint | None,
+    hint: SourceHint | None,
     site: set[str],
     beside: BylineBlock,
     end: Names = (),
@@ -105,9 +105,9 @@ def author_candidates(
         if value:
             out.append(Candidate(value, source, locator, confidence, visible))
 
-    if lead is not None and lead.authors:
-        trusted = is_from_api(lead)
-        add(list(lead.authors), "api" if trusted else "feed", "author", 0.97 if trusted else 0.5)
+    if hint is not None and hint.authors:
+        trusted = is_from_api(hint)
+        add(list(hint.authors), "api" if trusted else "feed", "author", 0.97 if trusted else 0.5)
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
     _add_visible(page, post, add)

@@ -47,7 +47,7 @@ class _Text:
 
 
 def read_by_rules(
-    page: Page, rules: SiteRules, lead: SourceHint | None = None, known: PageKind = PageKind.UNKNOWN
+    page: Page, rules: SiteRules, hint: SourceHint | None = None, known: PageKind = PageKind.UNKNOWN
 ) -> Article | None:
     """Reads the article of a page by the site's rules; None if they do not fit, so that general extraction is needed.
 
@@ -56,7 +56,7 @@ def read_by_rules(
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
     page.assume(by_name(rules.platform))
-    reader = SiteReader(page, rules, lead)
+    reader = SiteReader(page, rules, hint)
     kind = _post_rule(reader, known)
     title = _read_title(reader) if kind is not None else ""
     if kind is None or not title or reader.top is None:
@@ -125,25 +125,25 @@ def _with_dates(article: Article, when: Times) -> Article:
 
 def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     """Returns the article with the fields that no rule reads: geo-tags, credits, declared fields and parts."""
-    page, lead, top = reader.page, reader.lead, reader.top
+    page, hint, top = reader.page, reader.hint, reader.top
     assert top is not None
     pages = find_parts(page)
     post = Post(page, body=top, holder=top)
     named = agency_credits.credits_of_post(page, post, text.full, text.tail)
     places = with_publisher_role(
-        geotags(page, post, lead, agency_credits.dateline_place(text.full)),
+        geotags(page, post, hint, agency_credits.dateline_place(text.full)),
         frozenset(parse_place_key(p) for p in reader.rules.places),
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
     others += geo_evidence(page, post, places) if places else []
-    declared = resolve.declared_fields(page, top, lead)
+    declared = resolve.declared_fields(page, top, hint)
     return replace(
         article,
         geotags=places,
         credits=named,
         **declared.values,
-        post_id=resolve.post_id(page, lead),
-        guid=lead.guid if lead else "",
+        post_id=resolve.post_id(page, hint),
+        guid=hint.guid if hint else "",
         evidence=(page.decoded.evidence(), *reader.evidence, *others, *declared.evidence),
         parts=pages.others,
         part=pages.number,
@@ -182,12 +182,12 @@ def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> 
 def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
     """Returns the name of the rule by which the page is a post; None if it is not certainly one."""
     page, rules = reader.page, reader.rules
-    answer = classify_at_a_glance(page, Post(page), reader.lead, known)
+    answer = classify_at_a_glance(page, Post(page), reader.hint, known)
     if answer is not None:
         return answer[1] if answer[0] is PageKind.POST else None
     if rules.post:
         return "learned" if all(page.ask(mark) for mark in rules.post) else None
-    kind, rule = classify_page(page, reader.lead, known, reader.post, reader.beside)
+    kind, rule = classify_page(page, reader.hint, known, reader.post, reader.beside)
     return rule if kind is PageKind.POST else None
 
 
@@ -208,7 +208,7 @@ def _read_body(reader: SiteReader, top: Element, title: str) -> str:
             round(rule.agreement, 2),
         )
     )
-    whole = hint_body(text, page.url, title, reader.lead)
+    whole = hint_body(text, page.url, title, reader.hint)
     reader.is_whole = bool(whole)
     if whole:
         source = "api" if reader.api is not None else "feed"

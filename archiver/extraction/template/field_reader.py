@@ -197,9 +197,9 @@ class SiteReader:
     a feed or API; `top`: the body's element, once known.
     """
 
-    def __init__(self, page: Page, rules: SiteRules, lead: SourceHint | None) -> None:
-        self.page, self.rules, self.lead = page, rules, lead
-        self.api = lead if lead is not None and is_from_api(lead) else None
+    def __init__(self, page: Page, rules: SiteRules, hint: SourceHint | None) -> None:
+        self.page, self.rules, self.hint = page, rules, hint
+        self.api = hint if hint is not None and is_from_api(hint) else None
         self.evidence: list[Evidence] = []
         self.is_strange = self.is_whole = False
         self.top: Element | None = None
@@ -278,7 +278,7 @@ def read_authors(reader: SiteReader) -> tuple[str, ...]:
     if isinstance(value, tuple) and reader.has_learned_rule("authors"):
         return value
     site = {fold_text(n) for n in site_names(reader.page)}
-    candidates = _authors.author_candidates(reader.page, reader.post, reader.lead, site, reader.beside)
+    candidates = _authors.author_candidates(reader.page, reader.post, reader.hint, site, reader.beside)
     reader.note_candidates("authors", candidates)
     found = resolve.resolve_authors(candidates)
     return found.value if found else ()
@@ -303,9 +303,9 @@ def read_times(reader: SiteReader) -> Times:
         # If only the last change is missing, it is looked for in declarations and not in the page's lines.
         lines = published is None and not reader.has_learned_rule("published")
         post, beside = (reader.post, reader.beside) if lines else (Post(page, body=reader.top), BylineBlock())
-        changes = _dates.modified_candidates(page, post, reader.lead, beside)
+        changes = _dates.modified_candidates(page, post, reader.hint, beside)
         if lines:
-            times = _dates.published_candidates(page, post, reader.lead, beside)
+            times = _dates.published_candidates(page, post, reader.hint, beside)
             reader.note_candidates("published", times)
             found = resolve.resolve_published(times, changes, url_date(page.path), page.captured_at)
             published = found.value if found else None
@@ -326,7 +326,7 @@ def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
             value = from_api
             reader.note_api(name, from_api)
         if not value and not reader.has_learned_rule(name):
-            general = general or _categories.term_candidates(reader.page, reader.post, reader.lead)
+            general = general or _categories.term_candidates(reader.page, reader.post, reader.hint)
             reader.note_candidates(name, general[n])
             value = _categories.choose_terms(*general)[n]
         out.append(value if isinstance(value, tuple) else ())

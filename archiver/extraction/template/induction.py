@@ -537,6 +537,6 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
     return tuple(apart[:1]) if others else ()
 
 
-def reports_whole_post(lead: SourceHint | None) -> bool:
+def reports_whole_post(hint: SourceHint | None) -> bool:
     """Returns True if a source hint has the whole post: it is from a platform's API or a full-text feed."""
-    return lead is not None and (lead.from_api or len(lead.body_html) >= _WHOLE_POST)
+    return hint is not None and (hint.from_api or len(hint.body_html) >= _WHOLE_POST)

@@ -36,7 +36,7 @@ class _KeptPage:
     url: str
     captured_at: datetime | None
     article: Article | None = None
-    lead: SourceHint | None = None
+    hint: SourceHint | None = None
 
     def page(self) -> Page:
         decoded = replace(self.decoded, text=zlib.decompress(self.text).decode("utf-8"))
@@ -44,8 +44,8 @@ class _KeptPage:
 
     def sample(self) -> Sample:
         assert self.article is not None
-        by_api = self.lead is not None and self.lead.from_api
-        return Sample(self.page(), self.article, reports_whole_post(self.lead), by_api)
+        by_api = self.hint is not None and self.hint.from_api
+        return Sample(self.page(), self.article, reports_whole_post(self.hint), by_api)
 
 
 class TemplateLearner:
@@ -75,15 +75,15 @@ class TemplateLearner:
         """True if there are learned rules, which read title and body."""
         return self.rules is not None and bool(self.rules.pages)
 
-    def read(self, page: Page, lead: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
+    def read(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
         """Extracts the article of a page, by the site's rules if they fit. Keeps pages to learn rules from."""
-        article = extract_page(page, lead, known, posts_only=True, part_of=part_of, rules=self.rules)
+        article = extract_page(page, hint, known, posts_only=True, part_of=part_of, rules=self.rules)
         split = bool(article.parts) or article.part > 1
         if split and article.read_by:
             # Its further pages may be laid out differently, so all of its pages are read by general extraction.
             hand = self.rules.by_hand() if self.rules is not None else None
             article = extract_page(
-                parse_page(page.text, page.url, captured_at=page.captured_at), lead, known, posts_only=True, rules=hand
+                parse_page(page.text, page.url, captured_at=page.captured_at), hint, known, posts_only=True, rules=hand
             )
         if part_of or article.part > 1:
             return article
@@ -92,15 +92,15 @@ class TemplateLearner:
         elif self.knows and split:
             pass
         elif self.knows:
-            self._watch(page, article, lead, known)
+            self._watch(page, article, hint, known)
         else:
-            self._keep(page, article, lead)
+            self._keep(page, article, hint)
             if self.knows and self.rules is not None:
                 # This page completed the sample, so it can be read by the rules learned from it.
                 self._taught_by = [k for k in self._taught_by if k.url != page.url]
                 return extract_page(
                     parse_page(page.decoded, page.url, captured_at=page.captured_at),
-                    lead,
+                    hint,
                     known,
                     posts_only=True,
                     rules=self.rules,
@@ -118,7 +118,7 @@ class TemplateLearner:
 
     def again(self, sample: _KeptPage) -> Article | None:
         """Extracts a sample post by the learned rules; None if they do not fit it."""
-        article = extract_page(sample.page(), sample.lead, PageKind.POST, rules=self.rules)
+        article = extract_page(sample.page(), sample.hint, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 
     def finish(self) -> None:
@@ -126,10 +126,10 @@ class TemplateLearner:
         if not self.knows and len(self._posts) >= MIN_POSTS:
             self._learn()
 
-    def _keep(self, page: Page, article: Article, lead: SourceHint | None) -> None:
+    def _keep(self, page: Page, article: Article, hint: SourceHint | None) -> None:
         if len(page.text) > _MAX_PAGE_LENGTH or not article.body:
             return
-        self._posts.append(_keep_page(page, article, lead))
+        self._posts.append(_keep_page(page, article, hint))
         if len(self._posts) >= ENOUGH:
             self._learn()
 
@@ -154,15 +154,15 @@ class TemplateLearner:
             self._others.clear()
             self._agrees.clear()
 
-    def _watch(self, page: Page, article: Article, lead: SourceHint | None, known: PageKind) -> None:
+    def _watch(self, page: Page, article: Article, hint: SourceHint | None, known: PageKind) -> None:
         """Retires rules that do not fit half of the last posts, or that disagree with general extraction."""
         fits = self.rules is not None and article.read_by == self.rules.version
-        self._strange.append(None if fits else _keep_page(page, article, lead))
+        self._strange.append(None if fits else _keep_page(page, article, hint))
         if fits:
             self._read += 1
             if self._read % _AUDIT_EACH == 1:
                 plain = extract_page(
-                    parse_page(page.decoded, page.url, captured_at=page.captured_at), lead, known, posts_only=True
+                    parse_page(page.decoded, page.url, captured_at=page.captured_at), hint, known, posts_only=True
                 )
                 self._agrees.append(_are_similar(article, plain))
         strange = [kept for kept in self._strange if kept is not None]
@@ -175,9 +175,9 @@ class TemplateLearner:
             self._agrees.clear()
 
 
-def _keep_page(page: Page, article: Article | None = None, lead: SourceHint | None = None) -> _KeptPage:
+def _keep_page(page: Page, article: Article | None = None, hint: SourceHint | None = None) -> _KeptPage:
     packed = zlib.compress(page.text.encode("utf-8", errors="replace"), 1)
-    return _KeptPage(packed, replace(page.decoded, text=""), page.url, page.captured_at, article, lead)
+    return _KeptPage(packed, replace(page.decoded, text=""), page.url, page.captured_at, article, hint)
 
 
 def _are_similar(ruled: Article, plain: Article) -> bool:

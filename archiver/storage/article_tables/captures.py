@@ -48,7 +48,7 @@ def captures_of_address(db: Database, url: str) -> list[Row]:
     )
     address = normalize(url)
     if address and (removal := tombstone_at(db, urlkey(address))):
-        raise ArticleRemoved(url, removal.told)
+        raise ArticleRemoved(url, removal.explanation)
     if not found:
         raise NotCaptured(url)
     return found

@@ -244,12 +244,12 @@ def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
     return last_rowid(db)
 
 
-def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, aside: bool) -> None:
-    """Links a capture to the article it shows; `aside`: it shows only a stub, or another URL of the post, and is not
-    proof of a revision.
+def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, secondary: bool) -> None:
+    """Links a capture to the article it shows; `secondary`: it shows only a stub, or another URL of the post, and
+    is not proof of a revision.
     """
     db.execute(
-        "update captures set article_id = ?, secondary = ? where id = ?", [article_id, aside or None, capture_id]
+        "update captures set article_id = ?, secondary = ? where id = ?", [article_id, secondary or None, capture_id]
     )
 
 
@@ -348,8 +348,8 @@ def find_article_of_capture(db: Database, capture: dict[str, Any]) -> int | None
 
 @dataclass(frozen=True, slots=True)
 class ImportedPage:
-    """The page of a post that was imported. `told` is the name of the import; `rule` names the rule that recognized the
-    page as a post.
+    """The page of a post that was imported. `import_name` is the name of the import; `rule` names the rule that
+    recognized the page as a post.
     """
 
     site_id: int
@@ -358,7 +358,7 @@ class ImportedPage:
     capture_id: int
     at: datetime
     rule: str
-    told: str
+    import_name: str
     published: datetime | None
 
 
@@ -372,7 +372,7 @@ def enter_page(db: Database, imported: ImportedPage) -> None:
     result = {
         "kind": "post",
         "outcome": "archived",
-        "reason": f"imported from {imported.told}",
+        "reason": f"imported from {imported.import_name}",
         "rule": imported.rule,
         "status": 200,
         "article_id": imported.article_id,
@@ -403,7 +403,7 @@ def enter_page(db: Database, imported: ImportedPage) -> None:
             "update pages set article_id = coalesce(article_id, ?), found_at = min(found_at, ?) where id = ?",
             [imported.article_id, seen, page_id],
         )
-    _record_import_source(db, page_id, imported.told, seen)
+    _record_import_source(db, page_id, imported.import_name, seen)
 
 
 def _record_import_source(db: Database, page_id: int, name: str, seen: str) -> None:
@@ -417,10 +417,10 @@ def _record_import_source(db: Database, page_id: int, name: str, seen: str) -> N
     )
 
 
-def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> None:
+def enter_gone(db: Database, url: str, status: int, at: datetime, import_name: str) -> None:
     """Records in `pages` that a post was gone at this time, unless a newer result is stored.
 
-    `told` is the name of the import; status 200 means that the page's content showed it.
+    `import_name` is the name of the import; status 200 means that the page's content showed it.
     """
     answer = f"the server answered {status}" if status != 200 else "the page said that it does not exist"
     db.execute(
@@ -428,7 +428,7 @@ def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> 
         "and article_id is not null and (fetched_at is null or fetched_at < ?)",
         [
             status,
-            f"{answer}, imported from {told}",
+            f"{answer}, imported from {import_name}",
             f"http-{status}" if status != 200 else "not-found",
             stamp(at),
             urlkey(url),

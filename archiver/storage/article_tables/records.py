@@ -261,7 +261,7 @@ def find_article(db: Database, what: str | int) -> int:
         ).fetchone()
     if row is None:
         if removal := tombstone_named(db, text):
-            raise ArticleRemoved(text, removal.told, allowed=removal.allowed_at is not None)
+            raise ArticleRemoved(text, removal.explanation, allowed=removal.allowed_at is not None)
         raise ArticleNotFound(text)
     return int(row[0])
 
