@@ -143,7 +143,7 @@ def _page_result(post: Post) -> PageResult:
         status=200,
         capture=capture,
         article=article,
-        rights=post.rights,
+        usage_statements=post.rights,
     )
 
 

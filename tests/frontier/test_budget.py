@@ -17,25 +17,25 @@ def note_without_news(budget: PatternBudgets, shape: URLPattern, times: int) -> 
 def test_a_pattern_without_news_is_ended() -> None:
     budget = PatternBudgets(lambda: 100)
     note_without_news(budget, TAGS, 19)
-    assert budget.left(TAGS) == 1
-    budget.note(TAGS, is_post=False, has_news=True)
-    assert budget.left(TAGS) == 30
+    assert budget.remaining(TAGS) == 1
+    budget.count_page(TAGS, is_post=False, has_news=True)
+    assert budget.remaining(TAGS) == 30
     note_without_news(budget, MONTHS, 20)
-    assert budget.left(MONTHS) == 0
+    assert budget.remaining(MONTHS) == 0
 
 
 def test_the_budget_of_paging_is_the_number_of_known_posts() -> None:
     budget = PatternBudgets(lambda: 100)
     note_without_news(budget, PAGES, 20)
-    assert budget.left(PAGES) == 100
+    assert budget.remaining(PAGES) == 100
 
 
 def test_a_pattern_with_a_post_is_never_ended() -> None:
     budget = PatternBudgets(lambda: 0)
-    budget.note(MONTHS, is_post=True, has_news=False)
+    budget.count_page(MONTHS, is_post=True, has_news=False)
     note_without_news(budget, MONTHS, 500)
-    assert budget.left(MONTHS) > 1_000
-    assert budget.left(NO_PATTERN) > 1_000
+    assert budget.remaining(MONTHS) > 1_000
+    assert budget.remaining(NO_PATTERN) > 1_000
 
 
 def test_pages_from_sitemaps_are_always_fetched() -> None:

@@ -159,7 +159,7 @@ def test_run_statistics_count_listed_posts_and_feeds() -> None:
                 url, url, NOW, outcome, kind, rule="".join(rule), targets=targets, status=304 if same else 200
             )
             outcome = Outcome.NOT_ARTICLE if same else outcome  # an unchanged feed is stored as it was
-            measuring.stored(visit, outcome, before, was)
+            measuring.count_result(visit, outcome, before, was)
         return MeasuredRun.from_json(measuring.as_json({}))
 
     post, page, due = PageKind.POST, PageKind.OTHER, "due"

@@ -88,7 +88,7 @@ def main() -> None:
     from archiver.cli.main import cli
 
     # As on one core: all sites are crawled in this process, because only this one is in the simulated world.
-    archiver.scheduling.process_pool.cores = lambda: 1  # type: ignore[attr-defined]
+    archiver.scheduling.process_pool.count_cores = lambda: 1  # type: ignore[attr-defined]
 
     for name, value in WORLD.get("settings", {}).items():
         setattr(archiver.settings, name, value)

@@ -66,7 +66,7 @@ def test_a_page_names_what_it_needs() -> None:
             )
         },
     }
-    assert not any(one.lead for one in found)
+    assert not any(one.is_lead for one in found)
 
 
 def test_a_base_element_counts_and_a_page_without_end_is_bounded() -> None:

@@ -162,14 +162,14 @@ from pathlib import Path
 from archiver.search import index_refresh
 from archiver.search import tantivy_index
 from archiver.storage.connection import open_archive
-module = open_index if {step!r} == "fill_index" else index_searcher
+module = index_refresh if {step!r} == "fill_index" else tantivy_index
 step = getattr(module, {step!r})
 def die(*args, **kw):
     if {after}: step(*args, **kw)
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(module, {step!r}, die)
 file = Path(sys.argv[1])
-index_refresh.refresh_index(open_archive(file), file, anew={rebuild})
+index_refresh.refresh_index(open_archive(file), file, rebuild={rebuild})
 """
         done = subprocess.run([sys.executable, "-c", code, str(file)], check=False, capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL, done.stderr
@@ -337,7 +337,7 @@ def test_a_copied_index_is_not_damaged(file: Path) -> None:
     for part in index_folder(file).iterdir():
         os.utime(part, (5, 5))
     db = open_archive(file)
-    assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(0, rebuild=False)
+    assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(0, rebuilt=False)
     assert tantivy_index.recorded_stamps(index_folder(file))
     assert all(time == 5 * 10**9 for _, time in tantivy_index.recorded_stamps(index_folder(file)).values())
     db.close()

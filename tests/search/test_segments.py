@@ -49,10 +49,10 @@ def test_unfinished_segments_are_not_damage(folder: Path) -> None:
     assert {name.partition(".")[0] for name in entered} < {part.stem for part in folder.glob("*.term")}
     file = folder.with_name("archive.db")
     with closing(open_archive(file)) as db:
-        assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(0, rebuild=False)
+        assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(0, rebuilt=False)
         with db.atomic():
             db.execute("update articles set title = 'Zeppelin' where id = 2")
-        assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(1, rebuild=False)
+        assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(1, rebuilt=False)
     for part in entered:
         (folder / part).write_bytes(b"")
     assert tantivy_index.damaged_file(folder) in entered
@@ -108,4 +108,4 @@ def test_common_words_are_counted_as_in_later_searches(tmp_path: Path) -> None:
         for title in ("Zeppelin", "Balloon"):
             with db.atomic():
                 db.execute("update articles set title = ? where id = 2", [title])
-            assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(1, rebuild=False)
+            assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(1, rebuilt=False)

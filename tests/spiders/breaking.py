@@ -22,5 +22,5 @@ if __name__ == "__main__":
     assert hasattr(holder, last), f"{holder} has no {last}"
     setattr(holder, last, burst)
     # As on one core: all sites are crawled in this process, because only this one has the bug.
-    archiver.scheduling.process_pool.cores = lambda: 1  # type: ignore[attr-defined]
+    archiver.scheduling.process_pool.count_cores = lambda: 1  # type: ignore[attr-defined]
     cli(prog_name="archiver")

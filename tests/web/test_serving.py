@@ -182,10 +182,10 @@ def test_a_missing_archive_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "code", "error"),
     [
-        ("--port", "TAKEN", 1, "AddressInUse"),
-        ("--host", "192.0.2.7", 1, "AddressInUse"),  # no machine has this address (RFC 5737)
-        ("--host", "a" * 300, 1, "AddressInUse"),
-        ("--host", "..a", 1, "AddressInUse"),
+        ("--port", "TAKEN", 1, "CannotListen"),
+        ("--host", "192.0.2.7", 1, "CannotListen"),  # no machine has this address (RFC 5737)
+        ("--host", "a" * 300, 1, "CannotListen"),
+        ("--host", "..a", 1, "CannotListen"),
         ("--public-url", "http://[", 2, "BadPublicURL"),
         ("--public-url", "http://a.example:99999/", 2, "BadPublicURL"),
         ("--public-url", "ftp://a.example/", 2, "BadPublicURL"),
