@@ -27,7 +27,7 @@ from tests.processes import run
 
 pytestmark = pytest.mark.needs(PACKAGE)
 SITES = ("blog-0.example", "blog-1.example")
-POSTS = 600
+POSTS = 240
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +107,8 @@ def test_an_import_survives_a_killed_worker(
 ) -> None:
     entered = fleet.do("import", str(file), "--json")
     assert (entered.returncode, json.loads(entered.stdout)["new"]) == (0, 1), entered.stderr
-    signal_while_working(fleet, "w1", signal.SIGTERM, "select count(*) from articles", 40)
-    signal_while_working(fleet, "w2", signal.SIGKILL, "select count(*) from articles", 120)
+    signal_while_working(fleet, "w1", signal.SIGTERM, "select count(*) from articles", 20)
+    signal_while_working(fleet, "w2", signal.SIGKILL, "select count(*) from articles", 60)
     fleet.worker("w3", slots=1)
     status = wait_for_tasks(board, "import", 2)
     assert status["failed_tasks"] == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ import pytest
 from archiver.demo.demo_server import Demo, serve
 from archiver.errors import ContactMissing
 from archiver.storage.locks import lock_site
-from tests.processes import ROOT, without_proxies
+from tests import processes
 from tests.spiders.crawling import last_run, rows, text
 from tests.spiders.site_server import SiteServer, home, page, serving
 
@@ -32,14 +31,7 @@ def post(demo: Demo) -> str:
 
 def scrapy(*words: str, archive: Path) -> subprocess.CompletedProcess[str]:
     """Run `scrapy words` in the project's folder. The process is killed after two minutes."""
-    return subprocess.run(
-        [sys.executable, "-m", "scrapy", *words, "-s", f"ARCHIVE_PATH={archive}"],
-        cwd=ROOT,
-        env=without_proxies(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return processes.run("scrapy", *words, "-s", f"ARCHIVE_PATH={archive}")
 
 
 def test_list_names_the_spider(tmp_path: Path) -> None:
