@@ -297,7 +297,7 @@ def _crawl_samples(
 ) -> list[dict[str, Any]]:
     """Crawls a few posts of each site into a new archive at `path`. Returns a report per site."""
     from archiver.health.health_report import make_trial_report
-    from archiver.scheduling.process_pool import run_plans
+    from archiver.scheduling.crawl_pool import run_plans
     from archiver.storage.connection import opened
     from archiver.storage.sites import add_site
 

@@ -316,7 +316,8 @@ def _block_weight(b: TextBlock) -> float:
 
 
 def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
-    """Returns the block ranges of boilerplate elements, by the word (in class or id) or tag that marks them.
+    """Returns where boilerplate elements are, as (first, end) block numbers, grouped by the class or id word, or the
+    tag, that shows them to be boilerplate.
 
     Elements that contain an <h1> or a large share of the prose are left out.
     """

@@ -136,7 +136,9 @@ def names_a_date(name: str) -> bool:
 
 
 class _Places:
-    """Where elements are relative to the post's heading and body, by their position in the document."""
+    """Determines where on the page an element is: near or above the post's heading, inside or after its body, or far
+    from both. Judged by document order.
+    """
 
     def __init__(self, page: Page, post: Post) -> None:
         order = page.index.order

@@ -136,8 +136,8 @@ def crawl_site(place: WorkerContext, site: str, settings: dict[str, Any], url: s
 
 
 def attempt_job(name: str, lease: Lease, run: Callable[[], E], failed: Callable[[str], E]) -> E | None:
-    """Returns the result of `run`; if `run` fails, the result of `failed`, called with the reason; None if another
-    worker has the site now, so that nothing may be recorded.
+    """Calls `run` and returns its result. If it fails, calls `failed` with the reason and returns that result. Returns
+    None if another worker has taken over the site; the caller must then record nothing.
     """
     try:
         return run()

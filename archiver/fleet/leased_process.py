@@ -145,7 +145,7 @@ def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], 
         return
     check_before_requests(watchdog.check)
     unblock_end_signals()
-    from archiver.scheduling.process_pool import run_plans
+    from archiver.scheduling.crawl_pool import run_plans
 
     result: CrawlOutcome
     try:

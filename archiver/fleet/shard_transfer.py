@@ -291,7 +291,7 @@ class CollectedShards:
 @dataclass
 class FetchedShards:
     """The result of fetching shards without merging them. `fetched`: the path of each archive, by site; the other
-    fields are those of `Collected`.
+    fields are those of `CollectedShards`.
     """
 
     fetched: dict[str, str] = field(default_factory=dict)

@@ -324,8 +324,8 @@ class ListRequests:
         return self._asked or None
 
     def read(self, status: int, location: str, body: bytes) -> None:
-        """Read the response to the URL that `next` returned, and add its captures to the list. Raises NoCaptureList if
-        it is not a list.
+        """Parse the response to the URL that `next` returned and add its captures to this list. Raises NoCaptureList if
+        the response is not a list of captures.
         """
         if 300 <= status < 400:
             raise NoCaptureList(self._asked, f"it redirects to {location[:200]}; give that URL with --service")

@@ -245,8 +245,8 @@ def make_requested_capture(row: ListedCapture) -> RequestedCapture:
 
 
 def _sha1(one: CaptureListEntry) -> str:
-    """Return the digest of a listed capture in the form that the archive stores. A digest with another algorithm than
-    SHA-1 is not changed.
+    """Return a listed capture's digest as the archive stores it ("sha1:" and base 32). A digest of another algorithm is
+    returned unchanged.
     """
     return normalize_sha1(digest_field(one.digest) or one.digest)
 

@@ -104,7 +104,9 @@ class HostFileReader:
         return HostFile(now, response.status, body, etag, last_modified), response
 
     def stored(self, origin: str) -> HostFile | None:
-        """Return the stored copy of the origin's file, from this run or an earlier one; None if there is none."""
+        """Return the stored copy of an origin's robots.txt or tdmrep.json, whichever this object fetches, from this run
+        or an earlier one; None if there is none.
+        """
         return find_host_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def store(self, origin: str, file: HostFile) -> None:

@@ -10,7 +10,7 @@ from scrapy.settings import Settings
 from scrapy.utils.misc import load_object
 
 for name in (
-    "archiver.scheduling.process_pool",
+    "archiver.scheduling.crawl_pool",
     "archiver.scheduling.crawler_process",
     "archiver.scheduling.pool_worker",
     "archiver.search.index_refresh",

@@ -118,7 +118,7 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     unblock_end_signals()
     threading.Thread(target=_stop_without_scheduler, args=(link,), daemon=True).start()
-    from archiver.scheduling.process_pool import run_plans
+    from archiver.scheduling.crawl_pool import run_plans
     from archiver.search.index_refresh import refresh_after_writing
 
     try:

@@ -89,8 +89,9 @@ class Probing:
 
     @property
     def is_due(self) -> bool:
-        """True if the site is doubtful and should be probed now. Reading it counts as the probe, so it is True at most
-        once per run.
+        """True if there are signs that the site was replaced by a parked domain, so that an address that cannot exist
+        should be requested now as a test. Reading this property counts as making the test: it is True at most once
+        per run.
         """
         if not self._is_doubtful or self._probed:
             return False

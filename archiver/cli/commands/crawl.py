@@ -25,7 +25,7 @@ from archiver.cli.run_output import (
 )
 from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_messages import CommonOptions, CrawlResult, make_plan, print_notice
-from archiver.scheduling.process_pool import run_plans
+from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.connection import opened
 from archiver.storage.requisites import MODES

@@ -76,7 +76,7 @@ def diff(
         )
         click.echo(f"Nothing to compare: {reason}.", err=True)
     else:
-        from archiver.cli.article_output import print_edits
+        from archiver.cli.diff_and_evidence_output import print_edits
 
         print_edits(before, after)
 
@@ -103,7 +103,7 @@ def _list_changed_titles(found: list[dict[str, Any]], as_json: bool) -> None:
         print_json(found)
         return
     from archiver.articles.word_diff import word_diff
-    from archiver.cli.article_output import style_pieces
+    from archiver.cli.diff_and_evidence_output import style_pieces
 
     for one in found:
         again = count_noun(one["seen_again"], "time", "times") if one["seen_again"] else ""

@@ -51,7 +51,7 @@ def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -
     if form == "text":
         _print(article)
         if evidence:
-            from archiver.cli.article_output import print_explanations
+            from archiver.cli.diff_and_evidence_output import print_explanations
 
             print_lines("")
             print_explanations(explain(article, found.evidence))

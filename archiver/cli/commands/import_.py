@@ -40,8 +40,8 @@ def problems_to_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
 
 
 def format_problems(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, int]) -> list[str]:
-    """Returns a line for each of the first problems of an import, and one line with the number of problems of each
-    kind. `problems` are (file, problem) pairs.
+    """Returns a line for each of the first problems of an import. If there are more, a last line has the number of
+    problems of each kind. `problems` are (file, problem) pairs.
     """
     lines = []
     for name, problem in problems[:_SHOWN]:

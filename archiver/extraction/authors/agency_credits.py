@@ -455,11 +455,11 @@ def collect_credits(
     body: str, tail: BodyTail, lines: tuple[str, ...] = (), captions: Iterable[str] = (), beside: Iterable[str] = (),
     own: Iterable[str] = (),
 ) -> tuple[str, ...]:  # fmt: skip
-    """Returns all sources that a post names, without the site's `own` names.
+    """Returns the news agencies and other outlets that a post credits, except the site itself (`own`: its names).
 
-    Sources are read from the end of the body, a dateline such as "HANOI (Reuters) -", separate notes, the byline's
-    `lines`, and `beside`: those found outside the text (`credits_on_page`). Paragraphs that are `captions` are
-    skipped, since their source is that of the picture.
+    They are read from the end of the body, a dateline such as "HANOI (Reuters) -", separate notes, the byline's
+    `lines`, and `beside`, the credits already found outside the text (by `credits_on_page`). Paragraphs that are
+    `captions` are skipped, since their source is that of the picture.
     """
     found = list(tail.credits)
     for one in lines:

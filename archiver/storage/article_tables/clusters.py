@@ -82,7 +82,7 @@ def leave_clusters(db: Database, article_ids: Collection[int]) -> None:
 
 
 def regroup_all(db: Database) -> None:
-    """Recomputes all clusters from the stored links between articles."""
+    """Recomputes all clusters of near-duplicate articles from the pairs stored in `near_duplicates`."""
     ids = {
         row[0]
         for row in db.execute("select article_id from near_duplicates union select other_id from near_duplicates")

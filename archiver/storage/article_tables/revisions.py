@@ -197,10 +197,9 @@ class NewRevision:
 
 
 def write_revision(db: Database, article_id: int, new: NewRevision, *, current: dict[str, Any] | None = None) -> None:
-    """Stores a new revision. The current revision is stored without the fields that have the same value in `articles`.
-
-    `current` is the article's row if it was just inserted from this very revision: then nothing needs to be
-    compared.
+    """Stores a new revision. If it is the article's current one, fields that equal those in `articles` are left out.
+    `current`: the article's row, if it was just inserted from this revision, so that all fields are known to be
+    equal.
     """
     content = (
         _content(new.article, _current_fields(db, article_id, new.number))
