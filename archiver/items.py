@@ -26,6 +26,17 @@ class DiscoverySource(StrEnum):
     IMPORT = "import"
 
 
+SOURCE_NAMES = {
+    "api": "API",
+    "cdx": "CDX",
+    "listing": "listings",
+    "link": "links",
+    "redirect": "redirects",
+    "import": "imports",
+}
+"""The names of discovery sources in lists of several, where they differ from the stored value."""
+
+
 class PageKind(StrEnum):
     """What kind of page a URL shows, as far as the archive knows. Stored in `pages.kind`."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option
+from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option, workers_option
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, host_of, make_plan
@@ -220,14 +220,7 @@ _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
 @click.command(short_help="Probe sites before a crawl: sources, platform, number of posts, fields.")
 @click.argument("names", metavar="[SITE|URL]...", nargs=-1)
 @tag_option("tag", help="Check the sites of the archive with this tag.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="How many sites to check at the same time (one per host).",
-)
+@workers_option("How many sites to check at the same time (one per host).")
 @politeness_options
 @json_option
 @archive_option

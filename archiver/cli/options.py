@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 import click
 
 from archiver.errors import ArchiverError, UnreadableInput
+from archiver.fields import EVIDENCE
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
@@ -160,6 +161,32 @@ def politeness_options(function: F) -> F:
         help="How a site's owner can reach you; sent in the User-Agent.",
     )
     return delay(contact(function))
+
+
+def workers_option(description: str) -> Callable[[F], F]:
+    """Returns a decorator that adds the option `--workers N` (1 to 64, by default 4) with this help text."""
+    return click.option(
+        "--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N", help=description
+    )
+
+
+def capture_filter_options(function: F) -> F:
+    """Adds the options `--field`, `--since` and `--until`, which select what a re-extraction reads, to a command."""
+    field = click.option(
+        "--field",
+        "fields",
+        multiple=True,
+        type=click.Choice(EVIDENCE),
+        metavar="NAME",
+        help="Only this field; may be repeated: " + ", ".join(EVIDENCE) + ".",
+    )
+    since = click.option(
+        "--since", metavar="DATE", help="Only captures from this date on: 2024, 2024-05, 2024-05-31 or a full time."
+    )
+    until = click.option(
+        "--until", metavar="DATE", help="Only captures up to this date (to the end of the year, month or day)."
+    )
+    return field(since(until(function)))
 
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:

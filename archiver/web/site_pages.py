@@ -10,7 +10,7 @@ from archiver.errors import IndexMissing
 from archiver.extraction.template.site_rule import to_toml
 from archiver.health.health_report import CONTENT_TYPE, format_metrics, health_as_json, judge_all
 from archiver.health.health_state import read_health
-from archiver.items import Outcome
+from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query import Query
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage import completeness
@@ -21,14 +21,6 @@ from archiver.web.web_requests import ArchiveRequest, PageResponse, RawResponse,
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "not an article", "out-of-scope": "out of scope", "trap": "crawler trap"}
-_SOURCES = {
-    "api": "API",
-    "cdx": "CDX",
-    "listing": "listings",
-    "link": "links",
-    "redirect": "redirects",
-    "import": "imports",
-}
 RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "duplicate", "gone", "refused", "failed")
 
 
@@ -100,7 +92,7 @@ def _build_source_table(state: dict[str, Any]) -> tuple[list[str], list[tuple[st
     """
     shown = [name for name in ("found", *map(str, Outcome)) if state["balance"].get(name)]
     rows = [
-        (_SOURCES.get(row["source"], row["source"]), [row["balance"][name] for name in shown])
+        (SOURCE_NAMES.get(row["source"], row["source"]), [row["balance"][name] for name in shown])
         for row in state["sources"]
     ]
     return (

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.commands.index import update_search_index
-from archiver.cli.options import archive_option, json_option, pass_options_as, politeness_options, tag_option
+from archiver.cli.options import (
+    archive_option,
+    json_option,
+    pass_options_as,
+    politeness_options,
+    tag_option,
+    workers_option,
+)
 from archiver.cli.run_output import (
     format_health,
     format_run_summary,
@@ -103,14 +110,7 @@ class CrawlOptions:
     help="What else to capture for each new or changed post: its lead image, all images, stylesheets and fonts "
     "of the page, or nothing  [default: the site's setting, or lead]",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="How many sites to crawl at the same time, using several cores.",
-)
+@workers_option("How many sites to crawl at the same time, using several cores.")
 @politeness_options
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog that comes with archiver.")
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")

@@ -18,7 +18,7 @@ import click
 
 from archiver.cli.commands.import_ import DAY, parse_last_day
 from archiver.cli.commands.reextract import parse_time_bounds
-from archiver.cli.options import archive_option, json_option
+from archiver.cli.options import archive_option, capture_filter_options, json_option
 from archiver.cli.terminal import count_noun, format_time, print_details, print_json, print_table
 from archiver.fields import EVIDENCE
 
@@ -78,18 +78,7 @@ def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
 @click.command(short_help="Re-extract shards, one job per shard.")
 @click.argument("sites", metavar="[SITE]...", nargs=-1)
 @jobs_option
-@click.option(
-    "--field",
-    "fields",
-    multiple=True,
-    type=click.Choice(EVIDENCE),
-    metavar="NAME",
-    help="Only this field; may be repeated: " + ", ".join(EVIDENCE) + ".",
-)
-@click.option(
-    "--since", metavar="DATE", help="Only captures from this date on: 2024, 2024-05, 2024-05-31 or a full time."
-)
-@click.option("--until", metavar="DATE", help="Only captures up to this date (to the end of the year, month or day).")
+@capture_filter_options
 @json_option
 def reextract(
     sites: tuple[str, ...], jobs: str, fields: tuple[str, ...], since: str | None, until: str | None, as_json: bool

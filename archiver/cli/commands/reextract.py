@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.options import archive_option, capture_filter_options, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, print_lines, print_table, styled_line
 from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
 
@@ -49,18 +49,7 @@ class ReextractOptions:
 @click.command(short_help="Extract stored captures again with the current extraction.")
 @click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would change, by field.")
-@click.option(
-    "--field",
-    "fields",
-    multiple=True,
-    type=click.Choice(EVIDENCE),
-    metavar="NAME",
-    help="Only this field; may be repeated: " + ", ".join(EVIDENCE) + ".",
-)
-@click.option(
-    "--since", metavar="DATE", help="Only captures from this date on: 2024, 2024-05, 2024-05-31 or a full time."
-)
-@click.option("--until", metavar="DATE", help="Only captures up to this date (to the end of the year, month or day).")
+@capture_filter_options
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes  [default: one per core]")
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
 @json_option

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as, politeness_options
+from archiver.cli.options import archive_option, json_option, pass_options_as, politeness_options, workers_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_table
 
 if TYPE_CHECKING:
@@ -42,14 +42,7 @@ class ScheduleOptions:
 @archive_option
 @click.option("--once", is_flag=True, help="Crawl the sites that are due now, then exit; for cron and timers.")
 @click.option("--dry-run", "--list", "dry_run", is_flag=True, help="List when each site is due, but crawl nothing.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="How many sites to crawl at the same time (one per host), each in its own process.",
-)
+@workers_option("How many sites to crawl at the same time (one per host), each in its own process.")
 @politeness_options
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 @click.option("--systemd", "kind", flag_value="systemd", help="Print systemd units, and do nothing else.")

@@ -13,6 +13,7 @@ import click
 
 from archiver.cli.options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
+from archiver.items import SOURCE_NAMES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
 
-_SOURCES = {
-    "api": "API",
-    "cdx": "CDX",
-    "listing": "listings",
-    "link": "links",
-    "redirect": "redirects",
-    "import": "imports",
-}
 _OUTCOMES = {
     "found": "found",
     "archived": "archived",
@@ -290,7 +283,7 @@ def _summarize_completeness(state: dict[str, Any]) -> str:
     missing 0".
     """
     found = [
-        f"{_SOURCES.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"] if row["found"]
+        f"{SOURCE_NAMES.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"] if row["found"]
     ]
     posts = state["posts"]
     rest = [f"{name} {posts[name]:,}" for name in ("gone", "refused") if posts[name]]
@@ -302,7 +295,7 @@ def _print_source_table(state: dict[str, Any]) -> None:
     """Prints a table with the number of a site's URLs for each discovery source and outcome, without empty columns."""
     shown = [name for name in _OUTCOMES if state["balance"][name]]
     rows = [
-        [_SOURCES.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
+        [SOURCE_NAMES.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
         for row in state["sources"]
     ]
     total = ["total", *(state["balance"][name] for name in shown)]
