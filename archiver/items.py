@@ -53,6 +53,10 @@ class PageKind(StrEnum):
     OTHER = "other"
 
 
+NEEDS_JAVASCRIPT = "needs-javascript"
+"""The rule of a page that has no content unless a browser runs its scripts."""
+
+
 class Outcome(StrEnum):
     """The result of the last attempt to fetch a URL, or why it has not been fetched. Every row of `pages` has exactly
     one.

@@ -16,7 +16,7 @@ from archiver.cli.options import DEFAULT_ARCHIVE
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.health.health_report import OverallHealth, format_metrics, health_as_json, judge_all
-from archiver.health.health_rules import Health, Level
+from archiver.health.health_rules import CONTENT_CODES, Health, Level
 from archiver.health.health_state import accept_findings_of, read_health
 from archiver.health.notifications import make_channels, notify, send_test_messages
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
@@ -89,6 +89,11 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
     if not sent:
         click.echo("Nothing has changed since the last notification.")
     return 1 if any(failure for _, failure in sent) else 0
+
+
+def has_unusable_content(health: dict[str, Any]) -> bool:
+    """Returns True if the health of a site, as JSON, has a red finding about what was stored or fetched."""
+    return any(one["level"] == "red" and one["code"] in CONTENT_CODES for one in health["findings"])
 
 
 def format_findings(health: Health) -> list[Any]:

@@ -18,6 +18,7 @@ from typing import Literal
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.site_cadence import format_period
 from archiver.storage.runs import MeasuredRun, combine_statistics
+from archiver.storage.site_content import RepeatedValue, SiteContent
 
 # Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
 
@@ -219,7 +220,7 @@ class HealthInputs:
     published, newest first; `dead`: one silent source for each kind (feed, sitemap, API) of which none works any
     more; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now forbids,
     with `forbidden` as an example; `closed`: the robots.txt rule that forbids the home page, or ""; `start_page`:
-    outcome and rule of the start page if the last run fetched it.
+    outcome and rule of the start page if the last run fetched it; `content`: what its articles have in common.
     """
 
     site: str
@@ -232,6 +233,7 @@ class HealthInputs:
     forbidden: str = ""
     closed: str = ""
     start_page: tuple[str, str] | None = None
+    content: SiteContent = field(default_factory=SiteContent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -526,8 +528,64 @@ def _check_robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
         )
 
 
+# The content of the archive: values that cannot be right, whatever the site's history is.
+
+_SEVERAL = 5
+"""Fewer articles with the same value may be chance."""
+_EVIDENT = {"title": 0.2, "description": 0.5, "image": 0.5, "body": 0.05}
+"""The share of articles with the same value from which it is the site's value and not the articles'."""
+_SMALL = 0.02
+_CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
+CONTENT_CODES = frozenset({"javascript", "constant", "empty-body"})
+"""Findings about what is stored. If one is red, `archiver crawl` exits with code 1."""
+
+
+def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Check: pages that are empty without JavaScript, articles without text, and values that many articles share."""
+    content = known.content
+    if finding := _judge_script_pages(content, known.site):
+        yield finding
+    if content.empty >= _AT_LEAST and content.empty > _EVIDENT["body"] * content.articles:
+        yield HealthFinding(
+            "empty-body",
+            "red" if 2 * content.empty > content.articles else "amber",
+            f"{content.empty:,} of {content.articles:,} articles have neither text nor a picture, for example "
+            f"{content.empty_example}: 'archiver show URL --evidence' shows what was read; if the page has text, "
+            f"'archiver sites rules {known.site} --set' takes a rule that says where it is.",
+        )
+    for one in content.repeated:
+        if one.articles >= _SEVERAL and one.articles >= _EVIDENT[one.field] * content.articles:
+            yield _repeated_value(one, content.articles, known.site)
+
+
+def _judge_script_pages(content: SiteContent, site: str) -> HealthFinding | None:
+    empty, few = content.script_pages, max(_SEVERAL, _SMALL * content.pages)
+    if not empty or (empty < few and empty <= content.articles):
+        return None
+    return HealthFinding(
+        "javascript",
+        "red" if empty > content.articles else "amber",
+        f"{empty:,} of {content.pages:,} pages have no text without JavaScript, for example {content.script_example}: "
+        "archiver runs no scripts. Look for a feed with full texts or an API that the site does not declare, and crawl "
+        'its address; see docs/crawl.md, "Pages that need JavaScript".',
+    )
+
+
+def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFinding:
+    shown = one.value if len(one.value) <= 60 else f"{one.value[:59]}…"
+    name = _NAMES.get(one.field, one.field)
+    return HealthFinding(
+        "constant",
+        _CONTENT_LEVELS.get(one.field, "amber"),
+        f"{one.articles:,} of {articles:,} articles have the same {name}, {shown!r}, for example {one.example}: it is "
+        f"probably the site's and not theirs. 'archiver sites rules {site} --set' takes a rule that says where the "
+        f"{name} is, and 'archiver reextract {site}' applies it to the stored captures.",
+        about=one.field,
+    )
+
+
 Check = Callable[[HealthInputs, Sequence[JudgedRun], datetime], Iterator[HealthFinding]]
-CHECKS: tuple[Check, ...] = (_check_last_runs, _check_robots, _check_sources, _check_quiet)
+CHECKS: tuple[Check, ...] = (_check_last_runs, _check_robots, _check_sources, _check_quiet, _check_content)
 STATISTICS_CHECKS: tuple[Check, ...] = (_check_posts, _check_fields, _check_failures, _check_length, _check_slow)
 """Checks that compare the statistics of runs."""
 

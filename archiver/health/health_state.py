@@ -27,6 +27,7 @@ from archiver.storage.column_values import stored_time
 from archiver.storage.completeness import count_responding_sources
 from archiver.storage.pages import moment, stamp
 from archiver.storage.runs import MeasuredRun
+from archiver.storage.site_content import read_site_content
 from archiver.urls import urlkey
 
 MOST_ATTEMPTS = 5
@@ -241,6 +242,7 @@ def read_health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
         example or "",
         home[0] if home else "",
         _read_start_page(db, site, runs),
+        read_site_content(db, site["name"], site["id"]),
     )
 
 

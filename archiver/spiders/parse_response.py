@@ -15,11 +15,22 @@ from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, word
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier import series_of
+from archiver.extraction import script_page
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult, SourceHint
+from archiver.frontier.revisit import SOURCE_KINDS
+from archiver.items import (
+    NEEDS_JAVASCRIPT,
+    Article,
+    DiscoveredURL,
+    DiscoverySource,
+    Outcome,
+    PageKind,
+    PageResult,
+    SourceHint,
+)
 from archiver.politeness.throttle import BUSY
 from archiver.politeness.usage_statements import statements_of_page
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
@@ -236,6 +247,9 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
             result, usage_statements=(*result.usage_statements, *statements_of_page(page.root, fetched.url))
         )
     links = _links(page, fetched, site.scope)
+    if request.kind not in SOURCE_KINDS and page.root is not None and script_page.needs_javascript(page):
+        # Before the soft 404: a site that sends this shell for every address sends it for missing ones, too.
+        return ParsedPage(_script_page(links, result, request, site))
     if rejected := wall_or_soft_404(page, result, request, site.soft_not_found):
         declared = (*links.feeds, *links.sitemaps) if links and request.is_seed else ()
         return ParsedPage(replace(rejected, targets=declared))
@@ -244,6 +258,21 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
         if target and urlkey(target) != request.urlkey:
             return _redirect(target, result, request, site, "meta-refresh")
     return _article_page(page, links, result, request, site)
+
+
+def _script_page(
+    links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
+) -> PageResult:
+    """Returns the result of a page without content: its declared sources and few links are followed all the same."""
+    article = Article(url=result.final_url, kind=PageKind.OTHER, kind_rule=NEEDS_JAVASCRIPT)
+    return replace(
+        result,
+        outcome=Outcome.NOT_ARTICLE,
+        kind=PageKind.OTHER,
+        rule=NEEDS_JAVASCRIPT,
+        reason=script_page.REASON,
+        targets=_targets(links, article, result, request, site),
+    )
 
 
 def _article_page(

@@ -26,6 +26,7 @@ from archiver.cli.options import (
 from archiver.cli.run_output import (
     format_health,
     format_run_summary,
+    has_unusable_content,
     note_missing_posts,
     read_health_after_crawl,
     suggest_searches,
@@ -131,8 +132,8 @@ def crawl(options: CrawlOptions) -> None:
       archiver crawl --limit 20 http://127.0.0.1:8081/
       archiver crawl example.org --missing
 
-    Exit code: 0 done; 1 a page or a site failed, or a site asked to wait; 2 wrong usage; 130 or 143 stopped by
-    Ctrl-C or SIGTERM.
+    Exit code: 0 done; 1 a page or a site failed, a site asked to wait, or most of what a site gave cannot be right
+    (its health says why); 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     if options.full and (options.missing or options.set_aside):
         raise click.UsageError("--full cannot be combined with --missing or --set-aside.")
@@ -151,6 +152,8 @@ def crawl(options: CrawlOptions) -> None:
     if not all(result.clean for result in results):
         interrupted = any(result.outcome == "interrupted" for result in results)
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
+    if any(has_unusable_content(health) for health in found.values()):
+        sys.exit(1)
 
 
 def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:

@@ -1,0 +1,56 @@
+"""Findings about what is stored: values that so many articles share that they cannot be theirs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
+from archiver.storage.runs import MeasuredRun
+from archiver.storage.site_content import RepeatedValue, SiteContent
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def judge(content: SiteContent) -> tuple[HealthFinding, ...]:
+    run = JudgedRun(NOW, "finished", "", MeasuredRun())
+    return judge_site(HealthInputs("quay.example", [run], content=content), NOW).findings
+
+
+@pytest.mark.parametrize(
+    ("field", "articles", "level"),
+    [
+        ("title", 20, "red"),
+        ("title", 19, ""),
+        ("body", 5, "red"),
+        ("body", 4, ""),
+        ("image", 50, "amber"),
+        ("image", 49, ""),
+        ("description", 50, "amber"),
+    ],
+)
+def test_a_value_that_many_articles_share(field: str, articles: int, level: str) -> None:
+    repeated = RepeatedValue(field, "Quay Notes", articles, "https://quay.example/1/")
+    found = judge(SiteContent(articles=100, repeated=(repeated,)))
+    assert [(one.code, one.about, one.level) for one in found] == ([("constant", field, level)] if level else [])
+
+
+def test_four_posts_of_one_title_may_be_a_series() -> None:
+    repeated = RepeatedValue("title", "Links of the week", 4, "https://quay.example/1/")
+    assert judge(SiteContent(articles=8, repeated=(repeated,))) == ()
+
+
+@pytest.mark.parametrize(("empty", "level"), [(2, ""), (5, ""), (6, "amber"), (51, "red")])
+def test_articles_without_text(empty: int, level: str) -> None:
+    found = judge(SiteContent(articles=100, empty=empty, empty_example="https://quay.example/1/"))
+    assert [(one.code, one.level) for one in found] == ([("empty-body", level)] if level else [])
+
+
+@pytest.mark.parametrize(
+    ("articles", "pages", "scripts", "level"),
+    [(0, 1, 1, "red"), (100, 120, 4, ""), (100, 120, 5, "amber"), (20, 60, 30, "red"), (900, 1_000, 19, "")],
+)
+def test_pages_that_need_javascript(articles: int, pages: int, scripts: int, level: str) -> None:
+    content = SiteContent(articles=articles, pages=pages, script_pages=scripts, script_example="https://quay.example/")
+    assert [(one.code, one.level) for one in judge(content)] == ([("javascript", level)] if level else [])
