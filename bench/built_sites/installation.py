@@ -72,6 +72,16 @@ def node(cache: Path, name: str, *packages: str) -> Path:
     return folder / "node_modules"
 
 
+def use_node_modules(folder: Path, modules: Path, **package: object) -> None:
+    """Lets a site's folder use installed packages: by a link, and by the package.json that names them. `package` are
+    further values of package.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    installed = json.loads((modules.parent / "package.json").read_text(encoding="utf-8"))
+    (folder / "package.json").write_text(json.dumps(installed | package), encoding="utf-8")
+    if not (folder / "node_modules").exists():
+        (folder / "node_modules").symlink_to(modules, target_is_directory=True)
+
+
 def node_version(modules: Path, package: str) -> str:
     return str(json.loads((modules / package / "package.json").read_text(encoding="utf-8"))["version"])
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from process import archiver, crawl, export
 from table import Column, rate, tenths
@@ -79,14 +83,35 @@ def measure(builder: Builder, work: Path) -> Measured | Failed:
     work.mkdir(parents=True)
     try:
         with builder.running(work / "site") as site:
-            site.publish(blog)
+            _publish(builder, site, blog)
             if builder.needs_browser:
-                return Measured(version, _empty_pages(site, blog, change, work), builder.shown)
+                return Measured(version, _empty_pages(builder, site, blog, change, work), builder.shown)
             first, mistakes = _first(builder, site, blog, work)
             second = _second(builder, site, blog, change, work)
     except BuildError as error:
         return Failed(f"cannot be built with {version}: {error}")
     return Measured(version, first | second, builder.shown, mistakes)
+
+
+def _publish(builder: Builder, site: RunningSite, blog: Blog) -> None:
+    """Publishes the blog, and makes sure that each post has its page and a draft has none: a wrong path would look like
+    a fault of the crawl."""
+    site.publish(blog)
+    statuses = {post.slug: _status(site.base + builder.path(post)) for post in (*blog.posts, *blog.drafts)}
+    drafts = {post.slug for post in blog.drafts}
+    if not builder.needs_browser and (
+        wrong := [slug for slug, status in statuses.items() if (status == HTTPStatus.OK) == (slug in drafts)]
+    ):
+        raise BuildError(f"posts without a page, or drafts with one: {', '.join(wrong)}")
+
+
+def _status(url: str) -> int:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(quote(url, safe=":/?=%"), timeout=60) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def _first(builder: Builder, site: RunningSite, blog: Blog, work: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -101,7 +126,7 @@ def _first(builder: Builder, site: RunningSite, blog: Blog, work: Path) -> tuple
 
 def _second(builder: Builder, site: RunningSite, blog: Blog, change: Change, work: Path) -> dict[str, Any]:
     archive, now = work / "archive.db", changed(blog, change)
-    site.publish(now)
+    _publish(builder, site, now)
     before = site.requests()
     crawl(f"{site.base}/", archive)
     requests = site.requests() - before
@@ -130,14 +155,16 @@ def _yes(value: object) -> str:
     return "yes" if value else "no"
 
 
-def _empty_pages(site: RunningSite, blog: Blog, change: Change, work: Path) -> dict[str, Any]:
+def _empty_pages(builder: Builder, site: RunningSite, blog: Blog, change: Change, work: Path) -> dict[str, Any]:
     """Crawls a site whose pages are empty without JavaScript: it must fail, and say why."""
     archive = work / "archive.db"
+    before = site.requests()
     _, ran = crawl(f"{site.base}/", archive)
-    first = site.requests()
+    first = site.requests() - before
     health = json.loads(archiver("status", "--json", "--archive", str(archive)).out)[0]["health"]
     articles = _articles(archive, work / "first.jsonl")
-    site.publish(changed(blog, change))
+    _publish(builder, site, changed(blog, change))
+    before = site.requests()
     crawl(f"{site.base}/", archive)
     return {
         "articles": len(articles),
@@ -145,7 +172,7 @@ def _empty_pages(site: RunningSite, blog: Blog, change: Change, work: Path) -> d
         "red": int(health["state"] == "red"),
         "named": int("javascript" in json.dumps(health).casefold()),
         "requests": first,
-        "requests_after": site.requests() - first,
+        "requests_after": site.requests() - before,
     }
 
 
