@@ -25,7 +25,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PYTHON = HERE.parents[1] / ".venv" / "bin" / "python"
-sys.path[0] = str(HERE.parent)
+sys.path[:1] = [str(HERE.parent), str(HERE.parents[1])]  # this folder has modules named as what they build
 
 
 def main() -> int:

@@ -10,14 +10,16 @@ from built_sites.blog import Blog, Post
 from built_sites.builder import Builder, Shown, front_matter, pictures, templates, write_sources
 from built_sites.installation import node, node_version, run, use_node_modules
 
+_ASTRO = "astro@5"  # version 6 needs Node.js 22, which Debian 13 does not have
+
 
 class Astro(Builder):
     name = "astro"
-    needs = "npm: astro, @astrojs/rss, @astrojs/sitemap"
+    needs = "npm: astro 5, @astrojs/rss, @astrojs/sitemap"
     shown = Shown(time=False, author=False, categories=False, tags=False)
 
     def install(self) -> str:
-        self._modules = node(self.cache, "astro", "astro", "@astrojs/rss", "@astrojs/sitemap")
+        self._modules = node(self.cache, "astro", _ASTRO, "@astrojs/rss", "@astrojs/sitemap")
         return f"Astro {node_version(self._modules, 'astro')}, pages in the manner of its blog template"
 
     def build(self, blog: Blog, folder: Path, base: str) -> Path:

@@ -146,6 +146,12 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Post(Page):
     """`title` is empty if the post has none."""
 
@@ -154,6 +160,7 @@ class Post(Page):
     language: str
     categories: tuple[str, ...]
     tags: tuple[str, ...]
+    comments: tuple[Comment, ...] = ()
     draft: bool = False
 
     @property
@@ -229,6 +236,7 @@ def _post(row: Mapping[str, Any], zone: ZoneInfo) -> Post:
         language=row.get("language", "en"),
         categories=tuple(row["categories"]),
         tags=tuple(row["tags"]),
+        comments=tuple(Comment(**comment) for comment in row.get("comments", ())),
     )
 
 

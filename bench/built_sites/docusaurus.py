@@ -75,7 +75,7 @@ def _settings(blog: Blog, base: str) -> dict[str, Any]:
 def _post(post: Post) -> str:
     head = front_matter(
         slug=post.slug,
-        date=post.published.isoformat(),
+        date=post.published,
         authors=[{"name": post.author}],
         tags=list(post.tags),
         draft=post.draft,

@@ -45,6 +45,6 @@ class Eleventy(Builder):
 
 def _post(post: Post) -> str:
     return (
-        front_matter(title=post.title, date=post.published.isoformat(), tags=list(post.tags), layout="post.njk")
+        front_matter(title=post.title, date=post.published.date(), tags=list(post.tags), layout="post.njk")
         + post.markdown
     )

@@ -40,7 +40,7 @@ class Hexo(Builder):
         write_sources(folder, files, ["source"])
         shutil.rmtree(folder / "public", ignore_errors=True)
         (folder / "db.json").unlink(missing_ok=True)
-        run(["node_modules/.bin/hexo", "generate", "--silent"], folder)
+        run(["node_modules/.bin/hexo", "generate", "--silent"], folder, {"TZ": blog.zone})
         return folder / "public"
 
     def _settings(self, blog: Blog, base: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -59,7 +58,7 @@ def _settings(blog: Blog, base: str) -> dict[str, object]:
 
 def _post(post: Post, ids: dict[str, str]) -> str:
     head = front_matter(
-        date={"created": datetime.fromisoformat(post.published.isoformat())},
+        date={"created": post.published},
         authors=[ids[post.author]],
         categories=list(post.categories),
         tags=list(post.tags),

@@ -211,6 +211,9 @@ def _kind(blog: Blog, post: Post, line: str) -> str:
         return "its title"
     if any(other.title and other is not post and not words(other.title) - found for other in blog.posts):
         return "another title"
+    said = words(" ".join(f"{comment.author} {comment.text}" for comment in post.comments))
+    if found <= said:
+        return "comment"
     terms = words(" ".join((*post.tags, *post.categories)))
     return "row of tags" if found & terms and len(found - terms) <= 2 else "line"
 

@@ -13,6 +13,12 @@ from built_sites.jekyll import JekyllMinima
 from built_sites.mkdocs import MkDocsMaterial
 from built_sites.nikola import Nikola
 from built_sites.pelican import PelicanNotMyIdea, PelicanShortFeed, PelicanSimple
+from built_sites.wordpress import (
+    WordPressClassic,
+    WordPressColumns,
+    WordPressTwentyTwentyFive,
+    WordPressTwentyTwentyFour,
+)
 
 BUILDERS: dict[str, type[Builder]] = {
     builder.name: builder
@@ -31,6 +37,10 @@ BUILDERS: dict[str, type[Builder]] = {
         Eleventy,
         Astro,
         Docusaurus,
+        WordPressTwentyTwentyFive,
+        WordPressTwentyTwentyFour,
+        WordPressClassic,
+        WordPressColumns,
         JavaScriptOnly,
         JavaScriptWithSitemap,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import pytest
 from built_sites import blog as blogs
 from built_sites.blog import Blog, Change, Code, Post
 from built_sites.builder import Builder, Shown, write_sources
-from built_sites.measure import Failed, Measured, after_change
+from built_sites.installation import BuildError, NotInstalledError, debian, run
+from built_sites.measure import Failed, Measured, after_change, measure
 from built_sites.report import print_json, print_tables
 from built_sites.score import plain_path, score
 from built_sites.sites import BUILDERS
@@ -40,6 +42,23 @@ class Plain(Builder):
 
 class Bare(Plain):
     shown = Shown(time=False, author=False, categories=False, tags=False)
+
+
+class NotToBeHad(Plain):
+    def install(self) -> str:
+        raise NotInstalledError("no such package")
+
+
+class Broken(Plain):
+    def build(self, blog: Blog, folder: Path, base: str) -> Path:
+        raise BuildError("no such template")
+
+
+class Elsewhere(Plain):
+    """Its pages lie at other paths than it says."""
+
+    def path(self, post: Post) -> str:
+        return f"/2022/{post.slug}.html"
 
 
 SITE = Plain(Path("cache"))
@@ -222,6 +241,12 @@ def test_a_foreign_line_is_named_by_its_kind(line: str, kind: str) -> None:
     assert mistake.startswith(f"clean: {PROSE}: {kind} ")
 
 
+def test_a_comment_in_a_body_is_named() -> None:
+    post = named("harvest-supper")
+    [mistake] = score(BLOG, articles(post.slug, body=f"{post.plain}\n\n{post.comments[0].text}"), SITE).mistakes
+    assert mistake.startswith("clean: harvest-supper: comment ")
+
+
 @pytest.mark.parametrize(
     ("values", "right"),
     [
@@ -266,6 +291,30 @@ def test_a_post_that_was_never_found_cannot_be_deleted() -> None:
 
 def test_revisions_of_posts_that_were_not_edited_are_counted() -> None:
     assert after_change(BLOG, CHANGE, articles(PROSE, revision=2), SITE)["revised"] == 1
+
+
+@pytest.mark.parametrize(
+    ("builder", "reason"),
+    [
+        (NotToBeHad, "cannot be installed: no such package"),
+        (Broken, "cannot be built with Plain 1: no such template"),
+        (Elsewhere, "cannot be built with Plain 1: posts without a page, or drafts with one: the-wheel-turns-again, "),
+    ],
+)
+def test_what_cannot_be_measured_has_failed_for_a_reason(builder: type[Builder], reason: str, tmp_path: Path) -> None:
+    failed = measure(builder(tmp_path), tmp_path / "work")
+    assert isinstance(failed, Failed)
+    assert failed.reason.startswith(reason)
+
+
+def test_a_program_that_fails_is_an_error_with_its_output(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="line of its own"):
+        run(["sh", "-c", "echo a line of its own; exit 3"], tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="no Debian system")
+def test_an_installed_package_of_debian_is_not_installed_again() -> None:
+    assert list(debian("dpkg")) == ["dpkg"]
 
 
 ROW = {"posts": 30, "recall": 1.0, "precision": 1.0, "requests": 40, "per_post": 1.3, "category": 7}
