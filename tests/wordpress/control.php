@@ -23,20 +23,23 @@ function add( $p ) {
 		'post_excerpt' => $p['excerpt'] ?? '', 'post_author' => author( $p['author'] ?? 'Tom Ashdown' ),
 		'post_date' => $p['date'], 'post_status' => $p['status'] ?? 'publish', 'post_name' => $p['slug'] ?? '',
 		'post_password' => $p['password'] ?? '', 'post_category' => $categories, 'tags_input' => $p['tags'] ?? array(),
-	), true );
+		'post_type' => $p['type'] ?? 'post', 'post_parent' => $p['parent'] ?? 0 ), true );
 	if ( is_wp_error( $id ) ) throw new Exception( $id->get_error_message() );
 	if ( ! empty( $p['place'] ) ) update_post_meta( $id, 'place', wp_slash( wp_json_encode( $p['place'] ) ) );
+	foreach ( $p['comments'] ?? array() as $comment )
+		wp_insert_comment( array( 'comment_post_ID' => $id, 'comment_author' => $comment['author'],
+			'comment_content' => $comment['text'], 'comment_approved' => 1 ) );
 	return row( $id );
 }
 $commands = array(
 	'install' => function ( $in ) {
-		wp_install( 'The Harbour Notebook', 'keeper', 'keeper@example.org', true, '', 'x' );
+		wp_install( $in['title'] ?? 'The Harbour Notebook', 'keeper', 'keeper@example.org', true, '', 'x' );
 		update_option( 'timezone_string', $in['zone'] );
-		update_option( 'blogdescription', 'Notes from a small port' );
+		update_option( 'blogdescription', $in['description'] ?? 'Notes from a small port' );
 		wp_delete_post( 1, true );
 		$GLOBALS['wp_rewrite']->set_permalink_structure( '/%year%/%monthnum%/%postname%/' );
 		flush_rewrite_rules();
-		switch_theme( 'twentytwentyfive' );
+		switch_theme( $in['theme'] ?? 'twentytwentyfive' );
 		return true;
 	},
 	'seed' => fn( $in ) => array_map( 'add', $in['posts'] ),

@@ -15,7 +15,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -133,28 +133,35 @@ def posts() -> list[dict[str, Any]]:
 @contextmanager
 def running(folder: Path) -> Iterator[WordPress]:
     """Run WordPress with `posts()`."""
+    with started(folder, [CODE / "wp-content/themes/twentytwentyfive"]) as site:
+        shutil.copytree(HERE / "theme", site.folder / "wp-content/themes/classic")
+        shutil.copy(HERE / "geo.php", site.folder / "wp-content/mu-plugins/geo.php")
+        site.do("install", zone=ZONE, url=site.base)
+        site.do("seed", posts=posts())
+        yield site
+
+
+@contextmanager
+def started(folder: Path, themes: Iterable[Path]) -> Iterator[WordPress]:
+    """Run WordPress with these themes, to be installed and filled by commands."""
     base = f"http://127.0.0.1:{_free_port()}"
     with _mariadb(folder) as database:
         www = folder / "www"
         shutil.copytree(CODE, www, ignore=shutil.ignore_patterns("wp-content", "wp-config.php"))
         for part in ("themes", "mu-plugins", "uploads"):
             (www / "wp-content" / part).mkdir(parents=True)
-        shutil.copytree(CODE / "wp-content/themes/twentytwentyfive", www / "wp-content/themes/twentytwentyfive")
-        shutil.copytree(HERE / "theme", www / "wp-content/themes/classic")
-        shutil.copy(HERE / "geo.php", www / "wp-content/mu-plugins/geo.php")
+        for theme in themes:
+            shutil.copytree(theme, www / "wp-content/themes" / theme.name)
         (www / "wp-config.php").write_text(_CONFIG.format(socket=database, base=base))
         log = folder / "access.log"
-        site = WordPress(www, base, log)
-        site.do("install", zone=ZONE, url=base)
-        site.do("seed", posts=posts())
         with _process(
             ["php", "-S", base.removeprefix("http://"), "-t", str(www), str(HERE / "router.php")],
             folder / "php.log",
             PHP_CLI_SERVER_WORKERS="4",
             ACCESS_LOG=str(log),
         ):
-            _wait_for(site.url)
-            yield site
+            _wait_for(f"{base}/readme.html")
+            yield WordPress(www, base, log)
 
 
 @contextmanager
