@@ -254,8 +254,9 @@ class PageResult:
 
     `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
     `usage_statements` are those of the response, stored with its capture. `shown` is the digest of the links on
-    a page of a listing, without those to its other pages; "" for other pages. `requisites` are the files that a
-    post's page needs, if the site's settings ask for all of them.
+    a page of a listing, without those to its other pages; "" for other pages. `hint_id` is the ID of the stored source
+    hint that the page was read with. `requisites` are the files that a post's page needs, if the site's settings ask
+    for all of them.
     """
 
     url: str
@@ -279,6 +280,7 @@ class PageResult:
     same_validator: bool = False
     usage_statements: tuple[UsageStatement, ...] = ()
     shown: str = ""
+    hint_id: int | None = None
     requisites: tuple[Requisite, ...] = ()
 
 
