@@ -198,7 +198,11 @@ def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[Revision
 
 # Re-extraction: which stored values to keep when a capture is extracted again.
 
-_REPORTING = ("api", "feed", "sitemap")
+_REPORTING = frozenset({"api", "feed", "sitemap"})
+_PLACES_OF_SOURCES = frozenset(
+    {"georss", "w3c-geo", "dcterms:spatial", "dc:coverage", "json", "news-sitemap", "wordpress"}
+)
+"""How feeds, sitemaps and APIs write geo-tags, whose evidence names the notation instead of the source."""
 _BEGINNING = 120  # letters by which a text is recognised
 
 Entries = Sequence[dict[str, Any]]
@@ -207,7 +211,11 @@ Entries = Sequence[dict[str, Any]]
 
 def source_only_fields(entries: Entries) -> frozenset[str]:
     """Returns the fields whose chosen value came from the site's API, feed or sitemap and not from the page."""
-    return frozenset(one["field"] for one in entries if one.get("won") and one["source"] in _REPORTING)
+    return frozenset(one["field"] for one in entries if one.get("won") and _is_from_source(one))
+
+
+def _is_from_source(one: dict[str, Any]) -> bool:
+    return one["source"] in _REPORTING or (one["field"] == "geotags" and one["source"] in _PLACES_OF_SOURCES)
 
 
 def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint: bool) -> frozenset[str]:
