@@ -277,17 +277,10 @@ class _KnownArticle:
     def _store_as_seen(self, aliases: tuple[str, ...]) -> Stored:
         db, row, article, seen = self.db, self.row, self.article, self.observed
         set_missing_capture(db, self.id, seen.capture_id)
-        kept = {k: v for k, v in article_row(article).items() if k in LATEST}
-        fresh = [name for name in LATEST if name != "url" and kept[name] != row[name]]
-        if fresh:
-            mix = merge_evidence(
-                decode_evidence(db, row), article, fresh, other=(seen.extractor, seen.capture_id, stamp(seen.at))
-            )
-            kept["evidence"] = encode_evidence(db, mix, row | kept)
         db.table("articles").update(
             self.id,
             {
-                **kept,
+                **latest_values(db, row, article, (seen.extractor, seen.capture_id, stamp(seen.at))),
                 **self._seen,
                 "urlkey": urlkey(article.url),
                 "post_id": article.post_id or row["post_id"],
@@ -332,6 +325,20 @@ class _KnownArticle:
             ),
         )
         return Stored(self.id, Change.REVISED, edited, aliases)
+
+
+def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
+    """Returns the columns of a stored article (`row`) that change when an unchanged post is extracted again: the fields
+    that have the value extracted last, and the evidence. A value that the post has no more is kept.
+
+    `extraction`: the extractor, the capture's ID and the time.
+    """
+    values = {k: v for k, v in article_row(article).items() if k in LATEST and v is not None}
+    fresh = [name for name in values if name != "url" and values[name] != row[name]]
+    if fresh:
+        mix = merge_evidence(decode_evidence(db, row), article, fresh, other=extraction)
+        values["evidence"] = encode_evidence(db, mix, row | values)
+    return values
 
 
 def replace_extraction(db: Database, before: Article, after: Article, extractor: str) -> bool:
