@@ -100,6 +100,11 @@ class GeoTag:
     precision: float | None = None
 
 
+def format_degrees(*degrees: float, between: str = ",") -> str:
+    """Returns degrees as text with all digits that are stored, at most 7 decimals (a centimetre): "10.0341,105.7878"."""
+    return between.join(f"{round(one, 7) + 0.0:.7f}".rstrip("0").rstrip(".") for one in degrees)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One candidate value for a field of an article: its source, its location on the page, and its confidence (0 to
