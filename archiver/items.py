@@ -101,7 +101,7 @@ class GeoTag:
 
 
 def format_degrees(*degrees: float, between: str = ",") -> str:
-    """Returns degrees as text with all digits that are stored, at most 7 decimals (a centimetre): "10.0341,105.7878"."""
+    """Returns degrees as text with all digits that are stored, at most 7 decimals (1 cm): "10.0341,105.7878"."""
     return between.join(f"{round(one, 7) + 0.0:.7f}".rstrip("0").rstrip(".") for one in degrees)
 
 
@@ -170,7 +170,8 @@ class Article:
 
     `published_precision` is one of second, minute, hour, day, month, year and never finer than on the page; a date
     with precision day has the time 00:00. `kind` says whether the page is a post at all, `kind_rule` names the rule
-    that decided so. `post_id` as in `SourceHint`.
+    that decided so. `post_id` as in `SourceHint`. `given_urls` are the post's addresses in og:url and JSON-LD,
+    `short_url` its declared shortlink.
 
     For a post that is split over several pages: `parts` are the URLs of its other pages, in order, as far as this
     page links to them; `part` is the number of this page; `part_of` is the URL of the first page if that is another
@@ -201,6 +202,8 @@ class Article:
     platform: str = ""
     post_id: str = ""
     guid: str = ""
+    given_urls: tuple[str, ...] = ()
+    short_url: str = ""
     evidence: tuple[Evidence, ...] = ()
     read_by: str = ""
     parts: tuple[str, ...] = ()

@@ -340,10 +340,11 @@ def _draw_map(stats: SnapshotStatistics) -> str:
     most = max(stats.squares.values())
     parts = list(_graticule())
     for (latitude, longitude), count in sorted(stats.squares.items()):
+        place = format_degrees(latitude, longitude, between=", ")
         x, y = 20 + 2 * (longitude + 180), 34 + 2 * (90 - latitude)
         parts.append(
             f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{2 + 8 * (count / most) ** 0.5:.2f}" fill="{_BLUE}" '
-            f'fill-opacity="0.6"><title>{count:,} near {format_degrees(latitude, longitude, between=", ")}</title></circle>'
+            f'fill-opacity="0.6"><title>{count:,} near {place}</title></circle>'
         )
     return _svg("Places of articles", _WIDE, 414, parts)
 
