@@ -14,7 +14,7 @@ from enum import Enum, auto
 from typing import Any
 
 from archiver.articles.identity import changed_fields, fold_words, is_stub
-from archiver.fields import EVIDENCE, MEANING
+from archiver.fields import EVIDENCE, HINTED, MEANING
 from archiver.items import Article, Evidence
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
@@ -218,15 +218,12 @@ def _is_from_source(one: dict[str, Any]) -> bool:
     return one["source"] in _REPORTING or (one["field"] == "geotags" and one["source"] in _PLACES_OF_SOURCES)
 
 
-_NEVER_COMPLETED = frozenset({"title", "body", "credits"})  # every capture has its own
-
-
 def with_source_values(article: Article, stored: Article, then: Entries, but: Collection[str] = ()) -> Article:
     """Returns an article extracted without source hints, completed by the fields that it lacks and that only a source
     gave for the stored article of the same post, except the fields `but`. `then` is the stored evidence.
     """
-    given = source_only_fields(then) - _NEVER_COMPLETED - set(but)
-    names = [name for name in EVIDENCE if name in given and not getattr(article, name) and getattr(stored, name)]
+    given = source_only_fields(then) - set(but)
+    names = [name for name in HINTED if name in given and not getattr(article, name) and getattr(stored, name)]
     if not names:
         return article
     found = [
