@@ -106,7 +106,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "url",
         "text",
-        "URL the article was last read at",
+        "URL to cite: the readable one of those at which the article was read",
         required=True,
         from_page=True,
         address=True,

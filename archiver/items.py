@@ -115,6 +115,11 @@ class GeoTag:
     precision: float | None = None
 
 
+def format_degrees(*degrees: float, between: str = ",") -> str:
+    """Returns degrees as text with all digits that are stored, at most 7 decimals (1 cm): "10.0341,105.7878"."""
+    return between.join(f"{round(one, 7) + 0.0:.7f}".rstrip("0").rstrip(".") for one in degrees)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One candidate value for a field of an article: its source, its location on the page, and its confidence (0 to
@@ -180,7 +185,8 @@ class Article:
 
     `published_precision` is one of second, minute, hour, day, month, year and never finer than on the page; a date
     with precision day has the time 00:00. `kind` says whether the page is a post at all, `kind_rule` names the rule
-    that decided so. `post_id` as in `SourceHint`.
+    that decided so. `post_id` as in `SourceHint`. `given_urls` are the post's addresses in og:url and JSON-LD,
+    `short_url` its declared shortlink.
 
     For a post that is split over several pages: `parts` are the URLs of its other pages, in order, as far as this
     page links to them; `part` is the number of this page; `part_of` is the URL of the first page if that is another
@@ -211,6 +217,8 @@ class Article:
     platform: str = ""
     post_id: str = ""
     guid: str = ""
+    given_urls: tuple[str, ...] = ()
+    short_url: str = ""
     evidence: tuple[Evidence, ...] = ()
     read_by: str = ""
     parts: tuple[str, ...] = ()
@@ -269,8 +277,9 @@ class PageResult:
 
     `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
     `usage_statements` are those of the response, stored with its capture. `shown` is the digest of the links on
-    a page of a listing, without those to its other pages; "" for other pages. `requisites` are the files that a
-    post's page needs, if the site's settings ask for all of them.
+    a page of a listing, without those to its other pages; "" for other pages. `hint_id` is the ID of the stored source
+    hint that the page was read with. `requisites` are the files that a post's page needs, if the site's settings ask
+    for all of them.
     """
 
     url: str
@@ -294,6 +303,7 @@ class PageResult:
     same_validator: bool = False
     usage_statements: tuple[UsageStatement, ...] = ()
     shown: str = ""
+    hint_id: int | None = None
     requisites: tuple[Requisite, ...] = ()
 
 

@@ -54,6 +54,8 @@ TABLES = {
     "warc_rewrites": "WARC files that are being rewritten without some records; `done` once the rows point to the new "
     "file. Empty except after a kill.",
     "pages": "Every URL ever discovered, with its outcome: the memory of the crawl.",
+    "source_hints": "What a feed or an API said about a post in addition to its page, as JSON. The latest hint of a "
+    "page has `digests`; an earlier one is kept for the captures that were extracted with it (`captures.hint_id`).",
     "page_discoveries": "Which discovery sources found a page. `found_on_page_id` is the page that it was found on, "
     "`found_on` the URL or file where that is no page; `last_seen` is empty where it is "
     "`first_seen`. Read the view [page_sources](#page_sources-view), which fills these in.",

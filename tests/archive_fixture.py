@@ -353,8 +353,8 @@ def _pages(db: Database) -> None:
             capture_id=number,
             status=404 if number == 3 else 200,
             rule="og:type article",
-            source_hints='{"title": "Tide tables", "digest": "x"}' if number == 1 else None,
         )
+    db["source_hints"].insert({"page_id": 1, "hint": '{"title": "Tide tables"}', "digests": '{"feed": "x"}'})
     base = "https://harbour.example"
     page(1, f"{base}/2024/05/broken", "failed", "sitemap api", status=503, reason="HTTP 503", attempts=2)
     page(1, f"{base}/2024/05/new", "due", "feed")

@@ -14,8 +14,8 @@ from enum import Enum, auto
 from typing import Any
 
 from archiver.articles.identity import changed_fields, fold_words, is_stub
-from archiver.fields import EVIDENCE, MEANING
-from archiver.items import Article
+from archiver.fields import EVIDENCE, HINTED, MEANING
+from archiver.items import Article, Evidence
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
@@ -198,7 +198,11 @@ def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[Revision
 
 # Re-extraction: which stored values to keep when a capture is extracted again.
 
-_REPORTING = ("api", "feed")
+_REPORTING = frozenset({"api", "feed", "sitemap"})
+_PLACES_OF_SOURCES = frozenset(
+    {"georss", "w3c-geo", "dcterms:spatial", "dc:coverage", "json", "news-sitemap", "wordpress"}
+)
+"""How feeds, sitemaps and APIs write geo-tags, whose evidence names the notation instead of the source."""
 _BEGINNING = 120  # letters by which a text is recognised
 
 Entries = Sequence[dict[str, Any]]
@@ -206,38 +210,40 @@ Entries = Sequence[dict[str, Any]]
 
 
 def source_only_fields(entries: Entries) -> frozenset[str]:
-    """Returns the fields whose chosen value came from the site's API or feed and not from the page."""
-    return frozenset(one["field"] for one in entries if one.get("won") and one["source"] in _REPORTING)
+    """Returns the fields whose chosen value came from the site's API, feed or sitemap and not from the page."""
+    return frozenset(one["field"] for one in entries if one.get("won") and _is_from_source(one))
 
 
-def source_changed(name: str, then: Entries, now: Entries) -> bool:
-    """Returns True if the site's API or feed now gives another value for a field than it did at the time of the
-    capture.
+def _is_from_source(one: dict[str, Any]) -> bool:
+    return one["source"] in _REPORTING or (one["field"] == "geotags" and one["source"] in _PLACES_OF_SOURCES)
 
-    `then` and `now` are the evidence stored with the capture and the current evidence.
+
+def with_source_values(article: Article, stored: Article, then: Entries, but: Collection[str] = ()) -> Article:
+    """Returns an article extracted without source hints, completed by the fields that it lacks and that only a source
+    gave for the stored article of the same post, except the fields `but`. `then` is the stored evidence.
     """
-    for source in _REPORTING:
-        new = {one["value"] for one in now if one["field"] == name and one["source"] == source}
-        old = {one["value"] for one in then if one["field"] == name and one["source"] == source}
-        if new and new != old and (old or source == "api"):
-            return True
-    return False
+    given = source_only_fields(then) - set(but)
+    names = [name for name in HINTED if name in given and not getattr(article, name) and getattr(stored, name)]
+    if not names:
+        return article
+    found = [
+        Evidence(name, one["value"], one["source"], one["locator"], one["confidence"])
+        for name in names
+        for one in then
+        if one["field"] == name and one.get("won")
+    ]
+    return replace(merge_extracted_fields(article, stored, names), evidence=(*article.evidence, *found))
 
 
-def kept_fields(stored: Article, then: Entries, extracted: Article, now: Entries, *, is_past: bool) -> frozenset[str]:
+def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint: bool) -> frozenset[str]:
     """Returns the fields that keep their stored value when a capture is extracted again, because the capture alone does
     not contain it.
 
-    `stored` and `then` are the stored article and its evidence, `extracted` and `now` those of the new extraction. A
-    full body from an API or feed is kept if that text is no longer stored. A value that a source gives only now
-    belongs to a later state of the page, which the next crawl will find. For a superseded revision (`is_past`) the
-    archive may not know what the sources gave.
+    `stored` and `then` are the stored article and its evidence, `extracted` is the new extraction. `with_hint`: it was
+    made with the source hint of the capture's time. Without that, what only a source gave is kept. A full body from
+    an API or feed is kept if that text is no longer stored.
     """
-    kept = {
-        name
-        for name in source_only_fields(now)
-        if (is_past and not _is_source_unchanged(name, then, now)) or source_changed(name, then, now)
-    }
+    kept = set() if with_hint else set(source_only_fields(then))
     if "body" in source_only_fields(then) and _is_beginning(extracted.body, stored.body):
         kept |= {"body", "credits"}
     if stored.body and (not extracted.body or is_stub(stored.body, extracted.body)):
@@ -247,11 +253,6 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, now: Entries
     if "body" in kept and stored.authors and not extracted.authors:
         kept.add("authors")  # signed below the text
     return frozenset(kept)
-
-
-def _is_source_unchanged(name: str, then: Entries, now: Entries) -> bool:
-    known = any(one["field"] == name and one["source"] in _REPORTING for one in then)
-    return known and not source_changed(name, then, now)
 
 
 def _is_beginning(part: str, full: str) -> bool:

@@ -19,6 +19,7 @@ from archiver.health.health_report import OverallHealth, format_metrics, health_
 from archiver.health.health_rules import CONTENT_CODES, Health, Level
 from archiver.health.health_state import accept_findings_of, read_health
 from archiver.health.notifications import make_channels, notify, send_test_messages
+from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
 from archiver.storage.connection import open_archive, opened, writing
 from archiver.storage.locks import scheduler_process
@@ -289,4 +290,4 @@ def _suggest_place(db: Any) -> str:
     row = db.execute(
         "select latitude, longitude from geotags where latitude is not null and role = 'content' order by id limit 1"
     ).fetchone()
-    return f"--near {row[0]:g},{row[1]:g} --within 50" if row else ""
+    return f"--near {format_degrees(*row)} --within 50" if row else ""

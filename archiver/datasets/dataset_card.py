@@ -27,6 +27,7 @@ from archiver.datasets.publication_rules import DOCS, Tier, licence_url, spdx_id
 from archiver.datasets.snapshot_request import SnapshotStatistics
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, DatasetTable, read_table, table_files
 from archiver.errors import NotASnapshot
+from archiver.items import format_degrees
 from archiver.search.chart import histogram_svg
 from archiver.search.histograms_and_trends import Histogram, Period
 
@@ -339,10 +340,11 @@ def _draw_map(stats: SnapshotStatistics) -> str:
     most = max(stats.squares.values())
     parts = list(_graticule())
     for (latitude, longitude), count in sorted(stats.squares.items()):
+        place = format_degrees(latitude, longitude, between=", ")
         x, y = 20 + 2 * (longitude + 180), 34 + 2 * (90 - latitude)
         parts.append(
             f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{2 + 8 * (count / most) ** 0.5:.2f}" fill="{_BLUE}" '
-            f'fill-opacity="0.6"><title>{count:,} near {latitude:g}, {longitude:g}</title></circle>'
+            f'fill-opacity="0.6"><title>{count:,} near {place}</title></circle>'
         )
     return _svg("Places of articles", _WIDE, 414, parts)
 

@@ -136,6 +136,8 @@ def _extract_generally(
         platform=page.platform.name,
         post_id=resolve.post_id(page, hint),
         guid=hint.guid if hint else "",
+        given_urls=resolve.given_urls(page),
+        short_url=resolve.short_url(page),
         evidence=tuple(evidence),
         parts=pages.others,
         part=pages.number,

@@ -23,7 +23,7 @@ from archiver.extraction.geo_markup import (
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text import fold_text
-from archiver.items import Evidence, GeoTag, SourceHint
+from archiver.items import Evidence, GeoTag, SourceHint, format_degrees
 
 # A check whether a page can contain a place; it takes a tenth of the time of the full search and misses none.
 
@@ -107,7 +107,7 @@ def place_key(tag: GeoTag) -> PlaceKey:
 
 def format_place_key(key: PlaceKey) -> str:
     """Returns a place key in the form used in site rules: "50.45,30.52" or the folded name."""
-    return key if isinstance(key, str) else f"{key[0]:g},{key[1]:g}"
+    return key if isinstance(key, str) else format_degrees(*key)
 
 
 def parse_place_key(name: str) -> PlaceKey:

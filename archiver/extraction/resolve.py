@@ -114,6 +114,19 @@ _READERS: dict[str, Callable[[Page, Element | None, SourceHint | None], _Found]]
 assert tuple(_READERS) == fields_with_choice("first")
 
 
+def given_urls(page: Page) -> tuple[str, ...]:
+    """Returns the addresses of the post in og:url and in the JSON-LD of the article, normalized."""
+    data = page.data
+    node = data.article(page.addresses)
+    texts = [data.meta_first("og:url"), *data.texts(node, "url"), *data.texts(node, "mainEntityOfPage")]
+    return tuple(dict.fromkeys(url for text in texts if text and (url := page.join(text))))
+
+
+def short_url(page: Page) -> str:
+    """Returns the shortlink that the page declares, normalized; "" if it declares none."""
+    return next((url for el in page.index.select("link[rel~=shortlink]") if (url := page.join(el.get("href")))), "")
+
+
 def post_id(page: Page, hint: SourceHint | None) -> str:
     """Returns the platform's number of the post, which stays the same if the address changes; "" if unknown."""
     if is_from_api(hint) and hint is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from archiver.maintenance.takedown import enter_tombstone
 from archiver.maintenance.takedown_scope import find_urls_of_post
 from archiver.storage import saved_searches as stored
 from archiver.storage.page_discoveries import discovery_place
-from archiver.storage.pages import EPOCH, last_rowid
+from archiver.storage.pages import EPOCH, insert_row, last_rowid
 from archiver.storage.tombstones import allow_again, is_payload_removed, tombstone_at, tombstones
 from archiver.urls import urlkey
 from archiver.warc.file_maintenance import compute_file_digest, finish_transfer, transfer_warc
@@ -67,7 +68,7 @@ class CaptureMerge:
             return number
         self._db.table("captures").insert(
             {
-                **{k: v for k, v in row.items() if k not in ("id", "article_id", "secondary")},
+                **{k: v for k, v in row.items() if k not in ("id", "article_id", "hint_id", "secondary")},
                 "warc_file": self._files[row["warc_file"]],
                 "run_id": self._runs.get(row["run_id"] or 0),
                 "import_id": self._imports.get(row["import_id"] or 0),
@@ -189,7 +190,6 @@ _FETCH_COLUMNS = (
     "changed_at",
     "due_at",
     "attempts",
-    "source_hints",
 )
 
 
@@ -200,6 +200,7 @@ def merge_page(
     page, the later fetch wins. A page that neither has fetched stays trap-excluded only if it is so in both.
     """
     own = next(iter(db.query("select * from pages where urlkey = ?", [row["urlkey"]])), None)
+    newer = own is None or _is_newer(own, row)
     if own is None:
         db.table("pages").insert(
             {
@@ -212,29 +213,32 @@ def merge_page(
         page_id = last_rowid(db)
     else:
         page_id = own["id"]
-        news = {k: v for k, v in _merge_values(own, row, article_id, captures).items() if own[k] != v}
+        news = {k: v for k, v in _merge_values(own, row, article_id, captures, newer=newer).items() if own[k] != v}
         if news:
             db.execute(
                 f"update pages set {', '.join(f'{name} = :{name}' for name in news)} where id = :id",
                 {**news, "id": page_id},
             )
     _merge_sources(db, theirs, row["id"], page_id)
+    _merge_hints(db, theirs, _SamePage(row["id"], page_id, newer), captures)
 
 
-def _merge_values(own: Row, row: Row, article_id: int | None, captures: CaptureMerge) -> Row:
+def _is_newer(own: Row, row: Row) -> bool:
+    """Returns True if the page of the other archive was fetched later, or if only there it is to be fetched."""
+    return (row["fetched_at"] or "") > (own["fetched_at"] or "") or (
+        not row["fetched_at"] and not own["fetched_at"] and own["due_at"] is None and row["due_at"] is not None
+    )
+
+
+def _merge_values(own: Row, row: Row, article_id: int | None, captures: CaptureMerge, *, newer: bool) -> Row:
     values: Row = {
         "found_at": min(own["found_at"], row["found_at"]),
         "priority": min(own["priority"], row["priority"]),
         "lastmod": max(filter(None, (own["lastmod"], row["lastmod"])), default=None),
-        "source_hints": own["source_hints"] or row["source_hints"],
     }
-    newer = (row["fetched_at"] or "") > (own["fetched_at"] or "") or (
-        not row["fetched_at"] and not own["fetched_at"] and own["due_at"] is None and row["due_at"] is not None
-    )
     if newer:
         capture = captures.enter_by_id(row["capture_id"])
         values |= {name: row[name] for name in _FETCH_COLUMNS} | {
-            "source_hints": row["source_hints"] or own["source_hints"],
             "capture_id": capture or own["capture_id"],
             "article_id": article_id or own["article_id"],
         }
@@ -265,6 +269,39 @@ def _merge_sources(db: Database, theirs: Database, their_id: int, page_id: int) 
             "coalesce(excluded.last_capture, last_capture))",
             {**row, "page": page_id, "found_on": found_on, "found_on_page_id": found_on_page_id},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _SamePage:
+    """The IDs of one page there and here; `newer`: the one there was fetched later."""
+
+    there: int
+    here: int
+    newer: bool
+
+
+def _merge_hints(db: Database, theirs: Database, page: _SamePage, captures: CaptureMerge) -> None:
+    """Merges the source hints of a page, and links them to the captures here that were extracted with them. The latest
+    hint is that of the later fetch, if it has one.
+    """
+    for hint in theirs.query("select * from source_hints where page_id = ? order by id", [page.there]):
+        own = db.execute(
+            "select id from source_hints where page_id = ? and hint = ?", [page.here, hint["hint"]]
+        ).fetchone()
+        number = own[0] if own else insert_row(db, "source_hints", {"page_id": page.here, "hint": hint["hint"]})
+        for row in theirs.query("select * from captures where hint_id = ?", [hint["id"]]):
+            # The post may have been removed here, and its hint with it.
+            db.execute(
+                "update captures set hint_id = (select id from source_hints where id = ?) "
+                "where id = ? and hint_id is null",
+                [number, captures.find_known(row)],
+            )
+        latest = "page_id = ? and digests is not null"
+        if hint["digests"] and (
+            page.newer or not db.execute(f"select 1 from source_hints where {latest}", [page.here]).fetchone()
+        ):
+            db.execute(f"update source_hints set digests = null where {latest}", [page.here])
+            db.execute("update source_hints set digests = ? where id = ?", [hint["digests"], number])
 
 
 # Requisites.
@@ -408,7 +445,7 @@ def _enter_their_tombstone(db: Database, theirs: Database, row: Row) -> None:
     here = own is not None or any(
         db.execute(
             "select 1 from captures where url in (?, ?) union all "
-            "select 1 from pages where urlkey = ? and source_hints is not null",
+            "select 1 from source_hints where page_id in (select id from pages where urlkey = ?)",
             [f"http://{tail}", f"https://{tail}", urlkey(url)],
         ).fetchone()
         for url in urls

@@ -20,6 +20,7 @@ from archiver.articles.revision_history import (
     edits_after_reextraction,
     kept_fields,
     merge_extracted_fields,
+    source_only_fields,
 )
 from archiver.articles.validation import validate_article
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
@@ -47,7 +48,7 @@ from archiver.storage.article_tables.revisions import (
     extractor_of,
     revision_rows,
 )
-from archiver.storage.pages import hint_from_json, moment
+from archiver.storage.pages import hint_of_capture, latest_hint, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey
 from archiver.warc.exchange_records import compute_payload_digest
@@ -118,10 +119,9 @@ def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url:
     return parse_page(response.body, url, response.content_type, moment(row["captured_at"]))
 
 
-def find_source_hint(db: Database, url: str) -> SourceHint | None:
-    """Returns the latest source hint stored for a URL, or None."""
-    row = db.execute("select source_hints from pages where urlkey = ?", [urlkey(url)]).fetchone()
-    return hint_from_json(row[0]) if row else None
+def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None:
+    """Returns the source hint of an article's capture; if that is not known, the latest one of its page."""
+    return hint_of_capture(db, row["capture_id"]) or latest_hint(db, urlkey(row["url"]))
 
 
 def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
@@ -137,7 +137,7 @@ def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_i
     at = moment(capture["captured_at"])
     known = [rules_valid_at(db, site_id, at), rules_valid_at(db, site_id)]
     rules = list({r.version: r for r in known if r is not None}.values())
-    hint, in_parts = find_source_hint(db, row["url"]), bool(parts_of(db, row["urlkey"]))
+    hint, in_parts = _hint_then_or_latest(db, row), bool(parts_of(db, row["urlkey"]))
     out = []
     for one in (*rules, None):
         page = parse_page(response.body, row["url"], response.content_type, at)
@@ -163,7 +163,7 @@ def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sampl
     )
     for row in list(rows):
         if (page := parse_captured_page(db, folder, row["capture_id"], row["url"])) is not None:
-            hint = find_source_hint(db, row["url"])
+            hint = _hint_then_or_latest(db, row)
             by_api = hint is not None and hint.from_api
             yield Sample(page, extract_page(page, hint, PageKind.POST), reports_whole_post(hint), by_api)
 
@@ -382,10 +382,11 @@ class ReextractionReader:
         row = next(iter(self.db.query("select * from articles where id = ?", [article_id])), None)
         return ReextractedArticle(article_id) if row is None else _Article(self, row).outcome()
 
-    def page(self, site: str, capture_id: int, url: str, hint: SourceHint | None, part_of: str = "") -> Article:
-        """Extracts the article from a capture with the site rules of the capture's time. With `part_of`, the URL of a
-        post, the capture is read as a further part of that post. Raises UnreadableInput.
+    def page(self, site: str, capture_id: int, url: str, part_of: str = "") -> Article:
+        """Extracts the article from a capture with the source hint and the site rules of the capture's time. With
+        `part_of`, the URL of a post, the capture is read as a further part of that post. Raises UnreadableInput.
         """
+        hint = hint_of_capture(self.db, capture_id)
         response, capture = read_verified_response(self.db, self._folder, capture_id)
         at = moment(capture["captured_at"])
         assert at is not None
@@ -412,7 +413,6 @@ class _Article:
         self._left: list[str] = []
         self._texts: list[tuple[str, str]] = []
         self._pages = parts_of(reader.db, row["urlkey"])
-        self._hint = find_source_hint(reader.db, row["url"])
 
     def outcome(self) -> ReextractedArticle:
         rows = list(revision_rows(self._reader.db, "r.article_id = ? order by r.revision", [self._row["id"]]))
@@ -451,7 +451,7 @@ class _Article:
         if is_current and self._pages:
             reading = replace(reading, body=self._join_parts(reading))
         then, own = self._stored_evidence(row, stored), (row.get("extractor"), capture_id, row.get("read_at"))
-        fresh = self._fields_to_update(then, stored, reading, is_current=is_current)
+        fresh = self._fields_to_update(then, stored, reading, capture_id, is_current=is_current)
         later = self._fields_from_later_captures(then, own, stored, reading, fresh) if is_current else {}
         fresh = [name for name in fresh if name not in later]
         after = merge_extracted_fields(stored, reading, fresh)
@@ -483,12 +483,17 @@ class _Article:
             differs,
         )
 
-    def _fields_to_update(self, then: list[Entry], stored: Article, reading: Article, *, is_current: bool) -> list[str]:
+    def _fields_to_update(
+        self, then: list[Entry], stored: Article, reading: Article, capture_id: int, *, is_current: bool
+    ) -> list[str]:
         """Returns the names of the fields whose values are taken from the new extraction result."""
-        kept = kept_fields(stored, then, reading, entries(reading), is_past=not is_current)
+        kept = kept_fields(stored, then, reading, with_hint=self._has_hint(capture_id))
         if self._pages and not is_current:
             kept |= {"body", "credits"}  # the captures of its further parts are unknown
         return [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
+
+    def _has_hint(self, capture_id: int) -> bool:
+        return hint_of_capture(self._reader.db, capture_id) is not None
 
     def _is_covered(self, capture_id: int) -> bool:
         row = self._reader.db.execute("select captured_at from captures where id = ?", [capture_id]).fetchone()
@@ -496,7 +501,7 @@ class _Article:
 
     def _read(self, number: int, capture_id: int, url: str) -> Article | None:
         try:
-            reading = self._reader.page(self._row["site"], capture_id, url, self._hint)
+            reading = self._reader.page(self._row["site"], capture_id, url)
         except UnreadableInput as error:
             self._unreadable.append(f"article {self._row['id']}, revision {number}: {error}")
             return None
@@ -517,15 +522,18 @@ class _Article:
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
         """Returns the fields whose stored values came from a later capture of the same revision. Maps each to the new
-        extraction result of that capture and the capture's ID; the result is None if the capture cannot be read, so
-        that the stored value stays.
+        extraction result of that capture and the capture's ID; the result is None if the capture cannot be read, or
+        if the value came from a source hint that is no longer known, so that the stored value stays.
         """
         out: dict[str, tuple[Article | None, int]] = {}
         sources = readers(then, own)
+        from_source = source_only_fields(then)
         for name in set(fresh) & _FROM_LATER_CAPTURES:
             number = sources.get(name, own)[1]
-            if number not in (None, own[1]):
-                out[name] = self._read(self._row["revision"], number, self._row["url"]), number
+            if number in (None, own[1]):
+                continue
+            is_lost = name in from_source and not self._has_hint(number)
+            out[name] = None if is_lost else self._read(self._row["revision"], number, self._row["url"]), number
         return out
 
     def _join_parts(self, reading: Article) -> str:
@@ -547,8 +555,7 @@ class _Article:
         if part.text is None or row is None or row[0] is None:
             return part.text
         try:
-            hint = find_source_hint(self._reader.db, part.url)
-            reading = self._reader.page(self._row["site"], row[0], part.url, hint, self._row["url"])
+            reading = self._reader.page(self._row["site"], row[0], part.url, self._row["url"])
         except UnreadableInput as error:
             self._unreadable.append(f"article {self._row['id']}, part {part.number}: {error}")
             return part.text

@@ -320,7 +320,7 @@ def enter_tombstone(db: Database, tombstone_id: int, urls: Iterable[str], payloa
             "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
             [urlkey(url), url, tombstone_id],
         )
-        db.execute("update pages set source_hints = null where urlkey = ?", [urlkey(url)])
+        db.execute("delete from source_hints where page_id in (select id from pages where urlkey = ?)", [urlkey(url)])
     for digest in payloads:
         db.execute(
             "insert into tombstone_payloads (digest, tombstone_id) values (?, ?) on conflict do nothing",

@@ -12,6 +12,7 @@ from pathlib import Path
 from archiver.errors import ArchiveBusy, NotEnoughSpace
 from archiver.storage.connection import environment_error, free_bytes, open_archive, writing
 from archiver.storage.locks import lock_files
+from archiver.storage.pages import delete_unused_hints
 
 PATIENCE_MS = 5_000
 """Milliseconds to wait for another program's transaction."""
@@ -28,8 +29,8 @@ class VacuumResult:
 
 
 def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
-    """Compacts an archive: merges the segments of the full-text index, rewrites the database without gaps, and updates
-    the query planner's statistics.
+    """Compacts an archive: merges the segments of the full-text index, deletes source hints that nothing was extracted
+    with, rewrites the database without gaps, and updates the query planner's statistics.
 
     SQLite does this in transactions and in place. So a kill leaves the state before or after, and programs that have
     the file open can continue. Raises ArchiveBusy if a crawl or an import is writing, NotEnoughSpace if the disk has
@@ -53,6 +54,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
         progress("merging the full-text index")
         with writing(db, PATIENCE_MS / 1_000):
             db.execute("insert into articles_fts (articles_fts) values ('optimize')")
+            delete_unused_hints(db)
         progress("rewriting the database")
         db.execute("vacuum")
         progress("analysing the indexes")

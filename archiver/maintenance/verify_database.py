@@ -88,7 +88,7 @@ TIMES = {
 }
 JSON = {
     "sites": ("settings", "soft_not_found", "untrusted"),
-    "pages": ("source_hints",),
+    "source_hints": ("hint", "digests"),
     "revisions": ("changed", "content", "evidence"),
     "articles": (*STORED_LISTS, "evidence"),
 }

@@ -15,6 +15,7 @@ from typing import Any
 
 from archiver.articles.word_diff import DiffOp, Piece, set_diff, word_diff
 from archiver.fields import BY_NAME, COMPARED, PROSE
+from archiver.items import format_degrees
 
 # The differences as data.
 
@@ -55,7 +56,7 @@ def as_text(value: Any) -> str:
     name = ", ".join(part for part in (value.get("placename"), value.get("region")) if part)
     if value.get("latitude") is None:
         return name or json.dumps(value, ensure_ascii=False)
-    position = f"{value['latitude']:g},{value['longitude']:g}"
+    position = format_degrees(value["latitude"], value["longitude"])
     return f"{name} ({position})" if name else position
 
 

@@ -47,9 +47,10 @@ class Conditions:
 class PageRequest:
     """One page that is being fetched, with what the pages table knew about it when it was handed out.
 
-    `url` and `urlkey` identify its row; if a source has several documents, they all belong to that row. `hops`
-    counts redirects that stayed at the same urlkey (http to https, a slash); `redirected_from` are the urlkeys of
-    other addresses that redirected here, the nearest first (at most MOST_REDIRECTS). `number` is the number of the
+    `url` and `urlkey` identify its row; if a source has several documents, they all belong to that row. `hint` is its
+    latest source hint, stored with the ID `hint_id`. `hops` counts redirects that stayed at the same urlkey (http to
+    https, a slash); `redirected_from` are the urlkeys of other addresses that redirected here, the nearest first (at
+    most MOST_REDIRECTS). `number` is the number of the
     source's document, `captures` the number of captures read from a web archive's list so far, `alive` the number of
     posts that an API should still count. `parts` are the stored parts of a post; a request for a part has its stored
     text as `text`, and its post's address as `part_of`. `unconditional`: no validators are sent, because a source
@@ -66,6 +67,7 @@ class PageRequest:
     kind: PageKind
     is_seed: bool = False
     hint: SourceHint | None = None
+    hint_id: int | None = None
     etag: str = ""
     last_modified: str = ""
     original: Original | None = None
@@ -279,7 +281,8 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
         urlkey=row["urlkey"],
         kind=kind,
         is_seed=row["urlkey"] == seed_key,
-        hint=hint_from_json(row["source_hints"]),
+        hint=hint_from_json(row["hint"]),
+        hint_id=row["hint_id"],
         etag=row["etag"] or "",
         last_modified=row["last_modified"] or "",
         original=original,

@@ -297,6 +297,7 @@ def _article_page(
         rule=article.kind_rule,
         targets=_targets(links, article, result, request, site),
         requisites=needed if is_post else (),
+        hint_id=request.hint_id,
         shown=listing_digest(links, page),
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
     )

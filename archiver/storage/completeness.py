@@ -24,7 +24,7 @@ from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
 from archiver.storage.column_values import stored_object
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
-from archiver.storage.pages import EPOCH, PAGE_REQUEST_QUERY, stamp
+from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, stamp
 from archiver.storage.requisites import requisite_at
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
@@ -369,7 +369,9 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     page = next(
         iter(
             db.query(
-                "select p.*, s.name as site from pages p join sites s on s.id = p.site_id where p.urlkey = ?", [key]
+                "select p.*, s.name as site, h.hint from pages p join sites s on s.id = p.site_id "
+                f"left join source_hints h on {LATEST_HINT} where p.urlkey = ?",
+                [key],
             )
         ),
         None,
@@ -404,7 +406,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
         **{name: own.get(name) for name in names},
         "redirects_to": _redirect_target(db, own.get("redirect_urlkey")),
         "sources": _sources_of_page(db, page["id"] if page else None),
-        "source_hints": json.loads(own["source_hints"]) if own.get("source_hints") else None,
+        "source_hints": json.loads(own["hint"]) if own.get("hint") else None,
         "article": _article(db, article_id, known["kind"] if known else None),
         "parts": list(
             db.query(

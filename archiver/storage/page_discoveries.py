@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from archiver.discovery.url_classifier import outcome_of_trap_rule, trap_reason
 from archiver.frontier.revisit import VOUCHING_SOURCES, KnownPage, priority, refetch_reason
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
-from archiver.storage.pages import EPOCH, hint_digest, hint_of, hint_to_json, known_page, make_due_again, stamp
+from archiver.storage.pages import EPOCH, hint_digest, known_page, latest_hint, make_due_again, stamp, store_hint
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import urlkey
 
@@ -167,12 +167,10 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
     key = urlkey(target.url)
     if target.hint and tombstone_at(db, key):
         target = replace(target, hint=None)  # the hint may contain the text of a removed post
-    hint = hint_to_json(target.hint, {target.source: hint_digest(target.hint)}) if target.hint else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
-        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, source_hints, priority, "
-        "found_at, "
-        "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
+        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, priority, found_at, "
+        "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
         [
             site_id,
             target.url,
@@ -182,7 +180,6 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
             trap_reason(target.trap),
             target.trap or None,
             lastmod,
-            hint,
             priority(target.kind, target.source, target.url, found.folder),
             found.now,
             None if target.trap else found.due,
@@ -190,6 +187,8 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
     ).fetchone()
     if inserted:
         page_id = inserted[0]
+        if target.hint:
+            store_hint(db, page_id, target.hint, {target.source: hint_digest(target.hint)})
     else:
         known = known_page(db, key)
         assert known is not None
@@ -232,12 +231,11 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
     kind = _more_certain_kind(known, target)
     db.execute(
         "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
-        "source_hints = coalesce(?, source_hints), kind = ?, priority = min(priority, ?), "
+        "kind = ?, priority = min(priority, ?), "
         "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
         "outcome = case when ? then 'due' else outcome end where id = ?",
         [
             lastmod,
-            _hint_to_store(db, known, target),
             kind,
             priority(kind, target.source, target.url, found.folder),
             bool(news),
@@ -248,19 +246,20 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
             known.id,
         ],
     )
+    _store_changed_hint(db, known, target)
 
 
-def _hint_to_store(db: Database, known: KnownPage, target: DiscoveredURL) -> str | None:
-    """Returns the source hint to store for a page, as JSON; None if the reported hint has not changed.
+def _store_changed_hint(db: Database, known: KnownPage, target: DiscoveredURL) -> None:
+    """Stores the reported source hint of a known page if it has changed.
 
     An API's hint replaces a feed's, but not the other way round.
     """
     digest = hint_digest(target.hint) if target.hint else ""
     if not target.hint or digest == known.digests.get(target.source):
-        return None
+        return
     better = target.source is DiscoverySource.API or DiscoverySource.API not in known.digests
-    hint = target.hint if better else hint_of(db, known.id) or target.hint
-    return hint_to_json(hint, {**known.digests, target.source: digest})
+    hint = target.hint if better else latest_hint(db, known.urlkey) or target.hint
+    store_hint(db, known.id, hint, {**known.digests, target.source: digest})
 
 
 def _more_certain_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:

@@ -114,7 +114,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
     """Stores the capture, the usage statements and the discovered URLs of a result: the first stage."""
     db, result, counts = run.db, storing.result, storing.counts
     if result.capture:
-        storing.capture_id = enter_capture(db, run.run_id, result.capture)
+        storing.capture_id = enter_capture(db, run.run_id, result.capture, result.hint_id)
         store_usage_statements(db, storing.capture_id, result.usage_statements)
     later = result.at + run.revisit if run.listings_wait else None
     storing.found = record_discovered_urls(

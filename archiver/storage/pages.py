@@ -24,8 +24,8 @@ from archiver.urls import urlkey
 _PAGE_BREAK = "<!--nextpage-->"
 
 
-def hint_to_json(hint: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
-    """Returns a source hint as JSON for the column `source_hints` of its page, with the digest of each source's hint.
+def hint_to_json(hint: SourceHint) -> str:
+    """Returns a source hint as JSON for the table `source_hints`.
 
     The full text is stored only if the page shows just a part of it (WordPress's page breaks).
     """
@@ -34,7 +34,6 @@ def hint_to_json(hint: SourceHint, digests: Mapping[DiscoverySource, str]) -> st
     for name in HINTED_TIMES:
         if name in values:
             values[name] = values[name].isoformat()
-    values["digests"] = dict(digests)
     return json.dumps(values, ensure_ascii=False)
 
 
@@ -52,7 +51,6 @@ def hint_from_json(text: str | None) -> SourceHint | None:
     if not text:
         return None
     values: dict[str, Any] = json.loads(text)
-    values.pop("digests", None)
     for name in HINTED_TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
     for name in HINTED_LISTS:
@@ -61,9 +59,52 @@ def hint_from_json(text: str | None) -> SourceHint | None:
     return SourceHint(**values)
 
 
+def store_hint(db: Database, page_id: int, hint: SourceHint, digests: Mapping[DiscoverySource, str]) -> None:
+    """Makes a source hint the latest one of its page. `digests`: the digest of what each source said last.
+
+    The hint before it is kept, because captures may have been extracted with it. The same hint is stored once.
+    """
+    row = {"page_id": page_id, "hint": hint_to_json(hint), "digests": json.dumps(digests)}
+    db.execute("update source_hints set digests = null where page_id = ? and digests is not null", [page_id])
+    if not db.execute(
+        "update source_hints set digests = :digests where page_id = :page_id and hint = :hint", row
+    ).rowcount:
+        insert_row(db, "source_hints", row)
+
+
+def latest_hint(db: Database, key: str) -> SourceHint | None:
+    """Returns the latest source hint of the page at this urlkey; None if there is none."""
+    row = db.execute(
+        f"select h.hint from pages p join source_hints h on {LATEST_HINT} where p.urlkey = ?", [key]
+    ).fetchone()
+    return hint_from_json(row[0]) if row else None
+
+
+def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
+    """Returns the source hint that a capture was extracted with; None if there was none, or if it is not known."""
+    row = db.execute(
+        "select h.hint from captures c join source_hints h on h.id = c.hint_id where c.id = ?", [capture_id]
+    ).fetchone()
+    return hint_from_json(row[0]) if row else None
+
+
+def delete_unused_hints(db: Database) -> int:
+    """Deletes the source hints that a later one has replaced before any capture was extracted with them; returns how
+    many.
+    """
+    return int(
+        db.execute(
+            "delete from source_hints where digests is null "
+            "and not exists (select 1 from captures c where c.hint_id = source_hints.id)"
+        ).rowcount
+    )
+
+
 # -- values and rows
 
-_COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, source_hints, priority"
+LATEST_HINT = "h.page_id = p.id and h.digests is not null"
+"""SQL: joins a page `p` with its latest source hint `h`."""
+_COLUMNS = "p.id, p.url, p.urlkey, p.kind, p.outcome, p.fetched_at, p.due_at, p.lastmod, h.digests, p.priority"
 _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"
 """The due time of pages that are due at once."""
@@ -97,7 +138,7 @@ def last_rowid(db: Database) -> int:
 
 
 def _known(row: tuple[Any, ...]) -> KnownPage:
-    digests = json.loads(row[8]).get("digests", {}) if row[8] else {}
+    digests = json.loads(row[8]) if row[8] else {}
     return KnownPage(
         id=row[0],
         url=row[1],
@@ -127,7 +168,9 @@ def page_state(db: Database, key: str) -> PageState:
 
 
 def known_page(db: Database, key: str) -> KnownPage | None:
-    row = db.execute(f"select {_COLUMNS} from pages where urlkey = ?", [key]).fetchone()
+    row = db.execute(
+        f"select {_COLUMNS} from pages p left join source_hints h on {LATEST_HINT} where p.urlkey = ?", [key]
+    ).fetchone()
     return _known(row) if row else None
 
 
@@ -178,12 +221,12 @@ def record_result(
 
 
 PAGE_REQUEST_QUERY = (
-    "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.source_hints, p.priority, "
+    "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, h.id as hint_id, h.hint, p.priority, "
     "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
     "p.attempts > 0 and p.priority = 0 and exists "
     "(select 1 from page_discoveries t where t.found_on_page_id = p.id or t.found_on = p.url) as has_told, "
     "c.url as capture_url, c.captured_at, c.digest from pages p "
-    "left join captures c on c.id = p.capture_id "
+    f"left join captures c on c.id = p.capture_id left join source_hints h on {LATEST_HINT} "
 )
 
 
@@ -213,10 +256,6 @@ def due_pages(
         if len(rows) >= limit or (level == 0 and rows and not mixed):
             break
     return rows
-
-
-def hint_of(db: Database, page_id: int) -> SourceHint | None:
-    return hint_from_json(db.execute("select source_hints from pages where id = ?", [page_id]).fetchone()[0])
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:

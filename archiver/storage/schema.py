@@ -149,11 +149,13 @@ create table captures (
     record_type text, -- response or revisit
     import_id integer, -- the import that brought it
     article_id integer, -- of an imported capture: the article that it shows
+    hint_id integer references source_hints (id) on delete set null, -- the source hint it was extracted with
     secondary integer -- 1: it shows a stub of that article, or its text at another URL, and proves no revision
 );
 create index idx_captures_url on captures (url);
 create index idx_captures_digest on captures (digest);
 create index idx_captures_article_id on captures (article_id) where article_id is not null;
+create index idx_captures_hint_id on captures (hint_id) where hint_id is not null;
 
 -- What a response said about its use (robots directives, TDM reservation, license): publishing reads it, crawling does
 -- not.
@@ -193,7 +195,6 @@ create table pages (
     etag text,
     last_modified text,
     lastmod text, -- as a sitemap or API gives it
-    source_hints text, -- JSON: what a feed or API said about a post, until its page is read
     priority integer default 3,
     redirect_urlkey text, -- where it redirects to
     found_at text not null,
@@ -210,6 +211,16 @@ create index idx_pages_site_id_rule on pages (site_id, rule) where rule in (
 create index idx_pages_article_id on pages (article_id);
 create index idx_pages_capture_id on pages (capture_id) where capture_id is not null;
 create index idx_pages_redirect_urlkey on pages (redirect_urlkey) where redirect_urlkey is not null;
+
+-- What a feed or API said about a post in addition to its page. A page has one latest hint; a capture keeps the one
+-- that it was extracted with.
+create table source_hints (
+    id integer primary key,
+    page_id integer not null references pages (id) on delete cascade,
+    hint text not null, -- JSON
+    digests text -- JSON: digests of what each source said last; empty in a hint that a later one has replaced
+);
+create index idx_source_hints_page_id on source_hints (page_id);
 
 -- Which discovery sources found a page. Read the view page_sources, which fills in what is left out here.
 create table page_discoveries (
@@ -862,7 +873,7 @@ create unique index idx_unresolved_revisits_url_captured_at_digest on unresolved
 # -- takedown -----------------------------------------------------------------------------------------------------
 
 _HAS_TOMBSTONE = "exists (select 1 from tombstone_urls where urlkey = new.urlkey)"
-_KEEP_OUT = f"""update pages set outcome = 'refused', rule = '{REMOVED}', source_hints = null, due_at = null,
+_KEEP_OUT = f"""update pages set outcome = 'refused', rule = '{REMOVED}', due_at = null,
         article_id = null, etag = null, last_modified = null, kind = 'post',
         reason = (select 'removed from this archive on ' || substr(t.removed_at, 1, 10) || ': ' || t.reason
                   from tombstone_urls u join tombstones t on t.id = u.tombstone_id where u.urlkey = new.urlkey)
@@ -908,9 +919,14 @@ create trigger pages_tombstone_ai after insert on pages when {_HAS_TOMBSTONE} be
     {_KEEP_OUT}
 end;
 create trigger pages_tombstone_au after update on pages
-when (new.rule is not '{REMOVED}' or new.outcome <> 'refused' or new.source_hints is not null
-      or new.due_at is not null or new.article_id is not null) and {_HAS_TOMBSTONE} begin
+when (new.rule is not '{REMOVED}' or new.outcome <> 'refused' or new.due_at is not null
+      or new.article_id is not null) and {_HAS_TOMBSTONE} begin
     {_KEEP_OUT}
+end;
+-- What a source says of a removed post is not kept: it may be its text.
+create trigger source_hints_tombstone_ai after insert on source_hints
+when exists (select 1 from pages p join tombstone_urls u on u.urlkey = p.urlkey where p.id = new.page_id) begin
+    delete from source_hints where id = new.id;
 end;
 """
 

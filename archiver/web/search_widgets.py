@@ -13,6 +13,7 @@ from typing import Any
 
 from archiver.errors import BadQuery
 from archiver.fields import OPTIONS
+from archiver.items import format_degrees
 from archiver.search.histograms_and_trends import STATES, GeoGrid, Histogram, Period, geo_grid, histogram
 from archiver.search.query import Query
 from archiver.search.query_tree import Box
@@ -306,8 +307,12 @@ def _replace_filter(query: Query, name: str, value: Any) -> Query:
 _SINGLE: tuple[tuple[str, str, Callable[[Query], str]], ...] = (
     ("since", "Since", lambda q: q.since or ""),
     ("until", "Until", lambda q: q.until or ""),
-    ("near", "Near", lambda q: f"{q.near[0]:g}, {q.near[1]:g}, within {q.within or 25:g} km" if q.near else ""),
-    ("bbox", "Box", lambda q: ", ".join(f"{n:g}" for n in q.bbox) if q.bbox else ""),
+    (
+        "near",
+        "Near",
+        lambda q: f"{format_degrees(*q.near, between=', ')}, within {q.within or 25:g} km" if q.near else "",
+    ),
+    ("bbox", "Box", lambda q: format_degrees(*q.bbox, between=", ") if q.bbox else ""),
     ("like", "Similar to article", lambda q: str(q.like) if q.like is not None else ""),
 )
 

@@ -15,7 +15,6 @@ from archiver.articles.revision_history import (
     edits_after_reextraction,
     kept_fields,
     merge_extracted_fields,
-    source_changed,
 )
 from archiver.fields import EVIDENCE
 from archiver.items import Article
@@ -38,26 +37,24 @@ def entry(name: str, value: str, source: str, won: int = 1) -> dict[str, Any]:
     return {"field": name, "value": value, "source": source, "locator": "", "confidence": 0.9, "won": won}
 
 
-def kept_of(
-    reading: Article, then: list[dict[str, Any]], now: list[dict[str, Any]], *, is_past: bool = False
-) -> set[str]:
-    return set(kept_fields(STORED, then, reading, now, is_past=is_past))
+def kept_of(reading: Article, then: list[dict[str, Any]], *, with_hint: bool = True) -> set[str]:
+    return set(kept_fields(STORED, then, reading, with_hint=with_hint))
 
 
 def test_fields_of_the_page_are_extracted_again() -> None:
-    assert kept_of(READ, [entry("body", "x", "class")], [entry("body", "x", "learned")]) == set()
+    assert kept_of(READ, [entry("body", "x", "class")]) == set()
     shorter = replace(READ, body=TEXT * 4)
-    assert kept_of(shorter, [entry("body", "x", "class")], []) == set()  # the earlier extraction had too much text
+    assert kept_of(shorter, [entry("body", "x", "class")]) == set()  # the earlier extraction had too much text
 
 
 def test_a_source_text_that_is_no_longer_stored_is_kept() -> None:
-    assert kept_of(replace(READ, body=TEXT * 3), [entry("body", "x", "feed")], []) == {"body", "credits"}
-    assert kept_of(replace(READ, body="Another text altogether. " * 30), [entry("body", "x", "feed")], []) == set()
+    assert kept_of(replace(READ, body=TEXT * 3), [entry("body", "x", "feed")]) == {"body", "credits"}
+    assert kept_of(replace(READ, body="Another text altogether. " * 30), [entry("body", "x", "feed")]) == set()
 
 
 @pytest.mark.parametrize("body", ["", "Subscribe to read the full story."])
 def test_a_capture_without_text_does_not_remove_the_body(body: str) -> None:
-    assert kept_of(replace(READ, body=body, title="", authors=()), [], []) == {
+    assert kept_of(replace(READ, body=body, title="", authors=()), []) == {
         "body",
         "credits",
         "title",
@@ -65,18 +62,18 @@ def test_a_capture_without_text_does_not_remove_the_body(body: str) -> None:
     }
 
 
-def test_a_changed_source_value_is_left_to_the_next_crawl() -> None:
-    then, now = [entry("title", "The ferry", "api")], [entry("title", "The boat", "api")]
-    assert kept_of(replace(READ, title="The boat"), then, now) == {"title"}
-    assert kept_of(READ, then, then) == set()
-    assert source_changed("title", [], now)
-    assert not source_changed("title", [], [entry("title", "x", "feed")])
+@given(st.dictionaries(st.sampled_from(EVIDENCE), st.sampled_from(("api", "feed", "sitemap", "meta", "class"))))
+def test_what_only_a_source_gave_is_kept_where_its_hint_is_not_known(sources: dict[str, str]) -> None:
+    then = [entry(name, "x", source) for name, source in sources.items()]
+    given_by_source = {name for name, source in sources.items() if source in ("api", "feed", "sitemap")}
+    assert kept_of(READ, then, with_hint=False) >= given_by_source
+    assert kept_of(READ, then, with_hint=False) <= given_by_source | {"body", "credits"}
+    assert kept_of(READ, then, with_hint=True) <= {"body", "credits"}
 
 
-def test_source_values_of_past_revisions_are_kept() -> None:
-    now = [entry("title", "The boat", "feed")]
-    assert kept_of(READ, [], now, is_past=True) == {"title"}
-    assert kept_of(READ, now, now, is_past=True) == set()
+def test_a_source_value_that_was_not_chosen_is_not_kept() -> None:
+    then = [entry("title", "The boat", "feed", won=0), entry("title", "The ferry", "class")]
+    assert kept_of(READ, then, with_hint=False) == set()
 
 
 @given(st.sets(st.sampled_from(EVIDENCE)))

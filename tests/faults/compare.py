@@ -73,7 +73,10 @@ def _articles(archive: Path) -> Records:
 def _pages(archive: Path) -> Records:
     db = _open(archive)
     out: Records = {}
-    for row in db.execute("select p.*, a.urlkey as article from pages p left join articles a on a.id = p.article_id"):
+    for row in db.execute(
+        "select p.*, a.urlkey as article, h.hint from pages p left join articles a on a.id = p.article_id "
+        "left join source_hints h on h.page_id = p.id and h.digests is not null"
+    ):
         sources = sorted(r[0] for r in db.execute("select source from page_sources where page_id = ?", [row["id"]]))
         out[row["urlkey"]] = {
             "url": row["url"],
@@ -83,7 +86,7 @@ def _pages(archive: Path) -> Records:
             "redirect": row["redirect_urlkey"],
             "article": row["redirect_urlkey"] or row["article"],
             "sources": sources,
-            "lead": row["source_hints"],
+            "lead": row["hint"],
             "fetched": row["fetched_at"] is not None,
             "captured": row["capture_id"] is not None,
         }

@@ -16,6 +16,7 @@ from archiver.cli.terminal import (
     print_lines,
     styled_line,
 )
+from archiver.items import format_degrees
 from archiver.search.engine import format_published
 
 _MAX_NAMED = 8
@@ -170,5 +171,5 @@ def _describe_copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> 
 
 def _describe_place(tag: dict[str, Any]) -> str:
     name = ", ".join(part for part in (tag["placename"], tag["region"]) if part)
-    position = f"{tag['latitude']:g},{tag['longitude']:g}" if tag["latitude"] is not None else ""
+    position = format_degrees(tag["latitude"], tag["longitude"]) if tag["latitude"] is not None else ""
     return f"{name} ({position})" if name and position else name or position

@@ -144,6 +144,8 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
         **declared.values,
         post_id=resolve.post_id(page, hint),
         guid=hint.guid if hint else "",
+        given_urls=resolve.given_urls(page),
+        short_url=resolve.short_url(page),
         evidence=(page.decoded.evidence(), *reader.evidence, *others, *declared.evidence),
         parts=pages.others,
         part=pages.number,

@@ -1,4 +1,6 @@
-"""Reads the fields of one page by its site's rules; a field without a rule is read by general extraction."""
+"""Reads the fields of one page by its site's rules. A field is read by general extraction if it has no rule, or if its
+rule finds nothing on this page although most posts have the field.
+"""
 
 from __future__ import annotations
 
@@ -176,6 +178,12 @@ READERS: dict[str, tuple[Callable[[Page, Sequence[Found]], Value], Value]] = {
 # A whole page.
 
 _ALWAYS = 0.999  # coverage of a rule that found something on every page it was learned from
+_MOST = 0.5  # coverage below which most posts of the template do not have the field
+
+
+_Candidates = list[Candidate[tuple[str, ...]]]
+_Terms = tuple[_Candidates, _Candidates]
+"""Candidates for categories, and for tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +221,15 @@ class SiteReader:
     def beside(self) -> BylineBlock:
         return byline_beside_heading(self.page, self.post)
 
+    @cached_property
+    def wider(self) -> Post | None:
+        """The post as general extraction locates it: another element than `post`; None if it is the same one.
+
+        The footer of a post may be outside the element that holds the title and body that the rules found.
+        """
+        found = locate_post(self.page) if self.top is not None else self.post
+        return None if found.holder is self.post.holder and found.body is self.post.body else found
+
     def _title(self) -> Element | None:
         rule = self.rules.rule("title")
         return element_of_rule(self.page, rule) if rule is not None else None
@@ -232,10 +249,12 @@ class SiteReader:
             self.is_strange = True
         return value
 
-    def has_learned_rule(self, name: str) -> bool:
-        """Returns True if the field's rule was learned, so that the field is empty if the rule finds nothing."""
+    def may_be_empty(self, name: str) -> bool:
+        """Returns True if the field has a learned rule that finds nothing on most posts of the site, so that a post on
+        which it finds nothing has no such field.
+        """
         rule = self.rules.rule(name)
-        return rule is not None and not rule.by_hand
+        return rule is not None and not rule.by_hand and rule.coverage < _MOST
 
     def has_hand_rule(self, name: str) -> bool:
         """Returns True if a person wrote the field's rule, which then takes precedence over the site's API."""
@@ -253,6 +272,15 @@ class SiteReader:
         """Records a value given by the site's API as evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         self.evidence.append(Evidence(name, shown[:300], "api", name, 0.97))
+
+    @cached_property
+    def terms(self) -> _Terms:
+        return _categories.term_candidates(self.page, self.post, self.hint)
+
+    @cached_property
+    def wider_terms(self) -> _Terms | None:
+        """The candidates for terms of the `wider` element; None if there is none."""
+        return _categories.term_candidates(self.page, self.wider, self.hint) if self.wider is not None else None
 
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:
         """Records the candidates of a field that no rule reads as evidence."""
@@ -275,10 +303,13 @@ def read_authors(reader: SiteReader) -> tuple[str, ...]:
     if reader.api is not None and reader.api.authors:
         reader.note_api("authors", reader.api.authors)
         return reader.api.authors
-    if isinstance(value, tuple) and reader.has_learned_rule("authors"):
+    if isinstance(value, tuple) and reader.may_be_empty("authors"):
         return value
     site = {fold_text(n) for n in site_names(reader.page)}
     candidates = _authors.author_candidates(reader.page, reader.post, reader.hint, site, reader.beside)
+    if not candidates and reader.wider is not None:
+        beside = byline_beside_heading(reader.page, reader.wider)
+        candidates = _authors.author_candidates(reader.page, reader.wider, reader.hint, site, beside)
     reader.note_candidates("authors", candidates)
     found = resolve.resolve_authors(candidates)
     return found.value if found else ()
@@ -297,11 +328,11 @@ def read_times(reader: SiteReader) -> Times:
     if api is not None and api.published and not (published and reader.has_hand_rule("published")):
         published = Moment(api.published, "second", True)
         reader.note_api("published", api.published.isoformat())
-    if (published is None and not reader.has_learned_rule("published")) or (
-        modified is None and not reader.has_learned_rule("modified")
+    if (published is None and not reader.may_be_empty("published")) or (
+        modified is None and not reader.may_be_empty("modified")
     ):
         # If only the last change is missing, it is looked for in declarations and not in the page's lines.
-        lines = published is None and not reader.has_learned_rule("published")
+        lines = published is None and not reader.may_be_empty("published")
         post, beside = (reader.post, reader.beside) if lines else (Post(page, body=reader.top), BylineBlock())
         changes = _dates.modified_candidates(page, post, reader.hint, beside)
         if lines:
@@ -309,7 +340,11 @@ def read_times(reader: SiteReader) -> Times:
             reader.note_candidates("published", times)
             found = resolve.resolve_published(times, changes, url_date(page.path), page.captured_at)
             published = found.value if found else None
-        if modified is None and (last := resolve.best_candidate(changes)) is not None:
+        if (
+            modified is None
+            and not reader.may_be_empty("modified")
+            and (last := resolve.best_candidate(changes)) is not None
+        ):
             reader.note_candidates("modified", changes)
             modified = last.value
     return Times(published, modified)
@@ -318,16 +353,18 @@ def read_times(reader: SiteReader) -> Times:
 def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns categories and tags from the API, by rule or by general extraction; a rule by hand comes first."""
     out: list[tuple[str, ...]] = []
-    general: tuple[list[Candidate[tuple[str, ...]]], list[Candidate[tuple[str, ...]]]] | None = None
     for n, name in enumerate(("categories", "tags")):
         from_api = getattr(reader.api, name) if reader.api is not None else ()
         value = reader.by_rule(name) if reader.has_hand_rule(name) or not from_api else None
         if from_api and not value:
             value = from_api
             reader.note_api(name, from_api)
-        if not value and not reader.has_learned_rule(name):
-            general = general or _categories.term_candidates(reader.page, reader.post, reader.hint)
-            reader.note_candidates(name, general[n])
+        if not value and not reader.may_be_empty(name):
+            general = reader.terms
             value = _categories.choose_terms(*general)[n]
+            if not value and reader.wider_terms is not None:
+                general = reader.wider_terms
+                value = _categories.choose_terms(*general)[n]
+            reader.note_candidates(name, general[n])
         out.append(value if isinstance(value, tuple) else ())
     return out[0], out[1]

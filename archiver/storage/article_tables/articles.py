@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.display_address import KnownAddress, is_more_readable, is_preferred
 from archiver.articles.identity import (
     changed_fields,
     content_digest,
@@ -240,6 +241,8 @@ class _KnownArticle:
         aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
         if self.has_moved:
             aliases.append(self.row["url"])
+            if _answers(self.db, self.row["urlkey"], self.observed.run_started):
+                self.db.execute("update article_urls set kind = 'copy' where urlkey = ?", [self.row["urlkey"]])
         changed = changed_fields(self.old, self.article)
         edited = self._edited_fields(changed, reread, completes=completes)
         if edited:
@@ -277,17 +280,10 @@ class _KnownArticle:
     def _store_as_seen(self, aliases: tuple[str, ...]) -> Stored:
         db, row, article, seen = self.db, self.row, self.article, self.observed
         set_missing_capture(db, self.id, seen.capture_id)
-        kept = {k: v for k, v in article_row(article).items() if k in LATEST}
-        fresh = [name for name in LATEST if name != "url" and kept[name] != row[name]]
-        if fresh:
-            mix = merge_evidence(
-                decode_evidence(db, row), article, fresh, other=(seen.extractor, seen.capture_id, stamp(seen.at))
-            )
-            kept["evidence"] = encode_evidence(db, mix, row | kept)
         db.table("articles").update(
             self.id,
             {
-                **kept,
+                **latest_values(db, row, article, (seen.extractor, seen.capture_id, stamp(seen.at))),
                 **self._seen,
                 "urlkey": urlkey(article.url),
                 "post_id": article.post_id or row["post_id"],
@@ -332,6 +328,20 @@ class _KnownArticle:
             ),
         )
         return Stored(self.id, Change.REVISED, edited, aliases)
+
+
+def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
+    """Returns the columns of a stored article (`row`) that change when an unchanged post is extracted again: the fields
+    that have the value extracted last, and the evidence. A value that the post has no more is kept.
+
+    `extraction`: the extractor, the capture's ID and the time.
+    """
+    values = {k: v for k, v in article_row(article).items() if k in LATEST and v is not None}
+    fresh = [name for name in values if name != "url" and values[name] != row[name]]
+    if fresh:
+        mix = merge_evidence(decode_evidence(db, row), article, fresh, other=extraction)
+        values["evidence"] = encode_evidence(db, mix, row | values)
+    return values
 
 
 def replace_extraction(db: Database, before: Article, after: Article, extractor: str) -> bool:
@@ -424,13 +434,19 @@ def mark_seen(db: Database, article_id: int, at: datetime) -> None:
 
 
 def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
-    """Returns True if a post has moved to the URL where `article` was extracted, False if that is a second URL of the
-    post.
+    """Returns True if the URL where `article` was extracted becomes the own URL of a stored post, False if it is a
+    second URL of the post.
 
-    The canonical URL decides; then an old URL that redirects here or is gone; then, for a post with a platform ID,
-    whether this crawl began after the post was last seen at its old URL.
+    If both URLs answer, `articles.display_address` decides. Else the canonical URL does; then an old URL that
+    redirects here or is gone; then, for a post with a platform ID, whether this crawl began after the post was last
+    seen at its old URL.
     """
     here, there = urlkey(article.url), row["urlkey"]
+    if not row["gone_at"] and _answers(db, there):
+        new, old = (_known_address(db, url, row, article, run_started) for url in (article.url, row["url"]))
+        compare = is_preferred if _answers(db, there, run_started) else is_more_readable
+        if (preferred := compare(new, old)) is not None:
+            return preferred
     if article.canonical_url:
         declared = urlkey(article.canonical_url)
         if declared in (here, there):
@@ -447,6 +463,40 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
     ):
         return True
     return bool(article.post_id) and row["last_seen"] < stamp(run_started)
+
+
+def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
+    """Returns True if the page at this urlkey showed its post itself when it was last fetched, and that since this
+    time.
+    """
+    return (
+        db.execute(
+            "select 1 from pages where urlkey = ? and outcome in ('archived', 'unchanged', 'duplicate') "
+            "and redirect_urlkey is null and fetched_at >= ?",
+            [key, stamp(since) if since else ""],
+        ).fetchone()
+        is not None
+    )
+
+
+def _known_address(
+    db: Database, url: str, row: dict[str, Any], article: Article, run_started: datetime
+) -> KnownAddress:
+    """Returns what is known of an address of a post: of the stored one (`row`) or of that of `article`."""
+    key, read_at = urlkey(url), urlkey(article.url)
+    listed = db.execute(
+        "select 1 from page_discoveries d join pages p on p.id = d.page_id where p.urlkey = ? "
+        "and d.source in ('feed', 'sitemap', 'api') and coalesce(d.last_seen, d.first_seen) >= ?",
+        [key, stamp(run_started)],
+    ).fetchone()
+    declared = (article.canonical_url, row["canonical_url"])
+    return KnownAddress(
+        url,
+        is_short=bool(article.short_url) and urlkey(article.short_url) == key,
+        # Many themes give as og:url whatever address was requested.
+        is_given=listed is not None or (key != read_at and key in map(urlkey, article.given_urls)),
+        is_canonical=any(one and urlkey(one) == key for one in declared),
+    )
 
 
 def _insert(db: Database, site: str, article: Article, observed: Observation) -> Stored:

@@ -19,10 +19,15 @@ from archiver.urls import asset_address, normalize, urlkey
 _CAPTURE_COLUMNS = tuple(one.name for one in fields(Capture))
 
 
-def enter_capture(db: Database, run_id: int, capture: Capture) -> int:
-    """Inserts a capture and returns its ID. Expects to run inside the caller's transaction."""
+def enter_capture(db: Database, run_id: int, capture: Capture, hint_id: int | None = None) -> int:
+    """Inserts a capture and returns its ID; `hint_id` is the source hint that it was extracted with, unless that has
+    been deleted meanwhile. Expects to run inside the caller's transaction.
+    """
+    if hint_id is not None and not db.execute("select 1 from source_hints where id = ?", [hint_id]).fetchone():
+        hint_id = None  # its post was removed
     row = {
         "run_id": run_id,
+        "hint_id": hint_id,
         **{name: getattr(capture, name) for name in _CAPTURE_COLUMNS},
         "captured_at": stamp(capture.captured_at),
     }

@@ -23,12 +23,21 @@ from archiver.articles.revision_history import (
     changed_between,
     index_of_run_at,
     insert_into_runs,
+    with_source_values,
 )
-from archiver.fields import LATEST, LINKS
+from archiver.fields import EVIDENCE, LATEST, LINKS
 from archiver.items import Article
 from archiver.storage.article_tables import clusters
-from archiver.storage.article_tables.articles import Change, Observation, Stored, mark_seen, overwrite, store_article
-from archiver.storage.article_tables.evidence import entries, pack_evidence
+from archiver.storage.article_tables.articles import (
+    Change,
+    Observation,
+    Stored,
+    latest_values,
+    mark_seen,
+    overwrite,
+    store_article,
+)
+from archiver.storage.article_tables.evidence import decode_evidence, entries, merge_evidence, pack_evidence
 from archiver.storage.article_tables.historical_captures import redirects_to
 from archiver.storage.article_tables.identification import add_aliases, find_article_of
 from archiver.storage.article_tables.multipage_articles import parts_of
@@ -36,7 +45,6 @@ from archiver.storage.article_tables.revisions import (
     NewRevision,
     article_from_revision,
     article_from_row,
-    article_row,
     count_revert,
     edited_fields,
     revision_rows,
@@ -242,8 +250,16 @@ def _make_current(
     is_last = last.article is extracted.article and not last.number
     if (is_last or before[-1].number not in numbers) and urlkey(last.article.url) == row["urlkey"]:
         now = last.article  # all later captures showed stubs and do not count
-    newest = replace(last.article, **{name: getattr(now, name) for name in LATEST if getattr(now, name)})
-    overwrite(db, row, newest, last.extractor, **facts, read_at=stamp(last.at))
+    kept = {name: value for name in LATEST if (value := getattr(now, name)) and value != getattr(last.article, name)}
+    evidence = None
+    if kept:
+        own = row["extractor"], row["capture_id"], row["read_at"]
+        replaced = [name for name in EVIDENCE if name not in kept]
+        stored = [one for one in decode_evidence(db, row) if one["field"] in kept]
+        evidence = merge_evidence(stored, last.article, [*replaced, "encoding"], own=own)
+    overwrite(
+        db, row, replace(last.article, **kept), last.extractor, evidence=evidence, **facts, read_at=stamp(last.at)
+    )
 
 
 def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], extracted: RevisionRun) -> None:
@@ -352,6 +368,11 @@ def _enter_as_newest(
         number=row["revision"],
         extractor=row["extractor"],
     )
+    then = decode_evidence(db, row)
+    if changed_between(before, run):
+        article = with_source_values(extracted.article, article_from_row(row), then, but=("modified",))
+        extracted = replace(extracted, article=article)
+        run = _as_run(extracted)
     differs = changed_between(before, run) and not is_stub(row["body"], extracted.article.body)
     if differs and not edited_between(db, extract_again)(before, run):
         _mark_seen(db, row, extracted.at)
@@ -413,9 +434,12 @@ def _enter_among_revisions(
     db: Database, row: dict[str, Any], extracted: HistoricalArticle, extract_again: ExtractWithoutHints
 ) -> Stored:
     """Enters an article captured at any time among the stored revisions of its post."""
-    article_id, run = row["id"], _as_run(extracted)
     aliases = _enter_url(db, row, extracted)
     runs = revision_runs_of(db, row)
+    n = index_of_run_at(runs, _as_run(extracted))
+    if (-1 if n is None else n) >= len(runs) - 2:  # it lies in the current revision, or right before it
+        extracted = _with_current_source_values(db, row, extracted)
+    article_id, run = row["id"], _as_run(extracted)
     next_sighting = find_next_sighting(db, row, runs, run, extract_again)
     merged, placed = insert_into_runs(runs, run, next_sighting, edited_between(db, extract_again))
     if (
@@ -428,8 +452,8 @@ def _enter_among_revisions(
     elif placed in _WRITTEN:
         write_revisions(db, row, runs, merged, run)
     elif placed is Placement.WITHIN and next_sighting is None and index_of_run_at(runs, run) == len(runs) - 1:
-        own = {name: value for name, value in article_row(extracted.article).items() if name in LATEST}
-        db.table("articles").update(article_id, own)
+        extraction = extracted.extractor, extracted.capture_id, stamp(extracted.at)
+        db.table("articles").update(article_id, latest_values(db, row, extracted.article, extraction))
     db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(extracted.at), article_id])
     db.execute(
         "update article_urls set first_seen = min(first_seen, ?) where urlkey = ?",
@@ -439,6 +463,15 @@ def _enter_among_revisions(
         changed = next((v.changed for v in merged if v.capture == extracted.capture_id and v.at == extracted.at), ())
         return Stored(article_id, Change.REVISED, changed, aliases)
     return Stored(article_id, Change.STUB if placed is Placement.STUB else Change.UNCHANGED, aliases=aliases)
+
+
+def _with_current_source_values(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> HistoricalArticle:
+    """Returns an article extracted from a capture with what only a source gave for the current revision, if it shows
+    that revision: a capture that others made has no source hints.
+    """
+    current = article_from_row(row)
+    article = with_source_values(extracted.article, current, decode_evidence(db, row))
+    return extracted if changed_fields(current, article) else replace(extracted, article=article)
 
 
 def _enter_url(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> tuple[str, ...]:

@@ -1,0 +1,45 @@
+"""Which of two addresses of a post a person would cite: the display address. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from archiver.discovery.url_classifier import path_and_query
+from archiver.urls import names_post, urlkey
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAddress:
+    """An address at which a post was read.
+
+    `is_short`: a page of the post declares it as its shortlink; `is_given`: a feed, sitemap or API lists it in this
+    crawl, or another page of the post gives it as og:url or in JSON-LD; `is_canonical`: a page of the post declares it
+    as canonical.
+    """
+
+    url: str
+    is_short: bool = False
+    is_given: bool = False
+    is_canonical: bool = False
+
+    @property
+    def is_readable(self) -> bool:
+        """False if the address is the shortlink, or names the post by its number: ?p=12, also as a file in a static
+        copy of a site (index.html%3Fp=12.html).
+        """
+        _, query = path_and_query(self.url)
+        return not self.is_short and not names_post((k, v) for k, v in parse_qsl(query) if v.isdigit())
+
+
+def is_more_readable(here: KnownAddress, there: KnownAddress) -> bool | None:
+    """Returns True if only `here` is readable, False if only `there` is, None if they do not differ in that."""
+    return None if here.is_readable == there.is_readable else here.is_readable
+
+
+def is_preferred(here: KnownAddress, there: KnownAddress) -> bool | None:
+    """Returns True if `here` is the better of two addresses that both answer: the readable one, the one that others
+    give, the declared one, the shorter one. None if nothing distinguishes them.
+    """
+    one, other = ((a.is_readable, a.is_given, a.is_canonical, -len(urlkey(a.url))) for a in (here, there))
+    return None if one == other else one > other
