@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archiver.items import Outcome, PageKind
-from archiver.urls import PATH_VALUE, Scope, may_name_post, names_post, normalize
+from archiver.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_post, normalize
 
 # Crawl traps and addresses that are not worth fetching: one table, each rule with its name and its reason.
 
@@ -217,7 +217,6 @@ _COMMENT_FEED = re.compile(
     re.IGNORECASE,
 )
 _SITEMAP_PATH = re.compile(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
-_INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
 
 
@@ -331,7 +330,7 @@ def kind_by_address(url: str, folder: str = "/") -> PageKind:
         return kind
     if folder != "/" and path.startswith(folder):
         path = "/" + path[len(folder) :]
-    path = _INDEX.sub("/", path)
+    path = folder_path(path)
     if _PAGED.search(path) or _DATED.search(path):
         return PageKind.LISTING
     return PageKind.LISTING if _is_listing_path([s for s in path.lower().split("/") if s]) else PageKind.UNKNOWN
@@ -417,8 +416,9 @@ NO_PATTERN = URLPattern("", "")
 
 @lru_cache(maxsize=16_384)
 def pattern_of(url: str, folder: str = "/") -> URLPattern:
-    """Returns the pattern of a URL. `folder` is the scope's path."""
+    """Returns the pattern of a URL, which is the same with and without an index file. `folder` is the scope's path."""
     path, query = path_and_query(url)
+    path = folder_path(path)
     pairs = parse_qsl(query, keep_blank_values=True)
     if term := _term(path, folder) or _term_query(pairs):
         return URLPattern("terms", term)
@@ -445,7 +445,7 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
 def series_of(url: str) -> str:
     """Returns the list of which a URL is one page, as its address without the page number; "" without a number."""
     path, query = path_and_query(url)
-    return _series(path, parse_qsl(query, keep_blank_values=True))
+    return _series(folder_path(path), parse_qsl(query, keep_blank_values=True))
 
 
 def capture_pattern(url: str) -> URLPattern:
