@@ -254,7 +254,8 @@ class PageResult:
 
     `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
     `usage_statements` are those of the response, stored with its capture. `shown` is the digest of the links on
-    a page of a listing, without those to its other pages; "" for other pages. `requisites` are the files that a
+    a page of a listing, without those to its other pages; "" for other pages. `possible_posts` are the urlkeys of the
+    possible posts that a page with a URL pattern links to, known ones too. `requisites` are the files that a
     post's page needs, if the site's settings ask for all of them.
     """
 
@@ -279,6 +280,7 @@ class PageResult:
     same_validator: bool = False
     usage_statements: tuple[UsageStatement, ...] = ()
     shown: str = ""
+    possible_posts: tuple[str, ...] = ()
     requisites: tuple[Requisite, ...] = ()
 
 

@@ -403,7 +403,8 @@ class URLPattern(NamedTuple):
     """The pattern of a URL: what it has in common with other URLs that the same program generated.
 
     `family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no pattern. The
-    frontier adds two: below (below a post) and captures (known only from a web archive). `key`: for paging the list
+    frontier adds three: below (below a post), captures (known only from a web archive) and folder (plain pages of one
+    folder that no source vouches for). `key`: for paging the list
     itself; for the others the part that all URLs of this pattern share.
     """
 
@@ -412,6 +413,7 @@ class URLPattern(NamedTuple):
 
 
 NO_PATTERN = URLPattern("", "")
+_FAMILIES_OF_POSTS = frozenset({"", "numbers", "query"})
 
 
 @lru_cache(maxsize=16_384)
@@ -453,6 +455,24 @@ def capture_pattern(url: str) -> URLPattern:
     such URLs in the same folder.
     """
     return URLPattern("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
+
+
+def folder_pattern(url: str, folder: str = "/") -> URLPattern:
+    """Returns the pattern of a plain page that no source vouches for. It is shared by all pages in the same first
+    folder below `folder`, the scope's path.
+    """
+    path = folder_path(path_and_query(url)[0])
+    below = path.removeprefix(folder).lstrip("/")
+    first, slash, rest = below.partition("/")
+    return URLPattern("folder", f"{folder}{first}/*" if slash and rest else f"{folder}*")
+
+
+def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
+    """Returns True if a URL may be that of a post, by its pattern, and has another pattern than the page that shows
+    it.
+    """
+    pattern = pattern_of(url, folder)
+    return pattern.family in _FAMILIES_OF_POSTS and pattern != found_on
 
 
 def is_secondary_listing(url: str, folder: str = "/") -> bool:

@@ -139,7 +139,7 @@ class CrawlRun:
             self.before_commit,
         )
         self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated)
-        self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
+        self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush, self.run_id)
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
         self.gone_confirmed = is_gone_confirmed(self.db, site_id, self.started)
@@ -339,7 +339,8 @@ class CrawlRun:
             unfinished = error
         site_id = self.site["id"]
         with self.writing(patience):
-            statistics = self.writer.measuring.as_json(count_responding_sources(self.db, site_id))
+            sources = count_responding_sources(self.db, site_id)
+            statistics = self.writer.measuring.as_json(sources, self.traps.set_aside_counts())
             end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
             if ending.pages:
                 pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)

@@ -97,14 +97,23 @@ class PageQueue:
         return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
-        """Hand out the next pages to fetch, at most `limit`. Pending results are written first."""
+        """Hand out the next pages to fetch, at most `limit`. Pending results are written first.
+
+        Once nothing is due and nothing in progress, samples of the pages that the run set aside are handed out.
+        """
         while True:
             due = self._take(limit)
+            if not due and not self._in_progress and self._has_samples():
+                continue
             old = [page for page in due if self._is_too_old(page)]
             if old:
                 self.postpone(old)
             if len(old) < len(due) or not due:
                 return [page for page in due if page not in old]
+
+    def has_due_page(self) -> bool:
+        """Return True if another page could be handed out."""
+        return bool(self._take(1))
 
     def _take(self, limit: int) -> list[PageRequest]:
         run = self._run
@@ -126,9 +135,15 @@ class PageQueue:
                     pages.append(self._hand_out(row))
                     if len(pages) >= limit:
                         break
-            run.counts.trapped += excluded
+            run.counts.trapped += excluded - run.traps.included
+            run.traps.included = 0
             if not excluded or len(pages) >= limit:
                 return pages
+
+    def _has_samples(self) -> bool:
+        """Make samples due of the pages that the run has set aside; return True if there are any."""
+        with self._run.writing():
+            return self._run.traps.sample_set_aside()
 
     def _rows(self, limit: int, *, sources_only: bool, mixed: bool) -> list[dict[str, Any]]:
         """Return rows of due pages that are not in progress, in the order in which they are to be fetched.

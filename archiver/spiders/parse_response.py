@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
-from archiver.discovery.url_classifier import series_of
+from archiver.discovery.url_classifier import NO_PATTERN, may_be_post, pattern_of, series_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
 from archiver.extraction.page import parse_page as parse_html
@@ -269,6 +269,7 @@ def _article_page(
         targets=_targets(links, article, result, request, site),
         requisites=needed if is_post else (),
         shown=listing_digest(links, page),
+        possible_posts=_possible_posts(links, request.url, site.scope.path),
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
     )
     is_claim = (
@@ -294,6 +295,16 @@ def _targets(
             if site.is_news(t) and _is_reportable(t, article.kind, site.scope) and not _is_own_part(article, t)
         ),
     )
+
+
+def _possible_posts(links: link_reader.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:
+    """Return the urlkeys of the possible posts that the page at `url` links to, whether they are known or not; () for a
+    page without a URL pattern.
+    """
+    pattern = pattern_of(url, folder)
+    if links is None or pattern is NO_PATTERN:
+        return ()
+    return tuple(urlkey(t.url) for t in links.links if may_be_post(t.url, pattern, folder))
 
 
 def _with_outcome(result: PageResult, article: Article, request: PageRequest) -> PageResult:

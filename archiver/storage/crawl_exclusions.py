@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -41,16 +41,53 @@ def postpone_page(db: Database, page_id: int, until: str) -> None:
     db.execute("update pages set due_at = ? where id = ?", [until, page_id])
 
 
+REQUESTED = "requested although a trap rule applies"
+"""The reason of excluded pages that a person asked to fetch: no budget applies to them."""
+
+
 def include_again(db: Database, site_id: int, due_at: str) -> None:
     """Makes the pages of a site due that learned trap rules excluded. Pages excluded by the URL classifier stay
     excluded.
     """
     for rule in LEARNED_RULES:
         db.execute(
-            "update pages set outcome = 'due', reason = '', rule = null, due_at = ? where site_id = ? and "
+            "update pages set outcome = 'due', reason = ?, rule = null, due_at = ? where site_id = ? and "
             "outcome = 'trap' and rule like ? || '%'",
-            [due_at, site_id, rule],
+            [REQUESTED, due_at, site_id, rule],
         )
+
+
+def set_aside_pages(db: Database, site_id: int, rule: str) -> list[dict[str, Any]]:
+    """Returns the pages of a site that a learned trap rule excludes: id, url, urlkey, kind."""
+    return list(
+        db.query(
+            "select id, url, urlkey, kind from pages where site_id = ? and outcome = 'trap' and rule = ? order by id",
+            [site_id, rule],
+        )
+    )
+
+
+def include_pages(db: Database, page_ids: Iterable[int], due_at: str) -> None:
+    """Makes these trap-excluded pages due."""
+    db.conn.executemany(
+        "update pages set outcome = 'due', reason = '', rule = null, due_at = ? where id = ? and outcome = 'trap'",
+        [(due_at, page_id) for page_id in page_ids],
+    )
+
+
+def is_vouched_for(db: Database, page_id: int) -> bool:
+    """Returns True if a feed, a sitemap, an API, an import or the seed reported a page, or if it is the title of an
+    entry on the home page or on a page that was found to be a listing.
+    """
+    return (
+        db.execute(
+            "select 1 from page_discoveries d left join pages f on f.id = d.found_on_page_id where d.page_id = ? and "
+            "(d.source in ('feed', 'sitemap', 'api', 'seed', 'import') or "
+            "(d.source = 'listing' and (f.kind = 'listing' or f.priority = 0)))",
+            [page_id],
+        ).fetchone()
+        is not None
+    )
 
 
 def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str]]:
@@ -122,6 +159,24 @@ def sibling_urlkeys(db: Database, plain: str) -> list[str]:
 def urlkeys_of_article(db: Database, article_id: int) -> list[str]:
     """Returns the urlkeys of all URLs of an article."""
     return [row[0] for row in db.execute("select urlkey from article_urls where article_id = ?", [article_id])]
+
+
+def urlkeys_of_pages(db: Database, page_ids: Iterable[int]) -> list[tuple[int, str]]:
+    """Returns the IDs of these pages with their urlkeys."""
+    marks = list(page_ids)
+    rows = db.execute(f"select id, urlkey from pages where id in ({', '.join('?' * len(marks))})", marks)
+    return [(row[0], row[1]) for row in rows]
+
+
+def only_pages_that_link_to(db: Database, key: str) -> list[str]:
+    """Returns the URLs of the pages whose links or redirects reported the page at this urlkey; [] if another source
+    reported it too.
+    """
+    rows = db.execute(
+        "select s.source, s.found_on from page_sources s join pages p on p.id = s.page_id where p.urlkey = ?", [key]
+    ).fetchall()
+    linking = {DiscoverySource.LINK, DiscoverySource.LISTING, DiscoverySource.REDIRECT}
+    return list(dict.fromkeys(row[1] for row in rows if row[1])) if all(row[0] in linking for row in rows) else []
 
 
 def article_id_at(db: Database, key: str) -> int | None:

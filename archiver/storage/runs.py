@@ -170,6 +170,10 @@ class MeasuredRun:
     `reported` counts the pages, fetched for the first time, that sources had reported as posts; `stored` those of
     them that were stored. Of new pages that no source had reported as posts, `unreported` counts those that are
     posts or show no sign of what they are, and `posts` those that are posts.
+
+    `set_aside` has the pages that the run excluded by the budgets of URL patterns, by rule and pattern: `pages` that
+    were not read, `sampled` ones that were read all the same, and `hits`, those of them that are posts or lead to
+    unknown ones.
     """
 
     articles: int = 0
@@ -185,6 +189,7 @@ class MeasuredRun:
     stored: int = 0
     unreported: int = 0
     posts: int = 0
+    set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, text: str | None) -> MeasuredRun:
@@ -292,7 +297,9 @@ class RunStatistics:
             self._unreported += 1
             self._posts += archived
 
-    def measured(self, sources: Mapping[str, int]) -> MeasuredRun:
+    def measured(
+        self, sources: Mapping[str, int], set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None
+    ) -> MeasuredRun:
         tail = quantiles(self._latencies, n=20)[-1] if len(self._latencies) > 1 else None
         return MeasuredRun(
             self._articles,
@@ -309,16 +316,40 @@ class RunStatistics:
             self._stored,
             self._unreported,
             self._posts,
+            set_aside or {},
         )
 
-    def as_json(self, sources: Mapping[str, int]) -> str:
-        """Returns the statistics as JSON for the column `runs.statistics`. `sources` as in `MeasuredRun`."""
-        return json.dumps(self.measured(sources).as_dict(), ensure_ascii=False)
+    def as_json(
+        self, sources: Mapping[str, int], set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None
+    ) -> str:
+        """Returns the statistics as JSON for the column `runs.statistics`. `sources` and `set_aside` as in
+        `MeasuredRun`.
+        """
+        return json.dumps(self.measured(sources, set_aside).as_dict(), ensure_ascii=False)
 
     def _count_article(self, article: Article) -> None:
         self._articles += 1
         self._fields.update(name for name in MEASURED if getattr(article, name))
         self._lengths.append(len(article.body))
+
+
+_SAMPLING_RUNS = 20
+
+
+def latest_samples(db: Database, site_id: int) -> dict[str, dict[str, int]]:
+    """Returns the latest sample of the pages that each rule set aside, by rule: how many were `sampled`, and how many
+    of these were `hits`. Only the last 20 runs that set pages aside count.
+    """
+    rows = db.execute(
+        "select statistics from runs where site_id = ? and statistics like '%\"set_aside\"%' order by id desc limit ?",
+        [site_id, _SAMPLING_RUNS],
+    )
+    out: dict[str, dict[str, int]] = {}
+    for (text,) in rows:
+        for rule, patterns in MeasuredRun.from_json(text).set_aside.items():
+            counts = {name: sum(row[name] for row in patterns.values()) for name in ("sampled", "hits")}
+            out.setdefault(rule, counts)
+    return out
 
 
 # -- when each site is due, by `frontier.site_cadence`

@@ -16,10 +16,10 @@ def note_without_news(budget: PatternBudgets, shape: URLPattern, times: int) -> 
 
 def test_a_pattern_without_news_is_ended() -> None:
     budget = PatternBudgets(lambda: 100)
-    note_without_news(budget, TAGS, 19)
+    note_without_news(budget, TAGS, 7)
     assert budget.remaining(TAGS) == 1
     budget.count_page(TAGS, is_post=False, has_news=True)
-    assert budget.remaining(TAGS) == 30
+    assert budget.remaining(TAGS) == 8
     note_without_news(budget, MONTHS, 20)
     assert budget.remaining(MONTHS) == 0
 

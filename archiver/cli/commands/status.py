@@ -214,10 +214,20 @@ def _print_sources(state: dict[str, Any]) -> None:
 def _print_traps(state: dict[str, Any]) -> None:
     print_lines("", styled_line(("skipped: crawler traps", "bold")))
     print_table(
-        ("rule", "URLs", "fetched", "example"),
-        [(row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]],
+        ("rule", "URLs", "fetched", "sample", "example"),
+        [
+            (row["rule"], row["pages"], "yes" if row["asked"] else "no", _describe_sample(row), row["example"])
+            for row in state["traps"]
+        ],
         numbers=(1,),
     )
+
+
+def _describe_sample(row: dict[str, Any]) -> str:
+    """Describes the sample of the pages that a trap rule set aside: "10 read, 0 led to an unknown post"."""
+    if row["sampled"] is None:
+        return ""
+    return f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post"
 
 
 def _print_missing(state: dict[str, Any]) -> None:
