@@ -45,6 +45,9 @@ class PageKind(StrEnum):
 class Outcome(StrEnum):
     """The result of the last attempt to fetch a URL, or why it has not been fetched. Every row of `pages` has exactly
     one.
+
+    NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist; nothing was ever
+    there, so they are not GONE.
     """
 
     DUE = "due"
@@ -54,6 +57,7 @@ class Outcome(StrEnum):
     PART = "part"
     NOT_ARTICLE = "not-article"
     GONE = "gone"
+    NOT_FOUND = "not-found"
     REFUSED = "refused"
     OUT_OF_SCOPE = "out-of-scope"
     TRAP = "trap"

@@ -96,6 +96,22 @@ def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str
     return [(DiscoverySource(source), found_on or "") for source, found_on in rows]
 
 
+def is_wrong_guess(db: Database, key: str) -> bool:
+    """Returns True if the page at this urlkey is a feed or sitemap whose address the crawl guessed, and which was never
+    there.
+    """
+    return (
+        db.execute(
+            "select 1 from pages p where urlkey = ? and kind in ('feed', 'sitemap') and outcome <> 'not-article' "
+            "and article_id is null and not exists "
+            "(select 1 from page_discoveries d where d.page_id = p.id and d.source <> 'seed') and not exists "
+            "(select 1 from page_discoveries d where d.found_on_page_id = p.id)",
+            [key],
+        ).fetchone()
+        is not None
+    )
+
+
 def is_only_from_cdx(db: Database, key: str) -> bool:
     """Returns True if no source but a web archive's CDX list has reported the page at this urlkey."""
     sources = db.execute(

@@ -99,7 +99,7 @@ def _documentation(pages: int) -> Respond:
         name = ask.parts[-1].removesuffix(".html")
         number = int(name.removeprefix("part-")) if name.startswith("part-") else 0
         around = [f"/manual/chapter-{n % 9}/part-{n}.html" for n in range(number + 1, number + 30) if n < pages]
-        text = "".join(f"<p>Setting {number}.{n} of the machine turns wheel {n} of part {number}.</p>" for n in range(5))
+        text = "".join(f"<p>Setting {number}.{n} turns wheel {n} of part {number}.</p>" for n in range(5))
         return document(f"Part {number}", f"<h1>Part {number} of the machine</h1>{text}{links('/', *around)}")
 
     return respond

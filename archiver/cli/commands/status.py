@@ -207,8 +207,12 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
 
 
 def _print_sources(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("URLs by source and outcome", "bold")))
+    print_lines("", styled_line(("URLs by source and outcome", "bold"), " (posts and all other pages)"))
     _print_source_table(state)
+    if guesses := state["wrong_guesses"]:
+        print_lines(
+            styled_line(f"{count_noun(guesses, 'guessed URL')} of feeds and sitemaps not found, not counted", indent=2)
+        )
 
 
 def _print_traps(state: dict[str, Any]) -> None:
@@ -296,7 +300,7 @@ _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
-    """Summarizes the completeness of a site in one line: "sitemap 691, API 690, listings 690: archived 690,
+    """Summarizes the completeness of a site in one line: "posts: sitemap 691, API 690, listings 690: archived 690,
     missing 0".
     """
     found = [
@@ -305,7 +309,7 @@ def _summarize_completeness(state: dict[str, Any]) -> str:
     posts = state["posts"]
     rest = [f"{name} {posts[name]:,}" for name in ("gone", "refused") if posts[name]]
     stored = [f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"]
-    return ": ".join(part for part in (", ".join(found), ", ".join(stored)) if part)
+    return ": ".join(part for part in ("posts", ", ".join(found), ", ".join(stored)) if part)
 
 
 def _print_source_table(state: dict[str, Any]) -> None:
