@@ -22,6 +22,7 @@ from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteRemoved
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
+from archiver.frontier.redirect_forms import RedirectForms
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.maintenance.reextraction import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
@@ -139,6 +140,7 @@ class CrawlRun:
             self.before_commit,
         )
         self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated)
+        self.redirect_forms = RedirectForms()
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush, self.run_id)
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)

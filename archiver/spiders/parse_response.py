@@ -169,7 +169,18 @@ class SiteContext:
 
 
 def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
-    """Parse the response for a page request. Never raises, whatever the server sends."""
+    """Parse the response for a page request. Never raises, whatever the server sends.
+
+    If a learned form of the page's address is gone or refused, the address by which the page is known is requested.
+    """
+    parsed = _parse_response(fetched, request, site)
+    if request.known_url and parsed.result.outcome in (Outcome.GONE, Outcome.REFUSED):
+        known = replace(request, url=request.known_url, known_url="")
+        return ParsedPage(replace(parsed.result, outcome=Outcome.DUE, targets=()), follow=(known.url, known))
+    return parsed
+
+
+def _parse_response(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
     result = PageResult(
         url=request.url,
         final_url=fetched.url,

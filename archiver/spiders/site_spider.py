@@ -45,7 +45,7 @@ from archiver.spiders.page_request import (
     request_for,
     requisite_of,
 )
-from archiver.spiders.parse_response import SiteContext, parse_page, soft_not_found_of
+from archiver.spiders.parse_response import REDIRECTS, SiteContext, parse_page, soft_not_found_of
 from archiver.spiders.post_parts import PartCollection, add_part, begin_collection
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, wall_sentence
@@ -329,7 +329,18 @@ class SiteSpider(Spider):
             # The posts listed as changed are written by now: a new post must not offset one that is gone.
             page = replace(page, alive=archive.pages.posts_alive(DiscoverySource.API, page.url))
         site = SiteContext(run.scope, archive.pages.is_news, run.learner.read, run.soft_not_found, run.mode == "all")
-        yield from self._handle(page, parse_page(fetched, page, site))
+        parsed = parse_page(fetched, page, site)
+        self._learn_redirect_form(page, fetched, parsed)
+        yield from self._handle(page, parsed)
+
+    def _learn_redirect_form(self, page: PageRequest, fetched: FetchedPage, parsed: ParsedPage) -> None:
+        """Note whether the host redirected a page to another form of its address, or answered at once."""
+        if page.is_source:
+            return
+        if fetched.status in REDIRECTS and parsed.follow:
+            self.archive.run.redirect_forms.record_redirect(fetched.url, parsed.follow[0])
+        elif fetched.status == 200 and parsed.result.outcome is not Outcome.GONE:
+            self.archive.run.redirect_forms.record_response(fetched.url)
 
     def _handle_probe(self, page: PageRequest, fetched: FetchedPage) -> None:
         """Record the response for an address that does not exist as the site's soft-404 profile, or stop the crawl if
