@@ -104,9 +104,10 @@ _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
 _MAX_STEPS = 14
 _MAX_REPEATS = 4
 _EARLIEST = 1990
-SCOPE = "scope"
+SCOPE, FILE = "scope", "file"
 _OWN_SAYS = {
     SCOPE: "outside the site",
+    FILE: "a file, by its extension, and not a web page",
     "growing path": "its path repeats itself, because of wrong relative links",
     "impossible year": "its path has a year before the web or in the future",
 }
@@ -237,7 +238,7 @@ class ClassifiedLink(NamedTuple):
 @lru_cache(maxsize=16_384)  # a site's menu is on each of its pages
 def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> ClassifiedLink | None:
     """Classifies a link by its address; returns None if it is not a web address. The role `unwanted` means out of
-    scope, or an asset.
+    scope; a file in scope that is not a web page has the role `trap`.
 
     `origin` ("https://example.org/") is the preferred form of the site's address.
     """
@@ -253,9 +254,9 @@ def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: 
         role = "comments"
     elif is_feed(url):
         role = "feed"
-    elif not scope.contains(url) or is_asset(url):
+    elif not scope.contains(url):
         role = "unwanted"
-    elif rule := matching_trap_rule(url, latest_year):
+    elif rule := FILE if is_asset(url) else matching_trap_rule(url, latest_year):
         role = "trap"
     return ClassifiedLink(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN, rule)
 
@@ -315,10 +316,11 @@ def is_sitemap(url: str) -> bool:
 
 
 def is_asset(url: str) -> bool:
-    """Returns True if a URL ends with the file extension of something that is not a page: documents, media, scripts,
-    data.
+    """Returns True if the last step of a URL's path has the file extension of something that is not a page: documents,
+    media, scripts, data. A page of a wiki about a file (File:quay.jpg) is a page.
     """
-    return bool(_ASSET.search(urlsplit(url).path))
+    last = path_and_query(url)[0].rpartition("/")[2]
+    return ":" not in last and bool(_ASSET.search(last))
 
 
 def kind_by_address(url: str, folder: str = "/") -> PageKind:

@@ -39,6 +39,7 @@ class SourceGuesses:
         self,
         base: str,
         scope: Scope,
+        platform: str,
         *,
         declared: Collection[PageKind],
         waiting: Collection[str],
@@ -46,10 +47,10 @@ class SourceGuesses:
     ) -> list[DiscoveredURL]:
         """Return the first address to try for each kind of source (feed, sitemap) that is not `declared`.
 
-        Skips addresses whose urlkeys are in `asked`, and kinds in `waiting`, whose previous guess has no response
-        yet.
+        The addresses are those of the site's `platform`, if it is known. Skips addresses whose urlkeys are in
+        `asked`, and kinds in `waiting`, whose previous guess has no response yet.
         """
-        for guess in well_known_urls(base, scope):
+        for guess in well_known_urls(base, scope, platform):
             if guess.kind not in declared and urlkey(guess.url) not in asked:
                 self._queues.setdefault(guess.kind, []).append(guess)
         return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]

@@ -14,12 +14,12 @@ from urllib.parse import urljoin, urlsplit
 from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
-from archiver.discovery.url_classifier import NO_PATTERN, may_be_post, pattern_of, series_of
+from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, pattern_of, series_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult, SourceHint
+from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult, Requisite, SourceHint
 from archiver.politeness.throttle import BUSY
 from archiver.politeness.usage_statements import statements_of_page
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
@@ -277,7 +277,7 @@ def _article_page(
         result,
         kind=article.kind,
         rule=article.kind_rule,
-        targets=_targets(links, article, result, request, site),
+        targets=_without_requisites(_targets(links, article, result, request, site), needed if is_post else ()),
         requisites=needed if is_post else (),
         shown=listing_digest(links, page),
         possible_posts=_possible_posts(links, request.url, site.scope.path),
@@ -306,6 +306,14 @@ def _targets(
             if site.is_news(t) and _is_reportable(t, article.kind, site.scope) and not _is_own_part(article, t)
         ),
     )
+
+
+def _without_requisites(
+    targets: tuple[DiscoveredURL, ...], requisites: tuple[Requisite, ...]
+) -> tuple[DiscoveredURL, ...]:
+    """Return the discovered URLs without the files that are fetched as requisites of the page."""
+    needed = {requisite.url for requisite in requisites}
+    return tuple(t for t in targets if t.trap != FILE or t.url not in needed) if needed else targets
 
 
 def _possible_posts(links: link_reader.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:

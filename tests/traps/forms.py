@@ -49,10 +49,46 @@ def _part_with_slashes(posts: list[SamplePost], host: str) -> Respond:
     return respond
 
 
+_FILES = ("harbour.jpg", "Map.PNG", "tide.pdf", "song.mp3", "archive.zip", "code.js", "letters.woff2", "table.csv")
+
+
+def _files(posts: list[SamplePost], host: str) -> Respond:
+    """A blog whose posts link to their pictures and to other files, which the sitemap lists, too. Pages whose addresses
+    only look like files of pictures have posts behind them.
+    """
+    listed, looks = (
+        posts[:-3],
+        dict(zip(("/show.php?file=x.jpg", "/quay.jpg/", "/File:quay.jpg"), posts[-3:], strict=True)),
+    )
+    own = blog(
+        listed,
+        host,
+        tail=lambda t: links(*(f"/files/{t.number}/{name}" for name in _FILES), *looks),
+    )
+
+    def respond(ask: Ask) -> Reply | None:
+        if ask.path == "/sitemap.xml":
+            return sitemap([f"http://{host}/files/{t.number}/harbour.jpg" for t in listed])
+        if ask.parts[:1] == ["files"]:
+            return Reply("a file", media="application/octet-stream")
+        post = looks.get(ask.path + (f"?{ask.query}" if ask.query else ""))
+        return article(post) if post else own(ask)
+
+    return respond
+
+
 def traps() -> list[Trap]:
     with_slash, without, index, part = (newest_first(n, N) for n in range(120, 124))
+    filed = newest_first(124, 20)
     # Each link to a post in the other form is no request of its own; about 16 are sent before the form is known.
     return [
+        Trap(
+            "files",
+            _files(filed, "files.test"),
+            tuple(filed),
+            4,
+            {f"/files/{filed[0].number}/{name}": ("trap", "file") for name in _FILES},
+        ),
         Trap(
             "to-slash",
             _redirecting(with_slash, "to-slash.test", lambda p: p.rstrip("/"), lambda p: p),
@@ -71,5 +107,5 @@ def traps() -> list[Trap]:
             tuple(index),
             10,
         ),
-        Trap("part-slash", _part_with_slashes(part, "part-slash.test"), tuple(part), 1, spare=N // 4),
+        Trap("part-slash", _part_with_slashes(part, "part-slash.test"), tuple(part), 1, spare=3 * N // 4),
     ]
