@@ -42,7 +42,16 @@ from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages import is_gone_confirmed
 from archiver.storage.requisites import DEFAULT_MODE, Mode
-from archiver.storage.runs import Counts, begin_run, check_run, end_run, ensure_site, has_finished, make_seed_due
+from archiver.storage.runs import (
+    Counts,
+    begin_run,
+    check_run,
+    end_run,
+    ensure_site,
+    has_finished,
+    left_pages_unsampled,
+    make_seed_due,
+)
 from archiver.storage.sites import retire_rules, rules_valid_at, store_learned_rules
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
@@ -142,6 +151,8 @@ class CrawlRun:
         self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated)
         self.redirect_forms = RedirectForms()
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush, self.run_id)
+        if left_pages_unsampled(self.db, site_id, self.run_id):
+            self.traps.resume()
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
         self.gone_confirmed = is_gone_confirmed(self.db, site_id, self.started)

@@ -43,6 +43,7 @@ ATTACHMENT = "attachment"
 WALLS = frozenset({"login wall", "consent wall"})
 _MAX_PER_RULE = 1_000
 _MAX_WALLS = 20
+_MOST_RESUMED = 10_000
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS})
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures"})
@@ -178,6 +179,11 @@ class TrapDetector:
         if crawl_exclusions.is_vouched_for(self._db, row["id"]):
             return NO_PATTERN
         return folder_pattern(row["url"], self._scope.path)
+
+    def resume(self) -> None:
+        """Sample what the run before this one set aside, too, because it ended before it took its samples."""
+        for row in crawl_exclusions.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
+            self._set_aside.add(self._shape(row), row["id"])
 
     def sample_set_aside(self) -> bool:
         """Make a random sample due of the pages that this run has set aside, at the end of the run; return False if

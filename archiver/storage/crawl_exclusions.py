@@ -57,12 +57,15 @@ def include_again(db: Database, site_id: int, due_at: str) -> None:
         )
 
 
-def set_aside_pages(db: Database, site_id: int, rule: str) -> list[dict[str, Any]]:
-    """Returns the pages of a site that a learned trap rule excludes: id, url, urlkey, kind."""
+def set_aside_pages(db: Database, site_id: int, rule: str, limit: int = -1) -> list[dict[str, Any]]:
+    """Returns the pages of a site that trap rules whose names begin with `rule` exclude: id, url, urlkey, kind. A
+    `limit` of -1 returns all.
+    """
     return list(
         db.query(
-            "select id, url, urlkey, kind from pages where site_id = ? and outcome = 'trap' and rule = ? order by id",
-            [site_id, rule],
+            "select id, url, urlkey, kind from pages where site_id = ? and outcome = 'trap' and rule like ? || '%' "
+            "order by id limit ?",
+            [site_id, rule, limit],
         )
     )
 

@@ -352,6 +352,19 @@ def latest_samples(db: Database, site_id: int) -> dict[str, dict[str, int]]:
     return out
 
 
+def left_pages_unsampled(db: Database, site_id: int, run_id: int) -> bool:
+    """Returns True if the run of a site before the run `run_id` ended, or was killed, before it sampled the pages that
+    it set aside.
+    """
+    row = db.execute(
+        "select statistics from runs where site_id = ? and id < ? order by id desc limit 1", [site_id, run_id]
+    ).fetchone()
+    if row is None or row[0] is None:
+        return row is not None
+    patterns = (one for by_pattern in MeasuredRun.from_json(row[0]).set_aside.values() for one in by_pattern.values())
+    return any(one["pages"] and not one["sampled"] for one in patterns)
+
+
 # -- when each site is due, by `frontier.site_cadence`
 
 

@@ -45,3 +45,25 @@ def test_a_guess_that_worked_before_is_gone(tmp_path: Path) -> None:
         for _ in range(3):
             counts(site.url, "--full", archive=archive)
     assert rows(archive, "select outcome from pages where url like '%/sitemap.xml'") == [("gone",)]
+
+
+FIXED = 4
+"""Requests that are no pages of the site: robots.txt, tdmrep.json, the probe for the soft 404, the home page."""
+
+
+def test_a_site_without_sources_costs_ten_guesses_at_most(tmp_path: Path) -> None:
+    posts = [f"/post-{n}/" for n in range(20)]
+    pages: dict[str, Any] = {"/": home(*posts), **{path: page(f"The post of {path}") for path in posts}}
+    with serving(pages) as site:
+        counts(site.url, archive=tmp_path / "a.db")
+    assert len(site.requests) == len(set(site.requests)) <= len(posts) + FIXED + 10
+
+
+def test_a_known_platform_costs_the_guesses_of_its_own(tmp_path: Path) -> None:
+    posts = [f"/post-{n}/" for n in range(20)]
+    head = '<meta name="generator" content="Jekyll v4.3.2">'
+    pages: dict[str, Any] = {"/": home(*posts, head=head), **{path: page(f"The post of {path}") for path in posts}}
+    with serving(pages) as site:
+        counts(site.url, archive=tmp_path / "a.db")
+    guesses = set(site.requests) & {"/sitemap.xml", "/feed.xml", "/atom.xml"}
+    assert len(site.requests) == len(posts) + FIXED + len(guesses) == len(posts) + FIXED + 3
