@@ -353,7 +353,7 @@ class CrawlRun:
         site_id = self.site["id"]
         with self.writing(patience):
             sources = count_responding_sources(self.db, site_id)
-            statistics = self.writer.measuring.as_json(sources, self.traps.set_aside_counts())
+            statistics = self.writer.measuring.as_json(sources, self.traps.set_aside_counts(), self.traps.unrecorded)
             end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
             if ending.pages:
                 pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)

@@ -239,12 +239,12 @@ class PageQueue:
         The links that were reported are forgotten when they are too many.
         """
         reported = (target.url, target.source, target.kind)
-        if reported in self._reported or not self._run.traps.is_wanted(target):
+        if reported in self._reported:
             return False
         if len(self._reported) >= _MAX_REPORTED:
             self._reported.clear()
         self._reported.add(reported)
-        return True
+        return self._run.traps.is_wanted(target)
 
     def stored_article(self, page: PageRequest) -> Article | None:
         """Write pending results, then return the stored article of a page, or None."""

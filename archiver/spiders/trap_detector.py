@@ -74,7 +74,7 @@ class TrapDetector:
     before the tables are queried. `run_id` seeds the samples of the pages that the run sets aside.
 
     `included` counts the set-aside pages that were made due again: those of samples, and those of patterns whose sample
-    had news.
+    had news. `unrecorded` counts, by rule, the excluded links that have no row, because there are too many.
     """
 
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None], run_id: int) -> None:
@@ -84,6 +84,7 @@ class TrapDetector:
         self._set_aside = SetAsidePages(run_id)
         self._samples: dict[str, URLPattern] = {}
         self.included = 0
+        self.unrecorded: Counter[str] = Counter()
         self._equivalents = EquivalentURLs()
         self._in_progress: dict[str, URLPattern] = {}
         self._tests: dict[str, frozenset[str]] = {}
@@ -219,15 +220,18 @@ class TrapDetector:
         self._tests.pop(key, None)
 
     def is_wanted(self, target: DiscoveredURL) -> bool:
-        """Return False once 1,000 URLs excluded by the same rule are recorded."""
+        """Return False for a new URL once 1,000 URLs excluded by the same rule are recorded; it is counted only."""
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
             rule = f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}" if variant else ""
         if not rule:
             return True
+        if self._traps[rule] >= _MAX_PER_RULE and not crawl_exclusions.is_known(self._db, urlkey(target.url)):
+            self.unrecorded[rule] += 1
+            return False
         self._traps[rule] += 1
-        return self._traps[rule] <= _MAX_PER_RULE
+        return True
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:

@@ -26,7 +26,7 @@ from archiver.storage.column_values import stored_object
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
 from archiver.storage.pages import EPOCH, PAGE_REQUEST_QUERY, stamp
 from archiver.storage.requisites import requisite_at
-from archiver.storage.runs import latest_samples
+from archiver.storage.runs import latest_samples, unrecorded_links
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
 
@@ -213,12 +213,13 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`), sources (the same per source,
     the most complete first, each with the `balance` of all URLs it reported), balance (all URLs by outcome, the
     total as `found`), pages (the same without empty outcomes), wrong_guesses (how many addresses of feeds and
-    sitemaps the crawl guessed that do not exist; no other key counts them), traps (rule, pages, example, as `asked`
-    whether they were fetched, and the latest sample of them: how many pages were `sampled` and how many of these
-    were `hits`, posts or pages that lead to an unknown one; both None for a rule without samples), missing (up to
-    20 URLs with their reason), missing_total, failures (reason, pages, example), untrusted (claims of the site's
-    server that proved false, and since when), requisites (`requisite_state`), runs (newest first, with their
-    `statistics`), complete (nothing is missing and the last run finished).
+    sitemaps the crawl guessed that do not exist; no other key counts them), traps (rule, pages, `unrecorded` links
+    of the last run that have no row, example, as `asked` whether they were fetched, and the latest sample of them:
+    how many pages were `sampled` and how many of these were `hits`, posts or pages that lead to an unknown one;
+    both None for a rule without samples), missing (up to 20 URLs with their reason), missing_total, failures
+    (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), requisites
+    (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
+    finished).
     """
     site_id = site["id"]
     newest = [
@@ -344,9 +345,17 @@ def _trap_rules(db: Database, site_id: int) -> list[dict[str, Any]]:
         f"select id from pages where site_id = ?1 and {_EMPTY_PAGE_RULES}) group by rule order by 2 desc, 1",
         [site_id],
     )
-    samples = latest_samples(db, site_id)
+    samples, unrecorded = latest_samples(db, site_id), unrecorded_links(db, site_id)
     without = {"sampled": None, "hits": None}
-    return [{**row, "asked": bool(row["asked"]), **samples.get(row["rule"], without)} for row in rows]
+    return [
+        {
+            **row,
+            "asked": bool(row["asked"]),
+            "unrecorded": unrecorded.get(row["rule"], 0),
+            **samples.get(row["rule"], without),
+        }
+        for row in rows
+    ]
 
 
 def _failures(db: Database, site_id: int) -> list[dict[str, Any]]:

@@ -148,6 +148,11 @@ def is_post(db: Database, key: str) -> bool:
     )
 
 
+def is_known(db: Database, key: str) -> bool:
+    """Returns True if the pages table has a row for this urlkey."""
+    return db.execute("select 1 from pages where urlkey = ?", [key]).fetchone() is not None
+
+
 def is_stored_or_due(db: Database, key: str) -> bool:
     """Returns True if the page at this urlkey was fetched and stored, or is due, so that an equivalent URL need not be
     fetched.

@@ -173,7 +173,8 @@ class MeasuredRun:
 
     `set_aside` has the pages that the run excluded by the budgets of URL patterns, by rule and pattern: `pages` that
     were not read, `sampled` ones that were read all the same, and `hits`, those of them that are posts or lead to
-    unknown ones.
+    unknown ones. `unrecorded` counts, by rule, the links to excluded pages that have no row, because there are more
+    than a thousand of the rule.
     """
 
     articles: int = 0
@@ -190,6 +191,7 @@ class MeasuredRun:
     unreported: int = 0
     posts: int = 0
     set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    unrecorded: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, text: str | None) -> MeasuredRun:
@@ -298,7 +300,10 @@ class RunStatistics:
             self._posts += archived
 
     def measured(
-        self, sources: Mapping[str, int], set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None
+        self,
+        sources: Mapping[str, int],
+        set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None,
+        unrecorded: Mapping[str, int] | None = None,
     ) -> MeasuredRun:
         tail = quantiles(self._latencies, n=20)[-1] if len(self._latencies) > 1 else None
         return MeasuredRun(
@@ -317,15 +322,17 @@ class RunStatistics:
             self._unreported,
             self._posts,
             set_aside or {},
+            unrecorded or {},
         )
 
     def as_json(
-        self, sources: Mapping[str, int], set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None
+        self,
+        sources: Mapping[str, int],
+        set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None,
+        unrecorded: Mapping[str, int] | None = None,
     ) -> str:
-        """Returns the statistics as JSON for the column `runs.statistics`. `sources` and `set_aside` as in
-        `MeasuredRun`.
-        """
-        return json.dumps(self.measured(sources, set_aside).as_dict(), ensure_ascii=False)
+        """Returns the statistics as JSON for the column `runs.statistics`. The arguments are as in `MeasuredRun`."""
+        return json.dumps(self.measured(sources, set_aside, unrecorded).as_dict(), ensure_ascii=False)
 
     def _count_article(self, article: Article) -> None:
         self._articles += 1
@@ -350,6 +357,14 @@ def latest_samples(db: Database, site_id: int) -> dict[str, dict[str, int]]:
             counts = {name: sum(row[name] for row in patterns.values()) for name in ("sampled", "hits")}
             out.setdefault(rule, counts)
     return out
+
+
+def unrecorded_links(db: Database, site_id: int) -> dict[str, int]:
+    """Returns the links to excluded pages without a row that the last run with statistics met, by rule."""
+    row = db.execute(
+        "select statistics from runs where site_id = ? and statistics is not null order by id desc limit 1", [site_id]
+    ).fetchone()
+    return dict(MeasuredRun.from_json(row[0]).unrecorded) if row else {}
 
 
 def left_pages_unsampled(db: Database, site_id: int, run_id: int) -> bool:

@@ -101,3 +101,22 @@ def test_since_leaves_old_posts_alone_and_finds_the_new_ones_behind_them(tmp_pat
         assert counts(site.url, "--since", "2024-01-01", archive=archive)["new"] == 3
         assert sorted(r for r in site.requests if r.startswith("/post-1")) == [f"/post-{n}/" for n in (100, 101, 102)]
     assert len(status(archive, "--missing")[0]["missing"]) == 100
+
+
+def test_files_beyond_a_thousand_are_counted_without_rows(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    posts = [f"/post-{n}/" for n in range(7)]
+    pages: dict[str, Any] = {
+        "/": home(*posts),
+        **{
+            path: page(f"Post {n}", tail="".join(f"<a href='/{n}/{at}.jpg'>x</a>" for at in range(160)))
+            for n, path in enumerate(posts)
+        },
+    }
+    with serving(pages) as site:
+        for expected in (120, 120):
+            counts(site.url, "--full", archive=archive)
+            [row] = status(archive)[0]["traps"]
+            assert (row["rule"], row["pages"], row["unrecorded"]) == ("file", 1_000, expected)
+        assert not [path for path in site.requests if path.endswith(".jpg")]
+    assert "120 more links" in run(archive, "", "status").stdout

@@ -225,6 +225,13 @@ def _print_traps(state: dict[str, Any]) -> None:
         ],
         numbers=(1,),
     )
+    print_lines(
+        *(
+            styled_line(f"{row['rule']}: {count_noun(row['unrecorded'], 'more link')} counted, not recorded", indent=2)
+            for row in state["traps"]
+            if row["unrecorded"]
+        )
+    )
 
 
 def _describe_sample(row: dict[str, Any]) -> str:
