@@ -60,6 +60,9 @@ NEEDS_JAVASCRIPT = "needs-javascript"
 class Outcome(StrEnum):
     """The result of the last attempt to fetch a URL, or why it has not been fetched. Every row of `pages` has exactly
     one.
+
+    NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist; nothing was ever
+    there, so they are not GONE.
     """
 
     DUE = "due"
@@ -69,6 +72,7 @@ class Outcome(StrEnum):
     PART = "part"
     NOT_ARTICLE = "not-article"
     GONE = "gone"
+    NOT_FOUND = "not-found"
     REFUSED = "refused"
     OUT_OF_SCOPE = "out-of-scope"
     TRAP = "trap"
@@ -278,7 +282,8 @@ class PageResult:
     `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
     `usage_statements` are those of the response, stored with its capture. `shown` is the digest of the links on
     a page of a listing, without those to its other pages; "" for other pages. `hint_id` is the ID of the stored source
-    hint that the page was read with. `requisites` are the files that a post's page needs, if the site's settings ask
+    hint that the page was read with. `possible_posts` are the urlkeys of the possible posts that a page with a URL
+    pattern links to, known ones too. `requisites` are the files that a post's page needs, if the site's settings ask
     for all of them.
     """
 
@@ -304,6 +309,7 @@ class PageResult:
     usage_statements: tuple[UsageStatement, ...] = ()
     shown: str = ""
     hint_id: int | None = None
+    possible_posts: tuple[str, ...] = ()
     requisites: tuple[Requisite, ...] = ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scrapy import Request, Spider
@@ -11,7 +12,7 @@ from scrapy.core.scheduler import Scheduler
 
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import PageKind
-from archiver.spiders.page_request import RequisiteRequest, purpose_of, request_for
+from archiver.spiders.page_request import PageRequest, RequisiteRequest, purpose_of, request_for
 from archiver.spiders.parse_response import api_address
 from archiver.spiders.run_ending import internal_error
 from archiver.spiders.site_spider import RequisiteFetcher
@@ -72,7 +73,7 @@ class FrontierScheduler(Scheduler):
             return request
         for queue in (self._following, self._due, self._retries):
             if queue:
-                return queue.popleft()
+                return self._in_learned_form(queue.popleft())
         try:
             with self._archive.guarded():
                 return self._next_due(self._archive)
@@ -95,7 +96,7 @@ class FrontierScheduler(Scheduler):
                 archive.store(result)
             self._due.extend(self._pages(archive))
         if self._due:
-            return self._due.popleft()
+            return self._in_learned_form(self._due.popleft())
         self._requisites_begun |= is_idle
         if not self._requisites and self._requisites_begun:
             self._requisites.extend(self._fetcher.due())
@@ -114,6 +115,18 @@ class FrontierScheduler(Scheduler):
             request_for(page, api_address(page) if page.kind is PageKind.API else page.url, self.spider)
             for page in pages
         ]
+
+    def _in_learned_form(self, request: Request) -> Request:
+        """Return the request for a page at the form of its address to which the host is believed to redirect it. It is
+        chosen when the request is sent, because the responses before it may have shown the form.
+        """
+        page = purpose_of(request)
+        if self._archive is None or not isinstance(page, PageRequest) or page.is_source or request.url != page.url:
+            return request
+        if page.hops or page.part_of or request.meta.get("retry_times"):
+            return request
+        url = self._archive.run.redirect_forms.redirected(page.url)
+        return request if url == page.url else request_for(replace(page, url=url, known_url=page.url), url, self.spider)
 
     def _is_idle(self) -> bool:
         """Return True if no request is in progress and no response is being processed."""

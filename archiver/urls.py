@@ -44,7 +44,7 @@ _SAME_PAGE_VALUE = {
 }
 # Session IDs that servers put into the path for visitors without cookies: of Java and PHP, then of ASP.NET.
 _SESSION = re.compile(r";\w*(?:session|sid|sess)\w*=[^/;?]*|/\((?:[A-Z]\([0-9A-Za-z]{10,}\))+\)", re.IGNORECASE)
-_INDEX = re.compile(r"/(index|default)\.(html?|php|aspx?|jsp)$", re.IGNORECASE)
+_INDEX = re.compile(r"/(index|default)\.([sx]?html?|php\d?|aspx?|jspx?|cfm)$", re.IGNORECASE)
 # Programs without a path per post name posts by ID or path in a parameter. These parameters may name a post:
 _MAY_NAME = re.compile(
     r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
-from archiver.discovery.url_classifier import ClassifiedLink, classify_link, pattern_of
+from archiver.discovery.url_classifier import FILE, ClassifiedLink, classify_link, pattern_of
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.urls import Scope, normalize, urlkey
 
@@ -480,7 +480,7 @@ def classify_capture(url: str, scope: Scope, latest_year: int = 2100) -> Classif
         return None
     home = f"http://{scope.host}/"
     known = classify_link(found, home, home, scope, latest_year)
-    if known is None or known.role not in ("page", "trap"):
+    if known is None or known.role not in ("page", "trap") or known.rule == FILE:
         return None
     if known.kind is PageKind.LISTING or pattern_of(known.url, scope.path).family in _LISTS:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
@@ -26,52 +27,41 @@ from archiver.discovery.url_classifier import (
 )
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.platforms.platform_table import platform_tables
 from archiver.platforms.selector_index import evaluate, selector_of
 from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.
 
-_SITEMAPS = (
-    "sitemap.xml",
-    "sitemap_index.xml",
-    "wp-sitemap.xml",
-    "sitemap-index.xml",
-    "post-sitemap.xml",
-    "sitemap.xml.gz",
-    "sitemap.txt",
-)
-_FEEDS = (
-    "feed/",
-    "feed.xml",
-    "atom.xml",
-    "rss.xml",
-    "index.xml",
-    "feeds/posts/default",
-    "rss/",
-    "feed.json",
-    "feed/index.html",
-)
-_ROOT_SITEMAPS = _SITEMAPS[:3]
-_BLOGGER_FIRST = ("feeds/posts/default",)
+# For a site whose platform is not known. The platform tables have those of each platform.
+_SITEMAPS = ("sitemap.xml", "sitemap_index.xml", "sitemap-index.xml", "wp-sitemap.xml")
+_FEEDS = ("feed/", "feed.xml", "atom.xml", "rss.xml", "index.xml", "rss/")
+_ROOT_SITEMAPS = _SITEMAPS[:2]
+_MOST = 3
+"""How many addresses of each kind are guessed for a site whose platform is known."""
 
 
-def well_known_urls(start_url: str, scope: Scope) -> tuple[DiscoveredURL, ...]:
+def well_known_urls(start_url: str, scope: Scope, platform: str = "") -> tuple[DiscoveredURL, ...]:
     """Returns the well-known addresses of feeds and sitemaps on a site, most likely first: in the site's folder, then
     sitemaps in the host's root.
 
-    Sitemaps in the root may list pages outside the scope. The source of the discovered URLs is SEED, because no page
-    links to them.
+    Those of the `platform` if it is known, else those of the most common programs. Sitemaps in the root may list pages
+    outside the scope. The source of the discovered URLs is SEED, because no page links to them.
     """
     parts = urlsplit(start_url)
     root = f"{parts.scheme}://{parts.netloc}/"
     folder = urljoin(root, scope.path)
-    feeds: tuple[str, ...] = _FEEDS
     if scope.host.partition(":")[0].endswith(".blogspot.com"):
-        feeds = _BLOGGER_FIRST + tuple(f for f in _FEEDS if f not in _BLOGGER_FIRST)
-    rows: list[tuple[str, PageKind]] = []
-    for sitemap, feed in zip(_SITEMAPS, feeds, strict=False):
-        rows += [(urljoin(folder, sitemap), PageKind.SITEMAP), (urljoin(folder, feed), PageKind.FEED)]
-    rows += [(urljoin(folder, feed), PageKind.FEED) for feed in feeds[len(_SITEMAPS) :]]
+        platform = "blogger"
+    table = next((t for t in platform_tables() if t.name == platform), None)
+    sitemaps = (table.sitemaps[:_MOST] if table else ()) or _SITEMAPS
+    feeds = (table.feeds[:_MOST] if table else ()) or _FEEDS
+    rows = [
+        (urljoin(folder, name), kind)
+        for pair in zip_longest(sitemaps, feeds)
+        for name, kind in zip(pair, (PageKind.SITEMAP, PageKind.FEED), strict=True)
+        if name is not None
+    ]
     if folder != root:
         rows += [(urljoin(root, name), PageKind.SITEMAP) for name in _ROOT_SITEMAPS]
     found: dict[str, DiscoveredURL] = {}

@@ -25,6 +25,8 @@ _MAX_URL_LENGTH = 2_000
 _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
 _ICONS = frozenset({"icon", "apple-touch-icon"})
+# Links to images that a page shows small: a picture at its full size.
+_IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|heic)$", re.IGNORECASE)
 _FONT = re.compile(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
 # Formats of a font that only old browsers request.
 _OLD_FONT = re.compile(r"\.(?:eot|svg)$", re.IGNORECASE)
@@ -43,8 +45,8 @@ def requisites_of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
     """Returns the images, stylesheets and fonts that a page needs, in the order of the page, each once and at most
     MAX_REQUISITES.
 
-    Includes every candidate of a `srcset`, since the screen at replay decides which one is shown. Leaves out data:
-    URLs and other addresses that are not http(s).
+    Includes images that it links to as files, and every candidate of a `srcset`, since the screen at replay decides
+    which one is shown. Leaves out data: URLs and other addresses that are not http(s).
     """
     return _first(_of_page(root, _base(root, url)))
 
@@ -92,7 +94,7 @@ def _base(root: etree._Element, url: str) -> str:
 
 
 def _of_page(root: etree._Element, base: str) -> Iterator[Requisite]:
-    for element in root.iter("link", "style", "img", "source", "video", "input", "image", "body", "table", "td"):
+    for element in root.iter("link", "style", "img", "source", "video", "input", "image", "body", "table", "td", "a"):
         yield from _of_element(element, base)
     for element in root.iter(etree.Element):
         if "url(" in (style := element.get("style") or ""):
@@ -109,6 +111,9 @@ def _of_element(element: etree._Element, base: str) -> Iterator[Requisite]:
         yield from _images((element.get("poster"),), base)
     elif tag == "image":
         yield from _images((element.get("href"), element.get("xlink:href")), base)
+    elif tag == "a":
+        if _IMAGE_FILE.search((element.get("href") or "").partition("?")[0]):
+            yield from _images((element.get("href"),), base)
     elif tag in ("body", "table", "td"):
         yield from _images((element.get("background"),), base)
     elif tag == "img" or (tag == "input" and (element.get("type") or "").lower() == "image"):

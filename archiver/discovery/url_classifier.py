@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archiver.items import Outcome, PageKind
-from archiver.urls import PATH_VALUE, Scope, may_name_post, names_post, normalize
+from archiver.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_post, normalize
 
 # Crawl traps and addresses that are not worth fetching: one table, each rule with its name and its reason.
 
@@ -104,9 +104,10 @@ _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
 _MAX_STEPS = 14
 _MAX_REPEATS = 4
 _EARLIEST = 1990
-SCOPE = "scope"
+SCOPE, FILE = "scope", "file"
 _OWN_SAYS = {
     SCOPE: "outside the site",
+    FILE: "a file, by its extension, and not a web page",
     "growing path": "its path repeats itself, because of wrong relative links",
     "impossible year": "its path has a year before the web or in the future",
 }
@@ -217,7 +218,6 @@ _COMMENT_FEED = re.compile(
     re.IGNORECASE,
 )
 _SITEMAP_PATH = re.compile(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
-_INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
 
 
@@ -238,7 +238,7 @@ class ClassifiedLink(NamedTuple):
 @lru_cache(maxsize=16_384)  # a site's menu is on each of its pages
 def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> ClassifiedLink | None:
     """Classifies a link by its address; returns None if it is not a web address. The role `unwanted` means out of
-    scope, or an asset.
+    scope; a file in scope that is not a web page has the role `trap`.
 
     `origin` ("https://example.org/") is the preferred form of the site's address.
     """
@@ -254,9 +254,9 @@ def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: 
         role = "comments"
     elif is_feed(url):
         role = "feed"
-    elif not scope.contains(url) or is_asset(url):
+    elif not scope.contains(url):
         role = "unwanted"
-    elif rule := matching_trap_rule(url, latest_year):
+    elif rule := FILE if is_asset(url) else matching_trap_rule(url, latest_year):
         role = "trap"
     return ClassifiedLink(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN, rule)
 
@@ -316,10 +316,11 @@ def is_sitemap(url: str) -> bool:
 
 
 def is_asset(url: str) -> bool:
-    """Returns True if a URL ends with the file extension of something that is not a page: documents, media, scripts,
-    data.
+    """Returns True if the last step of a URL's path has the file extension of something that is not a page: documents,
+    media, scripts, data. A page of a wiki about a file (File:quay.jpg) is a page.
     """
-    return bool(_ASSET.search(urlsplit(url).path))
+    last = path_and_query(url)[0].rpartition("/")[2]
+    return ":" not in last and bool(_ASSET.search(last))
 
 
 def kind_by_address(url: str, folder: str = "/") -> PageKind:
@@ -331,7 +332,7 @@ def kind_by_address(url: str, folder: str = "/") -> PageKind:
         return kind
     if folder != "/" and path.startswith(folder):
         path = "/" + path[len(folder) :]
-    path = _INDEX.sub("/", path)
+    path = folder_path(path)
     if _PAGED.search(path) or _DATED.search(path):
         return PageKind.LISTING
     return PageKind.LISTING if _is_listing_path([s for s in path.lower().split("/") if s]) else PageKind.UNKNOWN
@@ -404,7 +405,8 @@ class URLPattern(NamedTuple):
     """The pattern of a URL: what it has in common with other URLs that the same program generated.
 
     `family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no pattern. The
-    frontier adds two: below (below a post) and captures (known only from a web archive). `key`: for paging the list
+    frontier adds three: below (below a post), captures (known only from a web archive) and folder (plain pages of one
+    folder that no source vouches for). `key`: for paging the list
     itself; for the others the part that all URLs of this pattern share.
     """
 
@@ -413,12 +415,14 @@ class URLPattern(NamedTuple):
 
 
 NO_PATTERN = URLPattern("", "")
+_FAMILIES_OF_POSTS = frozenset({"", "numbers", "query"})
 
 
 @lru_cache(maxsize=16_384)
 def pattern_of(url: str, folder: str = "/") -> URLPattern:
-    """Returns the pattern of a URL. `folder` is the scope's path."""
+    """Returns the pattern of a URL, which is the same with and without an index file. `folder` is the scope's path."""
     path, query = path_and_query(url)
+    path = folder_path(path)
     pairs = parse_qsl(query, keep_blank_values=True)
     if term := _term(path, folder) or _term_query(pairs):
         return URLPattern("terms", term)
@@ -445,7 +449,7 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
 def series_of(url: str) -> str:
     """Returns the list of which a URL is one page, as its address without the page number; "" without a number."""
     path, query = path_and_query(url)
-    return _series(path, parse_qsl(query, keep_blank_values=True))
+    return _series(folder_path(path), parse_qsl(query, keep_blank_values=True))
 
 
 def capture_pattern(url: str) -> URLPattern:
@@ -453,6 +457,24 @@ def capture_pattern(url: str) -> URLPattern:
     such URLs in the same folder.
     """
     return URLPattern("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
+
+
+def folder_pattern(url: str, folder: str = "/") -> URLPattern:
+    """Returns the pattern of a plain page that no source vouches for. It is shared by all pages in the same first
+    folder below `folder`, the scope's path.
+    """
+    path = folder_path(path_and_query(url)[0])
+    below = path.removeprefix(folder).lstrip("/")
+    first, slash, rest = below.partition("/")
+    return URLPattern("folder", f"{folder}{first}/*" if slash and rest else f"{folder}*")
+
+
+def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
+    """Returns True if a URL may be that of a post, by its pattern, and has another pattern than the page that shows
+    it.
+    """
+    pattern = pattern_of(url, folder)
+    return pattern.family in _FAMILIES_OF_POSTS and pattern != found_on
 
 
 def is_secondary_listing(url: str, folder: str = "/") -> bool:

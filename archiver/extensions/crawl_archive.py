@@ -200,7 +200,7 @@ class ArchiveExtension:
                 ending = limit_reached(f"the limit of {self.order.limit} posts")
             else:
                 spent = self.run.budget.reached_limit(self.pages_answered, 0, 0)
-                ending = limit_reached(spent if spent and self.pages.take(1) else "")
+                ending = limit_reached(spent if spent and self.pages.has_due_page() else "")
         return ending if not self.halted else RunEnding("failed", self.fatal)
 
     def _drop_waiting(self) -> None:

@@ -1,7 +1,9 @@
 """Learns, during a crawl, which URLs bring nothing new: URL patterns without news, and equivalent URLs.
 
-A pattern has a budget of pages without news (new posts or new links); when it is used up, the other pages of the
-pattern are trap-excluded. An equivalent URL shows the post of a plainer URL, for instance with `?lang=de`, in
+A page has news if it is a post, or shows a possible post that no other page of its pattern has shown in this run. So
+a partition of the posts (by month, category or author) always has news, even if all posts were known before; its cost
+is bounded by the number of posts. A pattern has a budget of pages without news; when it is used up, the other pages of
+the pattern are trap-excluded. An equivalent URL shows the post of a plainer URL, for instance with `?lang=de`, in
 capital letters or below `/print/`. Sites differ in this: `?lang=de` may be a translation. So a difference is ignored
 on a site once five posts confirmed that it does not matter and none refuted it, and only if the plainer URL is in
 the pages table.
@@ -24,33 +26,40 @@ BELOW_POST = URLPattern("below", "a post's own address and one step more")
 
 
 class PatternBudget(NamedTuple):
-    """How many pages of a URL pattern may be fetched without news (new posts or new links).
+    """How many pages of a URL pattern may be fetched without news.
 
-    `idle`: how many pages in a row; `per_news`: how many more for each page with news; `per_post`: how many more for
-    each known post. `from_elsewhere`: URLs found on pages of another pattern are always fetched. `vouched`: URLs
-    from a feed, a sitemap or an API are always fetched. `says`: how messages name such pages.
+    `idle`: how many pages in a row; `per_post`: how many more for each known post; `per_own_post`: how many more for
+    each post that is itself of this pattern, None if one such post ends the limit. `from_elsewhere`: URLs found on
+    pages of another pattern are always fetched. `vouched`: URLs from a feed, a sitemap or an API are always fetched.
+    `says`: how messages name such pages.
     """
 
     idle: int
-    per_news: int
     per_post: int
     from_elsewhere: bool
     vouched: bool
     says: str
+    per_own_post: int | None = None
 
 
 # Paging gets one page for each known post, since a site may show one post per page and the new ones last. Months are
 # few and in order. For tags, a sample without news is enough.
 ALLOWED: dict[str, PatternBudget] = {
-    "paging": PatternBudget(20, 0, 1, from_elsewhere=False, vouched=True, says="pages of lists"),
-    "dates": PatternBudget(20, 0, 0, from_elsewhere=True, vouched=True, says="pages of days, months or years"),
-    "numbers": PatternBudget(20, 0, 0, from_elsewhere=True, vouched=True, says="numbered pages"),
-    "terms": PatternBudget(20, 10, 0, from_elsewhere=False, vouched=False, says="lists of tags, authors or searches"),
-    "query": PatternBudget(20, 10, 0, from_elsewhere=False, vouched=True, says="views of one page"),
-    "below": PatternBudget(20, 10, 0, from_elsewhere=False, vouched=True, says="pages below posts"),
+    "paging": PatternBudget(20, 1, from_elsewhere=False, vouched=True, says="pages of lists"),
+    "dates": PatternBudget(20, 0, from_elsewhere=True, vouched=True, says="pages of days, months or years"),
+    "numbers": PatternBudget(20, 0, from_elsewhere=True, vouched=True, says="numbered pages"),
+    "terms": PatternBudget(8, 0, from_elsewhere=False, vouched=False, says="lists of tags, authors or searches"),
+    "query": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="views of one page"),
+    "below": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="pages below posts"),
     # Each slug may be a post, but a web archive may have 100,000 spam addresses of a site that was broken into.
-    "captures": PatternBudget(300, 0, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
+    "captures": PatternBudget(300, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
+    # A documentation beside a blog. Posts that only such pages link to credit the folder of the page.
+    "folder": PatternBudget(50, 0, from_elsewhere=False, vouched=True, says="plain pages", per_own_post=1),
 }
+SAMPLE_ROUNDS = {"folder": 2}
+"""How often the set-aside pages of a family are sampled. In a folder, the links of the first sample are sampled too: a
+post and the page that links to it look alike there. Other families: once."""
+_REOPENED = 5
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
 PATTERN_BUDGET_RULE = "pattern-budget"
 """The rule of pages that a budget excludes. The pattern's family follows it: "pattern-budget: dates"."""
@@ -58,13 +67,13 @@ PATTERN_BUDGET_RULE = "pattern-budget"
 
 @dataclass(frozen=True, slots=True)
 class PatternTally:
-    """The count of a URL pattern's pages in this run: `idle` in a row without news, those with `news`, and those that
-    were `posts`.
+    """The count of a URL pattern's pages in this run: `idle` in a row without news, and those that were `posts` or the
+    only pages to lead to one. `reopened`: a sample of its set-aside pages had news.
     """
 
     idle: int = 0
-    news: int = 0
     posts: int = 0
+    reopened: bool = False
 
 
 class PatternBudgets:
@@ -83,25 +92,32 @@ class PatternBudgets:
         return out
 
     def count_page(self, pattern: URLPattern, *, is_post: bool, has_news: bool) -> None:
-        """Counts a fetched page of this pattern. It has news if it linked to unknown URLs of another pattern."""
+        """Counts a fetched page of this pattern. It has news if it showed possible posts that no other page of the
+        pattern has shown.
+        """
         if pattern.family not in ALLOWED:
             return
         tally = self._tallies.get(pattern, PatternTally())
-        if is_post:
-            tally = replace(tally, idle=0, posts=tally.posts + 1)
-        elif has_news:
-            tally = replace(tally, idle=0, news=tally.news + 1)
-        else:
-            tally = replace(tally, idle=tally.idle + 1)
-        self._tallies[pattern] = tally
+        idle = 0 if is_post or has_news else tally.idle + 1
+        self._tallies[pattern] = replace(tally, idle=idle, posts=tally.posts + is_post)
+
+    def credit(self, pattern: URLPattern) -> None:
+        """Counts a post that only pages of this pattern link to, as if one of them were the post."""
+        tally = self._tallies.get(pattern, PatternTally())
+        self._tallies[pattern] = replace(tally, idle=0, posts=tally.posts + 1)
+
+    def reopen(self, pattern: URLPattern) -> None:
+        """Gives a pattern a new budget, five times as large, because a sample of its set-aside pages had news."""
+        tally = self._tallies.get(pattern, PatternTally())
+        self._tallies[pattern] = replace(tally, idle=0, reopened=True)
 
     def remaining(self, pattern: URLPattern) -> int:
         """Returns how many more pages of this pattern may be fetched without news; 1,000,000 if there is no limit."""
         tally = self._tallies.get(pattern, PatternTally())
         budget = ALLOWED.get(pattern.family)
-        if budget is None or tally.posts:
+        if budget is None or (tally.posts and budget.per_own_post is None):
             return 1_000_000
-        limit = budget.idle + budget.per_news * tally.news
+        limit = budget.idle * (_REOPENED if tally.reopened else 1) + (budget.per_own_post or 0) * tally.posts
         if budget.per_post and tally.idle >= limit:
             limit += budget.per_post * self._known_posts()
         return max(limit - tally.idle, 0)

@@ -84,7 +84,7 @@ def refetch_reason(known: KnownPage, target: DiscoveredURL, lead_digest: str, *,
     """
     if known.fetched_at is None:
         return ""
-    if known.outcome is Outcome.GONE and target.source in VOUCHING_SOURCES:
+    if known.outcome in (Outcome.GONE, Outcome.NOT_FOUND) and target.source in VOUCHING_SOURCES:
         return "listed again after it was gone"
     if lead_digest and lead_digest != known.digests.get(target.source, lead_digest):
         return f"{target.source} has another text for it"

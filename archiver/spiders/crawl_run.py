@@ -22,6 +22,7 @@ from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteRemoved
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
+from archiver.frontier.redirect_forms import RedirectForms
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.maintenance.reextraction import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
@@ -41,7 +42,16 @@ from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages import is_gone_confirmed
 from archiver.storage.requisites import DEFAULT_MODE, Mode
-from archiver.storage.runs import Counts, begin_run, check_run, end_run, ensure_site, has_finished, make_seed_due
+from archiver.storage.runs import (
+    Counts,
+    begin_run,
+    check_run,
+    end_run,
+    ensure_site,
+    has_finished,
+    left_pages_unsampled,
+    make_seed_due,
+)
 from archiver.storage.sites import retire_rules, rules_valid_at, store_learned_rules
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
@@ -139,7 +149,10 @@ class CrawlRun:
             self.before_commit,
         )
         self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated)
-        self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
+        self.redirect_forms = RedirectForms()
+        self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush, self.run_id)
+        if left_pages_unsampled(self.db, site_id, self.run_id):
+            self.traps.resume()
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
         self.gone_confirmed = is_gone_confirmed(self.db, site_id, self.started)
@@ -339,7 +352,8 @@ class CrawlRun:
             unfinished = error
         site_id = self.site["id"]
         with self.writing(patience):
-            statistics = self.writer.measuring.as_json(count_responding_sources(self.db, site_id))
+            sources = count_responding_sources(self.db, site_id)
+            statistics = self.writer.measuring.as_json(sources, self.traps.set_aside_counts(), self.traps.unrecorded)
             end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
             if ending.pages:
                 pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)

@@ -39,6 +39,7 @@ class SourceGuesses:
         self,
         base: str,
         scope: Scope,
+        platform: str,
         *,
         declared: Collection[PageKind],
         waiting: Collection[str],
@@ -46,10 +47,10 @@ class SourceGuesses:
     ) -> list[DiscoveredURL]:
         """Return the first address to try for each kind of source (feed, sitemap) that is not `declared`.
 
-        Skips addresses whose urlkeys are in `asked`, and kinds in `waiting`, whose previous guess has no response
-        yet.
+        The addresses are those of the site's `platform`, if it is known. Skips addresses whose urlkeys are in
+        `asked`, and kinds in `waiting`, whose previous guess has no response yet.
         """
-        for guess in well_known_urls(base, scope):
+        for guess in well_known_urls(base, scope, platform):
             if guess.kind not in declared and urlkey(guess.url) not in asked:
                 self._queues.setdefault(guess.kind, []).append(guess)
         return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
@@ -97,14 +98,23 @@ class PageQueue:
         return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
-        """Hand out the next pages to fetch, at most `limit`. Pending results are written first."""
+        """Hand out the next pages to fetch, at most `limit`. Pending results are written first.
+
+        Once nothing is due and nothing in progress, samples of the pages that the run set aside are handed out.
+        """
         while True:
             due = self._take(limit)
+            if not due and not self._in_progress and self._has_samples():
+                continue
             old = [page for page in due if self._is_too_old(page)]
             if old:
                 self.postpone(old)
             if len(old) < len(due) or not due:
                 return [page for page in due if page not in old]
+
+    def has_due_page(self) -> bool:
+        """Return True if another page could be handed out."""
+        return bool(self._take(1))
 
     def _take(self, limit: int) -> list[PageRequest]:
         run = self._run
@@ -126,9 +136,15 @@ class PageQueue:
                     pages.append(self._hand_out(row))
                     if len(pages) >= limit:
                         break
-            run.counts.trapped += excluded
+            run.counts.trapped += excluded - run.traps.included
+            run.traps.included = 0
             if not excluded or len(pages) >= limit:
                 return pages
+
+    def _has_samples(self) -> bool:
+        """Make samples due of the pages that the run has set aside; return True if there are any."""
+        with self._run.writing():
+            return self._run.traps.sample_set_aside()
 
     def _rows(self, limit: int, *, sources_only: bool, mixed: bool) -> list[dict[str, Any]]:
         """Return rows of due pages that are not in progress, in the order in which they are to be fetched.
@@ -223,12 +239,12 @@ class PageQueue:
         The links that were reported are forgotten when they are too many.
         """
         reported = (target.url, target.source, target.kind)
-        if reported in self._reported or not self._run.traps.is_wanted(target):
+        if reported in self._reported:
             return False
         if len(self._reported) >= _MAX_REPORTED:
             self._reported.clear()
         self._reported.add(reported)
-        return True
+        return self._run.traps.is_wanted(target)
 
     def stored_article(self, page: PageRequest) -> Article | None:
         """Write pending results, then return the stored article of a page, or None."""

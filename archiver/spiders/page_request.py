@@ -50,15 +50,16 @@ class PageRequest:
     `url` and `urlkey` identify its row; if a source has several documents, they all belong to that row. `hint` is its
     latest source hint, stored with the ID `hint_id`. `hops` counts redirects that stayed at the same urlkey (http to
     https, a slash); `redirected_from` are the urlkeys of other addresses that redirected here, the nearest first (at
-    most MOST_REDIRECTS). `number` is the number of the
-    source's document, `captures` the number of captures read from a web archive's list so far, `alive` the number of
-    posts that an API should still count. `parts` are the stored parts of a post; a request for a part has its stored
-    text as `text`, and its post's address as `part_of`. `unconditional`: no validators are sent, because a source
-    reports a change or the validators are to be tested. `is_probe`: the request is for an address that cannot exist,
-    to learn the site's soft 404; it has no row. `level` is the row's priority. `existed`: the page existed when it
-    was last requested; `quarantined`: it was gone in a mass disappearance; `worked`: the source listed pages before,
-    and has failed `attempts` times in a row since. `judged`: the page's content was judged not to be a post, so it
-    is judged again without that kind as a hint.
+    most MOST_REDIRECTS). `number` is the number of the source's document, `captures` the number of captures read from
+    a web archive's list so far, `alive` the number of posts that an API should still count. `parts` are the stored
+    parts of a post; a request for a part has its stored text as `text`, and its post's address as `part_of`.
+    `unconditional`: no validators are sent, because a source reports a change or the validators are to be tested.
+    `is_probe`: the request is for an address that cannot exist, to learn the site's soft 404; it has no row. `level`
+    is the row's priority. `existed`: the page existed when it was last requested; `quarantined`: it was gone in a mass
+    disappearance; `worked`: the source listed pages before, and has failed `attempts` times in a row since. `known_url`
+    is the address by which the page is known, if `url` is a form of it to which the host is believed to redirect; it is
+    requested if `url` is gone or refused. `judged`: the page's content was judged not to be a post, so it is judged
+    again without that kind as a hint.
     """
 
     page_id: int
@@ -89,6 +90,7 @@ class PageRequest:
     part_of: str = ""
     unconditional: bool = False
     judged: bool = False
+    known_url: str = ""
 
     @property
     def is_source(self) -> bool:

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
-from archiver.discovery.url_classifier import series_of
+from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, pattern_of, series_of
 from archiver.extraction import script_page
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
@@ -29,6 +29,7 @@ from archiver.items import (
     Outcome,
     PageKind,
     PageResult,
+    Requisite,
     SourceHint,
 )
 from archiver.politeness.throttle import BUSY
@@ -180,7 +181,18 @@ class SiteContext:
 
 
 def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
-    """Parse the response for a page request. Never raises, whatever the server sends."""
+    """Parse the response for a page request. Never raises, whatever the server sends.
+
+    If a learned form of the page's address is gone or refused, the address by which the page is known is requested.
+    """
+    parsed = _parse_response(fetched, request, site)
+    if request.known_url and parsed.result.outcome in (Outcome.GONE, Outcome.REFUSED):
+        known = replace(request, url=request.known_url, known_url="")
+        return ParsedPage(replace(parsed.result, outcome=Outcome.DUE, targets=()), follow=(known.url, known))
+    return parsed
+
+
+def _parse_response(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
     result = PageResult(
         url=request.url,
         final_url=fetched.url,
@@ -295,10 +307,11 @@ def _article_page(
         result,
         kind=article.kind,
         rule=article.kind_rule,
-        targets=_targets(links, article, result, request, site),
+        targets=_without_requisites(_targets(links, article, result, request, site), needed if is_post else ()),
         requisites=needed if is_post else (),
         hint_id=request.hint_id,
         shown=listing_digest(links, page),
+        possible_posts=_possible_posts(links, request.url, site.scope.path),
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
     )
     is_claim = (
@@ -324,6 +337,24 @@ def _targets(
             if site.is_news(t) and _is_reportable(t, article.kind, site.scope) and not _is_own_part(article, t)
         ),
     )
+
+
+def _without_requisites(
+    targets: tuple[DiscoveredURL, ...], requisites: tuple[Requisite, ...]
+) -> tuple[DiscoveredURL, ...]:
+    """Return the discovered URLs without the files that are fetched as requisites of the page."""
+    needed = {requisite.url for requisite in requisites}
+    return tuple(t for t in targets if t.trap != FILE or t.url not in needed) if needed else targets
+
+
+def _possible_posts(links: link_reader.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:
+    """Return the urlkeys of the possible posts that the page at `url` links to, whether they are known or not; () for a
+    page without a URL pattern.
+    """
+    pattern = pattern_of(url, folder)
+    if links is None or pattern is NO_PATTERN:
+        return ()
+    return tuple(urlkey(t.url) for t in links.links if may_be_post(t.url, pattern, folder))
 
 
 def _with_outcome(result: PageResult, article: Article, request: PageRequest) -> PageResult:

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from archiver.discovery.links import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404 import SoftNotFoundProfile, profile_from_json
-from archiver.discovery.url_classifier import SCOPE, origin_of, with_origin
+from archiver.discovery.url_classifier import FILE, SCOPE, is_asset, origin_of, with_origin
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
@@ -45,7 +45,7 @@ from archiver.spiders.page_request import (
     request_for,
     requisite_of,
 )
-from archiver.spiders.parse_response import SiteContext, parse_page, soft_not_found_of
+from archiver.spiders.parse_response import REDIRECTS, SiteContext, parse_page, soft_not_found_of
 from archiver.spiders.post_parts import PartCollection, add_part, begin_collection
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, wall_sentence
@@ -330,7 +330,18 @@ class SiteSpider(Spider):
             # The posts listed as changed are written by now: a new post must not offset one that is gone.
             page = replace(page, alive=archive.pages.posts_alive(DiscoverySource.API, page.url))
         site = SiteContext(run.scope, archive.pages.is_news, run.learner.read, run.soft_not_found, run.mode == "all")
-        yield from self._handle(page, parse_page(fetched, page, site))
+        parsed = parse_page(fetched, page, site)
+        self._learn_redirect_form(page, fetched, parsed)
+        yield from self._handle(page, parsed)
+
+    def _learn_redirect_form(self, page: PageRequest, fetched: FetchedPage, parsed: ParsedPage) -> None:
+        """Note whether the host redirected a page to another form of its address, or answered at once."""
+        if page.is_source:
+            return
+        if fetched.status in REDIRECTS and parsed.follow:
+            self.archive.run.redirect_forms.record_redirect(fetched.url, parsed.follow[0])
+        elif fetched.status == 200 and parsed.result.outcome is not Outcome.GONE:
+            self.archive.run.redirect_forms.record_response(fetched.url)
 
     def _handle_probe(self, page: PageRequest, fetched: FetchedPage) -> None:
         """Record the response for an address that does not exist as the site's soft-404 profile, or stop the crawl if
@@ -500,13 +511,16 @@ class SiteSpider(Spider):
             self._probing.observe_home(result, is_isolated=not found and not self._home_has_links)
         if parsed.is_feed:
             return []
-        return self._guesses.first(archive.home_url, archive.run.scope, declared=kinds, waiting=waiting, asked=asked)
+        run = archive.run
+        return self._guesses.first(
+            archive.home_url, run.scope, run.site["platform"] or "", declared=kinds, waiting=waiting, asked=asked
+        )
 
     def _adapted(self, target: DiscoveredURL) -> DiscoveredURL:
         """Return a discovered URL with the scheme and www of the site's home page, so that each page has one address.
 
-        A URL outside the site that a sitemap, feed or API lists is marked with a trap rule, so that it is recorded
-        but not requested.
+        A URL outside the site that a sitemap, feed or API lists, and a file that is not a web page, are marked with a
+        trap rule, so that they are recorded but not requested.
         """
         target = replace(target, url=with_origin(target.url, origin_of(self.archive.home_url)))
         outside = (
@@ -514,7 +528,10 @@ class SiteSpider(Spider):
             and target.kind not in SOURCE_KINDS
             and not (self.archive.run.scope.contains(target.url) or is_redirector(target.url))
         )
-        return replace(target, trap=SCOPE) if outside else target
+        if outside:
+            return replace(target, trap=SCOPE)
+        is_file = not target.trap and target.kind not in SOURCE_KINDS and is_asset(target.url)
+        return replace(target, trap=FILE) if is_file else target
 
     def _note_sitemaps(self, robotparser: Any, request: Request) -> None:
         """Scrapy signal handler: remember the sitemaps that a robots.txt names (RFC 9309, section 2.2.4, allows such

@@ -12,12 +12,30 @@ from typing import Any, Literal, NamedTuple
 from sqlite_utils import Database
 
 from archiver.articles.identity import content_digest
-from archiver.discovery.url_classifier import NO_PATTERN, URLPattern, capture_pattern, pattern_of, series_of
+from archiver.discovery.url_classifier import (
+    NO_PATTERN,
+    URLPattern,
+    capture_pattern,
+    folder_pattern,
+    may_be_post,
+    pattern_of,
+    series_of,
+)
 from archiver.frontier import redundant_urls
-from archiver.frontier.redundant_urls import BELOW_POST, EquivalentURLs, PatternBudgets, is_exempt_from_budget
+from archiver.frontier.redundant_urls import (
+    BELOW_POST,
+    PATTERN_BUDGET_RULE,
+    SAMPLE_ROUNDS,
+    EquivalentURLs,
+    PatternBudgets,
+    is_exempt_from_budget,
+)
 from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.set_aside import SetAsidePages
+from archiver.frontier.shown_addresses import ShownAddresses
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
+from archiver.storage.pages import EPOCH
 from archiver.urls import Scope, urlkey
 
 REPEATED = "repeated listing"
@@ -25,9 +43,13 @@ ATTACHMENT = "attachment"
 WALLS = frozenset({"login wall", "consent wall"})
 _MAX_PER_RULE = 1_000
 _MAX_WALLS = 20
+_MOST_RESUMED = 10_000
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS})
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
-_NEWS = frozenset({"", "numbers", "query"})
+_WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures"})
+"""Families whose pages have no URL pattern of their own, so that only their unknown links are news."""
+_NEUTRAL = frozenset({Outcome.DUPLICATE, Outcome.FAILED, Outcome.PART})
+"""Outcomes that say nothing of the page's folder: a redirect, a failure, a further page of a post."""
 
 
 class Verdict(NamedTuple):
@@ -43,14 +65,26 @@ class Verdict(NamedTuple):
 _FETCH, _WAIT = Verdict("fetch"), Verdict("wait")
 
 
+def _rule_of(pattern: URLPattern) -> str:
+    return f"{PATTERN_BUDGET_RULE}: {pattern.family}"
+
+
 class TrapDetector:
     """Detects the crawl traps of one site during one run, from the pages that it sees. `flush` writes pending results
-    before the tables are queried.
+    before the tables are queried. `run_id` seeds the samples of the pages that the run sets aside.
+
+    `included` counts the set-aside pages that were made due again: those of samples, and those of patterns whose sample
+    had news. `unrecorded` counts, by rule, the excluded links that have no row, because there are too many.
     """
 
-    def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None]) -> None:
+    def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None], run_id: int) -> None:
         self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
         self._budget = PatternBudgets(lambda: crawl_exclusions.known_post_count(db, site_id))
+        self._shown = ShownAddresses()
+        self._set_aside = SetAsidePages(run_id)
+        self._samples: dict[str, URLPattern] = {}
+        self.included = 0
+        self.unrecorded: Counter[str] = Counter()
         self._equivalents = EquivalentURLs()
         self._in_progress: dict[str, URLPattern] = {}
         self._tests: dict[str, frozenset[str]] = {}
@@ -64,6 +98,9 @@ class TrapDetector:
         """Decide whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all."""
         kind, key = PageKind(row["kind"]), row["urlkey"]
         if row["fetched_at"] or row["priority"] == 0 or kind in _UNLIMITED:
+            return _FETCH
+        if (sampled := self._samples.get(key)) or row["reason"] == crawl_exclusions.REQUESTED:
+            self._in_progress[key] = sampled or self._shape(row)
             return _FETCH
         variant, plain = self._equivalent_of(key)
         if variant and not any(
@@ -92,15 +129,10 @@ class TrapDetector:
         ]
         if is_exempt_from_budget(shape, reported_by):
             return _FETCH
-        return (
-            _WAIT
-            if waiting
-            else Verdict(
-                "exclude",
-                f"{redundant_urls.PATTERN_BUDGET_RULE}: {shape.family}",
-                redundant_urls.pattern_budget_reason(shape),
-            )
-        )
+        if waiting:
+            return _WAIT
+        self._set_aside.add(shape, row["id"])
+        return Verdict("exclude", _rule_of(shape), redundant_urls.pattern_budget_reason(shape))
 
     def _equivalent_of(self, key: str) -> tuple[str, str]:
         """Return the variant ("letter case") by which a URL is believed to be equivalent to a plainer one, and the
@@ -138,21 +170,49 @@ class TrapDetector:
 
     def _shape(self, row: dict[str, Any]) -> URLPattern:
         shape = pattern_of(row["url"], self._scope.path)
+        if shape is not NO_PATTERN or row["kind"] != PageKind.UNKNOWN:
+            return shape
         above, _, last = row["urlkey"].rpartition("/")
-        if (
-            shape is NO_PATTERN
-            and row["kind"] == PageKind.UNKNOWN
-            and not last.isdecimal()
-            and crawl_exclusions.is_post(self._db, above)
-        ):
+        if not last.isdecimal() and crawl_exclusions.is_post(self._db, above):
             return BELOW_POST
-        if (
-            shape is NO_PATTERN
-            and row["kind"] == PageKind.UNKNOWN
-            and crawl_exclusions.is_only_from_cdx(self._db, row["urlkey"])
-        ):
+        if crawl_exclusions.is_only_from_cdx(self._db, row["urlkey"]):
             return capture_pattern(row["url"])
-        return shape
+        if crawl_exclusions.is_vouched_for(self._db, row["id"]):
+            return NO_PATTERN
+        return folder_pattern(row["url"], self._scope.path)
+
+    def resume(self) -> None:
+        """Sample what the run before this one set aside, too, because it ended before it took its samples."""
+        for row in crawl_exclusions.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
+            self._set_aside.add(self._shape(row), row["id"])
+
+    def sample_set_aside(self) -> bool:
+        """Make a random sample due of the pages that this run has set aside, at the end of the run; return False if
+        there is nothing to sample.
+
+        A page of a sample that is a post, or that leads to an unknown possible post, reopens its pattern.
+        """
+        chosen = self._set_aside.take_samples(SAMPLE_ROUNDS)
+        if chosen:
+            crawl_exclusions.include_pages(self._db, chosen, EPOCH)
+            self.included += len(chosen)
+            self._samples.update(
+                (key, chosen[page_id]) for page_id, key in crawl_exclusions.urlkeys_of_pages(self._db, chosen)
+            )
+        return bool(chosen)
+
+    def set_aside_counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Return what this run has set aside and sampled, for its statistics (see `SetAsidePages.as_json`)."""
+        return self._set_aside.as_json(PATTERN_BUDGET_RULE)
+
+    def _reopen(self, pattern: URLPattern) -> None:
+        """Make the set-aside pages of a pattern due, and give the pattern a new budget."""
+        rows = crawl_exclusions.set_aside_pages(self._db, self._site_id, _rule_of(pattern))
+        due = [row["id"] for row in rows if self._shape(row) == pattern]
+        crawl_exclusions.include_pages(self._db, due, EPOCH)
+        self.included += len(due)
+        self._set_aside.reopen(pattern)
+        self._budget.reopen(pattern)
 
     def mark_not_fetched(self, key: str) -> None:
         """Record that a page that was handed out is not fetched after all."""
@@ -160,15 +220,18 @@ class TrapDetector:
         self._tests.pop(key, None)
 
     def is_wanted(self, target: DiscoveredURL) -> bool:
-        """Return False once 1,000 URLs excluded by the same rule are recorded."""
+        """Return False for a new URL once 1,000 URLs excluded by the same rule are recorded; it is counted only."""
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
             rule = f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}" if variant else ""
         if not rule:
             return True
+        if self._traps[rule] >= _MAX_PER_RULE and not crawl_exclusions.is_known(self._db, urlkey(target.url)):
+            self.unrecorded[rule] += 1
+            return False
         self._traps[rule] += 1
-        return self._traps[rule] <= _MAX_PER_RULE
+        return True
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
@@ -178,11 +241,15 @@ class TrapDetector:
         The results of such a batch are written again one by one, and would otherwise count twice.
         """
         before = self._budget.copy(), self._equivalents.copy(), dict(self._in_progress), dict(self._tests)
+        set_aside, samples, included = self._set_aside.copy(), dict(self._samples), self.included
         try:
             yield
         except BaseException:
             self._budget, self._equivalents, self._in_progress, self._tests = before
+            self._set_aside, self._samples, self.included = set_aside, samples, included
+            self._shown.undo()
             raise
+        self._shown.commit()
 
     # After fetching
 
@@ -238,7 +305,9 @@ class TrapDetector:
         self._tests.pop(key, None)
         shape = self._in_progress.pop(key, None)
         if shape is not None:
-            self._budget.count_page(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in new))
+            self._count_page(shape, result, is_post=is_post, new=new)
+        if is_post and result.outcome is Outcome.ARCHIVED:
+            self._credit_pages_that_link_to(key)
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
             self._equivalents.record_same_post(key, crawl_exclusions.urlkeys_of_article(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
@@ -250,15 +319,42 @@ class TrapDetector:
                 key, {variant for variant, other in found.items() if other not in (None, article_id)}
             )
 
+    def _count_page(self, shape: URLPattern, result: PageResult, *, is_post: bool, new: list[DiscoveredURL]) -> None:
+        unknown = any(self._is_news(target, shape) for target in new)
+        if shape.family == "folder":
+            # A link from one plain page to another is no news: a post at its end credits the folder.
+            unknown = False
+        shown = self._shown.add(shape, result.possible_posts)
+        has_news = unknown if shape.family in _WITHOUT_POSSIBLE_POSTS else self._are_news(shown)
+        if shape.family != "folder" or result.outcome not in _NEUTRAL:
+            self._budget.count_page(shape, is_post=is_post, has_news=has_news)
+        if self._samples.pop(urlkey(result.url), None) and (is_post or unknown):
+            self._set_aside.count_hit(shape)
+            self._reopen(shape)
+
+    def _credit_pages_that_link_to(self, key: str) -> None:
+        """Credit the folder of the plain pages that link to a new post, if nothing else reported the post."""
+        for url in crawl_exclusions.only_pages_that_link_to(self._db, key):
+            folder = folder_pattern(url, self._scope.path)
+            if pattern_of(url, self._scope.path) is not NO_PATTERN:
+                continue
+            self._budget.credit(folder)
+            if folder in self._set_aside:
+                self._set_aside.count_hit(folder)
+                self._reopen(folder)
+
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
         """Return True if a discovered URL may be a post, and has another pattern than the page that it was found on."""
-        shape = pattern_of(target.url, self._scope.path)
         return (
             not target.trap
             and target.kind not in SOURCE_KINDS
-            and shape.family in _NEWS
-            and (shape != found_on and not self._equivalent_of(urlkey(target.url))[0])
+            and may_be_post(target.url, found_on, self._scope.path)
+            and self._are_news([urlkey(target.url)])
         )
+
+    def _are_news(self, keys: list[str]) -> bool:
+        """Return True unless all of these addresses are believed to be equivalent to plainer ones."""
+        return any(not self._equivalent_of(key)[0] for key in keys)
 
     def is_walled(self, result: PageResult) -> bool:
         """Count a result that shows a wall. Return True if so many in a row did that the whole site must be

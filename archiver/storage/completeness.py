@@ -26,6 +26,7 @@ from archiver.storage.column_values import stored_object
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, stamp
 from archiver.storage.requisites import requisite_at
+from archiver.storage.runs import latest_samples, unrecorded_links
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
 
@@ -179,11 +180,13 @@ STATES = ("archived", "missing", "gone", "refused")
 _STORED = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE)
 _OPEN = (Outcome.DUE, Outcome.FAILED)
 BALANCE = (
-    *(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.DUE, Outcome.FAILED)),
+    *(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.NOT_FOUND, Outcome.DUE, Outcome.FAILED)),
     Outcome.FAILED,
     Outcome.DUE,
 )
-"""The outcomes of a `balance`, in order; an unchanged page counts as archived."""
+"""The outcomes of a `balance`, in order; an unchanged page counts as archived. Wrong guesses are not in it: no page was
+found there.
+"""
 _LISTED = 20
 # The sources that report posts, the most complete first.
 _SOURCES = (
@@ -209,10 +212,14 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), removed (by
     takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`), sources (the same per source,
     the most complete first, each with the `balance` of all URLs it reported), balance (all URLs by outcome, the
-    total as `found`), pages (the same without empty outcomes), traps (rule, pages, example, and as `asked` whether
-    they were fetched), missing (up to 20 URLs with their reason), missing_total, failures (reason, pages, example),
-    untrusted (claims of the site's server that proved false, and since when), requisites (`requisite_state`), runs
-    (newest first, with their `statistics`), complete (nothing is missing and the last run finished).
+    total as `found`), pages (the same without empty outcomes), wrong_guesses (how many addresses of feeds and
+    sitemaps the crawl guessed that do not exist; no other key counts them), traps (rule, pages, `unrecorded` links
+    of the last run that have no row, example, as `asked` whether they were fetched, and the latest sample of them:
+    how many pages were `sampled` and how many of these were `hits`, posts or pages that lead to an unknown one;
+    both None for a rule without samples), missing (up to 20 URLs with their reason), missing_total, failures
+    (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), requisites
+    (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
+    finished).
     """
     site_id = site["id"]
     newest = [
@@ -228,6 +235,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         for condition in ("", "and gone_at is not null", "and duplicate_of is not null", "and revision > 1")
     ]
     outcomes = _by_outcome(everything)
+    wrong_guesses = outcomes.pop(Outcome.NOT_FOUND, 0)
     missing = count_missing(db, site_id)
     return {
         "site": site["name"],
@@ -239,6 +247,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "sources": _sources(counted, captured),
         "balance": _balance(outcomes),
         "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
+        "wrong_guesses": wrong_guesses,
         "traps": _trap_rules(db, site_id),
         "missing": missing_pages(db, site_id, _LISTED),
         "missing_total": missing,
@@ -336,7 +345,17 @@ def _trap_rules(db: Database, site_id: int) -> list[dict[str, Any]]:
         f"select id from pages where site_id = ?1 and {_EMPTY_PAGE_RULES}) group by rule order by 2 desc, 1",
         [site_id],
     )
-    return [{**row, "asked": bool(row["asked"])} for row in rows]
+    samples, unrecorded = latest_samples(db, site_id), unrecorded_links(db, site_id)
+    without = {"sampled": None, "hits": None}
+    return [
+        {
+            **row,
+            "asked": bool(row["asked"]),
+            "unrecorded": unrecorded.get(row["rule"], 0),
+            **samples.get(row["rule"], without),
+        }
+        for row in rows
+    ]
 
 
 def _failures(db: Database, site_id: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -41,22 +41,78 @@ def postpone_page(db: Database, page_id: int, until: str) -> None:
     db.execute("update pages set due_at = ? where id = ?", [until, page_id])
 
 
+REQUESTED = "requested although a trap rule applies"
+"""The reason of excluded pages that a person asked to fetch: no budget applies to them."""
+
+
 def include_again(db: Database, site_id: int, due_at: str) -> None:
     """Makes the pages of a site due that learned trap rules excluded. Pages excluded by the URL classifier stay
     excluded.
     """
     for rule in LEARNED_RULES:
         db.execute(
-            "update pages set outcome = 'due', reason = '', rule = null, due_at = ? where site_id = ? and "
+            "update pages set outcome = 'due', reason = ?, rule = null, due_at = ? where site_id = ? and "
             "outcome = 'trap' and rule like ? || '%'",
-            [due_at, site_id, rule],
+            [REQUESTED, due_at, site_id, rule],
         )
+
+
+def set_aside_pages(db: Database, site_id: int, rule: str, limit: int = -1) -> list[dict[str, Any]]:
+    """Returns the pages of a site that trap rules whose names begin with `rule` exclude: id, url, urlkey, kind. A
+    `limit` of -1 returns all.
+    """
+    return list(
+        db.query(
+            "select id, url, urlkey, kind from pages where site_id = ? and outcome = 'trap' and rule like ? || '%' "
+            "order by id limit ?",
+            [site_id, rule, limit],
+        )
+    )
+
+
+def include_pages(db: Database, page_ids: Iterable[int], due_at: str) -> None:
+    """Makes these trap-excluded pages due."""
+    db.conn.executemany(
+        "update pages set outcome = 'due', reason = '', rule = null, due_at = ? where id = ? and outcome = 'trap'",
+        [(due_at, page_id) for page_id in page_ids],
+    )
+
+
+def is_vouched_for(db: Database, page_id: int) -> bool:
+    """Returns True if a feed, a sitemap, an API, an import or the seed reported a page, or if it is the title of an
+    entry on the home page or on a page that was found to be a listing.
+    """
+    return (
+        db.execute(
+            "select 1 from page_discoveries d left join pages f on f.id = d.found_on_page_id where d.page_id = ? and "
+            "(d.source in ('feed', 'sitemap', 'api', 'seed', 'import') or "
+            "(d.source = 'listing' and (f.kind = 'listing' or f.priority = 0)))",
+            [page_id],
+        ).fetchone()
+        is not None
+    )
 
 
 def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str]]:
     """Returns the discovery sources that reported a page, each with the URL it was found on."""
     rows = db.execute("select source, found_on from page_sources where page_id = ?", [page_id])
     return [(DiscoverySource(source), found_on or "") for source, found_on in rows]
+
+
+def is_wrong_guess(db: Database, key: str) -> bool:
+    """Returns True if the page at this urlkey is a feed or sitemap whose address the crawl guessed, and which was never
+    there.
+    """
+    return (
+        db.execute(
+            "select 1 from pages p where urlkey = ? and kind in ('feed', 'sitemap') and outcome <> 'not-article' "
+            "and article_id is null and not exists "
+            "(select 1 from page_discoveries d where d.page_id = p.id and d.source <> 'seed') and not exists "
+            "(select 1 from page_discoveries d where d.found_on_page_id = p.id)",
+            [key],
+        ).fetchone()
+        is not None
+    )
 
 
 def is_only_from_cdx(db: Database, key: str) -> bool:
@@ -92,6 +148,11 @@ def is_post(db: Database, key: str) -> bool:
     )
 
 
+def is_known(db: Database, key: str) -> bool:
+    """Returns True if the pages table has a row for this urlkey."""
+    return db.execute("select 1 from pages where urlkey = ?", [key]).fetchone() is not None
+
+
 def is_stored_or_due(db: Database, key: str) -> bool:
     """Returns True if the page at this urlkey was fetched and stored, or is due, so that an equivalent URL need not be
     fetched.
@@ -122,6 +183,24 @@ def sibling_urlkeys(db: Database, plain: str) -> list[str]:
 def urlkeys_of_article(db: Database, article_id: int) -> list[str]:
     """Returns the urlkeys of all URLs of an article."""
     return [row[0] for row in db.execute("select urlkey from article_urls where article_id = ?", [article_id])]
+
+
+def urlkeys_of_pages(db: Database, page_ids: Iterable[int]) -> list[tuple[int, str]]:
+    """Returns the IDs of these pages with their urlkeys."""
+    marks = list(page_ids)
+    rows = db.execute(f"select id, urlkey from pages where id in ({', '.join('?' * len(marks))})", marks)
+    return [(row[0], row[1]) for row in rows]
+
+
+def only_pages_that_link_to(db: Database, key: str) -> list[str]:
+    """Returns the URLs of the pages whose links or redirects reported the page at this urlkey; [] if another source
+    reported it too.
+    """
+    rows = db.execute(
+        "select s.source, s.found_on from page_sources s join pages p on p.id = s.page_id where p.urlkey = ?", [key]
+    ).fetchall()
+    linking = {DiscoverySource.LINK, DiscoverySource.LISTING, DiscoverySource.REDIRECT}
+    return list(dict.fromkeys(row[1] for row in rows if row[1])) if all(row[0] in linking for row in rows) else []
 
 
 def article_id_at(db: Database, key: str) -> int | None:

@@ -269,6 +269,8 @@ def _store_part(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _store_gone(run: StoringRun, storing: Storing) -> Effect:
+    if crawl_exclusions.is_wrong_guess(run.db, storing.key):
+        return Effect(Outcome.NOT_FOUND, storing.result.reason)
     article_id = mark_gone(run.db, storing.key, storing.result.at)
     storing.counts.gone += article_id is not None
     return Effect(Outcome.GONE, storing.result.reason, article_id, article_id is not None)

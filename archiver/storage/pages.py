@@ -270,7 +270,7 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
     db.execute(
         "update pages set due_at = ? where site_id = ? and kind <> 'part' and outcome not in ('trap') and (? "
         "or fetched_at > ? or outcome = 'failed' or "
-        "(priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
+        "(priority = 0 and outcome not in ('gone', 'not-found', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
         [EPOCH, site_id, everything, stamp(now + _CLOCK_TOLERANCE)],
     )

@@ -170,6 +170,11 @@ class MeasuredRun:
     `reported` counts the pages, fetched for the first time, that sources had reported as posts; `stored` those of
     them that were stored. Of new pages that no source had reported as posts, `unreported` counts those that are
     posts or show no sign of what they are, and `posts` those that are posts.
+
+    `set_aside` has the pages that the run excluded by the budgets of URL patterns, by rule and pattern: `pages` that
+    were not read, `sampled` ones that were read all the same, and `hits`, those of them that are posts or lead to
+    unknown ones. `unrecorded` counts, by rule, the links to excluded pages that have no row, because there are more
+    than a thousand of the rule.
     """
 
     articles: int = 0
@@ -185,6 +190,8 @@ class MeasuredRun:
     stored: int = 0
     unreported: int = 0
     posts: int = 0
+    set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    unrecorded: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, text: str | None) -> MeasuredRun:
@@ -292,7 +299,12 @@ class RunStatistics:
             self._unreported += 1
             self._posts += archived
 
-    def measured(self, sources: Mapping[str, int]) -> MeasuredRun:
+    def measured(
+        self,
+        sources: Mapping[str, int],
+        set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None,
+        unrecorded: Mapping[str, int] | None = None,
+    ) -> MeasuredRun:
         tail = quantiles(self._latencies, n=20)[-1] if len(self._latencies) > 1 else None
         return MeasuredRun(
             self._articles,
@@ -309,16 +321,63 @@ class RunStatistics:
             self._stored,
             self._unreported,
             self._posts,
+            set_aside or {},
+            unrecorded or {},
         )
 
-    def as_json(self, sources: Mapping[str, int]) -> str:
-        """Returns the statistics as JSON for the column `runs.statistics`. `sources` as in `MeasuredRun`."""
-        return json.dumps(self.measured(sources).as_dict(), ensure_ascii=False)
+    def as_json(
+        self,
+        sources: Mapping[str, int],
+        set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None,
+        unrecorded: Mapping[str, int] | None = None,
+    ) -> str:
+        """Returns the statistics as JSON for the column `runs.statistics`. The arguments are as in `MeasuredRun`."""
+        return json.dumps(self.measured(sources, set_aside, unrecorded).as_dict(), ensure_ascii=False)
 
     def _count_article(self, article: Article) -> None:
         self._articles += 1
         self._fields.update(name for name in MEASURED if getattr(article, name))
         self._lengths.append(len(article.body))
+
+
+_SAMPLING_RUNS = 20
+
+
+def latest_samples(db: Database, site_id: int) -> dict[str, dict[str, int]]:
+    """Returns the latest sample of the pages that each rule set aside, by rule: how many were `sampled`, and how many
+    of these were `hits`. Only the last 20 runs that set pages aside count.
+    """
+    rows = db.execute(
+        "select statistics from runs where site_id = ? and statistics like '%\"set_aside\"%' order by id desc limit ?",
+        [site_id, _SAMPLING_RUNS],
+    )
+    out: dict[str, dict[str, int]] = {}
+    for (text,) in rows:
+        for rule, patterns in MeasuredRun.from_json(text).set_aside.items():
+            counts = {name: sum(row[name] for row in patterns.values()) for name in ("sampled", "hits")}
+            out.setdefault(rule, counts)
+    return out
+
+
+def unrecorded_links(db: Database, site_id: int) -> dict[str, int]:
+    """Returns the links to excluded pages without a row that the last run with statistics met, by rule."""
+    row = db.execute(
+        "select statistics from runs where site_id = ? and statistics is not null order by id desc limit 1", [site_id]
+    ).fetchone()
+    return dict(MeasuredRun.from_json(row[0]).unrecorded) if row else {}
+
+
+def left_pages_unsampled(db: Database, site_id: int, run_id: int) -> bool:
+    """Returns True if the run of a site before the run `run_id` ended, or was killed, before it sampled the pages that
+    it set aside.
+    """
+    row = db.execute(
+        "select statistics from runs where site_id = ? and id < ? order by id desc limit 1", [site_id, run_id]
+    ).fetchone()
+    if row is None or row[0] is None:
+        return row is not None
+    patterns = (one for by_pattern in MeasuredRun.from_json(row[0]).set_aside.values() for one in by_pattern.values())
+    return any(one["pages"] and not one["sampled"] for one in patterns)
 
 
 # -- when each site is due, by `frontier.site_cadence`

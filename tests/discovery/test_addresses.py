@@ -204,3 +204,22 @@ def test_the_kind_of_a_sitemap_follows_from_its_name(name: str, kind: PageKind) 
 def test_the_api_endpoint_is_found(head: str, header: str, expected: str | None) -> None:
     root = lxml.html.fromstring(f"<html><head>{head}<title>x</title></head><body></body></html>")
     assert wordpress_api.api_endpoint(root, header, "https://example.org/") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "is_file"),
+    [
+        ("/files/quay.jpg", True),
+        ("/files/Quay.JPEG?w=300", True),
+        ("/tide.pdf", True),
+        ("/files/quay.jpg%3Fw=300", True),
+        ("/quay.jpg/", False),
+        ("/show.php?file=quay.jpg", False),
+        ("/show.php%3Ffile=quay.jpg", False),
+        ("/wiki/File:Quay.jpg", False),
+        ("/v1.2/quay", False),
+        ("/a-post", False),
+    ],
+)
+def test_the_extension_of_the_last_step_makes_a_file(path: str, is_file: bool) -> None:
+    assert url_classifier.is_asset(f"https://example.org{path}") is is_file

@@ -17,7 +17,8 @@ from archiver.discovery import links as link_reader
 from archiver.discovery import safe_parsing, sitemaps, url_classifier, wordpress_api
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.safe_parsing import parse_json, parse_time
-from archiver.items import DiscoveredURL, SourceHint
+from archiver.items import DiscoveredURL, PageKind, SourceHint
+from archiver.platforms.platform_table import platform_tables
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 
@@ -257,10 +258,12 @@ def test_deep_json_and_xml_do_not_raise() -> None:
             "http://a.blogspot.com/",
             "http://localhost:8000/x/y.html",
         ]
-    )
+    ),
+    st.sampled_from(["", *(table.name for table in platform_tables())]),
 )
-def test_guesses_are_few_and_on_the_host(start: str) -> None:
-    found = link_reader.well_known_urls(start, Scope.of(start))
+def test_guesses_are_few_and_on_the_host(start: str, platform: str) -> None:
+    found = link_reader.well_known_urls(start, Scope.of(start), platform)
     assert_bounded(found)
-    assert 10 <= len(found) <= 20
+    assert 2 <= len(found) <= 12
+    assert {t.kind for t in found} == {PageKind.SITEMAP, PageKind.FEED}
     assert {urlsplit(t.url).netloc for t in found} == {urlsplit(start).netloc}

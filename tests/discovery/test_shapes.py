@@ -36,6 +36,10 @@ A, B = "https://example.org", "https://example.org"
         ),
         ("/archive/?view=grid", "/archive/?length=long&period=day", "query"),
         ("/shelf/12/", "/shelf/13/", "numbers"),
+        ("/1998/12/page/3/index.html", "/1998/12/page/4/", "paging"),
+        ("/page/2/index.htm", "/page/3/default.aspx", "paging"),
+        ("/category/harbour/page/3/index.html", "/category/boats/", "terms"),
+        ("/2024/05/index.shtml", "/2023/11/", "dates"),
     ],
 )
 def test_addresses_of_one_pattern(one: str, other: str, family: str) -> None:
@@ -62,6 +66,17 @@ def test_addresses_of_one_pattern(one: str, other: str, family: str) -> None:
 )
 def test_named_pages_have_no_pattern(path: str) -> None:
     assert pattern_of(A + path).family == ""
+
+
+@pytest.mark.parametrize("file", ["index.html", "index.htm", "index.shtml", "index.php", "default.asp", "Default.aspx"])
+@pytest.mark.parametrize("folder", ["/1998/12/page/3/", "/page/2/", "/tag/sea/", "/1998/12/", "/a-post/", "/shelf/12/"])
+def test_an_index_file_changes_no_pattern(folder: str, file: str) -> None:
+    assert pattern_of(A + folder + file) == pattern_of(A + folder)
+    assert series_of(A + folder + file) == series_of(A + folder)
+
+
+def test_each_month_has_its_own_pages() -> None:
+    assert pattern_of(A + "/1998/12/page/3/index.html") != pattern_of(A + "/1999/01/page/3/index.html")
 
 
 def test_a_list_in_a_folder_and_its_pages() -> None:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from archiver.discovery.url_classifier import NO_PATTERN, URLPattern
-from archiver.frontier.redundant_urls import ENOUGH, EquivalentURLs, PatternBudgets, is_exempt_from_budget, plainer_urls
+from archiver.frontier.redundant_urls import (
+    ALLOWED,
+    ENOUGH,
+    EquivalentURLs,
+    PatternBudgets,
+    is_exempt_from_budget,
+    plainer_urls,
+)
+from archiver.frontier.shown_addresses import ShownAddresses
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")
@@ -16,10 +27,10 @@ def note_without_news(budget: PatternBudgets, shape: URLPattern, times: int) -> 
 
 def test_a_pattern_without_news_is_ended() -> None:
     budget = PatternBudgets(lambda: 100)
-    note_without_news(budget, TAGS, 19)
+    note_without_news(budget, TAGS, 7)
     assert budget.remaining(TAGS) == 1
     budget.count_page(TAGS, is_post=False, has_news=True)
-    assert budget.remaining(TAGS) == 30
+    assert budget.remaining(TAGS) == 8
     note_without_news(budget, MONTHS, 20)
     assert budget.remaining(MONTHS) == 0
 
@@ -74,3 +85,41 @@ def test_a_session_parameter_is_recognised_from_two_addresses() -> None:
     for n in range(ENOUGH):
         twins.record_same_post(f"org,example)/post-{n}?xq=1", [f"org,example)/post-{n}?xq=2"])
     assert twins.believed == {"?xq="}
+
+
+@given(st.lists(st.sets(st.integers(0, 60), min_size=1), max_size=80), st.sampled_from(sorted(ALLOWED)))
+def test_a_page_that_shows_what_no_other_page_of_its_pattern_has_shown_is_never_idle(
+    pages: list[set[int]], family: str
+) -> None:
+    """Pages of a partition, known posts or not, each followed by the repetitions that are allowed."""
+    budget, shown, pattern = PatternBudgets(lambda: 0), ShownAddresses(), URLPattern(family, "/9")
+    for number, page in enumerate(pages):
+        posts = [f"post {one}" for one in page] + [f"own post of page {number}"]
+        budget.count_page(pattern, is_post=False, has_news=bool(shown.add(pattern, posts)))
+        assert budget.remaining(pattern) == ALLOWED[family].idle
+        note_without_news(budget, pattern, ALLOWED[family].idle - 1)
+        assert budget.remaining(pattern) == 1
+
+
+@given(st.lists(st.integers(0, 15), max_size=400))
+def test_what_a_pattern_costs_is_bounded_by_the_posts_that_it_shows(shows: list[int]) -> None:
+    budget, shown, read = PatternBudgets(lambda: 0), ShownAddresses(), 0
+    for post in shows:
+        if not budget.remaining(TAGS):
+            break
+        read += 1
+        budget.count_page(TAGS, is_post=False, has_news=bool(shown.add(TAGS, [f"post {post}"])))
+    assert read <= (len(set(shows)) + 1) * ALLOWED["terms"].idle
+
+
+def test_a_folder_gets_more_for_each_of_its_posts() -> None:
+    budget, manual = PatternBudgets(lambda: 1_000), URLPattern("folder", "/manual/*")
+    note_without_news(budget, manual, 50)
+    assert budget.remaining(manual) == 0
+    budget.credit(manual)
+    assert budget.remaining(manual) == 51
+    budget.count_page(manual, is_post=True, has_news=False)
+    assert budget.remaining(manual) == 52
+    note_without_news(budget, manual, 52)
+    budget.reopen(manual)
+    assert budget.remaining(manual) == 252

@@ -29,7 +29,7 @@ PAGE = """<html><head><link rel="stylesheet" href="/a.css"><link rel="alternate 
 <link rel="canonical" href="/no"><script src="/no.js"></script>
 <style>@import "b.css"; /* url(no.png) */ body { background: url( 'x.png' ) }</style></head>
 <body background="old.gif" style="background-image:url(&quot;deep/bg.jpg&quot;)">
-<a href="/no.png"><img src="a,b.png?w=1&amp;utm_source=x#y" srcset="s.png 1x, l,l.png 2x,m.png"></a>
+<a href="/full.PNG?dl=1"><img src="a,b.png?w=1&amp;utm_source=x#y" srcset="s.png 1x, l,l.png 2x,m.png"></a>
 <picture><source srcset="p.webp 100w, q.webp 200w"><img src="data:image/gif;base64,R0"></picture>
 <img data-src="lazy.png"><noscript><img src="n.png"></noscript><video poster="v.jpg"><source src="no.mp4"></video>
 <input type="image" src="go.png"><input type="text" src="no.png"><img src="//cdn.example/c.png"><img src="ftp://x/no.png">
@@ -41,6 +41,7 @@ def test_a_page_names_what_it_needs() -> None:
     base = "http://e.example/d/"
     assert {one.url: one.kind for one in found} == {
         "http://e.example/a.css": STYLESHEET,
+        "http://e.example/full.PNG?dl=1": IMAGE,
         f"{base}late.css": STYLESHEET,
         f"{base}b.css": STYLESHEET,
         f"{base}f.woff2": FONT,

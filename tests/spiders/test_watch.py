@@ -94,3 +94,67 @@ def test_a_failed_source_worked_before_if_it_listed_something(lists_posts: bool,
     assert row is not None
     assert row["attempts"] == 1
     assert page_request(row, "", full=False).worked is lists_posts
+
+
+TAGS = [f"{START}tag/t-{n}/" for n in range(40)]
+
+
+def listing_of(url: str, *posts: str) -> PageResult:
+    result = replace(result_of(url, Outcome.NOT_ARTICLE, *posts), kind=PageKind.LISTING)
+    return replace(result, possible_posts=tuple(urlkey(post) for post in posts))
+
+
+def read_until_idle(crawl: Crawl, shows: dict[str, str]) -> list[str]:
+    """Answer what is due, and return its URLs. `shows` has the post that a tag page links to."""
+    asked = []
+    while due := crawl.due(60):
+        for page in due:
+            asked.append(page.url)
+            if "/tag/" in page.url:
+                crawl.done(listing_of(page.url, *filter(None, [shows.get(page.url)])))
+            elif "/post-" in page.url:
+                crawl.done(result_of(page.url, Outcome.ARCHIVED))
+            else:
+                crawl.done(replace(listing_of(page.url, *TAGS), possible_posts=()))
+    return asked
+
+
+def test_what_a_killed_run_set_aside_is_sampled_by_the_next_one(tmp_path: Path) -> None:
+    first = Crawl(tmp_path / "a.db")
+    [home] = first.due(60)
+    first.done(replace(listing_of(home.url, *TAGS), possible_posts=()))
+    for page in first.due(60):
+        first.done(listing_of(page.url))
+    first.run.traps.sample_set_aside = lambda: False  # type: ignore[method-assign]  # it is killed before that
+    assert first.due(60) == []
+    first.run.close(RunEnding("interrupted", "killed"))
+    second = Crawl(tmp_path / "a.db")
+    assert len([url for url in read_until_idle(second, {}) if "/tag/" in url]) == 10
+    second.run.close(RunEnding("finished", ""))
+    third = Crawl(tmp_path / "a.db")
+    assert [url for url in read_until_idle(third, {}) if "/tag/" in url] == []
+    third.run.close(RunEnding("finished", ""))
+
+
+def test_a_hit_in_a_sample_reopens_the_pattern(tmp_path: Path) -> None:
+    """The first 10 tags show nothing, each of the other 30 its own post."""
+    crawl = Crawl(tmp_path / "a.db")
+    shows = {tag: f"{START}post-{n}/" for n, tag in enumerate(TAGS) if n >= 10}
+    asked = read_until_idle(crawl, shows)
+    assert sorted(url for url in asked if url != START) == sorted([*TAGS, *shows.values()])
+    [counts] = crawl.run.traps.set_aside_counts()["pattern-budget: terms"].values()
+    assert (counts["pages"], counts["sampled"]) == (0, 10)
+    assert counts["hits"] > 0
+    assert crawl.run.counts.trapped == 0
+    crawl.run.close(RunEnding("finished", ""))
+
+
+def test_a_partition_of_known_posts_is_read_to_its_end(tmp_path: Path) -> None:
+    """All posts are known when the tags are read, but each tag shows one that no other tag has shown."""
+    crawl = Crawl(tmp_path / "a.db")
+    [home] = crawl.due(60)
+    posts = [f"{START}post-{n}/" for n in range(40)]
+    crawl.done(replace(listing_of(home.url, *TAGS, *posts), possible_posts=()))
+    asked = read_until_idle(crawl, dict(zip(TAGS, posts, strict=True)))
+    assert sorted(asked) == sorted([*TAGS, *posts])
+    crawl.run.close(RunEnding("finished", ""))

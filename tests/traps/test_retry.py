@@ -57,15 +57,22 @@ def test_trap_excluded_pages_are_requested_with_set_aside(tmp_path: Path) -> Non
     }
     with serving(pages) as site:
         first = counts(site.url, archive=archive)
-        assert (first["new"], len([r for r in site.requests if r.startswith("/tag/")]), first["trapped"]) == (1, 20, 40)
+        # One shows the post, eight more do not end the pattern, and ten are the sample.
+        assert (first["new"], len([r for r in site.requests if r.startswith("/tag/")]), first["trapped"]) == (1, 19, 41)
         [state] = status(archive)
-        assert [(t["pages"], t["asked"]) for t in state["traps"]] == [(40, False)]
-        why = json.loads(run(archive, "", "why", f"{site.url}tag/word-50/", "--json").stdout)
+        assert [(t["pages"], t["asked"], t["sampled"], t["hits"]) for t in state["traps"]] == [(41, False, 10, 0)]
+        assert state["runs"][0]["statistics"]["set_aside"] == {
+            "pattern-budget: terms": {"/tag/*": {"pages": 41, "sampled": 10, "hits": 0}}
+        }
+        assert "10 read, 0 led to an unknown post" in run(archive, "", "status").stdout
+        left = state["traps"][0]["example"]
+        why = json.loads(run(archive, "", "why", left, "--json").stdout)
         assert (why["outcome"], why["rule"]) == ("trap", state["traps"][0]["rule"])
-        assert "--set-aside" in run(archive, "", "why", f"{site.url}tag/word-50/").stdout
+        assert "--set-aside" in run(archive, "", "why", left).stdout
         assert counts(site.url, "--missing", archive=archive)["requests"] == 0
-        # Each request raises the budget by 20 until it finds something new, which lifts it.
-        assert sum(counts(site.url, "--set-aside", archive=archive)["new"] for _ in range(2)) == 1
+        assert counts(site.url, "--set-aside", archive=archive)["new"] == 1
+    [state] = status(archive)
+    assert state["traps"] == []
 
 
 def test_missing_and_full_exclude_each_other(tmp_path: Path) -> None:
@@ -94,3 +101,22 @@ def test_since_leaves_old_posts_alone_and_finds_the_new_ones_behind_them(tmp_pat
         assert counts(site.url, "--since", "2024-01-01", archive=archive)["new"] == 3
         assert sorted(r for r in site.requests if r.startswith("/post-1")) == [f"/post-{n}/" for n in (100, 101, 102)]
     assert len(status(archive, "--missing")[0]["missing"]) == 100
+
+
+def test_files_beyond_a_thousand_are_counted_without_rows(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    posts = [f"/post-{n}/" for n in range(7)]
+    pages: dict[str, Any] = {
+        "/": home(*posts),
+        **{
+            path: page(f"Post {n}", tail="".join(f"<a href='/{n}/{at}.jpg'>x</a>" for at in range(160)))
+            for n, path in enumerate(posts)
+        },
+    }
+    with serving(pages) as site:
+        for expected in (120, 120):
+            counts(site.url, "--full", archive=archive)
+            [row] = status(archive)[0]["traps"]
+            assert (row["rule"], row["pages"], row["unrecorded"]) == ("file", 1_000, expected)
+        assert not [path for path in site.requests if path.endswith(".jpg")]
+    assert "120 more links" in run(archive, "", "status").stdout

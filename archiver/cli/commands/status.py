@@ -200,17 +200,38 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
 
 
 def _print_sources(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("URLs by source and outcome", "bold")))
+    print_lines("", styled_line(("URLs by source and outcome", "bold"), " (posts and all other pages)"))
     _print_source_table(state)
+    if guesses := state["wrong_guesses"]:
+        print_lines(
+            styled_line(f"{count_noun(guesses, 'guessed URL')} of feeds and sitemaps not found, not counted", indent=2)
+        )
 
 
 def _print_traps(state: dict[str, Any]) -> None:
     print_lines("", styled_line(("skipped: crawler traps", "bold")))
     print_table(
-        ("rule", "URLs", "fetched", "example"),
-        [(row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]],
+        ("rule", "URLs", "fetched", "sample", "example"),
+        [
+            (row["rule"], row["pages"], "yes" if row["asked"] else "no", _describe_sample(row), row["example"])
+            for row in state["traps"]
+        ],
         numbers=(1,),
     )
+    print_lines(
+        *(
+            styled_line(f"{row['rule']}: {count_noun(row['unrecorded'], 'more link')} counted, not recorded", indent=2)
+            for row in state["traps"]
+            if row["unrecorded"]
+        )
+    )
+
+
+def _describe_sample(row: dict[str, Any]) -> str:
+    """Describes the sample of the pages that a trap rule set aside: "10 read, 0 led to an unknown post"."""
+    if row["sampled"] is None:
+        return ""
+    return f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post"
 
 
 def _print_missing(state: dict[str, Any]) -> None:
@@ -279,7 +300,7 @@ _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
-    """Summarizes the completeness of a site in one line: "sitemap 691, API 690, listings 690: archived 690,
+    """Summarizes the completeness of a site in one line: "posts: sitemap 691, API 690, listings 690: archived 690,
     missing 0".
     """
     found = [
@@ -288,7 +309,7 @@ def _summarize_completeness(state: dict[str, Any]) -> str:
     posts = state["posts"]
     rest = [f"{name} {posts[name]:,}" for name in ("gone", "refused") if posts[name]]
     stored = [f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"]
-    return ": ".join(part for part in (", ".join(found), ", ".join(stored)) if part)
+    return ": ".join(part for part in ("posts", ", ".join(found), ", ".join(stored)) if part)
 
 
 def _print_source_table(state: dict[str, Any]) -> None:
