@@ -16,7 +16,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.safe_parsing import parse_json, parse_time, plain_text
+from archiver.discovery.safe_parsing import parse_json, plain_text
+from archiver.discovery.timestamps import parse_time
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from archiver.discovery import links as link_reader
 from archiver.discovery import safe_parsing, sitemaps, url_classifier, wordpress_api
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
-from archiver.discovery.safe_parsing import parse_json, parse_time
+from archiver.discovery.safe_parsing import parse_json
+from archiver.discovery.timestamps import parse_time
 from archiver.items import DiscoveredURL, SourceHint
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.discovery.safe_parsing import parse_time
+from archiver.discovery.timestamps import parse_time
 
 
 @pytest.mark.parametrize("zone", ["+0000", "-0000", "GMT", "Z"])
