@@ -71,7 +71,8 @@ def _georss(children: _Children, name: str) -> list[GeoTag]:
 
 def _georss_shape(key: str, written: list[str], name: str) -> GeoTag | None:
     if key in ("georss:point", "georss:circle"):  # the third number is a height, or the radius
-        return _point(written[:2], name, "georss") if len(written) in (2, 3) and all(map(_number, written)) else None
+        is_whole = len(written) in (2, 3) and None not in map(_number, written)
+        return _point(written[:2], name, "georss") if is_whole else None
     pairs = _pairs(written, 2)
     if key == "georss:box":
         return _box(pairs, name) if len(pairs) == 2 else None

@@ -177,7 +177,7 @@ _OFFSET = r"(?:(?:Etc/)?(?:GMT|UTC|UT)\s?)?[+-]\s?\d{1,2}(?::?\d\d)?(?![\d:])"
 _AFTER_CLOCK = re.compile(
     rf"\s*(?P<zone>{_OFFSET}|[A-Za-z][A-Za-z_]*(?:/[A-Za-z_]+)*)?\s*(?:\((?P<comment>[^()]*)\))?", re.IGNORECASE
 )
-_NUMBERS = re.compile(r"(\d{1,4})\s?([/.-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})\.?(?!\d)")
+_NUMBERS = re.compile(r"(\d{1,4})\s?([/.-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{1,2})\.?(?!\d)")
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 # Words that may follow the first number of a date beside the month.
 _FILLERS = frozenset((
@@ -245,8 +245,8 @@ def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
     """
     first, sign, second, third = match.groups()
     if len(first) == 4:
-        return _Day(int(first), int(second), int(third)) if len(third) == 2 or int(third) < 32 else None
-    if len(first) > 2:
+        return _Day(int(first), int(second), int(third))
+    if len(first) > 2 or len(third) == 1:
         return None
     year, one, two = _full_year(third), int(first), int(second)
     if sign == "." or one > 12:

@@ -230,14 +230,20 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         make_due_again(db, post[0] if post else "", news)
         news = ""
     kind = _more_certain_kind(known, target)
+    hint = _hint_to_store(db, known, target)
+    # A page whose text comes from its source is requested in full if that text has changed: it would answer 304.
     db.execute(
         "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
+        "etag = case when ? and instr(source_hints, '\"body_html\"') > 0 then null else etag end, "
+        "last_modified = case when ? and instr(source_hints, '\"body_html\"') > 0 then null else last_modified end, "
         "source_hints = coalesce(?, source_hints), kind = ?, priority = min(priority, ?), "
         "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
         "outcome = case when ? then 'due' else outcome end where id = ?",
         [
             lastmod,
-            _hint_to_store(db, known, target),
+            hint is not None,
+            hint is not None,
+            hint,
             kind,
             priority(kind, target.source, target.url, found.folder),
             bool(news),

@@ -22,20 +22,35 @@ from archiver.urls import urlkey
 # -- source hints, stored with a page
 
 _PAGE_BREAK = "<!--nextpage-->"
+_MAX_BODY = 500_000
+"""Characters of a full text; longer ones are not stored."""
+_TEXT_SOURCES = ("feed", "api")
+_READ = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE, Outcome.PART, Outcome.NOT_ARTICLE, Outcome.GONE)
 
 
 def hint_to_json(hint: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
     """Returns a source hint as JSON for the column `source_hints` of its page, with the digest of each source's hint.
 
-    The full text is stored only if the page shows just a part of it (WordPress's page breaks).
+    The full text is stored until the page is read, and longer only if the page lacks it (see `is_text_needed`).
     """
-    kept = hint if _PAGE_BREAK in hint.body_html else replace(hint, body_html="")
+    kept = hint if len(hint.body_html) <= _MAX_BODY else replace(hint, body_html="")
     values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
     for name in HINTED_TIMES:
         if name in values:
             values[name] = values[name].isoformat()
     values["digests"] = dict(digests)
     return json.dumps(values, ensure_ascii=False)
+
+
+def is_text_needed(result: PageResult) -> bool:
+    """Returns True if a page's hint must keep the full text: the page has not been read yet, or its article has the
+    text from there, since the page shows none or only its beginning.
+    """
+    if result.outcome not in _READ or result.status == 304:
+        return True
+    return result.article is not None and any(
+        e.field == "body" and e.source in _TEXT_SOURCES for e in result.article.evidence
+    )
 
 
 def hint_digest(hint: SourceHint) -> str:
@@ -152,6 +167,8 @@ def record_result(
         "article_id = coalesce(?, article_id), capture_id = coalesce(?, capture_id), "
         "etag = case when ? then etag else ? end, last_modified = case when ? then last_modified else ? end, "
         "redirect_urlkey = ?, fetched_at = ?, changed_at = case when ? then ? else changed_at end, due_at = ?, "
+        "source_hints = case when ? or instr(source_hints, '\"body_html\"') = 0 or instr(source_hints, ?) > 0 "
+        "then source_hints else json_remove(source_hints, '$.body_html') end, "
         "attempts = case when ? = 'failed' then attempts + 1 else 0 end where urlkey = ?",
         [
             result.url if redirect else result.final_url,
@@ -171,6 +188,8 @@ def record_result(
             changed,
             stamp(result.at),
             stamp(due_at) if due_at else None,
+            is_text_needed(result),
+            _PAGE_BREAK,
             result.outcome,
             key,
         ],
