@@ -224,7 +224,7 @@ def test_only_a_time_of_day_has_a_zone(soup: str, digits: str) -> None:
 @given(
     st.floats(-90, 90).map(lambda n: round(n, 5)),
     st.floats(-180, 180).map(lambda n: round(n, 5)),
-    st.sampled_from(["{0} {1}", "{0},{1}", "{0} {1} 812.5", "{0:e} {1:e}"]),
+    st.sampled_from(["{0} {1}", "{0},{1}", "{0} {1} 812.5", "{0:.9e} {1:.9e}"]),
 )
 def test_a_point_survives_each_notation(lat: float, lon: float, notation: str) -> None:
     feed = (
