@@ -21,6 +21,7 @@ NAMESPACES = {
     "http://www.w3.org/2005/atom": "atom",
     "http://purl.org/atom/ns#": "atom",
     "http://purl.org/dc/elements/1.1/": "dc",
+    "http://purl.org/dc/elements/1.0/": "dc",
     "http://purl.org/dc/terms/": "dcterms",
     "http://purl.org/rss/1.0/modules/content/": "content",
     "http://rssnamespace.org/feedburner/ext/1.0": "feedburner",
@@ -49,7 +50,7 @@ NAMESPACES = {
 _MEDIA = ("media:content", "media:thumbnail")
 _NAMES = ("name", "atom:name")
 # A scheme or domain that says that a category is a tag: ".../types#tag", ".../tag/", "post_tag". Not "tag:" URIs.
-_TAG_SCHEME = re.compile(r"(?:^|[/#:_-])tags?(?:[/#?]|$)", re.IGNORECASE)
+_TAG_SCHEME = re.compile(r"(?:^|[/#:_])tags?(?:[/#?]|$)", re.IGNORECASE)
 
 
 class XmlItem:

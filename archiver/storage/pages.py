@@ -25,7 +25,6 @@ _PAGE_BREAK = "<!--nextpage-->"
 _MAX_BODY = 500_000
 """Characters of a full text; longer ones are not stored."""
 _TEXT_SOURCES = ("feed", "api")
-_READ = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE, Outcome.PART, Outcome.NOT_ARTICLE, Outcome.GONE)
 
 
 def hint_to_json(hint: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
@@ -46,7 +45,7 @@ def is_text_needed(result: PageResult) -> bool:
     """Returns True if a page's hint must keep the full text: the page has not been read yet, or its article has the
     text from there, since the page shows none or only its beginning.
     """
-    if result.outcome not in _READ or result.status == 304:
+    if result.outcome in (Outcome.DUE, Outcome.FAILED) or result.status == 304:
         return True
     return result.article is not None and any(
         e.field == "body" and e.source in _TEXT_SOURCES for e in result.article.evidence
