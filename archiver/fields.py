@@ -229,6 +229,7 @@ FIELDS: tuple[Field, ...] = (
         "text",
         "precision of the date on the page: second, minute, hour, day, month or year",
         from_page=True,
+        hinted=True,
         in_hit=True,
         published="reference",
     ),

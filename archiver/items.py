@@ -143,6 +143,8 @@ class SourceHint:
 
     `guid` is the feed's guid or Atom id; `post_id` is the platform's own ID of the post ("wordpress:123"), which
     stays the same when its URL changes. `body_html` is the full text, or "" if the source has only an excerpt.
+    `published_precision` and `modified_precision` are the precision of these times, "" for a second; `..._unzoned`:
+    the source gives no time zone, so the written digits are stored in UTC.
     `protected`: the post requires a password. `from_api`: the hint comes from the site's own API, which
     distinguishes authors, categories and tags.
     """
@@ -162,6 +164,10 @@ class SourceHint:
     language: str = ""
     protected: bool = False
     from_api: bool = False
+    published_precision: str = ""
+    published_unzoned: bool = False
+    modified_precision: str = ""
+    modified_unzoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

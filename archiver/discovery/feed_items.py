@@ -3,120 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
 
 from lxml import etree
 
+from archiver.discovery.feed_geotags import feed_geotags, json_geotag
+from archiver.discovery.feed_text import title_text
 from archiver.items import GeoTag
 from archiver.urls import normalize
-
-# Places in feeds: GeoRSS (simple, GML), W3C Basic Geo, Dublin Core and JSON, all in WGS 84.
-
-_Children = dict[str, list[etree._Element]]
-_NUMBER = re.compile(r"[-+]?\d{1,3}(?:\.\d{1,15})?")
-_SHAPES = ("georss:point", "georss:circle", "georss:box", "georss:line", "georss:polygon")
-_GML = ("pos", "poslist", "lowercorner", "uppercorner")
-_DCMI = re.compile(r"(\w+)\s*=\s*([^;]+)")
-_JSON_HOLDERS = ("_geo", "geo", "_location", "location", "_place", "place", "coordinates")
-_JSON_DEGREES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("lat", "long"))
-
-
-def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
-    """Returns the geo-tags among the child elements of a feed item (`XmlItem.children`), without coordinates that are
-    out of range or 0,0.
-
-    Of a GeoRSS box, line or polygon the middle of its bounds is used, of a circle its centre.
-    """
-    name = _first(children, "georss:featurename")
-    found = [*_georss(children, name), *_gml(children, name), *_basic_geo(children, name)]
-    if name and not found:
-        found.append(GeoTag(None, None, name, source="georss"))
-    for key in ("dcterms:spatial", "dc:coverage"):
-        found = found or [tag for e in children.get(key, ()) if (tag := _dublin_core(_text(e), key))]
-    return tuple({(t.latitude, t.longitude): t for t in reversed(found)}.values())[::-1]
-
-
-def _georss(children: _Children, name: str) -> list[GeoTag]:
-    """Returns the GeoRSS geo-tags of an item, from the first shape in _SHAPES that yields any. (Blogger writes both a
-    point and the box around it.)
-    """
-    for key in _SHAPES:
-        texts = [_text(e) for e in children.get(key, ())]
-        if key == "georss:circle":
-            texts = [" ".join(t.replace(",", " ").split()[:2]) for t in texts]
-        if found := [tag for t in texts if (tag := _of(t, name, "georss"))]:
-            return found
-    return []
-
-
-def _gml(children: _Children, name: str) -> Iterator[GeoTag]:
-    for where in children.get("georss:where", ()):
-        texts = [_text(e) for e in where.iter() if str(e.tag).rpartition("}")[2].lower() in _GML]
-        if tag := _of(" ".join(texts[:2]), name, "georss"):
-            yield tag
-
-
-def _basic_geo(children: _Children, name: str) -> Iterator[GeoTag]:
-    for scope in [children, *(_keyed(point) for point in children.get("geo:point", ()))]:
-        lat, lon = _first(scope, "geo:lat"), _first(scope, "geo:long") or _first(scope, "geo:lon")
-        if lat and lon and (tag := _of(f"{lat} {lon}", name, "w3c-geo")):
-            yield tag
-
-
-def json_geotag(row: dict[str, Any]) -> tuple[GeoTag, ...]:
-    """Returns the geo-tag of a JSON feed item, from a latitude and longitude in an extension object or in the item
-    itself; () if it has none.
-    """
-    for holder in (*(row.get(k) for k in _JSON_HOLDERS), row):
-        if not isinstance(holder, dict):
-            continue
-        for lat_key, lon_key in _JSON_DEGREES:
-            lat, lon = holder.get(lat_key), holder.get(lon_key)
-            if isinstance(lat, (int, float, str)) and isinstance(lon, (int, float, str)):
-                name = holder.get("name") if holder is not row else ""
-                tag = _of(f"{lat} {lon}", name if isinstance(name, str) else "", "json")
-                if tag:
-                    return (tag,)
-    return ()
-
-
-def _dublin_core(text: str, source: str) -> GeoTag | None:
-    """Parses a Dublin Core place as a geo-tag: a DCMI Point ("east=..; north=..; name=..") or the name of a place."""
-    given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
-    if "north" in given and "east" in given:
-        return _of(f"{given['north']} {given['east']}", given.get("name", ""), source)
-    name = given.get("name", "") or ("" if given else text)
-    named = 1 < len(name) <= 80 and not re.search(r"\d|https?:", name)
-    return GeoTag(None, None, name, source=source) if named else None
-
-
-def _keyed(element: etree._Element) -> dict[str, list[etree._Element]]:
-    return {f"geo:{str(c.tag).rpartition('}')[2].rpartition(':')[2].lower()}": [c] for c in element}
-
-
-def _first(children: dict[str, list[etree._Element]], key: str) -> str:
-    return next((t for e in children.get(key, ()) if (t := _text(e))), "")
-
-
-def _text(element: etree._Element) -> str:
-    return " ".join("".join(str(t) for t in element.itertext())[:10_000].split())
-
-
-def _of(text: str, name: str, source: str) -> GeoTag | None:
-    written = _NUMBER.findall(text)
-    numbers = [float(n) for n in written]
-    if len(numbers) < 2:
-        return None
-    lats, lons = numbers[0::2], numbers[1::2]
-    lat, lon = (min(lats) + max(lats)) / 2, (min(lons) + max(lons)) / 2
-    if not (-90 <= lat <= 90 and -180 <= lon <= 180) or (lat == 0 and lon == 0):
-        return None
-    # The precision of the numbers as written; unknown for the middle of a shape.
-    precision = 10.0 ** -max(len(n.partition(".")[2]) for n in written) if len(numbers) == 2 else None
-    return GeoTag(round(lat, 7), round(lon, 7), name[:300], source=source, precision=precision)
-
 
 # Items of RSS and Atom feeds.
 
@@ -126,6 +21,7 @@ NAMESPACES = {
     "http://www.w3.org/2005/atom": "atom",
     "http://purl.org/atom/ns#": "atom",
     "http://purl.org/dc/elements/1.1/": "dc",
+    "http://purl.org/dc/elements/1.0/": "dc",
     "http://purl.org/dc/terms/": "dcterms",
     "http://purl.org/rss/1.0/modules/content/": "content",
     "http://rssnamespace.org/feedburner/ext/1.0": "feedburner",
@@ -134,6 +30,7 @@ NAMESPACES = {
     "http://search.yahoo.com/mrss": "media",
     "http://www.georss.org/georss": "georss",
     "http://www.opengis.net/gml": "gml",
+    "http://www.opengis.net/gml/3.2": "gml",
     "http://www.w3.org/2003/01/geo/wgs84_pos#": "geo",
     "http://purl.org/syndication/thread/1.0": "thr",
     "http://www.w3.org/1999/02/22-rdf-syntax-ns#": "rdf",
@@ -142,25 +39,34 @@ NAMESPACES = {
     "http://purl.org/rss/1.0/": "rss",
     "http://my.netscape.com/rdf/simple/0.9/": "rss",
     "http://channel.netscape.com/rdf/simple/0.9/": "rss",
+    "http://purl.org/rss/1.0/modules/rss091#": "rss",
+    "http://my.netscape.com/publish/formats/rss-0.91.dtd": "rss",
+    "http://backend.userland.com/rss": "rss",
     "http://backend.userland.com/rss2": "rss",
+    "http://backend.userland.com/rss091": "rss",
+    "http://blogs.law.harvard.edu/tech/rss": "rss",
 }
-"""The prefix used here for each namespace (in lower case). Elements in other namespaces have none."""
+"""The prefix used here for each namespace (in lower case). Elements in other namespaces have the prefix "other"."""
 _MEDIA = ("media:content", "media:thumbnail")
+_NAMES = ("name", "atom:name")
+# A scheme or domain that says that a category is a tag: ".../types#tag", ".../tag/", "post_tag". Not "tag:" URIs.
+_TAG_SCHEME = re.compile(r"(?:^|[/#:_])tags?(?:[/#?]|$)", re.IGNORECASE)
 
 
 class XmlItem:
     """An RSS <item>, an Atom <entry>, or the channel of a feed.
 
-    Its methods take element names as "prefix:local", without a prefix for the feed's own namespace (`core`).
+    Its methods take element names as "prefix:local", without a prefix for the feed's own namespaces (`own`).
     """
 
-    def __init__(self, element: etree._Element, url: str, core: str) -> None:
+    def __init__(self, element: etree._Element, url: str, own: frozenset[str]) -> None:
         self.element = element
         self.url = url
+        self.own = own
         self.language = element.get(_XML_LANG) or ""
         self.children: dict[str, list[etree._Element]] = {}
         for child in element:
-            self.children.setdefault(qualified_name(child, core), []).append(child)
+            self.children.setdefault(qualified_name(child, own), []).append(child)
 
     def all(self, *names: str) -> list[etree._Element]:
         return [e for name in names for e in self.children.get(name, ())]
@@ -228,12 +134,27 @@ class XmlItem:
         return self.text("guid", "id", "atom:id", "dc:identifier")[:1000]
 
     def title(self) -> str:
-        return self.text("title", "dc:title", "media:title")
+        found = (self._title_of(e) for e in self.all("title", "dc:title", "media:title"))
+        return next((title for title in found if title), "")
+
+    def _title_of(self, element: etree._Element) -> str:
+        """Returns the text of a title by its type: text, html or xhtml (RFC 4287, section 3.1.1), or MIME types as in
+        Atom 0.3. Atom's is text without a type, that of RSS can be either.
+        """
+        kind = (element.get("type") or "").lower()
+        for hidden in element.iter("{*}script", "{*}style"):
+            hidden.text = ""
+        if len(element) or "xhtml" in kind or kind in ("text", "plain", "text/plain"):
+            return title_text(inner_text(element), "text")
+        if "html" in kind:
+            return title_text(inner_text(element), "html")
+        is_atom = NAMESPACES.get(_namespace(element)) == "atom" and element.get("mode") is None
+        return title_text(inner_text(element), "text" if is_atom else "")
 
     def authors(self) -> list[str]:
-        names = [inner_text(e) for e in self.all("dc:creator")]
+        names = [inner_text(e) for e in self.all("dc:creator", "dc:author")]
         for e in self.all("author", "atom:author"):
-            parts = [inner_text(c) for c in e if qualified_name(c, "").rpartition(":")[2] == "name"]
+            parts = [inner_text(c) for c in e if qualified_name(c, self.own) in _NAMES]
             names += parts if len(e) else [inner_text(e)]
         return names or [inner_text(e) for e in self.all("itunes:author", "dc:contributor")]
 
@@ -253,15 +174,23 @@ class XmlItem:
         return self.text("updated", "atom:updated", "modified", "dcterms:modified")
 
     def categories(self) -> list[str]:
-        found = [
-            e.get("label") or e.get("term") or inner_text(e)
-            for e in self.all("category", "dc:subject")
-            if "#kind" not in (e.get("scheme") or "")
-        ]
-        return [c for c in found if c]
+        """Returns the terms that the feed does not mark as tags. Few feeds tell the two apart, so some may be tags."""
+        return [text for text, is_tag in self._terms() if not is_tag]
 
     def tags(self) -> list[str]:
-        return [t for e in self.all("media:keywords", "itunes:keywords") for t in inner_text(e).split(",")]
+        """Returns the terms that the feed marks as tags, and the keywords."""
+        keywords = [t for e in self.all("media:keywords", "itunes:keywords") for t in inner_text(e).split(",")]
+        return [text for text, is_tag in self._terms() if is_tag] + keywords
+
+    def _terms(self) -> list[tuple[str, bool]]:
+        """Returns the item's terms, each with True if its scheme or domain says that it is a tag."""
+        found = []
+        for e in self.all("category", "dc:subject"):
+            scheme = f"{e.get('scheme') or ''} {e.get('domain') or ''}".strip()
+            text = e.get("label") or e.get("term") or inner_text(e)
+            if text and "#kind" not in scheme:
+                found.append((text, _TAG_SCHEME.search(scheme) is not None))
+        return found
 
     def content(self) -> str:
         for e in self.all("content:encoded", "content", "xhtml:body", "xhtml:div"):
@@ -280,7 +209,7 @@ class XmlItem:
         )
 
     def image(self) -> str | None:
-        groups = [c for g in self.all("media:group") for c in g if qualified_name(c, "") in _MEDIA]
+        groups = [c for g in self.all("media:group") for c in g if qualified_name(c, self.own) in _MEDIA]
         for e in [*self.all("media:content"), *self.all("media:thumbnail"), *groups, *self.all("enclosure")]:
             kind = f"{e.get('medium') or ''} {e.get('type') or ''}"
             if "thumbnail" in str(e.tag) or "image" in kind:
@@ -298,17 +227,29 @@ class XmlItem:
         return bool(self.all("thr:in-reply-to"))
 
 
-def qualified_name(element: etree._Element, core: str) -> str:
-    """Returns the name of an element as "prefix:local" in lower case; only "local" in the feed's own namespace `core`
-    and in unknown ones.
+def own_namespaces(root: etree._Element, core: str) -> frozenset[str]:
+    """Returns the namespaces (in lower case) whose elements are the feed's own: none, those of its format (`core`: rss
+    or atom), and that of its root element, unless that is RDF.
     """
-    tag = element.tag
-    if not isinstance(tag, str):
+    known = {space for space, prefix in NAMESPACES.items() if prefix == core}
+    space = _namespace(root)
+    return frozenset({"", *known} | (set() if NAMESPACES.get(space) == "rdf" else {space}))
+
+
+def qualified_name(element: etree._Element, own: frozenset[str]) -> str:
+    """Returns the name of an element as "prefix:local" in lower case; only "local" if its namespace is one of the
+    feed's `own`, so that an element of an extension is never read as one of RSS.
+    """
+    if not isinstance(element.tag, str):
         return ""
-    space, _, local = tag[1:].rpartition("}") if tag.startswith("{") else ("", "", tag)
-    prefix = NAMESPACES.get(space.lower(), "")
-    name = local.lower()
-    return name if not prefix or prefix == core else f"{prefix}:{name}"
+    space = _namespace(element)
+    local = element.tag.rpartition("}")[2].lower()
+    return local if space in own else f"{NAMESPACES.get(space, 'other')}:{local}"
+
+
+def _namespace(element: etree._Element) -> str:
+    tag = element.tag
+    return tag[1:].rpartition("}")[0].lower() if isinstance(tag, str) and tag.startswith("{") else ""
 
 
 def inner_text(element: etree._Element, markup: bool = False) -> str:
@@ -347,7 +288,7 @@ class JsonItem:
         return self._text("id")[:1000]
 
     def title(self) -> str:
-        return self._text("title")
+        return title_text(self._text("title"))
 
     def authors(self) -> list[str]:
         people = self.row.get("authors") or [self.row.get("author")]

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 
 from lxml import etree
 
-from archiver.discovery.feed_items import NAMESPACES, JsonItem, XmlItem
+from archiver.discovery.feed_items import JsonItem, XmlItem, own_namespaces, qualified_name
+from archiver.discovery.feed_text import person_name, title_text
 from archiver.discovery.safe_parsing import (
     MAX_TARGETS,
     decode,
@@ -21,9 +22,9 @@ from archiver.discovery.safe_parsing import (
     inflate,
     parse_document,
     parse_json,
-    parse_time,
     plain_text,
 )
+from archiver.discovery.timestamps import Timestamp, parse_timestamp
 from archiver.discovery.url_classifier import is_comment_feed
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize
@@ -33,8 +34,6 @@ from archiver.urls import normalize
 _BLOGGER_ID = re.compile(r"tag:blogger\.com,1999:blog-\d+\.post-(\d+)")
 _WORDPRESS_GUID = re.compile(r"[?&](?:p|page_id)=(\d+)(?:&|$|#)")
 _COMMENT_LINK = re.compile(r"#(?:comment-?\d+|c\d{6,})$|[?&]showComment=", re.IGNORECASE)
-_MAIL_NAME = re.compile(r"\S+@\S+\s*\((.+)\)\s*$")
-_MAIL = re.compile(r"\S+@\S+\.\S+")
 _CUT_OFF = re.compile(r"(?:\[?(?:…|\.\.\.)\]?|→|»)\s*$")
 _APPEARED = re.compile(r"<p>(?:(?!</?p\b).)*</p>\s*$", re.DOTALL | re.IGNORECASE)
 _HREF = re.compile(r"<a\b[^>]*?\bhref\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
@@ -80,16 +79,20 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
     if not address:
         return None
     guid = item.guid()
-    published, modified = parse_time(item.published()), parse_time(item.modified())
+    published, modified = parse_timestamp(item.published()), parse_timestamp(item.modified())
     content, summary = item.content(), item.summary()
     if not content and _is_whole_post(summary):
         content, summary = summary, ""
     protected = "post-password-form" in content
     hint = SourceHint(
-        title=plain_text(item.title(), 1_000),
-        authors=_names(item.authors()),
-        published=published,
-        modified=modified,
+        title=item.title(),
+        authors=_unique(map(person_name, item.authors()[:50])),
+        published=published.at if published else None,
+        published_precision=_precision(published),
+        published_unzoned=published is not None and not published.zoned,
+        modified=modified.at if modified else None,
+        modified_precision=_precision(modified),
+        modified_unzoned=modified is not None and not modified.zoned,
         categories=_unique(plain_text(c, 300) for c in item.categories()[:200]),
         tags=_unique(plain_text(t, 300) for t in item.tags()[:200]),
         geotags=item.geotags(),
@@ -102,7 +105,7 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
         protected=protected,
     )
     kind = PageKind.POST if published else PageKind.UNKNOWN
-    return DiscoveredURL(address, DiscoverySource.FEED, kind, url, _later(published, modified), hint)
+    return DiscoveredURL(address, DiscoverySource.FEED, kind, url, _later(hint.published, hint.modified), hint)
 
 
 def post_id_of(guid: str) -> str:
@@ -139,14 +142,9 @@ def _is_whole_post(summary: str) -> bool:
     return len(text) >= _FULL_TEXT and not _CUT_OFF.search(text)
 
 
-def _names(names: list[str]) -> tuple[str, ...]:
-    found = []
-    for name in names[:50]:
-        text = plain_text(name, 300)
-        match = _MAIL_NAME.match(text)
-        text = match.group(1).strip() if match else text
-        found.append("" if _MAIL.fullmatch(text) else text)
-    return _unique(found)
+def _precision(time: Timestamp | None) -> str:
+    """Returns the precision of a time for its source hint: "" for the usual one, a second."""
+    return time.precision if time and time.precision != "second" else ""
 
 
 def _unique(texts: Iterable[str]) -> tuple[str, ...]:
@@ -162,6 +160,7 @@ def _later(*times: datetime | None) -> datetime | None:
 _ROOT = re.compile(r"<([A-Za-z:]+)[\s>/]")
 # lxml selects these by name, which is ten times as fast as checking each element.
 _ITEMS = tuple(f"{{*}}{form(name)}" for name in ("item", "entry") for form in (str, str.title, str.upper))
+_ITEM_NAMES = ("item", "entry", "rss:item", "atom:entry")
 _KINDS = {"rss": "rss", "feed": "atom", "rdf": "rdf", "channel": "rss"}
 _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/version')
 
@@ -223,14 +222,14 @@ def parse_feed(body: bytes, url: str) -> Feed:
 
 
 def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -> Feed:
-    core = NAMESPACES.get(root.tag[1:].rpartition("}")[0].lower(), "") if kind == "atom" else "rss"
+    own = own_namespaces(root, "atom" if kind == "atom" else "rss")
     channel = next((e for e in root if _local_name(e) == "channel"), root)
-    meta = XmlItem(channel, url, core)
+    meta = XmlItem(channel, url, own)
     generator = meta.text("generator", "atom:generator")
-    language = meta.language or XmlItem(root, url, core).language or meta.text("language", "dc:language")
+    language = meta.language or XmlItem(root, url, own).language or meta.text("language", "dc:language")
     about = Feed(
         kind="comments",
-        title=plain_text(meta.text("title")),
+        title=meta.title(),
         home_url=meta.link(),
         language=language,
         generator=generator,
@@ -240,8 +239,8 @@ def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -
     # One by one, since a feed may have more items than should be in memory at once.
     found: dict[str, DiscoveredURL] = {}
     items = posts = 0
-    for element in _items(root, channel):
-        item = XmlItem(element, url, core)
+    for element in _items(root, channel, own):
+        item = XmlItem(element, url, own)
         items += 1
         if not is_comment(item):
             posts += 1
@@ -259,8 +258,9 @@ def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -
     )
 
 
-def _items(root: etree._Element, channel: etree._Element) -> Iterator[etree._Element]:
-    return islice((e for e in root.iter(*_ITEMS) if e is not channel), MAX_TARGETS)
+def _items(root: etree._Element, channel: etree._Element, own: frozenset[str]) -> Iterator[etree._Element]:
+    found = (e for e in root.iter(*_ITEMS) if e is not channel and qualified_name(e, own) in _ITEM_NAMES)
+    return islice(found, MAX_TARGETS)
 
 
 def _local_name(element: etree._Element) -> str:
@@ -317,7 +317,7 @@ def _json_feed(body: bytes, url: str) -> Feed:
     return Feed(
         targets=tuple(found.values()),
         next_url=_next_page(normalize(urljoin(url, following)), url) if isinstance(following, str) else None,
-        title=plain_text(str(data.get("title") or "")),
+        title=title_text(str(data.get("title") or "")),
         kind="json",
         home_url=normalize(home, url) if isinstance(home, str) else None,
         language=language,

@@ -1,4 +1,4 @@
-"""Reads the documents that discovery sources send: XML, JSON, fragments of HTML as plain text, and times.
+"""Reads the documents that discovery sources send: XML, JSON, and fragments of HTML as plain text.
 
 Nothing here raises for bad input, fetches anything, or reads more than its limits. Parsing begins after the DOCTYPE,
 so that no entity is ever expanded: "billion laughs" and external entities have no effect.
@@ -12,8 +12,6 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from html.entities import html5
 from typing import Any
 
@@ -237,7 +235,7 @@ def _tree(text: str, recover: bool) -> etree._Element | None:
 def _repaired(text: str) -> str:
     if text.count("&") > _MAX_AMPERSANDS:
         return text
-    return _NAMED.sub(_named, _AMPERSAND.sub("&amp;", text))
+    return _NAMED.sub(_named, _AMPERSAND.sub("&amp;", text.replace("&#X", "&#x")))
 
 
 def _named(match: re.Match[str]) -> str:
@@ -275,7 +273,19 @@ def plain_text(markup: str, limit: int = 10_000) -> str:
     text = html.unescape(text)
     if "&" in text:
         text = html.unescape(text)
-    return " ".join(text.split())[:limit]
+    return " ".join(replace_controls(text).split())[:limit]
+
+
+# C1 controls have no use in text: they are windows-1252 that was written as a numeric reference (&#146;).
+_C1 = re.compile("[\x80-\x9f]")
+_WINDOWS_1252 = {b: bytes([b]).decode("cp1252", errors="replace") for b in range(0x80, 0xA0)}
+
+
+def replace_controls(text: str) -> str:
+    """Returns a text with its C1 control characters as the windows-1252 characters of the same number, as HTML reads
+    numeric references (section 13.2.5.80).
+    """
+    return text.translate(_WINDOWS_1252) if _C1.search(text) else text
 
 
 # JSON.
@@ -309,59 +319,3 @@ def parse_json(body: bytes) -> Any:
         if isinstance(value, (dict, list)) and (end - start) * 2 > len(text) - start:
             return value
     return None
-
-
-# Times in feeds, sitemaps and APIs.
-
-_ISO = re.compile(
-    r"(\d{4})-?(\d\d)?-?(\d\d)?"
-    r"(?:[T ]+(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?\s*",
-    re.IGNORECASE,
-)
-_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # email.utils reads it as the year 2001; "+0000" is a zone
-_EARLIEST = 1980
-
-
-def parse_time(text: str) -> datetime | None:
-    """Parses RFC 3339 / W3C-DTF ("2024-05-01T10:00:00+02:00", "2024-05-01") or RFC 822 as an aware datetime.
-
-    A time without a zone is read as UTC, a date without a time as 00:00. Returns None for text that is not a time,
-    and for years before 1980, which programs write for "no date" ("0001-01-01").
-    """
-    text = " ".join(text[:100].split())
-    if not text:
-        return None
-    try:
-        found = _iso(text) or (None if _YEAR_ONE.search(text) else parsedate_to_datetime(text))
-        if found is None:
-            return None
-        if found.tzinfo is None:
-            found = found.replace(tzinfo=UTC)
-        found.astimezone(UTC)
-    except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
-        return None
-    return found if found.year >= _EARLIEST else None
-
-
-def _iso(text: str) -> datetime | None:
-    match = _ISO.fullmatch(text)
-    if not match:
-        return None
-    year, month, day, hour, minute, second, zone = match.groups()
-    return datetime(
-        int(year),
-        int(month or 1),
-        int(day or 1),
-        int(hour or 0),
-        int(minute or 0),
-        min(int(second or 0), 59),
-        tzinfo=_zone(zone or "Z"),
-    )
-
-
-def _zone(text: str) -> timezone:
-    if text[0] not in "+-":
-        return UTC
-    digits = text[1:].replace(":", "").ljust(4, "0")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-offset if text[0] == "-" else offset)

@@ -9,7 +9,9 @@ from urllib.parse import unquote, urlsplit
 from lxml import etree
 
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
-from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, parse_document, parse_time, plain_text
+from archiver.discovery.feed_text import title_text
+from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, parse_document, plain_text
+from archiver.discovery.timestamps import parse_time, parse_timestamp
 from archiver.discovery.url_classifier import kind_by_address
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize
@@ -162,9 +164,12 @@ def _news_hint(news: etree._Element) -> SourceHint:
     for element in news.iter(etree.Element):
         fields.setdefault(_local_name(element), "".join(str(t) for t in element.itertext()).strip())
     place = plain_text(fields.get("geo_locations", ""), 300)
+    published = parse_timestamp(fields.get("publication_date", ""))
     return SourceHint(
-        title=plain_text(fields.get("title", ""), 1_000),
-        published=parse_time(fields.get("publication_date", "")),
+        title=title_text(fields.get("title", "")),
+        published=published.at if published else None,
+        published_precision=published.precision if published and published.precision != "second" else "",
+        published_unzoned=published is not None and not published.zoned,
         tags=tuple(dict.fromkeys(t for k in fields.get("keywords", "").split(",")[:100] if (t := plain_text(k, 200)))),
         geotags=(GeoTag(None, None, place, source="news-sitemap"),) if place else (),
         language=fields.get("language", "")[:35],

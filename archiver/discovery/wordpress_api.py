@@ -16,7 +16,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.safe_parsing import parse_json, parse_time, plain_text
+from archiver.discovery.feed_text import person_name, title_text
+from archiver.discovery.safe_parsing import parse_json, plain_text
+from archiver.discovery.timestamps import parse_time
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize
 
@@ -162,8 +164,8 @@ def _target(row: dict[str, Any], default: timedelta, url: str) -> DiscoveredURL 
     embedded = embedded if isinstance(embedded, dict) else {}
     number = row.get("id")
     hint = SourceHint(
-        title=plain_text(_rendered(row.get("title")), 1_000),
-        authors=_names(_dicts(embedded.get("author"))),
+        title=title_text(_rendered(row.get("title")), "html"),
+        authors=tuple(dict.fromkeys(n for name in _names(_dicts(embedded.get("author"))) if (n := person_name(name)))),
         published=published,
         modified=modified,
         categories=_names(_terms(embedded, "category")),

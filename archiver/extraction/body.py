@@ -377,6 +377,8 @@ def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
 
 # The body: chooses the container of the text, and returns its text.
 
+_NOTICE = 200
+"""Characters of the longest text that is taken for a notice if the source's text is five times as long."""
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
 
@@ -406,9 +408,14 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
 
 
 def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> str:
-    """Returns the whole text from the feed or API if `shown`, the text on the page, is only its beginning; else ""."""
+    """Returns the whole text from the feed or API if `shown`, the text on the page, is only its beginning, or only a
+    notice as on pages that scripts fill ("You need JavaScript"); else "".
+    """
     text = body_of_html(hint.body_html, url, title) if hint is not None and hint.body_html else ""
-    return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _starts_like(shown, text)) else ""
+    if len(text) <= 1.15 * len(shown) + 20:
+        return ""
+    is_notice_only = len(shown) <= _NOTICE and len(text) > 5 * len(shown)
+    return text if is_notice_only or _starts_like(shown, text) else ""
 
 
 def body_of_html(fragment: str, url: str, title: str = "") -> str:

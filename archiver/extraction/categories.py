@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from lxml.etree import _Element as Element
 from slugify import slugify
@@ -184,6 +184,10 @@ _METAS = (
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
 """Platforms whose posts show their categories if they have any: breadcrumbs are only folders there."""
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs")
+_TOLD_APART = 0.5
+"""The confidence from which a candidate of the page says whether a term is a category or a tag."""
+_MAX_LINKS = 600
+_DATED_PATH = re.compile(r"/(.+?)/(?:19|20)\d\d/\d\d/\d\d/")
 _MAX_STEPS = 10
 _MAX_COUNT = 60
 
@@ -192,16 +196,16 @@ def term_candidates(
     page: Page, post: Post, hint: SourceHint | None
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
     """Returns the candidates for a post's categories and those for its tags: sets of terms, each with its source."""
-    cats: list[Candidate[Terms]] = []
-    tags: list[Candidate[Terms]] = []
-    for kind, one in (
-        *_from_hint(hint),
+    found = [
         *_from_selectors(page, post),
         *_from_links(page, post),
         *_from_metadata(page),
         *_from_class(page, post),
         *_from_breadcrumbs(page, post),
-    ):
+    ]
+    cats: list[Candidate[Terms]] = []
+    tags: list[Candidate[Terms]] = []
+    for kind, one in (*_from_hint(page, hint, found), *found):
         if one.value or one.locator == "post class":
             (cats if kind == "category" else tags).append(one)
     return cats, tags
@@ -223,12 +227,63 @@ def _as_candidate(
     return kind, Candidate(unique_terms(texts)[:_MAX_COUNT], source, locator, confidence, visible)
 
 
-def _from_hint(hint: SourceHint | None) -> Iterator[Found]:
+def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> Iterator[Found]:
+    """Yields the terms of a feed or an API.
+
+    An API tells categories and tags apart. RSS and Atom have one element for both: a term of a feed is a tag if the
+    post's own terms (`found`) or the addresses of the site's listings have it as a tag and not as a category. What
+    nothing else has stays a category.
+    """
     if hint is None:
         return
-    source, confidence = ("api", 0.97) if is_from_api(hint) else ("feed", 0.5)
-    yield _as_candidate("category", hint.categories, source, "categories", confidence)
-    yield _as_candidate("tag", hint.tags, source, "tags", confidence)
+    if is_from_api(hint):
+        yield _as_candidate("category", hint.categories, "api", "categories", 0.97)
+        yield _as_candidate("tag", hint.tags, "api", "tags", 0.97)
+        return
+    tagged = _terms_known_as_tags(page, hint.categories, found) if hint.categories else frozenset()
+    categories = [t for t in hint.categories if fold_text(t) not in tagged]
+    tags = [t for t in hint.categories if fold_text(t) in tagged]
+    yield _as_candidate("category", categories, "feed", "categories", 0.5)
+    yield _as_candidate("tag", (*hint.tags, *tags), "feed", "tags" if hint.tags else "categories", 0.5)
+
+
+def _terms_known_as_tags(page: Page, terms: Sequence[str], found: Sequence[Found]) -> frozenset[str]:
+    """Returns the terms of a feed, folded, that are tags on the page: first by the post's own terms, else by the
+    addresses of links to listings anywhere on the page, and on a Jekyll site by the page's own address, in which the
+    folders before the date are the post's categories. A platform may have only one of the two.
+    """
+    wanted = {fold_text(t) for t in terms}
+    platform = page.platform
+    if bool(platform.categories) != bool(platform.tags):
+        return frozenset(wanted if platform.tags else ())
+    known: dict[Kind, set[str]] = {
+        kind: {fold_text(t) for one, c in found if one == kind and c.confidence >= _TOLD_APART for t in c.value}
+        for kind in _KINDS.values()
+    }
+    rest = wanted - known["category"] - known["tag"]
+    linked: dict[Kind, set[str]] = {"category": set(), "tag": set()}
+    for kind, names in _listing_links(page) if rest else ():
+        linked[kind] |= names & rest
+    categories = known["category"] | (linked["category"] - known["tag"])
+    tags = (known["tag"] | linked["tag"]) & wanted
+    if platform.name == "jekyll" and (folders := _folders_before_date(page) & wanted):
+        categories |= folders
+        tags = wanted
+    return frozenset(tags - categories)
+
+
+def _listing_links(page: Page) -> Iterator[tuple[Kind, set[str]]]:
+    """Yields kind and names of the links to listings of a category or tag: their text, and the slug in the address."""
+    for a in page.index.tag("a")[:_MAX_LINKS]:
+        href = a.get("href") or ""
+        if (kind := kind_of_address(href)) and is_own_site(page, href):
+            yield kind, {fold_text(clean_term(element_line(a))), fold_text(slug_of(href).replace("-", " "))}
+
+
+def _folders_before_date(page: Page) -> set[str]:
+    """Returns the folders, folded, in the page's address before its date, as in /news/tram/2024/01/09/a-title.html."""
+    match = _DATED_PATH.match(unquote(page.path))
+    return {fold_text(folder) for folder in match[1].split("/")} if match else set()
 
 
 def _from_selectors(page: Page, post: Post) -> Iterator[Found]:

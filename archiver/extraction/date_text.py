@@ -11,14 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
-from archiver.extraction.date_vocabulary import (
-    MONTHS,
-    THAI_SHORT,
-    month_number,
-    solar_month_number,
-    vietnamese_month_number,
-)
+from archiver.extraction.date_vocabulary import THAI_SHORT
 from archiver.extraction.text import clean_text
+from archiver.month_names import MONTHS, month_number, solar_month_number, vietnamese_month_number
 
 # Years of other calendars: Buddhist, Japanese, of the Republic of China, and the Persian solar year.
 

@@ -158,7 +158,7 @@ def _collect_published(page: Page, post: Post, hint: SourceHint | None, beside: 
     language = page.date_language
     if hint is not None and hint.published is not None:
         trusted = is_from_api(hint)
-        moment = Moment(hint.published, "second", True)
+        moment = Moment(hint.published, hint.published_precision or "second", not hint.published_unzoned)
         out.add(moment, "api" if trusted else "feed", "published", 0.97 if trusted else 0.79)
     _add_platform(page, post, out)
     _add_declared(page, post, out, language)
@@ -373,7 +373,8 @@ def modified_candidates(page: Page, post: Post, hint: SourceHint | None, beside:
     if hint is not None and hint.modified is not None:
         trusted = is_from_api(hint)
         source, confidence = ("api", 0.97) if trusted else ("feed", 0.7)
-        out.add(Moment(hint.modified, "second", True), source, "modified", confidence)
+        change = Moment(hint.modified, hint.modified_precision or "second", not hint.modified_unzoned)
+        out.add(change, source, "modified", confidence)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
         out.add(machine_date(text), "json-ld", "dateModified", 0.86)
     for text in page.data.texts(page.data.rdfa_article(page.addresses), "dateModified")[:1]:

@@ -340,6 +340,9 @@ _LEGACY = {
     "zh-hk": "big5hkscs",
     "zh-hant": "big5hkscs",
 }
+_WIDE = {"utf-16": "utf-16-le", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}
+_ASCII_TAG, _ANY_TAG = re.compile(rb"<(?:!doctype|[a-z][a-z0-9]*[\s>])", re.IGNORECASE), re.compile(r"<[!?/A-Za-z]")
+_JIS = (b"\x1b$B", b"\x1b$@")
 _LANGUAGE = re.compile(rb"""<html[^>]{0,500}?\slang\s*=\s*["']?([a-z-]{2,15})""", re.IGNORECASE)
 _CONTROL = bytes([*range(9), 11, 12, *range(14, 32)])
 UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -403,7 +406,7 @@ def _has_noncharacter(text: str) -> bool:
 
 
 def _decode(body: bytes, content_type: str) -> DecodedText:
-    if found := _decode_by_mark(body) or _decode_by_zeros(body):
+    if found := _decode_by_mark(body) or _decode_by_zeros(body) or _decode_by_wide_header(body, content_type):
         return found
     if body.isascii():
         return _decode_seven_bit(body, content_type)
@@ -438,12 +441,30 @@ def _decode_by_zeros(body: bytes) -> DecodedText | None:
     return DecodedText(body.decode(wide, errors="replace"), wide, "zeros") if wide else None
 
 
+def _decode_by_wide_header(body: bytes, content_type: str) -> DecodedText | None:
+    """Decodes with UTF-16 if the Content-Type header says so and the bytes then are markup; else None.
+
+    The header precedes everything but a byte order mark (HTML, section 13.2.3.2). "utf-16" means little-endian
+    (WHATWG Encoding, section 4.2).
+    """
+    name = _WIDE.get(_loose_charset(content_type).lower())
+    if name is None or _ASCII_TAG.search(body[:_HEAD]):
+        return None
+    text = _decode_strictly(body, name)
+    return DecodedText(text, name, "header") if _ANY_TAG.search(text[:_HEAD]) else None
+
+
 def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
-    """Decodes ASCII bytes, with the declared encoding if it is one that uses escape sequences, such as ISO-2022-JP."""
+    """Decodes ASCII bytes, with the declared encoding if it is one that uses escape sequences, such as ISO-2022-JP.
+
+    ISO-2022-JP is also recognised without a declaration, by its escape sequences for JIS X 0208.
+    """
     if b"\x1b" in body or b"~{" in body:
         for name, how in _declared_encodings(body, content_type):
             if name.startswith(("iso2022", "hz")) and (text := _decode_strictly(body, name)):
                 return DecodedText(text, name, how)
+        if any(sign in body for sign in _JIS) and (text := _decode_strictly(body, "iso2022_jp_ext")):
+            return DecodedText(text, "iso2022_jp", "detected")
     return _as_utf8(body.decode("ascii"))
 
 

@@ -262,6 +262,8 @@ def _first_answer(rules: Iterable[_Rule], context: _Context) -> Answer | None:
 
 def _empty(context: _Context) -> Answer | None:
     page = context.page
+    if context.hint is not None and context.hint.body_html:
+        return None  # scripts fill the page; its source has the text
     body = page.index.tag("body")
     if body and (page.index.text_length(body[0]) >= 3 or body[0].find(".//img") is not None):
         return None

@@ -1,6 +1,8 @@
 """Parses robots.txt by RFC 9309: selects the group of rules for this crawler, and decides what a response for the file
 means.
 
+Where the RFC allows a lenient parser, lines are read as Google's parser reads them (github.com/google/robotstxt).
+
 Protego matches URLs against rules as section 2.2.2 requires, but it selects groups differently: it would take a
 group for "arch" as ours, would not take one for "archiver/2.0", and would end a group at a Crawl-delay between two
 User-agent lines. So the group is selected here, and Protego gets only its rules.
@@ -47,25 +49,28 @@ MAX_ROBOTS_BYTES = 500 * 1024
 """Bytes of the file that are read (the minimum in section 2.5)."""
 
 _MAX_SEARCHED = 2_000  # rules that are searched for the one that forbids an address
+# The value may have a colon of its own: "Sitemap https://...", "Disallow /a:b".
+_WITHOUT_COLON = re.compile(r"([A-Za-z_-]+)\s+((?:/|\*|https?:)\S*|[^\s:]+)")
 _LINE = re.compile(r"\r\n|\r|\n")
 _TOKEN = re.compile(r"[A-Za-z_-]+|\*")
-# Records and their common misspellings (section 2.2.4 allows a lenient parser).
-_RECORDS = {
-    "user-agent": "agent",
-    "useragent": "agent",
-    "user agent": "agent",
-    "allow": "Allow",
-    "disallow": "Disallow",
-    "dissallow": "Disallow",
-    "dissalow": "Disallow",
-    "disalow": "Disallow",
-    "diasllow": "Disallow",
-    "disallaw": "Disallow",
-    "crawl-delay": "delay",
-    "crawl delay": "delay",
-    "sitemap": "sitemap",
-    "site-map": "sitemap",
-}
+# Records by how their names begin, with common misspellings (section 2.2.4 allows a lenient parser).
+_RECORDS = (
+    ("user-agent", "agent"),
+    ("useragent", "agent"),
+    ("user agent", "agent"),
+    ("allow", "Allow"),
+    ("disallow", "Disallow"),
+    ("dissallow", "Disallow"),
+    ("dissalow", "Disallow"),
+    ("disalow", "Disallow"),
+    ("diasllow", "Disallow"),
+    ("disallaw", "Disallow"),
+    ("crawl-delay", "delay"),
+    ("crawl delay", "delay"),
+    ("sitemap", "sitemap"),
+    ("site-map", "sitemap"),
+)
+_UTF_16 = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _ANYBODY = "*"
 
 
@@ -137,22 +142,51 @@ class _Group:
 def _parse_records(body: bytes) -> Iterator[tuple[str, str]]:
     """Yields the name and value of each known record (Allow, Disallow ...) in a robots.txt; skips comments and unknown
     records.
+
+    Without a colon, a line of exactly two words is a name and its value.
     """
-    for line in _LINE.split(_parsed_part(body).decode("utf-8-sig", errors="ignore")):
-        name, colon, value = line.partition("#")[0].partition(":")
-        record = _RECORDS.get(name.strip().lower())
-        if colon and record:
+    for line in _LINE.split(_parsed_part(body)):
+        text = line.partition("#")[0].strip()
+        name, colon, value = text.partition(":")
+        if bare := _WITHOUT_COLON.fullmatch(text):
+            name, value = bare.groups()
+        elif not colon:
+            continue
+        record = _record(name.strip().lower())
+        if record:
             yield record, value.strip()
 
 
-def _parsed_part(body: bytes) -> bytes:
-    """Returns the first MAX_ROBOTS_BYTES of a robots.txt, cut at a line end, since half of the line "Allow: /a/b" would
-    allow more than the whole.
+def _record(name: str) -> str:
+    return next((record for beginning, record in _RECORDS if name.startswith(beginning)), "")
+
+
+def _parsed_part(body: bytes) -> str:
+    """Returns the text of the first MAX_ROBOTS_BYTES of a robots.txt, cut at a line end, since half of the line
+    "Allow: /a/b" would allow more than the whole.
+
+    The file is UTF-8 (section 2.3). UTF-16 is read, too, with or without a byte order mark: as UTF-8 it would have no
+    rules, which would allow everything.
     """
+    text = body[:MAX_ROBOTS_BYTES].decode(_encoding(body), errors="ignore").lstrip("\ufeff")
     if len(body) <= MAX_ROBOTS_BYTES:
-        return body
-    end = max(body.rfind(b"\n", 0, MAX_ROBOTS_BYTES), body.rfind(b"\r", 0, MAX_ROBOTS_BYTES))
-    return body[: end + 1]
+        return text
+    return text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
+
+
+def _encoding(body: bytes) -> str:
+    """Returns "utf-16-le" or "utf-16-be" if the file begins with such a byte order mark, or if every other byte of its
+    beginning is zero; else "utf-8".
+    """
+    head = body[:1_000]
+    for mark, name in _UTF_16:
+        if head.startswith(mark):
+            return name
+    half = len(head) // 2
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if half and max(even, odd) > 0.8 * half and min(even, odd) < 0.1 * half:
+        return "utf-16-le" if odd > even else "utf-16-be"
+    return "utf-8"
 
 
 def path_matcher(pattern: str) -> Callable[[str], bool]:
@@ -175,6 +209,8 @@ def is_conclusive_status(status: int) -> bool:
     """Returns True if a response for robots.txt with this status settles what may be fetched.
 
     After a client error everything is allowed, since there is no file (section 2.3.1.3). It is not settled after a
-    server error (section 2.3.1.4), nor after 429 (Too Many Requests), which says nothing about the file.
+    server error (section 2.3.1.4), nor after 429 (Too Many Requests), which says nothing about the file: then nothing
+    is fetched. The RFC would allow everything after 429 and, after 30 days, also while the server fails; that is not
+    done here.
     """
     return status < 500 and status != 429

@@ -259,7 +259,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
             result, usage_statements=(*result.usage_statements, *statements_of_page(page.root, fetched.url))
         )
     links = _links(page, fetched, site.scope)
-    if request.kind not in SOURCE_KINDS and page.root is not None and script_page.needs_javascript(page):
+    if _is_unreadable(page, request):
         # Before the soft 404: a site that sends this shell for every address sends it for missing ones, too.
         return ParsedPage(_script_page(links, result, request, site))
     if rejected := wall_or_soft_404(page, result, request, site.soft_not_found):
@@ -270,6 +270,13 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
         if target and urlkey(target) != request.urlkey:
             return _redirect(target, result, request, site, "meta-refresh")
     return _article_page(page, links, result, request, site)
+
+
+def _is_unreadable(page: Page, request: PageRequest) -> bool:
+    """Returns True if a page is empty unless scripts run and its source did not give its text."""
+    if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
+        return False
+    return script_page.needs_javascript(page)
 
 
 def _script_page(

@@ -258,7 +258,11 @@ def _store_changed_hint(db: Database, known: KnownPage, target: DiscoveredURL) -
     if not target.hint or digest == known.digests.get(target.source):
         return
     better = target.source is DiscoverySource.API or DiscoverySource.API not in known.digests
-    hint = target.hint if better else latest_hint(db, known.urlkey) or target.hint
+    latest = latest_hint(db, known.urlkey)
+    hint = target.hint if better else latest or target.hint
+    if latest and latest.body_html:
+        # The page's text comes from its source and has changed, so the page is requested in full: it would answer 304.
+        db.execute("update pages set etag = null, last_modified = null where id = ?", [known.id])
     store_hint(db, known.id, hint, {**known.digests, target.source: digest})
 
 

@@ -22,19 +22,33 @@ from archiver.urls import urlkey
 # -- source hints, stored with a page
 
 _PAGE_BREAK = "<!--nextpage-->"
+_MAX_BODY = 500_000
+"""Characters of a full text; longer ones are not stored."""
+_TEXT_SOURCES = ("feed", "api")
 
 
 def hint_to_json(hint: SourceHint) -> str:
     """Returns a source hint as JSON for the table `source_hints`.
 
-    The full text is stored only if the page shows just a part of it (WordPress's page breaks).
+    The full text is stored until the page is read, and longer only if the page lacks it (see `is_text_needed`).
     """
-    kept = hint if _PAGE_BREAK in hint.body_html else replace(hint, body_html="")
+    kept = hint if len(hint.body_html) <= _MAX_BODY else replace(hint, body_html="")
     values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
     for name in HINTED_TIMES:
         if name in values:
             values[name] = values[name].isoformat()
     return json.dumps(values, ensure_ascii=False)
+
+
+def is_text_needed(result: PageResult) -> bool:
+    """Returns True if a page's hint must keep the full text: the page has not been read yet, or its article has the
+    text from there, since the page shows none or only its beginning.
+    """
+    if result.outcome in (Outcome.DUE, Outcome.FAILED) or result.status == 304:
+        return True
+    return result.article is not None and any(
+        e.field == "body" and e.source in _TEXT_SOURCES for e in result.article.evidence
+    )
 
 
 def hint_digest(hint: SourceHint) -> str:
@@ -217,6 +231,20 @@ def record_result(
             result.outcome,
             key,
         ],
+    )
+    if not is_text_needed(result):
+        _drop_text_of_hint(db, key)
+
+
+def _drop_text_of_hint(db: Database, key: str) -> None:
+    """Removes the full text from the latest source hint of the page at this urlkey, unless it has page breaks: then the
+    page shows only its first part.
+    """
+    db.execute(
+        "update source_hints set hint = json_remove(hint, '$.body_html') where digests is not null "
+        "and page_id = (select id from pages where urlkey = ?) and instr(hint, '\"body_html\"') > 0 "
+        "and instr(hint, ?) = 0",
+        [key, _PAGE_BREAK],
     )
 
 

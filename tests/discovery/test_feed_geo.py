@@ -14,6 +14,7 @@ SPACES = (
     'xmlns:dc="http://purl.org/dc/elements/1.1/"'
 )
 HERE = (10.5, 106.25)
+WHERE, END = "<georss:where>", "</georss:where>"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,51 @@ HERE = (10.5, 106.25)
         ("<geo:Point><geo:lat>10.5</geo:lat><geo:long>106.25</geo:long></geo:Point>", HERE, "", 0.01),
         ("<dcterms:spatial>name=Hill; east=106.25; north=10.5</dcterms:spatial>", HERE, "Hill", 0.01),
         ("<dc:coverage>Hanoi</dc:coverage>", (None, None), "Hanoi", None),
+        # a height is left out
+        ("<georss:point>10.5 106.25 80</georss:point>", HERE, "", 0.01),
+        (f"{WHERE}<gml:Point><gml:pos>10.5 106.25 80</gml:pos></gml:Point>{END}", HERE, "", 0.01),
+        (f'{WHERE}<gml:Point srsDimension="3"><gml:pos>10.5 106.25 80</gml:pos></gml:Point>{END}', HERE, "", 0.01),
+        (
+            f'{WHERE}<gml:LineString srsDimension="3"><gml:posList>10 106 5 11 106.5 9</gml:posList>'
+            f"</gml:LineString>{END}",
+            HERE,
+            "",
+            None,
+        ),
+        (
+            f"{WHERE}<gml:LineString><gml:posList>10 106 5 11 106.5 9 10 106 5</gml:posList></gml:LineString>{END}",
+            HERE,
+            "",
+            None,
+        ),
+        # ways to write a number
+        ("<georss:point>1.05e1 1.0625E+2</georss:point>", HERE, "", 0.01),
+        ("<georss:point>10,5 106,25</georss:point>", HERE, "", 0.01),
+        ("<georss:point>10.5,106.25</georss:point>", HERE, "", 0.01),
+        ("<georss:point>10.5, 106.25</georss:point>", HERE, "", 0.01),
+        ("<georss:point>+10.5 +106.25</georss:point>", HERE, "", 0.01),
+        ("<geo:lat>10,5</geo:lat><geo:long>106,25</geo:long>", HERE, "", 0.01),
+        # the 180th meridian
+        ("<georss:box>10 170 11 -170</georss:box>", (10.5, 180.0), "", None),
+        ("<georss:box>10 175 11 -165</georss:box>", (10.5, -175.0), "", None),
+        ("<georss:line>10 179 11 -179.5</georss:line>", (10.5, 179.75), "", None),
+        # reference systems
+        (
+            f'{WHERE}<gml:Point srsName="urn:ogc:def:crs:OGC:1.3:CRS84"><gml:pos>106.25 10.5</gml:pos>'
+            f"</gml:Point>{END}",
+            HERE,
+            "",
+            0.01,
+        ),
+        (f'{WHERE}<gml:Point><gml:pos srsName="CRS:84">106.25 10.5</gml:pos></gml:Point>{END}', HERE, "", 0.01),
+        (f'{WHERE}<gml:Point srsName="EPSG:4326"><gml:pos>10.5 106.25</gml:pos></gml:Point>{END}', HERE, "", 0.01),
+        (
+            f'{WHERE}<gml:Point srsName="urn:ogc:def:crs:EPSG::4326"><gml:pos>10.5 106.25</gml:pos></gml:Point>{END}',
+            HERE,
+            "",
+            0.01,
+        ),
+        ("<gml:Point><gml:pos>10.5 106.25</gml:pos></gml:Point>", HERE, "", 0.01),
     ],
 )
 def test_places_in_xml_feeds_are_read(
@@ -59,6 +105,18 @@ def test_places_in_xml_feeds_are_read(
         "<geo:lat>10</geo:lat>",
         "<georss:point>NaN NaN</georss:point>",
         "<dc:coverage>1990-2000</dc:coverage>",
+        "<georss:point>1234.5 8.6</georss:point>",
+        "<georss:point>10.5N 106.25E</georss:point>",
+        "<georss:point>10.5</georss:point>",
+        "<georss:point>10.5 106.25 80 7</georss:point>",
+        "<georss:point>106.25 10.5</georss:point>",
+        "<georss:box>10 106 11</georss:box>",
+        "<georss:line>10 106 11</georss:line>",
+        "<georss:line>10 106 95 106</georss:line>",
+        "<georss:circle>10.5 106.25 wide</georss:circle>",
+        f"{WHERE}<gml:Point><gml:pos>10.5 106.25 x</gml:pos></gml:Point>{END}",
+        f'{WHERE}<gml:Point srsName="EPSG:25832"><gml:pos>10.5 106.25</gml:pos></gml:Point>{END}',
+        f'{WHERE}<gml:LineString srsDimension="3"><gml:posList>10 106 11 106</gml:posList></gml:LineString>{END}',
     ],
 )
 def test_texts_that_are_not_places(inside: str) -> None:

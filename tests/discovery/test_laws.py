@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from archiver.discovery import feed_text, safe_parsing, sitemaps, url_classifier, wordpress_api
 from archiver.discovery import links as link_reader
-from archiver.discovery import safe_parsing, sitemaps, url_classifier, wordpress_api
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
-from archiver.discovery.safe_parsing import parse_json, parse_time
+from archiver.discovery.safe_parsing import parse_json
+from archiver.discovery.timestamps import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
 from archiver.platforms.platform_table import platform_tables
 from archiver.urls import Scope, normalize
@@ -115,6 +116,16 @@ JSON = st.recursive(
     ),
     max_leaves=20,
 )
+FORMS = (
+    "%a, %d %b %Y %H:%M:%S ZONE",
+    "%a, %d %b %y %H:%M:%S GMTZONE",
+    "%d %B %Y %I:%M:%S %p ZONE",
+    "%B %d, %Y %H:%M:%S ZONE",
+    "%a %b %d %H:%M:%S ZONE %Y",
+    "%Y/%m/%d %H:%M:%S ZONE",
+    "%Y%m%dT%H%M%SZONE",
+    "%d.%m.%Y %H:%M:%S ZONE",
+)
 quick = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -187,6 +198,53 @@ def test_a_time_survives_its_iso_form(naive: datetime, quarters: int) -> None:
     assert found is not None
     assert found == datetime.fromisoformat(text)
     assert found.isoformat() == datetime.fromisoformat(text).isoformat()
+
+
+@quick
+@given(st.datetimes(datetime(1981, 1, 1), datetime(2069, 1, 1)), st.integers(-56, 56), st.sampled_from(FORMS))
+def test_a_time_survives_each_form_with_a_zone(naive: datetime, quarters: int, form: str) -> None:
+    zone = f"{'-' if quarters < 0 else '+'}{abs(quarters) // 4:02}:{abs(quarters) % 4 * 15:02}"
+    found = parse_timestamp(naive.strftime(form).replace("ZONE", zone))
+    assert found is not None
+    assert found.zoned
+    assert found.at == datetime.fromisoformat(naive.replace(microsecond=0).isoformat() + zone)
+
+
+@quick
+@given(st.text(max_size=40), st.text("+-:0123456789 TZGMTapm.,/", max_size=40))
+def test_only_a_time_of_day_has_a_zone(soup: str, digits: str) -> None:
+    for text in (soup, digits, f"2024-05-07T{digits}", f"7 May 2024 {digits}"):
+        found = parse_timestamp(text)
+        if found is not None:
+            assert 1980 <= found.at.year <= 2101
+            assert found.precision in ("year", "month", "day", "minute", "second")
+            assert not found.zoned or found.precision in ("minute", "second")
+
+
+@quick
+@given(
+    st.floats(-90, 90).map(lambda n: round(n, 5)),
+    st.floats(-180, 180).map(lambda n: round(n, 5)),
+    st.sampled_from(["{0} {1}", "{0},{1}", "{0} {1} 812.5", "{0:.9e} {1:.9e}"]),
+)
+def test_a_point_survives_each_notation(lat: float, lon: float, notation: str) -> None:
+    feed = (
+        '<rss xmlns:g="http://www.georss.org/georss"><item><link>https://example.org/a</link>'
+        f"<g:point>{notation.format(lat, lon)}</g:point></item></rss>"
+    )
+    (target,) = parse_feed(feed.encode(), URL).targets
+    places = [(tag.latitude, tag.longitude) for tag in (target.hint or SourceHint()).geotags]
+    assert places == ([] if (lat, lon) == (0, 0) else [(lat, lon)])
+
+
+@quick
+@given(st.text(max_size=60), st.sampled_from(["", "text", "html"]))
+def test_titles_and_names_are_one_line_without_addresses_of_mail(text: str, kind: str) -> None:
+    title = feed_text.title_text(text, kind)
+    assert title == " ".join(title.split())
+    name = feed_text.person_name(f"{text} ann@quay.example")
+    assert "@quay" not in name
+    assert name == "" or any(c.isalnum() for c in name)
 
 
 @quick

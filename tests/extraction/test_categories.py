@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from archiver.extraction.article import extract_page
@@ -14,6 +16,7 @@ from archiver.extraction.term_links import (
     terms_in_lists,
     unique_terms,
 )
+from archiver.items import SourceHint
 
 TEXT = "<p>The ferry was late again, and the bakery at the quay had sold every roll by eight.</p>" * 3
 NEXT = '<nav class="post-navigation"><a rel="prev" href="/b">The older post</a></nav>'
@@ -304,3 +307,59 @@ def test_kind_of_address(href: str, kind: str | None) -> None:
 )
 def test_kind_of_label(text: str, kind: str | None) -> None:
     assert kind_of_label(text) == kind
+
+
+# Feeds have one element for categories and tags.
+
+FEED = SourceHint(categories=("Harbour", "late"), published=datetime(2020, 3, 4, tzinfo=UTC))
+MENU = '<footer><a href="/category/harbour/">Harbour</a> <a href="/tag/late/">late</a></footer>'
+
+
+def below(footer: str, head: str = "") -> str:
+    """Return the page with a footer of the site."""
+    return page(head).replace("</body>", f"{footer}</body>")
+
+
+@pytest.mark.parametrize(
+    ("html", "url", "categories", "tags"),
+    [
+        (page(), "https://a.example/late-ferry/", ["Harbour", "late"], []),
+        (
+            page(after='<p class="t">Tags: <a href="/tag/late/">late</a></p>'),
+            "https://a.example/x/",
+            ["Harbour"],
+            ["late"],
+        ),
+        (page(after='<p><a rel="tag" href="/k/late">late</a></p>'), "https://a.example/x/", ["Harbour"], ["late"]),
+        (below(MENU), "https://a.example/x/", ["Harbour"], ["late"]),
+        (
+            below('<footer><a href="/tags/late.html">All 12</a></footer>'),
+            "https://a.example/x/",
+            ["Harbour"],
+            ["late"],
+        ),
+        (
+            below(MENU + '<footer><a href="/category/late/">late</a></footer>'),
+            "https://a.example/x/",
+            ["Harbour", "late"],
+            [],
+        ),
+        (page(generator("Ghost 5.8")), "https://a.example/x/", [], ["Harbour", "late"]),
+        (below(MENU, generator("Blogger")), "https://a.example/x/", ["Harbour", "late"], []),
+        (page(generator("Jekyll v4.3")), "https://a.example/harbour/2020/03/04/late-ferry.html", ["Harbour"], ["late"]),
+        (page(generator("Jekyll v4.3")), "https://a.example/2020/03/04/late-ferry.html", ["Harbour", "late"], []),
+    ],
+    ids=["feed only", "label", "rel", "menu", "slug", "both", "ghost", "blogger", "jekyll path", "jekyll"],
+)
+def test_a_feed_s_term_is_a_tag_where_page_or_site_has_it_as_one(
+    html: str, url: str, categories: list[str], tags: list[str]
+) -> None:
+    article = extract_page(parse_page(html, url), FEED)
+    assert list(article.categories) == categories
+    assert list(article.tags) == tags
+
+
+def test_an_api_tells_categories_and_tags_apart() -> None:
+    hint = SourceHint(categories=("Harbour", "late"), from_api=True, published=datetime(2020, 3, 4, tzinfo=UTC))
+    article = extract_page(parse_page(below(MENU), "https://a.example/x/"), hint)
+    assert (article.categories, article.tags) == (("Harbour", "late"), ())

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import archiver
 from archiver.extraction.encoding import _codec, decode_page, repair_mojibake
 
+# Few of its bytes are zero in UTF-16, as on a page with little markup.
+WIDE = "<p>" + "港の船が遅れた。" * 40 + "</p>"
 WORD = "Žluťoučký kůň"
 TEXTS = {
     "ru": "Старый мост через реку закрыли на ремонт до осени, пишет местная газета. ",
@@ -78,6 +80,7 @@ def html(text: str, head: str = "") -> str:
         (f"<html><p>{WORD}".encode("utf-16-le"), "", "utf-16-le", "zeros"),
         (f"<html><p>{WORD}".encode("utf-16-be"), "text/html; charset=utf-8", "utf-16-be", "zeros"),
         (f"<meta charset=utf-16><p>{WORD}".encode(), "", "utf-8", "utf-8"),
+        (f"<html><p>{WORD}".encode(), "text/html; charset=utf-16le", "utf-8", "utf-8"),
     ],
 )
 def test_declarations_decide_the_encoding(body: bytes, header: str, encoding: str, how: str) -> None:
@@ -147,6 +150,26 @@ def test_the_language_of_the_page_decides_the_encoding(language: str, encoding: 
 )
 def test_encoding_labels_are_those_of_browsers(label: str, name: str) -> None:
     assert _codec(label) == name
+
+
+@pytest.mark.parametrize(
+    ("encoding", "header", "how"),
+    [
+        ("utf-16-le", "text/html; charset=utf-16le", "header"),
+        ("utf-16-le", 'text/html; charset="UTF-16"', "header"),
+        ("utf-16-be", "text/html;charset=utf-16be", "header"),
+        ("iso2022_jp", "", "detected"),
+        ("iso2022_jp", "text/html; charset=utf-8", "detected"),
+    ],
+)
+def test_text_with_little_markup_is_read_in_its_encoding(encoding: str, header: str, how: str) -> None:
+    found = decode_page(WIDE.encode(encoding), header)
+    assert (found.text, found.encoding, found.how) == (WIDE, encoding, how)
+
+
+@pytest.mark.parametrize("body", [WIDE.encode(), b"<html><p>\x1b[31mred\x1b[0m"], ids=["utf-8", "escape sequences"])
+def test_a_header_that_does_not_fit_is_ignored(body: bytes) -> None:
+    assert decode_page(body, "text/html; charset=utf-16le").encoding == "utf-8"
 
 
 def test_a_few_broken_bytes_do_not_change_the_encoding() -> None:

@@ -65,6 +65,17 @@ TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "spaces": ("  User-agent :\t*  \n\tDisallow  :  /x\t\n", "/x", False),
     "no UTF-8": (b"# caf\xe9\nUser-agent: *\nDisallow: /x\n", "/x", False),
     "a line separator is no line end": ("User-agent: *\nDisallow: /x\n# \u2028Allow: /x\n", "/x", False),
+    # As Google's parser reads them.
+    "without a colon": ("User-agent: *\nDisallow /x\n", "/x", False),
+    "without a colon, all lines": ("User-agent *\nDisallow\t/x:y\n", "/x:y", False),
+    "without a colon, more than two words": ("User-agent: *\nDisallow all of it\n", "/x", True),
+    "without a colon, an agent": ("User-agent archiver\nDisallow /x\n", "/x", False),
+    "double s": ("User-agent: *\nDissallow: /x\n", "/x", False),
+    "a name that begins with a known one": ("User-agent: *\nDisallowed: /x\n", "/x", False),
+    "UTF-8 with a byte order mark": (b"\xef\xbb\xbfUser-agent: *\nDisallow: /x\n", "/x", False),
+    "UTF-16 with a byte order mark": ("User-agent: *\nDisallow: /x\n".encode("utf-16"), "/x", False),
+    "UTF-16, little-endian": ("User-agent: *\r\nDisallow: /x\r\n".encode("utf-16-le"), "/x", False),
+    "UTF-16, big-endian": ("User-agent: *\nDisallow: /x\n".encode("utf-16-be"), "/x", False),
     "a page instead": ("<!doctype html><title>User-agent: *</title><p>Disallow: /", "/x", True),
 }
 
@@ -80,6 +91,19 @@ def test_refusal_gives_the_rule() -> None:
     robots = parse_robots(b"User-agent: *\nDisallow: /wp-\nAllow: /wp-content/\nDisallow: /wp-content/x/\n")
     assert robots.refusal("https://e.test/wp-content/x/1") == "Disallow: /wp-content/x/"
     assert robots.refusal("https://e.test/wp-admin") == "Disallow: /wp-"
+
+
+def test_sitemaps_are_read_without_a_colon() -> None:
+    assert parse_robots(b"Sitemap https://e.test/s.xml\nSitemap: https://e.test/t.xml\n").sitemaps == (
+        "https://e.test/s.xml",
+        "https://e.test/t.xml",
+    )
+
+
+def test_a_long_file_in_utf_16_is_cut_at_a_line_end() -> None:
+    line = "Disallow: /a/b/c\n"
+    file = ("User-agent: *\n" + line * (MAX_ROBOTS_BYTES // (2 * len(line)) + 2)).encode("utf-16-le")
+    assert set(parse_robots(file).rules) == {"Disallow: /a/b/c"}
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,18 @@ def test_a_missing_or_endlessly_redirected_file_permits_everything(tmp_path: Pat
         assert ("/one/" in site.requests) is (hops != 5)
 
 
+def test_rules_behind_redirects_to_another_host_are_obeyed(tmp_path: Path) -> None:
+    """RFC 9309, section 2.3.1.2: the rules at the end of five redirects apply to the host that was asked."""
+    far = "http://other.example"
+    pages = site_of(text("", 301, Location=f"{far}/r1"), "/one/", "/no/")
+    hops: dict[str, Any] = {f"/r{n}": text("", 302, Location=f"{far}/r{n + 1}") for n in range(1, 5)}
+    rules = {"/r5": text("User-agent: *\nDisallow /no/\n")}
+    with serving(hops | rules) as other, serving(pages) as site:
+        done = two_hosts(site, other).crawl(tmp_path, "http://site.example/")
+        assert "/no/" not in site.requests
+    assert done.query("select title from articles") == [("Post /one/",)]
+
+
 def test_crawl_delay_is_a_floor(tmp_path: Path) -> None:
     robots = text("User-agent: other\nCrawl-delay: 30\n\nUser-agent: *\nCrawl-delay: 0.25\n")
     with serving(site_of(robots, "/one/")) as site:

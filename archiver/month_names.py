@@ -1,0 +1,145 @@
+"""The names of months in many languages, for the dates of pages and of feeds."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+# One row per language with twelve cells, forms of one month separated by spaces; _ is a space in a name.
+_MONTH_TABLE = (
+    "january jan|february feb|march mar|april apr|may|june jun|july jul|august aug|september sep sept|october oct|"
+    "november nov|december dec",
+    "enero ene|febrero feb|marzo mar|abril abr|mayo may|junio jun|julio jul|agosto ago|"
+    "septiembre setiembre sep set sept|octubre oct|noviembre nov|diciembre dic",
+    "janvier janv|février févr fev|mars|avril avr|mai|juin|juillet juil|août aoû|septembre|octobre|novembre|"
+    "décembre déc",
+    "januar jänner jan jän|februar feber feb|märz maerz mär mrz|april|mai|juni|juli|august|september|oktober okt|"
+    "november|dezember dez",
+    "janeiro|fevereiro fev|março|abril|maio mai|junho|julho|agosto|setembro|outubro out|novembro|dezembro dez",
+    "gennaio gen|febbraio feb|marzo|aprile|maggio mag|giugno giu|luglio lug|agosto|settembre set|ottobre ott|"
+    "novembre|dicembre",
+    "gener gen|febrer febr|març|abril abr|maig|juny|juliol jul|agost ag|setembre set|octubre oct|novembre nov|"
+    "desembre des",
+    "januari|februari|maart mrt|april|mei|juni|juli|augustus|september|oktober|november|december",
+    "января январь янв|февраля февраль фев февр|марта март мар|апреля апрель апр|мая май|июня июнь июн|"
+    "июля июль июл|августа август авг|сентября сентябрь сен сент|октября октябрь окт|ноября ноябрь ноя нояб|"
+    "декабря декабрь дек",
+    "січня січень січ|лютого лютий лют|березня березень бер|квітня квітень квіт|травня травень трав|"
+    "червня червень черв|липня липень лип|серпня серпень серп|вересня вересень вер|жовтня жовтень жовт|"
+    "листопада листопад лист|грудня грудень груд",
+    "студзеня|лютага|сакавіка|красавіка|траўня|чэрвеня|ліпеня|жніўня|верасня|кастрычніка|лістапада|снежня",
+    "януари|февруари|март|април|май|юни|юли|август|септември|октомври|ноември|декември",
+    "јануар|фебруар|март|април|мај|јун|јул|август|септембар|октобар|новембар|децембар",
+    "stycznia styczeń sty|lutego luty lut|marca marzec|kwietnia kwiecień kwi|maja maj|czerwca czerwiec cze|"
+    "lipca lipiec lip|sierpnia sierpień sie|września wrzesień wrz|października październik paź|"
+    "listopada listopad lis|grudnia grudzień gru",
+    "ledna leden|února únor|března březen|dubna duben|května květen|června červen|července červenec|srpna srpen|"
+    "září|října říjen|listopadu|prosince prosinec",
+    "januára január|februára február|marca marec|apríla apríl|mája máj|júna jún|júla júl|augusta august|"
+    "septembra|októbra|novembra|decembra",
+    "januara januar|februara februar|marta mart|aprila april|maja maj|juna jun|jula jul|avgusta avgust avg|"
+    "septembra septembar|oktobra oktobar|novembra novembar|decembra decembar",
+    "siječnja siječanj sij|veljače veljača velj|ožujka ožujak ožu|travnja travanj tra|svibnja svibanj svi|"
+    "lipnja lipanj|srpnja srpanj|kolovoza kolovoz|rujna rujan|listopada_hr|studenoga studenog studeni|"
+    "prosinca prosinac",
+    "ocak oca|şubat şub|mart|nisan nis|mayıs|haziran haz|temmuz tem|ağustos ağu|eylül eyl|ekim eki|kasım kas|"
+    "aralık ara",
+    "yanvar|fevral|mart|aprel|may|iyun|iyul|avqust|sentyabr|oktyabr|noyabr|dekabr",
+    "januari|februari|mars|april|maj|juni|juli|augusti|september|oktober|november|december",
+    "januar|februar|marts|april|maj|juni|juli|august|september|oktober|november|desember",
+    "janúar|febrúar|mars|apríl|maí|júní|júlí|ágúst|september|október|nóvember|desember",
+    "tammikuuta tammikuu|helmikuuta helmikuu|maaliskuuta maaliskuu|huhtikuuta huhtikuu|toukokuuta toukokuu|"
+    "kesäkuuta kesäkuu|heinäkuuta heinäkuu|elokuuta elokuu|syyskuuta syyskuu|lokakuuta lokakuu|"
+    "marraskuuta marraskuu|joulukuuta joulukuu",
+    "jaanuar|veebruar|märts|aprill|mai|juuni|juuli|august|september|oktoober|november|detsember",
+    "sausio|vasario|kovo|balandžio|gegužės|birželio|liepos|rugpjūčio|rugsėjo|spalio|lapkričio|gruodžio",
+    "janvāris janvārī|februāris februārī|marts martā|aprīlis aprīlī|maijs maijā|jūnijs jūnijā|jūlijs jūlijā|"
+    "augusts augustā|septembris septembrī|oktobris oktobrī|novembris novembrī|decembris decembrī",
+    "januari|februari pebruari|maret|april|mei|juni|juli|agustus agu agt|september|oktober|november nopember|"
+    "desember des",
+    "januari|februari|mac_ms|april|mei|jun|julai|ogos|september|oktober|november|disember dis",
+    "يناير جانفي|فبراير فيفري|مارس|أبريل ابريل إبريل أفريل|مايو ماي|يونيو يونيه جوان|يوليو يوليوز يوليه جويلية|"
+    "أغسطس اغسطس غشت أوت|سبتمبر شتنبر|أكتوبر اكتوبر|نوفمبر نونبر|ديسمبر دجنبر",
+    "كانون_الثاني|شباط|آذار اذار|نيسان|أيار ايار|حزيران|تموز|آب|أيلول ايلول|تشرين_الأول تشرين_الاول|تشرين_الثاني|"
+    "كانون_الأول كانون_الاول",
+    "ژانویه|فوریه|مارس|آوریل|مه می|ژوئن|ژوئیه جولای|اوت آگوست|سپتامبر|اکتبر|نوامبر|دسامبر",
+    "جنوری|فروری|مارچ|اپریل|مئی|جون|جولائی|اگست|ستمبر|اکتوبر|نومبر|دسمبر",
+    "ינואר ינו׳|פברואר פבר׳|מרץ מרס|אפריל אפר׳|מאי|יוני|יולי|אוגוסט אוג׳|ספטמבר ספט׳|אוקטובר אוק׳|נובמבר נוב׳|"
+    "דצמבר דצמ׳",
+    "ianuarie ian|februarie|martie|aprilie|mai|iunie iun|iulie iul|august|septembrie|octombrie|noiembrie|decembrie",
+    "január jan|február febr|március márc|április ápr|május máj|június jún|július júl|augusztus|szeptember szept|"
+    "október okt|november|december",
+    "ιανουαρίου ιανουάριος ιαν|φεβρουαρίου φεβρουάριος φεβ|μαρτίου μάρτιος μαρ|απριλίου απρίλιος απρ|"
+    "μαΐου μάιος μαϊ|ιουνίου ιούνιος ιουν|ιουλίου ιούλιος ιουλ|αυγούστου αύγουστος αυγ|"
+    "σεπτεμβρίου σεπτέμβριος σεπ|οκτωβρίου οκτώβριος οκτ|νοεμβρίου νοέμβριος νοε|δεκεμβρίου δεκέμβριος δεκ",
+    "มกราคม|กุมภาพันธ์|มีนาคม|เมษายน|พฤษภาคม|มิถุนายน|กรกฎาคม|สิงหาคม|กันยายน|ตุลาคม|พฤศจิกายน|ธันวาคม",
+    "जनवरी जन|फरवरी फ़रवरी फर|मार्च|अप्रैल|मई|जून|जुलाई|अगस्त|सितंबर सितम्बर|अक्टूबर अक्तूबर|नवंबर नवम्बर|दिसंबर दिसम्बर",
+    "জানুয়ারি জানুয়ারী|ফেব্রুয়ারি ফেব্রুয়ারী|মার্চ|এপ্রিল|মে|জুন|জুলাই|আগস্ট|সেপ্টেম্বর|অক্টোবর|নভেম্বর|ডিসেম্বর",
+    "ஜனவரி|பிப்ரவரி|மார்ச்|ஏப்ரல்|மே|ஜூன்|ஜூலை|ஆகஸ்ட்|செப்டம்பர்|அக்டோபர்|நவம்பர்|டிசம்பர்",
+    "იანვარი|თებერვალი|მარტი|აპრილი|მაისი|ივნისი|ივლისი|აგვისტო|სექტემბერი|ოქტომბერი|ნოემბერი|დეკემბერი",
+    "հունվարի|փետրվարի|մարտի|ապրիլի|մայիսի|հունիսի|հուլիսի|օգոստոսի|սեպտեմբերի|հոկտեմբերի|նոյեմբերի|դեկտեմբերի",
+)
+# The solar year of Iran, and its months by their names in Afghanistan.
+_SOLAR_TABLE = (
+    "فروردین فروردين|اردیبهشت ارديبهشت|خرداد|تیر تير|مرداد امرداد|شهریور شهريور|مهر|آبان ابان|آذر اذر|دی دي|بهمن|اسفند",
+    "حمل|ثور|جوزا|سرطان|اسد|سنبله|میزان|عقرب|قوس|جدی|دلو|حوت",
+    "farvardin|ordibehesht|khordad|tir|mordad|shahrivar|mehr|aban|azar|dey|bahman|esfand",
+)
+# Words that name a month, or another month than elsewhere, in one language only.
+_OF_LANGUAGE = {
+    "hr": {"listopad": 10, "listopada": 10, "lis": 10},
+    "bs": {"listopad": 10, "listopada": 10},
+    "mk": {"листопад": 10},
+    "ms": {"mac": 3},
+    "sk": {"listopad": 11},
+}
+_VIETNAMESE = {
+    "một": 1, "hai": 2, "ba": 3, "tư": 4, "năm": 5, "sáu": 6, "bảy": 7, "tám": 8, "chín": 9, "mười": 10,
+    "mười một": 11, "mười hai": 12, "giêng": 1, "chạp": 12,
+}  # fmt: skip
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_PREFIX = re.compile(r"^(?:[dl]['’]|[בל]-?(?=[א-ת]{3})|ב-)")
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", name.casefold())))
+
+
+def _month_numbers(rows: tuple[str, ...]) -> dict[str, int]:
+    out: dict[str, int] = {}
+    for row in rows:
+        for number, names in enumerate(row.split("|"), start=1):
+            for name in names.split():
+                out.setdefault(_fold(name.replace("_", " ")), number)
+    return out
+
+
+MONTHS = _month_numbers(_MONTH_TABLE)
+SOLAR_MONTHS = _month_numbers(_SOLAR_TABLE)
+VIETNAMESE_MONTHS = {_fold(k): v for k, v in _VIETNAMESE.items()}
+
+
+@lru_cache(maxsize=4_096)
+def month_number(name: str, language: str = "") -> int | None:
+    """Returns the number of a month by its name or short name; None if the text is not a month.
+
+    Names are looked up in `language`, the page's, and in all other languages.
+    """
+    folded = _fold(name).strip(" .")
+    own = _OF_LANGUAGE.get(language[:2].lower())
+    if own and folded in own:
+        return own[folded]
+    return MONTHS.get(folded) or MONTHS.get(_PREFIX.sub("", folded))
+
+
+def solar_month_number(name: str) -> int | None:
+    """Returns the number of a month of the Persian solar year by its name; None if it is not a month."""
+    return SOLAR_MONTHS.get(_fold(name))
+
+
+def vietnamese_month_number(name: str) -> int | None:
+    """Returns the number of a month in Vietnamese, given in digits or as a number word: "3", "ba". None if it is
+    neither.
+    """
+    return int(name) if name.isdigit() else VIETNAMESE_MONTHS.get(_fold(" ".join(name.split())))
