@@ -160,6 +160,20 @@ class DiscoveredURL:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPosts:
+    """What a feed or one page of a listing shows.
+
+    `entries` are the urlkeys of its entries, in order; `others` are those of all other pages that it links to.
+    `is_first`: no newer posts precede it in the same list; `is_last`: no older posts follow it.
+    """
+
+    entries: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
+    is_first: bool = False
+    is_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     """The content extracted from one page. Attributes are named as in the record (see `archiver.fields`).
 
@@ -255,7 +269,8 @@ class PageResult:
     `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
     `usage_statements` are those of the response, stored with its capture. `shown` is the digest of the links on
     a page of a listing, without those to its other pages; "" for other pages. `requisites` are the files that a
-    post's page needs, if the site's settings ask for all of them.
+    post's page needs, if the site's settings ask for all of them. `listed` is what a feed or a listing shows, None
+    for other pages.
     """
 
     url: str
@@ -280,6 +295,7 @@ class PageResult:
     usage_statements: tuple[UsageStatement, ...] = ()
     shown: str = ""
     requisites: tuple[Requisite, ...] = ()
+    listed: ListedPosts | None = None
 
 
 T = TypeVar("T")

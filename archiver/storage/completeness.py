@@ -26,6 +26,7 @@ from archiver.storage.column_values import stored_object
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
 from archiver.storage.pages import EPOCH, PAGE_REQUEST_QUERY, stamp
 from archiver.storage.requisites import requisite_at
+from archiver.storage.sampled_posts import edit_estimate
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
 
@@ -211,8 +212,10 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     the most complete first, each with the `balance` of all URLs it reported), balance (all URLs by outcome, the
     total as `found`), pages (the same without empty outcomes), traps (rule, pages, example, and as `asked` whether
     they were fetched), missing (up to 20 URLs with their reason), missing_total, failures (reason, pages, example),
-    untrusted (claims of the site's server that proved false, and since when), requisites (`requisite_state`), runs
-    (newest first, with their `statistics`), complete (nothing is missing and the last run finished).
+    untrusted (claims of the site's server that proved false, and since when), edits (the estimate of the edits that
+    the last crawl did not see, see `EditEstimate.as_dict`; None if sources announce them), requisites
+    (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
+    finished).
     """
     site_id = site["id"]
     newest = [
@@ -244,6 +247,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "missing_total": missing,
         "failures": _failures(db, site_id),
         "untrusted": stored_object(site.get("untrusted")),
+        "edits": estimate.as_dict() if (estimate := edit_estimate(db, site)) else None,
         "requisites": requisites.requisite_state(db, site),
         "runs": newest,
         "complete": bool(newest) and newest[0]["outcome"] == "finished" and not missing and not posts["missing"],

@@ -150,6 +150,7 @@ AGAIN = " again"
 """Suffix of a failure outcome of pages that had the same outcome before."""
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
+_LEFT = (Outcome.GONE, Outcome.DUPLICATE)
 _STORED_IF_ZERO = ("articles", "fields", "listed")
 """Statistics that are stored even if they are 0 or empty; the others are left out."""
 _UNCLEAR_RULES = ("undated", "empty")
@@ -170,6 +171,9 @@ class MeasuredRun:
     `reported` counts the pages, fetched for the first time, that sources had reported as posts; `stored` those of
     them that were stored. Of new pages that no source had reported as posts, `unreported` counts those that are
     posts or show no sign of what they are, and `posts` those that are posts.
+
+    `sampled` counts the posts that were fetched only to find edits that no source announces, `sample_changed` those
+    of them that had changed or were gone, and `unseen` the other such posts that the run did not fetch.
     """
 
     articles: int = 0
@@ -185,6 +189,9 @@ class MeasuredRun:
     stored: int = 0
     unreported: int = 0
     posts: int = 0
+    sampled: int = 0
+    sample_changed: int = 0
+    unseen: int = 0
 
     @classmethod
     def from_json(cls, text: str | None) -> MeasuredRun:
@@ -224,7 +231,7 @@ def combine_statistics(runs: Sequence[MeasuredRun]) -> MeasuredRun:
         found = [value for run in runs if (value := getattr(run, name)) is not None]
         return median(found) if found else None
 
-    summed = ("articles", "reported", "stored", "unreported", "posts")
+    summed = ("articles", "reported", "stored", "unreported", "posts", "sampled", "sample_changed")
     counts = {name: sum(getattr(run, name) for run in runs) for name in summed}
     listed = [run.listed for run in runs if run.listed is not None]
     return MeasuredRun(
@@ -251,6 +258,7 @@ class RunStatistics:
         self._lengths = array("L")
         self._latencies = array("f")
         self._reported = self._stored = self._unreported = self._posts = 0
+        self._sampled = self._sample_changed = 0
         self._listed: int | None = None
         self._as_before = False
 
@@ -273,6 +281,14 @@ class RunStatistics:
         if result.article and outcome in _READ and result.status == 200:
             self._count_article(result.article)
 
+    def count_sampled(self, outcome: Outcome, *, changed: bool) -> None:
+        """Counts a post that was fetched as part of the run's sample; `changed`: its article changed. A failed fetch
+        does not count.
+        """
+        if outcome in (*_READ, *_LEFT):
+            self._sampled += 1
+            self._sample_changed += changed or outcome in _LEFT
+
     def _count_feed(self, result: PageResult, outcome: Outcome) -> None:
         self._as_before |= result.status == 304
         if result.status == 200 and outcome is Outcome.NOT_ARTICLE:
@@ -292,7 +308,7 @@ class RunStatistics:
             self._unreported += 1
             self._posts += archived
 
-    def measured(self, sources: Mapping[str, int]) -> MeasuredRun:
+    def measured(self, sources: Mapping[str, int], unseen: int = 0) -> MeasuredRun:
         tail = quantiles(self._latencies, n=20)[-1] if len(self._latencies) > 1 else None
         return MeasuredRun(
             self._articles,
@@ -309,11 +325,16 @@ class RunStatistics:
             self._stored,
             self._unreported,
             self._posts,
+            self._sampled,
+            self._sample_changed,
+            unseen,
         )
 
-    def as_json(self, sources: Mapping[str, int]) -> str:
-        """Returns the statistics as JSON for the column `runs.statistics`. `sources` as in `MeasuredRun`."""
-        return json.dumps(self.measured(sources).as_dict(), ensure_ascii=False)
+    def as_json(self, sources: Mapping[str, int], unseen: int = 0) -> str:
+        """Returns the statistics as JSON for the column `runs.statistics`. `sources` and `unseen` as in
+        `MeasuredRun`.
+        """
+        return json.dumps(self.measured(sources, unseen).as_dict(), ensure_ascii=False)
 
     def _count_article(self, article: Article) -> None:
         self._articles += 1
