@@ -28,7 +28,7 @@ from archiver.storage.connection import is_writable, open_archive
 from archiver.storage.full_text import delete_index_files, index_folder, index_locked
 
 _BATCH = 100
-_HEAP_BYTES = 32 << 20
+_HEAP_BYTES = 24 << 20
 """The memory in which tantivy collects documents. With less it merges more segments, which takes more memory still."""
 _CACHE_KILOBYTES = 2_000
 """SQLite's page cache for an update, which reads most pages once."""

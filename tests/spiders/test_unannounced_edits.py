@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -201,3 +202,20 @@ def test_a_sitemap_whose_dates_are_those_of_publication_announces_nothing(tmp_pa
     with archived(Blog(range(30), lastmod_after=timedelta(0)), archive) as site:
         assert counts(site.url, archive=archive)["edits"]["unseen"] == 20
         assert len(requested_posts(site)) == 10
+
+
+def test_why_says_when_a_post_is_due_next_and_for_what_reason(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with archived(Blog(range(12)), archive, "sample_posts=0") as site:
+        post, feed = (due_for(site.url + name, archive) for name in ("entry-3/", "feed.xml"))
+        assert post.startswith("30 days after the last fetch")
+        assert feed.startswith("every crawl fetches it")
+        with sqlite3.connect(archive) as db:
+            db.execute(
+                "update pages set due_at = '1970-01-01T00:00:00+00:00', reason = 'x' where url like '%/entry-3/'"
+            )
+        assert due_for(site.url + "entry-3/", archive) == "x"
+
+
+def due_for(url: str, archive: Path) -> str:
+    return str(json.loads(archiver("why", url, "--json", archive=archive).stdout)["due_for"])
