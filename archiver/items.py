@@ -190,6 +190,20 @@ class DiscoveredURL:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPosts:
+    """What a feed or one page of a listing shows.
+
+    `entries` are the urlkeys of its entries, in order; `others` are those of all other pages that it links to.
+    `is_first`: no newer posts precede it in the same list; `is_last`: no older posts follow it.
+    """
+
+    entries: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
+    is_first: bool = False
+    is_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     """The content extracted from one page. Attributes are named as in the record (see `archiver.fields`).
 
@@ -290,7 +304,7 @@ class PageResult:
     a page of a listing, without those to its other pages; "" for other pages. `hint_id` is the ID of the stored source
     hint that the page was read with. `possible_posts` are the urlkeys of the possible posts that a page with a URL
     pattern links to, known ones too. `requisites` are the files that a post's page needs, if the site's settings ask
-    for all of them.
+    for all of them. `listed` is what a feed or a listing shows, None for other pages.
     """
 
     url: str
@@ -317,6 +331,7 @@ class PageResult:
     hint_id: int | None = None
     possible_posts: tuple[str, ...] = ()
     requisites: tuple[Requisite, ...] = ()
+    listed: ListedPosts | None = None
 
 
 T = TypeVar("T")

@@ -178,6 +178,8 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         )
     for reason, number in result["failures"].items():
         lines.append(f"  {number:,} failed: {reason}; the next crawl will retry")
+    if result["edits"]:
+        lines.append(f"  {result['edits']['sentence']}")
     if result["outcome"] == "interrupted":
         lines.append("  interrupted; the next crawl continues from here")
     elif result["reason"] and result["outcome"] == "finished":

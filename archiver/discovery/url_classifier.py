@@ -452,6 +452,20 @@ def series_of(url: str) -> str:
     return _series(folder_path(path), parse_qsl(query, keep_blank_values=True))
 
 
+def page_number(url: str) -> int | None:
+    """Returns the number of a URL as one page of a list, 1 if it has none; None if the page is not identified by a
+    number (Blogger's `updated-max`, cursors).
+    """
+    path, query = path_and_query(url)
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if not _series(path, pairs):
+        return 1
+    step = _PAGE_STEP.search(path)
+    numbers = re.findall(r"\d+", step[0]) if step else [v for k, v in pairs if _PAGE_KEY.fullmatch(k)]
+    by_entry = any(v and _CHAIN_KEY.fullmatch(k) for k, v in pairs)
+    return int(numbers[0]) if len(numbers) == 1 and numbers[0].isdecimal() and not by_entry else None
+
+
 def capture_pattern(url: str) -> URLPattern:
     """Returns the pattern of a URL that only a web archive lists and that has no other pattern. It is shared by all
     such URLs in the same folder.

@@ -204,7 +204,7 @@ def merge_page(
     if own is None:
         db.table("pages").insert(
             {
-                **{k: v for k, v in row.items() if k != "id"},
+                **{k: v for k, v in row.items() if k not in ("id", "listed")},
                 "site_id": site_id,
                 "article_id": article_id,
                 "capture_id": captures.enter_by_id(row["capture_id"]),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ArchiverError
+from archiver.frontier.edit_sample import EditEstimate
 from archiver.sites.crawler_identity import contact_of, delay_for
 from archiver.storage.connection import environment_error
 from archiver.storage.runs import Counts
@@ -97,7 +98,7 @@ class CommonOptions:
 class CrawlResult:
     """The result of crawling one site. `outcome` is finished, waiting (for its host), interrupted or failed; `reason`
     says why. `failures` are reasons of failed pages, each with its count; `due` is the number of pages that are
-    still due.
+    still due; `edits` is the estimate of the edits that the run did not see.
     """
 
     site: str
@@ -108,6 +109,7 @@ class CrawlResult:
     counts: Counts
     failures: tuple[tuple[str, int], ...]
     due: int = 0
+    edits: EditEstimate | None = None
 
     @property
     def clean(self) -> bool:
@@ -123,6 +125,7 @@ class CrawlResult:
             **asdict(self.counts),
             "due": self.due,
             "failures": dict(self.failures),
+            "edits": self.edits.as_dict() if self.edits else None,
         }
 
 

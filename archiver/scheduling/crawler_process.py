@@ -231,7 +231,9 @@ def _result(plan: CrawlPlan, crawler: Any) -> CrawlResult | None:
     if archive is None or archive.run.result is None:
         return None
     run, end = archive.run, archive.run.result
-    return CrawlResult(run.site_name, plan.url, end.outcome, end.reason, end.seconds, run.counts, end.failures, end.due)
+    return CrawlResult(
+        run.site_name, plan.url, end.outcome, end.reason, end.seconds, run.counts, end.failures, end.due, end.edits
+    )
 
 
 def _archive_extension_of(crawler: Crawler | None) -> ArchiveExtension | None:

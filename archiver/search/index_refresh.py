@@ -5,10 +5,12 @@ If an update is killed at any moment, the next update repeats it.
 
 from __future__ import annotations
 
+import gc
 import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from ctypes import CDLL
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakSet
@@ -25,8 +27,13 @@ from archiver.search.tantivy_index import Searcher, common_words, needs_new_comm
 from archiver.storage.connection import is_writable, open_archive
 from archiver.storage.full_text import delete_index_files, index_folder, index_locked
 
-_BATCH = 1_000
-_HEAP_BYTES = 128 << 20
+_BATCH = 100
+_HEAP_BYTES = 24 << 20
+"""The memory in which tantivy collects documents. With less it merges more segments, which takes more memory still."""
+_CACHE_KILOBYTES = 2_000
+"""SQLite's page cache for an update, which reads most pages once."""
+_LARGE_UPDATE = 1_000
+"""Articles from which on an update first returns unused memory to the system."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of indexed articles and the total."""
@@ -63,6 +70,8 @@ def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progres
         state = tantivy_index.index_state(folder)
         articles = _approximate_count(db)
         rebuild = rebuild or needs_new_common_words(articles, state.get("articles", 0), len(changed.ids))
+        if rebuild or len(changed.ids) >= _LARGE_UPDATE:
+            _return_unused_memory()
         token = tantivy_index.begin_update(db)
         common, determined_from = frozenset(state.get("common", ())), state.get("articles", 0)
         done = None if rebuild else _write_documents(folder, db, changed.ids, common, rebuild=False, progress=progress)
@@ -84,6 +93,7 @@ def refresh_archive(archive: Path, *, rebuild: bool = False, progress: Progress 
     """
     db = open_archive(archive)
     try:
+        db.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
         return refresh_index(db, archive, rebuild=rebuild, progress=progress)
     except OSError as error:
         raise ArchiveNotWritable(str(archive), error.strerror or str(error)) from error
@@ -109,6 +119,15 @@ def damage_sentence(done: Refreshed) -> str:
     if not done.damaged:
         return ""
     return f"The search index was damaged ({done.damaged}). It has been rebuilt from the archive."
+
+
+def _return_unused_memory() -> None:
+    """Returns memory that was freed to the system, where the C library can (glibc), so that the memory of a finished
+    crawl and that of its index are not needed at the same time.
+    """
+    gc.collect()
+    if trim := getattr(CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 def _approximate_count(db: Database) -> int:

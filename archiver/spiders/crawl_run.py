@@ -22,6 +22,7 @@ from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteRemoved
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
+from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.redirect_forms import RedirectForms
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.maintenance.reextraction import extract_from_capture
@@ -44,6 +45,7 @@ from archiver.storage.pages import is_gone_confirmed
 from archiver.storage.requisites import DEFAULT_MODE, Mode
 from archiver.storage.runs import (
     Counts,
+    UnreadPages,
     begin_run,
     check_run,
     end_run,
@@ -52,6 +54,7 @@ from archiver.storage.runs import (
     left_pages_unsampled,
     make_seed_due,
 )
+from archiver.storage.sampled_posts import count_unseen_posts, edit_estimate, make_sample_due, samples_of
 from archiver.storage.sites import retire_rules, rules_valid_at, store_learned_rules
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
@@ -124,6 +127,7 @@ class CrawlRun:
         self.budget = RunLimits.of(self.options)
         self.mode: Mode = order.mode or self.options.get("requisites") or DEFAULT_MODE
         self.revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
+        self.samples = samples_of(self.db, site_id)
         self.quiet_until = self._quiet_until()
         self.seed_key = pages.resolve_redirects(self.db, urlkey(self.start_url))
         self._record_start()
@@ -145,6 +149,7 @@ class CrawlRun:
                 lambda row: extract_from_capture(self.db, self.archive.parent, row, site_id),
                 self.mode,
                 counted,
+                self.samples.revisit_period(self.revisit),
             ),
             self.before_commit,
         )
@@ -172,10 +177,17 @@ class CrawlRun:
                 completeness.make_missing_due(self.db, site_id, include_excluded=order.only == "set-aside")
             else:
                 pages.make_due(self.db, site_id, self.started, everything=order.full)
+                self._sample_posts()
                 for key in {urlkey(self.start_url), self.seed_key}:
                     make_seed_due(self.db, key)
             if not self.quiet_until:
                 pages.mark_host_available(self.db, site_id)
+
+    def _sample_posts(self) -> None:
+        """Make a sample of the known posts due, to find edits that no source announces. The first crawl takes none."""
+        setting = int(self.options.get("sample_posts", DEFAULT_SAMPLE))
+        if not (self.order.full or self.quiet_until) and has_finished(self.db, self.site["id"]):
+            make_sample_due(self.db, self.site["id"], self.run_id, self.started, self.samples.sample_size(setting))
 
     def _quiet_until(self) -> datetime | None:
         """Return the time until which the host asked crawls to wait; None if it is over. A time too far ahead comes
@@ -337,7 +349,8 @@ class CrawlRun:
             self.reread_samples()
         failures = self._record_ending(ending, patience)
         known, done = self.count_pages()
-        return replace(result, failures=failures, due=known - done + self.requisites.count_due())
+        due = known - done + self.requisites.count_due()
+        return replace(result, failures=failures, due=due, edits=edit_estimate(self.db, self.site))
 
     def _record_ending(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
         """Finish the WARC file and the run's row. Return the reasons for which pages failed, each with its number of
@@ -352,8 +365,12 @@ class CrawlRun:
             unfinished = error
         site_id = self.site["id"]
         with self.writing(patience):
-            sources = count_responding_sources(self.db, site_id)
-            statistics = self.writer.measuring.as_json(sources, self.traps.set_aside_counts(), self.traps.unrecorded)
+            unread = UnreadPages(
+                self.traps.set_aside_counts(),
+                self.traps.unrecorded,
+                0 if self.order.only else count_unseen_posts(self.db, site_id, self.started, datetime.now(UTC)),
+            )
+            statistics = self.writer.measuring.as_json(count_responding_sources(self.db, site_id), unread)
             end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
             if ending.pages:
                 pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)

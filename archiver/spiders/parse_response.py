@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
-from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, pattern_of, series_of
+from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
 from archiver.extraction import script_page
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
@@ -26,6 +26,7 @@ from archiver.items import (
     Article,
     DiscoveredURL,
     DiscoverySource,
+    ListedPosts,
     Outcome,
     PageKind,
     PageResult,
@@ -57,11 +58,17 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
         rule=f"feed {parsed.kind}",
         targets=targets,
         reason=f"a feed of {len(targets)} posts{_MORE if parsed.is_cut else ''}",
+        listed=_listed_in_feed(targets, is_cut=parsed.is_cut) if request.number == 1 else None,
     )
     if parsed.next_url and targets and not request.known and request.number < 10_000:
         onward = replace(request, number=request.number + 1)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(parsed.next_url, onward), is_feed=True)
     return ParsedPage(result, is_feed=True)
+
+
+def _listed_in_feed(targets: tuple[DiscoveredURL, ...], *, is_cut: bool) -> ListedPosts:
+    entries = tuple(urlkey(t.url) for t in targets if t.source is DiscoverySource.FEED)
+    return ListedPosts(entries, is_first=True, is_last=not is_cut)
 
 
 def parse_sitemap_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage | None:
@@ -319,6 +326,7 @@ def _article_page(
         hint_id=request.hint_id,
         shown=listing_digest(links, page),
         possible_posts=_possible_posts(links, request.url, site.scope.path),
+        listed=listed_posts(links, result.final_url) if links and article.kind is PageKind.LISTING else None,
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
     )
     is_claim = (
@@ -500,6 +508,28 @@ def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
     others = sorted({urlkey(t.url) for t in (*links.links, *links.next_pages) if series_of(t.url) != series})
     words = [word for word in fingerprint_of(page.root, "", page.url).words if not word.isdecimal()]
     return hashlib.blake2b("\n".join([*others, *words]).encode(), digest_size=12).hexdigest()
+
+
+_FEWEST_ENTRIES = 3
+_ENTRY_KINDS = (PageKind.UNKNOWN, PageKind.POST)
+
+
+def listed_posts(links: link_reader.PageLinks, url: str) -> ListedPosts:
+    """Return the entries of one page of a listing. If hardly any link looks like the title of an entry, all links that
+    may lead to posts count as entries.
+    """
+    pages = [t for t in links.links if t.kind in _ENTRY_KINDS]
+    titles = [t for t in pages if t.source is DiscoverySource.LISTING]
+    entries = titles if len(titles) >= _FEWEST_ENTRIES else pages
+    keys = tuple(urlkey(t.url) for t in entries)
+    number = page_number(url)
+    others = [page_number(t.url) for t in links.next_pages]
+    return ListedPosts(
+        keys,
+        frozenset(urlkey(t.url) for t in pages).difference(keys),
+        is_first=number == 1,
+        is_last=number is not None and all(other is not None and other < number for other in others),
+    )
 
 
 def _is_own_part(article: Article, target: DiscoveredURL) -> bool:

@@ -25,6 +25,7 @@ from scrapy.exceptions import (
     UnsupportedURLSchemeError,
 )
 
+from archiver.frontier.edit_sample import EditEstimate
 from archiver.handlers.http_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
 from archiver.items import Outcome, PageResult
 from archiver.spiders.page_request import PageRequest
@@ -52,7 +53,8 @@ class RunEnding:
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """How a run ended, as reported to the user. `failures` are the reasons for which pages failed, each with its number
-    of pages; `due` is the number of pages still to be fetched.
+    of pages; `due` is the number of pages still to be fetched; `edits` is the estimate of the edits that the run did
+    not see.
     """
 
     outcome: str
@@ -60,6 +62,7 @@ class RunResult:
     seconds: float
     failures: tuple[tuple[str, int], ...]
     due: int
+    edits: EditEstimate | None = None
 
 
 def limit_reached(reason: str) -> RunEnding:

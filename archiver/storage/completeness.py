@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -24,9 +24,10 @@ from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
 from archiver.storage.column_values import stored_object
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
-from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, stamp
+from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.requisites import requisite_at
 from archiver.storage.runs import latest_samples, unrecorded_links
+from archiver.storage.sampled_posts import edit_estimate
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
 
@@ -217,7 +218,9 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     of the last run that have no row, example, as `asked` whether they were fetched, and the latest sample of them:
     how many pages were `sampled` and how many of these were `hits`, posts or pages that lead to an unknown one;
     both None for a rule without samples), missing (up to 20 URLs with their reason), missing_total, failures
-    (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), requisites
+    (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), edits (the
+    estimate of the edits that the last crawl did not see, see `EditEstimate.as_dict`; None if sources announce them),
+    requisites
     (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
     finished).
     """
@@ -253,6 +256,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "missing_total": missing,
         "failures": _failures(db, site_id),
         "untrusted": stored_object(site.get("untrusted")),
+        "edits": estimate.as_dict() if (estimate := edit_estimate(db, site)) else None,
         "requisites": requisites.requisite_state(db, site),
         "runs": newest,
         "complete": bool(newest) and newest[0]["outcome"] == "finished" and not missing and not posts["missing"],
@@ -377,10 +381,11 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     ArticleRemoved.
 
     Keys: asked (the normalized URL), typed (the URL as given, if it has parameters that normalization removes), url,
-    urlkey, site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at,
-    attempts, sources, source_hints, article, parts, captures, requisite (see `requisite_at`; the other keys repeat
-    it if the URL is only a requisite). A URL that was never fetched itself, but is an alias of an article, has
-    outcome None and `article.address_kind`. `parts` are the other pages of the post (number, url, outcome).
+    urlkey, site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, due_for
+    (why it is due then), attempts, sources, source_hints, article, parts, captures, requisite (see `requisite_at`;
+    the other keys repeat it if the URL is only a requisite). A URL that was never fetched itself, but is an alias of
+    an article, has outcome None and `article.address_kind`. `parts` are the other pages of the post (number, url,
+    outcome).
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -423,6 +428,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
         "urlkey": key,
         "site": own.get("site"),
         **{name: own.get(name) for name in names},
+        "due_for": _due_for(own) if page else "",
         "redirects_to": _redirect_target(db, own.get("redirect_urlkey")),
         "sources": _sources_of_page(db, page["id"] if page else None),
         "source_hints": json.loads(own["hint"]) if own.get("hint") else None,
@@ -437,6 +443,25 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
         "captures": _captures(db, url, own.get("capture_id")),
         "requisite": requisite,
     }
+
+
+def _due_for(page: dict[str, Any]) -> str:
+    """Returns why a page is due at its `due_at`; "" if it is never due."""
+    due, fetched = moment(page["due_at"]), moment(page["fetched_at"])
+    if due is None:
+        return ""
+    if fetched is None:
+        return "it was never fetched"
+    if due <= fetched:
+        return page["reason"] or "the next crawl fetches it again"
+    if page["outcome"] == Outcome.FAILED:
+        return "the last fetch failed"
+    if page["priority"] == 0:
+        return "every crawl fetches it, because it reports posts"
+    days = f"{max(1, round((due - fetched) / timedelta(days=1)))} days after the last fetch"
+    if page["kind"] == PageKind.POST and page["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED):
+        return f"{days}: the older a post, the rarer, unless a source says before that it changed or a crawl samples it"
+    return f"{days}, unless a source says before that it changed"
 
 
 def _if_parameters_removed(typed: str) -> str:

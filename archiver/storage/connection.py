@@ -102,7 +102,7 @@ _STATEMENTS = 512
 _LOG_PAGES = 8_000
 """Pages in the write-ahead log before a checkpoint (32 MB). Index pages that each batch changes are then copied once
 for many batches. Committed data is just as safe in the log."""
-_CACHE_KILOBYTES = 32_000
+_CACHE_KILOBYTES = 16_000
 """A writer's page cache, in KiB: a new row changes distant pages of a dozen indexes."""
 
 

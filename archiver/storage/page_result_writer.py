@@ -16,9 +16,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.frontier.edit_sample import SAMPLE_REASON
 from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, next_fetch_time
-from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.storage import crawl_exclusions, pages, requisites, tombstones
+from archiver.items import DiscoveredURL, DiscoverySource, ListedPosts, Outcome, PageKind, PageResult
+from archiver.storage import crawl_exclusions, listed_posts, pages, requisites, tombstones
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.articles import (
     Change,
@@ -46,7 +47,9 @@ class StoringRun:
 
     `crawl_started` is when the crawl began that this run continues. `version` is the version of this program;
     `reread` extracts a stored article's capture again. `mode`: which of a page's requisites are captured.
-    `listings_wait`: an API lists all posts, so new listings wait for the revisit period.
+    `listings_wait`: an API lists all posts, so new listings wait for the revisit period. `post_revisit` is the revisit
+    period of posts, None: as for other pages. `rechecked` counts the posts that were made due because lists no longer
+    show them.
     """
 
     db: Database
@@ -58,6 +61,8 @@ class StoringRun:
     reread: Reread = lambda row: ()
     mode: requisites.Mode = "none"
     listings_wait: bool = False
+    post_revisit: timedelta | None = None
+    rechecked: int = 0
     crawl_started: datetime = field(init=False)
     trust: Trust = field(init=False)
 
@@ -122,6 +127,8 @@ def enter(run: StoringRun, storing: Storing) -> None:
     )
     counts.found += len(storing.found)
     counts.trapped += sum(bool(target.trap) for target in storing.found)
+    if result.listed is not None:
+        _recheck_removed(run, result.url, storing.key, result.listed)
     if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
         run.listings_wait = False
         pages.make_new_due(db, run.site_id)
@@ -335,7 +342,7 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         result.kind,
         result.at,
         published,
-        run.revisit,
+        (run.post_revisit if result.kind is PageKind.POST else None) or run.revisit,
         edited_at(run.db, effect.article_id),
         hearsay=only_from_cdx,
     )
@@ -348,6 +355,13 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
         return
     missing = pages.pages_no_longer_listed(run.db, run.site_id, source, result.url, run.started)
     pages.make_pages_due(run.db, missing, f"{source} no longer lists it")
+
+
+def _recheck_removed(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
+    """Makes the posts due that the feed or listing at `url` no longer shows at the place where they would stand."""
+    removed = listed_posts.posts_removed_from_list(run.db, key, listed, run.started)
+    listed_posts.recheck_removed(run.db, removed, f"{url} no longer lists it", run.rechecked, run.started)
+    run.rechecked += len(removed)
 
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
@@ -431,6 +445,8 @@ class PageWriter:
         for storing in written:
             if storing.effect is not None:
                 self.measuring.count_result(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
+                if storing.due_for == SAMPLE_REASON:
+                    self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
     def _commit_alone(self, result: PageResult, patience: float) -> None:
         try:

@@ -150,11 +150,21 @@ AGAIN = " again"
 """Suffix of a failure outcome of pages that had the same outcome before."""
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
+_LEFT = (Outcome.GONE, Outcome.DUPLICATE)
 _STORED_IF_ZERO = ("articles", "fields", "listed")
 """Statistics that are stored even if they are 0 or empty; the others are left out."""
 _UNCLEAR_RULES = ("undated", "empty")
 """Rules of pages that show no sign of being a post or not."""
 _NO_POST = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadPages:
+    """The pages that a run did not read: `set_aside`, `unrecorded` and `unseen` as in `MeasuredRun`."""
+
+    set_aside: Mapping[str, Mapping[str, Mapping[str, int]]]
+    unrecorded: Mapping[str, int]
+    unseen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +185,9 @@ class MeasuredRun:
     were not read, `sampled` ones that were read all the same, and `hits`, those of them that are posts or lead to
     unknown ones. `unrecorded` counts, by rule, the links to excluded pages that have no row, because there are more
     than a thousand of the rule.
+
+    `sampled` counts the posts that were fetched only to find edits that no source announces, `sample_changed` those
+    of them that had changed or were gone, and `unseen` the other such posts that the run did not fetch.
     """
 
     articles: int = 0
@@ -192,6 +205,9 @@ class MeasuredRun:
     posts: int = 0
     set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
     unrecorded: Mapping[str, int] = field(default_factory=dict)
+    sampled: int = 0
+    sample_changed: int = 0
+    unseen: int = 0
 
     @classmethod
     def from_json(cls, text: str | None) -> MeasuredRun:
@@ -231,7 +247,7 @@ def combine_statistics(runs: Sequence[MeasuredRun]) -> MeasuredRun:
         found = [value for run in runs if (value := getattr(run, name)) is not None]
         return median(found) if found else None
 
-    summed = ("articles", "reported", "stored", "unreported", "posts")
+    summed = ("articles", "reported", "stored", "unreported", "posts", "sampled", "sample_changed")
     counts = {name: sum(getattr(run, name) for run in runs) for name in summed}
     listed = [run.listed for run in runs if run.listed is not None]
     return MeasuredRun(
@@ -258,6 +274,7 @@ class RunStatistics:
         self._lengths = array("L")
         self._latencies = array("f")
         self._reported = self._stored = self._unreported = self._posts = 0
+        self._sampled = self._sample_changed = 0
         self._listed: int | None = None
         self._as_before = False
 
@@ -280,6 +297,14 @@ class RunStatistics:
         if result.article and outcome in _READ and result.status == 200:
             self._count_article(result.article)
 
+    def count_sampled(self, outcome: Outcome, *, changed: bool) -> None:
+        """Counts a post that was fetched as part of the run's sample; `changed`: its article changed. A failed fetch
+        does not count.
+        """
+        if outcome in (*_READ, *_LEFT):
+            self._sampled += 1
+            self._sample_changed += changed or outcome in _LEFT
+
     def _count_feed(self, result: PageResult, outcome: Outcome) -> None:
         self._as_before |= result.status == 304
         if result.status == 200 and outcome is Outcome.NOT_ARTICLE:
@@ -299,12 +324,7 @@ class RunStatistics:
             self._unreported += 1
             self._posts += archived
 
-    def measured(
-        self,
-        sources: Mapping[str, int],
-        set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None,
-        unrecorded: Mapping[str, int] | None = None,
-    ) -> MeasuredRun:
+    def measured(self, sources: Mapping[str, int], unread: UnreadPages | None = None) -> MeasuredRun:
         tail = quantiles(self._latencies, n=20)[-1] if len(self._latencies) > 1 else None
         return MeasuredRun(
             self._articles,
@@ -321,18 +341,16 @@ class RunStatistics:
             self._stored,
             self._unreported,
             self._posts,
-            set_aside or {},
-            unrecorded or {},
+            set_aside=unread.set_aside if unread else {},
+            unrecorded=unread.unrecorded if unread else {},
+            sampled=self._sampled,
+            sample_changed=self._sample_changed,
+            unseen=unread.unseen if unread else 0,
         )
 
-    def as_json(
-        self,
-        sources: Mapping[str, int],
-        set_aside: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None,
-        unrecorded: Mapping[str, int] | None = None,
-    ) -> str:
-        """Returns the statistics as JSON for the column `runs.statistics`. The arguments are as in `MeasuredRun`."""
-        return json.dumps(self.measured(sources, set_aside, unrecorded).as_dict(), ensure_ascii=False)
+    def as_json(self, sources: Mapping[str, int], unread: UnreadPages | None = None) -> str:
+        """Returns the statistics as JSON for the column `runs.statistics`. `sources` is as in `MeasuredRun`."""
+        return json.dumps(self.measured(sources, unread).as_dict(), ensure_ascii=False)
 
     def _count_article(self, article: Article) -> None:
         self._articles += 1

@@ -201,7 +201,8 @@ create table pages (
     fetched_at text,
     changed_at text,
     due_at text,
-    attempts integer default 0
+    attempts integer default 0,
+    listed text -- of a feed or listing: the IDs of the pages that it showed when it was last read, in order
 );
 create unique index idx_pages_urlkey on pages (urlkey);
 create index idx_pages_site_id_priority_due_at on pages (site_id, priority, due_at);

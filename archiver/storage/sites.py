@@ -18,6 +18,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
 from archiver.fields import LINKS
+from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.site_cadence import DEFAULT_CADENCE, parse_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import clusters
@@ -60,11 +61,15 @@ def _number_parser(low: float) -> Callable[[str], float]:
     return read
 
 
-def _parse_whole_number(text: str) -> int:
-    value = _number_parser(1)(text)
+def _parse_whole_number(text: str, low: int = 1) -> int:
+    value = _number_parser(low)(text)
     if value != int(value):
         raise ValueError(f"{text!r} is not a whole number")
     return int(value)
+
+
+def _parse_sample(text: str) -> int:
+    return _parse_whole_number(text, low=0)
 
 
 def _parse_yes_no(text: str) -> bool:
@@ -107,6 +112,12 @@ def _parse_cadence(text: str) -> str:
 SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number_parser(0), "seconds between two requests to its host"),
     Setting("revisit_days", _parse_whole_number, "days within which every known page is fetched again"),
+    Setting(
+        "sample_posts",
+        _parse_sample,
+        f"known posts that each run looks at again if no source says when posts are edited (default: {DEFAULT_SAMPLE}; "
+        "0: none)",
+    ),
     Setting("max_pages", _parse_whole_number, "maximum number of pages fetched in one run"),
     Setting("max_megabytes", _number_parser(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
     Setting("max_minutes", _number_parser(0.001), "maximum minutes that one run takes"),

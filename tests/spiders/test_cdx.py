@@ -85,6 +85,7 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         [source] = json.loads(archiver("why", f"{site.url}gone-1/", "--json", archive=archive).stdout)["sources"]
         assert (source["source"], source["first_capture"]) == ("cdx", "2010-01-02T03:04:05.000000+00:00")
 
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
         service.requests.clear()
         site.requests.clear()
         again = crawl(site.url, archive=archive)

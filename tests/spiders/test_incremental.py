@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.warc.gzip_records import is_payload_intact, read_record
+from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, home, page, serving
 from tests.spiders.test_faults import counts, outcomes, rows
 
@@ -35,6 +36,7 @@ def test_edit_addition_move_and_deletion_reported_by_a_sitemap(tmp_path: Path) -
         pages["/sitemap.xml"] = with_base(sitemap(**days), site.url)
         first = counts(site.url, archive=archive)
         assert (first["new"], first["revised"], first["aliased"]) == (40, 0, 0)
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
 
         pages["/post-1/"] = page("Title post-1", "An edit gave this post another text than it had before. " * 5)
         pages["/post-2/"] = Answer(b"gone", 410)
@@ -166,6 +168,7 @@ def test_a_home_page_behind_a_redirect_is_the_home_page(tmp_path: Path) -> None:
         pages["/en/news.rss"] = with_base(Answer(feed.encode(), headers=dict(XML)), site.url)
         assert counts(site.url, archive=archive)["new"] == 2
         assert "/sitemap.xml" in site.requests
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
         site.requests.clear()
         again = counts(site.url, archive=archive)
         assert set(site.requests) <= {"/robots.txt", "/.well-known/tdmrep.json", "/", "/en/", "/en/news.rss"}

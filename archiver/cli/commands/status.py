@@ -190,6 +190,7 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
         *format_findings(health),
         styled_line(_summarize_completeness(state), indent=2),
         styled_line(_count_articles(state["articles"], state["removed"]), indent=2),
+        *([styled_line(state["edits"]["sentence"], indent=2)] if state["edits"] else []),
     )
     for section, key in _SECTIONS:
         if state[key]:

@@ -113,7 +113,7 @@ def _format_fetching(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("fetched", _format_last_fetch(found) if found["outcome"] else ""),
         ("fetch anyway", f"archiver crawl {found['site']} --set-aside" if _is_excluded_by_learned_rule(found) else ""),
-        ("next fetch", f"due {format_time(found['due_at'])}" if due else ""),
+        ("next fetch", f"due {format_time(found['due_at'])}: {found['due_for']}" if due else ""),
     ]
 
 

@@ -1,0 +1,86 @@
+"""Decides which posts were removed from a feed or a page of a listing, from what it listed before and lists now.
+
+A post that a list no longer shows has mostly just moved on: down to the next page, or out of the feed's window. It was
+removed only if the place where it would stand was read, and it is not there.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+MOST_RECHECKED = 50
+"""The number of posts a day that are fetched again because lists no longer show them, so that a redesign does not
+fetch the whole site at once."""
+_MOSTLY = 0.75
+"""The share of a list's posts that must be in order of date for the list to be ordered by date."""
+
+
+def removed_posts(
+    before: Sequence[int],
+    now: Sequence[int],
+    days: Mapping[int, date | None],
+    *,
+    is_first: bool = False,
+    is_last: bool = False,
+) -> list[int]:
+    """Returns the IDs of the posts that were removed from a list, newest first: those of its earlier entries (`before`)
+    that are not among its present ones (`now`), although the place where they would stand was read.
+
+    `days` has the day of publication of each post, None if it is unknown; pages that are not in it are not posts.
+    The place of a post was read if posts that stood before and after it still do so. At the top of a list
+    (`is_first`) none need stand before it. At its end (`is_last`) none need stand after it, but the list must have
+    become shorter, because a list may show only its newest posts.
+
+    Returns [] for a list that is not ordered by date, before or now: a selection, several lists on one page.
+    """
+    old, new = _in_order(before, days), _in_order(now, days)
+    standing = set(old) & set(new)
+    places = [index for index, post in enumerate(old) if post in standing]
+    if not places or [old[index] for index in places] != [post for post in new if post in standing]:
+        return []
+    is_shorter = len(set(now)) < len(set(before))
+    first = -1 if is_first else places[0]
+    last = len(old) if is_last and is_shorter else places[-1]
+    shown = set(now)
+    return [post for index, post in enumerate(old) if first < index < last and post not in shown]
+
+
+def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[int]:
+    """Returns the posts of a list that are in order of date, the newest first, without those out of place (a pinned
+    post); [] if too many are out of place.
+    """
+    posts = [entry for entry in dict.fromkeys(entries) if entry in days]
+    ordered = _longest_descending(posts, _filled([days[post] for post in posts]))
+    return ordered if len(ordered) >= _MOSTLY * len(posts) else []
+
+
+def _filled(days: list[date | None]) -> list[int]:
+    """Returns the days as numbers, with the preceding day in place of each that is unknown; the following one at the
+    beginning.
+    """
+    known = next((day for day in days if day is not None), date.min)
+    filled = []
+    for day in days:
+        known = day or known
+        filled.append(known.toordinal())
+    return filled
+
+
+def _longest_descending(posts: list[int], days: list[int]) -> list[int]:
+    """Returns the longest subsequence of `posts` whose days never increase (patience sorting)."""
+    tails: list[int] = []
+    ends: list[int] = []
+    previous: list[int] = []
+    for index, day in enumerate(days):
+        at = bisect_right(tails, -day)
+        previous.append(ends[at - 1] if at else -1)
+        tails[at : at + 1] = [-day]
+        ends[at : at + 1] = [index]
+    chain = []
+    index = ends[-1] if ends else -1
+    while index >= 0:
+        chain.append(posts[index])
+        index = previous[index]
+    return chain[::-1]

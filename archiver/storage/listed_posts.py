@@ -1,0 +1,119 @@
+"""What each feed and listing showed when it was last read (`pages.listed`), and the posts that were removed from it.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from archiver.frontier.listing_changes import MOST_RECHECKED, removed_posts
+from archiver.items import ListedPosts
+from archiver.storage.pages import make_pages_due, stamp
+
+T = TypeVar("T")
+_MOST_ENTRIES = 10_000
+_VALUES_PER_QUERY = 500
+
+
+def posts_removed_from_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> list[int]:
+    """Stores what the feed or listing at the urlkey `key` shows. Returns the page IDs of the posts that were removed
+    since it was last read, newest first, without those that are due already.
+
+    A post that another feed, sitemap, API or listing shows in this run was not removed, and neither was one that the
+    page still links to.
+    """
+    row = db.execute("select id, listed from pages where urlkey = ?", [key]).fetchone()
+    entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])
+    text = ",".join(map(str, entries))
+    if row is None or not entries or text == row[1]:
+        return []
+    db.execute("update pages set listed = ? where id = ?", [text, row[0]])
+    if not row[1]:
+        return []
+    before = [int(number) for number in row[1].split(",")]
+    known = _listed_pages(db, {*before, *entries})
+    removed = removed_posts(
+        [known[entry].page_id for entry in before if entry in known],
+        [known[entry].page_id for entry in entries if entry in known],
+        {page.page_id: page.day for page in known.values() if page.is_post},
+        is_first=listed.is_first,
+        is_last=listed.is_last,
+    )
+    return [post for post in removed if _is_missed(db, post, listed.others, stamp(run_started))]
+
+
+def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:
+    """Makes the pages of removed posts due at once; if with those of this run (`rechecked`) they are more than
+    MOST_RECHECKED, the others on the following days.
+    """
+    room = max(0, MOST_RECHECKED - rechecked)
+    make_pages_due(db, page_ids[:room], reason)
+    for index, page_id in enumerate(page_ids[room:]):
+        due = stamp(now + timedelta(days=1 + index // MOST_RECHECKED))
+        db.execute("update pages set due_at = min(due_at, ?), reason = ? where id = ?", [due, reason, page_id])
+
+
+@dataclass(frozen=True, slots=True)
+class _ListedPage:
+    """A page that is or may be a post, after its redirect. `day` is the day of publication."""
+
+    page_id: int
+    is_post: bool
+    day: date | None
+
+
+def _page_ids(db: Database, keys: Iterable[str]) -> list[int]:
+    """Returns the IDs of the pages at these urlkeys that are or may be posts, in the same order."""
+    known: dict[str, int] = {}
+    wanted = list(keys)
+    for some in _chunks(wanted):
+        known.update(
+            db.execute(
+                f"select urlkey, id from pages where urlkey in ({_marks(some)}) and kind in ('post', 'unknown')", some
+            ).fetchall()
+        )
+    return [known[key] for key in wanted if key in known]
+
+
+def _listed_pages(db: Database, page_ids: Iterable[int]) -> dict[int, _ListedPage]:
+    """Returns those of these pages that are or may be posts, by page ID."""
+    found = {}
+    for some in _chunks(page_ids):
+        rows = db.execute(
+            "select p.id, coalesce(t.id, p.id), a.id, a.published from pages p "
+            "left join pages t on t.urlkey = p.redirect_urlkey "
+            "left join articles a on a.id = coalesce(t.article_id, p.article_id) "
+            f"where p.id in ({_marks(some)}) and p.kind in ('post', 'unknown')",
+            some,
+        )
+        for page_id, target, article_id, published in rows:
+            day = date.fromisoformat(published[:10]) if published else None
+            found[page_id] = _ListedPage(target, article_id is not None, day)
+    return found
+
+
+def _is_missed(db: Database, page_id: int, others: frozenset[str], since: str) -> bool:
+    row = db.execute(
+        "select urlkey from pages p where id = ? and kind = 'post' and outcome in ('archived', 'unchanged') "
+        "and fetched_at < ? and due_at > ? and not exists (select 1 from page_discoveries d where d.page_id = p.id "
+        "and d.source in ('feed', 'sitemap', 'api', 'listing') and coalesce(d.last_seen, d.first_seen) >= ?)",
+        [page_id, since, since, since],
+    ).fetchone()
+    return row is not None and row[0] not in others
+
+
+def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(values)
+    while some := list(islice(left, _VALUES_PER_QUERY)):
+        yield some
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
