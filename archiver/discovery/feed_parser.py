@@ -24,7 +24,7 @@ from archiver.discovery.safe_parsing import (
     parse_json,
     plain_text,
 )
-from archiver.discovery.timestamps import Timestamp, parse_timestamp
+from archiver.discovery.timestamps import Timestamp, is_unreadable_time, parse_timestamp
 from archiver.discovery.url_classifier import is_comment_feed
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize
@@ -172,7 +172,8 @@ class Feed:
     `kind`: rss, rdf, atom, json, comments (a feed of comments, which has no `targets`), or "" if the body is not a
     feed. `next_url`: the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next`: the next
     page that a WordPress feed usually has without declaring it; since it may be a 404, it is fetched only if older
-    posts are missing. `is_cut` is True if the feed has more than is read of one document (MAX_TARGETS, MAX_TAGS).
+    posts are missing. `unread_dates` is the number of items whose date cannot be read. `is_cut` is True if the feed
+    has more than is read of one document (MAX_TARGETS, MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -183,6 +184,7 @@ class Feed:
     language: str = ""
     generator: str = ""
     guessed_next: str | None = None
+    unread_dates: int = 0
     is_cut: bool = False
 
 
@@ -238,13 +240,13 @@ def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -
         return about
     # One by one, since a feed may have more items than should be in memory at once.
     found: dict[str, DiscoveredURL] = {}
-    items = posts = 0
+    items = posts = unread = 0
     for element in _items(root, channel, own):
         item = XmlItem(element, url, own)
         items += 1
         if not is_comment(item):
             posts += 1
-            _enter(found, item, url, language)
+            unread += _enter(found, item, url, language)
     if items and not posts:
         return about
     following = meta.link_rel("next") or meta.link_rel("prev-archive")
@@ -254,6 +256,7 @@ def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -
         next_url=_next_page(following, url),
         kind=kind,
         guessed_next=_guessed_next(url, generator) if posts and not following else None,
+        unread_dates=unread,
         is_cut=is_cut or items >= MAX_TARGETS,
     )
 
@@ -268,10 +271,14 @@ def _local_name(element: etree._Element) -> str:
     return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""
 
 
-def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, language: str) -> None:
+def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, language: str) -> bool:
+    """Adds the post of an item to `found`; returns True if the item has a date of publication that cannot be read."""
     target = discovered_url_of(item, url, language)
-    if target:
-        found.setdefault(target.url, target)
+    if target is None:
+        return False
+    found.setdefault(target.url, target)
+    is_undated = target.hint is None or target.hint.published is None
+    return is_undated and is_unreadable_time(item.published())
 
 
 def _next_page(following: str | None, url: str) -> str | None:
@@ -311,9 +318,7 @@ def _json_feed(body: bytes, url: str) -> Feed:
     home = data.get("home_page_url")
     language = language if isinstance(language, str) else ""
     found: dict[str, DiscoveredURL] = {}
-    for row in rows:
-        if isinstance(row, dict):
-            _enter(found, JsonItem(row, url), url, language)
+    unread = sum(_enter(found, JsonItem(row, url), url, language) for row in rows if isinstance(row, dict))
     return Feed(
         targets=tuple(found.values()),
         next_url=_next_page(normalize(urljoin(url, following)), url) if isinstance(following, str) else None,
@@ -321,5 +326,6 @@ def _json_feed(body: bytes, url: str) -> Feed:
         kind="json",
         home_url=normalize(home, url) if isinstance(home, str) else None,
         language=language,
+        unread_dates=unread,
         is_cut=len(rows) >= MAX_TARGETS,
     )

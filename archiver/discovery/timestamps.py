@@ -74,6 +74,16 @@ def parse_timestamp(text: str) -> Timestamp | None:
     return found
 
 
+_NO_DATE = re.compile(r"(?<![+\d-])000[01]\b|^[0\s:-]*$")
+
+
+def is_unreadable_time(text: str) -> bool:
+    """Returns True if a text is there and is not a time that can be read, nor what programs write for "no date"
+    ("0001-01-01T00:00:00Z", "0000-00-00").
+    """
+    return parse_timestamp(text) is None and not _NO_DATE.search(text.strip())
+
+
 def parse_time(text: str) -> datetime | None:
     """Returns the time that `parse_timestamp` parses, without its precision: aware, in UTC if it is not zoned."""
     found = parse_timestamp(text)

@@ -50,6 +50,7 @@ _CLOCK_MARGIN = timedelta(days=1)
 def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
     parsed = feed_parser.parse_feed(fetched.body, fetched.url)
     targets = tuple(replace(t, found_on=request.url) for t in parsed.targets)
+    unread = f"; {parsed.unread_dates} dates cannot be read" if parsed.unread_dates else ""
     result = replace(
         result,
         final_url=request.url if request.number > 1 else result.final_url,
@@ -57,7 +58,7 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
         outcome=Outcome.NOT_ARTICLE,
         rule=f"feed {parsed.kind}",
         targets=targets,
-        reason=f"a feed of {len(targets)} posts{_MORE if parsed.is_cut else ''}",
+        reason=f"a feed of {len(targets)} posts{_MORE if parsed.is_cut else ''}{unread}",
         listed=_listed_in_feed(targets, is_cut=parsed.is_cut) if request.number == 1 else None,
     )
     if parsed.next_url and targets and not request.known and request.number < 10_000:

@@ -230,6 +230,25 @@ def test_a_hint_says_how_precise_its_times_are(written: str, precision: str, unz
     assert (hint.modified_precision, hint.modified_unzoned) == (precision, unzoned)
 
 
+@pytest.mark.parametrize(
+    ("written", "unread"),
+    [
+        ("", 0),
+        ("2024-05-07", 0),
+        ("0000-00-00", 0),
+        ("Mon, 01 Jan 0001 00:00:00 +0000", 0),
+        ("3/4/2024", 1),
+        ("some day", 1),
+    ],
+)
+def test_dates_that_cannot_be_read_are_counted(written: str, unread: int) -> None:
+    item = f"<item><link>https://quay.example/a</link><pubDate>{written}</pubDate></item>"
+    assert parse_feed(f"<rss><channel>{item}</channel></rss>".encode(), ADDRESS).unread_dates == unread
+    row = {"id": "1", "url": "https://quay.example/a", "date_published": written}
+    feed = json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": [row]})
+    assert parse_feed(feed.encode(), ADDRESS).unread_dates == unread
+
+
 # Feeds that have nothing, or are none.
 
 
