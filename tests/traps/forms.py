@@ -36,10 +36,14 @@ def _to_slash_with_dead_links(posts: list[SamplePost], host: str) -> Respond:
     exist, and to pages that exist only without one.
     """
     own = _redirecting(posts, host, lambda p: p.rstrip("/"), lambda p: p)
-    dead = links(*(f"/dead-{n}" for n in range(8)), *(f"/late/dead-{n}" for n in range(8)), "/late/only-without")
+    dead = links(
+        *(f"/dead-{n}" for n in range(8)), *(f"/late/dead-{n}" for n in range(8)), "/late/only-without", "/late/closed"
+    )
 
     def respond(ask: Ask) -> Reply | None:
-        if ask.path == "/late/only-without":
+        if ask.path == "/robots.txt":
+            return Reply("User-agent: *\nDisallow: /*/closed/$\n", media="text/plain")
+        if ask.path in ("/late/only-without", "/late/closed"):
             return document("Notes", f"<h1>Notes</h1><p>Nothing of note.</p>{links('/late/last')}")
         if ask.path == "/late/last":
             return document("The end", "<h1>The end</h1><p>Nothing follows.</p>")
@@ -122,8 +126,12 @@ def traps() -> list[Trap]:
             _to_slash_with_dead_links(dead, "to-slash-or-dead.test"),
             tuple(dead),
             10,
-            {"/dead-3": ("gone", "http-404"), "/late/only-without": ("not-article", "")},
-            spare=2 * 18,
+            {
+                "/dead-3": ("gone", "http-404"),
+                "/late/only-without": ("not-article", ""),
+                "/late/closed": ("not-article", ""),
+            },
+            spare=2 * 19,
         ),
         Trap(
             "to-no-slash",
