@@ -73,7 +73,8 @@ class FrontierScheduler(Scheduler):
             return request
         for queue in (self._following, self._due, self._retries):
             if queue:
-                return self._in_learned_form(queue.popleft())
+                request = queue.popleft()
+                return self._in_learned_form(request) if queue is self._due else request
         try:
             with self._archive.guarded():
                 return self._next_due(self._archive)
@@ -122,8 +123,6 @@ class FrontierScheduler(Scheduler):
         """
         page = purpose_of(request)
         if self._archive is None or not isinstance(page, PageRequest) or page.is_source or request.url != page.url:
-            return request
-        if page.hops or page.part_of or request.meta.get("retry_times"):
             return request
         url = self._archive.run.redirect_forms.redirected(page.url)
         return request if url == page.url else request_for(replace(page, url=url, known_url=page.url), url, self.spider)

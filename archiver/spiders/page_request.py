@@ -7,7 +7,7 @@ its response. A request without them does not belong to a crawl, and the archive
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -108,6 +108,10 @@ class PageRequest:
     def known(self) -> bool:
         """True if an earlier run fetched the page."""
         return self.fetched_at is not None
+
+    def at_known_url(self) -> PageRequest:
+        """Return the request for the address by which the page is known, after a learned form of it was of no use."""
+        return replace(self, url=self.known_url, known_url="", hops=self.hops + 1)
 
     def conditions(self, url: str) -> Conditions:
         """Return the validators to send with a request for `url`. Only the page's own address has any; further

@@ -195,7 +195,7 @@ def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) ->
     """
     parsed = _parse_response(fetched, request, site)
     if request.known_url and parsed.result.outcome in (Outcome.GONE, Outcome.REFUSED):
-        known = replace(request, url=request.known_url, known_url="")
+        known = request.at_known_url()
         return ParsedPage(replace(parsed.result, outcome=Outcome.DUE, targets=()), follow=(known.url, known))
     return parsed
 

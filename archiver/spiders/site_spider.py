@@ -384,6 +384,10 @@ class SiteSpider(Spider):
             archive.end(robots_unreadable(archive.order.start_url, error.reason))
             return
         outcome, rule, reason = outcome_of_failure(error)
+        if page.known_url and outcome is Outcome.REFUSED:  # robots.txt may allow the known address
+            known = page.at_known_url()
+            yield request_for(known, known.url, self)
+            return
         if page.is_seed and not page.known:
             archive.fatal = cannot_crawl(archive.order.start_url, reason).reason
         result = PageResult(

@@ -184,7 +184,8 @@ class TrapDetector:
     def resume(self) -> None:
         """Sample what the run before this one set aside, too, because it ended before it took its samples."""
         for row in crawl_exclusions.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
-            self._set_aside.add(self._shape(row), row["id"])
+            if (pattern := self._shape(row)) is not NO_PATTERN:
+                self._set_aside.add(pattern, row["id"])
 
     def sample_set_aside(self) -> bool:
         """Make a random sample due of the pages that this run has set aside, at the end of the run; return False if
@@ -308,6 +309,8 @@ class TrapDetector:
             self._count_page(shape, result, is_post=is_post, new=new)
         if is_post and result.outcome is Outcome.ARCHIVED:
             self._credit_pages_that_link_to(key)
+        if result.kind is PageKind.LISTING:
+            self._include_entries(result)
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
             self._equivalents.record_same_post(key, crawl_exclusions.urlkeys_of_article(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
@@ -342,6 +345,13 @@ class TrapDetector:
             if folder in self._set_aside:
                 self._set_aside.count_hit(folder)
                 self._reopen(folder)
+
+    def _include_entries(self, result: PageResult) -> None:
+        """Make the entries of a listing due that were set aside as plain pages, since the listing vouches for them."""
+        entries = [urlkey(t.url) for t in result.targets if t.source is DiscoverySource.LISTING and not t.trap]
+        for page_id in crawl_exclusions.pages_set_aside_at(self._db, entries, f"{PATTERN_BUDGET_RULE}: folder"):
+            crawl_exclusions.include_pages(self._db, [page_id], EPOCH)
+            self.included += 1
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
         """Return True if a discovered URL may be a post, and has another pattern than the page that it was found on."""

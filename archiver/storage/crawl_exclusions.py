@@ -70,6 +70,16 @@ def set_aside_pages(db: Database, site_id: int, rule: str, limit: int = -1) -> l
     )
 
 
+def pages_set_aside_at(db: Database, keys: Iterable[str], rule: str) -> list[int]:
+    """Returns the IDs of the pages at these urlkeys that a trap rule excludes."""
+    marks = list(keys)
+    rows = db.execute(
+        f"select id from pages where urlkey in ({', '.join('?' * len(marks))}) and outcome = 'trap' and rule = ?",
+        [*marks, rule],
+    )
+    return [row[0] for row in rows]
+
+
 def include_pages(db: Database, page_ids: Iterable[int], due_at: str) -> None:
     """Makes these trap-excluded pages due."""
     db.conn.executemany(

@@ -158,3 +158,24 @@ def test_a_partition_of_known_posts_is_read_to_its_end(tmp_path: Path) -> None:
     asked = read_until_idle(crawl, dict(zip(TAGS, posts, strict=True)))
     assert sorted(asked) == sorted([*TAGS, *posts])
     crawl.run.close(RunEnding("finished", ""))
+
+
+def test_an_entry_of_a_listing_is_fetched_although_its_folder_was_set_aside(tmp_path: Path) -> None:
+    crawl = Crawl(tmp_path / "a.db")
+    crawl.run.traps.sample_set_aside = lambda: False  # type: ignore[method-assign]  # so that only the listing helps
+    rooms = [f"{START}rooms/room-{n}" for n in range(60)]
+    post, other = f"{START}rooms/the-post", f"{START}rooms/the-other"
+    [home] = crawl.due(60)
+    crawl.done(replace(listing_of(home.url, *rooms, post, other, TAGS[0]), possible_posts=()))
+    asked = []
+    while due := crawl.due(60):
+        for page in due:
+            asked.append(page.url)
+            entry = DiscoveredURL(post, DiscoverySource.LISTING, found_on=page.url)
+            if "/tag/" in page.url:
+                crawl.done(replace(listing_of(page.url), targets=(entry,)))
+            else:
+                crawl.done(replace(result_of(page.url, Outcome.NOT_ARTICLE), kind=PageKind.PAGE))
+    assert sorted(asked) == sorted([*rooms[:50], TAGS[0], post])
+    assert crawl.run.counts.trapped == 11
+    crawl.run.close(RunEnding("finished", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.small_sites import SamplePost
 from tests.traps.trap import Trap
@@ -26,6 +27,30 @@ def _redirecting(
         if at is None:
             return pages(ask)
         return pages(Ask(ask.host, at.path, "")) if ask.path == own(at.path) else moved(own(at.path), 301)
+
+    return respond
+
+
+def _to_slash_with_dead_links(posts: list[SamplePost], host: str) -> Respond:
+    """A blog whose host redirects all posts to a slash. Its oldest post links to addresses without one that do not
+    exist, and to pages that exist only without one.
+    """
+    own = _redirecting(posts, host, lambda p: p.rstrip("/"), lambda p: p)
+    dead = links(
+        *(f"/dead-{n}" for n in range(8)), *(f"/late/dead-{n}" for n in range(8)), "/late/only-without", "/late/closed"
+    )
+
+    def respond(ask: Ask) -> Reply | None:
+        if ask.path == "/robots.txt":
+            return Reply("User-agent: *\nDisallow: /*/closed/$\n", media="text/plain")
+        if ask.path in ("/late/only-without", "/late/closed"):
+            return document("Notes", f"<h1>Notes</h1><p>Nothing of note.</p>{links('/late/last')}")
+        if ask.path == "/late/last":
+            return document("The end", "<h1>The end</h1><p>Nothing follows.</p>")
+        reply = own(ask)
+        if reply and ask.path == posts[-1].path:
+            return replace(reply, body=reply.body.replace("<footer>", f"<footer>{dead}"))
+        return reply
 
     return respond
 
@@ -79,7 +104,7 @@ def _files(posts: list[SamplePost], host: str) -> Respond:
 
 def traps() -> list[Trap]:
     with_slash, without, index, part = (newest_first(n, N) for n in range(120, 124))
-    filed = newest_first(124, 20)
+    filed, dead = newest_first(124, 20), newest_first(125, N)
     # Each link to a post in the other form is no request of its own; about 16 are sent before the form is known.
     return [
         Trap(
@@ -94,6 +119,19 @@ def traps() -> list[Trap]:
             _redirecting(with_slash, "to-slash.test", lambda p: p.rstrip("/"), lambda p: p),
             tuple(with_slash),
             10,
+        ),
+        # Dead links cost a request in each form.
+        Trap(
+            "to-slash-or-dead",
+            _to_slash_with_dead_links(dead, "to-slash-or-dead.test"),
+            tuple(dead),
+            10,
+            {
+                "/dead-3": ("gone", "http-404"),
+                "/late/only-without": ("not-article", ""),
+                "/late/closed": ("not-article", ""),
+            },
+            spare=2 * 19,
         ),
         Trap(
             "to-no-slash",
