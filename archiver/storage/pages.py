@@ -22,6 +22,7 @@ from archiver.urls import urlkey
 # -- source hints, stored with a page
 
 _PAGE_BREAK = "<!--nextpage-->"
+_SOURCES = frozenset({"feed", "api"})
 
 
 def hint_to_json(hint: SourceHint) -> str:
@@ -35,6 +36,22 @@ def hint_to_json(hint: SourceHint) -> str:
         if name in values:
             values[name] = values[name].isoformat()
     return json.dumps(values, ensure_ascii=False)
+
+
+def is_text_needed(result: PageResult) -> bool:
+    """Returns True if the hint that a page was read with must keep the full text: the article has its text from there,
+    since the page shows none or only its beginning.
+    """
+    return result.article is None or any(e.field == "body" and e.source in _SOURCES for e in result.article.evidence)
+
+
+def drop_hint_text(db: Database, hint_id: int) -> None:
+    """Removes the full text from a hint, unless the page shows just a part of it."""
+    db.execute(
+        "update source_hints set hint = json_remove(hint, '$.body_html') "
+        "where id = ? and instr(hint, '\"body_html\"') > 0 and instr(hint, ?) = 0",
+        [hint_id, _PAGE_BREAK],
+    )
 
 
 def hint_digest(hint: SourceHint) -> str:
@@ -218,6 +235,8 @@ def record_result(
             key,
         ],
     )
+    if result.hint_id is not None and not is_text_needed(result):
+        drop_hint_text(db, result.hint_id)
 
 
 PAGE_REQUEST_QUERY = (
