@@ -24,7 +24,7 @@ from archiver.urls import urlkey
 _PAGE_BREAK = "<!--nextpage-->"
 _MAX_BODY = 500_000
 """Characters of a full text; longer ones are not stored."""
-_TEXT_SOURCES = ("feed", "api")
+_TEXT_SOURCES = frozenset({"feed", "api"})
 
 
 def hint_to_json(hint: SourceHint) -> str:
@@ -41,13 +41,20 @@ def hint_to_json(hint: SourceHint) -> str:
 
 
 def is_text_needed(result: PageResult) -> bool:
-    """Returns True if a page's hint must keep the full text: the page has not been read yet, or its article has the
-    text from there, since the page shows none or only its beginning.
+    """Returns True if the hint that a page was read with must keep the full text: the article has its text from there,
+    since the page shows none or only its beginning.
     """
-    if result.outcome in (Outcome.DUE, Outcome.FAILED) or result.status == 304:
-        return True
-    return result.article is not None and any(
+    return result.article is None or any(
         e.field == "body" and e.source in _TEXT_SOURCES for e in result.article.evidence
+    )
+
+
+def drop_hint_text(db: Database, hint_id: int) -> None:
+    """Removes the full text from a hint, unless the page shows just a part of it."""
+    db.execute(
+        "update source_hints set hint = json_remove(hint, '$.body_html') "
+        "where id = ? and instr(hint, '\"body_html\"') > 0 and instr(hint, ?) = 0",
+        [hint_id, _PAGE_BREAK],
     )
 
 
@@ -232,20 +239,8 @@ def record_result(
             key,
         ],
     )
-    if not is_text_needed(result):
-        _drop_text_of_hint(db, key)
-
-
-def _drop_text_of_hint(db: Database, key: str) -> None:
-    """Removes the full text from the latest source hint of the page at this urlkey, unless it has page breaks: then the
-    page shows only its first part.
-    """
-    db.execute(
-        "update source_hints set hint = json_remove(hint, '$.body_html') where digests is not null "
-        "and page_id = (select id from pages where urlkey = ?) and instr(hint, '\"body_html\"') > 0 "
-        "and instr(hint, ?) = 0",
-        [key, _PAGE_BREAK],
-    )
+    if result.hint_id is not None and not is_text_needed(result):
+        drop_hint_text(db, result.hint_id)
 
 
 PAGE_REQUEST_QUERY = (

@@ -216,6 +216,24 @@ def test_a_hint_is_stored_once(tmp_path: Path) -> None:
     assert rows(archive, "select hint_id from captures order by id") == [(1,), (1,), (2,), (1,)]
 
 
+@pytest.mark.parametrize(
+    ("more", "kept"), [("", None), (" A longer text, of which the page shows only the beginning." * 60, True)]
+)
+def test_a_hint_keeps_the_full_text_only_if_the_page_lacks_it(more: str, kept: bool | None, tmp_path: Path) -> None:
+    one = Fetch(1, hint=HINT)
+    whole = "".join(f"<p>{paragraph}</p>" for paragraph in [*text(1), "Wording 1 of the keeper.", more])
+    archive = tmp_path / "archive.db"
+    with Run(archive, QUAY, START) as run:
+        found = DiscoveredURL(URL, DiscoverySource.FEED, PageKind.POST, hint=HINT)
+        with writing(run.db):
+            record_discovered_urls(run.db, run.site["id"], [found], run.at)
+            run.db.execute("update source_hints set hint = json_set(hint, '$.body_html', ?)", [whole])
+        article = fetch(run, replace(one, hint=None))
+    assert ("beginning" in article.body) == bool(more)
+    assert rows(archive, "select json_extract(hint, '$.body_html') is not null or null from source_hints") == [(kept,)]
+    assert differing(archive) == []
+
+
 def test_an_unread_hint_is_deleted_by_vacuum(tmp_path: Path) -> None:
     archive = crawled(tmp_path / "a", Fetch(1, hint=HINT))
     with Run(archive, QUAY, START + timedelta(days=1)) as run, writing(run.db):
