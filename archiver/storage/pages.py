@@ -44,8 +44,10 @@ def is_text_needed(result: PageResult) -> bool:
     """Returns True if the hint that a page was read with must keep the full text: the article has its text from there,
     since the page shows none or only its beginning.
     """
-    return result.article is None or any(
-        e.field == "body" and e.source in _TEXT_SOURCES for e in result.article.evidence
+    return (
+        result.article is None
+        or result.status == 304
+        or any(e.field == "body" and e.source in _TEXT_SOURCES for e in result.article.evidence)
     )
 
 
