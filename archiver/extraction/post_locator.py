@@ -185,7 +185,8 @@ _META_ADDRESS = re.compile(
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SENTENCE = re.compile(r"\w{3,}[.!?。！？]\s*$")
 _MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 70
-_MAX_META_BLOCKS = 4
+_MAX_META_BLOCKS = 5
+_MAX_COUNTER = 12  # letters of "3 comments"
 _MAX_TIMES, _SIDEBAR_DEPTH = 5, 5
 _MAX_SIDEBAR_LENGTH, _MAX_SIDEBAR_LINKS = 1_500, 40
 
@@ -221,7 +222,7 @@ def _meta_blocks_in(body: Element) -> tuple[Element, ...]:
         for child in islice(top, _MAX_META_BLOCKS):
             if _is_meta_block(child):
                 found.append(child)
-            elif child.tag not in _HEADING_TAGS and element_line(child):
+            elif child.tag not in _HEADING_TAGS and len(element_line(child)) > _MAX_COUNTER:
                 break
             if (child.tail or "").strip():
                 break

@@ -346,11 +346,11 @@ def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment |
 def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
     """Returns True if a date is the post's by its element's class or id, by a label, or as the only text of its line.
 
-    Within the body, only a labelled date in a short line counts.
+    Within the body, only a labelled date in a short line counts, and any date in a meta block.
     """
     if holder.where == "in" and not (label and len(holder.text) < 100):
         return False
-    if holder.named or label:
+    if holder.named or label or holder.where == "meta":
         return True
     around = text_around_date(holder.text, language)
     return around is None or len(around[0]) + len(around[1]) <= _ALONE
