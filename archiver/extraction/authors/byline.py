@@ -165,6 +165,7 @@ _MAX_LINKS = 12
 _OF_AUTHOR = re.compile(r"author|autor|user|about|profile|people|person|staff|team|bio|/~|@", re.IGNORECASE)
 _DASH = re.compile(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
 _DOTS = re.compile(r"\s*[·|•]\s*")
+_LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # "Category:" introduces no author
 _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
 _SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
 _LABEL_LENGTH = 40  # "Last updated:" on a line of its own
@@ -238,7 +239,7 @@ def _terms_beside(page: Page, post: Post) -> frozenset[str]:
     if post.title is None:
         return frozenset()
     around = next((a for a in islice(post.title.iterancestors(), 2) if a.tag not in ("body", "html", "main")), None)
-    if around is None or around is post.body:
+    if around is None:
         return frozenset()
     links = [a for a in islice(around.iter("a"), _MAX_LINKS) if (a.get("href") or "").strip("#/")]
     if not links:
@@ -278,7 +279,14 @@ class _MetaLines:
         dated = bool(published or modified)
         self._label = one.text if not dated and len(one.text) < _LABEL_LENGTH else ""
         rest = _without_date(one.text) if dated else one.text
-        return self._add(one, published, modified, self._people(_names_in(one, rest, dated)))
+        return self._add(one, published, modified, self._people(_names_in(self._without_terms(one), rest, dated)))
+
+    def _without_terms(self, one: Line) -> Line:
+        """Returns a line without the pieces that are the text of a link to a list of posts."""
+        if not self.terms:
+            return one
+        chunks = [c for c in one.chunks if c.strip(" ,;·|").casefold() not in self.terms]
+        return Line(one.text, chunks, one.elements)
 
     def _people(self, names: list[str]) -> list[str]:
         """Returns names without those that are the text of a link to a list of posts."""
@@ -364,6 +372,8 @@ def _names_beside_date(one: Line) -> list[str]:
     out: list[str] = []
     pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]
     for n, chunk in enumerate(pieces):
+        if _LABEL_WORD.fullmatch(chunk):
+            continue
         bare = _DASH.sub("", _DASH.sub("", clean_text(_HANDLE.sub(" ", _without_date(chunk)))))
         if not bare or _LABEL.match(bare) or any(c.isdigit() for c in bare):
             continue
