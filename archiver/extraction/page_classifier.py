@@ -281,6 +281,35 @@ def has_article_node(page: Page) -> bool:
 
 
 Answer = tuple[PageKind, str]
+GUESSES = frozenset(
+    (
+        "byline",
+        "date address",
+        "dated",
+        "dated address",
+        "kind given by its source",
+        "list of links",
+        "listing address",
+        "log",
+        "not-found",
+        "page address",
+        "search form",
+        "several headings",
+        "several posts",
+        "teasers",
+        "undated",
+        "wall",
+    )
+)
+"""The rules that judge a page by its look, its address or what links to it. Other pages of the site may show that the
+result is wrong. All other rules read what the page, its platform or its source declares: their results are final."""
+
+
+def is_guess(rule: str) -> bool:
+    """Returns True if a rule's result is a guess, False if the page, its platform or its source declares its kind."""
+    return rule in GUESSES
+
+
 _SINGLE_BUT_NO_KIND = ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")
 _ENTRY_TYPES = {"type-post": PageKind.POST, "type-page": PageKind.PAGE, "type-attachment": PageKind.OTHER}
 _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
