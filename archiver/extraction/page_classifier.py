@@ -617,10 +617,15 @@ def _documentation(context: _Context) -> Answer | None:
 
 
 def _log(context: _Context) -> Answer | None:
-    """Recognises a history or changelog: several dates as headings or in one column of a table."""
+    """Recognises a history or changelog: several dates as headings or in one column of a table.
+
+    A page that declares when it was published, in a meta element or in its address, may have such a table as a post.
+    """
     page, post = context.page, context.post
     top = post.body if post.body is not None else post.holder
-    if top is None or has_article_node(page):
+    if top is None or has_article_node(page) or page.data.meta("article:published_time"):
+        return None
+    if (address := url_date(page.path)) is not None and address.day is not None:
         return None
     language = page.date_language
     for tags in (("h2",), ("h3",), ("h4",), ("dt",)):

@@ -124,6 +124,14 @@ def test_documentation_is_no_post_unless_it_says_when_it_was_published(
     assert kind_of("/docs/valve.html", html)[0] is kind
 
 
+def test_a_post_with_a_day_in_its_address_may_have_a_table_of_days() -> None:
+    days = "".join(f"<tr><td>{n} May 2024</td><td>{n} boats</td></tr>" for n in range(1, 9))
+    text = f"<p>{POST.paragraphs[0]}</p><table>{days}</table>"
+    html = f"<html><body><article><h1>Boats in May</h1><p>9 May 2024</p>{text}</article></body></html>"
+    assert kind_of("/2024/05/09/boats-in-may/", html)[0] is PageKind.POST
+    assert kind_of("/harbour/boats-in-may/", html) == (PageKind.PAGE, "log")
+
+
 @pytest.mark.parametrize("rule", ["single-post", "wordpress page", "type-page", "json-ld", "feed", "api", "password"])
 def test_what_a_page_declares_is_no_guess(rule: str) -> None:
     assert not is_guess(rule)
