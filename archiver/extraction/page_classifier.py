@@ -17,6 +17,7 @@ from archiver.extraction.date_text import Moment, is_zero_date, url_date, visibl
 from archiver.extraction.metadata import ARTICLE_TYPES, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post
+from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text import element_line
 from archiver.items import Candidate, PageKind, SourceHint
 from archiver.platforms.selector_index import is_below
@@ -292,6 +293,7 @@ GUESSES = frozenset(
         "listing address",
         "log",
         "not-found",
+        "one post",
         "page address",
         "search form",
         "several headings",
@@ -560,6 +562,8 @@ def _several_posts(context: _Context) -> Answer | None:
     if _has_several_entries(page, post):
         return PageKind.LISTING, "several posts"
     heads = linked_headings(page, post)
+    if kind_of_address(page.path) is not None and _is_post_of_list(page, post, [h for h, _ in heads]):
+        return PageKind.LISTING, "one post"
     if len(heads) >= 2 and post.title is not None and heading_link(page, post.title):
         return PageKind.LISTING, "several headings"
     if (
@@ -571,6 +575,18 @@ def _several_posts(context: _Context) -> Answer | None:
     if is_filled_by_linked_items(page, post, context.has_own_date):
         return PageKind.LISTING, "list of links"
     return None
+
+
+def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
+    """Returns True if the text of a page is headed by a link to another page, as in a category with one post."""
+    if page.data.meta("article:published_time"):
+        return False
+    if post.title is not None and _host(heading_link(page, post.title, with_cards=False)) in _own_hosts(page):
+        return True
+    if post.body is None:
+        return False
+    start = page.index.order[post.body]
+    return any(page.index.order[h] < start and (post.holder is None or is_below(h, post.holder)) for h in heads)
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
