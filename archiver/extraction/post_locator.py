@@ -177,6 +177,11 @@ _META_NAME = re.compile(
     r"published|publish-?date|time-?stamp|pub-?date|category|tags?)(?=$|[\s_-])",
     re.IGNORECASE,
 )
+# A block so named is one even if its date is plain text.
+_DATED_NAME = re.compile(
+    r"(?:^|[\s_-]|(?<=[a-z]))(?:meta(?:data)?|by-?line|posted(?:-?(?:on|by))?|date(?:line)?|published|time-?stamp)(?=$|[\s_-])",
+    re.IGNORECASE,
+)
 _META_RELS = frozenset({"category", "tag", "author"})
 _META_ADDRESS = re.compile(
     r"/(?:authors?|users?|people|categor\w*|kategori\w*|tags?|topics?|rubri\w+|archives?|themen?|schlagw\w+)(?:[/?#]|$)",
@@ -184,7 +189,7 @@ _META_ADDRESS = re.compile(
 )
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SENTENCE = re.compile(r"\w{3,}[.!?。！？]\s*$")
-_MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 70
+_MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 60
 _MAX_META_BLOCKS = 5
 _MAX_COUNTER = 12  # letters of "3 comments"
 _MAX_TIMES, _SIDEBAR_DEPTH = 5, 5
@@ -195,13 +200,21 @@ def _is_meta_block(el: Element) -> bool:
     """Returns True if an element is a short line or box with the date, the authors or the terms of a post."""
     if not isinstance(el.tag, str) or el.tag in _PROSE_TAGS:
         return False
-    if el.tag not in _META_TAGS and not _META_NAME.search(f"{el.get('class') or ''} {el.get('id') or ''}"):
+    names = f"{el.get('class') or ''} {el.get('id') or ''}"
+    if el.tag not in _META_TAGS and not _META_NAME.search(names):
         return False
     if text_length(el) > _MAX_META_LENGTH or next(el.iter("img", "iframe", "video", "pre"), None) is not None:
         return False
-    if any(len(line := element_line(p)) > _MAX_META_PARAGRAPH and _SENTENCE.search(line) for p in el.iter("p")):
+    if any(len(element_line(p)) > _MAX_META_PARAGRAPH and not _has_meta_part(p) for p in el.iter("p") if p is not el):
         return False
-    return any(_is_meta_part(e) for e in el.iter("time", "abbr", "a")) or bool(_YEAR.search(element_line(el)))
+    line = element_line(el)
+    if len(line) > _MAX_META_PARAGRAPH and _SENTENCE.search(line):
+        return False
+    return _has_meta_part(el) or (_DATED_NAME.search(names) is not None and _YEAR.search(line) is not None)
+
+
+def _has_meta_part(el: Element) -> bool:
+    return any(_is_meta_part(e) for e in el.iter("time", "abbr", "a"))
 
 
 def _is_meta_part(el: Element) -> bool:
