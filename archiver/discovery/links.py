@@ -23,6 +23,8 @@ from archiver.discovery.url_classifier import (
     is_part_feed,
     kind_by_address,
     origin_of,
+    path_and_query,
+    series_of,
     with_origin,
 )
 from archiver.discovery.wordpress_api import api_endpoint
@@ -181,7 +183,9 @@ class _Page:
         for address, target in self.pagers.items():
             # On a post, "next" is the next post.
             if target.kind is PageKind.LISTING or is_listing:
-                following[address] = DiscoveredURL(address, DiscoverySource.LISTING, PageKind.LISTING, self.url)
+                # A page that looks like a listing may be a post; only a numbered page is surely one of a listing.
+                kind = PageKind.LISTING if self._is_in_series(address) else target.kind
+                following[address] = DiscoveredURL(address, DiscoverySource.LISTING, kind, self.url)
             else:
                 self.found.setdefault(address, target)
         rest = tuple(t for a, t in self.found.items() if a not in following)
@@ -250,6 +254,13 @@ class _Page:
     def _pager(self, address: str) -> None:
         kind = kind_by_address(address, self.scope.path)
         self.pagers.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, kind, self.url))
+
+    def _is_in_series(self, address: str) -> bool:
+        """Returns True if an address is a numbered page of a listing, or the first page of the listing of this one."""
+        if series_of(address):
+            return True
+        own = series_of(self.url).partition("#")[0].rstrip("/?")
+        return bool(own) and own == path_and_query(address)[0].rstrip("/")
 
     def _link(self, element: etree._Element) -> None:
         href = element.get("href") or ""

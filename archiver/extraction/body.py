@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, written_text
-from archiver.extraction.boilerplate import LONG, ends_the_post, is_notice, points_to_other_page
+from archiver.extraction.boilerplate import (
+    LONG,
+    ends_the_post,
+    is_notice,
+    names_neighbour,
+    points_to_other_page,
+)
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import Post, text_length
+from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text import clean_text, fold_text, tidy_body
 from archiver.items import SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name, platform_tables
@@ -27,6 +35,8 @@ _FIGURE = re.compile(
     r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*\d",
     re.IGNORECASE,
 )
+_MAX_ROWS = 20
+_NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
 
 
@@ -104,6 +114,7 @@ def text_blocks(
     for i in range(start, end):
         if not dead[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
             dead[i] = 1
+    _drop_rows(blocks, start, end, dead)
     _drop_repeated(blocks, start, end, dead)
     _drop_author_notes(blocks, start, end, dead, size, known.people)
     _drop_empty_headings(blocks, start, end, dead)
@@ -197,6 +208,48 @@ def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
     if b.element.tag == "div":
         return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
     return b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
+
+
+def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
+    """Marks rows of links as dead: tags at the start or the end of the text, and neighbouring posts at the end."""
+    for i in range(lo, min(hi, lo + _MAX_ROWS)):
+        if not dead[i] and not _is_tag_row(blocks[i]):
+            break
+        dead[i] = 1
+    rows = 0
+    for i in range(hi - 1, lo, -1):
+        if not dead[i]:
+            rows += 1
+            if rows > _MAX_ROWS or not (_is_tag_row(blocks[i]) or _is_neighbour_row(blocks[i])):
+                break
+            dead[i] = 1
+
+
+def _is_tag_row(b: TextBlock) -> bool:
+    """Returns True if a block has only links to tags or categories, and separators between them."""
+    if b.linked < 0.7 * b.size or b.size > 300 or b.element.tag in HEADINGS:
+        return False
+    links = list(_links_of(b))
+    return bool(links) and all(_is_term_link(a) for a in links)
+
+
+def _is_term_link(a: Element) -> bool:
+    rel = (a.get("rel") or "").lower().split()
+    return "tag" in rel or "category" in rel or kind_of_address(a.get("href") or "") is not None
+
+
+def _is_neighbour_row(b: TextBlock) -> bool:
+    """Returns True if a block is a link to the next or the previous post, with its title."""
+    if b.linked < 0.5 * b.size or b.size > 300:
+        return False
+    rels = {one for a in _links_of(b) for one in (a.get("rel") or "").lower().split()}
+    return not _NEIGHBOUR_RELS.isdisjoint(rels) or names_neighbour(b.text)
+
+
+def _links_of(b: TextBlock) -> Iterable[Element]:
+    """Returns the links of a block: those in its element, or the link that contains it."""
+    inside = list(islice(b.element.iter("a"), _MAX_ROWS))
+    return inside or list(islice(b.element.iterancestors("a"), 1))
 
 
 def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
@@ -379,6 +432,9 @@ def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
 
 _NOTICE = 200
 """Characters of the longest text that is taken for a notice if the source's text is five times as long."""
+_CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
+_TRIED = 5
+_SHORT = 600  # letters of a text that may be that of a sidebar rather than the post's
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
 
@@ -442,7 +498,22 @@ def render_container(
 
     `extra_drop`: selectors of further elements to leave out.
     """
-    return _render(lay_out(top, _elements_to_skip(page, extra_drop)), top, _known_boilerplate(page, title, beside, top))
+    skip = _elements_to_skip(page, extra_drop) | _meta_blocks_below(post, top)
+    return _render_post(post, lay_out(top, skip), top, _known_boilerplate(page, title, beside, top))
+
+
+def _meta_blocks_below(post: Post, top: Element) -> set[Element]:
+    return {block for block in post.meta_blocks if block is not top}
+
+
+def _render_post(
+    post: Post, plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None
+) -> str:
+    """Returns the text of a post in `top`. A text equal to the title is kept if it is the only text of the post."""
+    text = _render(plan, top, known, weights)
+    if text or not known.title or (post.title is not None and is_below(post.title, top)):
+        return text
+    return _render(plan, top, replace(known, title=""), weights)
 
 
 def _starts_like(part: str, whole: str) -> bool:
@@ -479,7 +550,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
     everything = next(iter(page.index.tag("body")), page.root)
-    plan = lay_out(everything, _elements_to_skip(page), page.index.texts)
+    plan = lay_out(everything, _elements_to_skip(page) | _meta_blocks_below(post, everything), page.index.texts)
     weights = text_weights(plan)
     sums = plan.prefix_sums(weights)
     top = heaviest_container(plan, sums)
@@ -491,12 +562,45 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
         elif not is_known and best <= 1.4 * own + 400:
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
     known = _known_boilerplate(page, title, beside, top)
-    text = _render(plan, top, known, weights if source != "platform" else None)
+    text = _render_post(post, plan, top, known, weights if source != "platform" else None)
     if not text and len(bare := _render(lay_out(top), top, known)) > 200:
         text = bare  # a selector of elements to drop matched the text itself
-    if not text and source == "density":
-        return _last_resort(page)
+    if source == "density" and (not text or (len(text) < _SHORT and _is_outside_entry(post, top))):
+        return _short_text(post, plan, title, beside) or (
+            Body(text, source, locator, confidence) if text else _last_resort(page)
+        )
     return Body(text, source, locator, confidence)
+
+
+def _is_outside_entry(post: Post, top: Element) -> bool:
+    """Returns True if an element is neither in the <article> of the title nor around it, as a sidebar is."""
+    entry = _entry_of_title(post)
+    return entry is not None and not is_below(top, entry) and not is_below(entry, top)
+
+
+def _entry_of_title(post: Post) -> Element | None:
+    """Returns the <article> that contains the post's title; None if there is none."""
+    return next(post.title.iterancestors("article"), None) if post.title is not None else None
+
+
+def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
+    """Returns the text below the title by its position, for a post too short to be found by its weight; else None.
+
+    That is an element named for text in the same entry as the title, else the rest of the entry.
+    """
+    entry = _entry_of_title(post)
+    if entry is None and post.holder is not None and post.holder.tag != "body":
+        entry = post.holder
+    if entry is None or post.title is None:
+        return None
+    order = post.page.index.order
+    below = (e for e in entry.iter("div", "section") if order[e] > order[post.title] and e in plan.spans)
+    named = [e for e in below if _is_named_text(e) or _CONTENT_NAME.search(e.get("class") or "")]
+    for top in (*named[:_TRIED], entry):
+        known = _known_boilerplate(post.page, title, beside, top)
+        if text := _render_post(post, plan, top, known):
+            return Body(text, "position", f"<{top.tag}>", 0.6)
+    return None
 
 
 def _weight_of(plan: BlockLayout, sums: list[float], el: Element) -> float:

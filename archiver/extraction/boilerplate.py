@@ -33,6 +33,13 @@ _NEVER = frozenset(
         "heateor",
         "essb",
         "shariff",
+        "wpulike",
+        "ulike",
+        "likebtn",
+        "likebox",
+        "nextprev",
+        "prevnext",
+        "nocomments",
         "related",
         "relatedposts",
         "relatedarticles",
@@ -243,6 +250,12 @@ _PAIRS = frozenset(
         "more from",
         "more news",
         "more posts",
+        "like box",
+        "like btn",
+        "like button",
+        "like count",
+        "likes count",
+        "likes widget",
         "more stories",
         "most popular",
         "most read",
@@ -419,10 +432,48 @@ _LINE = _compile_any(
 )
 _MAX_LINE_LENGTH = 160
 """The most letters that any of these has, with the signs around it."""
+# Buttons with a count: "Like 12".
+_LIKES = (
+    r"(?:likes?|i like (?:it|this)|gefällt mir|j['’]aime|me gusta|mi piace|curtir|gosto|vind ik leuk|lubię to|нравится|"
+    r"beğen|thích|赞|點讚|いいね!?|좋아요|أعجبني) ?[(:]? ?\d[\d.,]*k?\+?\)?"
+)
+# What themes write where a post has no comments, few, or a form for them, in the languages of websites.
+_NO_COMMENTS = {
+    "en": r"(?:\d+ )?comments?(?: »| \(\d+\))?|(?:\d+|no) (?:comments?|replies|responses?|thoughts)(?: so far| yet| »)?"
+    r"(?: (?:on|to) .{1,120})?|(?:leave|add|post|write) an? (?:comment|reply|response)(?: to .{1,60})?|"
+    r"comments? (?:are |is )?(?:closed|off|disabled)(?: on .{1,120})?|be the first to (?:comment|reply)|"
+    r"you must be logged in to .{1,40}",
+    "de": r"(?:noch |bisher )?keine? kommentare?(?: vorhanden)?|\d+ kommentare?|(?:einen? )?kommentar (?:schreiben|"
+    r"hinterlassen|abgeben|verfassen)|schreibe? einen kommentar|hinterlasse? eine antwort|kommentare? geschlossen|"
+    r"kommentare sind (?:deaktiviert|geschlossen)",
+    "fr": r"(?:aucun|pas de|pas encore de|\d+) commentaires?(?: pour le moment)?|laisser un commentaire|"
+    r"(?:poster|ajouter|écrire) un commentaire|(?:les )?commentaires (?:sont )?fermés|soyez le premier à commenter",
+    "es": r"(?:sin|no hay|ningún|\d+) comentarios?(?: aún| todavía)?|deja(?:r)? un comentario|deja(?:r)? una respuesta|"
+    r"publicar un comentario|comentarios cerrados",
+    "pt": r"(?:sem|nenhum|não há|\d+) comentários?(?: ainda)?|deixe? um comentário|deixar um comentário|"
+    r"deixe uma resposta|postar um comentário|comentários (?:encerrados|fechados)",
+    "it": r"(?:nessun|ancora nessun|\d+) comment[oi]|lascia un commento|scrivi un commento|posta un commento|"
+    r"commenti (?:chiusi|disabilitati)",
+    "nl": r"(?:geen|nog geen|\d+) reacties?|(?:een )?reactie (?:plaatsen|achterlaten)|geef een reactie|"
+    r"laat een (?:reactie|antwoord) achter",
+    "pl": r"(?:brak|\d+) komentarzy|dodaj komentarz|zostaw komentarz|skomentuj",
+    "ru": r"(?:нет|пока нет|\d+) комментари(?:ев|й|я)|комментариев (?:пока )?нет|(?:добавить|оставить|написать) "
+    r"комментарий|комментарии (?:закрыты|отключены)|ваш комментарий",
+    "tr": r"(?:henüz )?yorum (?:yok|yapılmamış)|\d+ yorum|yorum (?:yap|yaz|bırak)(?:ın)?|bir yanıt yazın",
+    "sv": r"(?:inga|\d+) kommentarer(?: än)?|lämna (?:en kommentar|ett svar)|skriv en kommentar",
+    "vi": r"(?:không có|chưa có|\d+) (?:bình luận|phản hồi)|(?:viết|gửi|để lại) (?:một )?(?:bình luận|phản hồi)",
+    "zh": r"(?:暂无|沒有|没有|尚无|尚無|\d+ ?[条則则]?) ?(?:评论|評論|留言|回复|迴響)|"
+    r"(?:发表|發表|添加|留下)(?:评论|評論|回复|留言)",
+    "ja": r"コメント(?:は|が)?(?:まだ)?(?:ありません|なし)|コメント(?:を書く|を残す|する|はこちら)|"
+    r"コメント ?[（(]?\d+[)）]?件?",
+    "ko": r"댓글(?:이)? ?(?:없(?:음|습니다)|\d+개?)|댓글 (?:쓰기|남기기|달기)",
+    "ar": r"لا (?:توجد|يوجد) تعليقات|(?:اترك|أضف) (?:تعليقا?ً?|ردا?ً?)",
+    "he": r"אין תגובות|(?:הוסף|השאר|כתוב) תגובה",
+}
 _LONG_LINE = _compile_any(
     r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
     r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"
-    r"bookmark the permalink|leave a (?:comment|reply)|(?:\d+ )?comments?|no comments|add (?:a )?comment|"
+    r"bookmark the permalink|" + "|".join((_LIKES, *_NO_COMMENTS.values())) + "|"
     r"(?:tags?|topics?|categor(?:y|ies)|keywords?|etiquetas|mots-clés|schlagwörter|schlagworte|теги|метки|标签|"
     r"標籤|タグ|từ khóa|"
     r"tag correlati|etiketler|תגיות|الوسوم)\s*[:：].{0,300}",
@@ -543,6 +594,24 @@ def is_notice(text: str) -> bool:
         if word in low:
             return _WITHIN.match(low) is not None
     return False
+
+
+# The words of a link to the next or the previous post, before or after its title.
+_NEIGHBOUR = re.compile(
+    r"^[\s←→«»‹›<>⟵⟶◀▶⬅➡|:-]*(?:next|previous|prev|older|newer|nächster?|vorheriger?|weiter|zurück|suivante?|"
+    r"précédente?|siguiente|anterior|próxim[oa]|successivo|precedente|volgende|vorige|następny|poprzedni|nästa|"
+    r"föregående|sonraki|önceki|следующ(?:ая|ий)|предыдущ(?:ая|ий)|bài (?:sau|trước)|下一[篇页頁]|上一[篇页頁]|"
+    r"次の(?:記事|投稿)|前の(?:記事|投稿)|다음 ?글|이전 ?글|التالي|السابق|הבא|הקודם)"
+    r"(?: (?:post|article|entry|story|beitrag|artikel|article|entrada|artículo|post|articolo|wpis|запись|yazı))?"
+    r"\s*(?:[←→«»‹›<>⟵⟶◀▶⬅➡|:：-]|$)",
+    re.IGNORECASE,
+)
+_NEIGHBOUR_SIGN = re.compile(r"^\s*(?:[←→«»‹›⟵⟶⬅➡]|&[lr]arr;)|[←→«»‹›⟵⟶⬅➡]\s*$")
+
+
+def names_neighbour(text: str) -> bool:
+    """Returns True if a linked text is that of a link to the next or the previous post ("Next → Title")."""
+    return len(text) < 200 and (_NEIGHBOUR.search(text) is not None or _NEIGHBOUR_SIGN.search(text) is not None)
 
 
 def points_to_other_page(text: str) -> bool:

@@ -27,9 +27,11 @@ from archiver.extraction.term_links import (
     slug_of,
     term_links,
     terms_in_lists,
+    texts_of_links,
     unique_terms,
 )
 from archiver.extraction.text import element_line, fold_text
+from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
@@ -183,6 +185,10 @@ _METAS = (
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
 """Platforms whose posts show their categories if they have any: breadcrumbs are only folders there."""
+_CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
+_CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
+_CATEGORY_WORDS, _DATE_DEPTH, _NEAR_DATE = 4, 2, 30
+_STARTS_LABEL = re.compile(r"[:：]\s*$")
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs")
 _TOLD_APART = 0.5
 """The confidence from which a candidate of the page says whether a term is a category or a tag."""
@@ -198,6 +204,7 @@ def term_candidates(
     """Returns the candidates for a post's categories and those for its tags: sets of terms, each with its source."""
     found = [
         *_from_selectors(page, post),
+        *_from_unlinked(page, post),
         *_from_links(page, post),
         *_from_metadata(page),
         *_from_class(page, post),
@@ -302,6 +309,11 @@ def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
                     break
 
 
+def _from_unlinked(page: Page, post: Post) -> Iterator[Found]:
+    if any(page.index.with_class(name) for name in _CATEGORY_CLASSES):
+        yield _as_candidate("category", _unlinked_categories(page, post), "class", "unlinked category", 0.7, True)
+
+
 def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
     """Returns the texts of the category or tag links that a selector matches, without links in sentences and to other
     sites.
@@ -311,15 +323,52 @@ def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -
     found: list[str] = []
     prose: dict[Element, bool] = {}
     by_rel = "rel" in rule
-    for el, _ in post.select([rule], anywhere=False)[:_MAX_COUNT]:
+    for el in _elements_of_rule(page, post, rule)[:_MAX_COUNT]:
         href = el.get("href") or ""
+        if kind == "tag" and "category" in (el.get("rel") or "").split():
+            continue
         if href and ((both and kind_of_address(href) not in (None, kind)) or _is_other_site(page, el, href)):
             continue
         if el.tag == "a" and not by_rel and is_in_prose(el, prose):
             continue
-        if is_term(text := clean_term(element_line(el)), by_rel or kind_of_address(href) == kind):
-            found.append(text)
+        sure = by_rel or kind_of_address(href) == kind
+        found += [text for one in texts_of_links(el) if is_term(text := clean_term(one), sure)]
     return found
+
+
+def _elements_of_rule(page: Page, post: Post, rule: str) -> list[Element]:
+    """Returns what a selector matches in the post's own lines; rel="category" also counts in the post's text."""
+    if "rel~=category" not in rule:
+        return [el for el, _ in post.select([rule], anywhere=False)]
+    return [el for el in page.index.select(rule) if not post.is_noise(el) and post.is_beside(el)]
+
+
+def _unlinked_categories(page: Page, post: Post) -> list[str]:
+    """Returns the texts of elements named for a category and without a link, beside the date of the post."""
+    for name in _CATEGORY_CLASSES:
+        named = [e for e in page.index.with_class(name)[:_MAX_COUNT] if e.tag in _CATEGORY_TAGS]
+        if found := [clean_term(element_line(e)) for e in named if _is_unlinked_term(post, e)]:
+            return found
+    return []
+
+
+def _is_unlinked_term(post: Post, el: Element) -> bool:
+    if next(el.iter("a"), None) is not None or post.is_noise(el) or post.in_body(el) or not post.is_beside(el):
+        return False
+    text = element_line(el)
+    if not is_term(clean_term(text)) or len(text.split()) > _CATEGORY_WORDS or _STARTS_LABEL.search(text):
+        return False
+    return any(
+        _has_date(a) for a in islice(el.iterancestors(), _DATE_DEPTH) if a is not post.holder or a.tag == "article"
+    )
+
+
+def _has_date(el: Element) -> bool:
+    """Returns True if an element close to a category also has a date in an element made for it."""
+    return any(
+        e.tag == "time" or any(map(names_a_date, (e.get("class") or "").split()))
+        for e in islice(el.iter("*"), _NEAR_DATE)
+    )
 
 
 def _is_other_site(page: Page, el: Element, href: str) -> bool:
@@ -342,7 +391,10 @@ def _from_metadata(page: Page) -> Iterator[Found]:
     data = page.data
     node = data.article(page.addresses)
     headline = {fold_text(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}
-    sections = [t for t in data.texts(node, "articleSection") if fold_text(t) not in headline]
+    folders = _folders_of_posts(page)
+    sections = [
+        t for t in data.texts(node, "articleSection") if fold_text(t) not in headline and t.strip() not in folders
+    ]
     yield _as_candidate(
         "category", [p for t in sections for p in _split_sections(page, t)], "json-ld", "articleSection", 0.82
     )
@@ -362,10 +414,21 @@ def _from_metadata(page: Page) -> Iterator[Found]:
 def _from_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
     texts = page.data.meta(meta.name)[:1] if meta.name == "keywords" else page.data.meta(meta.name)
     if meta.kind == "category":
-        texts = [p for t in texts[:3] if fold_text(t) not in headline for p in _split_sections(page, t)]
+        folders = _folders_of_posts(page)
+        texts = [
+            p
+            for t in texts[:3]
+            if fold_text(t) not in headline and t.strip() not in folders
+            for p in _split_sections(page, t)
+        ]
     return _as_candidate(
         meta.kind, terms_in_lists(texts) if meta.is_list else texts, "meta", meta.name, meta.confidence
     )
+
+
+def _folders_of_posts(page: Page) -> set[str]:
+    """Returns the folders of the page's address that only say that it is a post: "posts" is no category there."""
+    return {folder for folder in page.path.split("/") if fold_text(folder) in FOLDER_WORDS}
 
 
 def _is_by_rank_math(page: Page) -> bool:

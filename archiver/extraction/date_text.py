@@ -86,6 +86,10 @@ FIRST_YEAR, LAST_YEAR = 1970, 2100
 _FIRST_DECLARED = 1800
 # What databases store instead of "no date".
 _EMPTY_DAYS = {(1970, 1, 1), (1969, 12, 31), (1900, 1, 1), (1899, 12, 30), (1899, 12, 31)}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ZERO_DATE = re.compile(
+    r"\s*(?:0{1,4}[-/.]?0|0{3}1[-/.]?01[-/.]?01|\w*,?\s*(?:0?1 jan|jan\w*\.? 0?1,?) 0*1\b)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +198,19 @@ def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
         at = datetime(year, month_number, day, parts.hour or 0, parts.minute, parts.second or 0, tzinfo=tz or UTC)
     except ValueError:
         return None
+    if at == _EPOCH and parts.hour is not None:  # the zero of Unix time in another zone
+        return None
     precision = "day" if parts.hour is None else "minute" if parts.second is None else "second"
     return Moment(at, precision, tz is not None)
+
+
+def is_zero_date(text: str) -> bool:
+    """Returns True if a text is what programs write for "no date": 0000-00-00, 0001-01-01, midnight of 1970-01-01."""
+    text = clean_text(text)
+    if _ZERO_DATE.match(text):
+        return True
+    m = ISO.match(text)
+    return m is not None and int(m[1]) in (1899, 1900, 1969, 1970) and machine_date(text) is None
 
 
 def machine_date(text: str | None) -> Moment | None:
@@ -225,8 +240,11 @@ def machine_date(text: str | None) -> Moment | None:
     return make_moment(parts, first=_FIRST_DECLARED)
 
 
+# A day is a whole step of the path ("/2014/05/16/", "/2014-05-16.html"), or begins the slug after its month, separated
+# alike ("/2014-05-16-slug"): in "/2014/05/3-reasons" the 3 is no day.
 _URL_DAY = re.compile(
-    r"/((?:19|20)\d{2})[/-](\d{1,2})[/-](\d{1,2})(?=[/._-]|$)|/((?:19|20)\d{2})(\d{2})(\d{2})(?=[/._-]|$)"
+    r"/((?:19|20)\d{2})/(\d{1,2})[/-](\d{1,2})(?=/|$|\.\w{2,5}$)|/((?:19|20)\d{2})-(\d{1,2})-(\d{1,2})(?=[/._-]|$)|"
+    r"/((?:19|20)\d{2})(\d{2})(\d{2})(?=[/._-]|$)"
 )
 _URL_MONTH = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})(?=/)")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import zlib
 from dataclasses import dataclass
 
 from w3lib.encoding import http_content_type_encoding, read_bom, resolve_encoding
@@ -232,6 +233,7 @@ def _guess_by_library(sample: bytes) -> str:
 
 
 MAX_BYTES = 12_000_000
+_GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 """The rest of a page is not read: no post is longer, and the parser must not be given a video."""
 
 _HEAD = 16_384
@@ -360,22 +362,45 @@ class DecodedText:
 
     `how`: "text" (given as text), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml", "language"
     (of <html lang>), "zeros" (UTF-16 without a byte order mark) or "detected". `repaired`: the number of runs of
-    text that had been encoded twice and were repaired.
+    text that had been encoded twice and were repaired. `packed`: "gzip" or "deflate" if the bytes were compressed
+    although no header says so.
     """
 
     text: str
     encoding: str
     how: str
     repaired: int = 0
+    packed: str = ""
 
     def evidence(self) -> Evidence:
-        locator = f"{self.repaired} runs of text were encoded twice" if self.repaired else ""
+        notes = [f"{self.repaired} runs of text were encoded twice"] if self.repaired else []
+        notes += [f"compressed with {self.packed}, which no header says"] if self.packed else []
+        locator = "; ".join(notes)
         sure = self.how not in ("language", "detected")
         return Evidence("encoding", self.encoding, self.how, locator, 0.95 if sure else 0.7)
 
 
+def unpack_undeclared(body: bytes, limit: int = MAX_BYTES) -> tuple[bytes, str]:
+    """Returns a page whose bytes are compressed without a Content-Encoding, decompressed, and the method's name.
+
+    At most `limit` bytes are decompressed. Other bytes, and those that are cut or cannot be decompressed, are returned
+    unchanged, with "".
+    """
+    method = "gzip" if body.startswith(_GZIP) else "deflate" if body.startswith(_ZLIB) else ""
+    if not method:
+        return body, ""
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by the first bytes
+    try:
+        text = unpacker.decompress(body, limit)
+    except zlib.error:
+        return body, ""
+    return (text, method) if text and (unpacker.eof or len(text) >= limit) else (body, "")
+
+
 def decode_page(body: bytes | str, content_type: str = "") -> DecodedText:
     """Decodes the bytes of a page with their actual encoding, and cleans the text.
+
+    Bytes that were compressed although no header says so are decompressed first.
 
     The encoding is determined, in this order, by: a byte order mark; the zero bytes of UTF-16; whether the bytes are
     valid UTF-8 and more than ASCII, whatever is declared; the Content-Type header; the document's own declaration;
@@ -384,6 +409,9 @@ def decode_page(body: bytes | str, content_type: str = "") -> DecodedText:
     U+FFFD; characters that an XML tree cannot hold are removed; UTF-8 that was clearly decoded as something else is
     repaired.
     """
+    packed = ""
+    if isinstance(body, bytes):
+        body, packed = unpack_undeclared(body)
     body = body[:MAX_BYTES]
     source = b""
     if isinstance(body, str):
@@ -398,7 +426,7 @@ def decode_page(body: bytes | str, content_type: str = "") -> DecodedText:
             source = body
     text = read.text.translate(_CONTROLS) if controls else read.text
     text, count = repair_mojibake(text if fit else UNFIT.sub("", text), source)
-    return DecodedText(text, read.encoding, read.how, count)
+    return DecodedText(text, read.encoding, read.how, count, packed)
 
 
 def _has_noncharacter(text: str) -> bool:

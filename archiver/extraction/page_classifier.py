@@ -6,15 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import islice
 from urllib.parse import parse_qsl, urlsplit
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading
-from archiver.extraction.date_text import Moment, url_date
+from archiver.extraction.date_text import Moment, is_zero_date, url_date, visible_date
 from archiver.extraction.metadata import ARTICLE_TYPES, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post
+from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text import element_line
 from archiver.items import Candidate, PageKind, SourceHint
 from archiver.platforms.selector_index import is_below
@@ -34,10 +37,20 @@ NOT_FOUND = re.compile(
 )
 ENDS = re.compile(r"\s*(?:$|[|·•»«–—!.()-])")
 """What follows the words of an error if they are the whole heading, apart from the site's name."""
-WALL = re.compile(
-    r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|"
-    r"登录|登入|ログイン|로그인|войти|accedi|before you continue|"
-    r"just a moment|attention required|are you a robot|access denied|verify you are human|checking your browser)\b",
+LOGIN = re.compile(
+    r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|登录|登入|ログイン|로그인|войти|accedi)"
+    r"(?P<goes_on> to (?:continue|proceed|view\b.*|your account))?",
+    re.IGNORECASE,
+)
+CHALLENGE = re.compile(
+    r"^(?:before you continue(?: to \S+)?|just a moment|attention required|are you a robot|access denied|"
+    r"verify (?:that )?you are human|checking your browser(?: before \w+ .*)?)(?P<goes_on>\.\.\.|…)?",
+    re.IGNORECASE,
+)
+_CHALLENGE_WORDS = re.compile(
+    r"cloudflare|captcha|\bray id\b|security (?:check|service|reasons)|unusual traffic|enable (?:javascript|cookies)|"
+    r"javascript and cookies|verif(?:y|ying) (?:that )?you|not a robot|permission to access|reference #|"
+    r"accept (?:all|cookies)|reject all|cookies and data|you don.t have permission",
     re.IGNORECASE,
 )
 ARTICLE_LIKE = re.compile(
@@ -58,6 +71,12 @@ LISTING_PATH = re.compile(
 )
 IN_SECTION = re.compile(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
 """A section has a name of a word or two; an address with a whole sentence there is a post in the section."""
+_CARD = re.compile(r"(?:^|[\s_-])(?:card|teaser|entry|post-?item|list-?item)(?:$|[\s_-])", re.IGNORECASE)
+_STRETCHED = re.compile(
+    r"(?:stretched|overlay|cover(?:ing)?|entry|card|block|full)[_-]?link|link[_-]?overlay|absolute inset-0",
+    re.IGNORECASE,
+)
+_NEIGHBOUR_RELS = frozenset({"prev", "next", "previous", "bookmark", "nofollow", "external", "tag", "author"})
 _MANY = 60
 _DATE_LENGTH = 40  # the text beside a title in a list of posts: a date, the number of comments
 DATE_FOLDER = re.compile(r"^/(?:.*/)?(?:19|20)\d\d(?:/\d\d?){0,2}/$")
@@ -73,22 +92,61 @@ PAGE_PATH = re.compile(
 )
 
 
-def has_linked_heading(page: Page, el: Element) -> bool:
-    """Returns True if an element contains a heading that links to another page."""
-    return any(heading_link(page, h) for h in el.iter("h1", "h2", "h3", "h4"))
+def has_linked_heading(page: Page, el: Element, with_cards: bool = True) -> bool:
+    """Returns True if an element contains a heading that links to another page.
+
+    `with_cards`: also if a link covers the card around the heading.
+    """
+    return any(heading_link(page, h, with_cards) for h in el.iter("h1", "h2", "h3", "h4"))
 
 
-def heading_link(page: Page, h: Element) -> str:
-    """Returns the address of the other page that a heading links to; "" if it links to none."""
+def heading_link(page: Page, h: Element, with_cards: bool = True) -> str:
+    """Returns the address of the other page that a heading links to; "" if it links to none.
+
+    The link is in the heading or around it, or (`with_cards`) covers the card that the heading is in.
+    """
     links = list(h.iter("a"))
     parent = h.getparent()
     if parent is not None and parent.tag == "a":
         links.append(parent)
     for a in links:
-        url = page.join(a.get("href"))
-        if url and url.partition("#")[0].rstrip("/") not in page.addresses and len(element_line(a)) > 2:
+        if (url := _other_page(page, a)) and len(element_line(a)) > 2:
+            return url
+    return _card_link(page, h) if with_cards and not links else ""
+
+
+def _other_page(page: Page, a: Element) -> str:
+    url = page.join(a.get("href"))
+    return url if url and url.partition("#")[0].rstrip("/") not in page.addresses else ""
+
+
+def _card_link(page: Page, h: Element) -> str:
+    """Returns the address of the link that covers the card of a heading; "" if there is none.
+
+    Such a link stands beside the heading or is the first or last child of its card. It has no text, or only a text for
+    screen readers, or a class that stretches it over the card.
+    """
+    parent = h.getparent()
+    card = next((e for e in islice(h.iterancestors(), 4) if e.tag in ("article", "li") or _is_card(e)), None)
+    if parent is None or card is None:
+        return ""
+    ends = [card[0], card[-1]] if len(card) else []
+    for a in dict.fromkeys([*ends, *parent.iterchildren("a")]):
+        if a.tag == "a" and _covers_card(a) and (url := _other_page(page, a)) and _host(url) in _own_hosts(page):
             return url
     return ""
+
+
+def _is_card(el: Element) -> bool:
+    return bool(_CARD.search(el.get("class") or ""))
+
+
+def _covers_card(a: Element) -> bool:
+    if _STRETCHED.search(a.get("class") or ""):
+        return True
+    if not _NEIGHBOUR_RELS.isdisjoint((a.get("rel") or "").lower().split()):
+        return False
+    return a.find(".//img") is None and a.find(".//svg") is None and not element_line(a)
 
 
 def linked_headings(page: Page, post: Post) -> list[tuple[Element, str]]:
@@ -152,11 +210,28 @@ def _ancestors_up_to(el: Element, top: Element) -> Iterator[Element]:
             return
 
 
-def is_filled_by_linked_items(page: Page, post: Post) -> bool:
-    """Returns True if list items and table rows with little more than a link to this site make up most of the page."""
-    main = post.body if post.body is not None else next(iter(page.index.tag("body")), page.root)
-    whole = page.index.text_length(main)
-    items = [(item, page.index.text_length(item)) for tag in ("li", "tr", "dt") for item in page.index.tag(tag)]
+def is_filled_by_linked_items(page: Page, post: Post, has_own_date: bool = False) -> bool:
+    """Returns True if list items and table rows with little more than a link to this site make up most of the page.
+
+    Items and text are those of the same element: the post's body, or the whole page. A page with a body and a date of
+    its own beside the heading is judged by its body only, since a sidebar may well be longer than a short post.
+    """
+    whole = next(iter(page.index.tag("body")), page.root)
+    if post.body is None:
+        return _is_filled_by_items(page, post, whole)
+    return _is_filled_by_items(page, post, post.body) or (not has_own_date and _is_filled_by_items(page, post, whole))
+
+
+def _is_filled_by_items(page: Page, post: Post, main: Element) -> bool:
+    index = page.index
+    first, end = index.order[main], index.end(main)
+    whole = index.text_length(main)
+    items = [
+        (item, index.text_length(item))
+        for tag in ("li", "tr", "dt")
+        for item in index.tag(tag)
+        if first <= index.order[item] < end
+    ]
     if 2 * sum(length for _, length in items) <= whole:
         return False
     hosts = _own_hosts(page)
@@ -196,14 +271,55 @@ def main_types(page: Page) -> set[str]:
 
 
 def has_article_node(page: Page) -> bool:
-    """Returns True if JSON-LD declares the page as an article with a date or an author."""
+    """Returns True if JSON-LD declares the page as an article with a date or an author.
+
+    An article whose date is that of programs for "no date" does not count: some themes declare every page so.
+    """
     node = page.data.article(page.addresses)
-    return node is not None and ("datePublished" in node or "author" in node)
+    if node is None or any(map(is_zero_date, page.data.texts(node, "datePublished")[:1])):
+        return False
+    return "datePublished" in node or "author" in node
 
 
 Answer = tuple[PageKind, str]
+GUESSES = frozenset(
+    (
+        "byline",
+        "date address",
+        "dated",
+        "dated address",
+        "kind given by its source",
+        "list of links",
+        "listing address",
+        "log",
+        "not-found",
+        "one post",
+        "page address",
+        "search form",
+        "several headings",
+        "several posts",
+        "teasers",
+        "undated",
+        "wall",
+    )
+)
+"""The rules that judge a page by its look, its address or what links to it. Other pages of the site may show that the
+result is wrong. All other rules read what the page, its platform or its source declares: their results are final."""
+
+
+def is_guess(rule: str) -> bool:
+    """Returns True if a rule's result is a guess, False if the page, its platform or its source declares its kind."""
+    return rule in GUESSES
+
+
 _SINGLE_BUT_NO_KIND = ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")
+_ENTRY_TYPES = {"type-post": PageKind.POST, "type-page": PageKind.PAGE, "type-attachment": PageKind.OTHER}
 _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
+_MARKS_OF_POST = frozenset({"hentry", "h-entry", "type-post", "e-content"})
+_PROPERTIES_OF_POST = frozenset({"articleBody", "blogPost"})
+_FORM_LENGTH = 60
+_LOG_DAYS, _LOG_TABLES, _LOG_COLUMNS, _LOG_ROWS, _LOG_LINE = 3, 10, 5, 60, 80
+_MEDIA = ("img", "picture", "video", "audio", "iframe", "embed", "object")
 _REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.IGNORECASE)
 
 
@@ -224,9 +340,45 @@ class _Context:
         el = self.post.body if self.post.body is not None else self.post.holder
         return self.page.index.text_length(el) if el is not None else 0
 
+    @property
+    def has_content(self) -> bool:
+        """True if the post has an image, a recording or an embedded page, or a text in an element marked as a post's.
+
+        The mark is the name that a platform gives it, or markup for machines; both hold however short the text is.
+        """
+        post = self.post
+        if post.body is None:
+            return False
+        if next(post.body.iter(*_MEDIA), None) is not None:
+            return True
+        return self.text_length > 0 and (_is_platform_body(post) or _is_marked_as_post(post.body))
+
+    @property
+    def has_own_date(self) -> bool:
+        """True if a date stands beside the title of a post with a body, and the title does not link to another page."""
+        post = self.post
+        is_dated = self.beside.moment is not None and post.body is not None and post.title is not None
+        return is_dated and post.title is not None and not heading_link(self.page, post.title)
+
     def has_body_shorter_than(self, length: int) -> bool:
         """Returns True if the page has no body or one shorter than `length` characters."""
         return self.post.body is None or self.page.index.text_length(self.post.body) < length
+
+
+def _is_platform_body(post: Post) -> bool:
+    platform = post.page.platform
+    return platform.name != "generic" and post.body_rule in platform.body
+
+
+def _is_marked_as_post(body: Element) -> bool:
+    """Returns True if markup for machines says that an element is a post or part of one."""
+    for el in (body, *islice(body.iterancestors(), 8)):
+        names = (el.get("class") or "").split()
+        if not _MARKS_OF_POST.isdisjoint(names) or not _PROPERTIES_OF_POST.isdisjoint(
+            (el.get("itemprop") or "").split()
+        ):
+            return True
+    return False
 
 
 def classify_page(
@@ -311,6 +463,22 @@ def _platform_classes(context: _Context) -> Answer | None:
     return None
 
 
+def _entry_type(context: _Context) -> Answer | None:
+    """Returns the kind that WordPress's class gives the only entry of a page: type-post, type-page or type-attachment.
+
+    Themes that do not mark <body> mark the entry. An entry with a permalink to another page is that of a list.
+    """
+    page = context.page
+    entries = [e for e in page.index.with_class("hentry") if not context.post.is_noise(e)]
+    if len(entries) != 1 or has_linked_heading(page, entries[0]):
+        return None
+    permalinks = (a for a in entries[0].iter("a") if "bookmark" in (a.get("rel") or "").split())
+    if any(_other_page(page, a) for a in permalinks):
+        return None
+    classes = (entries[0].get("class") or "").split()
+    return next(((kind, name) for name, kind in _ENTRY_TYPES.items() if name in classes), None)
+
+
 def _wordpress_single(context: _Context, classes: Sequence[str]) -> Answer | None:
     """Returns the kind by WordPress's class "single-post", or "single-TYPE" for a post type that the site defined."""
     if "attachment" in classes or "error404" in classes:
@@ -337,9 +505,20 @@ def _not_found(context: _Context) -> Answer | None:
     is_error = any(not is_dated or ENDS.match(m.string, m.end()) for m in errors)
     if is_error and context.has_body_shorter_than(1_500) and not has_article_node(page):
         return PageKind.OTHER, "not-found"
-    if not is_dated and any(WALL.match(h) for h in heads) and context.has_body_shorter_than(600):
+    if not is_dated and context.has_body_shorter_than(600) and any(_names_wall(page, h) for h in heads):
         return PageKind.OTHER, "wall"
     return None
+
+
+def _names_wall(page: Page, heading: str) -> bool:
+    """Returns True if a heading is that of a login form or of a check for robots, and the page has what these have."""
+    if m := LOGIN.match(heading):
+        is_form = any((e.get("type") or "").lower() == "password" for e in page.index.tag("input"))
+        return bool(ENDS.match(heading, m.end())) and (is_form or m["goes_on"] is not None)
+    m = CHALLENGE.match(heading)
+    if m is None or not ENDS.match(heading, m.end()):
+        return False
+    return m["goes_on"] is not None or bool(_CHALLENGE_WORDS.search(" ".join(map(str, page.root.itertext()))[:20_000]))
 
 
 def _by_platform_path(context: _Context) -> Answer | None:
@@ -358,6 +537,9 @@ def _by_source_hint(context: _Context) -> Answer | None:
 
 
 def _by_known_kind(context: _Context) -> Answer | None:
+    """Returns the kind that a sitemap or a link gave a page, unless the page shows a body, a title and a date."""
+    if context.has_own_date:
+        return None
     if context.known in (PageKind.LISTING, PageKind.PAGE):
         return context.known, "kind given by its source"
     return None
@@ -382,6 +564,8 @@ def _several_posts(context: _Context) -> Answer | None:
     if _has_several_entries(page, post):
         return PageKind.LISTING, "several posts"
     heads = linked_headings(page, post)
+    if kind_of_address(page.path) is not None and _is_post_of_list(page, post, [h for h, _ in heads]):
+        return PageKind.LISTING, "one post"
     if len(heads) >= 2 and post.title is not None and heading_link(page, post.title):
         return PageKind.LISTING, "several headings"
     if (
@@ -390,9 +574,21 @@ def _several_posts(context: _Context) -> Answer | None:
         and is_filled_by_teasers(page, [h for h, _ in heads])
     ):
         return PageKind.LISTING, "teasers"
-    if is_filled_by_linked_items(page, post):
+    if is_filled_by_linked_items(page, post, context.has_own_date):
         return PageKind.LISTING, "list of links"
     return None
+
+
+def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
+    """Returns True if the text of a page is headed by a link to another page, as in a category with one post."""
+    if page.data.meta("article:published_time"):
+        return False
+    if post.title is not None and _host(heading_link(page, post.title, with_cards=False)) in _own_hosts(page):
+        return True
+    if post.body is None:
+        return False
+    start = page.index.order[post.body]
+    return any(page.index.order[h] < start and (post.holder is None or is_below(h, post.holder)) for h in heads)
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
@@ -402,20 +598,76 @@ def _has_several_entries(page: Page, post: Post) -> bool:
         [e for e in page.index.with_class(name) if e.tag not in ("body", "main") and not post.is_noise(e)]
         for name in _ENTRY_CLASSES
     ]
-    most = max(sum(has_linked_heading(page, e) for e in group) for group in [*groups, articles])
+    # In a post that declares when it was published, cards may be the entries of a ranking.
+    with_cards = not page.data.meta("article:published_time")
+    most = max(sum(has_linked_heading(page, e, with_cards) for e in group) for group in [*groups, articles])
     return most >= 2 and most >= len(articles) - 1
 
 
 def _by_json_ld(context: _Context) -> Answer | None:
     page = context.page
     if page.data.article(page.addresses) is not None and has_article_node(page):
-        return PageKind.POST, "json-ld"
+        return (PageKind.PAGE, "search form") if _is_empty_form(context) else (PageKind.POST, "json-ld")
     main = main_types(page)
     if main & LISTING_TYPES:
         return PageKind.LISTING, "json-ld"
     if main & PAGE_TYPES:
         return PageKind.PAGE, "json-ld"
     return None
+
+
+def _is_empty_form(context: _Context) -> bool:
+    """Returns True if the only content of a page is a form, as on the search page of a site."""
+    post = context.post
+    el = post.body if post.body is not None else post.holder
+    if el is None or next(el.iter(*_MEDIA), None) is not None:
+        return False
+    form = next((e for e in el.iter("form", "input") if (e.get("type") or "").lower() != "hidden"), None)
+    return form is not None and context.page.index.text_length(el) < _FORM_LENGTH
+
+
+def _documentation(context: _Context) -> Answer | None:
+    """Recognises reference documentation by the program that made it; a declared time of publication outweighs it."""
+    page = context.page
+    if not page.platform.is_documentation or page.data.meta("article:published_time"):
+        return None
+    return PageKind.PAGE, "documentation"
+
+
+def _log(context: _Context) -> Answer | None:
+    """Recognises a history or changelog: several dates as headings or in one column of a table.
+
+    A page that declares when it was published, in a meta element or in its address, may have such a table as a post.
+    """
+    page, post = context.page, context.post
+    top = post.body if post.body is not None else post.holder
+    if top is None or has_article_node(page) or page.data.meta("article:published_time"):
+        return None
+    if (address := url_date(page.path)) is not None and address.day is not None:
+        return None
+    language = page.date_language
+    for tags in (("h2",), ("h3",), ("h4",), ("dt",)):
+        if len(_days_of((e for e in top.iter(*tags) if not post.is_noise(e)), language)) >= _LOG_DAYS:
+            return PageKind.PAGE, "log"
+    for table in islice(top.iter("table"), _LOG_TABLES):
+        rows = [list(row.iterchildren("td", "th"))[:_LOG_COLUMNS] for row in islice(table.iter("tr"), _LOG_ROWS)]
+        for column in range(_LOG_COLUMNS):
+            cells = [row[column] for row in rows if column < len(row)]
+            if len(days := _days_of(cells, language)) >= _LOG_DAYS and 2 * len(days) >= len(cells) - 1:
+                return PageKind.PAGE, "log"
+    return None
+
+
+def _days_of(elements: Iterable[Element], language: str) -> set[date]:
+    """Returns the different days in elements with a short text, such as headings and cells."""
+    days: set[date] = set()
+    for el in islice(elements, _LOG_ROWS):
+        text = element_line(el)
+        if 6 <= len(text) <= _LOG_LINE and any(c.isdigit() for c in text):
+            moment = visible_date(text, language)
+            if moment is not None:
+                days.add(moment.day)
+    return days
 
 
 def _by_date(context: _Context) -> Answer | None:
@@ -430,13 +682,15 @@ def _by_date(context: _Context) -> Answer | None:
     found = published_candidates(page, post, None, context.beside)
     if _has_published_meta(page, found):
         return PageKind.POST, "published time"
-    length = context.text_length
-    if length >= 20 and any(c.confidence > 0.6 and (c.visible or c.source in ("microdata", "rdfa")) for c in found):
+    length, named = context.text_length, context.has_content
+    if (named or length >= 20) and any(
+        c.confidence > 0.6 and (c.visible or c.source in ("microdata", "rdfa")) for c in found
+    ):
         return PageKind.POST, "dated"
     address = url_date(page.path)
-    if length >= 100 and address and address.day is not None:
+    if (length >= 100 or (named and post.title is not None)) and address and address.day is not None:
         return PageKind.POST, "dated address"
-    if length >= 100 and any(c.source in ("meta", "json-ld") and c.locator != "WebPage" for c in found):
+    if (named or length >= 100) and any(c.source in ("meta", "json-ld") and c.locator != "WebPage" for c in found):
         return PageKind.POST, "published time"
     return None
 
@@ -473,9 +727,12 @@ _RULES: tuple[_Rule, ...] = (
     _by_platform_path,
     _by_source_hint,
     _by_listing_address,
+    _entry_type,
     _several_posts,
     _by_json_ld,
+    _documentation,
     _by_known_kind,
+    _log,
     _by_date,
     _known_post,
     _by_byline,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
@@ -16,6 +16,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.text import element_line, fold_text
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
+from archiver.urls import folder_path
 
 # The similarity of two titles.
 
@@ -68,6 +69,10 @@ _SITE_HEADER = re.compile(
     re.IGNORECASE,
 )
 _TOP = frozenset({"html", "body", "main"})
+_PART_OF_POST = re.compile(
+    r"(?:(?:comment-)?page[/-]?)?\d+$|(?:amp|attachment|print|embed|comments?|feed|trackback|index\.\w+)(?:$|/)",
+    re.IGNORECASE,
+)
 _UNLIKE = 0.4
 ALIKE = 0.6
 """The least similarity at which a heading counts as a declared title."""
@@ -101,13 +106,39 @@ def is_at_start_of(body: Element, el: Element) -> bool:
     return False
 
 
-def is_in_site_header(el: Element) -> bool:
+def is_in_site_header(page: Page, el: Element) -> bool:
+    """Returns True if a heading is the site's: by the header that contains it, or because it links to the home page."""
     at: Element | None = el
     while at is not None and at.tag not in _TOP:
-        if _SITE_HEADER.search(f" {at.get('class') or ''} {at.get('id') or ''}  "):
+        if at.get("role") == "banner" or _SITE_HEADER.search(f" {at.get('class') or ''} {at.get('id') or ''}  "):
             return True
         at = at.getparent()
-    return any(a.get("rel") == "home" for a in el.iter("a"))
+    return leads_home(page, el)
+
+
+def leads_home(page: Page, el: Element) -> bool:
+    """Returns True if a heading links to the site's home page, which is the site's name and not the title of a post.
+
+    That is the root of the host or a folder above the page ("/blog/" for "/blog/2014/slug"), unless the page may be
+    part of the post at that address ("/slug/2/").
+    """
+    parent = el.getparent()
+    links = [*el.iter("a"), *([parent] if parent is not None and parent.tag == "a" else [])]
+    return any(a.get("rel") == "home" or _is_home_of(page, page.join(a.get("href"))) for a in links)
+
+
+def _is_home_of(page: Page, url: str) -> bool:
+    if not url or page.path == "/":
+        return False
+    parts = urlsplit(url)
+    if (parts.hostname or "").removeprefix("www.") not in page.hosts[:2] or parts.query or parts.fragment:
+        return False
+    folder = folder_path(parts.path or "/")
+    if folder == "/":
+        return True
+    rest = page.path.removeprefix(folder).strip("/") if page.path.startswith(folder) else ""
+    is_above = folder.endswith("/") and bool(rest) and not _PART_OF_POST.match(rest)
+    return is_above and ("/" in rest or folder.count("/") == 2)
 
 
 _NOISE = re.compile(
@@ -129,11 +160,93 @@ _HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
+_HEADING_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_PROSE_TAGS = frozenset({"blockquote", "pre", "table", "figure", "article", "img", *_HEADING_TAGS})
 
 
 @lru_cache(maxsize=16_384)
 def _is_noise_name(names: str) -> bool:
     return bool(_NOISE.search(names.replace("elementor-widget", "")))
+
+
+# The meta blocks of a post: short lines with its date, authors and terms, inside its text or beside it.
+
+_META_TAGS = frozenset({"header", "footer", "address", "time", "abbr"})
+_META_NAME = re.compile(
+    r"(?:^|[\s_-]|(?<=[a-z]))(?:meta(?:data)?|info(?:s|rmation)?|by-?line|posted(?:-?(?:on|by))?|details?|date(?:line)?|"
+    r"published|publish-?date|time-?stamp|pub-?date|category|tags?)(?=$|[\s_-])",
+    re.IGNORECASE,
+)
+# A block so named is one even if its date is plain text.
+_DATED_NAME = re.compile(
+    r"(?:^|[\s_-]|(?<=[a-z]))(?:meta(?:data)?|by-?line|posted(?:-?(?:on|by))?|date(?:line)?|published|time-?stamp)(?=$|[\s_-])",
+    re.IGNORECASE,
+)
+_META_RELS = frozenset({"category", "tag", "author"})
+_META_ADDRESS = re.compile(
+    r"/(?:authors?|users?|people|categor\w*|kategori\w*|tags?|topics?|rubri\w+|archives?|themen?|schlagw\w+)(?:[/?#]|$)",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_SENTENCE = re.compile(r"\w{3,}[.!?。！？]\s*$")
+_MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 60
+_MAX_META_BLOCKS = 5
+_MAX_COUNTER = 12  # letters of "3 comments"
+_MAX_TIMES, _SIDEBAR_DEPTH = 5, 5
+_MAX_SIDEBAR_LENGTH, _MAX_SIDEBAR_LINKS = 1_500, 40
+
+
+def _is_meta_block(el: Element) -> bool:
+    """Returns True if an element is a short line or box with the date, the authors or the terms of a post."""
+    if not isinstance(el.tag, str) or el.tag in _PROSE_TAGS:
+        return False
+    names = f"{el.get('class') or ''} {el.get('id') or ''}"
+    if el.tag not in _META_TAGS and not _META_NAME.search(names):
+        return False
+    if text_length(el) > _MAX_META_LENGTH or next(el.iter("img", "iframe", "video", "pre"), None) is not None:
+        return False
+    if any(len(element_line(p)) > _MAX_META_PARAGRAPH and not _has_meta_part(p) for p in el.iter("p") if p is not el):
+        return False
+    line = element_line(el)
+    if len(line) > _MAX_META_PARAGRAPH and _SENTENCE.search(line):
+        return False
+    return _has_meta_part(el) or (_DATED_NAME.search(names) is not None and _YEAR.search(line) is not None)
+
+
+def _has_meta_part(el: Element) -> bool:
+    return any(_is_meta_part(e) for e in el.iter("time", "abbr", "a"))
+
+
+def _is_meta_part(el: Element) -> bool:
+    if el.tag == "a":
+        return not _META_RELS.isdisjoint((el.get("rel") or "").lower().split()) or bool(
+            _META_ADDRESS.search(el.get("href") or "")
+        )
+    return bool(el.get("datetime") or el.get("title")) or el.tag == "time"
+
+
+def _meta_blocks_in(body: Element) -> tuple[Element, ...]:
+    """Returns the meta blocks at the start and the end of the element that holds a post's text."""
+    top = body
+    while len(top) == 1 and not (top.text or "").strip() and top[0].tag in _LAYOUT_TAGS:
+        top = top[0]
+    found: list[Element] = []
+    if not (top.text or "").strip():
+        for child in islice(top, _MAX_META_BLOCKS):
+            if _is_meta_block(child):
+                found.append(child)
+            elif child.tag not in _HEADING_TAGS and len(element_line(child)) > _MAX_COUNTER:
+                break
+            if (child.tail or "").strip():
+                break
+    for child in islice(reversed(top), _MAX_META_BLOCKS):
+        if (child.tail or "").strip():
+            break
+        if _is_meta_block(child):
+            found.append(child)
+        elif element_line(child) or next(child.iter("img", "iframe", "video"), None) is not None:
+            break
+    return tuple(e for e in dict.fromkeys(found) if e.tag not in _HEADING_TAGS)
 
 
 @dataclass(slots=True)
@@ -146,10 +259,13 @@ class Post:
     body: Element | None = None
     body_rule: str = ""
     holder: Element | None = None
+    sidebars: tuple[Element, ...] = ()
+    """Sidebars with the meta data of this post, outside of `holder`."""
     answers: dict[str, Any] = field(default_factory=dict)
     """Results that several stages need, computed once."""
     _noise: dict[Element, bool] = field(default_factory=dict)
     _main: set[Element] = field(default_factory=set)
+    _meta: tuple[Element | None, tuple[Element, ...]] = (None, ())
 
     def __post_init__(self) -> None:
         for rule in self.page.platform.main:
@@ -179,7 +295,7 @@ class Post:
     def _is_noise_itself(self, el: Element) -> bool:
         if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
             return False
-        noisy = self._looks_like_noise(el)
+        noisy = self._looks_like_noise(el) and not self._has_own_meta_data(el)
         if noisy and self.body is None and el.tag in _LAYOUT_TAGS:
             # While the body is unknown, half of the page's text is never noise.
             noisy = 2 * self.page.index.text_length(el) < self.page.text_length
@@ -191,6 +307,32 @@ class Post:
             return True
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
         return len(names) > 2 and el.tag not in _CONTENT_TAGS and _is_noise_name(names)
+
+    def is_own_sidebar(self, el: Element) -> bool:
+        """Returns True if an element is a sidebar with the meta data of this post."""
+        return self._looks_like_noise(el) and self._has_own_meta_data(el)
+
+    def _has_own_meta_data(self, el: Element) -> bool:
+        """Returns True if an element has one date, and links to an author or to terms.
+
+        Any other link of the site leads to this page or to a folder above it; a link to another post makes it a list.
+        """
+        times = [t for t in islice(el.iter("time"), 3) if t.get("datetime")]
+        if len({t.get("datetime") for t in times}) != 1 or len(times) > 2:
+            return False
+        links = [a for a in islice(el.iter("a"), _MAX_SIDEBAR_LINKS) if a.get("href")]
+        if len(links) == _MAX_SIDEBAR_LINKS or text_length(el) > _MAX_SIDEBAR_LENGTH:
+            return False
+        others = [a for a in links if not _is_meta_part(a)]
+        return len(others) < len(links) and all(self._stays_here(a.get("href") or "") for a in others)
+
+    def _stays_here(self, href: str) -> bool:
+        """Returns True if an address is this page, a folder above it, or on another host."""
+        url = self.page.join(href)
+        parts = urlsplit(url)
+        if not url or (parts.hostname or "").removeprefix("www.") not in self.page.hosts[:2]:
+            return True
+        return url.partition("#")[0].rstrip("/") in self.page.addresses or _is_home_of(self.page, url)
 
     def _contains_post(self, el: Element) -> bool:
         return any(known is not None and known is not el and is_below(known, el) for known in (self.body, self.title))
@@ -215,17 +357,38 @@ class Post:
             if not (met := self.page.index.select(selector)):
                 continue
             found = [e for e in met if not self.is_noise(e) and not self.in_body(e)]
-            inside = [e for e in found if self.holder is None or is_below(e, self.holder)]
+            inside = [e for e in found if self.is_beside(e)]
             if inside:
                 return [(e, selector) for e in inside]
             if found and not outside:
                 outside = [(e, selector) for e in found]
         return outside if anywhere else []
 
+    def is_beside(self, el: Element) -> bool:
+        """Returns True if an element is in the holder, or in a sidebar with the meta data of this post."""
+        return self.holder is None or is_below(el, self.holder) or any(is_below(el, one) for one in self.sidebars)
+
     def in_body(self, el: Element) -> bool:
-        """Returns True if an element is part of the post's text."""
+        """Returns True if an element is part of the post's text, and not of a meta block at its start or end."""
         body = self.body
-        return body is not None and el is not body and body is not self.holder and is_below(el, body)
+        if body is None or el is body or body is self.holder or not is_below(el, body):
+            return False
+        return not self.in_meta_block(el)
+
+    @property
+    def meta_blocks(self) -> tuple[Element, ...]:
+        """The meta blocks at the start and end of the element that holds the text: date, authors, terms."""
+        if self.body is None:
+            return ()
+        body, found = self._meta
+        if body is not self.body:
+            found = _meta_blocks_in(self.body)
+            self._meta = self.body, found
+        return found
+
+    def in_meta_block(self, el: Element) -> bool:
+        """Returns True if an element is one of the meta blocks in the text's element, or part of one."""
+        return any(is_below(el, block) for block in self.meta_blocks)
 
 
 def text_length(el: Element) -> int:
@@ -240,9 +403,33 @@ def locate_post(page: Page) -> Post:
     _find_body(post, page.index.present(rules))
     titles = page.platform.title if page.platform is generic else (*page.platform.title, *generic.title)
     _find_title(post, page.index.present(titles))
+    if post.title is None and post.body is None:
+        _find_untitled(post)
     _find_holder(post)
     post._noise.clear()
+    post.sidebars = _own_sidebars(post)
     return post
+
+
+def _find_untitled(post: Post) -> None:
+    """Sets the body of a post without a title to the page's only <article> if that has a date."""
+    articles = [e for e in post.page.index.tag("article") if not post.is_noise(e)]
+    if len(articles) == 1 and next(articles[0].iter("time"), None) is not None:
+        post.body, post.body_rule = articles[0], "article"
+
+
+def _own_sidebars(post: Post) -> tuple[Element, ...]:
+    """Returns the sidebars with the meta data of this post, found by the dates in them."""
+    found: dict[Element, None] = {}
+    for time in post.page.index.tag("time")[:_MAX_TIMES]:
+        if not time.get("datetime") or (post.holder is not None and is_below(time, post.holder)):
+            continue
+        for at in islice(time.iterancestors(), _SIDEBAR_DEPTH):
+            if at.tag in _KEEP or (post.body is not None and is_below(post.body, at)):
+                break
+            if post.is_own_sidebar(at):
+                found[at] = None
+    return tuple(found)
 
 
 def _find_body(post: Post, rules: Iterable[str]) -> None:
@@ -294,6 +481,14 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
         search.settle_by_look(headings, clear)
 
 
+def _only_heading(el: Element) -> Element:
+    """Returns the heading inside a title's element if that has exactly one with text, else the element."""
+    if el.tag in _HEADING_TAGS:
+        return el
+    inside = [h for h in el.iter(*_HEADING_TAGS) if element_line(h)]
+    return inside[0] if len(inside) == 1 else el
+
+
 class _TitleSearch:
     """The search for a post's title. Headings are compared with the site's names and the declared titles."""
 
@@ -303,12 +498,13 @@ class _TitleSearch:
         self.entry = _post_of(post.body) if post.body is not None else None
         self.declared = declared_titles(post.page)
         self.names = {fold_text(t) for t in self.declared}
+        self.addresses = post.page.addresses
 
     def take(self, headings: list[Element], rule: str) -> None:
-        self.post.title, self.post.title_rule = most_similar_heading(self.declared, headings), rule
+        self.post.title, self.post.title_rule = _only_heading(most_similar_heading(self.declared, headings)), rule
 
     def is_clear(self, el: Element) -> bool:
-        return not self.post.is_noise(el) and not is_in_site_header(el)
+        return not self.post.is_noise(el) and not is_in_site_header(self.post.page, el)
 
     def settle_by_selectors(self, rules: Iterable[str]) -> bool:
         """Sets the title to the heading of the first selector that finds one; returns True if no other can be better.
@@ -361,16 +557,30 @@ class _TitleSearch:
         """Sets the title to an <h1>, else an <h2> like a declared title, else an element whose class says it is a
         title.
         """
+        if marked := self._permalinks():
+            self.take(marked, "bookmark")
+            return
+        headings = [e for e in headings if not leads_home(self.post.page, e)]
         # A heading over a large picture may be called "masthead" too; it is the post's if it has the declared title.
-        if usable := clear or self._like_declared(headings) or [e for e in headings if not is_in_site_header(e)]:
+        if usable := clear or self._like_declared(headings) or self._outside_header(headings):
             self.take(usable, "h1")
         elif alike := self._like_declared(self._second_headings()):
             self.take(alike, "h2")
         elif (named := _named_title(self.post)) is not None:
             self.post.title, self.post.title_rule = named, "title by name"
 
+    def _outside_header(self, headings: list[Element]) -> list[Element]:
+        return [e for e in headings if not is_in_site_header(self.post.page, e)]
+
     def _like_declared(self, headings: list[Element]) -> list[Element]:
         return [e for e in headings if any(title_similarity(element_line(e), t) >= ALIKE for t in self.declared)]
+
+    def _permalinks(self) -> list[Element]:
+        """Returns the headings that are the permalink of this very page: <h2><a rel="bookmark" href="...">."""
+        links = self.index.select("a[rel~=bookmark]")[:_HEADINGS]
+        own = [a for a in links if self.post.page.join(a.get("href")).partition("#")[0].rstrip("/") in self.addresses]
+        found = (h for a in own for h in islice(a.iterancestors(), 2) if h.tag in _HEADING_TAGS)
+        return [h for h in dict.fromkeys(found) if element_line(h) and not self.post.is_noise(h)]
 
     def _second_headings(self) -> list[Element]:
         body = self.post.body
@@ -381,10 +591,13 @@ class _TitleSearch:
 def _named_title(post: Post) -> Element | None:
     """Returns an element, not a heading, whose class says "title" and whose text begins the page's <title>; else None.
 
-    Chinese systems separate the parts of a <title> with "_": "post_section_site".
+    Chinese systems separate the parts of a <title> with "_": "post_section_site". The name of the site before the title
+    may have no separator: it is known from the heading that links to the home page.
     """
     page = post.page
     titles = [*page.data.meta("og:title")[:1], page.head_title]
+    site = [element_line(h) for h in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, h)]
+    titles += [t.removeprefix(name).removesuffix(name) for t in titles for name in site if name]
     begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
     named = (e for n in page.index.classes() if _TITLE_NAME.search(n) for e in page.index.with_class(n)[:_HEADINGS])
     for el in islice(named, 3 * _HEADINGS):

@@ -144,6 +144,12 @@ def unique_terms(found: Iterable[str]) -> Terms:
     return tuple(out.values())
 
 
+def texts_of_links(el: Element) -> list[str]:
+    """Returns the texts of the links in an element that lists terms, else its whole text."""
+    links = [text for a in el.iter("a") if (text := element_line(a))] if el.tag != "a" else []
+    return links or [element_line(el)]
+
+
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
     """Splits texts that list categories or tags ("a, b; c", "a、b") and drops machine keys ("contentId: 12")."""
     return [
@@ -333,6 +339,8 @@ def _links_in_holder(page: Page, post: Post) -> Iterator[Element]:
     if post.holder is None:
         return
     order = page.index.order
+    for block in (*post.meta_blocks, *post.sidebars):
+        yield from (a for a in block.iter("a") if a.get("href"))
     first, last = _position_range(page.index, post.holder)
     begin, end = (
         _position_range(page.index, post.body) if post.body is not None and post.body is not post.holder else (0, 0)

@@ -6,23 +6,30 @@ import re
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.date_text import text_around_date
 from archiver.extraction.metadata import is_article_item, item_of
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post, title_in_url, title_similarity
+from archiver.extraction.post_locator import Post, leads_home, title_in_url, title_similarity
 from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.visible_dates import names_a_date
 from archiver.items import Candidate, SourceHint, is_from_api
 
 _SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _BAR = re.compile(r"\s+[|·•»]\s+|\s*｜\s*")
 _MAX_LOST = 5
 _LOST, _LOST_IN_WORD = re.compile("[?\ufffd]"), re.compile(r"\w\?\w")
-_PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
+_PERMALINK = re.compile(r"\s*[#¶§🔗∞]\s*$")
 
 
 _MANGLED = re.compile("[\u00c2\u00c3\u00e2\u00d0\u00d1][\u0080-\u00bf\u20ac\u2122\u0153]")
 _SIGN = r"[|·•»«›‹–—:~_｜-]"
 _SIGN_AT_END, _SIGNS_AT_END = re.compile(rf"{_SIGN}\s*$"), re.compile(r"[\s|·•»«›‹–—:~_｜-]+$")
 _SIGN_AT_START, _SIGNS_AT_START = re.compile(rf"\s*{_SIGN}"), re.compile(r"^[\s|·•»«›‹–—:~_｜-]+")
+_TERM_RELS = frozenset({"category", "tag", "author"})
+_BYLINE = re.compile(
+    r"(?:^|[\s_-])(?:by-?line|entry-?meta|post-?meta|cat-?links|posted-?(?:on|by|in))(?:$|[\s_-])", re.IGNORECASE
+)
+_DATE_LABEL = 16  # letters beside a date, such as "Posted on"
 _HIDDEN = re.compile(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
 _SITE_TITLES = (
     "#site-title",
@@ -50,6 +57,7 @@ _METAS = (
 """Names of meta elements that hold a title, and the confidence of each."""
 _MAX_WORDS, _MIN_LETTERS = 5, 4
 _SENTENCE, _ALIKE = 5, 0.6
+_HEADINGS = 10
 _INITIALS = re.compile(r"[A-Z]{2,6}$")
 _SECTIONS = frozenset(
     ("blog", "news", "articles", "article", "magazine", "insights", "resources", "stories", "home", "noticias",
@@ -70,6 +78,8 @@ def site_names(page: Page) -> list[str]:
             and _leads_home(page, e)
             and not _is_long_title(t, page.head_title)
         ]
+    headings = [e for e in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, e)]
+    names += [t for e in headings if (t := element_line(e)) and len(t) < 80]
     return list(dict.fromkeys(n for n in names if n))
 
 
@@ -191,14 +201,24 @@ def _after_name(title: str, names: list[str], path: str) -> str:
 
 
 def heading_text(el: Element) -> str:
-    """Returns the text of a heading, without a permalink sign and without text for screen readers."""
+    """Returns the text of a heading, without a permalink sign, text for screen readers, and values of other fields."""
     text = element_line(el)
-    for hidden in el.iter("*"):
-        if hidden is not el and _HIDDEN.search(hidden.get("class") or ""):
-            word = element_line(hidden)
+    for inner in el.iter("*"):
+        if inner is not el and (_HIDDEN.search(inner.get("class") or "") or _is_other_field(inner)):
+            word = element_line(inner)
             if word and word != text:
                 text = clean_text(text.replace(word, " ", 1))
     return _PERMALINK.sub("", text)
+
+
+def _is_other_field(el: Element) -> bool:
+    """Returns True if an element in a title's place is the date, a category or the byline of the post."""
+    if el.tag == "a":
+        return not _TERM_RELS.isdisjoint((el.get("rel") or "").lower().split())
+    if el.tag == "time" or any(map(names_a_date, (el.get("class") or "").split())):
+        around = text_around_date(element_line(el)[:80])
+        return around is not None and len(around[0]) + len(around[1]) <= _DATE_LABEL
+    return bool(_BYLINE.search(el.get("class") or "")) and len(element_line(el)) < 80
 
 
 def without_labels(el: Element, declared: set[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import lru_cache
 from itertools import islice
 
@@ -107,6 +107,7 @@ _TRUST = {
     "near": (0.74, 0.7),
     "above": (0.66, 0.62),
     "edge": (0.52, 0.42),
+    "meta": (0.72, 0.64),
     "after": (0.52, 0.4),
     "far": (0.4, 0.3),
 }
@@ -238,6 +239,8 @@ class _Holder:
 def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     """Returns the element with its text and position as a `_Holder`; None if its date cannot be the post's."""
     where = places.position_of(el)
+    if where in ("edge", "in") and post.in_meta_block(el):
+        where = "meta"
     in_sidebar = not places.is_close(el) and post.is_noise(el) and not (where == "near" and _is_small_aside(el))
     if _is_in_footer(el):
         return None
@@ -307,6 +310,7 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
     published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)
     if published is None and modified is None:
         published, modified = _date_in_attribute(el, date_label(text) or date_label(before))
+    published = _with_time_of_attribute(el, published)
     label = date_label(before) or date_label(text)
     if not _is_of_post(holder, label, language):
         return []
@@ -323,6 +327,16 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
     return [replace(one, confidence=_IN_SIDEBAR) for one in out] if holder.in_sidebar else out
 
 
+def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
+    """Returns the date that an element shows, with the time of day that its <time datetime> adds to that day."""
+    if shown is None or shown.precision != "day" or el.tag != "time":
+        return shown
+    declared = machine_date(el.get("datetime"))
+    if declared is None or declared.precision == "day" or declared.day != shown.day:
+        return shown
+    return declared if declared.zoned or declared.at.time() != time.min else shown
+
+
 def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
     """Returns the date in an element's attribute, as a pair of publication and change like `read_dates`."""
     moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
@@ -334,11 +348,11 @@ def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment |
 def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
     """Returns True if a date is the post's by its element's class or id, by a label, or as the only text of its line.
 
-    Within the body, only a labelled date in a short line counts.
+    Within the body, only a labelled date in a short line counts, and any date in a meta block.
     """
     if holder.where == "in" and not (label and len(holder.text) < 100):
         return False
-    if holder.named or label:
+    if holder.named or label or holder.where == "meta":
         return True
     around = text_around_date(holder.text, language)
     return around is None or len(around[0]) + len(around[1]) <= _ALONE

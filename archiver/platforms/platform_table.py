@@ -28,6 +28,7 @@ class Platform:
     decides. `drop` selects blocks inside the body that are not text of the post; `main` selects the content, even if
     its class names look like boilerplate. `feeds`, `sitemaps` and `api` are relative to the site's address.
     `section_is_folder`: article:section is the folder of the post's source file ("posts"), not a category.
+    `is_documentation`: the program makes reference documentation, whose pages are not posts.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Platform:
     sitemaps: tuple[str, ...] = ()
     api: str = ""
     section_is_folder: bool = False
+    is_documentation: bool = False
 
     def fits(self, index: Index, generator: str) -> bool:
         """Returns True if a page is of this platform, by its generator or its marks."""

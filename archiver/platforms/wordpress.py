@@ -241,6 +241,7 @@ PLATFORM = Platform(
         (r"page|page-id-\d+|page-template(-.+)?|privacy-policy", PageKind.PAGE, "page"),
         (r"home", PageKind.LISTING, "home"),
     ),
+    paths=((r"/.+/attachment/[^/]+/?", PageKind.OTHER, "attachment"),),
     feeds=("feed/", "?feed=rss2", "feed/atom/"),
     sitemaps=("wp-sitemap.xml", "sitemap_index.xml", "sitemap.xml"),
     api="wp-json/wp/v2/",

@@ -17,6 +17,7 @@ from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerp
 from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
 from archiver.extraction import script_page
 from archiver.extraction.article import extract_page
+from archiver.extraction.encoding import unpack_undeclared
 from archiver.extraction.page import Page
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
@@ -160,6 +161,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # The kind of page to expect from the kind in its row.
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5
+_GZIP = b"\x1f\x8b"
+_START = 1_024  # bytes of a response by which an HTML page is recognised
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
@@ -252,6 +255,8 @@ def _parse_source(
 def _parse_document(fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext) -> ParsedPage:
     if not _is_html(fetched):
         media_type = fetched.content_type.split(";")[0] or "no content type"
+        if fetched.body.startswith(_GZIP):
+            media_type += " that is compressed and does not say so"
         return ParsedPage(
             replace(
                 result,
@@ -588,7 +593,8 @@ def _links(page: Page, fetched: FetchedPage, scope: Scope) -> link_reader.PageLi
 
 
 def _is_html(fetched: FetchedPage) -> bool:
-    head = fetched.body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    start, _ = unpack_undeclared(fetched.body)
+    head = start[:_START].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     kind = fetched.content_type.split(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml"):
         return b"\x00" not in head or head.startswith(_HTML_START)

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.date_text import FIRST_YEAR, LAST_YEAR, AddressDate, machine_date, url_date, visible_date
+from archiver.extraction.date_text import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    AddressDate,
+    is_zero_date,
+    machine_date,
+    url_date,
+    visible_date,
+)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +124,34 @@ def test_dates_in_urls_are_parsed() -> None:
     assert url_date("/a/20190204/1.html") == AddressDate(2019, 2, 4)
     assert url_date("/2019/99/99/") is None
     assert url_date("/item-12345678901") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "day"),
+    [
+        ("/2014/05/16/a-post/", 16),
+        ("/2014/05/16.html", 16),
+        ("/2014-05-16-a-post/", 16),
+        ("/2014/05/16-maggio-in-piazza/", None),
+        ("/2014/05/3-reasons-to-wait", None),
+    ],
+)
+def test_the_day_of_an_address_is_a_whole_step(path: str, day: int | None) -> None:
+    assert url_date(path) == AddressDate(2014, 5, day)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0001-01-01T00:00:00Z", "0000-00-00 00:00:00", "1970-01-01", "1970-01-01T01:00:00+01:00", "January 1, 0001"],
+)
+def test_what_programs_write_for_no_date_is_no_date(text: str) -> None:
+    assert is_zero_date(text)
+    assert machine_date(text) is None
+
+
+@pytest.mark.parametrize("text", ["1970-01-02", "1970-01-01T10:20:00Z", "2001-01-01", "2000-01-01T00:00:00Z", ""])
+def test_other_dates_are_not_empty(text: str) -> None:
+    assert not is_zero_date(text)
 
 
 @given(st.text(max_size=80))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import unicodedata
+import zlib
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.encoding import _codec, decode_page, repair_mojibake
+from archiver.extraction.encoding import _codec, decode_page, repair_mojibake, unpack_undeclared
 
 # Few of its bytes are zero in UTF-16, as on a page with little markup.
 WIDE = "<p>" + "港の船が遅れた。" * 40 + "</p>"
@@ -299,3 +302,20 @@ def test_the_encoding_is_evidence() -> None:
     evidence = next(e for e in archiver.extract(body, "https://example.org/a").evidence if e.field == "encoding")
     assert (evidence.value, evidence.source) == ("utf-8", "utf-8")
     assert evidence.locator.startswith("1 run")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_a_page_compressed_without_a_header_is_read(pack: Callable[[bytes], bytes]) -> None:
+    page = decode_page(pack(html("Die Fähre fährt größere Umwege").encode()), "text/html")
+    assert "Die Fähre fährt größere Umwege" in page.text
+    assert page.packed in page.evidence().locator
+
+
+@pytest.mark.parametrize("body", [b"x^2 is a square", gzip.compress(b"<html>" * 99)[:20], b"\x1f\x8b"])
+def test_bytes_that_cannot_be_decompressed_are_unchanged(body: bytes) -> None:
+    assert unpack_undeclared(body) == (body, "")
+
+
+def test_decompression_is_bounded() -> None:
+    text, _ = unpack_undeclared(gzip.compress(b"a" * 100_000), 1_000)
+    assert len(text) == 1_000

@@ -8,6 +8,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
+from archiver.extraction.page_classifier import is_guess
 from archiver.items import PageKind
 from tests.small_sites import classic, sample_posts, silent
 
@@ -82,6 +83,63 @@ def test_errors_and_walls(title: str, rule: str) -> None:
 def test_an_error_page_may_list_the_newest_posts() -> None:
     html = titled("Page not found").replace("By <a", "Our newest: <a")
     assert kind_of("/news/12.html", html)[1] == "not-found"
+
+
+PASSWORD = "<form><input name='user'><input type='password' name='word'></form>"
+
+
+@pytest.mark.parametrize(
+    ("title", "below", "rule"),
+    [
+        ("Log in", PASSWORD, "wall"),
+        ("Log in - Quay Notes", PASSWORD, "wall"),
+        ("Login System", PASSWORD, "undated"),
+        ("Log in", "<p>How we log in to the ferry's book.</p>", "undated"),
+        ("Access denied", "<p>You don't have permission to access this page. Reference #18.2</p>", "wall"),
+        ("Access Denied: a novel", "<p>You don't have permission to access this page.</p>", "undated"),
+        ("Just a moment", "<p>Verifying you are human. Ray ID: 7f</p>", "wall"),
+        ("Just a moment", "<p>The harbour master waits for the tide.</p>", "undated"),
+    ],
+)
+def test_a_wall_has_a_form_or_the_words_of_a_check(title: str, below: str, rule: str) -> None:
+    html = f"<html><head><title>{title}</title></head><body><h1>{title}</h1>{below}</body></html>"
+    assert kind_of("/news/12.html", html)[1] == rule
+
+
+@pytest.mark.parametrize(
+    ("generator", "more", "kind"),
+    [
+        ("Doxygen 1.9.8", "", PageKind.PAGE),
+        ("rustdoc", "", PageKind.PAGE),
+        ("Hugo 0.124", "", PageKind.POST),
+        ("Doxygen 1.9.8", "<meta property='article:published_time' content='2024-03-03T10:00:00Z'>", PageKind.POST),
+    ],
+)
+def test_documentation_is_no_post_unless_it_says_when_it_was_published(
+    generator: str, more: str, kind: PageKind
+) -> None:
+    head = f"<head><title>A valve</title><meta name='generator' content='{generator}'>{more}</head>"
+    text = "<p>It closes the pipe between the well and the house when the water is too warm for the pump.</p>"
+    html = f"<html>{head}<body><article><h1>A valve</h1><time>3 March 2024</time>{text}</article></body></html>"
+    assert kind_of("/docs/valve.html", html)[0] is kind
+
+
+def test_a_post_with_a_day_in_its_address_may_have_a_table_of_days() -> None:
+    days = "".join(f"<tr><td>{n} May 2024</td><td>{n} boats</td></tr>" for n in range(1, 9))
+    text = f"<p>{POST.paragraphs[0]}</p><table>{days}</table>"
+    html = f"<html><body><article><h1>Boats in May</h1><p>9 May 2024</p>{text}</article></body></html>"
+    assert kind_of("/2024/05/09/boats-in-may/", html)[0] is PageKind.POST
+    assert kind_of("/harbour/boats-in-may/", html) == (PageKind.PAGE, "log")
+
+
+@pytest.mark.parametrize("rule", ["single-post", "wordpress page", "type-page", "json-ld", "feed", "api", "password"])
+def test_what_a_page_declares_is_no_guess(rule: str) -> None:
+    assert not is_guess(rule)
+
+
+def test_a_look_at_the_page_is_a_guess() -> None:
+    html = f"<html><body><h1>The old pier</h1><p>{POST.paragraphs[0]}</p></body></html>"
+    assert is_guess(kind_of("/news/12.html", html)[1])
 
 
 @pytest.mark.parametrize(

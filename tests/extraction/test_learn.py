@@ -13,6 +13,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
+from archiver.extraction.template.field_reader import read_field
 from archiver.extraction.template.induction import MIN_POSTS, learn_rules
 from archiver.extraction.template.site_rule import Rule, SiteRules, from_toml, to_toml
 from archiver.items import Article, PageKind, SourceHint
@@ -272,3 +273,10 @@ def test_learning_never_raises() -> None:
 def test_places_on_every_page_are_the_publishers() -> None:
     rules = SiteRules({"title": Rule(("h1",))}, places=("Low Water Quay 1",))
     assert from_toml(to_toml(rules), "test").places == ("Low Water Quay 1",)
+
+
+def test_a_rule_for_a_list_reads_the_links_and_not_their_box() -> None:
+    box = "<header class='filed'><a href='/c/notes/'>Field Notes</a> <a href='/c/tools/'>Tools</a></header>"
+    page = parse_page(f"<html><body>{box}</body></html>", "https://low.example/a/")
+    assert read_field(page, "categories", Rule(("header.filed",))) == ("Field Notes", "Tools")
+    assert read_field(page, "tags", Rule(("header.filed a",))) == ("Field Notes", "Tools")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import sqlite3
@@ -45,6 +46,8 @@ def test_each_fault_is_an_outcome_and_the_good_posts_are_stored(tmp_path: Path) 
             "/private/x/",
             "/away/",
             "/pdf/",
+            "/packed/",
+            "/packed-half/",
             "/loop/",
             "/empty/",
         ),
@@ -57,6 +60,8 @@ def test_each_fault_is_an_outcome_and_the_good_posts_are_stored(tmp_path: Path) 
         "/image/": Answer(b"\x89PNG\r\n\x1a\n\0\0", headers={"Content-Type": "text/html"}),
         "/private/x/": page("Not for robots"),
         "/away/": Answer(status=301, headers={"Location": "http://other.test/"}),
+        "/packed/": Answer(gzip.compress(page("A post in a packet").body)),
+        "/packed-half/": Answer(gzip.compress(page("Half a packet").body)[:200]),
         "/pdf/": Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}),
         "/loop/": Answer(status=302, headers={"Location": "/loop/"}),
         "/empty/": Answer(b""),
@@ -72,12 +77,20 @@ def test_each_fault_is_an_outcome_and_the_good_posts_are_stored(tmp_path: Path) 
     assert found["dropped/"] == ("failed", "broken-connection")
     assert found["image/"] == ("not-article", "not-html")
     assert found["pdf/"] == ("not-article", "not-html")
+    assert found["packed/"][0] == "archived"
+    assert found["packed-half/"] == ("not-article", "not-html")
+    reason = rows(archive, "select reason from pages where url like '%/packed-half/'")[0][0]
+    assert "compressed and does not say so" in reason
     assert found["private/x/"] == ("refused", "robots")
     assert found["away/"] == ("out-of-scope", "http-301")
     assert found["loop/"] == ("failed", "redirect-loop")
     assert found["empty/"][0] == "not-article"
     assert rows(archive, "select count(*) from pages where outcome = 'failed' and url like '%/cut/'") == [(1,)]
-    assert rows(archive, "select title from articles order by title") == [("A good post",), ("Fermé",)]
+    assert rows(archive, "select title from articles order by title") == [
+        ("A good post",),
+        ("A post in a packet",),
+        ("Fermé",),
+    ]
     assert rows(archive, "select body from articles where title = 'Fermé'")[0][0].startswith("Le café était fermé")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
 from lxml.etree import _Element as Element
 
@@ -159,8 +161,11 @@ class _LineReader:
         self._elements.clear()
 
 
+_MAX_LINKS = 12
+_OF_AUTHOR = re.compile(r"author|autor|user|about|profile|people|person|staff|team|bio|/~|@", re.IGNORECASE)
 _DASH = re.compile(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
 _DOTS = re.compile(r"\s*[·|•]\s*")
+_LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # "Category:" introduces no author
 _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
 _SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
 _LABEL_LENGTH = 40  # "Last updated:" on a line of its own
@@ -212,6 +217,7 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
         return BylineBlock()
     above = lines_above_heading(post)
     meta = _MetaLines(page)
+    meta.terms = _terms_beside(page, post)
     for number, one in enumerate(lines_below_heading(post)[: _LINES + len(above)]):
         if len(one.text) > _MAX_LENGTH:
             break
@@ -222,6 +228,31 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
             break
         meta.read_above(one)
     return meta.result()
+
+
+def _terms_beside(page: Page, post: Post) -> frozenset[str]:
+    """Returns the texts of the links beside a heading that lead to a list of posts, in lower case.
+
+    Such a link has rel="category", or its address occurs among the other links of the page, as that of a category does
+    in a menu. Links to authors do not count.
+    """
+    if post.title is None:
+        return frozenset()
+    around = next((a for a in islice(post.title.iterancestors(), 2) if a.tag not in ("body", "html", "main")), None)
+    if around is None:
+        return frozenset()
+    links = [a for a in islice(around.iter("a"), _MAX_LINKS) if (a.get("href") or "").strip("#/")]
+    if not links:
+        return frozenset()
+    counts = Counter(a.get("href") for a in page.index.tag("a"))
+    return frozenset(element_line(a).casefold() for a in links if _is_term_link(a, counts[a.get("href")]))
+
+
+def _is_term_link(a: Element, count: int) -> bool:
+    rel = (a.get("rel") or "").split()
+    if "author" in rel or _OF_AUTHOR.search(f"{a.get('href')} {a.get('class') or ''}"):
+        return False
+    return "category" in rel or "tag" in rel or count > 1
 
 
 class _MetaLines:
@@ -236,6 +267,7 @@ class _MetaLines:
         self.texts: list[str] = []
         self.elements: list[Element] = []
         self._label = ""
+        self.terms: frozenset[str] = frozenset()
 
     def result(self) -> BylineBlock:
         found = tuple(dict.fromkeys(self.names))
@@ -247,7 +279,18 @@ class _MetaLines:
         dated = bool(published or modified)
         self._label = one.text if not dated and len(one.text) < _LABEL_LENGTH else ""
         rest = _without_date(one.text) if dated else one.text
-        return self._add(one, published, modified, _names_in(one, rest, dated))
+        return self._add(one, published, modified, self._people(_names_in(self._without_terms(one), rest, dated)))
+
+    def _without_terms(self, one: Line) -> Line:
+        """Returns a line without the pieces that are the text of a link to a list of posts."""
+        if not self.terms:
+            return one
+        chunks = [c for c in one.chunks if c.strip(" ,;·|").casefold() not in self.terms]
+        return Line(one.text, chunks, one.elements)
+
+    def _people(self, names: list[str]) -> list[str]:
+        """Returns names without those that are the text of a link to a list of posts."""
+        return [name for name in names if name.casefold() not in self.terms]
 
     def read_above(self, one: Line) -> None:
         """Reads a line above the heading, where a name counts only after "by"."""
@@ -329,6 +372,8 @@ def _names_beside_date(one: Line) -> list[str]:
     out: list[str] = []
     pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]
     for n, chunk in enumerate(pieces):
+        if _LABEL_WORD.fullmatch(chunk):
+            continue
         bare = _DASH.sub("", _DASH.sub("", clean_text(_HANDLE.sub(" ", _without_date(chunk)))))
         if not bare or _LABEL.match(bare) or any(c.isdigit() for c in bare):
             continue

@@ -182,6 +182,9 @@ def is_name(text: str) -> bool:
     return not _LEAK.search(text)
 
 
+_LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # a word with a colon introduces something else
+
+
 def split_names(text: str, one: bool = False) -> list[str]:
     """Returns the names in a byline, in order, each once.
 
@@ -198,7 +201,8 @@ def split_names(text: str, one: bool = False) -> list[str]:
     elif (m := _BEFORE_OFFICE.match(text)) and is_full_name(m[1]):
         text = m[1]
     out: dict[str, str] = {}
-    for piece in map(_bare_name, _split_pieces(text, one)):
+    pieces = (piece for piece in _split_pieces(text, one) if not _LABEL_WORD.fullmatch(piece))
+    for piece in map(_bare_name, pieces):
         if piece and is_name(piece) and not _is_role(piece, follows=bool(out)):
             name = _in_mixed_case(piece)
             out.setdefault(name.casefold(), name)

@@ -25,7 +25,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, post_with_title, text_length
 from archiver.extraction.resolve import resolve_published
 from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
-from archiver.extraction.term_links import terms_in_lists, unique_terms
+from archiver.extraction.term_links import terms_in_lists, texts_of_links, unique_terms
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
@@ -160,7 +160,7 @@ def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) ->
 
 def _terms_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
     return unique_terms(
-        t for one in found for t in (terms_in_lists([one]) if isinstance(one, str) else (element_line(one),))
+        t for one in found for t in (terms_in_lists([one]) if isinstance(one, str) else texts_of_links(one))
     )
 
 
