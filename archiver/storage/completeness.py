@@ -238,7 +238,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         for condition in ("", "and gone_at is not null", "and duplicate_of is not null", "and revision > 1")
     ]
     outcomes = _by_outcome(everything)
-    wrong_guesses = outcomes.pop(Outcome.NOT_FOUND, 0)
+    wrong_guesses = sum(count.pages for count in everything if count.outcome == Outcome.NOT_FOUND)
     missing = count_missing(db, site_id)
     return {
         "site": site["name"],
@@ -318,7 +318,8 @@ def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
 def _by_outcome(counted: Iterable[Count]) -> dict[str, int]:
     out: Counter[str] = Counter()
     for count in counted:
-        out[count.outcome] += count.pages
+        if count.outcome != Outcome.NOT_FOUND:
+            out[count.outcome] += count.pages
     return dict(out)
 
 

@@ -98,6 +98,7 @@ def assert_counts_agree(db: Database, name: str) -> None:
             by_source.setdefault(source, Counter())[state] += 1
     states = ("archived", "missing", "gone", "refused")
     assert {state: counted["posts"][state] for state in states} == {state: by_source[""][state] for state in states}
+    assert counted["wrong_guesses"] == balance.pop("not-found", 0)
     assert {key: number for key, number in counted["balance"].items() if number and key != "found"} == dict(balance)
     listed = {row["source"]: row for row in counted["sources"]}
     assert set(by_source) - {"", "seed"} == set(listed)
