@@ -210,7 +210,7 @@ class Article:
     `published_precision` is one of second, minute, hour, day, month, year and never finer than on the page; a date
     with precision day has the time 00:00. `kind` says whether the page is a post at all, `kind_rule` names the rule
     that decided so. `post_id` as in `SourceHint`. `given_urls` are the post's addresses in og:url and JSON-LD,
-    `short_url` its declared shortlink.
+    `short_url` is its declared shortlink, not normalized.
 
     For a post that is split over several pages: `parts` are the URLs of its other pages, in order, as far as this
     page links to them; `part` is the number of this page; `part_of` is the URL of the first page if that is another

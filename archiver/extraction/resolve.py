@@ -123,8 +123,9 @@ def given_urls(page: Page) -> tuple[str, ...]:
 
 
 def short_url(page: Page) -> str:
-    """Returns the shortlink that the page declares, normalized; "" if it declares none."""
-    return next((url for el in page.index.select("link[rel~=shortlink]") if (url := page.join(el.get("href")))), "")
+    """Returns the shortlink that the page declares, not normalized; "" if it declares none."""
+    links = (el.get("href") or "" for el in page.index.select("link[rel~=shortlink]"))
+    return next((url for href in links if href and (url := page.join_raw(page.base, href))), "")
 
 
 def post_id(page: Page, hint: SourceHint | None) -> str:

@@ -493,7 +493,8 @@ class _Article:
         return [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
 
     def _has_hint(self, capture_id: int) -> bool:
-        return hint_of_capture(self._reader.db, capture_id) is not None
+        row = self._reader.db.execute("select hint_id from captures where id = ?", [capture_id]).fetchone()
+        return row is not None and row[0] is not None
 
     def _is_covered(self, capture_id: int) -> bool:
         row = self._reader.db.execute("select captured_at from captures where id = ?", [capture_id]).fetchone()

@@ -53,7 +53,7 @@ from archiver.storage.article_tables.revisions import (
 from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.pages import insert_row, stamp
 from archiver.storage.tombstones import next_article_id
-from archiver.urls import urlkey
+from archiver.urls import normalize, urlkey
 
 # -- duplicates: of articles with equal texts the earliest published is the original
 
@@ -490,9 +490,10 @@ def _known_address(
         [key, stamp(run_started)],
     ).fetchone()
     declared = (article.canonical_url, row["canonical_url"])
+    short = normalize(article.short_url) if article.short_url else None
     return KnownAddress(
         url,
-        is_short=bool(article.short_url) and urlkey(article.short_url) == key,
+        is_short=short is not None and urlkey(short) == key,
         # Many themes give as og:url whatever address was requested.
         is_given=listed is not None or (key != read_at and key in map(urlkey, article.given_urls)),
         is_canonical=any(one and urlkey(one) == key for one in declared),
