@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.revisit import (
     MIN_CLAIMS,
     TRUST_AGAIN_AFTER,
@@ -23,6 +24,7 @@ from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.runs import ensure_site
+from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.spiders.test_faults import counts, rows
 from tests.spiders.test_incremental import XML, sitemap, with_base
@@ -55,7 +57,7 @@ def test_dates_that_call_everything_changed_at_each_run_are_believed_once(tmp_pa
         assert counts(site.url, "--full", archive=archive)["revised"] == 1
     assert asked[0] == len(names)
     assert asked[1] >= MIN_CLAIMS
-    assert asked[2:] == [0, 0]
+    assert asked[2:] == [DEFAULT_SAMPLE, DEFAULT_SAMPLE]  # nothing is believed, so posts are sampled
     assert untrusted(archive) == ["sitemap dates"]
 
 
@@ -110,6 +112,7 @@ def test_each_run_reads_some_of_many_undated_sitemaps_and_all_in_turn(tmp_path: 
         pages["/sitemap.xml"] = Answer(f"<sitemapindex>{index}</sitemapindex>".encode(), headers=dict(XML))
         pages |= {f"/part-{n:02}.xml": urlset(site, n) for n in numbers}
         assert counts(site.url, archive=archive)["new"] == 12
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
         pages |= {"/part-11.xml": urlset(site, 11, 12), "/post-12/": page("The newest")}
         site.requests.clear()
         assert counts(site.url, archive=archive)["new"] == 1
