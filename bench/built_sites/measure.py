@@ -99,7 +99,7 @@ def _publish(builder: Builder, site: RunningSite, blog: Blog) -> None:
     site.publish(blog)
     statuses = {post.slug: _status(site.base + builder.path(post)) for post in (*blog.posts, *blog.drafts)}
     drafts = {post.slug for post in blog.drafts}
-    if not builder.needs_browser and (
+    if not builder.shell and (
         wrong := [slug for slug, status in statuses.items() if (status == HTTPStatus.OK) == (slug in drafts)]
     ):
         raise BuildError(f"posts without a page, or drafts with one: {', '.join(wrong)}")
@@ -170,7 +170,7 @@ def _empty_pages(builder: Builder, site: RunningSite, blog: Blog, change: Change
         "articles": len(articles),
         "exit_code": ran.code,
         "red": int(health["state"] == "red"),
-        "named": int("javascript" in json.dumps(health).casefold()),
+        "named": int("javascript" in json.dumps(health["findings"]).casefold()),
         "requests": first,
         "requests_after": site.requests() - before,
     }
