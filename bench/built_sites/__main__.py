@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Build one blog with real publishing software, crawl it from its home page, change it, crawl it again, and compare.
 
-    python bench/built_sites --list                          the sites, and the software that each needs
+    python bench/built_sites --list                          the sites, and what each needs
     python bench/built_sites                                 all of them (about 20 minutes, 2 GB of downloads at first)
     python bench/built_sites --only jekyll-minima --show 20  one site, with what is wrong
 
@@ -32,7 +32,7 @@ def main() -> int:
     from built_sites.sites import BUILDERS
 
     parser = argparse.ArgumentParser(
-        prog="bench/built_sites", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python bench/built_sites", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--list", action="store_true", help="list the sites, and build nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=sorted(BUILDERS), help="only these sites")

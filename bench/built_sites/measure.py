@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -88,8 +89,10 @@ def measure(builder: Builder, work: Path) -> Measured | Failed:
                 return Measured(version, _empty_pages(builder, site, blog, change, work), builder.shown)
             first, mistakes = _first(builder, site, blog, work)
             second = _second(builder, site, blog, change, work)
-    except BuildError as error:
+    except (BuildError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: WordPress, MariaDB
         return Failed(f"cannot be built with {version}: {error}")
+    except SystemExit as error:  # of a crawl that printed no summary, or an archive that cannot be exported
+        return Failed(f"cannot be crawled: {error}")
     return Measured(version, first | second, builder.shown, mistakes)
 
 

@@ -52,7 +52,7 @@ class SinglePage(Builder):
         return folder
 
     def lists(self, blog: Blog, base: str) -> dict[str, str | bytes]:
-        """Returns what tells of the posts without JavaScript, if anything does."""
+        """Returns the files that list the posts without JavaScript."""
         return {}
 
     def path(self, post: Post) -> str:

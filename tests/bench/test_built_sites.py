@@ -307,6 +307,14 @@ def test_what_cannot_be_measured_has_failed_for_a_reason(builder: type[Builder],
     assert failed.reason.startswith(reason)
 
 
+def test_a_crawl_without_a_summary_fails_its_site_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crawl(start: str, archive: Path) -> None:
+        raise SystemExit("no summary")
+
+    monkeypatch.setattr("built_sites.measure.crawl", crawl)
+    assert measure(Plain(tmp_path), tmp_path / "work") == Failed("cannot be crawled: no summary")
+
+
 def test_a_program_that_fails_is_an_error_with_its_output(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="line of its own"):
         run(["sh", "-c", "echo a line of its own; exit 3"], tmp_path)
@@ -340,7 +348,7 @@ def test_a_site_that_was_not_built_is_named_with_the_reason(capsys: pytest.Captu
     assert json.loads(capsys.readouterr().out)["sites"] == {"plain": {"reason": "no npm here"}}
 
 
-def test_a_field_that_is_not_shown_stands_in_parentheses(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_figure_of_a_field_that_is_not_shown_is_in_parentheses(capsys: pytest.CaptureFixture[str]) -> None:
     print_tables({"plain": Measured("Plain 1", ROW, Shown(categories=False))})
     assert " (7) " in capsys.readouterr().out
 
