@@ -1,4 +1,4 @@
-"""Builds a site, crawls it from its home page, changes it, crawls it again, and compares both times with its source."""
+"""Builds a site, crawls it from its home page, changes it, crawls it twice again, and compares each time."""
 
 from __future__ import annotations
 
@@ -43,8 +43,12 @@ RECRAWL = (
     Column("new", "new"),
     Column("deleted", "deleted"),
     Column("revised", "others revised"),
-    Column("false_after", "false"),
     Column("requests_after", "requests"),
+    Column("full_edit", "--full: edit"),
+    Column("full_deleted", "deleted"),
+    Column("full_revised", "others revised"),
+    Column("full_false", "false"),
+    Column("full_requests", "requests"),
 )
 NEEDS_BROWSER = (
     Column("articles", "articles"),
@@ -128,13 +132,17 @@ def _first(builder: Builder, site: RunningSite, blog: Blog, work: Path) -> tuple
 
 
 def _second(builder: Builder, site: RunningSite, blog: Blog, change: Change, work: Path) -> dict[str, Any]:
-    archive, now = work / "archive.db", changed(blog, change)
-    _publish(builder, site, now)
-    before = site.requests()
-    crawl(f"{site.base}/", archive)
-    requests = site.requests() - before
-    articles = _articles(archive, work / "second.jsonl")
-    return after_change(blog, change, articles, builder) | {"requests_after": requests}
+    """Changes the blog and crawls again, first what is due, then every page."""
+    _publish(builder, site, changed(blog, change))
+    row: dict[str, Any] = {}
+    for prefix, options in (("", ()), ("full_", ("--full",))):
+        archive, before = work / "archive.db", site.requests()
+        crawl(f"{site.base}/", archive, *options)
+        requests = site.requests() - before
+        seen = after_change(blog, change, _articles(archive, work / f"{prefix}second.jsonl"), builder)
+        row |= {f"{prefix}{name}": value for name, value in seen.items()}
+        row[f"{prefix}requests" if prefix else "requests_after"] = requests
+    return row
 
 
 def after_change(blog: Blog, change: Change, articles: Sequence[Mapping[str, Any]], builder: Builder) -> dict[str, Any]:
@@ -150,7 +158,7 @@ def after_change(blog: Blog, change: Change, articles: Sequence[Mapping[str, Any
         "new": _yes(change.new.slug in found),
         "deleted": _yes(deleted["gone_at"]) if deleted else "never had it",
         "revised": len(revised),
-        "false_after": len(false),
+        "false": len(false),
     }
 
 

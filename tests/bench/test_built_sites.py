@@ -272,7 +272,7 @@ def seen(change: Change = CHANGE, **values: Any) -> dict[str, Any]:
 
 
 def test_all_changes_are_seen() -> None:
-    assert seen() == {"edit": "yes", "new": "yes", "deleted": "yes", "revised": 0, "false_after": 0}
+    assert seen() == {"edit": "yes", "new": "yes", "deleted": "yes", "revised": 0, "false": 0}
 
 
 def test_a_deletion_that_is_not_seen_is_reported() -> None:
@@ -308,7 +308,7 @@ def test_what_cannot_be_measured_has_failed_for_a_reason(builder: type[Builder],
 
 
 def test_a_crawl_without_a_summary_fails_its_site_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crawl(start: str, archive: Path) -> None:
+    def crawl(start: str, archive: Path, *options: str) -> None:
         raise SystemExit("no summary")
 
     monkeypatch.setattr("built_sites.measure.crawl", crawl)
