@@ -20,6 +20,7 @@ from built_sites.report import print_json, print_tables
 from built_sites.score import plain_path, score
 from built_sites.sites import BUILDERS
 from built_sites.web_server import serving
+from table import Column, show
 
 
 class Plain(Builder):
@@ -404,3 +405,8 @@ def test_a_shell_is_served_for_every_page(tmp_path: Path) -> None:
     with serving("index.html") as folder:
         folder.root = tmp_path
         assert [get(f"{folder.base}{path}")[0] for path in ("/any/page", "/missing.js")] == [200, 404]
+
+
+def test_a_table_without_bars_does_not_claim_that_they_are_met(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show([Column("requests", "requests")], {"plain": ROW}) == 0
+    assert "bar" not in capsys.readouterr().out
