@@ -70,8 +70,9 @@ def archiver(*words: str, **environment: str) -> Ran:
     return run([sys.executable, "-m", "archiver", *words], **environment)
 
 
-def crawl(start: str, archive: Path, **environment: str) -> tuple[dict[str, Any], Ran]:
-    """Crawl without delay or images. Returns the summary that `archiver crawl --json` prints, and the process."""
+def crawl(start: str, archive: Path, *options: str, **environment: str) -> tuple[dict[str, Any], Ran]:
+    """Crawl without delay or images, with these further options. Returns the summary that `archiver crawl --json`
+    prints, and the process."""
     ran = archiver(
         "crawl",
         start,
@@ -84,6 +85,7 @@ def crawl(start: str, archive: Path, **environment: str) -> tuple[dict[str, Any]
         "--json",
         "--requisites",
         "none",
+        *options,
         **environment,
     )
     try:

@@ -97,12 +97,14 @@ def missed(columns: Sequence[Column], rows: Rows, reference: Collection[str] = (
 
 
 def show(columns: Sequence[Column], rows: Rows, reference: Collection[str] = ()) -> int:
-    """Print the rows and a last row with the bars. Returns the number of missed bars (`reference` as in `missed`)."""
+    """Print the rows and, if there are bars, a last row with them. Returns the number of missed bars (`reference` as in
+    `missed`)."""
     lines = [["", *(c.title for c in columns)]]
     lines += [
         [name, *(c.cell(row.get(c.key), judged=name not in reference) for c in columns)] for name, row in rows.items()
     ]
-    lines += [["bar", *(c.bar for c in columns)]]
+    judged = any(c.bar for c in columns)
+    lines += [["bar", *(c.bar for c in columns)]] if judged else []
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print(
@@ -111,6 +113,7 @@ def show(columns: Sequence[Column], rows: Rows, reference: Collection[str] = ())
             ).rstrip()
         )
     below = missed(columns, rows, reference)
-    print(f"Missed: {'; '.join(below)}" if below else "All bars are met.")
+    if judged:
+        print(f"Missed: {'; '.join(below)}" if below else "All bars are met.")
     print()
     return len(below)

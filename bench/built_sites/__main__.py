@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Build one blog with real publishing software, crawl it from its home page, change it, crawl it again, and compare.
+"""Build one blog with real publishing software, crawl it, change it, crawl it again, and compare.
 
-    python bench/built_sites --list                          the sites, and the software that each needs
+    python bench/built_sites --list                          the sites, and what each needs
     python bench/built_sites                                 all of them (about 20 minutes, 2 GB of downloads at first)
     python bench/built_sites --only jekyll-minima --show 20  one site, with what is wrong
 
@@ -10,8 +10,8 @@ posts.yaml: 30 posts in three languages, drafts and pages. Sites that cannot be 
 
 Columns are numbers of posts: of those found, how many have the field exactly as the source. In parentheses: pages do
 not show the field, but no value of it is false. whole: the body has every word of the source; clean: and no other;
-code: code blocks line by line. "edit", "new" and "deleted": whether the second crawl saw the change; "others revised":
-articles with a new revision but no edit.
+code: code blocks line by line. "edit", "new" and "deleted": whether the second crawl, or one with --full after it, saw
+the change; "others revised": articles with a new revision but no edit; "false": articles that are no post.
 
 Exit code 0: all bars are met; 1: a bar is missed or a site could not be built; 2: wrong usage.
 """
@@ -32,7 +32,7 @@ def main() -> int:
     from built_sites.sites import BUILDERS
 
     parser = argparse.ArgumentParser(
-        prog="bench/built_sites", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python bench/built_sites", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--list", action="store_true", help="list the sites, and build nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=sorted(BUILDERS), help="only these sites")

@@ -1,4 +1,4 @@
-"""The blog that every software publishes: posts.yaml read into frozen values, in Markdown, HTML and plain text."""
+"""The blog that every program publishes: posts.yaml read into frozen values, in Markdown, HTML and plain text."""
 
 from __future__ import annotations
 

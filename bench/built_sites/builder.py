@@ -1,4 +1,4 @@
-"""What each publishing software has in common: it is installed, is given the blog, and builds a folder of pages."""
+"""What all publishing programs have in common: they are installed, are given the blog, and build a folder of pages."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class RunningSite(Protocol):
 
 
 class Builder(ABC):
-    """A software with a theme. `needs` names its packages, `shell` the page that its host answers for an address that
-    has no file (default: 404). `needs_browser`: its pages are empty without JavaScript, so that nothing can be
-    archived."""
+    """A publishing program with a theme. `needs` names its packages, `shell` the page that its host answers for an
+    address that has no file (default: 404). `needs_browser`: its pages are empty without JavaScript, so that nothing
+    can be archived."""
 
     name: ClassVar[str]
     needs: ClassVar[str]
@@ -80,7 +80,7 @@ class Builder(ABC):
 
 
 class StaticSite:
-    """A site of files, which are built by its software."""
+    """A site of files, which are built by its program."""
 
     def __init__(self, builder: Builder, folder: Path, served: Folder) -> None:
         self.base = served.base

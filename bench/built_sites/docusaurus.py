@@ -13,6 +13,9 @@ from built_sites.installation import node, node_version, run, use_node_modules
 
 _PACKAGES = ("@docusaurus/core", "@docusaurus/preset-classic", "react", "react-dom")
 
+# Its cache lies in node_modules, which sites share, and has the paths of the site that was built last.
+_ENVIRONMENT = {"DOCUSAURUS_DISABLE_TELEMETRY": "1", "DOCUSAURUS_NO_PERSISTENT_CACHE": "true"}
+
 
 class Docusaurus(Builder):
     name = "docusaurus"
@@ -43,7 +46,7 @@ class Docusaurus(Builder):
         write_sources(folder, files, ["blog", "docs", "src", "static"])
         for made in ("build", ".docusaurus"):
             shutil.rmtree(folder / made, ignore_errors=True)
-        run(["node_modules/.bin/docusaurus", "build"], folder, {"DOCUSAURUS_DISABLE_TELEMETRY": "1"}, limit=900)
+        run(["node_modules/.bin/docusaurus", "build"], folder, _ENVIRONMENT, limit=900)
         return folder / "build"
 
     def path(self, post: Post) -> str:

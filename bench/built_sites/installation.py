@@ -12,11 +12,11 @@ from pathlib import Path
 
 
 class NotInstalledError(Exception):
-    """A software cannot be installed. The message says which, and why."""
+    """A program cannot be installed. The message says which, and why."""
 
 
 class BuildError(Exception):
-    """A software failed to build the blog. The message is the end of its output."""
+    """A program failed to build the blog. The message is the end of its output."""
 
 
 def debian(*packages: str) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""Builds a site, crawls it from its home page, changes it, crawls it again, and compares both times with its source."""
+"""Builds a site, crawls it from its home page, changes it, crawls it twice again, and compares each time."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -42,8 +43,12 @@ RECRAWL = (
     Column("new", "new"),
     Column("deleted", "deleted"),
     Column("revised", "others revised"),
-    Column("false_after", "false"),
     Column("requests_after", "requests"),
+    Column("full_edit", "--full: edit"),
+    Column("full_deleted", "deleted"),
+    Column("full_revised", "others revised"),
+    Column("full_false", "false"),
+    Column("full_requests", "requests"),
 )
 NEEDS_BROWSER = (
     Column("articles", "articles"),
@@ -88,8 +93,10 @@ def measure(builder: Builder, work: Path) -> Measured | Failed:
                 return Measured(version, _empty_pages(builder, site, blog, change, work), builder.shown)
             first, mistakes = _first(builder, site, blog, work)
             second = _second(builder, site, blog, change, work)
-    except BuildError as error:
+    except (BuildError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: WordPress, MariaDB
         return Failed(f"cannot be built with {version}: {error}")
+    except SystemExit as error:  # of a crawl that printed no summary, or an archive that cannot be exported
+        return Failed(f"cannot be crawled: {error}")
     return Measured(version, first | second, builder.shown, mistakes)
 
 
@@ -99,7 +106,7 @@ def _publish(builder: Builder, site: RunningSite, blog: Blog) -> None:
     site.publish(blog)
     statuses = {post.slug: _status(site.base + builder.path(post)) for post in (*blog.posts, *blog.drafts)}
     drafts = {post.slug for post in blog.drafts}
-    if not builder.needs_browser and (
+    if not builder.shell and (
         wrong := [slug for slug, status in statuses.items() if (status == HTTPStatus.OK) == (slug in drafts)]
     ):
         raise BuildError(f"posts without a page, or drafts with one: {', '.join(wrong)}")
@@ -125,13 +132,17 @@ def _first(builder: Builder, site: RunningSite, blog: Blog, work: Path) -> tuple
 
 
 def _second(builder: Builder, site: RunningSite, blog: Blog, change: Change, work: Path) -> dict[str, Any]:
-    archive, now = work / "archive.db", changed(blog, change)
-    _publish(builder, site, now)
-    before = site.requests()
-    crawl(f"{site.base}/", archive)
-    requests = site.requests() - before
-    articles = _articles(archive, work / "second.jsonl")
-    return after_change(blog, change, articles, builder) | {"requests_after": requests}
+    """Changes the blog and crawls again, first what is due, then every page."""
+    _publish(builder, site, changed(blog, change))
+    row: dict[str, Any] = {}
+    for prefix, options in (("", ()), ("full_", ("--full",))):
+        archive, before = work / "archive.db", site.requests()
+        crawl(f"{site.base}/", archive, *options)
+        requests = site.requests() - before
+        seen = after_change(blog, change, _articles(archive, work / f"{prefix}second.jsonl"), builder)
+        row |= {f"{prefix}{name}": value for name, value in seen.items()}
+        row[f"{prefix}requests" if prefix else "requests_after"] = requests
+    return row
 
 
 def after_change(blog: Blog, change: Change, articles: Sequence[Mapping[str, Any]], builder: Builder) -> dict[str, Any]:
@@ -147,7 +158,7 @@ def after_change(blog: Blog, change: Change, articles: Sequence[Mapping[str, Any
         "new": _yes(change.new.slug in found),
         "deleted": _yes(deleted["gone_at"]) if deleted else "never had it",
         "revised": len(revised),
-        "false_after": len(false),
+        "false": len(false),
     }
 
 
@@ -170,7 +181,7 @@ def _empty_pages(builder: Builder, site: RunningSite, blog: Blog, change: Change
         "articles": len(articles),
         "exit_code": ran.code,
         "red": int(health["state"] == "red"),
-        "named": int("javascript" in json.dumps(health).casefold()),
+        "named": int("javascript" in json.dumps(health["findings"]).casefold()),
         "requests": first,
         "requests_after": site.requests() - before,
     }

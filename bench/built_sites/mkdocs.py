@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import yaml
@@ -37,8 +38,11 @@ class MkDocsMaterial(Builder):
         files["docs/blog/.authors.yml"] = yaml.safe_dump({"authors": profiles}, allow_unicode=True)
         files["mkdocs.yml"] = yaml.safe_dump(_settings(blog, base), allow_unicode=True)
         write_sources(folder, files, ["docs"])
+        # Its sitemap has the day of a build, so that the first one is of yesterday.
+        built = time.time() - (0 if (folder / "site").exists() else 86_400)
         shutil.rmtree(folder / "site", ignore_errors=True)
-        run([str(self._programs / "mkdocs"), "build", "--quiet"], folder, {"NO_MKDOCS_2_WARNING": "1"})
+        environment = {"NO_MKDOCS_2_WARNING": "1", "SOURCE_DATE_EPOCH": str(int(built))}
+        run([str(self._programs / "mkdocs"), "build", "--quiet"], folder, environment)
         return folder / "site"
 
     def path(self, post: Post) -> str:

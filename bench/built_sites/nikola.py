@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 from built_sites.blog import Blog, Page, Post
@@ -46,14 +47,24 @@ class Nikola(Builder):
             author=blog.author, title=blog.title, description=blog.description, base=base, zone=blog.zone
         )
         write_sources(folder, files, ["posts", "pages", "files"])
+        _wait_for_another_minute(folder / "output/sitemap.xml")
         for made in ("output", "cache"):
             shutil.rmtree(folder / made, ignore_errors=True)
         (folder / ".doit.db").unlink(missing_ok=True)
         run([str(self._programs / "nikola"), "build"], folder)
+        for post in blog.drafts:  # `nikola deploy` leaves them out
+            shutil.rmtree(folder / "output/posts" / post.slug)
         return folder / "output"
 
     def path(self, post: Post) -> str:
         return f"/posts/{post.slug}/"
+
+
+def _wait_for_another_minute(built: Path) -> None:
+    """Nikola's sitemap has the minute of a build. No blog is built twice in one, and a crawl sees no edit of the same
+    minute."""
+    if built.exists() and (left := 60 - (time.time() - built.stat().st_mtime)) > 0:
+        time.sleep(left)
 
 
 def _post(post: Post) -> str:

@@ -8,11 +8,11 @@ from built_sites.docusaurus import Docusaurus
 from built_sites.eleventy import Eleventy
 from built_sites.hexo import HexoLandscape, HexoNext
 from built_sites.hugo import HugoAnanke, HugoPaperMod, HugoStack
-from built_sites.javascript_only import JavaScriptOnly, JavaScriptWithSitemap
 from built_sites.jekyll import JekyllMinima
 from built_sites.mkdocs import MkDocsMaterial
 from built_sites.nikola import Nikola
 from built_sites.pelican import PelicanNotMyIdea, PelicanShortFeed, PelicanSimple
+from built_sites.single_page import SinglePage, SinglePageWithFeed, SinglePageWithSitemap
 from built_sites.wordpress import (
     WordPressClassic,
     WordPressColumns,
@@ -41,7 +41,8 @@ BUILDERS: dict[str, type[Builder]] = {
         WordPressTwentyTwentyFour,
         WordPressClassic,
         WordPressColumns,
-        JavaScriptOnly,
-        JavaScriptWithSitemap,
+        SinglePageWithFeed,
+        SinglePage,
+        SinglePageWithSitemap,
     )
 }

@@ -20,6 +20,7 @@ from built_sites.report import print_json, print_tables
 from built_sites.score import plain_path, score
 from built_sites.sites import BUILDERS
 from built_sites.web_server import serving
+from table import Column, show
 
 
 class Plain(Builder):
@@ -272,7 +273,7 @@ def seen(change: Change = CHANGE, **values: Any) -> dict[str, Any]:
 
 
 def test_all_changes_are_seen() -> None:
-    assert seen() == {"edit": "yes", "new": "yes", "deleted": "yes", "revised": 0, "false_after": 0}
+    assert seen() == {"edit": "yes", "new": "yes", "deleted": "yes", "revised": 0, "false": 0}
 
 
 def test_a_deletion_that_is_not_seen_is_reported() -> None:
@@ -305,6 +306,14 @@ def test_what_cannot_be_measured_has_failed_for_a_reason(builder: type[Builder],
     failed = measure(builder(tmp_path), tmp_path / "work")
     assert isinstance(failed, Failed)
     assert failed.reason.startswith(reason)
+
+
+def test_a_crawl_without_a_summary_fails_its_site_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crawl(start: str, archive: Path, *options: str) -> None:
+        raise SystemExit("no summary")
+
+    monkeypatch.setattr("built_sites.measure.crawl", crawl)
+    assert measure(Plain(tmp_path), tmp_path / "work") == Failed("cannot be crawled: no summary")
 
 
 def test_a_program_that_fails_is_an_error_with_its_output(tmp_path: Path) -> None:
@@ -340,7 +349,7 @@ def test_a_site_that_was_not_built_is_named_with_the_reason(capsys: pytest.Captu
     assert json.loads(capsys.readouterr().out)["sites"] == {"plain": {"reason": "no npm here"}}
 
 
-def test_a_field_that_is_not_shown_stands_in_parentheses(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_figure_of_a_field_that_is_not_shown_is_in_parentheses(capsys: pytest.CaptureFixture[str]) -> None:
     print_tables({"plain": Measured("Plain 1", ROW, Shown(categories=False))})
     assert " (7) " in capsys.readouterr().out
 
@@ -396,3 +405,8 @@ def test_a_shell_is_served_for_every_page(tmp_path: Path) -> None:
     with serving("index.html") as folder:
         folder.root = tmp_path
         assert [get(f"{folder.base}{path}")[0] for path in ("/any/page", "/missing.js")] == [200, 404]
+
+
+def test_a_table_without_bars_does_not_claim_that_they_are_met(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show([Column("requests", "requests")], {"plain": ROW}) == 0
+    assert "bar" not in capsys.readouterr().out

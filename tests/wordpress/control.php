@@ -12,7 +12,8 @@ function row( $id ) {
 		'public' => $p->post_status === 'publish' && $p->post_password === '' );
 }
 function author( $name ) {
-	$login = sanitize_title( $name );
+	$login = sanitize_user( sanitize_title( $name ), true ); // which takes all letters of some scripts away
+	if ( trim( $login, '-' ) === '' ) $login = 'author-' . substr( md5( $name ), 0, 8 );
 	$user = get_user_by( 'login', $login );
 	return $user ? $user->ID : wp_insert_user( array( 'user_login' => $login, 'user_pass' => 'x', 'role' => 'author',
 		'display_name' => $name, 'user_nicename' => $login ) );
