@@ -62,6 +62,26 @@ class ArchiveTooNew(ArchiverError):
         )
 
 
+class ArchiveTooOld(ArchiverError):
+    """Raised when an archive that is only read lacks what a pending migration adds: a column or a view (`missing`).
+    `writable` is whether this process could migrate it.
+    """
+
+    def __init__(self, path: str, missing: str, *, writable: bool) -> None:
+        remedy = (
+            f"make a backup ('archiver backup FILE --archive {path}'), then run 'archiver index --archive {path}', "
+            "which migrates it."
+            if writable
+            else f"it cannot be written here, so copy it ('archiver backup COPY --captures --archive {path}'), then "
+            "run 'archiver index --archive COPY', which migrates the copy."
+        )
+        super().__init__(
+            path,
+            f"{path} was written by an earlier version of archiver (it has no {missing}): {remedy} Nothing was "
+            "changed.",
+        )
+
+
 class ArchiveUnreleased(ArchiverError):
     """Raised when the archive was written by an unreleased version of archiver (before 0.3)."""
 

@@ -48,6 +48,28 @@ def make_schema(db: Database) -> bool:
     return empty
 
 
+def missing_column_or_view(db: Database) -> str:
+    """Returns the first column of an existing table, or view, that pending migrations would add, as a phrase for a
+    message; "" if they add only tables.
+    """
+    existing = {*db.table_names(), *db.view_names()}
+    with closing(Database(memory=True)) as made:
+        make_schema(made)
+        for name in made.table_names():
+            columns = _column_names(db, name)
+            lacking = [column for column in _column_names(made, name) if column not in columns]
+            if name in existing and lacking:
+                return f"column {lacking[0]!r} in its table {name!r}"
+        for name in made.view_names():
+            if _column_names(db, name) != _column_names(made, name):
+                return f"view {name!r} with the columns of this version"
+    return ""
+
+
+def _column_names(db: Database, table: str) -> list[str]:
+    return [row[1] for row in db.execute(f'pragma table_info("{table}")')]
+
+
 def create_missing_temp_tables(db: Database) -> None:
     """Creates the tables that an old archive lacks as empty temporary tables of this connection, so that queries find
     them.
