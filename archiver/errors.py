@@ -327,6 +327,16 @@ class MergeRefused(ArchiverError):
 # -- sites: addresses, settings and rules -----------------------------------------------------------
 
 
+class BadContact(ArchiverError):
+    """Raised when a contact is neither a mail address nor the URL of a web page."""
+
+    def __init__(self, contact: str) -> None:
+        super().__init__(
+            contact,
+            f"The contact {contact!r} is invalid: use a mail address (me@example.org) or the URL of a web page.",
+        )
+
+
 class BadAddress(ArchiverError):
     """Raised when a string is not a URL that can be crawled."""
 
@@ -359,6 +369,13 @@ class BadConfig(ArchiverError):
 
     def __init__(self, path: str, where: str, why: str) -> None:
         super().__init__(path, f"{path} is invalid: {where}: {why}.")
+
+
+class BadArgument(ArchiverError):
+    """Raised for an argument of `scrapy crawl site -a NAME=VALUE` that does not exist or has an invalid value."""
+
+    def __init__(self, name: str, value: object, why: str) -> None:
+        super().__init__(name, f"The argument -a {name}={value} is invalid: {why}.")
 
 
 class BadSetting(ArchiverError):

@@ -389,8 +389,7 @@ def _print_reports(one: dict[str, Any], *, first: bool) -> None:
     days = f" (sample dated {one['days'][0]} to {one['days'][1]})" if one["days"] else ""
     print_lines(
         styled_line(
-            f"about {count_noun(one['posts'], 'post')}{more}{days}; "
-            f"a first crawl takes about {_format_hours(one['hours'])}",
+            f"about {count_noun(one['posts'], 'post')}{more}{days}; a first crawl takes {_format_hours(one['hours'])}",
             indent=2,
         )
     )
@@ -438,4 +437,6 @@ def _format_source(source: dict[str, Any]) -> str:
 
 
 def _format_hours(hours: float) -> str:
-    return "a few minutes" if hours < 0.2 else f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours"
+    if hours < 0.2:
+        return "a few minutes"
+    return f"about {hours * 60:.0f} minutes" if hours < 2 else f"about {hours:.0f} hours"

@@ -274,7 +274,7 @@ def test_export_leaves_no_incomplete_file(run: Run, tmp_path: Path) -> None:
         (["search", "--near", "here"], 2, "BadQuery here"),
         (["search", "--bbox", "1,2,3"], 2, "BadQuery 1,2,3"),
         (["search", "--within", "5"], 2, "BadQuery"),
-        (["search", "--since", "soon"], 2, "BadQuery soon"),
+        (["search", "--since", "soon"], 2, "BadParameter --since"),
         (["search", "--sort", "luck"], 2, "BadQuery"),
         (["search", "--limit", "-1"], 2, "BadParameter --limit"),
         (["search", "--limit", "x"], 2, "BadParameter --limit"),
