@@ -280,11 +280,11 @@ def _parse_formats(names: str) -> tuple[str, ...]:
     """Parses a comma-separated list of dataset formats; Parquet is always included and comes first. Raises UsageError
     for an unknown format.
     """
-    from archiver.datasets.record_formats import FORMATS
+    from archiver.datasets.record_formats import DATASET_FORMATS
 
     formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
-    if unknown := [name for name in formats if name not in FORMATS]:
-        raise click.UsageError(f"Unknown format {unknown[0]!r}. Formats are {', '.join(FORMATS)}.")
+    if unknown := [name for name in formats if name not in DATASET_FORMATS]:
+        raise click.UsageError(f"Unknown format {unknown[0]!r}. Formats are {', '.join(DATASET_FORMATS)}.")
     return formats
 
 
