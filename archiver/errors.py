@@ -62,6 +62,26 @@ class ArchiveTooNew(ArchiverError):
         )
 
 
+class ArchiveTooOld(ArchiverError):
+    """Raised when an archive that is only read lacks what a pending migration adds: a column or a view (`missing`).
+    `writable` is whether this process could migrate it.
+    """
+
+    def __init__(self, path: str, missing: str, *, writable: bool) -> None:
+        remedy = (
+            f"make a backup ('archiver backup FILE --archive {path}'), then run 'archiver index --archive {path}', "
+            "which migrates it."
+            if writable
+            else f"it cannot be written here, so copy it ('archiver backup COPY --captures --archive {path}'), then "
+            "run 'archiver index --archive COPY', which migrates the copy."
+        )
+        super().__init__(
+            path,
+            f"{path} was written by an earlier version of archiver (it has no {missing}): {remedy} Nothing was "
+            "changed.",
+        )
+
+
 class ArchiveUnreleased(ArchiverError):
     """Raised when the archive was written by an unreleased version of archiver (before 0.3)."""
 
@@ -307,6 +327,16 @@ class MergeRefused(ArchiverError):
 # -- sites: addresses, settings and rules -----------------------------------------------------------
 
 
+class BadContact(ArchiverError):
+    """Raised when a contact is neither a mail address nor the URL of a web page."""
+
+    def __init__(self, contact: str) -> None:
+        super().__init__(
+            contact,
+            f"The contact {contact!r} is invalid: use a mail address (me@example.org) or the URL of a web page.",
+        )
+
+
 class BadAddress(ArchiverError):
     """Raised when a string is not a URL that can be crawled."""
 
@@ -339,6 +369,13 @@ class BadConfig(ArchiverError):
 
     def __init__(self, path: str, where: str, why: str) -> None:
         super().__init__(path, f"{path} is invalid: {where}: {why}.")
+
+
+class BadArgument(ArchiverError):
+    """Raised for an argument of `scrapy crawl site -a NAME=VALUE` that does not exist or has an invalid value."""
+
+    def __init__(self, name: str, value: object, why: str) -> None:
+        super().__init__(name, f"The argument -a {name}={value} is invalid: {why}.")
 
 
 class BadSetting(ArchiverError):

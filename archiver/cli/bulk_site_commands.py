@@ -222,38 +222,44 @@ _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
 @tag_option("tag", help="Check the sites of the archive with this tag.")
 @workers_option("How many sites to check at the same time (one per host).")
 @politeness_options
+@click.option(
+    "--rules", metavar="FILE", type=click.Path(), help="Read the sample by the site rules (TOML) in this file."
+)
 @json_option
 @archive_option
 def check(
     names: tuple[str, ...],
     tag: str | None,
     workers: int,
-    delay: float | None,
-    contact: str | None,
+    rules: str | None,
     as_json: bool,
     archive: str,
+    **politeness: Any,
 ) -> None:
     """Probe sites before a crawl, with at most 60 requests each: what robots.txt allows, which feeds, sitemaps and
     APIs there are, which platform is used, about how many posts there are, and which fields a sample of ten has.
 
     It is a polite crawl that obeys robots.txt, into a temporary archive; nothing is stored. Without a name, it
-    checks the sites of the archive that were never crawled.
+    checks the sites of the archive that were never crawled. With --rules, it says which rules found nothing, and on
+    how many posts.
 
     \b
     Examples:
       archiver sites check https://blog.example.org
       archiver sites check --tag new --json
+      archiver sites check https://blog.example.org --rules rules.toml
 
     Exit code: 0 all sites can be crawled; 1 a site cannot be crawled, or has no posts; 2 wrong usage.
     """
     selected = _select_sites(archive, names, tag)
     if not selected:
         raise click.UsageError("All sites of the archive have been crawled. Name a site or give its URL.")
+    text = _read_rules(rules) if rules else ""
     with tempfile.TemporaryDirectory(prefix="archiver-check-") as folder, ExitStack() as hosts:
         plans, refused = _plan_checks(
-            Path(archive), selected, lambda url, settings: make_plan(url, settings, delay, contact), hosts
+            Path(archive), selected, lambda url, settings: make_plan(url, settings, **politeness), hosts
         )
-        reports = _crawl_samples(Path(folder) / "archive.db", plans, selected, workers)
+        reports = _crawl_samples(Path(folder) / "archive.db", plans, selected, workers, text)
     if as_json:
         print_json([*reports, *refused])
     else:
@@ -285,20 +291,33 @@ def _plan_checks(
     return plans, refused
 
 
+def _read_rules(file: str) -> str:
+    """Returns the text of a file with site rules. Raises BadRules if they cannot be used."""
+    from archiver.extraction.template.site_rule import from_toml
+
+    text = read_bytes(file).decode("utf-8", errors="replace")
+    from_toml(text, file, by_hand=True)
+    return text
+
+
 def _crawl_samples(
-    path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int
+    path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int, rules: str
 ) -> list[dict[str, Any]]:
-    """Crawls a few posts of each site into a new archive at `path`. Returns a report per site."""
+    """Crawls a few posts of each site into a new archive at `path`, by these rules (TOML) if any. Returns a report per
+    site.
+    """
     from archiver.health.health_report import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans
     from archiver.storage.connection import opened
-    from archiver.storage.sites import add_site
+    from archiver.storage.sites import add_site, store_handwritten_rules
 
     with opened(path, create=True) as db:
         now = datetime.now(UTC)
         rows = {plan.url: add_site(db, plan.url, now)[0] for plan in plans}
         for url, row in rows.items():
             _limit_pages(db, row["id"], selected[url])
+            if rules:
+                store_handwritten_rules(db, row["id"], rules, row["name"], now)
         run_plans(plans, CommonOptions(path, limit=_MAX_POSTS, requisites="none", quiet=True), workers)
         return [
             make_trial_report(db, {**row, "platform": _read_platform(db, row["id"])}, plan.delay)
@@ -370,13 +389,21 @@ def _print_reports(one: dict[str, Any], *, first: bool) -> None:
     days = f" (sample dated {one['days'][0]} to {one['days'][1]})" if one["days"] else ""
     print_lines(
         styled_line(
-            f"about {count_noun(one['posts'], 'post')}{more}{days}; "
-            f"a first crawl takes about {_format_hours(one['hours'])}",
+            f"about {count_noun(one['posts'], 'post')}{more}{days}; a first crawl takes {_format_hours(one['hours'])}",
             indent=2,
         )
     )
     if one["sampled"]:
         _print_sample(one)
+
+
+def describe_rules_without_match(found: list[dict[str, Any]]) -> list[str]:
+    """Returns a line for each rule written by hand that found nothing on some articles (`rules_without_match`)."""
+    return [
+        f"rule [{one['field']}] {one['select']} found nothing on {one['without']:,} of "
+        f"{count_noun(one['articles'], 'article')}, which are read as without it"
+        for one in found
+    ]
 
 
 def _print_sample(one: dict[str, Any]) -> None:
@@ -385,6 +412,7 @@ def _print_sample(one: dict[str, Any]) -> None:
     print_lines(styled_line(f"fields in {count_noun(one['sampled'], 'sampled post')}: {have or 'none'}", indent=2))
     if one["missing"]:
         print_lines(styled_line(f"missing in all of them: {', '.join(one['missing'])}", indent=2))
+    print_lines(*(styled_line(text, indent=2) for text in describe_rules_without_match(one["rules_without_match"])))
     learned = (
         f"template rules can be learned for {', '.join(one['learned'])}"
         if one["learned"]
@@ -409,4 +437,6 @@ def _format_source(source: dict[str, Any]) -> str:
 
 
 def _format_hours(hours: float) -> str:
-    return "a few minutes" if hours < 0.2 else f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours"
+    if hours < 0.2:
+        return "a few minutes"
+    return f"about {hours * 60:.0f} minutes" if hours < 2 else f"about {hours:.0f} hours"

@@ -24,7 +24,8 @@ def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
     only its edited paragraphs.
     """
     texts, lists = edited_texts(before, after), edited_lists(before, after)
-    for name, (old, new) in changed_values(before, after).items():
+    changed = changed_values(before, after)
+    for name, (old, new) in changed.items():
         label = (f"{name}: ", "bold")
         if name == "body":
             continue
@@ -41,7 +42,9 @@ def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
                 )
             )
     if "body" in texts:
-        print_lines("", *(styled_line(*row) for row in _edited_paragraphs_only(texts["body"])))
+        if len(changed) > 1:
+            print_lines("")
+        print_lines(*(styled_line(*row) for row in _edited_paragraphs_only(texts["body"])))
 
 
 def _format_list_edits(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pieces:

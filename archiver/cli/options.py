@@ -170,6 +170,19 @@ def workers_option(description: str) -> Callable[[F], F]:
     )
 
 
+def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """click callback for an option that takes a date. Raises BadParameter, which names the option."""
+    if value:
+        from archiver.errors import BadQuery
+        from archiver.search.query_tree import parse_period
+
+        try:
+            parse_period(value)
+        except BadQuery as error:
+            raise click.BadParameter(f"{value!r} is not a date: {error.why}.") from None
+    return value
+
+
 def capture_filter_options(function: F) -> F:
     """Adds the options `--field`, `--since` and `--until`, which select what a re-extraction reads, to a command."""
     field = click.option(
@@ -181,10 +194,16 @@ def capture_filter_options(function: F) -> F:
         help="Only this field; may be repeated: " + ", ".join(EVIDENCE) + ".",
     )
     since = click.option(
-        "--since", metavar="DATE", help="Only captures from this date on: 2024, 2024-05, 2024-05-31 or a full time."
+        "--since",
+        metavar="DATE",
+        callback=_check_period,
+        help="Only captures from this date on: 2024, 2024-05, 2024-05-31 or a full time.",
     )
     until = click.option(
-        "--until", metavar="DATE", help="Only captures up to this date (to the end of the year, month or day)."
+        "--until",
+        metavar="DATE",
+        callback=_check_period,
+        help="Only captures up to this date (to the end of the year, month or day).",
     )
     return field(since(until(function)))
 
@@ -222,10 +241,16 @@ _QUERY_OPTIONS = (
     click.option("--tag", multiple=True, metavar="NAME", help="Only articles with this tag."),
     click.option("--language", multiple=True, metavar="TAG", help="Only articles in this language; en includes en-GB."),
     click.option(
-        "--since", metavar="DATE", help="Published on or after this date: 2024, 2024-05, 2024-05-31 or a full time."
+        "--since",
+        metavar="DATE",
+        callback=_check_period,
+        help="Published on or after this date: 2024, 2024-05, 2024-05-31 or a full time.",
     ),
     click.option(
-        "--until", metavar="DATE", help="Published on or before this date (to the end of the year, month or day)."
+        "--until",
+        metavar="DATE",
+        callback=_check_period,
+        help="Published on or before this date (to the end of the year, month or day).",
     ),
     click.option("--near", metavar="LAT,LON", help="Only articles with a place near this point (degrees)."),
     click.option("--within", type=float, metavar="KM", help="Radius for --near in kilometres  [default: 25]"),

@@ -97,12 +97,13 @@ Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
 @dataclass(frozen=True, slots=True)
 class Format:
     """An export format of records. `function` is the writer as MODULE.NAME within `archiver.datasets`; the module is
-    imported on use.
+    imported on use. `in_datasets`: `snapshot_writer` can write a dataset in it.
     """
 
     name: str
     function: str
     doc: str
+    in_datasets: bool = False
 
     @property
     def write(self) -> Writer:
@@ -114,15 +115,20 @@ class Format:
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
-        Format("jsonl", "record_formats.write_jsonl", "one JSON object per line"),
-        Format("csv", "record_formats.write_csv", "a header and one row per record; lists and objects as JSON"),
+        Format("jsonl", "record_formats.write_jsonl", "one JSON object per line", True),
+        Format("csv", "record_formats.write_csv", "a header and one row per record; lists and objects as JSON", True),
         Format(
             "geojson",
             "record_formats.write_geojson",
             "one Feature per article that has a position; other articles are left out",
+            True,
         ),
         Format(
-            "parquet", "parquet.write_parquet", "columns with their types, Zstandard; needs the extra archiver[parquet]"
+            "parquet",
+            "parquet.write_parquet",
+            "columns with their types, Zstandard; needs the extra archiver[parquet]",
+            True,
         ),
     )
 }
+DATASET_FORMATS = tuple(f.name for f in FORMATS.values() if f.in_datasets)

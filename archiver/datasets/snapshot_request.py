@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from archiver.datasets.ngrams import MAX_N
+from archiver.datasets.record_formats import DATASET_FORMATS
 from archiver.errors import BadSplits, NotASnapshot
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_tree import parse_period, utc_seconds
@@ -22,7 +23,6 @@ _PART = r"(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 VERSION = re.compile(rf"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){{2}}(-{_PART}(\.{_PART})*)?")
 """A version in the form of Semantic Versioning 2.0.0, without build metadata."""
 PARTITIONS = ("auto", "none", "year", "site")
-FORMATS = ("parquet", "csv", "jsonl", "geojson")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -67,7 +67,7 @@ class SnapshotRequest:
 _CHECKS: dict[str, Callable[[Any], object]] = {
     "version": VERSION.fullmatch,
     "cutoff": lambda value: not value or _MOMENT.fullmatch(value),
-    "formats": lambda value: set(value) <= set(FORMATS),
+    "formats": lambda value: set(value) <= set(DATASET_FORMATS),
     "partition": lambda value: value in PARTITIONS,
     "ngrams": lambda value: value is None or 0 <= value <= MAX_N,
     "splits": lambda value: not value or are_valid_splits(value),

@@ -189,6 +189,26 @@ class ArchiveExtension:
         elif ending is None and reason == "finished":
             ending = self._final_ending()
         self.run.close(ending or RunEnding("interrupted", reason), at_fault=self.halted)
+        if self._crawler.settings.getbool("LOG_SUMMARY"):
+            self._log_summary()
+
+    def _log_summary(self) -> None:
+        """Log what the run stored, and where, in one line."""
+        run, counts = self.run, self.run.counts
+        assert run.result is not None
+        _log.warning(
+            "%s: %s%s; %d new, %d revised, %d unchanged, %d gone, %d failed; %d pages still to fetch; archive: %s",
+            run.site_name,
+            run.result.outcome,
+            f" ({run.result.reason})" if run.result.reason else "",
+            counts.new,
+            counts.revised,
+            counts.unchanged,
+            counts.gone,
+            counts.failed,
+            run.result.due,
+            run.archive,
+        )
 
     def _final_ending(self) -> RunEnding | None:
         """Return the ending of a run that has no pending requests: at a limit on posts or pages, or with nothing left

@@ -20,7 +20,7 @@ from archiver.extraction.authors.byline import byline_beside_heading
 from archiver.extraction.body import extract_body as read_body
 from archiver.extraction.date_text import url_date
 from archiver.extraction.page import Page
-from archiver.extraction.page_classifier import classify_page
+from archiver.extraction.page_classifier import Answer, classify_page
 from archiver.extraction.pagination import PostParts, find_parts
 from archiver.extraction.post_locator import locate_post
 from archiver.extraction.template import article_by_rules
@@ -45,8 +45,8 @@ def extract_page(
     `classify_page`. `posts_only`: for a page that is not a post, return only its kind, which is all that a crawl
     needs of a listing. `part_of`: the address of the post, if the page was fetched as one of its further pages.
     `rules`: the rules of the site; a page that does not fit them is read by general extraction, and then only the
-    rules written by a person are applied. Never raises for what a page contains; the same page always gives the same
-    article.
+    rules written by a person are applied, which may also make it a post. Never raises for what a page contains; the
+    same page always gives the same article.
     """
     collects = gc.isenabled()
     gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
@@ -67,17 +67,32 @@ def _extract(
     ):
         return article
     article = _extract_generally(page, hint, known_kind, posts_only=posts_only, part_of=part_of)
-    by_hand = rules is not None and article.kind is PageKind.POST
-    return article_by_rules.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
+    hand = rules.by_hand() if rules is not None else None
+    if hand is None:
+        return article
+    if article.kind is not PageKind.POST and not part_of:
+        answer = article_by_rules.kind_by_hand(article, page, hand, hint, known_kind)
+        if answer is not None:
+            article = _extract_generally(page, hint, known_kind, posts_only=posts_only, part_of=part_of, answer=answer)
+    is_read = article.kind is PageKind.POST or not posts_only
+    return article_by_rules.apply_hand_rules(article, page, rules) if rules is not None and is_read else article
 
 
 def _extract_generally(
-    page: Page, hint: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str
+    page: Page,
+    hint: SourceHint | None,
+    known_kind: PageKind,
+    *,
+    posts_only: bool,
+    part_of: str,
+    answer: Answer | None = None,
 ) -> Article:
-    """Extracts the article of a page by general extraction, without the rules of its site."""
+    """Extracts the article of a page by general extraction, without the rules of its site. `answer`: the page's kind
+    and the rule that determined it, if they are known.
+    """
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
-    kind, rule = classify_page(page, hint, known_kind, post, beside)
+    kind, rule = answer or classify_page(page, hint, known_kind, post, beside)
     if posts_only and kind is not PageKind.POST:
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
     host = (urlsplit(page.url).hostname or "").lower()

@@ -7,7 +7,7 @@ evidence, so that an article in an archive can be explained as well as a page.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from archiver.extraction.authors.byline_vocabulary import WEAK_ACCOUNTS
 from archiver.extraction.post_locator import title_in_url
 from archiver.extraction.resolve import MAX_SHOWN
+from archiver.extraction.template.site_rule import BY_HAND
 from archiver.extraction.text import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
 from archiver.items import Evidence
@@ -34,7 +35,7 @@ _LINKED_FILE = "file of places"  # a link to a file, from which no geo-tags are 
 _SHOWN = frozenset(("platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb"))
 _DECLARED = frozenset(("json-ld", "meta", "microdata", "rdfa", "head", "script"))
 _DECISIVE = {
-    "rule by hand": "a rule written by hand",
+    BY_HAND: "a rule written by hand",
     "api": "from the site's own API",
 }
 _BODY_REASONS = {
@@ -91,6 +92,12 @@ def _explain_field(name: str, value: Any, found: Sequence[Evidence], path: str) 
     if name == "encoding":
         value = found[0].value if found else ""
     chosen = _value_text(name, value)
+    if unmatched := [c for c in found if c.source == BY_HAND and not c.value]:
+        rest = _explain_field(name, value, [c for c in found if c not in unmatched], path)
+        why = f"the rule written by hand finds nothing; {rest.why}"
+        return replace(
+            rest, why=why, candidates=(*unmatched, *rest.candidates), won=(*(False for _ in unmatched), *rest.won)
+        )
     if not chosen and (none := next((n for n, c in enumerate(found) if not c.value), None)) is not None:
         return FieldExplanation(
             name, "", f"none, according to {found[none].source}", tuple(found), _only_winner(none, found)

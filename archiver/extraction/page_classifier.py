@@ -312,6 +312,8 @@ def is_guess(rule: str) -> bool:
     return rule in GUESSES
 
 
+UNDATED = "undated"
+"""The rule of a page that nothing marks as a post or as something else."""
 _SINGLE_BUT_NO_KIND = ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")
 _ENTRY_TYPES = {"type-post": PageKind.POST, "type-page": PageKind.PAGE, "type-attachment": PageKind.OTHER}
 _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
@@ -396,12 +398,19 @@ def classify_page(
     """
     post = post or locate_post(page)
     context = _Context(page, post, beside or byline_beside_heading(page, post), hint, known_kind)
-    return _first_answer(_RULES, context) or (PageKind.PAGE, "undated")
+    return _first_answer(_RULES, context) or (PageKind.PAGE, UNDATED)
 
 
 def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns kind and rule by address, <body> classes or the title of an error or login page; None if unclear."""
     return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), hint, known))
+
+
+def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
+    """Returns kind and rule by what the page itself declares, an error or an empty page included; None if it declares
+    nothing.
+    """
+    return _first_answer(_FACTS, _Context(page, post, BylineBlock(), hint, known))
 
 
 def _first_answer(rules: Iterable[_Rule], context: _Context) -> Answer | None:
@@ -737,6 +746,7 @@ _RULES: tuple[_Rule, ...] = (
     _known_post,
     _by_byline,
 )
+_FACTS: tuple[_Rule, ...] = (_empty, _redirect_stub, _password, _platform_classes, _not_found)
 _GLANCES: tuple[_Rule, ...] = (
     _redirect_stub,
     _password,

@@ -21,7 +21,7 @@ from archiver.storage.connection import free_bytes
 from archiver.storage.crawl_exclusions import find_host_file
 from archiver.storage.pages import moment
 from archiver.storage.runs import MeasuredRun, Scheduled, Settings, last_run, scheduled_sites
-from archiver.storage.sites import rules_valid_at
+from archiver.storage.sites import rules_valid_at, rules_without_match
 
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
@@ -285,7 +285,8 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
     outcome and reason of each feed, sitemap and API); posts (number of post URLs found); posts_at_least (true if
     some sources were not read); sampled (articles read); fields (share of these that has each field); learned
     (fields with a learned site rule); missing (fields that no article has); days (first and last day of
-    publication); hours (estimate for a complete crawl); outcome and reason of the run.
+    publication); hours (estimate for a complete crawl); rules_without_match (as the function of `storage.sites`);
+    outcome and reason of the run.
     """
     run = last_run(db, site["id"]) or {}
     measured = MeasuredRun.from_json(run.get("statistics"))
@@ -315,6 +316,7 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
         "missing": [name for name in MEASURED if shares and not shares[name]],
         "days": list(days) if days[0] else None,
         "hours": round(posts * pace / 3600, 2),
+        "rules_without_match": rules_without_match(db, site["name"]),
         "outcome": run.get("outcome"),
         "reason": run.get("reason") or "",
     }

@@ -39,7 +39,7 @@ def copy_database(archive: Path, target: Path, progress: Progress, *, force: boo
 
     Raises BackupRefused, DiskFull, and what `open_archive` raises.
     """
-    source = open_archive(archive, read_only=True)
+    source = open_archive(archive, read_only=True, to_copy=True)
     part = target.with_name(f".{target.name}.partial")
     try:
         _check_target(source, archive, target, force=force)
@@ -154,7 +154,7 @@ def _why_not_backup(source: Database, target: Path) -> str:
     one.
     """
     try:
-        other = open_archive(target, read_only=True)
+        other = open_archive(target, read_only=True, to_copy=True)
     except ArchiverError:
         return "it is not an archive"
     try:

@@ -70,7 +70,7 @@ def open_for_merge(path: Path, into: Path) -> Iterator[Database]:
     NotAnArchive, ArchiveTooNew.
     """
     refuse_itself(path, into)
-    db = open_archive(path, read_only=True)
+    db = open_archive(path, read_only=True, to_copy=True)
     try:
         if not migrations.pending(db):
             yield from _in_read_transaction(db)

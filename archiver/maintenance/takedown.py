@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -95,6 +95,23 @@ def erase_records(
             _rewrite(db, folder, name, changes)
             erased += len(changes)
     return erased
+
+
+def count_records_to_erase(db: Database, folder: Path, article_ids: Collection[int]) -> int:
+    """Returns how many WARC records the takedown of these articles would remove (see `erase_records`)."""
+    scope, texts = ErasureScope(set(), set()), []
+    for number in article_ids:
+        row = next(iter(db.query("select * from articles where id = ?", [number])))
+        urls = find_urls_of_post(db, row)
+        own = find_own_captures(db, number, urls)
+        scope.sites.add(row["site"])
+        scope.ids.add(number)
+        scope.own |= own
+        scope.keys |= {urlkey(url) for url in urls}
+        scope.digests |= find_payloads(db, own)
+        texts += list(read_texts(db, number))
+    scope.shared, scope.words = find_payloads(db, scope.own, shared=True), QuoteDetector(texts)
+    return sum(len(_find_removals(db, folder, name, scope)) for name in _files_to_search(db, folder, scope))
 
 
 def delete_unfinished_rewrites(db: Database, folder: Path) -> None:

@@ -101,6 +101,7 @@ class CrawlerGroup:
             {
                 "ARCHIVE_PATH": str(order.archive),
                 "PROGRESS": order.progress,
+                "LOG_SUMMARY": False,
                 "LOG_FILE": str(prepare_log_file(order.archive)),
             },
             priority="cmdline",

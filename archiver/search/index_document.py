@@ -138,7 +138,7 @@ NUMBERS: tuple[str, ...] = (
 the document was made from."""
 FOLDED_NAMES: tuple[str, ...] = tuple(LIST_FIELDS_BY_QUERY_NAME)
 """Fields of names that are indexed in folded form (`spellings_by_folded_name`)."""
-FORMAT = " ".join(("6", *TEXTS, *FOLDED_NAMES))
+FORMAT = " ".join(("7", *TEXTS, *FOLDED_NAMES))
 SPELLINGS = "ways"
 """The field with the spellings of those names. Counting by folded names is faster; the spelling is looked up for the
 few that are shown."""
@@ -172,7 +172,7 @@ def index_schema() -> tantivy.Schema:
 Row = dict[str, Any]
 
 COLUMNS = ("id", *INDEXED)
-_NUMBERS = ("duplicate_of", "cluster_id", "source_id")
+_NUMBERS = ("duplicate_of", "cluster_id")
 _TIMES = {"published": "published", "modified": "modified", "seen": "first_seen", "gone": "gone_at"}
 _TEXTS = tuple(name for name in WEIGHTS if BY_NAME[name].shape == "text" and name not in PAIRED)
 _TITLE_LETTERS = 60
@@ -187,8 +187,8 @@ def _has(name: str) -> Callable[[Row], bool]:
 _FLAGS: dict[str, Callable[[Row], bool]] = {
     "is:gone": lambda row: bool(row["gone_at"]),
     "is:duplicate": lambda row: bool(row["duplicate_of"]),
-    "is:copy": lambda row: bool(row["source_id"]) and row["source_id"] != row["id"],
-    "is:source": lambda row: row["source_id"] == row["id"],
+    "is:copy": lambda row: row["is_source"] == 0,
+    "is:source": lambda row: row["is_source"] == 1,
     "is:edited": lambda row: row["revision"] > 1,
     "has:geo": lambda row: bool(row["geotags"]),
     "has:place": lambda row: any(tag.get("placename") for tag in row["geotags"]),
@@ -204,8 +204,11 @@ def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
     may have megabytes.
 
     Adds to the row of `articles`: `changed` (fields changed by later revisions), `duplicated` (whether it has
-    duplicates), the `source_id` of its cluster, and `stamp`, a digest of the whole row. Values that cannot be parsed
-    are treated as missing.
+    duplicates), `is_source` (1 for the source of a cluster, 0 for its other members, None without a source), and
+    `stamp`, a digest of the whole row. Values that cannot be parsed are treated as missing.
+
+    The row has nothing else of the cluster, so that a cluster with another source changes two documents and not all
+    of its members' (the trigger `search_index_cluster_au` marks the same ones).
     """
     id_list = json.dumps(ids)
     among = "in (select value from json_each(?))"
@@ -223,8 +226,8 @@ def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
         for row in db.execute(f"select distinct duplicate_of from articles where duplicate_of {among}", [id_list])
     }
     for row in db.query(
-        f"select {', '.join('a.' + name for name in COLUMNS)}, (select source_id "
-        "from clusters where id = a.cluster_id) as source_id from articles a "
+        f"select {', '.join('a.' + name for name in COLUMNS)}, (select source_id = a.id "
+        "from clusters where id = a.cluster_id) as is_source from articles a "
         f"where a.id {among} order by a.id",
         [id_list],
     ):

@@ -14,7 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 import click
 
 from archiver import __version__
-from archiver.errors import BadAddress, ContactMissing, HostNotFound
+from archiver.errors import BadContact, ContactMissing, HostNotFound
 from archiver.sites.archiver_toml import load_config
 
 POLITE_DELAY = 0.5
@@ -49,13 +49,13 @@ def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
     answer to a prompt.
 
     A server or proxy on loopback needs no contact. The host is looked up unless the site is already `known`; raises
-    HostNotFound if it does not exist, BadAddress if the contact is invalid, and ContactMissing if there is no
+    HostNotFound if it does not exist, BadContact if the contact is invalid, and ContactMissing if there is no
     contact and no terminal to ask on.
     """
     host = urlsplit(url).hostname or ""
     given = contact or load_config().contact
     if given and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+\.\S+|mailto:\S+@\S+", given):
-        raise BadAddress(given, "a contact must be a mail address or the URL of a web page")
+        raise BadContact(given)
     proxy = _proxy(url)
     if _is_loopback(host) or (proxy and _is_loopback(urlsplit(proxy).hostname or "")):
         return given

@@ -23,7 +23,7 @@ from archiver.discovery.links import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404 import SoftNotFoundProfile, profile_from_json
 from archiver.discovery.url_classifier import FILE, SCOPE, is_asset, origin_of, with_origin
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiverError, BadArgument
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
@@ -50,7 +50,7 @@ from archiver.spiders.post_parts import PartCollection, add_part, begin_collecti
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, wall_sentence
 from archiver.spiders.trap_detector import WALLS
-from archiver.storage.requisites import MODES, FetchedRequisite
+from archiver.storage.requisites import MODES, FetchedRequisite, Mode
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 # Probing a known site again for an address that does not exist, to find out whether the site still exists.
@@ -199,6 +199,39 @@ _NO_URL = (
 )
 
 
+_ARGUMENTS = "url, full, limit, since, requisites"
+_YES, _NO = ("1", "true", "yes"), ("", "0", "false", "no")
+
+
+def _read_full(value: str | bool) -> bool:
+    text = str(value).lower()
+    if text not in (*_YES, *_NO):
+        raise BadArgument("full", value, f"use {_YES[0]} or {_NO[1]}")
+    return text in _YES
+
+
+def _read_limit(value: str | int) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit()):
+        raise BadArgument("limit", value, "use a number of posts, such as 10")
+    return int(text)
+
+
+def _read_since(value: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value) if value else None
+    except ValueError:
+        raise BadArgument("since", value, "use a day, such as 2024-05-31") from None
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+def _read_requisites(value: str) -> Mode | None:
+    mode = next((mode for mode in MODES if mode == value), None)
+    if value and mode is None:
+        raise BadArgument("requisites", value, f"use {', '.join(MODES[:-1])} or {MODES[-1]}")
+    return mode
+
+
 def _log_sentence_only(record: logging.LogRecord) -> bool:
     """Logging filter that logs an ArchiverError as its sentence, without a traceback. Returns True, so that every
     record is logged.
@@ -234,16 +267,19 @@ class SiteSpider(Spider):
         requisites: str = "",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        if kwargs:
+            unknown, value = next(iter(kwargs.items()))
+            raise BadArgument(unknown, value, f"the spider has no such argument; use {_ARGUMENTS}")
+        super().__init__()
         self.order: CrawlOrder | None = None
         if url and self._has_own_start():
             self.order = CrawlOrder(
                 start_address(url),
-                full=str(full).lower() in ("1", "true", "yes"),
-                limit=int(limit),
-                since=datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None,
+                full=_read_full(full),
+                limit=_read_limit(limit),
+                since=_read_since(since),
                 only=only,
-                mode=next((mode for mode in MODES if mode == requisites), None),
+                mode=_read_requisites(requisites),
             )
         self._home: FetchedPage | None = None
         self._home_has_links: bool | None = None

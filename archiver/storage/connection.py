@@ -23,12 +23,19 @@ from archiver.errors import (
     ArchiveNotWritable,
     ArchiverError,
     ArchiveTooNew,
+    ArchiveTooOld,
     ArchiveUnreleased,
     DiskFull,
     NotAnArchive,
 )
 from archiver.storage.article_tables.evidence import forget_evidence_kinds
-from archiver.storage.migrations import UNRELEASED, create_missing_temp_tables, make_schema, migrations
+from archiver.storage.migrations import (
+    UNRELEASED,
+    create_missing_temp_tables,
+    make_schema,
+    migrations,
+    missing_column_or_view,
+)
 
 # -- faults of the disk and the database
 
@@ -106,12 +113,15 @@ _CACHE_KILOBYTES = 16_000
 """A writer's page cache, in KiB: a new row changes distant pages of a dozen indexes."""
 
 
-def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Database:
+def open_archive(
+    path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False, to_copy: bool = False
+) -> Database:
     """Opens the archive at `path` and migrates it to this version's schema.
 
     With `create`, a missing file (and its folder) is created. With `read_only`, nothing is written,
-    not even a migration; tables of pending migrations appear empty. Raises ArchiveNotFound, NotAnArchive,
-    ArchiveTooNew, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
+    not even a migration: tables of pending migrations appear empty, and an archive that lacks their columns or views
+    is refused, unless it is opened only `to_copy` it. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew,
+    ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
 
     After a power cut the database is intact, in the state of one of its last commits (`synchronous=NORMAL` with a
     write-ahead log).
@@ -135,6 +145,8 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
             if migrations.pending(db):
                 migrations.apply(db)
         elif migrations.pending(db):
+            if not to_copy and (missing := missing_column_or_view(db)):
+                raise ArchiveTooOld(str(file), missing, writable=is_writable(file) and is_writable(file.parent))
             create_missing_temp_tables(db)
     except sqlite3.Error as error:
         db.close()

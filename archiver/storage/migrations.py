@@ -12,12 +12,14 @@ from contextlib import closing
 
 from sqlite_utils import Database, Migrations
 
+from archiver.storage.full_text import COLUMNS
 from archiver.storage.schema import SCHEMA
 
 migrations = Migrations("archiver")
 
 UNRELEASED = "m001_sites_and_runs"
 """The first migration of archives written by 0.2 and earlier versions, which were never released."""
+_DERIVED = re.compile(r"(?:--.*\n)*create (?:virtual )?(trigger|view|table(?= articles_fts\b)) (\w+)")
 _TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 
 
@@ -25,6 +27,21 @@ _TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 def m001_schema_0_3_0(db: Database) -> None:
     for statement in SCHEMA:
         db.execute(statement)
+
+
+def follow_field_table(db: Database) -> None:
+    """Creates again what the schema makes from the field table: the triggers, the views and the full-text index. A
+    migration calls it after adding the column of a new field.
+
+    If a later migration adds another field of today's table, that one fills the full-text index.
+    """
+    derived = [(made, statement) for statement in SCHEMA if (made := _DERIVED.match(statement))]
+    for made, _ in reversed(derived):
+        db.execute(f"drop {made[1]} if exists {made[2]}")
+    for _, statement in derived:
+        db.execute(statement)
+    if set(COLUMNS) <= set(_column_names(db, "articles")):
+        db.execute("insert into articles_fts (articles_fts) values ('rebuild')")
 
 
 def make_schema(db: Database) -> bool:
@@ -46,6 +63,28 @@ def make_schema(db: Database) -> bool:
             conn.execute("rollback")
         raise
     return empty
+
+
+def missing_column_or_view(db: Database) -> str:
+    """Returns the first column of an existing table, or view, that pending migrations would add, as a phrase for a
+    message; "" if they add only tables.
+    """
+    existing = {*db.table_names(), *db.view_names()}
+    with closing(Database(memory=True)) as made:
+        make_schema(made)
+        for name in made.table_names():
+            columns = _column_names(db, name)
+            lacking = [column for column in _column_names(made, name) if column not in columns]
+            if name in existing and lacking:
+                return f"column {lacking[0]!r} in its table {name!r}"
+        for name in made.view_names():
+            if _column_names(db, name) != _column_names(made, name):
+                return f"view {name!r} with the columns of this version"
+    return ""
+
+
+def _column_names(db: Database, table: str) -> list[str]:
+    return [row[1] for row in db.execute(f'pragma table_info("{table}")')]
 
 
 def create_missing_temp_tables(db: Database) -> None:

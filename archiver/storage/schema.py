@@ -560,7 +560,8 @@ create view evidence as
 
 create view source_disagreements as
     select article_id, site, field, count(distinct value) as answers, group_concat(distinct source) as sources
-    from evidence where field not in ('credits', 'geotags') group by article_id, field
+    from evidence where field not in ('credits', 'geotags') and (value <> '' or source <> 'rule by hand')
+    group by article_id, field
     having count(distinct value) > 1;
 
 -- The candidates that were chosen.
@@ -716,8 +717,13 @@ create trigger search_index_article_au after update of {", ".join(INDEXED)} on a
 when {_fill_in("old.{0} is not new.{0}", INDEXED, " or ")} begin
     {_mark_for_search_index("new.id", "old.duplicate_of", "new.duplicate_of")}
 end;
+-- A cluster that gains or loses its source changes all its members (is:copy); one with another source only these two.
 create trigger search_index_cluster_au after update of source_id on clusters
 when old.source_id is not new.source_id begin
+    delete from search_index_pending where (old.source_id is null or new.source_id is null)
+        and id in (select id from articles where cluster_id = new.id);
+    insert into search_index_pending (id) select id from articles
+        where (old.source_id is null or new.source_id is null) and cluster_id = new.id;
     {_mark_for_search_index("old.source_id", "new.source_id")}
 end;
 create trigger search_index_revision_ai after insert on revisions when new.revision > 1 begin

@@ -479,6 +479,21 @@ def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
     return list(db.query("select * from site_rules where site_id = ? order by by_hand desc, id desc", [site_id]))
 
 
+def rules_without_match(db: Database, site: str) -> list[dict[str, Any]]:
+    """Returns the rules written by hand that found nothing on an article of a site, by its stored evidence: the field,
+    the selectors (`select`), the number of articles on which they found nothing (`without`), and that of all articles
+    read with the rule (`articles`).
+    """
+    return list(
+        db.query(
+            "select field, locator as 'select', sum(value = '') as without, count(*) as articles from evidence "
+            "where site = ? and source = 'rule by hand' group by field, locator having without > 0 "
+            "order by without desc, field",
+            [site],
+        )
+    )
+
+
 def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
     """Stores learned site rules, which replace the previous ones from this time on; earlier captures still use those.
     Returns the rules now valid.

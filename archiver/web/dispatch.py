@@ -33,6 +33,7 @@ from archiver.errors import (
     ArchiveNotWritable,
     ArchiverError,
     ArchiveTooNew,
+    ArchiveTooOld,
     ArticleNotFound,
     ArticleRemoved,
     BadQuery,
@@ -246,7 +247,16 @@ _UNREAD = "The archive cannot be read at present. The server's log has the detai
 _LOCKED = "Another program has locked the archive. Try again when it has finished."
 # SQLite's messages for an invalid full-text query.
 _BAD_FTS_QUERY = re.compile("fts5: |unterminated string|unknown special query")
-UNREADABLE = (ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveLocked, ArchiveDamaged, ArchiveNotWritable, DiskFull)
+UNREADABLE = (
+    ArchiveNotFound,
+    NotAnArchive,
+    ArchiveTooNew,
+    ArchiveTooOld,
+    ArchiveLocked,
+    ArchiveDamaged,
+    ArchiveNotWritable,
+    DiskFull,
+)
 """Errors of `open_archive`. Their messages name folders, which must not be shown to readers."""
 OWN = "datasette.handle_exception"
 """The name of Datasette's own handler among its plugins."""

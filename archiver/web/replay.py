@@ -189,7 +189,7 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "sandbox allow-same-origin allow-top-navigation-by-user-activation"
 )
-"""Without allow-scripts nothing runs. The origin is filter_attribute so that requests for images carry the credentials
+"""Without allow-scripts nothing runs. The origin is kept so that requests for images carry the credentials
 of a proxy login."""
 
 RewriteURL = Callable[[str], str]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from archiver.cli.diff_and_evidence_output import print_edits
 from archiver.search.revision_diff import diff_page_html, text_direction
 from tests.cli.conftest import Run
 
@@ -136,3 +137,10 @@ def test_changed_headlines_are_printed(run: Run) -> None:
     nothing = run("diff", "--titles", "notes.example/blog")
     assert (nothing.exit_code, nothing.stdout) == (0, "")
     assert nothing.stderr.count("\n") == 1
+
+
+def test_edits_of_the_body_alone_begin_without_a_blank_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_edits(BASE, {**BASE, "revision": 2, "body": "One.\n\nTwo 4,600.\n\nThree."})
+    assert capsys.readouterr().out.splitlines()[0] != ""
+    print_edits(BASE, {**BASE, "revision": 2, "language": "de", "body": "One."})
+    assert capsys.readouterr().out.splitlines()[1] == ""

@@ -247,6 +247,20 @@ def test_extract_applies_rules(run: Run, tmp_path: Path) -> None:
     assert ["rule" in c["source"] for c in article["evidence"]["authors"]["candidates"] if c["won"]] == [True]
 
 
+def test_extract_names_the_rules_that_find_nothing(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "quay.toml"
+    file.write_text('[site]\npost = ["body.quay"]\n[title]\nselect = ["h1.nmae"]\n[authors]\nselect = ["h1"]\n')
+    command = ("extract", "-", "--url", "https://quay.example/rope")
+    plain = run(*command, stdin=PAGE)
+    result = run(*command, "--rules", str(file), stdin=PAGE)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["title"] == json.loads(plain.stdout)["title"]
+    for part in ("[title] select: h1.nmae", "[site] post: body.quay"):
+        assert part in result.stderr
+    assert "[authors]" not in result.stderr
+    assert plain.stderr == ""
+
+
 @pytest.mark.parametrize(
     ("rules", "kind", "names"),
     [

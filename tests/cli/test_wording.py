@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+import click
 import pytest
 
+from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound, ExtraMissing, SiteNotEmpty
+from archiver.fields import BY_NAME
 from tests.cli.conftest import Run
 
 
@@ -42,3 +48,26 @@ def test_status_marks_a_site_that_was_never_crawled(run: Run) -> None:
 )
 def test_an_error_says_what_to_do(error: Exception, advice: str) -> None:
     assert advice in str(error)
+
+
+def test_help_has_no_name_of_a_function() -> None:
+    """A word with an underscore in a help text is a name of data or of another program."""
+    data = {*BY_NAME, "revisit_days", "max_pages", "max_minutes", "node_exporter"}
+    found = {
+        (path, word)
+        for path, command in _commands(cli, ())
+        for text in (command.help or "", *(getattr(option, "help", "") or "" for option in command.params))
+        for word in re.findall(r"(?<![\w.'/-])[a-z]+(?:_[a-z]+)+(?![\w./=])", text)
+        if word not in data
+    }
+    assert found == set()
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
+    yield " ".join(path), command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            one = command.get_command(context, name)
+            assert one is not None
+            yield from _commands(one, (*path, name))

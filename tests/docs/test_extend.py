@@ -7,6 +7,7 @@ import doctest
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 
@@ -16,15 +17,18 @@ from scrapy.http import HtmlResponse
 
 import archiver.cli.commands
 import archiver.platforms
+import archiver.storage.migrations as migrations_module
 from archiver.cli import main
 from archiver.cli.main import cli
 from archiver.demo.demo_responses import Blog
+from archiver.extraction import resolve
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import from_toml
 from archiver.fields import FIELDS, Field
 from archiver.items import PageKind
 from archiver.platforms.platform_table import platform_tables
+from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")
@@ -142,10 +146,29 @@ def test_a_field_is_one_row_like_those_of_the_table() -> None:
     assert {f.from_page for f in others} == {field.from_page}
 
 
+def test_the_reader_of_a_field_reads_what_a_page_declares(html: bytes) -> None:
+    names = dict(vars(resolve))
+    exec(compile(dedent(block("python", 3)), "docs/extend.md", "exec"), names)
+    node = {"@type": "NewsArticle", "url": URL, "headline": "Above", "alternativeHeadline": "Below it"}
+    data = f'<script type="application/ld+json">{json.dumps(node)}</script></head>'
+    page = parse_page(html.replace(b"</head>", data.encode()), URL)
+    assert names["_subtitle"](page, None, None)[0] == "Below it"
+
+
+def test_the_migration_of_a_field_adds_a_column_and_keeps_the_full_text(tmp_path: Path) -> None:
+    names = {**vars(migrations_module), "migrations": lambda: lambda step: step}
+    exec(compile(dedent(block("python", 4)), "docs/extend.md", "exec"), names)
+    with closing(open_archive(make_archive(tmp_path / "archive.db"))) as db:
+        with db.atomic():
+            names["m002_subtitle"](db)
+        assert db.execute("select count(*), count(subtitle) from articles").fetchone() == (6, 0)
+        assert db.execute("select count(*) from articles_fts where articles_fts match 'fog'").fetchone()[0]
+
+
 def test_a_command_is_one_file_and_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "count.py").write_text(block("python", 3), encoding="utf-8")
+    (tmp_path / "count.py").write_text(block("python", 5), encoding="utf-8")
     monkeypatch.setattr(archiver.cli.commands, "__path__", [*archiver.cli.commands.__path__, str(tmp_path)])
-    entry = eval(block("python", 4), {"CommandEntry": main.CommandEntry})
+    entry = eval(block("python", 6), {"CommandEntry": main.CommandEntry})
     monkeypatch.setattr(main, "COMMANDS", (*main.COMMANDS, entry))
     archive = make_archive(tmp_path / "archive.db")
     result = CliRunner().invoke(cli, ["count", "--json", "--archive", str(archive)], catch_exceptions=False)

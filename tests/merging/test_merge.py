@@ -21,7 +21,7 @@ from tests.proved_archive import QUAY, START, Run, page, text
 from tests.proved_archive import make as make_all
 from tests.runner import fault
 from tests.spiders.crawling import archiver, crawl
-from tests.storage.later_step import add_step
+from tests.storage.later_step import NEW_COLUMN, add_step
 from tests.takedown.removing import command, holds, remove, rows
 
 A, B = [Seen(0, 1, 1), Seen(3, 1, 1), Seen(0, 2, 1)], [Seen(1, 1, 2), Seen(4, 1, 3), Seen(1, 3, 1)]
@@ -85,7 +85,7 @@ def test_an_archive_of_an_earlier_release_is_not_changed(tmp_path: Path, monkeyp
     )
     db.close()
     before = old.read_bytes()
-    add_step(monkeypatch)
+    add_step(monkeypatch, NEW_COLUMN)
     into = make(tmp_path / "a", A)
     merge(into, old)
     assert rows(into, "select name from sites order by id") == [("quay.example",), ("old.example",)]

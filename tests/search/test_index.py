@@ -76,6 +76,10 @@ CHANGES = (
     ("insert into clusters (id, source_id, size, since) values (1, 2, 2, '2024')", {"is:source": []}),
     ("update articles set cluster_id = 1 where id in (1, 2)", {"is:source": [2], "is:copy": [1], "cluster:1": [1, 2]}),
     ("update clusters set source_id = 1 where id = 1", {"is:source": [1], "is:copy": [2]}),
+    ("update articles set cluster_id = 1 where id in (5, 6)", {"is:source": [1], "is:copy": [2, 5, 6]}),
+    ("update clusters set source_id = 6 where id = 1", {"is:source": [6], "is:copy": [1, 2, 5]}),
+    ("update clusters set source_id = null where id = 1", {"is:source": [], "is:copy": []}),
+    ("update clusters set source_id = 1 where id = 1", {"is:source": [1], "is:copy": [2, 5, 6]}),
     ("update articles set geotags = '[]' where id = 1", {"has:geo": [2]}),
 )
 
@@ -95,6 +99,17 @@ def test_changes_of_other_columns_do_not_touch_the_index(file: Path) -> None:
     db = open_archive(file)
     assert not tantivy_index.is_behind(db)
     db.close()
+
+
+def test_another_source_of_a_cluster_changes_only_two_documents(file: Path) -> None:
+    write(file, "insert into clusters (id, source_id, size, since) values (1, 1, 5, '2024')")
+    write(file, "update articles set cluster_id = 1 where id in (1, 2, 3, 5, 6)")
+    ids(file, "tide")
+    write(file, "update clusters set source_id = 5 where id = 1")
+    with closing(open_archive(file, read_only=True)) as db:
+        assert sorted(tantivy_index.pending_changes(db).ids) == [1, 5]
+    assert ids(file, "is:copy") == [1, 2, 3, 6]
+    assert findings(file) == []
 
 
 def test_a_deleted_article_is_found_no_more(file: Path) -> None:

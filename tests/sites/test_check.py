@@ -81,3 +81,18 @@ def test_check_reports_an_open_a_forbidden_an_absent_and_a_broken_site(
             assert lines[1] == f"  {one['outcome']}: {one['reason']}"
             assert "".join(lines[2:]).endswith(more)
             assert len(lines[2:]) == bool(more)
+
+
+def test_check_tries_rules_without_storing_them(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[title]\nselect = ["h1"]\n[tags]\nselect = [".no-such-class"]\n')
+    with serving(blog(12)) as server:
+        sitemap = server.pages["/sitemap.xml"]
+        sitemap.body = sitemap.body.replace(b"{base}", server.url.encode())  # type: ignore[union-attr]
+        words = ("archiver", "sites", "check", server.url, "--delay", "0", "--json")
+        done = run(*words, "--rules", str(file), "--archive", str(tmp_path / "none.db"))
+    (report,) = json.loads(done.stdout)
+    assert report["rules_without_match"] == [
+        {"field": "tags", "select": ".no-such-class", "without": 10, "articles": 10}
+    ]
+    assert [found.name for found in tmp_path.iterdir()] == ["rules.toml"]

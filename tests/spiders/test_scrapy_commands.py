@@ -98,6 +98,27 @@ def test_crawl_archives_the_site(tmp_path: Path, demo: Demo) -> None:
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(3,)]
 
 
+def test_crawl_logs_one_line_with_counts_and_the_archive(tmp_path: Path, demo: Demo) -> None:
+    done = scrapy(
+        "crawl", "site", "-a", f"url={demo.url}", "-a", "limit=3", "-s", "DOWNLOAD_DELAY=0", archive=tmp_path / "a.db"
+    )
+    [line] = done.stderr.splitlines()
+    assert "3 new" in line
+    assert str(tmp_path / "a.db") in line
+
+
+@pytest.mark.parametrize(
+    "argument", ["since=yesterday", "limit=abc", "limit=-1", "full=maybe", "requisites=foo", "uri=x"]
+)
+def test_an_invalid_argument_is_refused_in_one_sentence(tmp_path: Path, demo: Demo, argument: str) -> None:
+    done = scrapy("crawl", "site", "-a", f"url={demo.url}", "-a", argument, archive=tmp_path / "a.db")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert f"-a {argument}" in line
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_crawl_without_an_address_says_so_in_one_sentence(tmp_path: Path) -> None:
     done = scrapy("crawl", "site", archive=tmp_path / "a.db")
     assert done.returncode == 1

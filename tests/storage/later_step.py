@@ -10,11 +10,15 @@ from archiver.storage.migrations import migrations
 NAME = "m999_later"
 
 
-def add_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Add a step that makes the table `later` and the column `sites.later`, until the end of the test."""
+def add_step(monkeypatch: pytest.MonkeyPatch, *changes: str) -> None:
+    """Add a step that makes the table `later` and runs these SQL statements, until the end of the test."""
+
+    def m999_later(db: Database) -> None:
+        for statement in ("create table later (id integer primary key, word text not null)", *changes):
+            db.execute(statement)
+
     monkeypatch.setattr(migrations, "_migrations", [*migrations._migrations, Migrations._Migration(NAME, m999_later)])
 
 
-def m999_later(db: Database) -> None:
-    db.execute("create table later (id integer primary key, word text not null)")
-    db.execute("alter table sites add column later text")
+NEW_COLUMN = "alter table articles add column later text"
+NEW_VIEW = "create view titles as select id, title from articles"

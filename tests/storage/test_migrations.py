@@ -11,8 +11,10 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveTooNew, ArchiveUnreleased
+from archiver.maintenance.verify import verify
 from archiver.storage.connection import open_archive
-from archiver.storage.migrations import UNRELEASED, make_schema, migrations
+from archiver.storage.migrations import UNRELEASED, follow_field_table, make_schema, migrations
+from tests.archive_fixture import make_archive
 from tests.storage.later_step import NAME, add_step
 
 
@@ -91,7 +93,9 @@ def test_an_archive_of_a_newer_version_is_refused(tmp_path: Path, read_only: boo
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_an_archive_of_an_unreleased_version_is_refused_with_a_command_to_run(tmp_path: Path, read_only: bool) -> None:
-    create_changed_archive(tmp_path / "a.db", f"update _sqlite_migrations set name = '{UNRELEASED}'")
+    create_changed_archive(
+        tmp_path / "a.db", f"update _sqlite_migrations set name = '{UNRELEASED}' where name like 'm001%'"
+    )
     before = (tmp_path / "a.db").read_bytes()
     with pytest.raises(ArchiveUnreleased, match=r"archiver import .*/warc.* --archive NEW"):
         open_archive(tmp_path / "a.db", read_only=read_only)
@@ -103,3 +107,19 @@ def create_changed_archive(file: Path, statement: str) -> None:
     with closing(open_archive(file, create=True)) as db:
         db.execute("pragma journal_mode = delete").fetchone()
         db.execute(statement)
+
+
+def test_what_is_made_from_the_field_table_is_made_again(tmp_path: Path) -> None:
+    file = make_archive(tmp_path / "a.db")
+    found = "select rowid from articles_fts where articles_fts match 'fog'"
+    with closing(open_archive(file)) as db:
+        before, rows = schema_and_rows(db)["schema"], db.execute(found).fetchall()
+        assert rows
+        for statement in ("drop trigger search_index_article_au", "drop view headlines", "drop table articles_fts"):
+            db.execute(statement)
+        db.execute("create virtual table articles_fts using fts5 (title, content='articles')")
+        with db.atomic():
+            follow_field_table(db)
+        assert schema_and_rows(db)["schema"] == before
+        assert db.execute(found).fetchall() == rows
+    assert [finding.sentence for finding in verify(file, quick=True).findings if "fts" in finding.subject] == []

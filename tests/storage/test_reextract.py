@@ -276,7 +276,7 @@ def test_articles_can_be_selected(archive: Path) -> None:
     for words, error in (
         (["nowhere.example"], "SiteNotFound nowhere.example"),
         (["99"], "ArticleNotFound 99"),
-        (["--since", "soon"], "BadQuery soon"),
+        (["--since", "soon"], "BadParameter --since"),
     ):
         assert fault(reextract(archive, *words)) == error
 

@@ -10,16 +10,20 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.errors import BadRules
-from archiver.extraction.template.site_rule import Rule, SiteRules
+from archiver.extraction.template.site_rule import BY_HAND, Rule, SiteRules
+from archiver.items import Article, Evidence
+from archiver.storage.article_tables.articles import Observation, store_article
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import (
     forget_rules,
     retire_rules,
     rule_versions,
     rules_valid_at,
+    rules_without_match,
     store_handwritten_rules,
     store_learned_rules,
 )
+from tests.storage.one_site_archive import archive_of_one_site
 
 AT = datetime(2024, 5, 1, tzinfo=UTC)
 HAND = '[title]\nselect = "h1.mine"\n'
@@ -134,3 +138,23 @@ def test_articles_read_with_deleted_rules_may_be_read_by_any_extractor(db: Datab
     with db.atomic():
         forget_rules(db, 1, by_hand=True)
     assert db.execute("select extractor from articles order by id").fetchall() == [("0.1.0",), (None,)]
+
+
+def test_rules_without_match_are_counted_by_articles(tmp_path: Path) -> None:
+    def article(number: int, *evidence: Evidence) -> Article:
+        return Article(f"https://one.example/{number}", f"Post {number}", f"Text {number}. " * 20, evidence=evidence)
+
+    found = Evidence("title", "Post 1", BY_HAND, "h1.mine", 1.0)
+    none = Evidence("title", "", BY_HAND, "h1.mine", 0.0)
+    tags = Evidence("tags", "", BY_HAND, ".tag", 0.0)
+    with archive_of_one_site(tmp_path, "one.example") as db:
+        articles = (article(1, found), article(2, none), article(3, none, tags), article(4))
+        for one in articles:
+            with db.atomic():
+                store_article(db, "one.example", one, Observation(AT, AT, run_id=1))
+        assert rules_without_match(db, "one.example") == [
+            {"field": "title", "select": "h1.mine", "without": 2, "articles": 3},
+            {"field": "tags", "select": ".tag", "without": 1, "articles": 1},
+        ]
+        assert rules_without_match(db, "two.example") == []
+        assert db.execute("select count(*) from source_disagreements").fetchone() == (0,)

@@ -137,3 +137,7 @@ def test_a_revision_older_than_a_field_is_read_without_it(name: str) -> None:
     row = article_row(POST)
     del row[name]
     assert article_from_row(row) == POST
+
+
+def test_a_text_that_an_article_older_than_its_field_lacks_is_empty() -> None:
+    assert article_from_row({**article_row(POST), "description": None}).description == ""

@@ -41,6 +41,14 @@ def test_a_removed_post_leaves_no_trace_and_others_verify(archive: Path, number:
     ]
 
 
+@pytest.mark.parametrize("number", [1, 5, 7])
+def test_the_preview_counts_the_records_that_the_removal_deletes(archive: Path, number: int) -> None:
+    preview = json.loads(command(archive, "remove", str(number), "--dry-run", "--json").stdout)
+    done = json.loads(command(archive, "remove", str(number), "--yes", "--reason", REASON, "--json").stdout)
+    assert preview["removed"] == []
+    assert preview["records"] == done["records"] > 0
+
+
 def test_captures_of_other_articles_stay(archive: Path) -> None:
     assert "https://hill.example/9" in command(archive, "remove", "7", "--dry-run").output
     assert len(rows(archive, "select 1 from articles")) == 9

@@ -14,7 +14,7 @@ from archiver.errors import OutputNotWritable
 
 
 @click.command(short_help="Compare two revisions of an article.")
-@click.argument("article", metavar="ID|URL|SITE", required=False)
+@click.argument("article", metavar="ID|URL", required=False)
 @click.argument("a", metavar="[A]", type=click.IntRange(min=1), required=False)
 @click.argument("b", metavar="[B]", type=click.IntRange(min=1), required=False)
 @click.option(
@@ -24,7 +24,9 @@ from archiver.errors import OutputNotWritable
     help="Write the comparison to FILE as an HTML page (- for standard output).",
 )
 @click.option(
-    "--titles", is_flag=True, help="List headlines that were changed after publication, of SITE or of all sites."
+    "--titles",
+    is_flag=True,
+    help="List headlines that were changed after publication; name a site in place of ID|URL for those of one site.",
 )
 @json_option
 @archive_option

@@ -14,7 +14,9 @@ from archiver.fields import FIELDS
 from archiver.search.engine import format_published
 
 if TYPE_CHECKING:
+    from archiver.extraction.page import Page
     from archiver.extraction.template.site_rule import SiteRules
+    from archiver.items import Article
 
 
 @click.command(short_help="Extract an article from one page, without an archive.")
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
 def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -> None:
     """Extract an article from an HTML page in FILE (- for standard input) and print it. Nothing is fetched or stored.
 
-    Rules have the form that 'archiver sites rules SITE' prints. They take precedence over everything else.
+    Rules have the form that 'archiver sites rules SITE' prints. A value that a rule finds takes precedence over
+    everything else. If a rule finds nothing, the field is read as without it, and the rule is named on the standard
+    error.
 
     \b
     Examples:
@@ -46,7 +50,10 @@ def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -
     from archiver.urls import start_address
 
     page = parse_page(read_bytes(file), start_address(url))
-    found = extract_page(page, rules=_read_rules(rules) if rules else None)
+    site_rules = _read_rules(rules) if rules else None
+    found = extract_page(page, rules=site_rules)
+    if site_rules is not None:
+        _warn_of_unmatched(page, found, site_rules)
     article = asdict(found)
     if form == "text":
         _print(article)
@@ -67,6 +74,29 @@ def _read_rules(file: str) -> SiteRules:
 
     text = read_bytes(file).decode("utf-8", errors="replace")
     return from_toml(text, file, by_hand=True, version=Path(file).name)
+
+
+def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
+    """Prints on the standard error which rules found nothing on the page, and that the page is not a post if it is
+    none.
+    """
+    from archiver.extraction.template.site_rule import BY_HAND
+    from archiver.items import PageKind
+
+    for mark in (mark for mark in rules.post if not page.ask(mark)):
+        click.echo(f"[site] post: {mark} matches nothing on this page.", err=True)
+    for one in article.evidence:
+        if one.source == BY_HAND and not one.value:
+            click.echo(
+                f"[{one.field}] select: {one.locator} finds nothing on this page; the field is read as without it.",
+                err=True,
+            )
+    if article.kind is not PageKind.POST:
+        click.echo(
+            f"A crawl would not store this page: it is not a post ({article.kind_rule}). If it is one, describe posts "
+            "in [site] post.",
+            err=True,
+        )
 
 
 def _to_plain_data(value: Any) -> Any:

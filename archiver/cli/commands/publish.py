@@ -251,8 +251,12 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     from archiver.datasets.personal_data import key_fingerprint
     from archiver.datasets.snapshot_request import VERSION, SnapshotRequest, parse_cutoff, parse_splits, query_values
 
-    if not options.version or not VERSION.fullmatch(options.version):
+    if not options.version:
         raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
+    if not VERSION.fullmatch(options.version):
+        raise click.UsageError(
+            f"Invalid value for --version: {options.version!r}. Use three numbers, such as 2.0.0 (Semantic Versioning)."
+        )
     formats = _parse_formats(options.formats)
     if options.query.offset:
         raise click.UsageError("--offset is not supported: a dataset contains all results.")
@@ -276,11 +280,11 @@ def _parse_formats(names: str) -> tuple[str, ...]:
     """Parses a comma-separated list of dataset formats; Parquet is always included and comes first. Raises UsageError
     for an unknown format.
     """
-    from archiver.datasets.snapshot_request import FORMATS
+    from archiver.datasets.record_formats import DATASET_FORMATS
 
     formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
-    if unknown := [name for name in formats if name not in FORMATS]:
-        raise click.UsageError(f"Unknown format {unknown[0]!r}. Formats are {', '.join(FORMATS)}.")
+    if unknown := [name for name in formats if name not in DATASET_FORMATS]:
+        raise click.UsageError(f"Unknown format {unknown[0]!r}. Formats are {', '.join(DATASET_FORMATS)}.")
     return formats
 
 

@@ -134,12 +134,17 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
     selected = [] if takedown.dry_run else [one.article_id for one in plans]
     if selected and not takedown.yes:
         _confirm(len(selected))
-    records = _remove_articles(archive, selected, takedown)
+    records = (
+        _count_records(archive, [one.article_id for one in plans])
+        if takedown.dry_run
+        else _remove_articles(archive, selected, takedown)
+    )
     if takedown.as_json:
         print_json({"removed": selected, "records": records, "before": before, "posts": [asdict(one) for one in plans]})
     elif plans:
         click.echo(
-            "Nothing was removed."
+            f"Nothing was removed. The removal would delete {count_noun(records, 'record')} from WARC files, including "
+            "requests, feeds and listings that quote the text."
             if takedown.dry_run
             else f"{count_noun(len(plans), 'post')} removed, and {count_noun(records, 'record')} from WARC files."
         )
@@ -163,6 +168,14 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> i
         return remove_articles(
             db, archive, numbers, takedown.reason, takedown.requested_by, _make_progress_reporter(takedown.as_json)
         )
+
+
+def _count_records(archive: Path, numbers: list[int]) -> int:
+    from archiver.maintenance.takedown import count_records_to_erase
+    from archiver.storage.connection import opened
+
+    with opened(archive, read_only=True) as db:
+        return count_records_to_erase(db, archive.parent, numbers)
 
 
 def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[TakedownScope], list[str]]:

@@ -115,7 +115,7 @@ class SearchOptions:
     multiple=True,
     metavar="TERM",
     help="Which share of the archived articles (of those that QUERY and the options leave) has this word, "
-    "phrase or query, by time; open_several are compared.",
+    "phrase or query, by time; several terms are compared.",
 )
 @click.option("--by", type=click.Choice(_UNITS), help="Period for --trend: year, month or day.")
 @click.option(

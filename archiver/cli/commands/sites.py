@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from archiver.cli.bulk_site_commands import check, export, import_, tag
+from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, tag
 from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 from archiver.errors import NothingLearned
@@ -201,6 +201,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
         forget_rules,
         rule_versions,
         rules_valid_at,
+        rules_without_match,
         store_handwritten_rules,
         store_learned_rules,
     )
@@ -228,8 +229,10 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
                 store_learned_rules(db, row["id"], found, now)
         used = rules_valid_at(db, row["id"])
         history = rule_versions(db, row["id"])
+        unmatched = rules_without_match(db, row["name"]) if used and used.by_hand() else []
     if as_json:
-        print_json({"site": row["name"], "rules": to_toml(used) if used else None, "versions": history})
+        rules_in_use = to_toml(used) if used else None
+        print_json({"site": row["name"], "rules": rules_in_use, "versions": history, "rules_without_match": unmatched})
     elif used is None:
         click.echo(
             f"No rules for {row['name']} yet: a crawl learns them from 25 posts, or at its end from at least 8.",
@@ -237,6 +240,8 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
         )
     else:
         click.echo(to_toml(used), nl=False)
+        for line in describe_rules_without_match(unmatched):
+            click.echo(f"The {line}.", err=True)
 
 
 @sites.command("set")

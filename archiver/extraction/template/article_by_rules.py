@@ -14,7 +14,7 @@ from archiver.extraction.date_text import Moment, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
 from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page import Page
-from archiver.extraction.page_classifier import classify_at_a_glance, classify_page
+from archiver.extraction.page_classifier import UNDATED, Answer, classify_at_a_glance, classify_by_facts, classify_page
 from archiver.extraction.pagination import find_parts
 from archiver.extraction.post_locator import Post, text_length
 from archiver.extraction.template.field_reader import (
@@ -23,10 +23,11 @@ from archiver.extraction.template.field_reader import (
     body_container,
     element_of_rule,
     read_authors,
+    read_field,
     read_terms,
     read_times,
 )
-from archiver.extraction.template.site_rule import Rule, SiteRules
+from archiver.extraction.template.site_rule import BY_HAND, Rule, SiteRules
 from archiver.fields import WEIGHED
 from archiver.items import Article, Evidence, PageKind, SourceHint
 from archiver.platforms.platform_table import by_name
@@ -55,7 +56,8 @@ def read_by_rules(
     """
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
-    page.assume(by_name(rules.platform))
+    if rules.platform:
+        page.assume(by_name(rules.platform))
     reader = SiteReader(page, rules, hint)
     kind = _post_rule(reader, known)
     title = _read_title(reader) if kind is not None else ""
@@ -160,16 +162,47 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
     for name, rule in rules.fields.items():
         if rule.by_hand:
             article = _with_field(article, reader, name, rule)
-    if not reader.evidence:
-        return article
-    return replace(article, evidence=(*reader.evidence, *article.evidence), read_by=f"{rules.version} in part")
+    article = replace(article, evidence=(*reader.evidence, *article.evidence))
+    return replace(article, read_by=f"{rules.version} in part") if any(e.value for e in reader.evidence) else article
+
+
+def kind_by_hand(
+    article: Article, page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind
+) -> Answer | None:
+    """Returns kind and rule of a page that general extraction did not call a post, if a person's rules make it one;
+    else None.
+
+    It is a post if the selectors of `post` match, unless the page is a declared listing, an error or a password form.
+    Without such selectors, it is one if a rule finds the date that general extraction did not find, and it has a title
+    and a text.
+    """
+    if rules.post_by_hand:
+        return _answer_of_marks(page, rules, hint, known)
+    rule = rules.rule("published")
+    if rule is None or not rule.by_hand or article.kind_rule != UNDATED:
+        return None
+    is_dated = isinstance(read_field(page, "published", rule), Moment)
+    return (PageKind.POST, f"dated by {BY_HAND}") if is_dated else None
+
+
+def _answer_of_marks(page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind) -> Answer | None:
+    """Returns POST if the selectors by which a person recognises posts match the page, and no fact contradicts it."""
+    if not all(page.ask(mark) for mark in rules.post):
+        return None
+    fact = classify_by_facts(page, Post(page), hint, known)
+    return (PageKind.POST, BY_HAND) if fact is None or fact[0] in (PageKind.POST, PageKind.PAGE) else None
 
 
 def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
-    """Returns the article with the field `name` as `rule` reads it; unchanged if the rule finds nothing."""
+    """Returns the article with the field `name` as `rule` reads it; unchanged if the rule finds nothing, which is
+    recorded as evidence.
+    """
     if name == "body":
         top = body_container(reader.page, rule)
         text = _read_body(reader, top, article.title) if top is not None else ""
+        if not text:
+            reader.evidence = [one for one in reader.evidence if one.field != name]
+            reader.note_unmatched(name, rule)
         return replace(article, body=text) if text else article
     value = reader.by_rule(name)
     if not value:
@@ -184,6 +217,8 @@ def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> 
 def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
     """Returns the name of the rule by which the page is a post; None if it is not certainly one."""
     page, rules = reader.page, reader.rules
+    if rules.post_by_hand:
+        return BY_HAND if _answer_of_marks(page, rules, reader.hint, known) is not None else None
     answer = classify_at_a_glance(page, Post(page), reader.hint, known)
     if answer is not None:
         return answer[1] if answer[0] is PageKind.POST else None
@@ -205,7 +240,7 @@ def _read_body(reader: SiteReader, top: Element, title: str) -> str:
         Evidence(
             "body",
             f"{len(text)} characters",
-            "rule by hand" if rule.by_hand else "learned",
+            BY_HAND if rule.by_hand else "learned",
             rule.select[0],
             round(rule.agreement, 2),
         )

@@ -24,7 +24,7 @@ from archiver.extraction.dates import date_of_element
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, post_with_title, text_length
 from archiver.extraction.resolve import resolve_published
-from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
+from archiver.extraction.template.site_rule import BY_HAND, JSON_LD, Rule, SiteRules
 from archiver.extraction.term_links import terms_in_lists, texts_of_links, unique_terms
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.extraction.title import heading_text, site_names, without_site
@@ -237,7 +237,8 @@ class SiteReader:
     def by_rule(self, name: str) -> Value:
         """Returns the value that the field's rule gives; None if there is no rule.
 
-        Sets `is_strange` if a learned rule that has always found something finds nothing.
+        Sets `is_strange` if a learned rule that has always found something finds nothing. A rule written by hand that
+        finds nothing is recorded as evidence.
         """
         rule = self.rules.rule(name)
         if rule is None:
@@ -245,7 +246,9 @@ class SiteReader:
         value = read_field(self.page, name, rule)
         if value:
             self.note_rule(name, value, rule)
-        elif rule.coverage >= _ALWAYS and not rule.by_hand:
+        elif rule.by_hand:
+            self.note_unmatched(name, rule)
+        elif rule.coverage >= _ALWAYS:
             self.is_strange = True
         return value
 
@@ -264,9 +267,12 @@ class SiteReader:
     def note_rule(self, name: str, value: Value, rule: Rule) -> None:
         """Records a value found by a rule as evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
-        source = "rule by hand" if rule.by_hand else "learned"
-        where = " | ".join(rule.select)[:120]
-        self.evidence.append(Evidence(name, shown[:300], source, where, round(rule.agreement, 2)))
+        source = BY_HAND if rule.by_hand else "learned"
+        self.evidence.append(Evidence(name, shown[:300], source, _where(rule), round(rule.agreement, 2)))
+
+    def note_unmatched(self, name: str, rule: Rule) -> None:
+        """Records as evidence that a rule written by hand found nothing: an empty value with confidence 0."""
+        self.evidence.append(Evidence(name, "", BY_HAND, _where(rule), 0.0))
 
     def note_api(self, name: str, value: Value) -> None:
         """Records a value given by the site's API as evidence."""
@@ -285,6 +291,10 @@ class SiteReader:
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:
         """Records the candidates of a field that no rule reads as evidence."""
         self.evidence += [c.evidence(name) for c in found]
+
+
+def _where(rule: Rule) -> str:
+    return " | ".join(rule.select)[:120]
 
 
 def element_of_rule(page: Page, rule: Rule) -> Element | None:

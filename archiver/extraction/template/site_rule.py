@@ -41,6 +41,8 @@ JSON_LD = "ld+json"
 _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
 _FIGURES = ("coverage", "agreement")
 _NUMBERS = (*_FIGURES, "learned_from")
+BY_HAND = "rule by hand"
+"""The source of evidence from a rule that a person wrote."""
 _HEADER = re.compile(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 
@@ -71,16 +73,18 @@ class SiteRules:
 
     `pages`: the number of posts they were learned from; `teacher`: where the known values came from ("api", "feed"
     or "agreement" of a page's own sources); `places`: the publisher's places, the same on every page. `version`
-    identifies the rules in the evidence of articles read by them.
+    identifies the rules in the evidence of articles read by them. `platform` is "" if the rules name none. `post`: the
+    selectors that match on every post; `post_by_hand`: a person wrote them.
     """
 
     fields: Mapping[str, Rule] = field(default_factory=dict)
-    platform: str = "generic"
+    platform: str = ""
     post: tuple[str, ...] = ()
     pages: int = 0
     teacher: str = ""
     places: tuple[str, ...] = ()
     version: str = ""
+    post_by_hand: bool = False
 
     def rule(self, name: str) -> Rule | None:
         return self.fields.get(name)
@@ -92,20 +96,22 @@ class SiteRules:
             self,
             fields={**self.fields, **own},
             post=hand.post or self.post,
-            platform=hand.platform if hand.platform != "generic" else self.platform,
+            platform=hand.platform or self.platform,
             places=hand.places or self.places,
             version=f"{self.version}+{hand.version}".strip("+"),
+            post_by_hand=bool(hand.post) or self.post_by_hand,
         )
 
     def by_hand(self) -> SiteRules | None:
         """Returns only the rules that a person wrote; None if there are none."""
         own = {name: rule for name, rule in self.fields.items() if rule.by_hand}
-        return replace(self, fields=own, pages=0) if own else None
+        return replace(self, fields=own, pages=0) if own or self.post_by_hand else None
 
 
 def to_toml(rules: SiteRules) -> str:
     """Returns the rules as TOML; `from_toml` parses it."""
-    site: dict[str, Any] = {"platform": rules.platform, "post": list(rules.post)}
+    site: dict[str, Any] = {"platform": rules.platform} if rules.platform else {}
+    site["post"] = list(rules.post)
     if rules.pages:
         site |= {"learned_from": rules.pages, "teacher": rules.teacher}
     if rules.places:
@@ -140,9 +146,9 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
         raise BadRules(subject, str(error)) from None
     site = data.pop("site", {})
     _check_keys(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places"))
-    platform = site.get("platform", "generic")
+    platform = site.get("platform", "")
     names = [p.name for p in platform_tables()]
-    if platform not in names:
+    if "platform" in site and platform not in names:
         raise BadRules(subject, f"[site] platform {platform!r} is not one of {', '.join(names)}")
     fields: dict[str, Rule] = {}
     for name, row in data.items():
@@ -159,14 +165,16 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
             agreement=float(row.get("agreement", 1)),
             by_hand=by_hand,
         )
+    post = _selectors(source, "site", "post", site)
     return SiteRules(
         fields,
         platform,
-        _selectors(source, "site", "post", site),
+        post,
         int(site.get("learned_from", 0)),
         str(site.get("teacher", "")),
         _strings(subject, "site", "places", site),
         version,
+        post_by_hand=by_hand and bool(post),
     )
 
 

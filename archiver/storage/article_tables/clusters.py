@@ -117,15 +117,14 @@ def _add_to_cluster(db: Database, article_id: int, linked: Collection[int]) -> N
     size, source = db.execute(
         "update clusters set size = size + ? where id = ? returning size, source_id", [grown, cluster]
     ).fetchone()
-    _choose_source(
-        db, cluster, [source, article_id] if source and size > _MOST_WEIGHED else _oldest_members(db, cluster)
-    )
+    is_grown = source and size > _MOST_WEIGHED and len(clusters) < 2
+    _choose_source(db, cluster, [source, article_id] if is_grown else _oldest_members(db, cluster))
 
 
 def _merge_clusters(db: Database, cluster: int, into: int) -> None:
     db.execute("update articles set cluster_id = ? where cluster_id = ?", [into, cluster])
     db.execute(
-        "update clusters set size = size + (select size from clusters where id = ?), source_id = null where id = ?",
+        "update clusters set size = size + (select size from clusters where id = ?) where id = ?",
         [cluster, into],
     )
     db.execute(

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from archiver.articles.identity import changed_fields, meaning_digest
 from archiver.articles.revision_history import PastRevision, Revert, find_revert
-from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, STORED_LISTS
+from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
 from archiver.storage.article_tables.evidence import Entry, decode_evidence, pack_evidence
 from archiver.storage.pages import insert_row, moment, stamp
@@ -90,9 +90,9 @@ def article_row(article: Article) -> dict[str, Any]:
 
 def article_from_row(row: dict[str, Any]) -> Article:
     """Returns the Article stored in a row of `articles`: the inverse of `article_row`, with platform, post ID and guid.
-    A revision older than a field of the field table lacks that field.
+    A revision older than a field of the field table lacks that field, and an article older than it has null.
     """
-    values = {name: row[name] for name in PAGE_FIELDS if name in row}
+    values = {name: row[name] for name in PAGE_FIELDS if name in row and (row[name] is not None or name not in PROSE)}
     for name in PAGE_LISTS:
         values[name] = tuple(json.loads(values.get(name) or "[]"))
     values["geotags"] = tuple(GeoTag(**g) for g in json.loads(values.get("geotags") or "[]"))
