@@ -239,6 +239,25 @@ class UsageStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class PageForm:
+    """The form of a page, by which the pages of one template are known, and what the page shows.
+
+    `tokens` are the hashes of its markup tokens (32 bits each), `address` is the pattern of its address.
+    `hentry` is the post type that its only hentry names; `length` the number of bits of its text's length; `media`
+    the number of images and embedded media; `titles` the hashes of its <title> and first heading (0: none);
+    `date_slot` the hash of the place that shows the date of publication (0: none, or not a post).
+    """
+
+    tokens: frozenset[int]
+    address: str
+    hentry: str = ""
+    length: int = 0
+    media: int = 0
+    titles: tuple[int, int] = (0, 0)
+    date_slot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PageResult:
     """One attempt to fetch a URL, with everything that followed from it: the item that the spider yields.
 
@@ -255,7 +274,7 @@ class PageResult:
     `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
     `usage_statements` are those of the response, stored with its capture. `shown` is the digest of the links on
     a page of a listing, without those to its other pages; "" for other pages. `requisites` are the files that a
-    post's page needs, if the site's settings ask for all of them.
+    post's page needs, if the site's settings ask for all of them. `form` is the page's form, None if it was not parsed.
     """
 
     url: str
@@ -280,6 +299,7 @@ class PageResult:
     usage_statements: tuple[UsageStatement, ...] = ()
     shown: str = ""
     requisites: tuple[Requisite, ...] = ()
+    form: PageForm | None = None
 
 
 T = TypeVar("T")

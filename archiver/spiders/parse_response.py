@@ -18,6 +18,7 @@ from archiver.discovery.url_classifier import series_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
 from archiver.extraction.page import parse_page as parse_html
+from archiver.extraction.page_form import date_slot, page_form
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult, SourceHint
 from archiver.politeness.throttle import BUSY
@@ -270,6 +271,7 @@ def _article_page(
         requisites=needed if is_post else (),
         shown=listing_digest(links, page),
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
+        form=None if request.part_of else replace(page_form(page), date_slot=date_slot(article)),
     )
     is_claim = (
         is_post and article.part_of and request.kind is not PageKind.PART and site.scope.contains(article.part_of)

@@ -36,6 +36,7 @@ from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.full_text import batch_indexing
 from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.page_forms import SiteForms, page_id_at
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 
@@ -60,10 +61,12 @@ class StoringRun:
     listings_wait: bool = False
     crawl_started: datetime = field(init=False)
     trust: Trust = field(init=False)
+    forms: SiteForms = field(init=False)
 
     def __post_init__(self) -> None:
         self.crawl_started = pages.moment(crawl_started(self.db, self.site["id"], self.run_id)) or self.started
         self.trust = Trust(self.db, self.site, self.started, self.revisit)
+        self.forms = SiteForms(self.db, self.site_id)
 
     @property
     def site_id(self) -> int:
@@ -194,6 +197,8 @@ def record(run: StoringRun, storing: Storing) -> None:
         capture_id=storing.capture_id if result.capture and result.capture.record_type == "response" else None,
         due_at=_next_due_time(run, storing, effect),
     )
+    if result.form is not None and (page_id := page_id_at(db, storing.key)) is not None:
+        run.forms.record(page_id, result.form)
     if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
     _recheck_vanished(run, storing.result)
@@ -422,7 +427,8 @@ class PageWriter:
 
     def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
-        with run.trust.restored_on_error(), self.kept(), writing(run.db, patience), batch_indexing(run.db):
+        kept = run.trust.restored_on_error(), run.forms.restored_on_error()
+        with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             written = [self._write(Storing(result, counts)) for result in results]
         self.counts.add(counts)

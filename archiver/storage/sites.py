@@ -245,6 +245,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute("delete from articles where site = :name", values)
         replace_page_references(db, pages, values)
         db.execute(f"delete from page_discoveries where page_id in {pages}", values)
+        db.execute(f"delete from page_forms where page_id in {pages}", values)
+        db.execute("delete from forms where site_id = :id", values)
         db.execute("delete from pages where site_id = :id", values)
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
         db.execute(f"update revisions set run_id = null where run_id in {runs}", values)
