@@ -8,12 +8,13 @@ whose form is unknown keeps the kind that was guessed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Self
 
-from archiver.extraction.page_classifier import is_declared
-from archiver.items import PageForm, PageKind
+from archiver.extraction.page_classifier import Answer, is_declared
+from archiver.extraction.page_form import date_slot
+from archiver.items import Article, PageForm, PageKind
 
 POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"
@@ -27,12 +28,13 @@ _PROMISED = 3  # pages that a feed or an API lists as posts
 _LISTED = 0.5  # pages that listings show as an entry
 _DATED = 0.5  # posts with a date in the same place
 _ALWAYS_DATED = 0.9
-_MIN_DATED = 5
+_MIN_DATED = 3
 _MAX_LISTED = 0.2  # of pages that are no posts
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
 _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
-_WEAK_POSTS = frozenset(("dated", "byline"))
+WEAK_POSTS = frozenset(("dated", "byline", "learned"))
+"""The rules of posts that another form overrules: a date, a byline, or what was learned from such posts."""
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 
@@ -125,7 +127,7 @@ class SiteVerdicts:
 
     def is_doubted(self, form: PageForm, rule: str, *, promised: bool) -> bool:
         """Returns True if a page that was guessed to be a post has a form that is not that of the site's posts."""
-        if promised or rule not in _WEAK_POSTS or form.hentry == "post":
+        if promised or rule not in WEAK_POSTS or form.hentry == "post":
             return False
         others = [one for one in self.forms.values() if one.kind is PageKind.PAGE and one.address == form.address]
         return any(similarity(form.tokens, one.tokens) >= ALIKE for one in others)
@@ -134,6 +136,32 @@ class SiteVerdicts:
 def shows_date(verdict: FormVerdict, date_slot: int) -> bool:
     """Returns True if a page shows its date where the form's posts do, or if these do not always show one."""
     return not verdict.slots or date_slot in verdict.slots
+
+
+def judge_article(
+    verdicts: SiteVerdicts,
+    form: PageForm,
+    article: Article,
+    *,
+    is_promised: Callable[[], bool],
+    extract: Callable[[Answer], Article],
+) -> Article:
+    """Returns the article of a page as the forms of its site decide: as it is, as a post, or as a page that is no post.
+
+    `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the page
+    with a kind and rule that are decided; a page becomes a post only if that finds a date where the other posts have
+    theirs, and a text or media.
+    """
+    if article.kind is PageKind.POST:
+        if verdicts.is_doubted(form, article.kind_rule, promised=False) and not is_promised():
+            return replace(article, kind=PageKind.PAGE, kind_rule=OTHER_FORM_RULE)
+        return article
+    verdict = verdicts.post_form_of(form, article.kind, article.kind_rule)
+    if verdict is None:
+        return article
+    post = extract((PageKind.POST, POST_FORM_RULE))
+    has_content = bool(post.body or form.media) and bool(post.title or post.published)
+    return post if has_content and shows_date(verdict, date_slot(post)) else article
 
 
 def similarity(one: frozenset[int], other: frozenset[int]) -> float:

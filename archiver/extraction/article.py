@@ -20,7 +20,7 @@ from archiver.extraction.authors.byline import byline_beside_heading
 from archiver.extraction.body import extract_body as read_body
 from archiver.extraction.date_text import url_date
 from archiver.extraction.page import Page
-from archiver.extraction.page_classifier import classify_page
+from archiver.extraction.page_classifier import Answer, classify_page
 from archiver.extraction.pagination import PostParts, find_parts
 from archiver.extraction.post_locator import locate_post
 from archiver.extraction.template import article_by_rules
@@ -37,6 +37,7 @@ def extract_page(
     posts_only: bool = False,
     part_of: str = "",
     rules: SiteRules | None = None,
+    decided: Answer | None = None,
 ) -> Article:
     """Extracts the article of a page: all fields, the page's kind (`kind`, `kind_rule`), and the evidence for each
     field.
@@ -45,39 +46,38 @@ def extract_page(
     `classify_page`. `posts_only`: for a page that is not a post, return only its kind, which is all that a crawl
     needs of a listing. `part_of`: the address of the post, if the page was fetched as one of its further pages.
     `rules`: the rules of the site; a page that does not fit them is read by general extraction, and then only the
-    rules written by a person are applied. Never raises for what a page contains; the same page always gives the same
+    rules written by a person are applied. `decided`: the kind and rule if the site's other pages decided them, so that
+    the page is not classified. Never raises for what a page contains; the same page always gives the same
     article.
     """
     collects = gc.isenabled()
     gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
     try:
-        return _extract(page, hint, known_kind, posts_only, part_of, rules)
+        if rules is not None and not part_of:
+            article = article_by_rules.read_by_rules(page, rules, hint, known_kind, decided)
+            if article is not None:
+                return article
+        article = _extract_generally(page, hint, known_kind, posts_only=posts_only, part_of=part_of, decided=decided)
+        by_hand = rules is not None and article.kind is PageKind.POST
+        return article_by_rules.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
     finally:
         if collects:
             gc.enable()
 
 
-def _extract(
-    page: Page, hint: SourceHint | None, known_kind: PageKind, posts_only: bool, part_of: str, rules: SiteRules | None
-) -> Article:
-    if (
-        rules is not None
-        and not part_of
-        and (article := article_by_rules.read_by_rules(page, rules, hint, known_kind)) is not None
-    ):
-        return article
-    article = _extract_generally(page, hint, known_kind, posts_only=posts_only, part_of=part_of)
-    by_hand = rules is not None and article.kind is PageKind.POST
-    return article_by_rules.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
-
-
 def _extract_generally(
-    page: Page, hint: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str
+    page: Page,
+    hint: SourceHint | None,
+    known_kind: PageKind,
+    *,
+    posts_only: bool,
+    part_of: str,
+    decided: Answer | None,
 ) -> Article:
     """Extracts the article of a page by general extraction, without the rules of its site."""
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
-    kind, rule = classify_page(page, hint, known_kind, post, beside)
+    kind, rule = decided or classify_page(page, hint, known_kind, post, beside)
     if posts_only and kind is not PageKind.POST:
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
     host = (urlsplit(page.url).hostname or "").lower()

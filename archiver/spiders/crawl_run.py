@@ -29,6 +29,7 @@ from archiver.sites.archiver_toml import effective_settings
 from archiver.sites.crawler_identity import needs_contact
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
+from archiver.spiders.site_judge import SiteJudge
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness, pages
 from archiver.storage.article_tables.articles import replace_extraction
@@ -124,21 +125,20 @@ class CrawlRun:
         )
         # An API counts all posts of a site only once a crawl has read it completely.
         counted = not order.full and has_finished(self.db, site_id) and pages.has_api(self.db, site_id)
-        self.writer = PageWriter(
-            StoringRun(
-                self.db,
-                self.site,
-                self.run_id,
-                self.started,
-                self.revisit,
-                __version__,
-                lambda row: extract_from_capture(self.db, self.archive.parent, row, site_id),
-                self.mode,
-                counted,
-            ),
-            self.before_commit,
+        storing = StoringRun(
+            self.db,
+            self.site,
+            self.run_id,
+            self.started,
+            self.revisit,
+            __version__,
+            lambda row: extract_from_capture(self.db, self.archive.parent, row, site_id),
+            self.mode,
+            counted,
         )
-        self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated)
+        self.writer = PageWriter(storing, self.before_commit)
+        self.judge = SiteJudge(self.db, self.archive.parent, self.site, self.writer, storing)
+        self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated, self.judge)
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
@@ -319,12 +319,26 @@ class CrawlRun:
         if patience:
             self.learner.finish()
         self.writer.flush(patience)
+        if patience:
+            self._rejudge()
         self.requisites.flush(patience)
         if patience:
             self.reread_samples()
         failures = self._record_ending(ending, patience)
         known, done = self.count_pages()
         return replace(result, failures=failures, due=known - done + self.requisites.count_due())
+
+    def _rejudge(self) -> None:
+        tally = self.judge.finish()
+        if tally.posts or tally.withdrawn or tally.left:
+            _log.info(
+                "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d left",
+                self.site_name,
+                tally.read,
+                tally.posts,
+                tally.withdrawn,
+                len(tally.left),
+            )
 
     def _record_ending(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
         """Finish the WARC file and the run's row. Return the reasons for which pages failed, each with its number of

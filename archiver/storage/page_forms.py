@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from sys import byteorder
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.form_verdicts import ALIKE, FormEvidence, FormMember, SiteVerdicts, similarity
-from archiver.items import PageForm, PageKind
+from archiver.articles.form_verdicts import (
+    ALIKE,
+    OTHER_FORM_RULE,
+    WEAK_POSTS,
+    FormEvidence,
+    FormMember,
+    FormVerdict,
+    SiteVerdicts,
+    similarity,
+)
+from archiver.extraction.page_classifier import GUESSES
+from archiver.items import Outcome, PageForm, PageKind
 from archiver.storage.pages import last_rowid, stamp
 
 MAX_FORMS = 200
@@ -149,10 +160,142 @@ def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> Form
 
 
 def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datetime) -> None:
-    """Stores what the forms of a site were judged to be."""
-    db.execute("update forms set kind = null, reason = null, judged_at = ? where site_id = ?", [stamp(at), site_id])
-    for one in verdicts.forms.values():
-        db.execute("update forms set kind = ?, reason = ? where id = ?", [one.kind, one.reason, one.form_id])
+    """Stores what the forms of a site were judged to be. Pages of a form whose kind changed are to be judged again, and
+    so are those with the address pattern of a form that became one of posts.
+    """
+    before = {
+        row[0]: (row[1], row[2])
+        for row in db.execute("select id, kind, address from forms where site_id = ?", [site_id])
+    }
+    addresses: set[str] = set()
+    for number, (kind, address) in before.items():
+        one = verdicts.forms.get(number)
+        now = str(one.kind) if one is not None else None
+        if one is not None:
+            db.execute(
+                "update forms set kind = ?, reason = ?, marks = ?, slots = ? where id = ?",
+                [now, one.reason, _pack(one.marks), _pack(one.slots), number],
+            )
+        if now == kind:
+            continue
+        if one is None:
+            db.execute("update forms set kind = null, reason = null where id = ?", [number])
+        db.execute("update forms set judged_at = ?, applied_to = 0 where id = ?", [stamp(at), number])
+        if PageKind.POST in (now, kind):
+            addresses.add(address)
+    for address in addresses:
+        db.execute(
+            "update forms set judged_at = ?, applied_to = 0 where site_id = ? and address = ?",
+            [stamp(at), site_id, address],
+        )
+
+
+def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
+    """Returns the verdicts that `store_verdicts` stored last."""
+    return SiteVerdicts.of(
+        FormVerdict(
+            number, PageKind(kind), reason, address, _unpack(tokens), _unpack(marks or b""), _unpack(slots or b"")
+        )
+        for number, kind, reason, address, tokens, marks, slots in db.execute(
+            "select id, kind, reason, address, tokens, marks, slots from forms where site_id = ? and kind is not null "
+            "order by id",
+            [site_id],
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PageToRejudge:
+    """A page that was judged before the verdict on its form was known, with its row of `pages`."""
+
+    row: dict[str, Any]
+    form_id: int
+    is_promised: bool
+
+    @property
+    def was_post(self) -> bool:
+        return self.row["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED)
+
+
+_PAGES = """select p.*, f.form_id, exists (select 1 from page_discoveries d where d.page_id = p.id
+    and d.source in ('feed', 'api', 'sitemap')) as is_promised
+    from page_forms f join pages p on p.id = f.page_id where f.form_id = :form and f.page_id > :after
+    and p.capture_id is not null and (:everything or p.fetched_at <= :judged_at)"""
+_GUESSED = "(select value from json_each(:guesses))"
+_WHICH = {
+    PageKind.POST: f"p.outcome = 'not-article' and p.kind <> 'part' and p.rule in {_GUESSED}",
+    PageKind.PAGE: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:weak))",
+    PageKind.UNKNOWN: "p.outcome = 'not-article' and p.rule = :other",
+}
+"""Which pages of a form are to be judged again, by the kind of the form."""
+
+
+def pages_to_rejudge(
+    db: Database, site_id: int, verdicts: SiteVerdicts, *, everything: bool = False
+) -> Iterator[PageToRejudge]:
+    """Yields the pages of a site whose kind was guessed before the verdicts on its forms were known; with `everything`
+    also those that were judged again already.
+    """
+    posts = {one.address for one in verdicts.forms.values() if one.kind is PageKind.POST}
+    forms = list(
+        db.execute(
+            "select id, address, kind, applied_to, judged_at from forms where site_id = ? order by id", [site_id]
+        )
+    )
+    for number, address, kind, applied_to, judged_at in forms:
+        if judged_at is None and not everything:
+            continue
+        values = {
+            "form": number,
+            "after": -1 if everything else applied_to,
+            "everything": everything,
+            "judged_at": judged_at,
+            "weak": json.dumps(sorted(WEAK_POSTS)),
+            "other": OTHER_FORM_RULE,
+            "guesses": json.dumps(sorted(GUESSES - {OTHER_FORM_RULE})),
+        }
+        own = PageKind(kind) if kind else PageKind.UNKNOWN
+        kinds = {own} | ({PageKind.POST} if address in posts and own is PageKind.UNKNOWN else set())
+        for one in sorted(kinds):
+            for row in list(db.query(f"{_PAGES} and {_WHICH[one]} order by p.id", values)):
+                form_id, is_promised = row.pop("form_id"), bool(row.pop("is_promised"))
+                yield PageToRejudge(row, form_id, is_promised)
+
+
+def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, int, bool]]:
+    """Yields ID, URL, capture ID and whether it is a post, for the captured pages of a site that have no form."""
+    rows = db.execute(
+        "select id, url, capture_id, outcome in ('archived', 'unchanged') from pages p where site_id = ? "
+        "and capture_id is not null and kind in ('post', 'page', 'listing', 'other', 'unknown') "
+        "and outcome in ('archived', 'unchanged', 'not-article') and rule is not 'not-html' "
+        "and not exists (select 1 from page_forms f where f.page_id = p.id) order by id",
+        [site_id],
+    ).fetchall()
+    yield from ((number, url, capture_id, bool(is_post)) for number, url, capture_id, is_post in rows)
+
+
+def mark_applied(db: Database, pages: Iterable[PageToRejudge], *, complete: bool, site_id: int) -> None:
+    """Records that these pages were judged again by the verdicts on their forms; with `complete`, that all were."""
+    for one in pages:
+        db.execute("update forms set applied_to = max(applied_to, ?) where id = ?", [one.row["id"], one.form_id])
+    if complete:
+        db.execute(
+            "update forms set applied_to = coalesce((select max(page_id) from page_forms where form_id = forms.id), 0) "
+            "where site_id = ?",
+            [site_id],
+        )
+
+
+def is_promised(db: Database, key: str) -> bool:
+    """Returns True if a feed, an API or a sitemap reported the page with this urlkey."""
+    return (
+        db.execute(
+            "select 1 from pages p join page_discoveries d on d.page_id = p.id where p.urlkey = ? "
+            "and d.source in ('feed', 'api', 'sitemap')",
+            [key],
+        ).fetchone()
+        is not None
+    )
 
 
 def page_id_at(db: Database, key: str) -> int | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.form_verdicts import OTHER_FORM_RULE
 from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions, pages, requisites, tombstones
@@ -32,6 +33,7 @@ from archiver.storage.article_tables.articles import (
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
 from archiver.storage.article_tables.identification import add_alias, find_article_of
 from archiver.storage.article_tables.revisions import Reread, extractor_of
+from archiver.storage.article_tables.withdrawals import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.full_text import batch_indexing
@@ -45,14 +47,15 @@ from archiver.urls import urlkey
 class StoringRun:
     """What the stages need to know about the run whose results they store.
 
-    `crawl_started` is when the crawl began that this run continues. `version` is the version of this program;
-    `reread` extracts a stored article's capture again. `mode`: which of a page's requisites are captured.
+    `run_id` is None where captures are only read again. `crawl_started` is when the crawl began that this run
+    continues. `version` is the version of this program; `reread` extracts a stored article's capture again. `mode`:
+    which of a page's requisites are captured.
     `listings_wait`: an API lists all posts, so new listings wait for the revisit period.
     """
 
     db: Database
     site: dict[str, Any]
-    run_id: int
+    run_id: int | None
     started: datetime
     revisit: timedelta = DEFAULT_REVISIT
     version: str = ""
@@ -64,7 +67,8 @@ class StoringRun:
     forms: SiteForms = field(init=False)
 
     def __post_init__(self) -> None:
-        self.crawl_started = pages.moment(crawl_started(self.db, self.site["id"], self.run_id)) or self.started
+        began = crawl_started(self.db, self.site["id"], self.run_id) if self.run_id is not None else None
+        self.crawl_started = pages.moment(began) or self.started
         self.trust = Trust(self.db, self.site, self.started, self.revisit)
         self.forms = SiteForms(self.db, self.site_id)
 
@@ -117,6 +121,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
     """Stores the capture, the usage statements and the discovered URLs of a result: the first stage."""
     db, result, counts = run.db, storing.result, storing.counts
     if result.capture:
+        assert run.run_id is not None
         storing.capture_id = enter_capture(db, run.run_id, result.capture)
         store_usage_statements(db, storing.capture_id, result.usage_statements)
     later = result.at + run.revisit if run.listings_wait else None
@@ -228,6 +233,7 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     )
     if result.parts and stored.change is not Change.GONE:
         multipage_articles.set_capture_of_parts(db, stored.article_id, storing.key)
+    restore_article(db, stored.article_id)
     _count_change(storing.counts, stored)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
@@ -296,6 +302,16 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
     return Effect(Outcome.UNCHANGED, result.reason, row[0])
 
 
+def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
+    """Withdraws the article of a page whose form shows that it is no post; changes no other article."""
+    result = storing.result
+    if result.rule == OTHER_FORM_RULE:
+        row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
+        if row and row[0] and withdraw_article(run.db, row[0], result.reason, run.started):
+            storing.counts.withdrawn += 1
+    return Effect(result.outcome, result.reason)
+
+
 def _store_nothing(run: StoringRun, storing: Storing) -> Effect:
     """Changes no article; the page keeps the result's outcome and reason."""
     return Effect(storing.result.outcome, storing.result.reason)
@@ -307,6 +323,7 @@ _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
     Outcome.GONE: _store_gone,
     Outcome.DUPLICATE: _store_duplicate,
     Outcome.UNCHANGED: _store_unchanged,
+    Outcome.NOT_ARTICLE: _store_not_article,
 }
 
 
@@ -427,6 +444,7 @@ class PageWriter:
 
     def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
+        assert run.run_id is not None
         kept = run.trust.restored_on_error(), run.forms.restored_on_error()
         with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)

@@ -101,6 +101,8 @@ create table runs (
     refused integer,
     failed integer,
     trapped integer,
+    rejudged integer not null default 0, -- pages that their form showed to be posts, read again from their captures
+    withdrawn integer not null default 0, -- articles whose form showed that they are no posts
     requisite_requests integer not null default 0, -- requests for images, stylesheets and fonts
     requisites integer not null default 0, -- how many of them were captured
     requisites_failed integer not null default 0,
@@ -251,7 +253,10 @@ create table forms (
     tokens blob not null, -- hashes of the markup tokens of the first page of the form, 4 bytes each
     kind text, -- as last judged: post or page (not a post); empty while it is uncertain
     reason text, -- why
-    judged_at text
+    marks blob, -- of a form of posts: the tokens that the site's other pages do not have
+    slots blob, -- hashes of the places where its posts show their date
+    judged_at text, -- when the kind changed last
+    applied_to integer not null default 0 -- the last page that was judged again since then
 );
 create index idx_forms_site_id on forms (site_id);
 

@@ -14,7 +14,7 @@ from archiver.extraction.date_text import Moment, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
 from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page import Page
-from archiver.extraction.page_classifier import classify_at_a_glance, classify_page
+from archiver.extraction.page_classifier import Answer, classify_at_a_glance, classify_page
 from archiver.extraction.pagination import find_parts
 from archiver.extraction.post_locator import Post, text_length
 from archiver.extraction.template.field_reader import (
@@ -47,7 +47,11 @@ class _Text:
 
 
 def read_by_rules(
-    page: Page, rules: SiteRules, hint: SourceHint | None = None, known: PageKind = PageKind.UNKNOWN
+    page: Page,
+    rules: SiteRules,
+    hint: SourceHint | None = None,
+    known: PageKind = PageKind.UNKNOWN,
+    decided: Answer | None = None,
 ) -> Article | None:
     """Reads the article of a page by the site's rules; None if they do not fit, so that general extraction is needed.
 
@@ -57,7 +61,7 @@ def read_by_rules(
         return None
     page.assume(by_name(rules.platform))
     reader = SiteReader(page, rules, hint)
-    kind = _post_rule(reader, known)
+    kind = decided[1] if decided is not None else _post_rule(reader, known)
     title = _read_title(reader) if kind is not None else ""
     if kind is None or not title or reader.top is None:
         return None

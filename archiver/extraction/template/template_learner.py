@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import DecodedText
 from archiver.extraction.page import Page, parse_page
+from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.items import Article, PageKind, SourceHint
@@ -48,6 +50,38 @@ class _KeptPage:
         return Sample(self.page(), self.article, reports_whole_post(self.hint), by_api)
 
 
+class Judge(Protocol):
+    """Decides by the site's other pages whether a page is a post."""
+
+    def before_learning(self) -> None:
+        """Called before a template is learned."""
+
+    def judge_article(
+        self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
+    ) -> Article:
+        """Returns the article of a page, with another kind if the site's other pages say so. `extract` extracts the
+        page again with a kind and rule that are decided.
+        """
+
+    def has_post_form(self, page: Page, article: Article) -> bool:
+        """Returns True if a page that was guessed to be no post has the form of the site's posts."""
+
+
+class NoJudge:
+    """The judge where nothing is known of a site's other pages: each page is what it was classified as."""
+
+    def before_learning(self) -> None:
+        return None
+
+    def judge_article(
+        self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
+    ) -> Article:
+        return article
+
+    def has_post_form(self, page: Page, article: Article) -> bool:
+        return False
+
+
 class TemplateLearner:
     """Reads the posts of one site: by general extraction until its template is known, then by its rules.
 
@@ -60,8 +94,10 @@ class TemplateLearner:
         rules: SiteRules | None,
         learned: Callable[[SiteRules], SiteRules],
         outdated: Callable[[datetime], SiteRules | None],
+        judge: Judge | None = None,
     ) -> None:
         self.rules = rules
+        self._judge: Judge = judge or NoJudge()
         self._learned, self._outdated = learned, outdated
         self._posts: list[_KeptPage] = []
         self._others: list[_KeptPage] = []
@@ -77,7 +113,13 @@ class TemplateLearner:
 
     def read(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
         """Extracts the article of a page, by the site's rules if they fit. Keeps pages to learn rules from."""
-        article = extract_page(page, hint, known, posts_only=True, part_of=part_of, rules=self.rules)
+
+        def extract(decided: Answer | None = None) -> Article:
+            return extract_page(page, hint, known, posts_only=True, part_of=part_of, rules=self.rules, decided=decided)
+
+        article = extract()
+        if not part_of:
+            article = self._judge.judge_article(page, hint, article, extract)
         split = bool(article.parts) or article.part > 1
         if split and article.read_by:
             # Its further pages may be laid out differently, so all of its pages are read by general extraction.
@@ -140,10 +182,11 @@ class TemplateLearner:
             and len(page.text) <= _MAX_PAGE_LENGTH
             and (article.kind in (PageKind.LISTING, PageKind.PAGE))
         ):
-            self._others.append(_keep_page(page))
+            self._others.append(_keep_page(page, article))
 
     def _learn(self) -> None:
-        rules = learn_rules([k.sample() for k in self._posts], [k.page() for k in self._others])
+        self._judge.before_learning()
+        rules = learn_rules([k.sample() for k in self._posts], list(self._certain_others()))
         kept, self._posts = self._posts, []
         if rules is not None:
             self.rules = self._learned(rules)
@@ -153,6 +196,13 @@ class TemplateLearner:
             self._strange.clear()
             self._others.clear()
             self._agrees.clear()
+
+    def _certain_others(self) -> Iterator[Page]:
+        """Yields the kept pages that are no posts, without those that have the form of the site's posts."""
+        for kept in self._others:
+            page = kept.page()
+            if kept.article is None or not self._judge.has_post_form(page, kept.article):
+                yield page
 
     def _watch(self, page: Page, article: Article, hint: SourceHint | None, known: PageKind) -> None:
         """Retires rules that do not fit half of the last posts, or that disagree with general extraction."""
