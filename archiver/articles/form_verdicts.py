@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from archiver.extraction.page_classifier import Answer, is_declared
-from archiver.extraction.page_form import date_slot
+from archiver.extraction.template.page_form import date_slot
 from archiver.items import Article, PageForm, PageKind
 
 POST_FORM_RULE = "form of the site's posts"
@@ -82,8 +82,8 @@ class FormEvidence:
 class FormVerdict:
     """What a form is: POST, PAGE (no post), or UNKNOWN; and why, as a phrase.
 
-    `marks`: tokens of a post form that the site's other pages do not have; `slots`: the places where all of its posts
-    show their date.
+    `marks`: tokens of a post form that the site's other pages do not have; `is_dated`: nearly all of its posts show
+    their date.
     """
 
     form_id: int
@@ -92,7 +92,7 @@ class FormVerdict:
     address: str = ""
     tokens: frozenset[int] = frozenset()
     marks: frozenset[int] = frozenset()
-    slots: frozenset[int] = frozenset()
+    is_dated: bool = False
 
     def fits(self, form: PageForm) -> bool:
         """Returns True if a page has this form, or all of its marks and its pattern of address."""
@@ -100,7 +100,7 @@ class FormVerdict:
             return False
         is_member = similarity(form.tokens, self.tokens) >= ALIKE
         if len(self.marks) < _MIN_TOKENS:
-            return is_member and bool(self.slots)
+            return is_member and self.is_dated
         score = len(self.marks & form.tokens) / len(self.marks)
         return score >= (_SCORE_OF_MEMBER if is_member else _SCORE)
 
@@ -118,7 +118,7 @@ class SiteVerdicts:
     def post_form_of(self, form: PageForm, kind: PageKind, rule: str) -> FormVerdict | None:
         """Returns the post form of a page that was guessed to be no post; None if it has none or declares its kind.
 
-        The page is a post if it also shows a date in one of the form's `slots` (`shows_date`).
+        The page is a post if it also shows a date, where those of the form do.
         """
         if kind not in _OTHERS or is_declared(rule) or form.hentry not in ("", "post"):
             return None
@@ -133,11 +133,6 @@ class SiteVerdicts:
         return any(similarity(form.tokens, one.tokens) >= ALIKE for one in others)
 
 
-def shows_date(verdict: FormVerdict, date_slot: int) -> bool:
-    """Returns True if a page shows its date where the form's posts do, or if these do not always show one."""
-    return not verdict.slots or date_slot in verdict.slots
-
-
 def judge_article(
     verdicts: SiteVerdicts,
     form: PageForm,
@@ -149,8 +144,8 @@ def judge_article(
     """Returns the article of a page as the forms of its site decide: as it is, as a post, or as a page that is no post.
 
     `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the page
-    with a kind and rule that are decided; a page becomes a post only if that finds a date where the other posts have
-    theirs, and a text or media.
+    with a kind and rule that are decided; a page becomes a post only if that finds a text or media, and a date if the
+    other posts of its form show one.
     """
     if article.kind is PageKind.POST:
         if verdicts.is_doubted(form, article.kind_rule, promised=False) and not is_promised():
@@ -161,7 +156,8 @@ def judge_article(
         return article
     post = extract((PageKind.POST, POST_FORM_RULE))
     has_content = bool(post.body or form.media) and bool(post.title or post.published)
-    return post if has_content and shows_date(verdict, date_slot(post)) else article
+    shows_date = bool(date_slot(post)) or not verdict.is_dated
+    return post if has_content and shows_date else article
 
 
 def similarity(one: frozenset[int], other: frozenset[int]) -> float:
@@ -187,7 +183,9 @@ def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
     for one in forms:
         if why := known[one.id]:
             marks = frozenset(token for token in one.tokens if elsewhere.get(token, 0.0) <= _ON_LISTINGS)
-            verdicts.append(FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, marks, _slots(one.posts)))
+            verdicts.append(
+                FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, marks, _are_dated(one.posts))
+            )
         elif why := _other_reason(one):
             verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))
     return SiteVerdicts.of(verdicts)
@@ -231,11 +229,9 @@ def _titles_vary(members: Sequence[FormMember]) -> bool:
     return False
 
 
-def _slots(posts: Sequence[FormMember]) -> frozenset[int]:
-    """Returns the places where nearly all posts show their date; empty if some of them show none."""
-    counts = Counter(one.date_slot for one in posts)
-    dated = len(posts) - counts.pop(0, 0)
-    return frozenset(counts) if posts and dated >= _ALWAYS_DATED * len(posts) else frozenset()
+def _are_dated(posts: Sequence[FormMember]) -> bool:
+    """Returns True if nearly all posts show their date."""
+    return sum(bool(one.date_slot) for one in posts) >= _ALWAYS_DATED * len(posts)
 
 
 def _weights(forms: Sequence[FormEvidence]) -> dict[int, float]:

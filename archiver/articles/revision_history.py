@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import Any
 
 from archiver.articles.identity import changed_fields, fold_words, is_stub
+from archiver.extraction.template.site_constants import CONSTANT
 from archiver.fields import EVIDENCE, MEANING
 from archiver.items import Article
 
@@ -229,9 +230,9 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, now: Entries
     not contain it.
 
     `stored` and `then` are the stored article and its evidence, `extracted` and `now` those of the new extraction. A
-    full body from an API or feed is kept if that text is no longer stored. A value that a source gives only now
-    belongs to a later state of the page, which the next crawl will find. For a superseded revision (`is_past`) the
-    archive may not know what the sources gave.
+    full body from an API or feed is kept if that text is no longer stored; a text that proved to be the site's is
+    not. A value that a source gives only now belongs to a later state of the page, which the next crawl will find.
+    For a superseded revision (`is_past`) the archive may not know what the sources gave.
     """
     kept = {
         name
@@ -240,7 +241,8 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, now: Entries
     }
     if "body" in source_only_fields(then) and _is_beginning(extracted.body, stored.body):
         kept |= {"body", "credits"}
-    if stored.body and (not extracted.body or is_stub(stored.body, extracted.body)):
+    is_refused = any(one["field"] == "body" and one["source"] == CONSTANT for one in now)
+    if stored.body and not is_refused and (not extracted.body or is_stub(stored.body, extracted.body)):
         kept |= {"body", "credits"}
     if stored.title and not extracted.title:
         kept.add("title")

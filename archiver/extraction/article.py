@@ -7,6 +7,7 @@ General extraction has one module of candidates for each field; `resolve` choose
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from archiver.extraction import categories as _categories
@@ -24,6 +25,7 @@ from archiver.extraction.page_classifier import Answer, classify_page
 from archiver.extraction.pagination import PostParts, find_parts
 from archiver.extraction.post_locator import locate_post
 from archiver.extraction.template import article_by_rules
+from archiver.extraction.template.site_constants import CONSTANT
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.text import fold_text
 from archiver.items import Article, Evidence, PageKind, SourceHint
@@ -53,13 +55,18 @@ def extract_page(
     collects = gc.isenabled()
     gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
     try:
+        if rules is not None:
+            page.constants = rules.constants
         if rules is not None and not part_of:
             article = article_by_rules.read_by_rules(page, rules, hint, known_kind, decided)
             if article is not None:
                 return article
         article = _extract_generally(page, hint, known_kind, posts_only=posts_only, part_of=part_of, decided=decided)
-        by_hand = rules is not None and article.kind is PageKind.POST
-        return article_by_rules.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
+        if rules is None or article.kind is not PageKind.POST:
+            return article
+        if rules.constants:
+            article = replace(article, read_by=f"{rules.version} in part")
+        return article_by_rules.apply_hand_rules(article, page, rules)
     finally:
         if collects:
             gc.enable()
@@ -94,6 +101,9 @@ def _extract_generally(
     plain = text.text
     if tail.paragraphs:
         plain = "\n\n".join(plain.split("\n\n")[: -tail.paragraphs])
+    if page.constants.refuses_body(plain):
+        evidence.append(Evidence("body", plain, CONSTANT, text.locator, 0.0))
+        plain = ""
     evidence.append(Evidence("body", f"{len(plain)} characters", text.source, text.locator, text.confidence))
 
     people = _authors.author_candidates(page, post, hint, site, beside, tail.authors, text.text)

@@ -18,7 +18,7 @@ from archiver.articles.validation import validate_article
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.page_form import date_slot, page_form
+from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult
 from archiver.maintenance.reextraction import RulesByTime, read_response

@@ -137,7 +137,7 @@ class CrawlRun:
             counted,
         )
         self.writer = PageWriter(storing, self.before_commit)
-        self.judge = SiteJudge(self.db, self.archive.parent, self.site, self.writer, storing)
+        self.judge = SiteJudge(self.db, self.archive, self.site, self.writer, storing)
         self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated, self.judge)
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error

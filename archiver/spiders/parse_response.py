@@ -18,8 +18,8 @@ from archiver.discovery.url_classifier import series_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
 from archiver.extraction.page import parse_page as parse_html
-from archiver.extraction.page_form import date_slot, page_form
 from archiver.extraction.pagination import MAX_PARTS, part_urls
+from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult, SourceHint
 from archiver.politeness.throttle import BUSY
 from archiver.politeness.usage_statements import statements_of_page

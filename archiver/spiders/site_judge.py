@@ -12,8 +12,9 @@ from sqlite_utils import Database
 from archiver.articles.form_verdicts import SiteVerdicts, judge_article
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.page_form import page_form
+from archiver.extraction.template.page_form import page_form
 from archiver.items import Article, SourceHint
+from archiver.maintenance.constant_values import refuse_constants
 from archiver.maintenance.rejudging import Rejudging, RejudgingTally, judge_site, rejudge
 from archiver.storage.page_forms import is_promised, stored_verdicts
 from archiver.storage.page_result_writer import PageWriter, StoringRun
@@ -28,8 +29,8 @@ _MOST_AT_END = 5_000
 class SiteJudge:
     """The verdicts on the forms of the site that a run crawls, in the form of `template_learner.Judge`."""
 
-    def __init__(self, db: Database, folder: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
-        self._db, self._folder, self._site = db, folder, site
+    def __init__(self, db: Database, archive: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
+        self._db, self._archive, self._site = db, archive, site
         self._writer, self._run = writer, run
         self._verdicts: SiteVerdicts = stored_verdicts(db, site["id"])
         self._pages = 0
@@ -65,11 +66,14 @@ class SiteJudge:
         self._verdicts = judge_site(self._db, self._site["id"], datetime.now(UTC))
 
     def finish(self) -> RejudgingTally:
-        """Judge the forms at the end of the run, and the pages again whose verdict changed."""
+        """Judge the forms at the end of the run, and the pages again whose verdict changed; read the articles again
+        that have a value of the site's.
+        """
         if not self._pages:
             return RejudgingTally()
         self.judge()
-        judging = Rejudging(self._db, self._folder, self._site, self._verdicts)
+        judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
         tally, counts = rejudge(judging, self._run, most=_MOST_AT_END)
         self._writer.counts.add(counts)
+        refuse_constants(self._db, self._archive, self._site, self._run.version, datetime.now(UTC))
         return tally

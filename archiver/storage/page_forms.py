@@ -160,28 +160,25 @@ def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> Form
 
 
 def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datetime) -> None:
-    """Stores what the forms of a site were judged to be. Pages of a form whose kind changed are to be judged again, and
-    so are those with the address pattern of a form that became one of posts.
+    """Stores what the forms of a site were judged to be. Pages of a form whose verdict changed are to be judged again,
+    and so are those with the address pattern of a form of posts whose verdict changed.
     """
     before = {
-        row[0]: (row[1], row[2])
-        for row in db.execute("select id, kind, address from forms where site_id = ?", [site_id])
+        row[0]: (row[1], tuple(row[2:]))
+        for row in db.execute("select id, address, kind, marks, is_dated from forms where site_id = ?", [site_id])
     }
     addresses: set[str] = set()
-    for number, (kind, address) in before.items():
+    for number, (address, was) in before.items():
         one = verdicts.forms.get(number)
-        now = str(one.kind) if one is not None else None
-        if one is not None:
-            db.execute(
-                "update forms set kind = ?, reason = ?, marks = ?, slots = ? where id = ?",
-                [now, one.reason, _pack(one.marks), _pack(one.slots), number],
-            )
-        if now == kind:
+        now = (str(one.kind), _pack(one.marks), int(one.is_dated)) if one is not None else (None, None, None)
+        if now == was:
             continue
-        if one is None:
-            db.execute("update forms set kind = null, reason = null where id = ?", [number])
-        db.execute("update forms set judged_at = ?, applied_to = 0 where id = ?", [stamp(at), number])
-        if PageKind.POST in (now, kind):
+        db.execute(
+            "update forms set kind = ?, marks = ?, is_dated = ?, reason = ?, judged_at = ?, applied_to = 0 "
+            "where id = ?",
+            [*now, one.reason if one is not None else None, stamp(at), number],
+        )
+        if PageKind.POST in (now[0], was[0]):
             addresses.add(address)
     for address in addresses:
         db.execute(
@@ -193,12 +190,10 @@ def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datet
 def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
     """Returns the verdicts that `store_verdicts` stored last."""
     return SiteVerdicts.of(
-        FormVerdict(
-            number, PageKind(kind), reason, address, _unpack(tokens), _unpack(marks or b""), _unpack(slots or b"")
-        )
-        for number, kind, reason, address, tokens, marks, slots in db.execute(
-            "select id, kind, reason, address, tokens, marks, slots from forms where site_id = ? and kind is not null "
-            "order by id",
+        FormVerdict(number, PageKind(kind), reason, address, _unpack(tokens), _unpack(marks or b""), bool(is_dated))
+        for number, kind, reason, address, tokens, marks, is_dated in db.execute(
+            "select id, kind, reason, address, tokens, marks, is_dated from forms "
+            "where site_id = ? and kind is not null order by id",
             [site_id],
         )
     )

@@ -254,8 +254,8 @@ create table forms (
     kind text, -- as last judged: post or page (not a post); empty while it is uncertain
     reason text, -- why
     marks blob, -- of a form of posts: the tokens that the site's other pages do not have
-    slots blob, -- hashes of the places where its posts show their date
-    judged_at text, -- when the kind changed last
+    is_dated integer, -- of a form of posts: 1 if nearly all of them show their date
+    judged_at text, -- when the verdict changed last
     applied_to integer not null default 0 -- the last page that was judged again since then
 );
 create index idx_forms_site_id on forms (site_id);

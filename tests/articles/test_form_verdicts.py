@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -13,11 +14,11 @@ from archiver.articles.form_verdicts import (
     FormEvidence,
     FormMember,
     SiteVerdicts,
+    judge_article,
     judge_forms,
-    shows_date,
     similarity,
 )
-from archiver.items import PageForm, PageKind
+from archiver.items import Article, Evidence, PageForm, PageKind
 
 SHELL = frozenset(range(1, 21))
 POSTS = SHELL | frozenset(range(100, 140))
@@ -75,7 +76,7 @@ def test_posts_that_were_guessed_to_be_lists_are_overruled() -> None:
     verdicts = judge_forms([form(1, POSTS, titled), form(2, LISTS, LISTINGS, "s/s")])
     found = verdicts.post_form_of(PageForm(POSTS, "Y/9/s"), PageKind.LISTING, "list of links")
     assert found is not None
-    assert [shows_date(found, slot) for slot in (9, 0, 4)] == [True, False, False]
+    assert found.is_dated
 
 
 @pytest.mark.parametrize(
@@ -153,3 +154,33 @@ def test_more_evidence_for_posts_never_makes_a_form_one_of_other_pages(rows: lis
     base = form(1, POSTS, DECLARED)
     after = judge_forms([base, form(2, DOCS, more, "s")]).forms.get(2)
     assert after is None or after.kind is PageKind.POST
+
+
+NEWEST = datetime(2024, 5, 1, tzinfo=UTC)
+SHOWN = (Evidence("published", "2024-05-01", "shown", "near p.day", 0.74),)
+DECLARED_DAY = (Evidence("published", "2024-05-01", "meta", "date", 0.9),)
+
+
+@pytest.mark.parametrize(
+    ("post", "media", "becomes"),
+    [
+        (Article("u", "Rain", "It rained.", published=NEWEST, evidence=SHOWN), 0, PageKind.POST),
+        (Article("u", "Rain", "", published=NEWEST, evidence=SHOWN), 1, PageKind.POST),
+        (Article("u", "", "It rained.", published=NEWEST, evidence=SHOWN), 0, PageKind.POST),
+        (Article("u", "Rain", "", published=NEWEST, evidence=SHOWN), 0, PageKind.LISTING),
+        (Article("u", "Rain", "It rained.", published=NEWEST, evidence=DECLARED_DAY), 0, PageKind.LISTING),
+        (Article("u", "Rain", "It rained."), 0, PageKind.LISTING),
+    ],
+    ids=["text", "image only", "untitled", "nothing", "date declared only", "undated"],
+)
+def test_a_page_becomes_a_post_if_it_shows_what_the_others_do(post: Article, media: int, becomes: PageKind) -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED), form(2, LISTS, LISTINGS, "s/s")])
+    before = Article("u", kind=PageKind.LISTING, kind_rule="list of links")
+    after = judge_article(
+        verdicts,
+        PageForm(POSTS, "Y/9/s", media=media),
+        before,
+        is_promised=lambda: False,
+        extract=lambda decided: replace(post, kind=decided[0], kind_rule=decided[1]),
+    )
+    assert after.kind is becomes

@@ -6,7 +6,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.page_form import address_pattern, date_slot, markup_tokens, page_form
+from archiver.extraction.template.page_form import address_pattern, date_slot, markup_tokens, page_form
 
 SHELL = """<html><head><title>{title} - Quayside</title></head><body class="plain">
 <div id="frame"><div class="masthead"><a href="/" class="home">Quayside</a></div>

@@ -253,3 +253,57 @@ def change(archive: Path, *statements: str) -> None:
         for statement in statements:
             db.execute(statement)
     db.close()
+
+
+class Logo:
+    """A blog that shows its own name as the first heading of each page, and one picture to those who share it.
+
+    `scans` of its posts are a picture with a button for applause and nothing else.
+    """
+
+    def __init__(self, posts: int = 16, scans: int = 0) -> None:
+        dice = Random(11)
+        self.titles = [made_title(dice, n) for n in range(posts)]
+        self.entries = {f"/e/{n}/": self._entry(dice, n, scan=n < scans) for n in range(posts)}
+
+    def _entry(self, dice: Random, number: int, *, scan: bool) -> Answer:
+        title, day = self.titles[number], date(2024, 1, 1) + timedelta(days=number)
+        text = "".join(f"<p>{made_paragraph(dice)}</p>" for _ in range(3))
+        if scan:
+            text = f'<div class="hand"><button class="clap">Applaud</button> <span>Applause {number}</span></div>'
+        return Answer(
+            f"""<!doctype html><html lang="en"><head><title>{title}</title>
+<meta property="og:image" content="https://img.example/card.png"><meta name="description" content="All about weirs.">
+<meta property="article:published_time" content="{day}T08:00:00+00:00"></head><body>
+<div class="lid"><h1 class="brand">Weir and Mill</h1></div><div class="sheet"><h2 class="what">{title}</h2>
+<p class="at">{day:%B} {day.day}, {day.year}</p><div class="article-body"><img src="/scan-{number}.png">{text}</div>
+</div></body></html>""".encode()
+        )
+
+    def pages(self) -> Pages:
+        items = "".join(f'<div class="row"><h3><a href="{path}">{path}</a></h3></div>' for path in self.entries)
+        start = f'<html><head><title>Weir</title></head><body><h1 class="brand">Weir and Mill</h1>{items}</body></html>'
+        return {"/": Answer(start.encode()), **self.entries}
+
+
+@pytest.mark.parametrize("number", [16, 34])
+def test_what_is_constant_is_the_sites_and_no_posts(number: int, tmp_path: Path) -> None:
+    blog = Logo(number)
+    with crawled(blog.pages(), tmp_path) as (server, archive):
+        found = rows(archive, "select title, image, description from articles")
+        assert {title for title, _, _ in found} == set(blog.titles)
+        assert {image.rpartition("/")[2] for _, image, _ in found} == {f"scan-{n}.png" for n in range(number)}
+        assert {about for _, _, about in found} == {""}
+        assert rows(archive, "select count(*) from revisions") == [(number,)]
+        crawl(server.url, "--full", archive=archive)
+        assert rows(archive, "select title, image, description from articles") == found
+        assert rows(archive, "select count(*) from revisions") == [(number,)]
+
+
+def test_the_text_of_a_button_is_no_body(tmp_path: Path) -> None:
+    with crawled(Logo(20, scans=8).pages(), tmp_path) as (server, archive):
+        query = "select body <> '' from articles where url like '%/e/_/' order by url"
+        assert [filled for (filled,) in rows(archive, query)] == [0] * 8 + [1] * 2
+        crawl(server.url, "--full", archive=archive)
+        assert [filled for (filled,) in rows(archive, query)] == [0] * 8 + [1] * 2
+        assert rows(archive, "select count(*) from revisions") == [(20,)]

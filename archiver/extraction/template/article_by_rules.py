@@ -93,6 +93,8 @@ def _read_title(reader: SiteReader) -> str:
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
         return ""
+    if reader.page.constants.refuses_title(title) and not reader.has_hand_rule("title"):
+        return ""
     if reader.api is not None and reader.api.title and not reader.has_hand_rule("title"):
         title = reader.api.title
         reader.note_api("title", title)
@@ -105,7 +107,7 @@ def _read_text(reader: SiteReader, title: str) -> _Text:
     tail = agency_credits.read_tail(whole_text)
     paragraphs = whole_text.split("\n\n")
     plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
-    return _Text(whole_text, tail, plain)
+    return _Text(whole_text, tail, "" if reader.page.constants.refuses_body(plain) else plain)
 
 
 def _authors_of(reader: SiteReader, tail: agency_credits.BodyTail) -> tuple[str, ...]:

@@ -14,7 +14,10 @@ from archiver.extraction.encoding import DecodedText
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
+from archiver.extraction.template.site_constants import ReadPost, SiteConstants, find_constants
 from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.text import fold_text
+from archiver.extraction.title import site_names
 from archiver.items import Article, PageKind, SourceHint
 
 ENOUGH = 25
@@ -26,6 +29,7 @@ _AUDIT_EACH = 25  # one of this many posts read by rules is also read by general
 _AUDITS = 4
 _MAX_WRONG = 3
 _ALIKE = 0.9
+_MIN_VARIETY = 0.5  # distinct titles of the last posts, below which the title's rule reads the site's name
 _MAX_PAGE_LENGTH = 3_000_000  # characters of a page that is worth learning from
 
 
@@ -104,6 +108,7 @@ class TemplateLearner:
         self._taught_by: list[_KeptPage] = []
         self._strange: deque[_KeptPage | None] = deque(maxlen=_WATCHED)  # the last posts; None for one that fits
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
+        self._titles: deque[str] = deque(maxlen=_WATCHED)  # of the last posts that were read by the rules
         self._read = 0
 
     @property
@@ -186,16 +191,25 @@ class TemplateLearner:
 
     def _learn(self) -> None:
         self._judge.before_learning()
-        rules = learn_rules([k.sample() for k in self._posts], list(self._certain_others()))
+        samples = [k.sample() for k in self._posts]
+        constants = _new_constants(samples)
+        if constants:
+            samples = [_without_constants(k, constants) for k in self._posts]
+        rules = learn_rules(samples, list(self._certain_others()))
         kept, self._posts = self._posts, []
+        known = self.rules.constants if self.rules is not None else SiteConstants()
+        constants = known.with_others(constants)
+        if rules is None and constants != known:
+            self.rules = self._learned(SiteRules(constants=constants))
         if rules is not None:
-            self.rules = self._learned(rules)
+            self.rules = self._learned(replace(rules, constants=constants))
             self._taught_by = [
                 k for k in kept if k.article is not None and not k.article.parts and k.article.whole_at in ("", k.url)
             ]
             self._strange.clear()
             self._others.clear()
             self._agrees.clear()
+            self._titles.clear()
 
     def _certain_others(self) -> Iterator[Page]:
         """Yields the kept pages that are no posts, without those that have the form of the site's posts."""
@@ -205,11 +219,14 @@ class TemplateLearner:
                 yield page
 
     def _watch(self, page: Page, article: Article, hint: SourceHint | None, known: PageKind) -> None:
-        """Retires rules that do not fit half of the last posts, or that disagree with general extraction."""
+        """Retires rules that do not fit half of the last posts, that read the same title on half of them, or that
+        disagree with general extraction.
+        """
         fits = self.rules is not None and article.read_by == self.rules.version
         self._strange.append(None if fits else _keep_page(page, article, hint))
         if fits:
             self._read += 1
+            self._titles.append(article.title)
             if self._read % _AUDIT_EACH == 1:
                 plain = extract_page(
                     parse_page(page.decoded, page.url, captured_at=page.captured_at), hint, known, posts_only=True
@@ -217,12 +234,34 @@ class TemplateLearner:
                 self._agrees.append(_are_similar(article, plain))
         strange = [kept for kept in self._strange if kept is not None]
         changed = len(self._strange) == _WATCHED and len(strange) >= _MAX_STRANGE * _WATCHED
-        if changed or self._agrees.count(False) >= _MAX_WRONG:
+        is_constant = len(self._titles) == _WATCHED and len(set(self._titles)) < _MIN_VARIETY * _WATCHED
+        if changed or is_constant or self._agrees.count(False) >= _MAX_WRONG:
             first = strange[0].captured_at if changed else page.captured_at
             self.rules = self._outdated(first or datetime.now(UTC))
             self._posts = [k for k in strange if k.article and k.article.body and len(k.text) <= _MAX_PAGE_LENGTH // 4]
             self._strange.clear()
             self._agrees.clear()
+            self._titles.clear()
+
+
+def _new_constants(samples: list[Sample]) -> SiteConstants:
+    """Returns the values that are the site's on these posts, without the names that the pages declare as the site's."""
+    found = find_constants([ReadPost(s.article, s.page.head_title) for s in samples])
+    declared = {fold_text(name) for s in samples[:1] for name in site_names(s.page)}
+    return replace(found, names=tuple(name for name in found.names if fold_text(name) not in declared))
+
+
+def _without_constants(kept: _KeptPage, constants: SiteConstants) -> Sample:
+    """Returns a kept post as a sample whose article has no value that is the site's."""
+    sample = kept.sample()
+    decided = PageKind.POST, sample.article.kind_rule
+    article = extract_page(
+        parse_page(sample.page.decoded, kept.url, captured_at=kept.captured_at),
+        kept.hint,
+        rules=SiteRules(constants=constants),
+        decided=decided,
+    )
+    return replace(sample, article=replace(article, read_by=""))
 
 
 def _keep_page(page: Page, article: Article | None = None, hint: SourceHint | None = None) -> _KeptPage:

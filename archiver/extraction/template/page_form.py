@@ -145,15 +145,18 @@ def _text_hash(text: str) -> int:
 def date_slot(article: Article) -> int:
     """Returns the hash of the place on the page that shows the article's date of publication; 0 if no place does.
 
-    A date that is only declared in the head or in the address is in no place.
+    A date that is only declared in the head or in the address is in no place, and neither is an uncertain one.
     """
-    found = [e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN]
+    found = [
+        e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN and e.confidence > _CERTAIN
+    ]
     if article.published is None or not found:
         return 0
     best = max(found, key=lambda e: e.confidence)
     return _hash(_slot_of(best))
 
 
+_CERTAIN = 0.6
 _NOT_SHOWN = frozenset(("api", "feed", "meta", "json-ld", "url", "address", "sitemap"))
 
 
