@@ -43,7 +43,7 @@ from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages import is_gone_confirmed
 from archiver.storage.requisites import DEFAULT_MODE, Mode
 from archiver.storage.runs import Counts, begin_run, check_run, end_run, ensure_site, has_finished, make_seed_due
-from archiver.storage.sites import retire_rules, rules_valid_at, store_learned_rules
+from archiver.storage.sites import add_constants, retire_rules, rules_valid_at, store_learned_rules
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
 from archiver.warc.exchange_records import Exchange, Original
@@ -374,6 +374,8 @@ class CrawlRun:
 
     def _learned(self, rules: SiteRules) -> SiteRules:
         with self.writing():
+            if not rules.fields:
+                return add_constants(self.db, self.site["id"], rules.constants, datetime.now(UTC))
             return store_learned_rules(self.db, self.site["id"], rules, datetime.now(UTC))
 
     def _outdated(self, since: datetime) -> SiteRules | None:

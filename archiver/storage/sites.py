@@ -478,7 +478,10 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
     from archiver.extraction.template.site_rule import to_toml
 
     retire_rules(db, site_id, at)
-    before = db.execute("select max(until) from site_rules where site_id = ? and not by_hand", [site_id]).fetchone()[0]
+    # Rules without fields are the site's constants only, so no other template came before.
+    before = db.execute(
+        "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
+    ).fetchone()[0]
     db.table("site_rules").insert(
         {
             "site_id": site_id,

@@ -293,6 +293,9 @@ _NAMES_OF_OTHER_DATE = {
 }
 _MAX_TRIED = 40
 _VARIETY = 0.8  # distinct titles, of all
+_SLOTS = frozenset(("authors", "categories", "published"))
+"""Fields that a template shows in one place on every post."""
+_ALWAYS_FILLED = 0.95
 _MAX_SELECTORS = 3
 _WHOLE_POST = 400  # at least so many characters of HTML in a feed are a whole post and not a summary
 
@@ -402,7 +405,31 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
         best = _try_rule(replace(best.rule, shown=shown), name, samples, known)
     if name == "title" and not _is_own_title(best.rule, samples):
         return None
+    if name in _SLOTS and filled < _ACCEPTED * len(samples) and (slot := _slot_rule(trials, known, samples)):
+        return slot
     return best.rule if _is_accepted(best, samples) else None
+
+
+def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:
+    """Returns the rule for a place that holds the field on nearly every post, also where general extraction found
+    nothing; None if there is no such place.
+
+    Its agreement is measured on the posts where general extraction found a value, its coverage on all of them.
+    """
+    said = [bool(value) for value in known]
+    if sum(said) < MIN_POSTS:
+        return None
+
+    def agreement(trial: _Trial) -> float:
+        return sum(r for r, s in zip(trial.right, said, strict=True) if s) / sum(said)
+
+    def reported(trial: _Trial) -> bool:
+        own = [r for r, s in zip(trial.right, samples, strict=True) if s.taught]
+        return sum(own) >= _ACCEPTED_REPORTED * len(own)
+
+    full = [t for t in trials if t.rule.coverage >= _ALWAYS_FILLED and agreement(t) >= _ACCEPTED and reported(t)]
+    best = max(full, key=lambda t: (agreement(t), *_trial_rank(t)), default=None)
+    return replace(best.rule, agreement=agreement(best)) if best is not None else None
 
 
 def _is_own_title(rule: Rule, samples: Sequence[Sample]) -> bool:
