@@ -100,6 +100,10 @@ class GeoTag:
     precision: float | None = None
 
 
+CONSTANT = "constant"
+"""The source of the evidence for a text that was refused because it is the site's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One candidate value for a field of an article: its source, its location on the page, and its confidence (0 to

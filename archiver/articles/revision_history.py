@@ -14,9 +14,8 @@ from enum import Enum, auto
 from typing import Any
 
 from archiver.articles.identity import changed_fields, fold_words, is_stub
-from archiver.extraction.template.site_constants import CONSTANT
 from archiver.fields import EVIDENCE, MEANING
-from archiver.items import Article
+from archiver.items import CONSTANT, Article
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 

@@ -25,10 +25,9 @@ from archiver.extraction.page_classifier import Answer, classify_page
 from archiver.extraction.pagination import PostParts, find_parts
 from archiver.extraction.post_locator import locate_post
 from archiver.extraction.template import article_by_rules
-from archiver.extraction.template.site_constants import CONSTANT
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.text import fold_text
-from archiver.items import Article, Evidence, PageKind, SourceHint
+from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 
 
 def extract_page(

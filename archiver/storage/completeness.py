@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,8 +23,10 @@ from archiver.frontier.revisit import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
+from archiver.storage.article_tables.withdrawals import count_withdrawn
 from archiver.storage.column_values import stored_object
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
+from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, PAGE_REQUEST_QUERY, stamp
 from archiver.storage.requisites import requisite_at
 from archiver.storage.tombstones import tombstone_at, tombstones
@@ -206,13 +209,15 @@ _EMPTY_PAGE_RULES = (
 def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
     """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include.
 
-    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), removed (by
-    takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`), sources (the same per source,
-    the most complete first, each with the `balance` of all URLs it reported), balance (all URLs by outcome, the
-    total as `found`), pages (the same without empty outcomes), traps (rule, pages, example, and as `asked` whether
-    they were fetched), missing (up to 20 URLs with their reason), missing_total, failures (reason, pages, example),
-    untrusted (claims of the site's server that proved false, and since when), requisites (`requisite_state`), runs
-    (newest first, with their `statistics`), complete (nothing is missing and the last run finished).
+    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), withdrawn (articles
+    whose pages proved to be no posts), untaken (pages that have the form of the posts and were not taken: rule,
+    pages, example), removed (by takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`),
+    sources (the same per source, the most complete first, each with the `balance` of all URLs it reported), balance
+    (all URLs by outcome, the total as `found`), pages (the same without empty outcomes), traps (rule, pages, example,
+    and as `asked` whether they were fetched), missing (up to 20 URLs with their reason), missing_total, failures
+    (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), requisites
+    (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
+    finished).
     """
     site_id = site["id"]
     newest = [
@@ -234,6 +239,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "start_url": site["start_url"],
         "platform": site["platform"],
         "articles": dict(zip(("all", "gone", "duplicates", "revised"), articles, strict=True)),
+        "withdrawn": count_withdrawn(db, site["name"]),
+        "untaken": [asdict(one) for one in untaken_pages(db, site_id)],
         "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts,
         "sources": _sources(counted, captured),

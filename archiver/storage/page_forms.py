@@ -257,6 +257,26 @@ def pages_to_rejudge(
                 yield PageToRejudge(row, form_id, is_promised)
 
 
+@dataclass(frozen=True, slots=True)
+class UntakenPages:
+    """Pages that have the form of the site's posts and were not taken for posts, by the rule that decided so."""
+
+    rule: str
+    pages: int
+    example: str
+
+
+def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
+    """Returns the pages of a site that have the form of its posts and are none, most pages first."""
+    rows = db.execute(
+        "select coalesce(p.rule, ''), count(*), min(p.url) from forms o join page_forms f on f.form_id = o.id "
+        "join pages p on p.id = f.page_id where o.site_id = ? and o.kind = 'post' and p.outcome = 'not-article' "
+        "group by 1 order by 2 desc, 1",
+        [site_id],
+    )
+    return [UntakenPages(*row) for row in rows]
+
+
 def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, int, bool]]:
     """Yields ID, URL, capture ID and whether it is a post, for the captured pages of a site that have no form."""
     rows = db.execute(

@@ -307,3 +307,31 @@ def test_the_text_of_a_button_is_no_body(tmp_path: Path) -> None:
         crawl(server.url, "--full", archive=archive)
         assert [filled for (filled,) in rows(archive, query)] == [0] * 8 + [1] * 2
         assert rows(archive, "select count(*) from revisions") == [(20,)]
+
+
+def test_status_says_what_was_withdrawn_and_what_looks_like_a_post(
+    handbook: tuple[SiteServer, Path], tmp_path: Path
+) -> None:
+    _, archive = handbook
+    (state,) = json.loads(archiver("status", "--json", archive=archive).stdout)
+    assert [(state["withdrawn"],)] == rows(archive, "select count(*) from withdrawn_articles")
+    assert state["untaken"] == []
+    diary = Diary()
+    main = (
+        '<div class="wpis"><h2 class="tytul">Not yet</h2><p class="kiedy">soon</p><div class="tresc"><p>Wait.</p></div>'
+    )
+    strange = diary.shell("Not yet", f'{main}<div class="pod"><a href="/d/1.html">later</a></div></div>')
+    pages = {**diary.pages(), "/d/90.html": strange}
+    pages["/m/3.html"] = diary.listing("Month 3", ["/d/90.html", "/d/6.html", "/d/7.html"])
+    with crawled(pages, tmp_path) as (_, archive):
+        (state,) = json.loads(archiver("status", "--json", archive=archive).stdout)
+        assert [(one["pages"], one["example"][-10:]) for one in state["untaken"]] == [(1, "/d/90.html")]
+
+
+def test_a_merge_keeps_what_is_withdrawn(handbook: tuple[SiteServer, Path], tmp_path: Path) -> None:
+    _, archive = handbook
+    whole = tmp_path / "whole.db"
+    merged = archiver("merge", str(archive), archive=whole)
+    assert merged.returncode == 0, merged.stderr
+    query = "select a.url, w.reason from withdrawn_articles w join articles a on a.id = w.article_id order by 1"
+    assert rows(whole, query) == rows(archive, query) != []

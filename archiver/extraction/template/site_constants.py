@@ -12,8 +12,6 @@ from dataclasses import dataclass, fields
 from archiver.extraction.text import fold_text
 from archiver.items import Article
 
-CONSTANT = "constant"
-"""The source of the evidence for a text that was refused."""
 MIN_POSTS = 5
 """Posts that must have a value before it can be the site's."""
 SHARE = 0.2

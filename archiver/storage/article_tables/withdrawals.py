@@ -37,6 +37,12 @@ def restore_article(db: Database, article_id: int) -> bool:
     return bool(db.execute("delete from withdrawn_articles where article_id = ?", [article_id]).rowcount)
 
 
+def count_withdrawn(db: Database, site: str) -> int:
+    """Returns the number of a site's articles that are withdrawn."""
+    query = "select count(*) from withdrawn_articles w join articles a on a.id = w.article_id where a.site = ?"
+    return int(db.execute(query, [site]).fetchone()[0])
+
+
 def withdrawal_of(db: Database, article_id: int) -> Withdrawal | None:
     """Returns when and why an article was withdrawn; None if it was not."""
     row = db.execute(
