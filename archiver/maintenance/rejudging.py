@@ -65,13 +65,15 @@ class RejudgedPage:
 @dataclass(slots=True)
 class RejudgingTally:
     """What judging pages again led to: pages `read`, those that proved to be `posts`, articles `withdrawn`; pages that
-    had no form before (`formed`); `left` and `unreadable` are messages. `is_complete` is False if pages remain.
+    had no form before (`formed`); articles that were read again without a constant of the site (`reread`); `left` and
+    `unreadable` are messages. `is_complete` is False if pages remain.
     """
 
     read: int = 0
     posts: int = 0
     withdrawn: int = 0
     formed: int = 0
+    reread: int = 0
     left: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     is_complete: bool = True

@@ -319,7 +319,7 @@ class CrawlRun:
         if patience:
             self.learner.finish()
         self.writer.flush(patience)
-        if patience:
+        if patience and ending.outcome == "finished":
             self._rejudge()
         self.requisites.flush(patience)
         if patience:
@@ -330,14 +330,16 @@ class CrawlRun:
 
     def _rejudge(self) -> None:
         tally = self.judge.finish()
-        if tally.posts or tally.withdrawn or tally.left:
+        if tally.read or tally.reread:
             _log.info(
-                "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d left",
+                "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d left; "
+                "%d articles read again without a constant of the site",
                 self.site_name,
                 tally.read,
                 tally.posts,
                 tally.withdrawn,
                 len(tally.left),
+                tally.reread,
             )
 
     def _record_ending(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:

@@ -18,10 +18,12 @@ from archiver.maintenance.constant_values import refuse_constants
 from archiver.maintenance.rejudging import Rejudging, RejudgingTally, judge_site, rejudge
 from archiver.storage.page_forms import is_promised, stored_verdicts
 from archiver.storage.page_result_writer import PageWriter, StoringRun
+from archiver.storage.runs import last_run
 from archiver.urls import urlkey
 
 _FIRST = 40
 """Pages of a run after which the forms are judged for the first time; then whenever their number doubles."""
+_HOME_ONLY = 1
 _MOST_AT_END = 5_000
 """Pages that the end of a run judges again; the next run continues."""
 
@@ -34,6 +36,8 @@ class SiteJudge:
         self._writer, self._run = writer, run
         self._verdicts: SiteVerdicts = stored_verdicts(db, site["id"])
         self._pages = 0
+        last = last_run(db, site["id"])
+        self._is_pending = last is not None and last["outcome"] != "finished"
         self._next = _FIRST
 
     def judge_article(
@@ -67,13 +71,17 @@ class SiteJudge:
 
     def finish(self) -> RejudgingTally:
         """Judge the forms at the end of the run, and the pages again whose verdict changed; read the articles again
-        that have a value of the site's.
+        that have a value of the site's. A run that read no more than the home page has nothing to judge, unless the
+        run before it was interrupted.
         """
-        if not self._pages:
+        counts = self._writer.counts
+        if self._pages <= _HOME_ONLY and not self._is_pending:
             return RejudgingTally()
         self.judge()
         judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
-        tally, counts = rejudge(judging, self._run, most=_MOST_AT_END)
-        self._writer.counts.add(counts)
-        refuse_constants(self._db, self._archive, self._site, self._run.version, datetime.now(UTC))
+        tally, rejudged = rejudge(judging, self._run, most=_MOST_AT_END)
+        counts.add(rejudged)
+        if counts.new or counts.revised or self._is_pending:
+            now = datetime.now(UTC)
+            tally.reread = refuse_constants(self._db, self._archive, self._site, self._run.version, now)
         return tally

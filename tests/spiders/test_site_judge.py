@@ -335,3 +335,9 @@ def test_a_merge_keeps_what_is_withdrawn(handbook: tuple[SiteServer, Path], tmp_
     assert merged.returncode == 0, merged.stderr
     query = "select a.url, w.reason from withdrawn_articles w join articles a on a.id = w.article_id order by 1"
     assert rows(whole, query) == rows(archive, query) != []
+
+
+def test_posts_that_their_form_decided_are_extracted_again(diary: tuple[SiteServer, Path]) -> None:
+    _, archive = diary
+    done = json.loads(archiver("reextract", "--json", archive=archive).stdout)
+    assert (done["articles"], done["left"], done["changed"]) == (COUNT, [], 0)
