@@ -33,6 +33,7 @@ _HENTRY = re.compile(r"type-([a-z][a-z_-]{0,30})")
 _DATE_SLUG = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?-(?=.)")
 
 
+@lru_cache(maxsize=1)  # the judge asks for it before the result of the page is made
 def page_form(page: Page) -> PageForm:
     """Returns the form of a page: the tokens of its markup, the pattern of its address, and what the page shows."""
     return PageForm(
