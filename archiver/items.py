@@ -124,6 +124,10 @@ def format_degrees(*degrees: float, between: str = ",") -> str:
     return between.join(f"{round(one, 7) + 0.0:.7f}".rstrip("0").rstrip(".") for one in degrees)
 
 
+CONSTANT = "constant"
+"""The source of the evidence for a text that was refused because it is the site's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One candidate value for a field of an article: its source, its location on the page, and its confidence (0 to
@@ -286,6 +290,25 @@ class UsageStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class PageForm:
+    """The form of a page, by which the pages of one template are known, and what the page shows.
+
+    `tokens` are the hashes of its markup tokens (32 bits each), `address` is the pattern of its address.
+    `hentry` is the post type that its only hentry names; `length` the number of bits of its text's length; `media`
+    the number of images and embedded media; `titles` the hashes of its <title> and first heading (0: none);
+    `date_slot` the hash of the place that shows the date of publication (0: none, or not a post).
+    """
+
+    tokens: frozenset[int]
+    address: str
+    hentry: str = ""
+    length: int = 0
+    media: int = 0
+    titles: tuple[int, int] = (0, 0)
+    date_slot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PageResult:
     """One attempt to fetch a URL, with everything that followed from it: the item that the spider yields.
 
@@ -304,7 +327,8 @@ class PageResult:
     a page of a listing, without those to its other pages; "" for other pages. `hint_id` is the ID of the stored source
     hint that the page was read with. `possible_posts` are the urlkeys of the possible posts that a page with a URL
     pattern links to, known ones too. `requisites` are the files that a post's page needs, if the site's settings ask
-    for all of them. `listed` is what a feed or a listing shows, None for other pages.
+    for all of them. `listed` is what a feed or a listing shows, None for other pages. `form` is the page's form, None
+    if it was not parsed.
     """
 
     url: str
@@ -332,6 +356,7 @@ class PageResult:
     possible_posts: tuple[str, ...] = ()
     requisites: tuple[Requisite, ...] = ()
     listed: ListedPosts | None = None
+    form: PageForm | None = None
 
 
 T = TypeVar("T")

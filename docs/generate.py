@@ -59,10 +59,17 @@ TABLES = {
     "page_discoveries": "Which discovery sources found a page. `found_on_page_id` is the page that it was found on, "
     "`found_on` the URL or file where that is no page; `last_seen` is empty where it is "
     "`first_seen`. Read the view [page_sources](#page_sources-view), which fills these in.",
+    "forms": "The forms of a site's pages: the pages of a form have nearly the same markup and the same pattern of "
+    "address. `kind` is what a form was judged to be: post, page (not a post), or nothing while it is uncertain.",
+    "page_forms": "The form of each page that was parsed. `signs` (JSON) are the post type of its only hentry, the "
+    "number of bits of its text's length, the number of images and embedded media, and hashes of its title, its first "
+    "heading and the place of its date.",
     "page_counts": "How many pages of a site have a kind and an outcome, kept by triggers: with an empty `source` all "
     "pages, each once, otherwise those that this discovery source found. `with_article`: an article was "
     "read from them.",
     "articles": "One row an article: its current revision, with the columns of the record. Lists are JSON.",
+    "withdrawn_articles": "Articles whose pages later proved to be no posts, and why. They and their captures stay; "
+    "searches and datasets leave them out.",
     "aliases": "Further URLs of articles: one that redirects to the article (redirect), another URL of it (copy), "
     "or an earlier one (moved). Read the view [article_urls](#article_urls-view), which has all.",
     "article_parts": "The pages of a post that has several: `post_urlkey` is the urlkey of the first, `number` 0 a "

@@ -170,6 +170,11 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         )
     if result["refused"]:
         lines.append(f"  {result['refused']:,} refused (by robots.txt, a password, or the server)")
+    if result["rejudged"] or result["withdrawn"]:
+        lines.append(
+            f"  judged by the form of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "
+            f"{count_noun(result['withdrawn'], 'article')} withdrawn"
+        )
     if result["requisite_requests"]:
         failed = f", {result['requisites_failed']:,} failed" if result["requisites_failed"] else ""
         lines.append(

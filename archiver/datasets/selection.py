@@ -52,7 +52,9 @@ _ENTER = f"""insert or ignore into temp.considered
     (article_id, id, chosen, first_seen, published, site, url, root, cluster, revision, gone_at)
     select a.id, record_id({FIRST_ADDRESS}), a.id in (select article_id from temp.chosen), a.first_seen, a.published,
         a.site, a.url, coalesce(a.duplicate_of, a.id), a.cluster_id, a.revision, a.gone_at from articles a
-    where {{source}} and substr(coalesce(a.first_seen, ''), 1, 19) <= ?"""
+    where {{source}} and substr(coalesce(a.first_seen, ''), 1, 19) <= ?1
+        and not exists (select 1 from withdrawn_articles w where w.article_id = a.id
+            and substr(w.withdrawn_at, 1, 19) <= ?1)"""
 _SHARED = (
     "select article_id, root, cluster from temp.considered where root in (select root from temp.considered "
     "group by 1 having count(*) > 1) or cluster is not null"
@@ -62,8 +64,8 @@ PARTITION_ROWS = 250_000
 
 
 def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", copies: Iterable[int] = ()) -> int:
-    """Choose the articles with these IDs (None is all) that were in the archive at the cut-off, and return their
-    number.
+    """Choose the articles with these IDs (None is all) that were in the archive and not withdrawn at the cut-off, and
+    return their number.
 
     Copies of the chosen articles are entered in `temp.considered` but not chosen. `copies` are IDs of further
     articles to enter there with their copies.
@@ -221,6 +223,7 @@ def latest_time(db: Database) -> str:
         for sql in (
             "select max(substr(first_seen, 1, 19)) from temp.considered",
             "select max(substr(gone_at, 1, 19)) from temp.considered",
+            "select max(substr(withdrawn_at, 1, 19)) from withdrawn_articles",
             "select max(substr(captured_at, 1, 19)) from captures",
             "select max(substr(observed_at, 1, 19)) from revisions",
         )

@@ -20,7 +20,7 @@ from archiver.datasets.publication_rules import Tier
 from archiver.datasets.selection import NEWEST
 from archiver.datasets.withheld_passages import LeakedPassages, redact
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
-from archiver.storage.article_tables.records import record_id
+from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id, record_id_of_first
 from archiver.storage.tombstones import tombstones
 
 # The tables of a snapshot and their columns. Writers, descriptions and checks iterate over them.
@@ -481,9 +481,9 @@ def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
         }
 
 
-def withdrawn_rows(db: Database) -> Iterator[Row]:
-    """Yield the rows of the table `withdrawn`: identifier and reason of each post that a takedown removed from the
-    dataset's sites.
+def withdrawn_rows(db: Database, cutoff: str) -> Iterator[Row]:
+    """Yield the rows of the table `withdrawn`: identifier and reason of each post of the dataset's sites that a
+    takedown removed, and of each article that was withdrawn by the cut-off because it is no post.
     """
     from archiver.urls import urlkey
 
@@ -494,4 +494,11 @@ def withdrawn_rows(db: Database) -> Iterator[Row]:
         for one in tombstones(db, "allowed_at is null")
         if one.site in sites
     }
+    for first, site, reason in db.execute(
+        f"select {FIRST_ADDRESS}, a.site, w.reason from withdrawn_articles w join articles a on a.id = w.article_id "
+        "where substr(w.withdrawn_at, 1, 19) <= ?",
+        [cutoff],
+    ):
+        if site in sites:
+            found.setdefault(record_id_of_first(first), reason)
     yield from ({"id": name, "reason": found[name]} for name in sorted(found))

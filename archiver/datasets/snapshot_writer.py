@@ -188,7 +188,7 @@ def write_tables(
         folder,
         stats,
         progress,
-        _merged([snapshot_rows.withdrawn_rows(db) for db in dbs], lambda row: row["id"]),
+        _merged([snapshot_rows.withdrawn_rows(db, stats.cutoff) for db in dbs], lambda row: row["id"]),
     )
 
 

@@ -7,6 +7,7 @@ General extraction has one module of candidates for each field; `resolve` choose
 from __future__ import annotations
 
 import gc
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from archiver.extraction import categories as _categories
@@ -26,7 +27,16 @@ from archiver.extraction.post_locator import locate_post
 from archiver.extraction.template import article_by_rules
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.text import fold_text
-from archiver.items import Article, Evidence, PageKind, SourceHint
+from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a page is extracted: `posts_only`, `part_of` and `decided` as in `extract_page`."""
+
+    posts_only: bool
+    part_of: str
+    decided: Answer | None
 
 
 def extract_page(
@@ -37,6 +47,7 @@ def extract_page(
     posts_only: bool = False,
     part_of: str = "",
     rules: SiteRules | None = None,
+    decided: Answer | None = None,
 ) -> Article:
     """Extracts the article of a page: all fields, the page's kind (`kind`, `kind_rule`), and the evidence for each
     field.
@@ -45,55 +56,48 @@ def extract_page(
     `classify_page`. `posts_only`: for a page that is not a post, return only its kind, which is all that a crawl
     needs of a listing. `part_of`: the address of the post, if the page was fetched as one of its further pages.
     `rules`: the rules of the site; a page that does not fit them is read by general extraction, and then only the
-    rules written by a person are applied, which may also make it a post. Never raises for what a page contains; the
-    same page always gives the same article.
+    rules written by a person are applied, which may also make it a post. `decided`: the kind and rule if the site's
+    other pages decided them, so that the page is not classified. Never raises for what a page contains; the same page
+    always gives the same article.
     """
     collects = gc.isenabled()
     gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
     try:
-        return _extract(page, hint, known_kind, posts_only, part_of, rules)
+        return _extract(page, hint, known_kind, _Way(posts_only, part_of, decided), rules)
     finally:
         if collects:
             gc.enable()
 
 
-def _extract(
-    page: Page, hint: SourceHint | None, known_kind: PageKind, posts_only: bool, part_of: str, rules: SiteRules | None
-) -> Article:
-    if (
-        rules is not None
-        and not part_of
-        and (article := article_by_rules.read_by_rules(page, rules, hint, known_kind)) is not None
-    ):
-        return article
-    article = _extract_generally(page, hint, known_kind, posts_only=posts_only, part_of=part_of)
-    hand = rules.by_hand() if rules is not None else None
+def _extract(page: Page, hint: SourceHint | None, known_kind: PageKind, way: _Way, rules: SiteRules | None) -> Article:
+    if rules is None:
+        return _extract_generally(page, hint, known_kind, way)
+    page.constants = rules.constants
+    if not way.part_of:
+        article = article_by_rules.read_by_rules(page, rules, hint, known_kind, way.decided)
+        if article is not None:
+            return article
+    article = _extract_generally(page, hint, known_kind, way)
+    hand = rules.by_hand()
     if hand is None:
         return article
-    if article.kind is not PageKind.POST and not part_of:
+    if article.kind is not PageKind.POST and not way.part_of and way.decided is None:
         answer = article_by_rules.kind_by_hand(article, page, hand, hint, known_kind)
         if answer is not None:
-            article = _extract_generally(page, hint, known_kind, posts_only=posts_only, part_of=part_of, answer=answer)
-    is_read = article.kind is PageKind.POST or not posts_only
-    return article_by_rules.apply_hand_rules(article, page, rules) if rules is not None and is_read else article
+            article = _extract_generally(page, hint, known_kind, replace(way, decided=answer))
+    if article.kind is not PageKind.POST and way.posts_only:
+        return article
+    if rules.constants and article.kind is PageKind.POST:
+        article = replace(article, read_by=f"{rules.version} in part")
+    return article_by_rules.apply_hand_rules(article, page, rules)
 
 
-def _extract_generally(
-    page: Page,
-    hint: SourceHint | None,
-    known_kind: PageKind,
-    *,
-    posts_only: bool,
-    part_of: str,
-    answer: Answer | None = None,
-) -> Article:
-    """Extracts the article of a page by general extraction, without the rules of its site. `answer`: the page's kind
-    and the rule that determined it, if they are known.
-    """
+def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind, way: _Way) -> Article:
+    """Extracts the article of a page by general extraction, without the rules of its site."""
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
-    kind, rule = answer or classify_page(page, hint, known_kind, post, beside)
-    if posts_only and kind is not PageKind.POST:
+    kind, rule = way.decided or classify_page(page, hint, known_kind, post, beside)
+    if way.posts_only and kind is not PageKind.POST:
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
     host = (urlsplit(page.url).hostname or "").lower()
     site = {fold_text(n) for n in _title.site_names(page)}
@@ -109,6 +113,9 @@ def _extract_generally(
     plain = text.text
     if tail.paragraphs:
         plain = "\n\n".join(plain.split("\n\n")[: -tail.paragraphs])
+    if page.constants.refuses_body(plain):
+        evidence.append(Evidence("body", plain, CONSTANT, text.locator, 0.0))
+        plain = ""
     evidence.append(Evidence("body", f"{len(plain)} characters", text.source, text.locator, text.confidence))
 
     people = _authors.author_candidates(page, post, hint, site, beside, tail.authors, text.text)
@@ -131,7 +138,7 @@ def _extract_generally(
     evidence += _geotags.geotag_evidence(page, post, places)
     declared = resolve.declared_fields(page, post.body, hint)
     evidence += declared.evidence
-    pages = find_parts(page, part_of) if kind is PageKind.POST else PostParts()
+    pages = find_parts(page, way.part_of) if kind is PageKind.POST else PostParts()
 
     return Article(
         url=page.url,

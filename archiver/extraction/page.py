@@ -16,6 +16,7 @@ from parsel import Selector, SelectorList
 from archiver.errors import BadRules
 from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
+from archiver.extraction.template.site_constants import SiteConstants
 from archiver.extraction.text import clean_text, element_line
 from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index
@@ -151,12 +152,14 @@ class Page:
     """A parsed page: `root` is its <html> element, `text` its decoded source, `url` the address it was fetched from.
 
     `captured_at` (aware) is when the page was fetched, None if unknown; relative dates such as "3 hours ago" are
-    counted back from it. Each attribute is computed at most once and never changes.
+    counted back from it. `constants` are the values that are the site's and not the post's. Each attribute is
+    computed at most once and never changes.
     """
 
     def __init__(self, root: Element, decoded: DecodedText, url: str, captured_at: datetime | None = None) -> None:
         self.root, self.decoded, self.url, self.captured_at = root, decoded, url, captured_at
         self.text, self.encoding = decoded.text, decoded.encoding
+        self.constants = SiteConstants()
 
     @cached_property
     def index(self) -> Index:

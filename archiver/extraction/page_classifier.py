@@ -281,6 +281,19 @@ def has_article_node(page: Page) -> bool:
     return "datePublished" in node or "author" in node
 
 
+GUESSES = frozenset(
+    ("undated", "dated", "dated address", "byline", "learned", "kind given by its source", "page address",
+     "several posts", "several headings", "teasers", "list of links", "listing address", "date address", "wall",
+     "form of the site's posts", "not the form of the site's posts")
+)  # fmt: skip
+"""The rules that guess a page's kind. All other rules read what the page, an API or a feed declares."""
+
+
+def is_declared(rule: str) -> bool:
+    """Returns True if a rule reads a declaration, which is final; a guess may be overruled by the form of the page."""
+    return bool(rule) and rule not in GUESSES
+
+
 Answer = tuple[PageKind, str]
 GUESSES = frozenset(
     (

@@ -75,9 +75,10 @@ def _language(page: Page, _: Element | None, hint: SourceHint | None) -> _Found:
 def _description(page: Page, _: Element | None, hint: SourceHint | None) -> _Found:
     data = page.data
     for name in _DESCRIPTIONS:
-        if found := data.meta_first(name):
+        if (found := data.meta_first(name)) and not page.constants.refuses_description(found):
             return found, "meta", name
-    if found := next(iter(data.texts(data.article(page.addresses), "description")), ""):
+    found = next(iter(data.texts(data.article(page.addresses), "description")), "")
+    if found and not page.constants.refuses_description(found):
         return found, "json-ld", "description"
     return _from_hint(clean_text(hint.description if hint else ""), hint, "description")
 
@@ -94,7 +95,7 @@ def _image(page: Page, body: Element | None, hint: SourceHint | None) -> _Found:
         ]
     declared += [_from_hint(hint.image, hint, "image")] if hint else []
     for value, source, locator in declared:
-        if url := page.join(value):
+        if (url := page.join(value)) and url not in page.constants.images:
             return url, source, locator
     if body is not None and (img := next(body.iter("img"), None)) is not None:
         return page.join(img.get("src") or img.get("data-src")), "text", "img"

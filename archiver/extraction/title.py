@@ -68,7 +68,7 @@ _SECTIONS = frozenset(
 
 def site_names(page: Page) -> list[str]:
     """Returns the names of the site that the page declares or shows in its header."""
-    names = list(page.data.names_of_site())
+    names = [*page.data.names_of_site(), *page.constants.names]
     for selector in _SITE_TITLES:
         names += [
             t
@@ -272,7 +272,8 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
 
 
 def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str) -> list[Candidate[str]]:
-    """Returns the title candidates with their sources, without the site's name.
+    """Returns the title candidates with their sources, without the site's name and without titles that are the site's
+    (unless the page has no other).
 
     A post whose title element is empty gives "" as a candidate.
     """
@@ -286,7 +287,8 @@ def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str)
     out += declared
     if hint is not None and not is_from_api(hint) and (text := _clean_title(hint.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
-    return out
+    own = [c for c in out if not page.constants.refuses_title(c.value)]
+    return own if any(c.value for c in own) else out
 
 
 def _clean_title(text: str) -> str:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
@@ -36,6 +37,7 @@ from archiver.storage.article_tables.historical_revisions import (
 )
 from archiver.storage.article_tables.identification import find_article_of
 from archiver.storage.article_tables.revisions import article_from_row, write_facets
+from archiver.storage.article_tables.withdrawals import withdraw_article, withdrawal_of
 from archiver.storage.pages import moment
 from archiver.storage.tombstones import Tombstone, next_article_id, tombstone_of
 
@@ -119,6 +121,8 @@ def add_article(
                 "run_id": runs.get(one["run_id"] or 0),
             }
         )
+    if (withdrawn := withdrawal_of(theirs, post.row["id"])) is not None:
+        withdraw_article(db, number, withdrawn.reason, datetime.fromisoformat(withdrawn.at))
     enter_addresses(db, number, post, new=True)
     write_facets(db, number, article_from_row(row))
     for one in post.captures:

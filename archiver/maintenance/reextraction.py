@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.form_verdicts import POST_FORM_RULE
 from archiver.articles.identity import is_further_part, join_parts
 from archiver.articles.revision_history import (
     differing_fields,
@@ -26,6 +27,7 @@ from archiver.articles.validation import validate_article
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
+from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.induction import Sample, learn_rules, reports_whole_post
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.fields import EVIDENCE, LATEST
@@ -392,16 +394,27 @@ class ReextractionReader:
         assert at is not None
         rules = self._rules.at(self._sites[site], at) if site in self._sites else None
         kind = PageKind.PART if part_of else PageKind.POST
+        decided = None if part_of else self._decided(url)
 
         def read(rules: SiteRules | None) -> Article:
             return extract_page(
-                parse_page(response.body, url, response.content_type, at), hint, kind, part_of=part_of, rules=rules
+                parse_page(response.body, url, response.content_type, at),
+                hint,
+                kind,
+                part_of=part_of,
+                rules=rules,
+                decided=decided,
             )
 
         article = read(rules)
         if article.read_by and rules is not None and (article.parts or article.part > 1):
             article = read(rules.by_hand())  # all parts of a post are read in the same way, as in a crawl
         return validate_article(article, at)[0]
+
+    def _decided(self, url: str) -> Answer | None:
+        """Returns kind and rule of a page that only the form of the site's posts shows to be one; None for others."""
+        row = self.db.execute("select rule from pages where urlkey = ?", [urlkey(url)]).fetchone()
+        return (PageKind.POST, POST_FORM_RULE) if row and row[0] == POST_FORM_RULE else None
 
 
 class _Article:

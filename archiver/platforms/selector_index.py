@@ -483,6 +483,19 @@ class Index:
     def classes(self) -> Iterable[str]:
         return self._names
 
+    def by_class_value(self) -> Iterable[tuple[str, list[Element]]]:
+        """Returns each value of a class attribute with the elements that have it."""
+        return self._by_names.items()
+
+    def by_id(self) -> Iterable[tuple[str, list[Element]]]:
+        """Returns each id with the elements that have it."""
+        return self._ids.items()
+
+    def by_word(self, attribute: str) -> Iterable[tuple[str, list[Element]]]:
+        """Returns each word in the values of an attribute in INDEXED, with the elements that have it."""
+        start = f"{attribute}="
+        return [(key[len(start) :], found) for key, found in self._words.items() if key.startswith(start)]
+
     def with_class(self, name: str) -> list[Element]:
         found = self._with.get(name)
         if found is None:

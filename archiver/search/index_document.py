@@ -200,8 +200,8 @@ assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in
 
 
 def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
-    """Yields the data to index for each existing article with one of these IDs, one article at a time because a text
-    may have megabytes.
+    """Yields the data to index for each article with one of these IDs that exists and is not withdrawn, one article at
+    a time because a text may have megabytes.
 
     Adds to the row of `articles`: `changed` (fields changed by later revisions), `duplicated` (whether it has
     duplicates), `is_source` (1 for the source of a cluster, 0 for its other members, None without a source), and
@@ -228,7 +228,7 @@ def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
     for row in db.query(
         f"select {', '.join('a.' + name for name in COLUMNS)}, (select source_id = a.id "
         "from clusters where id = a.cluster_id) as is_source from articles a "
-        f"where a.id {among} order by a.id",
+        f"where a.id {among} and a.id not in (select article_id from withdrawn_articles) order by a.id",
         [id_list],
     ):
         row |= {"changed": sorted(changed.get(row["id"], ())), "duplicated": row["id"] in duplicated}

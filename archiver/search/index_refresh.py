@@ -333,7 +333,12 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
         )
         return
     behind = set(tantivy_index.pending_changes(db).ids)
-    ids = [row[0] for row in db.execute("select id from articles order by id")]
+    ids = [
+        row[0]
+        for row in db.execute(
+            "select id from articles where id not in (select article_id from withdrawn_articles) order by id"
+        )
+    ]
     yield from _findings(
         sorted(set(indexed) - set(ids) - behind),
         "strange",

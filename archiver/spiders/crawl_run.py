@@ -31,6 +31,7 @@ from archiver.sites.archiver_toml import effective_settings
 from archiver.sites.crawler_identity import needs_contact
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
+from archiver.spiders.site_judge import SiteJudge
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness, pages
 from archiver.storage.article_tables.articles import replace_extraction
@@ -55,7 +56,7 @@ from archiver.storage.runs import (
     make_seed_due,
 )
 from archiver.storage.sampled_posts import count_unseen_posts, edit_estimate, make_sample_due, samples_of
-from archiver.storage.sites import retire_rules, rules_valid_at, store_learned_rules
+from archiver.storage.sites import add_constants, retire_rules, rules_valid_at, store_learned_rules
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
 from archiver.warc.exchange_records import Exchange, Original
@@ -138,22 +139,21 @@ class CrawlRun:
         )
         # An API counts all posts of a site only once a crawl has read it completely.
         counted = not order.full and has_finished(self.db, site_id) and pages.has_api(self.db, site_id)
-        self.writer = PageWriter(
-            StoringRun(
-                self.db,
-                self.site,
-                self.run_id,
-                self.started,
-                self.revisit,
-                __version__,
-                lambda row: extract_from_capture(self.db, self.archive.parent, row, site_id),
-                self.mode,
-                counted,
-                self.samples.revisit_period(self.revisit),
-            ),
-            self.before_commit,
+        storing = StoringRun(
+            self.db,
+            self.site,
+            self.run_id,
+            self.started,
+            self.revisit,
+            __version__,
+            lambda row: extract_from_capture(self.db, self.archive.parent, row, site_id),
+            self.mode,
+            counted,
+            self.samples.revisit_period(self.revisit),
         )
-        self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated)
+        self.writer = PageWriter(storing, self.before_commit)
+        self.judge = SiteJudge(self.db, self.archive, self.site, self.writer, storing)
+        self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated, self.judge)
         self.redirect_forms = RedirectForms()
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush, self.run_id)
         if left_pages_unsampled(self.db, site_id, self.run_id):
@@ -344,6 +344,8 @@ class CrawlRun:
         if patience:
             self.learner.finish()
         self.writer.flush(patience)
+        if patience and ending.outcome == "finished":
+            self._rejudge()
         self.requisites.flush(patience)
         if patience:
             self.reread_samples()
@@ -351,6 +353,20 @@ class CrawlRun:
         known, done = self.count_pages()
         due = known - done + self.requisites.count_due()
         return replace(result, failures=failures, due=due, edits=edit_estimate(self.db, self.site))
+
+    def _rejudge(self) -> None:
+        tally = self.judge.finish()
+        if tally.read or tally.reread:
+            _log.info(
+                "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d left; "
+                "%d articles read again without a constant of the site",
+                self.site_name,
+                tally.read,
+                tally.posts,
+                tally.withdrawn,
+                len(tally.left),
+                tally.reread,
+            )
 
     def _record_ending(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
         """Finish the WARC file and the run's row. Return the reasons for which pages failed, each with its number of
@@ -391,6 +407,8 @@ class CrawlRun:
 
     def _learned(self, rules: SiteRules) -> SiteRules:
         with self.writing():
+            if not rules.fields:
+                return add_constants(self.db, self.site["id"], rules.constants, datetime.now(UTC))
             return store_learned_rules(self.db, self.site["id"], rules, datetime.now(UTC))
 
     def _outdated(self, since: datetime) -> SiteRules | None:

@@ -21,6 +21,7 @@ from archiver.extraction.encoding import unpack_undeclared
 from archiver.extraction.page import Page
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
+from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.frontier.revisit import SOURCE_KINDS
 from archiver.items import (
     NEEDS_JAVASCRIPT,
@@ -334,6 +335,7 @@ def _article_page(
         possible_posts=_possible_posts(links, request.url, site.scope.path),
         listed=listed_posts(links, result.final_url) if links and article.kind is PageKind.LISTING else None,
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
+        form=None if request.part_of else replace(page_form(page), date_slot=date_slot(article)),
     )
     is_claim = (
         is_post and article.part_of and request.kind is not PageKind.PART and site.scope.contains(article.part_of)

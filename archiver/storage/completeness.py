@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,8 +23,10 @@ from archiver.frontier.revisit import next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
+from archiver.storage.article_tables.withdrawals import count_withdrawn
 from archiver.storage.column_values import stored_object
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
+from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.requisites import requisite_at
 from archiver.storage.runs import latest_samples, unrecorded_links
@@ -210,17 +213,18 @@ _EMPTY_PAGE_RULES = (
 def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
     """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include.
 
-    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), removed (by
-    takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`), sources (the same per source,
-    the most complete first, each with the `balance` of all URLs it reported), balance (all URLs by outcome, the
-    total as `found`), pages (the same without empty outcomes), wrong_guesses (how many addresses of feeds and
-    sitemaps the crawl guessed that do not exist; no other key counts them), traps (rule, pages, `unrecorded` links
-    of the last run that have no row, example, as `asked` whether they were fetched, and the latest sample of them:
-    how many pages were `sampled` and how many of these were `hits`, posts or pages that lead to an unknown one;
-    both None for a rule without samples), missing (up to 20 URLs with their reason), missing_total, failures
-    (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), edits (the
-    estimate of the edits that the last crawl did not see, see `EditEstimate.as_dict`; None if sources announce them),
-    requisites
+    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), withdrawn (articles
+    whose pages proved to be no posts), untaken (pages that have the form of the posts and were not taken: rule,
+    pages, example), removed (by takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`),
+    sources (the same per source, the most complete first, each with the `balance` of all URLs it reported), balance
+    (all URLs by outcome, the total as `found`), pages (the same without empty outcomes), wrong_guesses (how many
+    addresses of feeds and sitemaps the crawl guessed that do not exist; no other key counts them), traps (rule, pages,
+    `unrecorded` links of the last run that have no row, example, as `asked` whether they were fetched, and the latest
+    sample of them: how many pages were `sampled` and how many of these were `hits`, posts or pages that lead to an
+    unknown one; both None for a rule without samples), missing (up to 20 URLs with their reason), missing_total,
+    failures (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), edits
+    (the estimate of the edits that the last crawl did not see, see `EditEstimate.as_dict`; None if sources announce
+    them), requisites
     (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
     finished).
     """
@@ -245,6 +249,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "start_url": site["start_url"],
         "platform": site["platform"],
         "articles": dict(zip(("all", "gone", "duplicates", "revised"), articles, strict=True)),
+        "withdrawn": count_withdrawn(db, site["name"]),
+        "untaken": [asdict(one) for one in untaken_pages(db, site_id)],
         "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts,
         "sources": _sources(counted, captured),

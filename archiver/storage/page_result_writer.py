@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.form_verdicts import OTHER_FORM_RULE
 from archiver.frontier.edit_sample import SAMPLE_REASON
 from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, ListedPosts, Outcome, PageKind, PageResult
@@ -33,10 +34,12 @@ from archiver.storage.article_tables.articles import (
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
 from archiver.storage.article_tables.identification import add_alias, find_article_of
 from archiver.storage.article_tables.revisions import Reread, extractor_of
+from archiver.storage.article_tables.withdrawals import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.full_text import batch_indexing
 from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.page_forms import SiteForms, page_id_at
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 
@@ -45,16 +48,16 @@ from archiver.urls import urlkey
 class StoringRun:
     """What the stages need to know about the run whose results they store.
 
-    `crawl_started` is when the crawl began that this run continues. `version` is the version of this program;
-    `reread` extracts a stored article's capture again. `mode`: which of a page's requisites are captured.
-    `listings_wait`: an API lists all posts, so new listings wait for the revisit period. `post_revisit` is the revisit
-    period of posts, None: as for other pages. `rechecked` counts the posts that were made due because lists no longer
-    show them.
+    `run_id` is None where captures are only read again. `crawl_started` is when the crawl began that this run
+    continues. `version` is the version of this program; `reread` extracts a stored article's capture again. `mode`:
+    which of a page's requisites are captured. `listings_wait`: an API lists all posts, so new listings wait for the
+    revisit period. `post_revisit` is the revisit period of posts, None: as for other pages. `rechecked` counts the
+    posts that were made due because lists no longer show them.
     """
 
     db: Database
     site: dict[str, Any]
-    run_id: int
+    run_id: int | None
     started: datetime
     revisit: timedelta = DEFAULT_REVISIT
     version: str = ""
@@ -65,10 +68,13 @@ class StoringRun:
     rechecked: int = 0
     crawl_started: datetime = field(init=False)
     trust: Trust = field(init=False)
+    forms: SiteForms = field(init=False)
 
     def __post_init__(self) -> None:
-        self.crawl_started = pages.moment(crawl_started(self.db, self.site["id"], self.run_id)) or self.started
+        began = crawl_started(self.db, self.site["id"], self.run_id) if self.run_id is not None else None
+        self.crawl_started = pages.moment(began) or self.started
         self.trust = Trust(self.db, self.site, self.started, self.revisit)
+        self.forms = SiteForms(self.db, self.site_id)
 
     @property
     def site_id(self) -> int:
@@ -119,6 +125,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
     """Stores the capture, the usage statements and the discovered URLs of a result: the first stage."""
     db, result, counts = run.db, storing.result, storing.counts
     if result.capture:
+        assert run.run_id is not None
         storing.capture_id = enter_capture(db, run.run_id, result.capture, result.hint_id)
         store_usage_statements(db, storing.capture_id, result.usage_statements)
     later = result.at + run.revisit if run.listings_wait else None
@@ -201,6 +208,8 @@ def record(run: StoringRun, storing: Storing) -> None:
         capture_id=storing.capture_id if result.capture and result.capture.record_type == "response" else None,
         due_at=_next_due_time(run, storing, effect),
     )
+    if result.form is not None and (page_id := page_id_at(db, storing.key)) is not None:
+        run.forms.record(page_id, result.form)
     if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
     _recheck_vanished(run, storing.result)
@@ -230,6 +239,7 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     )
     if result.parts and stored.change is not Change.GONE:
         multipage_articles.set_capture_of_parts(db, stored.article_id, storing.key)
+    restore_article(db, stored.article_id)
     _count_change(storing.counts, stored)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
@@ -300,6 +310,16 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
     return Effect(Outcome.UNCHANGED, result.reason, row[0])
 
 
+def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
+    """Withdraws the article of a page whose form shows that it is no post; changes no other article."""
+    result = storing.result
+    if result.rule == OTHER_FORM_RULE:
+        row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
+        if row and row[0] and withdraw_article(run.db, row[0], result.reason, run.started):
+            storing.counts.withdrawn += 1
+    return Effect(result.outcome, result.reason)
+
+
 def _store_nothing(run: StoringRun, storing: Storing) -> Effect:
     """Changes no article; the page keeps the result's outcome and reason."""
     return Effect(storing.result.outcome, storing.result.reason)
@@ -311,6 +331,7 @@ _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
     Outcome.GONE: _store_gone,
     Outcome.DUPLICATE: _store_duplicate,
     Outcome.UNCHANGED: _store_unchanged,
+    Outcome.NOT_ARTICLE: _store_not_article,
 }
 
 
@@ -438,7 +459,9 @@ class PageWriter:
 
     def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
-        with run.trust.restored_on_error(), self.kept(), writing(run.db, patience), batch_indexing(run.db):
+        assert run.run_id is not None
+        kept = run.trust.restored_on_error(), run.forms.restored_on_error()
+        with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             written = [self._write(Storing(result, counts)) for result in results]
         self.counts.add(counts)

@@ -38,7 +38,8 @@ class Counts:
     """The counts of one run: numbers of pages or articles, and `bytes` received over the network.
 
     Requisites (images, stylesheets and fonts) are counted separately: `requisite_requests` were made for them,
-    `requisites` of them were captured or are unchanged, `requisites_failed` could not be captured.
+    `requisites` of them were captured or are unchanged, `requisites_failed` could not be captured. `rejudged` pages
+    proved to be posts by their form, `withdrawn` articles proved to be none.
     """
 
     requests: int = 0
@@ -54,6 +55,8 @@ class Counts:
     refused: int = 0
     failed: int = 0
     trapped: int = 0
+    rejudged: int = 0
+    withdrawn: int = 0
     requisite_requests: int = 0
     requisites: int = 0
     requisites_failed: int = 0

@@ -101,6 +101,8 @@ create table runs (
     refused integer,
     failed integer,
     trapped integer,
+    rejudged integer not null default 0, -- pages that their form showed to be posts, read again from their captures
+    withdrawn integer not null default 0, -- articles whose form showed that they are no posts
     requisite_requests integer not null default 0, -- requests for images, stylesheets and fonts
     requisites integer not null default 0, -- how many of them were captured
     requisites_failed integer not null default 0,
@@ -254,6 +256,34 @@ create trigger page_sources_id instead of delete on page_sources begin
 end;
 """
 
+FORMS = """
+-- The forms of a site's pages: the pages of a form have nearly the same markup and the same pattern of address.
+create table forms (
+    id integer primary key,
+    site_id integer not null references sites (id),
+    address text not null, -- the pattern: Y/9/s for /2024/05/a-name/
+    tokens blob not null, -- hashes of the markup tokens of the first page of the form, 4 bytes each
+    kind text, -- as last judged: post or page (not a post); empty while it is uncertain
+    reason text, -- why
+    marks blob, -- of a form of posts: the tokens that the site's other pages do not have
+    is_dated integer, -- of a form of posts: 1 if nearly all of them show their date
+    judged_at text, -- when the verdict changed last
+    applied_to integer not null default 0 -- the last page that was judged again since then
+);
+create index idx_forms_site_id on forms (site_id);
+
+-- The form of each page that was parsed, and what the page shows.
+create table page_forms (
+    page_id integer primary key references pages (id),
+    form_id integer not null references forms (id),
+    signs text not null -- JSON: hentry type, bits of the text's length, media, hashes of title, heading and date place
+);
+create index idx_page_forms_form_id on page_forms (form_id);
+create trigger page_forms_page_ad after delete on pages begin
+    delete from page_forms where page_id = old.id;
+end;
+"""
+
 # Counting the pages of a large site takes a second, so triggers count. What one trigger subtracts another may add
 # later: SQLite does not say which of two triggers on one change runs first.
 _COUNT = """insert into page_counts (site_id, source, kind, outcome, with_article, pages)
@@ -360,6 +390,16 @@ create index idx_articles_capture_id on articles (capture_id) where capture_id i
 create index idx_articles_site_gone on articles (site) where gone_at is not null;
 create index idx_articles_site_duplicate on articles (site) where duplicate_of is not null;
 create index idx_articles_site_revised on articles (site) where revision > 1;
+
+-- Articles whose pages later proved to be no posts. They and their captures stay; searches and datasets leave them out.
+create table withdrawn_articles (
+    article_id integer primary key references articles (id),
+    withdrawn_at text not null,
+    reason text not null
+);
+create trigger withdrawn_articles_article_ad after delete on articles begin
+    delete from withdrawn_articles where article_id = old.id;
+end;
 
 -- URLs of articles beside their own. One of kind url is here where it says more than the row of its article: when it
 -- became the article's own, or which of two articles owns a URL that a site gave to another post.
@@ -718,6 +758,12 @@ when {_fill_in("old.{0} is not new.{0}", INDEXED, " or ")} begin
     {_mark_for_search_index("new.id", "old.duplicate_of", "new.duplicate_of")}
 end;
 -- A cluster that gains or loses its source changes all its members (is:copy); one with another source only these two.
+create trigger search_index_withdrawn_ai after insert on withdrawn_articles begin
+    {_mark_for_search_index("new.article_id")}
+end;
+create trigger search_index_withdrawn_ad after delete on withdrawn_articles begin
+    {_mark_for_search_index("old.article_id")}
+end;
 create trigger search_index_cluster_au after update of source_id on clusters
 when old.source_id is not new.source_id begin
     delete from search_index_pending where (old.source_id is null or new.source_id is null)
@@ -884,7 +930,8 @@ _KEEP_OUT = f"""update pages set outcome = 'refused', rule = '{REMOVED}', due_at
         article_id = null, etag = null, last_modified = null, kind = 'post',
         reason = (select 'removed from this archive on ' || substr(t.removed_at, 1, 10) || ': ' || t.reason
                   from tombstone_urls u join tombstones t on t.id = u.tombstone_id where u.urlkey = new.urlkey)
-    where id = new.id;"""
+    where id = new.id;
+    delete from page_forms where page_id = new.id;"""
 
 TOMBSTONES = f"""
 -- What remains of a post that a person had removed, so that it does not come back: of its text only digests.
@@ -956,6 +1003,7 @@ SCHEMA = tuple(
         SITES,
         CAPTURES,
         PAGES,
+        FORMS,
         PAGE_COUNTS,
         ARTICLES,
         REVISIONS,

@@ -8,7 +8,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from archiver.storage.runs import ensure_site
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
+    from archiver.extraction.template.site_constants import SiteConstants
     from archiver.extraction.template.site_rule import SiteRules
 
 _NAMED_IN_ERROR = 8
@@ -256,6 +257,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute("delete from articles where site = :name", values)
         replace_page_references(db, pages, values)
         db.execute(f"delete from page_discoveries where page_id in {pages}", values)
+        db.execute(f"delete from page_forms where page_id in {pages}", values)
+        db.execute("delete from forms where site_id = :id", values)
         db.execute("delete from pages where site_id = :id", values)
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
         db.execute(f"update revisions set run_id = null where run_id in {runs}", values)
@@ -501,7 +504,10 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
     from archiver.extraction.template.site_rule import to_toml
 
     retire_rules(db, site_id, at)
-    before = db.execute("select max(until) from site_rules where site_id = ? and not by_hand", [site_id]).fetchone()[0]
+    # Rules without fields are the site's constants only, so no other template came before.
+    before = db.execute(
+        "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
+    ).fetchone()[0]
     db.table("site_rules").insert(
         {
             "site_id": site_id,
@@ -510,6 +516,34 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
             "pages": rules.pages,
             "learned_at": stamp(at),
             "since": before,
+        }
+    )
+    stored = rules_valid_at(db, site_id)
+    assert stored is not None
+    return stored
+
+
+def add_constants(db: Database, site_id: int, constants: SiteConstants, at: datetime) -> SiteRules:
+    """Adds values that are the site's to its learned rules, as a new version for the same captures. Returns the rules
+    now valid.
+    """
+    from archiver.extraction.template.site_rule import SiteRules, to_toml
+
+    row = db.execute(
+        "select since from site_rules where site_id = ? and not by_hand and until is null order by id desc limit 1",
+        [site_id],
+    ).fetchone()
+    learned = _newest_rules(db, "site_id = :site and not by_hand and until is null", {"site": site_id}) or SiteRules()
+    retire_rules(db, site_id, at)
+    rules = replace(learned, constants=learned.constants.with_others(constants))
+    db.table("site_rules").insert(
+        {
+            "site_id": site_id,
+            "toml": to_toml(rules),
+            "by_hand": 0,
+            "pages": rules.pages,
+            "learned_at": stamp(at),
+            "since": row[0] if row else None,
         }
     )
     stored = rules_valid_at(db, site_id)

@@ -18,6 +18,7 @@ from archiver.extraction.template.induction import MIN_POSTS, learn_rules
 from archiver.extraction.template.site_rule import Rule, SiteRules, from_toml, to_toml
 from archiver.items import Article, PageKind, SourceHint
 from tests.small_sites import (
+    AUTHORS,
     NEWSLETTER,
     PROMOTION,
     SamplePost,
@@ -280,3 +281,64 @@ def test_a_rule_for_a_list_reads_the_links_and_not_their_box() -> None:
     page = parse_page(f"<html><body>{box}</body></html>", "https://low.example/a/")
     assert read_field(page, "categories", Rule(("header.filed",))) == ("Field Notes", "Tools")
     assert read_field(page, "tags", Rule(("header.filed a",))) == ("Field Notes", "Tools")
+
+
+def unnamed(post: SamplePost, others: object = (), *, author: str = "") -> str:
+    """Return the post's page in a theme that names its authors in a place without a name, some by one word."""
+    page = silent(replace(post, author=author or ("nils" if post.number % 3 == 1 else post.author)))
+    return page.replace('<meta name="author"', '<meta name="keywords"')
+
+
+def test_the_place_of_the_author_is_read_where_general_extraction_finds_no_name() -> None:
+    posts = sample_posts()
+    read_generally = [s.article.authors for s in samples(unnamed, posts)]
+    assert {bool(names) for names in read_generally} == {True, False}
+    rules = learned_rules(unnamed, posts)
+    assert rules.fields["authors"].agreement == 1.0
+    found = [read(unnamed, post, rules).authors for post in posts]
+    assert found == [("nils",) if post.number % 3 == 1 else (post.author,) for post in posts]
+
+
+def test_a_place_that_contradicts_general_extraction_is_not_read() -> None:
+    def contradicted(post: SamplePost, others: object = ()) -> str:
+        page = silent(post).replace(f'<span class="z5">{post.author}</span>', "")
+        page = page.replace(
+            "</body>", f'<div class="g1"><span class="g2">{AUTHORS[post.number % 2]}</span></div></body>'
+        )
+        return page.replace('<meta name="author"', '<meta name="keywords"') if post.number % 3 == 1 else page
+
+    rule = learned_rules(contradicted, sample_posts()).fields.get("authors")
+    assert rule is None or "g2" not in " ".join(rule.select)
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("By Ida Brandt on behalf of the Harbour Board", ("Ida Brandt",)),
+        ("Von Ida Brandt im Namen der Hafengruppe", ("Ida Brandt",)),
+        ("May 3, 2024 - Ida Brandt on behalf of <a href='/g/'>the harbour working group</a>", ("Ida Brandt",)),
+    ],
+)
+def test_whom_an_author_writes_for_is_no_author(line: str, names: tuple[str, ...]) -> None:
+    html = f"<html><head><title>Ropes</title></head><body><article><h1>Ropes</h1><div class='m'>{line}</div>"
+    html += f"<p>{'Hemp rope is good rope. ' * 20}</p></article></body></html>"
+    assert extract_page(parse_page(html, "https://low.example/ropes/")).authors == names
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<span class="author vcard">By <a class="url fn" href="/author/admin/">admin</a></span>',
+        '<a rel="author" href="/author/admin/">admin</a>',
+    ],
+)
+def test_an_account_that_the_page_names_as_its_author_is_kept_and_doubted(markup: str) -> None:
+    html = f"<html><head><title>Ropes</title></head><body><article><h1>Ropes</h1><p>{markup}</p>"
+    html += f"<p>{'Hemp rope is good rope. ' * 20}</p></article></body></html>"
+    page = "https://low.example/ropes/"
+    for hint in (None, SourceHint(authors=("admin",)), SourceHint(authors=("admin",), from_api=True)):
+        article = extract_page(parse_page(html, page), hint)
+        assert article.authors == ("admin",)
+        assert max(e.confidence for e in article.evidence if e.field == "authors") <= 0.4
+    person = extract_page(parse_page(html.replace("<h1>", '<meta name="author" content="Ida Brandt"><h1>'), page))
+    assert person.authors == ("Ida Brandt",)

@@ -36,6 +36,7 @@ class ReextractOptions:
     """The options of `archiver reextract`."""
 
     what: tuple[str, ...]
+    pages: bool
     dry_run: bool
     fields: tuple[str, ...]
     since: str | None
@@ -48,6 +49,12 @@ class ReextractOptions:
 
 @click.command(short_help="Extract stored captures again with the current extraction.")
 @click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
+@click.option(
+    "--pages",
+    is_flag=True,
+    help="Instead of articles, judge pages again by their form: store those that prove to be posts, and withdraw "
+    "articles that prove to be none.",
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would change, by field.")
 @capture_filter_options
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes  [default: one per core]")
@@ -68,8 +75,16 @@ def reextract(options: ReextractOptions) -> None:
       archiver reextract --dry-run
       archiver reextract blog.example.org
       archiver reextract blog.example.org --field authors --since 2024-05
+      archiver reextract blog.example.org --pages --dry-run
       archiver reextract 12 https://blog.example.org/a-post --json
     """
+    if options.pages:
+        if options.fields or options.since or options.until:
+            raise click.UsageError("--pages judges whole pages: leave out --field, --since and --until")
+        from archiver.cli.rejudging_output import rejudge_sites
+
+        rejudge_sites(Path(options.archive), options.what, dry_run=options.dry_run, as_json=options.as_json)
+        return
     from archiver import __version__
     from archiver.maintenance import reextraction_run
     from archiver.maintenance.reextraction import build_reextraction_request, select_articles

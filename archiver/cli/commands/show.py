@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -42,6 +43,7 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
     from archiver.archive import Archive
     from archiver.extraction.explain import explanations_as_data
     from archiver.storage.article_tables.records import cluster_of
+    from archiver.storage.article_tables.withdrawals import withdrawal_of
     from archiver.storage.requisites import captured_lead_image
 
     with Archive(archive) as opened:
@@ -49,10 +51,19 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
         why = opened.explain(record["id"], revision) if evidence else ()
         readers = opened.readers(record["id"], revision) if evidence else {}
         image = captured_lead_image(opened.db, record["id"])
+        withdrawn = withdrawal_of(opened.db, record["id"])
         if as_json:
+            if withdrawn is not None:
+                record |= {"withdrawn": asdict(withdrawn)}
             more = {"image_capture": image, "evidence": _add_readers(explanations_as_data(why), readers)}
             print_json(record | more if evidence else record)
             return
+        if withdrawn is not None:
+            print_lines(
+                styled_line((f"Withdrawn on {withdrawn.at[:10]}: {withdrawn.reason}", "bold red")),
+                "Searches and datasets leave it out.",
+                "",
+            )
         _print_article(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
         if evidence:
             from archiver.cli.diff_and_evidence_output import print_explanations

@@ -191,6 +191,7 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
         styled_line(_summarize_completeness(state), indent=2),
         styled_line(_count_articles(state["articles"], state["removed"]), indent=2),
         *([styled_line(state["edits"]["sentence"], indent=2)] if state["edits"] else []),
+        *_format_judged(state),
     )
     for section, key in _SECTIONS:
         if state[key]:
@@ -344,6 +345,17 @@ def _print_all_missing(options: StatusOptions) -> None:
         )
     if any(one["missing"] for one in lists):
         sys.exit(1)
+
+
+def _format_judged(state: dict[str, Any]) -> list[Any]:
+    """Returns lines for the articles that were withdrawn, and for pages that look like posts and were not taken."""
+    lines = [
+        f"{count_noun(one['pages'], 'page')} with the form of the posts not taken ({one['rule']}): {one['example']}"
+        for one in state["untaken"]
+    ]
+    if withdrawn := state["withdrawn"]:
+        lines.append(f"{count_noun(withdrawn, 'article')} withdrawn: they have not the form of the site's posts")
+    return [styled_line((line, "yellow"), indent=2) for line in lines]
 
 
 def _count_articles(articles: dict[str, int], removed: int) -> str:

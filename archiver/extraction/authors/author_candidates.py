@@ -11,6 +11,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup
 from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.authors.byline_vocabulary import WEAK_ACCOUNTS
 from archiver.extraction.authors.person_names import downgrade_doubtful_authors, given_name_first, is_name, split_names
 from archiver.extraction.authors.signature import find_signatures, signatures_in_text
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
@@ -68,6 +69,8 @@ def _unique_names(found: list[str]) -> Names:
     return tuple(out.values())
 
 
+_OF_ACCOUNT = 0.4
+"""The confidence of an account such as "admin": it is what the page says, and not who wrote the post."""
 _DESK = re.compile(
     r".*\b(?:desk|team|staff|bureau|newsroom|editors?|editorial|agency|agencies|service|redaktion|rédaction|redacción|"
     r"redazione|editorial board|wire)$|.*(?:编辑部|編集部|记者|本报讯)$",
@@ -103,7 +106,8 @@ def author_candidates(
     def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
         value = _people_only(_unique_names(found), site)
         if value:
-            out.append(Candidate(value, source, locator, confidence, visible))
+            weak = all(WEAK_ACCOUNTS.match(name) for name in value)
+            out.append(Candidate(value, source, locator, min(confidence, _OF_ACCOUNT) if weak else confidence, visible))
 
     if hint is not None and hint.authors:
         trusted = is_from_api(hint)

@@ -9,7 +9,7 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.byline_vocabulary import BY
+from archiver.extraction.authors.byline_vocabulary import BEHALF, BY
 from archiver.extraction.authors.person_names import looks_personal, split_names
 from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.date_text import Moment
@@ -377,11 +377,16 @@ def _names_beside_date(one: Line) -> list[str]:
         bare = _DASH.sub("", _DASH.sub("", clean_text(_HANDLE.sub(" ", _without_date(chunk)))))
         if not bare or _LABEL.match(bare) or any(c.isdigit() for c in bare):
             continue
+        behalf = BEHALF.search(bare)
+        if behalf and out and behalf.start() == 0:
+            break
         found = split_names(bare)
         handled = "@" in "".join(pieces[n : n + 2])
         if not found or not all(looks_personal(x) and (handled or _looks_like_full_name(x)) for x in found):
             return []
         out += found
+        if behalf:
+            break  # the pieces that follow name the group
     return out
 
 

@@ -111,10 +111,18 @@ NOT_A_NAME = re.compile(
     r"редакция сайта|作者|编辑|記者|记者|管理员|本站|原创|转载|佚名|網站編輯)$",
     re.IGNORECASE,
 )
+# System accounts that sign posts where nobody has changed the name of the first account.
+ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|webmaster|root|管理员)$", re.IGNORECASE)
 WEAK_ACCOUNTS = re.compile(
     r"^(?:admin\w{0,3}|administrator|webmaster|root|editor|redaktion|wpapi|user\d*|siteadmin|wp-?admin|superuser|"
     r"postmaster|owner|marketing|staff|guest|"
     r"quản trị|quantri|管理员|管理者|관리자|مدير|المدير|yönetici|администратор)$",
+    re.IGNORECASE,
+)
+# What follows is for whom the author writes, and not another author.
+BEHALF = re.compile(
+    r"(?:^|\s+|[,(]\s*)(?:on\s+behalf\s+of|for\s+the|im\s+namen\s+(?:von|des?r?)|au\s+nom\s+d(?:e|u|es)|en\s+nombre\s+del?|"
+    r"em\s+nome\s+d[aeo]s?|a\s+nome\s+d(?:i|el|ella|ei)|namens|w\s+imieniu|от\s+имени|thay\s+mặt)(?:\s|$)",
     re.IGNORECASE,
 )
 # Between two names.

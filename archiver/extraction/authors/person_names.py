@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from archiver.extraction.authors.byline_vocabulary import AND, BY, NOT_A_NAME, word_set
+from archiver.extraction.authors.byline_vocabulary import ACCOUNT, AND, BEHALF, BY, NOT_A_NAME, word_set
 from archiver.extraction.metadata import types
 from archiver.extraction.page import Page
 from archiver.extraction.text import clean_text, fold_text
@@ -189,12 +189,15 @@ def split_names(text: str, one: bool = False) -> list[str]:
     """Returns the names in a byline, in order, each once.
 
     `one`: the text is expected to hold one author (a profile link, an author object), so that only what are clearly
-    two people is split, and "Science and Health" is not.
+    two people is split, and "Science and Health" is not. There an account such as "admin" is what readers see, and is
+    returned.
     """
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
         return []
     text = _strip_by(text)
+    if (behalf := BEHALF.search(text)) and behalf.start() > 0:
+        text = text[: behalf.start()]
     text = clean_text(_HANDLE.sub(" , " if not one else " ", _PAREN.sub(" ", text)))
     if not one:
         text = _TAIL.sub("", text)
@@ -203,7 +206,7 @@ def split_names(text: str, one: bool = False) -> list[str]:
     out: dict[str, str] = {}
     pieces = (piece for piece in _split_pieces(text, one) if not _LABEL_WORD.fullmatch(piece))
     for piece in map(_bare_name, pieces):
-        if piece and is_name(piece) and not _is_role(piece, follows=bool(out)):
+        if piece and (is_name(piece) or (one and ACCOUNT.match(piece))) and not _is_role(piece, follows=bool(out)):
             name = _in_mixed_case(piece)
             out.setdefault(name.casefold(), name)
     return list(out.values())[:_MAX_COUNT]

@@ -48,7 +48,11 @@ class _Text:
 
 
 def read_by_rules(
-    page: Page, rules: SiteRules, hint: SourceHint | None = None, known: PageKind = PageKind.UNKNOWN
+    page: Page,
+    rules: SiteRules,
+    hint: SourceHint | None = None,
+    known: PageKind = PageKind.UNKNOWN,
+    decided: Answer | None = None,
 ) -> Article | None:
     """Reads the article of a page by the site's rules; None if they do not fit, so that general extraction is needed.
 
@@ -59,7 +63,7 @@ def read_by_rules(
     if rules.platform:
         page.assume(by_name(rules.platform))
     reader = SiteReader(page, rules, hint)
-    kind = _post_rule(reader, known)
+    kind = decided[1] if decided is not None else _post_rule(reader, known)
     title = _read_title(reader) if kind is not None else ""
     if kind is None or not title or reader.top is None:
         return None
@@ -91,6 +95,8 @@ def _read_title(reader: SiteReader) -> str:
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
         return ""
+    if reader.page.constants.refuses_title(title) and not reader.has_hand_rule("title"):
+        return ""
     if reader.api is not None and reader.api.title and not reader.has_hand_rule("title"):
         title = reader.api.title
         reader.note_api("title", title)
@@ -103,7 +109,7 @@ def _read_text(reader: SiteReader, title: str) -> _Text:
     tail = agency_credits.read_tail(whole_text)
     paragraphs = whole_text.split("\n\n")
     plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
-    return _Text(whole_text, tail, plain)
+    return _Text(whole_text, tail, "" if reader.page.constants.refuses_body(plain) else plain)
 
 
 def _authors_of(reader: SiteReader, tail: agency_credits.BodyTail) -> tuple[str, ...]:

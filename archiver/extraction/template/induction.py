@@ -20,7 +20,8 @@ from archiver.extraction.body_blocks import text_width
 from archiver.extraction.date_text import Moment
 from archiver.extraction.geotags import format_place_key, publisher_places
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post, text_length
+from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
+from archiver.extraction.post_locator import Post, declared_titles, text_length, title_similarity
 from archiver.extraction.template.field_reader import (
     READERS,
     Value,
@@ -291,6 +292,10 @@ _NAMES_OF_OTHER_DATE = {
     "modified": re.compile(r"publish|creat", re.IGNORECASE),
 }
 _MAX_TRIED = 40
+_VARIETY = 0.8  # distinct titles, of all
+_SLOTS = frozenset(("authors", "categories", "published"))
+"""Fields that a template shows in one place on every post."""
+_ALWAYS_FILLED = 0.95
 _MAX_SELECTORS = 3
 _WHOLE_POST = 400  # at least so many characters of HTML in a feed are a whole post and not a summary
 
@@ -398,7 +403,50 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
         best = better
     if name == "published" and (shown := _shown_day_selector(best, samples, known)):
         best = _try_rule(replace(best.rule, shown=shown), name, samples, known)
+    if name == "title" and not _is_own_title(best.rule, samples):
+        return None
+    if name in _SLOTS and filled < _ACCEPTED * len(samples) and (slot := _slot_rule(trials, known, samples)):
+        return slot
     return best.rule if _is_accepted(best, samples) else None
+
+
+def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:
+    """Returns the rule for a place that holds the field on nearly every post, also where general extraction found
+    nothing; None if there is no such place.
+
+    Its agreement is measured on the posts where general extraction found a value, its coverage on all of them.
+    """
+    said = [bool(value) for value in known]
+    if sum(said) < MIN_POSTS:
+        return None
+
+    def agreement(trial: _Trial) -> float:
+        return sum(r for r, s in zip(trial.right, said, strict=True) if s) / sum(said)
+
+    def reported(trial: _Trial) -> bool:
+        own = [r for r, s in zip(trial.right, samples, strict=True) if s.taught]
+        return sum(own) >= _ACCEPTED_REPORTED * len(own)
+
+    full = [t for t in trials if t.rule.coverage >= _ALWAYS_FILLED and agreement(t) >= _ACCEPTED and reported(t)]
+    best = max(full, key=lambda t: (agreement(t), *_trial_rank(t)), default=None)
+    return replace(best.rule, agreement=agreement(best)) if best is not None else None
+
+
+def _is_own_title(rule: Rule, samples: Sequence[Sample]) -> bool:
+    """Returns True if the titles that a rule reads differ from post to post, and are like those of another source.
+
+    The known titles may be the same mistake that the rule makes, so they prove nothing. Other sources are the
+    feed or API and the titles that the pages declare, if these differ themselves.
+    """
+    titles = [str(read_field(s.page, "title", rule, select_by_index) or "") for s in samples]
+    filled = [fold_text(title) for title in titles if title]
+    if len(set(filled)) < _VARIETY * len(filled):
+        return False
+    declared = [max(declared_titles(s.page), key=len, default="") for s in samples]
+    pairs = [(title, other) for title, other in zip(titles, declared, strict=True) if title and other]
+    if len({fold_text(other) for _, other in pairs}) < _VARIETY * len(pairs) or len(pairs) < MIN_POSTS // 2:
+        return True
+    return 2 * sum(title_similarity(title, other) >= ALIKE_TITLES for title, other in pairs) >= len(pairs)
 
 
 def _make_rule(selector: str, attribute: str) -> Rule:

@@ -16,6 +16,9 @@ edit.
     drop = [".sharedaddy"]            # blocks that are not text of the post
     lines = ["Follow us on Mastodon."]   # paragraphs that repeat from post to post
 
+    [constants]
+    images = ["https://example.org/card.png"]   # values that are the site's and not the post's
+
 Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(name)`, or XPath. They find the same as
 `response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named
 by `attribute` from the page's JSON-LD.
@@ -33,6 +36,7 @@ from typing import Any
 import tomli_w
 
 from archiver.errors import BadRules
+from archiver.extraction.template.site_constants import SiteConstants, constants_from
 from archiver.fields import LEARNABLE
 from archiver.platforms.platform_table import platform_tables
 from archiver.platforms.selector_index import element_selector, is_xpath, selector_error
@@ -72,9 +76,10 @@ class SiteRules:
     """The rules of one site.
 
     `pages`: the number of posts they were learned from; `teacher`: where the known values came from ("api", "feed"
-    or "agreement" of a page's own sources); `places`: the publisher's places, the same on every page. `version`
-    identifies the rules in the evidence of articles read by them. `platform` is "" if the rules name none. `post`: the
-    selectors that match on every post; `post_by_hand`: a person wrote them.
+    or "agreement" of a page's own sources); `places`: the publisher's places, the same on every page; `constants`: the
+    values that are the site's and not those of its posts. `version` identifies the rules in the evidence of articles
+    read by them. `platform` is "" if the rules name none. `post`: the selectors that match on every post;
+    `post_by_hand`: a person wrote them.
     """
 
     fields: Mapping[str, Rule] = field(default_factory=dict)
@@ -85,6 +90,7 @@ class SiteRules:
     places: tuple[str, ...] = ()
     version: str = ""
     post_by_hand: bool = False
+    constants: SiteConstants = field(default_factory=SiteConstants)
 
     def rule(self, name: str) -> Rule | None:
         return self.fields.get(name)
@@ -100,12 +106,15 @@ class SiteRules:
             places=hand.places or self.places,
             version=f"{self.version}+{hand.version}".strip("+"),
             post_by_hand=bool(hand.post) or self.post_by_hand,
+            constants=self.constants.with_others(hand.constants),
         )
 
     def by_hand(self) -> SiteRules | None:
-        """Returns only the rules that a person wrote; None if there are none."""
+        """Returns only the rules that a person wrote, with the site's constants; None if there are neither."""
         own = {name: rule for name, rule in self.fields.items() if rule.by_hand}
-        return replace(self, fields=own, pages=0) if own or self.post_by_hand else None
+        if not (own or self.post_by_hand or self.constants):
+            return None
+        return replace(self, fields=own, pages=0)
 
 
 def to_toml(rules: SiteRules) -> str:
@@ -120,6 +129,8 @@ def to_toml(rules: SiteRules) -> str:
     for name in LEARNABLE:
         if (rule := rules.rule(name)) is not None:
             out[name] = _rule_table(rule)
+    if rules.constants:
+        out["constants"] = {name: list(values) for name, values in rules.constants.items() if values}
     return tomli_w.dumps(out, multiline_strings=False)
 
 
@@ -146,6 +157,8 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
         raise BadRules(subject, str(error)) from None
     site = data.pop("site", {})
     _check_keys(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places"))
+    constants = data.pop("constants", {})
+    _check_keys(subject, "constants", constants, [name for name, _ in SiteConstants().items()])
     platform = site.get("platform", "")
     names = [p.name for p in platform_tables()]
     if "platform" in site and platform not in names:
@@ -175,6 +188,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
         _strings(subject, "site", "places", site),
         version,
         post_by_hand=by_hand and bool(post),
+        constants=constants_from({name: _strings(subject, "constants", name, constants) for name in constants}),
     )
 
 

@@ -7,12 +7,17 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import DecodedText
 from archiver.extraction.page import Page, parse_page
+from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
+from archiver.extraction.template.site_constants import ReadPost, SiteConstants, find_constants
 from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.text import fold_text
+from archiver.extraction.title import site_names
 from archiver.items import Article, PageKind, SourceHint
 
 ENOUGH = 25
@@ -24,6 +29,7 @@ _AUDIT_EACH = 25  # one of this many posts read by rules is also read by general
 _AUDITS = 4
 _MAX_WRONG = 3
 _ALIKE = 0.9
+_MIN_VARIETY = 0.5  # distinct titles of the last posts, below which the title's rule reads the site's name
 _MAX_PAGE_LENGTH = 3_000_000  # characters of a page that is worth learning from
 
 
@@ -48,6 +54,38 @@ class _KeptPage:
         return Sample(self.page(), self.article, reports_whole_post(self.hint), by_api)
 
 
+class Judge(Protocol):
+    """Decides by the site's other pages whether a page is a post."""
+
+    def before_learning(self) -> None:
+        """Called before a template is learned."""
+
+    def judge_article(
+        self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
+    ) -> Article:
+        """Returns the article of a page, with another kind if the site's other pages say so. `extract` extracts the
+        page again with a kind and rule that are decided.
+        """
+
+    def has_post_form(self, page: Page, article: Article) -> bool:
+        """Returns True if a page that was guessed to be no post has the form of the site's posts."""
+
+
+class NoJudge:
+    """The judge where nothing is known of a site's other pages: each page is what it was classified as."""
+
+    def before_learning(self) -> None:
+        return None
+
+    def judge_article(
+        self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
+    ) -> Article:
+        return article
+
+    def has_post_form(self, page: Page, article: Article) -> bool:
+        return False
+
+
 class TemplateLearner:
     """Reads the posts of one site: by general extraction until its template is known, then by its rules.
 
@@ -60,14 +98,17 @@ class TemplateLearner:
         rules: SiteRules | None,
         learned: Callable[[SiteRules], SiteRules],
         outdated: Callable[[datetime], SiteRules | None],
+        judge: Judge | None = None,
     ) -> None:
         self.rules = rules
+        self._judge: Judge = judge or NoJudge()
         self._learned, self._outdated = learned, outdated
         self._posts: list[_KeptPage] = []
         self._others: list[_KeptPage] = []
         self._taught_by: list[_KeptPage] = []
         self._strange: deque[_KeptPage | None] = deque(maxlen=_WATCHED)  # the last posts; None for one that fits
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
+        self._titles: deque[str] = deque(maxlen=_WATCHED)  # of the last posts that were read by the rules
         self._read = 0
 
     @property
@@ -77,7 +118,13 @@ class TemplateLearner:
 
     def read(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
         """Extracts the article of a page, by the site's rules if they fit. Keeps pages to learn rules from."""
-        article = extract_page(page, hint, known, posts_only=True, part_of=part_of, rules=self.rules)
+
+        def extract(decided: Answer | None = None) -> Article:
+            return extract_page(page, hint, known, posts_only=True, part_of=part_of, rules=self.rules, decided=decided)
+
+        article = extract()
+        if not part_of:
+            article = self._judge.judge_article(page, hint, article, extract)
         split = bool(article.parts) or article.part > 1
         if split and article.read_by:
             # Its further pages may be laid out differently, so all of its pages are read by general extraction.
@@ -140,26 +187,46 @@ class TemplateLearner:
             and len(page.text) <= _MAX_PAGE_LENGTH
             and (article.kind in (PageKind.LISTING, PageKind.PAGE))
         ):
-            self._others.append(_keep_page(page))
+            self._others.append(_keep_page(page, article))
 
     def _learn(self) -> None:
-        rules = learn_rules([k.sample() for k in self._posts], [k.page() for k in self._others])
+        self._judge.before_learning()
+        samples = [k.sample() for k in self._posts]
+        constants = _new_constants(samples)
+        if constants:
+            samples = [_without_constants(k, constants) for k in self._posts]
+        rules = learn_rules(samples, list(self._certain_others()))
         kept, self._posts = self._posts, []
+        known = self.rules.constants if self.rules is not None else SiteConstants()
+        constants = known.with_others(constants)
+        if rules is None and constants != known:
+            self.rules = self._learned(SiteRules(constants=constants))
         if rules is not None:
-            self.rules = self._learned(rules)
+            self.rules = self._learned(replace(rules, constants=constants))
             self._taught_by = [
                 k for k in kept if k.article is not None and not k.article.parts and k.article.whole_at in ("", k.url)
             ]
             self._strange.clear()
             self._others.clear()
             self._agrees.clear()
+            self._titles.clear()
+
+    def _certain_others(self) -> Iterator[Page]:
+        """Yields the kept pages that are no posts, without those that have the form of the site's posts."""
+        for kept in self._others:
+            page = kept.page()
+            if kept.article is None or not self._judge.has_post_form(page, kept.article):
+                yield page
 
     def _watch(self, page: Page, article: Article, hint: SourceHint | None, known: PageKind) -> None:
-        """Retires rules that do not fit half of the last posts, or that disagree with general extraction."""
+        """Retires rules that do not fit half of the last posts, that read the same title on half of them, or that
+        disagree with general extraction.
+        """
         fits = self.rules is not None and article.read_by == self.rules.version
         self._strange.append(None if fits else _keep_page(page, article, hint))
         if fits:
             self._read += 1
+            self._titles.append(article.title)
             if self._read % _AUDIT_EACH == 1:
                 plain = extract_page(
                     parse_page(page.decoded, page.url, captured_at=page.captured_at), hint, known, posts_only=True
@@ -167,12 +234,34 @@ class TemplateLearner:
                 self._agrees.append(_are_similar(article, plain))
         strange = [kept for kept in self._strange if kept is not None]
         changed = len(self._strange) == _WATCHED and len(strange) >= _MAX_STRANGE * _WATCHED
-        if changed or self._agrees.count(False) >= _MAX_WRONG:
+        is_constant = len(self._titles) == _WATCHED and len(set(self._titles)) < _MIN_VARIETY * _WATCHED
+        if changed or is_constant or self._agrees.count(False) >= _MAX_WRONG:
             first = strange[0].captured_at if changed else page.captured_at
             self.rules = self._outdated(first or datetime.now(UTC))
             self._posts = [k for k in strange if k.article and k.article.body and len(k.text) <= _MAX_PAGE_LENGTH // 4]
             self._strange.clear()
             self._agrees.clear()
+            self._titles.clear()
+
+
+def _new_constants(samples: list[Sample]) -> SiteConstants:
+    """Returns the values that are the site's on these posts, without the names that the pages declare as the site's."""
+    found = find_constants([ReadPost(s.article, s.page.head_title) for s in samples])
+    declared = {fold_text(name) for s in samples[:1] for name in site_names(s.page)}
+    return replace(found, names=tuple(name for name in found.names if fold_text(name) not in declared))
+
+
+def _without_constants(kept: _KeptPage, constants: SiteConstants) -> Sample:
+    """Returns a kept post as a sample whose article has no value that is the site's."""
+    sample = kept.sample()
+    decided = PageKind.POST, sample.article.kind_rule
+    article = extract_page(
+        parse_page(sample.page.decoded, kept.url, captured_at=kept.captured_at),
+        kept.hint,
+        rules=SiteRules(constants=constants),
+        decided=decided,
+    )
+    return replace(sample, article=replace(article, read_by=""))
 
 
 def _keep_page(page: Page, article: Article | None = None, hint: SourceHint | None = None) -> _KeptPage:

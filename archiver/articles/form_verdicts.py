@@ -1,0 +1,244 @@
+"""Judges the pages of a site by their forms: which forms are those of its posts, and which pages were judged wrongly
+one by one.
+
+What a page declares is final. What was guessed of it is overruled if the other pages of its form say otherwise. A page
+whose form is unknown keeps the kind that was guessed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from archiver.extraction.page_classifier import Answer, is_declared
+from archiver.extraction.template.page_form import date_slot
+from archiver.items import Article, PageForm, PageKind
+
+POST_FORM_RULE = "form of the site's posts"
+OTHER_FORM_RULE = "not the form of the site's posts"
+MIN_PAGES = 8
+"""Pages of a form below which it is not judged: fewer show what these pages have in common, not what the form is."""
+ALIKE = 0.85
+"""The least similarity (Jaccard) of two pages' tokens at which they have the same form."""
+_VARIETY = 0.8  # distinct titles, of all
+_STRONG = 0.3  # posts by a declaration, of all pages of the form
+_PROMISED = 3  # pages that a feed or an API lists as posts
+_LISTED = 0.5  # pages that listings show as an entry
+_DATED = 0.5  # posts with a date in the same place
+_ALWAYS_DATED = 0.9
+_MIN_DATED = 3
+_MAX_LISTED = 0.2  # of pages that are no posts
+_ON_LISTINGS = 0.1
+_MIN_TOKENS = 3
+_SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
+WEAK_POSTS = frozenset(("dated", "byline", "learned"))
+"""The rules of posts that another form overrules: a date, a byline, or what was learned from such posts."""
+_OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
+
+
+@dataclass(frozen=True, slots=True)
+class FormMember:
+    """A page of a form, as judged so far: its kind and the rule that decided it, what it shows, and who reported it.
+
+    `promised`: a feed or an API lists it as a post; `mapped`: a sitemap lists it; `listed`: a listing shows its title
+    as a link.
+    """
+
+    kind: PageKind
+    rule: str
+    hentry: str = ""
+    titles: tuple[int, int] = (0, 0)
+    date_slot: int = 0
+    promised: bool = False
+    mapped: bool = False
+    listed: bool = False
+
+    @property
+    def is_post(self) -> bool:
+        return self.kind is PageKind.POST
+
+    @property
+    def is_strong(self) -> bool:
+        return self.is_post and (is_declared(self.rule) or self.hentry == "post")
+
+
+@dataclass(frozen=True, slots=True)
+class FormEvidence:
+    """A form of a site: its tokens, its pattern of address, and its pages."""
+
+    id: int
+    address: str
+    tokens: frozenset[int]
+    members: tuple[FormMember, ...]
+
+    @property
+    def posts(self) -> list[FormMember]:
+        return [one for one in self.members if one.is_post]
+
+
+@dataclass(frozen=True, slots=True)
+class FormVerdict:
+    """What a form is: POST, PAGE (no post), or UNKNOWN; and why, as a phrase.
+
+    `marks`: tokens of a post form that the site's other pages do not have; `is_dated`: nearly all of its posts show
+    their date.
+    """
+
+    form_id: int
+    kind: PageKind
+    reason: str
+    address: str = ""
+    tokens: frozenset[int] = frozenset()
+    marks: frozenset[int] = frozenset()
+    is_dated: bool = False
+
+    def fits(self, form: PageForm) -> bool:
+        """Returns True if a page has this form, or all of its marks and its pattern of address."""
+        if form.address != self.address:
+            return False
+        is_member = similarity(form.tokens, self.tokens) >= ALIKE
+        if len(self.marks) < _MIN_TOKENS:
+            return is_member and self.is_dated
+        score = len(self.marks & form.tokens) / len(self.marks)
+        return score >= (_SCORE_OF_MEMBER if is_member else _SCORE)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteVerdicts:
+    """The verdicts on the forms of a site. Without any, no page is overruled."""
+
+    forms: Mapping[int, FormVerdict] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, verdicts: Iterable[FormVerdict]) -> Self:
+        return cls({one.form_id: one for one in verdicts})
+
+    def post_form_of(self, form: PageForm, kind: PageKind, rule: str) -> FormVerdict | None:
+        """Returns the post form of a page that was guessed to be no post; None if it has none or declares its kind.
+
+        The page is a post if it also shows a date, where those of the form do.
+        """
+        if kind not in _OTHERS or is_declared(rule) or form.hentry not in ("", "post"):
+            return None
+        posts = (one for one in self.forms.values() if one.kind is PageKind.POST)
+        return next((one for one in posts if one.fits(form)), None)
+
+    def is_doubted(self, form: PageForm, rule: str, *, promised: bool) -> bool:
+        """Returns True if a page that was guessed to be a post has a form that is not that of the site's posts."""
+        if promised or rule not in WEAK_POSTS or form.hentry == "post":
+            return False
+        others = [one for one in self.forms.values() if one.kind is PageKind.PAGE and one.address == form.address]
+        return any(similarity(form.tokens, one.tokens) >= ALIKE for one in others)
+
+
+def judge_article(
+    verdicts: SiteVerdicts,
+    form: PageForm,
+    article: Article,
+    *,
+    is_promised: Callable[[], bool],
+    extract: Callable[[Answer], Article],
+) -> Article:
+    """Returns the article of a page as the forms of its site decide: as it is, as a post, or as a page that is no post.
+
+    `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the page
+    with a kind and rule that are decided; a page becomes a post only if that finds a text or media, and a date if the
+    other posts of its form show one.
+    """
+    if article.kind is PageKind.POST:
+        if verdicts.is_doubted(form, article.kind_rule, promised=False) and not is_promised():
+            return replace(article, kind=PageKind.PAGE, kind_rule=OTHER_FORM_RULE)
+        return article
+    verdict = verdicts.post_form_of(form, article.kind, article.kind_rule)
+    if verdict is None:
+        return article
+    post = extract((PageKind.POST, POST_FORM_RULE))
+    has_content = bool(post.body or form.media) and bool(post.title or post.published)
+    shows_date = bool(date_slot(post)) or not verdict.is_dated
+    return post if has_content and shows_date else article
+
+
+def similarity(one: frozenset[int], other: frozenset[int]) -> float:
+    """Returns the Jaccard similarity of two sets of tokens, 0 to 1."""
+    together = len(one & other)
+    total = len(one) + len(other) - together
+    return together / total if total else 1.0
+
+
+def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
+    """Returns the verdicts on the forms of a site.
+
+    A form is that of posts if it has `MIN_PAGES` pages with different titles, and many of them declare that they are
+    posts, or a feed or an API lists them, or their posts are dated in one place and listings show them as entries. A
+    form of which none of this is true is that of other pages, if the site has a form of posts.
+    """
+    known = {one.id: _post_reason(one) for one in forms}
+    posts = [one for one in forms if known[one.id]]
+    if not posts:
+        return SiteVerdicts()
+    elsewhere = _weights([one for one in forms if not known[one.id]])
+    verdicts: list[FormVerdict] = []
+    for one in forms:
+        if why := known[one.id]:
+            marks = frozenset(token for token in one.tokens if elsewhere.get(token, 0.0) <= _ON_LISTINGS)
+            verdicts.append(
+                FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, marks, _are_dated(one.posts))
+            )
+        elif why := _other_reason(one):
+            verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))
+    return SiteVerdicts.of(verdicts)
+
+
+def _post_reason(form: FormEvidence) -> str:
+    """Returns why a form is that of posts, as a phrase; "" if it is not."""
+    pages, posts = len(form.members), form.posts
+    if pages < MIN_PAGES or not posts or not _titles_vary(form.members):
+        return ""
+    strong = sum(one.is_strong for one in form.members)
+    if strong >= _STRONG * pages:
+        return f"{strong} of its {pages} pages declare that they are posts"
+    promised = sum(one.promised for one in form.members)
+    if promised >= _PROMISED:
+        return f"feeds or the API list {promised} of its {pages} pages"
+    listed = sum(one.listed for one in form.members)
+    slots = Counter(one.date_slot for one in posts if one.date_slot)
+    dated = max(slots.values(), default=0)
+    if dated >= max(_MIN_DATED, _DATED * len(posts)) and listed >= _LISTED * pages:
+        return f"listings show {listed} of its {pages} pages as entries, and {dated} are dated in the same place"
+    return ""
+
+
+def _other_reason(form: FormEvidence) -> str:
+    """Returns why a form is not that of posts, as a phrase; "" if that is uncertain."""
+    pages = len(form.members)
+    if pages < MIN_PAGES or any(one.is_strong or one.promised or one.mapped for one in form.members):
+        return ""
+    if sum(one.listed for one in form.members) > _MAX_LISTED * pages:
+        return ""
+    return f"none of its {pages} pages declares that it is a post or is listed as one"
+
+
+def _titles_vary(members: Sequence[FormMember]) -> bool:
+    """Returns True if the <title> or the first heading is a different one on nearly all pages."""
+    for place in (0, 1):
+        filled = [one.titles[place] for one in members if one.titles[place]]
+        if 2 * len(filled) >= len(members) and len(set(filled)) >= _VARIETY * len(filled):
+            return True
+    return False
+
+
+def _are_dated(posts: Sequence[FormMember]) -> bool:
+    """Returns True if nearly all posts show their date."""
+    return sum(bool(one.date_slot) for one in posts) >= _ALWAYS_DATED * len(posts)
+
+
+def _weights(forms: Sequence[FormEvidence]) -> dict[int, float]:
+    """Returns for each token the share of the pages of these forms that have it."""
+    pages = sum(len(one.members) for one in forms)
+    weights: Counter[int] = Counter()
+    for one in forms:
+        for token in one.tokens:
+            weights[token] += len(one.members)
+    return {token: n / pages for token, n in weights.items()} if pages else {}

@@ -1,0 +1,165 @@
+"""Reads the form of a page: its markup and the pattern of its address, by which the pages of one template are known."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+from zlib import crc32
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.page import Page
+from archiver.extraction.text import element_line, fold_text
+from archiver.items import Article, Evidence, PageForm
+from archiver.platforms.selector_index import split_words
+from archiver.urls import folder_path
+
+# Names that belong to one page: with digits, or made from the terms of its post ("tag-maps").
+_PAGE_SPECIFIC = re.compile(r"\d|^(?:category|tag|author|term|label|format|language|lang)-")
+# Inside of these, markup is the text's and differs from post to post.
+_TEXT_TAGS = frozenset(
+    ("p", "blockquote", "pre", "code", "figure", "td", "tr", "th", "em", "strong", "b", "i", "h2", "h3", "h4", "dd")
+)
+_DECLARED = ("rel", "itemprop")
+_MAX_ALIKE = 6  # elements looked at of those with equal classes: rows of a menu add nothing
+_MAX_TOKENS = 600
+_MAX_NAMES = 8
+_MAX_VALUE_LENGTH = 400
+_MAX_TITLE_LENGTH = 400
+_MEDIA = ("img", "iframe", "video", "audio", "embed", "object")
+_MAX_MEDIA = 99
+_HENTRY = re.compile(r"type-([a-z][a-z_-]{0,30})")
+_DATE_SLUG = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?-(?=.)")
+
+
+@lru_cache(maxsize=1)  # the judge asks for it before the result of the page is made
+def page_form(page: Page) -> PageForm:
+    """Returns the form of a page: the tokens of its markup, the pattern of its address, and what the page shows."""
+    return PageForm(
+        markup_tokens(page),
+        address_pattern(page.url),
+        _own_hentry_type(page),
+        page.text_length.bit_length(),
+        min(sum(len(page.index.tag(tag)) for tag in _MEDIA), _MAX_MEDIA),
+        _titles(page),
+    )
+
+
+def markup_tokens(page: Page) -> frozenset[int]:
+    """Returns the hashes of a page's markup tokens: `parent>tag.class`, `parent>tag#id`, `tag[rel=...]`,
+    `tag[itemprop=...]`.
+
+    Names with digits are left out, and so is the markup inside paragraphs, tables and the like, which is the
+    text's own.
+    """
+    index = page.index
+    found: set[int] = set()
+    for value, elements in index.by_class_value():
+        for el in elements[:_MAX_ALIKE]:
+            found.update(_class_tokens(_parent_tag(el), el.tag, value))
+    for value, elements in index.by_id():
+        found.update(_id_tokens(_parent_tag(elements[0]), elements[0].tag, value))
+    for name in _DECLARED:
+        for value, elements in index.by_word(name):
+            found.update(_declared_tokens(elements[0].tag, name, value))
+    if len(found) > _MAX_TOKENS:
+        return frozenset(sorted(found)[:_MAX_TOKENS])
+    return frozenset(found)
+
+
+def _parent_tag(el: Element) -> str:
+    parent = el.getparent()
+    return parent.tag if parent is not None else ""
+
+
+@lru_cache(maxsize=16_384)
+def _class_tokens(parent: str, tag: str, value: str) -> tuple[int, ...]:
+    if parent in _TEXT_TAGS or len(value) > _MAX_VALUE_LENGTH:
+        return ()
+    names = [name for name in split_words(value) if not _PAGE_SPECIFIC.search(name)]
+    return tuple(_hash(f"{parent}>{tag}.{name}") for name in names[:_MAX_NAMES])
+
+
+@lru_cache(maxsize=16_384)
+def _id_tokens(parent: str, tag: str, value: str) -> tuple[int, ...]:
+    if parent in _TEXT_TAGS or tag in _TEXT_TAGS or _PAGE_SPECIFIC.search(value) or len(value) > _MAX_VALUE_LENGTH:
+        return ()
+    return (_hash(f"{parent}>{tag}#{value}"),)
+
+
+@lru_cache(maxsize=16_384)
+def _declared_tokens(tag: str, name: str, value: str) -> tuple[int, ...]:
+    return () if _PAGE_SPECIFIC.search(value) else (_hash(f"{tag}[{name}={value}]"),)
+
+
+def _hash(text: str) -> int:
+    return crc32(text.encode("utf-8", errors="replace"))
+
+
+def address_pattern(url: str) -> str:
+    """Returns the pattern of an address: "Y/9/s" for "/2024/05/a-name/", with the names of query parameters.
+
+    `Y` is a year, `9` another number, `D-s` a date followed by words, `s` anything else; the ending of a file name
+    is kept.
+    """
+    parts = urlsplit(url)
+    path, _, kept = unquote(parts.path).partition("?")  # a static copy keeps the query in the name of its file
+    query = parts.query or kept.removesuffix(".html")
+    steps = [step for step in folder_path(path).split("/") if step]
+    out = [_step_pattern(step, is_last=n == len(steps)) for n, step in enumerate(steps, 1)]
+    names = sorted({part.partition("=")[0] for part in query.split("&") if part})[:_MAX_NAMES]
+    return "/".join(out)[:120] + (f"?{'&'.join(names)}"[:60] if names else "")
+
+
+def _step_pattern(step: str, *, is_last: bool) -> str:
+    name, dot, ending = step.rpartition(".") if is_last else (step, "", "")
+    if not dot or not 1 < len(ending) <= 5 or not ending.isalnum():
+        name, dot, ending = step, "", ""
+    if name.isdecimal():
+        kind = "Y" if len(name) == 4 and name[:2] in ("19", "20") else "9"
+    else:
+        kind = "D-s" if _DATE_SLUG.match(name) else "s"
+    return f"{kind}{dot}{ending}"
+
+
+def _own_hentry_type(page: Page) -> str:
+    """Returns the post type that the page's only `hentry` names in its classes ("post", "page"); "" without one."""
+    entries = page.index.with_class("hentry")
+    if len(entries) != 1:
+        return ""
+    found = next((m for name in split_words(entries[0].get("class") or "") if (m := _HENTRY.fullmatch(name))), None)
+    return found[1] if found else ""
+
+
+def _titles(page: Page) -> tuple[int, int]:
+    """Returns the hashes of the page's <title> and of its first heading; 0 for one that is missing or empty."""
+    heading = next((el for tag in ("h1", "h2") for el in page.index.tag(tag)[:1]), None)
+    return _text_hash(page.head_title), _text_hash(element_line(heading)) if heading is not None else 0
+
+
+def _text_hash(text: str) -> int:
+    folded = fold_text(text[:_MAX_TITLE_LENGTH])
+    return _hash(folded) if folded else 0
+
+
+def date_slot(article: Article) -> int:
+    """Returns the hash of the place on the page that shows the article's date of publication; 0 if no place does.
+
+    A date that is only declared in the head or in the address is in no place, and neither is an uncertain one.
+    """
+    found = [
+        e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN and e.confidence > _CERTAIN
+    ]
+    if article.published is None or not found:
+        return 0
+    best = max(found, key=lambda e: e.confidence)
+    return _hash(_slot_of(best))
+
+
+_CERTAIN = 0.6
+_NOT_SHOWN = frozenset(("api", "feed", "meta", "json-ld", "url", "address", "sitemap"))
+
+
+def _slot_of(evidence: Evidence) -> str:
+    return f"{evidence.source}:{re.sub(r'[0-9]+', '', evidence.locator)}"

@@ -1,0 +1,140 @@
+"""What is equal on many posts of a site is the site's: a value of a title, an image, a description, a tiny text, or a
+part of <title>.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from archiver.extraction.text import fold_text
+from archiver.items import Article
+
+MIN_POSTS = 5
+"""Posts that must have a value before it can be the site's."""
+SHARE = 0.2
+"""The share of the posts that must have a value before it can be the site's."""
+SHARE_OF_BODY = 0.05
+MAX_BODY_LENGTH = 40
+"""Letters of a text that may be a button's: a longer one is a text."""
+_VARIETY = 0.8
+_MAX_NAME_LENGTH = 80
+_DIGITS = re.compile(r"\d+")
+_PARTS = re.compile(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
+_SHOWN = ("platform", "heading", "api", "feed")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteConstants:
+    """The values that are a site's and not those of its posts.
+
+    `names` are parts of <title>. `bodies` are tiny texts, such as that of a button, without their numbers.
+    """
+
+    titles: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    bodies: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(values for _, values in self.items())
+
+    def items(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yields each kind of constant with its values."""
+        for one in fields(self):
+            yield one.name, getattr(self, one.name)
+
+    def with_others(self, other: SiteConstants) -> SiteConstants:
+        """Returns these constants and those of `other`."""
+        return SiteConstants(
+            **{name: tuple(dict.fromkeys((*values, *getattr(other, name)))) for name, values in self.items()}
+        )
+
+    def refuses_title(self, text: str) -> bool:
+        """Returns True if a title is the site's."""
+        return bool(self.titles) and fold_text(text) in {fold_text(one) for one in self.titles}
+
+    def refuses_description(self, text: str) -> bool:
+        """Returns True if a description is the site's."""
+        return bool(self.descriptions) and fold_text(text) in {fold_text(one) for one in self.descriptions}
+
+    def refuses_body(self, text: str) -> bool:
+        """Returns True if a text is not the post's."""
+        return bool(self.bodies) and len(text) < MAX_BODY_LENGTH and body_key(text) in self.bodies
+
+
+def constants_from(data: Mapping[str, Iterable[str]]) -> SiteConstants:
+    """Returns the constants with these values by kind; the inverse of `SiteConstants.items`."""
+    return SiteConstants(**{one.name: tuple(data.get(one.name, ())) for one in fields(SiteConstants)})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPost:
+    """An article that general extraction read, and the <title> of its page ("": unknown)."""
+
+    article: Article
+    head_title: str = ""
+
+
+def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
+    """Returns the values that are the site's: those of a fifth of its posts, and of `MIN_POSTS` at least.
+
+    A title is the site's only if the posts that have it declare or show other titles, which differ: a series with
+    one title for all its parts keeps it. A part of <title> is the site's only if the posts' own headings lack it. A
+    text of fewer than 40 letters is not the post's if a twentieth of the posts have it.
+    """
+    if len(posts) < MIN_POSTS:
+        return SiteConstants()
+    articles = [one.article for one in posts]
+    titles = tuple(t for t in _frequent((a.title for a in articles), len(posts)) if hides_others(t, articles))
+    refused = {fold_text(t) for t in titles}
+    names = _frequent((name for one in posts for name in _outer_parts(one, refused)), len(posts))
+    bodies = (body_key(a.body) for a in articles if 0 < len(a.body) < MAX_BODY_LENGTH)
+    return SiteConstants(
+        titles,
+        names,
+        _frequent((a.image or "" for a in articles), len(posts)),
+        _frequent((a.description for a in articles), len(posts)),
+        _frequent(bodies, len(posts), SHARE_OF_BODY),
+    )
+
+
+def _frequent(values: Iterable[str], posts: int, share: float = SHARE) -> tuple[str, ...]:
+    counts = Counter(value for value in values if value)
+    return tuple(sorted(value for value, n in counts.items() if n >= max(MIN_POSTS, share * posts)))
+
+
+def hides_others(title: str, articles: Sequence[Article]) -> bool:
+    """Returns True if the posts with this title have other candidates for it, nearly all of them different."""
+    folded = fold_text(title)
+    posts = [a for a in articles if a.title == title]
+    others = [
+        next((text for e in a.evidence if e.field == "title" and (text := fold_text(e.value)) not in ("", folded)), "")
+        for a in posts
+    ]
+    filled = [text for text in others if text]
+    return len(filled) >= _VARIETY * len(posts) and len(set(filled)) >= _VARIETY * len(filled)
+
+
+def _outer_parts(post: ReadPost, refused: set[str]) -> Iterator[str]:
+    """Yields the first and the last part of a <title> that has several, unless a heading of the post has it too."""
+    parts = [part.strip() for part in _PARTS.split(post.head_title) if part.strip()]
+    if len(parts) < 2:
+        return
+    shown = [
+        fold_text(e.value)
+        for e in post.article.evidence
+        if e.field == "title" and e.source in _SHOWN and fold_text(e.value) not in refused
+    ]
+    for part in dict.fromkeys((parts[0], parts[-1])):
+        folded = fold_text(part)
+        if folded and len(part) <= _MAX_NAME_LENGTH and not any(folded in text for text in shown):
+            yield part
+
+
+def body_key(text: str) -> str:
+    """Returns the form in which tiny texts are compared: folded, and without their numbers."""
+    return fold_text(_DIGITS.sub("", text))

@@ -1,0 +1,121 @@
+"""Finds the values of stored articles that are the site's and not the posts', and reads these articles again without
+them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.extraction.template.site_constants import (
+    MAX_BODY_LENGTH,
+    MIN_POSTS,
+    SHARE,
+    SHARE_OF_BODY,
+    SiteConstants,
+    body_key,
+    hides_others,
+)
+from archiver.items import Article, Evidence
+from archiver.maintenance.reextraction import ReextractionRequest
+from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
+from archiver.storage.article_tables.evidence import decode_evidence
+from archiver.storage.article_tables.revisions import article_from_row
+from archiver.storage.connection import writing
+from archiver.storage.sites import add_constants, rules_valid_at
+
+_SAMPLE = 200
+"""Articles with one title that are looked at for other titles."""
+_MOST = 2_000
+"""Articles that are read again at once; the next run continues."""
+_LIVE = "site = :site and gone_at is null and id not in (select article_id from withdrawn_articles)"
+
+
+def find_stored_constants(db: Database, site: str) -> SiteConstants:
+    """Returns the values that are the site's, by all of its stored articles; see `site_constants.find_constants`."""
+    total = db.execute(f"select count(*) from articles where {_LIVE}", {"site": site}).fetchone()[0]
+    titles = tuple(title for title in _frequent(db, site, "title", total) if _is_constant_title(db, site, title))
+    bodies = Counter(
+        body_key(body)
+        for (body,) in db.execute(
+            f"select body from articles where {_LIVE} and length(body) between 1 and :most",
+            {"site": site, "most": MAX_BODY_LENGTH - 1},
+        )
+    )
+    return SiteConstants(
+        titles,
+        (),
+        _frequent(db, site, "image", total),
+        _frequent(db, site, "description", total),
+        tuple(sorted(key for key, n in bodies.items() if key and n >= max(MIN_POSTS, SHARE_OF_BODY * total))),
+    )
+
+
+def _frequent(db: Database, site: str, column: str, total: int) -> tuple[str, ...]:
+    rows = db.execute(
+        f"select {column} from articles where {_LIVE} and {column} <> '' "
+        "group by 1 having count(*) >= :least order by 1",
+        {"site": site, "least": max(MIN_POSTS, SHARE * total)},
+    )
+    return tuple(row[0] for row in rows)
+
+
+def _is_constant_title(db: Database, site: str, title: str) -> bool:
+    rows = db.query(
+        f"select * from articles where {_LIVE} and title = :title order by id limit :most",
+        {"site": site, "title": title, "most": _SAMPLE},
+    )
+    return hides_others(title, [_with_evidence(db, row) for row in list(rows)])
+
+
+def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
+    found = tuple(Evidence(one["field"], str(one["value"]), one["source"]) for one in decode_evidence(db, row))
+    return replace(article_from_row(row), evidence=found)
+
+
+def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version: str, at: datetime) -> int:
+    """Adds the values that are the site's to its rules, and reads the articles again that have one of them. Returns the
+    number of articles that changed.
+    """
+    found = find_stored_constants(db, site["name"])
+    rules = rules_valid_at(db, site["id"])
+    known = rules.constants if rules is not None else SiteConstants()
+    constants = known.with_others(found)
+    if not constants:
+        return 0
+    if constants != known:
+        with writing(db):
+            rules = add_constants(db, site["id"], found, at)
+    assert rules is not None
+    ids = _articles_with(db, site["name"], constants, rules.version)
+    if not ids:
+        return 0
+    request = ReextractionRequest(articles=tuple(ids))
+    begun = begin_reextraction(db, request, version, at)
+    tally = reextract(
+        db, begun, ids, lambda todo: reextract_all(archive, version, begun.started_at, request, todo, workers=1)
+    )
+    return tally.changed
+
+
+def _articles_with(db: Database, site: str, constants: SiteConstants, rules: str) -> list[int]:
+    """Returns the IDs of the articles that have a constant as a value and were not read by these rules."""
+    values = {"titles": "title", "images": "image", "descriptions": "description"}
+    has_one = " or ".join(f"{column} in (select value from json_each(:{name}))" for name, column in values.items())
+    rows = db.execute(
+        f"select id, {has_one}, substr(body, 1, :most + 1) from articles where {_LIVE} and capture_id is not null and "
+        f"instr(coalesce(extractor, ''), :rules) = 0 and ({has_one} or length(body) between 1 and :most) order by id",
+        {
+            "site": site,
+            "rules": rules,
+            "most": MAX_BODY_LENGTH - 1 if constants.bodies else 0,
+            **{name: json.dumps(given) for name, given in constants.items()},
+        },
+    )
+    return [number for number, found, body in rows if found or constants.refuses_body(body)][:_MOST]

@@ -1,0 +1,213 @@
+"""Judges stored pages again by the forms of their site, from their captures: stores those that prove to be posts, and
+withdraws articles that prove to be none. Nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.form_verdicts import SiteVerdicts, judge_article, judge_forms
+from archiver.articles.validation import validate_article
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
+from archiver.extraction.page_classifier import Answer
+from archiver.extraction.template.page_form import date_slot, page_form
+from archiver.extraction.template.site_rule import SiteRules
+from archiver.items import Article, Outcome, PageForm, PageKind, PageResult
+from archiver.maintenance.reextraction import RulesByTime, read_response
+from archiver.storage.connection import writing
+from archiver.storage.page_forms import (
+    PageToRejudge,
+    SiteForms,
+    forms_of_site,
+    mark_applied,
+    pages_to_rejudge,
+    pages_without_form,
+    store_verdicts,
+)
+from archiver.storage.page_result_writer import Storing, StoringRun, identify, record, revise
+from archiver.storage.pages import hint_from_json, moment
+from archiver.storage.runs import Counts
+
+_BATCH = 50
+_STAGES = (identify, revise, record)
+"""The stages of a result that is stored again: what its page linked to was recorded when it was fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejudgedPage:
+    """A page with the verdict of its site's forms: `kind` and `rule` before and now.
+
+    `article` is what is stored, None for a page that is no post; `form` is the page's
+    form, `at` the time of its capture. `left` says why a page was left as it is ("" if it was not).
+    """
+
+    page: PageToRejudge
+    kind: PageKind
+    rule: str
+    article: Article | None = None
+    form: PageForm | None = None
+    at: datetime | None = None
+    left: str = ""
+
+    @property
+    def is_changed(self) -> bool:
+        return not self.left and (self.kind is PageKind.POST) != self.page.was_post
+
+
+@dataclass(slots=True)
+class RejudgingTally:
+    """What judging pages again led to: pages `read`, those that proved to be `posts`, articles `withdrawn`; pages that
+    had no form before (`formed`); articles that were read again without a constant of the site (`reread`); `left` and
+    `unreadable` are messages. `is_complete` is False if pages remain.
+    """
+
+    read: int = 0
+    posts: int = 0
+    withdrawn: int = 0
+    formed: int = 0
+    reread: int = 0
+    left: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    is_complete: bool = True
+
+
+def judge_site(db: Database, site_id: int, at: datetime) -> SiteVerdicts:
+    """Judges the forms of a site by all its pages, stores the verdicts, and returns them."""
+    verdicts = judge_forms(forms_of_site(db, site_id))
+    with writing(db):
+        store_verdicts(db, site_id, verdicts, at)
+    return verdicts
+
+
+def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) -> None:
+    """Stores the forms of the pages that have none, from their captures: those of an import or of a merged archive."""
+    forms, pages = SiteForms(db, site_id), pages_without_form(db, site_id)
+    while batch := list(islice(pages, _BATCH)):
+        with writing(db), forms.restored_on_error():
+            for number, url, capture_id, is_post in batch:
+                found = read_response(db, folder, capture_id)
+                if found is None:
+                    tally.unreadable.append(f"{url}: capture {capture_id} cannot be read")
+                    continue
+                response, capture = found
+                page = parse_page(response.body, url, response.content_type, moment(capture["captured_at"]))
+                slot = date_slot(extract_page(page, None, PageKind.POST)) if is_post else 0
+                forms.record(number, replace(page_form(page), date_slot=slot))
+                tally.formed += 1
+
+
+class Rejudging:
+    """Judges the pages of one site again by the verdicts on its forms."""
+
+    def __init__(self, db: Database, folder: Path, site: dict[str, Any], verdicts: SiteVerdicts) -> None:
+        self.db, self.site, self.verdicts = db, site, verdicts
+        self._folder = folder
+        self._rules = RulesByTime(db)
+
+    def pages(self, *, everything: bool = False) -> Iterator[PageToRejudge]:
+        return pages_to_rejudge(self.db, self.site["id"], self.verdicts, everything=everything)
+
+    def read(self, page: PageToRejudge) -> RejudgedPage:
+        """Returns the verdict on a page, from its capture. Writes nothing."""
+        row = page.row
+        before = RejudgedPage(page, PageKind(row["kind"]), row["rule"] or "")
+        found = read_response(self.db, self._folder, row["capture_id"])
+        if found is None:
+            return replace(before, left=f"capture {row['capture_id']} cannot be read")
+        response, capture = found
+        at = moment(capture["captured_at"])
+        assert at is not None
+        hint, rules = hint_from_json(row["source_hints"]), self._rules.at(self.site["id"], at)
+        parsed = parse_page(response.body, row["url"], response.content_type, at)
+
+        def extract(decided: Answer | None = None, rules: SiteRules | None = rules) -> Article:
+            return extract_page(parsed, hint, posts_only=True, rules=rules, decided=decided)
+
+        form = page_form(parsed)
+        article = judge_article(self.verdicts, form, extract(), is_promised=lambda: page.is_promised, extract=extract)
+        if article.part > 1 or article.part_of:
+            return replace(before, left=f"it is page {article.part} of a post")
+        if article.kind is not PageKind.POST:
+            return RejudgedPage(page, article.kind, article.kind_rule, form=form, at=at)
+        form = replace(form, date_slot=date_slot(article))
+        return RejudgedPage(page, article.kind, article.kind_rule, validate_article(article, at)[0], form, at)
+
+    def write(self, run: StoringRun, pages: list[RejudgedPage], tally: RejudgingTally) -> Counts:
+        """Stores the pages whose verdict changed, in one transaction, and returns the counts of articles."""
+        counts = Counts()
+        with writing(self.db), run.trust.restored_on_error(), run.forms.restored_on_error():
+            for one in pages:
+                tally.read += 1
+                if one.left:
+                    tally.left.append(f"{one.page.row['url']}: {one.left}")
+                if one.is_changed:
+                    self._store(run, one, counts)
+            mark_applied(self.db, [one.page for one in pages], complete=False, site_id=self.site["id"])
+        tally.posts += counts.rejudged
+        tally.withdrawn += counts.withdrawn
+        return counts
+
+    def _store(self, run: StoringRun, one: RejudgedPage, counts: Counts) -> None:
+        row, is_post = one.page.row, one.kind is PageKind.POST
+        assert one.at is not None
+        result = PageResult(
+            url=row["url"],
+            final_url=row["url"],
+            at=one.at,
+            outcome=Outcome.ARCHIVED if is_post else Outcome.NOT_ARTICLE,
+            kind=one.kind,
+            reason="" if is_post else f"it is not a post: {one.rule}",
+            rule=one.rule,
+            status=row["status"],
+            etag=row["etag"] or "",
+            last_modified=row["last_modified"] or "",
+            article=one.article,
+            form=one.form,
+        )
+        own = Counts()
+        storing = Storing(result, own, capture_id=row["capture_id"])
+        for stage in _STAGES:
+            stage(run, storing)
+        # The page was fetched when it was, and counts as fetched once.
+        self.db.execute("update pages set fetched_at = ? where id = ?", [row["fetched_at"], row["id"]])
+        own.fetched, own.rejudged = 0, int(is_post)
+        counts.add(own)
+
+
+def rejudge(
+    judging: Rejudging,
+    run: StoringRun | None,
+    *,
+    everything: bool = False,
+    most: int | None = None,
+    take: Callable[[RejudgedPage], None] = lambda page: None,
+) -> tuple[RejudgingTally, Counts]:
+    """Judges the pages of a site again, at most `most` of them, and stores what changes; if `run` is None, nothing is
+    written. `take` is called with each page.
+    """
+    tally, counts = RejudgingTally(), Counts()
+    pages = judging.pages(everything=everything)
+    todo = islice(pages, most) if most is not None else pages
+    while batch := [judging.read(page) for page in islice(todo, _BATCH)]:
+        if run is not None:
+            counts.add(judging.write(run, batch, tally))
+        else:
+            tally.read += len(batch)
+            tally.posts += sum(one.is_changed and one.kind is PageKind.POST for one in batch)
+            tally.withdrawn += sum(one.is_changed and one.kind is not PageKind.POST for one in batch)
+            tally.left += [f"{one.page.row['url']}: {one.left}" for one in batch if one.left]
+        for one in batch:
+            take(one)
+    tally.is_complete = next(pages, None) is None
+    if run is not None and tally.is_complete:
+        with writing(judging.db):
+            mark_applied(judging.db, (), complete=True, site_id=judging.site["id"])
+    return tally, counts

@@ -1,0 +1,87 @@
+"""Judges the pages of a site by their forms while the site is crawled, and once more at the end of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.form_verdicts import SiteVerdicts, judge_article
+from archiver.extraction.page import Page
+from archiver.extraction.page_classifier import Answer
+from archiver.extraction.template.page_form import page_form
+from archiver.items import Article, SourceHint
+from archiver.maintenance.constant_values import refuse_constants
+from archiver.maintenance.rejudging import Rejudging, RejudgingTally, judge_site, rejudge
+from archiver.storage.page_forms import is_promised, stored_verdicts
+from archiver.storage.page_result_writer import PageWriter, StoringRun
+from archiver.storage.runs import last_run
+from archiver.urls import urlkey
+
+_FIRST = 40
+"""Pages of a run after which the forms are judged for the first time; then whenever their number doubles."""
+_HOME_ONLY = 1
+_MOST_AT_END = 5_000
+"""Pages that the end of a run judges again; the next run continues."""
+
+
+class SiteJudge:
+    """The verdicts on the forms of the site that a run crawls, in the form of `template_learner.Judge`."""
+
+    def __init__(self, db: Database, archive: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
+        self._db, self._archive, self._site = db, archive, site
+        self._writer, self._run = writer, run
+        self._verdicts: SiteVerdicts = stored_verdicts(db, site["id"])
+        self._pages = 0
+        last = last_run(db, site["id"])
+        self._is_pending = last is not None and last["outcome"] != "finished"
+        self._next = _FIRST
+
+    def judge_article(
+        self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
+    ) -> Article:
+        """Returns the article of a page as the forms of the site decide; see `form_verdicts.judge_article`."""
+        self._pages += 1
+        if self._pages >= self._next:
+            self._next *= 2
+            self.judge()
+        if not self._verdicts.forms:
+            return article
+        return judge_article(
+            self._verdicts,
+            page_form(page),
+            article,
+            is_promised=lambda: hint is not None or is_promised(self._db, urlkey(page.url)),
+            extract=extract,
+        )
+
+    def before_learning(self) -> None:
+        self.judge()
+
+    def has_post_form(self, page: Page, article: Article) -> bool:
+        return self._verdicts.post_form_of(page_form(page), article.kind, article.kind_rule) is not None
+
+    def judge(self) -> None:
+        """Judge the forms by all pages that the archive has of the site."""
+        self._writer.flush()
+        self._verdicts = judge_site(self._db, self._site["id"], datetime.now(UTC))
+
+    def finish(self) -> RejudgingTally:
+        """Judge the forms at the end of the run, and the pages again whose verdict changed; read the articles again
+        that have a value of the site's. A run that read no more than the home page has nothing to judge, unless the
+        run before it was interrupted.
+        """
+        counts = self._writer.counts
+        if self._pages <= _HOME_ONLY and not self._is_pending:
+            return RejudgingTally()
+        self.judge()
+        judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
+        tally, rejudged = rejudge(judging, self._run, most=_MOST_AT_END)
+        counts.add(rejudged)
+        if counts.new or counts.revised or self._is_pending:
+            now = datetime.now(UTC)
+            tally.reread = refuse_constants(self._db, self._archive, self._site, self._run.version, now)
+        return tally

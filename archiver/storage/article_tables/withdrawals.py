@@ -1,0 +1,51 @@
+"""Articles that are withdrawn because their pages later proved to be no posts. Their rows and captures stay.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from archiver.storage.pages import stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """When an article was withdrawn (ISO 8601, UTC), and why."""
+
+    at: str
+    reason: str
+
+
+def withdraw_article(db: Database, article_id: int, reason: str, at: datetime) -> bool:
+    """Withdraws an article. Returns False if it was withdrawn before."""
+    if withdrawal_of(db, article_id) is not None:
+        return False
+    db.execute(
+        "insert into withdrawn_articles (article_id, withdrawn_at, reason) values (?, ?, ?)",
+        [article_id, stamp(at), reason],
+    )
+    return True
+
+
+def restore_article(db: Database, article_id: int) -> bool:
+    """Makes a withdrawn article one of the archive's posts again. Returns False if it was not withdrawn."""
+    return bool(db.execute("delete from withdrawn_articles where article_id = ?", [article_id]).rowcount)
+
+
+def count_withdrawn(db: Database, site: str) -> int:
+    """Returns the number of a site's articles that are withdrawn."""
+    query = "select count(*) from withdrawn_articles w join articles a on a.id = w.article_id where a.site = ?"
+    return int(db.execute(query, [site]).fetchone()[0])
+
+
+def withdrawal_of(db: Database, article_id: int) -> Withdrawal | None:
+    """Returns when and why an article was withdrawn; None if it was not."""
+    row = db.execute(
+        "select withdrawn_at, reason from withdrawn_articles where article_id = ?", [article_id]
+    ).fetchone()
+    return Withdrawal(*row) if row else None

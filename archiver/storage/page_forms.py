@@ -1,0 +1,319 @@
+"""The tables `forms` and `page_forms`: the forms of a site's pages, and the evidence by which they are judged.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from sys import byteorder
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.form_verdicts import (
+    ALIKE,
+    OTHER_FORM_RULE,
+    WEAK_POSTS,
+    FormEvidence,
+    FormMember,
+    FormVerdict,
+    SiteVerdicts,
+    similarity,
+)
+from archiver.extraction.page_classifier import GUESSES
+from archiver.items import Outcome, PageForm, PageKind
+from archiver.storage.pages import last_rowid, stamp
+
+MAX_FORMS = 200
+"""Forms of one site; a further page that is like none of them gets no form."""
+
+
+class SiteForms:
+    """The forms of one site, to which the pages of a run are added."""
+
+    def __init__(self, db: Database, site_id: int) -> None:
+        self._db = db
+        self._site_id = site_id
+        self._by_address: dict[str, dict[int, frozenset[int]]] | None = None
+        self._exact: dict[tuple[str, frozenset[int]], int] = {}
+
+    @contextmanager
+    def restored_on_error(self) -> Iterator[None]:
+        """Context manager around a batch: forgets what is cached if the batch is rolled back."""
+        try:
+            yield
+        except BaseException:
+            self._by_address = None
+            raise
+
+    def record(self, page_id: int, form: PageForm) -> int | None:
+        """Stores the form of a page; a page that is like no other founds a new form. Returns the form's ID, None if the
+        site has too many.
+        """
+        form_id = self._join(form)
+        if form_id is None:
+            self._db.execute("delete from page_forms where page_id = ?", [page_id])
+            return None
+        self._db.execute(
+            "insert into page_forms (page_id, form_id, signs) values (?, ?, ?) on conflict (page_id) do update set "
+            "form_id = excluded.form_id, signs = excluded.signs",
+            [page_id, form_id, _signs(form)],
+        )
+        return form_id
+
+    def _join(self, form: PageForm) -> int | None:
+        if self._by_address is None:
+            self._load()
+        assert self._by_address is not None
+        if (known := self._exact.get((form.address, form.tokens))) is not None:
+            return known
+        forms = self._by_address.get(form.address, {})
+        likeness, nearest = max(((similarity(form.tokens, have), -n) for n, have in forms.items()), default=(0.0, 0))
+        if likeness >= ALIKE:
+            return -nearest
+        if sum(map(len, self._by_address.values())) >= MAX_FORMS:
+            return None
+        self._db.execute(
+            "insert into forms (site_id, address, tokens) values (?, ?, ?)",
+            [self._site_id, form.address, _pack(form.tokens)],
+        )
+        number = last_rowid(self._db)
+        self._add(number, form.address, form.tokens)
+        return number
+
+    def _load(self) -> None:
+        self._by_address, self._exact = {}, {}
+        for number, address, tokens in self._db.execute(
+            "select id, address, tokens from forms where site_id = ? order by id", [self._site_id]
+        ):
+            self._add(number, address, _unpack(tokens))
+
+    def _add(self, number: int, address: str, tokens: frozenset[int]) -> None:
+        assert self._by_address is not None
+        self._by_address.setdefault(address, {})[number] = tokens
+        self._exact[address, tokens] = number
+
+
+def _pack(tokens: frozenset[int]) -> bytes:
+    numbers = array("I", sorted(tokens))
+    if byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _unpack(blob: bytes) -> frozenset[int]:
+    numbers = array("I")
+    numbers.frombytes(blob)
+    if byteorder == "big":
+        numbers.byteswap()
+    return frozenset(numbers)
+
+
+def _signs(form: PageForm) -> str:
+    return json.dumps([form.hentry, form.length, form.media, *form.titles, form.date_slot], separators=(",", ":"))
+
+
+_PROMISES = ("feed", "api")
+_TAKEN = "('archived', 'unchanged', 'duplicate')"
+
+
+def forms_of_site(db: Database, site_id: int) -> list[FormEvidence]:
+    """Returns the forms of a site with their pages, as the evidence for `judge_forms`."""
+    members: dict[int, list[FormMember]] = {}
+    for form_id, signs, kind, rule, taken, sources in db.execute(
+        f"select f.form_id, f.signs, p.kind, coalesce(p.rule, ''), p.outcome in {_TAKEN}, "
+        "(select group_concat(d.source) from page_discoveries d where d.page_id = p.id) "
+        "from forms o join page_forms f on f.form_id = o.id join pages p on p.id = f.page_id "
+        "where o.site_id = ? order by f.page_id",
+        [site_id],
+    ):
+        members.setdefault(form_id, []).append(_member(signs, kind, rule, bool(taken), sources or ""))
+    return [
+        FormEvidence(number, address, _unpack(tokens), tuple(members[number]))
+        for number, address, tokens in db.execute(
+            "select id, address, tokens from forms where site_id = ? order by id", [site_id]
+        )
+        if number in members
+    ]
+
+
+def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> FormMember:
+    hentry, _, _, title, heading, slot = json.loads(signs)
+    reported = sources.split(",")
+    known = PageKind(kind)
+    return FormMember(
+        known if taken or known is not PageKind.POST else PageKind.OTHER,
+        rule,
+        hentry,
+        (title, heading),
+        slot,
+        promised=any(source in reported for source in _PROMISES),
+        mapped="sitemap" in reported,
+        listed="listing" in reported,
+    )
+
+
+def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datetime) -> None:
+    """Stores what the forms of a site were judged to be. Pages of a form whose verdict changed are to be judged again,
+    and so are those with the address pattern of a form of posts whose verdict changed.
+    """
+    before = {
+        row[0]: (row[1], tuple(row[2:]))
+        for row in db.execute("select id, address, kind, marks, is_dated from forms where site_id = ?", [site_id])
+    }
+    addresses: set[str] = set()
+    for number, (address, was) in before.items():
+        one = verdicts.forms.get(number)
+        now = (str(one.kind), _pack(one.marks), int(one.is_dated)) if one is not None else (None, None, None)
+        if now == was:
+            continue
+        db.execute(
+            "update forms set kind = ?, marks = ?, is_dated = ?, reason = ?, judged_at = ?, applied_to = 0 "
+            "where id = ?",
+            [*now, one.reason if one is not None else None, stamp(at), number],
+        )
+        if PageKind.POST in (now[0], was[0]):
+            addresses.add(address)
+    for address in addresses:
+        db.execute(
+            "update forms set judged_at = ?, applied_to = 0 where site_id = ? and address = ?",
+            [stamp(at), site_id, address],
+        )
+
+
+def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
+    """Returns the verdicts that `store_verdicts` stored last."""
+    return SiteVerdicts.of(
+        FormVerdict(number, PageKind(kind), reason, address, _unpack(tokens), _unpack(marks or b""), bool(is_dated))
+        for number, kind, reason, address, tokens, marks, is_dated in db.execute(
+            "select id, kind, reason, address, tokens, marks, is_dated from forms "
+            "where site_id = ? and kind is not null order by id",
+            [site_id],
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PageToRejudge:
+    """A page that was judged before the verdict on its form was known, with its row of `pages`."""
+
+    row: dict[str, Any]
+    form_id: int
+    is_promised: bool
+
+    @property
+    def was_post(self) -> bool:
+        return self.row["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED)
+
+
+_PAGES = """select p.*, f.form_id, exists (select 1 from page_discoveries d where d.page_id = p.id
+    and d.source in ('feed', 'api', 'sitemap')) as is_promised
+    from page_forms f join pages p on p.id = f.page_id where f.form_id = :form and f.page_id > :after
+    and p.capture_id is not null and (:everything or p.fetched_at <= :judged_at)"""
+_GUESSED = "(select value from json_each(:guesses))"
+_WHICH = {
+    PageKind.POST: f"p.outcome = 'not-article' and p.kind <> 'part' and p.rule in {_GUESSED}",
+    PageKind.PAGE: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:weak))",
+    PageKind.UNKNOWN: "p.outcome = 'not-article' and p.rule = :other",
+}
+"""Which pages of a form are to be judged again, by the kind of the form."""
+
+
+def pages_to_rejudge(
+    db: Database, site_id: int, verdicts: SiteVerdicts, *, everything: bool = False
+) -> Iterator[PageToRejudge]:
+    """Yields the pages of a site whose kind was guessed before the verdicts on its forms were known; with `everything`
+    also those that were judged again already.
+    """
+    posts = {one.address for one in verdicts.forms.values() if one.kind is PageKind.POST}
+    forms = list(
+        db.execute(
+            "select id, address, kind, applied_to, judged_at from forms where site_id = ? order by id", [site_id]
+        )
+    )
+    for number, address, kind, applied_to, judged_at in forms:
+        if judged_at is None and not everything:
+            continue
+        values = {
+            "form": number,
+            "after": -1 if everything else applied_to,
+            "everything": everything,
+            "judged_at": judged_at,
+            "weak": json.dumps(sorted(WEAK_POSTS)),
+            "other": OTHER_FORM_RULE,
+            "guesses": json.dumps(sorted(GUESSES - {OTHER_FORM_RULE})),
+        }
+        own = PageKind(kind) if kind else PageKind.UNKNOWN
+        kinds = {own} | ({PageKind.POST} if address in posts and own is PageKind.UNKNOWN else set())
+        for one in sorted(kinds):
+            for row in list(db.query(f"{_PAGES} and {_WHICH[one]} order by p.id", values)):
+                form_id, is_promised = row.pop("form_id"), bool(row.pop("is_promised"))
+                yield PageToRejudge(row, form_id, is_promised)
+
+
+@dataclass(frozen=True, slots=True)
+class UntakenPages:
+    """Pages that have the form of the site's posts and were not taken for posts, by the rule that decided so."""
+
+    rule: str
+    pages: int
+    example: str
+
+
+def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
+    """Returns the pages of a site that have the form of its posts and are none, most pages first."""
+    rows = db.execute(
+        "select coalesce(p.rule, ''), count(*), min(p.url) from forms o join page_forms f on f.form_id = o.id "
+        "join pages p on p.id = f.page_id where o.site_id = ? and o.kind = 'post' and p.outcome = 'not-article' "
+        "group by 1 order by 2 desc, 1",
+        [site_id],
+    )
+    return [UntakenPages(*row) for row in rows]
+
+
+def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, int, bool]]:
+    """Yields ID, URL, capture ID and whether it is a post, for the captured pages of a site that have no form."""
+    rows = db.execute(
+        "select id, url, capture_id, outcome in ('archived', 'unchanged') from pages p where site_id = ? "
+        "and capture_id is not null and kind in ('post', 'page', 'listing', 'other', 'unknown') "
+        "and outcome in ('archived', 'unchanged', 'not-article') and rule is not 'not-html' "
+        "and not exists (select 1 from page_forms f where f.page_id = p.id) order by id",
+        [site_id],
+    ).fetchall()
+    yield from ((number, url, capture_id, bool(is_post)) for number, url, capture_id, is_post in rows)
+
+
+def mark_applied(db: Database, pages: Iterable[PageToRejudge], *, complete: bool, site_id: int) -> None:
+    """Records that these pages were judged again by the verdicts on their forms; with `complete`, that all were."""
+    for one in pages:
+        db.execute("update forms set applied_to = max(applied_to, ?) where id = ?", [one.row["id"], one.form_id])
+    if complete:
+        db.execute(
+            "update forms set applied_to = coalesce((select max(page_id) from page_forms where form_id = forms.id), 0) "
+            "where site_id = ?",
+            [site_id],
+        )
+
+
+def is_promised(db: Database, key: str) -> bool:
+    """Returns True if a feed, an API or a sitemap reported the page with this urlkey."""
+    return (
+        db.execute(
+            "select 1 from pages p join page_discoveries d on d.page_id = p.id where p.urlkey = ? "
+            "and d.source in ('feed', 'api', 'sitemap')",
+            [key],
+        ).fetchone()
+        is not None
+    )
+
+
+def page_id_at(db: Database, key: str) -> int | None:
+    """Returns the ID of the page with this urlkey; None if the archive does not have it."""
+    row: Any = db.execute("select id from pages where urlkey = ?", [key]).fetchone()
+    return int(row[0]) if row else None

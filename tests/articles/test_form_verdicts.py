@@ -1,0 +1,186 @@
+"""What a form is judged to be, and which pages it overrules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.articles.form_verdicts import (
+    MIN_PAGES,
+    FormEvidence,
+    FormMember,
+    SiteVerdicts,
+    judge_article,
+    judge_forms,
+    similarity,
+)
+from archiver.items import Article, Evidence, PageForm, PageKind
+
+SHELL = frozenset(range(1, 21))
+POSTS = SHELL | frozenset(range(100, 140))
+LISTS = SHELL | frozenset(range(200, 230))
+DOCS = SHELL | frozenset(range(300, 330))
+
+
+def members(number: int, kind: PageKind, rule: str, **more: object) -> tuple[FormMember, ...]:
+    return tuple(FormMember(kind, rule, titles=(n + 1, n + 1), **more) for n in range(number))  # type: ignore[arg-type]
+
+
+def form(number: int, tokens: frozenset[int], pages: tuple[FormMember, ...], address: str = "Y/9/s") -> FormEvidence:
+    return FormEvidence(number, address, tokens, pages)
+
+
+DECLARED = members(10, PageKind.POST, "json-ld", date_slot=9)
+LISTED = (
+    *members(6, PageKind.POST, "dated", date_slot=9, listed=True),
+    *members(30, PageKind.LISTING, "list of links", listed=True),
+)
+LISTINGS = members(12, PageKind.LISTING, "teasers")
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        DECLARED,
+        (*members(3, PageKind.POST, "dated", promised=True), *members(9, PageKind.LISTING, "list of links")),
+        LISTED,
+        (*members(4, PageKind.POST, "dated", hentry="post"), *members(6, PageKind.PAGE, "undated", hentry="post")),
+    ],
+)
+def test_a_form_of_posts_is_known_by_strong_rules_by_feeds_or_by_listings(pages: tuple[FormMember, ...]) -> None:
+    titled = tuple(replace(one, titles=(n + 1, 0)) for n, one in enumerate(pages))
+    assert judge_forms([form(1, POSTS, titled), form(2, LISTS, LISTINGS, "s/s")]).forms[1].kind is PageKind.POST
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        DECLARED[: MIN_PAGES - 1],
+        tuple(replace(one, titles=(7, 7)) for one in DECLARED),
+        members(20, PageKind.LISTING, "list of links", listed=True),
+        members(20, PageKind.POST, "dated", date_slot=9),
+        (*members(5, PageKind.POST, "dated", listed=True), *members(5, PageKind.PAGE, "undated", listed=True)),
+    ],
+    ids=["few", "one title", "no post", "in no listing", "undated"],
+)
+def test_a_form_without_proof_is_not_judged_to_be_of_posts(pages: tuple[FormMember, ...]) -> None:
+    assert judge_forms([form(1, POSTS, pages)]).forms == {}
+
+
+def test_posts_that_were_guessed_to_be_lists_are_overruled() -> None:
+    titled = tuple(replace(one, titles=(n + 1, 0)) for n, one in enumerate(LISTED))
+    verdicts = judge_forms([form(1, POSTS, titled), form(2, LISTS, LISTINGS, "s/s")])
+    found = verdicts.post_form_of(PageForm(POSTS, "Y/9/s"), PageKind.LISTING, "list of links")
+    assert found is not None
+    assert found.is_dated
+
+
+@pytest.mark.parametrize(
+    ("page", "kind", "rule"),
+    [
+        (PageForm(LISTS, "Y/9/s"), PageKind.LISTING, "list of links"),
+        (PageForm(POSTS, "s/s"), PageKind.LISTING, "list of links"),
+        (PageForm(POSTS, "Y/9/s"), PageKind.OTHER, "password"),
+        (PageForm(POSTS, "Y/9/s"), PageKind.PAGE, "wordpress page"),
+        (PageForm(POSTS, "Y/9/s"), PageKind.LISTING, "home"),
+        (PageForm(POSTS, "Y/9/s", hentry="page"), PageKind.PAGE, "undated"),
+        (PageForm(POSTS, "Y/9/s", hentry="attachment"), PageKind.PAGE, "undated"),
+        (PageForm(SHELL, "Y/9/s"), PageKind.PAGE, "undated"),
+    ],
+    ids=["markup", "address", "password", "type page", "home", "hentry page", "attachment", "shell only"],
+)
+def test_a_declaration_or_another_form_is_never_overruled(page: PageForm, kind: PageKind, rule: str) -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED), form(2, LISTS, LISTINGS, "s/s")])
+    assert verdicts.post_form_of(page, kind, rule) is None
+
+
+def test_a_page_with_all_marks_of_the_posts_need_not_be_like_them_otherwise() -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED), form(2, LISTS, LISTINGS, "s/s")])
+    longer = PageForm(POSTS | frozenset(range(500, 560)), "Y/9/s")
+    assert similarity(longer.tokens, POSTS) < 0.85
+    assert verdicts.post_form_of(longer, PageKind.PAGE, "undated") is not None
+
+
+def docs(**more: object) -> FormEvidence:
+    return form(3, DOCS, members(12, PageKind.POST, "dated", date_slot=4, **more), "s/s")
+
+
+def test_guessed_posts_of_a_form_that_nothing_reports_are_doubted() -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED), docs()])
+    assert verdicts.forms[3].kind is PageKind.PAGE
+    assert verdicts.is_doubted(PageForm(DOCS, "s/s"), "dated", promised=False)
+
+
+@pytest.mark.parametrize("more", [{"promised": True}, {"mapped": True}, {"listed": True}, {"hentry": "post"}])
+def test_guessed_posts_that_a_source_reports_are_not_doubted(more: dict[str, object]) -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED), docs(**more)])
+    assert not verdicts.is_doubted(PageForm(DOCS, "s/s"), "dated", promised=False)
+
+
+def test_a_promised_or_declared_post_is_not_doubted() -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED), docs()])
+    assert not verdicts.is_doubted(PageForm(DOCS, "s/s"), "dated", promised=True)
+    assert not verdicts.is_doubted(PageForm(DOCS, "s/s"), "json-ld", promised=False)
+
+
+def test_without_a_form_of_posts_nothing_is_doubted() -> None:
+    assert not judge_forms([docs()]).is_doubted(PageForm(DOCS, "s/s"), "dated", promised=False)
+
+
+def test_without_verdicts_no_page_is_overruled() -> None:
+    assert SiteVerdicts().post_form_of(PageForm(POSTS, "Y/9/s"), PageKind.PAGE, "undated") is None
+
+
+TOKEN_SETS = st.frozensets(st.integers(0, 60), max_size=40)
+
+
+@given(TOKEN_SETS, TOKEN_SETS)
+def test_similarity_is_symmetric_and_one_only_for_equal_sets(one: frozenset[int], other: frozenset[int]) -> None:
+    assert similarity(one, other) == similarity(other, one)
+    assert (similarity(one, other) == 1.0) == (one == other)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["json-ld", "dated", "undated"]), st.booleans(), st.booleans()), max_size=25))
+def test_more_evidence_for_posts_never_makes_a_form_one_of_other_pages(rows: list[tuple[str, bool, bool]]) -> None:
+    pages = tuple(
+        FormMember(PageKind.PAGE if rule == "undated" else PageKind.POST, rule, titles=(n + 1, 0), listed=listed)
+        for n, (rule, listed, _) in enumerate(rows)
+    )
+    more = tuple(replace(one, promised=True) for one in pages)
+    base = form(1, POSTS, DECLARED)
+    after = judge_forms([base, form(2, DOCS, more, "s")]).forms.get(2)
+    assert after is None or after.kind is PageKind.POST
+
+
+NEWEST = datetime(2024, 5, 1, tzinfo=UTC)
+SHOWN = (Evidence("published", "2024-05-01", "shown", "near p.day", 0.74),)
+DECLARED_DAY = (Evidence("published", "2024-05-01", "meta", "date", 0.9),)
+
+
+@pytest.mark.parametrize(
+    ("post", "media", "becomes"),
+    [
+        (Article("u", "Rain", "It rained.", published=NEWEST, evidence=SHOWN), 0, PageKind.POST),
+        (Article("u", "Rain", "", published=NEWEST, evidence=SHOWN), 1, PageKind.POST),
+        (Article("u", "", "It rained.", published=NEWEST, evidence=SHOWN), 0, PageKind.POST),
+        (Article("u", "Rain", "", published=NEWEST, evidence=SHOWN), 0, PageKind.LISTING),
+        (Article("u", "Rain", "It rained.", published=NEWEST, evidence=DECLARED_DAY), 0, PageKind.LISTING),
+        (Article("u", "Rain", "It rained."), 0, PageKind.LISTING),
+    ],
+    ids=["text", "image only", "untitled", "nothing", "date declared only", "undated"],
+)
+def test_a_page_becomes_a_post_if_it_shows_what_the_others_do(post: Article, media: int, becomes: PageKind) -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED), form(2, LISTS, LISTINGS, "s/s")])
+    before = Article("u", kind=PageKind.LISTING, kind_rule="list of links")
+    after = judge_article(
+        verdicts,
+        PageForm(POSTS, "Y/9/s", media=media),
+        before,
+        is_promised=lambda: False,
+        extract=lambda decided: replace(post, kind=decided[0], kind_rule=decided[1]),
+    )
+    assert after.kind is becomes

@@ -1,0 +1,170 @@
+"""Values that are equal on many posts are the site's, and are read as no post's title, image, description or text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.induction import Sample, learn_rules
+from archiver.extraction.template.site_constants import ReadPost, SiteConstants, find_constants
+from archiver.extraction.template.site_rule import SiteRules, from_toml, to_toml
+from archiver.items import Article, PageKind
+
+TITLES = ("Hemp", "Tar and pitch", "Nine knots", "The long splice", "Rigging a yawl", "Blocks", "Marline", "Oakum",
+          "A bosun's chair", "Ratlines", "Whipping ends", "Catgut")  # fmt: skip
+CARD = "https://quay.example/card.png"
+
+
+def page(title: str, *, text: str = "", image: str = CARD, about: str = "Rope and more rope.") -> str:
+    body = text or f"<p>{title} takes an afternoon and two people, and a third for {title.lower()} in the rain.</p>" * 3
+    return f"""<html><head><title>{title}</title><meta property="og:image" content="{image}">
+<meta name="description" content="{about}"><meta property="article:published_time" content="2024-05-01T08:00:00Z">
+</head><body><div class="topp"><h1 class="mast">The Ropewalk</h1></div><div class="sheet"><h2 class="what">{title}</h2>
+<div class="article-body">{body}</div><p class="day">May 1, 2024</p></div></body></html>"""
+
+
+def read(html: str, rules: SiteRules | None = None) -> Article:
+    return extract_page(parse_page(html, "https://quay.example/a/"), rules=rules)
+
+
+def posts(titles: tuple[str, ...] = TITLES, **more: str) -> list[ReadPost]:
+    return [ReadPost(read(page(title, **more)), title) for title in titles]
+
+
+def test_an_image_and_a_description_of_all_posts_are_the_sites() -> None:
+    found = find_constants(posts())
+    assert (found.images, found.descriptions) == ((CARD,), ("Rope and more rope.",))
+
+
+def test_values_of_four_posts_are_nobodys_constants() -> None:
+    own = [ReadPost(read(page(t, image=f"https://quay.example/{n}.png", about=t)), t) for n, t in enumerate(TITLES)]
+    assert not find_constants([*posts(TITLES[:4]), *own])
+
+
+def titled(*titles: tuple[str, str]) -> list[ReadPost]:
+    """Return posts with these titles, each with the other candidate that its page has."""
+    from archiver.items import Evidence
+
+    return [
+        ReadPost(
+            Article(
+                "u", shown, "text", evidence=(Evidence("title", shown, "heading"), Evidence("title", other, "head"))
+            )
+        )
+        for shown, other in titles
+    ]
+
+
+def test_a_title_above_different_declared_titles_is_the_sites() -> None:
+    assert find_constants(titled(*(("The Ropewalk", title) for title in TITLES))).titles == ("The Ropewalk",)
+
+
+def test_the_title_of_a_series_is_the_posts() -> None:
+    weekly = [("Links of the week", "Links of the week")] * 6
+    assert find_constants(titled(*weekly, *((t, t) for t in TITLES))).titles == ()
+
+
+@pytest.mark.parametrize(
+    ("heads", "names"),
+    [
+        ([f"{t} - Ropewalk Press" for t in TITLES], ("Ropewalk Press",)),
+        ([f"Ropewalk Press | {t}" for t in TITLES], ("Ropewalk Press",)),
+        ([f"{t} - Part of {t}" for t in TITLES], ()),
+        (list(TITLES), ()),
+    ],
+)
+def test_a_part_of_title_that_the_headings_lack_is_a_name_of_the_site(heads: list[str], names: tuple[str, ...]) -> None:
+    found = [ReadPost(one.article, head) for one, head in zip(titled(*((t, t) for t in TITLES)), heads, strict=True)]
+    assert find_constants(found).names == names
+
+
+def test_a_part_of_title_that_the_headings_have_is_the_series() -> None:
+    found = [
+        ReadPost(one.article, f"Notes - {t}")
+        for one, t in zip(titled(*((f"Notes - {t}", t) for t in TITLES)), TITLES, strict=True)
+    ]
+    assert find_constants(found).names == ()
+
+
+def test_the_text_of_a_button_is_no_body_whatever_it_counts() -> None:
+    found = find_constants(
+        [ReadPost(Article("u", t, f"Cheers {n}" if n % 2 else f"{t} {'is long ' * 9}")) for n, t in enumerate(TITLES)]
+    )
+    assert found.refuses_body("Cheers 4")
+    assert not found.refuses_body("Cheers to all of you")
+
+
+def test_constants_are_refused_in_favour_of_what_the_page_has_beside_them() -> None:
+    rules = SiteRules(
+        constants=SiteConstants(("The Ropewalk",), (), (CARD,), ("Rope and more rope.",)), version="rules-1"
+    )
+    picture = '<p>Hemp takes an afternoon.</p><img src="/own.jpg"><p>And two people, as everybody knows.</p>'
+    article = read(page("Hemp", text=picture), rules)
+    assert (article.title, article.image, article.description) == ("Hemp", "https://quay.example/own.jpg", "")
+    assert article.read_by == "rules-1 in part"
+
+
+def test_a_title_is_kept_if_the_page_has_no_other() -> None:
+    rules = SiteRules(constants=SiteConstants(titles=("Hemp",)))
+    html = page("Hemp").replace("The Ropewalk", "Hemp")
+    assert read(html, rules).title == "Hemp"
+
+
+def test_a_name_of_the_site_is_cut_from_the_title() -> None:
+    html = page("Hemp").replace("<title>Hemp", "<title>Hemp - Old Yarn").replace('<h2 class="what">Hemp</h2>', "")
+    html = html.replace('<h1 class="mast">The Ropewalk</h1>', "")
+    rules = SiteRules(constants=SiteConstants(names=("Old Yarn",)))
+    assert (read(html).title, read(html, rules).title) == ("Hemp - Old Yarn", "Hemp")
+
+
+def test_constants_are_written_and_read_as_toml() -> None:
+    constants = SiteConstants(("A",), ("B",), (CARD,), ("D",), ("like",))
+    assert from_toml(to_toml(SiteRules(constants=constants)), "test").constants == constants
+
+
+@given(st.lists(st.sampled_from(["Ropes", "Tar", "Knots"]), max_size=40))
+def test_a_constant_has_enough_posts_in_any_order(names: list[str]) -> None:
+    found = [ReadPost(Article("u", "t", "b", description=name)) for name in names]
+    expected = {n for n in set(names) if names.count(n) >= max(5, 0.2 * len(names))}
+    assert set(find_constants(found).descriptions) == expected
+    assert find_constants(found[::-1]) == find_constants(found)
+
+
+def samples(shown: str) -> list[Sample]:
+    """Return posts whose articles have the text of this element as their title."""
+    found = []
+    for title in TITLES:
+        parsed = parse_page(page(title), "https://quay.example/a/")
+        article = extract_page(parsed, decided=(PageKind.POST, "test"))
+        value = parsed.css(shown).xpath("string()").get("")
+        found.append(Sample(parsed, Article(**{**_values(article), "title": value})))
+    return found
+
+
+def _values(article: Article) -> dict[str, object]:
+    return {name: getattr(article, name) for name in Article.__slots__}
+
+
+def test_a_rule_whose_titles_are_all_the_same_is_not_learned() -> None:
+    assert learn_rules(samples("h1.mast")) is None
+
+
+def test_a_rule_whose_titles_differ_is_learned() -> None:
+    rules = learn_rules(samples("h2.what"))
+    assert rules is not None
+    assert rules.fields["title"].select[0] in ("h2.what", "div.sheet > h2", "h2")
+
+
+def test_a_rule_that_other_sources_contradict_is_not_learned() -> None:
+    wrong = [
+        Sample(
+            parse_page(page(t).replace("The Ropewalk", f"Visitor {n:x}{n:x} of today"), "https://q.example/a/"),
+            s.article,
+        )
+        for n, (t, s) in enumerate(zip(TITLES, samples("h2.what"), strict=True))
+    ]
+    wrong = [Sample(s.page, Article(**{**_values(s.article), "title": s.page.css("h1::text").get("")})) for s in wrong]
+    assert learn_rules(wrong) is None

@@ -1,0 +1,128 @@
+"""Forms of pages are joined by likeness, counted for the judge, and follow the fate of their pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from archiver.articles.form_verdicts import FormVerdict, SiteVerdicts
+from archiver.items import DiscoveredURL, DiscoverySource, PageForm, PageKind
+from archiver.storage import page_forms
+from archiver.storage.connection import open_archive
+from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.page_forms import SiteForms, forms_of_site, page_id_at, store_verdicts
+from archiver.storage.runs import ensure_site
+from archiver.storage.sites import remove_site
+from archiver.urls import urlkey
+
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
+TOKENS = frozenset(range(1, 101))
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    db = open_archive(tmp_path / "archive.db", create=True)
+    ensure_site(db, "https://quay.example/", NOW)
+    yield db
+    db.close()
+
+
+def site_id(db: Database) -> int:
+    return int(db.execute("select id from sites").fetchone()[0])
+
+
+def page(db: Database, number: int, source: DiscoverySource = DiscoverySource.LINK) -> int:
+    url = f"https://quay.example/{number}/"
+    record_discovered_urls(db, site_id(db), [DiscoveredURL(url, source)], NOW)
+    found = page_id_at(db, urlkey(url))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("missing", "joins"), [(0, True), (10, True), (15, True), (16, False), (40, False)])
+def test_a_page_joins_the_form_that_it_is_like(db: Database, missing: int, joins: bool) -> None:
+    forms = SiteForms(db, site_id(db))
+    first = forms.record(page(db, 1), PageForm(TOKENS, "9"))
+    like = frozenset(range(1 + missing, 101))
+    assert (forms.record(page(db, 2), PageForm(like, "9")) == first) is joins
+
+
+def test_another_pattern_of_address_is_another_form(db: Database) -> None:
+    forms = SiteForms(db, site_id(db))
+    assert forms.record(page(db, 1), PageForm(TOKENS, "9")) != forms.record(page(db, 2), PageForm(TOKENS, "s"))
+
+
+def test_a_later_run_knows_the_forms(db: Database) -> None:
+    first = SiteForms(db, site_id(db)).record(page(db, 1), PageForm(TOKENS, "9"))
+    assert SiteForms(db, site_id(db)).record(page(db, 2), PageForm(TOKENS - {5}, "9")) == first
+
+
+def test_a_page_that_is_read_again_has_one_form(db: Database) -> None:
+    forms, number = SiteForms(db, site_id(db)), page(db, 1)
+    forms.record(number, PageForm(TOKENS, "9"))
+    second = forms.record(number, PageForm(frozenset({1, 2}), "9"))
+    assert list(db.execute("select page_id, form_id from page_forms")) == [(number, second)]
+
+
+def test_a_site_has_a_bounded_number_of_forms(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_forms, "MAX_FORMS", 2)
+    forms = SiteForms(db, site_id(db))
+    found = [forms.record(page(db, n), PageForm(frozenset({n}), "9")) for n in (1, 2, 3)]
+    assert found[2] is None
+    assert len(set(found)) == 3
+
+
+def test_a_batch_that_is_rolled_back_leaves_no_form_behind(db: Database) -> None:
+    forms, number = SiteForms(db, site_id(db)), page(db, 1)
+    db.conn.commit()
+    with pytest.raises(RuntimeError), forms.restored_on_error(), db.conn:
+        forms.record(number, PageForm(TOKENS, "9"))
+        raise RuntimeError
+    again = forms.record(number, PageForm(TOKENS, "9"))
+    assert [row[0] for row in db.execute("select id from forms")] == [again]
+
+
+def test_the_judge_sees_what_sources_say(db: Database) -> None:
+    forms = SiteForms(db, site_id(db))
+    for n, source in enumerate((DiscoverySource.FEED, DiscoverySource.LISTING, DiscoverySource.SITEMAP), 1):
+        forms.record(page(db, n, source), PageForm(TOKENS, "9", "post", 9, 2, (n, 7), 5))
+    (form,) = forms_of_site(db, site_id(db))
+    assert form.tokens == TOKENS
+    assert [(one.promised, one.listed, one.mapped) for one in form.members] == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+    assert {(one.titles, one.hentry, one.date_slot) for one in form.members if one.promised} == {((1, 7), "post", 5)}
+
+
+def test_verdicts_are_stored_with_their_reason(db: Database) -> None:
+    number = SiteForms(db, site_id(db)).record(page(db, 1), PageForm(TOKENS, "9"))
+    assert number is not None
+    store_verdicts(db, site_id(db), SiteVerdicts.of([FormVerdict(number, PageKind.POST, "because")]), NOW)
+    assert list(db.execute("select kind, reason from forms")) == [("post", "because")]
+
+
+def test_a_removed_site_leaves_no_forms(db: Database) -> None:
+    SiteForms(db, site_id(db)).record(page(db, 1), PageForm(TOKENS, "9"))
+    remove_site(db, "quay.example")
+    assert [db.execute(f"select count(*) from {t}").fetchone()[0] for t in ("forms", "page_forms")] == [0, 0]
+
+
+def test_a_page_costs_little(db: Database) -> None:
+    forms = SiteForms(db, site_id(db))
+    pages = [page(db, n) for n in range(400)]
+    before = _size(db)
+    for n, number in enumerate(pages):
+        forms.record(
+            number, PageForm(TOKENS, "9", "post", 11, 3, (4_000_000_000 + n, 3_999_999_000 + n), 4_111_111_111)
+        )
+    assert (_size(db) - before) / len(pages) < 130
+
+
+def _size(db: Database) -> int:
+    return int(db.execute("pragma page_count").fetchone()[0] * db.execute("pragma page_size").fetchone()[0])
