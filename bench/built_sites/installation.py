@@ -28,6 +28,7 @@ def debian(*packages: str) -> dict[str, str]:
         command = ["apt-get", "install", "-y", "--no-install-recommends", *absent]
         if os.geteuid():
             raise NotInstalledError(f"{', '.join(absent)}: not installed; run {' '.join(command)} as root")
+        _install(["apt-get", "update"])  # without lists of packages none is found
         _install(command, env={"DEBIAN_FRONTEND": "noninteractive"})
         versions = _debian_versions(packages)
     return versions
