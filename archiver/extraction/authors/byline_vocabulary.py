@@ -112,7 +112,7 @@ NOT_A_NAME = re.compile(
     re.IGNORECASE,
 )
 # System accounts that sign posts where nobody has changed the name of the first account.
-ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|webmaster|root|管理员)$", re.IGNORECASE)
+ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|管理员)$", re.IGNORECASE)
 WEAK_ACCOUNTS = re.compile(
     r"^(?:admin\w{0,3}|administrator|webmaster|root|editor|redaktion|wpapi|user\d*|siteadmin|wp-?admin|superuser|"
     r"postmaster|owner|marketing|staff|guest|"
