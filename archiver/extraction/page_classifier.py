@@ -281,19 +281,6 @@ def has_article_node(page: Page) -> bool:
     return "datePublished" in node or "author" in node
 
 
-GUESSES = frozenset(
-    ("undated", "dated", "dated address", "byline", "learned", "kind given by its source", "page address",
-     "several posts", "several headings", "teasers", "list of links", "listing address", "date address", "wall",
-     "form of the site's posts", "not the form of the site's posts")
-)  # fmt: skip
-"""The rules that guess a page's kind. All other rules read what the page, an API or a feed declares."""
-
-
-def is_declared(rule: str) -> bool:
-    """Returns True if a rule reads a declaration, which is final; a guess may be overruled by the form of the page."""
-    return bool(rule) and rule not in GUESSES
-
-
 Answer = tuple[PageKind, str]
 GUESSES = frozenset(
     (
@@ -301,10 +288,13 @@ GUESSES = frozenset(
         "date address",
         "dated",
         "dated address",
+        "form of the site's posts",
         "kind given by its source",
+        "learned",
         "list of links",
         "listing address",
         "log",
+        "not the form of the site's posts",
         "not-found",
         "one post",
         "page address",
@@ -316,13 +306,13 @@ GUESSES = frozenset(
         "wall",
     )
 )
-"""The rules that judge a page by its look, its address or what links to it. Other pages of the site may show that the
-result is wrong. All other rules read what the page, its platform or its source declares: their results are final."""
+"""The rules that judge a page by its look, its address or what links to it: the form of the site's other pages may show
+that the result is wrong. All other rules read what the page, its platform or its source declares, which is final."""
 
 
-def is_guess(rule: str) -> bool:
-    """Returns True if a rule's result is a guess, False if the page, its platform or its source declares its kind."""
-    return rule in GUESSES
+def is_declared(rule: str) -> bool:
+    """Returns True if a rule reads a declaration, which is final; a guess may be overruled by the form of the page."""
+    return bool(rule) and rule not in GUESSES
 
 
 UNDATED = "undated"

@@ -536,14 +536,16 @@ _EVIDENT = {"title": 0.2, "description": 0.5, "image": 0.5, "body": 0.05}
 """The share of articles with the same value from which it is the site's value and not the articles'."""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
-CONTENT_CODES = frozenset({"javascript", "constant", "empty-body"})
+CONTENT_CODES = frozenset({"javascript", "untaken", "constant", "empty-body"})
 """Findings about what is stored. If one is red, `archiver crawl` exits with code 1."""
 
 
 def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
     """Check: pages that are empty without JavaScript, articles without text, and values that many articles share."""
     content = known.content
-    if finding := _judge_script_pages(content, known.site):
+    if finding := _judge_script_pages(content):
+        yield finding
+    if finding := _judge_untaken(content, known.site):
         yield finding
     if content.empty >= _AT_LEAST and content.empty > _EVIDENT["body"] * content.articles:
         yield HealthFinding(
@@ -558,13 +560,36 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             yield _repeated_value(one, content.articles, known.site)
 
 
-def _judge_script_pages(content: SiteContent, site: str) -> HealthFinding | None:
-    empty, few = content.script_pages, max(_SEVERAL, _SMALL * content.pages)
-    if not empty or (empty < few and empty <= content.articles):
+def _level_of_pages(pages: int, content: SiteContent) -> Level:
+    """Returns the level of a finding about this many pages: red if they are more than the articles, amber from five
+    pages and one in fifty on, otherwise green.
+    """
+    if pages > content.articles:
+        return "red"
+    return "amber" if pages >= max(_SEVERAL, _SMALL * content.pages) else "green"
+
+
+def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
+    level = _level_of_pages(content.untaken, content)
+    if level == "green":
+        return None
+    return HealthFinding(
+        "untaken",
+        level,
+        f"{content.untaken:,} pages look like its posts and were not stored as posts, most of them by the rule "
+        f"{content.untaken_rule!r}, for example {content.untaken_example}: 'archiver why URL' shows what was read, "
+        f"'archiver reextract {site} --pages' judges them again, and 'archiver sites rules {site} --set' takes a rule "
+        "that says what a post is.",
+    )
+
+
+def _judge_script_pages(content: SiteContent) -> HealthFinding | None:
+    empty, level = content.script_pages, _level_of_pages(content.script_pages, content)
+    if level == "green":
         return None
     return HealthFinding(
         "javascript",
-        "red" if empty > content.articles else "amber",
+        level,
         f"{empty:,} of {content.pages:,} pages have no text without JavaScript, for example {content.script_example}: "
         "archiver runs no scripts. Look for a feed with full texts or an API that the site does not declare, and crawl "
         'its address; see docs/crawl.md, "Pages that need JavaScript".',

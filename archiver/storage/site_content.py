@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from archiver.extraction.page_classifier import is_declared
 from archiver.items import NEEDS_JAVASCRIPT
+from archiver.storage.page_forms import untaken_pages
 
 SAMPLE = 2_000
 """Newest articles of a site that are compared; all others would only cost time."""
@@ -32,8 +34,9 @@ class SiteContent:
 
     `repeated`: for title, description and image the most frequent value, and the most frequent body shorter than
     SHORT_BODY, if at least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`:
-    pages without content unless scripts run, of `pages` that were fetched. `empty_example` and `script_example` are
-    URLs.
+    pages without content unless scripts run, of `pages` that were fetched. `untaken`: pages that have
+    the form of the posts and were not stored as posts, most of them because of `untaken_rule`. `empty_example`,
+    `script_example` and `untaken_example` are URLs.
     """
 
     articles: int = 0
@@ -43,11 +46,17 @@ class SiteContent:
     pages: int = 0
     script_pages: int = 0
     script_example: str = ""
+    untaken: int = 0
+    untaken_rule: str = ""
+    untaken_example: str = ""
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
     """Reads the content of a site, given by its name and ID."""
-    newest = f"select * from articles where site = ? and gone_at is null order by published desc limit {SAMPLE}"
+    newest = (
+        "select * from articles where site = ? and gone_at is null and id not in (select article_id from "
+        f"withdrawn_articles) order by published desc limit {SAMPLE}"
+    )
     articles, empty, empty_example = db.execute(
         f"select count(*), total(body = '' and coalesce(image, '') = ''), min(case when body = '' and "
         f"coalesce(image, '') = '' then url end) from ({newest})",
@@ -58,6 +67,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         "and fetched_at is not null and kind not in ('feed', 'sitemap', 'api', 'cdx')",
         [NEEDS_JAVASCRIPT, NEEDS_JAVASCRIPT, site_id],
     ).fetchone()
+    untaken = [one for one in untaken_pages(db, site_id) if not is_declared(one.rule)]
     return SiteContent(
         articles,
         tuple(_repeated_values(db, newest, site)),
@@ -66,6 +76,9 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         pages,
         int(script_pages),
         script_example or "",
+        sum(one.pages for one in untaken),
+        untaken[0].rule if untaken else "",
+        untaken[0].example if untaken else "",
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.page_classifier import is_guess
+from archiver.extraction.page_classifier import is_declared
 from archiver.items import PageKind
 from tests.small_sites import classic, sample_posts, silent
 
@@ -134,12 +134,12 @@ def test_a_post_with_a_day_in_its_address_may_have_a_table_of_days() -> None:
 
 @pytest.mark.parametrize("rule", ["single-post", "wordpress page", "type-page", "json-ld", "feed", "api", "password"])
 def test_what_a_page_declares_is_no_guess(rule: str) -> None:
-    assert not is_guess(rule)
+    assert is_declared(rule)
 
 
 def test_a_look_at_the_page_is_a_guess() -> None:
     html = f"<html><body><h1>The old pier</h1><p>{POST.paragraphs[0]}</p></body></html>"
-    assert is_guess(kind_of("/news/12.html", html)[1])
+    assert not is_declared(kind_of("/news/12.html", html)[1])
 
 
 @pytest.mark.parametrize(

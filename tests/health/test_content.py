@@ -54,3 +54,9 @@ def test_articles_without_text(empty: int, level: str) -> None:
 def test_pages_that_need_javascript(articles: int, pages: int, scripts: int, level: str) -> None:
     content = SiteContent(articles=articles, pages=pages, script_pages=scripts, script_example="https://quay.example/")
     assert [(one.code, one.level) for one in judge(content)] == ([("javascript", level)] if level else [])
+
+
+@pytest.mark.parametrize(("untaken", "level"), [(0, ""), (4, ""), (5, "amber"), (100, "amber"), (101, "red")])
+def test_pages_that_look_like_posts_and_were_not_taken(untaken: int, level: str) -> None:
+    content = SiteContent(articles=100, pages=120, untaken=untaken, untaken_rule="undated")
+    assert [(one.code, one.level) for one in judge(content)] == ([("untaken", level)] if level else [])

@@ -69,6 +69,8 @@ def blog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
         blog.publish(24, dated=True)
         server.pages["/feed.xml"] = feed(f"{server.url}story-0/")
         assert crawl(server.url, archive=blog.archive).returncode == 0
+        # Old posts stay in the old theme, so a sample of them would hide what the new one lacks.
+        archiver("sites", "set", blog.site, "sample_posts=0", archive=blog.archive)
         yield blog
 
 
