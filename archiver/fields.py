@@ -511,6 +511,8 @@ HIT_FIELDS = names(lambda f: f.in_hit)
 
 PUBLISHED = names(lambda f: f.published)
 PERSONS = names(lambda f: f.persons)
+OWN_TEXTS = names(lambda f: f.from_page and f.choice and f.shape == "text" and f.varies != "repeated")
+"""Texts that are a post's own: a value that many posts of a site share was read wrongly."""
 WRITTEN = PROSE + names(lambda f: f.from_page and f.shape == "texts" and not f.persons)
 """Texts that may contain names and contacts of persons."""
 QUOTING = names(lambda f: f.choice and f.shape in ("text", "texts") and not f.address and f.published != "full")

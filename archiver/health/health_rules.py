@@ -532,8 +532,9 @@ def _check_robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
 
 _SEVERAL = 5
 """Fewer articles with the same value may be chance."""
-_EVIDENT = {"title": 0.2, "description": 0.5, "image": 0.5, "body": 0.05}
-"""The share of articles with the same value from which it is the site's value and not the articles'."""
+_EVIDENT = {"title": 0.2, "body": 0.05}
+_EVIDENT_OTHER = 0.5
+"""The share of articles with the same value from which it is the site's value and not the articles', by field."""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset({"javascript", "untaken", "constant", "empty-body"})
@@ -556,7 +557,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             f"'archiver sites rules {known.site} --set' takes a rule that says where it is.",
         )
     for one in content.repeated:
-        if one.articles >= _SEVERAL and one.articles >= _EVIDENT[one.field] * content.articles:
+        if one.articles >= _SEVERAL and one.articles >= _EVIDENT.get(one.field, _EVIDENT_OTHER) * content.articles:
             yield _repeated_value(one, content.articles, known.site)
 
 

@@ -33,7 +33,7 @@ from archiver.storage.page_forms import (
     store_verdicts,
 )
 from archiver.storage.page_result_writer import Storing, StoringRun, identify, record, revise
-from archiver.storage.pages import hint_from_json, moment
+from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.runs import Counts
 
 _BATCH = 50
@@ -125,7 +125,7 @@ class Rejudging:
         response, capture = found
         at = moment(capture["captured_at"])
         assert at is not None
-        hint, rules = hint_from_json(row["source_hints"]), self._rules.at(self.site["id"], at)
+        hint, rules = hint_of_capture(self.db, row["capture_id"]), self._rules.at(self.site["id"], at)
         parsed = parse_page(response.body, row["url"], response.content_type, at)
 
         def extract(decided: Answer | None = None, rules: SiteRules | None = rules) -> Article:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from archiver.extraction.page_classifier import is_declared
+from archiver.fields import OWN_TEXTS
 from archiver.items import NEEDS_JAVASCRIPT
 from archiver.storage.page_forms import untaken_pages
 
@@ -15,7 +16,6 @@ SAMPLE = 2_000
 """Newest articles of a site that are compared; all others would only cost time."""
 SHORT_BODY = 40
 """A body with fewer characters that many articles share is a button or a label, not a text."""
-_CONSTANT_FIELDS = ("title", "description", "image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class RepeatedValue:
 class SiteContent:
     """The content of a site's newest articles (at most SAMPLE; `articles` is their number) and of its pages.
 
-    `repeated`: for title, description and image the most frequent value, and the most frequent body shorter than
-    SHORT_BODY, if at least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`:
+    `repeated`: for each field of OWN_TEXTS the most frequent value (of bodies those shorter than SHORT_BODY), if at
+    least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`:
     pages without content unless scripts run, of `pages` that were fetched. `untaken`: pages that have
     the form of the posts and were not stored as posts, most of them because of `untaken_rule`. `empty_example`,
     `script_example` and `untaken_example` are URLs.
@@ -83,9 +83,10 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
 
 
 def _repeated_values(db: Database, newest: str, site: str) -> Iterator[RepeatedValue]:
-    conditions = {name: f"coalesce({name}, '') <> ''" for name in _CONSTANT_FIELDS}
-    conditions["body"] = f"body <> '' and length(body) < {SHORT_BODY}"
-    for name, condition in conditions.items():
+    for name in OWN_TEXTS:
+        condition = f"coalesce({name}, '') <> ''"
+        if name == "body":
+            condition += f" and length(body) < {SHORT_BODY}"
         row = db.execute(
             f"select {name}, count(*) as n, min(url) from ({newest}) where {condition} group by {name} having n > 1 "
             f"order by n desc, {name} limit 1",

@@ -20,6 +20,8 @@ def test_a_crawl_logs_no_warning(tmp_path: Path) -> None:
             "-s",
             f"ARCHIVE_PATH={tmp_path / 'a.db'}",
             "-s",
+            "LOG_SUMMARY=0",
+            "-s",
             "DOWNLOAD_DELAY=0",
             "-s",
             "LOG_LEVEL=INFO",
