@@ -245,9 +245,11 @@ class TemplateLearner:
 
 
 def _new_constants(samples: list[Sample]) -> SiteConstants:
-    """Returns the values that are the site's on these posts, without the names that the pages declare as the site's."""
+    """Returns the values that are the site's on these posts, without the names that one of the pages declares as the
+    site's: whichever post is read first, the result is the same.
+    """
     found = find_constants([ReadPost(s.article, s.page.head_title) for s in samples])
-    declared = {fold_text(name) for s in samples[:1] for name in site_names(s.page)}
+    declared = {fold_text(name) for s in samples for name in site_names(s.page)}
     return replace(found, names=tuple(name for name in found.names if fold_text(name) not in declared))
 
 
