@@ -31,7 +31,7 @@ from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Options:
     """How a page is extracted: `posts_only`, `part_of` and `decided` as in `extract_page`."""
 
     posts_only: bool
@@ -63,41 +63,43 @@ def extract_page(
     collects = gc.isenabled()
     gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
     try:
-        return _extract(page, hint, known_kind, _Way(posts_only, part_of, decided), rules)
+        return _extract(page, hint, known_kind, _Options(posts_only, part_of, decided), rules)
     finally:
         if collects:
             gc.enable()
 
 
-def _extract(page: Page, hint: SourceHint | None, known_kind: PageKind, way: _Way, rules: SiteRules | None) -> Article:
+def _extract(
+    page: Page, hint: SourceHint | None, known_kind: PageKind, options: _Options, rules: SiteRules | None
+) -> Article:
     if rules is None:
-        return _extract_generally(page, hint, known_kind, way)
+        return _extract_generally(page, hint, known_kind, options)
     page.constants = rules.constants
-    if not way.part_of:
-        article = article_by_rules.read_by_rules(page, rules, hint, known_kind, way.decided)
+    if not options.part_of:
+        article = article_by_rules.read_by_rules(page, rules, hint, known_kind, options.decided)
         if article is not None:
             return article
-    article = _extract_generally(page, hint, known_kind, way)
+    article = _extract_generally(page, hint, known_kind, options)
     hand = rules.by_hand()
     if hand is None:
         return article
-    if article.kind is not PageKind.POST and not way.part_of and way.decided is None:
+    if article.kind is not PageKind.POST and not options.part_of and options.decided is None:
         answer = article_by_rules.kind_by_hand(article, page, hand, hint, known_kind)
         if answer is not None:
-            article = _extract_generally(page, hint, known_kind, replace(way, decided=answer))
-    if article.kind is not PageKind.POST and way.posts_only:
+            article = _extract_generally(page, hint, known_kind, replace(options, decided=answer))
+    if article.kind is not PageKind.POST and options.posts_only:
         return article
     if rules.constants and article.kind is PageKind.POST:
         article = replace(article, read_by=f"{rules.version} in part")
     return article_by_rules.apply_hand_rules(article, page, rules)
 
 
-def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind, way: _Way) -> Article:
+def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind, options: _Options) -> Article:
     """Extracts the article of a page by general extraction, without the rules of its site."""
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
-    kind, rule = way.decided or classify_page(page, hint, known_kind, post, beside)
-    if way.posts_only and kind is not PageKind.POST:
+    kind, rule = options.decided or classify_page(page, hint, known_kind, post, beside)
+    if options.posts_only and kind is not PageKind.POST:
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
     host = (urlsplit(page.url).hostname or "").lower()
     site = {fold_text(n) for n in _title.site_names(page)}
@@ -138,7 +140,7 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     evidence += _geotags.geotag_evidence(page, post, places)
     declared = resolve.declared_fields(page, post.body, hint)
     evidence += declared.evidence
-    pages = find_parts(page, way.part_of) if kind is PageKind.POST else PostParts()
+    pages = find_parts(page, options.part_of) if kind is PageKind.POST else PostParts()
 
     return Article(
         url=page.url,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -12,7 +12,7 @@ from archiver.fields import OWN_TEXTS
 from archiver.items import NEEDS_JAVASCRIPT
 from archiver.storage.page_forms import untaken_pages
 
-SAMPLE = 2_000
+SAMPLE = 500
 """Newest articles of a site that are compared; all others would only cost time."""
 SHORT_BODY = 40
 """A body with fewer characters that many articles share is a button or a label, not a text."""
@@ -33,10 +33,10 @@ class SiteContent:
     """The content of a site's newest articles (at most SAMPLE; `articles` is their number) and of its pages.
 
     `repeated`: for each field of OWN_TEXTS the most frequent value (of bodies those shorter than SHORT_BODY), if at
-    least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`:
-    pages without content unless scripts run, of `pages` that were fetched. `untaken`: pages that have
-    the form of the posts and were not stored as posts, most of them because of `untaken_rule`. `empty_example`,
-    `script_example` and `untaken_example` are URLs.
+    least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`: pages without content
+    unless scripts run, of `pages` that were fetched. `untaken`: pages that have the form of the posts and were not
+    stored as posts, most of them because of `untaken_rule`. `empty_example`, `script_example` and `untaken_example` are
+    URLs.
     """
 
     articles: int = 0
@@ -52,29 +52,28 @@ class SiteContent:
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
-    """Reads the content of a site, given by its name and ID."""
-    newest = (
-        "select * from articles where site = ? and gone_at is null and id not in (select article_id from "
-        f"withdrawn_articles) order by published desc limit {SAMPLE}"
-    )
-    articles, empty, empty_example = db.execute(
-        f"select count(*), total(body = '' and coalesce(image, '') = ''), min(case when body = '' and "
-        f"coalesce(image, '') = '' then url end) from ({newest})",
-        [site],
-    ).fetchone()
-    pages, script_pages, script_example = db.execute(
-        "select count(*), total(rule = ?), min(case when rule = ? then url end) from pages where site_id = ? "
-        "and fetched_at is not null and kind not in ('feed', 'sitemap', 'api', 'cdx')",
-        [NEEDS_JAVASCRIPT, NEEDS_JAVASCRIPT, site_id],
+    """Reads the content of a site, given by its name and ID. `status` does so for every site, so only the columns and
+    pages that are needed are read, once.
+    """
+    newest = db.execute(
+        f"select url, {', '.join(_column(name) for name in OWN_TEXTS)} from articles where site = ? "
+        "and gone_at is null and id not in (select article_id from withdrawn_articles) "
+        "order by published desc limit ?",
+        [site, SAMPLE],
+    ).fetchall()
+    articles = [_Article(url, dict(zip(OWN_TEXTS, values, strict=True))) for url, *values in newest]
+    empty = [one.url for one in articles if not (one.texts["body"] or one.texts["image"])]
+    script_pages, script_example = db.execute(
+        f"select count(*), min(url) from pages where site_id = ? and rule = '{NEEDS_JAVASCRIPT}'", [site_id]
     ).fetchone()
     untaken = [one for one in untaken_pages(db, site_id) if not is_declared(one.rule)]
     return SiteContent(
-        articles,
-        tuple(_repeated_values(db, newest, site)),
-        int(empty),
-        empty_example or "",
-        pages,
-        int(script_pages),
+        len(articles),
+        tuple(_repeated_values(articles)),
+        len(empty),
+        min(empty, default=""),
+        _count_pages(db, site_id),
+        script_pages,
         script_example or "",
         sum(one.pages for one in untaken),
         untaken[0].rule if untaken else "",
@@ -82,15 +81,37 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
     )
 
 
-def _repeated_values(db: Database, newest: str, site: str) -> Iterator[RepeatedValue]:
+@dataclass(frozen=True, slots=True)
+class _Article:
+    """An article's URL and its values of OWN_TEXTS; of a long body only the beginning."""
+
+    url: str
+    texts: dict[str, str | None]
+
+
+def _column(name: str) -> str:
+    return f"substr(body, 1, {SHORT_BODY})" if name == "body" else name
+
+
+def _count_pages(db: Database, site_id: int) -> int:
+    """Returns the number of pages of a site that are no sources and were fetched with a result."""
+    return int(
+        db.execute(
+            "select total(pages) from page_counts where site_id = ? and source = '' "
+            "and kind not in ('feed', 'sitemap', 'api', 'cdx') "
+            "and outcome in ('archived', 'unchanged', 'duplicate', 'part', 'not-article', 'gone')",
+            [site_id],
+        ).fetchone()[0]
+    )
+
+
+def _repeated_values(articles: Sequence[_Article]) -> Iterator[RepeatedValue]:
     for name in OWN_TEXTS:
-        condition = f"coalesce({name}, '') <> ''"
-        if name == "body":
-            condition += f" and length(body) < {SHORT_BODY}"
-        row = db.execute(
-            f"select {name}, count(*) as n, min(url) from ({newest}) where {condition} group by {name} having n > 1 "
-            f"order by n desc, {name} limit 1",
-            [site],
-        ).fetchone()
-        if row:
-            yield RepeatedValue(name, *row)
+        urls: dict[str, list[str]] = {}
+        for one in articles:
+            value = one.texts[name]
+            if value and (name != "body" or len(value) < SHORT_BODY):
+                urls.setdefault(value, []).append(one.url)
+        value, shared = max(urls.items(), key=lambda item: len(item[1]), default=("", []))
+        if len(shared) > 1:
+            yield RepeatedValue(name, value, len(shared), min(shared))

@@ -249,7 +249,7 @@ def test_dates_that_cannot_be_read_are_counted(written: str, unread: int) -> Non
     assert parse_feed(feed.encode(), ADDRESS).unread_dates == unread
 
 
-# Feeds that have nothing, or are none.
+# Empty feeds, and documents that are not feeds.
 
 
 @pytest.mark.parametrize(

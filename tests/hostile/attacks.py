@@ -172,9 +172,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack(
         "two lengths", once(HTML + b"Content-Length: 5\r\nContent-Length: 700\r\n\r\n" + POST), ("failed", "bad-http")
     ),
-    Attack(
-        "chunks that are none", once(HTML + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + POST), ("failed", "truncated")
-    ),
+    Attack("invalid chunks", once(HTML + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + POST), ("failed", "truncated")),
     Attack(
         "a transfer coding of its own", once(HTML + b"Transfer-Encoding: sdch\r\n\r\n" + POST), ("failed", "bad-http")
     ),

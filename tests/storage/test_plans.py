@@ -13,6 +13,7 @@ from archiver.storage import completeness
 from archiver.storage.article_tables import records
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import open_archive
+from archiver.storage.site_content import read_site_content
 from archiver.storage.sites import find_site
 from tests.archive_fixture import make_archive
 
@@ -67,3 +68,10 @@ def test_the_state_of_a_site_is_computed_without_reading_its_pages(db: Database)
     assert len(lacking) == 3
     assert all("INDEX idx_pages_site_id_outcome (site_id=? AND outcome=?" in step for step in lacking)
     assert sum("COVERING" in step for step in lacking) == 2  # only for lists is the due time read from the row
+
+
+def test_what_a_site_holds_is_judged_without_reading_its_pages(db: Database) -> None:
+    site = find_site(db, "harbour.example")
+    steps = plans(db, of=lambda: read_site_content(db, site["name"], site["id"]))
+    assert [step for step in steps if "INDEX idx_pages_needs_javascript" in step]
+    assert not [step for step in steps if step.startswith(("SCAN", "SEARCH o USING INDEX idx_forms"))]
