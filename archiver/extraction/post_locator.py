@@ -192,7 +192,7 @@ _SENTENCE = re.compile(r"\w{3,}[.!?。！？]\s*$")
 _MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 60
 _MAX_META_BLOCKS = 5
 _MAX_COUNTER = 12  # letters of "3 comments"
-_MAX_TIMES, _SIDEBAR_DEPTH = 5, 5
+_MAX_TIMES, _SIDEBAR_DEPTH = 5, 16
 _MAX_SIDEBAR_LENGTH, _MAX_SIDEBAR_LINKS = 1_500, 40
 
 
@@ -295,6 +295,8 @@ class Post:
     def _is_noise_itself(self, el: Element) -> bool:
         if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
             return False
+        if any(el is one or is_below(el, one) for one in self.sidebars):
+            return False  # its lists are marked as navigation, too, but they hold the meta data of this post
         noisy = self._looks_like_noise(el) and not self._has_own_meta_data(el)
         if noisy and self.body is None and el.tag in _LAYOUT_TAGS:
             # While the body is unknown, half of the page's text is never noise.
@@ -425,7 +427,7 @@ def _own_sidebars(post: Post) -> tuple[Element, ...]:
         if not time.get("datetime") or (post.holder is not None and is_below(time, post.holder)):
             continue
         for at in islice(time.iterancestors(), _SIDEBAR_DEPTH):
-            if at.tag in _KEEP or (post.body is not None and is_below(post.body, at)):
+            if at.tag in _KEEP or any(own is not None and is_below(own, at) for own in (post.body, post.title)):
                 break
             if post.is_own_sidebar(at):
                 found[at] = None

@@ -8,7 +8,13 @@ from archiver.platforms.platform_table import Platform
 PLATFORM = Platform(
     name="mkdocs",
     generator=r"^mkdocs\b",
-    authors=(".md-post__authors .md-profile__name", ".md-post__author-name", ".md-profile__name", ".md-author-name"),
+    authors=(
+        ".md-post__authors .md-profile__name",
+        ".md-post__author-name",
+        ".md-profile__name",
+        ".md-author-name",
+        ".md-post__authors strong",
+    ),
     published=(".md-post time[datetime]", ".md-sidebar--post time[datetime]", ".md-post__meta time[datetime]"),
     categories=(
         ".md-post a[href*='/category/']",
