@@ -47,11 +47,13 @@ def find_known_sources(db: Database, site_id: int) -> tuple[set[str], set[str], 
     Sources guessed by an interrupted run are not guessed again.
     """
     rows = db.execute(
-        "select kind, urlkey, outcome, outcome = 'not-article' or outcome in ('due', 'failed') and exists "
-        "(select 1 from page_sources s where s.page_id = p.id and s.source <> 'seed') or outcome = 'failed' and exists "
-        "(select 1 from page_discoveries s where s.found_on_page_id = p.id or s.found_on = p.url) from pages p where "
-        "site_id = ? "
-        "and kind in ('feed', 'sitemap', 'api')",
+        "select kind, urlkey, outcome, "
+        # "or" would not do: in a result column SQLite evaluates both of its operands, and the last one reads every row
+        "case when outcome = 'not-article' then 1 when outcome not in ('due', 'failed') then 0 "
+        "when exists (select 1 from page_sources s where s.page_id = p.id and s.source <> 'seed') then 1 "
+        "when outcome = 'failed' then exists (select 1 from page_discoveries s "
+        "where s.found_on_page_id = p.id or s.found_on = p.url) else 0 end "
+        "from pages p where site_id = ? and kind in ('feed', 'sitemap', 'api')",
         [site_id],
     ).fetchall()
     return (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
@@ -13,9 +14,11 @@ from archiver.storage import completeness
 from archiver.storage.article_tables import records
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import open_archive
+from archiver.storage.pages import EPOCH, due_pages
 from archiver.storage.site_content import read_site_content
 from archiver.storage.sites import find_site
 from tests.archive_fixture import make_archive
+from tests.storage.one_site_archive import AT, SITE, archive_of_one_site
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +78,52 @@ def test_what_a_site_holds_is_judged_without_reading_its_pages(db: Database) -> 
     steps = plans(db, of=lambda: read_site_content(db, site["name"], site["id"]))
     assert [step for step in steps if "INDEX idx_pages_needs_javascript" in step]
     assert not [step for step in steps if step.startswith(("SCAN", "SEARCH o USING INDEX idx_forms"))]
+
+
+def instructions(db: Database, *, of: Callable[[], object]) -> int:
+    """Return how many instructions of SQLite's virtual machine a function takes, in tens."""
+    count = 0
+
+    def tick() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    db.conn.set_progress_handler(tick, 10)
+    try:
+        of()
+    finally:
+        db.conn.set_progress_handler(None, 0)
+    return count
+
+
+def enter_pages(db: Database, site_id: int, kind: str, priority: int, numbers: range) -> None:
+    with db.atomic():
+        db.conn.executemany(
+            "insert into pages (id, site_id, outcome, kind, priority, url, urlkey, found_at, due_at) "
+            "values (?, ?, 'due', ?, ?, ?, ?, ?, ?)",
+            [
+                (n, site_id, kind, priority, f"https://{SITE}/{n}/", f"example,low)/{n}", AT.isoformat(), EPOCH)
+                for n in numbers
+            ],
+        )
+
+
+def test_the_next_pages_and_the_known_sources_are_read_as_fast_in_a_large_archive(tmp_path: Path) -> None:
+    with archive_of_one_site(tmp_path) as db:
+        enter_pages(db, 1, "sitemap", 0, range(1, 51))
+        enter_pages(db, 1, "post", 3, range(51, 101))
+
+        def read() -> None:
+            assert len(due_pages(db, 1, AT, 100, sources_only=False, mixed=True)) == 100
+            assert len(completeness.find_known_sources(db, 1)[2]) == 50
+
+        before = instructions(db, of=read)
+        db.execute(
+            "insert into sites (id, name, start_url, host, path, settings, added_at) "
+            "select 2, 'high.example', 'https://high.example/', 'high.example', path, settings, added_at from sites"
+        )
+        enter_pages(db, 2, "post", 3, range(101, 1_101))
+        with db.atomic():
+            db.execute("insert into page_discoveries (page_id, source) select id, 'link' from pages where site_id = 2")
+        assert instructions(db, of=read) < 2 * before
