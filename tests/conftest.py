@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from archiver.demo.demo_server import Demo, serve
 from tests import processes
+from tests.plain_stack import without_source_lines
 from tests.wordpress import site
 
 # The examples of a property: few in the suite, and the same in each run, so that what fails was broken by the change
@@ -54,6 +55,17 @@ LONG = (
     "cli/",
     "extraction/",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Each worker collects all tests. What it makes for that is kept, so a collection of garbage would find none."""
+    gc.disable()
+    try:
+        with without_source_lines():
+            return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.plain_stack import without_source_lines
+
 CHROMIUM = "/usr/bin/chromium"
 SHOTS = Path(__file__).parents[2] / "output" / "screenshots"
 # No other host can be resolved, whatever is requested.
@@ -49,7 +51,7 @@ class Watch:
 @contextmanager
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
+    with without_source_lines(), playwright.sync_playwright() as running:
         made = running.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         yield made
         made.close()
