@@ -66,7 +66,8 @@ class Terminal:
     def draw(self, line: Line | Leave) -> None:
         if not self._console.is_terminal:
             if isinstance(line, Line):
-                self._console.print(f"{line.site}: {line.text}", highlight=False, soft_wrap=True)
+                text = f"{line.site}: {line.text}"
+                self._console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
         elif isinstance(line, Line):
             self._show(line)
         else:

@@ -47,7 +47,7 @@ def copy_database(archive: Path, target: Path, progress: Progress, *, force: boo
         with _lock_target(part, target):
             try:
                 _copy(source, part, target, progress)
-                copy = Database(part)
+                copy = Database(part, execute_plugins=False)
                 try:
                     yield copy
                 finally:

@@ -79,7 +79,7 @@ def open_for_merge(path: Path, into: Path) -> Iterator[Database]:
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_COPY, dir=into.parent) as folder:
             copy = Path(folder) / "archive.db"
-            with Database(copy) as target:
+            with Database(copy, execute_plugins=False) as target:
                 db.conn.backup(target.conn)
             migrated = open_archive(copy)
             try:

@@ -422,7 +422,7 @@ DERIVED_TABLES = (FTS, "fts_pending")
 
 def migrated_like(db: Database) -> Database:
     """Returns a new empty archive in memory to which the same migrations have been applied as to this one."""
-    fresh = Database(memory=True)
+    fresh = Database(memory=True, execute_plugins=False)
     pending = migrations.pending(db)
     migrations.apply(fresh, **({"stop_before": pending[0].name} if pending else {}))
     return fresh

@@ -102,6 +102,7 @@ class CrawlerGroup:
                 "ARCHIVE_PATH": str(order.archive),
                 "PROGRESS": order.progress,
                 "LOG_SUMMARY": False,
+                "LOG_VERSIONS": [],  # to find them, Scrapy reads package metadata; LOG_LEVEL omits them from the log
                 "LOG_FILE": str(prepare_log_file(order.archive)),
             },
             priority="cmdline",
@@ -142,8 +143,7 @@ class CrawlerGroup:
                 yield index, archive.run.counts
 
     async def _one(self, index: int, plan: CrawlPlan) -> None:
-        settings = self._settings.copy()
-        settings.setdict(
+        self._settings.setdict(  # each Crawler has its own copy
             {
                 "DOWNLOAD_DELAY": plan.delay,
                 "USER_AGENT": user_agent(plan.contact),
@@ -154,7 +154,7 @@ class CrawlerGroup:
         order = self._order
         crawler: Crawler | None = None
         try:
-            crawler = Crawler(SiteSpider, settings)
+            crawler = Crawler(SiteSpider, self._settings)
             self._open[index] = plan, crawler
             await _wait_for_crawl(
                 crawler,

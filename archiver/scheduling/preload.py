@@ -23,6 +23,9 @@ for name in (
     "scrapy.pqueues",
     "scrapy.squeues",
     "scrapy.core.downloader.contextfactory",
+    "scrapy.dupefilters",
+    "scrapy.logformatter",
+    "scrapy.statscollectors",
     "encodings.idna",
 ):
     importlib.import_module(name)

@@ -133,7 +133,8 @@ def open_archive(
         raise NotAnArchive(str(file), "it is a folder")
     if create:
         _make_writable(file)
-    db = Database(_connect(file, read_only=read_only))
+    # To look for plugins of sqlite-utils, it would read the metadata of every installed package.
+    db = Database(_connect(file, read_only=read_only), execute_plugins=False)
     try:
         _check_is_archive(db, file, empty=not read_only)
         if not read_only:

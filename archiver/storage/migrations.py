@@ -70,7 +70,7 @@ def missing_column_or_view(db: Database) -> str:
     message; "" if they add only tables.
     """
     existing = {*db.table_names(), *db.view_names()}
-    with closing(Database(memory=True)) as made:
+    with closing(Database(memory=True, execute_plugins=False)) as made:
         make_schema(made)
         for name in made.table_names():
             columns = _column_names(db, name)
@@ -95,7 +95,7 @@ def create_missing_temp_tables(db: Database) -> None:
     tables.
     """
     existing = {*db.table_names(), *db.view_names()}
-    with closing(Database(memory=True)) as made:
+    with closing(Database(memory=True, execute_plugins=False)) as made:
         make_schema(made)
         needed = dict(
             made.execute(
