@@ -96,7 +96,7 @@ def wait_for_tasks(board: QueueDatabase, kind: str, number: int) -> dict[str, An
 def signal_while_working(fleet: Fleet, name: str, signum: int, query: str, least: int) -> None:
     """Send a worker a signal once it has written at least this much."""
     worker = fleet.worker(name, slots=1)
-    wait_until(lambda: count(fleet.folder / name, query) >= least, 300, 0.005)
+    wait_until(lambda: count(fleet.folder / name, query) >= least, 300, 0.02)
     worker.send(signum)
     if signum != signal.SIGKILL:
         assert worker.end(120).returncode == 128 + signum

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -74,3 +75,10 @@ def test_a_locked_archive_is_reported_as_locked(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(ArchiveLocked, match="locked"):
         open_archive(file, create=True)
     other.close()
+
+
+def test_an_archive_is_opened_without_looking_for_plugins(tmp_path: Path) -> None:
+    with mock.patch("sqlite_utils.db.ensure_plugins_loaded") as looked:
+        open_archive(tmp_path / "a.db", create=True).close()
+        open_archive(tmp_path / "a.db", read_only=True).close()
+    assert not looked.called
