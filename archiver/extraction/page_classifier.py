@@ -61,11 +61,16 @@ ARTICLE_LIKE = re.compile(
 )
 LISTING_TYPES = {"collectionpage", "searchresultspage", "itemlist", "blog"}
 PAGE_TYPES = {"aboutpage", "contactpage", "faqpage", "profilepage", "checkoutpage", "product", "qapage"}
+_MONTHS = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    "nov(?:ember)?|dec(?:ember)?"
+)
 LISTING_PATH = re.compile(
     r"^/(?:.*/)?(?:tags?|category|categories|authors?|label|labels|topics?|search|sections?|series|taxonomy|etiquetas?|"
-    r"categorias?|rubrik|schlagwort|autor|auteur|chuyen-muc|the|archiv(?:es?|o)?/(?:19|20)\d\d(?:/\d\d?)?)/"
+    r"categorias?|rubrik|schlagwort|autor|auteur|chuyen-muc|the)/"
     r"(?:[^/]+(?:/page/?\d+)?/?(?:index\.html?)?)?$|"
-    r"^/(?:.*/)?(?:archiv(?:es?|o)?/)(?:19|20)\d\d/?(?:\d\d?/?)?$|/page/?\d+/?(?:index\.html?)?$|"
+    rf"^/(?:.*/)?archiv(?:es?|o)?/(?:19|20)\d\d(?:/(?:\d\d?|{_MONTHS}))?(?:/\d\d?)?(?:\.\w+|/)?(?:index\.\w+)?$|"
+    r"/page/?\d+/?(?:index\.html?)?$|"
     r"/(?:tags|categories|archiv(?:es?|o)?|authors|search)(?:/|\.html?)?$",
     re.IGNORECASE,
 )

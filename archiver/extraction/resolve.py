@@ -17,7 +17,7 @@ from archiver.extraction.page import Page, language_tag
 from archiver.extraction.post_locator import title_in_url, title_similarity
 from archiver.extraction.text import clean_text, fold_text
 from archiver.fields import BY_NAME, fields_with_choice
-from archiver.items import Candidate, Evidence, SourceHint, is_from_api
+from archiver.items import OTHER_HEADING, Candidate, Evidence, SourceHint, is_from_api
 
 T = TypeVar("T")
 Names = tuple[str, ...]
@@ -480,14 +480,16 @@ def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -
     author's. If the address (`path`) was clearly made from the declared title, that one is the original. A heading
     unlike all declared titles (a logo, a section, "Comments") is one vote among others. Without a heading, the
     headline in the article's markup is preferred to titles for browsers and for sharing. A post whose title element
-    is empty has no title: "" is chosen, never the site's name. `site`: the site's names, folded.
+    is empty has no title: "" is chosen, never the site's name. Other headings of the page count only if no other
+    candidate is left. `site`: the site's names, folded.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or fold_text(shown.value) not in site):
         return shown
-    usable = [c for c in found if c.value and fold_text(c.value) not in site]
+    own_or_other = [c for c in found if c.value and fold_text(c.value) not in site]
+    usable = [c for c in own_or_other if c.source != OTHER_HEADING]
     if not usable:
-        return None
+        return best_candidate(own_or_other)
     headings = [c for c in usable if c.visible]
     if heading := _confirmed_heading(headings, [c.value for c in usable if not c.visible]):
         return _original_title(heading, usable, path)

@@ -107,10 +107,10 @@ def test_constants_are_refused_in_favour_of_what_the_page_has_beside_them() -> N
     assert article.read_by == "rules-1 in part"
 
 
-def test_a_title_is_kept_if_the_page_has_no_other() -> None:
+def test_a_post_whose_only_title_is_the_sites_has_none() -> None:
     rules = SiteRules(constants=SiteConstants(titles=("Hemp",)))
     html = page("Hemp").replace("The Ropewalk", "Hemp")
-    assert read(html, rules).title == "Hemp"
+    assert (read(html).title, read(html, rules).title) == ("Hemp", "")
 
 
 def test_a_name_of_the_site_is_cut_from_the_title() -> None:
