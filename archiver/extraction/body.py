@@ -578,9 +578,9 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     found = Body(text, source, locator, confidence)
     if source != "density" or len(text) >= _SHORT:
         return found
-    own = _text_below_title(post, plan, title, beside)
-    if own is not None and (len(text) < len(own) + _LITTLE or not _has_prose(plan, weights, top)):
-        return Body(own, "position", "below the title", 0.6)
+    boxed = _text_below_title(post, plan, title, beside)
+    if boxed is not None and (len(text) < len(boxed) + _LITTLE or not _has_prose(plan, weights, top)):
+        return Body(boxed, "position", "below the title", 0.6)
     if text and not _is_outside_entry(post, top):
         return found
     return _short_text(post, plan, title, beside) or (found if text else _last_resort(page))

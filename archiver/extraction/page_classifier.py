@@ -725,7 +725,8 @@ def _known_post(context: _Context) -> Answer | None:
 
 
 def _by_byline(context: _Context) -> Answer | None:
-    if context.beside.names and context.beside.sure and context.text_length >= 200:
+    is_long = context.text_length >= 200 or (context.has_content and context.post.title is not None)
+    if context.beside.names and context.beside.sure and is_long:
         return PageKind.POST, "byline"
     select = context.page.index.select
     marked = select("[itemtype*='schema.org/BlogPosting']") + select("[itemtype*='schema.org/NewsArticle']")
