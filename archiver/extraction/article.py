@@ -109,6 +109,8 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     title = resolve.resolve_title(titles, site, page.path)
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""
+    if not headline and page.constants.titles:
+        evidence.append(Evidence("title", "", CONSTANT, "", 0.0))
 
     text = read_body(page, post, headline, beside, hint)
     tail = agency_credits.read_tail(text.text)

@@ -492,16 +492,14 @@ def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
 
 
 def _find_title(post: Post, rules: Iterable[str]) -> None:
-    """Sets the post's title: the heading found by a selector, unless another one equals a title the page declares."""
-    search = _TitleSearch(post)
-    if search.settle_by_selectors(rules) or search.has_declared_title():
-        return
-    headings = search.headings("h1")
-    clear = [e for e in headings if search.is_clear(e)]
-    if same := [e for e in clear if fold_text(element_line(e)) in search.names]:
-        post.title, post.title_rule = same[0], "h1"
-    elif post.title is None:
-        search.settle_by_look(headings, clear)
+    """Sets the post's title: the heading found by a selector, unless another one equals a title the page declares.
+
+    On the page of a post without a title, a heading of the site shows where the post begins.
+    """
+    rules = tuple(rules)
+    _TitleSearch(post).settle(rules)
+    if post.title is None and post.page.constants.titles:
+        _TitleSearch(post, refuses=False).settle(rules)
 
 
 def _only_heading(el: Element) -> Element:
@@ -515,14 +513,28 @@ def _only_heading(el: Element) -> Element:
 class _TitleSearch:
     """The search for a post's title. Headings are compared with the site's names and the declared titles."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, *, refuses: bool = True) -> None:
         self.post, self.index = post, post.page.index
+        self.refuses = refuses and bool(post.page.constants.titles)
         self.site = {fold_text(n) for n in post.page.data.names_of_site()}
         self.entry = _post_of(post.body) if post.body is not None else None
         self.declared = declared_titles(post.page)
         self.names = {fold_text(t) for t in self.declared}
         self.addresses = post.page.addresses
-        self.refused = post.page.constants.refuses_title
+
+    def settle(self, rules: Iterable[str]) -> None:
+        if self.settle_by_selectors(rules) or self.has_declared_title():
+            return
+        headings = self.headings("h1")
+        clear = [e for e in headings if self.is_clear(e)]
+        if same := [e for e in clear if fold_text(element_line(e)) in self.names]:
+            self.post.title, self.post.title_rule = same[0], "h1"
+        elif self.post.title is None:
+            self.settle_by_look(headings, clear)
+
+    def refused(self, text: str) -> bool:
+        """Returns True if a text is the site's and no title of a post."""
+        return self.refuses and self.post.page.constants.refuses_title(text)
 
     def take(self, headings: list[Element], rule: str) -> None:
         self.post.title, self.post.title_rule = _only_heading(most_similar_heading(self.declared, headings)), rule
@@ -597,10 +609,12 @@ class _TitleSearch:
             self.post.title, self.post.title_rule = only, "only heading"
 
     def _only_heading_left(self) -> Element | None:
-        """Returns the only text in the place of a title. Where the site's constants are known, it may be the first of
-        several; else the only one that is named for a title.
+        """Returns the only text in the place of a title, or the one that is like a declared title. Where the site's
+        constants are known, it may be the first of several; else the only one that is named for a title.
         """
         left = other_headings(self.post)
+        if alike := self._like_declared(left):
+            return alike[0]
         if self.post.page.constants.titles or len(left) == 1:
             return next(iter(left), None)
         named = [e for e in left if any(map(_POST_TITLE_NAME.fullmatch, (e.get("class") or "").split()))]

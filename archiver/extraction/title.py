@@ -20,7 +20,7 @@ from archiver.extraction.post_locator import (
 )
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
-from archiver.items import CONSTANT, OTHER_HEADING, Candidate, SourceHint, is_from_api
+from archiver.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
 
 _SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _BAR = re.compile(r"\s+[|·•»]\s+|\s*｜\s*")
@@ -292,7 +292,7 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
 def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str) -> list[Candidate[str]]:
     """Returns the title candidates with their sources, without the site's name and without titles that are the site's.
 
-    A post whose title element is empty gives "" as a candidate, and so does a post that has only titles of the site.
+    A post whose title element is empty gives "" as a candidate.
     """
     names = site_names(page)
     declared = _declared_titles(page, post, names, host)
@@ -305,10 +305,7 @@ def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str)
     if hint is not None and not is_from_api(hint) and (text := _clean_title(hint.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
     out += _other_headings(post)
-    own = [c for c in out if not page.constants.refuses_title(c.value)]
-    if page.constants.titles and not any(c.value for c in own):
-        own.append(Candidate("", CONSTANT, "", 0.0))
-    return own
+    return [c for c in out if not page.constants.refuses_title(c.value)]
 
 
 def _other_headings(post: Post) -> list[Candidate[str]]:
