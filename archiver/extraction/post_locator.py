@@ -609,15 +609,18 @@ class _TitleSearch:
             self.post.title, self.post.title_rule = only, "only heading"
 
     def _only_heading_left(self) -> Element | None:
-        """Returns the only text in the place of a title, or the one that is like a declared title. Where the site's
-        constants are known, it may be the first of several; else the only one that is named for a title.
+        """Returns the only text in the place of a title, or the one that equals a declared title. Where the site's
+        constants are known, it may be the first of several; else the only one that is named for a title, or the only
+        one of a page that declares nothing but <title>.
         """
         left = other_headings(self.post)
-        if alike := self._like_declared(left):
-            return alike[0]
-        if self.post.page.constants.titles or len(left) == 1:
+        if same := [e for e in left if fold_text(element_line(e)) in self.names]:
+            return same[0]
+        if self.refuses:
             return next(iter(left), None)
         named = [e for e in left if any(map(_POST_TITLE_NAME.fullmatch, (e.get("class") or "").split()))]
+        if not named and len(self.declared) <= 1:
+            named = left
         return named[0] if len(named) == 1 else None
 
     def _outside_header(self, headings: list[Element]) -> list[Element]:
