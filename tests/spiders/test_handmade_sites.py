@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from random import Random
 
 import pytest
 
+from archiver.extraction.template.site_rule import from_toml
 from tests.small_sites import made_paragraph, made_title
-from tests.spiders.crawling import crawl, rows
+from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, serving
 
 COUNT = 18
@@ -154,3 +156,16 @@ def test_authors_are_those_that_the_pages_show(blog: tuple[str, Path]) -> None:
     assert {n: json.loads(value) for n, value in read(archive, "authors").items() if n != UNTITLED} == {
         one.number: shown for one in NOTES if one.number != UNTITLED
     }
+
+
+def test_rules_learned_again_keep_the_constants_of_the_site(blog: tuple[str, Path], tmp_path: Path) -> None:
+    archive = tmp_path / "copy.db"
+    shutil.copytree(blog[1].parent, tmp_path, dirs_exist_ok=True)
+    (tmp_path / blog[1].name).rename(archive)
+    before = {number: title for number, title in read(archive, "title").items() if title}
+    site = rows(archive, "select name from sites")[0][0]
+    learned = json.loads(archiver("sites", "rules", site, "--learn", "--json", archive=archive).stdout)
+    constants = from_toml(learned["rules"], "test").constants
+    assert constants.titles == from_toml(learned["versions"][-1]["toml"], "test").constants.titles != ()
+    assert archiver("reextract", site, archive=archive).returncode == 0
+    assert {number: title for number, title in read(archive, "title").items() if title} == before
