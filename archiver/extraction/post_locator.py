@@ -607,6 +607,14 @@ class _TitleSearch:
             self.post.title, self.post.title_rule = named, "title by name"
         elif (only := self._only_heading_left()) is not None:
             self.post.title, self.post.title_rule = only, "only heading"
+        elif (empty := self._only_empty_heading()) is not None:
+            self.post.title, self.post.title_rule = empty, "empty heading"
+
+    def _only_empty_heading(self) -> Element | None:
+        """Returns the only heading without any content, which a template leaves for a post without a title."""
+        found = (e for tag in ("h1", "h2", "h3", "h4") for e in self.index.tag(tag)[:_HEADINGS])
+        empty = [e for e in found if not element_line(e) and e.find(".//img") is None and not self.post.is_noise(e)]
+        return empty[0] if len(empty) == 1 else None
 
     def _only_heading_left(self) -> Element | None:
         """Returns the only text in the place of a title, or the one that equals a declared title. Where the site's
