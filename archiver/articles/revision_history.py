@@ -241,19 +241,24 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
 
     `stored` and `then` are the stored article and its evidence, `extracted` is the new extraction. `with_hint`: it was
     made with the source hint of the capture's time. Without that, what only a source gave is kept. A full body from an
-    API or feed is kept if that text is no longer stored; a text that proved to be the site's is not.
+    API or feed is kept if that text is no longer stored; a text or title that proved to be the site's is not.
     """
     kept = set() if with_hint else set(source_only_fields(then))
     if "body" in source_only_fields(then) and _is_beginning(extracted.body, stored.body):
         kept |= {"body", "credits"}
-    is_refused = any(one.field == "body" and one.source == CONSTANT for one in extracted.evidence)
-    if stored.body and not is_refused and (not extracted.body or is_stub(stored.body, extracted.body)):
+    refused = {one.field for one in extracted.evidence if one.source == CONSTANT or _is_picture_only(one)}
+    if stored.body and "body" not in refused and (not extracted.body or is_stub(stored.body, extracted.body)):
         kept |= {"body", "credits"}
-    if stored.title and not extracted.title:
+    if stored.title and not extracted.title and "title" not in refused:
         kept.add("title")
     if "body" in kept and stored.authors and not extracted.authors:
         kept.add("authors")  # signed below the text
     return frozenset(kept)
+
+
+def _is_picture_only(one: Evidence) -> bool:
+    """Returns True if a place for the text was found in which there is no text."""
+    return one.field == "body" and one.source == "position" and one.value == "0 characters"
 
 
 def _is_beginning(part: str, full: str) -> bool:

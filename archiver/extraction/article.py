@@ -109,6 +109,8 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     title = resolve.resolve_title(titles, site, page.path)
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""
+    if not headline and page.constants.titles:
+        evidence.append(Evidence("title", "", CONSTANT, "", 0.0))
 
     text = read_body(page, post, headline, beside, hint)
     tail = agency_credits.read_tail(text.text)
@@ -138,7 +140,8 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
     places = _geotags.geotags(page, post, hint, agency_credits.dateline_place(text.text))
     evidence += _geotags.geotag_evidence(page, post, places)
-    declared = resolve.declared_fields(page, post.body, hint)
+    element = post.body if post.title is None else post.title
+    declared = resolve.declared_fields(page, post.body, hint, resolve.PostText(f"{headline}\n{plain}", element))
     evidence += declared.evidence
     pages = find_parts(page, options.part_of) if kind is PageKind.POST else PostParts()
 

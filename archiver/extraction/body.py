@@ -19,7 +19,7 @@ from archiver.extraction.boilerplate import (
     points_to_other_page,
 )
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, text_length
+from archiver.extraction.post_locator import Post, is_meta_block, text_length
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text import clean_text, fold_text, tidy_body
 from archiver.items import SourceHint, is_from_api
@@ -433,7 +433,15 @@ def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
 _NOTICE = 200
 """Characters of the longest text that is taken for a notice if the source's text is five times as long."""
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
-_TRIED = 5
+_TRIED, _LEVELS = 5, 3
+_LITTLE = 200
+"""Letters outside the box of the title that do not outweigh a short text in the box."""
+_OUTER = frozenset({"body", "main", "html", "header", "table", "tbody"})
+_HEADER_NAME = re.compile(
+    r"(?:^|[\s_-])(?:head(?:er|ing)?|hero|masthead|top|intro|banner|title\w*)(?:$|[\s_-])", re.IGNORECASE
+)
+_OWN_BLOCKS = frozenset({"p", "ul", "ol", "dl", "blockquote", "figure", "pre"})
+_FEW_WORDS = 300.0
 _SHORT = 600  # letters of a text that may be that of a sidebar rather than the post's
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
@@ -552,6 +560,8 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     everything = next(iter(page.index.tag("body")), page.root)
     plan = lay_out(everything, _elements_to_skip(page) | _meta_blocks_below(post, everything), page.index.texts)
     weights = text_weights(plan)
+    if sum(w for w in weights if w > _HEAD) < _FEW_WORDS:
+        weights = [w if w != _HEAD else 0.0 for w in weights]  # a banner would weigh as much as the text
     sums = plan.prefix_sums(weights)
     top = heaviest_container(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
@@ -565,11 +575,21 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     text = _render_post(post, plan, top, known, weights if source != "platform" else None)
     if not text and len(bare := _render(lay_out(top), top, known)) > 200:
         text = bare  # a selector of elements to drop matched the text itself
-    if source == "density" and (not text or (len(text) < _SHORT and _is_outside_entry(post, top))):
-        return _short_text(post, plan, title, beside) or (
-            Body(text, source, locator, confidence) if text else _last_resort(page)
-        )
-    return Body(text, source, locator, confidence)
+    found = Body(text, source, locator, confidence)
+    if source != "density" or len(text) >= _SHORT:
+        return found
+    boxed = _text_below_title(post, plan, title, beside)
+    if boxed is not None and (len(text) < len(boxed) + _LITTLE or not _has_prose(plan, weights, top)):
+        return Body(boxed, "position", "below the title", 0.6)
+    if text and not _is_outside_entry(post, top):
+        return found
+    return _short_text(post, plan, title, beside) or (found if text else _last_resort(page))
+
+
+def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
+    """Returns True if an element contains prose, and not only headings, labels and links."""
+    lo, hi = plan.spans.get(top, (0, 0))
+    return max(weights[lo:hi], default=0.0) > _HEAD
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
@@ -601,6 +621,40 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
         if text := _render_post(post, plan, top, known):
             return Body(text, "position", f"<{top.tag}>", 0.6)
     return None
+
+
+def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> str | None:
+    """Returns the text in the same small box as the title and below it, "" if there is only a picture; None if the
+    title has no such box. What else the page has, such as "No comments" or its footer, weighs as much as a short text.
+    """
+    if post.title is None or _entry_of_title(post) is not None:
+        return None
+    for entry in islice(post.title.iterancestors(), _LEVELS):
+        if entry.tag in _OUTER or _HEADER_NAME.search(f"{entry.get('class') or ''} {entry.get('id') or ''}"):
+            return None
+        if (top := _part_below(post, plan, entry, beside)) is not None:
+            known = _known_boilerplate(post.page, title, beside, top)
+            return _render_post(post, plan, top, known)
+    return None
+
+
+def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
+    """Returns the first box below the title in `entry` with text or pictures; `entry` if its text is in paragraphs of
+    its own; None if there is nothing below the title but lines of date, author and terms.
+    """
+    assert post.title is not None
+    order = post.page.index.order
+    lines = {*beside.elements, *post.meta_blocks}
+    children = [e for e in entry if isinstance(e.tag, str) and order[e] > order[post.title] and e not in lines]
+    if any(e.tag in _OWN_BLOCKS and not e.get("class") and _has_content(plan, e) for e in children):
+        return entry
+    boxes = (e for e in children if e.tag in ("div", "section", "blockquote", "td") and not post.is_noise(e))
+    return next((e for e in boxes if _has_content(plan, e) and not is_meta_block(e)), None)
+
+
+def _has_content(plan: BlockLayout, el: Element) -> bool:
+    lo, hi = plan.spans.get(el, (0, 0))
+    return lo < hi or next(el.iter("img", "iframe", "video", "audio"), None) is not None
 
 
 def _weight_of(plan: BlockLayout, sums: list[float], el: Element) -> float:

@@ -353,8 +353,12 @@ def lay_out(
 
 
 def _is_division(cell: Element) -> bool:
-    """Returns True if a table cell is a layout division: it contains a table, headings or several paragraphs."""
+    """Returns True if a table cell is a layout division: it contains a table, headings, several paragraphs, or several
+    boxes with a paragraph.
+    """
     if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
+        return True
+    if len(list(islice(cell.iter("div"), 3))) > 2 and cell.find(".//div//p") is not None:
         return True
     return len(list(islice(cell.iter("p"), 3))) > 2
 

@@ -190,6 +190,7 @@ _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
 _CATEGORY_WORDS, _DATE_DEPTH, _NEAR_DATE = 4, 2, 30
 _STARTS_LABEL = re.compile(r"[:：]\s*$")
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs")
+_TAG_ADDRESS = "tag address"
 _TOLD_APART = 0.5
 """The confidence from which a candidate of the page says whether a term is a category or a tag."""
 _MAX_LINKS = 600
@@ -222,8 +223,9 @@ def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> 
     """Returns the categories and the tags chosen from their candidates."""
     category, tag = resolve_terms(cats), resolve_terms([t for t in tags if t.confidence >= 0.5])
     tagged = tag.value if tag else ()
-    if tag is not None and tag.source in ("link", "label") and category is not None:
-        # rel="tag" marks categories too; the platform's selector has found which of the terms are categories.
+    if tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS and category is not None:
+        # rel="tag" marks categories too; the platform's selector has found which of the terms are categories. A link to
+        # the listing of a tag is a tag's, whatever the categories are called.
         tagged = tuple(t for t in tagged if fold_text(t) not in {fold_text(c) for c in category.value})
     return category.value if category else (), tagged
 
@@ -377,11 +379,14 @@ def _is_other_site(page: Page, el: Element, href: str) -> bool:
 
 def _from_links(page: Page, post: Post) -> Iterator[Found]:
     links = term_links(page, post)
+    has_one_kind = bool(page.platform.categories) != bool(page.platform.tags)  # Blogger's labels
     kinds: tuple[Kind, ...] = ("category", "tag")
     for kind in kinds:
         sure = [x.text for x in links if x.kind == kind and x.sure]
         all_ = [x.text for x in links if x.kind == kind]
-        yield _as_candidate(kind, sure, "link", f"{kind} address", 0.8, True)
+        by_address = all(kind_of_address(x.href) == kind for x in links if x.kind == kind and x.sure)
+        locator = f"{kind} address" if by_address and not has_one_kind else f"rel={kind}"
+        yield _as_candidate(kind, sure, "link", locator, 0.8, True)
         if len(all_) > len(sure):
             yield _as_candidate(kind, all_, "label", f"{kind} label", 0.74, True)
 

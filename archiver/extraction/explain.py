@@ -18,7 +18,7 @@ from archiver.extraction.resolve import MAX_SHOWN
 from archiver.extraction.template.site_rule import BY_HAND
 from archiver.extraction.text import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
-from archiver.items import Evidence
+from archiver.items import OTHER_HEADING, Evidence
 
 FIELDS = (
     *WEIGHED,
@@ -32,7 +32,9 @@ _SETS = tuple(name for name in WEIGHED if BY_NAME[name].is_list)
 _KEEPS_ALL = (*fields_with_choice("collected"), *fields_with_choice("places"))
 _FIRST_FOUND = fields_with_choice("first")
 _LINKED_FILE = "file of places"  # a link to a file, from which no geo-tags are read
-_SHOWN = frozenset(("platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb"))
+_SHOWN = frozenset(
+    (OTHER_HEADING, "platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb")
+)
 _DECLARED = frozenset(("json-ld", "meta", "microdata", "rdfa", "head", "script"))
 _DECISIVE = {
     BY_HAND: "a rule written by hand",

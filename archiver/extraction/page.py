@@ -285,31 +285,18 @@ class Page:
         """The BCP 47 tag that the page declares (<html lang>, og:locale, content-language, inLanguage); None if it has
         none.
         """
-        return self.declared_language[0]
+        return self.declared_languages[0][0] if self.declared_languages else None
 
     @cached_property
-    def declared_language(self) -> tuple[str | None, str, str]:
-        """The declared BCP 47 tag, the source that declares it, and its locator there; (None, "", "") if nothing
-        declares one.
-        """
+    def declared_languages(self) -> tuple[tuple[str, str, str], ...]:
+        """The declared BCP 47 tags, most trusted first, each with the source that declares it and its locator there."""
         given = [(self.root.get(name), "head", "html[lang]") for name in _LANG]
         given += [(e.get("lang"), "head", "body[lang]") for e in self.index.tag("body")[:1]]
         given += [(v, "meta", name) for name in _LANGUAGE_METAS for v in self.data.meta(name)]
         given += [
             (t, "json-ld", "inLanguage") for n in self.data.articles()[:1] for t in self.data.texts(n, "inLanguage")
         ]
-        for value, source, locator in given:
-            tag = clean_text(value).split(",")[0].split(".")[0].strip().replace("_", "-")
-            parts = tag.split("-")
-            if (
-                2 <= len(parts[0]) <= 3
-                and parts[0].isascii()
-                and parts[0].isalpha()
-                and parts[0].lower() not in ("und", "mul")
-            ):
-                rest = [p.upper() if len(p) == 2 else p.title() if len(p) == 4 else p for p in parts[1:] if p]
-                return "-".join([parts[0].lower(), *rest]), source, locator
-        return None, "", ""
+        return tuple((tag, source, locator) for value, source, locator in given if (tag := language_tag(value)))
 
     @cached_property
     def date_language(self) -> str:
@@ -334,6 +321,16 @@ class Page:
             local = len(country) == 2 and country not in _GENERIC_COUNTRY_CODES
             return "en-GB" if local else language and "en-US"
         return language
+
+
+def language_tag(value: str | None) -> str:
+    """Returns a declared language as a BCP 47 tag ("pt_br" as "pt-BR"); "" if it is none."""
+    parts = clean_text(value).split(",")[0].split(".")[0].strip().replace("_", "-").split("-")
+    primary = parts[0].lower()
+    if not (2 <= len(primary) <= 3 and primary.isascii() and primary.isalpha()) or primary in ("und", "mul"):
+        return ""
+    rest = [p.upper() if len(p) == 2 else p.title() if len(p) == 4 else p for p in parts[1:] if p]
+    return "-".join([primary, *rest])
 
 
 def parse_page(

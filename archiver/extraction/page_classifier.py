@@ -61,11 +61,16 @@ ARTICLE_LIKE = re.compile(
 )
 LISTING_TYPES = {"collectionpage", "searchresultspage", "itemlist", "blog"}
 PAGE_TYPES = {"aboutpage", "contactpage", "faqpage", "profilepage", "checkoutpage", "product", "qapage"}
+_MONTHS = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    "nov(?:ember)?|dec(?:ember)?"
+)
 LISTING_PATH = re.compile(
     r"^/(?:.*/)?(?:tags?|category|categories|authors?|label|labels|topics?|search|sections?|series|taxonomy|etiquetas?|"
-    r"categorias?|rubrik|schlagwort|autor|auteur|chuyen-muc|the|archiv(?:es?|o)?/(?:19|20)\d\d(?:/\d\d?)?)/"
+    r"categorias?|rubrik|schlagwort|autor|auteur|chuyen-muc|the)/"
     r"(?:[^/]+(?:/page/?\d+)?/?(?:index\.html?)?)?$|"
-    r"^/(?:.*/)?(?:archiv(?:es?|o)?/)(?:19|20)\d\d/?(?:\d\d?/?)?$|/page/?\d+/?(?:index\.html?)?$|"
+    rf"^/(?:.*/)?archiv(?:es?|o)?/(?:19|20)\d\d(?:/(?:\d\d?|{_MONTHS}))?(?:/\d\d?)?(?:\.\w+|/)?(?:index\.\w+)?$|"
+    r"/page/?\d+/?(?:index\.html?)?$|"
     r"/(?:tags|categories|archiv(?:es?|o)?|authors|search)(?:/|\.html?)?$",
     re.IGNORECASE,
 )
@@ -720,7 +725,8 @@ def _known_post(context: _Context) -> Answer | None:
 
 
 def _by_byline(context: _Context) -> Answer | None:
-    if context.beside.names and context.beside.sure and context.text_length >= 200:
+    is_long = context.text_length >= 200 or (context.has_content and context.post.title is not None)
+    if context.beside.names and context.beside.sure and is_long:
         return PageKind.POST, "byline"
     select = context.page.index.select
     marked = select("[itemtype*='schema.org/BlogPosting']") + select("[itemtype*='schema.org/NewsArticle']")

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.date_text import text_around_date
 from archiver.extraction.page import Page
 from archiver.extraction.text import element_line, fold_text
 from archiver.platforms.platform_table import by_name
@@ -155,6 +156,17 @@ _NOISE = re.compile(
 )
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
+_GUESSED = frozenset({"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"})
+"""The rules of a title that nothing but its level, its place or its text marks as the post's."""
+_NAMED_TITLE = re.compile(
+    r"(?:title|titel|titre|titulo|titolo|headline|subject|betreff)$|^(?:tit|heading)$", re.IGNORECASE
+)
+_POST_TITLE_NAME = re.compile(
+    r"(?:(?:post|entry|article|story|item|news|blog)[_-]{0,2})?(?:title|titel|titre|titulo|titolo|headline|subject|betreff)",
+    re.IGNORECASE,
+)
+_NAMED_TAGS = frozenset({"div", "p", "span", "strong", "b", "td", "font", "dt"})
+_MAX_TITLE, _MAX_DATE = 200, 40
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
@@ -196,7 +208,7 @@ _MAX_TIMES, _SIDEBAR_DEPTH = 5, 16
 _MAX_SIDEBAR_LENGTH, _MAX_SIDEBAR_LINKS = 1_500, 40
 
 
-def _is_meta_block(el: Element) -> bool:
+def is_meta_block(el: Element) -> bool:
     """Returns True if an element is a short line or box with the date, the authors or the terms of a post."""
     if not isinstance(el.tag, str) or el.tag in _PROSE_TAGS:
         return False
@@ -233,7 +245,7 @@ def _meta_blocks_in(body: Element) -> tuple[Element, ...]:
     found: list[Element] = []
     if not (top.text or "").strip():
         for child in islice(top, _MAX_META_BLOCKS):
-            if _is_meta_block(child):
+            if is_meta_block(child):
                 found.append(child)
             elif child.tag not in _HEADING_TAGS and len(element_line(child)) > _MAX_COUNTER:
                 break
@@ -242,7 +254,7 @@ def _meta_blocks_in(body: Element) -> tuple[Element, ...]:
     for child in islice(reversed(top), _MAX_META_BLOCKS):
         if (child.tail or "").strip():
             break
-        if _is_meta_block(child):
+        if is_meta_block(child):
             found.append(child)
         elif element_line(child) or next(child.iter("img", "iframe", "video"), None) is not None:
             break
@@ -327,6 +339,15 @@ class Post:
             return False
         others = [a for a in links if not _is_meta_part(a)]
         return len(others) < len(links) and all(self._stays_here(a.get("href") or "") for a in others)
+
+    def leads_here(self, a: Element) -> bool:
+        """Returns True if a link leads to a place on this page, or nowhere."""
+        href = a.get("href") or ""
+        return (
+            not href
+            or href.startswith("#")
+            or (self.page.join(href).partition("#")[0].rstrip("/") in self.page.addresses)
+        )
 
     def _stays_here(self, href: str) -> bool:
         """Returns True if an address is this page, a folder above it, or on another host."""
@@ -471,16 +492,14 @@ def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
 
 
 def _find_title(post: Post, rules: Iterable[str]) -> None:
-    """Sets the post's title: the heading found by a selector, unless another one equals a title the page declares."""
-    search = _TitleSearch(post)
-    if search.settle_by_selectors(rules) or search.has_declared_title():
-        return
-    headings = search.headings("h1")
-    clear = [e for e in headings if search.is_clear(e)]
-    if same := [e for e in clear if fold_text(element_line(e)) in search.names]:
-        post.title, post.title_rule = same[0], "h1"
-    elif post.title is None:
-        search.settle_by_look(headings, clear)
+    """Sets the post's title: the heading found by a selector, unless another one equals a title the page declares.
+
+    On the page of a post without a title, a heading of the site shows where the post begins.
+    """
+    rules = tuple(rules)
+    _TitleSearch(post).settle(rules)
+    if post.title is None and post.page.constants.titles:
+        _TitleSearch(post, refuses=False).settle(rules)
 
 
 def _only_heading(el: Element) -> Element:
@@ -494,19 +513,34 @@ def _only_heading(el: Element) -> Element:
 class _TitleSearch:
     """The search for a post's title. Headings are compared with the site's names and the declared titles."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, *, refuses: bool = True) -> None:
         self.post, self.index = post, post.page.index
+        self.refuses = refuses and bool(post.page.constants.titles)
         self.site = {fold_text(n) for n in post.page.data.names_of_site()}
         self.entry = _post_of(post.body) if post.body is not None else None
         self.declared = declared_titles(post.page)
         self.names = {fold_text(t) for t in self.declared}
         self.addresses = post.page.addresses
 
+    def settle(self, rules: Iterable[str]) -> None:
+        if self.settle_by_selectors(rules) or self.has_declared_title():
+            return
+        headings = self.headings("h1")
+        clear = [e for e in headings if self.is_clear(e)]
+        if same := [e for e in clear if fold_text(element_line(e)) in self.names]:
+            self.post.title, self.post.title_rule = same[0], "h1"
+        elif self.post.title is None:
+            self.settle_by_look(headings, clear)
+
+    def refused(self, text: str) -> bool:
+        """Returns True if a text is the site's and no title of a post."""
+        return self.refuses and self.post.page.constants.refuses_title(text)
+
     def take(self, headings: list[Element], rule: str) -> None:
         self.post.title, self.post.title_rule = _only_heading(most_similar_heading(self.declared, headings)), rule
 
     def is_clear(self, el: Element) -> bool:
-        return not self.post.is_noise(el) and not is_in_site_header(self.post.page, el)
+        return not (self.post.is_noise(el) or is_in_site_header(self.post.page, el) or self.refused(element_line(el)))
 
     def settle_by_selectors(self, rules: Iterable[str]) -> bool:
         """Sets the title to the heading of the first selector that finds one; returns True if no other can be better.
@@ -551,8 +585,9 @@ class _TitleSearch:
 
     def headings(self, tag: str) -> list[Element]:
         """Returns the page's first headings of this level that have a text other than the site's name."""
+        texts = ((e, element_line(e)) for e in self.index.tag(tag)[:_HEADINGS])
         return [
-            e for e in self.index.tag(tag)[:_HEADINGS] if (text := fold_text(element_line(e))) and text not in self.site
+            e for e, text in texts if fold_text(text) and fold_text(text) not in self.site and not self.refused(text)
         ]
 
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
@@ -570,6 +605,31 @@ class _TitleSearch:
             self.take(alike, "h2")
         elif (named := _named_title(self.post)) is not None:
             self.post.title, self.post.title_rule = named, "title by name"
+        elif (only := self._only_heading_left()) is not None:
+            self.post.title, self.post.title_rule = only, "only heading"
+        elif (empty := self._only_empty_heading()) is not None:
+            self.post.title, self.post.title_rule = empty, "empty heading"
+
+    def _only_empty_heading(self) -> Element | None:
+        """Returns the only heading without any content, which a template leaves for a post without a title."""
+        found = (e for tag in ("h1", "h2", "h3", "h4") for e in self.index.tag(tag)[:_HEADINGS])
+        empty = [e for e in found if not element_line(e) and e.find(".//img") is None and not self.post.is_noise(e)]
+        return empty[0] if len(empty) == 1 else None
+
+    def _only_heading_left(self) -> Element | None:
+        """Returns the only text in the place of a title, or the one that equals a declared title. Where the site's
+        constants are known, it may be the first of several; else the only one that is named for a title, or the only
+        one of a page that declares nothing but <title>.
+        """
+        left = other_headings(self.post)
+        if same := [e for e in left if fold_text(element_line(e)) in self.names]:
+            return same[0]
+        if self.refuses:
+            return next(iter(left), None)
+        named = [e for e in left if any(map(_POST_TITLE_NAME.fullmatch, (e.get("class") or "").split()))]
+        if not named and len(self.declared) <= 1:
+            named = left
+        return named[0] if len(named) == 1 else None
 
     def _outside_header(self, headings: list[Element]) -> list[Element]:
         return [e for e in headings if not is_in_site_header(self.post.page, e)]
@@ -588,6 +648,38 @@ class _TitleSearch:
         body = self.post.body
         clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
         return [e for e in clear if body is None or not is_below(e, body) or is_at_start_of(body, e)]
+
+
+def other_headings(post: Post) -> list[Element]:
+    """Returns the headings and the elements named for a title that may be the post's, in document order, if nothing
+    marks the located title as such: they are no noise, outside the text, no date, and lead to no other page.
+    """
+    if post.title_rule not in _GUESSED or (post.title is not None and not element_line(post.title)):
+        return []
+    index = post.page.index
+    named = [e for name in index.classes() if _NAMED_TITLE.search(name) for e in index.with_class(name)[:_HEADINGS]]
+    found = {e for tag in ("h1", "h2", "h3", "h4") for e in index.tag(tag)[:_HEADINGS]}
+    found |= {e for e in named if e.tag in _NAMED_TAGS}
+    return [e for e in sorted(found, key=index.order.__getitem__) if e is not post.title and _may_be_title(post, e)]
+
+
+def _may_be_title(post: Post, el: Element) -> bool:
+    text, body = element_line(el), post.body
+    if not 0 < len(text) <= _MAX_TITLE or post.page.constants.refuses_title(text):
+        return False
+    if post.is_noise(el) or leads_home(post.page, el) or _is_date(text, post.page.date_language):
+        return False
+    if body is not None and is_below(el, body) and not is_at_start_of(body, el):
+        return False
+    return all(post.leads_here(a) for a in el.iter("a"))
+
+
+def _is_date(text: str, language: str) -> bool:
+    """Returns True if a text is only a date."""
+    if len(text) > _MAX_DATE or not any(c.isdigit() for c in text):
+        return False
+    around = text_around_date(text, language)
+    return around is not None and not any(c.isalnum() for c in "".join(around))
 
 
 def _named_title(post: Post) -> Element | None:

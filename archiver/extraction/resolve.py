@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, TypeVar
@@ -12,11 +12,12 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline_vocabulary import WEAK_ACCOUNTS
 from archiver.extraction.date_text import AddressDate, Moment
-from archiver.extraction.page import Page
+from archiver.extraction.language.text_language import choose_language
+from archiver.extraction.page import Page, language_tag
 from archiver.extraction.post_locator import title_in_url, title_similarity
 from archiver.extraction.text import clean_text, fold_text
 from archiver.fields import BY_NAME, fields_with_choice
-from archiver.items import Candidate, Evidence, SourceHint, is_from_api
+from archiver.items import OTHER_HEADING, Candidate, Evidence, SourceHint, is_from_api
 
 T = TypeVar("T")
 Names = tuple[str, ...]
@@ -36,6 +37,7 @@ _DESCRIPTIONS = ("description", "og:description", "twitter:description", "dc.des
 _IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
 _TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
 _Found = tuple[str | None, str, str]  # value, source, locator
+_WHOLE_POST = frozenset({"article", "main", "section"})
 _POST_ID = re.compile(r"^(?:postid|post)-(\d+)$")
 
 
@@ -49,11 +51,20 @@ class DeclaredFields:
     evidence: tuple[Evidence, ...]
 
 
-def declared_fields(page: Page, body: Element | None, hint: SourceHint | None) -> DeclaredFields:
+@dataclass(frozen=True, slots=True)
+class PostText:
+    """Title and body of a post, which may contradict a declared language, and the element of one of them."""
+
+    text: str
+    element: Element | None
+
+
+def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, text: PostText) -> DeclaredFields:
     """Returns language, description, image and canonical URL, each from the first source, in a fixed order, that has
     it.
     """
-    found = {name: read(page, body, hint) for name, read in _READERS.items()}
+    found = {"language": _language(page, hint, text)}
+    found |= {name: read(page, body, hint) for name, read in _READERS.items()}
     return DeclaredFields(
         {name: value or ("" if BY_NAME[name].prose else None) for name, (value, _, _) in found.items()},
         tuple(
@@ -68,8 +79,27 @@ def _from_hint(value: str, hint: SourceHint | None, name: str) -> _Found:
     return value, "api" if is_from_api(hint) else "feed", name
 
 
-def _language(page: Page, _: Element | None, hint: SourceHint | None) -> _Found:
-    return page.declared_language if page.language else _from_hint(hint.language if hint else "", hint, "language")
+def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
+    """Returns the language that the post's own element, the page, or a feed or API declares, unless the text is in
+    another.
+    """
+    own = next((tag for tag in map(language_tag, _langs_around(text.element)) if tag), "")
+    declared = [(own, "text", "lang")] if own else []
+    declared += page.declared_languages
+    if hint is not None and (tag := language_tag(hint.language)):
+        declared.append((tag, "api" if is_from_api(hint) else "feed", "language"))
+    return choose_language(declared, text.text)
+
+
+def _langs_around(el: Element | None) -> Iterator[str | None]:
+    """Yields the `lang` of the elements around a text, and of its own element if that is the whole post: editors mark
+    pasted text with a language of their own.
+    """
+    if el is None:
+        return
+    if el.tag in _WHOLE_POST:
+        yield el.get("lang")
+    yield from (outer.get("lang") for outer in el.iterancestors() if outer.tag not in ("html", "body"))
 
 
 def _description(page: Page, _: Element | None, hint: SourceHint | None) -> _Found:
@@ -107,12 +137,11 @@ def _canonical_url(page: Page, _: Element | None, hint: SourceHint | None) -> _F
 
 
 _READERS: dict[str, Callable[[Page, Element | None, SourceHint | None], _Found]] = {
-    "language": _language,
     "description": _description,
     "image": _image,
     "canonical_url": _canonical_url,
 }
-assert tuple(_READERS) == fields_with_choice("first")
+assert ("language", *_READERS) == fields_with_choice("first")
 
 
 def given_urls(page: Page) -> tuple[str, ...]:
@@ -451,14 +480,16 @@ def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -
     author's. If the address (`path`) was clearly made from the declared title, that one is the original. A heading
     unlike all declared titles (a logo, a section, "Comments") is one vote among others. Without a heading, the
     headline in the article's markup is preferred to titles for browsers and for sharing. A post whose title element
-    is empty has no title: "" is chosen, never the site's name. `site`: the site's names, folded.
+    is empty has no title: "" is chosen, never the site's name. Other headings of the page count only if no other
+    candidate is left. `site`: the site's names, folded.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or fold_text(shown.value) not in site):
         return shown
-    usable = [c for c in found if c.value and fold_text(c.value) not in site]
+    own_or_other = [c for c in found if c.value and fold_text(c.value) not in site]
+    usable = [c for c in own_or_other if c.source != OTHER_HEADING]
     if not usable:
-        return None
+        return best_candidate(own_or_other)
     headings = [c for c in usable if c.visible]
     if heading := _confirmed_heading(headings, [c.value for c in usable if not c.visible]):
         return _original_title(heading, usable, path)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.date_text import text_around_date
 from archiver.extraction.metadata import is_article_item, item_of
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post, leads_home, title_in_url, title_similarity
+from archiver.extraction.post_locator import (
+    TITLE_PARTS,
+    Post,
+    leads_home,
+    other_headings,
+    title_in_url,
+    title_similarity,
+)
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
-from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
 
 _SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _BAR = re.compile(r"\s+[|·•»]\s+|\s*｜\s*")
@@ -58,6 +66,7 @@ _METAS = (
 _MAX_WORDS, _MIN_LETTERS = 5, 4
 _SENTENCE, _ALIKE = 5, 0.6
 _HEADINGS = 10
+_OTHERS, _MAX_OTHER, _LINKS_HOME = 4, 200, 12
 _INITIALS = re.compile(r"[A-Z]{2,6}$")
 _SECTIONS = frozenset(
     ("blog", "news", "articles", "article", "magazine", "insights", "resources", "stories", "home", "noticias",
@@ -80,7 +89,16 @@ def site_names(page: Page) -> list[str]:
         ]
     headings = [e for e in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, e)]
     names += [t for e in headings if (t := element_line(e)) and len(t) < 80]
+    names += _names_in_home_links(page)
     return list(dict.fromkeys(n for n in names if n))
+
+
+def _names_in_home_links(page: Page) -> list[str]:
+    """Returns the texts of links to the home page that are the first, the last or the only part of <title>."""
+    parts = [fold_text(part) for part in TITLE_PARTS.split(page.head_title)]
+    known = {fold_text(page.head_title), parts[0], parts[-1]} - {""}
+    links = page.index.tag("a")[:_LINKS_HOME] if known else []
+    return [t for a in links if (t := element_line(a)) and fold_text(t) in known and leads_home(page, a)]
 
 
 def _is_long_title(text: str, declared: str) -> bool:
@@ -272,8 +290,7 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
 
 
 def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str) -> list[Candidate[str]]:
-    """Returns the title candidates with their sources, without the site's name and without titles that are the site's
-    (unless the page has no other).
+    """Returns the title candidates with their sources, without the site's name and without titles that are the site's.
 
     A post whose title element is empty gives "" as a candidate.
     """
@@ -287,8 +304,14 @@ def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str)
     out += declared
     if hint is not None and not is_from_api(hint) and (text := _clean_title(hint.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
-    own = [c for c in out if not page.constants.refuses_title(c.value)]
-    return own if any(c.value for c in own) else out
+    out += _other_headings(post)
+    return [c for c in out if not page.constants.refuses_title(c.value)]
+
+
+def _other_headings(post: Post) -> list[Candidate[str]]:
+    """Returns the other texts in the place of a title, as candidates that count if no other is left."""
+    texts = dict.fromkeys(t for e in other_headings(post) if 0 < len(t := _clean_title(heading_text(e))) <= _MAX_OTHER)
+    return [Candidate(t, OTHER_HEADING, "", round(0.3 - n / 100, 2)) for n, t in enumerate(islice(texts, _OTHERS))]
 
 
 def _clean_title(text: str) -> str:

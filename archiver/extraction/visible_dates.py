@@ -116,6 +116,7 @@ _TRUST = {
 _IN_SIDEBAR = 0.36
 """The confidence of a date in a sidebar, which counts only if it is labelled as the day of publication."""
 _SURER_IF_LABELLED, _SURER_IF_FIRST, _LESS_IF_LINKED = 0.06, 0.02, 0.3
+_LISTED_LINKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +254,10 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
 
 
 def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
-    """Returns the date, with less confidence if it is part of a link to another page, away from the heading."""
-    if one.where != "near" and _is_linked_elsewhere(page, one.element):
+    """Returns the date, with less confidence if it is part of a link to another page, away from the heading or in a
+    list of links, where posts without a title are named by their dates.
+    """
+    if (one.where != "near" or _is_in_list_of_links(one.element)) and _is_linked_elsewhere(page, one.element):
         return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
     return one
 
@@ -400,6 +403,14 @@ def _list_signature(el: Element) -> tuple[str, str]:
     """Returns tag and class of an element and of its parent, which are the same for all entries of a list."""
     parent = el.getparent()
     return f"{el.tag}.{el.get('class') or ''}", (parent.get("class") or parent.tag) if parent is not None else ""
+
+
+def _is_in_list_of_links(el: Element) -> bool:
+    """Returns True if an element is in a list of several items, most of which are a link and nothing else."""
+    item = next((e for e in (el, *islice(el.iterancestors(), 2)) if e.tag == "li"), None)
+    items = [] if item is None or (top := item.getparent()) is None else [e for e in top if e.tag == "li"]
+    bare = sum(len(e) == 1 and e[0].tag == "a" and not (e.text or e[0].tail or "").strip() for e in items)
+    return len(items) >= _LISTED_LINKS and 4 * bare >= 3 * len(items)
 
 
 def _is_linked_elsewhere(page: Page, el: Element) -> bool:

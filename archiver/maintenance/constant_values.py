@@ -21,6 +21,7 @@ from archiver.extraction.template.site_constants import (
     SiteConstants,
     body_key,
     hides_others,
+    titles_everywhere,
 )
 from archiver.items import Article, Evidence
 from archiver.maintenance.reextraction import ReextractionRequest
@@ -40,7 +41,8 @@ _LIVE = "site = :site and gone_at is null and id not in (select article_id from 
 def find_stored_constants(db: Database, site: str) -> SiteConstants:
     """Returns the values that are the site's, by all of its stored articles; see `site_constants.find_constants`."""
     total = db.execute(f"select count(*) from articles where {_LIVE}", {"site": site}).fetchone()[0]
-    titles = tuple(title for title in _frequent(db, site, "title", total) if _is_constant_title(db, site, title))
+    frequent = (title for title in _frequent(db, site, "title", total) if _is_constant_title(db, site, title))
+    titles = tuple(dict.fromkeys((*frequent, *titles_everywhere(_sample_read_generally(db, site)))))
     bodies = Counter(
         body_key(body)
         for (body,) in db.execute(
@@ -72,6 +74,15 @@ def _is_constant_title(db: Database, site: str, title: str) -> bool:
         {"site": site, "title": title, "most": _SAMPLE},
     )
     return hides_others(title, [_with_evidence(db, row) for row in list(rows)])
+
+
+def _sample_read_generally(db: Database, site: str) -> list[Article]:
+    """Returns the newest articles that were read without a learned rule for the title, which have its candidates."""
+    rows = db.query(
+        f"select * from articles where {_LIVE} order by id desc limit :most", {"site": site, "most": _SAMPLE}
+    )
+    found = [_with_evidence(db, row) for row in list(rows)]
+    return [a for a in found if not any(e.field == "title" and e.source == "learned" for e in a.evidence)]
 
 
 def _with_evidence(db: Database, row: dict[str, Any]) -> Article:

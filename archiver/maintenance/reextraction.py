@@ -28,8 +28,10 @@ from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.induction import Sample, learn_rules, reports_whole_post
+from archiver.extraction.template.induction import Sample, reports_whole_post
+from archiver.extraction.template.site_constants import SiteConstants
 from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, PageKind, SourceHint
 from archiver.storage.article_tables.evidence import (
@@ -148,16 +150,43 @@ def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_i
     return out
 
 
-def relearn_site_rules(db: Database, folder: Path, site: dict[str, Any], most: int) -> SiteRules | None:
-    """Learns site rules from the newest captures of a site's posts, at most `most`; None if the posts have no common
-    template.
+@dataclass(frozen=True, slots=True)
+class RelearnedRules:
+    """Site rules learned from stored captures. `since`: the time of the first of these captures that the rules fit;
+    None if they fit all.
     """
-    return learn_rules(
-        list(_samples(db, folder, site["name"], most)), list(_pages_without_post(db, folder, site["id"]))
+
+    rules: SiteRules
+    since: datetime | None
+
+
+def relearn_site_rules(db: Database, folder: Path, site: dict[str, Any], most: int) -> RelearnedRules | None:
+    """Learns site rules from the newest captures of a site's posts, at most `most`; None if the posts have no common
+    template. The constants of the site that were known are kept.
+    """
+    read = list(_samples(db, folder, site["name"], most))
+    valid = rules_valid_at(db, site["id"])
+    rules = learn_with_constants(
+        [sample for sample, _ in read],
+        lambda constants: [read_without_constants(sample, hint, constants) for sample, hint in read],
+        list(_pages_without_post(db, folder, site["id"])),
+        valid.constants if valid is not None else SiteConstants(),
     )
+    if rules is None or not rules.fields:
+        return None
+    fits = [(sample.page.captured_at, _fits(rules, sample, hint)) for sample, hint in read]
+    since = (
+        None if all(fit for _, fit in fits) else min((at for at, fit in fits if fit and at is not None), default=None)
+    )
+    return RelearnedRules(rules, since)
 
 
-def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sample]:
+def _fits(rules: SiteRules, sample: Sample, hint: SourceHint | None) -> bool:
+    page = parse_page(sample.page.decoded, sample.page.url, captured_at=sample.page.captured_at)
+    return extract_page(page, hint, PageKind.POST, rules=replace(rules, version="new")).read_by == "new"
+
+
+def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[tuple[Sample, SourceHint | None]]:
     rows = db.query(
         "select url, capture_id from articles where site = ? and gone_at is null "
         "and capture_id is not null order by last_seen desc, id desc limit ?",
@@ -167,7 +196,7 @@ def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sampl
         if (page := parse_captured_page(db, folder, row["capture_id"], row["url"])) is not None:
             hint = _hint_then_or_latest(db, row)
             by_api = hint is not None and hint.from_api
-            yield Sample(page, extract_page(page, hint, PageKind.POST), reports_whole_post(hint), by_api)
+            yield Sample(page, extract_page(page, hint, PageKind.POST), reports_whole_post(hint), by_api), hint
 
 
 def _pages_without_post(db: Database, folder: Path, site_id: int) -> Iterator[Page]:

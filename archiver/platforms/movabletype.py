@@ -36,6 +36,7 @@ PLATFORM = Platform(
         ".post-author",
         ".entry-footer-info",
         ".post-footers",
+        ".posted",
     ),
     published=(
         ".byline abbr.published",

@@ -501,13 +501,40 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
     """Stores learned site rules, which replace the previous ones from this time on; earlier captures still use those.
     Returns the rules now valid.
     """
+    retire_rules(db, site_id, at)
+    return _insert_learned_rules(db, site_id, rules, at, _end_of_last_template(db, site_id))
+
+
+def store_relearned_rules(
+    db: Database, site_id: int, rules: SiteRules, at: datetime, since: datetime | None
+) -> SiteRules:
+    """Stores site rules that were learned from stored captures, for the captures from `since` on; None: for all those
+    of the rules valid now. Returns the rules now valid.
+    """
+    row = db.execute(
+        "select since from site_rules where site_id = ? and not by_hand and until is null and pages > 0 "
+        "order by id desc limit 1",
+        [site_id],
+    ).fetchone()
+    begin = row[0] if row else _end_of_last_template(db, site_id)
+    retire_rules(db, site_id, at)
+    first = stamp(since) if since is not None else None
+    return _insert_learned_rules(db, site_id, rules, at, max(filter(None, (begin, first)), default=None))
+
+
+def _end_of_last_template(db: Database, site_id: int) -> str | None:
+    """Returns when the last learned rules of a site ended; None if it had none. Rules without fields are the site's
+    constants only, so no other template came before.
+    """
+    (found,) = db.execute(
+        "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
+    ).fetchone()
+    return str(found) if found is not None else None
+
+
+def _insert_learned_rules(db: Database, site_id: int, rules: SiteRules, at: datetime, since: str | None) -> SiteRules:
     from archiver.extraction.template.site_rule import to_toml
 
-    retire_rules(db, site_id, at)
-    # Rules without fields are the site's constants only, so no other template came before.
-    before = db.execute(
-        "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
-    ).fetchone()[0]
     db.table("site_rules").insert(
         {
             "site_id": site_id,
@@ -515,7 +542,7 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
             "by_hand": 0,
             "pages": rules.pages,
             "learned_at": stamp(at),
-            "since": before,
+            "since": since,
         }
     )
     stored = rules_valid_at(db, site_id)

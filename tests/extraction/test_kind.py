@@ -153,3 +153,26 @@ def test_a_look_at_the_page_is_a_guess() -> None:
 )
 def test_a_section_path_may_contain_posts(path: str, kind: PageKind) -> None:
     assert kind_of(path, titled(POST.title))[0] is kind
+
+
+@pytest.mark.parametrize(
+    "path", ["/archives/2005/03/slack_water.html", "/archive/2005/03/slack-water/", "/blog/archives/2005/slack.php"]
+)
+def test_a_post_may_lie_in_the_archive_of_its_month(path: str) -> None:
+    assert kind_of(path)[0] is PageKind.POST
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/archives/2005/03/", "/archives/2005/03.html", "/archive/2005", "/archives/2005/march/", "/archives/2005/03/07/",
+     "/blog/archives/2005/03/index.html"],
+)  # fmt: skip
+def test_the_archive_of_a_month_is_a_listing(path: str) -> None:
+    assert kind_of(path)[0] is PageKind.LISTING
+
+
+@pytest.mark.parametrize(("byline", "kind"), [("By Ines Holt", PageKind.POST), ("Ines Holt", PageKind.PAGE)])
+def test_a_short_post_with_a_byline_and_a_picture_needs_no_date(byline: str, kind: PageKind) -> None:
+    html = f"""<html><head><title>Cork and line</title></head><body><h1>Cork and line</h1><p class="who">{byline}</p>
+<div class="entry-content"><img src="/cork.jpg"><p>Cork floats.</p></div></body></html>"""
+    assert extract_page(parse_page(html, "https://low.example/cork-and-line.html")).kind is kind

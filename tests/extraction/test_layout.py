@@ -30,6 +30,11 @@ def test_two_breaks_separate_paragraphs_and_one_ends_a_line() -> None:
 def test_a_layout_table_is_not_read_as_a_table() -> None:
     html = "<table><tr><td>menu</td><td><h1>T</h1><p>One.</p><p>Two.</p></td></tr></table>"
     assert written_text(read(html).blocks) == "menu\n\nT\n\nOne.\n\nTwo."
+    boxes = "<div><div>3 May</div><div>T</div><div><p>One.</p></div></div>"
+    assert (
+        written_text(read(f"<table><tr><td>menu</td><td>{boxes}</td></tr></table>").blocks)
+        == "menu\n\n3 May\n\nT\n\nOne."
+    )
     head, row = "<thead><tr><th>a</th><th>b</th></tr></thead>", "<tbody><tr><td>1</td><td>2<br>3</td></tr></tbody>"
     assert written_text(read(f"<table>{head}{row}</table>").blocks) == "a | b\n1 | 2 3"
 

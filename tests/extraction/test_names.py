@@ -36,6 +36,8 @@ from archiver.extraction.authors.person_names import given_name_first, is_full_n
         ("Jane Doe, Head of Content at Example", ["Jane Doe"]),
         ("By Jane Doe ⋅ Founder and Editor-in-Chief ⋅ Updated May 6, 2025", ["Jane Doe"]),
         ("Text: Jörg Hälbich", ["Jörg Hälbich"]),
+        ("Posted by Jane Doe at 10:14 PM", ["Jane Doe"]),
+        ("von Jörg Hälbich um 9:05 Uhr", ["Jörg Hälbich"]),
         ("홍길동 기자", ["홍길동"]),
         ("{{ page.author }}", []),
         ("page.head.extra.author", []),

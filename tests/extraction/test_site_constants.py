@@ -11,7 +11,7 @@ from archiver.extraction.page import parse_page
 from archiver.extraction.template.induction import Sample, learn_rules
 from archiver.extraction.template.site_constants import ReadPost, SiteConstants, find_constants
 from archiver.extraction.template.site_rule import SiteRules, from_toml, to_toml
-from archiver.items import Article, PageKind
+from archiver.items import OTHER_HEADING, Article, Evidence, PageKind
 
 TITLES = ("Hemp", "Tar and pitch", "Nine knots", "The long splice", "Rigging a yawl", "Blocks", "Marline", "Oakum",
           "A bosun's chair", "Ratlines", "Whipping ends", "Catgut")  # fmt: skip
@@ -46,8 +46,6 @@ def test_values_of_four_posts_are_nobodys_constants() -> None:
 
 def titled(*titles: tuple[str, str]) -> list[ReadPost]:
     """Return posts with these titles, each with the other candidate that its page has."""
-    from archiver.items import Evidence
-
     return [
         ReadPost(
             Article(
@@ -65,6 +63,44 @@ def test_a_title_above_different_declared_titles_is_the_sites() -> None:
 def test_the_title_of_a_series_is_the_posts() -> None:
     weekly = [("Links of the week", "Links of the week")] * 6
     assert find_constants(titled(*weekly, *((t, t) for t in TITLES))).titles == ()
+
+
+def shown_titles(*posts: tuple[str, ...]) -> list[ReadPost]:
+    """Return posts with these texts in the place of a title, the first as the title and the others as headings."""
+    return [
+        ReadPost(
+            Article(
+                "u",
+                first,
+                "text",
+                evidence=(
+                    Evidence("title", first, "heading"),
+                    *(Evidence("title", other, OTHER_HEADING) for other in others),
+                ),
+            )
+        )
+        for first, *others in posts
+    ]
+
+
+def test_a_banner_above_headings_that_differ_is_the_sites() -> None:
+    found = find_constants(shown_titles(*(("The Ropewalk", title, "Leave a reply") for title in TITLES)))
+    assert found.titles == ("Leave a reply", "The Ropewalk")
+
+
+def test_a_banner_is_the_sites_although_half_of_the_posts_have_no_title() -> None:
+    untitled = [("The Ropewalk", "Leave a reply")] * 6
+    found = find_constants(shown_titles(*(("The Ropewalk", t, "Leave a reply") for t in TITLES), *untitled))
+    assert found.titles == ("Leave a reply", "The Ropewalk")
+
+
+def test_a_title_above_equal_headings_is_the_posts() -> None:
+    assert find_constants(shown_titles(*(("Links of the day", "Boats", "Bread") for _ in TITLES))).titles == ()
+
+
+def test_a_title_of_some_posts_above_headings_of_their_text_is_the_posts() -> None:
+    weekly = [("Links of the week", f"Of {title}") for title in TITLES[:6]]
+    assert find_constants(shown_titles(*weekly, *((t, "Leave a reply") for t in TITLES))).titles == ()
 
 
 @pytest.mark.parametrize(
@@ -107,10 +143,16 @@ def test_constants_are_refused_in_favour_of_what_the_page_has_beside_them() -> N
     assert article.read_by == "rules-1 in part"
 
 
-def test_a_title_is_kept_if_the_page_has_no_other() -> None:
+def test_a_post_whose_only_title_is_the_sites_has_none() -> None:
     rules = SiteRules(constants=SiteConstants(titles=("Hemp",)))
     html = page("Hemp").replace("The Ropewalk", "Hemp")
-    assert read(html, rules).title == "Hemp"
+    assert (read(html).title, read(html, rules).title) == ("Hemp", "")
+
+
+def test_a_heading_that_differs_is_the_title_where_the_others_are_the_sites() -> None:
+    html = page("Hemp").replace("<title>Hemp", "<title>The Ropewalk")
+    rules = SiteRules(constants=SiteConstants(titles=("The Ropewalk",)))
+    assert (read(html).title, read(html, rules).title) == ("The Ropewalk", "Hemp")
 
 
 def test_a_name_of_the_site_is_cut_from_the_title() -> None:

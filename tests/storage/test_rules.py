@@ -22,6 +22,7 @@ from archiver.storage.sites import (
     rules_without_match,
     store_handwritten_rules,
     store_learned_rules,
+    store_relearned_rules,
 )
 from tests.storage.one_site_archive import archive_of_one_site
 
@@ -83,6 +84,27 @@ def test_each_version_is_valid_for_the_captures_of_its_time(db: Database) -> Non
     ]
     assert rules_valid_at(db, 2) is None
     assert [v["id"] for v in rule_versions(db, 1)] == [3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("since", "at_day_5", "at_day_15"), [(None, "h1.again", "h1.again"), (10, "h1.first", "h1.again")]
+)
+def test_rules_learned_from_stored_captures_are_for_these_captures(
+    db: Database, since: int | None, at_day_5: str, at_day_15: str
+) -> None:
+    with db.atomic():
+        store_learned_rules(db, 1, rules("h1.first"), days(0))
+        store_relearned_rules(db, 1, rules("h1.again"), days(20), days(since) if since else None)
+    assert [title(rules_valid_at(db, 1, days(n))) for n in (5, 15, 30)] == [at_day_5, at_day_15, "h1.again"]
+
+
+def test_rules_learned_again_do_not_reach_back_beyond_a_redesign(db: Database) -> None:
+    with db.atomic():
+        store_learned_rules(db, 1, rules("h1.first"), days(0))
+        retire_rules(db, 1, days(10))
+        store_learned_rules(db, 1, rules("h1.second"), days(12))
+        store_relearned_rules(db, 1, rules("h1.again"), days(20), None)
+    assert [title(rules_valid_at(db, 1, days(n))) for n in (9, 11, 30)] == ["h1.first", "h1.again", "h1.again"]
 
 
 def test_rules_by_hand_override_learned_ones_until_deleted(db: Database) -> None:

@@ -203,7 +203,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
         rules_valid_at,
         rules_without_match,
         store_handwritten_rules,
-        store_learned_rules,
+        store_relearned_rules,
     )
 
     if sum((file is not None, forget, learn)) > 1:
@@ -226,7 +226,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
             if found is None:
                 raise NothingLearned(row["name"])
             with writing(db):
-                store_learned_rules(db, row["id"], found, now)
+                store_relearned_rules(db, row["id"], found.rules, now, found.since)
         used = rules_valid_at(db, row["id"])
         history = rule_versions(db, row["id"])
         unmatched = rules_without_match(db, row["name"]) if used and used.by_hand() else []

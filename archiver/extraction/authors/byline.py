@@ -15,6 +15,7 @@ from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.date_text import Moment
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
+from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text import clean_text, element_line
 from archiver.extraction.visible_dates import read_dates
 
@@ -168,6 +169,10 @@ _DOTS = re.compile(r"\s*[·|•]\s*")
 _LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # "Category:" introduces no author
 _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
 _SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
+_IN_TERM = re.compile(
+    r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s+(?=(\S.*))", re.IGNORECASE
+)
+_ENDS_IN = re.compile(r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s*$", re.IGNORECASE)
 _LABEL_LENGTH = 40  # "Last updated:" on a line of its own
 _DATELINE_WORDS = 2  # "NEW YORK, May 3, 2020 - ..." is the start of a text
 _LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
@@ -252,7 +257,7 @@ def _is_term_link(a: Element, count: int) -> bool:
     rel = (a.get("rel") or "").split()
     if "author" in rel or _OF_AUTHOR.search(f"{a.get('href')} {a.get('class') or ''}"):
         return False
-    return "category" in rel or "tag" in rel or count > 1
+    return "category" in rel or "tag" in rel or count > 1 or kind_of_address(a.get("href") or "") is not None
 
 
 class _MetaLines:
@@ -278,15 +283,20 @@ class _MetaLines:
         published, modified = self._dates(one, self._label)
         dated = bool(published or modified)
         self._label = one.text if not dated and len(one.text) < _LABEL_LENGTH else ""
-        rest = _without_date(one.text) if dated else one.text
-        return self._add(one, published, modified, self._people(_names_in(self._without_terms(one), rest, dated)))
+        bare = self._without_terms(one)
+        rest = _without_date(bare.text) if dated else bare.text
+        return self._add(one, published, modified, self._people(_names_in(bare, rest, dated)))
 
     def _without_terms(self, one: Line) -> Line:
-        """Returns a line without the pieces that are the text of a link to a list of posts."""
+        """Returns a line without the pieces that are the text of a link to a list of posts, and without "in" and what
+        follows it if that is such a piece: "by Ann Lee in Boats".
+        """
         if not self.terms:
             return one
         chunks = [c for c in one.chunks if c.strip(" ,;·|").casefold() not in self.terms]
-        return Line(one.text, chunks, one.elements)
+        found = (m for m in _IN_TERM.finditer(one.text) if m[1].casefold().startswith(tuple(self.terms)))
+        cut = next((m.start() for m in found), len(one.text))
+        return Line(one.text[:cut], [_ENDS_IN.sub("", c) for c in chunks], one.elements)
 
     def _people(self, names: list[str]) -> list[str]:
         """Returns names without those that are the text of a link to a list of posts."""

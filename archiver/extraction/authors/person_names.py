@@ -121,7 +121,8 @@ _INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la
 _BEFORE_OFFICE = re.compile(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
 _MAX_LENGTH, _MAX_COUNT = 400, 25
 _TAIL = re.compile(
-    r"\s*(?:[|•⋅]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\blast\s+(?:updated|modified|edited)\b|\bupdated\b|"
+    r"\s*(?:[|•⋅]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\s(?:at|um|à|alle|a las|@|às)\s+\d?\d[:.h]\d\d|"
+    r"\blast\s+(?:updated|modified|edited)\b|\bupdated\b|"
     r"\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b|\bspecial\s+to\b|\breporting\s+from\b).*$",
     re.IGNORECASE,
 )

@@ -470,8 +470,10 @@ def _lines_until_heading(lines: list[MarkedLine]) -> Iterator[MarkedLine]:
 
 
 def _find_heading(page: Page, post: Post) -> Element | None:
-    """Returns the post's heading; if it is unknown, the first <h1>, or an <h2> that the page's <title> begins with."""
-    if post.title is not None and element_line(post.title):
+    """Returns the post's heading, which may be empty; if it is unknown, the first <h1>, or an <h2> that the page's
+    <title> begins with.
+    """
+    if post.title is not None:
         return post.title
     head = fold_text(page.head_title)
     for el in page.index.tag("h1", "h2")[:20]:

@@ -144,7 +144,7 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
     others += geo_evidence(page, post, places) if places else []
-    declared = resolve.declared_fields(page, top, hint)
+    declared = resolve.declared_fields(page, top, hint, resolve.PostText(f"{article.title}\n{article.body}", top))
     return replace(
         article,
         geotags=places,

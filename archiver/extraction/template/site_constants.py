@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from archiver.extraction.text import fold_text
-from archiver.items import Article
+from archiver.items import OTHER_HEADING, Article, Evidence
 
 MIN_POSTS = 5
 """Posts that must have a value before it can be the site's."""
@@ -20,6 +20,8 @@ SHARE_OF_BODY = 0.05
 MAX_BODY_LENGTH = 40
 """Letters of a text that may be a button's: a longer one is a text."""
 _VARIETY = 0.8
+_EVERYWHERE, _TITLED = 0.9, 0.5
+"""The share of the posts that have a text of the site in the place of a title, and the least share with a title."""
 _MAX_NAME_LENGTH = 80
 _DIGITS = re.compile(r"\d+")
 _PARTS = re.compile(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
@@ -89,7 +91,8 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
     if len(posts) < MIN_POSTS:
         return SiteConstants()
     articles = [one.article for one in posts]
-    titles = tuple(t for t in _frequent((a.title for a in articles), len(posts)) if hides_others(t, articles))
+    frequent = (t for t in _frequent((a.title for a in articles), len(posts)) if hides_others(t, articles))
+    titles = tuple(dict.fromkeys((*frequent, *titles_everywhere(articles))))
     refused = {fold_text(t) for t in titles}
     names = _frequent((name for one in posts for name in _outer_parts(one, refused)), len(posts))
     bodies = (body_key(a.body) for a in articles if 0 < len(a.body) < MAX_BODY_LENGTH)
@@ -112,11 +115,46 @@ def hides_others(title: str, articles: Sequence[Article]) -> bool:
     folded = fold_text(title)
     posts = [a for a in articles if a.title == title]
     others = [
-        next((text for e in a.evidence if e.field == "title" and (text := fold_text(e.value)) not in ("", folded)), "")
+        next(
+            (
+                text
+                for e in a.evidence
+                if e.field == "title" and e.source != OTHER_HEADING and (text := fold_text(e.value)) not in ("", folded)
+            ),
+            "",
+        )
         for a in posts
     ]
     filled = [text for text in others if text]
     return len(filled) >= _VARIETY * len(posts) and len(set(filled)) >= _VARIETY * len(filled)
+
+
+def titles_everywhere(articles: Sequence[Article]) -> tuple[str, ...]:
+    """Returns the texts that nearly all posts have in the place of a title, if most of the posts have another one there
+    that differs from post to post: the banner, the <title> of all pages, "Leave a reply".
+
+    Other headings of the pages ("Recent posts") need only be frequent.
+    """
+    read = [found for a in articles if (found := _title_texts(a))]
+    if len(read) < MIN_POSTS:
+        return ()
+    everywhere = {key for key, n in Counter(k for found in read for k in found).items() if n >= _EVERYWHERE * len(read)}
+    others = Counter(key for found in read for key, one in found.items() if one.source == OTHER_HEADING)
+    frequent = {key for key, n in others.items() if n >= max(MIN_POSTS, SHARE * len(read))}
+    refused = everywhere | {k for k in frequent if all(k not in f or f[k].source == OTHER_HEADING for f in read)}
+    own = [rest[0] for found in read if (rest := [key for key in found if key not in refused])]
+    if not everywhere or len(own) < max(MIN_POSTS, _TITLED * len(read)) or len(set(own)) < _VARIETY * len(own):
+        return ()
+    return tuple(sorted({found[key].value for found in read for key in refused & found.keys()}))
+
+
+def _title_texts(article: Article) -> dict[str, Evidence]:
+    """Returns the candidates for an article's title by their folded text, the most trusted one of each."""
+    found: dict[str, Evidence] = {}
+    for one in article.evidence:
+        if one.field == "title" and (key := fold_text(one.value)):
+            found.setdefault(key, one)
+    return found
 
 
 def _outer_parts(post: ReadPost, refused: set[str]) -> Iterator[str]:

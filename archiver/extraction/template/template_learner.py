@@ -191,18 +191,17 @@ class TemplateLearner:
 
     def _learn(self) -> None:
         self._judge.before_learning()
-        samples = [k.sample() for k in self._posts]
-        constants = _new_constants(samples)
-        if constants:
-            samples = [_without_constants(k, constants) for k in self._posts]
-        rules = learn_rules(samples, list(self._certain_others()))
-        kept, self._posts = self._posts, []
         known = self.rules.constants if self.rules is not None else SiteConstants()
-        constants = known.with_others(constants)
-        if rules is None and constants != known:
-            self.rules = self._learned(SiteRules(constants=constants))
+        rules = learn_with_constants(
+            [k.sample() for k in self._posts],
+            lambda constants: [read_without_constants(k.sample(), k.hint, constants) for k in self._posts],
+            list(self._certain_others()),
+            known,
+        )
+        kept, self._posts = self._posts, []
         if rules is not None:
-            self.rules = self._learned(replace(rules, constants=constants))
+            self.rules = self._learned(rules)
+        if rules is not None and rules.fields:
             self._taught_by = [
                 k for k in kept if k.article is not None and not k.article.parts and k.article.whole_at in ("", k.url)
             ]
@@ -253,13 +252,35 @@ def _new_constants(samples: list[Sample]) -> SiteConstants:
     return replace(found, names=tuple(name for name in found.names if fold_text(name) not in declared))
 
 
-def _without_constants(kept: _KeptPage, constants: SiteConstants) -> Sample:
-    """Returns a kept post as a sample whose article has no value that is the site's."""
-    sample = kept.sample()
+def learn_with_constants(
+    samples: list[Sample],
+    read_again: Callable[[SiteConstants], list[Sample]],
+    others: list[Page],
+    known: SiteConstants,
+) -> SiteRules | None:
+    """Learns the rules of a site, with the values that are the site's, from posts that are read without these values.
+
+    `read_again` reads the samples without some constants; `known` are the constants that were known before. Returns
+    rules without fields if the posts have no common template but new constants; None if they have neither.
+    """
+    constants = _new_constants(samples)
+    if constants:
+        samples = []  # frees the trees of the pages before they are parsed again
+        samples = read_again(constants)
+    rules = learn_rules(samples, others)
+    constants = known.with_others(constants)
+    if rules is not None:
+        return replace(rules, constants=constants)
+    return SiteRules(constants=constants) if constants != known else None
+
+
+def read_without_constants(sample: Sample, hint: SourceHint | None, constants: SiteConstants) -> Sample:
+    """Returns a sample whose article has no value that is the site's."""
     decided = PageKind.POST, sample.article.kind_rule
+    page = sample.page
     article = extract_page(
-        parse_page(sample.page.decoded, kept.url, captured_at=kept.captured_at),
-        kept.hint,
+        parse_page(page.decoded, page.url, captured_at=page.captured_at),
+        hint,
         rules=SiteRules(constants=constants),
         decided=decided,
     )

@@ -1,0 +1,298 @@
+"""Scripts, frequent words and letters of languages: the tables by which `text_language` names the language of a text.
+
+Scripts are named as in Unicode's character names. HAN stands for CJK ideographs, KANA for Hiragana and Katakana.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KANA, HAN, HANGUL, LATIN = "KANA", "HAN", "HANGUL", "LATIN"
+SCRIPTS = {
+    **dict.fromkeys(("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"), KANA),
+    "CJK": HAN,
+    **{
+        name: name
+        for name in (LATIN, HANGUL, "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "THAI", "LAO", "KHMER", "MYANMAR",
+                     "TIBETAN", "GEORGIAN", "ARMENIAN", "DEVANAGARI", "BENGALI", "TAMIL", "TELUGU", "KANNADA",
+                     "MALAYALAM", "GUJARATI", "GURMUKHI", "ORIYA", "SINHALA", "ETHIOPIC", "MONGOLIAN", "THAANA")
+    },
+}  # fmt: skip
+"""The script of a character by the first word of its name in Unicode."""
+LETTERS_A_CHARACTER = {KANA: 2, HAN: 2, HANGUL: 2}
+"""How many letters of an alphabet a character of these scripts is worth."""
+
+SOLE_LANGUAGE = {
+    KANA: "ja", HAN: "zh", HANGUL: "ko", "GREEK": "el", "THAI": "th", "LAO": "lo", "KHMER": "km", "MYANMAR": "my",
+    "TIBETAN": "bo", "GEORGIAN": "ka", "ARMENIAN": "hy", "TAMIL": "ta", "TELUGU": "te", "KANNADA": "kn",
+    "MALAYALAM": "ml", "GUJARATI": "gu", "GURMUKHI": "pa", "ORIYA": "or", "SINHALA": "si", "THAANA": "dv",
+}  # fmt: skip
+"""The language of a text in a script that today only this language is commonly written in."""
+
+_LATIN = (
+    "af br ca ceb co cs cy da de en eo es et eu fi fil fo fr fy ga gd gl haw hr ht hu id ig is it jv la lb lt lv mg mi "
+    "mt nb nl nn no oc pl pt rm ro sk sl so sq st su sv sw tl tr vi wo xh yo zu"
+)
+_OTHERS = {
+    "CYRILLIC": "ab ba be bg ce cv kv mk os ru sah tt tyv udm uk",
+    "ARABIC": "ar fa ps ur ckb",
+    "HEBREW": "he iw yi",
+    "DEVANAGARI": "hi mr ne sa bho mai",
+    "BENGALI": "as bn",
+    "ETHIOPIC": "am ti",
+    HAN: "zh cmn yue wuu lzh",
+}
+WRITTEN_IN: dict[str, frozenset[str]] = {
+    **{tag: frozenset({script}) for script, tag in SOLE_LANGUAGE.items() if script not in (KANA, HAN, HANGUL)},
+    **{tag: frozenset({script}) for script, tags in _OTHERS.items() for tag in tags.split()},
+    **dict.fromkeys(_LATIN.split(), frozenset({LATIN})),
+    "ja": frozenset({KANA, HAN}),
+    "ko": frozenset({HANGUL, HAN}),
+    "pa": frozenset({"GURMUKHI", "ARABIC"}),
+    "sr": frozenset({"CYRILLIC", LATIN}),
+}
+"""The scripts of a language. A language that is not here (Kazakh, Uzbek, Kurdish) may be written in any."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageRow:
+    """What tells a language from others of its script: frequent `words`, its `letters` that most of the others lack,
+    and the letters that it lacks (`never`) although others have them.
+    """
+
+    tag: str
+    script: str
+    words: str
+    letters: str = ""
+    never: str = ""
+
+
+_NOT_SLAVIC = "әғқңөұүһҳҷӣӯ"
+ROWS = (
+    LanguageRow(
+        "en",
+        LATIN,
+        "the of and to in is that it was for with as on be at by this have from are not but they you we which "
+        "an or had were there been their would what when who will",
+    ),
+    LanguageRow(
+        "de",
+        LATIN,
+        "der die und das ist nicht ein eine zu den mit auf für von im dem sich auch es wir ich als wie bei "
+        "oder aber aus nach noch nur wird werden war sind einen einer wenn kein keine heute",
+        "ßäöü",
+    ),
+    LanguageRow(
+        "fr",
+        LATIN,
+        "le la les des et est une du dans que qui pour pas sur au avec ce il elle nous vous par plus sont "
+        "mais ou où aux cette ces je son ses",
+        "çèêàùœ",
+    ),
+    LanguageRow(
+        "es",
+        LATIN,
+        "el la los las y en que es un una del por con para se no su al lo como más pero sus este esta ya fue "
+        "muy son también hay",
+        "ñ¿¡óíá",
+    ),
+    LanguageRow(
+        "pt",
+        LATIN,
+        "o os as e em que é um uma do da dos das por com para se não no na ao mais mas como foi são também à "
+        "pelo pela isso ele",
+        "ãõçê",
+    ),
+    LanguageRow(
+        "it",
+        LATIN,
+        "il lo la gli le di che è un una del della dei delle per con non si nel nella al alla sono come più "
+        "ma anche da questo questa ho",
+        "ìòàùè",
+    ),
+    LanguageRow(
+        "nl",
+        LATIN,
+        "de het een en van ik te dat die in is niet op aan met zijn voor er maar om ook als bij nog uit dan "
+        "naar wordt worden deze werd hij we",
+    ),
+    LanguageRow(
+        "sv",
+        LATIN,
+        "och att det som en på är av för med till den inte har om ett men var jag från vi kan så när eller ska också",
+        "åäö",
+    ),
+    LanguageRow(
+        "da",
+        LATIN,
+        "og at det som en på er af for med til den ikke har om et men var jeg fra vi kan så når eller skal også blev",
+        "åæø",
+    ),
+    LanguageRow(
+        "no",
+        LATIN,
+        "og at det som en på er av for med til den ikke har om et men var jeg fra vi kan så når eller skal også ble",
+        "åæø",
+    ),
+    LanguageRow(
+        "fi",
+        LATIN,
+        "ja on ei että se oli ovat hän mutta kun niin joka myös kuin tai jos nyt vain sen ole olen mitä tämä minä",
+        "äö",
+    ),
+    LanguageRow(
+        "pl",
+        LATIN,
+        "i w na z do się nie że to jest o jak ale po co od za dla tym już tak przez był była są oraz może które który",
+        "ąęłńśźż",
+    ),
+    LanguageRow(
+        "cs",
+        LATIN,
+        "a je se na že to v s z do ale jako by za pro jsem jsou byl byla bylo když nebo jen také který která "
+        "ve si ještě",
+        "ěřůč",
+    ),
+    LanguageRow(
+        "sk",
+        LATIN,
+        "a je sa na že to v s z do ale ako by za pre som sú bol bola bolo keď alebo len tiež ktorý ktorá vo si ešte",
+        "ľĺŕôä",
+    ),
+    LanguageRow(
+        "sl",
+        LATIN,
+        "in je se na da to v z za ki so po pa kot bi tudi ne ali ker bil bila bilo sem od pri še smo",
+        "čšž",
+    ),
+    LanguageRow(
+        "hr",
+        LATIN,
+        "i u je na se da su za od s kao što koji koja ne to ali ili iz bi po sam nije bio bila samo još",
+        "čćđšž",
+    ),
+    LanguageRow(
+        "hu",
+        LATIN,
+        "a az és hogy nem egy is van meg ez de csak már volt még mint el ha vagy azt sem olyan kell pedig lehet",
+        "őű",
+    ),
+    LanguageRow(
+        "ro",
+        LATIN,
+        "și în de la cu pe nu un o este că din pentru care mai să au ce sau dar fi prin după sunt fost",
+        "ăâîșțşţ",
+    ),
+    LanguageRow(
+        "ca",
+        LATIN,
+        "el la els les i de que en un una del per amb no es és al dels són com més però aquest aquesta ha seva",
+        "çò·",
+    ),
+    LanguageRow(
+        "tr",
+        LATIN,
+        "ve bir bu da de için ile çok ne daha gibi ama olan olarak var sonra kadar o ben değil her mi en ki yok",
+        "ğışç",
+    ),
+    LanguageRow(
+        "vi",
+        LATIN,
+        "và của là có không được cho một các những người trong với này đã để khi từ như về tại đến cũng còn",
+        "đơưạảấầẩậắằặẹẻếềểệọỏốồổộớờởợụủứừửựỳỷ",
+    ),
+    LanguageRow(
+        "id",
+        LATIN,
+        "yang dan di ini itu dengan untuk dari tidak dalam akan pada ada juga ke adalah saya oleh atau bisa "
+        "sudah karena kami mereka",
+    ),
+    LanguageRow("et", LATIN, "ja on ei et see oli ka kui aga ning siis mis oma ta selle ma nii või olid kuid", "õäö"),
+    LanguageRow("lv", LATIN, "un ir ar no uz kas par bet tas ka lai kā vai pie arī nav bija es", "āēīūķļņģ"),
+    LanguageRow("lt", LATIN, "ir yra kad į su iš bet kaip tai ar už apie buvo jau tik dar nuo per", "ėįųąęū"),
+    LanguageRow(
+        "ru",
+        "CYRILLIC",
+        "и в не на что с по это как а но из у за от к о же для так все был была было его мы я он она они бы "
+        "то вы ещё уже только нет или если когда до сегодня",
+        "ыэё",
+        "іїєґўјљњћђџѓќѕ" + _NOT_SLAVIC,
+    ),
+    LanguageRow(
+        "uk",
+        "CYRILLIC",
+        "і в не на що з у та до як це за від а по про але для є був була було ми я він вона вони й чи вже "
+        "тільки коли або якщо сьогодні ще",
+        "іїєґ",
+        "ыэёъјљњћђџѓќѕў" + _NOT_SLAVIC,
+    ),
+    LanguageRow(
+        "be",
+        "CYRILLIC",
+        "і ў не на што з у да як гэта за ад а па пра але для быў была было мы я ён яна яны ці ўжо толькі калі "
+        "або сёння",
+        "ўі",
+        "ищїєґјљњћђџѓќѕ" + _NOT_SLAVIC,
+    ),
+    LanguageRow(
+        "bg",
+        "CYRILLIC",
+        "и в не на че с по това как а но от за се да е са който която които до при или ще има бе беше ние той "
+        "тя те само още вече със днес",
+        "ъ",
+        "ыэёіїєґўјљњћђџѓќѕ" + _NOT_SLAVIC,
+    ),
+    LanguageRow(
+        "sr",
+        "CYRILLIC",
+        "и у не на да се је су за од са као што који која али или из би по сам није био била само још ово данас",
+        "јљњћђџ",
+        "йщъыьэюяёіїєґўѓќѕ" + _NOT_SLAVIC,
+    ),
+    LanguageRow(
+        "mk",
+        "CYRILLIC",
+        "и во не на да се е за од со како што кој која но или ќе има беше ние тој таа тие само уште ова денес",
+        "јљњџѓќѕ",
+        "йщъыьэюяёіїєґўћђ" + _NOT_SLAVIC,
+    ),
+    LanguageRow("kk", "CYRILLIC", "және бұл мен үшін бір да де емес осы сол бар", "әғқңұһі", "ўјљњћђџѓќѕҳҷӣӯ"),
+    LanguageRow("ky", "CYRILLIC", "жана бул менен үчүн бир да эмес ошол бар болгон", "ңөү", "әғқұһіўјљњћђџѓќѕҳҷӣӯ"),
+    LanguageRow("mn", "CYRILLIC", "ба нь энэ байна юм бол гэж тэр байсан болон", "өү", "әғқңұһіўјљњћђџѓќѕҳҷӣӯ"),
+    LanguageRow("tg", "CYRILLIC", "ва дар аз ки ба ин бо барои аст", "ғқҳҷӣӯ", "әңөұүһіўјљњћђџѓќѕыщ"),
+    LanguageRow("tt", "CYRILLIC", "һәм бу белән өчен бер да дә түгел бар", "әңөүһҗ", "ғқұіўјљњћђџѓќѕҳҷӣӯ"),
+    LanguageRow(
+        "ar",
+        "ARABIC",
+        "في من على إلى أن هذا هذه التي الذي ما لا عن مع كان كانت هو هي كل بعد قبل أو ثم لم لن قد غير بين اليوم",
+        "ةيكىإأ",
+        "پچژگیکٹڈڑںےہەۆێڕڵټډړښګې",
+    ),
+    LanguageRow(
+        "fa",
+        "ARABIC",
+        "در به از که این را با است برای آن های می هم بر تا یا ما شد کرد بود اما یک",
+        "پچژگیک",
+        "ٹڈڑںےہەۆێڕڵټډړښګېةيك",
+    ),
+    LanguageRow(
+        "ur",
+        "ARABIC",
+        "کے میں کی ہے اور سے کا کو اس پر نے کہ ہیں یہ نہیں بھی تھا",
+        "ٹڈڑںےہ",
+        "ەۆێڕڵټډړښګېةيك",
+    ),
+    LanguageRow("ps", "ARABIC", "د په او چې له کې دی سره ته هم یو", "ټډړښګېۍ", "ٹڈڑےہەۆێڕڵ"),
+    LanguageRow("ckb", "ARABIC", "و لە بۆ کە بە ئەو لەگەڵ هەر یان", "ەۆێڕڵ", "ٹڈڑںےہټډښګةيك"),
+    LanguageRow("he", "HEBREW", "של את על לא זה הוא היא עם כי גם אני או יש אין היום", "", "װױײ"),
+    LanguageRow("yi", "HEBREW", "און די דער איז אין צו פֿון האט נישט מיט", "װױײ"),
+    LanguageRow("hi", "DEVANAGARI", "है के में की का और से को हैं यह नहीं पर भी एक था कि इस"),
+    LanguageRow("mr", "DEVANAGARI", "आहे आणि हे या च्या मध्ये नाही आहेत होते व एक तो ती", "ळ"),
+    LanguageRow("ne", "DEVANAGARI", "छ र मा हो को छन् गर्न यो भएको पनि गरेको"),
+    LanguageRow("bn", "BENGALI", "এবং না এই করে থেকে ও এক যে জন্য হয়", "র", "ৰৱ"),
+    LanguageRow("as", "BENGALI", "আৰু এই কৰি পৰা হয়", "ৰৱ"),
+    LanguageRow("am", "ETHIOPIC", "ነው ላይ እና ውስጥ ነበር ግን ይህ", "ሕ"),
+    LanguageRow("ti", "ETHIOPIC", "ኣብ እዩ ናይ ካብ ከም ድማ እዚ", "ኣ"),
+)
+SAME_LANGUAGE = {"nb": "no", "nn": "no", "iw": "he", "cmn": "zh"}
+"""Other tags of a language in `ROWS`."""

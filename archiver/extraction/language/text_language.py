@@ -1,0 +1,198 @@
+"""The language of a post: the declared one, unless the text is in a script that this language never uses, or its words
+are plainly those of another language.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from archiver.extraction.language.language_table import (
+    HAN,
+    KANA,
+    LATIN,
+    LETTERS_A_CHARACTER,
+    ROWS,
+    SAME_LANGUAGE,
+    SCRIPTS,
+    SOLE_LANGUAGE,
+    WRITTEN_IN,
+    LanguageRow,
+)
+
+SAMPLE = 1_500
+"""Characters of a text that are looked at."""
+_LETTERS, _LATIN_LETTERS = 8, 40
+"""The least letters that show a script. Latin ones are frequent in texts of all scripts, as names and code."""
+_OTHER_SCRIPT, _OWN_SCRIPT = 0.4, 0.05
+"""The share of a text from which another script contradicts a language of the Latin script, and up to which its own
+script may be absent from a text of another language."""
+_KANA = 0.05
+"""The least share of kana among the characters of a Japanese text."""
+_LONG_WITHOUT_KANA = 60
+_FOREIGN = 0.01
+"""The share of letters that a language lacks (names of people and places) up to which a text may be in it."""
+_LEAST_HITS, _LEAST_SHARE, _MARGIN = 2, 0.06, 1.25
+_SURE_HITS, _SURE_SHARE, _SURE_MARGIN, _SURE_AGAINST = 8, 0.2, 1.4, 6
+"""Hits and share of the frequent words of a language, its lead over the next one, and over the declared language, from
+which its words contradict a declaration in the same script."""
+_MAX_MARKS = 3
+
+Declared = tuple[str, str, str]
+"""A BCP 47 tag, the source that declares it, and its locator there."""
+
+
+class _ScriptOf(dict[int, str | None]):
+    """A table for `str.translate` that replaces each letter by the sign of its script and removes the rest; filled as
+    characters are met.
+    """
+
+    def __missing__(self, code: int) -> str | None:
+        name = unicodedata.name(chr(code), "")
+        script = SCRIPTS.get(name.partition(" ")[0], "") if chr(code).isalpha() else ""
+        self[code] = found = _SIGNS.get(script)
+        return found
+
+
+_NAMES = tuple(dict.fromkeys(SCRIPTS.values()))
+_SIGNS = {name: chr(ord("A") + n) for n, name in enumerate(_NAMES)}
+_SCRIPT_OF = _ScriptOf()
+_BY_SCRIPT: dict[str, tuple[LanguageRow, ...]] = {
+    script: tuple(row for row in ROWS if row.script == script) for script in {row.script for row in ROWS}
+}
+_LANGUAGES_OF_WORD: dict[str, tuple[str, ...]] = {
+    word: tuple(row.tag for row in ROWS if word in row.words.split()) for row in ROWS for word in row.words.split()
+}
+_HAS_WORDS = frozenset(row.tag for row in ROWS)
+_ASCII = re.compile(r"[\x00-\x7f]+")
+_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
+_PUNCTUATION = ".,;:!?\"'()[]«»“”„‘’–—…-،؛؟।"
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The letters and the words of a text."""
+
+    text: str
+
+    @cached_property
+    def scripts(self) -> Mapping[str, int]:
+        """The letters in each script. All characters of a Japanese text count as kana, and rare kana as none."""
+        signs = Counter(_ASCII.sub("", self.text).translate(_SCRIPT_OF))
+        signs[_SIGNS[LATIN]] += len(self.text.encode("ascii", "ignore").translate(None, delete=_NO_LETTERS))
+        found = {name: signs[sign] * LETTERS_A_CHARACTER.get(name, 1) for name, sign in _SIGNS.items() if signs[sign]}
+        if KANA in found:
+            both = found.pop(KANA) + (han := found.pop(HAN, 0))
+            found[KANA if both - han >= _KANA * both else HAN] = both
+        return found
+
+    @cached_property
+    def length(self) -> int:
+        return sum(self.scripts.values())
+
+    @cached_property
+    def words(self) -> list[str]:
+        return [word for w in self.text.casefold().split() if (word := w.strip(_PUNCTUATION)) and not word.isdigit()]
+
+    @cached_property
+    def hits(self) -> Counter[str]:
+        """How many words are frequent words of each language."""
+        known = _LANGUAGES_OF_WORD
+        return Counter(tag for word in self.words if word in known for tag in known[word])
+
+    def main_script(self) -> str:
+        """The script of most of the text; "" if the text has too few letters to say."""
+        name = max(self.scripts, key=self.scripts.__getitem__, default="")
+        return name if name and self.scripts[name] >= max(_LETTERS, _OTHER_SCRIPT * self.length) else ""
+
+
+def choose_language(declared: Sequence[Declared], text: str) -> Declared:
+    """Returns the language of a post: the first declared one that its text does not contradict, else that of the text.
+
+    `declared`: in the order of trust; `text`: title and body. ("", "", "") if nothing is declared, or if the text
+    contradicts every declaration and its own language is not certain. What the page does not declare is not guessed.
+    """
+    sample = _Text(text[:SAMPLE])
+    fitting = next((one for one in declared if not _is_contradicted(one[0], sample)), None)
+    if fitting is not None or not declared:
+        return fitting or ("", "", "")
+    own = _language_of(sample)
+    return (own, "text", "script and words") if own else ("", "", "")
+
+
+def language_of_text(text: str) -> str:
+    """Returns the language of a text by its script and its frequent words; "" if they do not say."""
+    return _language_of(_Text(text[:SAMPLE]))
+
+
+def _is_contradicted(tag: str, sample: _Text) -> bool:
+    """Returns True if a text cannot be in a language. A tag that names a script ("sr-Latn") is believed."""
+    primary, *rest = tag.lower().split("-")
+    if any(len(part) == 4 and part.isalpha() for part in rest):
+        return False
+    own = WRITTEN_IN.get(primary)
+    if own is None:
+        return False
+    return _is_in_other_script(primary, own, sample) or _is_in_other_words(SAME_LANGUAGE.get(primary, primary), sample)
+
+
+def _is_in_other_script(primary: str, own: frozenset[str], sample: _Text) -> bool:
+    found = sample.scripts
+    if primary == "ja" and KANA not in found and found.get(HAN, 0) >= max(_LONG_WITHOUT_KANA, 0.5 * sample.length):
+        return True
+    others = {name: n for name, n in found.items() if name not in own}
+    if not others:
+        return False
+    name = max(others, key=others.__getitem__)
+    if others[name] < (_LATIN_LETTERS if name == LATIN else _LETTERS):
+        return False
+    if LATIN in own:
+        return others[name] >= _OTHER_SCRIPT * sample.length
+    return sample.length - sum(others.values()) <= _OWN_SCRIPT * sample.length
+
+
+def _is_in_other_words(tag: str, sample: _Text) -> bool:
+    """Returns True if the words of a text are plainly those of another language, and hardly any of this one."""
+    if tag not in _HAS_WORDS or len(sample.words) < _SURE_HITS:
+        return False
+    best = _most_hits(sample.hits)
+    if best is None or best[0] == tag:
+        return False
+    name, hits, second = best
+    return (
+        hits >= max(_SURE_HITS, _SURE_SHARE * len(sample.words), _SURE_MARGIN * second)
+        and hits >= _SURE_AGAINST * sample.hits[tag]
+        and _language_of(sample) == name
+    )
+
+
+def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
+    """Returns the language with most hits, their number, and that of the next language; None if there are no hits."""
+    if not hits:
+        return None
+    name = max(hits, key=hits.__getitem__)
+    return name, hits[name], max((n for tag, n in hits.items() if tag != name), default=0)
+
+
+def _language_of(sample: _Text) -> str:
+    script = sample.main_script()
+    if not script or script in SOLE_LANGUAGE:
+        return SOLE_LANGUAGE.get(script, "")
+    best = _most_hits(dict(_scores(script, sample)))
+    if best is None:
+        return ""
+    name, score, second = best
+    enough = score >= _LEAST_HITS or not second
+    return name if enough and score >= max(_LEAST_SHARE * len(sample.words), _MARGIN * second) else ""
+
+
+def _scores(script: str, sample: _Text) -> Iterator[tuple[str, float]]:
+    """Yields the languages of a script that a text may be in, with the number of their words and own letters in it."""
+    letters = Counter(sample.text.casefold())
+    for row in _BY_SCRIPT.get(script, ()):
+        if sum(letters[c] for c in row.never) <= _FOREIGN * sample.length:
+            yield row.tag, sample.hits[row.tag] + min(_MAX_MARKS, sum(letters[c] for c in row.letters))
