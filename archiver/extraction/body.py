@@ -435,6 +435,7 @@ _NOTICE = 200
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
 _TRIED = 5
 _SHORT = 600  # letters of a text that may be that of a sidebar rather than the post's
+_MEDIA = ("img", "iframe", "video", "audio", "embed", "object")
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
 
@@ -573,33 +574,41 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
-    """Returns True if an element is neither in the <article> of the title nor around it, as a sidebar is."""
-    entry = _entry_of_title(post)
+    """Returns True if an element is neither in the post's <article> nor around it, as a sidebar is."""
+    entry = _entry(post)
     return entry is not None and not is_below(top, entry) and not is_below(entry, top)
 
 
-def _entry_of_title(post: Post) -> Element | None:
-    """Returns the <article> that contains the post's title; None if there is none."""
-    return next(post.title.iterancestors("article"), None) if post.title is not None else None
+def _entry(post: Post) -> Element | None:
+    """Returns the <article> that contains the post's title, else the only <article> of the page; None without one."""
+    if post.title is not None and (entry := next(post.title.iterancestors("article"), None)) is not None:
+        return entry
+    articles = [e for e in post.page.index.tag("article") if not post.is_noise(e)]
+    return articles[0] if len(articles) == 1 else None
 
 
 def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
     """Returns the text below the title by its position, for a post too short to be found by its weight; else None.
 
-    That is an element named for text in the same entry as the title, else the rest of the entry.
+    That is an element named for text in the post's entry, else the rest of the entry. An entry that has only a picture
+    or a recording has no text.
     """
-    entry = _entry_of_title(post)
+    article = _entry(post)
+    entry = article
     if entry is None and post.holder is not None and post.holder.tag != "body":
         entry = post.holder
-    if entry is None or post.title is None:
+    if entry is None or (post.title is None and article is None):
         return None
     order = post.page.index.order
-    below = (e for e in entry.iter("div", "section") if order[e] > order[post.title] and e in plan.spans)
+    start = order[post.title] if post.title is not None else 0
+    below = (e for e in entry.iter("div", "section") if order[e] > start and e in plan.spans)
     named = [e for e in below if _is_named_text(e) or _CONTENT_NAME.search(e.get("class") or "")]
     for top in (*named[:_TRIED], entry):
         known = _known_boilerplate(post.page, title, beside, top)
         if text := _render_post(post, plan, top, known):
             return Body(text, "position", f"<{top.tag}>", 0.6)
+    if article is not None and next(article.iter(*_MEDIA), None) is not None:
+        return Body("", "position", "<article>", 0.6)
     return None
 
 
