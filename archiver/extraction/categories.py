@@ -27,6 +27,7 @@ from archiver.extraction.term_links import (
     slug_of,
     term_links,
     terms_in_lists,
+    text_of_term_link,
     texts_of_links,
     unique_terms,
 )
@@ -119,7 +120,7 @@ def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, st
         if not href or len(href) > 300 or (slug := slug_in_class(slug_of(href))) not in slugs:
             continue
         kind: Kind | None = "category" if "category" in (a.get("rel") or "").split() else kind_of_address(href)
-        text = clean_term(element_line(a))
+        text = clean_term(text_of_term_link(a))
         if kind is None or not is_term(text, sure=True):
             continue
         if _is_of_post(a, post):
