@@ -187,6 +187,7 @@ _METAS = (
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
 """Platforms whose posts show their categories if they have any: breadcrumbs are only folders there."""
 _CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
+_TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
 _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
 _CATEGORY_WORDS, _DATE_DEPTH, _NEAR_DATE = 4, 2, 30
 _STARTS_LABEL = re.compile(r"[:：]\s*$")
@@ -312,7 +313,10 @@ def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
 
 def _from_unlinked(page: Page, post: Post) -> Iterator[Found]:
     if any(page.index.with_class(name) for name in _CATEGORY_CLASSES):
-        yield _as_candidate("category", _unlinked_categories(page, post), "class", "unlinked category", 0.7, True)
+        found = _unlinked_terms(page, post, _CATEGORY_CLASSES)
+        yield _as_candidate("category", found, "class", "unlinked category", 0.7, True)
+    if any(page.index.with_class(name) for name in _TAG_CLASSES):
+        yield _as_candidate("tag", _unlinked_terms(page, post, _TAG_CLASSES), "class", "unlinked tag", 0.6, True)
 
 
 def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
@@ -344,9 +348,9 @@ def _elements_of_rule(page: Page, post: Post, rule: str) -> list[Element]:
     return [el for el in page.index.select(rule) if not post.is_noise(el) and post.is_beside(el)]
 
 
-def _unlinked_categories(page: Page, post: Post) -> list[str]:
-    """Returns the texts of elements named for a category and without a link, beside the date of the post."""
-    for name in _CATEGORY_CLASSES:
+def _unlinked_terms(page: Page, post: Post, names: Sequence[str]) -> list[str]:
+    """Returns the texts of elements named for a category or tag and without a link, beside the date of the post."""
+    for name in names:
         named = [e for e in page.index.with_class(name)[:_MAX_COUNT] if e.tag in _CATEGORY_TAGS]
         if found := [clean_term(element_line(e)) for e in named if _is_unlinked_term(post, e)]:
             return found

@@ -158,6 +158,7 @@ _TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|ti
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
+_PICTURE_DEPTH = 4
 _MIN_BODY = 25  # letters of a text below which another element is preferred as the body
 _MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
@@ -639,6 +640,21 @@ def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
     _find_holder(post)
     post._noise.clear()
     return post
+
+
+def picture_holder(post: Post) -> Element | None:
+    """Returns the element with the picture of a post without text: its body, else what follows its title."""
+    if post.body is not None or post.title is None:
+        return post.body
+    order = post.page.index.order
+    for at in islice(post.title.iterancestors(), _PICTURE_DEPTH):
+        if at.tag in _KEEP:
+            return None
+        for child in at.iterchildren("*"):
+            below = order[child] > order[post.title] and not is_below(post.title, child) and not post.is_noise(child)
+            if below and (child.tag == "img" or next(child.iter("img"), None) is not None):
+                return child if child.tag != "img" else at
+    return None
 
 
 def _find_holder(post: Post) -> None:
