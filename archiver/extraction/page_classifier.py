@@ -470,13 +470,13 @@ def _password(context: _Context) -> Answer | None:
     ]
     if any(not _is_outside_post(context.post, f) for f in forms) and context.has_body_shorter_than(700):
         return PageKind.OTHER, "password"
-    return (PageKind.OTHER, "password") if _asks_for_password(context) else None
-
-
-def _asks_for_password(context: _Context) -> bool:
-    """Returns True if the post's text is a field for a password with a few words: its text is encrypted."""
     body = context.post.body
-    if body is None or not any((e.get("type") or "").lower() == "password" for e in body.iter("input")):
+    return (PageKind.OTHER, "password") if body is not None and asks_for_password(body) else None
+
+
+def asks_for_password(body: Element) -> bool:
+    """Returns True if the body of a post is a field for a password with a few words: its text is encrypted."""
+    if not any((e.get("type") or "").lower() == "password" for e in body.iter("input")):
         return False
     shown = (e for e in body.iter("*") if e.tag not in UNREAD)  # the encrypted text is in a script
     return sum(len((e.text or "").strip()) + len((e.tail or "").strip()) for e in shown) < _FEW_WORDS

@@ -311,7 +311,9 @@ class CrawlRun:
             if sample.article is not None and after is not None:
                 after = validate_article(after, sample.captured_at or self.started)[0]
                 with self.writing():
-                    replace_extraction(self.db, sample.article, after, extractor_of(__version__, after))
+                    replaced = replace_extraction(self.db, sample.article, after, extractor_of(__version__, after))
+                if replaced:
+                    self.writer.measuring.count_again(sample.article, after)
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
         """Write pending results, close the run and the archive, and set `result`. Does nothing if the run is closed

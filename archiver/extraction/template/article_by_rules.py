@@ -14,7 +14,14 @@ from archiver.extraction.date_text import Moment, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
 from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page import Page
-from archiver.extraction.page_classifier import UNDATED, Answer, classify_at_a_glance, classify_by_facts, classify_page
+from archiver.extraction.page_classifier import (
+    UNDATED,
+    Answer,
+    asks_for_password,
+    classify_at_a_glance,
+    classify_by_facts,
+    classify_page,
+)
 from archiver.extraction.pagination import find_parts
 from archiver.extraction.post_locator import Post, text_length
 from archiver.extraction.template.field_reader import (
@@ -65,7 +72,7 @@ def read_by_rules(
     reader = SiteReader(page, rules, hint)
     kind = decided[1] if decided is not None else _post_rule(reader, known)
     title = _read_title(reader) if kind is not None else ""
-    if kind is None or not title or reader.top is None:
+    if kind is None or not title or reader.top is None or (decided is None and asks_for_password(reader.top)):
         return None
     text = _read_text(reader, title)
     authors = _authors_of(reader, text.tail)
