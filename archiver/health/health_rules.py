@@ -567,7 +567,7 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
     is_complete = runs[0].outcome == "finished" and not runs[0].reason
     if not is_complete or known.closed or content.articles or known.published or content.script_pages:
         return
-    if any(run.measured.articles for run in runs):
+    if any(run.measured.articles or run.measured.posts for run in runs):
         return
     yield HealthFinding(
         "no-posts",
