@@ -185,13 +185,14 @@ _METAS = (
     _Meta("tag", "keywords", 0.35, is_list=True),  # written for search engines
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
-"""Platforms whose posts show their categories if they have any: breadcrumbs are only folders there."""
+"""Platforms whose posts show their categories if they have any: breadcrumbs are only folders there, unless their
+address is that of a category."""
 _CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
 _TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
 _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
 _CATEGORY_WORDS, _DATE_DEPTH, _NEAR_DATE = 4, 2, 30
 _STARTS_LABEL = re.compile(r"[:：]\s*$")
-_BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs")
+_BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs", "#breadcrumb")
 _TOLD_APART = 0.5
 """The confidence from which a candidate of the page says whether a term is a category or a tag."""
 _MAX_LINKS = 600
@@ -472,14 +473,14 @@ def _from_class(page: Page, post: Post) -> Iterator[Found]:
 
 def _from_breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
     """Yields the breadcrumbs as categories, without home, the post itself, and folders such as "Blog"."""
-    if page.platform.name in _FILED_OTHERWISE:
-        return
     own = {
         fold_text(element_line(post.title)) if post.title is not None else "",
         *map(fold_text, page.data.meta("og:title")),
     }
     known = own | {fold_text(n) for n in page.data.names_of_site()} | FOLDER_WORDS
     steps = _declared_steps(page) or _shown_steps(page)
+    if page.platform.name in _FILED_OTHERWISE:
+        steps = [*steps[:1], *(one for one in steps[1:] if kind_of_address(one[1]) == "category")]
     names = [name for name, href in steps[1:] if href and _is_section(page, name, href, known)]
     yield _as_candidate("category", names[:4], "breadcrumb", "breadcrumb", 0.4)
 
@@ -506,7 +507,7 @@ def _declared_steps(page: Page) -> list[tuple[str, str]]:
 def _shown_steps(page: Page) -> list[tuple[str, str]]:
     """Returns the texts and addresses of the links in the first breadcrumb element that has links."""
     for rule in _BREADCRUMBS:
-        for el in page.index.select(rule)[:1]:
+        for el in [e for e in page.index.select(rule) if e.tag != "a"][:1]:
             if steps := [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MAX_STEPS)]:
                 return steps
     return []

@@ -373,3 +373,13 @@ def test_an_api_tells_categories_and_tags_apart() -> None:
 def test_a_tag_may_be_named_about() -> None:
     html = page(after='<div class="tags"><a href="/tags/about/" rel="tag">about</a></div>')
     assert extract_page(parse_page(html, "https://e.example/late-ferry/")).tags == ("about",)
+
+
+@pytest.mark.parametrize("head", ["", generator("Hexo 7.1")])
+def test_a_link_named_for_breadcrumbs_is_not_the_row_of_them(head: str) -> None:
+    html = page(
+        head,
+        before='<div id="breadcrumb"><a class="breadcrumb" href="/">Start</a> <a class="breadcrumb" href="/b/">Blog</a>'
+        ' <a class="step" href="/categories/Harbour/">Harbour</a></div>',
+    )
+    assert extract_page(parse_page(html, "https://e.example/b/late-ferry/")).categories == ("Harbour",)
