@@ -101,6 +101,7 @@ _EVENTS = re.compile(
 _EVENT_KEYS = frozenset({"date", "month", "year", "day", "week", "view"})
 _DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")  # with a segment after it, it is a dated post
 _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
+_NAMED_DAY = re.compile(r"/[12]\d{3}/\d\d?/\d\d?/[^/]*[^\W\d_][^/]*/?$")  # a post of that day, not a calendar
 _MAX_STEPS = 14
 _MAX_REPEATS = 4
 _EARLIEST = 1990
@@ -138,7 +139,7 @@ def matching_trap_rule(url: str, latest_year: int = 2100) -> str:
     if len(steps) > _MAX_STEPS or (steps and max(Counter(steps).values()) >= _MAX_REPEATS):
         return "growing path"
     year = _YEAR_IN_PATH.search(path)
-    if year and not _EARLIEST <= int(year.group(1)) <= latest_year:
+    if year and not _EARLIEST <= int(year.group(1)) <= latest_year and not _NAMED_DAY.search(path):
         return "impossible year"
     return _by_query(path, query)
 

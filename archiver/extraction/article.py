@@ -23,7 +23,7 @@ from archiver.extraction.date_text import url_date
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer, classify_page
 from archiver.extraction.pagination import PostParts, find_parts
-from archiver.extraction.post_locator import locate_post
+from archiver.extraction.post_locator import locate_post, picture_holder
 from archiver.extraction.template import article_by_rules
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.text import fold_text
@@ -141,7 +141,8 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     places = _geotags.geotags(page, post, hint, agency_credits.dateline_place(text.text))
     evidence += _geotags.geotag_evidence(page, post, places)
     element = post.body if post.title is None else post.title
-    declared = resolve.declared_fields(page, post.body, hint, resolve.PostText(f"{headline}\n{plain}", element))
+    holder = post.body if plain else picture_holder(post)
+    declared = resolve.declared_fields(page, holder, hint, resolve.PostText(f"{headline}\n{plain}", element))
     evidence += declared.evidence
     pages = find_parts(page, options.part_of) if kind is PageKind.POST else PostParts()
 

@@ -443,6 +443,7 @@ _HEADER_NAME = re.compile(
 _OWN_BLOCKS = frozenset({"p", "ul", "ol", "dl", "blockquote", "figure", "pre"})
 _FEW_WORDS = 300.0
 _SHORT = 600  # letters of a text that may be that of a sidebar rather than the post's
+_MEDIA = ("img", "iframe", "video", "audio", "embed", "object")
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
 
@@ -593,33 +594,41 @@ def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
-    """Returns True if an element is neither in the <article> of the title nor around it, as a sidebar is."""
-    entry = _entry_of_title(post)
+    """Returns True if an element is neither in the post's <article> nor around it, as a sidebar is."""
+    entry = _entry(post)
     return entry is not None and not is_below(top, entry) and not is_below(entry, top)
 
 
-def _entry_of_title(post: Post) -> Element | None:
-    """Returns the <article> that contains the post's title; None if there is none."""
-    return next(post.title.iterancestors("article"), None) if post.title is not None else None
+def _entry(post: Post) -> Element | None:
+    """Returns the <article> that contains the post's title, else the only <article> of the page; None without one."""
+    if post.title is not None and (entry := next(post.title.iterancestors("article"), None)) is not None:
+        return entry
+    articles = [e for e in post.page.index.tag("article") if not post.is_noise(e)]
+    return articles[0] if len(articles) == 1 else None
 
 
 def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
     """Returns the text below the title by its position, for a post too short to be found by its weight; else None.
 
-    That is an element named for text in the same entry as the title, else the rest of the entry.
+    That is an element named for text in the post's entry, else the rest of the entry. An entry that has only a picture
+    or a recording has no text.
     """
-    entry = _entry_of_title(post)
+    article = _entry(post)
+    entry = article
     if entry is None and post.holder is not None and post.holder.tag != "body":
         entry = post.holder
-    if entry is None or post.title is None:
+    if entry is None or (post.title is None and article is None):
         return None
     order = post.page.index.order
-    below = (e for e in entry.iter("div", "section") if order[e] > order[post.title] and e in plan.spans)
+    start = order[post.title] if post.title is not None else 0
+    below = (e for e in entry.iter("div", "section") if order[e] > start and e in plan.spans)
     named = [e for e in below if _is_named_text(e) or _CONTENT_NAME.search(e.get("class") or "")]
     for top in (*named[:_TRIED], entry):
         known = _known_boilerplate(post.page, title, beside, top)
         if text := _render_post(post, plan, top, known):
             return Body(text, "position", f"<{top.tag}>", 0.6)
+    if article is not None and next(article.iter(*_MEDIA), None) is not None:
+        return Body("", "position", "<article>", 0.6)
     return None
 
 
@@ -627,7 +636,7 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
     """Returns the text in the same small box as the title and below it, "" if there is only a picture; None if the
     title has no such box. What else the page has, such as "No comments" or its footer, weighs as much as a short text.
     """
-    if post.title is None or _entry_of_title(post) is not None:
+    if post.title is None or _entry(post) is not None:
         return None
     for entry in islice(post.title.iterancestors(), _LEVELS):
         if entry.tag in _OUTER or _HEADER_NAME.search(f"{entry.get('class') or ''} {entry.get('id') or ''}"):

@@ -235,7 +235,12 @@ class _LayoutReader:
         self.at = outer
 
     def read_cell(self, el: Element) -> None:
-        """Reads a table cell: as part of its row's line, or as a block of its own if the table is used for layout."""
+        """Reads a table cell: as part of its row's line, or as a block of its own if the table is used for layout.
+
+        The numbers of the lines of code in the next cell are left out.
+        """
+        if not self.in_cell and _numbers_lines(el):
+            return
         if self.in_cell or not _is_division(el):
             self.in_cell += 1
             self.read_inside(el)
@@ -353,14 +358,35 @@ def lay_out(
 
 
 def _is_division(cell: Element) -> bool:
-    """Returns True if a table cell is a layout division: it contains a table, headings, several paragraphs, or several
-    boxes with a paragraph.
+    """Returns True if a table cell is a layout division: it contains a table, headings, several paragraphs or lines of
+    code, or several boxes with a paragraph.
     """
     if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
         return True
     if len(list(islice(cell.iter("div"), 3))) > 2 and cell.find(".//div//p") is not None:
         return True
-    return len(list(islice(cell.iter("p"), 3))) > 2
+    return len(list(islice(cell.iter("p"), 3))) > 2 or _has_lines(cell)
+
+
+def _has_lines(cell: Element) -> bool:
+    """Returns True if a table cell has preformatted text of several lines."""
+    pre = next(cell.iter("pre"), None)
+    if pre is None:
+        return False
+    return next(pre.iter("br"), None) is not None or "\n" in "".join(pre.itertext()).strip("\n")  # type: ignore[arg-type]
+
+
+def _numbers_lines(cell: Element) -> bool:
+    """Returns True if a table cell has only the numbers of the lines of code in the next cell, as highlighters of code
+    write them."""
+    beside = cell.getnext()
+    if beside is None or beside.tag != "td" or next(beside.iter("pre"), None) is None:
+        return False
+    numbers = " ".join(cell.itertext()).split()  # type: ignore[arg-type]
+    if not numbers or not numbers[0].isdecimal() or (len(numbers) == 1 and cell.find(".//pre") is None):
+        return False
+    first = int(numbers[0])
+    return numbers == [str(n) for n in range(first, first + len(numbers))]
 
 
 def _gap_before(el: Element, tag: str, top: Element) -> str:

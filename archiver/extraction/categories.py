@@ -27,6 +27,7 @@ from archiver.extraction.term_links import (
     slug_of,
     term_links,
     terms_in_lists,
+    text_of_term_link,
     texts_of_links,
     unique_terms,
 )
@@ -119,7 +120,7 @@ def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, st
         if not href or len(href) > 300 or (slug := slug_in_class(slug_of(href))) not in slugs:
             continue
         kind: Kind | None = "category" if "category" in (a.get("rel") or "").split() else kind_of_address(href)
-        text = clean_term(element_line(a))
+        text = clean_term(text_of_term_link(a))
         if kind is None or not is_term(text, sure=True):
             continue
         if _is_of_post(a, post):
@@ -184,12 +185,14 @@ _METAS = (
     _Meta("tag", "keywords", 0.35, is_list=True),  # written for search engines
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
-"""Platforms whose posts show their categories if they have any: breadcrumbs are only folders there."""
+"""Platforms whose posts show their categories if they have any: breadcrumbs are only folders there, unless their
+address is that of a category."""
 _CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
+_TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
 _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
 _CATEGORY_WORDS, _DATE_DEPTH, _NEAR_DATE = 4, 2, 30
 _STARTS_LABEL = re.compile(r"[:：]\s*$")
-_BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs")
+_BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs", "#breadcrumb")
 _TAG_ADDRESS = "tag address"
 _TOLD_APART = 0.5
 """The confidence from which a candidate of the page says whether a term is a category or a tag."""
@@ -313,7 +316,10 @@ def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
 
 def _from_unlinked(page: Page, post: Post) -> Iterator[Found]:
     if any(page.index.with_class(name) for name in _CATEGORY_CLASSES):
-        yield _as_candidate("category", _unlinked_categories(page, post), "class", "unlinked category", 0.7, True)
+        found = _unlinked_terms(page, post, _CATEGORY_CLASSES)
+        yield _as_candidate("category", found, "class", "unlinked category", 0.7, True)
+    if any(page.index.with_class(name) for name in _TAG_CLASSES):
+        yield _as_candidate("tag", _unlinked_terms(page, post, _TAG_CLASSES), "class", "unlinked tag", 0.6, True)
 
 
 def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
@@ -345,9 +351,9 @@ def _elements_of_rule(page: Page, post: Post, rule: str) -> list[Element]:
     return [el for el in page.index.select(rule) if not post.is_noise(el) and post.is_beside(el)]
 
 
-def _unlinked_categories(page: Page, post: Post) -> list[str]:
-    """Returns the texts of elements named for a category and without a link, beside the date of the post."""
-    for name in _CATEGORY_CLASSES:
+def _unlinked_terms(page: Page, post: Post, names: Sequence[str]) -> list[str]:
+    """Returns the texts of elements named for a category or tag and without a link, beside the date of the post."""
+    for name in names:
         named = [e for e in page.index.with_class(name)[:_MAX_COUNT] if e.tag in _CATEGORY_TAGS]
         if found := [clean_term(element_line(e)) for e in named if _is_unlinked_term(post, e)]:
             return found
@@ -472,14 +478,14 @@ def _from_class(page: Page, post: Post) -> Iterator[Found]:
 
 def _from_breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
     """Yields the breadcrumbs as categories, without home, the post itself, and folders such as "Blog"."""
-    if page.platform.name in _FILED_OTHERWISE:
-        return
     own = {
         fold_text(element_line(post.title)) if post.title is not None else "",
         *map(fold_text, page.data.meta("og:title")),
     }
     known = own | {fold_text(n) for n in page.data.names_of_site()} | FOLDER_WORDS
     steps = _declared_steps(page) or _shown_steps(page)
+    if page.platform.name in _FILED_OTHERWISE:
+        steps = [*steps[:1], *(one for one in steps[1:] if kind_of_address(one[1]) == "category")]
     names = [name for name, href in steps[1:] if href and _is_section(page, name, href, known)]
     yield _as_candidate("category", names[:4], "breadcrumb", "breadcrumb", 0.4)
 
@@ -506,7 +512,7 @@ def _declared_steps(page: Page) -> list[tuple[str, str]]:
 def _shown_steps(page: Page) -> list[tuple[str, str]]:
     """Returns the texts and addresses of the links in the first breadcrumb element that has links."""
     for rule in _BREADCRUMBS:
-        for el in page.index.select(rule)[:1]:
+        for el in [e for e in page.index.select(rule) if e.tag != "a"][:1]:
             if steps := [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MAX_STEPS)]:
                 return steps
     return []

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading
+from archiver.extraction.body_blocks import UNREAD
 from archiver.extraction.date_text import Moment, is_zero_date, url_date, visible_date
 from archiver.extraction.metadata import ARTICLE_TYPES, types
 from archiver.extraction.page import Page
@@ -84,7 +85,8 @@ _STRETCHED = re.compile(
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous", "bookmark", "nofollow", "external", "tag", "author"})
 _MANY = 60
 _DATE_LENGTH = 40  # the text beside a title in a list of posts: a date, the number of comments
-DATE_FOLDER = re.compile(r"^/(?:.*/)?(?:19|20)\d\d(?:/\d\d?){0,2}/$")
+# Not below another date: "/2022/03/15/1984/" is a post.
+DATE_FOLDER = re.compile(r"(?<!/\d)(?<!/\d\d)(?<!/\d{4})/((?:19|20)\d\d)(?:/\d\d?){0,2}/$")
 PAGE_PATH = re.compile(
     r"/(?:about(?:-us|-me)?|contact(?:-us)?|privacy(?:-policy)?|terms(?:-of-\w+)?|imprint|impressum|datenschutz|"
     r"legal|disclaimer|faq|"
@@ -286,6 +288,18 @@ def has_article_node(page: Page) -> bool:
     return "datePublished" in node or "author" in node
 
 
+def declares_article(page: Page) -> bool:
+    """Returns True if Open Graph declares the page as an article with a time of publication (ogp.me, "article").
+
+    Pages of errors and listings have no such time, whatever their address or heading looks like.
+    """
+    return _is_typed_article(page) and bool(page.data.meta("article:published_time"))
+
+
+def _is_typed_article(page: Page) -> bool:
+    return any(kind.lower() == "article" for kind in page.data.meta("og:type"))
+
+
 Answer = tuple[PageKind, str]
 GUESSES = frozenset(
     (
@@ -328,6 +342,7 @@ _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
 _MARKS_OF_POST = frozenset({"hentry", "h-entry", "type-post", "e-content"})
 _PROPERTIES_OF_POST = frozenset({"articleBody", "blogPost"})
 _FORM_LENGTH = 60
+_FEW_WORDS = 200
 _LOG_DAYS, _LOG_TABLES, _LOG_COLUMNS, _LOG_ROWS, _LOG_LINE = 3, 10, 5, 60, 80
 _MEDIA = ("img", "picture", "video", "audio", "iframe", "embed", "object")
 _REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.IGNORECASE)
@@ -460,7 +475,16 @@ def _password(context: _Context) -> Answer | None:
     ]
     if any(not _is_outside_post(context.post, f) for f in forms) and context.has_body_shorter_than(700):
         return PageKind.OTHER, "password"
-    return None
+    body = context.post.body
+    return (PageKind.OTHER, "password") if body is not None and asks_for_password(body) else None
+
+
+def asks_for_password(body: Element) -> bool:
+    """Returns True if the body of a post is a field for a password with a few words: its text is encrypted."""
+    if not any((e.get("type") or "").lower() == "password" for e in body.iter("input")):
+        return False
+    shown = (e for e in body.iter("*") if e.tag not in UNREAD)  # the encrypted text is in a script
+    return sum(len((e.text or "").strip()) + len((e.tail or "").strip()) for e in shown) < _FEW_WORDS
 
 
 def _is_outside_post(post: Post, el: Element) -> bool:
@@ -520,7 +544,8 @@ def _not_found(context: _Context) -> Answer | None:
     is_dated = context.beside.moment is not None and context.text_length >= 100
     errors = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
     is_error = any(not is_dated or ENDS.match(m.string, m.end()) for m in errors)
-    if is_error and context.has_body_shorter_than(1_500) and not has_article_node(page):
+    is_article = has_article_node(page) or declares_article(page)
+    if is_error and context.has_body_shorter_than(1_500) and not is_article:
         return PageKind.OTHER, "not-found"
     if not is_dated and context.has_body_shorter_than(600) and any(_names_wall(page, h) for h in heads):
         return PageKind.OTHER, "wall"
@@ -555,7 +580,7 @@ def _by_source_hint(context: _Context) -> Answer | None:
 
 def _by_known_kind(context: _Context) -> Answer | None:
     """Returns the kind that a sitemap or a link gave a page, unless the page shows a body, a title and a date."""
-    if context.has_own_date:
+    if context.has_own_date or declares_article(context.page):
         return None
     if context.known in (PageKind.LISTING, PageKind.PAGE):
         return context.known, "kind given by its source"
@@ -566,11 +591,21 @@ def _by_listing_address(context: _Context) -> Answer | None:
     page = context.page
     if page.path in ("/", "") and not may_name_post(parse_qsl(urlsplit(page.url).query, keep_blank_values=True)):
         return PageKind.LISTING, "home"
-    if DATE_FOLDER.search(page.path) and not has_article_node(page):
+    is_article = has_article_node(page) or declares_article(page)
+    dated = DATE_FOLDER.search(page.path)
+    if dated and not is_article and not _is_of_another_year(context, int(dated[1])):
         return PageKind.LISTING, "date address"
-    if LISTING_PATH.search(page.path) and not (IN_SECTION.search(page.path) or has_article_node(page)):
+    if LISTING_PATH.search(page.path) and not (IN_SECTION.search(page.path) or is_article):
         return PageKind.LISTING, "listing address"
     return None
+
+
+def _is_of_another_year(context: _Context, year: int) -> bool:
+    """Returns True if the date beside the title of a page is not in this year, so that the page does not list it."""
+    moment, title = context.beside.moment, context.post.title
+    if moment is None or title is None or heading_link(context.page, title):
+        return False
+    return moment.day.year != year
 
 
 def _several_posts(context: _Context) -> Answer | None:
@@ -707,9 +742,19 @@ def _by_date(context: _Context) -> Answer | None:
     address = url_date(page.path)
     if (length >= 100 or (named and post.title is not None)) and address and address.day is not None:
         return PageKind.POST, "dated address"
-    if (named or length >= 100) and any(c.source in ("meta", "json-ld") and c.locator != "WebPage" for c in found):
+    if (named or length >= 100) and any(_is_of_article(page, c) for c in found):
         return PageKind.POST, "published time"
     return None
+
+
+def _is_of_article(page: Page, found: Candidate[Moment]) -> bool:
+    """Returns True if a date in JSON-LD or a meta element is that of an article.
+
+    Programs write the time of a file into each page; one that declares another type than "article" is no post by that.
+    """
+    if found.source == "json-ld":
+        return found.locator != "WebPage"
+    return found.source == "meta" and (not page.data.meta("og:type") or _is_typed_article(page))
 
 
 def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:

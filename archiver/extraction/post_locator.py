@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -170,6 +170,9 @@ _MAX_TITLE, _MAX_DATE = 200, 40
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
+_PICTURE_DEPTH = 4
+_MIN_BODY = 25  # letters of a text below which another element is preferred as the body
+_MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
 _HEADING_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -455,20 +458,43 @@ def _own_sidebars(post: Post) -> tuple[Element, ...]:
     return tuple(found)
 
 
-def _find_body(post: Post, rules: Iterable[str]) -> None:
+def _find_body(post: Post, rules: Sequence[str]) -> None:
     fallback: tuple[Element, str] | None = None
-    for rule in rules:
+    for n, rule in enumerate(rules):
         found = [e for e in post.page.index.select(rule) if not post.is_noise(e) and e.tag not in ("meta", "span", "a")]
         if not found:
             continue
         best = _longest_of_first_post(post, found)
+        if fallback and is_below(fallback[0], best) and not _has_paragraph_outside(post, best, fallback[0]):
+            continue
         length = post.page.index.text_length(best)
-        if length >= 25 or best.find(".//img") is not None or best.find(".//iframe") is not None:
-            post.body, post.body_rule = best, rule
+        if length >= _MIN_BODY or next(best.iter(*_MEDIA_TAGS), None) is not None:
+            post.body, post.body_rule = _below_title(post, best, rules[n + 1 :]) or (best, rule)
             return
-        fallback = fallback or (best, rule)
+        fallback = fallback or ((best, rule) if length else None)
     if fallback:
         post.body, post.body_rule = fallback
+
+
+def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
+    """Returns the body's element inside `outer` if that contains the title, too, and no text but the body's."""
+    if next(outer.iter("h1"), None) is None:
+        return None
+    for rule in rules:
+        for el in post.page.index.select(rule):
+            is_inner = el is not outer and is_below(el, outer) and next(el.iter("h1"), None) is None
+            is_filled = post.page.index.text_length(el) > 0 or next(el.iter(*_MEDIA_TAGS), None) is not None
+            if is_inner and is_filled and not _has_paragraph_outside(post, outer, el):
+                return el, rule
+    return None
+
+
+def _has_paragraph_outside(post: Post, outer: Element, inner: Element) -> bool:
+    """Returns True if a paragraph of text is in `outer`, but not in `inner` with a text of a few words."""
+    return any(
+        post.page.index.text_length(p) >= _MIN_BODY and not is_below(p, inner) and not post.is_noise(p)
+        for p in outer.iter("p")
+    )
 
 
 def _post_of(el: Element) -> Element | None:
@@ -706,6 +732,21 @@ def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
     _find_holder(post)
     post._noise.clear()
     return post
+
+
+def picture_holder(post: Post) -> Element | None:
+    """Returns the element with the picture of a post without text: its body, else what follows its title."""
+    if post.body is not None or post.title is None:
+        return post.body
+    order = post.page.index.order
+    for at in islice(post.title.iterancestors(), _PICTURE_DEPTH):
+        if at.tag in _KEEP:
+            return None
+        for child in at.iterchildren("*"):
+            below = order[child] > order[post.title] and not is_below(post.title, child) and not post.is_noise(child)
+            if below and (child.tag == "img" or next(child.iter("img"), None) is not None):
+                return child if child.tag != "img" else at
+    return None
 
 
 def _find_holder(post: Post) -> None:

@@ -76,7 +76,7 @@ _LABEL_END = {
     )
     for kind, words in _LABELS.items()
 }
-_LABEL = re.compile(rf"^(?:{_LABELS['category']}|{_LABELS['tag']}|in|under|about)\s*[:：]?\s*$", re.IGNORECASE)
+_LABEL = re.compile(rf"^(?:{_LABELS['category']}|{_LABELS['tag']}|in|under)\s*[:：]?\s*$", re.IGNORECASE)
 
 _COUNT = re.compile(r"\s*(?:[\(（\[]\s*\d[\d.,]*\s*[\)）\]]|[×x]\s*\d+)$")
 _SIGN = re.compile(r"^[#＃]+\s*(?=\w)|^(?:tags?|标签|分类)\s*[:：]\s*(?=\S)", re.IGNORECASE)
@@ -146,8 +146,20 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 def texts_of_links(el: Element) -> list[str]:
     """Returns the texts of the links in an element that lists terms, else its whole text."""
-    links = [text for a in el.iter("a") if (text := element_line(a))] if el.tag != "a" else []
-    return links or [element_line(el)]
+    links = [text for a in el.iter("a") if (text := text_of_term_link(a))] if el.tag != "a" else []
+    return links or [text_of_term_link(el)]
+
+
+def text_of_term_link(el: Element) -> str:
+    """Returns the text of a link to a category or tag without the number of its posts in an element at the end."""
+    text = element_line(el)
+    if not text or not text[-1].isdecimal() or not len(el):
+        return text
+    last = el
+    while len(last) and not (last[-1].tail or "").strip():
+        last = last[-1]
+    count = element_line(last) if last is not el else ""
+    return text[: -len(count)].rstrip() if count.isdecimal() and len(count) < len(text) else text
 
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
@@ -305,7 +317,7 @@ class _Links:
             return None
         if _TERM_RELS.isdisjoint(rel) and is_in_prose(a, self.prose):
             return None
-        if not is_term(text := clean_term(element_line(a)), sure):
+        if not is_term(text := clean_term(text_of_term_link(a)), sure):
             return None
         self.previous = (a, kind)
         return TermLink(text, href, kind, sure)

@@ -67,6 +67,7 @@ _MAX_WORDS, _MIN_LETTERS = 5, 4
 _SENTENCE, _ALIKE = 5, 0.6
 _HEADINGS = 10
 _OTHERS, _MAX_OTHER, _LINKS_HOME = 4, 200, 12
+_TAG = re.compile(r"<([a-z][\w-]*)>", re.IGNORECASE)
 _INITIALS = re.compile(r"[A-Z]{2,6}$")
 _SECTIONS = frozenset(
     ("blog", "news", "articles", "article", "magazine", "insights", "resources", "stories", "home", "noticias",
@@ -152,12 +153,15 @@ def repair_mojibake_title(text: str) -> str:
 
 
 def without_site(title: str, names: list[str], host: str, path: str = "") -> str:
-    """Returns a title without the site's name before or after it and without the section after it.
+    """Returns a title without the site's name before or after it and without the section after it; "" if it has only
+    the name beside a separator.
 
     `path`: the path of the page's address.
     """
     if len(title) > 500:
         return title
+    if _is_name_only(title, names):
+        return ""
     bare = re.sub(r"^www\d?\.", "", host.partition(":")[0])
     for name in sorted(names, key=len, reverse=True):
         if cut := _without_name_behind(title, name):
@@ -176,6 +180,12 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
         if fold_text(title[: m.start()]) in known and title[m.end() :].strip():
             return title[m.end() :].strip()
     return _after_name(title, [bare, *names], path)
+
+
+def _is_name_only(title: str, names: list[str]) -> bool:
+    """Returns True if a title is the site's name and a separator, beside which the title of the post is missing."""
+    rest = _SIGNS_AT_START.sub("", _SIGNS_AT_END.sub("", title))
+    return rest != title and fold_text(rest) in {fold_text(name) for name in names}
 
 
 def _host_labels(host: str) -> set[str]:
@@ -289,6 +299,21 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
     return text
 
 
+def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
+    """Replaces a heading that lacks a word in angle brackets, since its page has it as a tag, by the declared title.
+
+    "Closing the" becomes "Closing the <dialog>" if the heading contains an element <dialog>. A declared title with an
+    end tag has markup, and no such word.
+    """
+    for one in declared:
+        tags = _TAG.findall(one)
+        if tags and "</" not in one and fold_text(_TAG.sub(" ", one)) == fold_text(text):
+            names = {str(el.tag).lower() for el in heading.iter("*")}
+            if all(tag.lower() in names for tag in tags):
+                return one
+    return text
+
+
 def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str) -> list[Candidate[str]]:
     """Returns the title candidates with their sources, without the site's name and without titles that are the site's.
 
@@ -356,6 +381,7 @@ def _shown_title(
     if text and fold_text(text) == fold_text(host.removeprefix("www.")):
         return None
     text = _clean_title(restore_lost_characters(text, [c.value for c in declared]))
+    text = restore_lost_tags(text, el, [c.value for c in declared])
     if rule in platform.title and platform.name != "generic":
         return Candidate(text, "platform", rule, 0.95, True)
     return Candidate(text, "heading", rule, 0.7 if rule == "h1" else 0.85, True)

@@ -537,7 +537,7 @@ _EVIDENT_OTHER = 0.5
 """The share of articles with the same value from which it is the site's value and not the articles', by field."""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
-CONTENT_CODES = frozenset({"javascript", "untaken", "constant", "empty-body"})
+CONTENT_CODES = frozenset({"no-posts", "javascript", "untaken", "constant", "empty-body"})
 """Findings about what is stored. If one is red, `archiver crawl` exits with code 1."""
 
 
@@ -559,6 +559,23 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
     for one in content.repeated:
         if one.articles >= _SEVERAL and one.articles >= _EVIDENT.get(one.field, _EVIDENT_OTHER) * content.articles:
             yield _repeated_value(one, content.articles, known.site)
+
+
+def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Check: crawls ended as usual, and the site has no article: nothing that was read led to a post."""
+    content = known.content
+    is_complete = runs[0].outcome == "finished" and not runs[0].reason
+    if not is_complete or known.closed or content.articles or known.published or content.script_pages:
+        return
+    if any(run.measured.articles or run.measured.posts for run in runs):
+        return
+    yield HealthFinding(
+        "no-posts",
+        "red",
+        f"No post was found: {content.pages:,} pages were read, and no feed, sitemap, API or link led to a post. If "
+        f"the site has posts, crawl the address of a page or feed that lists them; 'archiver status {known.site}' and "
+        "'archiver why URL' show what was read and how it was judged.",
+    )
 
 
 def _level_of_pages(pages: int, content: SiteContent) -> Level:
@@ -611,7 +628,14 @@ def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFindi
 
 
 Check = Callable[[HealthInputs, Sequence[JudgedRun], datetime], Iterator[HealthFinding]]
-CHECKS: tuple[Check, ...] = (_check_last_runs, _check_robots, _check_sources, _check_quiet, _check_content)
+CHECKS: tuple[Check, ...] = (
+    _check_last_runs,
+    _check_robots,
+    _check_sources,
+    _check_quiet,
+    _check_no_posts,
+    _check_content,
+)
 STATISTICS_CHECKS: tuple[Check, ...] = (_check_posts, _check_fields, _check_failures, _check_length, _check_slow)
 """Checks that compare the statistics of runs."""
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ _SAMPLE = 200
 """Articles with one title that are looked at for other titles."""
 _MOST = 2_000
 """Articles that are read again at once; the next run continues."""
+_COLUMNS = ("title", "body", "image", "description")
 _LIVE = "site = :site and gone_at is null and id not in (select article_id from withdrawn_articles)"
 
 
@@ -90,29 +92,45 @@ def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
     return replace(article_from_row(row), evidence=found)
 
 
-def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version: str, at: datetime) -> int:
-    """Adds the values that are the site's to its rules, and reads the articles again that have one of them. Returns the
-    number of articles that changed.
-    """
+@dataclass(frozen=True, slots=True)
+class RefusedConstants:
+    """What refusing the site's values led to: `articles` that changed, and how many of them lost each field."""
+
+    articles: int = 0
+    lost: Mapping[str, int] = field(default_factory=dict)
+
+
+def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version: str, at: datetime) -> RefusedConstants:
+    """Adds the values that are the site's to its rules, and reads the articles again that have one of them."""
     found = find_stored_constants(db, site["name"])
     rules = rules_valid_at(db, site["id"])
     known = rules.constants if rules is not None else SiteConstants()
     constants = known.with_others(found)
     if not constants:
-        return 0
+        return RefusedConstants()
     if constants != known:
         with writing(db):
             rules = add_constants(db, site["id"], found, at)
     assert rules is not None
     ids = _articles_with(db, site["name"], constants, rules.version)
     if not ids:
-        return 0
+        return RefusedConstants()
+    before = _with_fields(db, ids)
     request = ReextractionRequest(articles=tuple(ids))
     begun = begin_reextraction(db, request, version, at)
     tally = reextract(
         db, begun, ids, lambda todo: reextract_all(archive, version, begun.started_at, request, todo, workers=1)
     )
-    return tally.changed
+    return RefusedConstants(tally.changed, before - _with_fields(db, ids))
+
+
+def _with_fields(db: Database, ids: Sequence[int]) -> Counter[str]:
+    """Returns how many of these articles have each field that a constant may be the value of."""
+    counts = ", ".join(f"total({column} <> '')" for column in _COLUMNS)
+    row = db.execute(
+        f"select {counts} from articles where id in (select value from json_each(?))", [json.dumps(ids)]
+    ).fetchone()
+    return Counter({column: int(number) for column, number in zip(_COLUMNS, row, strict=True)})
 
 
 def _articles_with(db: Database, site: str, constants: SiteConstants, rules: str) -> list[int]:

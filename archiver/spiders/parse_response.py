@@ -384,7 +384,9 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
     if article.kind is PageKind.POST:
         return replace(result, outcome=Outcome.ARCHIVED, article=article)
     if article.kind_rule == "password":
-        return replace(result, outcome=Outcome.REFUSED, kind=request.kind, reason="it requires a password")
+        # Programs protect posts, and a post that cannot be read is to be counted as one.
+        kind = PageKind.POST if request.kind is PageKind.UNKNOWN else request.kind
+        return replace(result, outcome=Outcome.REFUSED, kind=kind, reason="it requires a password")
     if article.kind_rule == "not-found":
         return replace(result, outcome=Outcome.GONE, kind=request.kind, reason="it says that it does not exist")
     return replace(result, outcome=Outcome.NOT_ARTICLE, reason=f"it is not a post: {article.kind_rule}")

@@ -83,5 +83,7 @@ class SiteJudge:
         counts.add(rejudged)
         if counts.new or counts.revised or self._is_pending:
             now = datetime.now(UTC)
-            tally.reread = refuse_constants(self._db, self._archive, self._site, self._run.version, now)
+            refused = refuse_constants(self._db, self._archive, self._site, self._run.version, now)
+            tally.reread = refused.articles
+            self._writer.measuring.lose(refused.lost)
         return tally

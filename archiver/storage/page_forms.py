@@ -218,7 +218,10 @@ _PAGES = """select p.*, f.form_id, exists (select 1 from page_discoveries d wher
     and p.capture_id is not null and (:everything or p.fetched_at <= :judged_at)"""
 _GUESSED = "(select value from json_each(:guesses))"
 _WHICH = {
-    PageKind.POST: f"p.outcome = 'not-article' and p.kind <> 'part' and p.rule in {_GUESSED}",
+    PageKind.POST: (
+        f"(p.outcome = 'not-article' or p.outcome = 'gone' and p.status = 200) and p.kind <> 'part' "
+        f"and p.rule in {_GUESSED}"
+    ),
     PageKind.PAGE: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:weak))",
     PageKind.UNKNOWN: "p.outcome = 'not-article' and p.rule = :other",
 }

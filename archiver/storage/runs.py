@@ -308,6 +308,16 @@ class RunStatistics:
             self._sampled += 1
             self._sample_changed += changed or outcome in _LEFT
 
+    def lose(self, fields: Mapping[str, int]) -> None:
+        """Takes back fields that articles of this run had, by the number of articles: they were the site's values."""
+        for name in self._fields.keys() & fields.keys():
+            self._fields[name] = max(0, self._fields[name] - fields[name])
+
+    def count_again(self, before: Article, after: Article) -> None:
+        """Counts the fields of an article of this run as they were read the second time."""
+        self._fields.subtract(name for name in MEASURED if getattr(before, name))
+        self._fields.update(name for name in MEASURED if getattr(after, name))
+
     def _count_feed(self, result: PageResult, outcome: Outcome) -> None:
         self._as_before |= result.status == 304
         if result.status == 200 and outcome is Outcome.NOT_ARTICLE:

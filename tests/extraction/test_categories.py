@@ -102,6 +102,11 @@ ROWS = {
         '<a href="/tags/rolls/">#rolls</a></div></div>',
         body="markdown-body",
     ),
+    "number of posts in an element of the link": page(
+        before='<p><a href="/categories/Harbour/">Harbour<small>12</small></a></p>',
+        after='<div class="etiketten"><a href="/tags/late/"><b><i></i>late<span class="zahl">2</span></b></a> '
+        '<a href="/tags/rolls/">rolls<sup>1</sup></a></div>',
+    ),
     "hugo ananke": page(
         generator("Hugo 0.121.1"),
         after='<ul class="pa0"><li class="list di"><a href="/tags/late/" class="link">late</a></li>'
@@ -363,3 +368,18 @@ def test_an_api_tells_categories_and_tags_apart() -> None:
     hint = SourceHint(categories=("Harbour", "late"), from_api=True, published=datetime(2020, 3, 4, tzinfo=UTC))
     article = extract_page(parse_page(below(MENU), "https://a.example/x/"), hint)
     assert (article.categories, article.tags) == (("Harbour", "late"), ())
+
+
+def test_a_tag_may_be_named_about() -> None:
+    html = page(after='<div class="tags"><a href="/tags/about/" rel="tag">about</a></div>')
+    assert extract_page(parse_page(html, "https://e.example/late-ferry/")).tags == ("about",)
+
+
+@pytest.mark.parametrize("head", ["", generator("Hexo 7.1")])
+def test_a_link_named_for_breadcrumbs_is_not_the_row_of_them(head: str) -> None:
+    html = page(
+        head,
+        before='<div id="breadcrumb"><a class="breadcrumb" href="/">Start</a> <a class="breadcrumb" href="/b/">Blog</a>'
+        ' <a class="step" href="/categories/Harbour/">Harbour</a></div>',
+    )
+    assert extract_page(parse_page(html, "https://e.example/b/late-ferry/")).categories == ("Harbour",)

@@ -60,6 +60,8 @@ def test_names_that_belong_to_one_page_are_no_part_of_the_form(name: str) -> Non
 @pytest.mark.parametrize(
     ("url", "pattern"),
     [
+        ("https://quay.example/2024/05/17/a-name/", "Y/9/9/s"),
+        ("https://quay.example/2024/05/17/1984/", "Y/9/9/s"),
         ("https://quay.example/2024/05/a-name/", "Y/9/s"),
         ("https://quay.example/2024/05/a-name/index.html", "Y/9/s"),
         ("https://quay.example/blog/other.html", "s/s.html"),

@@ -30,6 +30,9 @@ from archiver.items import Candidate
         ("Lumo The ferry moves", ["Lumo"], "h.example", "/the-ferry-moves", "The ferry moves"),
         ("Lumo moves the ferry", ["Lumo"], "h.example", "/lumo-moves-the-ferry", "Lumo moves the ferry"),
         ("Ferry - Harbour", ["Harbour"], "h.example", "/a", "Ferry"),
+        ("| Harbour News", ["Harbour News"], "h.example", "/a", ""),
+        ("Harbour News -", ["Harbour News"], "h.example", "/a", ""),
+        ("Harbour News", ["Harbour News"], "h.example", "/a", "Harbour News"),
     ],
 )
 def test_the_name_of_the_site_is_removed(title: str, names: list[str], host: str, path: str, bare: str) -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
-from archiver.storage.runs import MeasuredRun
+from archiver.items import Article, Outcome, PageKind, PageResult
+from archiver.storage.runs import MeasuredRun, RunStatistics
 from archiver.storage.site_content import RepeatedValue, SiteContent
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -54,6 +55,31 @@ def test_articles_without_text(empty: int, level: str) -> None:
 def test_pages_that_need_javascript(articles: int, pages: int, scripts: int, level: str) -> None:
     content = SiteContent(articles=articles, pages=pages, script_pages=scripts, script_example="https://quay.example/")
     assert [(one.code, one.level) for one in judge(content)] == ([("javascript", level)] if level else [])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "articles", "codes"),
+    [
+        ("finished", "", 0, ["no-posts"]),
+        ("finished", "", 1, []),
+        ("finished", "its time is up", 0, []),
+        ("interrupted", "", 0, []),
+    ],
+)
+def test_a_site_without_posts(outcome: str, reason: str, articles: int, codes: list[str]) -> None:
+    run = JudgedRun(NOW, outcome, reason, MeasuredRun())
+    known = HealthInputs("quay.example", [run], content=SiteContent(articles=articles, pages=3))
+    assert [one.code for one in judge_site(known, NOW).findings] == codes
+
+
+def test_fields_that_were_the_site_s_are_taken_back_from_the_statistics() -> None:
+    measuring = RunStatistics()
+    for number in range(3):
+        article = Article(f"https://quay.example/{number}/", title="T", image="https://quay.example/logo.png")
+        result = PageResult(article.url, article.url, NOW, Outcome.ARCHIVED, PageKind.POST, status=200, article=article)
+        measuring.count_result(result, Outcome.ARCHIVED, "due")
+    measuring.lose({"image": 2, "title": 5, "body": 1})
+    assert measuring.measured({}).fields == {"title": 0, "image": 1}
 
 
 @pytest.mark.parametrize(("untaken", "level"), [(0, ""), (4, ""), (5, "amber"), (100, "amber"), (101, "red")])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -128,6 +130,19 @@ def test_a_second_crawl_changes_nothing(diary: tuple[SiteServer, Path]) -> None:
         (0, 0, 0, 0)
     ]
     assert rows(archive, "select count(*) from revisions") == [(COUNT,)]
+
+
+def test_an_entry_with_the_title_of_an_error_page_is_a_post(tmp_path: Path) -> None:
+    pages = Diary().pages()
+    entry = pages["/d/3.html"]
+    assert isinstance(entry, Answer)
+    body = re.sub(rb'(<title>|"tytul">)[^<|]*', rb"\1Error 404: our baker ", entry.body)
+    pages["/d/3.html"] = replace(entry, body=body)
+    with crawled(pages, tmp_path) as (_, archive):
+        assert rows(archive, "select title from articles where url like '%/d/3.html'") == [("Error 404: our baker",)]
+        assert rows(archive, "select outcome, rule from pages where url like '%/d/3.html'") == [
+            ("archived", "form of the site's posts")
+        ]
 
 
 class Handbook:

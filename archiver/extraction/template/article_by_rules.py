@@ -14,7 +14,14 @@ from archiver.extraction.date_text import Moment, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
 from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page import Page
-from archiver.extraction.page_classifier import UNDATED, Answer, classify_at_a_glance, classify_by_facts, classify_page
+from archiver.extraction.page_classifier import (
+    UNDATED,
+    Answer,
+    asks_for_password,
+    classify_at_a_glance,
+    classify_by_facts,
+    classify_page,
+)
 from archiver.extraction.pagination import find_parts
 from archiver.extraction.post_locator import Post, text_length
 from archiver.extraction.template.field_reader import (
@@ -28,6 +35,7 @@ from archiver.extraction.template.field_reader import (
     read_times,
 )
 from archiver.extraction.template.site_rule import BY_HAND, Rule, SiteRules
+from archiver.extraction.text import fold_text
 from archiver.fields import WEIGHED
 from archiver.items import Article, Evidence, PageKind, SourceHint
 from archiver.platforms.platform_table import by_name
@@ -65,7 +73,7 @@ def read_by_rules(
     reader = SiteReader(page, rules, hint)
     kind = decided[1] if decided is not None else _post_rule(reader, known)
     title = _read_title(reader) if kind is not None else ""
-    if kind is None or not title or reader.top is None:
+    if kind is None or not title or reader.top is None or (decided is None and asks_for_password(reader.top)):
         return None
     text = _read_text(reader, title)
     authors = _authors_of(reader, text.tail)
@@ -95,12 +103,17 @@ def _read_title(reader: SiteReader) -> str:
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
         return ""
-    if reader.page.constants.refuses_title(title) and not reader.has_hand_rule("title"):
+    if not reader.has_hand_rule("title") and (reader.page.constants.refuses_title(title) or _names_site(reader, title)):
         return ""
     if reader.api is not None and reader.api.title and not reader.has_hand_rule("title"):
         title = reader.api.title
         reader.note_api("title", title)
     return title
+
+
+def _names_site(reader: SiteReader, title: str) -> bool:
+    """Returns True if a title is the name of the site, as pages of posts without a title declare it."""
+    return fold_text(title) in map(fold_text, reader.page.data.names_of_site())
 
 
 def _read_text(reader: SiteReader, title: str) -> _Text:

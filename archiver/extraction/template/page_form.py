@@ -100,23 +100,26 @@ def _hash(text: str) -> int:
 def address_pattern(url: str) -> str:
     """Returns the pattern of an address: "Y/9/s" for "/2024/05/a-name/", with the names of query parameters.
 
-    `Y` is a year, `9` another number, `D-s` a date followed by words, `s` anything else; the ending of a file name
-    is kept.
+    `Y` is a year, `9` another number, `D-s` a date followed by words, `s` anything else and what is below a day; the
+    ending of a file name is kept.
     """
     parts = urlsplit(url)
     path, _, kept = unquote(parts.path).partition("?")  # a static copy keeps the query in the name of its file
     query = parts.query or kept.removesuffix(".html")
     steps = [step for step in folder_path(path).split("/") if step]
-    out = [_step_pattern(step, is_last=n == len(steps)) for n, step in enumerate(steps, 1)]
+    out: list[str] = []
+    for n, step in enumerate(steps, 1):
+        is_name = out[-3:] == ["Y", "9", "9"]  # also if it is a number: the day is complete
+        out.append(_step_pattern(step, is_last=n == len(steps), is_name=is_name))
     names = sorted({part.partition("=")[0] for part in query.split("&") if part})[:_MAX_NAMES]
     return "/".join(out)[:120] + (f"?{'&'.join(names)}"[:60] if names else "")
 
 
-def _step_pattern(step: str, *, is_last: bool) -> str:
+def _step_pattern(step: str, *, is_last: bool, is_name: bool) -> str:
     name, dot, ending = step.rpartition(".") if is_last else (step, "", "")
     if not dot or not 1 < len(ending) <= 5 or not ending.isalnum():
         name, dot, ending = step, "", ""
-    if name.isdecimal():
+    if name.isdecimal() and not is_name:
         kind = "Y" if len(name) == 4 and name[:2] in ("19", "20") else "9"
     else:
         kind = "D-s" if _DATE_SLUG.match(name) else "s"
