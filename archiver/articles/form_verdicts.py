@@ -7,6 +7,7 @@ whose form is unknown keeps the kind that was guessed.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,9 +33,14 @@ _MIN_DATED = 3
 _MAX_LISTED = 0.2  # of pages that are no posts
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
+_TOP_ADDRESSES = frozenset(("s", "s.html", "s.htm", "s.php"))
+DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
+"""The rules of posts by what programs write into the head of every page, with the time at which a file was written, or
+by what was learned from such posts."""
 _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
 """The rules of posts that another form overrules: a date, a byline, or what was learned from such posts."""
+_NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 
@@ -80,7 +86,8 @@ class FormEvidence:
 
 @dataclass(frozen=True, slots=True)
 class FormVerdict:
-    """What a form is: POST, PAGE (no post), or UNKNOWN; and why, as a phrase.
+    """What a form is: POST, PAGE (no post), OTHER (no post, although its pages declare a time of publication), or
+    UNKNOWN; and why, as a phrase.
 
     `marks`: tokens of a post form that the site's other pages do not have; `is_dated`: nearly all of its posts show
     their date.
@@ -96,7 +103,7 @@ class FormVerdict:
 
     def fits(self, form: PageForm) -> bool:
         """Returns True if a page has this form, or all of its marks and its pattern of address."""
-        if form.address != self.address:
+        if self.address not in patterns_of_posts(form.address):
             return False
         is_member = similarity(form.tokens, self.tokens) >= ALIKE
         if len(self.marks) < _MIN_TOKENS:
@@ -129,8 +136,16 @@ class SiteVerdicts:
         """Returns True if a page that was guessed to be a post has a form that is not that of the site's posts."""
         if promised or rule not in WEAK_POSTS or form.hentry == "post":
             return False
-        others = [one for one in self.forms.values() if one.kind is PageKind.PAGE and one.address == form.address]
-        return any(similarity(form.tokens, one.tokens) >= ALIKE for one in others)
+        return self._has_form(form, PageKind.PAGE)
+
+    def is_undated(self, form: PageForm, rule: str) -> bool:
+        """Returns True if all that makes a page a post is a declared time, and its form is not that of a post."""
+        return rule in DECLARED_TIME and form.hentry != "post" and self._has_form(form, PageKind.OTHER)
+
+    def _has_form(self, form: PageForm, kind: PageKind) -> bool:
+        """Returns True if a page has a form that was judged to be of this kind."""
+        same = [one for one in self.forms.values() if one.kind is kind and one.address == form.address]
+        return any(similarity(form.tokens, one.tokens) >= ALIKE for one in same)
 
 
 def judge_article(
@@ -148,7 +163,8 @@ def judge_article(
     other posts of its form show one.
     """
     if article.kind is PageKind.POST:
-        if verdicts.is_doubted(form, article.kind_rule, promised=False) and not is_promised():
+        rule = article.kind_rule
+        if verdicts.is_undated(form, rule) or (verdicts.is_doubted(form, rule, promised=False) and not is_promised()):
             return replace(article, kind=PageKind.PAGE, kind_rule=OTHER_FORM_RULE)
         return article
     verdict = verdicts.post_form_of(form, article.kind, article.kind_rule)
@@ -158,6 +174,14 @@ def judge_article(
     has_content = bool(post.body or form.media) and bool(post.title or post.published)
     shows_date = bool(date_slot(post)) or not verdict.is_dated
     return post if has_content and shows_date else article
+
+
+def patterns_of_posts(address: str) -> tuple[str, ...]:
+    """Returns the patterns of the posts among which a page with this pattern of address may be: its own, and the one
+    with a name for the number at the end, since a slug may be a number ("/blog/2022/" beside "/blog/a-name/").
+    """
+    named = _NUMBER_AT_END.sub("s", address)
+    return (address,) if named == address else (address, named)
 
 
 def similarity(one: frozenset[int], other: frozenset[int]) -> float:
@@ -172,7 +196,9 @@ def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
 
     A form is that of posts if it has `MIN_PAGES` pages with different titles, and many of them declare that they are
     posts, or a feed or an API lists them, or their posts are dated in one place and listings show them as entries. A
-    form of which none of this is true is that of other pages, if the site has a form of posts.
+    form of which none of this is true is that of other pages, if the site has a form of posts. So is one of a few pages
+    in the top folder that declare a time of publication and do not show it, where all posts are elsewhere and show it:
+    many programs write the time of the file into the head of every page.
     """
     known = {one.id: _post_reason(one) for one in forms}
     posts = [one for one in forms if known[one.id]]
@@ -188,6 +214,8 @@ def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
             )
         elif why := _other_reason(one):
             verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))
+        elif why := _undated_reason(one, posts):
+            verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
     return SiteVerdicts.of(verdicts)
 
 
@@ -218,6 +246,26 @@ def _other_reason(form: FormEvidence) -> str:
     if sum(one.listed for one in form.members) > _MAX_LISTED * pages:
         return ""
     return f"none of its {pages} pages declares that it is a post or is listed as one"
+
+
+def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
+    """Returns why the few pages of a form are no posts although they declare a time of publication; "" if they may be
+    posts: a feed, an API or a listing has one, one shows its date, or posts of the site have such addresses, too, or
+    show no date.
+    """
+    pages = len(form.members)
+    if pages >= MIN_PAGES or form.address not in _TOP_ADDRESSES:
+        return ""
+    if any(one.address in _TOP_ADDRESSES or not _are_dated(one.posts) for one in posts):
+        return ""
+    if any(one.promised or one.listed or one.date_slot or one.hentry == "post" for one in form.members):
+        return ""
+    known = (*DECLARED_TIME, OTHER_FORM_RULE)
+    if not any(one.rule in known for one in form.members) or any(
+        one.is_post and one.rule not in known for one in form.members
+    ):
+        return ""
+    return f"its {pages} pages declare a time of publication and do not show it, as all posts of the site do"
 
 
 def _titles_vary(members: Sequence[FormMember]) -> bool:
