@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -19,7 +19,7 @@ from archiver.extraction.boilerplate import (
     points_to_other_page,
 )
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, text_length
+from archiver.extraction.post_locator import Post, meta_blocks_in, text_length
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text import clean_text, fold_text, tidy_body
 from archiver.items import SourceHint, is_from_api
@@ -528,7 +528,17 @@ def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     if page.platform is not generic:
         rules += index.present(generic.drop)
     own = (e for selector in extra for e in page.ask(selector) if not isinstance(e, str))
-    return {*own, *(e for rule in rules for e in index.select(rule))}
+    return {*own, *(e for rule in rules for e in index.select(rule)), *_beside_main_content(page)}
+
+
+def _beside_main_content(page: Page) -> Iterator[Element]:
+    """Yields the sidebars, navigation and footers that are outside of the element that the page marks as its main
+    content.
+    """
+    if (main := page.main_content) is not None:
+        for el in page.index.tag("aside", "nav", "footer"):
+            if not is_below(el, main) and not is_below(main, el):
+                yield el
 
 
 def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element) -> KnownBoilerplate:
@@ -555,6 +565,10 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     sums = plan.prefix_sums(weights)
     top = heaviest_container(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
+    if post.body is None and (meta := {e for e in meta_blocks_in(top) if e in plan.spans}):
+        plan = lay_out(everything, _elements_to_skip(page) | meta, page.index.texts)
+        weights = text_weights(plan)
+        sums = plan.prefix_sums(weights)
     if post.body is not None:
         best, own = _weight_of(plan, sums, top), _weight_of(plan, sums, post.body)
         if is_known and best <= 3 * own + 1_500:
@@ -565,6 +579,9 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     text = _render_post(post, plan, top, known, weights if source != "platform" else None)
     if not text and len(bare := _render(lay_out(top), top, known)) > 200:
         text = bare  # a selector of elements to drop matched the text itself
+    main = page.main_content if source == "density" and len(text) < _SHORT else None
+    if main is not None and is_below(main, top) and (inside := _render_post(post, plan, main, known)):
+        top, text, locator = main, inside, f"<{main.tag}>"
     if source == "density" and (not text or (len(text) < _SHORT and _is_outside_entry(post, top))):
         return _short_text(post, plan, title, beside) or (
             Body(text, source, locator, confidence) if text else _last_resort(page)
@@ -573,14 +590,18 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
-    """Returns True if an element is neither in the <article> of the title nor around it, as a sidebar is."""
+    """Returns True if an element is neither in the entry of the title nor around it, as a sidebar or a footer is."""
     entry = _entry_of_title(post)
     return entry is not None and not is_below(top, entry) and not is_below(entry, top)
 
 
 def _entry_of_title(post: Post) -> Element | None:
-    """Returns the <article> that contains the post's title; None if there is none."""
-    return next(post.title.iterancestors("article"), None) if post.title is not None else None
+    """Returns the <article> that contains the post's title, else the page's main content; None if neither does."""
+    if post.title is None:
+        return None
+    found = next(post.title.iterancestors("article"), None)
+    main = post.page.main_content
+    return main if found is None and main is not None and is_below(post.title, main) else found
 
 
 def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
