@@ -33,6 +33,8 @@ _MIN_DATED = 3
 _MAX_LISTED = 0.2  # of pages that are no posts
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
+_WHOLE_FORM = 0
+"""The mark of a form without marks of which nearly all pages are posts: no token has this hash."""
 _TOP_ADDRESSES = frozenset(("s", "s.html", "s.htm", "s.php"))
 DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
 """The rules of posts by what programs write into the head of every page, with the time at which a file was written, or
@@ -41,6 +43,7 @@ _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
 """The rules of posts that another form overrules: a date, a byline, or what was learned from such posts."""
 _NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
+_PLAIN_GUESSES = frozenset(("date address", "listing address", "page address", "several posts"))
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 
@@ -89,8 +92,8 @@ class FormVerdict:
     """What a form is: POST, PAGE (no post), OTHER (no post, although its pages declare a time of publication), or
     UNKNOWN; and why, as a phrase.
 
-    `marks`: tokens of a post form that the site's other pages do not have; `is_dated`: nearly all of its posts show
-    their date.
+    `marks`: tokens of a post form that the site's other pages do not have; without them `_WHOLE_FORM`, if nearly all of
+    its pages are posts. `is_dated`: nearly all of its posts show their date.
     """
 
     form_id: int
@@ -105,11 +108,22 @@ class FormVerdict:
         """Returns True if a page has this form, or all of its marks and its pattern of address."""
         if self.address not in patterns_of_posts(form.address):
             return False
-        is_member = similarity(form.tokens, self.tokens) >= ALIKE
+        is_member = self.has_member(form)
         if len(self.marks) < _MIN_TOKENS:
-            return is_member and self.is_dated
+            return is_member and (self.is_dated or _WHOLE_FORM in self.marks)
         score = len(self.marks & form.tokens) / len(self.marks)
         return score >= (_SCORE_OF_MEMBER if is_member else _SCORE)
+
+    def has_member(self, form: PageForm) -> bool:
+        """Returns True if a page has nearly the same markup as the pages of this form."""
+        return similarity(form.tokens, self.tokens) >= ALIKE
+
+    def overrules(self, rule: str) -> bool:
+        """Returns True if the look of this form's posts outweighs what a page was guessed to be by this rule.
+
+        If all pages of a site look alike, the address of a page and the entries on it say more.
+        """
+        return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +143,10 @@ class SiteVerdicts:
         """
         if kind not in _OTHERS or is_declared(rule) or form.hentry not in ("", "post"):
             return None
-        posts = (one for one in self.forms.values() if one.kind is PageKind.POST)
-        return next((one for one in posts if one.fits(form)), None)
+        fitting = (one for one in self.forms.values() if one.kind is PageKind.POST and one.fits(form))
+        if self._has_form(form, PageKind.PAGE):
+            fitting = (one for one in fitting if one.has_member(form))
+        return next((one for one in fitting if one.overrules(rule)), None)
 
     def is_doubted(self, form: PageForm, rule: str, *, promised: bool) -> bool:
         """Returns True if a page that was guessed to be a post has a form that is not that of the site's posts."""
@@ -204,11 +220,13 @@ def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
     posts = [one for one in forms if known[one.id]]
     if not posts:
         return SiteVerdicts()
-    elsewhere = _weights([one for one in forms if not known[one.id]])
+    elsewhere = _weights([one for one in forms if not known[one.id] and not _is_numbered(one, posts)])
     verdicts: list[FormVerdict] = []
     for one in forms:
         if why := known[one.id]:
             marks = frozenset(token for token in one.tokens if elsewhere.get(token, 0.0) <= _ON_LISTINGS)
+            if len(marks) < _MIN_TOKENS and _are_nearly_all_posts(one):
+                marks = frozenset((_WHOLE_FORM,))
             verdicts.append(
                 FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, marks, _are_dated(one.posts))
             )
@@ -246,6 +264,21 @@ def _other_reason(form: FormEvidence) -> str:
     if sum(one.listed for one in form.members) > _MAX_LISTED * pages:
         return ""
     return f"none of its {pages} pages declares that it is a post or is listed as one"
+
+
+def _is_numbered(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:
+    """Returns True if a form differs from one of posts only in a number in the place of the slug."""
+    patterns = patterns_of_posts(form.address)[1:]
+    return any(one.address in patterns and similarity(form.tokens, one.tokens) >= ALIKE for one in posts)
+
+
+def _are_nearly_all_posts(form: FormEvidence) -> bool:
+    """Returns True if nearly all pages of a form below the top folder are declared or promised as posts.
+
+    The others are posts, too, although the site has one template for all of its pages.
+    """
+    sure = sum(one.is_strong or one.promised for one in form.members)
+    return form.address not in _TOP_ADDRESSES and sure >= _VARIETY * len(form.members)
 
 
 def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:

@@ -36,6 +36,9 @@ _FIGURE = re.compile(
     re.IGNORECASE,
 )
 _MAX_ROWS = 20
+_COMMENTS = "form for comments"
+"""The mark of a form for comments, which is no text however short the post is."""
+_COMMENT_FORM = 1_500  # letters of the labels and notes of a form for comments
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
 
@@ -66,17 +69,31 @@ def boilerplate_spans(
         if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
             continue
         why = _boilerplate_mark(layout, el)
-        if why and size[z] - size[a] <= share * whole and not _is_text_after_all(why, el, layout.blocks[a:z]):
+        is_small = why == _COMMENTS or size[z] - size[a] <= share * whole
+        if why and is_small and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
     # Ignore a mark whose elements contain most of the text.
-    sound = [spans for why, spans in found.items() if why in LONG or covered_total(spans, size) <= share * whole]
+    sound = [
+        spans
+        for why, spans in found.items()
+        if why in LONG or why == _COMMENTS or covered_total(spans, size) <= share * whole
+    ]
     return [span for spans in sound for span in spans]
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
     """Returns the word in its class or id, or the tag, that marks an element as boilerplate; "" if nothing does."""
+    if el.tag == "form" and _is_comment_form(el):
+        return _COMMENTS
     why = layout.boilerplate_word(el) or (el.tag if el.tag in _DROP_TAGS else "")
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
+
+
+def _is_comment_form(form: Element) -> bool:
+    """Returns True if a form is one for comments, and not one around the whole page."""
+    if next(form.iter("textarea"), None) is None or next(form.iter("h1", "article", "main"), None) is not None:
+        return False
+    return text_length(form) < _COMMENT_FORM
 
 
 def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
@@ -352,7 +369,7 @@ def text_weights(layout: BlockLayout) -> list[float]:
     out = list(map(_block_weight, blocks))
     for word, spans in _spans_by_mark(layout, prose).items():
         # Ignore a mark whose elements contain most of the page.
-        if word in LONG or covered_total(spans, prose) <= 0.6 * prose[-1]:
+        if word in LONG or word == _COMMENTS or covered_total(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
     return out
@@ -379,7 +396,10 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
     for el, (a, z) in layout.spans.items():
         if a < z and el.tag not in _CONTAINERS and heads[a] == heads[z]:
             word = layout.boilerplate_word(el) or (el.tag if el.tag in _NO_TEXT else "")
-            if word and prose[z] - prose[a] <= (0.5 if word in LONG else 0.3) * prose[-1]:
+            most = 0.5 if word in LONG else 0.3
+            if el.tag == "form" and _is_comment_form(el):
+                word, most = _COMMENTS, 1.0
+            if word and prose[z] - prose[a] <= most * prose[-1]:
                 found.setdefault(word, []).append((a, z))
     return found
 

@@ -20,6 +20,7 @@ from archiver.articles.form_verdicts import (
     ALIKE,
     DECLARED_TIME,
     OTHER_FORM_RULE,
+    POST_FORM_RULE,
     WEAK_POSTS,
     FormEvidence,
     FormMember,
@@ -219,9 +220,11 @@ _PAGES = """select p.*, f.form_id, exists (select 1 from page_discoveries d wher
 _GUESSED = "(select value from json_each(:guesses))"
 _WHICH = {
     PageKind.POST: f"p.outcome = 'not-article' and p.kind <> 'part' and p.rule in {_GUESSED}",
-    PageKind.PAGE: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:weak))",
+    PageKind.PAGE: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:formed))",
     PageKind.OTHER: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:declared))",
-    PageKind.UNKNOWN: "p.outcome = 'not-article' and p.rule = :other",
+    PageKind.UNKNOWN: (
+        "(p.outcome = 'not-article' and p.rule = :other or p.outcome in ('archived', 'unchanged') and p.rule = :post)"
+    ),
 }
 """Which pages of a form are to be judged again, by the kind of the form."""
 
@@ -246,9 +249,10 @@ def pages_to_rejudge(
             "after": -1 if everything else applied_to,
             "everything": everything,
             "judged_at": judged_at,
-            "weak": json.dumps(sorted(WEAK_POSTS)),
+            "formed": json.dumps(sorted(WEAK_POSTS | {POST_FORM_RULE})),
             "declared": json.dumps(sorted(DECLARED_TIME)),
             "other": OTHER_FORM_RULE,
+            "post": POST_FORM_RULE,
             "guesses": json.dumps(sorted(GUESSES - {OTHER_FORM_RULE})),
         }
         own = PageKind(kind) if kind else PageKind.UNKNOWN

@@ -144,6 +144,14 @@ def test_a_slug_that_is_a_number_is_among_the_posts_with_other_slugs() -> None:
     assert verdicts.post_form_of(PageForm(LISTS, "s/Y"), PageKind.LISTING, "date address") is None
 
 
+def test_posts_whose_slug_is_a_number_take_no_marks_from_the_posts() -> None:
+    numbered = form(2, POSTS, members(3, PageKind.LISTING, "date address"), "s/Y")
+    verdicts = judge_forms(
+        [form(1, POSTS, DECLARED, "s/s"), numbered, form(3, LISTS, members(3, PageKind.PAGE, "undated"), "s")]
+    )
+    assert verdicts.forms[1].marks == POSTS - LISTS
+
+
 @pytest.mark.parametrize(
     ("address", "patterns"),
     [
@@ -162,6 +170,49 @@ def test_only_the_number_at_the_end_may_be_a_slug(address: str, patterns: tuple[
 def test_a_manual_made_by_the_program_of_the_posts_is_overruled_by_the_form_of_the_posts() -> None:
     verdicts = judge_forms([form(1, POSTS, DECLARED), form(2, LISTS, LISTINGS, "s/s")])
     assert verdicts.post_form_of(PageForm(POSTS, "Y/9/s"), PageKind.PAGE, "documentation") is not None
+
+
+def notes(posts: int, address: str = "s/s") -> SiteVerdicts:
+    """A form of ten notes without dates, of which some are known to be posts, made with the site's only template."""
+    known = members(posts, PageKind.POST, "feed")
+    rest = tuple(
+        replace(one, titles=(50 + n, 50 + n)) for n, one in enumerate(members(10 - posts, PageKind.PAGE, "undated"))
+    )
+    return judge_forms(
+        [form(1, SHELL, (*known, *rest), address), form(2, SHELL, members(8, PageKind.PAGE, "undated"), "s")]
+    )
+
+
+def test_without_marks_and_dates_a_page_is_a_post_if_nearly_all_of_its_form_are() -> None:
+    assert notes(8).post_form_of(PageForm(SHELL, "s/s"), PageKind.PAGE, "undated") is not None
+    assert notes(7).post_form_of(PageForm(SHELL, "s/s"), PageKind.PAGE, "undated") is None
+
+
+def test_without_marks_and_dates_a_page_in_the_top_folder_or_named_about_is_no_post() -> None:
+    assert notes(8, "s").post_form_of(PageForm(SHELL, "s"), PageKind.PAGE, "undated") is None
+    assert notes(8).post_form_of(PageForm(SHELL, "s/s"), PageKind.PAGE, "page address") is None
+
+
+def test_a_page_with_the_marks_of_the_posts_in_a_form_of_other_pages_is_no_post() -> None:
+    lists = POSTS | frozenset(range(500, 520))  # lists that show whole posts
+    verdicts = judge_forms(
+        [
+            form(1, POSTS, DECLARED),
+            form(2, lists, LISTINGS),
+            form(3, LISTS, members(200, PageKind.LISTING, "teasers"), "s/s"),
+        ]
+    )
+    assert verdicts.forms[2].kind is PageKind.PAGE
+    assert verdicts.post_form_of(PageForm(lists, "Y/9/s"), PageKind.LISTING, "teasers") is None
+    assert verdicts.post_form_of(PageForm(POSTS, "Y/9/s"), PageKind.LISTING, "teasers") is not None
+
+
+@pytest.mark.parametrize("rule", ["listing address", "page address", "several posts", "date address"])
+def test_without_marks_the_address_of_a_page_and_its_entries_say_more(rule: str) -> None:
+    dated = members(10, PageKind.POST, "feed", date_slot=9)
+    verdicts = judge_forms([form(1, SHELL, dated, "s.html"), form(2, SHELL, LISTINGS, "s/s.html")])
+    assert verdicts.post_form_of(PageForm(SHELL, "s.html"), PageKind.LISTING, rule) is None
+    assert verdicts.post_form_of(PageForm(SHELL, "s.html"), PageKind.LISTING, "list of links") is not None
 
 
 ABOUT = frozenset(range(1, 15))
