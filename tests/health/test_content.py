@@ -56,6 +56,14 @@ def test_pages_that_need_javascript(articles: int, pages: int, scripts: int, lev
     assert [(one.code, one.level) for one in judge(content)] == ([("javascript", level)] if level else [])
 
 
+@pytest.mark.parametrize(
+    ("articles", "undated", "level"), [(0, 4, ""), (0, 5, "amber"), (1, 36, "amber"), (36, 36, ""), (100, 36, "")]
+)
+def test_entries_of_lists_without_a_date_outnumber_the_articles(articles: int, undated: int, level: str) -> None:
+    content = SiteContent(articles=articles, pages=120, undated=undated, undated_example="https://a.example/b/")
+    assert [(one.code, one.level) for one in judge(content)] == ([("undated", level)] if level else [])
+
+
 @pytest.mark.parametrize(("untaken", "level"), [(0, ""), (4, ""), (5, "amber"), (100, "amber"), (101, "red")])
 def test_pages_that_look_like_posts_and_were_not_taken(untaken: int, level: str) -> None:
     content = SiteContent(articles=100, pages=120, untaken=untaken, untaken_rule="undated")
