@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.page_form import address_pattern, date_slot, markup_tokens, page_form
+from archiver.items import Article, Evidence
 
 SHELL = """<html><head><title>{title} - Quayside</title></head><body class="plain">
 <div id="frame"><div class="masthead"><a href="/" class="home">Quayside</a></div>
@@ -113,3 +116,19 @@ def test_posts_of_one_template_show_their_date_in_one_place() -> None:
 def test_a_page_without_a_shown_date_has_no_date_slot() -> None:
     html = SHELL.format(title="About", main="<h1>About</h1><p>We sell ropes.</p>")
     assert date_slot(extract_page(parse_page(html, "https://q.example/about/"))) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "locator", "shown"),
+    [
+        ("learned", "ld+json", False),
+        ("learned", "meta[property='article:published_time']", False),
+        ("learned", "div.when time", True),
+        ("shown", "near time", True),
+        ("json-ld", "BlogPosting", False),
+    ],
+)
+def test_a_rule_that_reads_the_head_shows_no_date(source: str, locator: str, shown: bool) -> None:
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    found = (Evidence("published", "2024-05-01", source, locator, 0.9),)
+    assert bool(date_slot(Article("u", "Rain", published=day, evidence=found))) is shown

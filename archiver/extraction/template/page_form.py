@@ -149,7 +149,9 @@ def date_slot(article: Article) -> int:
     A date that is only declared in the head or in the address is in no place, and neither is an uncertain one.
     """
     found = [
-        e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN and e.confidence > _CERTAIN
+        e
+        for e in article.evidence
+        if e.field == "published" and _is_shown(e.source, e.locator) and e.confidence > _CERTAIN
     ]
     if article.published is None or not found:
         return 0
@@ -159,6 +161,11 @@ def date_slot(article: Article) -> int:
 
 _CERTAIN = 0.6
 _NOT_SHOWN = frozenset(("api", "feed", "meta", "json-ld", "url", "address", "sitemap"))
+
+
+def _is_shown(source: str, locator: str) -> bool:
+    """Returns True if a date comes from a place on the page; a learned rule may read it in the head, too."""
+    return source not in _NOT_SHOWN and not locator.startswith(("ld+json", "meta[", "script"))
 
 
 def _slot_of(evidence: Evidence) -> str:
