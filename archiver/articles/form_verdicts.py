@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from archiver.extraction.page_classifier import Answer, is_declared
-from archiver.extraction.template.page_form import date_slot
+from archiver.extraction.template.page_form import HEAD_SLOT, date_slot
 from archiver.items import Article, PageForm, PageKind
 
 POST_FORM_RULE = "form of the site's posts"
@@ -67,6 +67,10 @@ class FormMember:
     @property
     def is_post(self) -> bool:
         return self.kind is PageKind.POST
+
+    @property
+    def shows_date(self) -> bool:
+        return self.date_slot not in (0, HEAD_SLOT)
 
     @property
     def is_strong(self) -> bool:
@@ -291,7 +295,7 @@ def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
         return ""
     if any(one.address in _TOP_ADDRESSES or not _are_dated(one.posts) for one in posts):
         return ""
-    if any(one.promised or one.listed or one.date_slot or one.hentry == "post" for one in form.members):
+    if any(one.promised or one.listed or one.shows_date or one.hentry == "post" for one in form.members):
         return ""
     known = (*DECLARED_TIME, OTHER_FORM_RULE)
     if not any(one.rule in known for one in form.members) or any(

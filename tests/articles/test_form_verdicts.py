@@ -20,6 +20,7 @@ from archiver.articles.form_verdicts import (
     patterns_of_posts,
     similarity,
 )
+from archiver.extraction.template.page_form import HEAD_SLOT
 from archiver.items import Article, Evidence, PageForm, PageKind
 
 SHELL = frozenset(range(1, 21))
@@ -253,6 +254,10 @@ def test_such_pages_may_be_posts_if_anything_else_says_so(more: dict[str, object
 )
 def test_such_pages_may_be_posts_where_posts_are_in_the_top_folder_or_show_no_date(posts: FormEvidence) -> None:
     assert 3 not in judge_forms([posts, about()]).forms
+
+
+def test_a_time_that_a_rule_reads_in_the_head_is_not_shown() -> None:
+    assert judge_forms([form(1, POSTS, DECLARED), about(date_slot=HEAD_SLOT)]).forms[3].kind is PageKind.OTHER
 
 
 def test_pages_that_were_judged_so_remain_judged_so() -> None:

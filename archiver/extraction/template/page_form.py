@@ -146,26 +146,23 @@ def _text_hash(text: str) -> int:
 def date_slot(article: Article) -> int:
     """Returns the hash of the place on the page that shows the article's date of publication; 0 if no place does.
 
-    A date that is only declared in the head or in the address is in no place, and neither is an uncertain one.
+    A date that is only declared in the head or in the address is in no place, and neither is an uncertain one. Where a
+    learned rule reads the head, the page may show the date or not: `HEAD_SLOT`.
     """
     found = [
-        e
-        for e in article.evidence
-        if e.field == "published" and _is_shown(e.source, e.locator) and e.confidence > _CERTAIN
+        e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN and e.confidence > _CERTAIN
     ]
     if article.published is None or not found:
         return 0
     best = max(found, key=lambda e: e.confidence)
-    return _hash(_slot_of(best))
+    return HEAD_SLOT if best.locator.startswith(_IN_HEAD) else _hash(_slot_of(best))
 
 
 _CERTAIN = 0.6
+HEAD_SLOT = 1
+"""The place of a date that a learned rule reads in the head of the page."""
+_IN_HEAD = ("ld+json", "meta[")
 _NOT_SHOWN = frozenset(("api", "feed", "meta", "json-ld", "url", "address", "sitemap"))
-
-
-def _is_shown(source: str, locator: str) -> bool:
-    """Returns True if a date comes from a place on the page; a learned rule may read it in the head, too."""
-    return source not in _NOT_SHOWN and not locator.startswith(("ld+json", "meta[", "script"))
 
 
 def _slot_of(evidence: Evidence) -> str:
