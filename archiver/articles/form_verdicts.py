@@ -43,7 +43,7 @@ _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
 """The rules of posts that another form overrules: a date, a byline, or what was learned from such posts."""
 _NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
-_PLAIN_GUESSES = frozenset(("date address", "listing address", "page address", "several posts"))
+_PLAIN_GUESSES = frozenset(("listing address", "page address", "several posts"))
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 

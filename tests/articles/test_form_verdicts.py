@@ -208,7 +208,7 @@ def test_a_page_with_the_marks_of_the_posts_in_a_form_of_other_pages_is_no_post(
     assert verdicts.post_form_of(PageForm(POSTS, "Y/9/s"), PageKind.LISTING, "teasers") is not None
 
 
-@pytest.mark.parametrize("rule", ["listing address", "page address", "several posts", "date address"])
+@pytest.mark.parametrize("rule", ["listing address", "page address", "several posts"])
 def test_without_marks_the_address_of_a_page_and_its_entries_say_more(rule: str) -> None:
     dated = members(10, PageKind.POST, "feed", date_slot=9)
     verdicts = judge_forms([form(1, SHELL, dated, "s.html"), form(2, SHELL, LISTINGS, "s/s.html")])
