@@ -7,13 +7,14 @@ whose form is unknown keeps the kind that was guessed.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from archiver.extraction.page_classifier import Answer, is_declared
-from archiver.extraction.template.page_form import date_slot
+from archiver.extraction.template.page_form import HEAD_SLOT, date_slot
 from archiver.items import Article, PageForm, PageKind
 
 POST_FORM_RULE = "form of the site's posts"
@@ -32,9 +33,17 @@ _MIN_DATED = 3
 _MAX_LISTED = 0.2  # of pages that are no posts
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
+_WHOLE_FORM = 0
+"""The mark of a form without marks of which nearly all pages are posts: no token has this hash."""
+_TOP_ADDRESSES = frozenset(("s", "s.html", "s.htm", "s.php"))
+DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
+"""The rules of posts by what programs write into the head of every page, with the time at which a file was written, or
+by what was learned from such posts."""
 _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
 """The rules of posts that another form overrules: a date, a byline, or what was learned from such posts."""
+_NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
+_PLAIN_GUESSES = frozenset(("listing address", "page address", "several posts"))
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 
@@ -60,6 +69,10 @@ class FormMember:
         return self.kind is PageKind.POST
 
     @property
+    def shows_date(self) -> bool:
+        return self.date_slot not in (0, HEAD_SLOT)
+
+    @property
     def is_strong(self) -> bool:
         return self.is_post and (is_declared(self.rule) or self.hentry == "post")
 
@@ -80,10 +93,11 @@ class FormEvidence:
 
 @dataclass(frozen=True, slots=True)
 class FormVerdict:
-    """What a form is: POST, PAGE (no post), or UNKNOWN; and why, as a phrase.
+    """What a form is: POST, PAGE (no post), OTHER (no post, although its pages declare a time of publication), or
+    UNKNOWN; and why, as a phrase.
 
-    `marks`: tokens of a post form that the site's other pages do not have; `is_dated`: nearly all of its posts show
-    their date.
+    `marks`: tokens of a post form that the site's other pages do not have; without them `_WHOLE_FORM`, if nearly all of
+    its pages are posts. `is_dated`: nearly all of its posts show their date.
     """
 
     form_id: int
@@ -96,13 +110,24 @@ class FormVerdict:
 
     def fits(self, form: PageForm) -> bool:
         """Returns True if a page has this form, or all of its marks and its pattern of address."""
-        if form.address != self.address:
+        if self.address not in patterns_of_posts(form.address):
             return False
-        is_member = similarity(form.tokens, self.tokens) >= ALIKE
+        is_member = self.has_member(form)
         if len(self.marks) < _MIN_TOKENS:
-            return is_member and self.is_dated
+            return is_member and (self.is_dated or _WHOLE_FORM in self.marks)
         score = len(self.marks & form.tokens) / len(self.marks)
         return score >= (_SCORE_OF_MEMBER if is_member else _SCORE)
+
+    def has_member(self, form: PageForm) -> bool:
+        """Returns True if a page has nearly the same markup as the pages of this form."""
+        return similarity(form.tokens, self.tokens) >= ALIKE
+
+    def overrules(self, rule: str) -> bool:
+        """Returns True if the look of this form's posts outweighs what a page was guessed to be by this rule.
+
+        If all pages of a site look alike, the address of a page and the entries on it say more.
+        """
+        return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +147,25 @@ class SiteVerdicts:
         """
         if kind not in _OTHERS or is_declared(rule) or form.hentry not in ("", "post"):
             return None
-        posts = (one for one in self.forms.values() if one.kind is PageKind.POST)
-        return next((one for one in posts if one.fits(form)), None)
+        fitting = (one for one in self.forms.values() if one.kind is PageKind.POST and one.fits(form))
+        if self._has_form(form, PageKind.PAGE):
+            fitting = (one for one in fitting if one.has_member(form))
+        return next((one for one in fitting if one.overrules(rule)), None)
 
     def is_doubted(self, form: PageForm, rule: str, *, promised: bool) -> bool:
         """Returns True if a page that was guessed to be a post has a form that is not that of the site's posts."""
         if promised or rule not in WEAK_POSTS or form.hentry == "post":
             return False
-        others = [one for one in self.forms.values() if one.kind is PageKind.PAGE and one.address == form.address]
-        return any(similarity(form.tokens, one.tokens) >= ALIKE for one in others)
+        return self._has_form(form, PageKind.PAGE)
+
+    def is_undated(self, form: PageForm, rule: str) -> bool:
+        """Returns True if all that makes a page a post is a declared time, and its form is not that of a post."""
+        return rule in DECLARED_TIME and form.hentry != "post" and self._has_form(form, PageKind.OTHER)
+
+    def _has_form(self, form: PageForm, kind: PageKind) -> bool:
+        """Returns True if a page has a form that was judged to be of this kind."""
+        same = [one for one in self.forms.values() if one.kind is kind and one.address == form.address]
+        return any(similarity(form.tokens, one.tokens) >= ALIKE for one in same)
 
 
 def judge_article(
@@ -148,7 +183,8 @@ def judge_article(
     other posts of its form show one.
     """
     if article.kind is PageKind.POST:
-        if verdicts.is_doubted(form, article.kind_rule, promised=False) and not is_promised():
+        rule = article.kind_rule
+        if verdicts.is_undated(form, rule) or (verdicts.is_doubted(form, rule, promised=False) and not is_promised()):
             return replace(article, kind=PageKind.PAGE, kind_rule=OTHER_FORM_RULE)
         return article
     verdict = verdicts.post_form_of(form, article.kind, article.kind_rule)
@@ -158,6 +194,14 @@ def judge_article(
     has_content = bool(post.body or form.media) and bool(post.title or post.published)
     shows_date = bool(date_slot(post)) or not verdict.is_dated
     return post if has_content and shows_date else article
+
+
+def patterns_of_posts(address: str) -> tuple[str, ...]:
+    """Returns the patterns of the posts among which a page with this pattern of address may be: its own, and the one
+    with a name for the number at the end, since a slug may be a number ("/blog/2022/" beside "/blog/a-name/").
+    """
+    named = _NUMBER_AT_END.sub("s", address)
+    return (address,) if named == address else (address, named)
 
 
 def similarity(one: frozenset[int], other: frozenset[int]) -> float:
@@ -172,22 +216,28 @@ def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
 
     A form is that of posts if it has `MIN_PAGES` pages with different titles, and many of them declare that they are
     posts, or a feed or an API lists them, or their posts are dated in one place and listings show them as entries. A
-    form of which none of this is true is that of other pages, if the site has a form of posts.
+    form of which none of this is true is that of other pages, if the site has a form of posts. So is one of a few pages
+    in the top folder that declare a time of publication and do not show it, where all posts are elsewhere and show it:
+    many programs write the time of the file into the head of every page.
     """
     known = {one.id: _post_reason(one) for one in forms}
     posts = [one for one in forms if known[one.id]]
     if not posts:
         return SiteVerdicts()
-    elsewhere = _weights([one for one in forms if not known[one.id]])
+    elsewhere = _weights([one for one in forms if not known[one.id] and not _is_numbered(one, posts)])
     verdicts: list[FormVerdict] = []
     for one in forms:
         if why := known[one.id]:
             marks = frozenset(token for token in one.tokens if elsewhere.get(token, 0.0) <= _ON_LISTINGS)
+            if len(marks) < _MIN_TOKENS and _are_nearly_all_posts(one):
+                marks = frozenset((_WHOLE_FORM,))
             verdicts.append(
                 FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, marks, _are_dated(one.posts))
             )
         elif why := _other_reason(one):
             verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))
+        elif why := _undated_reason(one, posts):
+            verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
     return SiteVerdicts.of(verdicts)
 
 
@@ -218,6 +268,41 @@ def _other_reason(form: FormEvidence) -> str:
     if sum(one.listed for one in form.members) > _MAX_LISTED * pages:
         return ""
     return f"none of its {pages} pages declares that it is a post or is listed as one"
+
+
+def _is_numbered(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:
+    """Returns True if a form differs from one of posts only in a number in the place of the slug."""
+    patterns = patterns_of_posts(form.address)[1:]
+    return any(one.address in patterns and similarity(form.tokens, one.tokens) >= ALIKE for one in posts)
+
+
+def _are_nearly_all_posts(form: FormEvidence) -> bool:
+    """Returns True if nearly all pages of a form below the top folder are declared or promised as posts.
+
+    The others are posts, too, although the site has one template for all of its pages.
+    """
+    sure = sum(one.is_strong or one.promised for one in form.members)
+    return form.address not in _TOP_ADDRESSES and sure >= _VARIETY * len(form.members)
+
+
+def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
+    """Returns why the few pages of a form are no posts although they declare a time of publication; "" if they may be
+    posts: a feed, an API or a listing has one, one shows its date, or posts of the site have such addresses, too, or
+    show no date.
+    """
+    pages = len(form.members)
+    if pages >= MIN_PAGES or form.address not in _TOP_ADDRESSES:
+        return ""
+    if any(one.address in _TOP_ADDRESSES or not _are_dated(one.posts) for one in posts):
+        return ""
+    if any(one.promised or one.listed or one.shows_date or one.hentry == "post" for one in form.members):
+        return ""
+    known = (*DECLARED_TIME, OTHER_FORM_RULE)
+    if not any(one.rule in known for one in form.members) or any(
+        one.is_post and one.rule not in known for one in form.members
+    ):
+        return ""
+    return f"its {pages} pages declare a time of publication and do not show it, as all posts of the site do"
 
 
 def _titles_vary(members: Sequence[FormMember]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -19,7 +19,7 @@ from archiver.extraction.boilerplate import (
     points_to_other_page,
 )
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, is_meta_block, text_length
+from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, text_length
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text import clean_text, fold_text, tidy_body
 from archiver.items import SourceHint, is_from_api
@@ -36,6 +36,9 @@ _FIGURE = re.compile(
     re.IGNORECASE,
 )
 _MAX_ROWS = 20
+_COMMENTS = "form for comments"
+"""The mark of a form for comments, which is no text however short the post is."""
+_COMMENT_FORM = 1_500  # letters of the labels and notes of a form for comments
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
 
@@ -66,17 +69,31 @@ def boilerplate_spans(
         if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
             continue
         why = _boilerplate_mark(layout, el)
-        if why and size[z] - size[a] <= share * whole and not _is_text_after_all(why, el, layout.blocks[a:z]):
+        is_small = why == _COMMENTS or size[z] - size[a] <= share * whole
+        if why and is_small and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
     # Ignore a mark whose elements contain most of the text.
-    sound = [spans for why, spans in found.items() if why in LONG or covered_total(spans, size) <= share * whole]
+    sound = [
+        spans
+        for why, spans in found.items()
+        if why in LONG or why == _COMMENTS or covered_total(spans, size) <= share * whole
+    ]
     return [span for spans in sound for span in spans]
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
     """Returns the word in its class or id, or the tag, that marks an element as boilerplate; "" if nothing does."""
+    if el.tag == "form" and _is_comment_form(el):
+        return _COMMENTS
     why = layout.boilerplate_word(el) or (el.tag if el.tag in _DROP_TAGS else "")
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
+
+
+def _is_comment_form(form: Element) -> bool:
+    """Returns True if a form is one for comments, and not one around the whole page."""
+    if next(form.iter("textarea"), None) is None or next(form.iter("h1", "article", "main"), None) is not None:
+        return False
+    return text_length(form) < _COMMENT_FORM
 
 
 def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
@@ -352,7 +369,7 @@ def text_weights(layout: BlockLayout) -> list[float]:
     out = list(map(_block_weight, blocks))
     for word, spans in _spans_by_mark(layout, prose).items():
         # Ignore a mark whose elements contain most of the page.
-        if word in LONG or covered_total(spans, prose) <= 0.6 * prose[-1]:
+        if word in LONG or word == _COMMENTS or covered_total(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
     return out
@@ -379,7 +396,10 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
     for el, (a, z) in layout.spans.items():
         if a < z and el.tag not in _CONTAINERS and heads[a] == heads[z]:
             word = layout.boilerplate_word(el) or (el.tag if el.tag in _NO_TEXT else "")
-            if word and prose[z] - prose[a] <= (0.5 if word in LONG else 0.3) * prose[-1]:
+            most = 0.5 if word in LONG else 0.3
+            if el.tag == "form" and _is_comment_form(el):
+                word, most = _COMMENTS, 1.0
+            if word and prose[z] - prose[a] <= most * prose[-1]:
                 found.setdefault(word, []).append((a, z))
     return found
 
@@ -537,7 +557,17 @@ def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     if page.platform is not generic:
         rules += index.present(generic.drop)
     own = (e for selector in extra for e in page.ask(selector) if not isinstance(e, str))
-    return {*own, *(e for rule in rules for e in index.select(rule))}
+    return {*own, *(e for rule in rules for e in index.select(rule)), *_beside_main_content(page)}
+
+
+def _beside_main_content(page: Page) -> Iterator[Element]:
+    """Yields the sidebars, navigation and footers that are outside of the element that the page marks as its main
+    content.
+    """
+    if (main := page.main_content) is not None:
+        for el in page.index.tag("aside", "nav", "footer"):
+            if not is_below(el, main) and not is_below(main, el):
+                yield el
 
 
 def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element) -> KnownBoilerplate:
@@ -566,6 +596,9 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     sums = plan.prefix_sums(weights)
     top = heaviest_container(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
+    if post.body is None and (cleared := _without_meta_blocks(post, plan, top)) is not plan:
+        plan, weights = cleared, text_weights(cleared)
+        sums = plan.prefix_sums(weights)
     if post.body is not None:
         best, own = _weight_of(plan, sums, top), _weight_of(plan, sums, post.body)
         if is_known and best <= 3 * own + 1_500:
@@ -582,9 +615,31 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     boxed = _text_below_title(post, plan, title, beside)
     if boxed is not None and (len(text) < len(boxed) + _LITTLE or not _has_prose(plan, weights, top)):
         return Body(boxed, "position", "below the title", 0.6)
-    if text and not _is_outside_entry(post, top):
+    return _text_of_entry(post, plan, title, beside, found, top)
+
+
+def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLayout:
+    """Returns the layout of the page without the meta blocks of the element that holds the post's text."""
+    meta = {e for e in meta_blocks_in(top) if e in plan.spans}
+    if not meta:
+        return plan
+    everything = next(iter(post.page.index.tag("body")), post.page.root)
+    skipped = _elements_to_skip(post.page) | _meta_blocks_below(post, everything) | meta
+    return lay_out(everything, skipped, post.page.index.texts)
+
+
+def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBlock, found: Body, top: Element) -> Body:
+    """Returns the text of a short post: that of the page's main content if it is in `top`, else what was `found` there,
+    unless that is outside the post's entry.
+    """
+    main = post.page.main_content
+    if main is not None and is_below(main, top):
+        plan = _without_meta_blocks(post, plan, main)
+        if inside := _render_post(post, plan, main, _known_boilerplate(post.page, title, beside, main)):
+            top, found = main, Body(inside, found.source, f"<{main.tag}>", found.confidence)
+    if found.text and not _is_outside_entry(post, top):
         return found
-    return _short_text(post, plan, title, beside) or (found if text else _last_resort(page))
+    return _short_text(post, plan, title, beside) or (found if found.text else _last_resort(post.page))
 
 
 def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
@@ -594,12 +649,20 @@ def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
-    """Returns True if an element is neither in the post's <article> nor around it, as a sidebar is."""
+    """Returns True if an element is neither in the post's entry nor around it, as a sidebar or a footer is."""
     entry = _entry(post)
     return entry is not None and not is_below(top, entry) and not is_below(entry, top)
 
 
 def _entry(post: Post) -> Element | None:
+    """Returns the <article> of the post, else the page's main content with the post's title; None without either."""
+    found, main = _article(post), post.page.main_content
+    if found is None and main is not None and post.title is not None and is_below(post.title, main):
+        return main
+    return found
+
+
+def _article(post: Post) -> Element | None:
     """Returns the <article> that contains the post's title, else the only <article> of the page; None without one."""
     if post.title is not None and (entry := next(post.title.iterancestors("article"), None)) is not None:
         return entry
@@ -613,8 +676,7 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
     That is an element named for text in the post's entry, else the rest of the entry. An entry that has only a picture
     or a recording has no text.
     """
-    article = _entry(post)
-    entry = article
+    article, entry = _article(post), _entry(post)
     if entry is None and post.holder is not None and post.holder.tag != "body":
         entry = post.holder
     if entry is None or (post.title is None and article is None):

@@ -439,7 +439,8 @@ _LIKES = (
 )
 # What themes write where a post has no comments, few, or a form for them, in the languages of websites.
 _NO_COMMENTS = {
-    "en": r"(?:\d+ )?comments?(?: »| \(\d+\))?|(?:\d+|no) (?:comments?|replies|responses?|thoughts)(?: so far| yet| »)?"
+    "en": r"(?:\d+ )?comments?(?: »| \(\d+\))?|there are (?:currently )?no comments|new comment|"
+    r"(?:\d+|no) (?:comments?|replies|responses?|thoughts)(?: so far| yet| »)?"
     r"(?: (?:on|to) .{1,120})?|(?:leave|add|post|write) an? (?:comment|reply|response)(?: to .{1,60})?|"
     r"comments? (?:are |is )?(?:closed|off|disabled)(?: on .{1,120})?|be the first to (?:comment|reply)|"
     r"you must be logged in to .{1,40}",

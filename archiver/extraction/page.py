@@ -207,6 +207,12 @@ class Page:
         return tuple(" ".join(found).split())
 
     @cached_property
+    def main_content(self) -> Element | None:
+        """The element that the page marks as its main content, if that has a text or a picture; else None."""
+        found = (e for rule in ("main", "[role=main]") for e in self.index.select(rule))
+        return next((e for e in found if self.index.text_length(e) or e.find(".//img") is not None), None)
+
+    @cached_property
     def base(self) -> str:
         for el in self.index.tag("base")[:1]:
             return self.join_raw(self.url, el.get("href") or "") or self.url

@@ -307,6 +307,7 @@ GUESSES = frozenset(
         "date address",
         "dated",
         "dated address",
+        "documentation",
         "form of the site's posts",
         "kind given by its source",
         "learned",

@@ -176,6 +176,7 @@ _MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
 _HEADING_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_SMALL_HEADINGS = frozenset({"h4", "h5", "h6"})
 _PROSE_TAGS = frozenset({"blockquote", "pre", "table", "figure", "article", "img", *_HEADING_TAGS})
 
 
@@ -186,7 +187,7 @@ def _is_noise_name(names: str) -> bool:
 
 # The meta blocks of a post: short lines with its date, authors and terms, inside its text or beside it.
 
-_META_TAGS = frozenset({"header", "footer", "address", "time", "abbr"})
+_META_TAGS = frozenset({"header", "footer", "address", "time", "abbr", "aside"})
 _META_NAME = re.compile(
     r"(?:^|[\s_-]|(?<=[a-z]))(?:meta(?:data)?|info(?:s|rmation)?|by-?line|posted(?:-?(?:on|by))?|details?|date(?:line)?|"
     r"published|publish-?date|time-?stamp|pub-?date|category|tags?)(?=$|[\s_-])",
@@ -213,9 +214,11 @@ _MAX_SIDEBAR_LENGTH, _MAX_SIDEBAR_LINKS = 1_500, 40
 
 def is_meta_block(el: Element) -> bool:
     """Returns True if an element is a short line or box with the date, the authors or the terms of a post."""
-    if not isinstance(el.tag, str) or el.tag in _PROSE_TAGS:
+    if not isinstance(el.tag, str):
         return False
     names = f"{el.get('class') or ''} {el.get('id') or ''}"
+    if el.tag in _PROSE_TAGS and not _is_byline_heading(el, names):
+        return False
     if el.tag not in _META_TAGS and not _META_NAME.search(names):
         return False
     if text_length(el) > _MAX_META_LENGTH or next(el.iter("img", "iframe", "video", "pre"), None) is not None:
@@ -226,6 +229,11 @@ def is_meta_block(el: Element) -> bool:
     if len(line) > _MAX_META_PARAGRAPH and _SENTENCE.search(line):
         return False
     return _has_meta_part(el) or (_DATED_NAME.search(names) is not None and _YEAR.search(line) is not None)
+
+
+def _is_byline_heading(el: Element, names: str) -> bool:
+    """Returns True if a small heading is named for the date or the authors of a post and links to authors or terms."""
+    return el.tag in _SMALL_HEADINGS and _DATED_NAME.search(names) is not None and any(map(_is_meta_part, el.iter("a")))
 
 
 def _has_meta_part(el: Element) -> bool:
@@ -240,7 +248,7 @@ def _is_meta_part(el: Element) -> bool:
     return bool(el.get("datetime") or el.get("title")) or el.tag == "time"
 
 
-def _meta_blocks_in(body: Element) -> tuple[Element, ...]:
+def meta_blocks_in(body: Element) -> tuple[Element, ...]:
     """Returns the meta blocks at the start and the end of the element that holds a post's text."""
     top = body
     while len(top) == 1 and not (top.text or "").strip() and top[0].tag in _LAYOUT_TAGS:
@@ -261,7 +269,7 @@ def _meta_blocks_in(body: Element) -> tuple[Element, ...]:
             found.append(child)
         elif element_line(child) or next(child.iter("img", "iframe", "video"), None) is not None:
             break
-    return tuple(e for e in dict.fromkeys(found) if e.tag not in _HEADING_TAGS)
+    return tuple(e for e in dict.fromkeys(found) if e.tag not in _HEADING_TAGS - _SMALL_HEADINGS)
 
 
 @dataclass(slots=True)
@@ -298,6 +306,8 @@ class Post:
             if known is not None:
                 answer = known
                 break
+            if at in self.sidebars:
+                break  # whatever contains it: it has the meta data of this post
             seen.append(at)
             if self._is_noise_itself(at):
                 answer = True
@@ -313,17 +323,25 @@ class Post:
         if any(el is one or is_below(el, one) for one in self.sidebars):
             return False  # its lists are marked as navigation, too, but they hold the meta data of this post
         noisy = self._looks_like_noise(el) and not self._has_own_meta_data(el)
-        if noisy and self.body is None and el.tag in _LAYOUT_TAGS:
-            # While the body is unknown, half of the page's text is never noise.
+        if noisy and self.body is None and el.tag in _LAYOUT_TAGS and not self.is_beside_main(el):
+            # While the body is unknown, half of the page's text is never noise, unless the page says where its text is.
             noisy = 2 * self.page.index.text_length(el) < self.page.text_length
         return noisy and not self._contains_post(el)
 
     def _looks_like_noise(self, el: Element) -> bool:
         """Returns True if tag, class or id mark an element as something other than the post."""
+        if el.tag == "aside" and self._is_meta_line(el):
+            return False
         if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._is_outside_posts(el)):
             return True
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
         return len(names) > 2 and el.tag not in _CONTENT_TAGS and _is_noise_name(names)
+
+    def _is_meta_line(self, el: Element) -> bool:
+        """Returns True if an <aside> is a line with a date and with links to authors or terms right below the title."""
+        if self.title is None or el.get("class") or el.getprevious() is not self.title:
+            return False
+        return is_meta_block(el) and _YEAR.search(element_line(el)) is not None
 
     def is_own_sidebar(self, el: Element) -> bool:
         """Returns True if an element is a sidebar with the meta data of this post."""
@@ -359,6 +377,11 @@ class Post:
         if not url or (parts.hostname or "").removeprefix("www.") not in self.page.hosts[:2]:
             return True
         return url.partition("#")[0].rstrip("/") in self.page.addresses or _is_home_of(self.page, url)
+
+    def is_beside_main(self, el: Element) -> bool:
+        """Returns True if the page marks its main content, and an element is neither in it nor around it."""
+        main = self.page.main_content
+        return main is not None and not is_below(el, main) and not is_below(main, el)
 
     def _contains_post(self, el: Element) -> bool:
         return any(known is not None and known is not el and is_below(known, el) for known in (self.body, self.title))
@@ -408,7 +431,7 @@ class Post:
             return ()
         body, found = self._meta
         if body is not self.body:
-            found = _meta_blocks_in(self.body)
+            found = meta_blocks_in(self.body)
             self._meta = self.body, found
         return found
 
@@ -445,8 +468,13 @@ def _find_untitled(post: Post) -> None:
 
 
 def _own_sidebars(post: Post) -> tuple[Element, ...]:
-    """Returns the sidebars with the meta data of this post, found by the dates in them."""
-    found: dict[Element, None] = {}
+    """Returns the sidebars with the meta data of this post: those that its platform names, and those with its date."""
+    holder = post.holder
+    found: dict[Element, None] = {
+        el: None
+        for el in sorted(post._main, key=post.page.index.order.__getitem__)
+        if holder is not None and not is_below(el, holder) and not is_below(holder, el)
+    }
     for time in post.page.index.tag("time")[:_MAX_TIMES]:
         if not time.get("datetime") or (post.holder is not None and is_below(time, post.holder)):
             continue
@@ -562,6 +590,10 @@ class _TitleSearch:
         """Returns True if a text is the site's and no title of a post."""
         return self.refuses and self.post.page.constants.refuses_title(text)
 
+    def _is_part_of_head(self, el: Element) -> bool:
+        """Returns True if a heading is a part of the page's <title>, whose longest part may be the site's."""
+        return fold_text(element_line(el)) in {fold_text(part) for part in TITLE_PARTS.split(self.post.page.head_title)}
+
     def take(self, headings: list[Element], rule: str) -> None:
         self.post.title, self.post.title_rule = _only_heading(most_similar_heading(self.declared, headings)), rule
 
@@ -627,8 +659,14 @@ class _TitleSearch:
         # A heading over a large picture may be called "masthead" too; it is the post's if it has the declared title.
         if usable := clear or self._like_declared(headings) or self._outside_header(headings):
             self.take(usable, "h1")
-        elif alike := self._like_declared(self._second_headings()):
+        elif alike := self._like_declared(second := self._second_headings()):
             self.take(alike, "h2")
+        elif parts := [
+            e
+            for e in second
+            if self._is_part_of_head(e) and not leads_home(self.post.page, e) and not self.refused(element_line(e))
+        ]:
+            self.post.title, self.post.title_rule = parts[0], "h2"
         elif (named := _named_title(self.post)) is not None:
             self.post.title, self.post.title_rule = named, "title by name"
         elif (only := self._only_heading_left()) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -250,12 +251,23 @@ _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 )
 _PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
 _MAX_LINKS = 400
+_MANY_COUNTED = 5
+"""Terms of one list with the numbers of their posts: that many are those of the site, not of a post."""
 _WORDS_AROUND = 110
 """Letters beside the links in a line with a post's terms; a paragraph of the text has more."""
 _CLIMB = 3
 _BELOW, _MAX_LAST = 200, 30
 """Elements after the post, and last elements of its text, in which its tags may be."""
 _TERM_RELS = frozenset(("tag", "category"))
+_OF_THE_SITE = re.compile(
+    r"(?:trending|popular|hot|top|all|most used|featured|explore)\s+(?:tags?|topics?|categories|labels|keywords)|"
+    r"(?:tag|word|label) ?cloud|beliebte (?:tags|themen|schlagw[oö]rter)|(?:tags|sujets|mots-clés) populaires|"
+    r"nuage de tags|(?:etiquetas|temas|tags) populares|nube de (?:etiquetas|tags)|tag popolari|nuvola di tag|"
+    r"популярные (?:теги|метки|темы)|облако (?:тегов|меток)|热门标签|热门话题|标签云|熱門標籤|標籤雲|"
+    r"人気(?:の)?タグ|タグクラウド|인기 태그|태그 클라우드|الوسوم الشائعة",
+    re.IGNORECASE,
+)
+"""A heading above terms of the whole site."""
 _ICON_TAGS = ("i", "svg", "span", "img")
 
 
@@ -299,7 +311,14 @@ class _Links:
         self.prose: dict[Element, bool] = {}
 
     def terms(self, links: Iterable[Element]) -> list[TermLink]:
-        return [found for a in links if (found := self._term(a)) is not None]
+        all_links = list(links)
+        counted = Counter(a.getparent().getparent() for a in all_links if _is_counted_item(a))  # type: ignore[union-attr]
+        return [
+            found
+            for a in all_links
+            if not (_is_counted_item(a) and counted[a.getparent().getparent()] >= _MANY_COUNTED)  # type: ignore[union-attr]
+            and (found := self._term(a)) is not None
+        ]
 
     def _term(self, a: Element) -> TermLink | None:
         href = a.get("href") or ""
@@ -333,6 +352,14 @@ class _Links:
         if kind == self.own_kind and "tag" not in rel:
             kind = None
         return kind or ("tag" if "tag" in rel else None)
+
+
+def _is_counted_item(a: Element) -> bool:
+    """Returns True if a link is a list's item with the number of its posts: "Walks (8)"."""
+    item = a.getparent()
+    if item is None or item.tag != "li" or item.getparent() is None:
+        return False
+    return _COUNT.search(f" {element_line(item)}") is not None
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
@@ -371,21 +398,29 @@ def _links_below(page: Page, post: Post) -> Iterator[Element]:
     """Yields the links that follow the holder under its parent or grandparent, up to the next post's heading."""
     if post.holder is None or post.holder.tag in ("body", "main", "html"):
         return
-    order = page.index.order
-    _, first = _position_range(page.index, post.holder)
     around = post.holder.getparent()
     above = around.getparent() if around is not None else None
     top = above if above is not None and above.tag not in ("body", "html") else around
     if top is None:
         return
-    last = min(_position_range(page.index, top)[1], first + _BELOW)
-    for a in page.index.tag("a"):
-        if order[a] >= last:
+    for el in islice(_elements_after(post.holder, top), _BELOW):
+        if _OF_THE_SITE.fullmatch((el.text or "").strip()[:_MAX_LENGTH]):
             return
-        if order[a] >= first and a.get("href"):
-            if any(p.tag in _HEADINGS for p in islice(a.iterancestors(), 3)):
+        if el.tag == "a" and el.get("href"):
+            if any(p.tag in _HEADINGS for p in islice(el.iterancestors(), 3)):
                 return
-            yield a
+            yield el
+
+
+def _elements_after(el: Element, top: Element) -> Iterator[Element]:
+    """Yields the elements after `el` within `top`, in document order."""
+    while el is not top:
+        for sibling in el.itersiblings("*"):
+            yield from sibling.iter("*")
+        parent = el.getparent()
+        if parent is None:
+            return
+        el = parent
 
 
 def _last_links(page: Page, post: Post) -> list[Element]:

@@ -242,13 +242,15 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     where = places.position_of(el)
     if where in ("edge", "in") and post.in_meta_block(el):
         where = "meta"
-    in_sidebar = not places.is_close(el) and post.is_noise(el) and not (where == "near" and _is_small_aside(el))
+    is_in_header = places.is_close(el) or (where == "near" and _is_small_aside(el))
+    in_sidebar = post.is_noise(el) and (not is_in_header or post.is_beside_main(el))
     if _is_in_footer(el):
         return None
     text = _short_line(el)
     if text is None or (len(text) > _MAX_LENGTH and (where == "in" or not date_label(text[:40]))):
         return None
-    if in_sidebar and date_label(_words_before(el) + " " + text[:30]) != "published":
+    is_labelled = in_sidebar and date_label(_words_before(el) + " " + text[:30]) == "published"
+    if in_sidebar and (not is_labelled or post.is_beside_main(el)):
         return None
     return _Holder(el, text, where, el.tag == "time" or any(map(names_a_date, _names(el))), in_sidebar)
 

@@ -537,7 +537,7 @@ _EVIDENT_OTHER = 0.5
 """The share of articles with the same value from which it is the site's value and not the articles', by field."""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
-CONTENT_CODES = frozenset({"no-posts", "javascript", "untaken", "constant", "empty-body"})
+CONTENT_CODES = frozenset({"no-posts", "javascript", "untaken", "undated", "constant", "empty-body"})
 """Findings about what is stored. If one is red, `archiver crawl` exits with code 1."""
 
 
@@ -547,6 +547,8 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
     if finding := _judge_script_pages(content):
         yield finding
     if finding := _judge_untaken(content, known.site):
+        yield finding
+    if finding := _judge_undated(content, known.site):
         yield finding
     if content.empty >= _AT_LEAST and content.empty > _EVIDENT["body"] * content.articles:
         yield HealthFinding(
@@ -598,6 +600,21 @@ def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
         f"{content.untaken_rule!r}, for example {content.untaken_example}: 'archiver why URL' shows what was read, "
         f"'archiver reextract {site} --pages' judges them again, and 'archiver sites rules {site} --set' takes a rule "
         "that says what a post is.",
+    )
+
+
+def _judge_undated(content: SiteContent, site: str) -> HealthFinding | None:
+    """Returns a finding if the lists of a site show more pages without a date than it has articles: its posts may have
+    no dates.
+    """
+    if content.undated < _SEVERAL or content.undated <= content.articles:
+        return None
+    return HealthFinding(
+        "undated",
+        "amber",
+        f"{content.undated:,} pages that its lists show as entries have no date or other mark of a post, so they were "
+        f"not stored, for example {content.undated_example}: if they are posts, 'archiver sites rules {site} --set' "
+        "takes a rule that says where their date is; or crawl the address of a feed that lists them.",
     )
 
 

@@ -102,6 +102,8 @@ PLATFORM = Platform(
         ".article-footer",
         ".post-toc",
         ".my_post_copyright",
+        ".license-box",
+        ".post-prevnext",
         ".popular-posts",
         ".wechat-subscriber",
         ".gutter",

@@ -18,12 +18,15 @@ from sqlite_utils import Database
 
 from archiver.articles.form_verdicts import (
     ALIKE,
+    DECLARED_TIME,
     OTHER_FORM_RULE,
+    POST_FORM_RULE,
     WEAK_POSTS,
     FormEvidence,
     FormMember,
     FormVerdict,
     SiteVerdicts,
+    patterns_of_posts,
     similarity,
 )
 from archiver.extraction.page_classifier import GUESSES
@@ -180,11 +183,9 @@ def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datet
         )
         if PageKind.POST in (now[0], was[0]):
             addresses.add(address)
-    for address in addresses:
-        db.execute(
-            "update forms set judged_at = ?, applied_to = 0 where site_id = ? and address = ?",
-            [stamp(at), site_id, address],
-        )
+    for number, (address, _) in before.items():
+        if not addresses.isdisjoint(patterns_of_posts(address)):
+            db.execute("update forms set judged_at = ?, applied_to = 0 where id = ?", [stamp(at), number])
 
 
 def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
@@ -222,8 +223,11 @@ _WHICH = {
         f"(p.outcome = 'not-article' or p.outcome = 'gone' and p.status = 200) and p.kind <> 'part' "
         f"and p.rule in {_GUESSED}"
     ),
-    PageKind.PAGE: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:weak))",
-    PageKind.UNKNOWN: "p.outcome = 'not-article' and p.rule = :other",
+    PageKind.PAGE: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:formed))",
+    PageKind.OTHER: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:declared))",
+    PageKind.UNKNOWN: (
+        "(p.outcome = 'not-article' and p.rule = :other or p.outcome in ('archived', 'unchanged') and p.rule = :post)"
+    ),
 }
 """Which pages of a form are to be judged again, by the kind of the form."""
 
@@ -248,12 +252,15 @@ def pages_to_rejudge(
             "after": -1 if everything else applied_to,
             "everything": everything,
             "judged_at": judged_at,
-            "weak": json.dumps(sorted(WEAK_POSTS)),
+            "formed": json.dumps(sorted(WEAK_POSTS | {POST_FORM_RULE})),
+            "declared": json.dumps(sorted(DECLARED_TIME)),
             "other": OTHER_FORM_RULE,
+            "post": POST_FORM_RULE,
             "guesses": json.dumps(sorted(GUESSES - {OTHER_FORM_RULE})),
         }
         own = PageKind(kind) if kind else PageKind.UNKNOWN
-        kinds = {own} | ({PageKind.POST} if address in posts and own is PageKind.UNKNOWN else set())
+        may_be_posts = own is PageKind.UNKNOWN and not posts.isdisjoint(patterns_of_posts(address))
+        kinds = {own} | ({PageKind.POST} if may_be_posts else set())
         for one in sorted(kinds):
             for row in list(db.query(f"{_PAGES} and {_WHICH[one]} order by p.id", values)):
                 form_id, is_promised = row.pop("form_id"), bool(row.pop("is_promised"))

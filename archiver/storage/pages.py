@@ -208,13 +208,15 @@ def record_result(
 ) -> None:
     """Records one attempt to fetch a page in its row of `pages`.
 
-    A page without `due_at` is never fetched on its own again, such as the further pages of a post, which are fetched
-    with it. `changed`: its content has changed.
+    An answer without a page (304) leaves the rule that decided the page's kind as it is. A page without `due_at` is
+    never fetched on its own again, such as the further pages of a post, which are fetched with it. `changed`: its
+    content has changed.
     """
     key = urlkey(result.url)
     redirect = urlkey(result.final_url) if urlkey(result.final_url) != key else None
     db.execute(
-        "update pages set url = ?, kind = ?, outcome = ?, reason = ?, rule = ?, status = ?, "
+        "update pages set url = ?, kind = ?, outcome = ?, reason = ?, "
+        "rule = case when ? then coalesce(rule, ?) else ? end, status = ?, "
         "article_id = coalesce(?, article_id), capture_id = coalesce(?, capture_id), "
         "etag = case when ? then etag else ? end, last_modified = case when ? then last_modified else ? end, "
         "redirect_urlkey = ?, fetched_at = ?, changed_at = case when ? then ? else changed_at end, due_at = ?, "
@@ -224,6 +226,8 @@ def record_result(
             result.kind,
             result.outcome,
             result.reason,
+            result.status == 304,
+            result.rule,
             result.rule,
             result.status,
             article_id,

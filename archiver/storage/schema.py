@@ -264,7 +264,7 @@ create table forms (
     site_id integer not null references sites (id),
     address text not null, -- the pattern: Y/9/s for /2024/05/a-name/
     tokens blob not null, -- hashes of the markup tokens of the first page of the form, 4 bytes each
-    kind text, -- as last judged: post or page (not a post); empty while it is uncertain
+    kind text, -- as last judged: post, page (not a post) or other (declares a time, not a post); empty if uncertain
     reason text, -- why
     marks blob, -- of a form of posts: the tokens that the site's other pages do not have
     is_dated integer, -- of a form of posts: 1 if nearly all of them show their date

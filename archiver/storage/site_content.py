@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from archiver.extraction.page_classifier import is_declared
+from archiver.extraction.page_classifier import UNDATED, is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import NEEDS_JAVASCRIPT
 from archiver.storage.page_forms import untaken_pages
@@ -35,8 +35,8 @@ class SiteContent:
     `repeated`: for each field of OWN_TEXTS the most frequent value (of bodies those shorter than SHORT_BODY), if at
     least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`: pages without content
     unless scripts run, of `pages` that were fetched. `untaken`: pages that have the form of the posts and were not
-    stored as posts, most of them because of `untaken_rule`. `empty_example`, `script_example` and `untaken_example` are
-    URLs.
+    stored as posts, most of them because of `untaken_rule`. `undated`: entries of listings that nothing marks as posts.
+    `empty_example`, `script_example`, `untaken_example` and `undated_example` are URLs.
     """
 
     articles: int = 0
@@ -49,6 +49,8 @@ class SiteContent:
     untaken: int = 0
     untaken_rule: str = ""
     untaken_example: str = ""
+    undated: int = 0
+    undated_example: str = ""
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -66,6 +68,11 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
     script_pages, script_example = db.execute(
         f"select count(*), min(url) from pages where site_id = ? and rule = '{NEEDS_JAVASCRIPT}'", [site_id]
     ).fetchone()
+    undated, undated_example = db.execute(
+        "select count(*), min(p.url) from pages p where p.site_id = ? and p.outcome = 'not-article' and p.rule = ? "
+        "and exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = 'listing')",
+        [site_id, UNDATED],
+    ).fetchone()
     untaken = [one for one in untaken_pages(db, site_id) if not is_declared(one.rule)]
     return SiteContent(
         len(articles),
@@ -78,6 +85,8 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         sum(one.pages for one in untaken),
         untaken[0].rule if untaken else "",
         untaken[0].example if untaken else "",
+        undated,
+        undated_example or "",
     )
 
 

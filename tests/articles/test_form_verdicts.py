@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from archiver.articles.form_verdicts import (
     MIN_PAGES,
+    OTHER_FORM_RULE,
     FormEvidence,
     FormMember,
     SiteVerdicts,
     judge_article,
     judge_forms,
+    patterns_of_posts,
     similarity,
 )
+from archiver.extraction.template.page_form import HEAD_SLOT
 from archiver.items import Article, Evidence, PageForm, PageKind
 
 SHELL = frozenset(range(1, 21))
@@ -133,6 +136,133 @@ def test_without_a_form_of_posts_nothing_is_doubted() -> None:
 
 def test_without_verdicts_no_page_is_overruled() -> None:
     assert SiteVerdicts().post_form_of(PageForm(POSTS, "Y/9/s"), PageKind.PAGE, "undated") is None
+
+
+def test_a_slug_that_is_a_number_is_among_the_posts_with_other_slugs() -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED, "s/s"), form(2, LISTS, LISTINGS, "s")])
+    assert verdicts.post_form_of(PageForm(POSTS, "s/Y"), PageKind.LISTING, "date address") is not None
+    assert verdicts.post_form_of(PageForm(POSTS, "s/9"), PageKind.PAGE, "undated") is not None
+    assert verdicts.post_form_of(PageForm(LISTS, "s/Y"), PageKind.LISTING, "date address") is None
+
+
+def test_posts_whose_slug_is_a_number_take_no_marks_from_the_posts() -> None:
+    numbered = form(2, POSTS, members(3, PageKind.LISTING, "date address"), "s/Y")
+    verdicts = judge_forms(
+        [form(1, POSTS, DECLARED, "s/s"), numbered, form(3, LISTS, members(3, PageKind.PAGE, "undated"), "s")]
+    )
+    assert verdicts.forms[1].marks == POSTS - LISTS
+
+
+@pytest.mark.parametrize(
+    ("address", "patterns"),
+    [
+        ("s/Y", ("s/Y", "s/s")),
+        ("Y/9/9/9", ("Y/9/9/9", "Y/9/9/s")),
+        ("s/9.html", ("s/9.html", "s/s.html")),
+        ("Y", ("Y", "s")),
+        ("Y/9/s", ("Y/9/s",)),
+        ("s?id", ("s?id",)),
+    ],
+)
+def test_only_the_number_at_the_end_may_be_a_slug(address: str, patterns: tuple[str, ...]) -> None:
+    assert patterns_of_posts(address) == patterns
+
+
+def test_a_manual_made_by_the_program_of_the_posts_is_overruled_by_the_form_of_the_posts() -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED), form(2, LISTS, LISTINGS, "s/s")])
+    assert verdicts.post_form_of(PageForm(POSTS, "Y/9/s"), PageKind.PAGE, "documentation") is not None
+
+
+def notes(posts: int, address: str = "s/s") -> SiteVerdicts:
+    """A form of ten notes without dates, of which some are known to be posts, made with the site's only template."""
+    known = members(posts, PageKind.POST, "feed")
+    rest = tuple(
+        replace(one, titles=(50 + n, 50 + n)) for n, one in enumerate(members(10 - posts, PageKind.PAGE, "undated"))
+    )
+    return judge_forms(
+        [form(1, SHELL, (*known, *rest), address), form(2, SHELL, members(8, PageKind.PAGE, "undated"), "s")]
+    )
+
+
+def test_without_marks_and_dates_a_page_is_a_post_if_nearly_all_of_its_form_are() -> None:
+    assert notes(8).post_form_of(PageForm(SHELL, "s/s"), PageKind.PAGE, "undated") is not None
+    assert notes(7).post_form_of(PageForm(SHELL, "s/s"), PageKind.PAGE, "undated") is None
+
+
+def test_without_marks_and_dates_a_page_in_the_top_folder_or_named_about_is_no_post() -> None:
+    assert notes(8, "s").post_form_of(PageForm(SHELL, "s"), PageKind.PAGE, "undated") is None
+    assert notes(8).post_form_of(PageForm(SHELL, "s/s"), PageKind.PAGE, "page address") is None
+
+
+def test_a_page_with_the_marks_of_the_posts_in_a_form_of_other_pages_is_no_post() -> None:
+    lists = POSTS | frozenset(range(500, 520))  # lists that show whole posts
+    verdicts = judge_forms(
+        [
+            form(1, POSTS, DECLARED),
+            form(2, lists, LISTINGS),
+            form(3, LISTS, members(200, PageKind.LISTING, "teasers"), "s/s"),
+        ]
+    )
+    assert verdicts.forms[2].kind is PageKind.PAGE
+    assert verdicts.post_form_of(PageForm(lists, "Y/9/s"), PageKind.LISTING, "teasers") is None
+    assert verdicts.post_form_of(PageForm(POSTS, "Y/9/s"), PageKind.LISTING, "teasers") is not None
+
+
+@pytest.mark.parametrize("rule", ["listing address", "page address", "several posts"])
+def test_without_marks_the_address_of_a_page_and_its_entries_say_more(rule: str) -> None:
+    dated = members(10, PageKind.POST, "feed", date_slot=9)
+    verdicts = judge_forms([form(1, SHELL, dated, "s.html"), form(2, SHELL, LISTINGS, "s/s.html")])
+    assert verdicts.post_form_of(PageForm(SHELL, "s.html"), PageKind.LISTING, rule) is None
+    assert verdicts.post_form_of(PageForm(SHELL, "s.html"), PageKind.LISTING, "list of links") is not None
+
+
+ABOUT = frozenset(range(1, 15))
+
+
+def about(address: str = "s", number: int = 3, rule: str = "json-ld", **more: object) -> FormEvidence:
+    return form(3, ABOUT, members(number, PageKind.POST, rule, **more), address)
+
+
+@pytest.mark.parametrize("rule", ["json-ld", "published time", "learned"])
+def test_a_few_pages_in_the_top_folder_that_do_not_show_the_time_they_declare_are_no_posts(rule: str) -> None:
+    verdicts = judge_forms([form(1, POSTS, DECLARED), about(rule=rule)])
+    assert verdicts.forms[3].kind is PageKind.OTHER
+    assert verdicts.is_undated(PageForm(ABOUT, "s"), rule)
+    assert not verdicts.is_undated(PageForm(ABOUT, "s"), "feed")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"promised": True},
+        {"listed": True},
+        {"date_slot": 4},
+        {"hentry": "post"},
+        {"address": "s/s"},
+        {"number": MIN_PAGES},
+        {"rule": "api"},
+    ],
+    ids=lambda more: next(iter(more)),
+)
+def test_such_pages_may_be_posts_if_anything_else_says_so(more: dict[str, object]) -> None:
+    verdict = judge_forms([form(1, POSTS, DECLARED), about(**more)]).forms.get(3)  # type: ignore[arg-type]
+    assert verdict is None or verdict.kind is not PageKind.OTHER
+
+
+@pytest.mark.parametrize(
+    "posts", [form(1, POSTS, DECLARED, "s"), form(1, POSTS, members(10, PageKind.POST, "json-ld"))]
+)
+def test_such_pages_may_be_posts_where_posts_are_in_the_top_folder_or_show_no_date(posts: FormEvidence) -> None:
+    assert 3 not in judge_forms([posts, about()]).forms
+
+
+def test_a_time_that_a_rule_reads_in_the_head_is_not_shown() -> None:
+    assert judge_forms([form(1, POSTS, DECLARED), about(date_slot=HEAD_SLOT)]).forms[3].kind is PageKind.OTHER
+
+
+def test_pages_that_were_judged_so_remain_judged_so() -> None:
+    again = form(3, ABOUT, members(3, PageKind.PAGE, OTHER_FORM_RULE), "s")
+    assert judge_forms([form(1, POSTS, DECLARED), again]).forms[3].kind is PageKind.OTHER
 
 
 TOKEN_SETS = st.frozensets(st.integers(0, 60), max_size=40)

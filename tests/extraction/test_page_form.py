@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.page_form import address_pattern, date_slot, markup_tokens, page_form
+from archiver.extraction.template.page_form import HEAD_SLOT, address_pattern, date_slot, markup_tokens, page_form
+from archiver.items import Article, Evidence
 
 SHELL = """<html><head><title>{title} - Quayside</title></head><body class="plain">
 <div id="frame"><div class="masthead"><a href="/" class="home">Quayside</a></div>
@@ -115,3 +118,21 @@ def test_posts_of_one_template_show_their_date_in_one_place() -> None:
 def test_a_page_without_a_shown_date_has_no_date_slot() -> None:
     html = SHELL.format(title="About", main="<h1>About</h1><p>We sell ropes.</p>")
     assert date_slot(extract_page(parse_page(html, "https://q.example/about/"))) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "locator", "is_in_head"),
+    [
+        ("learned", "ld+json", True),
+        ("learned", "meta[property='article:published_time']", True),
+        ("learned", "div.when time", False),
+        ("shown", "near time", False),
+        ("json-ld", "BlogPosting", False),
+    ],
+)
+def test_a_date_that_a_rule_reads_in_the_head_is_told_from_one_that_is_shown(
+    source: str, locator: str, is_in_head: bool
+) -> None:
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    found = (Evidence("published", "2024-05-01", source, locator, 0.9),)
+    assert (date_slot(Article("u", "Rain", published=day, evidence=found)) == HEAD_SLOT) is is_in_head

@@ -10,8 +10,9 @@ from archiver.demo.themes import THEMES
 from archiver.errors import BadRules
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
+from archiver.extraction.template.field_reader import body_container
 from archiver.extraction.template.induction import Sample, learn_rules, selectors_for
-from archiver.extraction.template.site_rule import from_toml, to_toml
+from archiver.extraction.template.site_rule import Rule, from_toml, to_toml
 from archiver.items import Article
 from archiver.platforms.platform_table import platform_tables
 from archiver.platforms.selector_index import Index, selector_error
@@ -177,3 +178,14 @@ def test_css_and_xpath_work_as_on_a_response() -> None:
     assert page.css("h2 em::text").get() == "harbour"
     assert page.xpath("//ul/li/a/@href").getall() == ["/m/fog/", "/m/ferry/", "/about/"]
     assert page.selector.css("h2").xpath("./em/text()").getall() == ["harbour"]
+
+
+def test_a_paragraph_of_a_few_words_is_the_body_before_a_longer_element_of_the_same_class() -> None:
+    page = parse_page(
+        '<body><div class="leaf-words"></div><div class="leaf-words"><p>Sold.</p></div>'
+        '<div class="tail leaf-words">Tags of the season, and what else there is</div></body>',
+        "https://low.example/sold/",
+    )
+    found = body_container(page, Rule(select=("div.leaf-words",)))
+    assert found is not None
+    assert "".join(map(str, found.itertext())) == "Sold."

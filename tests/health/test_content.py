@@ -82,6 +82,15 @@ def test_fields_that_were_the_site_s_are_taken_back_from_the_statistics() -> Non
     assert measuring.measured({}).fields == {"title": 0, "image": 1}
 
 
+@pytest.mark.parametrize(
+    ("articles", "undated", "level"), [(0, 4, ""), (0, 5, "amber"), (1, 36, "amber"), (36, 36, ""), (100, 36, "")]
+)
+def test_entries_of_lists_without_a_date_outnumber_the_articles(articles: int, undated: int, level: str) -> None:
+    content = SiteContent(articles=articles, pages=120, undated=undated, undated_example="https://a.example/b/")
+    found = [(one.code, one.level) for one in judge(content) if one.code != "no-posts"]
+    assert found == ([("undated", level)] if level else [])
+
+
 @pytest.mark.parametrize(("untaken", "level"), [(0, ""), (4, ""), (5, "amber"), (100, "amber"), (101, "red")])
 def test_pages_that_look_like_posts_and_were_not_taken(untaken: int, level: str) -> None:
     content = SiteContent(articles=100, pages=120, untaken=untaken, untaken_rule="undated")

@@ -96,7 +96,9 @@ def test_validators_are_sent_and_a_304_is_an_answer(tmp_path: Path) -> None:
         site.asked.clear()
         counts(site.url, archive=archive)
         assert [a.get("if-none-match") for a in site.asked if a["path"] == "/"] == ['"v1"']
-        assert outcomes(archive, site.url)[""] == ("not-article", "http-304")
+        # The answer says nothing of the page's kind, so that the rule that decided it remains.
+        assert outcomes(archive, site.url)[""] == ("not-article", "home")
+        assert rows(archive, "select status from pages where rule = 'home'") == [(304,)]
 
 
 def test_redirects_copies_and_canonicals_are_one_article(tmp_path: Path) -> None:

@@ -356,3 +356,45 @@ def test_posts_that_their_form_decided_are_extracted_again(diary: tuple[SiteServ
     _, archive = diary
     done = json.loads(archiver("reextract", "--json", archive=archive).stdout)
     assert (done["articles"], done["left"], done["changed"]) == (COUNT, [], 0)
+
+
+class Journal:
+    """A journal whose program writes the time of the file into the head of every page. Its posts show their date; the
+    slugs of two of them are numbers.
+    """
+
+    SLUGS = (*(f"slug-{n}" for n in range(14)), "2022", "20210304")
+    STATIC = ("imprint-of-the-press", "roll-of-friends")
+
+    def __init__(self) -> None:
+
+        dice = Random(11)
+        self._posts = {f"/notes/{slug}/": self._page(dice, n, dated=True) for n, slug in enumerate(self.SLUGS)}
+        self._static = {f"/{name}/": self._page(dice, 90 + n, dated=False) for n, name in enumerate(self.STATIC)}
+
+    def _page(self, dice: Random, number: int, *, dated: bool) -> Answer:
+        day = date(2023, 2, 1) + timedelta(days=2 * number)
+        title = made_title(dice, number)
+        shown = f'<p class="opened"><time datetime="{day}">{day:%d %B %Y}</time></p>' if dated else ""
+        text = "".join(f"<p>{made_paragraph(dice)}</p>" for _ in range(3))
+        kind = "leaf" if dated else "board"
+        return Answer(
+            f'<!doctype html><html lang="en"><head><title>{title}</title><meta property="og:type" content="article">'
+            f'<meta property="article:published_time" content="{day}T08:00:00Z"></head><body>'
+            f'<div class="{kind}"><h1 class="{kind}-head">{title}</h1>{shown}<div class="{kind}-words">{text}</div>'
+            f'<p class="{kind}-foot"><a href="/">all notes</a></p></div></body></html>'.encode()
+        )
+
+    def pages(self) -> Pages:
+        entries = "".join(f'<h2><a href="{path}">Note at {path}</a></h2><p>It begins.</p>' for path in self._posts)
+        menu = "".join(f'<a href="{path}">page</a>' for path in self._static)
+        home = f"<!doctype html><html><head><title>Journal</title></head><body>{menu}{entries}</body></html>"
+        out: dict[str, Answer | Callable[[], Answer]] = {"/": Answer(home.encode())}
+        return out | self._posts | self._static
+
+
+def test_pages_that_only_declare_the_time_of_their_file_are_no_posts(tmp_path: Path) -> None:
+    with crawled(Journal().pages(), tmp_path) as (_, archive):
+        assert posts(archive, "/notes/") == {f"{slug}/" for slug in Journal.SLUGS}
+        standing = "select count(*) from articles where id not in (select article_id from withdrawn_articles)"
+        assert rows(archive, standing) == [(len(Journal.SLUGS),)]

@@ -97,8 +97,8 @@ def _is_author_compound(word: str) -> bool:
     )
 
 
-_PERSON_PAGE = re.compile(
-    r"/(?:author|authors|autor|autores|auteur|auteurs|autori|autore|profile|profiles|profil|people|person|staff|by|"
+_PERSON_PAGE = re.compile(  # "/licenses/by/4.0/" is a licence of Creative Commons
+    r"(?<!/licenses)/(?:author|authors|autor|autores|auteur|auteurs|autori|autore|profile|profiles|profil|people|person|staff|by|"
     r"contributor|contributors|user|users|member|members|writer|writers|columnist|columnists|expert|experts|journalist|"
     r"journalists|reporter|reporters|yazar|yazarlar|penulis|tac-gia|team|our-team|bio|bios|u|u/\d+|bloggers?|redakteur|"
     r"redaktion|redaction|zuozhe)/[^/]+/?$|/@[\w.-]+/?$|/(?:author|profile|user)s?-[\w-]+/?$",

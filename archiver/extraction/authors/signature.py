@@ -198,6 +198,12 @@ def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
     return _BylineReader(lines, place).read()
 
 
+_RIGHTS = re.compile(
+    r"©|\(c\)|\b(?:copyright|licen[sc]ed|licen[sc]e|lizenz|licence|licencia|licenza)\b|лицензи", re.IGNORECASE
+)
+"""A line about rights has a year and names, too: of the holder, of the licence, of the software."""
+
+
 class _BylineReader:
     """Collects the bylines in some lines of a page. The names of one byline may be in several chunks.
 
@@ -315,7 +321,7 @@ class _BylineReader:
     def _may_be_unmarked(self, at: _Spot) -> bool:
         """Returns True if a name without any mark is plausible here: near the heading, in a line of names and dates."""
         chunk, line = at.chunk, at.line.text
-        if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":"):
+        if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":") or _RIGHTS.search(line):
             return False
         if self.paragraphs or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
             return False

@@ -148,12 +148,15 @@ def read_date_element(page: Page, el: Element) -> Moment | None:
 
 
 def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) -> Element | None:
-    """Returns the element that holds the body: the first selected one with some text or a picture; else None."""
+    """Returns the element that holds the body: the first selected one with some text, a paragraph or a picture; else
+    None.
+    """
     for selector in rule.select:
         for el in select(page, selector):
             if isinstance(el, str):
                 continue
-            if next(el.iter("img"), None) is not None or text_length(el) >= _MIN_BODY_LENGTH:
+            is_filled = text_length(el) >= _MIN_BODY_LENGTH or any(map(text_length, el.iterchildren("p")))
+            if is_filled or next(el.iter("img"), None) is not None:
                 return el
     return None
 

@@ -149,7 +149,8 @@ def _text_hash(text: str) -> int:
 def date_slot(article: Article) -> int:
     """Returns the hash of the place on the page that shows the article's date of publication; 0 if no place does.
 
-    A date that is only declared in the head or in the address is in no place, and neither is an uncertain one.
+    A date that is only declared in the head or in the address is in no place, and neither is an uncertain one. Where a
+    learned rule reads the head, the page may show the date or not: `HEAD_SLOT`.
     """
     found = [
         e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN and e.confidence > _CERTAIN
@@ -157,10 +158,13 @@ def date_slot(article: Article) -> int:
     if article.published is None or not found:
         return 0
     best = max(found, key=lambda e: e.confidence)
-    return _hash(_slot_of(best))
+    return HEAD_SLOT if best.locator.startswith(_IN_HEAD) else _hash(_slot_of(best))
 
 
 _CERTAIN = 0.6
+HEAD_SLOT = 1
+"""The place of a date that a learned rule reads in the head of the page."""
+_IN_HEAD = ("ld+json", "meta[")
 _NOT_SHOWN = frozenset(("api", "feed", "meta", "json-ld", "url", "address", "sitemap"))
 
 
