@@ -1,4 +1,4 @@
-"""A run counts as many requests as its server receives, including retries."""
+"""A run counts as many requests as its server receives, including retries, and makes no needless ones."""
 
 from __future__ import annotations
 
@@ -42,3 +42,16 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
     assert rows(tmp_path / "a.db", "select requests, requisite_requests from runs") == [
         (counted["requests"], counted["requisite_requests"])
     ]
+
+
+def test_only_the_first_posts_are_asked_for_in_a_form_that_redirects(tmp_path: Path) -> None:
+    names = [f"/news/note-{number}" for number in range(30)]
+    pages: dict[str, Any] = {"/": home(*names), "/sitemap.xml": text("", 404)}
+    for name in names:
+        pages[name] = text("", 301, Location=f"{name}/")
+        pages[f"{name}/"] = page(name)
+    with serving(pages) as site:
+        crawl(site.url, archive=tmp_path / "a.db")
+        redirected = [path for path in site.requests if path in names]
+    assert len(redirected) <= 3
+    assert rows(tmp_path / "a.db", "select count(*) from articles") == [(30,)]
