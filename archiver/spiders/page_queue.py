@@ -127,7 +127,7 @@ class PageQueue:
         while True:
             excluded = 0
             for row in self._rows(limit, sources_only=sources_only, mixed=mixed):
-                verdict = run.traps.judge(row)
+                verdict = run.traps.judge(row, is_busy=bool(self._in_progress))
                 if verdict.decision == "exclude":
                     with run.writing():
                         crawl_exclusions.exclude_page(run.db, row["id"], verdict.rule, verdict.reason)

@@ -1,0 +1,121 @@
+"""Traps: pages that bring nothing because a sitemap lists all posts, or because nothing is left at their addresses, and
+sites that look like these but have posts nowhere else.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from tests.small_sites import SamplePost
+from tests.traps.trap import Trap
+from tests.traps.web import (
+    Ask,
+    Reply,
+    Respond,
+    article,
+    blog,
+    feed,
+    first_of,
+    links,
+    listing,
+    moved,
+    newest_first,
+    sitemap,
+)
+
+_MONTHS = [f"/{2016 + n // 12}/{n % 12 + 1:02}/" for n in range(48)]
+_TAGS = [f"/tag/t-{n}/" for n in range(90)]
+
+
+def _posts(posts: list[SamplePost]) -> Respond:
+    at = {t.path: t for t in posts}
+    return lambda ask: article(at[ask.path]) if ask.path in at else None
+
+
+def _with_sitemap(listed: list[SamplePost], hidden: list[SamplePost], host: str, lists: list[str]) -> Respond:
+    """A blog whose sitemap and home pager have the `listed` posts. Each of the `lists` shows one of these posts, and
+    one of the `hidden` posts, which are nowhere else.
+    """
+    numbers = {address: n for n, address in enumerate(lists)}
+
+    def respond(ask: Ask) -> Reply | None:
+        if ask.path == "/sitemap.xml":
+            return sitemap([f"http://{host}{t.path}" for t in listed] + [f"http://{host}{a}" for a in lists])
+        if ask.path not in numbers:
+            return None
+        shown = [few[numbers[ask.path] % len(few)] for few in (listed, hidden) if few]
+        return listing(shown, title=ask.path)
+
+    return first_of(respond, _posts(hidden), blog(listed, host, menu=lambda t: "" if t else links(*lists)))
+
+
+def _part_feeds(posts: list[SamplePost], host: str) -> Respond:
+    """A blog with a sitemap of all posts, each of which links to the next. Its pages of topics each declare a feed."""
+    after = {t.path: older.path for t, older in pairwise(posts)}
+    topics = [f"/topics-{n}/" for n in range(30)]
+
+    def respond(ask: Ask) -> Reply | None:
+        if ask.path in ("/index.rss.xml", "/index.atom.xml") or ask.path.endswith("/own.xml"):
+            return feed(posts[:6], f"http://{host}")
+        if ask.path == "/sitemap.xml":
+            return sitemap([f"http://{host}{t.path}" for t in posts] + [f"http://{host}{a}" for a in topics])
+        if ask.path in topics:
+            own = f'<link rel="alternate" type="application/atom+xml" href="{ask.path}own.xml">'
+            return listing(posts[:4], title=ask.path, head=own)
+        return None
+
+    feeds = "".join(f'<link rel="alternate" type="application/{f}+xml" href="/index.{f}.xml">' for f in ("rss", "atom"))
+    return first_of(respond, blog(posts, host, home_head=feeds, tail=lambda t: links(after.get(t.path, "/"))))
+
+
+def _old_addresses(posts: list[SamplePost], found: list[SamplePost], host: str) -> Respond:
+    """A blog whose posts link to 240 addresses that it had before it moved. Every fourth one redirects to one of the
+    `found` posts, if there are any; nothing is left at the others.
+    """
+    old = [f"/{2008 + n % 5}/{n % 12 + 1:02}/old-note-{n}" for n in range(240)]
+    at = {address: found[n // 4] for n, address in enumerate(old) if found and n % 4 == 0}
+    own = blog(posts, host, tail=lambda t: links(*old[t.number % len(posts) :: len(posts)]))
+    return first_of(lambda ask: moved(at[ask.path].path) if ask.path in at else None, _posts(found), own)
+
+
+def _missing_pages(posts: list[SamplePost], host: str, *, late: bool) -> Respond:
+    """A blog that links to 60 pages of a list of its news, which are all missing; or only the first ten are, and the
+    others have one post each that is nowhere else.
+    """
+    shown, only = (posts[:40], posts[40:]) if late else (posts, [])
+    pages = [f"/news/page/{n}/" for n in range(2, 62)]
+
+    def respond(ask: Ask) -> Reply | None:
+        number = pages.index(ask.path) if ask.path in pages else -1
+        return listing([only[number - 10]], title=ask.path) if only and number >= 10 else None
+
+    return first_of(respond, _posts(only), blog(shown, host, menu=lambda t: "" if t else links(*pages)))
+
+
+def traps() -> list[Trap]:
+    twice, half, months = newest_first(160, 60), newest_first(161, 130), newest_first(162, 98)
+    old, alive, parts = newest_first(163, 60), newest_first(164, 120), newest_first(165, 60)
+    missing, late = newest_first(166, 60), newest_first(167, 90)
+    return [
+        # Of 90 tags and 48 months, each shows a post that no other has shown.
+        Trap("listed-twice", _with_sitemap(twice, [], "listed-twice.test", _TAGS + _MONTHS), tuple(twice), 0),
+        Trap("half-sitemap", _with_sitemap(half[:40], half[40:], "half-sitemap.test", _TAGS), tuple(half), 7 + 90),
+        Trap(
+            "months-sitemap",
+            _with_sitemap(months[:50], months[50:], "months-sitemap.test", _MONTHS),
+            tuple(months),
+            9 + 48,
+        ),
+        Trap(
+            "part-feeds",
+            _part_feeds(parts, "part-feeds.test"),
+            tuple(parts),
+            30,
+            {"/index.atom.xml": ("trap", "equivalent-url: feed format")},
+            spare=-10,
+        ),
+        Trap("moved-away", _old_addresses(old, [], "moved-away.test"), tuple(old), 10, spare=15),
+        Trap("moved-partly", _old_addresses(alive[:60], alive[60:], "moved-partly.test"), tuple(alive), 10, spare=240),
+        Trap("missing-pages", _missing_pages(missing, "missing-pages.test", late=False), tuple(missing), 10),
+        Trap("late-pages", _missing_pages(late, "late-pages.test", late=True), tuple(late), 7 + 60),
+    ]
