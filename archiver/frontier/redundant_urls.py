@@ -74,7 +74,9 @@ ALLOWED: dict[str, PatternBudget] = {
     # Only if a source lists all posts.
     "feeds": PatternBudget(1, 0, from_elsewhere=False, vouched=False, says="feeds of parts of the site", when_listed=2),
 }
-_LISTS_OF_POSTS = frozenset({"paging", "terms", "dates"})
+SIDE_LISTS = frozenset({"terms", "dates"})
+"""Families of lists that show, in another order, what the main list of a site shows."""
+_LISTS_OF_POSTS = SIDE_LISTS | {"paging"}
 _MOST_MISSING = 5
 """How many pages of one list in a row may be missing before the others of the list are set aside."""
 SAMPLE_ROUNDS = {"folder": 2}
@@ -86,13 +88,17 @@ PATTERN_BUDGET_RULE = "pattern-budget"
 """The rule of pages that a budget excludes. The pattern's family follows it: "pattern-budget: dates"."""
 LISTED_REASON = "a feed, sitemap or API lists all posts, and the last pages like this one led to no other"
 """The reason of pages that are set aside because a source lists all posts. They are fetched once that proves false."""
+SHOWN_REASON = (
+    "other lists were read to their end and showed all posts, and the last pages like this one led to no other"
+)
+"""The reason of pages that are set aside because the lists of another pattern show all posts, and nothing unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatternTally:
     """The count of a URL pattern's pages in this run: `idle` in a row without news, `known` in a row that led to no
     unknown possible post, `missing` in a row that are not there, and those that were `posts` or the only pages to lead
-    to one. `reopened`: a sample of its set-aside pages had news.
+    to one. `unknown` pages in all led to unknown possible posts. `reopened`: a sample of its set-aside pages had news.
     """
 
     idle: int = 0
@@ -100,6 +106,7 @@ class PatternTally:
     reopened: bool = False
     known: int = 0
     missing: int = 0
+    unknown: int = 0
 
 
 class PatternBudgets:
@@ -137,6 +144,7 @@ class PatternBudgets:
             tally,
             idle=0 if is_post or has_news else tally.idle + 1,
             known=0 if is_post or has_unknown else tally.known + 1,
+            unknown=tally.unknown + (is_post or has_unknown),
             missing=tally.missing + 1 if is_missing else 0,
             posts=tally.posts + is_post,
         )
@@ -150,6 +158,14 @@ class PatternBudgets:
         """Returns True if a page of this pattern was a post, or the only one to lead to a post."""
         tally = self._tallies.get(pattern)
         return tally is not None and tally.posts > 0
+
+    def patterns_of_known(self) -> list[URLPattern]:
+        """Returns the patterns of lists whose fetched pages all led to known posts only."""
+        return [
+            pattern
+            for pattern, tally in self._tallies.items()
+            if pattern.family in SIDE_LISTS and tally.known and not tally.unknown
+        ]
 
     def reopen(self, pattern: URLPattern) -> None:
         """Gives a pattern a new budget, five times as large, because a sample of its set-aside pages had news."""

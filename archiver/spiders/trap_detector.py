@@ -31,11 +31,13 @@ from archiver.frontier.redundant_urls import (
     PART_FEEDS,
     PATTERN_BUDGET_RULE,
     SAMPLE_ROUNDS,
+    SHOWN_REASON,
+    SIDE_LISTS,
     EquivalentURLs,
     PatternBudgets,
     is_exempt_from_budget,
 )
-from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.revisit import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.frontier.set_aside import SetAsidePages
 from archiver.frontier.shown_addresses import ShownAddresses
 from archiver.frontier.source_coverage import SourceCoverage
@@ -50,6 +52,9 @@ WALLS = frozenset({"login wall", "consent wall"})
 _MAX_PER_RULE = 1_000
 _MAX_WALLS = 20
 _MOST_RESUMED = 10_000
+_MOST_SIDE_LISTS, _MOST_COMPARED = 300, 5_000
+"""How many due lists of tags, months and so on a site may have for the lists of one pattern to be read before those of
+another, and how many posts for it to be found out whether the lists of a pattern have shown them all."""
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
@@ -91,6 +96,10 @@ class TrapDetector:
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None], run_id: int) -> None:
         self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
         self._known_coverage: SourceCoverage | None = None
+        self._due_lists: Counter[URLPattern] | None = None
+        self._compared: set[URLPattern] = set()
+        self._shown_posts = 0
+        self._set_aside_by_lists: dict[int, URLPattern] = {}
         self._budget = PatternBudgets(lambda: crawl_exclusions.known_post_count(db, site_id), self._coverage)
         self._shown = ShownAddresses()
         self._set_aside = SetAsidePages(run_id)
@@ -106,9 +115,9 @@ class TrapDetector:
 
     # Before fetching
 
-    def judge(self, row: dict[str, Any], *, is_busy: bool = False) -> Verdict:
-        """Decide whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. `is_busy`: other
-        pages are in progress.
+    def judge(self, row: dict[str, Any], *, may_wait: bool = False) -> Verdict:
+        """Decide whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. `may_wait`: it may
+        wait for pages that could make it needless.
         """
         kind, key = PageKind(row["kind"]), row["urlkey"]
         if row["fetched_at"] or kind in _UNLIMITED or (row["priority"] == 0 and kind is not PageKind.FEED):
@@ -122,7 +131,7 @@ class TrapDetector:
         if tested is None:
             return _WAIT
         shapes = self._shapes(row)
-        if is_busy and any(map(self._may_be_needless, shapes)):
+        if may_wait and any(map(self._may_be_needless, shapes)):
             return _WAIT
         verdict = self._judge_budgets(row, shapes)
         if verdict is _FETCH:
@@ -175,18 +184,55 @@ class TrapDetector:
             if waiting:
                 return _WAIT
             self._set_aside.add(shape, row["id"])
-            reason = LISTED_REASON if by_sources else redundant_urls.pattern_budget_reason(shape)
-            return Verdict("exclude", _rule_of(shape), reason)
+            return Verdict("exclude", _rule_of(shape), self._reason(shape, row["id"]))
         return _FETCH
 
+    def _reason(self, shape: URLPattern, page_id: int) -> str:
+        """Return the reason why a page is excluded by the budget of its pattern."""
+        if not self._budget.is_limited_by_sources(shape):
+            return redundant_urls.pattern_budget_reason(shape)
+        if crawl_exclusions.source_coverage(self._db, self._site_id).is_complete:
+            return LISTED_REASON
+        self._set_aside_by_lists[page_id] = shape
+        return SHOWN_REASON
+
     def _may_be_needless(self, shape: URLPattern) -> bool:
-        """Return True if a page of a list may prove needless once the pages in progress show more links to posts."""
+        """Return True if a list may prove needless once the pages in progress are read: a further page of a list, if
+        they show more links to posts; a list of a tag or month, if lists of a pattern with fewer pages show all posts.
+        """
+        if shape.family in SIDE_LISTS and not self._coverage().is_complete:
+            due = self._side_lists()
+            return shape in due and shape != min(due, key=lambda one: (due[one], one))
         return shape.family == "paging" and self._coverage().is_undecided
+
+    def _side_lists(self) -> Counter[URLPattern]:
+        """Return the number of due lists by pattern (tags, categories, months); none if there are too many."""
+        if self._due_lists is None:
+            most = _MOST_SIDE_LISTS
+            urls = crawl_exclusions.due_urls(self._db, self._site_id, SIDE_LISTING_PRIORITY, most + 1)
+            patterns = (pattern_of(url, self._scope.path) for url in urls) if len(urls) <= most else ()
+            self._due_lists = Counter(pattern for pattern in patterns if pattern.family in SIDE_LISTS)
+            self._compare_lists(self._due_lists)
+        return self._due_lists
+
+    def _compare_lists(self, due: Counter[URLPattern]) -> None:
+        """Find out whether the lists of a pattern that was read to its end, and led to nothing unknown, show all posts.
+        They then prove, as a source would, that no post is missing.
+        """
+        for pattern in self._budget.patterns_of_known():
+            if not due or pattern in due or pattern in self._set_aside or pattern in self._compared:
+                continue
+            if not any(pattern in shapes for shapes in self._in_progress.values()):
+                self._compared.add(pattern)
+                keys = crawl_exclusions.post_urlkeys(self._db, self._site_id, _MOST_COMPARED + 1)
+                if len(keys) <= _MOST_COMPARED and all(self._shown.has(pattern, key) for key in keys):
+                    self._shown_posts, self._known_coverage = len(keys), None
 
     def _coverage(self) -> SourceCoverage:
         """Return how many of the site's posts its sources list, as far as the results of this run are written."""
         if self._known_coverage is None:
-            self._known_coverage = crawl_exclusions.source_coverage(self._db, self._site_id)
+            found = crawl_exclusions.source_coverage(self._db, self._site_id)
+            self._known_coverage = replace(found, listed=max(found.listed, min(self._shown_posts, found.posts)))
         return self._known_coverage
 
     def _equivalent_of(self, key: str) -> tuple[str, str]:
@@ -266,8 +312,8 @@ class TrapDetector:
         return bool(chosen) or reopened
 
     def _reopen_unlisted(self) -> bool:
-        """Make the pages due that were set aside, in this run or before, because a source lists all posts, if that is
-        not true; return True if there are any.
+        """Make the pages due that were set aside because a source lists all posts, in this run or before, or because
+        other lists show them all, in this run, if that is not true; return True if there are any.
         """
         rows = crawl_exclusions.pages_set_aside_because(self._db, self._site_id, LISTED_REASON)
         found = {
@@ -275,6 +321,10 @@ class TrapDetector:
             for row in rows
             if not any(map(self._budget.is_limited_by_sources, shapes := self._shapes(row)))
         }
+        for page_id, shape in self._set_aside_by_lists.items():
+            if not self._budget.is_limited_by_sources(shape):
+                found[page_id] = (shape,)
+        self._set_aside_by_lists = {one: at for one, at in self._set_aside_by_lists.items() if one not in found}
         crawl_exclusions.include_pages(self._db, found, EPOCH)
         self.included += len(found)
         for pattern in {shape for shapes in found.values() for shape in shapes}:
@@ -382,7 +432,7 @@ class TrapDetector:
     def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
         """Record that a result was written. `new` are the URLs that it was the first to report."""
         key = urlkey(result.url)
-        self._known_coverage = None
+        self._known_coverage = self._due_lists = None
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
         self._tests.pop(key, None)
         for shape in self._in_progress.pop(key, ()):

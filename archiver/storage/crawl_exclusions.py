@@ -156,6 +156,25 @@ def source_coverage(db: Database, site_id: int) -> SourceCoverage:
     return SourceCoverage.of(by_source)
 
 
+def due_urls(db: Database, site_id: int, priority: int, limit: int) -> list[str]:
+    """Returns the URLs of the pages of a site with this priority that were never fetched and are due at once."""
+    rows = db.execute(
+        "select url from pages where site_id = ? and priority = ? and due_at = ? and fetched_at is null limit ?",
+        [site_id, priority, pages.EPOCH, limit],
+    )
+    return [row[0] for row in rows]
+
+
+def post_urlkeys(db: Database, site_id: int, limit: int) -> list[str]:
+    """Returns the urlkeys of the posts of a site that are stored or due."""
+    rows = db.execute(
+        "select urlkey from pages where site_id = ? and kind = 'post' and outcome in ('due', 'archived', 'unchanged') "
+        "limit ?",
+        [site_id, limit],
+    )
+    return [row[0] for row in rows]
+
+
 def is_wrong_guess(db: Database, key: str) -> bool:
     """Returns True if the page at this urlkey is a feed or sitemap whose address the crawl guessed, and which was never
     there.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plain_crawl import Plain, plain_crawl
+
 from tests.spiders.crawling import text
 from tests.spiders.site_server import Answer, home, serving
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from archiver.discovery.url_classifier import URLPattern, feed_without_format, form_pattern
 from archiver.frontier.redundant_urls import ALLOWED, PART_FEEDS, PatternBudgets, is_exempt_from_budget
 from archiver.frontier.set_aside import SetAsidePages, sample_size
+from archiver.frontier.shown_addresses import ShownAddresses
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 
@@ -119,6 +120,23 @@ def test_sources_never_make_a_budget_larger(family: str, news: list[bool]) -> No
             budget.count_page(pattern, is_post=False, has_news=has_news, has_unknown=has_news)
     if ALLOWED[family].when_listed is not None:
         assert small.remaining(pattern) <= usual.remaining(pattern)
+
+
+def test_lists_are_those_of_known_posts_until_one_leads_to_an_unknown_post() -> None:
+    budget = budgets(NONE)
+    for pattern in (TAGS, MONTHS, PAGES):
+        budget.count_page(pattern, is_post=False, has_news=True)
+    assert sorted(budget.patterns_of_known()) == [MONTHS, TAGS]
+    budget.count_page(TAGS, is_post=False, has_news=True, has_unknown=True)
+    budget.count_page(TAGS, is_post=False, has_news=True)
+    assert budget.patterns_of_known() == [MONTHS]
+
+
+def test_the_filter_knows_what_was_added() -> None:
+    shown = ShownAddresses()
+    shown.add(TAGS, ["a", "b"])
+    assert [shown.has(TAGS, key) for key in ("a", "b", "c")] == [True, True, False]
+    assert not shown.has(MONTHS, "a")
 
 
 def test_the_size_of_a_sample_if_a_source_lists_all_posts() -> None:

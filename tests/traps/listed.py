@@ -49,6 +49,23 @@ def _with_sitemap(listed: list[SamplePost], hidden: list[SamplePost], host: str,
     return first_of(respond, _posts(hidden), blog(listed, host, menu=lambda t: "" if t else links(*lists)))
 
 
+def _in_categories(posts: list[SamplePost], hidden: list[SamplePost], host: str) -> Respond:
+    """A blog without sitemap. Its home pager and its six categories have the `posts`. Each of its 60 tags shows one of
+    them that no other tag shows, and each of its 48 months, too. The tags also show the `hidden` posts.
+    """
+    categories, tags = [f"/category/c-{n}/" for n in range(6)], _TAGS[:60]
+    shown = {address: posts[n::6] for n, address in enumerate(categories)}
+    shown |= {address: [posts[n % len(posts)]] for n, address in enumerate(_MONTHS)}
+    shown |= {
+        address: [posts[n % len(posts)], *([hidden[n % len(hidden)]] if hidden else [])]
+        for n, address in enumerate(tags)
+    }
+    own = blog(posts, host, menu=lambda t: "" if t else links(*tags, *_MONTHS, *categories))
+    return first_of(
+        lambda ask: listing(shown[ask.path], title=ask.path) if ask.path in shown else None, _posts(hidden), own
+    )
+
+
 def _part_feeds(posts: list[SamplePost], host: str) -> Respond:
     """A blog with a sitemap of all posts, each of which links to the next. Its pages of topics each declare a feed."""
     after = {t.path: older.path for t, older in pairwise(posts)}
@@ -95,6 +112,7 @@ def _missing_pages(posts: list[SamplePost], host: str, *, late: bool) -> Respond
 def traps() -> list[Trap]:
     twice, half, months = newest_first(160, 60), newest_first(161, 130), newest_first(162, 98)
     old, alive, parts = newest_first(163, 60), newest_first(164, 120), newest_first(165, 60)
+    sorted_once, partly = newest_first(168, 60), newest_first(169, 110)
     missing, late = newest_first(166, 60), newest_first(167, 90)
     return [
         # Of 90 tags and 48 months, each shows a post that no other has shown.
@@ -105,6 +123,14 @@ def traps() -> list[Trap]:
             _with_sitemap(months[:50], months[50:], "months-sitemap.test", _MONTHS),
             tuple(months),
             9 + 48,
+        ),
+        Trap("in-categories", _in_categories(sorted_once, [], "in-categories.test"), tuple(sorted_once), 10 + 6),
+        Trap(
+            "not-in-categories",
+            _in_categories(partly[:60], partly[60:], "not-in-categories.test"),
+            tuple(partly),
+            10 + 6 + 60,
+            spare=48,
         ),
         Trap(
             "part-feeds",
