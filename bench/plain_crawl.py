@@ -23,7 +23,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from archiver.discovery.url_classifier import is_asset, is_feed, is_sitemap
 
-_MOST = 10_000
+_MOST = 5_000
 _LINKS = "//a/@href | //area/@href | //link[@rel='next' or @rel='prev']/@href | //iframe/@src"
 _SOURCES = "//link[contains(@type, 'rss') or contains(@type, 'atom') or @rel='sitemap']/@href"
 _SITEMAPS = "/*[local-name()='sitemapindex']/*/*[local-name()='loc']/text()"

@@ -125,14 +125,14 @@ class TrapDetector:
         if (sampled := self._samples.get(key)) or row["reason"] == crawl_exclusions.REQUESTED:
             self._in_progress[key] = (sampled,) if sampled else self._shapes(row)
             return _FETCH
+        if may_wait and self._may_be_needless(pattern_of(row["url"], self._scope.path)):
+            return _WAIT
         if (same := self._judge_other_address(row)) is not _FETCH:
             return same
         tested = self._tested_variants(key)
         if tested is None:
             return _WAIT
         shapes = self._shapes(row)
-        if may_wait and any(map(self._may_be_needless, shapes)):
-            return _WAIT
         verdict = self._judge_budgets(row, shapes)
         if verdict is _FETCH:
             if shapes:

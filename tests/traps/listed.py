@@ -50,17 +50,18 @@ def _with_sitemap(listed: list[SamplePost], hidden: list[SamplePost], host: str,
 
 
 def _in_categories(posts: list[SamplePost], hidden: list[SamplePost], host: str) -> Respond:
-    """A blog without sitemap. Its home pager and its six categories have the `posts`. Each of its 60 tags shows one of
-    them that no other tag shows, and each of its 48 months, too. The tags also show the `hidden` posts.
+    """A blog without sitemap. Its home pager and its six categories have the `posts`. Each of its 40 tags shows one of
+    them that no other tag shows, and each of its 24 months, too. The tags also show the `hidden` posts.
     """
-    categories, tags = [f"/category/c-{n}/" for n in range(6)], _TAGS[:60]
+    categories, tags = [f"/category/c-{n}/" for n in range(6)], _TAGS[:40]
+    months = _MONTHS[:24]
     shown = {address: posts[n::6] for n, address in enumerate(categories)}
-    shown |= {address: [posts[n % len(posts)]] for n, address in enumerate(_MONTHS)}
+    shown |= {address: [posts[n % len(posts)]] for n, address in enumerate(months)}
     shown |= {
         address: [posts[n % len(posts)], *([hidden[n % len(hidden)]] if hidden else [])]
         for n, address in enumerate(tags)
     }
-    own = blog(posts, host, menu=lambda t: "" if t else links(*tags, *_MONTHS, *categories))
+    own = blog(posts, host, menu=lambda t: "" if t else links(*tags, *months, *categories))
     return first_of(
         lambda ask: listing(shown[ask.path], title=ask.path) if ask.path in shown else None, _posts(hidden), own
     )
@@ -86,21 +87,21 @@ def _part_feeds(posts: list[SamplePost], host: str) -> Respond:
 
 
 def _old_addresses(posts: list[SamplePost], found: list[SamplePost], host: str) -> Respond:
-    """A blog whose posts link to 240 addresses that it had before it moved. Every fourth one redirects to one of the
+    """A blog whose posts link to 120 addresses that it had before it moved. Every fourth one redirects to one of the
     `found` posts, if there are any; nothing is left at the others.
     """
-    old = [f"/{2008 + n % 5}/{n % 12 + 1:02}/old-note-{n}" for n in range(240)]
+    old = [f"/{2008 + n % 5}/{n % 12 + 1:02}/old-note-{n}" for n in range(120)]
     at = {address: found[n // 4] for n, address in enumerate(old) if found and n % 4 == 0}
     own = blog(posts, host, tail=lambda t: links(*old[t.number % len(posts) :: len(posts)]))
     return first_of(lambda ask: moved(at[ask.path].path) if ask.path in at else None, _posts(found), own)
 
 
 def _missing_pages(posts: list[SamplePost], host: str, *, late: bool) -> Respond:
-    """A blog that links to 60 pages of a list of its news, which are all missing; or only the first ten are, and the
+    """A blog that links to 40 pages of a list of its news, which are all missing; or only the first ten are, and the
     others have one post each that is nowhere else.
     """
-    shown, only = (posts[:40], posts[40:]) if late else (posts, [])
-    pages = [f"/news/page/{n}/" for n in range(2, 62)]
+    shown, only = (posts[:30], posts[30:]) if late else (posts, [])
+    pages = [f"/news/page/{n}/" for n in range(2, 42)]
 
     def respond(ask: Ask) -> Reply | None:
         number = pages.index(ask.path) if ask.path in pages else -1
@@ -110,27 +111,27 @@ def _missing_pages(posts: list[SamplePost], host: str, *, late: bool) -> Respond
 
 
 def traps() -> list[Trap]:
-    twice, half, months = newest_first(160, 60), newest_first(161, 130), newest_first(162, 98)
-    old, alive, parts = newest_first(163, 60), newest_first(164, 120), newest_first(165, 60)
-    sorted_once, partly = newest_first(168, 60), newest_first(169, 110)
-    missing, late = newest_first(166, 60), newest_first(167, 90)
+    twice, half, months = newest_first(160, 60), newest_first(161, 60), newest_first(162, 54)
+    old, alive, parts = newest_first(163, 60), newest_first(164, 70), newest_first(165, 60)
+    sorted_once, partly = newest_first(168, 60), newest_first(169, 60)
+    missing, late = newest_first(166, 60), newest_first(167, 60)
     return [
         # Of 90 tags and 48 months, each shows a post that no other has shown.
         Trap("listed-twice", _with_sitemap(twice, [], "listed-twice.test", _TAGS + _MONTHS), tuple(twice), 0),
-        Trap("half-sitemap", _with_sitemap(half[:40], half[40:], "half-sitemap.test", _TAGS), tuple(half), 7 + 90),
+        Trap("half-sitemap", _with_sitemap(half[:30], half[30:], "half-sitemap.test", _TAGS[:30]), tuple(half), 5 + 30),
         Trap(
             "months-sitemap",
-            _with_sitemap(months[:50], months[50:], "months-sitemap.test", _MONTHS),
+            _with_sitemap(months[:30], months[30:], "months-sitemap.test", _MONTHS[:24]),
             tuple(months),
-            9 + 48,
+            5 + 24,
         ),
         Trap("in-categories", _in_categories(sorted_once, [], "in-categories.test"), tuple(sorted_once), 10 + 6),
         Trap(
             "not-in-categories",
-            _in_categories(partly[:60], partly[60:], "not-in-categories.test"),
+            _in_categories(partly[:40], partly[40:], "not-in-categories.test"),
             tuple(partly),
-            10 + 6 + 60,
-            spare=48,
+            7 + 6 + 40,
+            spare=24,
         ),
         Trap(
             "part-feeds",
@@ -141,7 +142,7 @@ def traps() -> list[Trap]:
             spare=-10,
         ),
         Trap("moved-away", _old_addresses(old, [], "moved-away.test"), tuple(old), 10, spare=15),
-        Trap("moved-partly", _old_addresses(alive[:60], alive[60:], "moved-partly.test"), tuple(alive), 10, spare=240),
+        Trap("moved-partly", _old_addresses(alive[:40], alive[40:], "moved-partly.test"), tuple(alive), 7, spare=120),
         Trap("missing-pages", _missing_pages(missing, "missing-pages.test", late=False), tuple(missing), 10),
-        Trap("late-pages", _missing_pages(late, "late-pages.test", late=True), tuple(late), 7 + 60),
+        Trap("late-pages", _missing_pages(late, "late-pages.test", late=True), tuple(late), 5 + 40),
     ]
