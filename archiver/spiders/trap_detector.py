@@ -129,7 +129,7 @@ class TrapDetector:
             return _WAIT
         if (same := self._judge_other_address(row)) is not _FETCH:
             return same
-        tested = self._tested_variants(key)
+        tested = frozenset[str]() if kind is PageKind.FEED else self._tested_variants(key)
         if tested is None:
             return _WAIT
         shapes = self._shapes(row)
