@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _BATCH = 64
 """Due pages read from the table at a time; pending results are written first."""
+_UNDECIDED, _FIRST_PAGES = 2, 20
+"""How many pages are requested at the same time while it is not known to which form of an address the host redirects.
+This applies to the first pages of a crawl only, since some addresses never show it."""
 _log = logging.getLogger(__name__)
 
 
@@ -45,6 +48,7 @@ class FrontierScheduler(Scheduler):
         self._retries: deque[Request] = deque()
         self._requisites: deque[Request] = deque()
         self._requisites_begun = False
+        self._sent = 0
         self._read_at = -1
         return opened
 
@@ -71,10 +75,12 @@ class FrontierScheduler(Scheduler):
         request = super().next_request()
         if request is not None or self._archive is None:
             return request
-        for queue in (self._following, self._due, self._retries):
-            if queue:
-                request = queue.popleft()
-                return self._in_learned_form(request) if queue is self._due else request
+        if self._following:
+            return self._following.popleft()
+        if self._due:
+            return self._next_page()
+        if self._retries:
+            return self._retries.popleft()
         try:
             with self._archive.guarded():
                 return self._next_due(self._archive)
@@ -97,7 +103,7 @@ class FrontierScheduler(Scheduler):
                 archive.store(result)
             self._due.extend(self._pages(archive))
         if self._due:
-            return self._in_learned_form(self._due.popleft())
+            return self._next_page()
         self._requisites_begun |= is_idle
         if not self._requisites and self._requisites_begun:
             self._requisites.extend(self._fetcher.due())
@@ -117,6 +123,21 @@ class FrontierScheduler(Scheduler):
             for page in pages
         ]
 
+    def _next_page(self) -> Request | None:
+        """Return the request for the next due page; None while the first responses are to show the form of address to
+        which the host redirects, since the pages requested before would all be redirected.
+        """
+        page = purpose_of(self._due[0])
+        if self._archive is not None and isinstance(page, PageRequest) and not page.is_source:
+            if (
+                self._sent < _FIRST_PAGES
+                and self._count_in_progress() >= _UNDECIDED
+                and self._archive.run.redirect_forms.is_undecided(page.url)
+            ):
+                return None
+            self._sent += 1
+        return self._in_learned_form(self._due.popleft())
+
     def _in_learned_form(self, request: Request) -> Request:
         """Return the request for a page at the form of its address to which the host is believed to redirect it. It is
         chosen when the request is sent, because the responses before it may have shown the form.
@@ -131,3 +152,9 @@ class FrontierScheduler(Scheduler):
         """Return True if no request is in progress and no response is being processed."""
         engine: Any = self.crawler.engine if self.crawler is not None else None
         return not engine.downloader.active and engine.scraper.slot.is_idle()
+
+    def _count_in_progress(self) -> int:
+        """Return the number of requests in progress and of responses being processed."""
+        engine: Any = self.crawler.engine if self.crawler is not None else None
+        slot = engine.scraper.slot
+        return len(engine.downloader.active) + len(slot.active) + len(slot.queue)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from process import bare, crawl, export, requests, score, served
+from process import bare, crawl, export, plain, requests, score, served
 from table import Column, hundredths, rate, tenths, whole
 
 QUALITY = (
@@ -21,6 +21,7 @@ QUALITY = (
 )
 COST = (
     Column("requests", "requests"),
+    Column("plain", "plain"),
     Column("pages_per_second", "pages/s", form=tenths),
     Column("ratio", "of bare", form=hundredths),
     Column("peak_mb", "peak MB", at_most=300, form=whole),
@@ -75,6 +76,7 @@ def _one(shared: Path, site: dict[str, Any], work: Path, log: Path, proxy: str, 
     alone = bare(urls, archive.parent, http_proxy=proxy)
     return figures | {
         "requests": len(asked),
+        "plain": plain(start_of(site), proxy),
         "pages_per_second": speed,
         "ratio": speed / alone,
         "peak_mb": ran.peak_mb,

@@ -121,6 +121,14 @@ def bare(urls: Sequence[str], folder: Path, **environment: str) -> float:
     return float(json.loads(ran.out)["pages_per_second"])
 
 
+def plain(start: str, proxy: str) -> int:
+    """Count the requests of a crawl that follows every link of a site (plain_crawl.py)."""
+    ran = run([sys.executable, str(ROOT / "bench" / "plain_crawl.py"), start, proxy])
+    if ran.code:
+        raise SystemExit(f"The plain crawl of {start} failed: {ran.err[-2000:]}")
+    return int(json.loads(ran.out)["requests"])
+
+
 def requests(log: Path) -> list[dict[str, Any]]:
     """Read an access log of one JSON object per line."""
     return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -406,9 +406,9 @@ class URLPattern(NamedTuple):
     """The pattern of a URL: what it has in common with other URLs that the same program generated.
 
     `family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no pattern. The
-    frontier adds three: below (below a post), captures (known only from a web archive) and folder (plain pages of one
-    folder that no source vouches for). `key`: for paging the list
-    itself; for the others the part that all URLs of this pattern share.
+    frontier adds five: below (below a post), captures (known only from a web archive), folder (plain pages of one
+    folder that no source vouches for), form (such pages with addresses of one form) and feeds (of parts of the site).
+    `key`: for paging the list itself; for the others the part that all URLs of this pattern share.
     """
 
     family: str
@@ -482,6 +482,30 @@ def folder_pattern(url: str, folder: str = "/") -> URLPattern:
     below = path.removeprefix(folder).lstrip("/")
     first, slash, rest = below.partition("/")
     return URLPattern("folder", f"{folder}{first}/*" if slash and rest else f"{folder}*")
+
+
+def form_pattern(url: str, folder: str = "/") -> URLPattern:
+    """Returns the pattern of a plain page by the form of its address: `/news/9/9/s.html` for
+    /news/2014/08/a-name.html. The first step stays as it is, unless it is a number; `folder` is the scope's path.
+    """
+    below = folder_path(path_and_query(url)[0]).removeprefix(folder).strip("/")
+    first, *rest = below.split("/")
+    head = first if rest and not first.isdecimal() else _form_of_step(first)
+    return URLPattern("form", folder + "/".join([head, *map(_form_of_step, rest)]))
+
+
+def _form_of_step(step: str) -> str:
+    if step.isdecimal():
+        return "9"
+    extension = re.search(r"\.[a-z]\w{0,4}$", step, re.IGNORECASE)
+    return f"s{extension[0].lower()}" if extension else "s"
+
+
+def feed_without_format(url: str) -> str:
+    """Returns the address of a feed with the names of feed formats left out, which is the same for a feed's RSS and
+    Atom forms: /news/*.xml for /news/rss.xml, /feed/ for /feed/atom/.
+    """
+    return re.sub(r"(?<![a-z])(?:rss2?|atom|rdf)(?![a-z])", "*", url, flags=re.IGNORECASE).replace("/feed/*", "/feed")
 
 
 def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:

@@ -1,8 +1,9 @@
 """Learns, during a crawl, to which form of an address a host redirects: with or without a slash at the end, an index
 file, https or www.
 
-All forms of an address have the same urlkey. Once three addresses of a folder were redirected in the same way and none
-answered without a redirect, further addresses of the folder are requested in the redirected form at once.
+All forms of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
+answered without a redirect, further addresses of the folder are requested in the redirected form at once. If such a
+form is missing, the crawl requests the known address, so a wrong belief costs a request and loses nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from urllib.parse import SplitResult, urlsplit
 from archiver.discovery.url_classifier import folder_pattern
 from archiver.urls import folder_path
 
-ENOUGH = 3
+ENOUGH = 2
 """The number of addresses of one folder that must be redirected in the same way."""
-_ENOUGH_ANYWHERE = 6
+_ENOUGH_ANYWHERE = 2 * ENOUGH
 """The number of redirected addresses that is enough for all folders, if none of any folder refutes it."""
 _WWW = re.compile(r"^www\d?\.", re.IGNORECASE)
+_FILE_EXTENSION = re.compile(
+    r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE
+)  # not the last number of a version: /release-1.2.0
 _OPPOSITE = {"slash": "no slash", "https": "http", "www": "no www"}
 _OPPOSITE |= {other: name for name, other in _OPPOSITE.items()}
 _OF_HOST = ("https", "http", "www", "no www")
@@ -37,7 +41,7 @@ def _changed(form: str, parts: SplitResult) -> SplitResult:
     if form == "no index file":
         return parts._replace(path=folder_path(path))
     if form == "slash":
-        is_file = path.endswith("/") or "." in path.rpartition("/")[2]
+        is_file = path.endswith("/") or _FILE_EXTENSION.search(path)
         return parts if is_file else parts._replace(path=f"{path}/")
     return parts._replace(path=path.rstrip("/") or "/")
 
@@ -86,6 +90,16 @@ class RedirectForms:
             if self._is_believed(form, url):
                 parts = _changed(form, parts)
         return parts.geturl()
+
+    def is_undecided(self, url: str) -> bool:
+        """Returns True if the host may redirect an address to another form of its path, and no response has shown yet
+        whether it does.
+        """
+        parts = urlsplit(url)
+        return any(
+            _changed(form, parts) != parts and form not in self._refuted_anywhere and not self._is_believed(form, url)
+            for form in _OF_PATH
+        )
 
     def _is_believed(self, form: str, url: str) -> bool:
         key = (form, _folder(form, url))

@@ -7,6 +7,9 @@ the pattern are trap-excluded. An equivalent URL shows the post of a plainer URL
 capital letters or below `/print/`. Sites differ in this: `?lang=de` may be a translation. So a difference is ignored
 on a site once five posts confirmed that it does not matter and none refuted it, and only if the plainer URL is in
 the pages table.
+
+If a feed, a sitemap or an API lists all posts (`source_coverage`), pages that list posts once more are hardly ever
+needed: what counts then is whether a page leads to an unknown possible post, and the budgets are small.
 """
 
 from __future__ import annotations
@@ -17,12 +20,15 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from archiver.discovery.url_classifier import URLPattern
+from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 
 # Budgets: how many pages of one pattern are fetched without news. They end the crawl of endless URL spaces.
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
 """Addresses below that of a post, mostly pages of its pictures."""
+PART_FEEDS = URLPattern("feeds", "feeds that other pages than the home page declare")
+"""Feeds that other pages than the home page declare, mostly those of a folder, a category or a language."""
 
 
 class PatternBudget(NamedTuple):
@@ -31,7 +37,8 @@ class PatternBudget(NamedTuple):
     `idle`: how many pages in a row; `per_post`: how many more for each known post; `per_own_post`: how many more for
     each post that is itself of this pattern, None if one such post ends the limit. `from_elsewhere`: URLs found on
     pages of another pattern are always fetched. `vouched`: URLs from a feed, a sitemap or an API are always fetched.
-    `says`: how messages name such pages.
+    `says`: how messages name such pages. `when_listed`: how many pages in a row may lead to no unknown possible post,
+    if a source lists all posts (half as many if links lead to all of them, too); None if that makes no difference.
     """
 
     idle: int
@@ -40,22 +47,38 @@ class PatternBudget(NamedTuple):
     vouched: bool
     says: str
     per_own_post: int | None = None
+    when_listed: int | None = None
 
 
 # Paging gets one page for each known post, since a site may show one post per page and the new ones last. Months are
 # few and in order. For tags, a sample without news is enough.
 ALLOWED: dict[str, PatternBudget] = {
-    "paging": PatternBudget(20, 1, from_elsewhere=False, vouched=True, says="pages of lists"),
-    "dates": PatternBudget(20, 0, from_elsewhere=True, vouched=True, says="pages of days, months or years"),
+    "paging": PatternBudget(20, 1, from_elsewhere=False, vouched=True, says="pages of lists", when_listed=0),
+    "dates": PatternBudget(
+        20, 0, from_elsewhere=True, vouched=True, says="pages of days, months or years", when_listed=2
+    ),
     "numbers": PatternBudget(20, 0, from_elsewhere=True, vouched=True, says="numbered pages"),
-    "terms": PatternBudget(8, 0, from_elsewhere=False, vouched=False, says="lists of tags, authors or searches"),
-    "query": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="views of one page"),
-    "below": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="pages below posts"),
+    "terms": PatternBudget(
+        8, 0, from_elsewhere=False, vouched=False, says="lists of tags, authors or searches", when_listed=2
+    ),
+    "query": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="views of one page", when_listed=5),
+    "below": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="pages below posts", when_listed=5),
     # Each slug may be a post, but a web archive may have 100,000 spam addresses of a site that was broken into.
     "captures": PatternBudget(300, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
     # A documentation beside a blog. Posts that only such pages link to credit the folder of the page.
-    "folder": PatternBudget(50, 0, from_elsewhere=False, vouched=True, says="plain pages", per_own_post=1),
+    "folder": PatternBudget(
+        50, 0, from_elsewhere=False, vouched=True, says="plain pages", per_own_post=1, when_listed=10
+    ),
+    # The addresses that a site had before it moved: old posts still link to hundreds of them.
+    "form": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="addresses of this form", when_listed=5),
+    # Only if a source lists all posts.
+    "feeds": PatternBudget(1, 0, from_elsewhere=False, vouched=False, says="feeds of parts of the site", when_listed=2),
 }
+SIDE_LISTS = frozenset({"terms", "dates"})
+"""Families of lists that show, in another order, what the main list of a site shows."""
+_LISTS_OF_POSTS = SIDE_LISTS | {"paging"}
+_MOST_MISSING = 5
+"""How many pages of one list in a row may be missing before the others of the list are set aside."""
 SAMPLE_ROUNDS = {"folder": 2}
 """How often the set-aside pages of a family are sampled. In a folder, the links of the first sample are sampled too: a
 post and the page that links to it look alike there. Other families: once."""
@@ -63,53 +86,91 @@ _REOPENED = 5
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
 PATTERN_BUDGET_RULE = "pattern-budget"
 """The rule of pages that a budget excludes. The pattern's family follows it: "pattern-budget: dates"."""
+LISTED_REASON = "a feed, sitemap or API lists all posts, and the last pages like this one led to no other"
+"""The reason of pages that are set aside because a source lists all posts. They are fetched once that proves false."""
+SHOWN_REASON = (
+    "other lists were read to their end and showed all posts, and the last pages like this one led to no other"
+)
+"""The reason of pages that are set aside because the lists of another pattern show all posts, and nothing unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatternTally:
-    """The count of a URL pattern's pages in this run: `idle` in a row without news, and those that were `posts` or the
-    only pages to lead to one. `reopened`: a sample of its set-aside pages had news.
+    """The count of a URL pattern's pages in this run: `idle` in a row without news, `known` in a row that led to no
+    unknown possible post, `missing` in a row that are not there, and those that were `posts` or the only pages to lead
+    to one. `unknown` pages in all led to unknown possible posts. `reopened`: a sample of its set-aside pages had news.
     """
 
     idle: int = 0
     posts: int = 0
     reopened: bool = False
+    known: int = 0
+    missing: int = 0
+    unknown: int = 0
 
 
 class PatternBudgets:
     """Counts the pages of each URL pattern during a run, and says how many more may be fetched. `known_posts` returns
-    the number of posts in the pages table.
+    the number of posts in the pages table, `coverage` how many of them sources list.
     """
 
-    def __init__(self, known_posts: Callable[[], int]) -> None:
+    def __init__(self, known_posts: Callable[[], int], coverage: Callable[[], SourceCoverage] = SourceCoverage) -> None:
         self._tallies: dict[URLPattern, PatternTally] = {}
         self._known_posts = known_posts
+        self._coverage = coverage
 
     def copy(self) -> PatternBudgets:
         """Returns a copy of the counts, to which later changes do not apply."""
-        out = PatternBudgets(self._known_posts)
+        out = PatternBudgets(self._known_posts, self._coverage)
         out._tallies = dict(self._tallies)
         return out
 
-    def count_page(self, pattern: URLPattern, *, is_post: bool, has_news: bool) -> None:
+    def count_page(
+        self,
+        pattern: URLPattern,
+        *,
+        is_post: bool,
+        has_news: bool,
+        has_unknown: bool = False,
+        is_missing: bool = False,
+    ) -> None:
         """Counts a fetched page of this pattern. It has news if it showed possible posts that no other page of the
-        pattern has shown.
+        pattern has shown, and `has_unknown` if nothing else had reported one of them.
         """
         if pattern.family not in ALLOWED:
             return
         tally = self._tallies.get(pattern, PatternTally())
-        idle = 0 if is_post or has_news else tally.idle + 1
-        self._tallies[pattern] = replace(tally, idle=idle, posts=tally.posts + is_post)
+        self._tallies[pattern] = replace(
+            tally,
+            idle=0 if is_post or has_news else tally.idle + 1,
+            known=0 if is_post or has_unknown else tally.known + 1,
+            unknown=tally.unknown + (is_post or has_unknown),
+            missing=tally.missing + 1 if is_missing else 0,
+            posts=tally.posts + is_post,
+        )
 
     def credit(self, pattern: URLPattern) -> None:
         """Counts a post that only pages of this pattern link to, as if one of them were the post."""
         tally = self._tallies.get(pattern, PatternTally())
-        self._tallies[pattern] = replace(tally, idle=0, posts=tally.posts + 1)
+        self._tallies[pattern] = replace(tally, idle=0, known=0, posts=tally.posts + 1)
+
+    def is_used_by_posts(self, pattern: URLPattern) -> bool:
+        """Returns True if a page of this pattern was a post, or the only one to lead to a post."""
+        tally = self._tallies.get(pattern)
+        return tally is not None and tally.posts > 0
+
+    def patterns_of_known(self) -> list[URLPattern]:
+        """Returns the patterns of lists whose fetched pages all led to known posts only."""
+        return [
+            pattern
+            for pattern, tally in self._tallies.items()
+            if pattern.family in SIDE_LISTS and tally.known and not tally.unknown
+        ]
 
     def reopen(self, pattern: URLPattern) -> None:
         """Gives a pattern a new budget, five times as large, because a sample of its set-aside pages had news."""
         tally = self._tallies.get(pattern, PatternTally())
-        self._tallies[pattern] = replace(tally, idle=0, reopened=True)
+        self._tallies[pattern] = replace(tally, idle=0, known=0, missing=0, reopened=True)
 
     def remaining(self, pattern: URLPattern) -> int:
         """Returns how many more pages of this pattern may be fetched without news; 1,000,000 if there is no limit."""
@@ -117,22 +178,41 @@ class PatternBudgets:
         budget = ALLOWED.get(pattern.family)
         if budget is None or (tally.posts and budget.per_own_post is None):
             return 1_000_000
-        limit = budget.idle * (_REOPENED if tally.reopened else 1) + (budget.per_own_post or 0) * tally.posts
+        if pattern.family == "paging" and tally.missing >= _MOST_MISSING:
+            return 0
+        times, more = _REOPENED if tally.reopened else 1, (budget.per_own_post or 0) * tally.posts
+        if self.is_limited_by_sources(pattern):
+            least = (budget.when_listed or 0) // (2 if self._coverage().is_complete_twice else 1)
+            return max(least * times + more - tally.known, 0)
+        limit = budget.idle * times + more
         if budget.per_post and tally.idle >= limit:
             limit += budget.per_post * self._known_posts()
         return max(limit - tally.idle, 0)
 
+    def is_limited_by_sources(self, pattern: URLPattern) -> bool:
+        """Returns True if the limit of a pattern is the small one for sites whose sources list all posts. For the pages
+        of a list, links must lead to all posts, too, since those pages are where most links are found.
+        """
+        budget, coverage = ALLOWED.get(pattern.family), self._coverage()
+        if budget is None or budget.when_listed is None:
+            return False
+        return coverage.is_complete_twice if pattern.family == "paging" else coverage.is_complete
 
-def is_exempt_from_budget(pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]]) -> bool:
+
+def is_exempt_from_budget(
+    pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]], *, by_sources: bool = False
+) -> bool:
     """Returns True if a page is fetched even if the budget of its URL pattern is used up. `found`: the sources that
-    listed the page, each with the URL pattern of the page where it was found.
+    listed the page, each with the URL pattern of the page where it was found. `by_sources`: the budget is the small one
+    for sites whose sources list all posts; then it does not count that a sitemap or the menu has a month, too.
     """
     budget = ALLOWED.get(pattern.family)
     if budget is None:
         return True
+    vouched = budget.vouched and not (by_sources and pattern.family in _LISTS_OF_POSTS)
+    from_elsewhere = budget.from_elsewhere and not by_sources
     return any(
-        (budget.vouched and source in _VOUCHING)
-        or (budget.from_elsewhere and at != pattern and source is not DiscoverySource.CDX)
+        (vouched and source in _VOUCHING) or (from_elsewhere and at != pattern and source is not DiscoverySource.CDX)
         for source, at in found
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -14,9 +14,11 @@ OTHER_PATTERNS = "other patterns"
 """The key under which `SetAsidePages.as_json` sums the patterns of a family after the first hundred."""
 
 
-def sample_size(pages: int) -> int:
-    """Returns how many of a number of set-aside pages are sampled: 10, and one more for every 500, at most 20."""
-    return min(pages, _MOST, _LEAST + pages // _MORE_PER)
+def sample_size(pages: int, *, by_sources: bool = False) -> int:
+    """Returns how many of a number of set-aside pages are sampled: 10, and one more for every 500, at most 20. Of pages
+    that are set aside because a source lists all posts (`by_sources`): one in ten, at most 20.
+    """
+    return min(pages, _MOST, -(-pages // 10) if by_sources else _LEAST + pages // _MORE_PER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +69,18 @@ class SetAsidePages:
     def _random(self, pattern: URLPattern, step: str) -> Random:
         return Random(f"{self.run_id} {pattern.family} {pattern.key} {step}")
 
-    def take_samples(self, rounds: Mapping[str, int]) -> dict[int, URLPattern]:
+    def take_samples(
+        self, rounds: Mapping[str, int], by_sources: Callable[[URLPattern], bool] = lambda pattern: False
+    ) -> dict[int, URLPattern]:
         """Returns the pages to sample now, by ID, each with its pattern. A pattern is sampled once, or as often as
-        `rounds` says for its family, until it is reopened.
+        `rounds` says for its family, until it is reopened. `by_sources`: whether the pages of a pattern are set aside
+        because a source lists all posts.
         """
         out: dict[int, URLPattern] = {}
         for pattern, known in self._patterns.items():
             if known.waiting and known.rounds < rounds.get(pattern.family, 1):
                 dice = self._random(pattern, f"{known.rounds} sample")
-                ids = dice.sample(known.chosen, sample_size(known.waiting))
+                ids = dice.sample(known.chosen, sample_size(known.waiting, by_sources=by_sources(pattern)))
                 out.update(dict.fromkeys(ids, pattern))
                 self._patterns[pattern] = replace(
                     known,

@@ -35,6 +35,13 @@ class ShownAddresses:
             self._uncommitted.clear()
         return [address for address in addresses if self._add(hash((pattern, address)))]
 
+    def has(self, pattern: URLPattern, address: str) -> bool:
+        """Returns True if a page of a pattern has shown an address."""
+        value = hash((pattern, address))
+        first, step = value & 0xFFFFFFFF, (value >> 32) | 1
+        places = ((first + n * step) & self._mask for n in range(_PROBES))
+        return all(self._bits[at >> 3] & 1 << (at & 7) for at in places)
+
     def _add(self, value: int) -> bool:
         first, step = value & 0xFFFFFFFF, (value >> 32) | 1
         bits = self._bits

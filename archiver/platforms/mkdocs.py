@@ -26,4 +26,6 @@ PLATFORM = Platform(
     drop=(".md-source-file", ".md-feedback", ".md-tags", "a.md-content__button", "a.headerlink"),
     main=(".md-sidebar--post", ".md-tags"),
     paths=((r"/(.*/)?(category|archive|author)/[^/]+/?(page/\d+/?)?", PageKind.LISTING, "listing"),),
+    feeds=("feed_rss_created.xml",),
+    sitemaps=("sitemap.xml",),
 )

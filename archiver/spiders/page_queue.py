@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -71,10 +71,26 @@ class SourceGuesses:
 SOURCES_FIRST = 500
 """The number of sources that are read before the first post. After that, sources and posts are read in turn, since a
 site may have 50,000 sitemaps."""
+_WAITING_ROWS = 300
+"""How many more due rows are read if all of the first ones wait for others."""
 # About 20 MB of URLs. If more were reported, all are forgotten; recording one again has no effect.
 _MAX_REPORTED = 100_000
 _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
 """A page, or a source, is requested unconditionally once in this many runs, to test the server's validators."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """Which due pages are handed out: at most `limit`, of so many rows and `more`. While a feed, sitemap or API is
+    being read (`sources_only`), only such sources are, since their hints belong to the pages that follow; `mixed`:
+    both. `is_patient`: pages may wait for others although none is in progress.
+    """
+
+    limit: int
+    more: int
+    is_patient: bool
+    sources_only: bool
+    mixed: bool
 
 
 class PageQueue:
@@ -124,10 +140,20 @@ class PageQueue:
         mixed = self._sources >= SOURCES_FIRST
         sources_only = not mixed and any(page.comes_first for page in self._in_progress.values())
         pages: list[PageRequest] = []
+        # If all of the first rows wait for others, these come later. None waits once there is nothing to wait for.
+        for more, is_patient in ((0, True), (_WAITING_ROWS, True), (0, False)):
+            has_waiting = self._judge_rows(pages, _Selection(limit, more, is_patient, sources_only, mixed))
+            if pages or self._in_progress or not has_waiting:
+                break
+        return pages
+
+    def _judge_rows(self, pages: list[PageRequest], selection: _Selection) -> bool:
+        """Hand out due pages and append them to `pages`; return True if others wait."""
+        run, limit = self._run, selection.limit
         while True:
-            excluded = 0
-            for row in self._rows(limit, sources_only=sources_only, mixed=mixed):
-                verdict = run.traps.judge(row)
+            excluded, has_waiting = 0, False
+            for row in self._rows(selection):
+                verdict = run.traps.judge(row, may_wait=selection.is_patient or bool(self._in_progress))
                 if verdict.decision == "exclude":
                     with run.writing():
                         crawl_exclusions.exclude_page(run.db, row["id"], verdict.rule, verdict.reason)
@@ -136,28 +162,30 @@ class PageQueue:
                     pages.append(self._hand_out(row))
                     if len(pages) >= limit:
                         break
+                else:
+                    has_waiting = True
             run.counts.trapped += excluded - run.traps.included
             run.traps.included = 0
             if not excluded or len(pages) >= limit:
-                return pages
+                return has_waiting
 
     def _has_samples(self) -> bool:
         """Make samples due of the pages that the run has set aside; return True if there are any."""
         with self._run.writing():
             return self._run.traps.sample_set_aside()
 
-    def _rows(self, limit: int, *, sources_only: bool, mixed: bool) -> list[dict[str, Any]]:
+    def _rows(self, selection: _Selection) -> list[dict[str, Any]]:
         """Return rows of due pages that are not in progress, in the order in which they are to be fetched.
 
-        While a feed, sitemap or API is being read (`sources_only`), only such sources are returned, since their
-        hints belong to the pages that follow; `mixed` returns both. Listings of tags and months come last, when it
-        is known whether the posts they show are new.
+        Listings of tags and months come last, when it is known whether the posts they show are new.
         """
-        run, most = self._run, limit + len(self._in_progress)
+        run, most = self._run, selection.limit + selection.more + len(self._in_progress)
         if run.order.only:
             rows = completeness.due_missing_pages(run.db, run.site["id"], run.started, most)
         else:
-            rows = page_table.due_pages(run.db, run.site["id"], run.started, most, sources_only, mixed)
+            rows = page_table.due_pages(
+                run.db, run.site["id"], run.started, most, selection.sources_only, selection.mixed
+            )
         free = [row for row in rows if row["urlkey"] not in self._in_progress]
         listings_wait = any(page.level < SIDE_LISTING_PRIORITY for page in self._in_progress.values()) or any(
             row["priority"] < SIDE_LISTING_PRIORITY for row in free

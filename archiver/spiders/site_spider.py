@@ -378,6 +378,8 @@ class SiteSpider(Spider):
             self.archive.run.redirect_forms.record_redirect(fetched.url, parsed.follow[0])
         elif fetched.status == 200 and parsed.result.outcome is not Outcome.GONE:
             self.archive.run.redirect_forms.record_response(fetched.url)
+            if page.known_url:  # a learned form that is right counts as another redirect
+                self.archive.run.redirect_forms.record_redirect(page.known_url, fetched.url)
 
     def _handle_probe(self, page: PageRequest, fetched: FetchedPage) -> None:
         """Record the response for an address that does not exist as the site's soft-404 profile, or stop the crawl if

@@ -16,7 +16,9 @@ from archiver.discovery.url_classifier import (
     NO_PATTERN,
     URLPattern,
     capture_pattern,
+    feed_without_format,
     folder_pattern,
+    form_pattern,
     may_be_post,
     pattern_of,
     series_of,
@@ -24,15 +26,21 @@ from archiver.discovery.url_classifier import (
 from archiver.frontier import redundant_urls
 from archiver.frontier.redundant_urls import (
     BELOW_POST,
+    EQUIVALENT_URL_RULE,
+    LISTED_REASON,
+    PART_FEEDS,
     PATTERN_BUDGET_RULE,
     SAMPLE_ROUNDS,
+    SHOWN_REASON,
+    SIDE_LISTS,
     EquivalentURLs,
     PatternBudgets,
     is_exempt_from_budget,
 )
-from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.revisit import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.frontier.set_aside import SetAsidePages
 from archiver.frontier.shown_addresses import ShownAddresses
+from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
 from archiver.storage.pages import EPOCH
@@ -44,12 +52,20 @@ WALLS = frozenset({"login wall", "consent wall"})
 _MAX_PER_RULE = 1_000
 _MAX_WALLS = 20
 _MOST_RESUMED = 10_000
-_UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS})
+_MOST_SIDE_LISTS, _MOST_COMPARED = 300, 5_000
+"""How many due lists of tags, months and so on a site may have for the lists of one pattern to be read before those of
+another, and how many posts for it to be found out whether the lists of a pattern have shown them all."""
+_UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
-_WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures"})
+_WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
 """Families whose pages have no URL pattern of their own, so that only their unknown links are news."""
+_PLAIN = ("folder", "form")
+"""Families of plain pages that no source vouches for: each such page counts for its folder and for its form."""
 _NEUTRAL = frozenset({Outcome.DUPLICATE, Outcome.FAILED, Outcome.PART})
 """Outcomes that say nothing of the page's folder: a redirect, a failure, a further page of a post."""
+_MISSING = frozenset({Outcome.GONE, Outcome.NOT_FOUND})
+_SAYS_NOTHING = {"folder": _NEUTRAL, "form": frozenset({Outcome.FAILED, Outcome.PART})}
+"""Outcomes of a plain page that do not count for its folder or its form."""
 
 
 class Verdict(NamedTuple):
@@ -79,14 +95,19 @@ class TrapDetector:
 
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None], run_id: int) -> None:
         self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
-        self._budget = PatternBudgets(lambda: crawl_exclusions.known_post_count(db, site_id))
+        self._known_coverage: SourceCoverage | None = None
+        self._due_lists: Counter[URLPattern] | None = None
+        self._compared: set[URLPattern] = set()
+        self._shown_posts = 0
+        self._set_aside_by_lists: dict[int, URLPattern] = {}
+        self._budget = PatternBudgets(lambda: crawl_exclusions.known_post_count(db, site_id), self._coverage)
         self._shown = ShownAddresses()
         self._set_aside = SetAsidePages(run_id)
         self._samples: dict[str, URLPattern] = {}
         self.included = 0
         self.unrecorded: Counter[str] = Counter()
         self._equivalents = EquivalentURLs()
-        self._in_progress: dict[str, URLPattern] = {}
+        self._in_progress: dict[str, tuple[URLPattern, ...]] = {}
         self._tests: dict[str, frozenset[str]] = {}
         self._lists: dict[tuple[str, str], str] = {}
         self._traps = Counter(crawl_exclusions.excluded_counts(db, site_id))
@@ -94,45 +115,125 @@ class TrapDetector:
 
     # Before fetching
 
-    def judge(self, row: dict[str, Any]) -> Verdict:
-        """Decide whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all."""
+    def judge(self, row: dict[str, Any], *, may_wait: bool = False) -> Verdict:
+        """Decide whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. `may_wait`: it may
+        wait for pages that could make it needless.
+        """
         kind, key = PageKind(row["kind"]), row["urlkey"]
-        if row["fetched_at"] or row["priority"] == 0 or kind in _UNLIMITED:
+        if row["fetched_at"] or kind in _UNLIMITED or (row["priority"] == 0 and kind is not PageKind.FEED):
             return _FETCH
         if (sampled := self._samples.get(key)) or row["reason"] == crawl_exclusions.REQUESTED:
-            self._in_progress[key] = sampled or self._shape(row)
+            self._in_progress[key] = (sampled,) if sampled else self._shapes(row)
             return _FETCH
+        if may_wait and self._may_be_needless(pattern_of(row["url"], self._scope.path)):
+            return _WAIT
+        if (same := self._judge_other_address(row)) is not _FETCH:
+            return same
+        tested = frozenset[str]() if kind is PageKind.FEED else self._tested_variants(key)
+        if tested is None:
+            return _WAIT
+        shapes = self._shapes(row)
+        verdict = self._judge_budgets(row, shapes)
+        if verdict is _FETCH:
+            if shapes:
+                self._in_progress[key] = shapes
+            self._tests[key] = tested
+        return verdict
+
+    def _judge_other_address(self, row: dict[str, Any]) -> Verdict:
+        """Exclude a page that shows what another address shows; let a feed wait for its other format."""
+        key = row["urlkey"]
+        if row["kind"] == PageKind.FEED:
+            return self._judge_feed_format(row)
         variant, plain = self._equivalent_of(key)
         if variant and not any(
             source in VOUCHING_SOURCES for source, _ in crawl_exclusions.discovered_by(self._db, row["id"])
         ):
             return Verdict(
                 "exclude",
-                f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}",
+                f"{EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}",
                 redundant_urls.equivalent_url_reason(variant, plain),
             )
-        tested = self._tested_variants(key)
-        if tested is None:
-            return _WAIT
-        shape = self._shape(row)
-        if shape is NO_PATTERN:
-            self._tests[key] = tested
+        return _FETCH
+
+    def _judge_feed_format(self, row: dict[str, Any]) -> Verdict:
+        """Exclude a feed that was read in another format, for instance the Atom form of an RSS feed."""
+        own = feed_without_format(row["url"])
+        if own == row["url"]:
             return _FETCH
-        waiting = sum(1 for other in self._in_progress.values() if other == shape)
-        if self._budget.remaining(shape) > waiting:
-            self._in_progress[key] = shape
-            self._tests[key] = tested
-            return _FETCH
-        reported_by = [
-            (source, pattern_of(at, self._scope.path))
-            for source, at in crawl_exclusions.discovered_by(self._db, row["id"])
-        ]
-        if is_exempt_from_budget(shape, reported_by):
-            return _FETCH
-        if waiting:
-            return _WAIT
-        self._set_aside.add(shape, row["id"])
-        return Verdict("exclude", _rule_of(shape), redundant_urls.pattern_budget_reason(shape))
+        for url, was_read, is_due in crawl_exclusions.feeds_before(self._db, self._site_id, row["id"]):
+            if feed_without_format(url) == own and (was_read or is_due):
+                reason = f"it is the feed at {url} in another format"
+                return Verdict("exclude", f"{EQUIVALENT_URL_RULE}: feed format", reason) if was_read else _WAIT
+        return _FETCH
+
+    def _judge_budgets(self, row: dict[str, Any], shapes: tuple[URLPattern, ...]) -> Verdict:
+        """Decide on a page by the budgets of its URL patterns."""
+        for shape in shapes:
+            waiting = sum(1 for others in self._in_progress.values() if shape in others)
+            if self._budget.remaining(shape) > waiting:
+                continue
+            by_sources = self._budget.is_limited_by_sources(shape)
+            reported_by = [
+                (source, pattern_of(at, self._scope.path))
+                for source, at in crawl_exclusions.discovered_by(self._db, row["id"])
+            ]
+            is_listed_post = by_sources and row["kind"] == PageKind.POST
+            if is_exempt_from_budget(shape, reported_by, by_sources=by_sources and not is_listed_post):
+                continue
+            if waiting:
+                return _WAIT
+            self._set_aside.add(shape, row["id"])
+            return Verdict("exclude", _rule_of(shape), self._reason(shape, row["id"]))
+        return _FETCH
+
+    def _reason(self, shape: URLPattern, page_id: int) -> str:
+        """Return the reason why a page is excluded by the budget of its pattern."""
+        if not self._budget.is_limited_by_sources(shape):
+            return redundant_urls.pattern_budget_reason(shape)
+        if crawl_exclusions.source_coverage(self._db, self._site_id).is_complete:
+            return LISTED_REASON
+        self._set_aside_by_lists[page_id] = shape
+        return SHOWN_REASON
+
+    def _may_be_needless(self, shape: URLPattern) -> bool:
+        """Return True if a list may prove needless once the pages in progress are read: a further page of a list, if
+        they show more links to posts; a list of a tag or month, if lists of a pattern with fewer pages show all posts.
+        """
+        if shape.family in SIDE_LISTS and not self._coverage().is_complete:
+            due = self._side_lists()
+            return shape in due and shape != min(due, key=lambda one: (due[one], one))
+        return shape.family == "paging" and self._coverage().is_undecided
+
+    def _side_lists(self) -> Counter[URLPattern]:
+        """Return the number of due lists by pattern (tags, categories, months); none if there are too many."""
+        if self._due_lists is None:
+            most = _MOST_SIDE_LISTS
+            urls = crawl_exclusions.due_urls(self._db, self._site_id, SIDE_LISTING_PRIORITY, most + 1)
+            patterns = (pattern_of(url, self._scope.path) for url in urls) if len(urls) <= most else ()
+            self._due_lists = Counter(pattern for pattern in patterns if pattern.family in SIDE_LISTS)
+            self._compare_lists(self._due_lists)
+        return self._due_lists
+
+    def _compare_lists(self, due: Counter[URLPattern]) -> None:
+        """Find out whether the lists of a pattern that was read to its end, and led to nothing unknown, show all posts.
+        They then prove, as a source would, that no post is missing.
+        """
+        for pattern in self._budget.patterns_of_known():
+            if not due or pattern in due or pattern in self._set_aside or pattern in self._compared:
+                continue
+            if not any(pattern in shapes for shapes in self._in_progress.values()):
+                self._compared.add(pattern)
+                keys = crawl_exclusions.post_urlkeys(self._db, self._site_id, _MOST_COMPARED + 1)
+                if len(keys) <= _MOST_COMPARED and all(self._shown.has(pattern, key) for key in keys):
+                    self._shown_posts, self._known_coverage = len(keys), None
+
+    def _coverage(self) -> SourceCoverage:
+        """Return how many of the site's posts its sources list, as far as the results of this run are written."""
+        if self._known_coverage is None:
+            found = crawl_exclusions.source_coverage(self._db, self._site_id)
+            self._known_coverage = replace(found, listed=max(found.listed, min(self._shown_posts, found.posts)))
+        return self._known_coverage
 
     def _equivalent_of(self, key: str) -> tuple[str, str]:
         """Return the variant ("letter case") by which a URL is believed to be equivalent to a plainer one, and the
@@ -168,39 +269,68 @@ class TrapDetector:
                 out.add(name)
         return frozenset(out)
 
-    def _shape(self, row: dict[str, Any]) -> URLPattern:
+    def _shapes(self, row: dict[str, Any]) -> tuple[URLPattern, ...]:
+        """Return the URL patterns of a page that have budgets; a plain page has two, its form and its folder."""
+        if row["kind"] == PageKind.FEED:
+            is_part = self._coverage().is_complete and crawl_exclusions.is_part_feed(self._db, row["id"])
+            return (PART_FEEDS,) if is_part else ()
         shape = pattern_of(row["url"], self._scope.path)
-        if shape is not NO_PATTERN or row["kind"] != PageKind.UNKNOWN:
-            return shape
+        if shape is not NO_PATTERN:
+            return (shape,)
+        if row["kind"] != PageKind.UNKNOWN:
+            return ()
         above, _, last = row["urlkey"].rpartition("/")
         if not last.isdecimal() and crawl_exclusions.is_post(self._db, above):
-            return BELOW_POST
+            return (BELOW_POST,)
         if crawl_exclusions.is_only_from_cdx(self._db, row["urlkey"]):
-            return capture_pattern(row["url"])
+            return (capture_pattern(row["url"]),)
         if crawl_exclusions.is_vouched_for(self._db, row["id"]):
-            return NO_PATTERN
-        return folder_pattern(row["url"], self._scope.path)
+            return ()
+        return form_pattern(row["url"], self._scope.path), folder_pattern(row["url"], self._scope.path)
 
     def resume(self) -> None:
         """Sample what the run before this one set aside, too, because it ended before it took its samples."""
         for row in crawl_exclusions.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
-            if (pattern := self._shape(row)) is not NO_PATTERN:
+            for pattern in self._shapes(row)[:1]:
                 self._set_aside.add(pattern, row["id"])
 
     def sample_set_aside(self) -> bool:
         """Make a random sample due of the pages that this run has set aside, at the end of the run; return False if
         there is nothing to sample.
 
-        A page of a sample that is a post, or that leads to an unknown possible post, reopens its pattern.
+        A page of a sample that is a post, or that leads to an unknown possible post, reopens its pattern. If the
+        sources proved not to list all posts, the pages that were set aside for this reason are due again, too.
         """
-        chosen = self._set_aside.take_samples(SAMPLE_ROUNDS)
+        reopened = self._reopen_unlisted()
+        chosen = self._set_aside.take_samples(SAMPLE_ROUNDS, self._budget.is_limited_by_sources)
         if chosen:
             crawl_exclusions.include_pages(self._db, chosen, EPOCH)
             self.included += len(chosen)
             self._samples.update(
                 (key, chosen[page_id]) for page_id, key in crawl_exclusions.urlkeys_of_pages(self._db, chosen)
             )
-        return bool(chosen)
+        return bool(chosen) or reopened
+
+    def _reopen_unlisted(self) -> bool:
+        """Make the pages due that were set aside because a source lists all posts, in this run or before, or because
+        other lists show them all, in this run, if that is not true; return True if there are any.
+        """
+        rows = crawl_exclusions.pages_set_aside_because(self._db, self._site_id, LISTED_REASON)
+        found = {
+            row["id"]: shapes
+            for row in rows
+            if not any(map(self._budget.is_limited_by_sources, shapes := self._shapes(row)))
+        }
+        for page_id, shape in self._set_aside_by_lists.items():
+            if not self._budget.is_limited_by_sources(shape):
+                found[page_id] = (shape,)
+        self._set_aside_by_lists = {one: at for one, at in self._set_aside_by_lists.items() if one not in found}
+        crawl_exclusions.include_pages(self._db, found, EPOCH)
+        self.included += len(found)
+        for pattern in {shape for shapes in found.values() for shape in shapes}:
+            if pattern in self._set_aside:
+                self._set_aside.reopen(pattern)
+        return bool(found)
 
     def set_aside_counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """Return what this run has set aside and sampled, for its statistics (see `SetAsidePages.as_json`)."""
@@ -209,7 +339,7 @@ class TrapDetector:
     def _reopen(self, pattern: URLPattern) -> None:
         """Make the set-aside pages of a pattern due, and give the pattern a new budget."""
         rows = crawl_exclusions.set_aside_pages(self._db, self._site_id, _rule_of(pattern))
-        due = [row["id"] for row in rows if self._shape(row) == pattern]
+        due = [row["id"] for row in rows if pattern in self._shapes(row)]
         crawl_exclusions.include_pages(self._db, due, EPOCH)
         self.included += len(due)
         self._set_aside.reopen(pattern)
@@ -225,7 +355,7 @@ class TrapDetector:
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
-            rule = f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}" if variant else ""
+            rule = f"{EQUIVALENT_URL_RULE}: {redundant_urls.variant_family(variant)}" if variant else ""
         if not rule:
             return True
         if self._traps[rule] >= _MAX_PER_RULE and not crawl_exclusions.is_known(self._db, urlkey(target.url)):
@@ -302,13 +432,16 @@ class TrapDetector:
     def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
         """Record that a result was written. `new` are the URLs that it was the first to report."""
         key = urlkey(result.url)
+        self._known_coverage = self._due_lists = None
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
         self._tests.pop(key, None)
-        shape = self._in_progress.pop(key, None)
-        if shape is not None:
+        for shape in self._in_progress.pop(key, ()):
             self._count_page(shape, result, is_post=is_post, new=new)
+        self._samples.pop(key, None)
         if is_post and result.outcome is Outcome.ARCHIVED:
             self._credit_pages_that_link_to(key)
+        if self._is_page(result):
+            self._credit_form(result.url)
         if result.kind is PageKind.LISTING:
             self._include_entries(result)
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
@@ -324,16 +457,24 @@ class TrapDetector:
 
     def _count_page(self, shape: URLPattern, result: PageResult, *, is_post: bool, new: list[DiscoveredURL]) -> None:
         unknown = any(self._is_news(target, shape) for target in new)
+        shown = self._shown.add(shape, result.possible_posts)
         if shape.family == "folder":
             # A link from one plain page to another is no news: a post at its end credits the folder.
             unknown = False
-        shown = self._shown.add(shape, result.possible_posts)
-        has_news = unknown if shape.family in _WITHOUT_POSSIBLE_POSTS else self._are_news(shown)
-        if shape.family != "folder" or result.outcome not in _NEUTRAL:
-            self._budget.count_page(shape, is_post=is_post, has_news=has_news)
-        if self._samples.pop(urlkey(result.url), None) and (is_post or unknown):
+        elif shape.family == "form":
+            is_post = self._is_page(result)
+        has_news = self._are_news(shown) if shape.family not in _WITHOUT_POSSIBLE_POSTS else unknown
+        if shape.family not in _PLAIN or result.outcome not in _SAYS_NOTHING[shape.family]:
+            missing = result.outcome in _MISSING
+            self._budget.count_page(shape, is_post=is_post, has_news=has_news, has_unknown=unknown, is_missing=missing)
+        if urlkey(result.url) in self._samples and (is_post or unknown):
             self._set_aside.count_hit(shape)
             self._reopen(shape)
+
+    @staticmethod
+    def _is_page(result: PageResult) -> bool:
+        """Return True if a plain page is there: it was answered, with a web page, and does not redirect."""
+        return result.outcome not in (*_MISSING, *_NEUTRAL) and result.rule != "not-html"
 
     def _credit_pages_that_link_to(self, key: str) -> None:
         """Credit the folder of the plain pages that link to a new post, if nothing else reported the post."""
@@ -346,10 +487,20 @@ class TrapDetector:
                 self._set_aside.count_hit(folder)
                 self._reopen(folder)
 
+    def _credit_form(self, url: str) -> None:
+        """Record that there are pages with addresses of this form, so that links to others of the form are fetched."""
+        form = form_pattern(url, self._scope.path)
+        if self._budget.is_used_by_posts(form):
+            return
+        self._budget.credit(form)
+        if form in self._set_aside:
+            self._reopen(form)
+
     def _include_entries(self, result: PageResult) -> None:
         """Make the entries of a listing due that were set aside as plain pages, since the listing vouches for them."""
         entries = [urlkey(t.url) for t in result.targets if t.source is DiscoverySource.LISTING and not t.trap]
-        for page_id in crawl_exclusions.pages_set_aside_at(self._db, entries, f"{PATTERN_BUDGET_RULE}: folder"):
+        rules = [f"{PATTERN_BUDGET_RULE}: {family}" for family in _PLAIN]
+        for page_id in crawl_exclusions.pages_set_aside_at(self._db, entries, rules):
             crawl_exclusions.include_pages(self._db, [page_id], EPOCH)
             self.included += 1
 

@@ -7,7 +7,7 @@ All functions expect to run inside the caller's transaction.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,9 +18,11 @@ from sqlite_utils import Database
 
 from archiver.frontier import redundant_urls
 from archiver.frontier.revisit import VALIDATORS, ClaimTally, are_claims_believed, claiming_source, date_claim_name
-from archiver.items import DiscoverySource
+from archiver.frontier.source_coverage import SourceCoverage
+from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots import HostFile
 from archiver.storage import pages
+from archiver.storage.page_discoveries import page_counts
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
@@ -70,12 +72,23 @@ def set_aside_pages(db: Database, site_id: int, rule: str, limit: int = -1) -> l
     )
 
 
-def pages_set_aside_at(db: Database, keys: Iterable[str], rule: str) -> list[int]:
-    """Returns the IDs of the pages at these urlkeys that a trap rule excludes."""
-    marks = list(keys)
+def pages_set_aside_because(db: Database, site_id: int, reason: str) -> list[dict[str, Any]]:
+    """Returns the pages of a site that are excluded for this reason: id, url, urlkey, kind."""
+    return list(
+        db.query(
+            "select id, url, urlkey, kind from pages where site_id = ? and outcome = 'trap' and reason = ? order by id",
+            [site_id, reason],
+        )
+    )
+
+
+def pages_set_aside_at(db: Database, keys: Iterable[str], rules: Iterable[str]) -> list[int]:
+    """Returns the IDs of the pages at these urlkeys that one of these trap rules excludes."""
+    marks, names = list(keys), list(rules)
     rows = db.execute(
-        f"select id from pages where urlkey in ({', '.join('?' * len(marks))}) and outcome = 'trap' and rule = ?",
-        [*marks, rule],
+        f"select id from pages where urlkey in ({', '.join('?' * len(marks))}) and outcome = 'trap' "
+        f"and rule in ({', '.join('?' * len(names))})",
+        [*marks, *names],
     )
     return [row[0] for row in rows]
 
@@ -107,6 +120,59 @@ def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str
     """Returns the discovery sources that reported a page, each with the URL it was found on."""
     rows = db.execute("select source, found_on from page_sources where page_id = ?", [page_id])
     return [(DiscoverySource(source), found_on or "") for source, found_on in rows]
+
+
+def is_part_feed(db: Database, page_id: int) -> bool:
+    """Returns True if only pages other than the home page link to a feed."""
+    return (
+        db.execute(
+            "select 1 from page_discoveries d left join pages f on f.id = d.found_on_page_id where d.page_id = ? and "
+            "(d.source <> 'link' or f.id is null or f.priority = 0)",
+            [page_id],
+        ).fetchone()
+        is None
+    )
+
+
+def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bool, bool]]:
+    """Returns the feeds of a site that were found before this page: their URLs, whether they were read as feeds, and
+    whether they have no response yet.
+    """
+    rows = db.execute(
+        "select url, outcome in ('not-article', 'unchanged') and rule like 'feed %', outcome = 'due' from pages "
+        "where site_id = ? and kind = 'feed' and id < ?",
+        [site_id, page_id],
+    )
+    return [(row[0], bool(row[1]), bool(row[2])) for row in rows]
+
+
+def source_coverage(db: Database, site_id: int) -> SourceCoverage:
+    """Returns how many of a site's posts, stored or due, each kind of source lists."""
+    known = (Outcome.DUE, Outcome.ARCHIVED, Outcome.UNCHANGED)
+    by_source: Counter[str] = Counter()
+    for count in page_counts(db, site_id):
+        if count.kind == PageKind.POST and count.outcome in known:
+            by_source[count.source] += count.pages
+    return SourceCoverage.of(by_source)
+
+
+def due_urls(db: Database, site_id: int, priority: int, limit: int) -> list[str]:
+    """Returns the URLs of the pages of a site with this priority that were never fetched and are due at once."""
+    rows = db.execute(
+        "select url from pages where site_id = ? and priority = ? and due_at = ? and fetched_at is null limit ?",
+        [site_id, priority, pages.EPOCH, limit],
+    )
+    return [row[0] for row in rows]
+
+
+def post_urlkeys(db: Database, site_id: int, limit: int) -> list[str]:
+    """Returns the urlkeys of the posts of a site that are stored or due."""
+    rows = db.execute(
+        "select urlkey from pages where site_id = ? and kind = 'post' and outcome in ('due', 'archived', 'unchanged') "
+        "limit ?",
+        [site_id, limit],
+    )
+    return [row[0] for row in rows]
 
 
 def is_wrong_guess(db: Database, key: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from plain_crawl import plain_crawl
 from process import archiver, crawl, export
 from table import Column, rate, tenths
 
@@ -36,6 +37,7 @@ READABLE = (
     Column("clean", "clean"),
     Column("code", "code"),
     Column("requests", "requests"),
+    Column("plain", "plain"),
     Column("per_post", "a post", form=tenths),
 )
 RECRAWL = (
@@ -128,7 +130,8 @@ def _first(builder: Builder, site: RunningSite, blog: Blog, work: Path) -> tuple
     requests = site.requests() - before
     found = score(blog, _articles(archive, work / "first.jsonl"), builder)
     row = {column.key: getattr(found, column.key) for column in READABLE if hasattr(found, column.key)}
-    return row | {"requests": requests, "per_post": requests / len(blog.posts)}, found.mistakes
+    plain = plain_crawl(f"{site.base}/").requests
+    return row | {"requests": requests, "plain": plain, "per_post": requests / len(blog.posts)}, found.mistakes
 
 
 def _second(builder: Builder, site: RunningSite, blog: Blog, change: Change, work: Path) -> dict[str, Any]:

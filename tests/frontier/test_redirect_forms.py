@@ -32,7 +32,7 @@ def learned(asked: str, target: str, times: int = ENOUGH) -> RedirectForms:
         ("http://a.example/list?n={}", "https://a.example/list?n={}"),
     ],
 )
-def test_a_form_is_learned_from_three_redirects(asked: str, target: str) -> None:
+def test_a_form_is_learned_from_two_redirects(asked: str, target: str) -> None:
     assert learned(asked, target, ENOUGH - 1).redirected(asked.format(9)) == asked.format(9)
     assert learned(asked, target).redirected(asked.format(9)) == target.format(9)
 
@@ -64,6 +64,22 @@ def test_files_and_the_home_page_get_no_slash() -> None:
     forms = learned("http://a.example/post-{}", "http://a.example/post-{}/")
     for url in ("http://a.example/", "http://a.example/notes.html", "http://a.example/post/"):
         assert forms.redirected(url) == url
+
+
+def test_the_last_number_of_a_version_is_no_file_extension() -> None:
+    forms = learned("http://a.example/release-{}", "http://a.example/release-{}/")
+    assert forms.redirected("http://a.example/release-5.2.0") == "http://a.example/release-5.2.0/"
+    assert forms.redirected("http://a.example/notes.mp3") == "http://a.example/notes.mp3"
+
+
+def test_an_address_is_undecided_until_a_response_shows_its_form() -> None:
+    forms = RedirectForms()
+    assert forms.is_undecided("http://a.example/blog/post")
+    forms.record_response("http://a.example/blog/plain")
+    assert not forms.is_undecided("http://a.example/blog/post")
+    redirected = learned("http://a.example/blog/post-{}", "http://a.example/blog/post-{}/")
+    assert not redirected.is_undecided("http://a.example/blog/post-9")
+    assert redirected.is_undecided("http://a.example/docs/page")
 
 
 _ADDRESSES = st.builds(

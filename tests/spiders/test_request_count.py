@@ -1,4 +1,4 @@
-"""A run counts as many requests as its server receives, including retries."""
+"""A run counts as many requests as its server receives, including retries, and makes no needless ones."""
 
 from __future__ import annotations
 
@@ -42,3 +42,49 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
     assert rows(tmp_path / "a.db", "select requests, requisite_requests from runs") == [
         (counted["requests"], counted["requisite_requests"])
     ]
+
+
+def test_only_the_first_posts_are_asked_for_in_a_form_that_redirects(tmp_path: Path) -> None:
+    names = [f"/news/note-{number}" for number in range(30)]
+    pages: dict[str, Any] = {"/": home(*names), "/sitemap.xml": text("", 404)}
+    for name in names:
+        pages[name] = text("", 301, Location=f"{name}/")
+        pages[f"{name}/"] = page(name)
+    with serving(pages) as site:
+        crawl(site.url, archive=tmp_path / "a.db")
+        redirected = [path for path in site.requests if path in names]
+    assert len(redirected) <= 3
+    assert rows(tmp_path / "a.db", "select count(*) from articles") == [(30,)]
+
+
+def test_tags_are_read_once_the_sitemap_proves_incomplete(tmp_path: Path) -> None:
+    """At first the sitemap has all 30 posts. Before the second crawl the home page links to a post that it lacks."""
+    archive = tmp_path / "a.db"
+    names, tags = [f"/note-{number}/" for number in range(30)], [f"/tag/t-{number}/" for number in range(30)]
+    pages: dict[str, Any] = {name: page(name) for name in names}
+    pages |= {tag: home(names[number]) for number, tag in enumerate(tags)}
+    pages |= {"/": home(*names, *tags), "/robots.txt": text("")}
+    with serving(pages) as site:
+        entries = "".join(f"<url><loc>{site.url}{name.strip('/')}/</loc></url>" for name in names)
+        listed = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>'
+        pages["/sitemap.xml"] = Answer(listed.encode(), headers={"Content-Type": "application/xml"})
+        crawl(site.url, archive=archive)
+        before = sum(path in tags for path in site.requests)
+        pages["/unlisted/"] = page("Unlisted")
+        pages["/"] = home("/unlisted/", *names, *tags)
+        crawl(site.url, archive=archive)
+        after = sum(path in tags for path in site.requests)
+    assert before <= 6
+    assert after >= 30
+
+
+def test_a_feed_is_read_in_its_other_format_if_the_first_is_missing(tmp_path: Path) -> None:
+    formats = '<link rel="alternate" type="application/rss+xml" href="/rss.xml">'
+    formats += '<link rel="alternate" type="application/atom+xml" href="/atom.xml">'
+    entry = "<entry><title>One</title><link href='{}one/'/><id>one</id></entry>"
+    with serving({"/": home("/two/", head=formats), "/one/": page("One"), "/two/": page("Two")}) as site:
+        body = f"<feed xmlns='http://www.w3.org/2005/Atom'>{entry.format(site.url)}</feed>"
+        site.pages["/atom.xml"] = Answer(body.encode(), headers={"Content-Type": "application/atom+xml"})
+        crawl(site.url, archive=tmp_path / "a.db")
+    assert site.requests.count("/atom.xml") == 1
+    assert rows(tmp_path / "a.db", "select count(*) from articles") == [(2,)]

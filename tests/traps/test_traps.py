@@ -17,11 +17,19 @@ import pytest
 from archiver.items import Outcome
 from archiver.urls import urlkey
 from tests import processes
-from tests.traps import copies, forms, paging, partitions, spaces, walls
+from tests.traps import copies, forms, listed, paging, partitions, spaces, walls
 from tests.traps.trap import Trap
 from tests.traps.web import Web, web
 
-TRAPS = [*spaces.traps(), *paging.traps(), *partitions.traps(), *copies.traps(), *forms.traps(), *walls.traps()]
+TRAPS = [
+    *spaces.traps(),
+    *paging.traps(),
+    *partitions.traps(),
+    *listed.traps(),
+    *copies.traps(),
+    *forms.traps(),
+    *walls.traps(),
+]
 UNFINISHED = {"circles"}
 """Sites with a post that cannot be fetched and is reported as missing."""
 
