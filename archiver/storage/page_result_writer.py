@@ -130,7 +130,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
         store_usage_statements(db, storing.capture_id, result.usage_statements)
     later = result.at + run.revisit if run.listings_wait else None
     storing.found = record_discovered_urls(
-        db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_dates
+        db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_claim
     )
     counts.found += len(storing.found)
     counts.trapped += sum(bool(target.trap) for target in storing.found)
@@ -341,7 +341,7 @@ def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
     """
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        run.trust.judge_dates(storing.due_for, changed=effect.changed)
+        run.trust.judge_claim(storing.due_for, changed=effect.changed)
     if result.same_validator and (
         storing.found if result.kind in SOURCE_KINDS else effect.changed and effect.outcome is Outcome.ARCHIVED
     ):

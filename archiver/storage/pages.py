@@ -5,7 +5,6 @@ All functions expect to run inside the caller's transaction. Times in the tables
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -60,15 +59,6 @@ def drop_hint_text(db: Database, hint_id: int) -> None:
     )
 
 
-def hint_digest(hint: SourceHint) -> str:
-    """Returns the digest of a source hint's title and text, "" if it has neither. If the digest changes, the post has
-    changed.
-    """
-    if not (hint.title or hint.body_html or hint.description):
-        return ""
-    return hashlib.blake2b(f"{hint.title}\0{hint.body_html or hint.description}".encode(), digest_size=12).hexdigest()
-
-
 def hint_from_json(text: str | None) -> SourceHint | None:
     """Returns the source hint that `hint_to_json` encoded; None for an empty text."""
     if not text:
@@ -82,8 +72,8 @@ def hint_from_json(text: str | None) -> SourceHint | None:
     return SourceHint(**values)
 
 
-def store_hint(db: Database, page_id: int, hint: SourceHint, digests: Mapping[DiscoverySource, str]) -> None:
-    """Makes a source hint the latest one of its page. `digests`: the digest of what each source said last.
+def store_hint(db: Database, page_id: int, hint: SourceHint, digests: Mapping[str, str]) -> None:
+    """Makes a source hint the latest one of its page. `digests`: the digest of what each source said last, by its key.
 
     The hint before it is kept, because captures may have been extracted with it. The same hint is stored once.
     """
