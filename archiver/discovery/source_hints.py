@@ -114,17 +114,6 @@ def complete_hint(hint: SourceHint, other: SourceHint) -> SourceHint:
     return replace(hint, **{name: getattr(other, name) for name in taken}) if taken else hint
 
 
-def is_completed_by(hint: SourceHint | None, later: SourceHint) -> bool:
-    """Returns True if a later hint repeats all that a hint says, and at most adds to it. The full text is not compared,
-    because it is not stored for long.
-    """
-    if hint is None:
-        return True
-    return all(
-        getattr(hint, name) == getattr(later, name) for name in _VALUES if name != "body_html" and getattr(hint, name)
-    )
-
-
 def combine_hints(
     latest: SourceHint | None, digests: Mapping[str, str], hint: SourceHint, key: str, *, is_changed: bool
 ) -> SourceHint:

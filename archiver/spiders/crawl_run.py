@@ -355,6 +355,17 @@ class CrawlRun:
         return replace(result, failures=failures, due=due, edits=edit_estimate(self.db, self.site))
 
     def _rejudge(self) -> None:
+        late = self.judge.read_late_hints()
+        if late.read or late.posts or late.unreadable:
+            _log.info(
+                "%s: %d articles read again with what a source said of them later, %d of them changed; %d pages proved "
+                "to be posts; %d could not be read again",
+                self.site_name,
+                late.read,
+                late.changed,
+                late.posts,
+                len(late.unreadable),
+            )
         tally = self.judge.finish()
         if tally.read or tally.reread:
             _log.info(

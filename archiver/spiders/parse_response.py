@@ -304,6 +304,7 @@ def _script_page(
         kind=PageKind.OTHER,
         rule=NEEDS_JAVASCRIPT,
         reason=script_page.REASON,
+        hint_id=request.hint_id,
         targets=_targets(links, article, result, request, site),
     )
 

@@ -274,7 +274,7 @@ def _store_changed_hint(db: Database, known: KnownPage, hint: SourceHint, report
         # The page's text comes from its source and has changed, so the page is requested in full: it would answer 304.
         db.execute("update pages set etag = null, last_modified = null where id = ?", [known.id])
     hint = combine_hints(latest, known.digests, hint, report.key, is_changed=not report.is_first)
-    store_hint(db, known.id, hint, {**known.digests, report.key: str(report.digest)})
+    store_hint(db, known.id, hint, {**known.digests, report.key: str(report.digest)}, completes=report.is_first)
 
 
 def _more_certain_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:

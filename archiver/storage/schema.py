@@ -222,9 +222,11 @@ create table source_hints (
     id integer primary key,
     page_id integer not null references pages (id) on delete cascade,
     hint text not null, -- JSON
-    digests text -- JSON: digests of what each source said last; empty in a hint that a later one has replaced
+    digests text, -- JSON: digests of what each source said last; empty in a hint that a later one has replaced
+    completes integer references source_hints (id) on delete set null -- the hint to which another source added this
 );
 create index idx_source_hints_page_id on source_hints (page_id);
+create index idx_source_hints_latest on source_hints (page_id, completes) where digests is not null;
 
 -- Which discovery sources found a page. Read the view page_sources, which fills in what is left out here.
 create table page_discoveries (
