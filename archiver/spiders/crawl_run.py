@@ -161,7 +161,7 @@ class CrawlRun:
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
         self.gone_confirmed = is_gone_confirmed(self.db, site_id, self.started)
-        self.soft_not_found = None if order.full else self._remembered_soft_not_found()
+        self.soft_not_found = self._remembered_soft_not_found()
         cdx = self.options.get("cdx")
         self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""
 

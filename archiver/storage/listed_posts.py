@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlite_utils import Database
 
 from archiver.frontier.listing_changes import MOST_RECHECKED, removed_posts
-from archiver.items import ListedPosts
+from archiver.items import NO_LONGER_LISTED, UNLISTED, ListedPosts
 from archiver.storage.pages import make_pages_due, stamp
 
 T = TypeVar("T")
@@ -58,6 +58,41 @@ def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecke
     for index, page_id in enumerate(page_ids[room:]):
         due = stamp(now + timedelta(days=1 + index // MOST_RECHECKED))
         db.execute("update pages set due_at = min(due_at, ?), reason = ? where id = ?", [due, reason, page_id])
+
+
+# -- posts that were left out, on sites whose pages cannot show whether they are gone
+
+_SHELL = "; its page shows no more than an address that does not exist"
+_RELISTED = (
+    "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source in ('feed', 'sitemap', 'api', "
+    "'listing') and coalesce(d.last_seen, d.first_seen) > p.fetched_at)"
+)
+
+
+def unlisted_reason(due_for: str) -> str:
+    """Returns the reason to store for a post that was left out, given why its page was due."""
+    return f"{due_for.removesuffix(_SHELL)}{_SHELL}"
+
+
+def is_left_out(db: Database, key: str, due_for: str) -> bool:
+    """Returns True if a feed, sitemap, API or listing has left out the page at this urlkey and none listed it since.
+    `due_for` is why the page was due.
+    """
+    if due_for.endswith(NO_LONGER_LISTED):
+        return True
+    if not due_for.endswith(_SHELL):
+        return False
+    return db.execute(f"select 1 from pages p where p.urlkey = ? and {_RELISTED}", [key]).fetchone() is None
+
+
+def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
+    """Returns the number of a site's posts that were left out, and may be gone, with the URL of one ("": none)."""
+    row = db.execute(
+        f"select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.rule = '{UNLISTED}' "
+        f"and not {_RELISTED}",
+        [site_id],
+    ).fetchone()
+    return int(row[0]), str(row[1])
 
 
 @dataclass(frozen=True, slots=True)

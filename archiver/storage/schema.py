@@ -212,6 +212,7 @@ create index idx_pages_site_id_outcome on pages (site_id, outcome, kind, priorit
 create index idx_pages_site_id_rule on pages (site_id, rule) where rule in (
     'soft-404', 'repeated listing', 'attachment', 'redirect-loop', 'login wall', 'consent wall');
 create index idx_pages_needs_javascript on pages (site_id) where rule = 'needs-javascript';
+create index idx_pages_unlisted on pages (site_id) where rule = 'unlisted';
 create index idx_pages_article_id on pages (article_id);
 create index idx_pages_capture_id on pages (capture_id) where capture_id is not null;
 create index idx_pages_redirect_urlkey on pages (redirect_urlkey) where redirect_urlkey is not null;

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from archiver.extraction.page_classifier import is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import NEEDS_JAVASCRIPT
+from archiver.storage.listed_posts import unlisted_posts
 from archiver.storage.page_forms import untaken_pages
 
 SAMPLE = 500
@@ -35,8 +36,9 @@ class SiteContent:
     `repeated`: for each field of OWN_TEXTS the most frequent value (of bodies those shorter than SHORT_BODY), if at
     least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`: pages without content
     unless scripts run, of `pages` that were fetched. `untaken`: pages that have the form of the posts and were not
-    stored as posts, most of them because of `untaken_rule`. `empty_example`, `script_example` and `untaken_example` are
-    URLs.
+    stored as posts, most of them because of `untaken_rule`. `unlisted`: posts that may be gone, since their sources
+    have left them out, and whose pages cannot show it. `empty_example`, `script_example`, `untaken_example` and
+    `unlisted_example` are URLs.
     """
 
     articles: int = 0
@@ -49,6 +51,8 @@ class SiteContent:
     untaken: int = 0
     untaken_rule: str = ""
     untaken_example: str = ""
+    unlisted: int = 0
+    unlisted_example: str = ""
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -78,6 +82,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         sum(one.pages for one in untaken),
         untaken[0].rule if untaken else "",
         untaken[0].example if untaken else "",
+        *unlisted_posts(db, site_id),
     )
 
 
