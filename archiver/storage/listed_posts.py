@@ -22,9 +22,19 @@ _MOST_ENTRIES = 10_000
 _VALUES_PER_QUERY = 500
 
 
-def posts_removed_from_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> list[int]:
-    """Stores what the feed or listing at the urlkey `key` shows. Returns the page IDs of the posts that were removed
-    since it was last read, newest first, without those that are due already.
+@dataclass(frozen=True, slots=True)
+class ListChanges:
+    """What changed in a list since it was last read, as page IDs: posts that were `removed`, newest first, and posts
+    that are gone and were listed `again`.
+    """
+
+    removed: tuple[int, ...] = ()
+    again: tuple[int, ...] = ()
+
+
+def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
+    """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read, without
+    posts that are due already.
 
     A post that another feed, sitemap, API or listing shows in this run was not removed, and neither was one that the
     page still links to.
@@ -33,10 +43,10 @@ def posts_removed_from_list(db: Database, key: str, listed: ListedPosts, run_sta
     entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])
     text = ",".join(map(str, entries))
     if row is None or not entries or text == row[1]:
-        return []
+        return ListChanges()
     db.execute("update pages set listed = ? where id = ?", [text, row[0]])
     if not row[1]:
-        return []
+        return ListChanges()
     before = [int(number) for number in row[1].split(",")]
     known = _listed_pages(db, {*before, *entries})
     removed = removed_posts(
@@ -46,7 +56,20 @@ def posts_removed_from_list(db: Database, key: str, listed: ListedPosts, run_sta
         is_first=listed.is_first,
         is_last=listed.is_last,
     )
-    return [post for post in removed if _is_missed(db, post, listed.others, stamp(run_started))]
+    since = stamp(run_started)
+    return ListChanges(
+        tuple(post for post in removed if _is_missed(db, post, listed.others, since)),
+        tuple(_gone_pages(db, set(entries).difference(before), since)),
+    )
+
+
+def _gone_pages(db: Database, page_ids: Iterable[int], since: str) -> Iterator[int]:
+    for some in _chunks(page_ids):
+        rows = db.execute(
+            f"select id from pages where id in ({_marks(some)}) and outcome = 'gone' and due_at > ? order by id",
+            [*some, since],
+        )
+        yield from (number for (number,) in rows.fetchall())
 
 
 def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:

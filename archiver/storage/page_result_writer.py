@@ -144,7 +144,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
     counts.found += len(storing.found)
     counts.trapped += sum(bool(target.trap) for target in storing.found)
     if result.listed is not None:
-        _recheck_removed(run, result.url, storing.key, result.listed)
+        _recheck_list(run, result.url, storing.key, result.listed)
     if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
         run.listings_wait = False
         pages.make_new_due(db, run.site_id)
@@ -395,11 +395,14 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
     pages.make_pages_due(run.db, missing, f"{source} {NO_LONGER_LISTED}")
 
 
-def _recheck_removed(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
-    """Makes the posts due that the feed or listing at `url` no longer shows at the place where they would stand."""
-    removed = listed_posts.posts_removed_from_list(run.db, key, listed, run.started)
-    listed_posts.recheck_removed(run.db, removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)
-    run.rechecked += len(removed)
+def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
+    """Makes the posts due that the feed or listing at `url` no longer shows at the place where they would stand, and
+    those that are gone and are listed again.
+    """
+    changes = listed_posts.changes_of_list(run.db, key, listed, run.started)
+    listed_posts.recheck_removed(run.db, changes.removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)
+    run.rechecked += len(changes.removed)
+    pages.make_pages_due(run.db, changes.again, f"{url} lists it again")
 
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
