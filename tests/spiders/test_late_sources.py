@@ -211,3 +211,52 @@ def test_two_feeds_that_differ_in_what_they_say_make_no_page_due(tmp_path: Path)
         crawl_once(server.url, archive)
         assert not [path for path in server.requests if path.startswith("/notice")]
     assert articles(archive) == before
+
+
+class WithAPI(dict[str, Any]):
+    """A site with the API of WordPress, which says of each post what its page leaves out, if it `answers`."""
+
+    def __init__(self, *, answers: bool) -> None:
+        posts = [f"/notice-{n}/" for n in range(COUNT)]
+        shown: Pages = {path: notice(n) for n, path in enumerate(posts)}
+        super().__init__(shown | {"/": home(*posts, head="<link rel='https://api.w.org/' href='/wp-json/'>")})
+        self.answers = answers
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if not key.startswith("/wp-json/wp/v2/posts"):
+            return super().get(key, default)
+        if not self.answers:
+            return FAULTS["not implemented"]
+        listed = [self._post(n) for n in range(COUNT) if "modified_after" not in key]
+        kind = {"Content-Type": "application/json", "X-WP-Total": str(len(listed)), "X-WP-TotalPages": "1"}
+        return Answer(json.dumps(listed).encode(), 200, kind)
+
+    def _post(self, n: int) -> dict[str, Any]:
+        times = {
+            f"{when}{zone}": f"2024-05-0{n + 1}T07:45:00" for when in ("date", "modified") for zone in ("", "_gmt")
+        }
+        terms = [{"taxonomy": "category", "name": "Harbour"}, {"taxonomy": "post_tag", "name": f"berth {n}"}]
+        return times | {
+            "id": n + 1,
+            "link": f"/notice-{n}/",
+            "title": {"rendered": f"Notice {n}"},
+            "excerpt": {"rendered": f"<p>What the pilot noted as number {n}.</p>"},
+            "_embedded": {"wp:term": [terms], "author": [{"name": "Ida Brandt"}]},
+        }
+
+
+@pytest.mark.parametrize("more", [(), ("--full",)], ids=["plain", "full"])
+def test_an_api_that_fails_at_first_gives_what_it_would_have_given(tmp_path: Path, more: tuple[str, ...]) -> None:
+    with serving(WithAPI(answers=True)) as server:
+        crawl_once(server.url, tmp_path / "whole.db")
+        expected = without_host(articles(tmp_path / "whole.db"), server.url)
+    (tmp_path / "late").mkdir()
+    late = tmp_path / "late" / "late.db"
+    with serving(pages := WithAPI(answers=False)) as server:
+        crawl_once(server.url, late)
+        assert rows(late, "select distinct tags from articles") == [("[]",)]
+        pages.answers = True
+        server.requests.clear()
+        crawl(server.url, *more, "--delay", "0", archive=late)
+        assert without_host(articles(late), server.url) == expected
+    assert rows(late, "select count(*) from revisions where revision > 1") == [(0,)]

@@ -51,7 +51,7 @@ from archiver.storage.article_tables.revisions import (
     write_revision,
 )
 from archiver.storage.capture_recovery import set_missing_capture
-from archiver.storage.pages import insert_row, late_hint, stamp
+from archiver.storage.pages import insert_row, late_hint, resolve_redirects, stamp
 from archiver.storage.tombstones import next_article_id
 from archiver.urls import normalize, urlkey
 
@@ -459,10 +459,9 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
         return True
     if (
         row["gone_at"]
+        or resolve_redirects(db, there) == here
         or db.execute(
-            "select 1 from pages where urlkey = ? and redirect_urlkey = ? union all "
-            "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?",
-            [there, here, there, here],
+            "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?", [there, here]
         ).fetchone()
     ):
         return True
