@@ -227,7 +227,6 @@ create table source_hints (
     completes integer references source_hints (id) on delete set null -- the hint to which another source added this
 );
 create index idx_source_hints_page_id on source_hints (page_id);
-create index idx_source_hints_latest on source_hints (page_id, completes) where digests is not null;
 
 -- Which discovery sources found a page. Read the view page_sources, which fills in what is left out here.
 create table page_discoveries (
