@@ -325,6 +325,7 @@ FIELDS: tuple[Field, ...] = (
         prose="paragraphs",
         varies="long",
         choice="first",
+        latest=True,
         measured="counted",
         weight=2.0,
         indexed=True,

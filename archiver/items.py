@@ -57,6 +57,13 @@ NEEDS_JAVASCRIPT = "needs-javascript"
 """The rule of a page that has no content unless a browser runs its scripts."""
 
 
+NO_LONGER_LISTED = "no longer lists it"
+"""The end of the reason of a page that is fetched because a source or listing has left it out."""
+UNLISTED = "unlisted"
+"""The rule of a post that its sources have left out and whose page cannot show whether it is gone, because the site
+sends the same page, without content, for every address."""
+
+
 class Outcome(StrEnum):
     """The result of the last attempt to fetch a URL, or why it has not been fetched. Every row of `pages` has exactly
     one.
@@ -330,7 +337,8 @@ class PageResult:
     hint that the page was read with. `possible_posts` are the urlkeys of the possible posts that a page with a URL
     pattern links to, known ones too. `requisites` are the files that a post's page needs, if the site's settings ask
     for all of them. `listed` is what a feed or a listing shows, None for other pages. `form` is the page's form, None
-    if it was not parsed.
+    if it was not parsed. `is_shell`: the page shows no more than an address that does not exist, so the text of its
+    article is that of a source.
     """
 
     url: str
@@ -359,6 +367,7 @@ class PageResult:
     requisites: tuple[Requisite, ...] = ()
     listed: ListedPosts | None = None
     form: PageForm | None = None
+    is_shell: bool = False
 
 
 T = TypeVar("T")

@@ -80,26 +80,40 @@ class SoftNotFoundProfile:
     """How a site responds for an address that does not exist.
 
     `location`: the urlkey that it redirects to, "" if it does not redirect; `look`: the fingerprint of the page it
-    shows, None if the status is an error.
+    shows, None if the status is an error. `everywhere`: the home page shows the same, so the page proves for no address
+    that it does not exist.
     """
 
     url: str
     status: int
     location: str = ""
     look: PageFingerprint | None = None
+    everywhere: bool = False
 
     @property
     def has_enough_words(self) -> bool:
         """True if the site shows a page with enough words to compare. A page that a script fills has too few."""
         return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
-    def is_like(self, look: PageFingerprint) -> bool:
+    def resembles(self, look: PageFingerprint) -> bool:
         """Returns True if a page looks like the site's page for missing addresses: the same title, and no text of its
-        own.
+        own. Of pages with few words, all must be the same.
         """
-        if self.look is None or not self.has_enough_words or look.title != self.look.title:
+        if self.look is None or look.title != self.look.title:
             return False
+        if not self.has_enough_words:
+            return look.words == self.look.words
         return len(look.shingles - self.look.shingles) <= _MAX_OWN_SHINGLES
+
+    def is_like(self, look: PageFingerprint) -> bool:
+        """Returns True if a page proves to be missing: it looks like the site's page for missing addresses, which has
+        words enough to compare and is not the site's page for all addresses.
+        """
+        return self.has_enough_words and not self.everywhere and self.resembles(look)
+
+    def is_shell(self, look: PageFingerprint) -> bool:
+        """Returns True if a page shows nothing by which it can be told from a missing one, which proves neither."""
+        return (self.everywhere or not self.has_enough_words) and self.resembles(look)
 
     def leads_to(self, target: str) -> bool:
         """Returns True if the site redirects missing pages to `target`."""
@@ -128,6 +142,7 @@ def profile_from_json(text: str | None) -> SoftNotFoundProfile | None:
         values["status"],
         values["location"],
         PageFingerprint(look["title"], tuple(look["words"])) if look else None,
+        bool(values.get("everywhere")),
     )
 
 

@@ -8,10 +8,11 @@ few pages that are being fetched are kept in memory, so a killed crawl loses not
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from archiver.discovery.source_hints import HintDigest
 from archiver.discovery.url_classifier import is_secondary_listing
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 
@@ -47,7 +48,7 @@ _HEARSAY_REVISIT = timedelta(days=365)
 @dataclass(frozen=True, slots=True)
 class KnownPage:
     """A row of the pages table. Times are aware. `lastmod` is the latest modification date that any source gave for the
-    page; `digests` has the digest of each source's hint for it.
+    page; `digests` has the digest of each source's hint for it, by the source's key.
     """
 
     id: int
@@ -58,7 +59,7 @@ class KnownPage:
     fetched_at: datetime | None
     due_at: datetime | None
     lastmod: datetime | None
-    digests: Mapping[DiscoverySource, str]
+    digests: Mapping[str, str]
     priority: int
 
 
@@ -75,21 +76,38 @@ def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str
     return SIDE_LISTING_PRIORITY if side else PRIORITY[kind]
 
 
-def refetch_reason(known: KnownPage, target: DiscoveredURL, lead_digest: str, *, by_dates: bool = True) -> str:
+Believes = Callable[[str], bool]
+"""Returns True if a claim of change is believed, by its name (see `dates_claim`, `details_claim`)."""
+
+
+def refetch_reason(
+    known: KnownPage,
+    target: DiscoveredURL,
+    before: HintDigest | None = None,
+    now: HintDigest | None = None,
+    *,
+    believes: Believes = lambda claim: True,
+) -> str:
     """Returns why a page that was fetched before must be fetched again now that a source has listed it; "" if it need
     not be.
 
-    Reasons are a later date from the source (ignored without `by_dates`, if the source's dates proved false), a
-    changed digest of its hint (`lead_digest`), or that the page was gone. Being listed is not a reason in itself.
+    Reasons are a later date from the source, a change of what its hint says (from the digest `before` to that of
+    `now`), or that the page was gone. Being listed is not a reason in itself, and neither is a source's first hint.
+    Claims that proved false are not believed (`believes`).
     """
     if known.fetched_at is None:
         return ""
-    if known.outcome in (Outcome.GONE, Outcome.NOT_FOUND) and target.source in VOUCHING_SOURCES:
+    source, is_dated = target.source, believes(dates_claim(target.source))
+    if known.outcome in (Outcome.GONE, Outcome.NOT_FOUND) and source in VOUCHING_SOURCES:
         return "listed again after it was gone"
-    if lead_digest and lead_digest != known.digests.get(target.source, lead_digest):
-        return f"{target.source} has another text for it"
-    if by_dates and target.lastmod and target.lastmod > (known.lastmod or known.fetched_at):
-        return f"{target.source} says it changed at {target.lastmod.isoformat()}"
+    if before and now and now.text and now.text != before.text:
+        return f"{source} has another text for it"
+    if is_dated and target.lastmod and target.lastmod > (known.lastmod or known.fetched_at):
+        return f"{source} says it changed at {target.lastmod.isoformat()}"
+    if before and now and now.details != before.details and believes(details_claim(source)):
+        return f"{source} has other details for it"
+    if before and now and now.date and now.date != before.date and is_dated:
+        return f"{source} has another date for it"
     return ""
 
 
@@ -137,9 +155,15 @@ MIN_CLAIMS = 20
 _RARELY = 0.05
 TRUST_AGAIN_AFTER = timedelta(days=90)
 """The time after which a claim that proved false is believed again, since software is repaired."""
-_SAYS = re.compile(r"(\w+) says it changed at ")
+_CLAIMS = {
+    "says it changed at": "dates",
+    "has another date for it": "dates",
+    "has other details for it": "details",
+}
+"""What is claimed by the reasons of `refetch_reason` that may prove false."""
+_SAYS = re.compile(rf"(\w+) ({'|'.join(_CLAIMS)})")
 # "tells another text" was written before 0.3, and is in the reasons of existing archives.
-_REFETCH_PHRASES = ("says it changed at", "has another text for it", "tells another text", "listed again")
+_REFETCH_PHRASES = (*_CLAIMS, "has another text for it", "tells another text", "listed again")
 
 
 @dataclass(slots=True)
@@ -154,17 +178,28 @@ class ClaimTally:
         return self.called >= MIN_CLAIMS and self.true < _RARELY * self.called
 
 
-def date_claim_name(source: DiscoverySource | str) -> str:
+def dates_claim(source: DiscoverySource | str) -> str:
     """Returns the name under which a source's claims of change by date are counted."""
     return f"{source} dates"
 
 
-def claiming_source(reason: str) -> str:
-    """Returns the name of the source whose date made a page due, from a reason that `refetch_reason` returned; "" if it
-    was another reason.
+def details_claim(source: DiscoverySource | str) -> str:
+    """Returns the name under which a source's claims of change by other details are counted: authors, categories ..."""
+    return f"{source} details"
+
+
+def claim_of(reason: str) -> str:
+    """Returns the name of the claim that made a page due, from a reason that `refetch_reason` returned; "" if it was
+    another reason.
     """
     m = _SAYS.match(reason)
-    return m[1] if m else ""
+    return f"{m[1]} {_CLAIMS[m[2]]}" if m else ""
+
+
+def reasons_of_claim(claim: str) -> tuple[str, ...]:
+    """Returns how the reasons begin that are counted under the name of a claim."""
+    source, _, kind = claim.rpartition(" ")
+    return tuple(f"{source} {phrase}" for phrase, one in _CLAIMS.items() if one == kind)
 
 
 def are_claims_believed(since: datetime | None, now: datetime) -> bool:

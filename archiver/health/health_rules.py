@@ -537,7 +537,7 @@ _EVIDENT_OTHER = 0.5
 """The share of articles with the same value from which it is the site's value and not the articles', by field."""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
-CONTENT_CODES = frozenset({"no-posts", "javascript", "untaken", "undated", "constant", "empty-body"})
+CONTENT_CODES = frozenset({"no-posts", "javascript", "untaken", "undated", "unlisted", "constant", "empty-body"})
 """Findings about what is stored. If one is red, `archiver crawl` exits with code 1."""
 
 
@@ -549,6 +549,8 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
     if finding := _judge_untaken(content, known.site):
         yield finding
     if finding := _judge_undated(content, known.site):
+        yield finding
+    if finding := _judge_unlisted(content):
         yield finding
     if content.empty >= _AT_LEAST and content.empty > _EVIDENT["body"] * content.articles:
         yield HealthFinding(
@@ -628,6 +630,18 @@ def _judge_script_pages(content: SiteContent) -> HealthFinding | None:
         f"{empty:,} of {content.pages:,} pages have no text without JavaScript, for example {content.script_example}: "
         "archiver runs no scripts. Look for a feed with full texts or an API that the site does not declare, and crawl "
         'its address; see docs/crawl.md, "Pages that need JavaScript".',
+    )
+
+
+def _judge_unlisted(content: SiteContent) -> HealthFinding | None:
+    if not content.unlisted:
+        return None
+    which = "A post is" if content.unlisted == 1 else f"{content.unlisted:,} posts are"
+    return HealthFinding(
+        "unlisted",
+        "amber",
+        f"{which} no longer listed, for example {content.unlisted_example}, and may be gone: the site sends the same "
+        "page for every address, so archiver cannot know. Open it in a browser; the archive keeps it either way.",
     )
 
 

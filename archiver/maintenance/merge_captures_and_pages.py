@@ -284,11 +284,15 @@ def _merge_hints(db: Database, theirs: Database, page: _SamePage, captures: Capt
     """Merges the source hints of a page, and links them to the captures here that were extracted with them. The latest
     hint is that of the later fetch, if it has one.
     """
+    numbers: dict[int, int] = {}
     for hint in theirs.query("select * from source_hints where page_id = ? order by id", [page.there]):
         own = db.execute(
             "select id from source_hints where page_id = ? and hint = ?", [page.here, hint["hint"]]
         ).fetchone()
         number = own[0] if own else insert_row(db, "source_hints", {"page_id": page.here, "hint": hint["hint"]})
+        numbers[hint["id"]] = number
+        if hint["completes"] in numbers and not own:
+            db.execute("update source_hints set completes = ? where id = ?", [numbers[hint["completes"]], number])
         for row in theirs.query("select * from captures where hint_id = ?", [hint["id"]]):
             # The post may have been removed here, and its hint with it.
             db.execute(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -52,7 +52,7 @@ from archiver.storage.article_tables.revisions import (
     extractor_of,
     revision_rows,
 )
-from archiver.storage.pages import hint_of_capture, latest_hint, moment
+from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey
 from archiver.warc.exchange_records import compute_payload_digest
@@ -124,8 +124,11 @@ def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url:
 
 
 def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None:
-    """Returns the source hint of an article's capture; if that is not known, the latest one of its page."""
-    return hint_of_capture(db, row["capture_id"]) or latest_hint(db, urlkey(row["url"]))
+    """Returns the source hint of an article's capture; if that is not known, or if other sources have completed it
+    since, the latest one of its page.
+    """
+    key = urlkey(row["url"])
+    return late_hint(db, key, row["capture_id"]) or hint_of_capture(db, row["capture_id"]) or latest_hint(db, key)
 
 
 def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
@@ -396,11 +399,22 @@ class RulesByTime:
 
 class ReextractionReader:
     """Extracts articles of the archive `db` again. `folder` is the archive's folder, `version` that of this program,
-    `at` the time of the re-extraction (ISO 8601 in UTC).
+    `at` the time of the re-extraction (ISO 8601 in UTC). With `late`, only these captures are read, by ID, with these
+    source hints in place of their own.
     """
 
-    def __init__(self, db: Database, folder: Path, version: str, at: str, request: ReextractionRequest) -> None:
+    def __init__(
+        self,
+        db: Database,
+        folder: Path,
+        version: str,
+        at: str,
+        request: ReextractionRequest,
+        *,
+        late: Mapping[int, SourceHint] | None = None,
+    ) -> None:
         self.db, self.version, self.at, self.request = db, version, at, request
+        self.late = late or {}
         self.fields = frozenset(request.fields or EVIDENCE)
         self._folder = folder
         self._rules = RulesByTime(db)
@@ -417,7 +431,7 @@ class ReextractionReader:
         """Extracts the article from a capture with the source hint and the site rules of the capture's time. With
         `part_of`, the URL of a post, the capture is read as a further part of that post. Raises UnreadableInput.
         """
-        hint = hint_of_capture(self.db, capture_id)
+        hint = self.late.get(capture_id) or hint_of_capture(self.db, capture_id)
         response, capture = read_verified_response(self.db, self._folder, capture_id)
         at = moment(capture["captured_at"])
         assert at is not None
@@ -535,10 +549,14 @@ class _Article:
         return [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
 
     def _has_hint(self, capture_id: int) -> bool:
+        if capture_id in self._reader.late:
+            return True
         row = self._reader.db.execute("select hint_id from captures where id = ?", [capture_id]).fetchone()
         return row is not None and row[0] is not None
 
     def _is_covered(self, capture_id: int) -> bool:
+        if self._reader.late:
+            return capture_id in self._reader.late
         row = self._reader.db.execute("select captured_at from captures where id = ?", [capture_id]).fetchone()
         return row is None or self._reader.request.covers(row[0])
 

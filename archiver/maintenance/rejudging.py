@@ -20,7 +20,7 @@ from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.extraction.template.site_rule import SiteRules
-from archiver.items import Article, Outcome, PageForm, PageKind, PageResult
+from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.maintenance.reextraction import RulesByTime, read_response
 from archiver.storage.connection import writing
 from archiver.storage.page_forms import (
@@ -115,8 +115,11 @@ class Rejudging:
     def pages(self, *, everything: bool = False) -> Iterator[PageToRejudge]:
         return pages_to_rejudge(self.db, self.site["id"], self.verdicts, everything=everything)
 
-    def read(self, page: PageToRejudge) -> RejudgedPage:
-        """Returns the verdict on a page, from its capture. Writes nothing."""
+    def read(self, page: PageToRejudge, late: SourceHint | None = None) -> RejudgedPage:
+        """Returns the verdict on a page, from its capture. Writes nothing.
+
+        With `late`, the capture is read with this source hint, which came after it, in place of its own.
+        """
         row = page.row
         before = RejudgedPage(page, PageKind(row["kind"]), row["rule"] or "")
         found = read_response(self.db, self._folder, row["capture_id"])
@@ -125,11 +128,12 @@ class Rejudging:
         response, capture = found
         at = moment(capture["captured_at"])
         assert at is not None
-        hint, rules = hint_of_capture(self.db, row["capture_id"]), self._rules.at(self.site["id"], at)
+        hint, rules = late or hint_of_capture(self.db, row["capture_id"]), self._rules.at(self.site["id"], at)
+        known = PageKind.POST if late and late.published else PageKind.UNKNOWN  # as feeds report dated items
         parsed = parse_page(response.body, row["url"], response.content_type, at)
 
         def extract(decided: Answer | None = None, rules: SiteRules | None = rules) -> Article:
-            return extract_page(parsed, hint, posts_only=True, rules=rules, decided=decided)
+            return extract_page(parsed, hint, known, posts_only=True, rules=rules, decided=decided)
 
         form = page_form(parsed)
         article = judge_article(self.verdicts, form, extract(), is_promised=lambda: page.is_promised, extract=extract)

@@ -162,7 +162,7 @@ class CrawlRun:
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
         self.gone_confirmed = is_gone_confirmed(self.db, site_id, self.started)
-        self.soft_not_found = None if order.full else self._remembered_soft_not_found()
+        self.soft_not_found = self._remembered_soft_not_found()
         cdx = self.options.get("cdx")
         self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""
 
@@ -359,6 +359,17 @@ class CrawlRun:
         return replace(result, failures=failures, due=due, edits=edit_estimate(self.db, self.site))
 
     def _rejudge(self) -> None:
+        late = self.judge.read_late_hints()
+        if late.read or late.posts or late.unreadable:
+            _log.info(
+                "%s: %d articles read again with what a source said of them later, %d of them changed; %d pages proved "
+                "to be posts; %d could not be read again",
+                self.site_name,
+                late.read,
+                late.changed,
+                late.posts,
+                len(late.unreadable),
+            )
         tally = self.judge.finish()
         if tally.read or tally.reread:
             _log.info(

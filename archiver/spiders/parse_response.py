@@ -273,7 +273,8 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
             result, usage_statements=(*result.usage_statements, *statements_of_page(page.root, fetched.url))
         )
     links = _links(page, fetched, site.scope)
-    if _is_unreadable(page, request):
+    is_shell = _is_shell(page, result, request, site.soft_not_found)
+    if _is_unreadable(page, request, is_shell=is_shell):
         # Before the soft 404: a site that sends this shell for every address sends it for missing ones, too.
         return ParsedPage(_script_page(links, result, request, site))
     if rejected := wall_or_soft_404(page, result, request, site.soft_not_found):
@@ -283,14 +284,25 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
         target = normalize(links.refresh)
         if target and urlkey(target) != request.urlkey:
             return _redirect(target, result, request, site, "meta-refresh")
-    return _article_page(page, links, result, request, site)
+    return _article_page(page, links, replace(result, is_shell=is_shell), request, site)
 
 
-def _is_unreadable(page: Page, request: PageRequest) -> bool:
+def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
+    """Returns True if a page other than the home page shows nothing by which it can be told from a missing one."""
+    if request.is_seed or soft_not_found is None or soft_not_found.look is None:
+        return False
+    if soft_not_found.has_enough_words and not soft_not_found.everywhere:
+        return False
+    if not soft_not_found.has_enough_words and not script_page.needs_javascript(page):
+        return False  # it may have a picture of its own
+    return soft_not_found.is_shell(fingerprint_of(page.root, page.head_title, result.final_url))
+
+
+def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
     """Returns True if a page is empty unless scripts run and its source did not give its text."""
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
-    return script_page.needs_javascript(page)
+    return is_shell or script_page.needs_javascript(page)
 
 
 def _script_page(
@@ -304,6 +316,7 @@ def _script_page(
         kind=PageKind.OTHER,
         rule=NEEDS_JAVASCRIPT,
         reason=script_page.REASON,
+        hint_id=request.hint_id,
         targets=_targets(links, article, result, request, site),
     )
 

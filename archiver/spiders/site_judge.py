@@ -15,6 +15,7 @@ from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.page_form import page_form
 from archiver.items import Article, SourceHint
 from archiver.maintenance.constant_values import refuse_constants
+from archiver.maintenance.late_hints import LateHintReading, LateHintTally, find_late_hints
 from archiver.maintenance.rejudging import Rejudging, RejudgingTally, judge_site, rejudge
 from archiver.storage.page_forms import is_promised, stored_verdicts
 from archiver.storage.page_result_writer import PageWriter, StoringRun
@@ -68,6 +69,18 @@ class SiteJudge:
         """Judge the forms by all pages that the archive has of the site."""
         self._writer.flush()
         self._verdicts = judge_site(self._db, self._site["id"], datetime.now(UTC))
+
+    def read_late_hints(self) -> LateHintTally:
+        """Read the pages again that a source has reported since they were fetched, from their captures."""
+        self._writer.flush()
+        found = find_late_hints(self._db, self._site["id"], self._run.started)
+        if not found:
+            return LateHintTally()
+        judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
+        reading = LateHintReading(self._db, self._archive.parent, judging, self._run)
+        reading.read_all(found, datetime.now(UTC))
+        self._writer.counts.add(reading.counts)
+        return reading.tally
 
     def finish(self) -> RejudgingTally:
         """Judge the forms at the end of the run, and the pages again whose verdict changed; read the articles again

@@ -110,7 +110,7 @@ class Probing:
             return ""
         if home.look is None or not found.is_like(home.look):
             return ""
-        if before.look is not None and before.is_like(found.look):
+        if before.resembles(found.look):
             return ""
         return (
             f"it shows the same page for every address ({found.look.title[:80]!r}), like a domain for sale or a site "
@@ -396,9 +396,22 @@ class SiteSpider(Spider):
             archive.stop(cannot_crawl(archive.order.start_url, why).reason)
             return
         archive.pages.mark_probe_done(page)
-        # A home page without links may be an error notice that every address shows, so it proves nothing.
-        if found.look is None or self._home_has_links:
-            archive.run.remember_soft_not_found(found)
+        everywhere = self._is_everywhere(found)
+        # A home page without links may be an error notice, which proves nothing unless all addresses show it.
+        if found.look is None or self._home_has_links or everywhere:
+            archive.run.remember_soft_not_found(replace(found, everywhere=everywhere))
+
+    def _is_everywhere(self, profile: SoftNotFoundProfile) -> bool:
+        """Return True if the home page, too, shows what the site shows for an address that does not exist; for a home
+        page that has not changed, if it did in earlier runs.
+        """
+        if profile.look is None:
+            return False
+        if self._home is None:
+            before = profile_from_json(self.archive.run.site["soft_not_found"])
+            return before is not None and before.everywhere and before.resembles(profile.look)
+        home = soft_not_found_of(self._home)
+        return home.look is not None and profile.resembles(home.look)
 
     def failed(self, failure: Failure) -> Iterator[PageResult | Request]:
         """Scrapy errback: yield the result of a page whose request had no response (refused by robots.txt, no such
@@ -489,8 +502,12 @@ class SiteSpider(Spider):
         """
         if self.archive.fatal:
             return None
-        if self._is_home_read(result, parsed) and (probe := self.archive.pages.probe_request()):
-            return probe
+        if self._is_home_read(result, parsed):
+            known, full = self.archive.run.soft_not_found, self.archive.order.full
+            # A home page that looked like an error notice may have been one.
+            again = known is not None and (full or (known.everywhere and not self._is_everywhere(known)))
+            if probe := self.archive.pages.probe_request(again=again):
+                return probe
         has_more = parsed is not None and parsed.follow is not None
         is_due = not has_more and self._home_has_links is not None and self._probing.is_due
         return self.archive.pages.probe_request(again=True) if is_due else None

@@ -25,6 +25,7 @@ from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
 from archiver.storage.article_tables.withdrawals import count_withdrawn
 from archiver.storage.column_values import stored_object
+from archiver.storage.listed_posts import unlisted_posts
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
@@ -217,7 +218,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
 
     Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), withdrawn (articles
     whose pages proved to be no posts), untaken (pages that have the form of the posts and were not taken: rule,
-    pages, example), removed (by takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`),
+    pages, example), unlisted (posts that are no longer listed and may be gone: posts, example), removed (by
+    takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`),
     sources (the same per source, the most complete first, each with the `balance` of all URLs it reported), balance
     (all URLs by outcome, the total as `found`), pages (the same without empty outcomes), wrong_guesses (how many
     addresses of feeds and sitemaps the crawl guessed that do not exist; no other key counts them), traps (rule, pages,
@@ -253,6 +255,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "articles": dict(zip(("all", "gone", "duplicates", "revised"), articles, strict=True)),
         "withdrawn": count_withdrawn(db, site["name"]),
         "untaken": [asdict(one) for one in untaken_pages(db, site_id)],
+        "unlisted": dict(zip(("posts", "example"), unlisted_posts(db, site_id), strict=True)),
         "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts,
         "sources": _sources(counted, captured),

@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.frontier import redundant_urls
-from archiver.frontier.revisit import VALIDATORS, ClaimTally, are_claims_believed, claiming_source, date_claim_name
+from archiver.frontier.revisit import VALIDATORS, ClaimTally, are_claims_believed, claim_of, reasons_of_claim
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots import HostFile
@@ -348,8 +348,8 @@ def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
 
 
 class Trust:
-    """Which claims of a site's server about changes are trusted: the lastmod dates of its sources, and its validators
-    (ETag, Last-Modified).
+    """Which claims of a site's server about changes are trusted: the dates of its sources, what these say beside
+    title and text, and its validators (ETag, Last-Modified).
 
     Reads and writes the site's column `untrusted`: the claims that proved false (see `frontier.revisit`), each with
     the time. Claims are tested while a run's results are written.
@@ -375,31 +375,31 @@ class Trust:
     @property
     def in_validators(self) -> bool:
         """True if the server's validators are trusted, so that pages may be requested conditionally."""
-        return self._believes(VALIDATORS)
+        return self.in_claim(VALIDATORS)
 
-    def in_dates(self, source: DiscoverySource) -> bool:
-        """Returns True if the dates of this source are trusted, so that a newer date makes a page due."""
-        return self._believes(date_claim_name(source))
-
-    def _believes(self, claim: str) -> bool:
+    def in_claim(self, claim: str) -> bool:
+        """Returns True if a claim of change is trusted, so that it makes a page due; by its name
+        (`revisit.dates_claim`, `revisit.details_claim`).
+        """
         return are_claims_believed(pages.moment(self._since.get(claim)), self._now)
 
-    def judge_dates(self, reason: str, *, changed: bool) -> None:
+    def judge_claim(self, reason: str, *, changed: bool) -> None:
         """Compares a source's claim that a page changed, which was the reason why it was due, with whether it had
         changed.
 
-        A source whose dates prove false is no longer trusted, and the other pages that it reported as changed are
+        A claim that proves false is no longer trusted, and the other pages that the source reported as changed are
         postponed to the site's revisit period.
         """
-        source = claiming_source(reason)
-        if not source:
+        claim = claim_of(reason)
+        if not claim:
             return
-        tally = self._tallies[source]
+        tally = self._tallies[claim]
         tally.called += 1
         tally.true += changed
-        if tally.lies and self._believes(date_claim_name(source)):
-            self._distrust(date_claim_name(source))
-            pages.postpone_pages(self._db, self._site_id, f"{source} says it changed at ", self._now + self._revisit)
+        if tally.lies and self.in_claim(claim):
+            self._distrust(claim)
+            for phrase in reasons_of_claim(claim):
+                pages.postpone_pages(self._db, self._site_id, phrase, self._now + self._revisit)
 
     def distrust_validators(self) -> None:
         """Stops trusting the server's validators, because a page changed although its validator did not."""

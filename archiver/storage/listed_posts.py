@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlite_utils import Database
 
 from archiver.frontier.listing_changes import MOST_RECHECKED, removed_posts
-from archiver.items import ListedPosts
+from archiver.items import NO_LONGER_LISTED, UNLISTED, ListedPosts
 from archiver.storage.pages import make_pages_due, stamp
 
 T = TypeVar("T")
@@ -22,9 +22,19 @@ _MOST_ENTRIES = 10_000
 _VALUES_PER_QUERY = 500
 
 
-def posts_removed_from_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> list[int]:
-    """Stores what the feed or listing at the urlkey `key` shows. Returns the page IDs of the posts that were removed
-    since it was last read, newest first, without those that are due already.
+@dataclass(frozen=True, slots=True)
+class ListChanges:
+    """What changed in a list since it was last read, as page IDs: posts that were `removed`, newest first, and posts
+    that are gone and were listed `again`.
+    """
+
+    removed: tuple[int, ...] = ()
+    again: tuple[int, ...] = ()
+
+
+def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
+    """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read, without
+    posts that are due already.
 
     A post that another feed, sitemap, API or listing shows in this run was not removed, and neither was one that the
     page still links to.
@@ -33,10 +43,10 @@ def posts_removed_from_list(db: Database, key: str, listed: ListedPosts, run_sta
     entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])
     text = ",".join(map(str, entries))
     if row is None or not entries or text == row[1]:
-        return []
+        return ListChanges()
     db.execute("update pages set listed = ? where id = ?", [text, row[0]])
     if not row[1]:
-        return []
+        return ListChanges()
     before = [int(number) for number in row[1].split(",")]
     known = _listed_pages(db, {*before, *entries})
     removed = removed_posts(
@@ -46,7 +56,20 @@ def posts_removed_from_list(db: Database, key: str, listed: ListedPosts, run_sta
         is_first=listed.is_first,
         is_last=listed.is_last,
     )
-    return [post for post in removed if _is_missed(db, post, listed.others, stamp(run_started))]
+    since = stamp(run_started)
+    return ListChanges(
+        tuple(post for post in removed if _is_missed(db, post, listed.others, since)),
+        tuple(_gone_pages(db, set(entries).difference(before), since)),
+    )
+
+
+def _gone_pages(db: Database, page_ids: Iterable[int], since: str) -> Iterator[int]:
+    for some in _chunks(page_ids):
+        rows = db.execute(
+            f"select id from pages where id in ({_marks(some)}) and outcome = 'gone' and due_at > ? order by id",
+            [*some, since],
+        )
+        yield from (number for (number,) in rows.fetchall())
 
 
 def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:
@@ -58,6 +81,41 @@ def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecke
     for index, page_id in enumerate(page_ids[room:]):
         due = stamp(now + timedelta(days=1 + index // MOST_RECHECKED))
         db.execute("update pages set due_at = min(due_at, ?), reason = ? where id = ?", [due, reason, page_id])
+
+
+# -- posts that were left out, on sites whose pages cannot show whether they are gone
+
+_SHELL = "; its page shows no more than an address that does not exist"
+_RELISTED = (
+    "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source in ('feed', 'sitemap', 'api', "
+    "'listing') and coalesce(d.last_seen, d.first_seen) > p.fetched_at)"
+)
+
+
+def unlisted_reason(due_for: str) -> str:
+    """Returns the reason to store for a post that was left out, given why its page was due."""
+    return f"{due_for.removesuffix(_SHELL)}{_SHELL}"
+
+
+def is_left_out(db: Database, key: str, due_for: str) -> bool:
+    """Returns True if a feed, sitemap, API or listing has left out the page at this urlkey and none listed it since.
+    `due_for` is why the page was due.
+    """
+    if due_for.endswith(NO_LONGER_LISTED):
+        return True
+    if not due_for.endswith(_SHELL):
+        return False
+    return db.execute(f"select 1 from pages p where p.urlkey = ? and {_RELISTED}", [key]).fetchone() is None
+
+
+def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
+    """Returns the number of a site's posts that were left out, and may be gone, with the URL of one ("": none)."""
+    row = db.execute(
+        f"select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.rule = '{UNLISTED}' "
+        f"and not {_RELISTED}",
+        [site_id],
+    ).fetchone()
+    return int(row[0]), str(row[1])
 
 
 @dataclass(frozen=True, slots=True)

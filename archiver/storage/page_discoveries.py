@@ -5,16 +5,17 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlite_utils import Database
 
+from archiver.discovery.source_hints import HintDigest, combine_hints, digest_of, last_digest, source_key
 from archiver.discovery.url_classifier import outcome_of_trap_rule, trap_reason
-from archiver.frontier.revisit import VOUCHING_SOURCES, KnownPage, priority, refetch_reason
-from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
-from archiver.storage.pages import EPOCH, hint_digest, known_page, latest_hint, make_due_again, stamp, store_hint
+from archiver.frontier.revisit import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
+from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, SourceHint
+from archiver.storage.pages import EPOCH, known_page, latest_hint, make_due_again, stamp, store_hint
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import urlkey
 
@@ -117,13 +118,13 @@ def record_discovered_urls(
     now: datetime,
     listings_due: datetime | None = None,
     folder: str = "/",
-    by_dates: Callable[[DiscoverySource], bool] = lambda source: True,
+    believes: Believes = lambda claim: True,
 ) -> list[DiscoveredURL]:
     """Records discovered URLs in the pages table; returns those that are new.
 
     A new page is due at once, a new listing at `listings_due` if that is given; a known page becomes due again only
-    if the source reports a change (see `refetch_reason`). `folder` is the path of the site's scope; `by_dates`
-    returns whether the dates of a source are trusted.
+    if the source reports a change (see `refetch_reason`). `folder` is the path of the site's scope; `believes`
+    returns whether a claim of a source is trusted.
     """
     later = stamp(listings_due) if listings_due else EPOCH
     places: dict[str, Place] = {}  # many targets were found on the same page
@@ -142,7 +143,7 @@ def record_discovered_urls(
                 stamp(now),
                 later if target.kind is PageKind.LISTING else EPOCH,
                 folder,
-                by_dates(target.source),
+                believes,
             ),
         )
     ]
@@ -151,7 +152,7 @@ def record_discovered_urls(
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A discovered URL with where and when it was found, when it is due if it is new, the path of its site's scope
-    (`folder`), and whether the dates of its source are trusted (`by_dates`).
+    (`folder`), and whether a claim of its source is trusted (`believes`).
     """
 
     target: DiscoveredURL
@@ -159,7 +160,7 @@ class _Found:
     now: str
     due: str
     folder: str
-    by_dates: bool
+    believes: Believes
 
 
 def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
@@ -188,7 +189,8 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
     if inserted:
         page_id = inserted[0]
         if target.hint:
-            store_hint(db, page_id, target.hint, {target.source: hint_digest(target.hint)})
+            key = source_key(target.source, target.found_on)
+            store_hint(db, page_id, target.hint, {key: str(digest_of(target.hint))})
     else:
         known = known_page(db, key)
         assert known is not None
@@ -210,6 +212,9 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
 
 def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | None) -> None:
     target = found.target
+    source = source_key(target.source, target.found_on)
+    digest = digest_of(target.hint) if target.hint else None
+    before = last_digest(known.digests, source, digest) if digest else None
     vouched = (
         known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING_SOURCES
     )
@@ -219,8 +224,9 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         else refetch_reason(
             known,
             target,
-            hint_digest(target.hint) if target.hint else "",
-            by_dates=found.by_dates or known.kind is PageKind.SITEMAP,
+            before,
+            digest,
+            believes=found.believes if known.kind is not PageKind.SITEMAP else lambda claim: True,
         )
     )
     if news and known.kind is PageKind.PART:
@@ -246,24 +252,29 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
             known.id,
         ],
     )
-    _store_changed_hint(db, known, target)
+    if target.hint and digest and digest != before:
+        _store_changed_hint(db, known, target.hint, _Report(source, digest, is_first=before is None))
 
 
-def _store_changed_hint(db: Database, known: KnownPage, target: DiscoveredURL) -> None:
-    """Stores the reported source hint of a known page if it has changed.
-
-    An API's hint replaces a feed's, but not the other way round.
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What a source says about a page, by its digest; `key` is that of the source (`source_key`). `is_first`: it had
+    said nothing about it.
     """
-    digest = hint_digest(target.hint) if target.hint else ""
-    if not target.hint or digest == known.digests.get(target.source):
-        return
-    better = target.source is DiscoverySource.API or DiscoverySource.API not in known.digests
+
+    key: str
+    digest: HintDigest
+    is_first: bool
+
+
+def _store_changed_hint(db: Database, known: KnownPage, hint: SourceHint, report: _Report) -> None:
+    """Stores a source hint of a known page that has changed, combined with what other sources say of it."""
     latest = latest_hint(db, known.urlkey)
-    hint = target.hint if better else latest or target.hint
     if latest and latest.body_html:
         # The page's text comes from its source and has changed, so the page is requested in full: it would answer 304.
         db.execute("update pages set etag = null, last_modified = null where id = ?", [known.id])
-    store_hint(db, known.id, hint, {**known.digests, target.source: digest})
+    hint = combine_hints(latest, known.digests, hint, report.key, is_changed=not report.is_first)
+    store_hint(db, known.id, hint, {**known.digests, report.key: str(report.digest)}, completes=report.is_first)
 
 
 def _more_certain_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:

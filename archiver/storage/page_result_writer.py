@@ -19,7 +19,16 @@ from sqlite_utils import Database
 from archiver.articles.form_verdicts import OTHER_FORM_RULE
 from archiver.frontier.edit_sample import SAMPLE_REASON
 from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, next_fetch_time
-from archiver.items import DiscoveredURL, DiscoverySource, ListedPosts, Outcome, PageKind, PageResult
+from archiver.items import (
+    NO_LONGER_LISTED,
+    UNLISTED,
+    DiscoveredURL,
+    DiscoverySource,
+    ListedPosts,
+    Outcome,
+    PageKind,
+    PageResult,
+)
 from archiver.storage import crawl_exclusions, listed_posts, pages, requisites, tombstones
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.articles import (
@@ -130,12 +139,12 @@ def enter(run: StoringRun, storing: Storing) -> None:
         store_usage_statements(db, storing.capture_id, result.usage_statements)
     later = result.at + run.revisit if run.listings_wait else None
     storing.found = record_discovered_urls(
-        db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_dates
+        db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_claim
     )
     counts.found += len(storing.found)
     counts.trapped += sum(bool(target.trap) for target in storing.found)
     if result.listed is not None:
-        _recheck_removed(run, result.url, storing.key, result.listed)
+        _recheck_list(run, result.url, storing.key, result.listed)
     if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
         run.listings_wait = False
         pages.make_new_due(db, run.site_id)
@@ -223,6 +232,9 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     result, db = storing.result, run.db
     if result.article is None:
         return _store_nothing(run, storing)
+    if result.is_shell and storing.row is not None and listed_posts.is_left_out(db, storing.key, storing.due_for):
+        storing.result = replace(result, rule=UNLISTED)
+        return Effect(Outcome.UNCHANGED, listed_posts.unlisted_reason(storing.due_for), storing.row["id"])
     extractor: str | None = extractor_of(run.version, result.article)
     capture_id = storing.capture_id
     if result.status == 304:
@@ -311,8 +323,13 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
-    """Withdraws the article of a page whose form shows that it is no post; changes no other article."""
+    """Withdraws the article of a page whose form shows that it is no post; changes no other article. A guessed address
+    of a source that shows what a missing page shows is not found.
+    """
     result = storing.result
+    if result.is_shell and crawl_exclusions.is_wrong_guess(run.db, storing.key):
+        storing.result = replace(result, kind=PageKind(storing.known_kind))
+        return Effect(Outcome.NOT_FOUND, "it shows no more than an address that does not exist")
     if result.rule == OTHER_FORM_RULE:
         row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
         if row and row[0] and withdraw_article(run.db, row[0], result.reason, run.started):
@@ -341,7 +358,7 @@ def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
     """
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        run.trust.judge_dates(storing.due_for, changed=effect.changed)
+        run.trust.judge_claim(storing.due_for, changed=effect.changed)
     if result.same_validator and (
         storing.found if result.kind in SOURCE_KINDS else effect.changed and effect.outcome is Outcome.ARCHIVED
     ):
@@ -375,14 +392,17 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
     if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
         return
     missing = pages.pages_no_longer_listed(run.db, run.site_id, source, result.url, run.started)
-    pages.make_pages_due(run.db, missing, f"{source} no longer lists it")
+    pages.make_pages_due(run.db, missing, f"{source} {NO_LONGER_LISTED}")
 
 
-def _recheck_removed(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
-    """Makes the posts due that the feed or listing at `url` no longer shows at the place where they would stand."""
-    removed = listed_posts.posts_removed_from_list(run.db, key, listed, run.started)
-    listed_posts.recheck_removed(run.db, removed, f"{url} no longer lists it", run.rechecked, run.started)
-    run.rechecked += len(removed)
+def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
+    """Makes the posts due that the feed or listing at `url` no longer shows at the place where they would stand, and
+    those that are gone and are listed again.
+    """
+    changes = listed_posts.changes_of_list(run.db, key, listed, run.started)
+    listed_posts.recheck_removed(run.db, changes.removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)
+    run.rechecked += len(changes.removed)
+    pages.make_pages_due(run.db, changes.again, f"{url} lists it again")
 
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:

@@ -5,7 +5,6 @@ All functions expect to run inside the caller's transaction. Times in the tables
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -51,6 +50,11 @@ def is_text_needed(result: PageResult) -> bool:
     )
 
 
+def is_text_from_source(evidence: Iterable[dict[str, Any]]) -> bool:
+    """Returns True if an article has its text from a feed or an API, by its stored evidence."""
+    return any(one["field"] == "body" and one["source"] in _TEXT_SOURCES for one in evidence)
+
+
 def drop_hint_text(db: Database, hint_id: int) -> None:
     """Removes the full text from a hint, unless the page shows just a part of it."""
     db.execute(
@@ -58,15 +62,6 @@ def drop_hint_text(db: Database, hint_id: int) -> None:
         "where id = ? and instr(hint, '\"body_html\"') > 0 and instr(hint, ?) = 0",
         [hint_id, _PAGE_BREAK],
     )
-
-
-def hint_digest(hint: SourceHint) -> str:
-    """Returns the digest of a source hint's title and text, "" if it has neither. If the digest changes, the post has
-    changed.
-    """
-    if not (hint.title or hint.body_html or hint.description):
-        return ""
-    return hashlib.blake2b(f"{hint.title}\0{hint.body_html or hint.description}".encode(), digest_size=12).hexdigest()
 
 
 def hint_from_json(text: str | None) -> SourceHint | None:
@@ -82,17 +77,33 @@ def hint_from_json(text: str | None) -> SourceHint | None:
     return SourceHint(**values)
 
 
-def store_hint(db: Database, page_id: int, hint: SourceHint, digests: Mapping[DiscoverySource, str]) -> None:
-    """Makes a source hint the latest one of its page. `digests`: the digest of what each source said last.
+def store_hint(
+    db: Database, page_id: int, hint: SourceHint, digests: Mapping[str, str], *, completes: bool = False
+) -> None:
+    """Makes a source hint the latest one of its page. `digests`: the digest of what each source said last, by its key.
+    `completes`: it is the latest one with what another source added.
 
     The hint before it is kept, because captures may have been extracted with it. The same hint is stored once.
     """
     row = {"page_id": page_id, "hint": hint_to_json(hint), "digests": json.dumps(digests)}
+    before = _completed_hint(db, page_id) if completes else None
     db.execute("update source_hints set digests = null where page_id = ? and digests is not null", [page_id])
     if not db.execute(
         "update source_hints set digests = :digests where page_id = :page_id and hint = :hint", row
     ).rowcount:
-        insert_row(db, "source_hints", row)
+        insert_row(db, "source_hints", {**row, "completes": before})
+
+
+def _completed_hint(db: Database, page_id: int) -> int | None:
+    """Returns the ID of the hint that a page's latest one completes if no capture was extracted with the latest one,
+    else the latest one's own.
+    """
+    row = db.execute(
+        "select id, completes, exists (select 1 from captures c where c.hint_id = h.id) from source_hints h "
+        "where page_id = ? and digests is not null",
+        [page_id],
+    ).fetchone()
+    return int(row[0] if row[2] else row[1] or row[0]) if row else None
 
 
 def latest_hint(db: Database, key: str) -> SourceHint | None:
@@ -107,6 +118,19 @@ def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
     """Returns the source hint that a capture was extracted with; None if there was none, or if it is not known."""
     row = db.execute(
         "select h.hint from captures c join source_hints h on h.id = c.hint_id where c.id = ?", [capture_id]
+    ).fetchone()
+    return hint_from_json(row[0]) if row else None
+
+
+def late_hint(db: Database, key: str, capture_id: int | None) -> SourceHint | None:
+    """Returns the latest source hint of the page at this urlkey if sources reported it only after this capture was
+    extracted: the capture has no hint, or one that the latest completes. None if it was known then, or if a source has
+    changed what it said.
+    """
+    row = db.execute(
+        f"select h.hint from captures c join pages p on p.urlkey = ? join source_hints h on {LATEST_HINT} "
+        f"where c.id = ? and {HINT_IS_LATE}",
+        [key, capture_id],
     ).fetchone()
     return hint_from_json(row[0]) if row else None
 
@@ -127,6 +151,8 @@ def delete_unused_hints(db: Database) -> int:
 
 LATEST_HINT = "h.page_id = p.id and h.digests is not null"
 """SQL: joins a page `p` with its latest source hint `h`."""
+HINT_IS_LATE = "(c.hint_id is null or c.hint_id = h.completes)"
+"""SQL: sources reported the latest source hint `h` only after the capture `c` was extracted."""
 _COLUMNS = "p.id, p.url, p.urlkey, p.kind, p.outcome, p.fetched_at, p.due_at, p.lastmod, h.digests, p.priority"
 _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"

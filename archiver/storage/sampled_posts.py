@@ -21,7 +21,7 @@ from archiver.frontier.edit_sample import (
     Sampled,
     choose_sample,
 )
-from archiver.frontier.revisit import MIN_CLAIMS, are_claims_believed, date_claim_name
+from archiver.frontier.revisit import MIN_CLAIMS, are_claims_believed, dates_claim
 from archiver.items import DiscoverySource
 from archiver.storage.pages import make_pages_due, moment, stamp
 from archiver.storage.runs import MeasuredRun
@@ -99,7 +99,7 @@ def _unannounced(db: Database, site_id: int, now: datetime) -> tuple[str, list[A
 def _announces_edits(db: Database, site_id: int, source: DiscoverySource, now: datetime) -> bool:
     row = db.execute("select untrusted from sites where id = ?", [site_id]).fetchone()
     untrusted = json.loads(row[0] or "{}")
-    if not are_claims_believed(moment(untrusted.get(date_claim_name(source))), now):
+    if not are_claims_believed(moment(untrusted.get(dates_claim(source))), now):
         return False
     dated = (
         f"from pages p join articles a on a.id = p.article_id where p.site_id = ? and p.kind = 'post' and {_REPORTED}"

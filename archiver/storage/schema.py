@@ -212,6 +212,7 @@ create index idx_pages_site_id_outcome on pages (site_id, outcome, kind, priorit
 create index idx_pages_site_id_rule on pages (site_id, rule) where rule in (
     'soft-404', 'repeated listing', 'attachment', 'redirect-loop', 'login wall', 'consent wall');
 create index idx_pages_needs_javascript on pages (site_id) where rule = 'needs-javascript';
+create index idx_pages_unlisted on pages (site_id) where rule = 'unlisted';
 create index idx_pages_article_id on pages (article_id);
 create index idx_pages_capture_id on pages (capture_id) where capture_id is not null;
 create index idx_pages_redirect_urlkey on pages (redirect_urlkey) where redirect_urlkey is not null;
@@ -222,7 +223,8 @@ create table source_hints (
     id integer primary key,
     page_id integer not null references pages (id) on delete cascade,
     hint text not null, -- JSON
-    digests text -- JSON: digests of what each source said last; empty in a hint that a later one has replaced
+    digests text, -- JSON: digests of what each source said last; empty in a hint that a later one has replaced
+    completes integer references source_hints (id) on delete set null -- the hint to which another source added this
 );
 create index idx_source_hints_page_id on source_hints (page_id);
 

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from archiver.extraction.page_classifier import UNDATED, is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import NEEDS_JAVASCRIPT
+from archiver.storage.listed_posts import unlisted_posts
 from archiver.storage.page_forms import untaken_pages
 
 SAMPLE = 500
@@ -36,7 +37,8 @@ class SiteContent:
     least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`: pages without content
     unless scripts run, of `pages` that were fetched. `untaken`: pages that have the form of the posts and were not
     stored as posts, most of them because of `untaken_rule`. `undated`: entries of listings that nothing marks as posts.
-    `empty_example`, `script_example`, `untaken_example` and `undated_example` are URLs.
+    `unlisted`: posts that may be gone, since their sources have left them out, and whose pages cannot show it. The
+    fields ending in `_example` are URLs.
     """
 
     articles: int = 0
@@ -51,6 +53,8 @@ class SiteContent:
     untaken_example: str = ""
     undated: int = 0
     undated_example: str = ""
+    unlisted: int = 0
+    unlisted_example: str = ""
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -87,6 +91,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         untaken[0].example if untaken else "",
         undated,
         undated_example or "",
+        *unlisted_posts(db, site_id),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from archiver.warc.gzip_records import is_payload_intact, read_record
 from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, home, page, serving
@@ -73,6 +75,23 @@ def test_edit_addition_move_and_deletion_reported_by_a_sitemap(tmp_path: Path) -
         archive, "select d.url, a.url from article_urls d join articles a on a.id = d.article_id where d.kind <> 'url'"
     )
     assert moved == [(f"{site.url}post-3/", f"{site.url}moved/")]
+
+
+@pytest.mark.parametrize("is_listed", [True, False], ids=["the new address is listed", "only the old one is"])
+def test_a_post_that_moved_over_several_redirects_has_its_last_address(tmp_path: Path, is_listed: bool) -> None:
+    archive = tmp_path / "a.db"
+    names = ["/one/", "/two/", "/three/"]
+    pages: dict[str, Any] = {"/": home(*names), **{name: page(f"Title {name.strip('/')}") for name in names}}
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+        pages["/2024/two/"] = pages["/two/"]
+        pages["/two/"] = Answer(status=301, headers={"Location": "/archive/two/"})
+        pages["/archive/two/"] = Answer(status=301, headers={"Location": "/2024/two/"})
+        pages["/"] = home("/one/", "/2024/two/" if is_listed else "/two/", "/three/")
+        counts(site.url, "--full", archive=archive)
+        assert rows(archive, "select url from articles where title = 'Title two'") == [(f"{site.url}2024/two/",)]
+        aliases = {url for (url,) in rows(archive, "select url from article_urls where kind <> 'url'")}
+    assert {f"{site.url}two/", f"{site.url}archive/two/"} <= aliases
 
 
 def test_a_gone_post_that_comes_back_is_no_longer_gone(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from archiver.frontier.revisit import (
     TRUST_AGAIN_AFTER,
     ClaimTally,
     are_claims_believed,
-    claiming_source,
+    claim_of,
+    dates_claim,
     next_fetch_time,
 )
 from archiver.items import DiscoverySource, Outcome, PageKind
@@ -134,8 +135,8 @@ def test_a_claim_that_proved_false_is_believed_again_after_some_time() -> None:
     assert are_claims_believed(None, NOW)
     assert not are_claims_believed(NOW, NOW)
     assert are_claims_believed(NOW, NOW + TRUST_AGAIN_AFTER + timedelta(days=1))
-    assert claiming_source("sitemap says it changed at 2024-06-01T00:00:00+00:00") == "sitemap"
-    assert claiming_source("sitemap no longer lists it") == claiming_source("") == ""
+    assert claim_of("sitemap says it changed at 2024-06-01T00:00:00+00:00") == "sitemap dates"
+    assert claim_of("sitemap no longer lists it") == claim_of("") == ""
 
 
 def test_an_edited_post_is_revisited_sooner() -> None:
@@ -151,13 +152,13 @@ def test_findings_of_a_rolled_back_batch_are_undone(tmp_path: Path) -> None:
     trust = Trust(db, ensure_site(db, "https://a.example/", NOW), NOW, timedelta(days=30))
     reason = "sitemap says it changed at 2026-04-01T00:00:00+00:00"
     for _ in range(MIN_CLAIMS - 1):
-        trust.judge_dates(reason, changed=False)
+        trust.judge_claim(reason, changed=False)
     with pytest.raises(KeyError), trust.restored_on_error(), writing(db):
-        trust.judge_dates(reason, changed=False)
+        trust.judge_claim(reason, changed=False)
         raise KeyError
-    assert trust.in_dates(DiscoverySource.SITEMAP)
+    assert trust.in_claim(dates_claim(DiscoverySource.SITEMAP))
     with trust.restored_on_error(), writing(db):
-        trust.judge_dates(reason, changed=False)
-    assert not trust.in_dates(DiscoverySource.SITEMAP)
+        trust.judge_claim(reason, changed=False)
+    assert not trust.in_claim(dates_claim(DiscoverySource.SITEMAP))
     assert untrusted(tmp_path / "a.db") == ["sitemap dates"]
     db.close()

@@ -100,6 +100,36 @@ def test_a_post_that_feed_and_home_page_no_longer_list_is_found_gone(tmp_path: P
     assert rows(archive, "select title from articles where gone_at is not null") == [("Entry 6",)]
 
 
+def test_a_gone_post_that_only_the_home_page_lists_again_is_online(tmp_path: Path) -> None:
+    archive, blog = tmp_path / "a.db", Blog(range(12), in_feed=3)
+    with archived(blog, archive, "sample_posts=0") as site:
+        blog.posts.remove(6)
+        blog.publish(site.url)
+        assert counts(site.url, archive=archive)["gone"] == 1
+        blog.posts = sorted([6, *blog.posts], reverse=True)
+        blog.publish(site.url)
+        counts(site.url, archive=archive)
+        assert rows(archive, "select count(*) from articles where gone_at is not null") == [(0,)]
+        site.requests.clear()
+        counts(site.url, archive=archive)
+        assert requested_posts(site) == set()
+
+
+def test_a_dead_link_that_stays_on_the_home_page_is_requested_once(tmp_path: Path) -> None:
+    archive, blog = tmp_path / "a.db", Blog(range(12), in_feed=3)
+    with archived(blog, archive, "sample_posts=0") as site:
+        del blog.pages["/entry-6/"]
+        counts(site.url, "--full", archive=archive)
+        site.requests.clear()
+        for _ in range(2):
+            blog.posts = [blog.posts[0] + 1, *blog.posts]
+            blog.publish(site.url)
+            del blog.pages["/entry-6/"]
+            counts(site.url, archive=archive)
+        assert "/entry-6/" not in site.requests
+    assert rows(archive, "select title from articles where gone_at is not null") == [("Entry 6",)]
+
+
 def test_a_post_that_leaves_only_the_home_page_is_requested_once(tmp_path: Path) -> None:
     archive, blog = tmp_path / "a.db", Blog(range(12), in_feed=3)
     with archived(blog, archive, "sample_posts=0") as site:

@@ -69,6 +69,7 @@ def test_a_newer_modified_time_does_not_change_the_revision(db: Database) -> Non
         "url",
         "canonical_url",
         "modified",
+        "description",
         "image",
     }
     assert revision_record(db, 1, 1)["modified"] == AT.isoformat()

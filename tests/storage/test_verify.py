@@ -136,8 +136,11 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
         [
             ("trigger-missing", "trigger articles_fts_au"),
             ("index-differs", "articles_fts"),
-            ("article-altered", "article 5"),
         ],
+    ),
+    "another program changed a language": (
+        ["update articles set language = 'zz' where id = 5"],
+        [("article-altered", "article 5")],
     ),
     "a trigger is dropped": (["drop trigger articles_fts_ai"], [("trigger-missing", "trigger articles_fts_ai")]),
     "a trigger is added": (

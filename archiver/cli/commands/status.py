@@ -348,13 +348,20 @@ def _print_all_missing(options: StatusOptions) -> None:
 
 
 def _format_judged(state: dict[str, Any]) -> list[Any]:
-    """Returns lines for the articles that were withdrawn, and for pages that look like posts and were not taken."""
+    """Returns lines for the articles that were withdrawn, for pages that look like posts and were not taken, and for
+    posts of which nobody can say whether they are gone.
+    """
     lines = [
         f"{count_noun(one['pages'], 'page')} with the form of the posts not taken ({one['rule']}): {one['example']}"
         for one in state["untaken"]
     ]
     if withdrawn := state["withdrawn"]:
         lines.append(f"{count_noun(withdrawn, 'article')} withdrawn: they have not the form of the site's posts")
+    if unlisted := state["unlisted"]["posts"]:
+        lines.append(
+            f"{count_noun(unlisted, 'post')} no longer listed, whose page cannot show whether it is gone: "
+            f"{state['unlisted']['example']}"
+        )
     return [styled_line((line, "yellow"), indent=2) for line in lines]
 
 

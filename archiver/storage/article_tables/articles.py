@@ -51,7 +51,7 @@ from archiver.storage.article_tables.revisions import (
     write_revision,
 )
 from archiver.storage.capture_recovery import set_missing_capture
-from archiver.storage.pages import insert_row, stamp
+from archiver.storage.pages import insert_row, late_hint, resolve_redirects, stamp
 from archiver.storage.tombstones import next_article_id
 from archiver.urls import normalize, urlkey
 
@@ -253,10 +253,11 @@ class _KnownArticle:
 
     def _edited_fields(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
         """Returns those of the changed fields that the site has edited, rather than the extractor extracted
-        differently.
+        differently, or sources reported late.
         """
         extractor, edited = self.observed.extractor, changed
-        if changed and extractor is not None and extractor != self.row["extractor"] and (readings := reread(self.row)):
+        is_reread = changed and extractor is not None and (extractor != self.row["extractor"] or self._has_late_hint())
+        if is_reread and (readings := reread(self.row)):
             edited = edited_fields(decode_evidence(self.db, self.row), self.article, changed, readings)
         if (
             completes
@@ -265,6 +266,9 @@ class _KnownArticle:
         ):
             return ()
         return edited
+
+    def _has_late_hint(self) -> bool:
+        return late_hint(self.db, self.row["urlkey"], self.row["capture_id"]) is not None
 
     @property
     def _seen(self) -> dict[str, Any]:
@@ -336,7 +340,7 @@ def latest_values(db: Database, row: dict[str, Any], article: Article, extractio
 
     `extraction`: the extractor, the capture's ID and the time.
     """
-    values = {k: v for k, v in article_row(article).items() if k in LATEST and v is not None}
+    values = {k: v for k, v in article_row(article).items() if k in LATEST and v not in (None, "")}
     fresh = [name for name in values if name != "url" and values[name] != row[name]]
     if fresh:
         mix = merge_evidence(decode_evidence(db, row), article, fresh, other=extraction)
@@ -455,10 +459,9 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
         return True
     if (
         row["gone_at"]
+        or resolve_redirects(db, there) == here
         or db.execute(
-            "select 1 from pages where urlkey = ? and redirect_urlkey = ? union all "
-            "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?",
-            [there, here, there, here],
+            "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?", [there, here]
         ).fetchone()
     ):
         return True

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from archiver.articles.identity import are_same_post, content_digest
 from archiver.items import Article
 from archiver.storage.article_tables.revisions import article_from_row
-from archiver.storage.pages import stamp
+from archiver.storage.pages import resolve_redirects, stamp
 from archiver.urls import urlkey
 
 
@@ -32,6 +32,11 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
         # The post has moved to a URL that was its alias: the two change places.
         make_own_url(db, row[0], target_key)
         return int(row[0]), False
+    if resolve_redirects(db, own) == urlkey(alias):
+        # So it has, by several redirects, of which this is the last.
+        is_new = bool(add_aliases(db, row[0], [alias], "redirect", at))
+        make_own_url(db, row[0], target_key)
+        return int(row[0]), is_new
     return int(row[0]), bool(add_aliases(db, row[0], [alias], "redirect", at))
 
 

@@ -134,7 +134,7 @@ def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
     for source in _HINT_SOURCES:
         now = {e.value for e in new.evidence if e.field == name and e.source == source}
         before = {e["value"] for e in then if e["field"] == name and e["source"] == source}
-        if now and now != before and (before or source == "api"):
+        if now and now != before and (before or (source == "api" and any(e["source"] == source for e in then))):
             return True
     return False
 

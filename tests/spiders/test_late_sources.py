@@ -1,0 +1,262 @@
+"""A source that answers late, or changes only what it says beside title and text: nothing of it is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.spiders.crawling import archiver, crawl, rows, text
+from tests.spiders.site_server import Answer, Pages, home, serving
+
+COUNT = 6
+FIELDS = "url, title, body, authors, published, published_precision, categories, tags, description, language, guid"
+DECLARED = '<link rel="alternate" type="application/rss+xml" href="/feed.xml">'
+SPACES = 'xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+FAULTS = {"not implemented": text("", 501), "unavailable": text("", 503), "cut off": Answer(b"<rss", cut=4)}
+
+
+@dataclass(frozen=True)
+class Item:
+    """What the feed says of post number `n`."""
+
+    n: int
+    categories: tuple[str, ...] = ("Harbour",)
+    time: str = "07:45:00 +0000"
+    author: str = "Ida Brandt"
+    content: str = ""
+
+    def __str__(self) -> str:
+        terms = "".join(f"<category>{one}</category>" for one in self.categories)
+        content = f"<content:encoded><![CDATA[{self.content}]]></content:encoded>" if self.content else ""
+        return (
+            f"<item><title>Notice {self.n}</title><link>/notice-{self.n}/</link>"
+            f'<guid isPermaLink="false">notice:{self.n}</guid>'
+            f"<pubDate>0{self.n + 1} May 2024 {self.time}</pubDate>"
+            f"<dc:creator>{self.author}</dc:creator>{terms}"
+            f"<description>What the pilot noted as number {self.n}.</description>{content}</item>"
+        )
+
+
+def feed(*items: Item) -> Answer:
+    shown = items or tuple(Item(n) for n in reversed(range(COUNT)))
+    return text(
+        f"<rss version='2.0' {SPACES}><channel><title>Notices</title>{''.join(map(str, shown))}</channel></rss>"
+    )
+
+
+def notice(n: int, shown: str = "") -> Answer:
+    """Return the page of a post that says no more than its title, its day and its text."""
+    paragraphs = "".join(f"<p>Sentence {k} of notice {n} says who came by boat and why.</p>" for k in range(6))
+    return Answer(
+        f"""<!doctype html><html><head><title>Notice {n} | Pilots</title></head><body><article><h1>Notice {n}</h1>
+<p><time datetime="2024-05-0{n + 1}">{n + 1} May 2024</time></p>{shown or paragraphs}</article></body>
+</html>""".encode()
+    )
+
+
+def shell(n: int) -> Answer:
+    return Answer(b"<!doctype html><html><head><title>Pilots</title></head><body><div id=root></div></body></html>")
+
+
+def site(post: Callable[[int], Answer] = notice) -> Pages:
+    posts = [f"/notice-{n}/" for n in range(COUNT)]
+    pages: Pages = {path: post(n) for n, path in enumerate(posts)}
+    return pages | {"/": home(*posts, head=DECLARED), "/feed.xml": feed()}
+
+
+def articles(archive: Path) -> list[tuple[Any, ...]]:
+    return rows(archive, f"select {FIELDS} from articles order by url")
+
+
+def crawl_once(url: str, archive: Path) -> None:
+    assert crawl(url, "--delay", "0", archive=archive).returncode in (0, 1)
+    archiver("sites", "set", url, "sample_posts=0", archive=archive)
+
+
+def crawl_with_late_feed(pages: Pages, fault: Answer, archive: Path) -> tuple[str, list[str], list[str]]:
+    """Crawl a site whose feed fails in the first of three crawls; return its URL and the requests of the others."""
+    whole = pages["/feed.xml"]
+    pages["/feed.xml"] = fault
+    with serving(pages) as server:
+        crawl_once(server.url, archive)
+        requests = []
+        pages["/feed.xml"] = whole
+        for _ in range(2):
+            server.requests.clear()
+            crawl_once(server.url, archive)
+            requests.append(list(server.requests))
+        return server.url, *requests
+
+
+def without_host(found: list[tuple[Any, ...]], url: str) -> list[tuple[Any, ...]]:
+    return [tuple(one.replace(url, "/") if isinstance(one, str) else one for one in row) for row in found]
+
+
+def with_text(n: int) -> Item:
+    whole = "".join(f"<p>Sentence {k} of notice {n} says who came by boat, and why they stayed.</p>" for k in range(9))
+    return Item(n, content=whole)
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(
+    ("post", "items"),
+    [(notice, ()), (shell, tuple(with_text(n) for n in range(COUNT)))],
+    ids=["pages with text", "pages without text"],
+)
+def test_a_feed_that_fails_at_first_gives_what_it_would_have_given(
+    tmp_path: Path, fault: Answer, post: Callable[[int], Answer], items: tuple[Item, ...]
+) -> None:
+    pages = site(post) | {"/feed.xml": feed(*items)}
+    with serving(dict(pages)) as server:
+        crawl_once(server.url, tmp_path / "whole.db")
+        expected = without_host(articles(tmp_path / "whole.db"), server.url)
+    (tmp_path / "late").mkdir()
+    late = tmp_path / "late" / "late.db"
+    url, second, third = crawl_with_late_feed(pages, fault, late)
+    assert len(expected) == COUNT
+    assert without_host(articles(late), url) == expected
+    assert not [path for path in second if path.startswith("/notice")]
+    assert len(third) <= len(second)
+    assert rows(late, "select count(*) from revisions where revision > 1") == [(0,)]
+
+
+def test_pages_that_are_fetched_again_with_a_late_feed_have_no_revision(tmp_path: Path) -> None:
+    with serving(site()) as server:
+        crawl_once(server.url, tmp_path / "whole.db")
+        expected = without_host(articles(tmp_path / "whole.db"), server.url)
+    (tmp_path / "late").mkdir()
+    late = tmp_path / "late" / "late.db"
+    with serving(site() | {"/feed.xml": FAULTS["unavailable"]}) as server:
+        crawl_once(server.url, late)
+        server.pages["/feed.xml"] = feed()
+        crawl(server.url, "--full", "--delay", "0", archive=late)
+        assert without_host(articles(late), server.url) == expected
+    assert rows(late, "select count(*) from revisions where revision > 1") == [(0,)]
+
+
+def test_what_a_feed_says_late_is_evidence_with_its_source(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    crawl_with_late_feed(site(), FAULTS["not implemented"], archive)
+    shown = json.loads(archiver("show", "1", "--evidence", "--json", archive=archive).stdout)
+    sources = {name: {one["source"] for one in found["candidates"]} for name, found in shown["evidence"].items()}
+    assert "feed" in sources["categories"] & sources["description"]
+    linked = "select count(*) from articles a join captures c on c.id = a.capture_id where c.hint_id is not null"
+    assert rows(archive, linked) == [(COUNT,)]
+
+
+def test_what_a_feed_says_late_stays_when_captures_are_extracted_again(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    crawl_with_late_feed(site(), FAULTS["not implemented"], archive)
+    before = articles(archive)
+    assert archiver("reextract", archive=archive).returncode == 0
+    assert articles(archive) == before
+
+
+CHANGES = {
+    "categories": Item(2, categories=("Harbour", "Lights")),
+    "first category": Item(2, categories=()),
+    "authors": Item(2, author="Tom Hale"),
+    "published": Item(2, time="09:30:00 +0000"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_edit_of_the_feed_alone_is_a_revision(tmp_path: Path, name: str) -> None:
+    archive = tmp_path / "a.db"
+    before = [Item(n) for n in range(COUNT)]
+    after = [CHANGES[name] if n == 2 else Item(n) for n in range(COUNT)]
+    if name == "first category":
+        before, after = after, before
+    with serving(site() | {"/feed.xml": feed(*before)}) as server:
+        crawl_once(server.url, archive)
+        server.pages["/feed.xml"] = feed(*after)
+        server.requests.clear()
+        crawl_once(server.url, archive)
+        fetched = [path for path in server.requests if path.startswith("/notice")]
+        server.requests.clear()
+        crawl_once(server.url, archive)
+        again = [path for path in server.requests if path.startswith("/notice")]
+    changed = "categories" if name == "first category" else name
+    assert rows(archive, "select changed from revisions where revision > 1") == [(f'["{changed}"]',)]
+    assert fetched == ["/notice-2/"]
+    assert again == []
+
+
+def test_a_summary_that_changes_in_the_feed_is_current_without_a_revision(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(site()) as server:
+        crawl_once(server.url, archive)
+        edited = feed()
+        edited.body = edited.body.replace(b"What the pilot noted", b"What was noted")
+        server.pages["/feed.xml"] = edited
+        crawl_once(server.url, archive)
+    assert rows(archive, "select distinct substr(description, 1, 14) from articles") == [("What was noted",)]
+    assert rows(archive, "select count(*) from revisions where revision > 1") == [(0,)]
+
+
+def test_two_feeds_that_differ_in_what_they_say_make_no_page_due(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    other = feed(*(with_text(n) for n in range(COUNT)))
+    head = DECLARED + '<link rel="alternate" type="application/rss+xml" href="/whole.xml">'
+    posts = [f"/notice-{n}/" for n in range(COUNT)]
+    with serving(site() | {"/": home(*posts, head=head), "/whole.xml": other}) as server:
+        crawl_once(server.url, archive)
+        before = articles(archive)
+        server.requests.clear()
+        crawl_once(server.url, archive)
+        assert not [path for path in server.requests if path.startswith("/notice")]
+    assert articles(archive) == before
+
+
+class WithAPI(dict[str, Any]):
+    """A site with the API of WordPress, which says of each post what its page leaves out, if it `answers`."""
+
+    def __init__(self, *, answers: bool) -> None:
+        posts = [f"/notice-{n}/" for n in range(COUNT)]
+        shown: Pages = {path: notice(n) for n, path in enumerate(posts)}
+        super().__init__(shown | {"/": home(*posts, head="<link rel='https://api.w.org/' href='/wp-json/'>")})
+        self.answers = answers
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if not key.startswith("/wp-json/wp/v2/posts"):
+            return super().get(key, default)
+        if not self.answers:
+            return FAULTS["not implemented"]
+        listed = [self._post(n) for n in range(COUNT) if "modified_after" not in key]
+        kind = {"Content-Type": "application/json", "X-WP-Total": str(len(listed)), "X-WP-TotalPages": "1"}
+        return Answer(json.dumps(listed).encode(), 200, kind)
+
+    def _post(self, n: int) -> dict[str, Any]:
+        times = {
+            f"{when}{zone}": f"2024-05-0{n + 1}T07:45:00" for when in ("date", "modified") for zone in ("", "_gmt")
+        }
+        terms = [{"taxonomy": "category", "name": "Harbour"}, {"taxonomy": "post_tag", "name": f"berth {n}"}]
+        return times | {
+            "id": n + 1,
+            "link": f"/notice-{n}/",
+            "title": {"rendered": f"Notice {n}"},
+            "excerpt": {"rendered": f"<p>What the pilot noted as number {n}.</p>"},
+            "_embedded": {"wp:term": [terms], "author": [{"name": "Ida Brandt"}]},
+        }
+
+
+@pytest.mark.parametrize("more", [(), ("--full",)], ids=["plain", "full"])
+def test_an_api_that_fails_at_first_gives_what_it_would_have_given(tmp_path: Path, more: tuple[str, ...]) -> None:
+    with serving(WithAPI(answers=True)) as server:
+        crawl_once(server.url, tmp_path / "whole.db")
+        expected = without_host(articles(tmp_path / "whole.db"), server.url)
+    (tmp_path / "late").mkdir()
+    late = tmp_path / "late" / "late.db"
+    with serving(pages := WithAPI(answers=False)) as server:
+        crawl_once(server.url, late)
+        assert rows(late, "select distinct tags from articles") == [("[]",)]
+        pages.answers = True
+        server.requests.clear()
+        crawl(server.url, *more, "--delay", "0", archive=late)
+        assert without_host(articles(late), server.url) == expected
+    assert rows(late, "select count(*) from revisions where revision > 1") == [(0,)]
