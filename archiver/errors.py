@@ -297,6 +297,22 @@ class BackupRefused(ArchiverError):
         super().__init__(path, f"No backup can be written to {path} ({why}).")
 
 
+class BackupDamaged(ArchiverError):
+    """Raised when a new backup is found damaged before it takes the place of the last one, which is kept. `what` says
+    what is damaged, `advice` what was kept and what to do, in whole sentences.
+    """
+
+    def __init__(self, path: str, what: str, advice: str) -> None:
+        super().__init__(path, f"No backup was made to {path}, because {what}. {advice}")
+
+
+class RestoreRefused(ArchiverError):
+    """Raised when a backup cannot be put in the place of an archive. Nothing is changed."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be restored: {why}. Nothing was changed.")
+
+
 class ArchiveBusy(ArchiverError):
     """Raised by `archiver vacuum` when another process is writing to the archive."""
 
