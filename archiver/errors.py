@@ -147,8 +147,8 @@ class ArchiveDamaged(ArchiverError):
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
             path,
-            f"{path} is damaged ({why}): restore a backup, or recover the readable rows with "
-            f"'sqlite3 {path} .recover'.",
+            f"{path} is damaged ({why}): put a backup in its place with 'archiver restore BACKUP', or recover the "
+            f"readable rows with 'sqlite3 {path} .recover'.",
         )
 
 

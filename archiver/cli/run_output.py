@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from archiver.health.health_state import accept_findings_of, read_health
 from archiver.health.notifications import make_channels, notify, send_test_messages
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
-from archiver.storage.connection import open_archive, opened, writing
+from archiver.storage.connection import environment_error, open_archive, opened, writing
 from archiver.storage.locks import scheduler_process
 from archiver.storage.sites import find_site
 
@@ -33,10 +34,15 @@ EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
 
 
 def read_overall_health(archive: str, now: datetime | None = None) -> OverallHealth:
-    """Reads the health of the archive and all its sites. Raises the errors of `open_archive`."""
+    """Reads the health of the archive and all its sites. Raises the errors of `open_archive`, also if only a part of it
+    cannot be read.
+    """
     path = Path(archive)
-    with opened(path, read_only=True) as db:
-        return judge_all(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
+    try:
+        with opened(path, read_only=True) as db:
+            return judge_all(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
+    except sqlite3.Error as error:
+        raise environment_error(error, path) from error
 
 
 def show_health(archive: str, site: str | None, as_data: bool) -> int:

@@ -16,7 +16,14 @@ from archiver.maintenance.generations import Generation, find_generations
 from archiver.maintenance.verify_captures import find_flaws
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.storage.connection import opened
-from archiver.storage.integrity_records import DATABASE, BackupRecord, Damage, has_integrity_records, read_backups
+from archiver.storage.integrity_records import (
+    DATABASE,
+    TABLE_UNIT,
+    BackupRecord,
+    Damage,
+    has_integrity_records,
+    read_backups,
+)
 
 _DAMAGED = "database-damaged"
 _GROUPED = {
@@ -88,9 +95,9 @@ def _make_cause(key: str, group: Sequence[VerifyFinding]) -> Cause:
     rest = tuple(one for one in group if one is not main)
     if key != DATABASE:
         return Cause(main.kind, main.subject, main.sentence, main.remedy, main.unit, rest)
-    damaged = [one for one in group if one.kind == _DAMAGED]
+    damaged = [one for one in group if one.kind == _DAMAGED and one.unit.startswith(TABLE_UNIT)]
     subject = main.subject if len(damaged) == 1 else DATABASE
-    more = f", and in {counted_noun(len(damaged) - 1, 'more place')}" if len(damaged) > 1 else ""
+    more = f", and in {counted_noun(len(damaged) - 1, 'more table')}" if len(damaged) > 1 else ""
     return Cause(main.kind, subject, f"{main.sentence}{more}", main.remedy, DATABASE, rest)
 
 

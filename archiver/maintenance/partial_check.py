@@ -203,7 +203,12 @@ class _PartCheck:
         causes = name_whole_backups(self._archive, group_by_cause(findings))
         damages = [one.as_damage() for one in causes]
         if not batch[0].is_warc:
-            damages = [replace(one, unit=batch[0].name) for one in damages]
+            is_known = any(one.unit.startswith(TABLE_UNIT) for one in out.damages)
+            damages = [
+                replace(one, unit=batch[0].name)
+                for one in damages
+                if not (is_known and one.unit == DATABASE and batch[0].last)
+            ]
         self._found += damages
         self._read += batch
         out.damages += damages
