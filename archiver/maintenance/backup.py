@@ -249,7 +249,7 @@ def copy_warc_files(
             out.missing += (name,)
             continue
         last, end = known.get(name, (0, 0))
-        if file.stat().st_size < end and _size_of(to) < end:
+        if file.stat().st_size < end and size_of(to) < end:
             out.damaged[name] = f"{file} is damaged: it ends before byte {end:,}, up to which the archive uses it."
         try:
             _copy_warc(file, to, None if finished.get(name, False) else last, out)
@@ -278,7 +278,8 @@ def _read_ends(db: Database) -> dict[str, tuple[int, int]]:
     return {name: (last, end) for name, last, end in rows}
 
 
-def _size_of(file: Path) -> int:
+def size_of(file: Path) -> int:
+    """Returns the size of a file in bytes; -1 if there is none."""
     return file.stat().st_size if file.exists() else -1
 
 
@@ -302,17 +303,17 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
     """
     with file.open("rb") as handle:
         end = os.fstat(handle.fileno()).st_size if last is None else _find_exchange_end(handle, last)
-        size = _size_of(to)
+        size = size_of(to)
         if size == end and (index_of(to).exists() or not index_of(file).exists()):
             out.kept += 1
             return
         if size > end or (size > 0 and not _is_earlier_state(handle, to)):
             raise _DifferentFile
         to.parent.mkdir(parents=True, exist_ok=True)
-        _copy_file(handle, to, end)
+        copy_file(handle, to, end)
     if last is None and index_of(file).exists():
         with index_of(file).open("rb") as index:
-            _copy_file(index, index_of(to), os.fstat(index.fileno()).st_size)
+            copy_file(index, index_of(to), os.fstat(index.fileno()).st_size)
     else:
         repair_warc(to, lambda message: None)
     out.files += 1
@@ -364,7 +365,7 @@ def _is_earlier_state(handle: BinaryIO, other: Path) -> bool:
     return True
 
 
-def _copy_file(handle: BinaryIO, to: Path, end: int) -> None:
+def copy_file(handle: BinaryIO, to: Path, end: int) -> None:
     """Copies the first `end` bytes of an open file to a temporary file, reads these again to compare size and digest,
     then moves the file to `to`. Raises BackupRefused if the copy differs from what was read.
     """

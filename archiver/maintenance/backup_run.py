@@ -94,7 +94,7 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
         _record_failure(archive, target, error)
         raise
     out.bytes = target.stat().st_size
-    with opened(archive, read_only=True) as db:
+    with opened(archive, read_only=True, to_copy=True) as db:
         if request.purge:
             out.deleted += _delete_generations_with_removed(db, target)
             out.purged = _delete_orphaned_warcs(db, archive, target)
@@ -117,7 +117,7 @@ def holds_removed_posts(file: Path, db: Database) -> bool:
     """Returns True if the archive in `file` holds a post that was removed from the archive `db`, or captures of one."""
     removed = tombstones(db, "allowed_at is null")
     urls = [row[0] for row in db.execute("select url from tombstone_urls")]
-    with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True) as other:
+    with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as other:
         return bool(
             other.execute(
                 "select exists (select 1 from articles where id in (select value from json_each(?))) or exists "
@@ -140,7 +140,7 @@ def _delete_generations_with_removed(db: Database, target: Path) -> list[Path]:
 
 def _is_backup_of(file: Path, db: Database) -> bool:
     try:
-        with opened(file, read_only=True) as other:
+        with opened(file, read_only=True, to_copy=True) as other:
             return archive_id(other) == archive_id(db)
     except (ArchiverError, sqlite3.Error):
         return False
@@ -171,7 +171,7 @@ def _read_warc_names(dbs: Iterable[Database], files: Iterable[Path]) -> set[str]
     for db in dbs:
         found |= {row[0] for row in db.execute(query)}
     for file in files:
-        with suppress(NotAnArchive), opened(file, read_only=True) as other:
+        with suppress(NotAnArchive), opened(file, read_only=True, to_copy=True) as other:
             found |= {row[0] for row in other.execute(query)}
     return found
 
@@ -197,7 +197,7 @@ def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> da
 
 
 def _time_of(file: Path) -> datetime | None:
-    with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True) as db:
+    with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as db:
         return made_at(db, file)
     return None
 
@@ -228,7 +228,7 @@ def _write(archive: Path, write: Callable[[Database], None]) -> str:
     if not (is_writable(archive) and is_writable(archive.parent)):
         return "it cannot be written here"
     try:
-        with opened(archive, read_only=True) as db:
+        with opened(archive, read_only=True, to_copy=True) as db:
             if not has_integrity_records(db):
                 return "it was written by an earlier version"
         with opened(archive) as db, writing(db, _PATIENCE):

@@ -137,7 +137,7 @@ def _is_restorable(cause: Cause) -> bool:
 
 
 def _read_records(archive: Path) -> list[BackupRecord]:
-    with suppress(ArchiverError, sqlite3.Error), opened(archive, read_only=True) as db:
+    with suppress(ArchiverError, sqlite3.Error), opened(archive, read_only=True, to_copy=True) as db:
         if has_integrity_records(db):
             return [one for one in read_backups(db) if one.made_at]
     return []
@@ -183,7 +183,7 @@ def is_whole_in(archive: Path, folder: Path, name: str) -> bool:
     if not (folder / name).is_file():
         return False
     try:
-        with opened(archive, read_only=True) as db:
+        with opened(archive, read_only=True, to_copy=True) as db:
             return not find_flaws(db, folder, name)
     except (ArchiverError, sqlite3.Error):
         return False

@@ -158,9 +158,11 @@ def open_archive(
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Iterator[Database]:
+def opened(
+    path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False, to_copy: bool = False
+) -> Iterator[Database]:
     """Opens an archive as `open_archive` does, yields its database, and closes it at the end of the block."""
-    db = open_archive(path, create=create, read_only=read_only)
+    db = open_archive(path, create=create, read_only=read_only, to_copy=to_copy)
     try:
         yield db
     finally:

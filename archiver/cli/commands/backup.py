@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.options import archive_option, json_option, pass_options_as
-from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json, show_stage_progress
+from archiver.cli.terminal import count_noun, exit_on_sigterm, format_time, print_json, show_stage_progress
 
 if TYPE_CHECKING:
     from archiver.maintenance.backup_run import BackupResult
+    from archiver.maintenance.restore import RestorePlan, RestoreResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +140,136 @@ def _problems(options: BackupOptions, made: BackupResult) -> list[str]:
     if made.unrecorded:
         out.append(f"The archive has no record of this backup: {made.unrecorded}.".replace("..", "."))
     return out
+
+
+# `archiver restore`
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOptions:
+    """The options of `archiver restore`."""
+
+    file: Path
+    warc: tuple[str, ...]
+    captures: bool
+    yes: bool
+    as_json: bool
+    archive: str
+
+
+@click.command(short_help="Put a backup in the place of the archive.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("warc", nargs=-1, metavar="[WARC]...")
+@click.option("--captures", is_flag=True, help="Put back only damaged and missing WARC files, not the database.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
+@archive_option
+@pass_options_as(RestoreOptions)
+def restore(options: RestoreOptions) -> None:
+    """Put the backup FILE in the place of the archive, with the WARC files that the archive lacks.
+
+    The backup is checked first. The replaced archive stays next to it, named archive-before-restore-TIME.db. Posts that
+    were removed from the archive after the backup was made are removed again. No crawl, import or scheduler may be
+    running. With --captures, or the names of WARC files (such as warc/blog-20240501080001-00001.warc.gz), the database
+    stays, and only damaged and missing WARC files are put back.
+
+    \b
+    Examples:
+      archiver restore /media/disk/news/archive.db
+      archiver restore /media/disk/news/archive-2026-05-12-030000.db --yes
+      archiver restore /media/disk/news/archive.db --captures
+
+    Exit code: 0 done; 1 not confirmed, the backup is damaged, or a WARC file could not be put back; 2 wrong usage.
+    """
+    from archiver.maintenance.restore import plan_restore, restore_archive, restore_captures
+
+    file, archive = options.file, Path(options.archive)
+    plan = None if options.captures or options.warc else plan_restore(file, archive)
+    if plan is not None and not options.as_json:
+        for sentence in _describe_plan(plan):
+            click.echo(sentence)
+    if not options.yes:
+        _confirm(f"Put {file} in the place of {archive}?" if plan else f"Put back WARC files from {file.parent}?")
+    with exit_on_sigterm(), show_stage_progress(options.as_json) as progress:
+        done = restore_archive(plan, progress) if plan else restore_captures(file, archive, options.warc, progress)
+    if options.as_json:
+        print_json(_restore_as_json(options, plan, done))
+    else:
+        _print_restored(options, done, whole=plan is not None)
+    if done.failed:
+        click.get_current_context().exit(1)
+
+
+def _confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            "Cannot ask for confirmation without a terminal. Use --yes to restore without confirmation."
+        )
+    click.confirm(question, abort=True, err=True)
+
+
+def _describe_plan(plan: RestorePlan) -> list[str]:
+    """Returns what the restoration of a backup would do, and what would be lost, in sentences."""
+    lines = [
+        f"{plan.backup}: {count_noun(plan.articles, 'article')}, made {format_time(plan.made_at.isoformat())}, whole"
+    ]
+    if not plan.archive.exists():
+        return lines
+    lines.append(f"{plan.archive} is kept as {plan.aside}.")
+    losses = (
+        (plan.runs, "run"),
+        (plan.new_articles, "article"),
+        (plan.new_revisions, "revision"),
+    )
+    lost = [count_noun(number, noun) for number, noun in losses if number]
+    unknown = [f"{noun}s" for number, noun in losses if number is None]
+    if lost:
+        lines.append(f"Only the archive has, and the backup lacks: {', '.join(lost)}.")
+    if unknown:
+        lines.append(
+            f"What the archive has since then cannot be read ({', '.join(unknown)}): it is lost, except for the WARC "
+            "files."
+        )
+    if plan.removed:
+        lines.append(f"{count_noun(plan.removed, 'post')} removed since then will be removed again.")
+    elif plan.removed is None:
+        lines.append("Which posts were removed since then cannot be read: remove them again with 'archiver remove'.")
+    return lines
+
+
+def _restore_as_json(options: RestoreOptions, plan: RestorePlan | None, done: RestoreResult) -> dict[str, Any]:
+    out: dict[str, Any] = {"file": str(options.file), "archive": options.archive}
+    if plan is not None:
+        out |= {
+            "made_at": plan.made_at.isoformat(timespec="seconds"),
+            "articles": plan.articles,
+            "kept_as": str(done.aside) if done.aside else None,
+            "lost_runs": plan.runs,
+            "lost_articles": plan.new_articles,
+            "lost_revisions": plan.new_revisions,
+            "removed_again": done.removed,
+        }
+    return out | {"warc_files": done.files, "whole": done.whole, "failed": done.failed, "later_warc_files": done.later}
+
+
+def _print_restored(options: RestoreOptions, done: RestoreResult, *, whole: bool) -> None:
+    if whole:
+        click.echo(f"{options.archive}: restored from {options.file}")
+    if done.aside:
+        click.echo(f"The replaced archive is {done.aside}; delete it when you do not need it any more.")
+    for name in done.files:
+        click.echo(f"{name}: put back")
+    for name in done.whole:
+        click.echo(f"{name}: whole already")
+    if not (whole or done.files or done.whole or done.failed):
+        click.echo("No WARC file is damaged or missing.")
+    if done.later:
+        click.echo(
+            f"{count_noun(len(done.later), 'WARC file')} written after the backup remain; 'archiver import FILE' "
+            f"stores the posts in them: {', '.join(done.later[:_SHOWN])}{', …' if len(done.later) > _SHOWN else ''}"
+        )
+    for name, why in done.failed.items():
+        click.echo(f"{name} could not be put back: {why}.", err=True)
+
+
+_SHOWN = 5
