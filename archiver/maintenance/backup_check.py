@@ -10,9 +10,9 @@ from sqlite_utils import Database
 
 from archiver.articles.identity import content_digest
 from archiver.errors import ArchiverError, BackupDamaged
-from archiver.maintenance.database_damage import DatabaseDamage, find_damage, find_database_damage
+from archiver.maintenance.database_damage import DatabaseDamage, find_damage, find_database_damage, stored_tables
 from archiver.maintenance.generations import archive_id, find_generations
-from archiver.maintenance.verify_database import FTS, counted_noun, migrated_like, read_schema_objects
+from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
 from archiver.storage.connection import open_archive
 
 _MOST_NAMED = 3
@@ -22,10 +22,16 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
     """Checks a copy of the database of `archive` that is to take the place of the backup at `target`. Raises
     BackupDamaged if it is damaged.
 
-    Checked are all pages, tables and indexes by SQLite, the tables of the schema, and, without `force`, each article's
-    text against its digest, and that no article of the backup at `target` is missing without a reason.
+    Checked are all pages, tables and indexes by SQLite, the schema, that every row can be read, and, without `force`,
+    each article's text against its digest, and that no article of the backup at `target` is missing without a reason.
     """
-    if what := _describe_damage(copy, source, archive, target) or _describe_missing_tables(copy, archive):
+    if found := find_fault(copy):
+        what = (
+            f"{archive} is damaged ({found})"
+            if find_fault(source)
+            else f"the copy that was written is damaged ({found}) and {archive} is whole: check the disk of "
+            f"{target.parent}"
+        )
         raise BackupDamaged(str(target), what, _advice(copy, source, archive, target))
     if force:
         return
@@ -45,27 +51,35 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
         )
 
 
-def _describe_damage(copy: Database, source: Database, archive: Path, target: Path) -> str:
-    """Returns what is damaged in the copy, and whether it was damaged before, as a phrase; "" if nothing is."""
-    found = find_damage(copy)
-    if not found:
-        return ""
-    if find_damage(source):
-        return f"{archive} is damaged ({found})"
-    return f"the copy that was written is damaged ({found}) and {archive} is whole: check the disk of {target.parent}"
-
-
-def _describe_missing_tables(copy: Database, archive: Path) -> str:
-    fresh = migrated_like(copy)
+def find_fault(db: Database) -> str:
+    """Returns the first fault of a database as a phrase: damage, a missing or changed table or column, or a row that
+    cannot be read; "" if there is none. Indexes, triggers and views, which can be rebuilt, are no fault if they are
+    missing.
+    """
+    if damage := find_damage(db):
+        return damage
     try:
-        missing = sorted(
-            name
-            for name in set(read_schema_objects(fresh, "table")) - set(read_schema_objects(copy, "table"))
-            if not name.startswith(f"{FTS}_")
-        )
-    finally:
-        fresh.close()
-    return f"{archive} lacks the {'table' if len(missing) == 1 else 'tables'} {', '.join(missing)}" if missing else ""
+        schema = next((one for one in check_schema(db) if one.kind in _SCHEMA_FAULTS and not one.mend), None)
+    except sqlite3.Error as error:
+        return str(error)
+    return schema.sentence if schema else _find_unreadable_row(db)
+
+
+_SCHEMA_FAULTS = ("table-missing", "column-missing", "column-changed")
+_WITHOUT_TEXT = ("lsh_bands", "minhash_signatures", f"{FTS}_data", f"{FTS}_idx", f"{FTS}_docsize")
+"""Tables that are left out of the reading of rows, because they hold no text."""
+
+
+def _find_unreadable_row(db: Database) -> str:
+    for table in stored_tables(db):
+        if table in _WITHOUT_TEXT:
+            continue
+        try:
+            for _ in db.execute(f'select * from "{table}"'):
+                pass
+        except sqlite3.Error as error:
+            return f"the table {table}: {error}"
+    return ""
 
 
 def _texts(copy: Database) -> Iterator[tuple[int, str, str]]:

@@ -20,7 +20,7 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, DiskFull, NotAnArchive, RestoreRefused
 from archiver.maintenance.backup import copy_file, size_of
-from archiver.maintenance.database_damage import find_damage
+from archiver.maintenance.backup_check import find_fault
 from archiver.maintenance.generations import SIDES, archive_id, dated_path, find_generations, made_at
 from archiver.maintenance.merge_captures_and_pages import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
@@ -114,7 +114,7 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
     except NotAnArchive as error:
         raise RestoreRefused(str(backup), f"it is not an archive{_name_whole(backup)}") from error
     with closing(db):
-        if damage := find_damage(db):
+        if damage := find_fault(db):
             raise RestoreRefused(str(backup), f"it is damaged itself ({damage}){_name_whole(backup)}")
         yield db
 
@@ -168,7 +168,7 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
             with _opened_backup(plan.backup, archive) as theirs:
                 _copy_database(theirs, part, archive, progress)
             with closing(Database(part)) as copy:
-                if damage := find_damage(copy):
+                if damage := find_fault(copy):
                     raise RestoreRefused(
                         str(plan.backup), f"the copy that was written is damaged ({damage}): check the disk"
                     )

@@ -151,6 +151,9 @@ def open_archive(
     except sqlite3.Error as error:
         db.close()
         raise environment_error(error, file) from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+        db.close()
+        raise ArchiveDamaged(str(file), "its schema cannot be read") from error
     except BaseException:
         db.close()
         raise
