@@ -91,6 +91,12 @@ def read_safety(db: Database) -> ArchiveSafety | None:
     )
 
 
+def find_unsafe(db: Database, limits: Maintenance, now: datetime) -> list[HealthFinding]:
+    """Returns the findings about the safety of an archive, as `judge_safety` does."""
+    known = read_safety(db)
+    return list(judge_safety(known, limits, now)) if known else []
+
+
 def judge_safety(known: ArchiveSafety, limits: Maintenance, now: datetime) -> Iterator[HealthFinding]:
     """Yields the findings about the safety of an archive. `limits` says from which age on backups and checks are
     reported.

@@ -47,7 +47,7 @@ def earlier_files(target: Path) -> list[Path]:
         files = [file for file in target.parent.iterdir() if name.fullmatch(file.name) and file.is_file()]
     except OSError:
         return []
-    return sorted(files, key=lambda file: file.name, reverse=True)
+    return sorted(files, key=lambda file: file.stem, reverse=True)
 
 
 def find_generations(target: Path, source: Database | None = None) -> Iterator[Generation]:

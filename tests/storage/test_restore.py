@@ -251,3 +251,14 @@ def test_the_drill_with_a_crawl_before_and_after(demo: Demo, tmp_path: Path) -> 
     assert rows(archive, "select count(*) from articles") >= articles
     assert archiver("backup", str(target), "--captures", archive=archive).returncode == 0
     assert verify(target).findings == []
+
+
+def test_after_an_earlier_generation_the_newer_one_is_kept(archive: Path, target: Path) -> None:
+    add_post(archive, 20)
+    in_process("backup", str(target), "--captures", "--archive", str(archive))
+    restore(archive, earlier_files(target)[0])
+    assert in_process("backup", str(target), "--captures", "--archive", str(archive)).exit_code == 1
+    assert in_process("backup", str(target), "--captures", "--force", "--archive", str(archive)).exit_code == 0
+    counts = [rows(file, "select count(*) from articles")[0][0] for file in (target, *earlier_files(target))]
+    assert (counts[0], sorted(counts)) == (9, [9, 9, 10])
+    assert in_process("backup", str(target), "--captures", "--archive", str(archive)).exit_code == 0

@@ -264,9 +264,10 @@ def _print_restored(options: RestoreOptions, done: RestoreResult, *, whole: bool
     if not (whole or done.files or done.whole or done.failed):
         click.echo("No WARC file is damaged or missing.")
     if done.later:
+        more = ", …" if len(done.later) > _SHOWN else ""
         click.echo(
-            f"{count_noun(len(done.later), 'WARC file')} written after the backup remain; 'archiver import FILE' "
-            f"stores the posts in them: {', '.join(done.later[:_SHOWN])}{', …' if len(done.later) > _SHOWN else ''}"
+            f"Written after the backup and kept: {count_noun(len(done.later), 'WARC file')}; 'archiver import FILE' "
+            f"stores the posts in {'it' if len(done.later) == 1 else 'them'}: {', '.join(done.later[:_SHOWN])}{more}"
         )
     for name, why in done.failed.items():
         click.echo(f"{name} could not be put back: {why}.", err=True)
