@@ -62,7 +62,7 @@ def find_fault(db: Database) -> str:
         schema = next((one for one in check_schema(db) if one.kind in _SCHEMA_FAULTS and not one.mend), None)
     except sqlite3.Error as error:
         return str(error)
-    return schema.sentence if schema else _find_unreadable_row(db)
+    return schema.sentence[0].lower() + schema.sentence[1:] if schema else _find_unreadable_row(db)
 
 
 _SCHEMA_FAULTS = ("table-missing", "column-missing", "column-changed")
