@@ -124,6 +124,14 @@ def test_with_force_articles_may_be_missing(archive: Path, target: Path) -> None
     assert rows(target, "select count(*) from articles") == [(8,)]
 
 
+def test_force_does_not_skip_the_check_for_damage(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    before = target.read_bytes()
+    damage_table(archive, "articles")
+    assert fault(backup(archive, target, "--force")) == f"BackupDamaged {target}"
+    assert target.read_bytes() == before
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_a_backup_of_a_damaged_page_is_whole_or_refused(archive: Path, target: Path, number: int, seed: int) -> None:

@@ -262,3 +262,25 @@ def test_after_an_earlier_generation_the_newer_one_is_kept(archive: Path, target
     counts = [rows(file, "select count(*) from articles")[0][0] for file in (target, *earlier_files(target))]
     assert (counts[0], sorted(counts)) == (9, [9, 9, 10])
     assert in_process("backup", str(target), "--captures", "--archive", str(archive)).exit_code == 0
+
+
+def test_a_restore_can_be_undone(archive: Path, target: Path) -> None:
+    add_post(archive, 20)
+    kept = Path(restored(archive, target)["kept_as"])
+    assert rows(archive, "select count(*) from articles") == [(9,)]
+    restored(archive, kept)
+    assert rows(archive, "select count(*) from articles") == [(10,)]
+    assert verify(archive).findings == []
+
+
+def test_a_backup_that_was_made_during_a_crawl_is_restored(archive: Path, target: Path) -> None:
+    with Run(archive, QUAY, START + timedelta(days=30)) as run:
+        run.post(f"{QUAY}30", page("Day 30", text(30), 5))
+        run.writer.flush()
+        assert in_process("backup", str(target), "--captures", "--archive", str(archive)).exit_code == 0
+        run.post(f"{QUAY}31", page("Day 31", text(31), 5))
+    damage_table(archive, "articles")
+    max(warc_files(archive), key=lambda file: file.stat().st_mtime).unlink()
+    restored(archive, target)
+    assert rows(archive, "select count(*) from articles") == [(10,)]
+    assert {finding.kind for finding in verify(archive).findings} <= {"file-unfinished"}
