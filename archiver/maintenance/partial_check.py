@@ -47,6 +47,7 @@ ARTICLES_UNIT = "articles "
 _ARTICLES_A_UNIT = 1_000
 _FILES_A_BATCH, _BYTES_A_BATCH = 16, 64 << 20
 _RECORD_EVERY = 5.0
+_MISSING = "file-missing"
 _PATIENCE = 20.0
 """Seconds to wait for another program's transaction before results are recorded later."""
 Progress = Callable[[str, int, int], None]
@@ -220,9 +221,17 @@ class _PartCheck:
         try:
             jobs = verify_captures.make_capture_jobs_of_files(db, self._archive.parent, names, files)
             examined = [examine_warc(job) for job in jobs]
-            return list(verify_captures.make_findings(db, examined))
+            return self._without_rewritten(list(verify_captures.make_findings(db, examined)))
         except sqlite3.Error as error:
             return [replace(unreadable(self._archive, "captures", error), unit=name) for name in names]
+
+    def _without_rewritten(self, findings: list[VerifyFinding]) -> list[VerifyFinding]:
+        """Returns the findings without those about files that a takedown has replaced since they were listed."""
+        if not any(one.kind == _MISSING for one in findings):
+            return findings
+        with opened(self._archive, read_only=True) as db:
+            used = _read_ends(db)
+        return [one for one in findings if one.kind != _MISSING or one.unit in used]
 
     def _check_rows(self, db: Database, unit: Unit) -> list[VerifyFinding]:
         try:

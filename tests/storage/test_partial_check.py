@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlite_utils import Database
 
 from archiver.health.archive_safety import judge_safety, read_safety
-from archiver.maintenance.partial_check import CheckBudget, check_part, is_part_due, list_units
+from archiver.maintenance import partial_check
+from archiver.maintenance.partial_check import CheckBudget, Unit, check_part, is_part_due, list_units
 from archiver.maintenance.verify_captures import find_warc_files
 from archiver.sites.archiver_toml import Maintenance
 from archiver.storage.connection import opened
@@ -21,6 +23,7 @@ from archiver.storage.integrity_records import read_checked_units
 from tests.damage import damage_table, flip, shorten, warc_files
 from tests.proved_archive import make
 from tests.runner import fault, in_process
+from tests.takedown.removing import remove
 
 NOW = datetime.now(UTC)
 
@@ -210,3 +213,13 @@ def test_it_is_due_once_a_day(archive: Path) -> None:
             [(created + timedelta(hours=15)).isoformat()],
         )
         assert (due(15.1), due(38.9), due(39)) == (False, False, True)
+
+
+def test_a_file_that_a_takedown_replaced_meanwhile_is_no_damage(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def list_then_remove(db: Database, folder: Path, files: dict[str, bool]) -> list[Unit]:
+        units = list_units(db, folder, files)
+        assert remove(archive, "1").exit_code == 0
+        return units
+
+    monkeypatch.setattr(partial_check, "list_units", list_then_remove)
+    assert check_part(archive, CheckBudget()).damages == []
