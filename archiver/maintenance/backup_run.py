@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError, NotAnArchive
+from archiver.errors import ArchiverError
 from archiver.maintenance.backup import CopiedFiles, Progress, copy_database, copy_warc_files
 from archiver.maintenance.generations import (
     Generation,
@@ -165,13 +165,15 @@ def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[st
 
 
 def _read_warc_names(dbs: Iterable[Database], files: Iterable[Path]) -> set[str]:
-    """Returns the names of the WARC files that these archives refer to. Files that are no archives are left out."""
+    """Returns the names of the WARC files that these archives refer to. Files that are no archives, or cannot be read,
+    are left out.
+    """
     found: set[str] = set()
     query = "select distinct warc_file from captures where warc_file is not null"
     for db in dbs:
         found |= {row[0] for row in db.execute(query)}
     for file in files:
-        with suppress(NotAnArchive), opened(file, read_only=True, to_copy=True) as other:
+        with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as other:
             found |= {row[0] for row in other.execute(query)}
     return found
 

@@ -76,6 +76,13 @@ def inspect_generation(file: Path, source: Database | None = None) -> Generation
         db.close()
 
 
+def is_backup(db: Database, file: Path) -> bool:
+    """Returns True if an archive is a backup that lies where it was made, as its own record says."""
+    own = file.resolve()
+    targets = [Path(one.path) for one in read_backups(db)]
+    return any(own == target or own in earlier_files(target) for target in targets if target.parent == own.parent)
+
+
 def archive_id(db: Database) -> object:
     """Returns when an archive's first migration ran, to the microsecond. Only an archive and its copies have the same
     value.

@@ -21,6 +21,7 @@ from archiver.errors import ArchiveLocked
 from archiver.maintenance import verify_articles, verify_captures, verify_database
 from archiver.maintenance.database_damage import stored_tables
 from archiver.maintenance.finding_causes import group_by_cause, name_whole_backups
+from archiver.maintenance.generations import is_backup
 from archiver.maintenance.verify import VerifyResult, read_transaction, unreadable
 from archiver.maintenance.verify_captures import examine_warc
 from archiver.maintenance.verify_database import VerifyFinding
@@ -328,7 +329,9 @@ def is_part_due(db: Database, at: str, now: datetime) -> bool:
 
 
 def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Damage], started: datetime) -> str:
-    """Records the result of a verification of the whole archive. Returns why that was not possible, or ""."""
+    """Records the result of a verification of the whole archive. Returns why that was not possible, or "". Nothing is
+    written to a backup.
+    """
     if not (is_writable(archive) and is_writable(archive.parent)):
         return "it cannot be written here"
     kind: CheckKind = "verify"
@@ -337,6 +340,8 @@ def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Da
         with opened(archive, read_only=True) as db:
             if not has_integrity_records(db):
                 return "it was written by an earlier version"
+            if is_backup(db, archive):
+                return ""
             units = list_units(db, archive.parent, verify_captures.find_warc_files(archive.parent))
         with opened(archive) as db, writing(db, _PATIENCE):
             number = begin_check(db, kind, started)

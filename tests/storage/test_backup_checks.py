@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -192,6 +193,28 @@ def test_one_generation_is_replaced(archive: Path, target: Path) -> None:
     assert earlier_files(target) == []
 
 
+def without_links(*args: object, **named: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_generations_on_a_disk_without_hard_links(archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", without_links)
+    backups_with(archive, target, range(20, 23), "--captures")
+    assert len(earlier_files(target)) == 2
+    damage_table(archive, "articles")
+    assert in_process("restore", str(target), "--yes", "--archive", str(archive)).exit_code == 0
+    assert verify(archive).findings == []
+    assert len(list(archive.parent.glob("archive-before-restore-*.db"))) == 1
+
+
+def test_a_verification_writes_nothing_to_a_backup(archive: Path, target: Path) -> None:
+    backups_with(archive, target, range(20, 22), "--captures")
+    for file in (target, *earlier_files(target)):
+        before = file.read_bytes()
+        assert in_process("verify", "--archive", str(file)).exit_code == 0
+        assert file.read_bytes() == before
+
+
 KILLS = [
     KilledCall("backup", "_copy", 1, True),
     KilledCall("backup", "check_copy", 1, True),
@@ -289,6 +312,17 @@ def test_removed_posts_are_purged_from_a_backup(archive: Path, target: Path) -> 
     assert not holds(target, "Entry 1.1.")
     assert verify(target).findings == []
     assert json.loads(remove(archive, "2", "--json").stdout)["held_by"] != []
+
+
+def test_a_damaged_generation_is_purged_too(archive: Path, target: Path) -> None:
+    backups_with(archive, target, range(20, 22), "--captures")
+    (earlier,) = earlier_files(target)
+    damage_table(earlier, "captures")
+    assert remove(archive, "1").exit_code == 0
+    assert report(archive, target, "--captures", "--purge")["removed_posts_held"] == 0
+    assert earlier_files(target) == []
+    assert not holds(target, "Entry 1.1.")
+    assert verify(target).findings == []
 
 
 def test_a_backup_that_is_away_is_named(archive: Path, target: Path) -> None:
