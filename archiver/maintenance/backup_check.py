@@ -54,7 +54,7 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
 def find_fault(db: Database) -> str:
     """Returns the first fault of a database as a phrase: damage, a missing or changed table or column, or a row that
     cannot be read; "" if there is none. Indexes, triggers and views, which can be rebuilt, are no fault if they are
-    missing.
+    missing. Raises sqlite3.Error if another program prevents the check.
     """
     if damage := find_damage(db):
         return damage

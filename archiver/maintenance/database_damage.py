@@ -54,8 +54,11 @@ class DatabaseDamage:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Returns True if an error means that the database file is damaged or cannot be read."""
-    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _DAMAGE
+    """Returns True if an error means that the database file is damaged, or that a text in it is not UTF-8, for which
+    SQLite has no error code.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in _DAMAGE
 
 
 def stored_tables(db: Database) -> list[str]:
@@ -83,10 +86,14 @@ def find_database_damage(db: Database, tables: Iterable[str] | None = None) -> I
 
 
 def find_damage(db: Database) -> str:
-    """Returns the first damage to a database as a phrase; "" if there is none."""
+    """Returns the first damage to a database as a phrase; "" if there is none. Raises sqlite3.Error if another program
+    prevents the check.
+    """
     try:
         found = next(find_database_damage(db), None)
     except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
         return str(error)
     return found.phrase if found else ""
 

@@ -61,7 +61,7 @@ def find_generations(target: Path, source: Database | None = None) -> Iterator[G
 
 def inspect_generation(file: Path, source: Database | None = None) -> Generation | None:
     """Returns a file as a generation, after its database was checked for damage; None if it is no archive, or with
-    `source` no backup of this archive.
+    `source` no backup of this archive. What prevents the check counts as damage.
     """
     try:
         db = open_archive(file, read_only=True, to_copy=True)
@@ -72,6 +72,8 @@ def inspect_generation(file: Path, source: Database | None = None) -> Generation
             if source is not None and archive_id(db) != archive_id(source):
                 return None
         return Generation(file, made_at(db, file), find_damage(db))
+    except sqlite3.Error as error:
+        return Generation(file, datetime.fromtimestamp(file.stat().st_mtime, UTC), f"it cannot be read: {error}")
     finally:
         db.close()
 

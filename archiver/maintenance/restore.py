@@ -114,7 +114,11 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
     except NotAnArchive as error:
         raise RestoreRefused(str(backup), f"it is not an archive{_name_whole(backup)}") from error
     with closing(db):
-        if damage := find_fault(db):
+        try:
+            damage = find_fault(db)
+        except sqlite3.Error as error:
+            raise RestoreRefused(str(backup), f"it cannot be read now ({error})") from error
+        if damage:
             raise RestoreRefused(str(backup), f"it is damaged itself ({damage}){_name_whole(backup)}")
         yield db
 

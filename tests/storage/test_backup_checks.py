@@ -17,7 +17,10 @@ import pytest
 from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlite_utils import Database
 
+from archiver.maintenance import generations
+from archiver.maintenance.database_damage import path_of
 from archiver.maintenance.generations import earlier_files
 from archiver.maintenance.verify import verify
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
@@ -330,3 +333,19 @@ def test_a_backup_that_is_away_is_named(archive: Path, target: Path) -> None:
     target.parent.rename(target.parent.with_name("away"))
     (holder,) = json.loads(remove(archive, "1", "--json").stdout)["held_by"]
     assert (holder["path"], holder["is_readable"]) == (str(target), False)
+
+
+def test_a_generation_that_another_program_locks_is_neither_counted_nor_deleted(
+    archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups_with(archive, target, range(20, 23))
+    (newer, oldest), real = earlier_files(target), generations.find_damage
+
+    def locked(db: Database) -> str:
+        if path_of(db) == newer.resolve():
+            raise sqlite3.OperationalError("database is locked")
+        return real(db)
+
+    monkeypatch.setattr(generations, "find_damage", locked)
+    assert report(archive, target)["damaged_backups"] == [str(newer)]
+    assert {newer, oldest} <= set(earlier_files(target))

@@ -129,7 +129,7 @@ def _problems(options: BackupOptions, made: BackupResult) -> list[str]:
     ]
     out += made.copied.damaged.values()
     out += [
-        f"{one.path} is damaged ({one.damage}) and does not count as a backup: delete it, and check its disk."
+        f"{one.path} does not count as a backup ({one.damage}): if it is damaged, delete it and check its disk."
         for one in made.damaged
     ]
     if made.still_held:
