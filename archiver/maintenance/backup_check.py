@@ -120,8 +120,8 @@ def _advice(copy: Database, source: Database, archive: Path, target: Path) -> st
     """Returns sentences that say which backup was kept, and what to do."""
     if _is_only_derived_damaged(copy):
         return (
-            f"The last backup is kept. The damage is to the search index, which 'archiver verify --repair --archive "
-            f"{archive}' rebuilds."
+            f"The last backup is kept. Only indexes are damaged, which 'archiver verify --repair --archive {archive}' "
+            "rebuilds."
         )
     good = next((one for one in find_generations(target, source) if not one.damage), None)
     if good is None:
@@ -138,7 +138,7 @@ def _advice(copy: Database, source: Database, archive: Path, target: Path) -> st
 
 def _is_only_derived_damaged(copy: Database) -> bool:
     damages = _damages(copy)
-    return bool(damages) and all(one.is_derived for one in damages)
+    return bool(damages) and all(one.derived for one in damages)
 
 
 def _damages(copy: Database) -> list[DatabaseDamage]:

@@ -4,6 +4,7 @@ cannot be read because of them.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -14,7 +15,10 @@ from sqlite_utils import Database
 
 _MOST_MESSAGES = 20
 _MOST_NAMED = 5
-_DERIVED = ("articles_fts", "fts_pending")
+_FTS = "articles_fts"
+_AUTOMATIC = "sqlite_autoindex_"
+"""Indexes of primary keys and UNIQUE constraints have such names. They cannot be created on their own."""
+_OF_INDEX = re.compile(r"^(?:row \d+ missing from|wrong # of entries in|non-unique entry in) index (\w+)$")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 
 
@@ -32,9 +36,16 @@ class DatabaseDamage:
     page_size: int
 
     @property
-    def is_derived(self) -> bool:
-        """True if the table can be rebuilt from others."""
-        return self.table.startswith(_DERIVED)
+    def derived(self) -> tuple[str, ...]:
+        """The damaged indexes and tables, if all of them can be rebuilt from other tables; otherwise ()."""
+        if self.table.startswith(_FTS):
+            return (_FTS,)
+        named = [name for _, name in self.pages] or [
+            found[1] if found else "" for message in self.message.split("; ") for found in [_OF_INDEX.search(message)]
+        ]
+        names = tuple(dict.fromkeys(named))
+        is_rebuildable = all(name and name != self.table and not name.startswith(_AUTOMATIC) for name in names)
+        return names if is_rebuildable else ()
 
     @property
     def place(self) -> str:

@@ -51,6 +51,7 @@ class Cause:
     sentence: str
     remedy: str
     unit: str = ""
+    mend: str = ""
     consequences: tuple[VerifyFinding, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -91,14 +92,16 @@ _NO_CONSEQUENCES = ("removal-unfinished", "file-unknown", "index-alone", "path-s
 
 
 def _make_cause(key: str, group: Sequence[VerifyFinding]) -> Cause:
-    main = next((one for one in group if one.kind == _DAMAGED), group[0])
+    damaged = [one for one in group if one.kind == _DAMAGED]
+    tables = [one for one in damaged if one.unit.startswith(TABLE_UNIT)]
+    main = next((one for one in tables if not one.mend), (tables or damaged or group)[0])
     rest = tuple(one for one in group if one is not main)
     if key != DATABASE:
-        return Cause(main.kind, main.subject, main.sentence, main.remedy, main.unit, rest)
-    damaged = [one for one in group if one.kind == _DAMAGED and one.unit.startswith(TABLE_UNIT)]
-    subject = main.subject if len(damaged) == 1 else DATABASE
-    more = f", and in {counted_noun(len(damaged) - 1, 'more table')}" if len(damaged) > 1 else ""
-    return Cause(main.kind, subject, f"{main.sentence}{more}", main.remedy, DATABASE, rest)
+        return Cause(main.kind, main.subject, main.sentence, main.remedy, main.unit, main.mend, rest)
+    subject = main.subject if len(tables) == 1 else DATABASE
+    more = f", and in {counted_noun(len(tables) - 1, 'more table')}" if len(tables) > 1 else ""
+    mend = main.mend if all(one.mend for one in tables) else ""
+    return Cause(main.kind, subject, f"{main.sentence}{more}", main.remedy, DATABASE, mend, rest)
 
 
 # Which backup is whole.
@@ -133,7 +136,7 @@ _RESTORABLE = (
 
 
 def _is_restorable(cause: Cause) -> bool:
-    return cause.kind in _RESTORABLE
+    return cause.kind in _RESTORABLE and not cause.mend
 
 
 def _read_records(archive: Path) -> list[BackupRecord]:

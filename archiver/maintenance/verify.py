@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from archiver.maintenance import verify_articles, verify_captures, verify_database
+from archiver.maintenance.rebuild_damaged import rebuild_damaged
 from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, is_being_written, make_index_lines
 from archiver.maintenance.verify_database import (
     DERIVED_TABLES,
@@ -109,7 +110,7 @@ def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
     """
     selected = list(findings)
     mends = {finding.mend for finding in selected}
-    done: list[str] = []
+    done = rebuild_damaged(archive) if "damaged" in mends else []
     with opened(archive) as db, writing(db):
         if "schema" in mends:
             done += _repair_schema(db)

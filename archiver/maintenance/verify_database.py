@@ -421,6 +421,7 @@ def _page_counts_query() -> str:
 # The database file: SQLite's own checks, and the schema against that of a new archive.
 
 _BACKUP = "Restore a backup with 'archiver restore', or save what is readable with 'sqlite3 FILE .recover'."
+_REBUILD_DAMAGED = "Run 'archiver verify --repair': it rebuilds the damaged indexes from the tables."
 _MENDED = "Run 'archiver verify --repair': it recreates it."
 _OBJECTS = ("index", "trigger", "view")
 FTS = "articles_fts"
@@ -456,7 +457,8 @@ def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterat
             "database-damaged",
             f"table {damage.table}",
             f"{path_of(db).name} is damaged in {damage.phrase}",
-            _BACKUP,
+            _REBUILD_DAMAGED if damage.derived else _BACKUP,
+            "damaged" if damage.derived else "",
             unit=f"{TABLE_UNIT}{damage.table}",
         )
     if {damage.table for damage in damages} & {"articles", "revisions"} and (lost := find_unreadable_articles(db)):

@@ -83,7 +83,7 @@ def test_the_backup_that_is_whole_is_named(archive: Path, tmp_path: Path) -> Non
     assert in_process("backup", str(file), "--captures", "--archive", str(archive)).exit_code == 0
     torn = warc_files(archive)[0]
     shorten(torn, 700)
-    damage_table(archive, "idx_captures_digest")
+    damage_table(archive, "pages")
     remedies = {cause["kind"]: cause["remedy"] for cause in causes(archive)}
     assert f"'archiver restore {file} --archive {archive}'" in remedies["database-damaged"]
     assert f"'archiver restore {file} warc/{torn.name} --archive {archive}'" in remedies["file-torn"]
@@ -95,7 +95,7 @@ def test_a_backup_that_is_damaged_or_away_is_not_named_as_whole(archive: Path, t
     torn = warc_files(archive)[0]
     shorten(torn, 700)
     shorten(file.parent / "warc" / torn.name, 700)
-    damage_table(archive, "idx_captures_digest")
+    damage_table(archive, "pages")
     damage_table(file, "articles")
     assert not any("archiver restore /" in cause["remedy"] for cause in causes(archive))
     file.parent.rename(tmp_path / "away")
