@@ -127,7 +127,7 @@ def _checkpoint_replaced_log(target: Path) -> None:
     logs = [file for side in SIDES if (file := target.with_name(target.name + side)).exists()]
     if not logs:
         return
-    with suppress(sqlite3.DatabaseError):  # with --force, any file may be replaced
+    with suppress(sqlite3.DatabaseError, UnicodeDecodeError):  # with --force, any file may be replaced
         old = sqlite3.connect(target)
         old.execute("pragma wal_checkpoint(truncate)").fetchone()
         old.close()

@@ -253,7 +253,8 @@ def _set_aside(archive: Path, aside: Path) -> Path | None:
     """
     if not archive.exists():
         return None
-    with suppress(sqlite3.Error), closing(sqlite3.connect(archive)) as db:
+    # SQLite quotes a damaged schema in its message, which need not be UTF-8.
+    with suppress(sqlite3.Error, UnicodeDecodeError), closing(sqlite3.connect(archive)) as db:
         db.execute("pragma wal_checkpoint(truncate)").fetchone()
     try:
         os.link(archive, aside)

@@ -61,10 +61,20 @@ def add_post(archive: Path, number: int) -> None:
         run.post(f"{QUAY}{number}", page(f"Day {number}", text(number), number % 28 + 1))
 
 
+def damage_schema(archive: Path) -> None:
+    """Write bytes that are not UTF-8 into the SQL of a table, which SQLite then quotes in its message."""
+    data = archive.read_bytes()
+    damaged = data.replace(b"CREATE TABLE runs", b"CR\xa5\x91TE TABLE runs")
+    assert len(data) == len(damaged)
+    assert data != damaged
+    archive.write_bytes(damaged)
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "a page of articles": lambda archive: damage_table(archive, "articles"),
     "a page of captures": lambda archive: damage_table(archive, "captures"),
     "the header": lambda archive: overwrite_page(archive, 1),
+    "the schema": lambda archive: damage_schema(archive),
     "half of the file": lambda archive: os.truncate(archive, archive.stat().st_size // 2),
     "all of the file": lambda archive: os.truncate(archive, 0),
     "the file": lambda archive: archive.unlink(),
