@@ -34,8 +34,8 @@ class ArchiveSafety:
 
     `created`: when the archive was created; `holds_articles`: False if there is nothing to lose; `backups`: the newest
     first; `covered_since`: checks have read everything since then; `verified_at`: when `archiver verify` last checked
-    everything; `checked_at`: when the last check of any kind ended; `removed`: by path of a backup, how many removed
-    posts its files may hold.
+    everything; `checked_at`: when the last check of any kind ended; `unfinished_at`: when the last nightly check began,
+    if it has not ended; `removed`: by path of a backup, how many removed posts its files may hold.
     """
 
     created: datetime | None = None
@@ -44,6 +44,7 @@ class ArchiveSafety:
     covered_since: datetime | None = None
     verified_at: datetime | None = None
     checked_at: datetime | None = None
+    unfinished_at: datetime | None = None
     damages: Sequence[Damage] = ()
     removed: Sequence[tuple[str, int]] = ()
 
@@ -74,6 +75,7 @@ def read_safety(db: Database) -> ArchiveSafety | None:
         return None
     backups = read_backups(db)
     verified, part = read_last_check(db, "verify"), read_last_check(db, "part")
+    begun = read_last_check(db, "part", finished=False)
     ended = [one.finished_at for one in (verified, part) if one and one.finished_at]
     return ArchiveSafety(
         read_creation_time(db),
@@ -82,6 +84,7 @@ def read_safety(db: Database) -> ArchiveSafety | None:
         read_covered_since(db),
         verified.finished_at if verified else None,
         max(ended, default=None),
+        begun.started_at if begun and not begun.finished_at else None,
         read_damages(db),
         [
             (one.path, number)
@@ -102,6 +105,7 @@ def judge_safety(known: ArchiveSafety, limits: Maintenance, now: datetime) -> It
     reported.
     """
     yield from _check_damages(known.damages)
+    yield from _check_unfinished(known, now)
     if known.holds_articles:
         yield from _check_backups(known, timedelta(days=limits.backup_days), now)
         yield from _check_coverage(known, timedelta(days=limits.verify_days), now)
@@ -167,6 +171,22 @@ def _check_coverage(known: ArchiveSafety, most: timedelta, now: datetime) -> Ite
             "amber",
             f"{sentence}: run 'archiver verify', or 'archiver verify --part' each night, as 'archiver schedule' does.",
             since=since,
+        )
+
+
+_LONG = timedelta(days=1)
+
+
+def _check_unfinished(known: ArchiveSafety, now: datetime) -> Iterator[HealthFinding]:
+    began = known.unfinished_at
+    if began and now - began > _LONG and not (known.checked_at and known.checked_at > began):
+        yield HealthFinding(
+            "verify",
+            "amber",
+            f"The nightly check that began on {began:%Y-%m-%d %H:%M} UTC has not ended, and none has begun since then: "
+            "run 'archiver verify --part', which says what prevents it.",
+            "unfinished",
+            began,
         )
 
 

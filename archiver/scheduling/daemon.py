@@ -112,6 +112,7 @@ class NightlyCheck:
         try:
             limits = due_partial_check(self._archive, datetime.now(UTC))
             if limits is not None:
+                self._next = monotonic() + _CHECK_AGAIN_AFTER
                 self._process = begin_partial_check(self._archive, limits.check_days, limits.check_minutes * 60)
         except ArchiverError:
             return  # the scheduler reports it when it looks for due sites
@@ -141,6 +142,8 @@ def due_partial_check(archive: Path, now: datetime) -> Maintenance | None:
 
 _LOOK_EVERY = 60.0
 """Seconds between two looks whether the nightly check is due."""
+_CHECK_AGAIN_AFTER = 3600.0
+"""Seconds until a nightly check is tried again that could not begin, for example because the archive was locked."""
 _CHECK_EVERY = 20.0
 """Seconds between two checks of the archive, because sites, settings and the clock can change."""
 _CLOSING = 12.0

@@ -66,6 +66,12 @@ def test_the_age_of_the_last_check() -> None:
     assert codes(backups=backups, covered_since=None, created=NOW - 59 * DAY) == []
 
 
+def test_a_nightly_check_that_does_not_end() -> None:
+    backups = [made(1)]
+    assert codes(backups=backups, unfinished_at=NOW - DAY / 2) == []
+    assert codes(backups=backups, unfinished_at=NOW - 1.1 * DAY) == [("verify", "unfinished", "amber")]
+
+
 def test_the_limits_are_settings() -> None:
     old = {"backups": [made(50)], "covered_since": NOW - 90 * DAY}
     assert judged(Maintenance(backup_days=0, verify_days=0), **old) == []
