@@ -109,20 +109,24 @@ def judge_safety(known: ArchiveSafety, limits: Maintenance, now: datetime) -> It
     if known.holds_articles:
         yield from _check_backups(known, timedelta(days=limits.backup_days), now)
         yield from _check_coverage(known, timedelta(days=limits.verify_days), now)
-    for path, number in known.removed:
+    if known.removed:
+        commands = " and ".join(f"'archiver backup {path} --purge'" for path, _ in known.removed)
+        posts = max(number for _, number in known.removed)
         yield HealthFinding(
             "removed",
             "amber",
-            f"The backups in {path} may still hold {number:,} removed post{'' if number == 1 else 's'}: 'archiver "
-            f"backup {path} --purge' makes a new one and deletes the files that hold them.",
-            path,
+            f"Backups may still hold {posts:,} removed post{'' if posts == 1 else 's'}. To make a new one and delete the "
+            f"files that hold them, run {commands}.",
         )
 
 
-def _check_damages(damages: Sequence[Damage]) -> Iterator[HealthFinding]:
+def _check_damages(found: Sequence[Damage]) -> Iterator[HealthFinding]:
+    damages = list({(one.kind, one.subject): one for one in found}.values())
     for one in damages[:_MOST_DAMAGES]:
         level: Level = "red" if one.kind == _DATABASE else "amber"
-        yield HealthFinding("damage", level, f"{one.sentence}. {one.remedy}", one.subject, one.found_at)
+        yield HealthFinding(
+            "damage", level, f"{one.sentence}. {one.remedy}", f"{one.kind}: {one.subject}", one.found_at
+        )
     if len(damages) > _MOST_DAMAGES:
         yield HealthFinding(
             "damage",

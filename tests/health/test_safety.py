@@ -86,8 +86,8 @@ def test_damage_is_red_for_the_database_and_amber_for_a_warc_file() -> None:
     ]
     found = judged(backups=[made(1)], damages=damages)
     assert [(one.level, one.about) for one in found] == [
-        ("red", "table articles"),
-        ("amber", "warc/a.warc.gz at 12"),
+        ("red", "database-damaged: table articles"),
+        ("amber", "file-torn: warc/a.warc.gz at 12"),
     ]
     assert found[1].since == NOW - DAY
     many = [Damage(f"warc/{n}.warc.gz", "file-missing", f"{n}", "It is missing", "Restore it.") for n in range(40)]
@@ -95,9 +95,10 @@ def test_damage_is_red_for_the_database_and_amber_for_a_warc_file() -> None:
 
 
 def test_removed_posts_in_backups() -> None:
-    (finding,) = judged(backups=[made(1)], removed=[("/media/disk/archive.db", 2)])
-    assert (finding.code, finding.level, finding.about) == ("removed", "amber", "/media/disk/archive.db")
+    (finding,) = judged(backups=[made(1)], removed=[("/media/disk/archive.db", 2), ("/media/other/archive.db", 1)])
+    assert (finding.code, finding.level, finding.about) == ("removed", "amber", "")
     assert "'archiver backup /media/disk/archive.db --purge'" in finding.sentence
+    assert "'archiver backup /media/other/archive.db --purge'" in finding.sentence
 
 
 def test_the_settings_are_read_and_mistakes_are_named() -> None:

@@ -116,7 +116,7 @@ def test_damage_is_a_finding_by_the_next_morning(name: str, archive: Path) -> No
     (damage,) = check_part(archive, CheckBudget()).damages
     assert damage.unit == unit
     ((code, level, about),) = findings(archive)
-    assert (code, about) == ("damage", damage.subject)
+    assert (code, about) == ("damage", f"{damage.kind}: {damage.subject}")
     assert level in ("amber", "red")
     done = in_process("status", "--health", "--json", "--archive", str(archive))
     assert done.exit_code > 0
@@ -165,7 +165,7 @@ def test_a_verification_replaces_all_damages(archive: Path) -> None:
     whole = file.read_bytes()
     flip(file, len(whole) // 2)
     assert in_process("verify", "--archive", str(archive)).exit_code == 1
-    assert [about.split()[0] for _, _, about in findings(archive)] == [f"warc/{file.name}"]
+    assert [about.split()[1] for _, _, about in findings(archive)] == [f"warc/{file.name}"]
     file.write_bytes(whole)
     assert in_process("verify", "--quick", "--archive", str(archive)).exit_code == 0
     assert len(findings(archive)) == 1
@@ -223,3 +223,15 @@ def test_a_file_that_a_takedown_replaced_meanwhile_is_no_damage(archive: Path, m
 
     monkeypatch.setattr(partial_check, "list_units", list_then_remove)
     assert check_part(archive, CheckBudget()).damages == []
+
+
+def test_each_metric_is_there_once(archive: Path) -> None:
+    with closing(sqlite3.connect(archive)) as db:
+        db.execute("update articles set body = body || '.', tags = '[]' where id in (3, 5)")
+        db.execute("update revisions set meaning_digest = 'x' where article_id = 3")
+        db.commit()
+    check_part(archive, CheckBudget())
+    lines = in_process("status", "--prometheus", "-", "--archive", str(archive)).stdout.splitlines()
+    names = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+    assert len([name for name in names if 'code="damage"' in name]) > 3
+    assert len(names) == len(set(names))
