@@ -115,8 +115,8 @@ def judge_safety(known: ArchiveSafety, limits: Maintenance, now: datetime) -> It
         yield HealthFinding(
             "removed",
             "amber",
-            f"Backups may still hold {posts:,} removed post{'' if posts == 1 else 's'}. To make a new one and delete the "
-            f"files that hold them, run {commands}.",
+            f"Backups may still hold {posts:,} removed post{'' if posts == 1 else 's'}. To make a new one and delete "
+            f"the files that hold them, run {commands}.",
         )
 
 
