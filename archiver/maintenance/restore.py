@@ -37,7 +37,7 @@ from archiver.storage.locks import lock_archive_exclusively, lock_schedule, sche
 from archiver.warc.writer import index_of, sync_folder
 
 _PAGES = 2_000
-_ASIDE = "before-restore"
+_REPLACED = "before-restore"
 Progress = Callable[[str, int, int], None]
 """Called with what is done, the amount done, and the total."""
 
@@ -46,7 +46,7 @@ Progress = Callable[[str, int, int], None]
 class RestorePlan:
     """What the restoration of a backup would do.
 
-    `backup`: its file, made at `made_at`, with `articles`; `aside`: the name that the archive gets. What the archive
+    `backup`: its file, made at `made_at`, with `articles`; `kept_as`: the name that the archive gets. What the archive
     has and the backup lacks: `runs` that began later, `new_articles` and `new_revisions`, each None if the archive is
     too damaged to say; `removed`: posts that were removed later, which the backup still holds.
     """
@@ -55,7 +55,7 @@ class RestorePlan:
     archive: Path
     made_at: datetime
     articles: int
-    aside: Path
+    kept_as: Path
     runs: int | None = 0
     new_articles: int | None = 0
     new_revisions: int | None = 0
@@ -66,7 +66,7 @@ class RestorePlan:
 class RestoreResult:
     """What was restored. `files`: names of the WARC files that were put back; `whole`: named files that were whole
     already; `failed`: by name, why a damaged or missing file could not be put back; `later`: WARC files that were
-    written after the backup, whose captures the database does not have; `aside`: the replaced archive, None if there
+    written after the backup, whose captures the database does not have; `kept_as`: the replaced archive, None if there
     was none; `removed`: how many posts were removed again.
     """
 
@@ -74,7 +74,7 @@ class RestoreResult:
     whole: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     later: list[str] = field(default_factory=list)
-    aside: Path | None = None
+    kept_as: Path | None = None
     removed: int = 0
 
 
@@ -88,14 +88,14 @@ def plan_restore(backup: Path, archive: Path) -> RestorePlan:
     with _opened_backup(backup, archive) as theirs:
         at = made_at(theirs, backup)
         articles = theirs.execute("select count(*) from articles").fetchone()[0]
-        aside = dated_path(archive.with_stem(f"{archive.stem}-{_ASIDE}"), datetime.now(UTC))
-        plan = RestorePlan(backup, archive, at, articles, aside)
+        kept_as = dated_path(archive.with_stem(f"{archive.stem}-{_REPLACED}"), datetime.now(UTC))
+        plan = RestorePlan(backup, archive, at, articles, kept_as)
         if not archive.exists():
             return plan
         try:
             own = open_archive(archive, read_only=True, to_copy=True)
         except (ArchiverError, OSError):
-            return RestorePlan(backup, archive, at, articles, aside, None, None, None, None)
+            return RestorePlan(backup, archive, at, articles, kept_as, None, None, None, None)
         with closing(own):
             if _is_other_archive(own, theirs):
                 raise RestoreRefused(
@@ -147,7 +147,7 @@ def _plan_losses(plan: RestorePlan, own: Database, theirs: Database) -> RestoreP
         plan.archive,
         plan.made_at,
         plan.articles,
-        plan.aside,
+        plan.kept_as,
         missing("select id, started_at from runs"),
         missing("select id from articles"),
         missing("select article_id, revision from revisions"),
@@ -178,7 +178,7 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
                     )
                 _carry_over(copy, archive)
             _sync(part)
-            out.aside = _set_aside(archive, plan.aside)
+            out.kept_as = _keep_replaced(archive, plan.kept_as)
             part.replace(archive)
             sync_folder(archive.parent)
         finally:
@@ -247,8 +247,8 @@ def _carry_over(copy: Database, archive: Path) -> None:
                         record_backup(copy, one)
 
 
-def _set_aside(archive: Path, aside: Path) -> Path | None:
-    """Gives the archive's file the name `aside`, with its write-ahead log, and returns that path; None if there is no
+def _keep_replaced(archive: Path, kept_as: Path) -> Path | None:
+    """Gives the archive's file the name `kept_as`, with its write-ahead log, and returns that path; None if there is no
     archive. The file keeps its old name, too, until the backup replaces it, if the disk has hard links.
     """
     if not archive.exists():
@@ -257,15 +257,15 @@ def _set_aside(archive: Path, aside: Path) -> Path | None:
     with suppress(sqlite3.Error, UnicodeDecodeError), closing(sqlite3.connect(archive)) as db:
         db.execute("pragma wal_checkpoint(truncate)").fetchone()
     try:
-        os.link(archive, aside)
+        os.link(archive, kept_as)
     except OSError:
-        archive.rename(aside)
+        archive.rename(kept_as)
     for side in SIDES:
         log = archive.with_name(archive.name + side)
         if log.exists():
-            log.rename(aside.with_name(aside.name + side))
+            log.rename(kept_as.with_name(kept_as.name + side))
     sync_folder(archive.parent)
-    return aside
+    return kept_as
 
 
 def _sync(file: Path) -> None:

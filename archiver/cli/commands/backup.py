@@ -215,7 +215,7 @@ def _describe_plan(plan: RestorePlan) -> list[str]:
     ]
     if not plan.archive.exists():
         return lines
-    lines.append(f"{plan.archive} is kept as {plan.aside}.")
+    lines.append(f"{plan.archive} is kept as {plan.kept_as}.")
     losses = (
         (plan.runs, "run"),
         (plan.new_articles, "article"),
@@ -243,7 +243,7 @@ def _restore_as_json(options: RestoreOptions, plan: RestorePlan | None, done: Re
         out |= {
             "made_at": plan.made_at.isoformat(timespec="seconds"),
             "articles": plan.articles,
-            "kept_as": str(done.aside) if done.aside else None,
+            "kept_as": str(done.kept_as) if done.kept_as else None,
             "lost_runs": plan.runs,
             "lost_articles": plan.new_articles,
             "lost_revisions": plan.new_revisions,
@@ -255,8 +255,8 @@ def _restore_as_json(options: RestoreOptions, plan: RestorePlan | None, done: Re
 def _print_restored(options: RestoreOptions, done: RestoreResult, *, whole: bool) -> None:
     if whole:
         click.echo(f"{options.archive}: restored from {options.file}")
-    if done.aside:
-        click.echo(f"The replaced archive is {done.aside}; delete it when you do not need it any more.")
+    if done.kept_as:
+        click.echo(f"The replaced archive is {done.kept_as}; delete it when you do not need it any more.")
     for name in done.files:
         click.echo(f"{name}: put back")
     for name in done.whole:
