@@ -147,8 +147,8 @@ class ArchiveDamaged(ArchiverError):
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
             path,
-            f"{path} is damaged ({why}): restore a backup, or recover the readable rows with "
-            f"'sqlite3 {path} .recover'.",
+            f"{path} is damaged ({why}): put a backup in its place with 'archiver restore BACKUP', or recover the "
+            f"readable rows with 'sqlite3 {path} .recover'.",
         )
 
 
@@ -295,6 +295,22 @@ class BackupRefused(ArchiverError):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, f"No backup can be written to {path} ({why}).")
+
+
+class BackupDamaged(ArchiverError):
+    """Raised when a new backup is found damaged before it takes the place of the last one, which is kept. `what` says
+    what is damaged, `advice` what was kept and what to do, in whole sentences.
+    """
+
+    def __init__(self, path: str, what: str, advice: str) -> None:
+        super().__init__(path, f"No backup was made to {path}, because {what}. {advice}")
+
+
+class RestoreRefused(ArchiverError):
+    """Raised when a backup cannot be put in the place of an archive. Nothing is changed."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be restored: {why}. Nothing was changed.")
 
 
 class ArchiveBusy(ArchiverError):

@@ -139,6 +139,13 @@ TABLES = {
     "ID in datasets.",
     "tombstone_urls": "The URLs of removed posts; two triggers on `pages` keep them from being requested.",
     "tombstone_payloads": "Digests of the payloads of removed posts.",
+    "backups": "Where the backups of this archive are, one row a file that `archiver backup` wrote, and when the last "
+    "one that passed its checks was made ([operate.md](operate.md#backup-and-restore)).",
+    "integrity_checks": "One row a check of the archive: by `archiver verify` of everything (verify), or of what was "
+    "not read for the longest time (part), as `archiver schedule` does each night.",
+    "checked_units": "When a check last read each part of the archive: a table with its indexes, a range of articles "
+    "or a WARC file.",
+    "damages": "What checks found damaged, until a later check finds it whole: findings of `archiver status --health`.",
 }
 
 VIEWS = {

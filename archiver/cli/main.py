@@ -88,6 +88,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("why", "Check", "Explain what happened to a URL."),
     CommandEntry("verify", "Check", "Check every article against its capture, and the archive for damage."),
     CommandEntry("backup", "Check", "Copy the archive, even during a crawl."),
+    CommandEntry("restore", "Check", "Put a backup in the place of the archive.", "commands.backup"),
     CommandEntry("vacuum", "Check", "Compact the archive."),
     CommandEntry("search", "Read", "Search the archive."),
     CommandEntry("searches", "Read", "List saved searches and show their new results."),

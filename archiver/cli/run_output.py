@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ from archiver.health.health_state import accept_findings_of, read_health
 from archiver.health.notifications import make_channels, notify, send_test_messages
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
-from archiver.storage.connection import open_archive, opened, writing
+from archiver.storage.connection import environment_error, open_archive, opened, writing
+from archiver.storage.integrity_records import BackupRecord, read_backups
 from archiver.storage.locks import scheduler_process
 from archiver.storage.sites import find_site
 
@@ -33,10 +36,15 @@ EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
 
 
 def read_overall_health(archive: str, now: datetime | None = None) -> OverallHealth:
-    """Reads the health of the archive and all its sites. Raises the errors of `open_archive`."""
+    """Reads the health of the archive and all its sites. Raises the errors of `open_archive`, also if only a part of it
+    cannot be read.
+    """
     path = Path(archive)
-    with opened(path, read_only=True) as db:
-        return judge_all(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
+    try:
+        with opened(path, read_only=True) as db:
+            return judge_all(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
+    except sqlite3.Error as error:
+        raise environment_error(error, path) from error
 
 
 def show_health(archive: str, site: str | None, as_data: bool) -> int:
@@ -48,10 +56,13 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
         if site:
             found = _keep_site(archive, found, site)
     except ArchiverError as error:
+        backup = _last_backup(archive)
         if as_data:
-            click.echo(json.dumps({"state": "red", "error": str(error)}, ensure_ascii=False))
+            last = {"last_backup": backup.path} if backup else {}
+            click.echo(json.dumps({"state": "red", "error": str(error), **last}, ensure_ascii=False))
         else:
-            click.echo(f"red: {error}")
+            made = f" The last good backup is {backup.path}, of {backup.made_at:%Y-%m-%d %H:%M} UTC." if backup else ""
+            click.echo(f"red: {error}{made}")
         return EXIT_CODES["red"]
     if as_data:
         print_json(found.as_json())
@@ -62,6 +73,13 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
         *(text for row, health in found.sites for text in _format_site_findings(row["name"], health)),
     )
     return EXIT_CODES[found.state]
+
+
+def _last_backup(archive: str) -> BackupRecord | None:
+    """Returns the last good backup that a damaged archive has a record of; None if none can be read."""
+    with suppress(ArchiverError, sqlite3.Error), opened(archive, read_only=True) as db:
+        return next((one for one in read_backups(db) if one.made_at), None)
+    return None
 
 
 def write_metrics(archive: str, file: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 from sqlite_utils import Database
 
 from archiver.fields import MEASURED
+from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
 from archiver.health.health_rules import Health, HealthFinding, Level, worst_level
 from archiver.health.health_state import finding_as_json, measure_growth, read_health
 from archiver.politeness.robots import parse_robots
+from archiver.sites.archiver_toml import load_config
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes
 from archiver.storage.crawl_exclusions import find_host_file
@@ -33,10 +35,16 @@ _NEW = timedelta(days=1)
 
 
 def judge_archive(
-    archive: str, free: int, daily: float, sites: Sequence[Scheduled], scheduler: str | None, now: datetime
+    archive: str,
+    free: int,
+    daily: float,
+    sites: Sequence[Scheduled],
+    scheduler: str | None,
+    now: datetime,
+    more: Iterable[HealthFinding] = (),
 ) -> Health:
     """Returns the health of the archive itself: disk space, and whether due sites are crawled. `free`: bytes left on
-    its disk; `daily`: bytes by which it grows each day.
+    its disk; `daily`: bytes by which it grows each day; `more`: findings of `judge_safety`.
 
     `scheduler`: the scheduler's process; "" if it is not running any more; None if there never was one, in which
     case no site counts as late.
@@ -44,6 +52,7 @@ def judge_archive(
     findings = (
         *_check_disk(archive, free, daily),
         *(_check_late_sites(sites, scheduler, now) if scheduler is not None else ()),
+        *more,
     )
     return Health(worst_level([one.level for one in findings]), findings)
 
@@ -108,7 +117,8 @@ def _size(number: float) -> str:
 @dataclass(frozen=True, slots=True)
 class OverallHealth:
     """The health of the archive and all its sites at the time `at`. `place`: the health of the archive itself; `sites`:
-    rows of `sites`, each with its health; `turns`: when each site is due; `free`: bytes left on the archive's disk.
+    rows of `sites`, each with its health; `turns`: when each site is due; `free`: bytes left on the archive's disk;
+    `safety`: what is recorded of backups and checks, None if the archive has no such records.
     """
 
     at: datetime
@@ -116,6 +126,7 @@ class OverallHealth:
     sites: tuple[tuple[dict[str, Any], Health], ...]
     turns: tuple[Scheduled, ...]
     free: int
+    safety: ArchiveSafety | None = None
 
     @property
     def state(self) -> Level:
@@ -140,8 +151,10 @@ def judge_all(
     only: Collection[str] | None = None,
 ) -> OverallHealth:
     """Judges the archive and its sites now, and returns their health. `scheduler` is as in `judge_archive`, `settings`
-    as in `scheduled_sites`; `only` has the names of the sites to judge, None for all.
+    as in `scheduled_sites`; `only` has the names of the sites to judge, None for all. Raises what `load_config` raises.
     """
+    safety = read_safety(db)
+    unsafe = list(judge_safety(safety, load_config().maintenance, now)) if safety else []
     turns = tuple(scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
@@ -150,7 +163,12 @@ def judge_all(
         if only is None or row["name"] in only
     )
     return OverallHealth(
-        now, judge_archive(str(archive), free, measure_growth(db, now), turns, scheduler, now), sites, turns, free
+        now,
+        judge_archive(str(archive), free, measure_growth(db, now), turns, scheduler, now, unsafe),
+        sites,
+        turns,
+        free,
+        safety,
     )
 
 
@@ -203,9 +221,30 @@ def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
         Metric("archiver_runs_total", "Runs of all sites.", [({}, runs)]),
         Metric("archiver_requests_total", "Requests of all runs.", [({}, requests)]),
         Metric("archiver_received_bytes_total", "Bytes received by all runs.", [({}, received)]),
+        *(_safety_metrics(found.safety) if found.safety else ()),
         *_site_metrics(db, found, articles),
     ]
     return "".join(f"{line}\n" for metric in families for line in metric.lines())
+
+
+def _safety_metrics(known: ArchiveSafety) -> Iterator[Metric]:
+    last = known.last_backup
+    times = (
+        ("archiver_backup_timestamp_seconds", "When the last good backup was made.", last.made_at if last else None),
+        ("archiver_verify_timestamp_seconds", "When 'archiver verify' last checked everything.", known.verified_at),
+        ("archiver_check_timestamp_seconds", "When the last check of any kind ended.", known.checked_at),
+        ("archiver_checked_since_timestamp_seconds", "Checks read everything since then.", known.covered_since),
+    )
+    for name, doc, at in times:
+        yield Metric(name, doc, [({}, at.timestamp())] if at else [])
+    yield Metric(
+        "archiver_backup_failed",
+        "1 if the last attempt to make a backup failed.",
+        [({}, float(known.failed_backup is not None))],
+    )
+    yield Metric(
+        "archiver_damages", "Damaged parts of the archive that checks have found.", [({}, float(len(known.damages)))]
+    )
 
 
 def _site_metrics(db: Database, found: OverallHealth, articles: dict[str, int]) -> Iterator[Metric]:

@@ -1,5 +1,5 @@
 """Backs up an archive while other programs write to it: copies the database with SQLite's backup API, then its WARC
-files.
+files. A copy is checked before it takes the place of the last backup, which becomes an earlier generation.
 
 A read transaction keeps the copy consistent. In write-ahead log mode it blocks no writer
 (https://www.sqlite.org/wal.html, section 2.2); in any other mode, each commit of another program restarts the copy.
@@ -8,36 +8,42 @@ A read transaction keeps the copy consistent. In write-ahead log mode it blocks 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BackupRefused, DiskFull
+from archiver.maintenance.backup_check import check_copy
+from archiver.maintenance.generations import SIDES, archive_id, keep_as_earlier, made_at
+from archiver.maintenance.verify_captures import find_flaws
 from archiver.storage.connection import environment_error, free_bytes, open_archive
 from archiver.warc.file_maintenance import repair_warc
 from archiver.warc.gzip_records import parse_capture, read_record_at
 from archiver.warc.writer import index_of, sync_folder
 
 _PAGES = 500
-_SIDES = ("-wal", "-shm", "-journal")
 Progress = Callable[[str, int, int], None]
 """Called with what is copied, the amount done, and the total."""
 
 
 @contextmanager
-def copy_database(archive: Path, target: Path, progress: Progress, *, force: bool = False) -> Iterator[Database]:
-    """Context manager that copies the archive's database and yields the copy, open for reading. When the block ends,
-    the copy is moved atomically to `target`. An existing file at `target` must be an earlier backup of the same
-    archive, unless `force` is set.
+def copy_database(
+    archive: Path, target: Path, progress: Progress, *, force: bool = False, keep: int = 1
+) -> Iterator[Database]:
+    """Context manager that copies the archive's database, checks the copy and yields it. When the block ends, the copy
+    is moved atomically to `target`. An existing file at `target` must be an earlier backup of the same archive, unless
+    `force` is set; with `keep` greater than 1, it is kept as an earlier generation.
 
-    Raises BackupRefused, DiskFull, and what `open_archive` raises.
+    Raises BackupDamaged if the copy is damaged, BackupRefused, DiskFull, and what `open_archive` raises.
     """
     source = open_archive(archive, read_only=True, to_copy=True)
     part = target.with_name(f".{target.name}.partial")
@@ -49,12 +55,14 @@ def copy_database(archive: Path, target: Path, progress: Progress, *, force: boo
                 _copy(source, part, target, progress)
                 copy = Database(part, execute_plugins=False)
                 try:
+                    progress("checks", 0, 1)
+                    check_copy(copy, source, archive, target, force=force)
                     yield copy
                 finally:
                     copy.close()
-                _move_into_place(part, target)
+                _move_into_place(source, part, target, keep)
             finally:
-                for left in (part, *(part.with_name(part.name + side) for side in _SIDES)):
+                for left in (part, *(part.with_name(part.name + side) for side in SIDES)):
                     left.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as error:
         raise _convert_error(error, target) from error
@@ -85,23 +93,41 @@ def _copy(source: Database, part: Path, target: Path, progress: Progress) -> Non
         into.close()
 
 
-def _move_into_place(part: Path, target: Path) -> None:
-    """Syncs the finished copy to disk (fsync(2)) and moves it to `target`."""
+def _move_into_place(source: Database, part: Path, target: Path, keep: int) -> None:
+    """Syncs the finished copy to disk (fsync(2)), keeps the backup at `target` as an earlier generation if `keep` asks
+    for it, and moves the copy to `target`.
+    """
     with part.open("rb") as handle:
         os.fsync(handle.fileno())
     _checkpoint_replaced_log(target)
+    if keep > 1 and (at := _time_of_backup(source, target)):
+        keep_as_earlier(target, at)
     part.replace(target)
     sync_folder(target.parent)
+
+
+def _time_of_backup(source: Database, target: Path) -> datetime | None:
+    """Returns when the backup at `target` was made; None if the file is no backup of this archive."""
+    try:
+        db = open_archive(target, read_only=True, to_copy=True)
+    except ArchiverError:
+        return None
+    try:
+        return made_at(db, target) if archive_id(db) == archive_id(source) else None
+    except sqlite3.Error:
+        return None
+    finally:
+        db.close()
 
 
 def _checkpoint_replaced_log(target: Path) -> None:
     """Checkpoints the write-ahead log of the backup that is about to be replaced; SQLite would otherwise apply that log
     to the new copy.
     """
-    logs = [file for side in _SIDES if (file := target.with_name(target.name + side)).exists()]
+    logs = [file for side in SIDES if (file := target.with_name(target.name + side)).exists()]
     if not logs:
         return
-    with suppress(sqlite3.DatabaseError):  # with --force, any file may be replaced
+    with suppress(sqlite3.DatabaseError, UnicodeDecodeError):  # with --force, any file may be replaced
         old = sqlite3.connect(target)
         old.execute("pragma wal_checkpoint(truncate)").fetchone()
         old.close()
@@ -158,7 +184,7 @@ def _why_not_backup(source: Database, target: Path) -> str:
     except ArchiverError:
         return "it is not an archive"
     try:
-        if _created_at(other) != _created_at(source):
+        if archive_id(other) != archive_id(source):
             return "it is another archive"
         for table in ("runs", "imports", "reextractions"):
             for number, at in other.execute(f"select id, started_at from {table} order by id desc limit 1"):
@@ -171,13 +197,6 @@ def _why_not_backup(source: Database, target: Path) -> str:
         return f"it cannot be read ({error})"
     finally:
         other.close()
-
-
-def _created_at(db: Database) -> object:
-    """Returns when an archive's first migration ran, to the microsecond. Only an archive and its copies have the same
-    value.
-    """
-    return db.execute("select applied_at from _sqlite_migrations order by rowid limit 1").fetchone()
 
 
 def _convert_error(error: OSError | sqlite3.Error, target: Path) -> ArchiverError:
@@ -196,13 +215,15 @@ class CopiedFiles:
     """The result of copying an archive's WARC files.
 
     `files` and `bytes` count what was copied, `kept` the files that the target folder had already; `missing` names
-    the files that the archive itself lacks.
+    the files that the archive itself lacks; `damaged` has, by name, a sentence for each file of the archive that is
+    damaged.
     """
 
     files: int = 0
     bytes: int = 0
     kept: int = 0
     missing: tuple[str, ...] = ()
+    damaged: dict[str, str] = field(default_factory=dict)
 
 
 def copy_warc_files(
@@ -211,13 +232,12 @@ def copy_warc_files(
     """Copies the WARC files that the copied database `db` refers to into the folder of `target`. `finished` has the
     name of each WARC file of the archive, and whether it was complete before the database was copied.
 
-    Raises BackupRefused if the folder has a different file with the same name, and OSError.
+    A file that is whole in the folder and damaged in the archive is kept as it is. Raises BackupRefused if the folder
+    has a different file with the same name or a copy differs from its original, and OSError.
     """
     out = CopiedFiles()
     source, folder = archive.parent, target.parent
-    known = dict(
-        db.execute("select warc_file, max(warc_offset) from captures where warc_file is not null group by 1").fetchall()
-    )
+    known = _read_ends(db)
     names = sorted({*known, *(name for name, whole in finished.items() if whole)})
     if folder.exists() and source.samefile(folder):
         out.kept = len(names)
@@ -227,33 +247,73 @@ def copy_warc_files(
         file, to = _path_within(source, name), _path_within(folder, name)
         if file is None or to is None or not file.exists():
             out.missing += (name,)
-        else:
-            _copy_warc(file, to, None if finished.get(name, False) else known[name], out)
+            continue
+        last, end = known.get(name, (0, 0))
+        if file.stat().st_size < end and size_of(to) < end:
+            out.damaged[name] = f"{file} is damaged: it ends before byte {end:,}, up to which the archive uses it."
+        try:
+            _copy_warc(file, to, None if finished.get(name, False) else last, out)
+        except _DifferentFile as error:
+            out.damaged[name] = _explain_difference(db, archive, target, name)
+            if not out.damaged[name]:
+                raise BackupRefused(
+                    str(to), "a different file with this name exists there: choose another folder"
+                ) from error
     _sync_folders(folder, names)
     return out
 
 
+class _DifferentFile(Exception):
+    """Raised if the target folder has a file that is no earlier state of the file to copy."""
+
+
+def _read_ends(db: Database) -> dict[str, tuple[int, int]]:
+    """Returns, by name of each WARC file, the offset of its last record with a row in `captures`, and where the last
+    of these records ends.
+    """
+    rows = db.execute(
+        "select warc_file, max(warc_offset), max(warc_offset + warc_length) from captures "
+        "where warc_file is not null group by 1"
+    )
+    return {name: (last, end) for name, last, end in rows}
+
+
+def size_of(file: Path) -> int:
+    """Returns the size of a file in bytes; -1 if there is none."""
+    return file.stat().st_size if file.exists() else -1
+
+
+def _explain_difference(db: Database, archive: Path, target: Path, name: str) -> str:
+    """Returns a sentence that says what to do if a WARC file is damaged in the archive and whole in the folder of
+    `target`; "" otherwise.
+    """
+    flaws = find_flaws(db, archive.parent, name)
+    if not flaws or find_flaws(db, target.parent, name):
+        return ""
+    return (
+        f"{archive.parent / name} is damaged ({flaws[0].sentence}), and the copy in {target.parent} is whole: put it "
+        f"back with 'archiver restore {target} {name} --archive {archive}'."
+    )
+
+
 def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None:
     """Copies a WARC file and its index to `to`. `last` is the offset of the last exchange to copy, for a file that a
-    crawl is still writing; None copies the whole file. Raises BackupRefused if a different file with the same name
+    crawl is still writing; None copies the whole file. Raises _DifferentFile if a different file with the same name
     exists.
     """
     with file.open("rb") as handle:
         end = os.fstat(handle.fileno()).st_size if last is None else _find_exchange_end(handle, last)
-        size = to.stat().st_size if to.exists() else -1
+        size = size_of(to)
         if size == end and (index_of(to).exists() or not index_of(file).exists()):
             out.kept += 1
             return
-        if size > end or (size > 0 and not _has_same_start(handle, to)):
-            raise BackupRefused(
-                str(to),
-                "a different file with this name exists there: choose another folder",
-            )
+        if size > end or (size > 0 and not _is_earlier_state(handle, to)):
+            raise _DifferentFile
         to.parent.mkdir(parents=True, exist_ok=True)
-        _copy_file(handle, to, end)
+        copy_file(handle, to, end)
     if last is None and index_of(file).exists():
         with index_of(file).open("rb") as index:
-            _copy_file(index, index_of(to), os.fstat(index.fileno()).st_size)
+            copy_file(index, index_of(to), os.fstat(index.fileno()).st_size)
     else:
         repair_warc(to, lambda message: None)
     out.files += 1
@@ -265,9 +325,7 @@ def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> di
     finished file, otherwise everything up to the end of the last exchange with a row in `captures`. Missing files
     are left out.
     """
-    known = dict(
-        db.execute("select warc_file, max(warc_offset) from captures where warc_file is not null group by 1").fetchall()
-    )
+    known = _read_ends(db)
     out = {}
     for name in {*known, *(name for name, whole in finished.items() if whole)}:
         file = _path_within(folder, name)
@@ -275,7 +333,7 @@ def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> di
             continue
         with file.open("rb") as handle:
             whole = finished.get(name, False)
-            if end := os.fstat(handle.fileno()).st_size if whole else _find_exchange_end(handle, known[name]):
+            if end := os.fstat(handle.fileno()).st_size if whole else _find_exchange_end(handle, known[name][0]):
                 out[name] = end
     return out
 
@@ -297,32 +355,49 @@ def _find_exchange_end(handle: BinaryIO, offset: int) -> int:
     return end if end > offset else 0
 
 
-def _has_same_start(handle: BinaryIO, other: Path) -> bool:
-    """Return True if `other` starts with the same bytes as the open file. The first record of a WARC file has the
-    file's name, so the start identifies the file.
-    """
+def _is_earlier_state(handle: BinaryIO, other: Path) -> bool:
+    """Return True if the open file begins with all bytes of `other`."""
     handle.seek(0)
     with other.open("rb") as existing:
-        head = existing.read(_CHUNK)
-        return head == handle.read(len(head))
+        while data := existing.read(_CHUNK):
+            if handle.read(len(data)) != data:
+                return False
+    return True
 
 
-def _copy_file(handle: BinaryIO, to: Path, end: int) -> None:
-    """Copies the first `end` bytes of an open file to a temporary file, then moves that to `to`."""
+def copy_file(handle: BinaryIO, to: Path, end: int) -> None:
+    """Copies the first `end` bytes of an open file to a temporary file, reads these again to compare size and digest,
+    then moves the file to `to`. Raises BackupRefused if the copy differs from what was read.
+    """
     part = to.with_name(f".{to.name}.partial")
     handle.seek(0)
+    digest, left = hashlib.sha1(usedforsecurity=False), end
     try:
         with part.open("wb") as into:
-            left = end
             while left and (data := handle.read(min(_CHUNK, left))):
                 into.write(data)
+                digest.update(data)
                 left -= len(data)
             into.flush()
             os.fsync(into.fileno())
+        if _digest_on_disk(part) != (end - left, digest.digest()):
+            raise BackupRefused(str(to), "what was written to this disk is not what is read from it: check the disk")
         shutil.copystat(handle.name, part)
         part.replace(to)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _digest_on_disk(file: Path) -> tuple[int, bytes]:
+    """Returns the size and the SHA-1 of a file, read from the disk and not from memory where the system allows it."""
+    digest, size = hashlib.sha1(usedforsecurity=False), 0
+    with file.open("rb") as handle:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        while data := handle.read(_CHUNK):
+            digest.update(data)
+            size += len(data)
+    return size, digest.digest()
 
 
 def _sync_folders(folder: Path, names: Iterable[str]) -> None:

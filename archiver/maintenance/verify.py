@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from archiver.maintenance import verify_articles, verify_captures, verify_database
+from archiver.maintenance.rebuild_damaged import rebuild_damaged
 from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, is_being_written, make_index_lines
 from archiver.maintenance.verify_database import (
     DERIVED_TABLES,
@@ -109,7 +110,7 @@ def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
     """
     selected = list(findings)
     mends = {finding.mend for finding in selected}
-    done: list[str] = []
+    done = rebuild_damaged(archive) if "damaged" in mends else []
     with opened(archive) as db, writing(db):
         if "schema" in mends:
             done += _repair_schema(db)
@@ -245,7 +246,7 @@ def verify(
         size = archive.stat().st_size + sum(
             (archive.parent / name).stat().st_size for name in files if (archive.parent / name).exists()
         )
-        with _read_transaction(db), _open_pool(size if ids is None else 0) as pool:
+        with read_transaction(db), _open_pool(size if ids is None else 0) as pool:
             if ids is None:
                 out.findings += _verify_database(db, archive, progress)
             numbers = list(ids) if ids is not None else _guarded(archive, lambda: verify_articles.ids_of(db), [])
@@ -255,7 +256,7 @@ def verify(
                 try:
                     _verify_files(db, archive.parent, files, ids, pool, out, progress)
                 except sqlite3.Error as error:
-                    out.findings.append(_unreadable(archive, "captures", error))
+                    out.findings.append(unreadable(archive, "captures", error))
     return out
 
 
@@ -268,11 +269,12 @@ def _verify_database(db: Database, archive: Path, progress: Progress) -> list[Ve
             try:
                 found += check.run(db)
             except sqlite3.Error as error:
-                found.append(_unreadable(archive, check.name, error))
+                found.append(unreadable(archive, check.name, error))
     return found
 
 
-def _unreadable(archive: Path, what: str, error: sqlite3.Error) -> VerifyFinding:
+def unreadable(archive: Path, what: str, error: sqlite3.Error) -> VerifyFinding:
+    """Returns the finding for a check that failed because the database is damaged or has another schema."""
     if isinstance(error, sqlite3.OperationalError) and "no such" in str(error):
         return VerifyFinding(
             "check-impossible",
@@ -305,11 +307,11 @@ def _check_articles(task: tuple[Path, list[int], bool]) -> list[VerifyFinding]:
     archive, ids, reread = task
     db = open_archive(archive, read_only=True)
     try:
-        with _read_transaction(db):
+        with read_transaction(db):
             found = list(verify_articles.check_articles(db, ids))
             return found + (list(verify_articles.check_rereading(db, archive.parent, ids)) if reread else [])
     except sqlite3.Error as error:
-        return [_unreadable(archive, f"articles {ids[0]} to {ids[-1]}", error)]
+        return [unreadable(archive, f"articles {ids[0]} to {ids[-1]}", error)]
     finally:
         db.close()
 
@@ -365,7 +367,7 @@ def _open_pool(size: int) -> Iterator[Executor | None]:
 
 
 @contextmanager
-def _read_transaction(db: Database) -> Iterator[None]:
+def read_transaction(db: Database) -> Iterator[None]:
     """Context manager that holds a read transaction, so that all reads in the block see the same state of the
     database.
     """

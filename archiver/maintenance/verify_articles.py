@@ -174,3 +174,8 @@ def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[
 
 def ids_of(db: Database) -> list[int]:
     return [row[0] for row in db.execute("select id from articles order by id")]
+
+
+def ids_between(db: Database, first: int, last: int) -> list[int]:
+    """Returns the IDs of the articles between these two, in order."""
+    return [row[0] for row in db.execute("select id from articles where id between ? and ? order by id", [first, last])]

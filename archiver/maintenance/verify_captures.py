@@ -450,6 +450,40 @@ def make_capture_jobs(db: Database, folder: Path, files: dict[str, bool]) -> Ite
         yield WARCJob(folder, name, (), written=not files[name])
 
 
+def make_capture_jobs_of_files(
+    db: Database, folder: Path, names: Sequence[str], files: dict[str, bool]
+) -> Iterator[WARCJob]:
+    """Yields a job for each of these WARC files. `files` is the result of `find_warc_files`, from before the rows of
+    `captures` were read.
+    """
+    rows: dict[str, list[CaptureRow]] = {name: [] for name in names}
+    for name, *values in db.execute(
+        "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type from captures "
+        "where warc_file in (select value from json_each(?))",
+        [json.dumps(names)],
+    ):
+        if isinstance(values[5], int) and isinstance(values[6], int):
+            rows[name].append(CaptureRow(*values))
+    for name in names:
+        yield WARCJob(folder, name, tuple(rows[name]), written=not files.get(name, False))
+
+
+def find_flaws(db: Database, folder: Path, name: str) -> list[WARCFlaw]:
+    """Returns what is wrong with a WARC file below `folder` and its rows in `db`, apart from its index."""
+    (job,) = make_capture_jobs_of_files(db, folder, [name], find_warc_file(folder, name))
+    return [flaw for flaw in examine_warc(job).flaws if flaw.kind not in _OF_INDEX]
+
+
+_OF_INDEX = ("cdxj-differs", "file-unfinished")
+"""Flaws of a file's index, which can be rebuilt from the records."""
+
+
+def find_warc_file(folder: Path, name: str) -> dict[str, bool]:
+    """Returns what `find_warc_files` does, for one file."""
+    file = folder / name
+    return {name: index_of(file).exists() or not is_being_written(file)} if file.exists() else {}
+
+
 def make_capture_jobs_of_articles(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[WARCJob]:
     """Yields a job for each WARC file with captures of these articles, their revisions or their requisites; only those
     captures are checked.
@@ -484,7 +518,12 @@ def make_findings(db: Database, examined: Iterable[ExaminedWARC]) -> Iterator[Ve
     for one in done:
         for flaw in one.flaws:
             yield VerifyFinding(
-                flaw.kind, flaw.subject, flaw.sentence + _describe_dependents(flaw, dependents), flaw.remedy, flaw.mend
+                flaw.kind,
+                flaw.subject,
+                flaw.sentence + _describe_dependents(flaw, dependents),
+                flaw.remedy,
+                flaw.mend,
+                one.warc_file,
             )
         for url, offset in one.unknown:
             if _should_have_row(db, url):

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from archiver.fields import STORED_LISTS, STORED_TIMES
+from archiver.maintenance.database_damage import find_database_damage, find_unreadable_articles, path_of
 from archiver.storage.article_tables import evidence
 from archiver.storage.column_values import stored_time
 from archiver.storage.full_text import TOKENIZER
+from archiver.storage.integrity_records import TABLE_UNIT
 from archiver.storage.migrations import migrations
 from archiver.storage.page_discoveries import PAGE_COUNTS_QUERY
 from archiver.urls import urlkey
@@ -26,7 +28,8 @@ class VerifyFinding:
 
     `kind`: a code for programs; `subject`: the article, file and offset, table or row that it concerns; `sentence`:
     the problem in words; `remedy`: what the user can do; `mend`: the name of the repair in `verify.repair` that
-    fixes it, or "" if there is none.
+    fixes it, or "" if there is none; `unit`: what was read and is damaged, as in `integrity_records`, "" if it is no
+    unit.
     """
 
     kind: str
@@ -34,6 +37,7 @@ class VerifyFinding:
     sentence: str
     remedy: str
     mend: str = ""
+    unit: str = ""
 
 
 def limit_findings(findings: Iterable[VerifyFinding], most: int = 50) -> Iterator[VerifyFinding]:
@@ -85,6 +89,10 @@ TIMES = {
     "clusters": ("since",),
     "requisites": ("found_at", "fetched_at", "due_at"),
     "reextractions": ("started_at", "finished_at"),
+    "backups": ("made_at", "holds_since", "failed_at"),
+    "integrity_checks": ("started_at", "finished_at", "covers_since"),
+    "checked_units": ("checked_at",),
+    "damages": ("found_at",),
 }
 JSON = {
     "sites": ("settings", "soft_not_found", "untrusted"),
@@ -412,7 +420,8 @@ def _page_counts_query() -> str:
 
 # The database file: SQLite's own checks, and the schema against that of a new archive.
 
-_BACKUP = "Restore a backup, or save what is readable with 'sqlite3 FILE .recover'."
+_BACKUP = "Restore a backup with 'archiver restore', or save what is readable with 'sqlite3 FILE .recover'."
+_REBUILD_DAMAGED = "Run 'archiver verify --repair': it rebuilds the damaged indexes from the tables."
 _MENDED = "Run 'archiver verify --repair': it recreates it."
 _OBJECTS = ("index", "trigger", "view")
 FTS = "articles_fts"
@@ -438,13 +447,34 @@ def read_schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def check_integrity(db: Database) -> Iterator[VerifyFinding]:
-    """Yields a finding for each message of SQLite's `PRAGMA integrity_check`, which checks pages, records, NOT NULL and
-    UNIQUE constraints, and indexes.
+def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterator[VerifyFinding]:
+    """Yields a finding for each of these tables (None: all) whose pages, records, constraints or indexes are damaged,
+    by SQLite's `PRAGMA integrity_check`; the last one names the articles that cannot be read.
     """
-    for (message,) in db.execute("pragma integrity_check(50)"):
-        if message != "ok":
-            yield VerifyFinding("database-damaged", "the database", f"SQLite says: {message}", _BACKUP)
+    damages = list(find_database_damage(db, tables))
+    for damage in damages:
+        yield VerifyFinding(
+            "database-damaged",
+            f"table {damage.table}",
+            f"{path_of(db).name} is damaged in {damage.phrase}",
+            _REBUILD_DAMAGED if damage.derived else _BACKUP,
+            "damaged" if damage.derived else "",
+            unit=f"{TABLE_UNIT}{damage.table}",
+        )
+    if {damage.table for damage in damages} & {"articles", "revisions"} and (lost := find_unreadable_articles(db)):
+        yield VerifyFinding(
+            "articles-unreadable",
+            "articles" if len(lost) > 1 else f"article {lost[0]}",
+            f"{counted_noun(len(lost), 'article')} cannot be read: {list_numbers(lost)}",
+            _BACKUP,
+            unit=f"{TABLE_UNIT}articles",
+        )
+
+
+def list_numbers(numbers: Sequence[int], most: int = 10) -> str:
+    """Returns numbers as a phrase, of many only the first ones."""
+    more = f" and {len(numbers) - most:,} more" if len(numbers) > most else ""
+    return ", ".join(map(str, numbers[:most])) + more
 
 
 def check_schema(db: Database) -> Iterator[VerifyFinding]:

@@ -17,10 +17,17 @@ from time import monotonic
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.site_cadence import start_interval
 from archiver.health.health_report import RESERVE
+from archiver.maintenance.partial_check import is_part_due
 from archiver.scheduling.crawl_messages import GRACE, CommonOptions, CrawlOutcome, CrawlResult
-from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl, notify_changes
-from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.connection import environment_error, free_bytes, open_archive
+from archiver.scheduling.scheduled_crawl import (
+    CrawlProcessHandle,
+    SiteCrawl,
+    begin_crawl,
+    begin_partial_check,
+    notify_changes,
+)
+from archiver.sites.archiver_toml import Maintenance, effective_settings, load_config
+from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
 from archiver.storage.runs import DueSites, Scheduled
 
 # Notifications: sent after crawls, batched, and once an hour for changes that only depend on time
@@ -85,6 +92,58 @@ class NotificationRunner:
                 self._process.join()
 
 
+class NightlyCheck:
+    """Checks a part of the archive each night, in a process of its own, at the time that archiver.toml gives."""
+
+    def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
+        self._archive = archive
+        self._show = show
+        self._process: ForkServerProcess | None = None
+        self._next = 0.0
+
+    def poll(self) -> None:
+        """Starts the check if it is due and not running. Must be called regularly."""
+        if self._process is not None and not self._process.is_alive():
+            self._process.close()
+            self._process = None
+        if self._process is not None or monotonic() < self._next:
+            return
+        self._next = monotonic() + _LOOK_EVERY
+        try:
+            limits = due_partial_check(self._archive, datetime.now(UTC))
+            if limits is not None:
+                self._next = monotonic() + _CHECK_AGAIN_AFTER
+                self._process = begin_partial_check(self._archive, limits.check_days, limits.check_minutes * 60)
+        except ArchiverError:
+            return  # the scheduler reports it when it looks for due sites
+        except OSError as error:
+            self._show(f"The nightly check of the archive cannot be started now ({error.strerror}).")
+
+    def close(self) -> None:
+        """Stops a running check. What it has read by then counts."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+
+
+def due_partial_check(archive: Path, now: datetime) -> Maintenance | None:
+    """Returns the settings of the nightly check if it is due; otherwise None. Raises the errors of `open_archive` and
+    `load_config`.
+    """
+    limits = load_config().maintenance
+    if not limits.check_at:
+        return None
+    try:
+        with opened(archive, read_only=True) as db:
+            return limits if is_part_due(db, limits.check_at, now) else None
+    except sqlite3.Error as error:
+        raise environment_error(error, archive) from error
+
+
+_LOOK_EVERY = 60.0
+"""Seconds between two looks whether the nightly check is due."""
+_CHECK_AGAIN_AFTER = 3600.0
+"""Seconds until a nightly check is tried again that could not begin, for example because the archive was locked."""
 _CHECK_EVERY = 20.0
 """Seconds between two checks of the archive, because sites, settings and the clock can change."""
 _CLOSING = 12.0
@@ -121,6 +180,7 @@ class Daemon:
         self._failed_starts: dict[str, int] = {}
         self._last_reasons: dict[str, str] = {}
         self._notifications = NotificationRunner(options.order.archive, options.show)
+        self._nightly_check = NightlyCheck(options.order.archive, options.show)
         self._next_start = 0.0
         self._signum = 0
         self._kill_at = float("inf")
@@ -144,6 +204,7 @@ class Daemon:
                 raise
             finally:
                 self._notifications.close()
+                self._nightly_check.close()
         return self._signum
 
     def _loop(self, woken: socket.socket) -> None:
@@ -157,6 +218,7 @@ class Daemon:
             timeout = self._start_due(due) if not self._signum else _CHECK_EVERY
             if not self._options.once and not self._signum:
                 self._notifications.poll()
+                self._nightly_check.poll()
             if not self._children and (self._signum or (self._options.once and not due)):
                 return
             self._wait(woken, min(timeout, max(0.0, check_at - monotonic())))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -32,6 +33,8 @@ from archiver.sites.crawler_identity import delay_for
 from archiver.storage.runs import Counts
 
 _EXIT_SECONDS = 5.0
+_NICE = 10
+"""How much lower the priority of a check is than that of a crawl (nice(2))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,29 @@ def _notify(archive: Path, sites: tuple[str, ...] | None, place: bool) -> None:
     from archiver.health.notifications import notify_after_runs
 
     notify_after_runs(archive, sites, print_notice, place=place)
+
+
+def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:
+    """Starts a process that checks a part of the archive with low priority. Raises OSError if it cannot be started."""
+    return fork("check", _check_part, archive, days, seconds)
+
+
+def _check_part(archive: Path, days: int, seconds: float) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    unblock_end_signals()
+    os.nice(_NICE)
+    check_part_and_report(archive, days, seconds, print_notice)
+
+
+def check_part_and_report(archive: Path, days: int, seconds: float, say: Callable[[str], None]) -> None:
+    """Checks a part of the archive. `say` is called with a sentence for each damage, or about why it is impossible."""
+    from archiver.maintenance.partial_check import CheckBudget, check_part
+
+    try:
+        for damage in check_part(archive, CheckBudget(days, seconds)).damages:
+            say(f"Found by the nightly check: {damage.sentence}. {damage.remedy}")
+    except ArchiverError as error:
+        say(f"The nightly check of the archive is not complete: {error}")
 
 
 def send(link: Connection, result: CrawlOutcome) -> None:

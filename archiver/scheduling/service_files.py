@@ -83,6 +83,8 @@ _CRON = """# Install with: crontab FILE (replaces your crontab), or add the last
 # Crawls the sites that are due, every ten minutes. Cron sends mail about failures. Does nothing while another one runs.
 SHELL=/bin/sh
 PATH=/usr/local/bin:/usr/bin:/bin
+# A backup each night, on another disk (change its path, and remove the #):
+# 30 4 * * * cd {folder} && {command} backup /media/disk/archive.db --captures --quiet --archive {archive}
 */10 * * * * cd {folder} && {command} schedule --once --quiet --archive {archive}
 """
 

@@ -108,6 +108,21 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """How the archive is kept safe. `backup_days` and `verify_days`: the age from which the last backup, and the last
+    check of everything, are reported (0: never); `check_at`: when `archiver schedule` checks a part of the archive each
+    day, in UTC ("": never); `check_days`: in how many days it reads everything; `check_minutes`: how long it may read
+    a day, beyond the part of that day.
+    """
+
+    backup_days: int = 7
+    verify_days: int = 60
+    check_at: str = "03:00"
+    check_days: int = 30
+    check_minutes: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The content of archiver.toml. `defaults`: settings of all sites, named as in `archiver sites set`; `groups`:
     settings by tag, for the sites with that tag.
@@ -117,6 +132,7 @@ class Config:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notify: Notify = Notify()
+    maintenance: Maintenance = Maintenance()
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
         """Returns the effective settings of a site from its `own` settings and its tags.
@@ -179,7 +195,7 @@ class _InvalidValue(Exception):
 
 
 def _config(values: dict[str, Any]) -> Config:
-    known = {"contact", "defaults", "groups", "notify"}
+    known = {"contact", "defaults", "groups", "notify", "maintenance"}
     for key in values:
         if key not in known:
             raise _InvalidValue((key,), f"unknown key {key!r}; known keys are {', '.join(sorted(known))}")
@@ -188,6 +204,7 @@ def _config(values: dict[str, Any]) -> Config:
         _settings(("defaults",), _table(("defaults",), values.get("defaults", {}))),
         _groups(_table(("groups",), values.get("groups", {}))),
         _notify(_table(("notify",), values.get("notify", {}))),
+        _maintenance(_table(("maintenance",), values.get("maintenance", {}))),
     )
 
 
@@ -279,6 +296,25 @@ def _mail(value: Any) -> Mail:
         _text((*path, "user"), table.get("user", "")),
         _text((*path, "from"), table.get("from", "archiver@localhost")),
     )
+
+
+_LEAST = {"backup_days": 0, "verify_days": 0, "check_days": 1, "check_minutes": 0}
+"""The whole numbers of [maintenance] with the least value of each."""
+
+
+def _maintenance(table: dict[str, Any]) -> Maintenance:
+    path = ("maintenance",)
+    _only(path, table, {*_LEAST, "check_at"})
+    numbers: dict[str, int] = {}
+    for key, least in _LEAST.items():
+        value = table.get(key, getattr(Maintenance(), key))
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 100_000:
+            raise _InvalidValue((*path, key), f"{key!r} must be a whole number from {least} on")
+        numbers[key] = value
+    at = _text((*path, "check_at"), table.get("check_at", Maintenance().check_at))
+    if at and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", at):
+        raise _InvalidValue((*path, "check_at"), 'it must be a time of day in UTC, such as "03:00", or "" for never')
+    return Maintenance(check_at=at, **numbers)
 
 
 def _only(path: tuple[str, ...], table: dict[str, Any], known: set[str]) -> None:

@@ -152,6 +152,9 @@ def open_archive(
     except sqlite3.Error as error:
         db.close()
         raise environment_error(error, file) from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+        db.close()
+        raise ArchiveDamaged(str(file), "its schema cannot be read") from error
     except BaseException:
         db.close()
         raise
@@ -159,9 +162,11 @@ def open_archive(
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Iterator[Database]:
+def opened(
+    path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False, to_copy: bool = False
+) -> Iterator[Database]:
     """Opens an archive as `open_archive` does, yields its database, and closes it at the end of the block."""
-    db = open_archive(path, create=create, read_only=read_only)
+    db = open_archive(path, create=create, read_only=read_only, to_copy=to_copy)
     try:
         yield db
     finally:

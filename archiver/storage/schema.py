@@ -988,6 +988,54 @@ end;
 """
 
 
+# -- maintenance --------------------------------------------------------------------------------------------------
+
+MAINTENANCE = """
+-- Where the backups of this archive are, one row a file that `archiver backup` wrote: its newest generation.
+create table backups (
+    path text primary key, -- absolute
+    made_at text, -- when the last backup that passed its checks was made
+    articles integer,
+    bytes integer, -- of the database
+    captures integer not null default 0, -- 1: with the WARC files
+    holds_since text, -- posts that were removed before this time are in none of its files any more
+    failed_at text, -- when the last attempt failed, if none has succeeded since then
+    failure text -- why it failed
+);
+
+-- One row a check of the archive by `archiver verify`.
+create table integrity_checks (
+    id integer primary key,
+    kind text not null, -- verify: of everything; part: of what was not read for the longest time
+    started_at text not null,
+    finished_at text, -- empty: it is under way, or was killed
+    covers_since text, -- everything in the archive was read by a check after this time
+    articles integer not null default 0,
+    warc_files integer not null default 0,
+    bytes integer not null default 0, -- of the units that were read
+    findings integer not null default 0
+);
+
+-- When a check last read each unit of the archive: a table with its indexes, a range of articles or a WARC file.
+create table checked_units (
+    unit text primary key,
+    checked_at text not null
+) without rowid;
+
+-- What checks found damaged and no later check has found whole.
+create table damages (
+    id integer primary key,
+    unit text not null, -- the unit of `checked_units`; database: the whole file; empty: anything else
+    kind text not null,
+    subject text not null,
+    sentence text not null,
+    remedy text not null,
+    found_at text not null
+);
+create index idx_damages_unit on damages (unit);
+"""
+
+
 def _split_statements(script: str) -> Iterator[str]:
     """Splits an SQL script into its statements, without the comments between them."""
     statement = ""
@@ -1018,6 +1066,7 @@ SCHEMA = tuple(
         REQUISITES,
         IMPORTS,
         TOMBSTONES,
+        MAINTENANCE,
     )
     for statement in _split_statements(script)
 )

@@ -70,8 +70,12 @@ _INTERNAL_TABLES = (
     "lsh_bands",
     "minhash_signatures",
     "articles_fts",
+    "backups",
+    "integrity_checks",
+    "checked_units",
+    "damages",
 )
-"""Internal tables, which are hidden because views show the same data."""
+"""Internal tables, which are hidden because views show the same data, or because they concern only the operator."""
 _ANOTHER_HOST = "set --host to an address of this machine: 127.0.0.1 for local access only, 0.0.0.0 for all addresses"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 

@@ -25,7 +25,9 @@ from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.connection import open_archive
 from archiver.storage.locks import lock_host, lock_schedule, scheduler_process
 from archiver.storage.runs import DueSites, scheduled_sites
+from tests.damage import warc_files
 from tests.processes import Running, run, without_proxies
+from tests.proved_archive import make
 from tests.runner import Runner, fault
 from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
@@ -353,3 +355,35 @@ def test_a_crontab_and_a_compose_file_run_the_scheduler(tmp_path: Path) -> None:
     ]
     assert copied
     assert all((root / word).exists() for word in copied)
+
+
+@pytest.mark.parametrize("words", [("schedule",), ("schedule", "--once", "--quiet")])
+def test_a_part_of_the_archive_is_checked_each_night(tmp_path: Path, words: tuple[str, ...]) -> None:
+    archive = make(tmp_path)
+    warc_files(archive)[0].unlink()
+    db = open_archive(archive)
+    db.execute("update _sqlite_migrations set applied_at = '2024-01-01T00:00:00+00:00'")
+    for name in ("quay.example", "hill.example"):
+        db.execute("update sites set settings = '{\"crawl\": false}' where name = ?", [name])
+    db.close()
+    daemon_process = Running("archiver", *words, "--archive", str(archive))
+    until(lambda: rows(archive, "select 1 from integrity_checks where kind = 'part' and finished_at is not null"))
+    if "--once" not in words:
+        daemon_process.send(signal.SIGTERM)
+    done = daemon_process.end()
+    assert done.returncode == (0 if "--once" in words else 128 + signal.SIGTERM), done.stderr
+    assert [row[0] for row in rows(archive, "select kind from damages")] == ["file-missing"]
+    run("archiver", "schedule", "--once", "--archive", str(archive))
+    assert rows(archive, "select count(*) from integrity_checks") == [(1,)]
+
+
+def test_the_nightly_check_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, config = make(tmp_path), tmp_path / "archiver.toml"
+    db = open_archive(archive)
+    db.execute("update _sqlite_migrations set applied_at = '2024-01-01T00:00:00+00:00'")
+    db.close()
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
+    config.write_text("")
+    assert daemon.due_partial_check(archive, datetime.now(UTC))
+    config.write_text('[maintenance]\ncheck_at = ""\n')
+    assert daemon.due_partial_check(archive, datetime.now(UTC)) is None

@@ -237,7 +237,8 @@ def test_an_aborted_backup_leaves_the_previous_one_intact(how: signal.Signals, a
     assert target.read_bytes() == before
     assert how is signal.SIGKILL or names(target.parent) == ["a.db"]
     assert backup(archive, target).exit_code == 0
-    assert names(target.parent) == ["a.db"]
+    (earlier,) = (file for file in target.parent.iterdir() if file != target)
+    assert earlier.read_bytes() == before
     assert target.stat().st_size > _BALLAST
     assert_sound(target, quick=True)
 
@@ -266,4 +267,13 @@ def test_a_full_disk_is_reported(archive: Path) -> None:
 
 def test_json_of_a_plain_backup(archive: Path, tmp_path: Path) -> None:
     report: dict[str, Any] = json.loads(backup(archive, tmp_path / "a.db", "--json").stdout)
-    assert report == {"file": str(tmp_path / "a.db"), "bytes": (tmp_path / "a.db").stat().st_size, "articles": 9}
+    assert report == {
+        "file": str(tmp_path / "a.db"),
+        "bytes": (tmp_path / "a.db").stat().st_size,
+        "articles": 9,
+        "recorded": True,
+        "deleted": [],
+        "damaged_backups": [],
+        "purged_warc_files": [],
+        "removed_posts_held": 0,
+    }

@@ -1,14 +1,34 @@
-"""`archiver backup`: copies the archive, even while a crawl writes to it."""
+"""`archiver backup`: copies the archive, even while a crawl writes to it. `archiver restore`: puts a copy back."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json, show_stage_progress
+from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.terminal import count_noun, exit_on_sigterm, format_time, print_json, show_stage_progress
+
+if TYPE_CHECKING:
+    from archiver.maintenance.backup_run import BackupResult
+    from archiver.maintenance.restore import RestorePlan, RestoreResult
+
+
+@dataclass(frozen=True, slots=True)
+class BackupOptions:
+    """The options of `archiver backup`."""
+
+    file: Path
+    with_captures: bool
+    keep: int
+    force: bool
+    purge: bool
+    quiet: bool
+    as_json: bool
+    archive: str
 
 
 @click.command(short_help="Copy the archive, even during a crawl.")
@@ -19,53 +39,238 @@ from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json, show_
     is_flag=True,
     help="Also copy new WARC files, to warc/ next to FILE.",
 )
-@click.option("--force", is_flag=True, help="Overwrite FILE, whatever it is.")
+@click.option(
+    "--keep",
+    metavar="N",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How many backups to keep. Earlier ones are named by their time: archive-2026-05-12-030000.db.",
+)
+@click.option("--force", is_flag=True, help="Overwrite FILE, whatever it is, even if articles are missing or altered.")
+@click.option(
+    "--purge",
+    is_flag=True,
+    help="Delete earlier backups and WARC files in the folder of FILE that hold posts removed with 'archiver remove'.",
+)
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
 @json_option
 @archive_option
-def backup(file: Path, with_captures: bool, force: bool, quiet: bool, as_json: bool, archive: str) -> None:
+@pass_options_as(BackupOptions)
+def backup(options: BackupOptions) -> None:
     """Copy the archive to FILE as it is now. A crawl may run at the same time; it does not have to wait.
 
-    FILE is a complete archive: every command can read it with --archive FILE. An earlier backup of the same archive
-    is replaced; any other file is kept, unless --force is given. With --captures, the finished WARC files are copied
-    too, and only new ones the next time. If the backup is interrupted, FILE remains as it was.
+    FILE is a complete archive: every command can read it with --archive FILE. The copy is checked before it takes the
+    place of the last backup of the same archive; if it is damaged, the last backup stays. Any other file is kept,
+    unless --force is given. With --captures, the finished WARC files are copied too, and only new ones the next time;
+    all backups in a folder share them. If the backup is interrupted, FILE remains as it was.
 
     \b
     Examples:
       archiver backup /media/disk/archive.db
-      archiver backup /media/disk/news/archive.db --captures
+      archiver backup /media/disk/news/archive.db --captures --keep 7
       archiver verify --quick --archive /media/disk/news/archive.db
-    """
-    from archiver.maintenance.backup import CopiedFiles, copy_database, copy_warc_files
-    from archiver.maintenance.verify_captures import find_warc_files
+      archiver restore /media/disk/news/archive.db
 
-    source, copied = Path(archive), CopiedFiles()
-    with exit_on_sigterm(), show_stage_progress(quiet or as_json) as progress:
-        finished = find_warc_files(source.parent) if with_captures else {}
-        with copy_database(source, file, progress, force=force) as db:
-            articles = db.execute("select count(*) from articles").fetchone()[0]
-            if with_captures:
-                copied = copy_warc_files(db, source, file, finished, progress)
-    summary: dict[str, Any] = {"file": str(file), "bytes": file.stat().st_size, "articles": articles}
-    if with_captures:
-        summary |= {
-            "warc_files": copied.files,
-            "warc_bytes": copied.bytes,
-            "warc_files_kept": copied.kept,
-            "missing": list(copied.missing),
-        }
-    if as_json:
-        print_json(summary)
+    Exit code: 0 done; 1 the archive or an earlier backup is damaged, or a WARC file is missing; 2 wrong usage.
+    """
+    from archiver.maintenance.backup_run import BackupRequest, make_backup
+
+    request = BackupRequest(options.file, options.with_captures, options.force, options.keep, options.purge)
+    with exit_on_sigterm(), show_stage_progress(options.quiet or options.as_json) as progress:
+        made = make_backup(Path(options.archive), request, progress)
+    if options.as_json:
+        print_json(_backup_as_json(options, made))
     else:
-        click.echo(f"{file}: {count_noun(articles, 'article')}, {summary['bytes'] / 1e6:,.1f} MB")
-        if with_captures:
-            click.echo(
-                f"{count_noun(copied.files, 'WARC file')} copied ({copied.bytes / 1e6:,.1f} MB), "
-                f"{copied.kept:,} copied before"
-            )
-        for name in copied.missing:
-            click.echo(
-                f"{name} is missing next to {source}; 'archiver verify' lists the articles that need it.", err=True
-            )
-    if copied.missing:
+        _print_backup(options, made)
+    for sentence in _problems(options, made):
+        click.echo(sentence, err=True)
+    if made.copied.missing or made.copied.damaged or made.damaged:
         click.get_current_context().exit(1)
+
+
+def _backup_as_json(options: BackupOptions, made: BackupResult) -> dict[str, Any]:
+    summary: dict[str, Any] = {"file": str(options.file), "bytes": made.bytes, "articles": made.articles}
+    if options.with_captures:
+        summary |= {
+            "warc_files": made.copied.files,
+            "warc_bytes": made.copied.bytes,
+            "warc_files_kept": made.copied.kept,
+            "missing": list(made.copied.missing),
+            "damaged_warc_files": list(made.copied.damaged),
+        }
+    return summary | {
+        "recorded": not made.unrecorded,
+        "deleted": [str(file) for file in made.deleted],
+        "damaged_backups": [str(one.path) for one in made.damaged],
+        "purged_warc_files": made.purged,
+        "removed_posts_held": made.still_held,
+    }
+
+
+def _print_backup(options: BackupOptions, made: BackupResult) -> None:
+    click.echo(f"{options.file}: {count_noun(made.articles, 'article')}, {made.bytes / 1e6:,.1f} MB")
+    if options.with_captures:
+        click.echo(
+            f"{count_noun(made.copied.files, 'WARC file')} copied ({made.copied.bytes / 1e6:,.1f} MB), "
+            f"{made.copied.kept:,} copied before"
+        )
+    for file in made.deleted:
+        click.echo(f"{file}: deleted, an earlier backup")
+    if made.purged:
+        click.echo(f"{count_noun(len(made.purged), 'WARC file')} deleted that the archive had replaced")
+
+
+def _problems(options: BackupOptions, made: BackupResult) -> list[str]:
+    """Returns a sentence for each problem that a backup met."""
+    out = [
+        f"{name} is missing next to {options.archive}; 'archiver verify' lists the articles that need it."
+        for name in made.copied.missing
+    ]
+    out += made.copied.damaged.values()
+    out += [
+        f"{one.path} does not count as a backup ({one.damage}): if it is damaged, delete it and check its disk."
+        for one in made.damaged
+    ]
+    if made.still_held:
+        out.append(
+            f"Earlier backups or WARC files next to {options.file} may still hold "
+            f"{count_noun(made.still_held, 'removed post')}: 'archiver backup {options.file} --purge' deletes them."
+        )
+    if made.unrecorded:
+        out.append(f"The archive has no record of this backup: {made.unrecorded}.".replace("..", "."))
+    return out
+
+
+# `archiver restore`
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOptions:
+    """The options of `archiver restore`."""
+
+    file: Path
+    warc: tuple[str, ...]
+    captures: bool
+    yes: bool
+    as_json: bool
+    archive: str
+
+
+@click.command(short_help="Put a backup in the place of the archive.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("warc", nargs=-1, metavar="[WARC]...")
+@click.option("--captures", is_flag=True, help="Put back only damaged and missing WARC files, not the database.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
+@archive_option
+@pass_options_as(RestoreOptions)
+def restore(options: RestoreOptions) -> None:
+    """Put the backup FILE in the place of the archive, with the WARC files that the archive lacks.
+
+    The backup is checked first. The replaced archive stays next to it, named archive-before-restore-TIME.db. Posts that
+    were removed from the archive after the backup was made are removed again. No crawl, import or scheduler may be
+    running. With --captures, or the names of WARC files (such as warc/blog-20240501080001-00001.warc.gz), the database
+    stays, and only damaged and missing WARC files are put back.
+
+    \b
+    Examples:
+      archiver restore /media/disk/news/archive.db
+      archiver restore /media/disk/news/archive-2026-05-12-030000.db --yes
+      archiver restore /media/disk/news/archive.db --captures
+
+    Exit code: 0 done; 1 not confirmed, the backup is damaged, or a WARC file could not be put back; 2 wrong usage.
+    """
+    from archiver.maintenance.restore import plan_restore, restore_archive, restore_captures
+
+    file, archive = options.file, Path(options.archive)
+    plan = None if options.captures or options.warc else plan_restore(file, archive)
+    if plan is not None and not options.as_json:
+        for sentence in _describe_plan(plan):
+            click.echo(sentence)
+    if not options.yes:
+        _confirm(f"Put {file} in the place of {archive}?" if plan else f"Put back WARC files from {file.parent}?")
+    with exit_on_sigterm(), show_stage_progress(options.as_json) as progress:
+        done = restore_archive(plan, progress) if plan else restore_captures(file, archive, options.warc, progress)
+    if options.as_json:
+        print_json(_restore_as_json(options, plan, done))
+    else:
+        _print_restored(options, done, whole=plan is not None)
+    if done.failed:
+        click.get_current_context().exit(1)
+
+
+def _confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            "Cannot ask for confirmation without a terminal. Use --yes to restore without confirmation."
+        )
+    click.confirm(question, abort=True, err=True)
+
+
+def _describe_plan(plan: RestorePlan) -> list[str]:
+    """Returns what the restoration of a backup would do, and what would be lost, in sentences."""
+    lines = [
+        f"{plan.backup}: {count_noun(plan.articles, 'article')}, made {format_time(plan.made_at.isoformat())}, whole"
+    ]
+    if not plan.archive.exists():
+        return lines
+    lines.append(f"{plan.archive} is kept as {plan.kept_as}.")
+    losses = (
+        (plan.runs, "run"),
+        (plan.new_articles, "article"),
+        (plan.new_revisions, "revision"),
+    )
+    lost = [count_noun(number, noun) for number, noun in losses if number]
+    unknown = [f"{noun}s" for number, noun in losses if number is None]
+    if lost:
+        lines.append(f"Only the archive has, and the backup lacks: {', '.join(lost)}.")
+    if unknown:
+        lines.append(
+            f"What the archive has since then cannot be read ({', '.join(unknown)}): it is lost, except for the WARC "
+            "files."
+        )
+    if plan.removed:
+        lines.append(f"{count_noun(plan.removed, 'post')} removed since then will be removed again.")
+    elif plan.removed is None:
+        lines.append("Which posts were removed since then cannot be read: remove them again with 'archiver remove'.")
+    return lines
+
+
+def _restore_as_json(options: RestoreOptions, plan: RestorePlan | None, done: RestoreResult) -> dict[str, Any]:
+    out: dict[str, Any] = {"file": str(options.file), "archive": options.archive}
+    if plan is not None:
+        out |= {
+            "made_at": plan.made_at.isoformat(timespec="seconds"),
+            "articles": plan.articles,
+            "kept_as": str(done.kept_as) if done.kept_as else None,
+            "lost_runs": plan.runs,
+            "lost_articles": plan.new_articles,
+            "lost_revisions": plan.new_revisions,
+            "removed_again": done.removed,
+        }
+    return out | {"warc_files": done.files, "whole": done.whole, "failed": done.failed, "later_warc_files": done.later}
+
+
+def _print_restored(options: RestoreOptions, done: RestoreResult, *, whole: bool) -> None:
+    if whole:
+        click.echo(f"{options.archive}: restored from {options.file}")
+    if done.kept_as:
+        click.echo(f"The replaced archive is {done.kept_as}; delete it when you do not need it any more.")
+    for name in done.files:
+        click.echo(f"{name}: put back")
+    for name in done.whole:
+        click.echo(f"{name}: whole already")
+    if not (whole or done.files or done.whole or done.failed):
+        click.echo("No WARC file is damaged or missing.")
+    if done.later:
+        more = ", …" if len(done.later) > _SHOWN else ""
+        click.echo(
+            f"Written after the backup and kept: {count_noun(len(done.later), 'WARC file')}; 'archiver import FILE' "
+            f"stores the posts in {'it' if len(done.later) == 1 else 'them'}: {', '.join(done.later[:_SHOWN])}{more}"
+        )
+    for name, why in done.failed.items():
+        click.echo(f"{name} could not be put back: {why}.", err=True)
+
+
+_SHOWN = 5

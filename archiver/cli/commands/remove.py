@@ -22,6 +22,7 @@ from archiver.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from archiver.maintenance.removed_in_backups import Holder
     from archiver.maintenance.takedown_scope import TakedownScope
 
 _SHOWN = 10
@@ -85,7 +86,8 @@ def remove(options: RemoveOptions) -> None:
     as are feeds, API responses and listings that quote eight or more consecutive words of it. A tombstone with the ID,
     URL, time and reason remains, and keeps crawls, imports and merges from storing the post again. Articles with the
     same or nearly the same text are kept, but listed. No crawl may be running. An interrupted removal is completed by
-    --finish or before the next crawl.
+    --finish or before the next crawl. Backups that still hold the post are listed, with the command that removes it
+    there; until then 'archiver status --health' reports them.
 
     \b
     Examples:
@@ -139,8 +141,17 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
         if takedown.dry_run
         else _remove_articles(archive, selected, takedown)
     )
+    holders = _find_holders(archive) if selected else []
     if takedown.as_json:
-        print_json({"removed": selected, "records": records, "before": before, "posts": [asdict(one) for one in plans]})
+        print_json(
+            {
+                "removed": selected,
+                "records": records,
+                "before": before,
+                "posts": [asdict(one) for one in plans],
+                "held_by": [asdict(one) for one in holders],
+            }
+        )
     elif plans:
         click.echo(
             f"Nothing was removed. The removal would delete {count_noun(records, 'record')} from WARC files, including "
@@ -148,6 +159,25 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
             if takedown.dry_run
             else f"{count_noun(len(plans), 'post')} removed, and {count_noun(records, 'record')} from WARC files."
         )
+        _print_holders(holders)
+
+
+def _find_holders(archive: Path) -> list[Holder]:
+    from archiver.maintenance.removed_in_backups import find_holders
+
+    return find_holders(archive)
+
+
+def _print_holders(holders: list[Holder]) -> None:
+    """Prints which backups still hold removed posts, and the command that removes them there."""
+    for one in holders:
+        what = (
+            f"{', '.join(one.files[:_SHOWN])} may still hold removed posts"
+            if one.is_readable
+            else f"The backup {one.path} cannot be read now and may still hold removed posts"
+        )
+        advice = f"'{one.advice}'" if one.advice.startswith("archiver") else one.advice
+        print_lines(styled_line((f"{what}: {advice}", "yellow")))
 
 
 def _confirm(number: int) -> None:

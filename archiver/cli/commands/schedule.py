@@ -55,8 +55,8 @@ def schedule(options: ScheduleOptions) -> None:
     """Crawl each site when it is due, until Ctrl-C or SIGTERM.
 
     A site's setting 'cadence' says how often it is crawled: a period (6h), a cron expression in UTC, or adaptive (the
-    default), which depends on how often the site publishes. Only one scheduler can run per archive. See
-    docs/operate.md.
+    default), which depends on how often the site publishes. Only one scheduler can run per archive. Each night it
+    checks a part of the archive for damage, as 'archiver verify --part' does. See docs/operate.md.
 
     \b
     Examples:
@@ -127,7 +127,25 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             notify_after_runs(path, None, print_notice)
     if signum:
         return 128 + signum
+    if once:
+        _check_part_if_due(path)
     return 1 if daemon.unclean else 0
+
+
+def _check_part_if_due(archive: Path) -> None:
+    """Checks a part of the archive if that is due, after the crawls and without the scheduler's lock."""
+    from archiver.errors import ArchiverError
+    from archiver.scheduling.crawl_messages import print_notice
+    from archiver.scheduling.daemon import due_partial_check
+    from archiver.scheduling.scheduled_crawl import check_part_and_report
+
+    try:
+        limits = due_partial_check(archive, datetime.now(UTC))
+    except ArchiverError as error:
+        print_notice(f"The archive was not checked: {error}")
+        return
+    if limits is not None:
+        check_part_and_report(archive, limits.check_days, limits.check_minutes * 60, print_notice)
 
 
 def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -> None:

@@ -156,8 +156,12 @@ def _accept_findings(options: StatusOptions) -> None:
 
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
+    from archiver.cli.run_output import format_findings
+    from archiver.health.archive_safety import find_unsafe
     from archiver.health.health_report import health_as_json
+    from archiver.health.health_rules import Health
     from archiver.health.health_state import read_health
+    from archiver.sites.archiver_toml import load_config
     from archiver.storage.completeness import site_completeness
 
     with _open_sites(options) as (db, sites):
@@ -166,6 +170,7 @@ def _print_sites(options: StatusOptions) -> None:
             {**site_completeness(db, row), "health": health_as_json(health)}
             for row, health in zip(sites, healths, strict=True)
         ]
+        unsafe = [] if options.site else find_unsafe(db, load_config().maintenance, datetime.now(UTC))
     if options.as_json:
         print_json(states)
     elif not states:
@@ -174,6 +179,8 @@ def _print_sites(options: StatusOptions) -> None:
         if index:
             print_lines("")
         _print_site(state, healths[index])
+    if unsafe and not options.as_json:
+        print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", tuple(unsafe))))
     if any(state["runs"] and not state["complete"] for state in states):
         sys.exit(1)
 

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, print_json, print_lines, show_stage_progress, styled_line
+from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, show_stage_progress, styled_line
 
 if TYPE_CHECKING:
+    from archiver.maintenance.finding_causes import Cause
+    from archiver.maintenance.partial_check import PartResult
     from archiver.maintenance.verify import VerifyResult
     from archiver.maintenance.verify_database import VerifyFinding
+    from archiver.storage.integrity_records import Damage
+
+_MOST_CONSEQUENCES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """The options of `archiver verify`."""
+
+    what: tuple[str, ...]
+    quick: bool
+    part: bool
+    reread: bool
+    fix: bool
+    as_json: bool
+    archive: str
 
 
 @click.command(short_help="Check every article against its capture, and the archive for damage.")
 @click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...")
 @click.option("--quick", is_flag=True, help="Check only the database, not the WARC files.")
+@click.option(
+    "--part",
+    is_flag=True,
+    help="Check only what was not read for the longest time, as 'archiver schedule' does each night.",
+)
 @click.option(
     "--reread", is_flag=True, help="Also report articles whose title or body the current extraction would change."
 )
@@ -32,9 +57,10 @@ if TYPE_CHECKING:
 )
 @json_option
 @archive_option
-def verify(what: tuple[str, ...], quick: bool, reread: bool, fix: bool, as_json: bool, archive: str) -> None:
+@pass_options_as(VerifyOptions)
+def verify(options: VerifyOptions) -> None:
     """Check every article against its capture, and the archive for damage. Each finding says what is wrong and what to
-    do.
+    do; findings with one cause are listed below it. If a recorded backup is whole, the finding names it.
 
     With SITE, ID or URL, only these articles and their captures are checked. A crawl may run at the same time.
 
@@ -43,44 +69,110 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, fix: bool, as_json:
       archiver verify
       archiver verify blog.example.org --reread
       archiver verify 12 --json
+      archiver verify --part
       archiver verify --repair
 
     Exit code: 0 no findings; 1 findings, or the archive cannot be read; 2 wrong usage.
     """
+    if options.fix and options.what:
+        raise click.UsageError("--repair works on the whole archive and takes no SITE, ID or URL.")
+    if options.part:
+        if options.what or options.quick or options.reread or options.fix:
+            raise click.UsageError("--part takes no SITE, ID or URL, and no --quick, --reread or --repair.")
+        _verify_part(options)
+    else:
+        _verify(options)
+
+
+def _verify_part(options: VerifyOptions) -> None:
+    from archiver.maintenance.partial_check import CheckBudget, check_part
+    from archiver.sites.archiver_toml import load_config
+
+    limits = load_config().maintenance
+    with show_stage_progress(options.as_json) as progress:
+        found = check_part(Path(options.archive), CheckBudget(limits.check_days, limits.check_minutes * 60), progress)
+    if options.as_json:
+        print_json(_part_as_json(found))
+    else:
+        for damage in found.damages:
+            print_lines(
+                styled_line((damage.sentence, "bold"), f" [{damage.kind}]"), styled_line(damage.remedy, indent=2)
+            )
+        click.echo(_describe_part(found), err=bool(found.damages))
+    if found.damages:
+        click.get_current_context().exit(1)
+
+
+def _part_as_json(found: PartResult) -> dict[str, object]:
+    return {
+        "units": found.units,
+        "left": found.left,
+        "bytes": found.bytes,
+        "articles": found.articles,
+        "files": found.warc_files,
+        "covers_since": found.covers_since.isoformat(timespec="seconds") if found.covers_since else None,
+        "damages": [_damage_as_json(one) for one in found.damages],
+    }
+
+
+def _damage_as_json(damage: Damage) -> dict[str, str]:
+    return {name: getattr(damage, name) for name in ("unit", "kind", "subject", "sentence", "remedy")}
+
+
+def _describe_part(found: PartResult) -> str:
+    since = format_time(found.covers_since.isoformat()) if found.covers_since else "never"
+    return (
+        f"{count_noun(found.units, 'unit')} ({found.bytes / 1e6:,.1f} MB) checked, {found.left:,} left for later: "
+        f"{count_noun(len(found.damages), 'finding') if found.damages else 'no damage found'}; everything was checked "
+        f"since {since}"
+    )
+
+
+def _verify(options: VerifyOptions) -> None:
+    from archiver.maintenance.finding_causes import group_by_cause, name_whole_backups
+    from archiver.maintenance.partial_check import record_verification
     from archiver.maintenance.verify import repair
     from archiver.maintenance.verify import verify as run
     from archiver.search.index_refresh import refresh_archive
 
-    if fix and what:
-        raise click.UsageError("--repair works on the whole archive and takes no SITE, ID or URL.")
-    file = Path(archive)
-    ids = _find_article_ids(archive, what) if what else None
+    file, quick, what, started = Path(options.archive), options.quick, options.what, datetime.now(UTC)
+    ids = _find_article_ids(options.archive, what) if what else None
     repaired: list[str] = []
-    with show_stage_progress(as_json) as progress:
-        found = run(file, ids=ids, quick=quick, reread=reread, progress=progress)
+    with show_stage_progress(options.as_json) as progress:
+        found = run(file, ids=ids, quick=quick, reread=options.reread, progress=progress)
         if not what:
             found.findings += _check_search_index(file, quick=quick)
-        if fix and any(finding.mend for finding in found.findings):
+        if options.fix and any(finding.mend for finding in found.findings):
             repaired = repair(file, found.findings)
             if any(finding.mend == "search" for finding in found.findings):
                 refresh_archive(file, rebuild=True)
                 repaired.append("the search index was rebuilt")
-            found = run(file, quick=quick, reread=reread, progress=progress)
+            found = run(file, quick=quick, reread=options.reread, progress=progress)
             found.findings += _check_search_index(file, quick=quick)
-    if as_json:
+    causes = name_whole_backups(file, group_by_cause(found.findings))
+    damages = [one.as_damage() for one in causes if one.kind not in _NO_DAMAGE]
+    unrecorded = "" if what or quick else record_verification(file, found, damages, started)
+    if options.as_json:
         print_json(
             {
                 "articles": found.articles,
                 "files": found.files,
                 "records": found.records,
                 "repaired": repaired,
+                "causes": [one.as_json() for one in causes],
                 "findings": [asdict(finding) for finding in found.findings],
             }
         )
     else:
-        _print_findings(found, repaired, quick=quick)
+        _print_findings(found, causes, repaired, quick=quick)
+    if unrecorded:
+        click.echo(f"The archive has no record of this check: {unrecorded.rstrip('.')}.", err=True)
     if found.findings:
         click.get_current_context().exit(1)
+
+
+_NO_DAMAGE = ("reads-otherwise", "removal-unfinished")
+"""Findings that are no damage: what today's extraction reads, and what the next crawl finishes."""
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
@@ -123,17 +215,26 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
         return list(out)
 
 
-def _print_findings(found: VerifyResult, repaired: list[str], *, quick: bool) -> None:
+def _print_findings(found: VerifyResult, causes: Sequence[Cause], repaired: list[str], *, quick: bool) -> None:
     for phrase in repaired:
         print_lines(styled_line(("Repaired: ", "bold"), phrase))
-    for finding in found.findings:
+    for cause in causes:
+        print_lines(styled_line((cause.sentence, "bold"), f" [{cause.kind}]"), styled_line(cause.remedy, indent=2))
+        rest = cause.consequences
         print_lines(
-            styled_line((finding.sentence, "bold"), f" [{finding.kind}]"), styled_line(finding.remedy, indent=2)
+            *(styled_line(f"{one.sentence} [{one.kind}]", indent=4) for one in rest[:_MOST_CONSEQUENCES]),
+            *(
+                [styled_line(f"and {len(rest) - _MOST_CONSEQUENCES:,} more ('--json' lists them)", indent=4)]
+                if len(rest) > _MOST_CONSEQUENCES
+                else []
+            ),
         )
     checked = [count_noun(found.articles, "article")]
     if not quick:
         checked += [count_noun(found.records, "record"), count_noun(found.files, "WARC file")]
-    click.echo(
-        f"{', '.join(checked)}: {count_noun(len(found.findings), 'finding') if found.findings else 'no damage found'}",
-        err=bool(found.findings),
-    )
+    summary = "no damage found"
+    if causes:
+        summary = count_noun(len(causes), "cause") if len(causes) < len(found.findings) else ""
+        findings = count_noun(len(found.findings), "finding")
+        summary = f"{findings} with {summary}" if summary else findings
+    click.echo(f"{', '.join(checked)}: {summary}", err=bool(found.findings))

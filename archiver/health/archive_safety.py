@@ -1,0 +1,198 @@
+"""Judges how safe the archive is against loss: the age of the last good backup and of the last check of everything,
+what checks found damaged, and removed posts that backups still hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from archiver.health.health_rules import HealthFinding, Level
+from archiver.sites.archiver_toml import Maintenance
+from archiver.storage.integrity_records import (
+    BackupRecord,
+    Damage,
+    count_posts_removed_since,
+    has_integrity_records,
+    read_backups,
+    read_covered_since,
+    read_creation_time,
+    read_damages,
+    read_last_check,
+)
+
+_MOST_DAMAGES = 5
+_DATABASE = "database-damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSafety:
+    """What is recorded of backups and checks of an archive.
+
+    `created`: when the archive was created; `holds_articles`: False if there is nothing to lose; `backups`: the newest
+    first; `covered_since`: checks have read everything since then; `verified_at`: when `archiver verify` last checked
+    everything; `checked_at`: when the last check of any kind ended; `unfinished_at`: when the last nightly check began,
+    if it has not ended; `removed`: by path of a backup, how many removed posts its files may hold.
+    """
+
+    created: datetime | None = None
+    holds_articles: bool = False
+    backups: Sequence[BackupRecord] = ()
+    covered_since: datetime | None = None
+    verified_at: datetime | None = None
+    checked_at: datetime | None = None
+    unfinished_at: datetime | None = None
+    damages: Sequence[Damage] = ()
+    removed: Sequence[tuple[str, int]] = ()
+
+    @property
+    def last_backup(self) -> BackupRecord | None:
+        """The newest backup that passed its checks; None if there is none."""
+        return next((one for one in self.backups if one.made_at), None)
+
+    @property
+    def failed_backup(self) -> BackupRecord | None:
+        """The backup that failed last, unless one has been made since then."""
+        failed = [one for one in self.backups if one.failed_at]
+        last = self.last_backup
+        since = last.made_at if last else None
+        return next(
+            (
+                one
+                for one in sorted(failed, key=lambda one: str(one.failed_at), reverse=True)
+                if one.failed_at and (since is None or one.failed_at > since)
+            ),
+            None,
+        )
+
+
+def read_safety(db: Database) -> ArchiveSafety | None:
+    """Reads what is recorded of backups and checks; None for an archive of an earlier version that is only read."""
+    if not has_integrity_records(db):
+        return None
+    backups = read_backups(db)
+    verified, part = read_last_check(db, "verify"), read_last_check(db, "part")
+    begun = read_last_check(db, "part", finished=False)
+    ended = [one.finished_at for one in (verified, part) if one and one.finished_at]
+    return ArchiveSafety(
+        read_creation_time(db),
+        db.execute("select 1 from articles limit 1").fetchone() is not None,
+        backups,
+        read_covered_since(db),
+        verified.finished_at if verified else None,
+        max(ended, default=None),
+        begun.started_at if begun and not begun.finished_at else None,
+        read_damages(db),
+        [
+            (one.path, number)
+            for one in backups
+            if one.made_at and (number := count_posts_removed_since(db, one.holds_since))
+        ],
+    )
+
+
+def find_unsafe(db: Database, limits: Maintenance, now: datetime) -> list[HealthFinding]:
+    """Returns the findings about the safety of an archive, as `judge_safety` does."""
+    known = read_safety(db)
+    return list(judge_safety(known, limits, now)) if known else []
+
+
+def judge_safety(known: ArchiveSafety, limits: Maintenance, now: datetime) -> Iterator[HealthFinding]:
+    """Yields the findings about the safety of an archive. `limits` says from which age on backups and checks are
+    reported.
+    """
+    yield from _check_damages(known.damages)
+    yield from _check_unfinished(known, now)
+    if known.holds_articles:
+        yield from _check_backups(known, timedelta(days=limits.backup_days), now)
+        yield from _check_coverage(known, timedelta(days=limits.verify_days), now)
+    if known.removed:
+        commands = " and ".join(f"'archiver backup {path} --purge'" for path, _ in known.removed)
+        posts = max(number for _, number in known.removed)
+        yield HealthFinding(
+            "removed",
+            "amber",
+            f"Backups may still hold {posts:,} removed post{'' if posts == 1 else 's'}. To make a new one and delete "
+            f"the files that hold them, run {commands}.",
+        )
+
+
+def _check_damages(found: Sequence[Damage]) -> Iterator[HealthFinding]:
+    damages = list({(one.kind, one.subject): one for one in found}.values())
+    for one in damages[:_MOST_DAMAGES]:
+        level: Level = "red" if one.kind == _DATABASE else "amber"
+        yield HealthFinding(
+            "damage", level, f"{one.sentence}. {one.remedy}", f"{one.kind}: {one.subject}", one.found_at
+        )
+    if len(damages) > _MOST_DAMAGES:
+        yield HealthFinding(
+            "damage",
+            "amber",
+            f"{len(damages) - _MOST_DAMAGES:,} more things are damaged: 'archiver verify' lists all.",
+            "more",
+        )
+
+
+def _check_backups(known: ArchiveSafety, most: timedelta, now: datetime) -> Iterator[HealthFinding]:
+    last, failed = known.last_backup, known.failed_backup
+    if failed is not None:
+        yield HealthFinding("backup", "amber", f"The last backup failed: {failed.failure}", "failed", failed.failed_at)
+    if not most:
+        return
+    if last is None:
+        if known.created and now - known.created > most:
+            yield HealthFinding(
+                "backup",
+                "amber",
+                f"The archive is {_days(now - known.created)} old and has no backup: make one with 'archiver backup "
+                "FILE --captures', on another disk, and repeat it with cron.",
+                "none",
+            )
+    elif last.made_at and now - last.made_at > most:
+        yield HealthFinding(
+            "backup",
+            "amber",
+            f"The last good backup, {last.path}, is {_days(now - last.made_at)} old: repeat 'archiver backup "
+            f"{last.path}{' --captures' if last.captures else ''}', for example with cron.",
+            "old",
+            last.made_at,
+        )
+
+
+def _check_coverage(known: ArchiveSafety, most: timedelta, now: datetime) -> Iterator[HealthFinding]:
+    since = known.covered_since or known.created
+    if most and since and now - since > most:
+        sentence = (
+            f"No check has ever read the whole archive, which is {_days(now - since)} old"
+            if known.covered_since is None
+            else f"Parts of the archive were not checked for {_days(now - since)}"
+        )
+        yield HealthFinding(
+            "verify",
+            "amber",
+            f"{sentence}: run 'archiver verify', or 'archiver verify --part' each night, as 'archiver schedule' does.",
+            since=since,
+        )
+
+
+_LONG = timedelta(days=1)
+
+
+def _check_unfinished(known: ArchiveSafety, now: datetime) -> Iterator[HealthFinding]:
+    began = known.unfinished_at
+    if began and now - began > _LONG and not (known.checked_at and known.checked_at > began):
+        yield HealthFinding(
+            "verify",
+            "amber",
+            f"The nightly check that began on {began:%Y-%m-%d %H:%M} UTC has not ended, and none has begun since then: "
+            "run 'archiver verify --part', which says what prevents it.",
+            "unfinished",
+            began,
+        )
+
+
+def _days(span: timedelta) -> str:
+    return f"{span.days:,} day{'' if span.days == 1 else 's'}"

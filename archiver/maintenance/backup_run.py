@@ -1,0 +1,242 @@
+"""A backup from start to end: copies the archive, keeps earlier generations, deletes what was removed from the archive
+where that is asked for, and records the result in the archive.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from archiver.errors import ArchiverError
+from archiver.maintenance.backup import CopiedFiles, Progress, copy_database, copy_warc_files
+from archiver.maintenance.generations import (
+    Generation,
+    archive_id,
+    delete_database,
+    earlier_files,
+    made_at,
+    prune,
+)
+from archiver.maintenance.verify_captures import find_warc_files
+from archiver.storage.connection import environment_error, is_writable, opened, writing
+from archiver.storage.integrity_records import (
+    BackupRecord,
+    count_posts_removed_since,
+    has_integrity_records,
+    read_backups,
+    record_backup,
+    record_failed_backup,
+)
+from archiver.storage.tombstones import tombstones
+from archiver.warc.file_maintenance import NAME, delete_warc
+
+KEEP = 3
+"""Generations that are kept unless the user says otherwise."""
+_PATIENCE = 20.0
+"""Seconds to wait for another program's transaction before the backup stays unrecorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRequest:
+    """What to back up to where. `captures`: also the WARC files; `force`: overwrite any file; `keep`: how many
+    generations to keep; `purge`: delete what holds posts that were removed from the archive.
+    """
+
+    target: Path
+    captures: bool = False
+    force: bool = False
+    keep: int = KEEP
+    purge: bool = False
+
+
+@dataclass(slots=True)
+class BackupResult:
+    """The result of a backup. `deleted`: earlier generations that were deleted; `damaged`: those that are damaged, and
+    are not counted; `purged`: WARC files that were deleted because they may hold removed posts; `still_held`: how many
+    removed posts other files in the folder may hold; `unrecorded`: why the archive has no record of the backup, "" if
+    it has.
+    """
+
+    articles: int = 0
+    bytes: int = 0
+    copied: CopiedFiles = field(default_factory=CopiedFiles)
+    deleted: list[Path] = field(default_factory=list)
+    damaged: list[Generation] = field(default_factory=list)
+    purged: list[str] = field(default_factory=list)
+    still_held: int = 0
+    unrecorded: str = ""
+
+
+def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> BackupResult:
+    """Backs up an archive, and returns the result. Raises what `copy_database` and `copy_warc_files` raise; the last
+    backup is in its place then.
+    """
+    out, at = BackupResult(), datetime.now(UTC)
+    target = request.target
+    finished = find_warc_files(archive.parent) if request.captures or request.purge else {}
+    try:
+        with copy_database(archive, target, progress, force=request.force, keep=request.keep) as copy:
+            out.articles = copy.execute("select count(*) from articles").fetchone()[0]
+            if request.captures:
+                out.copied = copy_warc_files(copy, archive, target, finished, progress)
+            made = BackupRecord(str(target.resolve()), at, out.articles, _size(copy), request.captures, at)
+            if has_integrity_records(copy):
+                with writing(copy):
+                    record_backup(copy, made)
+    except ArchiverError as error:
+        _record_failure(archive, target, error)
+        raise
+    out.bytes = target.stat().st_size
+    with opened(archive, read_only=True, to_copy=True) as db:
+        if request.purge:
+            out.deleted += _delete_generations_with_removed(db, target)
+            out.purged = _delete_orphaned_warcs(db, archive, target)
+        more, out.damaged = prune(target, db, request.keep)
+        out.deleted += more
+        out.still_held = _count_held(db, made, request)
+    out.unrecorded = _record(archive, made, request)
+    return out
+
+
+def _size(db: Database) -> int:
+    pages, size = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return int(pages * size)
+
+
+# Deleting what holds posts that were removed from the archive.
+
+
+def holds_removed_posts(file: Path, db: Database) -> bool:
+    """Returns True if the archive in `file` holds a post that was removed from the archive `db`, or captures of one."""
+    removed = tombstones(db, "allowed_at is null")
+    urls = [row[0] for row in db.execute("select url from tombstone_urls")]
+    with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as other:
+        return bool(
+            other.execute(
+                "select exists (select 1 from articles where id in (select value from json_each(?))) or exists "
+                "(select 1 from captures where url in (select value from json_each(?)))",
+                [json.dumps([one.article_id for one in removed]), json.dumps(urls)],
+            ).fetchone()[0]
+        )
+    return True  # what cannot be read may hold it
+
+
+def _delete_generations_with_removed(db: Database, target: Path) -> list[Path]:
+    """Deletes the earlier generations of a backup that hold posts which were removed from the archive `db`."""
+    deleted = []
+    for file in earlier_files(target):
+        if _is_backup_of(file, db) and holds_removed_posts(file, db):
+            delete_database(file)
+            deleted.append(file)
+    return deleted
+
+
+def _is_backup_of(file: Path, db: Database) -> bool:
+    try:
+        with opened(file, read_only=True, to_copy=True) as other:
+            return archive_id(other) == archive_id(db)
+    except (ArchiverError, sqlite3.Error):
+        return False
+
+
+def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[str]:
+    """Deletes the WARC files in the folder of a backup that the archive replaced when it removed posts: its own files
+    that neither the archive nor any archive in that folder has any more. Returns their names.
+    """
+    folder = target.parent
+    if not (folder / "warc").is_dir() or folder.samefile(archive.parent):
+        return []
+    used = _read_warc_names([db], ())
+    used |= _read_warc_names((), [file for file in sorted(folder.iterdir()) if file.is_file()])
+    deleted = []
+    for file in sorted((folder / "warc").glob("*.warc.gz")):
+        name = f"warc/{file.name}"
+        if name not in used and NAME.fullmatch(file.name) and not (archive.parent / name).exists():
+            delete_warc(file)
+            deleted.append(name)
+    return deleted
+
+
+def _read_warc_names(dbs: Iterable[Database], files: Iterable[Path]) -> set[str]:
+    """Returns the names of the WARC files that these archives refer to. Files that are no archives, or cannot be read,
+    are left out.
+    """
+    found: set[str] = set()
+    query = "select distinct warc_file from captures where warc_file is not null"
+    for db in dbs:
+        found |= {row[0] for row in db.execute(query)}
+    for file in files:
+        with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as other:
+            found |= {row[0] for row in other.execute(query)}
+    return found
+
+
+def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int:
+    """Returns how many removed posts files in the folder of a backup may hold, apart from the backup itself."""
+    if not has_integrity_records(db) or request.purge:
+        return 0
+    return count_posts_removed_since(db, _holds_since(db, made, request))
+
+
+def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
+    """Returns the time before which posts were removed that no file in the folder of this new backup holds: that of its
+    oldest generation, or of the first backup with WARC files, which are kept.
+    """
+    if request.purge:
+        return made.made_at
+    known = next((one for one in read_backups(db) if one.path == made.path and one.made_at), None)
+    if known is not None and (known.captures or made.captures):
+        return known.holds_since
+    times = [at for file in earlier_files(request.target) if (at := _time_of(file))]
+    return min(times, default=made.made_at)
+
+
+def _time_of(file: Path) -> datetime | None:
+    with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as db:
+        return made_at(db, file)
+    return None
+
+
+# Recording the result in the archive.
+
+
+def _record(archive: Path, made: BackupRecord, request: BackupRequest) -> str:
+    """Stores a backup in the archive. Returns why that was not possible, or ""."""
+    return _write(archive, lambda db: record_backup(db, replace(made, holds_since=_holds_since(db, made, request))))
+
+
+def _record_failure(archive: Path, target: Path, error: ArchiverError) -> None:
+    """Stores why a backup failed, if the archive knows its place: a mistyped path is no backup."""
+    path = str(target.resolve())
+
+    def write(db: Database) -> None:
+        if any(one.path == path for one in read_backups(db)):
+            record_failed_backup(db, path, datetime.now(UTC), str(error))
+
+    _write(archive, write)
+
+
+def _write(archive: Path, write: Callable[[Database], None]) -> str:
+    """Runs `write` in a write transaction of the archive, without migrating it. Returns why that was not possible, or
+    "".
+    """
+    if not (is_writable(archive) and is_writable(archive.parent)):
+        return "it cannot be written here"
+    try:
+        with opened(archive, read_only=True, to_copy=True) as db:
+            if not has_integrity_records(db):
+                return "it was written by an earlier version"
+        with opened(archive) as db, writing(db, _PATIENCE):
+            write(db)
+    except ArchiverError as error:
+        return str(error)
+    except (sqlite3.Error, OSError) as error:
+        return str(environment_error(error, archive))
+    return ""

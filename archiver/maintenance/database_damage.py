@@ -1,0 +1,186 @@
+"""Finds damaged pages of an archive's database file, the tables and indexes that they belong to, and the articles that
+cannot be read because of them.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlite_utils import Database
+
+_MOST_MESSAGES = 20
+_MOST_NAMED = 5
+_FTS = "articles_fts"
+_AUTOMATIC = "sqlite_autoindex_"
+"""Indexes of primary keys and UNIQUE constraints have such names. They cannot be created on their own."""
+_OF_INDEX = re.compile(r"^(?:row \d+ missing from|wrong # of entries in|non-unique entry in) index (\w+)$")
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseDamage:
+    """Damage to a table of a database file, or to one of its indexes.
+
+    `table`: the table; `pages`: numbers of the damaged pages with the table or index of each, as far as SQLite can
+    name them; `message`: what SQLite says; `page_size`: in bytes.
+    """
+
+    table: str
+    pages: tuple[tuple[int, str], ...]
+    message: str
+    page_size: int
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """The damaged indexes and tables, if all of them can be rebuilt from other tables; otherwise ()."""
+        if self.table.startswith(_FTS):
+            return (_FTS,)
+        named = [name for _, name in self.pages] or [
+            found[1] if found else "" for message in self.message.split("; ") for found in [_OF_INDEX.search(message)]
+        ]
+        names = tuple(dict.fromkeys(named))
+        is_rebuildable = all(name and name != self.table and not name.startswith(_AUTOMATIC) for name in names)
+        return names if is_rebuildable else ()
+
+    @property
+    def place(self) -> str:
+        """The damaged pages as a phrase: "page 12 of captures (byte 45,056)"; "" if they are not known."""
+        named = [
+            f"page {number:,} of {name} (byte {(number - 1) * self.page_size:,})"
+            for number, name in self.pages[:_MOST_NAMED]
+        ]
+        if len(self.pages) > _MOST_NAMED:
+            named.append(f"{len(self.pages) - _MOST_NAMED:,} more pages")
+        return ", ".join(named)
+
+    @property
+    def phrase(self) -> str:
+        """The damage as a phrase for messages, such as "the table captures: page 12 of captures (byte 45,056)"."""
+        return f"the table {self.table}: {self.place or self.message}"
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Returns True if an error means that the database file is damaged, or that a text in it is not UTF-8, for which
+    SQLite has no error code.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in _DAMAGE
+
+
+def stored_tables(db: Database) -> list[str]:
+    """Returns the names of the tables that have pages of their own in the file, the schema's table first."""
+    return [
+        "sqlite_schema",
+        *(
+            row[0]
+            for row in db.execute("select name from sqlite_master where type = 'table' and rootpage > 0 order by name")
+        ),
+    ]
+
+
+def find_database_damage(db: Database, tables: Iterable[str] | None = None) -> Iterator[DatabaseDamage]:
+    """Yields the damage to each of these tables (None: all) and their indexes, as SQLite's `PRAGMA integrity_check`
+    finds it: pages, records, order, NOT NULL and UNIQUE constraints, and index entries.
+
+    Raises sqlite3.Error if the schema itself cannot be read.
+    """
+    page_size = db.execute("pragma page_size").fetchone()[0]
+    for table in stored_tables(db) if tables is None else tables:
+        messages = _check_table(db, table)
+        if messages:
+            yield DatabaseDamage(table, tuple(_find_damaged_pages(db, table)), "; ".join(messages), page_size)
+
+
+def find_damage(db: Database) -> str:
+    """Returns the first damage to a database as a phrase; "" if there is none. Raises sqlite3.Error if another program
+    prevents the check.
+    """
+    try:
+        found = next(find_database_damage(db), None)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        return str(error)
+    return found.phrase if found else ""
+
+
+def _check_table(db: Database, table: str) -> list[str]:
+    name = table.replace("'", "''")
+    try:
+        rows = db.execute(f"pragma integrity_check('{name}')").fetchmany(_MOST_MESSAGES)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return [str(error)]
+    return [" ".join(text.replace("*** in database main ***", "").split()) for (text,) in rows if text != "ok"]
+
+
+def _find_damaged_pages(db: Database, table: str) -> Iterator[tuple[int, str]]:
+    """Yields number and table or index of each page that SQLite cannot decode. Finds nothing if SQLite was built
+    without dbstat.
+    """
+    with suppress(sqlite3.Error):
+        names = [table, *(row[0] for row in db.execute("select name from sqlite_master where tbl_name = ?", [table]))]
+        for name in dict.fromkeys(names):
+            for (number,) in db.execute(
+                "select pageno from dbstat where name = ? and pagetype = 'corrupted' order by 1", [name]
+            ):
+                yield number, name
+
+
+def find_unreadable_articles(db: Database) -> list[int]:
+    """Returns the IDs of the articles whose current row or revisions cannot be read, as far as other tables name
+    them.
+    """
+    ids: set[int] = set()
+    for query in (
+        "select id from articles",
+        "select distinct article_id from revisions",
+        "select distinct article_id from aliases",
+        "select distinct article_id from pages where article_id is not null",
+    ):
+        with suppress(sqlite3.DatabaseError):
+            for (number,) in db.execute(query):
+                ids.add(number)
+    known = sorted(number for number in ids if isinstance(number, int))
+    lost = {
+        number
+        for query in (
+            "select * from articles where id between ? and ?",
+            "select * from revisions where article_id between ? and ?",
+        )
+        for number in _unreadable(known, lambda first, last, query=query: _is_readable(db, query, first, last))  # type: ignore[misc]
+    }
+    return sorted(lost)
+
+
+def _is_readable(db: Database, query: str, first: int, last: int) -> bool:
+    try:
+        for _ in db.execute(query, [first, last]):
+            pass
+    except sqlite3.DatabaseError:
+        return False
+    return True
+
+
+def _unreadable(ids: list[int], is_readable: Callable[[int, int], bool]) -> Iterator[int]:
+    """Yields the IDs, of a sorted list, that cannot be read, by halving ranges that cannot."""
+    waiting = [ids] if ids else []
+    while waiting:
+        some = waiting.pop()
+        if is_readable(some[0], some[-1]):
+            continue
+        if len(some) == 1:
+            yield some[0]
+        else:
+            waiting += [some[: len(some) // 2], some[len(some) // 2 :]]
+
+
+def path_of(db: Database) -> Path:
+    """Returns the path of a database's file."""
+    return Path(next((row[2] for row in db.execute("pragma database_list") if row[1] == "main"), ""))

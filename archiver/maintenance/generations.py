@@ -1,0 +1,158 @@
+"""The generations of a backup: the newest one has the name that the user gave (archive.db), each earlier one that name
+with the time at which it was made (archive-2026-05-12-030000.db). All are complete archives in one folder and share
+its WARC files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from archiver.errors import ArchiverError
+from archiver.maintenance.database_damage import find_damage
+from archiver.storage.connection import open_archive
+from archiver.storage.integrity_records import has_integrity_records, read_backups
+from archiver.warc.writer import sync_folder
+
+SIDES = ("-wal", "-shm", "-journal")
+"""What SQLite appends to the name of a database for the files next to it."""
+_TIME = "%Y-%m-%d-%H%M%S"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A file that is a backup of an archive. `made_at`: when it was made; `damage`: what is damaged in it, "" if it was
+    found whole.
+    """
+
+    path: Path
+    made_at: datetime
+    damage: str = ""
+
+
+def earlier_files(target: Path) -> list[Path]:
+    """Returns the files in the folder of `target` whose names are those of its earlier generations, newest first. What
+    they contain is not checked.
+    """
+    name = re.compile(rf"{re.escape(target.stem)}-\d{{4}}-\d\d-\d\d-\d{{6}}(-\d+)?{re.escape(target.suffix)}")
+    try:
+        files = [file for file in target.parent.iterdir() if name.fullmatch(file.name) and file.is_file()]
+    except OSError:
+        return []
+    return sorted(files, key=lambda file: file.stem, reverse=True)
+
+
+def find_generations(target: Path, source: Database | None = None) -> Iterator[Generation]:
+    """Yields the generations of a backup, newest first, each after its database was checked for damage. Files that are
+    no archives are left out, and with `source` those that are no backups of this archive.
+    """
+    for file in (target, *earlier_files(target)):
+        if (found := inspect_generation(file, source)) is not None:
+            yield found
+
+
+def inspect_generation(file: Path, source: Database | None = None) -> Generation | None:
+    """Returns a file as a generation, after its database was checked for damage; None if it is no archive, or with
+    `source` no backup of this archive. What prevents the check counts as damage.
+    """
+    try:
+        db = open_archive(file, read_only=True, to_copy=True)
+    except (ArchiverError, OSError):
+        return None
+    try:
+        with suppress(sqlite3.Error):
+            if source is not None and archive_id(db) != archive_id(source):
+                return None
+        return Generation(file, made_at(db, file), find_damage(db))
+    except sqlite3.Error as error:
+        return Generation(file, datetime.fromtimestamp(file.stat().st_mtime, UTC), f"it cannot be read: {error}")
+    finally:
+        db.close()
+
+
+def is_backup(db: Database, file: Path) -> bool:
+    """Returns True if an archive is a backup that lies where it was made, as its own record says."""
+    own = file.resolve()
+    targets = [Path(one.path) for one in read_backups(db)]
+    return any(own == target or own in earlier_files(target) for target in targets if target.parent == own.parent)
+
+
+def archive_id(db: Database) -> object:
+    """Returns when an archive's first migration ran, to the microsecond. Only an archive and its copies have the same
+    value.
+    """
+    return db.execute("select applied_at from _sqlite_migrations order by rowid limit 1").fetchone()
+
+
+def made_at(db: Database, file: Path) -> datetime:
+    """Returns when a backup was made: as its own record says, otherwise when its file was written last."""
+    with suppress(sqlite3.Error):
+        if has_integrity_records(db):
+            times = [one.made_at for one in read_backups(db) if one.made_at]
+            if times:
+                return times[0]
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+
+
+def dated_path(target: Path, at: datetime) -> Path:
+    """Returns the path of the generation of `target` that was made at this time."""
+    return target.with_name(f"{target.stem}-{at.astimezone(UTC).strftime(_TIME)}{target.suffix}")
+
+
+def keep_as_earlier(target: Path, at: datetime) -> Path:
+    """Gives the backup at `target`, which was made at `at`, also the name of an earlier generation. Returns that path.
+
+    A hard link does this in one step, so that `target` exists at any time. On a disk without hard links the file is
+    renamed.
+    """
+    dated = dated_path(target, at)
+    number = 1
+    while dated.exists() and not dated.samefile(target):
+        number += 1
+        dated = dated_path(target, at).with_stem(f"{dated_path(target, at).stem}-{number}")
+    if not dated.exists():
+        try:
+            os.link(target, dated)
+        except OSError:
+            target.rename(dated)
+    sync_folder(target.parent)
+    return dated
+
+
+def prune(target: Path, source: Database, keep: int) -> tuple[list[Path], list[Generation]]:
+    """Deletes the earlier generations of a backup beyond the newest `keep`, counting `target`. Returns the deleted
+    files, and the damaged ones.
+
+    Only whole backups of the archive `source` count and are deleted: a damaged one stays for a person to look at.
+    """
+    files = earlier_files(target)
+    if len(files) < keep:
+        return [], []
+    deleted, damaged, whole = [], [], 1
+    for file in files:
+        found = None if file.samefile(target) else inspect_generation(file, source)
+        if found is None:
+            continue
+        if found.damage:
+            damaged.append(found)
+            continue
+        whole += 1
+        if whole > keep:
+            delete_database(file)
+            deleted.append(file)
+    return deleted, damaged
+
+
+def delete_database(file: Path) -> None:
+    """Deletes a database with the files that SQLite keeps next to it."""
+    file.unlink(missing_ok=True)
+    for side in SIDES:
+        file.with_name(file.name + side).unlink(missing_ok=True)

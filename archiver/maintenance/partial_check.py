@@ -1,0 +1,384 @@
+"""Checks a part of the archive: what was not read for the longest time. `archiver schedule` does so each night, so that
+everything is read in some weeks, and damage is found before a reader finds it.
+
+The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that are
+missing or too short come first, then what was damaged before.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from sqlite_utils import Database
+
+from archiver.errors import ArchiveLocked
+from archiver.maintenance import verify_articles, verify_captures, verify_database
+from archiver.maintenance.database_damage import stored_tables
+from archiver.maintenance.finding_causes import group_by_cause, name_whole_backups
+from archiver.maintenance.generations import is_backup
+from archiver.maintenance.verify import VerifyResult, read_transaction, unreadable
+from archiver.maintenance.verify_captures import examine_warc
+from archiver.maintenance.verify_database import VerifyFinding
+from archiver.storage.connection import environment_error, is_writable, opened, writing
+from archiver.storage.integrity_records import (
+    DATABASE,
+    TABLE_UNIT,
+    CheckKind,
+    Damage,
+    IntegrityCheck,
+    begin_check,
+    end_check,
+    forget_units,
+    has_integrity_records,
+    read_checked_units,
+    read_creation_time,
+    read_damages,
+    read_last_check,
+    record_checked_units,
+    record_full_check,
+)
+
+ARTICLES_UNIT = "articles "
+_ARTICLES_A_UNIT = 1_000
+_FILES_A_BATCH, _BYTES_A_BATCH = 16, 64 << 20
+_RECORD_EVERY = 5.0
+_MISSING = "file-missing"
+_PATIENCE = 20.0
+"""Seconds to wait for another program's transaction before results are recorded later."""
+Progress = Callable[[str, int, int], None]
+"""Called with a name for the current work, the number of units done, and the total."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckBudget:
+    """How much a check of a part reads: at least one `days`-th of the archive, and more until `seconds` have passed."""
+
+    days: int = 30
+    seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A part of the archive that is checked as a whole. `size` is in bytes; that of a table or a range of articles is
+    estimated. `first` and `last` are the IDs of a range of articles.
+    """
+
+    name: str
+    size: int
+    first: int = 0
+    last: int = 0
+
+    @property
+    def is_warc(self) -> bool:
+        return not self.name.startswith((TABLE_UNIT, ARTICLES_UNIT))
+
+
+@dataclass(slots=True)
+class PartResult:
+    """The result of checking a part: the number of units and bytes that were read, of units that are left, and what was
+    found damaged. `covers_since`: everything in the archive was read after this time.
+    """
+
+    units: int = 0
+    left: int = 0
+    bytes: int = 0
+    articles: int = 0
+    warc_files: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    covers_since: datetime | None = None
+
+
+def list_units(db: Database, folder: Path, files: Iterable[str]) -> list[Unit]:
+    """Returns all units of an archive. `files` are the names of its WARC files below `folder`; those that `captures`
+    names are added. Raises sqlite3.Error if the schema cannot be read.
+    """
+    pages, page_size = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    tables = stored_tables(db)
+    last = db.execute("select coalesce(max(id), 0) from articles").fetchone()[0]
+    starts = range(1, last + 1, _ARTICLES_A_UNIT)
+    return [
+        *(Unit(f"{TABLE_UNIT}{name}", pages * page_size // len(tables)) for name in tables),
+        *(
+            Unit(
+                _range_unit(first),
+                pages * page_size // max(len(starts), 1),
+                first,
+                first + _ARTICLES_A_UNIT - 1,
+            )
+            for first in starts
+        ),
+        *(Unit(name, _size_of(folder / name)) for name in sorted({*files, *_read_ends(db)})),
+    ]
+
+
+def _read_ends(db: Database) -> dict[str, int]:
+    """Returns, by name of each WARC file, where its last record with a row in `captures` ends."""
+    return dict(
+        db.execute(
+            "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1"
+        ).fetchall()
+    )
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def check_part(
+    archive: Path,
+    budget: CheckBudget,
+    progress: Progress = lambda what, done, of: None,
+    clock: Callable[[], float] = monotonic,
+) -> PartResult:
+    """Checks the units that were not read for the longest time, and records the results in the archive.
+
+    If it is killed, what was recorded counts. Raises ArchiveLocked if another program locks the archive for too long,
+    and what `open_archive` raises.
+    """
+    return _PartCheck(archive, budget, clock).run(progress)
+
+
+class _PartCheck:
+    """A check of a part of an archive."""
+
+    def __init__(self, archive: Path, budget: CheckBudget, clock: Callable[[], float]) -> None:
+        self._archive, self._budget, self._clock = archive, budget, clock
+        self._started = datetime.now(UTC)
+        self._read: list[Unit] = []
+        self._found: list[Damage] = []
+        self._result = PartResult()
+
+    def run(self, progress: Progress) -> PartResult:
+        out = self._result
+        number = self._write(lambda db: begin_check(db, "part", self._started))
+        files = verify_captures.find_warc_files(self._archive.parent)
+        with opened(self._archive, read_only=True) as db:
+            units = list_units(db, self._archive.parent, files)
+            waiting = self._in_order(db, units)
+        least = sum(unit.size for unit in units) / self._budget.days
+        began = recorded = self._clock()
+        for batch in _batches(waiting):
+            if self._clock() - began >= self._budget.seconds and out.bytes >= least:
+                break
+            progress("the archive", out.units, len(units))
+            self._check(batch, files)
+            if self._clock() - recorded >= _RECORD_EVERY:
+                self._record(final=False)
+                recorded = self._clock()
+        out.left = len(units) - out.units
+        self._record(final=True)
+        self._finish(number, units)
+        return out
+
+    def _in_order(self, db: Database, units: list[Unit]) -> list[Unit]:
+        """Returns the units in the order in which they are checked: WARC files that are missing or too short, units
+        with known damage, then those that were never read or not for the longest time.
+        """
+        known, damaged = read_checked_units(db), {one.unit for one in read_damages(db)}
+        ends, never = _read_ends(db), datetime.min.replace(tzinfo=UTC)
+
+        def rank(unit: Unit) -> tuple[int, datetime]:
+            if unit.is_warc and unit.size < max(ends.get(unit.name, 0), 1):
+                return 0, never
+            is_known = unit.name in damaged or (DATABASE in damaged and unit.name.startswith(TABLE_UNIT))
+            return (1 if is_known else 2), known.get(unit.name, never)
+
+        return sorted(units, key=rank)
+
+    def _check(self, batch: list[Unit], files: dict[str, bool]) -> None:
+        out = self._result
+        with opened(self._archive, read_only=True) as db, read_transaction(db):
+            if batch[0].is_warc:
+                findings = self._check_files(db, batch, files)
+                out.warc_files += len(batch)
+            else:
+                findings = self._check_rows(db, batch[0])
+        causes = name_whole_backups(self._archive, group_by_cause(findings))
+        damages = [one.as_damage() for one in causes]
+        if not batch[0].is_warc:
+            is_known = any(one.unit.startswith(TABLE_UNIT) for one in out.damages)
+            damages = [
+                replace(one, unit=batch[0].name)
+                for one in damages
+                if not (is_known and one.unit == DATABASE and batch[0].last)
+            ]
+        self._found += damages
+        self._read += batch
+        out.damages += damages
+        out.units += len(batch)
+        out.bytes += sum(unit.size for unit in batch)
+
+    def _check_files(self, db: Database, batch: list[Unit], files: dict[str, bool]) -> list[VerifyFinding]:
+        names = [unit.name for unit in batch]
+        try:
+            jobs = verify_captures.make_capture_jobs_of_files(db, self._archive.parent, names, files)
+            examined = [examine_warc(job) for job in jobs]
+            return self._without_rewritten(list(verify_captures.make_findings(db, examined)))
+        except sqlite3.Error as error:
+            return [replace(unreadable(self._archive, "captures", error), unit=name) for name in names]
+
+    def _without_rewritten(self, findings: list[VerifyFinding]) -> list[VerifyFinding]:
+        """Returns the findings without those about files that a takedown has replaced since they were listed."""
+        if not any(one.kind == _MISSING for one in findings):
+            return findings
+        with opened(self._archive, read_only=True) as db:
+            used = _read_ends(db)
+        return [one for one in findings if one.kind != _MISSING or one.unit in used]
+
+    def _check_rows(self, db: Database, unit: Unit) -> list[VerifyFinding]:
+        try:
+            if unit.name.startswith(TABLE_UNIT):
+                return list(verify_database.check_integrity(db, [unit.name.removeprefix(TABLE_UNIT)]))
+            ids = verify_articles.ids_between(db, unit.first, unit.last)
+            self._result.articles += len(ids)
+            return [
+                finding
+                for at in range(0, len(ids), 100)
+                for finding in verify_articles.check_articles(db, ids[at : at + 100])
+            ]
+        except sqlite3.Error as error:
+            return [unreadable(self._archive, unit.name, error)]
+
+    def _record(self, *, final: bool) -> None:
+        """Records what was checked since the last time. Unless it is `final`, a locked archive postpones it."""
+        at = datetime.now(UTC)
+        try:
+            self._write(lambda db: record_checked_units(db, [unit.name for unit in self._read], self._found, at))
+        except ArchiveLocked:
+            if final:
+                raise
+            return
+        self._read, self._found = [], []
+
+    def _finish(self, number: int, units: list[Unit]) -> None:
+        out = self._result
+
+        def write(db: Database) -> None:
+            known = read_checked_units(db)
+            forget_units(db, set(known) - {unit.name for unit in units})
+            created = read_creation_time(db) or self._started
+            out.covers_since = min(
+                (known.get(unit.name) or self._time_of(unit, created) for unit in units), default=self._started
+            )
+            end_check(
+                db,
+                number,
+                IntegrityCheck(
+                    "part",
+                    self._started,
+                    datetime.now(UTC),
+                    out.covers_since,
+                    out.articles,
+                    out.warc_files,
+                    out.bytes,
+                    len(out.damages),
+                ),
+            )
+
+        self._write(write)
+
+    def _time_of(self, unit: Unit, created: datetime) -> datetime:
+        """Returns when a unit that was never read was written: for a WARC file, when it was changed last."""
+        try:
+            changed = (self._archive.parent / unit.name).stat().st_mtime
+        except OSError:
+            return created
+        return max(datetime.fromtimestamp(changed, UTC), created)
+
+    def _write(self, write: Callable[[Database], int | None]) -> int:
+        try:
+            with opened(self._archive) as db, writing(db, _PATIENCE):
+                return write(db) or 0
+        except sqlite3.Error as error:
+            raise environment_error(error, self._archive) from error
+
+
+def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
+    """Yields the units in batches: several WARC files, whose rows are read together, or one other unit."""
+    batch: list[Unit] = []
+    for unit in units:
+        full = len(batch) >= _FILES_A_BATCH or sum(one.size for one in batch) >= _BYTES_A_BATCH
+        if batch and (full or not unit.is_warc or not batch[0].is_warc):
+            yield batch
+            batch = []
+        batch.append(unit)
+    if batch:
+        yield batch
+
+
+def is_part_due(db: Database, at: str, now: datetime) -> bool:
+    """Returns True if the nightly check is due: none has begun since the last `at` (a time of day in UTC, such as
+    "03:00"). A new archive is first checked in the next night.
+    """
+    hour, minute = map(int, at.split(":"))
+    turn = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if turn > now:
+        turn -= timedelta(days=1)
+    last = read_last_check(db, "part", finished=False)
+    before = last.started_at if last else read_creation_time(db)
+    return before is not None and before < turn
+
+
+def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Damage], started: datetime) -> str:
+    """Records the result of a verification of the whole archive. Returns why that was not possible, or "". Nothing is
+    written to a backup.
+    """
+    if not (is_writable(archive) and is_writable(archive.parent)):
+        return "it cannot be written here"
+    kind: CheckKind = "verify"
+    stored = [_with_range(one) for one in damages]
+    try:
+        with opened(archive, read_only=True) as db:
+            if not has_integrity_records(db):
+                return "it was written by an earlier version"
+            if is_backup(db, archive):
+                return ""
+            units = list_units(db, archive.parent, verify_captures.find_warc_files(archive.parent))
+        with opened(archive) as db, writing(db, _PATIENCE):
+            number = begin_check(db, kind, started)
+            record_full_check(db, [unit.name for unit in units], stored, started)
+            end_check(
+                db,
+                number,
+                IntegrityCheck(
+                    kind,
+                    started,
+                    datetime.now(UTC),
+                    started,
+                    found.articles,
+                    found.files,
+                    sum(unit.size for unit in units if unit.is_warc) + archive.stat().st_size,
+                    len(stored),
+                ),
+            )
+    except ArchiveLocked as error:
+        return str(error)
+    except (sqlite3.Error, OSError) as error:
+        return str(environment_error(error, archive))
+    return ""
+
+
+_OF_ARTICLES = ("article-altered", "version-altered", "versions-missing", "facets-differ")
+"""What a check of a range of articles finds."""
+
+
+def _with_range(damage: Damage) -> Damage:
+    """Returns damage to an article with the unit in which a later check finds it again, or finds it whole."""
+    number = re.match(r"article (\d+)", damage.subject)
+    if damage.kind not in _OF_ARTICLES or not number:
+        return damage
+    first = (int(number[1]) - 1) // _ARTICLES_A_UNIT * _ARTICLES_A_UNIT + 1
+    return replace(damage, unit=_range_unit(first))
+
+
+def _range_unit(first: int) -> str:
+    return f"{ARTICLES_UNIT}{first}-{first + _ARTICLES_A_UNIT - 1}"

@@ -1,0 +1,351 @@
+"""Backups of damaged archives are refused, earlier backups stay as generations, and each is recorded in the archive."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from archiver.maintenance import generations
+from archiver.maintenance.database_damage import path_of
+from archiver.maintenance.generations import earlier_files
+from archiver.maintenance.verify import verify
+from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
+from tests.killed_call import KilledCall, assert_killed
+from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
+from tests.runner import fault, in_process
+from tests.takedown.removing import holds, remove
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return make(tmp_path / "own")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "copies" / "archive.db"
+
+
+def backup(archive: Path, *words: str | Path) -> Result:
+    return in_process("backup", *map(str, words), "--archive", str(archive))
+
+
+def report(archive: Path, *words: str | Path) -> dict[str, Any]:
+    done = backup(archive, *words, "--json")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def rows(archive: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(archive)) as db:
+        return db.execute(query).fetchall()
+
+
+def change(archive: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(archive)) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+
+
+def add_post(archive: Path, number: int) -> None:
+    with Run(archive, QUAY, START + timedelta(days=number)) as run:
+        run.post(f"{QUAY}{number}", page(f"Day {number}", text(number), number % 28 + 1))
+
+
+def backups_with(archive: Path, target: Path, numbers: range, *words: str) -> None:
+    """Add a post and make a backup, for each of these numbers. The clock goes on by a day each time."""
+    for number in numbers:
+        add_post(archive, number)
+        assert backup(archive, target, *words).exit_code == 0
+        change(target, f"update backups set made_at = '2024-06-{number - 19:02}T03:00:00.000000+00:00'")
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "articles": lambda archive: damage_table(archive, "articles"),
+    "an index": lambda archive: damage_table(archive, "idx_captures_digest"),
+    "the search index": lambda archive: damage_table(archive, "articles_fts_data"),
+    "the header": lambda archive: overwrite_page(archive, 1),
+    "half of the file": lambda archive: os.truncate(archive, archive.stat().st_size // 2),
+    "a column": lambda archive: change(archive, "alter table captures drop column media_type"),
+    "a table": lambda archive: change(archive, "drop table usage_statements"),
+    "a text": lambda archive: change(archive, "update articles set body = 'x' where id = 3"),
+    "articles that are gone": lambda archive: change(archive, "delete from articles where id = 7"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_the_backup_of_a_damaged_archive_leaves_the_last_one(name: str, archive: Path, target: Path) -> None:
+    assert backup(archive, target, "--captures").exit_code == 0
+    before = target.read_bytes()
+    DAMAGES[name](archive)
+    refused = backup(archive, target)
+    assert refused.exit_code == 1
+    assert target.read_bytes() == before
+    assert earlier_files(target) == []
+
+
+def test_the_refusal_names_the_damage_and_the_backup(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    offset = damage_table(archive, "captures")
+    refused = backup(archive, target)
+    assert fault(refused) == f"BackupDamaged {target}"
+    assert f"captures (byte {offset:,})" in refused.stderr
+    assert f"'archiver restore {target} --archive {archive}'" in refused.stderr
+
+
+def test_a_first_backup_of_a_damaged_archive_is_refused(archive: Path, target: Path) -> None:
+    damage_table(archive, "revisions")
+    assert fault(backup(archive, target)) == f"BackupDamaged {target}"
+    assert not target.exists()
+
+
+def test_articles_that_a_person_removed_are_not_missed(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    assert remove(archive, "7").exit_code == 0
+    assert in_process("sites", "remove", "hill.example", "--with-articles", "--yes", "--archive", str(archive))
+    assert backup(archive, target).exit_code == 0
+
+
+def test_with_force_articles_may_be_missing(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    change(archive, "delete from articles where id = 7")
+    assert backup(archive, target, "--force").exit_code == 0
+    assert rows(target, "select count(*) from articles") == [(8,)]
+
+
+def test_force_does_not_skip_the_check_for_damage(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    before = target.read_bytes()
+    damage_table(archive, "articles")
+    assert fault(backup(archive, target, "--force")) == f"BackupDamaged {target}"
+    assert target.read_bytes() == before
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_a_backup_of_a_damaged_page_is_whole_or_refused(archive: Path, target: Path, number: int, seed: int) -> None:
+    kept = archive.with_name("kept")
+    if not kept.exists():
+        change(archive, "pragma journal_mode = delete")
+        shutil.copyfile(archive, kept)
+    shutil.rmtree(target.parent, ignore_errors=True)
+    shutil.copyfile(kept, archive)
+    overwrite_page(archive, number % (archive.stat().st_size // 4096) + 1, seed=seed)
+    done = backup(archive, target)
+    assert done.exit_code == 1 if not target.exists() else not verify(target, quick=True).findings
+
+
+# Generations
+
+
+def test_earlier_backups_are_kept_and_each_is_an_archive(archive: Path, target: Path) -> None:
+    backups_with(archive, target, range(20, 25))
+    files = [target, *earlier_files(target)]
+    assert [file.name for file in files] == [
+        "archive.db",
+        "archive-2024-06-04-030000.db",
+        "archive-2024-06-03-030000.db",
+    ]
+    assert [rows(file, "select count(*) from articles") for file in files] == [[(14,)], [(13,)], [(12,)]]
+    assert [verify(file, quick=True).findings for file in files] == [[], [], []]
+
+
+def test_generations_share_the_warc_files(archive: Path, target: Path) -> None:
+    backups_with(archive, target, range(20, 23), "--captures")
+    assert len(earlier_files(target)) == 2
+    assert len(warc_files(target)) == len(warc_files(archive))
+    assert [verify(file).findings for file in earlier_files(target)] == [[], []]
+
+
+def test_only_whole_backups_of_this_archive_are_counted(archive: Path, target: Path, tmp_path: Path) -> None:
+    backups_with(archive, target, range(20, 22))
+    strange = target.with_name("archive-2024-01-01-000000.db")
+    shutil.copyfile(make_another(tmp_path / "other"), strange)
+    notes = target.with_name("archive-2024-01-02-000000.db")
+    notes.write_text("mine")
+    damaged = earlier_files(target)[0]
+    damage_table(damaged, "articles")
+    first = report(archive, target, "--keep", "2")
+    assert first["damaged_backups"] == [str(damaged)]
+    assert first["deleted"] == []
+    add_post(archive, 24)
+    assert len(report(archive, target, "--keep", "2")["deleted"]) == 1
+    assert {strange, notes, damaged} <= set(earlier_files(target))
+    assert backup(archive, target, "--keep", "2").exit_code == 1
+
+
+def test_one_generation_is_replaced(archive: Path, target: Path) -> None:
+    for number in (20, 21):
+        add_post(archive, number)
+        assert backup(archive, target, "--keep", "1").exit_code == 0
+    assert earlier_files(target) == []
+
+
+def without_links(*args: object, **named: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_generations_on_a_disk_without_hard_links(archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", without_links)
+    backups_with(archive, target, range(20, 23), "--captures")
+    assert len(earlier_files(target)) == 2
+    damage_table(archive, "articles")
+    assert in_process("restore", str(target), "--yes", "--archive", str(archive)).exit_code == 0
+    assert verify(archive).findings == []
+    assert len(list(archive.parent.glob("archive-before-restore-*.db"))) == 1
+
+
+def test_a_verification_writes_nothing_to_a_backup(archive: Path, target: Path) -> None:
+    backups_with(archive, target, range(20, 22), "--captures")
+    for file in (target, *earlier_files(target)):
+        before = file.read_bytes()
+        assert in_process("verify", "--archive", str(file)).exit_code == 0
+        assert file.read_bytes() == before
+
+
+KILLS = [
+    KilledCall("backup", "_copy", 1, True),
+    KilledCall("backup", "check_copy", 1, True),
+    KilledCall("backup", "keep_as_earlier", 1, False),
+    KilledCall("backup", "keep_as_earlier", 1, True),
+    KilledCall("backup", "copy_file", 2, False),
+    KilledCall("backup_run", "prune", 1, False),
+    KilledCall("generations", "delete_database", 1, False),
+    KilledCall("generations", "delete_database", 1, True),
+    KilledCall("backup_run", "_record", 1, False),
+]
+
+
+@pytest.mark.parametrize("moment", KILLS, ids=str)
+def test_a_backup_killed_at_any_moment_loses_no_generation(moment: KilledCall, archive: Path, target: Path) -> None:
+    backups_with(archive, target, range(20, 23), "--captures")
+    add_post(archive, 23)
+    assert_killed(moment, backup, archive, target, "--captures")
+    unfinished = {"file-unfinished"}  # a WARC file that was copied without its index
+    files = [target, *earlier_files(target)]
+    whole = [file for file in files if {finding.kind for finding in verify(file).findings} <= unfinished]
+    assert target in whole
+    assert {rows(file, "select count(*) from articles")[0][0] for file in whole} >= {11, 12}
+    add_post(archive, 24)
+    assert backup(archive, target, "--captures").exit_code == 0
+    assert verify(target).findings == []
+    assert len(earlier_files(target)) == 2
+    assert not [file.name for file in target.parent.rglob(".*")]
+
+
+# WARC files
+
+
+def test_a_damaged_warc_file_does_not_replace_the_whole_one(archive: Path, target: Path) -> None:
+    backup(archive, target, "--captures")
+    torn, flipped = warc_files(archive)[:2]
+    shorten(torn, 700)
+    flip(flipped, flipped.stat().st_size // 2)
+    add_post(archive, 20)
+    done = backup(archive, target, "--captures", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["damaged_warc_files"] == [f"warc/{torn.name}"]
+    assert f"'archiver restore {target} warc/{torn.name} --archive {archive}'" in done.stderr
+    assert verify(target).findings == []
+    assert rows(target, "select count(*) from articles") == [(10,)]
+
+
+def test_a_file_that_was_damaged_while_it_grew_is_not_copied(archive: Path, target: Path) -> None:
+    with Run(archive, QUAY, START + timedelta(days=30)) as run:
+        run.post(f"{QUAY}30", page("Day 30", text(30), 5))
+        run.writer.flush()
+        assert backup(archive, target, "--captures").exit_code == 0
+        run.post(f"{QUAY}31", page("Day 31", text(31), 5))
+    grown = max(warc_files(archive), key=lambda file: file.stat().st_mtime)
+    before = (target.parent / "warc" / grown.name).read_bytes()
+    flip(grown, len(before) // 2)
+    assert backup(archive, target, "--captures").exit_code == 1
+    assert (target.parent / "warc" / grown.name).read_bytes() == before
+
+
+# Records
+
+
+def test_a_backup_is_recorded_in_the_archive_and_in_itself(archive: Path, target: Path) -> None:
+    backup(archive, target, "--captures")
+    ((path, articles, captures, failed),) = rows(archive, "select path, articles, captures, failed_at from backups")
+    assert (path, articles, captures, failed) == (str(target.resolve()), 9, 1, None)
+    assert rows(target, "select path, made_at from backups") == rows(archive, "select path, made_at from backups")
+
+
+def test_a_failed_backup_is_recorded_until_one_succeeds(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    change(archive, "update articles set body = body || ' x' where id = 2")
+    backup(archive, target)
+    backup(archive, target.parent)
+    ((made_at, failure),) = rows(archive, "select made_at, failure from backups")
+    assert made_at
+    assert "article 2" in failure
+    assert backup(archive, target, "--force").exit_code == 0
+    assert rows(archive, "select failed_at, failure from backups") == [(None, None)]
+
+
+def test_removed_posts_are_purged_from_a_backup(archive: Path, target: Path) -> None:
+    backups_with(archive, target, range(20, 22), "--captures")
+    done = remove(archive, "1", "--json")
+    (holder,) = json.loads(done.stdout)["held_by"]
+    assert holder["path"] == str(target)
+    assert holder["advice"] == f"archiver backup {target} --captures --purge --archive {archive}"
+    held = report(archive, target, "--captures")
+    assert held["removed_posts_held"] == 1
+    assert holds(target, "Entry 1.1.")
+    done = report(archive, target, "--captures", "--purge")
+    assert done["removed_posts_held"] == 0
+    assert done["purged_warc_files"]
+    assert not holds(target, "Entry 1.1.")
+    assert verify(target).findings == []
+    assert json.loads(remove(archive, "2", "--json").stdout)["held_by"] != []
+
+
+def test_a_damaged_generation_is_purged_too(archive: Path, target: Path) -> None:
+    backups_with(archive, target, range(20, 22), "--captures")
+    (earlier,) = earlier_files(target)
+    damage_table(earlier, "captures")
+    assert remove(archive, "1").exit_code == 0
+    assert report(archive, target, "--captures", "--purge")["removed_posts_held"] == 0
+    assert earlier_files(target) == []
+    assert not holds(target, "Entry 1.1.")
+    assert verify(target).findings == []
+
+
+def test_a_backup_that_is_away_is_named(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    target.parent.rename(target.parent.with_name("away"))
+    (holder,) = json.loads(remove(archive, "1", "--json").stdout)["held_by"]
+    assert (holder["path"], holder["is_readable"]) == (str(target), False)
+
+
+def test_a_generation_that_another_program_locks_is_neither_counted_nor_deleted(
+    archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups_with(archive, target, range(20, 23))
+    (newer, oldest), real = earlier_files(target), generations.find_damage
+
+    def locked(db: Database) -> str:
+        if path_of(db) == newer.resolve():
+            raise sqlite3.OperationalError("database is locked")
+        return real(db)
+
+    monkeypatch.setattr(generations, "find_damage", locked)
+    assert report(archive, target)["damaged_backups"] == [str(newer)]
+    assert {newer, oldest} <= set(earlier_files(target))
