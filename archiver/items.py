@@ -62,7 +62,7 @@ class Outcome(StrEnum):
     one.
 
     NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist; nothing was ever
-    there, so they are not GONE.
+    there, so they are not GONE. HELD pages show something that replaces nothing until it is confirmed.
     """
 
     DUE = "due"
@@ -77,6 +77,7 @@ class Outcome(StrEnum):
     OUT_OF_SCOPE = "out-of-scope"
     TRAP = "trap"
     FAILED = "failed"
+    HELD = "held"
 
 
 class RequisiteKind(StrEnum):
@@ -126,6 +127,8 @@ def format_degrees(*degrees: float, between: str = ",") -> str:
 
 CONSTANT = "constant"
 """The source of the evidence for a text that was refused because it is the site's."""
+UNCONFIRMED = "unconfirmed"
+"""The source of the evidence that the page no longer has a field's value; its `value` is the time since when."""
 
 
 @dataclass(frozen=True, slots=True)

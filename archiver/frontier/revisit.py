@@ -140,6 +140,13 @@ TRUST_AGAIN_AFTER = timedelta(days=90)
 _SAYS = re.compile(r"(\w+) says it changed at ")
 # "tells another text" was written before 0.3, and is in the reasons of existing archives.
 _REFETCH_PHRASES = ("says it changed at", "has another text for it", "tells another text", "listed again")
+NO_LONGER_LISTED = "no longer lists it"
+"""The end of the reason of a page that is due because a source, or a listing, has stopped listing it."""
+
+
+def is_announced(reason: str) -> bool:
+    """Returns True if a page is due for this reason because a source said that it changed, or no longer lists it."""
+    return is_refetch_reason(reason) or reason.endswith(NO_LONGER_LISTED)
 
 
 @dataclass(slots=True)

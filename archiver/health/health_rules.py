@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
-from math import comb, log
+from math import log
 from statistics import median
 from typing import Literal
 
 from archiver.fields import ESSENTIAL, MEASURED
+from archiver.frontier.edit_sample import chance_of_at_most
 from archiver.frontier.site_cadence import format_period
 from archiver.storage.runs import MeasuredRun, combine_statistics
 from archiver.storage.site_content import RepeatedValue, SiteContent
@@ -33,7 +34,7 @@ def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -
     if trials > _MAX_TRIALS:
         hits, trials = round(hits * _MAX_TRIALS / trials), _MAX_TRIALS
     share = (past_hits + 1) / (past_trials + 2)
-    return sum(comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(hits + 1))
+    return chance_of_at_most(hits, trials, share)
 
 
 def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) -> float:

@@ -127,6 +127,7 @@ _MISSING_OUTCOMES = (
 # of sites and outcomes.
 _MISSING = (
     "select id, priority from pages where site_id = ?1 and outcome = 'failed' union all "
+    "select id, priority from pages where site_id = ?1 and outcome = 'held' and article_id is null union all "
     "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind <> 'listing' union all "
     "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind = 'listing' and due_at <= ?2"
 )
@@ -154,7 +155,7 @@ def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> 
 
 
 def count_missing(db: Database, site_id: int) -> int:
-    """Returns the number of missing pages of a site: due or failed, of any kind."""
+    """Returns the number of missing pages of a site: due or failed, of any kind, or held and never stored."""
     row = db.execute(f"select count(*) from ({_MISSING})", [site_id, stamp(datetime.now(UTC))]).fetchone()
     return int(row[0])
 
@@ -182,7 +183,7 @@ def missing_pages(db: Database, site_id: int, limit: int = -1) -> list[dict[str,
 
 STATES = ("archived", "missing", "gone", "refused")
 _STORED = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE)
-_OPEN = (Outcome.DUE, Outcome.FAILED)
+_OPEN = (Outcome.DUE, Outcome.FAILED, Outcome.HELD)
 BALANCE = (
     *(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.NOT_FOUND, Outcome.DUE, Outcome.FAILED)),
     Outcome.FAILED,
