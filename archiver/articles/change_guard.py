@@ -122,8 +122,8 @@ def is_confirmed(hold: Hold, at: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KnownPosts:
-    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Posts of which
-    a source had said so before are not counted.
+    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Posts of
+    which a source had said so before are not counted.
     """
 
     fetched: int = 0

@@ -7,6 +7,7 @@ do. A check that has too little data yields nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from math import log
 from statistics import median
 from typing import Literal
 
+from archiver.articles.change_guard import MASS_RULES, REASONS, HoldRule
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.edit_sample import chance_of_at_most
 from archiver.frontier.site_cadence import format_period
@@ -549,6 +551,8 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
         yield finding
     if finding := _judge_untaken(content, known.site):
         yield finding
+    if content.held:
+        yield _judge_held(content, known.site)
     if content.empty >= _AT_LEAST and content.empty > _EVIDENT["body"] * content.articles:
         yield HealthFinding(
             "empty-body",
@@ -598,7 +602,28 @@ def _judge_script_pages(content: SiteContent) -> HealthFinding | None:
     )
 
 
-def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFinding:
+_MANY_HELD = 0.2
+"""The share of a site's articles that are held from which the site itself is at fault."""
+
+
+def _judge_held(content: SiteContent, site: str) -> HealthFinding:
+    rules = Counter(one.rule for one in content.held)
+    shown = "; ".join(f"{number:,}: {REASONS[HoldRule(rule)]}" for rule, number in rules.most_common())
+    is_mass = not MASS_RULES.isdisjoint(map(HoldRule, rules)) or len(content.held) >= max(
+        _SEVERAL, _MANY_HELD * content.articles
+    )
+    return HealthFinding(
+        "held",
+        "red" if is_mass else "amber",
+        f"{len(content.held):,} pages are held since {content.held[0].since[:10]}, and nothing that is stored was "
+        f"replaced ({shown}). Look at {content.held[0].url}. The next crawls look again; 'archiver sites
+        release {site} " "--accept'
+        stores what
+        the pages show
+        now.", )
+
+
+ def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFinding:
     shown = one.value if len(one.value) <= 60 else f"{one.value[:59]}…"
     name = _NAMES.get(one.field, one.field)
     return HealthFinding(

@@ -25,6 +25,7 @@ from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
 from archiver.storage.article_tables.withdrawals import count_withdrawn
 from archiver.storage.column_values import stored_object
+from archiver.storage.held_pages import held_pages
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
@@ -225,7 +226,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     unknown one; both None for a rule without samples), missing (up to 20 URLs with their reason), missing_total,
     failures (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), edits
     (the estimate of the edits that the last crawl did not see, see `EditEstimate.as_dict`; None if sources announce
-    them), requisites
+    them), held (pages whose new state replaced nothing, see `HeldPage`), requisites
     (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
     finished).
     """
@@ -252,6 +253,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "articles": dict(zip(("all", "gone", "duplicates", "revised"), articles, strict=True)),
         "withdrawn": count_withdrawn(db, site["name"]),
         "untaken": [asdict(one) for one in untaken_pages(db, site_id)],
+        "held": [asdict(one) for one in held_pages(db, site_id)],
         "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts,
         "sources": _sources(counted, captured),

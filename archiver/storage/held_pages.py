@@ -1,5 +1,5 @@
-"""The tables `held_pages` and `recent_changes`: pages whose new state is not stored until it is confirmed, and the edits
-of the last days, which are taken back if they prove to be a fault of the site.
+"""The tables `held_pages` and `recent_changes`: pages whose new state is not stored until it is confirmed, and the
+edits of the last days, which are taken back if they prove to be a fault of the site.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -180,8 +180,8 @@ def forget_old_changes(db: Database, site_id: int, now: datetime) -> None:
 
 
 def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterator[HoldRule]:
-    """Yields the rules by which the recent changes of a site are to be held, since an unusual share of its posts changed
-    or went.
+    """Yields the rules by which the recent changes of a site are to be held, since an unusual share of its posts
+    changed or went.
     """
     for rule, gone in ((HoldRule.MASS_CHANGE, False), (HoldRule.MASS_GONE, True)):
         changed, unannounced = db.execute(

@@ -1,5 +1,5 @@
-"""Holds the page of a known post whose new state must not replace what is stored, and releases it when it shows the post
-again or has been confirmed (`articles.change_guard`).
+"""Holds the page of a known post whose new state must not replace what is stored, and releases it when it shows the
+post again or has been confirmed (`articles.change_guard`).
 
 All functions expect to run inside the caller's transaction.
 """

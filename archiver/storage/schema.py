@@ -588,7 +588,8 @@ create view headlines as
     select r.article_id, a.site, r.revision, r.observed_at, r.title, p.title as previous, r.same_as, r.seen_again
     from revisions r join articles a on a.id = r.article_id
     left join revisions p on p.article_id = r.article_id and p.revision = coalesce(r.previous, r.revision - 1)
-    where r.revision = 1 or exists (select 1 from json_each(r.changed) c where c.value = 'title');
+    where r.undone_at is null
+      and (r.revision = 1 or exists (select 1 from json_each(r.changed) c where c.value = 'title'));
 
 create table reextractions (
     id integer primary key,

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from archiver.extraction.page_classifier import is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import NEEDS_JAVASCRIPT
+from archiver.storage.held_pages import HeldPage, held_pages
 from archiver.storage.page_forms import untaken_pages
 
 SAMPLE = 500
@@ -36,7 +37,7 @@ class SiteContent:
     least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`: pages without content
     unless scripts run, of `pages` that were fetched. `untaken`: pages that have the form of the posts and were not
     stored as posts, most of them because of `untaken_rule`. `empty_example`, `script_example` and `untaken_example` are
-    URLs.
+    URLs. `held`: pages whose new state replaced nothing, the longest held first.
     """
 
     articles: int = 0
@@ -49,6 +50,7 @@ class SiteContent:
     untaken: int = 0
     untaken_rule: str = ""
     untaken_example: str = ""
+    held: tuple[HeldPage, ...] = ()
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -78,6 +80,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         sum(one.pages for one in untaken),
         untaken[0].rule if untaken else "",
         untaken[0].example if untaken else "",
+        tuple(held_pages(db, site_id)),
     )
 
 

@@ -138,6 +138,7 @@ def _format_fields(record: dict[str, Any], revisions: list[dict[str, Any]]) -> l
 def _describe_revision(revision: dict[str, Any]) -> str:
     notes = [", ".join(revision["changed"])]
     notes += [f"same as {revision['same_as']}"] if revision["same_as"] else []
+    notes += [f"taken back on {revision['undone_at'][:10]}"] if revision["undone_at"] else []
     notes += [f"seen again {count_noun(revision['seen_again'], 'time')}"] if revision["seen_again"] else []
     details = "; ".join(filter(None, notes))
     return f"{revision['revision']} ({revision['observed_at'][:10]}{': ' + details if details else ''})"

@@ -220,8 +220,8 @@ class _KnownArticle:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
 
     def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
-        """Returns the same with the stored values of the fields that a crawled page no longer has. A field is left empty
-        if the stored capture, extracted again, does not have it either.
+        """Returns the same with the stored values of the fields that a crawled page no longer has. A field is left
+        empty if the stored capture, extracted again, does not have it either.
         """
         names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
         if names and self.observed.extractor not in (None, self.row["extractor"]):
