@@ -616,14 +616,12 @@ def _judge_held(content: SiteContent, site: str) -> HealthFinding:
         "held",
         "red" if is_mass else "amber",
         f"{len(content.held):,} pages are held since {content.held[0].since[:10]}, and nothing that is stored was "
-        f"replaced ({shown}). Look at {content.held[0].url}. The next crawls look again; 'archiver sites
-        release {site} " "--accept'
-        stores what
-        the pages show
-        now.", )
+        f"replaced ({shown}). Look at {content.held[0].url}. The next crawls look again; 'archiver sites release "
+        f"{site} --accept' stores what the pages show now.",
+    )
 
 
- def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFinding:
+def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFinding:
     shown = one.value if len(one.value) <= 60 else f"{one.value[:59]}…"
     name = _NAMES.get(one.field, one.field)
     return HealthFinding(

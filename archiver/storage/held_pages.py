@@ -252,7 +252,8 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
         )
         held.add(page_id)
     db.execute(
-        "delete from recent_changes where (revision is null) = ? and page_id in (select id from pages where site_id = ?)",
+        "delete from recent_changes where (revision is null) = ? "
+        "and page_id in (select id from pages where site_id = ?)",
         [rule is HoldRule.MASS_GONE, site_id],
     )
     return len(held)
