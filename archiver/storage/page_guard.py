@@ -41,10 +41,20 @@ class FetchedPost:
     announced: bool
 
 
-def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult) -> PageResult:
-    """Returns the result to store: with the outcome HELD if the page is held, else `result` as it is."""
+@dataclass(frozen=True, slots=True)
+class GuardedResult:
+    """The result to store: with the outcome HELD if the page is held. `is_confirmed`: the page was held, and is now
+    accepted.
+    """
+
+    result: PageResult
+    is_confirmed: bool = False
+
+
+def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult) -> GuardedResult:
+    """Returns the result to store, and holds or releases the page."""
     if result.outcome not in _JUDGED:
-        return result
+        return GuardedResult(result)
     hold = held_pages.hold_of(db, post.key)
     if result.outcome is Outcome.UNCHANGED:
         rule = hold.rule if hold else None
@@ -53,28 +63,20 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     if rule is None:
         if hold is not None:
             _release(db, site["id"], post.key, hold)
-        return result
+        return GuardedResult(result)
     digest = _digest(result, hold)
     if result.article and result.article.body and held_pages.shows_shared_text(db, site["id"], post.key, digest):
         rule = HoldRule.SHARED_TEXT
     now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
     if is_confirmed(now, result.at):
         held_pages.release_page(db, post.key)
-        return result
+        return GuardedResult(result, is_confirmed=True)
     held_pages.hold_page(db, post.key, now, post.run_id)
     if rule is HoldRule.SHARED_TEXT:
         held_pages.mark_shared(db, site["id"], digest)
     # Without validators, so that the server cannot answer that the held state is unchanged.
-    return replace(
-        result,
-        outcome=Outcome.HELD,
-        kind=PageKind.POST,
-        rule=rule,
-        reason=REASONS[rule],
-        form=None,
-        etag="",
-        last_modified="",
-    )
+    held = replace(result, outcome=Outcome.HELD, kind=PageKind.POST, rule=rule, reason=REASONS[rule])
+    return GuardedResult(replace(held, form=None, etag="", last_modified=""))
 
 
 _JUDGED = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.NOT_ARTICLE, Outcome.GONE})

@@ -114,7 +114,8 @@ class Storing:
 
     `found` are the discovered URLs that are new; `due_for`, `was` and `known_kind` are the page's stored reason,
     outcome and kind before this result. `removal` is the tombstone that forbids storing the post; `row` is the
-    stored article that the page shows (None if it is new).
+    stored article that the page shows (None if it is new). `is_confirmed`: the page was held, and what it shows is
+    accepted now.
     """
 
     result: PageResult
@@ -127,6 +128,7 @@ class Storing:
     removal: tombstones.Tombstone | None = None
     row: dict[str, Any] | None = None
     effect: Effect | None = None
+    is_confirmed: bool = False
 
     @property
     def key(self) -> str:
@@ -193,7 +195,8 @@ def guard(run: StoringRun, storing: Storing) -> None:
     if run.run_id is None or storing.removal is not None:
         return
     post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, is_announced(storing.due_for))
-    storing.result = guard_page(run.db, run.site, post, storing.result)
+    guarded = guard_page(run.db, run.site, post, storing.result)
+    storing.result, storing.is_confirmed = guarded.result, guarded.is_confirmed
 
 
 def revise(run: StoringRun, storing: Storing) -> None:
@@ -279,7 +282,7 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
 
 def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
     """Records an edit or a deletion that a crawl found, to be judged together with the others of the last days."""
-    if run.run_id is None:
+    if run.run_id is None or storing.is_confirmed:
         return
     number = run.db.execute("select revision from articles where id = ?", [article_id]).fetchone()[0]
     announced = is_announced(storing.due_for)
