@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from archiver.articles.identity import fold_words, is_stub, no_longer_shows, shares_text
+from archiver.articles.identity import is_other_page, is_stub, no_longer_shows
 from archiver.frontier.edit_sample import chance_of_at_most
 from archiver.items import Article
 
@@ -22,9 +22,10 @@ class HoldRule(StrEnum):
     """Why a page is held.
 
     STUB: it shows a paywall's or consent wall's text, or nothing. SHORTER: less than half of the stored text.
-    OTHER_TEXT: nothing of the stored text. SHARED_TEXT: a text that pages of other posts show, too. NOT_A_POST: it
-    does not look like a post any more. STILL_LISTED: it is gone, but a feed, sitemap or API lists it. MASS_CHANGE,
-    MASS_GONE: it changed, or went, together with an unusual share of the site's posts.
+    OTHER_TEXT: neither the title nor anything of the stored text, and no date or author. SHARED_TEXT: a text that
+    pages of other posts show, too. NOT_A_POST: it does not look like a post any more. STILL_LISTED: it is gone, but a
+    feed, sitemap or API lists it. MASS_CHANGE, MASS_GONE: it changed, or went, together with an unusual share of the
+    site's posts.
     """
 
     STUB = "stub"
@@ -44,7 +45,7 @@ SHARED_BY = 2
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
-    HoldRule.OTHER_TEXT: "it shows nothing of the stored text",
+    HoldRule.OTHER_TEXT: "it shows nothing of the stored post",
     HoldRule.SHARED_TEXT: "it shows a text that other posts of the site show, too",
     HoldRule.NOT_A_POST: "it no longer looks like a post",
     HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
@@ -71,14 +72,9 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
     before = count_letters(old.body)
     if not before:
         return None
-    if no_longer_shows(old, new):
-        return HoldRule.OTHER_TEXT
     if count_letters(new.body) < before * _SHARE:
-        return HoldRule.SHORTER
-    # A post that grew from a short text, or was translated with its title, is the only one of its site that changed.
-    if not shares_text(old.body, new.body) and fold_words(old.body) not in fold_words(new.body):
-        return HoldRule.OTHER_TEXT
-    return None
+        return HoldRule.OTHER_TEXT if no_longer_shows(old, new) else HoldRule.SHORTER
+    return HoldRule.OTHER_TEXT if is_other_page(old, new) else None
 
 
 @dataclass(frozen=True, slots=True)

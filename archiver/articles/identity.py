@@ -208,19 +208,18 @@ def is_stub(old_body: str, new_body: str) -> bool:
 
 
 def no_longer_shows(old: Article, new: Article) -> bool:
-    """Returns True if a page that showed a post (`old`) now shows something else (`new`), such as "This story is no
-    longer online" in any language.
-
-    That is so if the new page has another title, no date, author or post ID of its own, and less text, without any
-    twelve consecutive letters of the post. A retraction that keeps the title, the date or the author's name is an
+    """Returns True if a page that showed a post (`old`) now shows something else (`new`) with less text, such as "This
+    story is no longer online" in any language. A retraction that keeps the title, the date or the author's name is an
     edit.
     """
-    if (
-        not old.body
-        or new.post_id
-        or len(new.body) >= len(old.body) * _STUB_SHARE
-        or fold_words(old.title) == fold_words(new.title)
-    ):
+    return bool(old.body) and len(new.body) < len(old.body) * _STUB_SHARE and is_other_page(old, new)
+
+
+def is_other_page(old: Article, new: Article) -> bool:
+    """Returns True if a page that showed a post (`old`) shows nothing of it any more (`new`): another title, no date,
+    author or post ID of its own, and no twelve consecutive letters of the post's text.
+    """
+    if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
         return False
     if any(e.field in ("published", "authors") and e.source not in _OTHER_SOURCES for e in new.evidence):
         return False

@@ -6,22 +6,32 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.change_guard import MASS_RULES, REASONS, Hold, HoldRule, is_confirmed, suspicion
+from archiver.articles.change_guard import (
+    MASS_RULES,
+    REASONS,
+    Hold,
+    HoldRule,
+    count_letters,
+    is_confirmed,
+    suspicion,
+)
 from archiver.articles.form_verdicts import OTHER_FORM_RULE
-from archiver.articles.identity import changed_fields
+from archiver.articles.identity import changed_fields, fold_words
 from archiver.frontier.revisit import VOUCHING_SOURCES
-from archiver.items import Outcome, PageKind, PageResult
+from archiver.items import Outcome, PageKind, PageResult, SourceHint
 from archiver.storage import held_pages
 from archiver.storage.article_tables.articles import is_move
 from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.article_tables.withdrawals import withdrawal_of
-from archiver.storage.pages import stamp
+from archiver.storage.pages import latest_hint, stamp
 from archiver.urls import urlkey
 
 _GONE_FOR_GOOD = 410  # RFC 9110, section 15.5.11
@@ -123,11 +133,33 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
     if urlkey(new.url) != post.row["urlkey"] and not is_move(db, post.row, new, post.run_started):
         return None  # a copy at another address replaces nothing
     old = article_from_row(post.row)
-    if old.body != new.body and (rule := suspicion(old, new)):
+    if (
+        old.body != new.body
+        and (rule := suspicion(old, new))
+        and not (
+            rule is HoldRule.SHORTER and post.announced and _is_shortened(old.body, new.body, latest_hint(db, post.key))
+        )
+    ):
         return rule
     if post.announced or not held_pages.is_run_held(db, site_id, HoldRule.MASS_CHANGE):
         return None
     return HoldRule.MASS_CHANGE if changed_fields(old, new) else None
+
+
+_TAG = re.compile(r"<[^>]*>")
+_ABOUT = 1.25
+_CUT_END = 20  # letters: a teaser often ends in "Read more" or within a word
+
+
+def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:
+    """Returns True if the author has shortened a text: the post's feed or API, which announced an edit, gives about as
+    much text as the page, and the text is not just the beginning of the old one.
+    """
+    given = count_letters(html.unescape(_TAG.sub(" ", hint.body_html))) if hint is not None else 0
+    shown = count_letters(new_body)
+    if not shown or not 1 / _ABOUT <= given / shown <= _ABOUT:
+        return False
+    return fold_words(new_body)[:-_CUT_END] not in fold_words(old_body)
 
 
 def _live_article(db: Database, key: str) -> dict[str, Any] | None:

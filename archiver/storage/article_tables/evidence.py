@@ -276,7 +276,7 @@ def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: st
     """
     before = {one["field"]: one for one in stored if one["source"] == UNCONFIRMED}
     kept = [one for one in stored if one["source"] != UNCONFIRMED]
-    mark: Entry = {"source": UNCONFIRMED, "locator": "", "confidence": None, "value": since}
+    mark: Entry = {"source": UNCONFIRMED, "locator": "", "confidence": 0.0, "value": since}
     return kept + [before.get(name, {"field": name, **mark}) for name in fields]
 
 
