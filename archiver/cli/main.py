@@ -97,7 +97,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("show", "Read", "Show one article."),
     CommandEntry("diff", "Read", "Compare two revisions of an article."),
     CommandEntry("clusters", "Read", "List clusters of near-duplicates, or show one."),
-    CommandEntry("cite", "Read", "Print citations of articles."),
+    CommandEntry("cite", "Read", "Print citations of articles.", "commands.show"),
     CommandEntry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
     CommandEntry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
     CommandEntry("completion", "Set up", "Print the tab completion script for a shell.", "main"),

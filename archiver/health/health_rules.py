@@ -540,7 +540,7 @@ _EVIDENT_OTHER = 0.5
 """The share of articles with the same value from which it is the site's value and not the articles', by field."""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
-CONTENT_CODES = frozenset({"javascript", "untaken", "constant", "empty-body"})
+CONTENT_CODES = frozenset({"javascript", "untaken", "held", "constant", "empty-body"})
 """Findings about what is stored. If one is red, `archiver crawl` exits with code 1."""
 
 
