@@ -223,6 +223,8 @@ def is_other_page(old: Article, new: Article) -> bool:
         return False
     if any(e.field in ("published", "authors") and e.source not in _OTHER_SOURCES for e in new.evidence):
         return False
+    if not new.evidence and (new.published or new.authors):
+        return False
     return not shares_text(old.body, new.body)
 
 

@@ -67,7 +67,8 @@ class StoringRun:
     continues. `version` is the version of this program; `reread` extracts a stored article's capture again. `mode`:
     which of a page's requisites are captured. `listings_wait`: an API lists all posts, so new listings wait for the
     revisit period. `post_revisit` is the revisit period of posts, None: as for other pages. `rechecked` counts the
-    posts that were made due because lists no longer show them.
+    posts that were made due because lists no longer show them. `gone_confirmed`: a crawl a day ago found most posts
+    gone, so that they are believed to be gone now.
     """
 
     db: Database
@@ -84,12 +85,14 @@ class StoringRun:
     crawl_started: datetime = field(init=False)
     trust: Trust = field(init=False)
     forms: SiteForms = field(init=False)
+    gone_confirmed: bool = field(init=False)
 
     def __post_init__(self) -> None:
         began = crawl_started(self.db, self.site["id"], self.run_id) if self.run_id is not None else None
         self.crawl_started = pages.moment(began) or self.started
         self.trust = Trust(self.db, self.site, self.started, self.revisit)
         self.forms = SiteForms(self.db, self.site_id)
+        self.gone_confirmed = pages.is_gone_confirmed(self.db, self.site_id, self.started)
 
     @property
     def site_id(self) -> int:
@@ -194,7 +197,8 @@ def guard(run: StoringRun, storing: Storing) -> None:
     """
     if run.run_id is None or storing.removal is not None:
         return
-    post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, is_announced(storing.due_for))
+    announced = is_announced(storing.due_for) or (storing.result.outcome is Outcome.GONE and run.gone_confirmed)
+    post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, announced)
     guarded = guard_page(run.db, run.site, post, storing.result)
     storing.result, storing.is_confirmed = guarded.result, guarded.is_confirmed
 
@@ -282,7 +286,7 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
 
 def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
     """Records an edit or a deletion that a crawl found, to be judged together with the others of the last days."""
-    if run.run_id is None or storing.is_confirmed:
+    if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
         return
     number = run.db.execute("select revision from articles where id = ?", [article_id]).fetchone()[0]
     announced = is_announced(storing.due_for)

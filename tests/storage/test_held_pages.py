@@ -99,8 +99,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 BAD = {
     "a part of the text": (lambda p: replace(p, body=p.body[:150]), "shorter"),
-    "another text": (lambda p: replace(p, title="Maintenance", body=SOON * 9), "other-text"),
-    "another text, and less of it": (lambda p: replace(p, title="Blog", body="Blog D", authors=()), "other-text"),
+    "another text": (lambda p: replace(p, title="Soon", body=SOON * 9, authors=(), published=None), "other-text"),
+    "another text, and less of it": (
+        lambda p: replace(p, title="Blog", body="Blog D", authors=(), published=None),
+        "other-text",
+    ),
     "no text": (lambda p: replace(p, body=""), "stub"),
 }
 
