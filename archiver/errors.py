@@ -238,6 +238,10 @@ class RevisionNotFound(ArchiverError):
         super().__init__(what, f"Article {what} has no revision {revision}: it has revisions 1 to {last}.")
 
 
+class RunNotFound(ArchiverError):
+    """Raised when the archive has no run with this ID, or it was undone before."""
+
+
 class ClusterNotFound(ArchiverError):
     """Raised when the requested cluster of near-duplicates does not exist or has no members left, or when the requested
     article is in no cluster.

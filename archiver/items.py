@@ -69,7 +69,7 @@ class Outcome(StrEnum):
     one.
 
     NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist; nothing was ever
-    there, so they are not GONE.
+    there, so they are not GONE. HELD pages show something that replaces nothing until it is confirmed.
     """
 
     DUE = "due"
@@ -84,6 +84,7 @@ class Outcome(StrEnum):
     OUT_OF_SCOPE = "out-of-scope"
     TRAP = "trap"
     FAILED = "failed"
+    HELD = "held"
 
 
 class RequisiteKind(StrEnum):
@@ -135,6 +136,8 @@ CONSTANT = "constant"
 """The source of the evidence for a text that was refused because it is the site's."""
 OTHER_HEADING = "other heading"
 """The source of a text in the place of a title, which is the title only if no other candidate is the post's own."""
+UNCONFIRMED = "unconfirmed"
+"""The source of the evidence that the page no longer has a field's value; its `value` is the time since when."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
 ITEM_PIPELINES: dict[str, Any] = {
     "archiver.pipelines.item_pipelines.ValidatePipeline": 100,
     "archiver.pipelines.item_pipelines.IdentifyPipeline": 300,
+    "archiver.pipelines.item_pipelines.GuardPipeline": 400,
     "archiver.pipelines.item_pipelines.RevisePipeline": 500,
     "archiver.pipelines.item_pipelines.StorePipeline": 900,
 }

@@ -61,6 +61,10 @@ TABLES = {
     "`first_seen`. Read the view [page_sources](#page_sources-view), which fills these in.",
     "forms": "The forms of a site's pages: the pages of a form have nearly the same markup and the same pattern of "
     "address. `kind` is what a form was judged to be: post, page (not a post), or nothing while it is uncertain.",
+    "held_pages": "Pages of stored posts that show something that replaces nothing until it is confirmed, since "
+    "when, and how often they have shown it.",
+    "recent_changes": "The edits and deletions of the last four days, which are taken back together if they prove "
+    "to be a fault of the site.",
     "page_forms": "The form of each page that was parsed. `signs` (JSON) are the post type of its only hentry, the "
     "number of bits of its text's length, the number of images and embedded media, and hashes of its title, its first "
     "heading and the place of its date.",

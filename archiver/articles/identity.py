@@ -12,6 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -182,6 +183,21 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
     return tuple(name for name in MEANING if before[name] != after[name])
 
 
+def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
+    """Returns the names of the fields of meaning, except the body, that have a value in the old state of an article and
+    none in the new one. That a page says nothing of a field is no edit: a template may have lost it.
+    """
+    return tuple(name for name in MEANING if name != "body" and getattr(old, name) and not getattr(new, name))
+
+
+def with_unconfirmed(old: Article, new: Article, names: Sequence[str]) -> Article:
+    """Returns the new state of an article with the values of these fields from the old one."""
+    values = {name: getattr(old, name) for name in names}
+    if "published" in values:
+        values["published_precision"] = old.published_precision
+    return replace(new, **values)
+
+
 def is_stub(old_body: str, new_body: str) -> bool:
     """Returns True if the new text of a page is a stub: the text of a paywall or consent wall in place of the old,
     longer text.
@@ -192,23 +208,29 @@ def is_stub(old_body: str, new_body: str) -> bool:
 
 
 def no_longer_shows(old: Article, new: Article) -> bool:
-    """Returns True if a page that showed a post (`old`) now shows something else (`new`), such as "This story is no
-    longer online" in any language.
-
-    That is so if the new page has another title, no date, author or post ID of its own, and less text, without any
-    twelve consecutive letters of the post. A retraction that keeps the title, the date or the author's name is an
+    """Returns True if a page that showed a post (`old`) now shows something else (`new`) with less text, such as "This
+    story is no longer online" in any language. A retraction that keeps the title, the date or the author's name is an
     edit.
     """
-    if (
-        not old.body
-        or new.post_id
-        or len(new.body) >= len(old.body) * _STUB_SHARE
-        or fold_words(old.title) == fold_words(new.title)
-    ):
+    return bool(old.body) and len(new.body) < len(old.body) * _STUB_SHARE and is_other_page(old, new)
+
+
+def is_other_page(old: Article, new: Article) -> bool:
+    """Returns True if a page that showed a post (`old`) shows nothing of it any more (`new`): another title, no date,
+    author or post ID of its own, and no twelve consecutive letters of the post's text.
+    """
+    if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
         return False
     if any(e.field in ("published", "authors") and e.source not in _OTHER_SOURCES for e in new.evidence):
         return False
-    return not _letter_sequences(old.body) & _letter_sequences(new.body)
+    if not new.evidence and (new.published or new.authors):
+        return False
+    return not shares_text(old.body, new.body)
+
+
+def shares_text(old_body: str, new_body: str) -> bool:
+    """Returns True if two texts have twelve consecutive letters in common."""
+    return bool(_letter_sequences(old_body) & _letter_sequences(new_body))
 
 
 def _letter_sequences(text: str) -> set[str]:

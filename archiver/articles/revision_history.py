@@ -15,7 +15,7 @@ from typing import Any
 
 from archiver.articles.identity import changed_fields, fold_words, is_stub
 from archiver.fields import EVIDENCE, HINTED, MEANING
-from archiver.items import CONSTANT, Article, Evidence
+from archiver.items import CONSTANT, UNCONFIRMED, Article, Evidence
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
@@ -240,10 +240,12 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     not contain it.
 
     `stored` and `then` are the stored article and its evidence, `extracted` is the new extraction. `with_hint`: it was
-    made with the source hint of the capture's time. Without that, what only a source gave is kept. A full body from an
-    API or feed is kept if that text is no longer stored; a text or title that proved to be the site's is not.
+    made with the source hint of the capture's time. Without that, what only a source gave is kept. A value that the
+    page had lost when it was captured is kept, too. A full body from an API or feed is kept if that text is no longer
+    stored; a text or title that proved to be the site's is not.
     """
     kept = set() if with_hint else set(source_only_fields(then))
+    kept |= {one["field"] for one in then if one["source"] == UNCONFIRMED and not getattr(extracted, one["field"])}
     if "body" in source_only_fields(then) and _is_beginning(extracted.body, stored.body):
         kept |= {"body", "credits"}
     refused = {one.field for one in extracted.evidence if one.source == CONSTANT or _is_picture_only(one)}

@@ -78,6 +78,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
     CommandEntry("merge", "Collect", "Merge other archives into this one."),
     CommandEntry("sites", "Collect", "List and change the sites of the archive."),
+    CommandEntry("runs", "Collect", "List the runs of crawls, and undo one."),
     CommandEntry("reextract", "Collect", "Extract stored captures again with the current extraction."),
     CommandEntry("remove", "Collect", "Remove posts and their captures permanently."),
     CommandEntry(
@@ -97,7 +98,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("show", "Read", "Show one article."),
     CommandEntry("diff", "Read", "Compare two revisions of an article."),
     CommandEntry("clusters", "Read", "List clusters of near-duplicates, or show one."),
-    CommandEntry("cite", "Read", "Print citations of articles."),
+    CommandEntry("cite", "Read", "Print citations of articles.", "commands.show"),
     CommandEntry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
     CommandEntry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
     CommandEntry("completion", "Set up", "Print the tab completion script for a shell.", "main"),

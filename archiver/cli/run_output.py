@@ -188,6 +188,11 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         )
     if result["refused"]:
         lines.append(f"  {result['refused']:,} refused (by robots.txt, a password, or the server)")
+    if result["held"]:
+        lines.append(
+            f"  {count_noun(result['held'], 'page')} held: what they show replaced nothing "
+            f"('archiver status {result['site']}' lists them)"
+        )
     if result["rejudged"] or result["withdrawn"]:
         lines.append(
             f"  judged by the form of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "

@@ -698,8 +698,11 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
     """Returns the text in the same small box as the title and below it, "" if there is only a picture; None if the
     title has no such box. What else the page has, such as "No comments" or its footer, weighs as much as a short text.
     """
-    if post.title is None or _entry(post) is not None:
+    if post.title is None or _article(post) is not None:
         return None
+    main = post.page.main_content
+    if main is not None and is_below(post.title, main):
+        plan = _without_meta_blocks(post, plan, main)
     for entry in islice(post.title.iterancestors(), _LEVELS):
         if entry.tag in _OUTER or _HEADER_NAME.search(f"{entry.get('class') or ''} {entry.get('id') or ''}"):
             return None

@@ -64,11 +64,11 @@ class Sampled:
         low, high = 0.0, 1.0
         for _ in range(50):
             p = (low + high) / 2
-            low, high = (p, high) if _chance_of_at_most(k, n, p) > 1 - CONFIDENCE else (low, p)
+            low, high = (p, high) if chance_of_at_most(k, n, p) > 1 - CONFIDENCE else (low, p)
         return high
 
 
-def _chance_of_at_most(k: int, n: int, p: float) -> float:
+def chance_of_at_most(k: int, n: int, p: float) -> float:
     """Returns the chance of at most `k` hits in `n` draws with the probability `p` (binomial distribution)."""
     ways = (lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) for i in range(k + 1))
     return sum(exp(way + i * log(p) + (n - i) * log(1 - p)) for i, way in enumerate(ways))

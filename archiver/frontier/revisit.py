@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from archiver.discovery.source_hints import HintDigest
 from archiver.discovery.url_classifier import is_secondary_listing
-from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
+from archiver.items import NO_LONGER_LISTED, DiscoveredURL, DiscoverySource, Outcome, PageKind
 
 # Discovery sources come before posts, so that the hints of a feed or an API are known when a post's page is read. The
 # list of a web archive has no hints and may take minutes, so it is read together with the first posts.
@@ -164,6 +164,11 @@ _CLAIMS = {
 _SAYS = re.compile(rf"(\w+) ({'|'.join(_CLAIMS)})")
 # "tells another text" was written before 0.3, and is in the reasons of existing archives.
 _REFETCH_PHRASES = (*_CLAIMS, "has another text for it", "tells another text", "listed again")
+
+
+def is_announced(reason: str) -> bool:
+    """Returns True if a page is due for this reason because a source said that it changed, or no longer lists it."""
+    return is_refetch_reason(reason) or reason.endswith(NO_LONGER_LISTED)
 
 
 @dataclass(slots=True)

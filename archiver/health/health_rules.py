@@ -7,15 +7,18 @@ do. A check that has too little data yields nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
-from math import comb, log
+from math import log
 from statistics import median
 from typing import Literal
 
+from archiver.articles.change_guard import MASS_RULES, REASONS, HoldRule
 from archiver.fields import ESSENTIAL, MEASURED
+from archiver.frontier.edit_sample import chance_of_at_most
 from archiver.frontier.site_cadence import format_period
 from archiver.storage.runs import MeasuredRun, combine_statistics
 from archiver.storage.site_content import RepeatedValue, SiteContent
@@ -33,7 +36,7 @@ def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -
     if trials > _MAX_TRIALS:
         hits, trials = round(hits * _MAX_TRIALS / trials), _MAX_TRIALS
     share = (past_hits + 1) / (past_trials + 2)
-    return sum(comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(hits + 1))
+    return chance_of_at_most(hits, trials, share)
 
 
 def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
@@ -537,7 +540,9 @@ _EVIDENT_OTHER = 0.5
 """The share of articles with the same value from which it is the site's value and not the articles', by field."""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
-CONTENT_CODES = frozenset({"no-posts", "javascript", "untaken", "undated", "unlisted", "constant", "empty-body"})
+CONTENT_CODES = frozenset(
+    {"no-posts", "javascript", "untaken", "undated", "unlisted", "held", "constant", "empty-body"}
+)
 """Findings about what is stored. If one is red, `archiver crawl` exits with code 1."""
 
 
@@ -552,6 +557,8 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
         yield finding
     if finding := _judge_unlisted(content):
         yield finding
+    if content.held:
+        yield _judge_held(content, known.site)
     if content.empty >= _AT_LEAST and content.empty > _EVIDENT["body"] * content.articles:
         yield HealthFinding(
             "empty-body",
@@ -642,6 +649,25 @@ def _judge_unlisted(content: SiteContent) -> HealthFinding | None:
         "amber",
         f"{which} no longer listed, for example {content.unlisted_example}, and may be gone: the site sends the same "
         "page for every address, so archiver cannot know. Open it in a browser; the archive keeps it either way.",
+    )
+
+
+_MANY_HELD = 0.2
+"""The share of a site's articles that are held from which the site itself is at fault."""
+
+
+def _judge_held(content: SiteContent, site: str) -> HealthFinding:
+    rules = Counter(one.rule for one in content.held)
+    shown = "; ".join(f"{number:,}: {REASONS[HoldRule(rule)]}" for rule, number in rules.most_common())
+    is_mass = not MASS_RULES.isdisjoint(map(HoldRule, rules)) or len(content.held) >= max(
+        _SEVERAL, _MANY_HELD * content.articles
+    )
+    return HealthFinding(
+        "held",
+        "red" if is_mass else "amber",
+        f"{len(content.held):,} pages are held since {content.held[0].since[:10]}, and nothing that is stored was "
+        f"replaced ({shown}). Look at {content.held[0].url}. The next crawls look again; 'archiver sites release "
+        f"{site} --accept' stores what the pages show now.",
     )
 
 

@@ -24,6 +24,7 @@ from archiver.extraction.template.site_constants import (
     hides_others,
     titles_everywhere,
 )
+from archiver.fields import MEASURED, OWN_TEXTS
 from archiver.items import Article, Evidence
 from archiver.maintenance.reextraction import ReextractionRequest
 from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
@@ -36,7 +37,7 @@ _SAMPLE = 200
 """Articles with one title that are looked at for other titles."""
 _MOST = 2_000
 """Articles that are read again at once; the next run continues."""
-_COLUMNS = ("title", "body", "image", "description")
+_COLUMNS = tuple(name for name in OWN_TEXTS if name in MEASURED)
 _LIVE = "site = :site and gone_at is null and id not in (select article_id from withdrawn_articles)"
 
 

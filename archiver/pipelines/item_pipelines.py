@@ -1,6 +1,7 @@
-"""The Scrapy pipelines that store a page result, in the order of ITEM_PIPELINES: validate, identify, revise, store.
+"""The Scrapy pipelines that store a page result, in the order of ITEM_PIPELINES: validate, identify, guard,
+revise, store.
 
-What identify and revise decide depends on rows that earlier results have just written, so they run inside the
+What identify, guard and revise decide depends on rows that earlier results have just written, so they run inside the
 transaction that stores a batch: each pipeline has a `stage`, and `StorePipeline` lets the batch call these in the
 order of the settings. A single transaction over the whole crawl would lock out other processes.
 """
@@ -50,6 +51,13 @@ class IdentifyPipeline(BatchPipeline):
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
         page_result_writer.identify(run, storing)
+
+
+class GuardPipeline(BatchPipeline):
+    """Holds a page that shows something that must not replace the stored post until it is confirmed."""
+
+    def stage(self, run: StoringRun, storing: Storing) -> None:
+        page_result_writer.guard(run, storing)
 
 
 class RevisePipeline(BatchPipeline):

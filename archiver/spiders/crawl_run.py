@@ -43,7 +43,6 @@ from archiver.storage.connection import PATIENCE, environment_error, is_environm
 from archiver.storage.locks import lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.pages import is_gone_confirmed
 from archiver.storage.requisites import DEFAULT_MODE, Mode
 from archiver.storage.runs import (
     Counts,
@@ -161,7 +160,7 @@ class CrawlRun:
             self.traps.resume()
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
-        self.gone_confirmed = is_gone_confirmed(self.db, site_id, self.started)
+        self.gone_confirmed = storing.gone_confirmed
         self.soft_not_found = self._remembered_soft_not_found()
         cdx = self.options.get("cdx")
         self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""

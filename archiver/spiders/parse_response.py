@@ -291,6 +291,8 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
     """Returns True if a page other than the home page shows nothing by which it can be told from a missing one."""
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False
+    if detect_wall(page.root, page.head_title):
+        return False
     if soft_not_found.has_enough_words and not soft_not_found.everywhere:
         return False
     if not soft_not_found.has_enough_words and not script_page.needs_javascript(page):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -54,6 +55,11 @@ from archiver.storage.requisites import MODES, FetchedRequisite, Mode
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 # Probing a known site again for an address that does not exist, to find out whether the site still exists.
+
+
+_POST_NAME = re.compile(r"/[^/]+[-_][^/]+[-_][^/]+/?$|/\d{4}/\d\d?/")
+"""The path of a link that is probably to a post: three words, or a date."""
+_FEW_POSTS = 3
 
 
 class Probing:
@@ -283,6 +289,7 @@ class SiteSpider(Spider):
             )
         self._home: FetchedPage | None = None
         self._home_has_links: bool | None = None
+        self._home_lists_posts = False
         self._probing = Probing()
         self._collections: dict[str, PartCollection] = {}
         self._robots_sitemaps: list[str] = []
@@ -403,9 +410,9 @@ class SiteSpider(Spider):
 
     def _is_everywhere(self, profile: SoftNotFoundProfile) -> bool:
         """Return True if the home page, too, shows what the site shows for an address that does not exist; for a home
-        page that has not changed, if it did in earlier runs.
+        page that has not changed, if it did in earlier runs. A home page that lists posts is no empty shell.
         """
-        if profile.look is None:
+        if profile.look is None or self._home_lists_posts:
             return False
         if self._home is None:
             before = profile_from_json(self.archive.run.site["soft_not_found"])
@@ -546,6 +553,8 @@ class SiteSpider(Spider):
         self._home_has_links = result.status == 304 or any(
             t.kind not in SOURCE_KINDS and not t.trap for t in result.targets
         )
+        named = sum(bool(_POST_NAME.search(urlsplit(t.url).path)) for t in result.targets if not t.trap)
+        self._home_lists_posts = named >= _FEW_POSTS
         archive.run.remember_platform(parsed.platform)
         declared = [
             DiscoveredURL(url, DiscoverySource.LINK, PageKind.SITEMAP, found_on="robots.txt")

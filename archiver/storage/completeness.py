@@ -25,6 +25,7 @@ from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
 from archiver.storage.article_tables.withdrawals import count_withdrawn
 from archiver.storage.column_values import stored_object
+from archiver.storage.held_pages import held_pages
 from archiver.storage.listed_posts import unlisted_posts
 from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
 from archiver.storage.page_forms import untaken_pages
@@ -130,6 +131,7 @@ _MISSING_OUTCOMES = (
 # of sites and outcomes.
 _MISSING = (
     "select id, priority from pages where site_id = ?1 and outcome = 'failed' union all "
+    "select id, priority from pages where site_id = ?1 and outcome = 'held' and article_id is null union all "
     "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind <> 'listing' union all "
     "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind = 'listing' and due_at <= ?2"
 )
@@ -157,7 +159,7 @@ def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> 
 
 
 def count_missing(db: Database, site_id: int) -> int:
-    """Returns the number of missing pages of a site: due or failed, of any kind."""
+    """Returns the number of missing pages of a site: due or failed, of any kind, or held and never stored."""
     row = db.execute(f"select count(*) from ({_MISSING})", [site_id, stamp(datetime.now(UTC))]).fetchone()
     return int(row[0])
 
@@ -185,7 +187,7 @@ def missing_pages(db: Database, site_id: int, limit: int = -1) -> list[dict[str,
 
 STATES = ("archived", "missing", "gone", "refused")
 _STORED = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE)
-_OPEN = (Outcome.DUE, Outcome.FAILED)
+_OPEN = (Outcome.DUE, Outcome.FAILED, Outcome.HELD)
 BALANCE = (
     *(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.NOT_FOUND, Outcome.DUE, Outcome.FAILED)),
     Outcome.FAILED,
@@ -228,7 +230,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     unknown one; both None for a rule without samples), missing (up to 20 URLs with their reason), missing_total,
     failures (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), edits
     (the estimate of the edits that the last crawl did not see, see `EditEstimate.as_dict`; None if sources announce
-    them), requisites
+    them), held (pages whose new state replaced nothing, see `HeldPage`), requisites
     (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
     finished).
     """
@@ -256,6 +258,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "withdrawn": count_withdrawn(db, site["name"]),
         "untaken": [asdict(one) for one in untaken_pages(db, site_id)],
         "unlisted": dict(zip(("posts", "example"), unlisted_posts(db, site_id), strict=True)),
+        "held": [asdict(one) for one in held_pages(db, site_id)],
         "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts,
         "sources": _sources(counted, captured),

@@ -1,5 +1,5 @@
-"""Writes page results to the archive, in batches of one transaction. Each result passes four stages: enter, identify,
-revise and record.
+"""Writes page results to the archive, in batches of one transaction. Each result passes five stages: enter, identify,
+guard, revise and record.
 
 A stage is a function of the run and of one result. It expects to run inside the batch's transaction, because its
 decisions depend on the rows written for earlier results.
@@ -16,9 +16,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.change_guard import REASONS, HoldRule
 from archiver.articles.form_verdicts import OTHER_FORM_RULE
 from archiver.frontier.edit_sample import SAMPLE_REASON
-from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, next_fetch_time
+from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, is_announced, next_fetch_time
 from archiver.items import (
     NO_LONGER_LISTED,
     UNLISTED,
@@ -47,8 +48,16 @@ from archiver.storage.article_tables.withdrawals import restore_article, withdra
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.full_text import batch_indexing
+from archiver.storage.held_pages import (
+    forget_old_changes,
+    hold_recent_changes,
+    next_look,
+    record_change,
+    unusual_changes,
+)
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_forms import SiteForms, page_id_at
+from archiver.storage.page_guard import FetchedPost, guard_page
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 
@@ -61,7 +70,8 @@ class StoringRun:
     continues. `version` is the version of this program; `reread` extracts a stored article's capture again. `mode`:
     which of a page's requisites are captured. `listings_wait`: an API lists all posts, so new listings wait for the
     revisit period. `post_revisit` is the revisit period of posts, None: as for other pages. `rechecked` counts the
-    posts that were made due because lists no longer show them.
+    posts that were made due because lists no longer show them. `gone_confirmed`: a crawl a day ago found most posts
+    gone, so that they are believed to be gone now.
     """
 
     db: Database
@@ -78,12 +88,14 @@ class StoringRun:
     crawl_started: datetime = field(init=False)
     trust: Trust = field(init=False)
     forms: SiteForms = field(init=False)
+    gone_confirmed: bool = field(init=False)
 
     def __post_init__(self) -> None:
         began = crawl_started(self.db, self.site["id"], self.run_id) if self.run_id is not None else None
         self.crawl_started = pages.moment(began) or self.started
         self.trust = Trust(self.db, self.site, self.started, self.revisit)
         self.forms = SiteForms(self.db, self.site_id)
+        self.gone_confirmed = pages.is_gone_confirmed(self.db, self.site_id, self.started)
 
     @property
     def site_id(self) -> int:
@@ -108,7 +120,8 @@ class Storing:
 
     `found` are the discovered URLs that are new; `due_for`, `was` and `known_kind` are the page's stored reason,
     outcome and kind before this result. `removal` is the tombstone that forbids storing the post; `row` is the
-    stored article that the page shows (None if it is new).
+    stored article that the page shows (None if it is new). `is_confirmed`: the page was held, and what it shows is
+    accepted now.
     """
 
     result: PageResult
@@ -121,6 +134,7 @@ class Storing:
     removal: tombstones.Tombstone | None = None
     row: dict[str, Any] | None = None
     effect: Effect | None = None
+    is_confirmed: bool = False
 
     @property
     def key(self) -> str:
@@ -178,6 +192,20 @@ def identify(run: StoringRun, storing: Storing) -> None:
     storing.result = result
 
 
+def guard(run: StoringRun, storing: Storing) -> None:
+    """Holds a page whose new state must not replace what is stored: the result's outcome becomes HELD. A page that was
+    held and shows its post again, or has been confirmed, is released.
+
+    Captures that are only read again are not held.
+    """
+    if run.run_id is None or storing.removal is not None:
+        return
+    announced = is_announced(storing.due_for) or (storing.result.outcome is Outcome.GONE and run.gone_confirmed)
+    post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, announced)
+    guarded = guard_page(run.db, run.site, post, storing.result)
+    storing.result, storing.is_confirmed = guarded.result, guarded.is_confirmed
+
+
 def revise(run: StoringRun, storing: Storing) -> None:
     """Stores what the result means for its article (a new revision, gone, a further part ...), by the result's
     outcome.
@@ -201,6 +229,7 @@ def record(run: StoringRun, storing: Storing) -> None:
         _enter_requisites(run, storing, effect.article_id, changed=effect.changed)
     _judge_claims(run, storing, effect)
     storing.counts.refused += effect.outcome is Outcome.REFUSED
+    storing.counts.held += effect.outcome is Outcome.HELD
     storing.counts.failed += effect.outcome is Outcome.FAILED
     reason = effect.reason
     if result.kind is not PageKind.PART:
@@ -224,7 +253,7 @@ def record(run: StoringRun, storing: Storing) -> None:
     _recheck_vanished(run, storing.result)
 
 
-STAGES: tuple[Stage, ...] = (enter, identify, revise, record)
+STAGES: tuple[Stage, ...] = (enter, identify, guard, revise, record)
 """The stages in order. A result with the outcome DUE passes only the first: its source has more documents."""
 
 
@@ -252,11 +281,22 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     if result.parts and stored.change is not Change.GONE:
         multipage_articles.set_capture_of_parts(db, stored.article_id, storing.key)
     restore_article(db, stored.article_id)
+    if stored.change in (Change.REVISED, Change.GONE) and stored.changed:
+        _record_change(run, storing, stored.article_id, gone=stored.change is Change.GONE)
     _count_change(storing.counts, stored)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
         changed = bool(stored.changed)
     return Effect(outcome, _reason_for_page(run, result, stored, extractor), stored.article_id, changed)
+
+
+def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
+    """Records an edit or a deletion that a crawl found, to be judged together with the others of the last days."""
+    if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
+        return
+    number = run.db.execute("select revision from articles where id = ?", [article_id]).fetchone()[0]
+    announced = is_announced(storing.due_for)
+    record_change(run.db, storing.key, None if gone else number, storing.result.at, announced=announced)
 
 
 _CHANGES = {
@@ -302,6 +342,8 @@ def _store_gone(run: StoringRun, storing: Storing) -> Effect:
         return Effect(Outcome.NOT_FOUND, storing.result.reason)
     article_id = mark_gone(run.db, storing.key, storing.result.at)
     storing.counts.gone += article_id is not None
+    if article_id is not None:
+        _record_change(run, storing, article_id, gone=True)
     return Effect(Outcome.GONE, storing.result.reason, article_id, article_id is not None)
 
 
@@ -337,6 +379,14 @@ def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
     return Effect(result.outcome, result.reason)
 
 
+def _store_held(run: StoringRun, storing: Storing) -> Effect:
+    """Changes no article. A stub shows that its post is still online."""
+    result = storing.result
+    if result.rule == HoldRule.STUB and storing.row is not None:
+        mark_seen(run.db, storing.row["id"], result.at)
+    return Effect(Outcome.HELD, result.reason)
+
+
 def _store_nothing(run: StoringRun, storing: Storing) -> Effect:
     """Changes no article; the page keeps the result's outcome and reason."""
     return Effect(storing.result.outcome, storing.result.reason)
@@ -349,6 +399,7 @@ _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
     Outcome.DUPLICATE: _store_duplicate,
     Outcome.UNCHANGED: _store_unchanged,
     Outcome.NOT_ARTICLE: _store_not_article,
+    Outcome.HELD: _store_held,
 }
 
 
@@ -369,6 +420,8 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
     result = storing.result
     if result.kind is PageKind.PART:
         return None
+    if effect.outcome is Outcome.HELD:
+        return next_look(run.db, run.site_id, result.at)
     published = result.article.published if result.article else None
     only_from_cdx = (
         effect.outcome is Outcome.GONE
@@ -484,12 +537,25 @@ class PageWriter:
         with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             written = [self._write(Storing(result, counts)) for result in results]
+            if counts.revised or counts.gone:
+                self._hold_unusual_changes(results[-1].at, counts)
         self.counts.add(counts)
         for storing in written:
             if storing.effect is not None:
                 self.measuring.count_result(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
                 if storing.due_for == SAMPLE_REASON:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
+
+    def _hold_unusual_changes(self, now: datetime, counts: Counts) -> None:
+        """Takes back the edits and deletions of the last days, and holds their pages, if they are too many to be
+        true.
+        """
+        run = self._run
+        forget_old_changes(run.db, run.site_id, now)
+        for rule in unusual_changes(run.db, run.site, now):
+            held = hold_recent_changes(run.db, run.site_id, rule, run.run_id, now)
+            _log.warning("%s: %d posts are held: %s", run.site["name"], held, REASONS[rule])
+            counts.held += held
 
     def _commit_alone(self, result: PageResult, patience: float) -> None:
         try:

@@ -39,7 +39,7 @@ class Counts:
 
     Requisites (images, stylesheets and fonts) are counted separately: `requisite_requests` were made for them,
     `requisites` of them were captured or are unchanged, `requisites_failed` could not be captured. `rejudged` pages
-    proved to be posts by their form, `withdrawn` articles proved to be none.
+    proved to be posts by their form, `withdrawn` articles proved to be none. `held` pages replaced nothing.
     """
 
     requests: int = 0
@@ -60,6 +60,7 @@ class Counts:
     requisite_requests: int = 0
     requisites: int = 0
     requisites_failed: int = 0
+    held: int = 0
 
     def add(self, other: Counts) -> None:
         for name, value in asdict(other).items():

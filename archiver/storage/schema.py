@@ -106,6 +106,8 @@ create table runs (
     requisite_requests integer not null default 0, -- requests for images, stylesheets and fonts
     requisites integer not null default 0, -- how many of them were captured
     requisites_failed integer not null default 0,
+    held integer not null default 0, -- pages whose new state replaced nothing
+    undone_at text, -- when what it did to articles was taken back
     statistics text -- JSON: run statistics, from which the health of the site is judged
 );
 create index idx_runs_site_id on runs (site_id);
@@ -285,6 +287,34 @@ create index idx_page_forms_form_id on page_forms (form_id);
 create trigger page_forms_page_ad after delete on pages begin
     delete from page_forms where page_id = old.id;
 end;
+"""
+
+HELD_PAGES = """
+-- Pages that show something that replaces nothing until it is confirmed.
+create table held_pages (
+    page_id integer primary key references pages (id),
+    rule text not null, -- as in pages
+    held_since text not null,
+    looked_at text not null, -- when it was fetched last, at most once a day
+    looks integer not null, -- how often it has shown the same text, at most once a day
+    text_digest text not null, -- of the text that it showed last
+    run_id integer references runs (id) -- that held it first
+);
+create index idx_held_pages_text_digest on held_pages (text_digest);
+create trigger held_pages_page_ad after delete on pages begin
+    delete from held_pages where page_id = old.id;
+end;
+
+-- The edits and deletions of the last days, which are taken back if they prove to be a fault of the site.
+create table recent_changes (
+    id integer primary key,
+    page_id integer not null references pages (id) on delete cascade,
+    article_id integer not null,
+    revision integer, -- that the edit made; empty: the post went
+    changed_at text not null,
+    announced integer not null -- 1: a source had said so
+);
+create index idx_recent_changes_page_id on recent_changes (page_id);
 """
 
 # Counting the pages of a large site takes a second, so triggers count. What one trigger subtracts another may add
@@ -524,6 +554,7 @@ create table revisions (
     title text,
     content text, -- JSON: the fields; of the current revision only those that differ from articles
     meaning_digest text,
+    undone_at text, -- when it was taken back: the revision before it is current again
     previous integer, -- the revision before it, which is not always the number before
     same_as integer, -- an earlier revision that it repeats (a revert)
     seen_again integer not null default 0, -- reverts to it that made no revision: a site that serves two texts in turn
@@ -559,7 +590,8 @@ create view headlines as
     select r.article_id, a.site, r.revision, r.observed_at, r.title, p.title as previous, r.same_as, r.seen_again
     from revisions r join articles a on a.id = r.article_id
     left join revisions p on p.article_id = r.article_id and p.revision = coalesce(r.previous, r.revision - 1)
-    where r.revision = 1 or exists (select 1 from json_each(r.changed) c where c.value = 'title');
+    where r.undone_at is null
+      and (r.revision = 1 or exists (select 1 from json_each(r.changed) c where c.value = 'title'));
 
 create table reextractions (
     id integer primary key,
@@ -1055,6 +1087,7 @@ SCHEMA = tuple(
         CAPTURES,
         PAGES,
         FORMS,
+        HELD_PAGES,
         PAGE_COUNTS,
         ARTICLES,
         REVISIONS,

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from archiver.extraction.page_classifier import UNDATED, is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import NEEDS_JAVASCRIPT
+from archiver.storage.held_pages import HeldPage, held_pages
 from archiver.storage.listed_posts import unlisted_posts
 from archiver.storage.page_forms import untaken_pages
 
@@ -37,8 +38,8 @@ class SiteContent:
     least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`: pages without content
     unless scripts run, of `pages` that were fetched. `untaken`: pages that have the form of the posts and were not
     stored as posts, most of them because of `untaken_rule`. `undated`: entries of listings that nothing marks as posts.
-    `unlisted`: posts that may be gone, since their sources have left them out, and whose pages cannot show it. The
-    fields ending in `_example` are URLs.
+    `unlisted`: posts that may be gone, since their sources have left them out, and whose pages cannot show it. `held`:
+    pages whose new state replaced nothing, the longest held first. The fields ending in `_example` are URLs.
     """
 
     articles: int = 0
@@ -55,6 +56,7 @@ class SiteContent:
     undated_example: str = ""
     unlisted: int = 0
     unlisted_example: str = ""
+    held: tuple[HeldPage, ...] = ()
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -92,6 +94,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         undated,
         undated_example or "",
         *unlisted_posts(db, site_id),
+        tuple(held_pages(db, site_id)),
     )
 
 

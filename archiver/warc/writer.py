@@ -199,12 +199,18 @@ class WarcWriter:
         self._synced = self._offset
 
     def close(self) -> None:
-        """Finishes the file and writes its index. Raises OSError; the next crawl of the site then finishes the file."""
+        """Finishes the file and writes its index; a file without any record, because the disk was full, is deleted.
+        Raises OSError; the next crawl of the site then finishes the file.
+        """
         if self._file is None or self._index is None:
             return
         try:
             self.sync()
             self._index.close()
+            if not self._offset:
+                self._path.unlink(missing_ok=True)
+                open_index_of(self._path).unlink(missing_ok=True)
+                return
             with open_index_of(self._path).open("rb") as lines:
                 seal(self._path, lines)
         finally:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from archiver import __version__
 from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, tag
 from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
@@ -288,3 +289,46 @@ def remove(site: str, with_articles: bool, archive: str) -> None:
     with opened(archive) as db:
         articles = remove_site(db, site, with_articles=with_articles)
     click.echo(f"{site} removed" + (f" with {count_noun(articles, 'article')}" if articles else ""))
+
+
+@sites.command()
+@click.argument("site")
+@click.option("--accept", is_flag=True, help="Store what the pages show, from their captures, without fetching.")
+@json_option
+@archive_option
+def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
+    """Release the held pages of a site.
+
+    A page is held if what it shows must not replace the stored post: a maintenance page, a teaser, a text that other
+    posts show too, or the edits of a run in which an unusual share of the posts changed. 'archiver status SITE' lists
+    them. Without --accept the next crawl fetches them again, and judges them as if none had been held.
+
+    \b
+    Examples:
+      archiver sites release blog.example.org
+      archiver sites release blog.example.org --accept
+
+    Exit code: 0 done; 1 a page stays held, because its capture cannot be read.
+    """
+    from archiver.maintenance.held_release import accept_held, release_held
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import find_site
+
+    with opened(archive) as db:
+        row = find_site(db, site)
+        if accept:
+            done = accept_held(db, Path(archive).parent, row, __version__, datetime.now(UTC))
+        else:
+            done = release_held(db, row)
+    if as_json:
+        print_json(done.as_dict())
+    elif not (done.revised or done.gone or done.due or done.left):
+        click.echo(f"{row['name']} has no held pages.")
+    elif accept:
+        click.echo(f"{row['name']}: {count_noun(done.revised, 'article')} revised, {done.gone:,} gone")
+    else:
+        click.echo(f"{row['name']}: the next crawl fetches {count_noun(done.due, 'page')} again")
+    for line in done.left:
+        click.echo(f"Still held: {line}", err=True)
+    if done.left:
+        click.get_current_context().exit(1)

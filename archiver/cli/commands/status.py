@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from archiver.health.health_rules import Health
 
-_RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
+_RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
 
 _OUTCOMES = {
     "found": "found",
@@ -29,6 +30,7 @@ _OUTCOMES = {
     "part": "part",
     "not-article": "not article",
     "gone": "gone",
+    "held": "held",
     "refused": "refused",
     "out-of-scope": "out of scope",
     "trap": "crawler trap",
@@ -356,12 +358,19 @@ def _print_all_missing(options: StatusOptions) -> None:
 
 def _format_judged(state: dict[str, Any]) -> list[Any]:
     """Returns lines for the articles that were withdrawn, for pages that look like posts and were not taken, and for
-    posts of which nobody can say whether they are gone.
+    held pages and posts of which nobody can say whether they are gone.
     """
     lines = [
         f"{count_noun(one['pages'], 'page')} with the form of the posts not taken ({one['rule']}): {one['example']}"
         for one in state["untaken"]
     ]
+    if held := state["held"]:
+        rules = Counter(one["reason"] for one in held)
+        lines.append(
+            f"{count_noun(len(held), 'page')} held since {held[0]['since'][:10]}, and nothing replaced: "
+            + "; ".join(f"{number:,}: {reason}" for reason, number in rules.most_common())
+            + f". Example: {held[0]['url']}; 'archiver sites release {state['site']}'"
+        )
     if withdrawn := state["withdrawn"]:
         lines.append(f"{count_noun(withdrawn, 'article')} withdrawn: they have not the form of the site's posts")
     if unlisted := state["unlisted"]["posts"]:

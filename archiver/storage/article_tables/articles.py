@@ -7,7 +7,7 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -22,11 +22,21 @@ from archiver.articles.identity import (
     is_stub,
     meaning_digest,
     no_longer_shows,
+    unconfirmed_fields,
+    with_unconfirmed,
 )
-from archiver.fields import LATEST
+from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import clusters
-from archiver.storage.article_tables.evidence import Entry, decode_evidence, encode_evidence, entries, merge_evidence
+from archiver.storage.article_tables.evidence import (
+    Entry,
+    decode_evidence,
+    encode_evidence,
+    entries,
+    has_unconfirmed,
+    mark_unconfirmed,
+    merge_evidence,
+)
 from archiver.storage.article_tables.identification import (
     add_aliases,
     article_where,
@@ -179,7 +189,7 @@ def store_identified(
     """
     if row is None:
         return _insert(db, site, article, observed)
-    known = _KnownArticle(db, row, article_from_row(row), article, observed)
+    known = _KnownArticle(db, row, article_from_row(row), article, observed).with_unconfirmed(reread)
     return (
         known.store_as_stub()
         or known.store_as_gone()
@@ -190,13 +200,16 @@ def store_identified(
 
 @dataclass(frozen=True, slots=True)
 class _KnownArticle:
-    """An extracted article (`article`) of a post that is stored (`row`, also as `old`), with the ways of storing it."""
+    """An extracted article (`article`) of a post that is stored (`row`, also as `old`), with the ways of storing it.
+    `unconfirmed` are the fields that have their values from `old`, since the page no longer has them.
+    """
 
     db: Database
     row: dict[str, Any]
     old: Article
     article: Article
     observed: Observation
+    unconfirmed: tuple[str, ...] = ()
 
     @property
     def id(self) -> int:
@@ -205,6 +218,18 @@ class _KnownArticle:
     @property
     def has_moved(self) -> bool:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
+
+    def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
+        """Returns the same with the stored values of the fields that a crawled page no longer has. A field is left
+        empty if the stored capture, extracted again, does not have it either.
+        """
+        names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
+        if names and self.observed.extractor not in (None, self.row["extractor"]):
+            readings = reread(self.row)
+            names = tuple(n for n in names if not readings or any(getattr(one, n) for one in readings))
+        if not names:
+            return self
+        return replace(self, article=with_unconfirmed(self.old, self.article, names), unconfirmed=names)
 
     def store_as_stub(self) -> Stored | None:
         if is_stub(self.old.body, self.article.body):
@@ -226,7 +251,7 @@ class _KnownArticle:
             return None
         here = urlkey(self.article.url)
         part = is_part_url(here, self.row["urlkey"])
-        if not part and _is_move(self.db, self.row, self.article, self.observed.run_started):
+        if not part and is_move(self.db, self.row, self.article, self.observed.run_started):
             return None
         urls = [self.article.url, *self.observed.redirects, *urls_redirecting_to(self.db, here)]
         aliases = [] if part else add_aliases(self.db, self.id, urls, "copy", self.observed.at)
@@ -274,9 +299,21 @@ class _KnownArticle:
     def _seen(self) -> dict[str, Any]:
         return {"last_seen": stamp(self.observed.at), "gone_at": None}
 
+    @property
+    def _evidence(self) -> list[Entry] | None:
+        """The evidence of the article with that of its unconfirmed fields; None if it has none of these."""
+        if not self.unconfirmed:
+            return None
+        row, fields = self.row, [name for name in (*EVIDENCE, "encoding") if name not in self.unconfirmed]
+        own = row["extractor"], row["capture_id"], row["read_at"]
+        merged = merge_evidence(decode_evidence(self.db, row), self.article, fields, own=own)
+        return mark_unconfirmed(merged, self.unconfirmed, stamp(self.observed.at))
+
     def _store_reextraction(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
-        seen = self.observed
-        overwrite(self.db, self.row, self.article, seen.extractor, **self._seen, read_at=stamp(seen.at))
+        seen, evidence = self.observed, self._evidence
+        overwrite(
+            self.db, self.row, self.article, seen.extractor, evidence=evidence, **self._seen, read_at=stamp(seen.at)
+        )
         rewrite_revision(self.db, self.id, self.row["revision"], self.article)
         set_missing_capture(self.db, self.id, seen.capture_id)
         return Stored(self.id, Change.REEXTRACTED, changed, aliases)
@@ -284,10 +321,14 @@ class _KnownArticle:
     def _store_as_seen(self, aliases: tuple[str, ...]) -> Stored:
         db, row, article, seen = self.db, self.row, self.article, self.observed
         set_missing_capture(db, self.id, seen.capture_id)
+        values = latest_values(db, row, article, (seen.extractor, seen.capture_id, stamp(seen.at)))
+        if self.unconfirmed or has_unconfirmed(row):
+            marked = mark_unconfirmed(decode_evidence(db, row | values), self.unconfirmed, stamp(seen.at))
+            values["evidence"] = encode_evidence(db, marked, row | values)
         db.table("articles").update(
             self.id,
             {
-                **latest_values(db, row, article, (seen.extractor, seen.capture_id, stamp(seen.at))),
+                **values,
                 **self._seen,
                 "urlkey": urlkey(article.url),
                 "post_id": article.post_id or row["post_id"],
@@ -308,6 +349,7 @@ class _KnownArticle:
             row,
             article,
             observed.extractor,
+            evidence=self._evidence,
             **self._seen,
             revision=number,
             capture_id=observed.capture_id or row["capture_id"],
@@ -437,7 +479,7 @@ def mark_seen(db: Database, article_id: int, at: datetime) -> None:
     db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
 
 
-def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
+def is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
     """Returns True if the URL where `article` was extracted becomes the own URL of a stored post, False if it is a
     second URL of the post.
 

@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 from sqlite_utils import Database
 
 from archiver.fields import BY_NAME, EVIDENCE
-from archiver.items import Article, Evidence
+from archiver.items import UNCONFIRMED, Article, Evidence
 
 # -- the form of `revisions.evidence`
 
@@ -107,7 +107,7 @@ def forget_evidence_kinds(db: Database) -> None:
 
 
 def _encode(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]:
-    if one["locator"] and one["locator"] in row["url"]:
+    if one["source"] == UNCONFIRMED or (one["locator"] and one["locator"] in row["url"]):
         return evidence_as_list(one)
     field, value, won = one["field"], one["value"], one.get("won", 0)
     number = _kind_id(db, (field, one["source"], one["locator"], one["confidence"]))
@@ -268,6 +268,21 @@ def merge_evidence(
     """
     kept = [_with_extraction(one, own) for one in stored if one["field"] not in fields]
     return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in fields]
+
+
+def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: str) -> list[Entry]:
+    """Returns stored evidence with a mark for each of these fields, whose value the page no longer has: since when (ISO
+    8601, UTC), or the time of an earlier mark. Marks of other fields are dropped.
+    """
+    before = {one["field"]: one for one in stored if one["source"] == UNCONFIRMED}
+    kept = [one for one in stored if one["source"] != UNCONFIRMED]
+    mark: Entry = {"source": UNCONFIRMED, "locator": "", "confidence": 0.0, "value": since}
+    return kept + [before.get(name, {"field": name, **mark}) for name in fields]
+
+
+def has_unconfirmed(row: Mapping[str, Any]) -> bool:
+    """Returns True if the evidence in a row of `articles` has marks of `mark_unconfirmed`."""
+    return f'"{UNCONFIRMED}"' in (row["evidence"] or "")
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:

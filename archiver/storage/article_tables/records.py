@@ -150,7 +150,8 @@ def revisions(db: Database, article_id: int) -> list[Record]:
 
     Keys: revision, observed_at, changed (names of fields), title; `previous`, the revision that was current before;
     `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`, how often the post reverted to it
-    without a new revision being stored, and when last; `extractor`.
+    without a new revision being stored, and when last; `undone_at`, when it was taken back, None if it was not;
+    `extractor`.
     """
     rows = db.query(
         "select r.*, a.revision as now, a.extractor as reader from revisions r join articles a "
@@ -172,7 +173,8 @@ def headlines(db: Database, site: str | None = None, *, changed: bool = False) -
     titles: dict[int, str] = {}
     for row in db.query(
         "select r.*, a.site, a.revision as now, a.extractor as reader from revisions r join articles a "
-        "on a.id = r.article_id where ? is null or a.site = ? order by r.article_id, r.revision",
+        "on a.id = r.article_id where r.undone_at is null and (? is null or a.site = ?) "
+        "order by r.article_id, r.revision",
         [name, name],
     ):
         version = _revision(row)
@@ -206,6 +208,7 @@ def _revision(row: Record) -> Record:
         "same_as": row["same_as"],
         "seen_again": row["seen_again"],
         "seen_again_at": row["seen_again_at"],
+        "undone_at": row["undone_at"],
         "extractor": row["reader"] if number == row["now"] else row["extractor"],
     }
 

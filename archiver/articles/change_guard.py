@@ -1,0 +1,148 @@
+"""Decides whether what a page of a known post shows now may replace what is stored, or is held until it is confirmed.
+
+A server that answers 200 may still send something bad: a maintenance page at every address, the shell of a script, a
+teaser in place of the text, a template that lost half of its fields. A page is held if its text is a small part of the
+stored one, is another text altogether, or is shown by other posts too; all edits of a run are held if the site has
+changed far more of its posts at once than ever before. All functions are pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from archiver.articles.identity import is_other_page, is_stub, no_longer_shows
+from archiver.frontier.edit_sample import chance_of_at_most
+from archiver.items import Article
+
+
+class HoldRule(StrEnum):
+    """Why a page is held.
+
+    STUB: it shows a paywall's or consent wall's text, or nothing. SHORTER: less than half of the stored text.
+    OTHER_TEXT: neither the title nor anything of the stored text, and no date or author. SHARED_TEXT: a text that
+    pages of other posts show, too. NOT_A_POST: it does not look like a post any more. STILL_LISTED: it is gone, but a
+    feed, sitemap or API lists it. MASS_CHANGE, MASS_GONE: it changed, or went, together with an unusual share of the
+    site's posts.
+    """
+
+    STUB = "stub"
+    SHORTER = "shorter"
+    OTHER_TEXT = "other-text"
+    SHARED_TEXT = "shared-text"
+    NOT_A_POST = "not-a-post"
+    STILL_LISTED = "still-listed"
+    MASS_CHANGE = "mass-change"
+    MASS_GONE = "mass-gone"
+
+
+MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE})
+"""The rules that hold a run as a whole."""
+SHARED_BY = 2
+"""The number of other posts that must show the same new text before it counts as the site's."""
+REASONS = {
+    HoldRule.STUB: "it shows only a stub of the stored text",
+    HoldRule.SHORTER: "it shows less than half of the stored text",
+    HoldRule.OTHER_TEXT: "it shows nothing of the stored post",
+    HoldRule.SHARED_TEXT: "it shows a text that other posts of the site show, too",
+    HoldRule.NOT_A_POST: "it no longer looks like a post",
+    HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
+    HoldRule.MASS_CHANGE: "an unusual share of the site's posts changed at once",
+    HoldRule.MASS_GONE: "an unusual share of the site's posts went at once",
+}
+"""The reason of a held page, as a phrase, by rule."""
+
+_SHARE = 0.5
+_SIGNS = re.compile(r"\W+")
+
+
+def count_letters(text: str) -> int:
+    """Returns the number of letters and digits of a text."""
+    return len(_SIGNS.sub("", text))
+
+
+def suspicion(old: Article, new: Article) -> HoldRule | None:
+    """Returns the rule by which the new state of a post's page is held, looking at this page alone; None if it may
+    replace the stored state (`old`).
+    """
+    if is_stub(old.body, new.body):
+        return HoldRule.STUB
+    before = count_letters(old.body)
+    if not before:
+        return None
+    if count_letters(new.body) < before * _SHARE:
+        return HoldRule.OTHER_TEXT if no_longer_shows(old, new) else HoldRule.SHORTER
+    return HoldRule.OTHER_TEXT if is_other_page(old, new) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A held page: why, since when, and how often it was fetched since with the same text (`looks`, at most once a
+    day). `text_digest` is the digest of the text that it showed last, `looked_at` the time.
+    """
+
+    rule: HoldRule
+    since: datetime
+    looked_at: datetime
+    looks: int
+    text_digest: str
+
+    def seen_again(self, rule: HoldRule, text_digest: str, at: datetime) -> Hold:
+        """Returns the hold after another fetch at `at`. Another text than the last time begins a new count."""
+        if text_digest != self.text_digest:
+            return Hold(rule, self.since, at, 1, text_digest)
+        if at - self.looked_at < LOOK_EVERY:
+            return Hold(rule, self.since, self.looked_at, self.looks, text_digest)
+        return Hold(rule, self.since, at, self.looks + 1, text_digest)
+
+
+LOOK_EVERY = timedelta(hours=20)
+"""The shortest time between two fetches of a held page that confirm each other."""
+CONFIRMED_BY = 3
+"""The number of fetches that must show the same text before a held page is accepted."""
+_CONFIRMED_AFTER = timedelta(hours=44)
+_NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT})
+
+
+def is_confirmed(hold: Hold, at: datetime) -> bool:
+    """Returns True if a held page is accepted because it has shown the same for two days. A stub, and a text that other
+    posts show too, are never accepted without an operator.
+    """
+    return hold.rule not in _NEVER_ACCEPTED and hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
+
+
+# Runs in which an unusual share of the known posts changed.
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPosts:
+    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Posts of
+    which a source had said so before are not counted.
+    """
+
+    fetched: int = 0
+    changed: int = 0
+    gone: int = 0
+
+    def __add__(self, other: KnownPosts) -> KnownPosts:
+        return KnownPosts(self.fetched + other.fetched, self.changed + other.changed, self.gone + other.gone)
+
+
+TOGETHER = timedelta(days=4)
+"""Runs that began within this time of each other are judged together: each may fetch only a few known posts."""
+_MIN_CHANGED = 8
+_MIN_SHARE = 0.4
+_USUAL_RATE = 0.05
+_CHANCE = 1e-5
+
+
+def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int) -> bool:
+    """Returns True if so many of the known posts changed (or went) that the site's own past does not explain it: eight
+    or more, two in five, and less likely than one in 100,000 at twice the rate of the past.
+    """
+    if changed < _MIN_CHANGED or changed < _MIN_SHARE * fetched:
+        return False
+    rate = max(_USUAL_RATE, 2 * (past_changed + 1) / (past_fetched + 20))
+    return rate < 1 and chance_of_at_most(fetched - changed, fetched, 1 - rate) < _CHANCE

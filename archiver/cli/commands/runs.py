@@ -1,0 +1,106 @@
+"""`archiver runs`: lists the runs of crawls, and takes back what one did to articles."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from archiver.cli.options import archive_option, json_option
+from archiver.cli.terminal import count_noun, format_time, print_json, print_table
+
+
+@click.group(short_help="List the runs of crawls, and undo one.", invoke_without_command=True)
+@json_option
+@archive_option
+@click.pass_context
+def runs(context: click.Context, as_json: bool, archive: str) -> None:
+    """List the last runs, newest first, with what each did to articles.
+
+    \b
+    Examples:
+      archiver runs
+      archiver runs list blog.example.org --json
+      archiver runs undo 12 --dry-run
+    """
+    if context.invoked_subcommand is None:
+        _print_list(None, as_json, archive)
+
+
+@runs.command("list")
+@click.argument("site", required=False)
+@json_option
+@archive_option
+def list_(site: str | None, as_json: bool, archive: str) -> None:
+    """List the last runs of SITE, or of all sites.
+
+    \b
+    Example:
+      archiver runs list blog.example.org
+    """
+    _print_list(site, as_json, archive)
+
+
+@runs.command()
+@click.argument("run", type=int)
+@click.option("--dry-run", is_flag=True, help="Only count; change nothing.")
+@json_option
+@archive_option
+def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
+    """Take back what RUN did to articles, such as a run that met a broken site.
+
+    An edit is taken back: the revision before it is current again, and the edit stays in the history, marked as
+    undone. Posts that the run found gone are online again, and articles that it stored first are withdrawn. Nothing
+    is deleted. The next crawl fetches the pages again. Articles that a later run has changed again are left.
+
+    \b
+    Examples:
+      archiver runs undo 12 --dry-run
+      archiver runs undo 12
+
+    Exit code: 0 done; 1 there is no such run, or it was undone before.
+    """
+    from archiver.maintenance.run_undoing import undo_run
+    from archiver.storage.connection import opened
+
+    with opened(archive) as db:
+        done = undo_run(db, run, datetime.now(UTC), dry_run=dry_run)
+    if as_json:
+        print_json({**done.as_dict(), "dry_run": dry_run})
+        return
+    verb = "would be" if dry_run else "were"
+    click.echo(
+        f"Run {run} of {done.site}: {count_noun(done.revised, 'edit')} {verb} taken back, {done.gone:,} posts {verb} "
+        f"marked online again, {done.new:,} new articles {verb} withdrawn."
+    )
+    if done.left:
+        click.echo(f"{count_noun(done.left, 'article')} changed again in a later run: undo that run first.")
+    if done.due and not dry_run:
+        click.echo(f"The next crawl fetches {count_noun(done.due, 'page')} again.")
+
+
+def _print_list(site: str | None, as_json: bool, archive: str) -> None:
+    from archiver.maintenance.run_undoing import list_runs
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import find_site
+
+    with opened(archive, read_only=True) as db:
+        found = list_runs(db, find_site(db, site)["id"] if site else None)
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        click.echo("There are no runs yet. 'archiver crawl URL' makes one.")
+        return
+    headers = ("run", "site", "started", "outcome", "new", "revised", "gone", "held", "failed")
+    rows = [
+        (
+            one["run"],
+            one["site"],
+            format_time(one["started_at"]),
+            "undone" if one["undone_at"] else one["outcome"] or "under way",
+            *(one[name] or 0 for name in ("new", "revised", "gone", "held", "failed")),
+        )
+        for one in found
+    ]
+    print_table(headers, rows, numbers=(0, 4, 5, 6, 7, 8))

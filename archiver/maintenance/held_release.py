@@ -1,0 +1,114 @@
+"""Releases the held pages of a site: fetches them again, or accepts what they show, from their captures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.change_guard import HoldRule
+from archiver.articles.validation import validate_article
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
+from archiver.items import Article, Outcome, PageKind, PageResult
+from archiver.maintenance.reextraction import RulesByTime, read_response
+from archiver.storage.article_tables.multipage_articles import parts_of
+from archiver.storage.connection import writing
+from archiver.storage.held_pages import make_held_due, release_page
+from archiver.storage.page_result_writer import Storing, StoringRun, identify, record, revise
+from archiver.storage.pages import hint_of_capture, moment
+from archiver.storage.runs import Counts
+
+_STAGES = (identify, revise, record)
+"""The stages of a page that is accepted: what it links to was recorded when it was fetched."""
+_GONE = frozenset({HoldRule.STILL_LISTED, HoldRule.MASS_GONE})
+_RELEASED = "released by 'archiver sites release'"
+
+
+@dataclass(slots=True)
+class ReleasedPages:
+    """What releasing the held pages of a site did: articles `revised`, posts that are `gone`, pages that are only to be
+    fetched again (`due`); `left` says for each page that stays held why.
+    """
+
+    site: str
+    revised: int = 0
+    gone: int = 0
+    due: int = 0
+    left: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def release_held(db: Database, site: dict[str, Any]) -> ReleasedPages:
+    """Makes the held pages of a site due. The next crawl judges them again, as if none had been held."""
+    with writing(db):
+        due = make_held_due(db, site["id"], _RELEASED)
+        db.execute("delete from held_pages where page_id in (select id from pages where site_id = ?)", [site["id"]])
+    return ReleasedPages(site["name"], due=due)
+
+
+def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, at: datetime) -> ReleasedPages:
+    """Stores what the held pages of a site showed when they were last fetched, from the captures below `folder`. A page
+    whose capture cannot be read stays held.
+    """
+    done, rules = ReleasedPages(site["name"]), RulesByTime(db)
+    for row in _held_rows(db, site["id"]):
+        with writing(db):
+            result = _accepted_result(db, folder, site, row, rules, done)
+            if result is None:
+                continue
+            release_page(db, row["urlkey"])
+            run, counts = StoringRun(db, site, row["run_id"], at, version=version), Counts()
+            storing = Storing(result, counts, capture_id=row["capture_id"])
+            for stage in _STAGES:
+                stage(run, storing)
+            done.revised += counts.revised + counts.new
+            done.gone += counts.gone
+    return done
+
+
+def _held_rows(db: Database, site_id: int) -> list[dict[str, Any]]:
+    return list(
+        db.query(
+            "select p.url, p.urlkey, p.status, p.capture_id, p.fetched_at, h.rule, h.run_id "
+            "from held_pages h join pages p on p.id = h.page_id where p.site_id = ? order by p.id",
+            [site_id],
+        )
+    )
+
+
+def _accepted_result(
+    db: Database, folder: Path, site: dict[str, Any], row: dict[str, Any], rules: RulesByTime, done: ReleasedPages
+) -> PageResult | None:
+    """Returns the result of a held page as it was fetched; None, with a reason in `done`, if it stays held."""
+    fetched_at = moment(row["fetched_at"])
+    assert fetched_at is not None
+    common = {"url": row["url"], "final_url": row["url"], "status": row["status"]}
+    if row["rule"] in _GONE:
+        return PageResult(**common, at=fetched_at, outcome=Outcome.GONE, kind=PageKind.POST, reason=_RELEASED)
+    found = read_response(db, folder, row["capture_id"])
+    if found is None:
+        done.left.append(f"{row['url']}: capture {row['capture_id']} cannot be read")
+        return None
+    if parts_of(db, row["urlkey"]):
+        done.left.append(f"{row['url']}: it has several pages; the next crawl fetches them again")
+        return None
+    response, capture = found
+    at = moment(capture["captured_at"]) or fetched_at
+    parsed = parse_page(response.body, row["url"], response.content_type, at)
+    hint = hint_of_capture(db, row["capture_id"])
+    article: Article = extract_page(parsed, hint, posts_only=True, rules=rules.at(site["id"], at))
+    if article.kind is not PageKind.POST:
+        reason = f"it is not a post: {article.kind_rule}"
+        return PageResult(
+            **common, at=at, outcome=Outcome.NOT_ARTICLE, kind=article.kind, rule=article.kind_rule, reason=reason
+        )
+    clean, _ = validate_article(article, at)
+    return PageResult(
+        **common, at=at, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=article.kind_rule, article=clean
+    )

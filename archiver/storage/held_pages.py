@@ -1,0 +1,259 @@
+"""The tables `held_pages` and `recent_changes`: pages whose new state is not stored until it is confirmed, and the
+edits of the last days, which are taken back if they prove to be a fault of the site.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.change_guard import (
+    LOOK_EVERY,
+    MASS_RULES,
+    REASONS,
+    SHARED_BY,
+    TOGETHER,
+    Hold,
+    HoldRule,
+    is_unusual,
+)
+from archiver.articles.identity import fold_words
+from archiver.items import Outcome
+from archiver.storage.article_tables.undoing import undo_gone, undo_revision
+from archiver.storage.pages import EPOCH, moment, stamp
+
+_FEW = 20
+"""Held pages of a site that are all fetched again each day; of more than these, each is fetched every third day."""
+_LATER = 3 * LOOK_EVERY
+
+
+def text_digest(body: str) -> str:
+    """Returns the digest of a text, however short, by which pages that show the same are recognised."""
+    return hashlib.blake2b(fold_words(body).encode(), digest_size=12).hexdigest()
+
+
+# -- held pages
+
+
+def hold_of(db: Database, key: str) -> Hold | None:
+    """Returns the hold on the page at this urlkey; None if it is not held."""
+    row = db.execute(
+        "select h.rule, h.held_since, h.looked_at, h.looks, h.text_digest from pages p "
+        "join held_pages h on h.page_id = p.id where p.urlkey = ?",
+        [key],
+    ).fetchone()
+    return _hold(row) if row else None
+
+
+def _hold(row: tuple[Any, ...]) -> Hold:
+    since, looked_at = moment(row[1]), moment(row[2])
+    assert since is not None and looked_at is not None
+    return Hold(HoldRule(row[0]), since, looked_at, row[3], row[4])
+
+
+def hold_page(db: Database, key: str, hold: Hold, run_id: int | None) -> None:
+    """Stores the hold on the page at this urlkey, in place of an earlier one. A page without a row is not held."""
+    db.execute(
+        "insert into held_pages (page_id, rule, held_since, looked_at, looks, text_digest, run_id) "
+        "select id, ?, ?, ?, ?, ?, ? from pages where urlkey = ? on conflict (page_id) do update set "
+        "rule = excluded.rule, looked_at = excluded.looked_at, looks = excluded.looks, "
+        "text_digest = excluded.text_digest",
+        [hold.rule, stamp(hold.since), stamp(hold.looked_at), hold.looks, hold.text_digest, run_id, key],
+    )
+
+
+def release_page(db: Database, key: str) -> bool:
+    """Deletes the hold on the page at this urlkey. Returns False if it was not held."""
+    return bool(
+        db.execute("delete from held_pages where page_id = (select id from pages where urlkey = ?)", [key]).rowcount
+    )
+
+
+def count_held(db: Database, site_id: int) -> int:
+    return int(
+        db.execute(
+            "select count(*) from held_pages h join pages p on p.id = h.page_id where p.site_id = ?", [site_id]
+        ).fetchone()[0]
+    )
+
+
+def next_look(db: Database, site_id: int, at: datetime) -> datetime:
+    """Returns when a held page of the site, fetched at `at`, is fetched again."""
+    return at + (LOOK_EVERY if count_held(db, site_id) <= _FEW else _LATER)
+
+
+def shows_shared_text(db: Database, site_id: int, key: str, digest: str) -> bool:
+    """Returns True if so many other held pages of the site show the text with this digest that it is the site's."""
+    found = db.execute(
+        "select count(*) from held_pages h join pages p on p.id = h.page_id "
+        "where p.site_id = ? and h.text_digest = ? and p.urlkey <> ?",
+        [site_id, digest, key],
+    ).fetchone()[0]
+    return bool(found >= SHARED_BY)
+
+
+def mark_shared(db: Database, site_id: int, digest: str) -> None:
+    """Gives all held pages of the site that show this text the rule SHARED_TEXT, since it proved to be the site's."""
+    db.execute(
+        "update held_pages set rule = ? where text_digest = ? and page_id in (select id from pages where site_id = ?)",
+        [HoldRule.SHARED_TEXT, digest, site_id],
+    )
+    db.execute(
+        "update pages set rule = ?, reason = ? where site_id = ? and outcome = ? "
+        "and id in (select page_id from held_pages where text_digest = ?)",
+        [HoldRule.SHARED_TEXT, REASONS[HoldRule.SHARED_TEXT], site_id, Outcome.HELD, digest],
+    )
+
+
+def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
+    """Returns True if pages of the site are held by this rule of MASS_RULES, so that others that change are, too."""
+    return (
+        db.execute(
+            "select 1 from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule = ? limit 1",
+            [site_id, rule],
+        ).fetchone()
+        is not None
+    )
+
+
+def make_held_due(db: Database, site_id: int, reason: str) -> int:
+    """Makes all held pages of a site due, such as when one of them shows its post again. Returns how many."""
+    return int(
+        db.execute(
+            "update pages set due_at = ?, reason = ? where site_id = ? and id in (select page_id from held_pages)",
+            [EPOCH, reason, site_id],
+        ).rowcount
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPage:
+    """A held page as an operator sees it. `article_id` is None for a page that was never stored."""
+
+    url: str
+    rule: str
+    reason: str
+    since: str
+    looks: int
+    article_id: int | None
+
+
+def held_pages(db: Database, site_id: int) -> list[HeldPage]:
+    """Returns the held pages of a site, the longest held first."""
+    return [
+        HeldPage(url, rule, REASONS[HoldRule(rule)], since, looks, article_id)
+        for url, rule, since, looks, article_id in db.execute(
+            "select p.url, h.rule, h.held_since, h.looks, p.article_id from held_pages h "
+            "join pages p on p.id = h.page_id where p.site_id = ? order by h.held_since, p.id",
+            [site_id],
+        )
+    ]
+
+
+# -- recent changes
+
+
+def record_change(db: Database, key: str, revision: int | None, at: datetime, *, announced: bool) -> None:
+    """Records that the post of the page at this urlkey has a new revision (None: it went). `announced`: a source had
+    said so.
+    """
+    db.execute(
+        "insert into recent_changes (page_id, article_id, revision, changed_at, announced) "
+        "select id, article_id, ?, ?, ? from pages where urlkey = ? and article_id is not null",
+        [revision, stamp(at), announced, key],
+    )
+
+
+def forget_old_changes(db: Database, site_id: int, now: datetime) -> None:
+    """Deletes the changes that are too old to be judged together with those of a run at `now`."""
+    db.execute(
+        "delete from recent_changes where changed_at < ? and page_id in (select id from pages where site_id = ?)",
+        [stamp(now - TOGETHER), site_id],
+    )
+
+
+def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterator[HoldRule]:
+    """Yields the rules by which the recent changes of a site are to be held, since an unusual share of its posts
+    changed or went.
+    """
+    for rule, gone in ((HoldRule.MASS_CHANGE, False), (HoldRule.MASS_GONE, True)):
+        changed, unannounced = db.execute(
+            "select count(distinct p.id), count(distinct iif(c.announced, null, p.id)) "
+            "from recent_changes c join pages p on p.id = c.page_id "
+            "where p.site_id = ? and (c.revision is null) = ? and c.changed_at >= ?",
+            [site["id"], gone, stamp(now - TOGETHER)],
+        ).fetchone()
+        past_changed, past_fetched = _past(db, site["id"], now - TOGETHER, gone=gone)
+        # Most sites announce an edit or two. A redesign may announce that each of its posts changed.
+        counts = changed >= _MOST_ANNOUNCED * _count_articles(db, site["name"])
+        number = int(changed if counts else unannounced)
+        if number and is_unusual(number, _count_fetched(db, site["id"], now - TOGETHER), past_changed, past_fetched):
+            yield rule
+
+
+_MOST_ANNOUNCED = 0.4
+
+
+def _count_articles(db: Database, site: str) -> int:
+    return int(db.execute("select count(*) from articles where site = ?", [site]).fetchone()[0])
+
+
+def _count_fetched(db: Database, site_id: int, since: datetime) -> int:
+    """Returns how many posts that were known before have been fetched again since then."""
+    return int(
+        db.execute(
+            "select count(*) from pages p join articles a on a.id = p.article_id where p.site_id = ? "
+            "and p.fetched_at >= ? and a.first_seen < p.fetched_at and p.outcome <> 'failed'",
+            [site_id, stamp(since)],
+        ).fetchone()[0]
+    )
+
+
+_PAST_RUNS = 60
+
+
+def _past(db: Database, site_id: int, before: datetime, *, gone: bool) -> tuple[int, int]:
+    """Returns how many known posts changed (or went) in the runs before a time, and how many were fetched."""
+    row = db.execute(
+        "select total(iif(?, gone, revised)), total(revised + unchanged + gone) from (select * from runs "
+        "where site_id = ? and started_at < ? and undone_at is null and outcome = 'finished' order by id desc limit ?)",
+        [gone, site_id, stamp(before), _PAST_RUNS],
+    ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> int:
+    """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES. Returns how many."""
+    assert rule in MASS_RULES
+    rows = db.execute(
+        "select p.id, p.urlkey, c.article_id, c.revision from recent_changes c join pages p on p.id = c.page_id "
+        "where p.site_id = ? and (c.revision is null) = ? order by c.id desc",
+        [site_id, rule is HoldRule.MASS_GONE],
+    ).fetchall()
+    held: set[int] = set()
+    for page_id, key, article_id, revision in rows:
+        body = db.execute("select body from articles where id = ?", [article_id]).fetchone()[0] if revision else ""
+        if revision is None:
+            undo_gone(db, article_id)
+        elif not undo_revision(db, article_id, revision, now):
+            continue
+        hold_page(db, key, Hold(rule, now, now, 1, text_digest(body)), run_id)
+        db.execute(
+            "update pages set outcome = ?, rule = ?, reason = ?, due_at = ?, etag = null, last_modified = null "
+            "where id = ?",
+            [Outcome.HELD, rule, REASONS[rule], stamp(now + LOOK_EVERY), page_id],
+        )
+        held.add(page_id)
+    db.execute(
+        "delete from recent_changes where (revision is null) = ? "
+        "and page_id in (select id from pages where site_id = ?)",
+        [rule is HoldRule.MASS_GONE, site_id],
+    )
+    return len(held)

@@ -1,0 +1,333 @@
+"""What a fault of a site must not do to the stored posts, over several runs whose times the test sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from archiver.errors import RunNotFound
+from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.maintenance.held_release import release_held
+from archiver.maintenance.run_undoing import undo_run
+from archiver.storage.article_tables.records import evidence, revisions
+from archiver.storage.connection import writing
+from archiver.storage.held_pages import held_pages
+from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.page_result_writer import PageWriter, StoringRun
+from archiver.storage.pages import stamp
+from archiver.storage.runs import Counts
+from tests.storage.one_site_archive import AT, POST, SITE, archive_of_one_site
+
+WORDS = ("quay", "ferry", "lantern", "salt", "harbour", "tide", "rope", "gull", "cellar", "orchard", "meadow")
+SOON = "We will be back soon. The engine room is being repaired, and we hope to see you tomorrow."
+
+
+def url_of(number: int) -> str:
+    return f"https://{SITE}/post-{number}/"
+
+
+def post(number: int, **values: Any) -> Article:
+    """Return the post with this number; no two of them share a sentence."""
+    text = " ".join(f"{WORDS[(number * 7 + n * n) % 11]} {number * 31 + n}" for n in range(60))
+    return replace(POST, url=url_of(number), title=f"Post {number}", body=text, **values)
+
+
+@dataclass
+class Site:
+    db: Database
+    runs: int = 1
+
+    def crawl(
+        self, day: float, shown: Sequence[Article | PageResult], reason: str = "", listed: Sequence[int] = ()
+    ) -> Counts:
+        """Store what a run on this day is shown; `reason`: why the pages were due; `listed`: posts in a feed."""
+        self.runs += 1
+        at = AT + timedelta(days=day)
+        row = {"id": self.runs, "site_id": 1, "mode": "incremental", "started_at": stamp(at)}
+        self.db.table("runs").insert(row)
+        results = [one if isinstance(one, PageResult) else result(one, day) for one in shown]
+        site = dict(next(iter(self.db.query("select * from sites"))))
+        with writing(self.db):
+            found = [DiscoveredURL(one.url, DiscoverySource.LINK, PageKind.POST) for one in results]
+            record_discovered_urls(self.db, 1, found, at)
+            lists = [DiscoveredURL(url_of(number), DiscoverySource.FEED, PageKind.POST) for number in listed]
+            record_discovered_urls(self.db, 1, lists, at)
+            for one in results:
+                self.db.execute("update pages set reason = ? where url = ?", [reason, one.url])
+        writer = PageWriter(StoringRun(self.db, site, self.runs, at))
+        for one in results:
+            writer.add(one)
+        writer.flush()
+        counted = {name: getattr(writer.counts, name) for name in ("new", "revised", "unchanged", "gone", "held")}
+        end = {"outcome": "finished", "finished_at": stamp(at), **counted}
+        self.db.table("runs").update(self.runs, end)
+        return writer.counts
+
+    def articles(self) -> dict[str, dict[str, Any]]:
+        return {row["url"]: row for row in self.db.query("select * from articles order by id")}
+
+    def held(self) -> list[str]:
+        return [one.rule for one in held_pages(self.db, 1)]
+
+
+def result(article: Article, day: float, outcome: Outcome = Outcome.ARCHIVED, **values: Any) -> PageResult:
+    at = AT + timedelta(days=day)
+    shown = article if outcome is Outcome.ARCHIVED else None
+    fixed = {"url": article.url, "final_url": article.url, "at": at, "kind": PageKind.POST, "status": 200}
+    return PageResult(**{**fixed, "outcome": outcome, "article": shown, **values})
+
+
+def gone(number: int, day: float, status: int = 404) -> PageResult:
+    return result(post(number), day, Outcome.GONE, status=status, rule=f"http-{status}", reason="the server answers so")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A site of twelve posts that was crawled on day 0."""
+    with archive_of_one_site(tmp_path) as db:
+        site = Site(db)
+        site.crawl(0, [post(n) for n in range(12)])
+        yield site
+
+
+BAD = {
+    "a part of the text": (lambda p: replace(p, body=p.body[:150]), "shorter"),
+    "another text": (lambda p: replace(p, title="Soon", body=SOON * 9, authors=(), published=None), "other-text"),
+    "another text, and less of it": (
+        lambda p: replace(p, title="Blog", body="Blog D", authors=(), published=None),
+        "other-text",
+    ),
+    "no text": (lambda p: replace(p, body=""), "stub"),
+}
+
+
+@pytest.mark.parametrize(("bad", "rule"), BAD.values(), ids=BAD)
+def test_a_bad_page_replaces_nothing(site: Site, bad: Any, rule: str) -> None:
+    before = site.articles()
+    counts = site.crawl(1, [bad(post(3))])
+    assert (counts.held, counts.revised, counts.gone) == (1, 0, 0)
+    after = site.articles()
+    assert after[url_of(3)]["body"] == before[url_of(3)]["body"]
+    assert after[url_of(3)]["revision"] == 1
+    assert site.held() == [rule]
+
+
+@pytest.mark.parametrize(("bad", "rule"), BAD.values(), ids=BAD)
+def test_a_held_page_is_fetched_again_the_next_day(site: Site, bad: Any, rule: str) -> None:
+    site.crawl(1, [bad(post(3))])
+    page = next(iter(site.db.query("select * from pages where url = ?", [url_of(3)])))
+    assert (page["outcome"], page["rule"], page["etag"]) == ("held", rule, None)
+    assert page["due_at"] < (AT + timedelta(days=2)).isoformat()
+
+
+def test_a_page_that_shows_its_post_again_is_released(site: Site) -> None:
+    site.crawl(1, [replace(post(3), body="Blog D")])
+    assert site.crawl(2, [post(3)]).held == 0
+    assert site.held() == []
+    assert site.articles()[url_of(3)]["revision"] == 1
+
+
+def test_an_edit_that_is_seen_three_times_in_two_days_is_accepted(site: Site) -> None:
+    cut = replace(post(3), body=post(3).body[:150])
+    counts = [site.crawl(day, [cut]) for day in (1, 1.1, 2, 2.5, 3)]
+    assert [one.held for one in counts] == [1, 1, 1, 1, 0]
+    assert site.articles()[url_of(3)]["body"] == cut.body
+    assert site.held() == []
+
+
+def test_a_text_of_many_posts_is_never_accepted(site: Site) -> None:
+    for day in range(1, 9):
+        site.crawl(day, [replace(post(n), title="Soon", body=SOON) for n in range(4)])
+    assert site.held() == ["shared-text"] * 4
+    assert {row["revision"] for row in site.articles().values()} == {1}
+
+
+def test_a_new_page_with_the_text_of_held_posts_is_not_stored(site: Site) -> None:
+    site.crawl(1, [replace(post(n), title="Soon", body=SOON) for n in (*range(3), 40)])
+    assert url_of(40) not in site.articles()
+    assert site.crawl(2, [post(40)]).new == 1
+
+
+def test_when_one_post_is_back_the_others_are_fetched_at_once(site: Site) -> None:
+    site.crawl(1, [replace(post(n), title="Soon", body=SOON) for n in range(4)])
+    site.crawl(1.2, [post(0)])
+    due = site.db.execute("select count(*) from pages where outcome = 'held' and due_at < '2000'").fetchone()
+    assert due == (3,)
+
+
+def test_a_text_that_grew_is_an_edit(site: Site) -> None:
+    counts = site.crawl(1, [replace(post(3), body=f"{post(3).body} {SOON * 20}")])
+    assert (counts.held, counts.revised) == (0, 1)
+
+
+def test_what_a_page_no_longer_says_is_no_edit(site: Site) -> None:
+    bare = replace(post(3), authors=(), published=None, published_precision=None, categories=())
+    counts = site.crawl(1, [bare])
+    row = site.articles()[url_of(3)]
+    assert (counts.revised, row["revision"]) == (0, 1)
+    assert row["published"] == AT.isoformat()
+    assert json.loads(row["authors"]) == ["Nora Lindqvist"]
+
+
+def test_the_evidence_says_since_when_a_value_is_not_confirmed(site: Site) -> None:
+    for day in (1, 2):
+        site.crawl(day, [replace(post(3), authors=())])
+    number = site.articles()[url_of(3)]["id"]
+    marks = [one for one in evidence(site.db, number) if one.source == "unconfirmed"]
+    assert [(one.field, one.value[:10]) for one in marks] == [("authors", "2024-05-02")]
+    site.crawl(3, [post(3)])
+    assert not [one for one in evidence(site.db, number) if one.source == "unconfirmed"]
+
+
+def test_an_edit_keeps_the_value_that_the_page_lost(site: Site) -> None:
+    site.crawl(1, [replace(post(3), authors=(), title="Another title")])
+    row = site.articles()[url_of(3)]
+    assert (row["title"], row["revision"]) == ("Another title", 2)
+    assert json.loads(row["authors"]) == ["Nora Lindqvist"]
+
+
+# Runs in which an unusual share of the posts changes.
+
+
+def redesigned(number: int) -> Article:
+    return replace(post(number), body=f"{post(number).body}\n\nMore from us: {' '.join(WORDS)}")
+
+
+def test_a_run_that_changes_most_posts_is_held_as_a_whole(site: Site) -> None:
+    site.crawl(1, [redesigned(n) for n in range(10)])
+    assert {row["revision"] for row in site.articles().values()} == {1}
+    assert {row["body"] for row in site.articles().values()} == {post(n).body for n in range(12)}
+    assert site.held() == ["mass-change"] * 10
+
+
+def test_a_few_posts_in_each_of_several_runs_are_judged_together(site: Site) -> None:
+    for run in range(4):
+        site.crawl(1 + run / 2, [redesigned(n) for n in range(3 * run, 3 * run + 3)])
+    assert {row["revision"] for row in site.articles().values()} == {1}
+    assert len(site.held()) == 12
+
+
+def test_while_a_run_is_held_further_changes_are_too(site: Site) -> None:
+    site.crawl(1, [redesigned(n) for n in range(10)])
+    assert site.crawl(2, [redesigned(11)]).held == 1
+
+
+def test_edits_that_a_source_announced_are_no_fault(site: Site) -> None:
+    site.crawl(30, [post(n) for n in range(200, 300)])
+    counts = site.crawl(40, [redesigned(n) for n in range(10)], reason="feed has another text for it")
+    assert (counts.held, counts.revised) == (0, 10)
+
+
+def test_a_few_edits_among_many_posts_are_no_fault(site: Site) -> None:
+    site.crawl(1, [post(n) for n in range(100, 200)])
+    shown = [redesigned(n) if n < 109 else post(n) for n in range(100, 200)]
+    assert site.crawl(9, shown).held == 0
+
+
+def test_a_site_that_always_edits_is_not_held(site: Site) -> None:
+    for day in range(5, 60, 5):
+        shown = [replace(post(n), body=f"{post(n).body} Day {day}.") for n in range(12)]
+        counts = site.crawl(day, shown if day > 5 else shown[:7])
+        assert counts.held == 0 or day < 20, day
+
+
+def test_changes_that_last_for_two_days_are_accepted(site: Site) -> None:
+    for day in (1, 2, 3, 4):
+        site.crawl(day, [redesigned(n) for n in range(10)])
+    assert site.held() == []
+    assert (
+        sum(row["revision"] == 3 for row in site.articles().values())
+        + sum(row["revision"] == 2 for row in site.articles().values())
+        == 10
+    )
+
+
+def test_a_version_that_was_taken_back_stays_in_the_history(site: Site) -> None:
+    site.crawl(1, [redesigned(n) for n in range(10)])
+    found = revisions(site.db, site.articles()[url_of(0)]["id"])
+    assert [(one["revision"], bool(one["undone_at"])) for one in found] == [(1, False), (2, True)]
+
+
+# Deletions.
+
+
+def test_a_post_that_a_source_still_lists_is_not_gone_at_once(site: Site) -> None:
+    counts = [site.crawl(day, [gone(3, day)], listed=[3]) for day in (1, 2, 3)]
+    assert [(one.gone, one.held) for one in counts] == [(0, 1), (0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize(("status", "reason"), [(410, ""), (404, "sitemap no longer lists it")])
+def test_a_post_that_is_gone_for_good_is_gone(site: Site, status: int, reason: str) -> None:
+    assert site.crawl(1, [gone(3, 1, status)], reason=reason).gone == 1
+
+
+def test_many_posts_that_go_over_several_runs_are_held(site: Site) -> None:
+    for run in range(3):
+        site.crawl(1 + run / 2, [gone(n, 1 + run / 2) for n in range(4 * run, 4 * run + 4)])
+    assert [row["gone_at"] for row in site.articles().values()] == [None] * 12
+    assert set(site.held()) == {"mass-gone"}
+
+
+def test_a_page_that_is_no_post_any_more_keeps_its_article(site: Site) -> None:
+    shown = result(post(3), 1, Outcome.NOT_ARTICLE, rule="needs-javascript", reason="it has no text")
+    assert site.crawl(1, [shown]).held == 1
+    assert site.articles()[url_of(3)]["gone_at"] is None
+
+
+# What an operator does.
+
+
+def test_undoing_a_run_takes_back_edits_deletions_and_new_articles(site: Site) -> None:
+    before = site.articles()
+    site.crawl(1, [replace(post(3), title="Spam"), gone(4, 1), post(50)])
+    done = undo_run(site.db, site.runs, AT + timedelta(days=2))
+    assert (done.revised, done.gone, done.new, done.left) == (1, 1, 1, 0)
+    after = site.articles()
+    assert after[url_of(3)]["title"] == "Post 3"
+    assert after[url_of(4)]["gone_at"] is None
+    assert {url: row["meaning_digest"] for url, row in after.items() if url in before} == {
+        url: row["meaning_digest"] for url, row in before.items()
+    }
+    assert site.db.execute("select count(*) from withdrawn_articles").fetchone() == (1,)
+
+
+def test_the_next_crawl_fetches_what_an_undone_run_changed(site: Site) -> None:
+    site.crawl(1, [replace(post(3), title="Spam")])
+    undo_run(site.db, site.runs, AT + timedelta(days=2))
+    due = site.db.execute("select url from pages where due_at < '2000'").fetchall()
+    assert due == [(url_of(3),)]
+
+
+def test_a_run_is_undone_once(site: Site) -> None:
+    undo_run(site.db, site.runs, AT)
+    with pytest.raises(RunNotFound):
+        undo_run(site.db, site.runs, AT)
+
+
+def test_a_dry_run_changes_nothing(site: Site) -> None:
+    site.crawl(1, [replace(post(3), title="Spam")])
+    assert undo_run(site.db, site.runs, AT, dry_run=True).revised == 1
+    assert site.articles()[url_of(3)]["title"] == "Spam"
+
+
+def test_an_article_that_a_later_run_changed_again_is_left(site: Site) -> None:
+    site.crawl(1, [replace(post(3), title="One")])
+    first = site.runs
+    site.crawl(2, [replace(post(3), title="Two")])
+    done = undo_run(site.db, first, AT + timedelta(days=3))
+    assert (done.revised, done.left) == (0, 1)
+    assert site.articles()[url_of(3)]["title"] == "Two"
+
+
+def test_released_pages_are_fetched_again(site: Site) -> None:
+    site.crawl(1, [replace(post(3), body="Blog D")])
+    row = dict(next(iter(site.db.query("select * from sites"))))
+    assert release_held(site.db, row).due == 1
+    assert site.held() == []
