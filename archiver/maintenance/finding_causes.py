@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.errors import ArchiverError
-from archiver.maintenance.generations import Generation, find_generations
+from archiver.maintenance.backups.generations import Generation, find_generations
 from archiver.maintenance.verify_captures import find_flaws
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.storage.connection import opened

@@ -19,9 +19,9 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked
 from archiver.maintenance import verify_articles, verify_captures, verify_database
+from archiver.maintenance.backups.generations import is_backup
 from archiver.maintenance.database_damage import stored_tables
 from archiver.maintenance.finding_causes import group_by_cause, name_whole_backups
-from archiver.maintenance.generations import is_backup
 from archiver.maintenance.verify import VerifyResult, read_transaction, unreadable
 from archiver.maintenance.verify_captures import examine_warc
 from archiver.maintenance.verify_database import VerifyFinding

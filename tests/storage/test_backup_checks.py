@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from archiver.maintenance import generations
+from archiver.maintenance.backups import generations
+from archiver.maintenance.backups.generations import earlier_files
 from archiver.maintenance.database_damage import path_of
-from archiver.maintenance.generations import earlier_files
 from archiver.maintenance.verify import verify
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
 from tests.killed_call import KilledCall, assert_killed

@@ -114,11 +114,11 @@ def _state_of_post(page: dict[str, Any], sources: set[str]) -> str:
     if not (
         kind == "post"
         or read
-        or (kind == "unknown" and (outcome in ("due", "failed") or (outcome == "gone" and "cdx" in sources)))
+        or (kind == "unknown" and (outcome in ("due", "failed", "held") or (outcome == "gone" and "cdx" in sources)))
     ):
         return ""
     if outcome == "gone":
         return "gone"
     if read or outcome in ("archived", "unchanged", "duplicate"):
         return "archived"
-    return "refused" if outcome == "refused" else "missing" if outcome in ("due", "failed") else "other"
+    return "refused" if outcome == "refused" else "missing" if outcome in ("due", "failed", "held") else "other"

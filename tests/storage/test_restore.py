@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 
 from archiver.demo.demo_server import Demo
-from archiver.maintenance.generations import earlier_files
+from archiver.maintenance.backups.generations import earlier_files
 from archiver.maintenance.verify import verify
 from archiver.storage.locks import lock_schedule, lock_site
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files

@@ -37,7 +37,7 @@ def _to_slash_with_dead_links(posts: list[SamplePost], host: str) -> Respond:
     """
     own = _redirecting(posts, host, lambda p: p.rstrip("/"), lambda p: p)
     dead = links(
-        *(f"/dead-{n}" for n in range(8)), *(f"/late/dead-{n}" for n in range(4)), "/late/only-without", "/late/closed"
+        *(f"/dead-{n}" for n in range(8)), *(f"/late/dead-{n}" for n in range(2)), "/late/only-without", "/late/closed"
     )
 
     def respond(ask: Ask) -> Reply | None:

@@ -13,8 +13,8 @@ from archiver.cli.options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, exit_on_sigterm, format_time, print_json, show_stage_progress
 
 if TYPE_CHECKING:
-    from archiver.maintenance.backup_run import BackupResult
-    from archiver.maintenance.restore import RestorePlan, RestoreResult
+    from archiver.maintenance.backups.backup_run import BackupResult
+    from archiver.maintenance.backups.restore import RestorePlan, RestoreResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def backup(options: BackupOptions) -> None:
 
     Exit code: 0 done; 1 the archive or an earlier backup is damaged, or a WARC file is missing; 2 wrong usage.
     """
-    from archiver.maintenance.backup_run import BackupRequest, make_backup
+    from archiver.maintenance.backups.backup_run import BackupRequest, make_backup
 
     request = BackupRequest(options.file, options.with_captures, options.force, options.keep, options.purge)
     with exit_on_sigterm(), show_stage_progress(options.quiet or options.as_json) as progress:
@@ -181,7 +181,7 @@ def restore(options: RestoreOptions) -> None:
 
     Exit code: 0 done; 1 not confirmed, the backup is damaged, or a WARC file could not be put back; 2 wrong usage.
     """
-    from archiver.maintenance.restore import plan_restore, restore_archive, restore_captures
+    from archiver.maintenance.backups.restore import plan_restore, restore_archive, restore_captures
 
     file, archive = options.file, Path(options.archive)
     plan = None if options.captures or options.warc else plan_restore(file, archive)

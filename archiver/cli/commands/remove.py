@@ -22,7 +22,7 @@ from archiver.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from archiver.maintenance.removed_in_backups import Holder
+    from archiver.maintenance.backups.removed_in_backups import Holder
     from archiver.maintenance.takedown_scope import TakedownScope
 
 _SHOWN = 10
@@ -163,7 +163,7 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
 
 
 def _find_holders(archive: Path) -> list[Holder]:
-    from archiver.maintenance.removed_in_backups import find_holders
+    from archiver.maintenance.backups.removed_in_backups import find_holders
 
     return find_holders(archive)
 

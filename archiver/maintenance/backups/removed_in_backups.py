@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archiver.errors import ArchiverError
-from archiver.maintenance.backup_run import holds_removed_posts
-from archiver.maintenance.generations import archive_id, earlier_files
+from archiver.maintenance.backups.backup_run import holds_removed_posts
+from archiver.maintenance.backups.generations import archive_id, earlier_files
 from archiver.storage.connection import opened
 from archiver.storage.integrity_records import count_posts_removed_since, has_integrity_records, read_backups
 

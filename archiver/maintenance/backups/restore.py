@@ -19,9 +19,9 @@ from typing import BinaryIO
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, DiskFull, NotAnArchive, RestoreRefused
-from archiver.maintenance.backup import copy_file, size_of
-from archiver.maintenance.backup_check import find_fault
-from archiver.maintenance.generations import SIDES, archive_id, dated_path, find_generations, made_at
+from archiver.maintenance.backups.backup import copy_file, size_of
+from archiver.maintenance.backups.backup_check import find_fault
+from archiver.maintenance.backups.generations import SIDES, archive_id, dated_path, find_generations, made_at
 from archiver.maintenance.merge_captures_and_pages import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
 from archiver.maintenance.verify_captures import find_flaws, find_warc_files

@@ -10,8 +10,8 @@ from sqlite_utils import Database
 
 from archiver.articles.identity import content_digest
 from archiver.errors import ArchiverError, BackupDamaged
+from archiver.maintenance.backups.generations import archive_id, find_generations
 from archiver.maintenance.database_damage import DatabaseDamage, find_damage, find_database_damage, stored_tables
-from archiver.maintenance.generations import archive_id, find_generations
 from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
 from archiver.storage.connection import open_archive
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError
-from archiver.maintenance.backup import CopiedFiles, Progress, copy_database, copy_warc_files
-from archiver.maintenance.generations import (
+from archiver.maintenance.backups.backup import CopiedFiles, Progress, copy_database, copy_warc_files
+from archiver.maintenance.backups.generations import (
     Generation,
     archive_id,
     delete_database,

@@ -22,8 +22,8 @@ from typing import BinaryIO
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BackupRefused, DiskFull
-from archiver.maintenance.backup_check import check_copy
-from archiver.maintenance.generations import SIDES, archive_id, keep_as_earlier, made_at
+from archiver.maintenance.backups.backup_check import check_copy
+from archiver.maintenance.backups.generations import SIDES, archive_id, keep_as_earlier, made_at
 from archiver.maintenance.verify_captures import find_flaws
 from archiver.storage.connection import environment_error, free_bytes, open_archive
 from archiver.warc.file_maintenance import repair_warc
