@@ -219,15 +219,15 @@ def test_a_verification_writes_nothing_to_a_backup(archive: Path, target: Path) 
 
 
 KILLS = [
-    KilledCall("backup", "_copy", 1, True),
-    KilledCall("backup", "check_copy", 1, True),
-    KilledCall("backup", "keep_as_earlier", 1, False),
-    KilledCall("backup", "keep_as_earlier", 1, True),
-    KilledCall("backup", "copy_file", 2, False),
-    KilledCall("backup_run", "prune", 1, False),
-    KilledCall("generations", "delete_database", 1, False),
-    KilledCall("generations", "delete_database", 1, True),
-    KilledCall("backup_run", "_record", 1, False),
+    KilledCall("backups.backup", "_copy", 1, True),
+    KilledCall("backups.backup", "check_copy", 1, True),
+    KilledCall("backups.backup", "keep_as_earlier", 1, False),
+    KilledCall("backups.backup", "keep_as_earlier", 1, True),
+    KilledCall("backups.backup", "copy_file", 2, False),
+    KilledCall("backups.backup_run", "prune", 1, False),
+    KilledCall("backups.generations", "delete_database", 1, False),
+    KilledCall("backups.generations", "delete_database", 1, True),
+    KilledCall("backups.backup_run", "_record", 1, False),
 ]
 
 
