@@ -15,7 +15,13 @@ from sqlite_utils import Database
 from archiver.fields import MEASURED
 from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
 from archiver.health.health_rules import Health, HealthFinding, Level, worst_level
-from archiver.health.health_state import finding_as_json, measure_growth, read_health
+from archiver.health.health_state import (
+    FailingChannel,
+    find_failing_channels,
+    finding_as_json,
+    measure_growth,
+    read_health,
+)
 from archiver.politeness.robots import parse_robots
 from archiver.sites.archiver_toml import load_config
 from archiver.storage.completeness import site_completeness
@@ -101,6 +107,20 @@ def _time_overdue(one: Scheduled, now: datetime) -> timedelta | None:
     return now - added if added and now - added > _NEW else None
 
 
+def judge_channels(failing: Iterable[FailingChannel]) -> Iterator[HealthFinding]:
+    """Yields a finding for each notification channel that cannot send, since nobody else says so."""
+    for one in failing:
+        many = "notification" if one.notifications == 1 else f"{one.notifications} notifications"
+        yield HealthFinding(
+            "notify",
+            "amber",
+            f"The last {many} through {one.channel} could not be sent: {one.reason}. 'archiver status --try-notify' "
+            "sends a test message.",
+            one.channel,
+            one.since,
+        )
+
+
 def _format_duration(span: timedelta) -> str:
     """Formats a duration of at least an hour in whole hours or days."""
     hours = round(span / timedelta(hours=1))
@@ -118,7 +138,8 @@ def _size(number: float) -> str:
 class OverallHealth:
     """The health of the archive and all its sites at the time `at`. `place`: the health of the archive itself; `sites`:
     rows of `sites`, each with its health; `turns`: when each site is due; `free`: bytes left on the archive's disk;
-    `safety`: what is recorded of backups and checks, None if the archive has no such records.
+    `safety`: what is recorded of backups and checks, None if the archive has no such records; `failing_channels`:
+    notification channels that cannot send.
     """
 
     at: datetime
@@ -127,6 +148,7 @@ class OverallHealth:
     turns: tuple[Scheduled, ...]
     free: int
     safety: ArchiveSafety | None = None
+    failing_channels: tuple[FailingChannel, ...] = ()
 
     @property
     def state(self) -> Level:
@@ -155,6 +177,7 @@ def judge_all(
     """
     safety = read_safety(db)
     unsafe = list(judge_safety(safety, load_config().maintenance, now)) if safety else []
+    channels = find_failing_channels(db)
     turns = tuple(scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
@@ -164,11 +187,14 @@ def judge_all(
     )
     return OverallHealth(
         now,
-        judge_archive(str(archive), free, measure_growth(db, now), turns, scheduler, now, unsafe),
+        judge_archive(
+            str(archive), free, measure_growth(db, now), turns, scheduler, now, (*unsafe, *judge_channels(channels))
+        ),
         sites,
         turns,
         free,
         safety,
+        tuple(channels),
     )
 
 
@@ -221,6 +247,11 @@ def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
         Metric("archiver_runs_total", "Runs of all sites.", [({}, runs)]),
         Metric("archiver_requests_total", "Requests of all runs.", [({}, requests)]),
         Metric("archiver_received_bytes_total", "Bytes received by all runs.", [({}, received)]),
+        Metric(
+            "archiver_notifications_failing",
+            "Notifications in a row that a channel could not send.",
+            [({"channel": one.channel}, one.notifications) for one in found.failing_channels],
+        ),
         *(_safety_metrics(found.safety) if found.safety else ()),
         *_site_metrics(db, found, articles),
     ]

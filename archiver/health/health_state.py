@@ -23,7 +23,7 @@ from archiver.health.health_rules import (
     judge_site,
     worst_level,
 )
-from archiver.storage.column_values import stored_time
+from archiver.storage.column_values import stored_object, stored_time
 from archiver.storage.completeness import count_responding_sources
 from archiver.storage.pages import moment, stamp
 from archiver.storage.runs import MeasuredRun
@@ -200,10 +200,41 @@ _WEEKS = timedelta(days=14)
 _POSTS = 60
 _LABELS = {"api": "API"}
 _MOST_REDIRECTS = 10
+_MOST_NOTIFICATIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FailingChannel:
+    """A notification channel that cannot send: how many notifications in a row it did not deliver, why, and since
+    when.
+    """
+
+    channel: str
+    notifications: int
+    reason: str
+    since: datetime
+
+
+def find_failing_channels(db: Database) -> list[FailingChannel]:
+    """Returns the notification channels whose last notification could not be sent."""
+    out = []
+    for (channel,) in db.execute("select distinct channel from notifications order by 1").fetchall():
+        rows = db.execute(
+            "select outcome, reason, at from notifications where channel = ? and attempts > 0 order by id desc limit ?",
+            [channel, _MOST_NOTIFICATIONS],
+        )
+        failed = list(takewhile(lambda row: row[0] != "sent", rows.fetchall()))
+        if failed and (since := moment(failed[-1][2])):
+            out.append(FailingChannel(channel, len(failed), failed[0][1], since))
+    return out
 
 
 def read_health(db: Database, site: dict[str, Any], now: datetime) -> Health:
-    """Returns the health of a site (a row of `sites`) without accepted findings."""
+    """Returns the health of a site (a row of `sites`) without accepted findings. A site that is not crawled any more
+    (crawl=no) has none.
+    """
+    if stored_object(site.get("settings")).get("crawl") is False:
+        return Health("green", ())
     return without_accepted(judge_site(read_health_inputs(db, site), now), read_accepted_findings(db, site["id"]))
 
 

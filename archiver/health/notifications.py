@@ -48,6 +48,7 @@ from archiver.storage.connection import environment_error, open_archive, writing
 from archiver.storage.locks import lock_notifications, scheduler_process
 
 _SECONDS = 15
+_MAX_VARIABLE = 8_000  # characters, at most 32 KB in UTF-8
 _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 
@@ -108,7 +109,11 @@ def _with_deadline(who: str, channel: Channel) -> Channel:
 
 
 def _send_to_command(words: tuple[str, ...], message: HealthMessage) -> str:
-    variables = {"ARCHIVER_STATE": message.state, "ARCHIVER_SUBJECT": message.subject, "ARCHIVER_TEXT": message.text}
+    variables = {
+        "ARCHIVER_STATE": message.state,
+        "ARCHIVER_SUBJECT": message.subject,
+        "ARCHIVER_TEXT": _shorten(message.text),
+    }
     try:  # stderr goes to a file: a child that the command leaves running would keep a pipe open
         with TemporaryFile() as errors:
             done = subprocess.run(
@@ -129,6 +134,15 @@ def _send_to_command(words: tuple[str, ...], message: HealthMessage) -> str:
     return (
         f"{words[0]} ended with exit code {done.returncode}{f': {output}' if output else ''}" if done.returncode else ""
     )
+
+
+def _shorten(text: str) -> str:
+    """Returns a text that fits into an environment variable: Linux refuses to start a program with one of more than
+    128 KiB (execve(2)). The whole text is in the JSON on standard input.
+    """
+    if len(text) <= _MAX_VARIABLE:
+        return text
+    return f"{text[:_MAX_VARIABLE].rpartition(chr(10))[0] or text[:_MAX_VARIABLE]}\n... the rest is on standard input"
 
 
 def _send_to_webhook(address: str, message: HealthMessage) -> str:

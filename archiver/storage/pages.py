@@ -317,6 +317,8 @@ def due_pages(
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
     """Makes the pages due that every run fetches: the seed, the sources and failed pages; with `everything`, all pages.
 
+    A source that robots.txt forbade is due, too: a request for it is sent only if today's robots.txt allows it.
+
     A page with a fetch time in the future was fetched while the clock was wrong; it is made due, because it would
     otherwise not be due for years. A child sitemap with a lastmod is fetched when its index reports a change, one of
     tags or authors after the site's revisit period; of those without a lastmod each run fetches only a few (see
@@ -326,7 +328,8 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
     db.execute(
         "update pages set due_at = ? where site_id = ? and kind <> 'part' and outcome not in ('trap') and (? "
         "or fetched_at > ? or outcome = 'failed' or "
-        "(priority = 0 and outcome not in ('gone', 'not-found', 'refused', 'duplicate', 'out-of-scope') "
+        "(priority = 0 and (outcome not in ('gone', 'not-found', 'refused', 'duplicate', 'out-of-scope') "
+        "or (outcome = 'refused' and rule = 'robots')) "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
         [EPOCH, site_id, everything, stamp(now + _CLOCK_TOLERANCE)],
     )

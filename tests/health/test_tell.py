@@ -200,6 +200,37 @@ def test_a_channel_returns_why_it_failed() -> None:
     assert len(hook.posted) == 2
 
 
+@pytest.mark.parametrize("letter", ["x", "\u0416", "\u6f6e"])
+def test_a_command_gets_a_long_text_on_its_input(letter: str, tmp_path: Path) -> None:
+    text = f"{letter * 90}\n" * 5_000
+    message = HealthMessage("archiver: test", text, "red", {"text": text})
+    got = tmp_path / "got"
+    command = ("sh", "-c", 'cat > "$0"; printf %s "$ARCHIVER_TEXT" > "$0.text"', str(got))
+    (channel,) = make_channels(Notify(command=command)).values()
+    assert channel(message) == ""
+    assert json.loads(got.read_text(encoding="utf-8"))["text"] == text
+    shown = Path(f"{got}.text").read_text(encoding="utf-8")
+    assert text.startswith(shown.rpartition("\n")[0])
+    assert "standard input" in shown.rpartition("\n")[2]
+
+
+def test_a_channel_that_cannot_send_is_a_finding(archive: Path, call: Call) -> None:
+    call("status", "--notify", toml='[notify]\ncommand = ["/none/such"]\n')
+    fail(archive)
+    call("status", "--notify")
+    found = json.loads(call("status", "--health", "--json").stdout)["archive"]["findings"]
+    assert [(one["level"], one["about"]) for one in found if one["code"] == "notify"] == [("amber", "command")]
+    assert 'archiver_notifications_failing{channel="command"} 1' in call("status", "--prometheus", "-").stdout
+
+
+def test_a_site_that_is_not_crawled_any_more_has_no_findings(archive: Path, call: Call) -> None:
+    fail(archive)
+    before = json.loads(call("status", "--health", "--json").stdout)["sites"]
+    (name,) = [site for site, health in before.items() if health["findings"]]
+    call("sites", "set", name, "crawl=no")
+    assert json.loads(call("status", "--health", "--json").stdout)["sites"][name] == {"state": "green", "findings": []}
+
+
 def test_a_server_that_trickles_bytes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notifications, "_SECONDS", 0.2)
     monkeypatch.setenv("no_proxy", "*")
@@ -228,10 +259,13 @@ def test_a_failed_notification_is_retried_and_given_up(archive: Path, call: Call
         ]
         hook.status = 200
         call("status", "--notify")
-        assert rows(archive, "select outcome, attempts from notifications where channel = 'webhook'") == [("sent", 2)]
+        first = "select outcome, attempts from notifications where channel = '{}' order by id limit 1"
+        assert rows(archive, first.format("webhook")) == [("sent", 2)]
         for _ in range(6):
             call("status", "--notify")
-        assert rows(archive, "select outcome, attempts from notifications where channel = 'command'") == [("failed", 5)]
+        assert rows(archive, first.format("command")) == [("failed", 5)]
+        told = rows(archive, "select changes from notifications where channel = 'webhook' and outcome = 'sent'")
+        assert "/none/such" in told[-1][0]  # the channel that works says which one does not
     call("status", "--notify", toml='[notify.mail]\nto = ["a@b.example"]\nhost = "127.0.0.1"\nport = 9\n')
     fail(archive)
     assert "127.0.0.1:9" in call("status", "--notify").stderr

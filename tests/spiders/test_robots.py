@@ -174,3 +174,24 @@ def test_the_beginning_of_an_oversized_file_is_obeyed(tmp_path: Path, send: Send
     assert rows(archive, "select length(body) <= 1024 * 1024 from host_files where name = 'robots.txt'") == [(1,)]
     records = b"".join(gzip.decompress(file.read_bytes()) for file in tmp_path.glob("warc/*.gz"))
     assert (b"WARC-Truncated: length" in records) is cut
+
+
+def test_a_feed_that_robots_txt_forbade_is_read_again_once_it_is_allowed(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    feed = (
+        '<rss version="2.0"><channel><title>T</title><item><title>One</title><link>/one/</link></item></channel></rss>'
+    )
+    start = home("/one/")
+    start.body = start.body.replace(b"</head>", b'<link rel="alternate" type="application/rss+xml" href="/rss"></head>')
+    pages = {**site_of(text("User-agent: *\nDisallow: /rss\n"), "/one/"), "/": start, "/rss": text(feed)}
+    with serving(pages) as site:
+        for _ in range(3):
+            crawl(site.url, archive=archive)
+        assert rows(archive, "select outcome, rule from pages where url like '%/rss'") == [("refused", "robots")]
+        assert "/rss" not in site.requests
+        site.pages["/robots.txt"] = text("")
+        with sqlite3.connect(archive) as db:
+            db.execute("delete from host_files")
+        crawl(site.url, archive=archive)
+        assert "/rss" in site.requests
+    assert rows(archive, "select kind, outcome from pages where url like '%/rss'") == [("feed", "not-article")]
