@@ -342,3 +342,22 @@ def test_an_account_that_the_page_names_as_its_author_is_kept_and_doubted(markup
         assert max(e.confidence for e in article.evidence if e.field == "authors") <= 0.4
     person = extract_page(parse_page(html.replace("<h1>", '<meta name="author" content="Ida Brandt"><h1>'), page))
     assert person.authors == ("Ida Brandt",)
+
+
+TERMS = """<p>Filed under <a rel="category tag" href="/category/ropes/">Ropes</a></p>
+<p>Marked <a rel="tag" href="/tag/hemp/">hemp</a> <a rel="tag" href="/tag/quay/">quay</a></p>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "by_hand", "terms"),
+    [
+        ("categories", False, ("Ropes",)),
+        ("tags", False, ("hemp", "quay")),
+        ("categories", True, ("Ropes", "hemp", "quay")),
+    ],
+)
+def test_a_rule_that_finds_categories_and_tags_takes_those_of_its_field(
+    name: str, by_hand: bool, terms: tuple[str, ...]
+) -> None:
+    page = parse_page(f"<html><body><article><h1>Ropes</h1>{TERMS}</article></body></html>", "https://low.example/a/")
+    assert read_field(page, name, Rule(("a[rel~=tag]",), by_hand=by_hand)) == terms

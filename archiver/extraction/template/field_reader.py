@@ -25,7 +25,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, post_with_title, text_length
 from archiver.extraction.resolve import resolve_published
 from archiver.extraction.template.site_rule import BY_HAND, JSON_LD, Rule, SiteRules
-from archiver.extraction.term_links import terms_in_lists, texts_of_links, unique_terms
+from archiver.extraction.term_links import Kind, kind_of_address, terms_in_lists, texts_of_links, unique_terms
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
@@ -76,6 +76,8 @@ def read_field(page: Page, name: str, rule: Rule, select: Select = select_by_par
 
 def _first_value(page: Page, name: str, rule: Rule, select: Select) -> Value:
     read, empty = READERS[name]
+    if rule.by_hand and read in (_categories_by_rule, _tags_by_rule):
+        read = _terms_by_rule  # whoever wrote the rule knows which terms the site's are
     for selector in rule.select:
         found = _found(page, selector, rule.attribute, select)
         if found and (value := read(page, found)):
@@ -167,13 +169,30 @@ def _terms_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
     )
 
 
+def _categories_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
+    return _terms_by_rule(page, _without_kind(page, found, "tag"))
+
+
+def _tags_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
+    return _terms_by_rule(page, _without_kind(page, found, "category"))
+
+
+def _without_kind(page: Page, found: Sequence[Found], kind: Kind) -> Sequence[Found]:
+    """Returns what a selector found without the links to listings of this kind, unless the platform has only one kind.
+    A selector such as `a[rel~=tag]` is learned from posts that have only one kind, and finds both on others.
+    """
+    if bool(page.platform.categories) != bool(page.platform.tags):
+        return found
+    return [one for one in found if isinstance(one, str) or kind_of_address(one.get("href") or "") != kind]
+
+
 READERS: dict[str, tuple[Callable[[Page, Sequence[Found]], Value], Value]] = {
     "title": (_title, ""),
     "authors": (_authors_by_rule, ()),
     "published": (_moment, None),
     "modified": (_moment, None),
-    "categories": (_terms_by_rule, ()),
-    "tags": (_terms_by_rule, ()),
+    "categories": (_categories_by_rule, ()),
+    "tags": (_tags_by_rule, ()),
 }
 """For each field the function that reads it from what a selector found, and the field's empty value."""
 
