@@ -40,6 +40,7 @@ DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
 """The rules of posts by what programs write into the head of every page, with the time at which a file was written, or
 by what was learned from such posts."""
 _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
+_MANY_POSTS, _NEARLY_ALL = 20, 0.98
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
 """The rules of posts that another form overrules: a date, a byline, or what was learned from such posts."""
 _NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
@@ -218,7 +219,8 @@ def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
     posts, or a feed or an API lists them, or their posts are dated in one place and listings show them as entries. A
     form of which none of this is true is that of other pages, if the site has a form of posts. So is one of a few pages
     in the top folder that declare a time of publication and do not show it, where all posts are elsewhere and show it:
-    many programs write the time of the file into the head of every page.
+    many programs write the time of the file into the head of every page. And so are a few pages that nothing lists,
+    where sources or listings have all posts, and those have other addresses.
     """
     known = {one.id: _post_reason(one) for one in forms}
     posts = [one for one in forms if known[one.id]]
@@ -234,7 +236,7 @@ def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
             verdicts.append(
                 FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, marks, _are_dated(one.posts))
             )
-        elif why := _other_reason(one):
+        elif why := _other_reason(one) or _stray_reason(one, posts):
             verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))
         elif why := _undated_reason(one, posts):
             verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
@@ -268,6 +270,28 @@ def _other_reason(form: FormEvidence) -> str:
     if sum(one.listed for one in form.members) > _MAX_LISTED * pages:
         return ""
     return f"none of its {pages} pages declares that it is a post or is listed as one"
+
+
+def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
+    """Returns why the few pages of a form are no posts: nothing reports or lists them, all of the site's posts are
+    reported or listed, and those have addresses of another pattern; "" if that is not so.
+    """
+    pages, members = len(form.members), [one for other in posts for one in other.members]
+    if (
+        pages >= MIN_PAGES
+        or len(members) < _MANY_POSTS
+        or any(one.is_strong or _is_vouched(one) for one in form.members)
+    ):
+        return ""
+    if {pattern for one in posts for pattern in patterns_of_posts(one.address)} & set(patterns_of_posts(form.address)):
+        return ""
+    if sum(map(_is_vouched, members)) < _NEARLY_ALL * len(members):
+        return ""
+    return f"nothing lists its {pages} pages, whose addresses are not like those of the {len(members)} listed posts"
+
+
+def _is_vouched(member: FormMember) -> bool:
+    return member.promised or member.mapped or member.listed
 
 
 def _is_numbered(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:

@@ -124,6 +124,31 @@ def test_guessed_posts_that_a_source_reports_are_not_doubted(more: dict[str, obj
     assert not verdicts.is_doubted(PageForm(DOCS, "s/s"), "dated", promised=False)
 
 
+ALL_LISTED = members(24, PageKind.POST, "dated", date_slot=9, listed=True)
+STRAY = members(2, PageKind.POST, "dated", date_slot=9)
+
+
+def test_a_few_pages_that_nothing_lists_are_doubted_where_all_posts_are_listed() -> None:
+    verdicts = judge_forms([form(1, POSTS, ALL_LISTED), form(2, POSTS, STRAY, "s/s.html")])
+    assert verdicts.is_doubted(PageForm(POSTS, "s/s.html"), "dated", promised=False)
+
+
+@pytest.mark.parametrize(
+    ("posts", "stray", "address"),
+    [
+        (ALL_LISTED, STRAY, "Y/9/s"),
+        (ALL_LISTED[:19], STRAY, "s/s.html"),
+        ((*ALL_LISTED, *members(2, PageKind.POST, "dated", date_slot=9)), STRAY, "s/s.html"),
+        (ALL_LISTED, (replace(STRAY[0], listed=True), STRAY[1]), "s/s.html"),
+        (ALL_LISTED, (replace(STRAY[0], mapped=True), STRAY[1]), "s/s.html"),
+    ],
+    ids=["address of the posts", "few posts", "unlisted posts", "listed", "in a sitemap"],
+)
+def test_otherwise_they_are_not(posts: tuple[FormMember, ...], stray: tuple[FormMember, ...], address: str) -> None:
+    verdicts = judge_forms([form(1, POSTS, posts), form(2, LISTS, stray, address)])
+    assert not verdicts.is_doubted(PageForm(LISTS, address), "dated", promised=False)
+
+
 def test_a_promised_or_declared_post_is_not_doubted() -> None:
     verdicts = judge_forms([form(1, POSTS, DECLARED), docs()])
     assert not verdicts.is_doubted(PageForm(DOCS, "s/s"), "dated", promised=True)
