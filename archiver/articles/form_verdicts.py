@@ -212,7 +212,7 @@ def similarity(one: frozenset[int], other: frozenset[int]) -> float:
     return together / total if total else 1.0
 
 
-def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
+def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> SiteVerdicts:
     """Returns the verdicts on the forms of a site.
 
     A form is that of posts if it has `MIN_PAGES` pages with different titles, and many of them declare that they are
@@ -220,7 +220,8 @@ def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
     form of which none of this is true is that of other pages, if the site has a form of posts. So is one of a few pages
     in the top folder that declare a time of publication and do not show it, where all posts are elsewhere and show it:
     many programs write the time of the file into the head of every page. And so are a few pages that nothing lists,
-    where sources or listings have all posts, and those have other addresses.
+    where sources or listings have all posts, and those have other addresses; unless the site was never crawled to its
+    end (`is_complete`), so that its listings may not have been read.
     """
     known = {one.id: _post_reason(one) for one in forms}
     posts = [one for one in forms if known[one.id]]
@@ -236,7 +237,7 @@ def judge_forms(forms: Sequence[FormEvidence]) -> SiteVerdicts:
             verdicts.append(
                 FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, marks, _are_dated(one.posts))
             )
-        elif why := _other_reason(one) or _stray_reason(one, posts):
+        elif why := _other_reason(one) or (_stray_reason(one, posts) if is_complete else ""):
             verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))
         elif why := _undated_reason(one, posts):
             verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))

@@ -79,9 +79,11 @@ class RejudgingTally:
     is_complete: bool = True
 
 
-def judge_site(db: Database, site_id: int, at: datetime) -> SiteVerdicts:
-    """Judges the forms of a site by all its pages, stores the verdicts, and returns them."""
-    verdicts = judge_forms(forms_of_site(db, site_id))
+def judge_site(db: Database, site_id: int, at: datetime, *, is_complete: bool = True) -> SiteVerdicts:
+    """Judges the forms of a site by all its pages, stores the verdicts, and returns them. `is_complete`: the site has
+    been crawled to its end.
+    """
+    verdicts = judge_forms(forms_of_site(db, site_id), is_complete=is_complete)
     with writing(db):
         store_verdicts(db, site_id, verdicts, at)
     return verdicts

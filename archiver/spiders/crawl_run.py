@@ -348,7 +348,7 @@ class CrawlRun:
             self.learner.finish()
         self.writer.flush(patience)
         if patience and ending.outcome == "finished":
-            self._rejudge()
+            self._rejudge(is_complete=not ending.reason)
         self.requisites.flush(patience)
         if patience:
             self.reread_samples()
@@ -357,7 +357,7 @@ class CrawlRun:
         due = known - done + self.requisites.count_due()
         return replace(result, failures=failures, due=due, edits=edit_estimate(self.db, self.site))
 
-    def _rejudge(self) -> None:
+    def _rejudge(self, *, is_complete: bool) -> None:
         late = self.judge.read_late_hints()
         if late.read or late.posts or late.unreadable:
             _log.info(
@@ -369,7 +369,7 @@ class CrawlRun:
                 late.posts,
                 len(late.unreadable),
             )
-        tally = self.judge.finish()
+        tally = self.judge.finish(is_complete=is_complete)
         if tally.read or tally.reread:
             _log.info(
                 "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d left; "

@@ -19,7 +19,7 @@ from archiver.maintenance.late_hints import LateHintReading, LateHintTally, find
 from archiver.maintenance.rejudging import Rejudging, RejudgingTally, judge_site, rejudge
 from archiver.storage.page_forms import is_promised, stored_verdicts
 from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.runs import last_run
+from archiver.storage.runs import has_finished, last_run
 from archiver.urls import urlkey
 
 _FIRST = 40
@@ -39,6 +39,7 @@ class SiteJudge:
         self._pages = 0
         last = last_run(db, site["id"])
         self._is_pending = last is not None and last["outcome"] != "finished"
+        self._is_complete = has_finished(db, site["id"])
         self._next = _FIRST
 
     def judge_article(
@@ -68,7 +69,8 @@ class SiteJudge:
     def judge(self) -> None:
         """Judge the forms by all pages that the archive has of the site."""
         self._writer.flush()
-        self._verdicts = judge_site(self._db, self._site["id"], datetime.now(UTC))
+        now = datetime.now(UTC)
+        self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
 
     def read_late_hints(self) -> LateHintTally:
         """Read the pages again that a source has reported since they were fetched, from their captures."""
@@ -82,14 +84,15 @@ class SiteJudge:
         self._writer.counts.add(reading.counts)
         return reading.tally
 
-    def finish(self) -> RejudgingTally:
+    def finish(self, *, is_complete: bool) -> RejudgingTally:
         """Judge the forms at the end of the run, and the pages again whose verdict changed; read the articles again
         that have a value of the site's. A run that read no more than the home page has nothing to judge, unless the
-        run before it was interrupted.
+        run before it was interrupted. `is_complete`: the run has read all that it found.
         """
         counts = self._writer.counts
         if self._pages <= _HOME_ONLY and not self._is_pending:
             return RejudgingTally()
+        self._is_complete = self._is_complete or is_complete
         self.judge()
         judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
         tally, rejudged = rejudge(judging, self._run, most=_MOST_AT_END)

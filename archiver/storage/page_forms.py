@@ -221,7 +221,7 @@ _GUESSED = "(select value from json_each(:guesses))"
 _WHICH = {
     PageKind.POST: (
         f"(p.outcome = 'not-article' or p.outcome = 'gone' and p.status = 200) and p.kind <> 'part' "
-        f"and p.rule in {_GUESSED}"
+        f"and (p.rule in {_GUESSED} or p.rule = :other)"
     ),
     PageKind.PAGE: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:formed))",
     PageKind.OTHER: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:declared))",

@@ -133,6 +133,11 @@ def test_a_few_pages_that_nothing_lists_are_doubted_where_all_posts_are_listed()
     assert verdicts.is_doubted(PageForm(POSTS, "s/s.html"), "dated", promised=False)
 
 
+def test_before_a_site_was_read_to_its_end_nothing_is_known_to_be_unlisted() -> None:
+    verdicts = judge_forms([form(1, POSTS, ALL_LISTED), form(2, POSTS, STRAY, "s/s.html")], is_complete=False)
+    assert not verdicts.is_doubted(PageForm(POSTS, "s/s.html"), "dated", promised=False)
+
+
 @pytest.mark.parametrize(
     ("posts", "stray", "address"),
     [
