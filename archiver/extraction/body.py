@@ -632,14 +632,18 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
     """Returns the text of a short post: that of the page's main content if it is in `top`, else what was `found` there,
     unless that is outside the post's entry.
     """
-    main = post.page.main_content
-    if main is not None and is_below(main, top):
+    main, article = post.page.main_content, _article(post)
+    if main is not None and is_below(main, top) and not (article is not None and is_below(article, main)):
         plan = _without_meta_blocks(post, plan, main)
         if inside := _render_post(post, plan, main, _known_boilerplate(post.page, title, beside, main)):
             top, found = main, Body(inside, found.source, f"<{main.tag}>", found.confidence)
+    short = _short_text(post, plan, title, beside)
+    is_around = article is not None and article is not top and is_below(article, top)
+    if is_around and short is not None and not short.text:
+        return short  # the post is a picture, and what was found is beside it
     if found.text and not _is_outside_entry(post, top):
         return found
-    return _short_text(post, plan, title, beside) or (found if found.text else _last_resort(post.page))
+    return short or (found if found.text else _last_resort(post.page))
 
 
 def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:

@@ -180,8 +180,15 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
         likeness = [text_f1(t, a.body) for t, (_, a, _) in zip(texts, usable, strict=True)]
         right = sum(one >= _ALIKE for one in likeness) / len(usable)
         mean = sum(likeness) / len(usable)
-        # Of containers with the same text, take the deepest: a larger one holds other things that change.
-        rank = right, round(mean, 2), -sum(letters for _, letters in read) // len(read), selector_clarity(selector)
+        # Of containers with the same text, take the deepest: a larger one holds other things that change. A post that
+        # was read wrongly, such as one that is only a picture, speaks for the larger one, and does not count.
+        alike = [one for one in likeness if one >= _ALIKE]
+        rank = (
+            right,
+            round(sum(alike) / max(len(alike), 1), 2),
+            -sum(letters for _, letters in read) // len(read),
+            selector_clarity(selector),
+        )
         if right >= _ACCEPTED and (best is None or rank > best[0]):
             coverage = sum(bool(t) for t in texts) / len(usable)
             best = rank, Rule((selector,), coverage=coverage, agreement=mean), texts
