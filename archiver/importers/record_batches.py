@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit
 
 from sqlite_utils import Database
 
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import SiteRules
@@ -289,7 +289,7 @@ def _read_page(
         *statements_of_headers(headers, found.url),
         *(statements_of_page(page.root, found.url) if page.root is not None else ()),
     )
-    article, _ = validate_article(article, found.at)
+    article, _ = drop_impossible_values(article, found.at)
     return replace(
         base,
         kind=RecordKind.POST,

@@ -10,7 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.change_guard import HoldRule
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.items import Article, Outcome, PageKind, PageResult
@@ -108,7 +108,7 @@ def _accepted_result(
         return PageResult(
             **common, at=at, outcome=Outcome.NOT_ARTICLE, kind=article.kind, rule=article.kind_rule, reason=reason
         )
-    clean, _ = validate_article(article, at)
+    clean, _ = drop_impossible_values(article, at)
     return PageResult(
         **common, at=at, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=article.kind_rule, article=clean
     )

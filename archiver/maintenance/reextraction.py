@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from archiver.articles.form_verdicts import POST_FORM_RULE
 from archiver.articles.identity import is_further_part, join_parts
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.articles.revision_history import (
     differing_fields,
     edits_after_reextraction,
@@ -23,7 +24,6 @@ from archiver.articles.revision_history import (
     merge_extracted_fields,
     source_only_fields,
 )
-from archiver.articles.validation import validate_article
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
@@ -231,7 +231,7 @@ def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now
             page = parse_captured_page(db, folder, capture_id, url)
             if page is not None:
                 article = extract_page(page, None, PageKind.POST, rules=one)
-                out.append(validate_article(article, page.captured_at or now)[0])
+                out.append(drop_impossible_values(article, page.captured_at or now)[0])
         return out
 
     return read
@@ -452,7 +452,7 @@ class ReextractionReader:
         article = read(rules)
         if article.read_by and rules is not None and (article.parts or article.part > 1):
             article = read(rules.by_hand())  # all parts of a post are read in the same way, as in a crawl
-        return validate_article(article, at)[0]
+        return drop_impossible_values(article, at)[0]
 
     def _decided(self, url: str) -> Answer | None:
         """Returns kind and rule of a page that only the form of the site's posts shows to be one; None for others."""

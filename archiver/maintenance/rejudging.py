@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.form_verdicts import SiteVerdicts, judge_article, judge_forms
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer
@@ -142,7 +142,7 @@ class Rejudging:
         if article.kind is not PageKind.POST:
             return RejudgedPage(page, article.kind, article.kind_rule, form=form, at=at)
         form = replace(form, date_slot=date_slot(article))
-        return RejudgedPage(page, article.kind, article.kind_rule, validate_article(article, at)[0], form, at)
+        return RejudgedPage(page, article.kind, article.kind_rule, drop_impossible_values(article, at)[0], form, at)
 
     def write(self, run: StoringRun, pages: list[RejudgedPage], tally: RejudgingTally) -> Counts:
         """Stores the pages whose verdict changed, in one transaction, and returns the counts of articles."""

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Literal
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.discovery import soft404
 from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft404 import SoftNotFoundProfile
@@ -308,11 +308,11 @@ class CrawlRun:
                 continue
             after = self.learner.again(sample)
             if sample.article is not None and after is not None:
-                after = validate_article(after, sample.captured_at or self.started)[0]
+                after = drop_impossible_values(after, sample.captured_at or self.started)[0]
                 with self.writing():
                     replaced = replace_extraction(self.db, sample.article, after, extractor_of(__version__, after))
                 if replaced:
-                    self.writer.measuring.count_again(sample.article, after)
+                    self.writer.measuring.recount_fields(sample.article, after)
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
         """Write pending results, close the run and the archive, and set `result`. Does nothing if the run is closed

@@ -38,7 +38,7 @@ from archiver.frontier.redundant_urls import (
     is_exempt_from_budget,
 )
 from archiver.frontier.revisit import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.set_aside import SetAsidePages
+from archiver.frontier.set_aside_sampling import SetAsidePages
 from archiver.frontier.shown_addresses import ShownAddresses
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult

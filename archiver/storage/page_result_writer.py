@@ -48,6 +48,7 @@ from archiver.storage.article_tables.withdrawals import restore_article, withdra
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.full_text import batch_indexing
+from archiver.storage.held_page_guard import FetchedPost, guard_page
 from archiver.storage.held_pages import (
     forget_old_changes,
     hold_recent_changes,
@@ -57,7 +58,6 @@ from archiver.storage.held_pages import (
 )
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_forms import SiteForms, page_id_at
-from archiver.storage.page_guard import FetchedPost, guard_page
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 

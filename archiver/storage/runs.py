@@ -314,7 +314,7 @@ class RunStatistics:
         for name in self._fields.keys() & fields.keys():
             self._fields[name] = max(0, self._fields[name] - fields[name])
 
-    def count_again(self, before: Article, after: Article) -> None:
+    def recount_fields(self, before: Article, after: Article) -> None:
         """Counts the fields of an article of this run as they were read the second time."""
         self._fields.subtract(name for name in MEASURED if getattr(before, name))
         self._fields.update(name for name in MEASURED if getattr(after, name))
