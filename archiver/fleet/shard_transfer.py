@@ -323,7 +323,7 @@ def _read_first_valid(storage: ShardStorage, keys: list[str]) -> Manifest | None
 
 
 def is_finished(manifest: Manifest) -> bool:
-    """Return True if no crawl was running when this state of a shard was stored: all its WARC files have an index."""
+    """Returns True if no crawl was running when this state of a shard was stored: all its WARC files have an index."""
     names = {file.name for file in manifest.files}
     return all(str(index_of(Path(name))) in names for name in names if name.endswith(".warc.gz"))
 

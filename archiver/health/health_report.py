@@ -398,7 +398,7 @@ def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
 
 
 def _has_unread_sources(db: Database, site_id: int) -> bool:
-    """Return True if the site has feeds, sitemaps, API pages or listings that have not been read yet."""
+    """Returns True if the site has feeds, sitemaps, API pages or listings that have not been read yet."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and outcome = 'due' and kind in "

@@ -45,8 +45,8 @@ def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) 
 
 
 def is_far(value: float, past: Sequence[float], factor: float) -> bool:
-    """Return True if a value differs from the median of past values by more than `factor`, up or down, and by more than
-    five scaled median absolute deviations. Computed on logarithms, so all values must be greater than 0.
+    """Returns True if a value differs from the median of past values by more than `factor`, up or down, and by more
+    than five scaled median absolute deviations. Computed on logarithms, so all values must be greater than 0.
     """
     middle = median(log(one) for one in past)
     spread = median(abs(log(one) - middle) for one in past) * _MAD
@@ -289,7 +289,7 @@ def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
 
 
 def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: the last runs failed, wait or were interrupted. A single failure may be chance; a single interrupted run
+    """Checks: the last runs failed, wait or were interrupted. A single failure may be chance; a single interrupted run
     is continued by the next one.
     """
     last = runs[0]
@@ -319,7 +319,7 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
 
 
 def _check_quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: the site has had no new post for much longer than any gap between its recent posts. A site that was
+    """Checks: the site has had no new post for much longer than any gap between its recent posts. A site that was
     already inactive at its first crawl is not reported.
     """
     times = sorted((at for at in known.published if at <= now), reverse=True)
@@ -340,7 +340,7 @@ def _check_quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
 
 
 def _check_fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: a field is missing from recent articles, for example after a redesign."""
+    """Checks: a field is missing from recent articles, for example after a redesign."""
     for name, fall in find_lost_fields([(run.started, run.measured) for run in reversed(runs)]).items():
         yield HealthFinding(
             "coverage",
@@ -356,7 +356,7 @@ def _check_fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
 
 
 def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: posts that a feed, sitemap or API lists cannot be stored, or new pages are no longer recognized as posts.
+    """Checks: posts that a feed, sitemap or API lists cannot be stored, or new pages are no longer recognized as posts.
     Uses the sum of several runs, because a single run has too few posts.
     """
     history = [(run.started, run.measured) for run in reversed(runs)]
@@ -386,7 +386,7 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
 
 
 def _check_length(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: texts are much shorter or longer than before, because of a paywall or because the template is read
+    """Checks: texts are much shorter or longer than before, because of a paywall or because the template is read
     wrongly.
     """
     history = _median_lengths(runs)
@@ -427,7 +427,7 @@ _AT_LEAST = 3  # fewer pages than this may be chance
 
 
 def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: more pages than usual end without a stored article. Runs that fetched no post are ignored."""
+    """Checks: more pages than usual end without a stored article. Runs that fetched no post are ignored."""
     judged = [run for run in runs if run.measured.settled > run.measured.outcomes.get("not-article", 0)]
     if not judged or runs[0].outcome == "failed":
         return
@@ -547,7 +547,7 @@ CONTENT_CODES = frozenset(
 
 
 def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: pages that are empty without JavaScript, articles without text, and values that many articles share."""
+    """Checks: pages that are empty without JavaScript, articles without text, and values that many articles share."""
     content = known.content
     if finding := _judge_script_pages(content):
         yield finding
@@ -573,7 +573,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
 
 
 def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: crawls ended as usual, and the site has no article: nothing that was read led to a post."""
+    """Checks: crawls ended as usual, and the site has no article: nothing that was read led to a post."""
     content = known.content
     is_complete = runs[0].outcome == "finished" and not runs[0].reason
     if not is_complete or known.closed or content.articles or known.published or content.script_pages:

@@ -100,7 +100,7 @@ class LateHintReading:
             self._read_articles(of_articles, at)
 
     def _read_pages(self, hints: list[LateHint]) -> None:
-        """Judge pages again that were not taken for posts, and store those that are posts by their late hint."""
+        """Judges pages again that were not taken for posts, and stores those that are posts by their late hint."""
         tally = RejudgingTally()
         read = [self._judging.read(_page_to_judge(self._db, one), one.hint) for one in hints]
         with writing(self._db):

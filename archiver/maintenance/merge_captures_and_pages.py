@@ -152,7 +152,7 @@ def copy_files(
 
 
 def _has_new_captures(db: Database, theirs: Database, name: str) -> bool:
-    """Return True if a WARC file of the other archive has a capture that this archive lacks, or has no captures in the
+    """Returns True if a WARC file of the other archive has a capture that this archive lacks, or has no captures in the
     database at all.
     """
     rows = 0

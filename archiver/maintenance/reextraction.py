@@ -308,7 +308,7 @@ class ReextractionRequest:
     until: str = ""
 
     def covers(self, captured_at: str) -> bool:
-        """Return True if a capture of this time (ISO 8601 in UTC) is within `since` and `until`."""
+        """Returns True if a capture of this time (ISO 8601 in UTC) is within `since` and `until`."""
         return (not self.since or captured_at >= self.since) and (not self.until or captured_at < self.until)
 
 

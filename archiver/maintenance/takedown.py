@@ -239,7 +239,7 @@ def _is_removed(
 
 
 def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
-    """Return True if a record is a capture of an article that is not removed, or has a URL of such an article."""
+    """Returns True if a record is a capture of an article that is not removed, or has a URL of such an article."""
     ids = json.dumps(sorted(scope.ids))
     return (
         db.execute(

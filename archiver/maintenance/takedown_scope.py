@@ -44,7 +44,7 @@ class QuoteDetector:
         return bool(self._runs or self._phrases)
 
     def is_quoted_in(self, body: bytes, content_type: str) -> bool:
-        """Return True if a response body (content-decoded bytes) has eight consecutive words of a text, or a whole
+        """Returns True if a response body (content-decoded bytes) has eight consecutive words of a text, or a whole
         title.
         """
         if content_type.lower().startswith(_NO_TEXT):

@@ -96,7 +96,7 @@ class ExaminedWARC:
 
 
 def is_being_written(file: Path) -> bool:
-    """Return True if a process is writing this WARC file: it holds the file's lock, or has just created the file. The
+    """Returns True if a process is writing this WARC file: it holds the file's lock, or has just created the file. The
     writer takes the lock before it writes the first byte; an empty file is therefore not locked here to test that,
     because this could disturb a writer that is starting.
     """
@@ -554,7 +554,7 @@ def _listed(numbers: list[int]) -> str:
 
 
 def _should_have_row(db: Database, url: str) -> bool:
-    """Return True if the URL is in the pages table and was fetched, but has no capture at all. Other records without a
+    """Returns True if the URL is in the pages table and was fetched, but has no capture at all. Other records without a
     row are expected: host files, probes, and batches lost when a crawl was killed.
     """
     return bool(

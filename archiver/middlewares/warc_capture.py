@@ -91,7 +91,7 @@ class CaptureMiddleware:
         requisite: RequisiteRequest,
         notes: FetchNotes,
     ) -> Capture | None:
-        """Capture the response for a requisite; return None if it has the wrong type or its status is not kept. Each
+        """Captures the response for a requisite; returns None if it has the wrong type or its status is not kept. Each
         payload is written only once.
         """
         if exchange.status == 200:

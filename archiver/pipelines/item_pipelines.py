@@ -38,7 +38,7 @@ class BatchPipeline(ABC):
 
     @abstractmethod
     def stage(self, run: StoringRun, storing: Storing) -> None:
-        """Process one item inside the transaction."""
+        """Processes one item inside the transaction."""
 
     def process_item(self, item: Any) -> Any:
         return item

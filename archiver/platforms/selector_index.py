@@ -587,7 +587,7 @@ class Index:
         return [e for e in start if _fits(e, part)]
 
     def _values(self, tag: str, attr: str) -> str:
-        """Return all values of an attribute on the elements with a tag, joined by line ends."""
+        """Returns all values of an attribute on the elements with a tag, joined by line ends."""
         found = self._joined.get((tag, attr))
         if found is None:
             found = self._joined[tag, attr] = "\n".join(v for el in self.tag(tag or "*") if (v := el.get(attr)))

@@ -45,7 +45,7 @@ class SourceGuesses:
         waiting: Collection[str],
         asked: Collection[str],
     ) -> list[DiscoveredURL]:
-        """Return the first address to try for each kind of source (feed, sitemap) that is not `declared`.
+        """Returns the first address to try for each kind of source (feed, sitemap) that is not `declared`.
 
         The addresses are those of the site's `platform`, if it is known. Skips addresses whose urlkeys are in
         `asked`, and kinds in `waiting`, whose previous guess has no response yet.
@@ -56,8 +56,8 @@ class SourceGuesses:
         return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
 
     def next(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
-        """Return the next address to try after the guess `page` has been parsed; [] if it was a source after all, or if
-        no addresses are left.
+        """Returns the next address to try after the guess `page` has been parsed; [] if it was a source after all, or
+        if no addresses are left.
         """
         queue = self._queues.get(page.kind)
         if not queue or page.is_seed or parsed.result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
@@ -114,7 +114,7 @@ class PageQueue:
         return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
-        """Hand out the next pages to fetch, at most `limit`. Pending results are written first.
+        """Hands out the next pages to fetch, at most `limit`. Pending results are written first.
 
         Once nothing is due and nothing in progress, samples of the pages that the run set aside are handed out.
         """
@@ -129,7 +129,7 @@ class PageQueue:
                 return [page for page in due if page not in old]
 
     def has_due_page(self) -> bool:
-        """Return True if another page could be handed out."""
+        """Returns True if another page could be handed out."""
         return bool(self._take(1))
 
     def _take(self, limit: int) -> list[PageRequest]:
@@ -148,7 +148,7 @@ class PageQueue:
         return pages
 
     def _judge_rows(self, pages: list[PageRequest], selection: _Selection) -> bool:
-        """Hand out due pages and append them to `pages`; return True if others wait."""
+        """Hands out due pages and appends them to `pages`; returns True if others wait."""
         run, limit = self._run, selection.limit
         while True:
             excluded, has_waiting = 0, False
@@ -170,12 +170,12 @@ class PageQueue:
                 return has_waiting
 
     def _has_samples(self) -> bool:
-        """Make samples due of the pages that the run has set aside; return True if there are any."""
+        """Makes samples due of the pages that the run has set aside; returns True if there are any."""
         with self._run.writing():
             return self._run.traps.sample_set_aside()
 
     def _rows(self, selection: _Selection) -> list[dict[str, Any]]:
-        """Return rows of due pages that are not in progress, in the order in which they are to be fetched.
+        """Returns rows of due pages that are not in progress, in the order in which they are to be fetched.
 
         Listings of tags and months come last, when it is known whether the posts they show are new.
         """
@@ -217,7 +217,7 @@ class PageQueue:
         return bool(since and published and published.astimezone(UTC) < since)
 
     def probe_request(self, *, again: bool = False) -> PageRequest | None:
-        """Return a request for an address that cannot exist, to learn the site's soft 404; None if one is in progress,
+        """Returns a request for an address that cannot exist, to learn the site's soft 404; None if one is in progress,
         or if it is already known and not to be requested `again`.
         """
         if (self._run.soft_not_found is not None and not again) or any(p.is_probe for p in self._in_progress.values()):
@@ -228,7 +228,7 @@ class PageQueue:
         return page
 
     def part_request(self, url: str, post: str) -> PageRequest:
-        """Return the request for a further part, at `url`, of the post at `post`. It is conditional if the part's text
+        """Returns the request for a further part, at `url`, of the post at `post`. It is conditional if the part's text
         is stored.
         """
         self._run.writer.flush()
@@ -239,7 +239,7 @@ class PageQueue:
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
 
     def mark_finished(self, result: PageResult) -> None:
-        """Record that the writer has a result: its page is no longer in progress, unless the same source has further
+        """Records that the writer has a result: its page is no longer in progress, unless the same source has further
         documents to fetch.
         """
         self.changes += 1
@@ -247,12 +247,12 @@ class PageQueue:
             self._in_progress.pop(urlkey(result.url), None)
 
     def mark_probe_done(self, page: PageRequest) -> None:
-        """Record that the soft-404 probe was answered or has failed."""
+        """Records that the soft-404 probe was answered or has failed."""
         self.changes += 1
         self._in_progress.pop(page.urlkey, None)
 
     def postpone(self, pages: Sequence[PageRequest]) -> None:
-        """Put back pages that were handed out; they are fetched in the next run."""
+        """Puts back pages that were handed out; they are fetched in the next run."""
         until = page_table.stamp(self._run.started + timedelta(seconds=1))
         with self._run.writing():
             for page in pages:
@@ -261,7 +261,7 @@ class PageQueue:
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
     def is_news(self, target: DiscoveredURL) -> bool:
-        """Return True if a link is new in this run: not reported before with the same source and kind, and not above
+        """Returns True if a link is new in this run: not reported before with the same source and kind, and not above
         the limit of its trap rule.
 
         The links that were reported are forgotten when they are too many.
@@ -275,18 +275,18 @@ class PageQueue:
         return self._run.traps.is_wanted(target)
 
     def stored_article(self, page: PageRequest) -> Article | None:
-        """Write pending results, then return the stored article of a page, or None."""
+        """Writes pending results, then returns the stored article of a page, or None."""
         self._run.writer.flush()
         return multipage_articles.article_at(self._run.db, page.urlkey)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
-        """Write pending results, then return three sets about the site's feeds, sitemaps and API: the kinds that the
+        """Writes pending results, then returns three sets about the site's feeds, sitemaps and API: the kinds that the
         site has, the kinds whose guess has no result yet, and the urlkeys of all of them.
         """
         self._run.writer.flush()
         return find_known_sources(self._run.db, self._run.site["id"])
 
     def posts_alive(self, source: DiscoverySource, found_on: str) -> int:
-        """Write pending results, then return the number of stored posts that a source should still list."""
+        """Writes pending results, then returns the number of stored posts that a source should still list."""
         self._run.writer.flush()
         return count_listed_pages_online(self._run.db, self._run.site["id"], source, found_on)

@@ -110,11 +110,11 @@ class PageRequest:
         return self.fetched_at is not None
 
     def at_known_url(self) -> PageRequest:
-        """Return the request for the address by which the page is known, after a learned form of it was of no use."""
+        """Returns the request for the address by which the page is known, after a learned form of it was of no use."""
         return replace(self, url=self.known_url, known_url="", hops=self.hops + 1)
 
     def conditions(self, url: str) -> Conditions:
-        """Return the validators to send with a request for `url`. Only the page's own address has any; further
+        """Returns the validators to send with a request for `url`. Only the page's own address has any; further
         documents of a source have none.
         """
         if url != self.url:
@@ -190,7 +190,7 @@ class FetchedPage:
         return self.headers.get("content-type", "")
 
     def validator(self, name: str) -> str:
-        """Return the validator in a header ("etag", "last-modified") for storing; "" if it is unreasonably long, since
+        """Returns the validator in a header ("etag", "last-modified") for storing; "" if it is unreasonably long, since
         each later request would send it.
         """
         value = self.headers.get(name, "")
@@ -223,7 +223,7 @@ def requisite_of(request: Request) -> RequisiteRequest | None:
 
 
 def purpose_of(request: Request) -> PageRequest | RequisiteRequest | HostFileRequest | None:
-    """Return what a crawl's request is for: a page, a requisite or a host's file; None if it does not belong to a
+    """Returns what a crawl's request is for: a page, a requisite or a host's file; None if it does not belong to a
     crawl.
     """
     purpose = request.meta.get("page")
@@ -238,7 +238,7 @@ def notes_of(request: Request) -> FetchNotes:
 
 
 def request_for(page: PageRequest, url: str, spider: Any) -> Request:
-    """Return a Scrapy request for a page at `url`. The spider's callback gets every response, including redirects and
+    """Returns a Scrapy request for a page at `url`. The spider's callback gets every response, including redirects and
     errors.
     """
     return Request(
@@ -250,7 +250,7 @@ def request_for(page: PageRequest, url: str, spider: Any) -> Request:
 
 
 def fetched_page(response: Response) -> FetchedPage:
-    """Convert Scrapy's response to a FetchedPage.
+    """Converts Scrapy's response to a FetchedPage.
 
     Repeated header fields are joined by commas (RFC 9110, section 5.3).
     """
@@ -269,7 +269,7 @@ def fetched_page(response: Response) -> FetchedPage:
 
 
 def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditional: bool = False) -> PageRequest:
-    """Make a page request from a row of `pages.due_pages`.
+    """Makes a page request from a row of `pages.due_pages`.
 
     `seed_key` is the urlkey of the site's home page. In a `full` run, an API is asked for all posts and not just for
     the changes.
@@ -311,7 +311,7 @@ def _is_judged(row: dict[str, Any], kind: PageKind) -> bool:
 
 
 def requisite_request(row: dict[str, Any]) -> RequisiteRequest:
-    """Make a requisite request from a row of `requisites.due_requisites`."""
+    """Makes a requisite request from a row of `requisites.due_requisites`."""
     captured = moment(row["captured_at"])
     original = Original(row["capture_url"], captured, row["digest"]) if row["digest"] and captured else None
     return RequisiteRequest(

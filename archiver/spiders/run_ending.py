@@ -193,7 +193,7 @@ class FailureStreak:
         self._failed = 0
 
     def add(self, failed: bool) -> bool:
-        """Count a page. Returns True, and starts again from zero, if so many failed in a row that the server must be
+        """Counts a page. Returns True, and starts again from zero, if so many failed in a row that the server must be
         checked now.
         """
         self._failed = self._failed + 1 if failed else 0
@@ -220,7 +220,7 @@ class MassGoneGuard(Generic[T]):
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Count a known page: `gone` is the item to hold back if it is gone, else None. Returns the held-back items
+        """Counts a known page: `gone` is the item to hold back if it is gone, else None. Returns the held-back items
         that are confirmed by now.
         """
         confirmed = []
@@ -230,7 +230,7 @@ class MassGoneGuard(Generic[T]):
         return confirmed
 
     def release(self) -> list[T]:
-        """Return all items that are held back, and forget them."""
+        """Returns all items that are held back, and forgets them."""
         held = [item for item in self._last if item is not None]
         self._last.clear()
         return held
@@ -264,7 +264,7 @@ class OutageGuard:
         return self._probe is not None and not self._probe.done()
 
     def observe(self, result: PageResult, engine: ExecutionEngine | None) -> None:
-        """Count a result. After three failures in a row, request the home page; if that fails too, end the run.
+        """Counts a result. After three failures in a row, requests the home page; if that fails too, ends the run.
 
         The home page decides because a single section of a site may be down.
         """
@@ -303,7 +303,7 @@ class OutageGuard:
             )
 
     def release(self) -> list[PageResult]:
-        """Return the results that are held back, at the end of a run without mass disappearance."""
+        """Returns the results that are held back, at the end of a run without mass disappearance."""
         return [result for _, result in self._gone.release()]
 
     async def _probe_home(self, engine: ExecutionEngine, reason: str) -> None:

@@ -66,12 +66,12 @@ class SiteJudge:
         return self._verdicts.post_form_of(page_form(page), article.kind, article.kind_rule) is not None
 
     def judge(self) -> None:
-        """Judge the forms by all pages that the archive has of the site."""
+        """Judges the forms by all pages that the archive has of the site."""
         self._writer.flush()
         self._verdicts = judge_site(self._db, self._site["id"], datetime.now(UTC))
 
     def read_late_hints(self) -> LateHintTally:
-        """Read the pages again that a source has reported since they were fetched, from their captures."""
+        """Reads the pages again that a source has reported since they were fetched, from their captures."""
         self._writer.flush()
         found = find_late_hints(self._db, self._site["id"], self._run.started)
         if not found:
@@ -83,7 +83,7 @@ class SiteJudge:
         return reading.tally
 
     def finish(self) -> RejudgingTally:
-        """Judge the forms at the end of the run, and the pages again whose verdict changed; read the articles again
+        """Judges the forms at the end of the run, and the pages again whose verdict changed; reads the articles again
         that have a value of the site's. A run that read no more than the home page has nothing to judge, unless the
         run before it was interrupted.
         """

@@ -417,8 +417,8 @@ def _hasher(label: str) -> tuple[str, Any] | None:
 
 
 def _matches(label: str, hasher: Any) -> bool:
-    """Return True if a computed hash equals the declared digest, written in base 32 (as in the examples of WARC/1.1) or
-    base 16.
+    """Returns True if a computed hash equals the declared digest, written in base 32 (as in the examples of WARC/1.1)
+    or base 16.
     """
     value = label.partition(":")[2].strip()
     raw: bytes = hasher.digest()

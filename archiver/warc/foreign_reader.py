@@ -283,7 +283,7 @@ class ForeignRecords:
         return _Block(block, tail, within, left)
 
     def _is_record_end_next(self, is_arc: bool) -> bool:
-        """Return True if what follows the block is the end of a record (WARC/1.1, section 4: two line ends) or the
+        """Returns True if what follows the block is the end of a record (WARC/1.1, section 4: two line ends) or the
         beginning of another.
         """
         self._ensure(4)

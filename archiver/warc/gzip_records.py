@@ -196,7 +196,7 @@ def read_record(file: Path, offset: int, length: int) -> StoredResponse:
 
 
 def is_payload_intact(stored: StoredResponse) -> bool:
-    """Return True if the payload matches the stored digest, or the record is a revisit record, which has no payload."""
+    """Returns True if the payload matches the stored digest, or the record is a revisit record, which has no payload."""
     return stored.record_type == "revisit" or compute_payload_digest(stored.payload) == stored.digest
 
 

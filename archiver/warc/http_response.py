@@ -90,14 +90,14 @@ class HTTPResponse:
 
 
 def is_binary(head: bytes) -> bool:
-    """Return True if these are the first bytes of an image, a PDF or another binary file."""
+    """Returns True if these are the first bytes of an image, a PDF or another binary file."""
     return head.startswith(_BINARY) or (
         b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and (head.count(b"\0") < len(head) // 4)
     )
 
 
 def may_be_page(block: bytes) -> bool:
-    """Return True if the response that begins with these bytes may be a page or a redirect, so that its body must be
+    """Returns True if the response that begins with these bytes may be a page or a redirect, so that its body must be
     kept.
     """
     found = _STATUS.match(block)

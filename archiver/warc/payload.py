@@ -191,7 +191,7 @@ def _base64(value: str) -> bytes | None:
 
 
 def matches_digest(field: str, payloads: Iterable[bytes]) -> bool:
-    """Return True if the digest is that of one of the payloads, or cannot be checked."""
+    """Returns True if the digest is that of one of the payloads, or cannot be checked."""
     declared = parse_digest(field)
     return declared is None or any(
         hashlib.new(declared[0], payload, usedforsecurity=False).digest() == declared[1] for payload in payloads

@@ -356,7 +356,7 @@ def _find_exchange_end(handle: BinaryIO, offset: int) -> int:
 
 
 def _is_earlier_state(handle: BinaryIO, other: Path) -> bool:
-    """Return True if the open file begins with all bytes of `other`."""
+    """Returns True if the open file begins with all bytes of `other`."""
     handle.seek(0)
     with other.open("rb") as existing:
         while data := existing.read(_CHUNK):
