@@ -47,11 +47,9 @@ _SIMPLE = re.compile(r"[a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class ClassTerms:
-    """The categories or the tags in a post's class: `slugs` as written there, `names` as the page shows them, else the
-    slugs.
-
-    `is_complete`: the class lists every term of the post. That is not so if a slug has no Latin letters, since the
-    class then has only a number for it.
+    """The categories or the tags in a post's class attribute. `slugs`: as the class has them; `names`: as the page
+    shows them, or the slugs if it does not. `is_complete`: the class has every term of the post. It may lack some if
+    a slug has no Latin letters, since the class then has only a number for it.
     """
 
     slugs: Terms
@@ -108,10 +106,9 @@ def _possible_slugs(name: str) -> frozenset[str]:
 
 
 def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
-    """Returns the names of terms by kind and slug, from links whose address ends in the slug.
-
-    The post's own links come first, then those of WordPress's term lists and those whose text makes the slug; other
-    links, as in a menu, may call a category anything.
+    """Returns the names of terms by kind and slug, from links whose address ends in the slug. The post's own links are
+    preferred, then links in WordPress's term lists and links whose text makes the slug; other links, as in a menu,
+    may call a category anything.
     """
     best: dict[tuple[Kind, str], str] = {}
     other: dict[tuple[Kind, str], str] = {}
@@ -242,9 +239,9 @@ def _as_candidate(
 def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> Iterator[Found]:
     """Yields the terms of a feed or an API.
 
-    An API tells categories and tags apart. RSS and Atom have one element for both: a term of a feed is a tag if the
-    post's own terms (`found`) or the addresses of the site's listings have it as a tag and not as a category. What
-    nothing else has stays a category.
+    An API gives categories and tags separately. RSS and Atom have one element for both: a term of a feed is a tag if
+    the post's own terms (`found`), or the addresses of the site's listings, have it as a tag and not as a category.
+    All other terms of a feed are categories.
     """
     if hint is None:
         return
@@ -260,9 +257,11 @@ def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> I
 
 
 def _terms_known_as_tags(page: Page, terms: Sequence[str], found: Sequence[Found]) -> frozenset[str]:
-    """Returns the terms of a feed, folded, that are tags on the page: first by the post's own terms, else by the
-    addresses of links to listings anywhere on the page, and on a Jekyll site by the page's own address, in which the
-    folders before the date are the post's categories. A platform may have only one of the two.
+    """Returns the terms of a feed, folded, that are tags on the page.
+
+    If the platform has only categories or only tags, that decides. Otherwise the post's own terms decide, then the
+    addresses of links to listings anywhere on the page. On a Jekyll site, the folders before the date in the page's
+    address are the post's categories, and the other terms are tags.
     """
     wanted = {fold_text(t) for t in terms}
     platform = page.platform
@@ -299,7 +298,7 @@ def _folders_before_date(page: Page) -> set[str]:
 
 
 def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
-    """Yields the terms found by the platform's selectors and by generic ones."""
+    """Yields the terms found by the platform's selectors and by generic selectors."""
     generic = by_name("generic")
     rows = [(generic, "class", 0.75)]
     if page.platform is not generic:
@@ -438,7 +437,9 @@ def _from_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
 
 
 def _folders_of_posts(page: Page) -> set[str]:
-    """Returns the folders of the page's address that only say that it is a post: "posts" is no category there."""
+    """Returns the folders of the page's address that only say that it is a post, such as "posts"; they are not
+    categories.
+    """
     return {folder for folder in page.path.split("/") if fold_text(folder) in FOLDER_WORDS}
 
 

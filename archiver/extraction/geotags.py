@@ -157,9 +157,9 @@ def geotags(page: Page, post: Post, hint: SourceHint | None, dateline: str = "")
 
     The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within
     some 50 m of each other are one place; its name, region and precision are taken from whichever notation has them.
-    Positions out of range and those of examples are left out; so is 0,0 without a name, since empty forms contain
-    it. A position that the page also gives for its publisher has the role "publisher", unless the text has it too.
-    `dateline`: the place in the dateline of the text.
+    Positions out of range and well-known example positions are left out; so is 0,0 without a name, since empty forms
+    contain it. A position that the page also gives for its publisher has the role "publisher", unless the text has
+    it too. `dateline`: the place in the dateline of the text.
     """
     if dateline or (hint is not None and hint.geotags) or may_have_geotags(page, post.body):
         return _collect(page, post, hint, dateline)

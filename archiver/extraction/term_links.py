@@ -146,7 +146,7 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 
 def texts_of_links(el: Element) -> list[str]:
-    """Returns the texts of the links in an element that lists terms, else its whole text."""
+    """Returns the texts of the links in an element with a list of terms; if it has no links, its whole text."""
     links = [text for a in el.iter("a") if (text := text_of_term_link(a))] if el.tag != "a" else []
     return links or [text_of_term_link(el)]
 
@@ -164,7 +164,7 @@ def text_of_term_link(el: Element) -> str:
 
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
-    """Splits texts that list categories or tags ("a, b; c", "a、b") and drops machine keys ("contentId: 12")."""
+    """Splits texts with lists of categories or tags ("a, b; c", "a、b"), and drops machine keys ("contentId: 12")."""
     return [
         p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _MAX_LENGTH
     ]
@@ -459,9 +459,8 @@ def _is_address_of_author(href: str) -> bool:
 
 
 def text_before(a: Element, previous: Element | None) -> str | Element | None:
-    """Returns what directly precedes a link in its line, apart from separators.
-
-    That is a text, an element without text (an icon), or None if it is the link `previous`.
+    """Returns what directly precedes a link in its line, apart from separators: a text ("" if nothing precedes it), an
+    element without text (an icon), or None if it is the link `previous`.
     """
     at = a
     for _ in range(_CLIMB):
@@ -484,13 +483,13 @@ class _Preceding:
 
 
 def _text_unless_separator(text: str | None) -> str:
-    """Returns a cleaned text, "" if it is only a separator."""
+    """Returns a cleaned text; "" if the text is only a separator."""
     text = clean_text(text)
     return "" if _BETWEEN.fullmatch(text) else text
 
 
 def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding | None:
-    """Returns what the nearest siblings before an element contain; None if they are empty."""
+    """Returns what the nearest siblings before an element contain; None if these siblings are empty."""
     sibling = at.getprevious()
     for _ in range(_CLIMB):
         if sibling is None:

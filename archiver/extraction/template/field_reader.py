@@ -148,8 +148,8 @@ def read_date_element(page: Page, el: Element) -> Moment | None:
 
 
 def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) -> Element | None:
-    """Returns the element that holds the body: the first selected one with some text, a paragraph or a picture; else
-    None.
+    """Returns the element that holds the body: the first selected element with some text, a paragraph or a picture;
+    else None.
     """
     for selector in rule.select:
         for el in select(page, selector):
@@ -204,8 +204,8 @@ class Times:
 class SiteReader:
     """Reads one page by its site's rules, and collects evidence.
 
-    `is_strange`: a rule that has always found something finds nothing here; `is_whole`: the body is the whole text from
-    a feed or API; `top`: the body's element, once known.
+    `is_strange`: a rule that found something on every sample post found nothing on this page; `is_whole`: the body
+    is the whole text from a feed or API; `top`: the body's element, once known.
     """
 
     def __init__(self, page: Page, rules: SiteRules, hint: SourceHint | None) -> None:
@@ -226,7 +226,7 @@ class SiteReader:
 
     @cached_property
     def wider(self) -> Post | None:
-        """The post as general extraction locates it: another element than `post`; None if it is the same one.
+        """The post as general extraction locates it; None if that is the same element as `post`.
 
         The footer of a post may be outside the element that holds the title and body that the rules found.
         """
@@ -238,10 +238,10 @@ class SiteReader:
         return element_of_rule(self.page, rule) if rule is not None else None
 
     def by_rule(self, name: str) -> Value:
-        """Returns the value that the field's rule gives; None if there is no rule.
+        """Returns the value that the field's rule gives; None if the field has no rule.
 
-        Sets `is_strange` if a learned rule that has always found something finds nothing. A rule written by hand that
-        finds nothing is recorded as evidence.
+        Sets `is_strange` if a learned rule that has always found something finds nothing. If a rule written by hand
+        finds nothing, that is recorded as evidence.
         """
         rule = self.rules.rule(name)
         if rule is None:
@@ -288,7 +288,7 @@ class SiteReader:
 
     @cached_property
     def wider_terms(self) -> _Terms | None:
-        """The candidates for terms of the `wider` element; None if there is none."""
+        """The candidates for terms in the `wider` element; None if there is no such element."""
         return _categories.term_candidates(self.page, self.wider, self.hint) if self.wider is not None else None
 
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:

@@ -164,7 +164,7 @@ class TemplateLearner:
         self._taught_by.append(sample)
 
     def again(self, sample: _KeptPage) -> Article | None:
-        """Extracts a sample post by the learned rules; None if they do not fit it."""
+        """Extracts a sample post by the learned rules; None if the rules do not fit the page."""
         article = extract_page(sample.page(), sample.hint, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 
@@ -244,8 +244,8 @@ class TemplateLearner:
 
 
 def _new_constants(samples: list[Sample]) -> SiteConstants:
-    """Returns the values that are the site's on these posts, without the names that one of the pages declares as the
-    site's: whichever post is read first, the result is the same.
+    """Returns the values that belong to the site and not to these posts, except names that one of the pages declares as
+    the site's name. The result does not depend on the order of the posts.
     """
     found = find_constants([ReadPost(s.article, s.page.head_title) for s in samples])
     declared = {fold_text(name) for s in samples for name in site_names(s.page)}
@@ -258,10 +258,12 @@ def learn_with_constants(
     others: list[Page],
     known: SiteConstants,
 ) -> SiteRules | None:
-    """Learns the rules of a site, with the values that are the site's, from posts that are read without these values.
+    """Learns a site's rules and its constants (values that belong to the site and not to a post, such as its name above
+    each post) from sample posts.
 
-    `read_again` reads the samples without some constants; `known` are the constants that were known before. Returns
-    rules without fields if the posts have no common template but new constants; None if they have neither.
+    If the samples have constants, `read_again` first extracts the samples again without them, and the rules are
+    learned from that. `known` are constants found earlier; the result includes them. If the posts share no template,
+    returns rules with constants only, or None if there are no new constants either.
     """
     constants = _new_constants(samples)
     if constants:
@@ -275,7 +277,7 @@ def learn_with_constants(
 
 
 def read_without_constants(sample: Sample, hint: SourceHint | None, constants: SiteConstants) -> Sample:
-    """Returns a sample whose article has no value that is the site's."""
+    """Extracts a sample post again without the site's constants, and returns it as a new sample."""
     decided = PageKind.POST, sample.article.kind_rule
     page = sample.page
     article = extract_page(
