@@ -1,9 +1,9 @@
 """Decides whether what a page of a known post shows now may replace what is stored, or is held until it is confirmed.
 
 A server that answers 200 may still send something bad: a maintenance page at every address, the shell of a script, a
-teaser in place of the text, a template that lost half of its fields. A page is held if its text is a small part of the
-stored one, is another text altogether, or is shown by other posts too; all edits of a run are held if the site has
-changed far more of its posts at once than ever before. All functions are pure.
+teaser in place of the text, a template that lost half of its fields. A page is held if its text is only a small part
+of the stored text, if it shows another text altogether, or if other posts show the same text. All edits of a run are
+held if the site has changed far more of its posts at once than ever before. All functions are pure.
 """
 
 from __future__ import annotations
@@ -79,8 +79,10 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A held page: why, since when, and how often it was fetched since with the same text (`looks`, at most once a
-    day). `text_digest` is the digest of the text that it showed last, `looked_at` the time.
+    """A held page: why and since when it is held, and on how many days it was fetched with the same text since
+    (`looks`).
+
+    `text_digest` is the digest of the text that it showed last, and `looked_at` the time of that fetch.
     """
 
     rule: HoldRule
@@ -118,8 +120,8 @@ def is_confirmed(hold: Hold, at: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KnownPosts:
-    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Posts of
-    which a source had said so before are not counted.
+    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Changes and
+    deletions that a source had announced are not counted.
     """
 
     fetched: int = 0
@@ -139,8 +141,8 @@ _CHANCE = 1e-5
 
 
 def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int) -> bool:
-    """Returns True if so many of the known posts changed (or went) that the site's own past does not explain it: eight
-    or more, two in five, and less likely than one in 100,000 at twice the rate of the past.
+    """Returns True if so many known posts changed (or are gone) that the site's past does not explain it: at least
+    eight posts, at least two in five, and a probability below one in 100,000 at twice the rate of the past.
     """
     if changed < _MIN_CHANGED or changed < _MIN_SHARE * fetched:
         return False

@@ -27,11 +27,10 @@ MAX_REVERTS = 3
 
 @dataclass(frozen=True, slots=True)
 class PastRevision:
-    """A stored revision of an article, as far as it matters for recognizing reverts. `same_as`: the number of the
-    earlier revision that it repeats.
+    """The part of a stored revision that is needed to recognize reverts.
 
-    `seen_again`: how often the post reverted to it without a new revision being stored; `seen_again_at`: the last
-    time that happened.
+    `same_as`: the number of the earlier revision that it repeats. `seen_again`: how often the post reverted to it
+    without a new revision being stored; `seen_again_at`: the last time that happened.
     """
 
     revision: int
@@ -98,9 +97,8 @@ class RevisionRun:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A later capture of the same run, with the same meaning: it proves that the revision lasted until then.
-
-    `article` is the article extracted from it, None if it is the same as that of the run.
+    """A later capture of the same run with the same meaning, which proves that the revision was still online then.
+    `article` is the article extracted from this capture; None if it equals the run's article.
     """
 
     at: datetime
@@ -272,7 +270,7 @@ def _is_beginning(part: str, full: str) -> bool:
 
 
 def merge_extracted_fields(stored: Article, extracted: Article, fields: Collection[str]) -> Article:
-    """Returns the stored article with the values of these fields replaced by those of a new extraction. Its URL and IDs
+    """Returns the stored article with new values for these fields, taken from a new extraction. The stored URL and IDs
     are kept.
     """
     values: dict[str, Any] = {name: getattr(extracted, name) for name in fields}
