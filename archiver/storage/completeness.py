@@ -461,7 +461,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
 
 
 def _due_for(page: dict[str, Any]) -> str:
-    """Returns why a page is due at its `due_at`; "" if it is never due."""
+    """Returns the reason for which a page is due at its `due_at`; "" if it is never due."""
     due, fetched = moment(page["due_at"]), moment(page["fetched_at"])
     if due is None:
         return ""
@@ -531,7 +531,7 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:
-    """Returns the captures of a URL, and the one with this ID, oldest first, each with its usage statements."""
+    """Returns the captures of a URL and the capture with this ID, oldest first, each with its usage statements."""
     found = list(
         db.query(
             "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "

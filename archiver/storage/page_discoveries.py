@@ -151,8 +151,8 @@ def record_discovered_urls(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A discovered URL with where and when it was found, when it is due if it is new, the path of its site's scope
-    (`folder`), and whether a claim of its source is trusted (`believes`).
+    """A discovered URL with where and when it was found. Also when it is due if it is new, the path of its site's scope
+    (`folder`), and a test of whether a claim of its source is trusted (`believes`).
     """
 
     target: DiscoveredURL
@@ -258,8 +258,8 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What a source says about a page, by its digest; `key` is that of the source (`source_key`). `is_first`: it had
-    said nothing about it.
+    """What a source says about a page, by its digest; `key` is the key of the source (`source_key`). `is_first`: the
+    source had said nothing about the page before.
     """
 
     key: str

@@ -315,7 +315,9 @@ class RunStatistics:
             self._fields[name] = max(0, self._fields[name] - fields[name])
 
     def recount_fields(self, before: Article, after: Article) -> None:
-        """Counts the fields of an article of this run as they were read the second time."""
+        """Corrects the field counts for an article of this run that was extracted again: takes away the fields that
+        `before` has, and adds those that `after` has.
+        """
         self._fields.subtract(name for name in MEASURED if getattr(before, name))
         self._fields.update(name for name in MEASURED if getattr(after, name))
 
@@ -376,8 +378,8 @@ _SAMPLING_RUNS = 20
 
 
 def latest_samples(db: Database, site_id: int) -> dict[str, dict[str, int]]:
-    """Returns the latest sample of the pages that each rule set aside, by rule: how many were `sampled`, and how many
-    of these were `hits`. Only the last 20 runs that set pages aside count.
+    """Returns the latest sample of the pages that each rule set aside, by rule: how many pages were `sampled`, and how
+    many of the sampled pages were `hits`. Only the last 20 runs that set pages aside count.
     """
     rows = db.execute(
         "select statistics from runs where site_id = ? and statistics like '%\"set_aside\"%' order by id desc limit ?",
@@ -400,8 +402,8 @@ def unrecorded_links(db: Database, site_id: int) -> dict[str, int]:
 
 
 def left_pages_unsampled(db: Database, site_id: int, run_id: int) -> bool:
-    """Returns True if the run of a site before the run `run_id` ended, or was killed, before it sampled the pages that
-    it set aside.
+    """Returns True if the site's run before `run_id` ended, or was killed, before it sampled the pages that it had set
+    aside.
     """
     row = db.execute(
         "select statistics from runs where site_id = ? and id < ? order by id desc limit 1", [site_id, run_id]

@@ -58,7 +58,7 @@ class NewSearch:
 
 
 def saved_search_rows(db: Database, key: str | None = None) -> list[SavedSearchRow]:
-    """Returns all saved searches, sorted by name, or only the one with this key."""
+    """Returns all saved searches, sorted by name, or only the saved search with this key."""
     where = "" if key is None else "where key = :key"
     return [
         SavedSearchRow(**row) for row in db.query(f"select * from saved_searches {where} order by key", {"key": key})
@@ -99,7 +99,7 @@ def delete_saved_search(db: Database, number: int) -> None:
 
 
 def known_hits(db: Database, number: int, ids: Iterable[int]) -> set[int]:
-    """Returns those of the articles `ids` that a saved search has already reported."""
+    """Returns the articles among `ids` that a saved search has already reported."""
     return {
         row[0]
         for row in db.execute(
@@ -165,8 +165,8 @@ class ReportedHit:
 
 
 def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[ReportedHit]:
-    """Returns the articles that the runs of a saved search reported, latest first; with `at`, only those of the run at
-    that time.
+    """Returns the articles that the runs of a saved search reported, latest first; with `at`, only those that the run
+    at that time reported.
     """
     return [
         ReportedHit(*row)

@@ -22,7 +22,7 @@ SHORT_BODY = 40
 
 @dataclass(frozen=True, slots=True)
 class RepeatedValue:
-    """The value that most of the compared articles share in one field, and the URL of one of them."""
+    """The most frequent value of one field in the compared articles, and the URL of an article that has it."""
 
     field: str
     value: str
@@ -60,8 +60,8 @@ class SiteContent:
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
-    """Reads the content of a site, given by its name and ID. `status` does so for every site, so only the columns and
-    pages that are needed are read, once.
+    """Reads the content of a site, given by its name and ID. `status` calls this for every site, so only the columns
+    and pages that are needed are read, each once.
     """
     newest = db.execute(
         f"select url, {', '.join(_column(name) for name in OWN_TEXTS)} from articles where site = ? "

@@ -211,8 +211,8 @@ def _write_provenance(db: Database, article_id: int, number: int, run: RevisionR
 
 
 def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
-    """Stores for each revision the number of the one that was current before it, and of the earlier one that it
-    repeats.
+    """Stores for each revision the number of the revision that was current before it, and the number of the earlier
+    revision that it repeats.
 
     The former is usually the number before its own. For a revision made while the post had reverted to an earlier
     one, the stored link is kept unless a new revision comes between.
@@ -502,8 +502,8 @@ def _as_run(extracted: HistoricalArticle) -> RevisionRun:
 
 
 def merge_articles(db: Database, into: int, other: int, extract_again: ExtractWithoutHints) -> None:
-    """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because both are one
-    post that has moved.
+    """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because they are the
+    same post, which has moved.
     """
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     gone = rows[other]
