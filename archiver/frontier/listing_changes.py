@@ -1,7 +1,8 @@
-"""Decides which posts were removed from a feed or a page of a listing, from what it listed before and lists now.
+"""Decides which posts were removed from a feed or a page of a listing, by comparing what the feed or page showed before
+and shows now.
 
-A post that a list no longer shows has mostly just moved on: down to the next page, or out of the feed's window. It was
-removed only if the place where it would stand was read, and it is not there.
+A post that is no longer shown has usually just moved: down to the next page, or out of the feed's window. It was
+removed only if its place in the order was read, and it is not there.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ def removed_posts(
     is_first: bool = False,
     is_last: bool = False,
 ) -> list[int]:
-    """Returns the IDs of the posts that were removed from a list, newest first: those of its earlier entries (`before`)
-    that are not among its present ones (`now`), although the place where they would stand was read.
+    """Returns the IDs of the posts that were removed from a list, newest first. They are among its earlier entries
+    (`before`) and not among its present ones (`now`), although their place in the order was read.
 
     `days` has the day of publication of each post, None if it is unknown; pages that are not in it are not posts.
-    The place of a post was read if posts that stood before and after it still do so. At the top of a list
-    (`is_first`) none need stand before it. At its end (`is_last`) none need stand after it, but the list must have
-    become shorter, because a list may show only its newest posts.
+    The place of a post was read if posts that were before and after it in the list still are. At the top of a list
+    (`is_first`) no post before it is needed. At its end (`is_last`) no post after it is needed, but the list must
+    have become shorter, because a list may show only its newest posts.
 
-    Returns [] for a list that is not ordered by date, before or now: a selection, several lists on one page.
+    Returns [] if the list is not ordered by date, before or now, such as a selection, or several lists on one page.
     """
     old, new = _in_order(before, days), _in_order(now, days)
     standing = set(old) & set(new)

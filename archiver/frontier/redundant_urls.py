@@ -1,15 +1,17 @@
 """Learns, during a crawl, which URLs bring nothing new: URL patterns without news, and equivalent URLs.
 
 A page has news if it is a post, or shows a possible post that no other page of its pattern has shown in this run. So
-a partition of the posts (by month, category or author) always has news, even if all posts were known before; its cost
-is bounded by the number of posts. A pattern has a budget of pages without news; when it is used up, the other pages of
-the pattern are trap-excluded. An equivalent URL shows the post of a plainer URL, for instance with `?lang=de`, in
-capital letters or below `/print/`. Sites differ in this: `?lang=de` may be a translation. So a difference is ignored
-on a site once five posts confirmed that it does not matter and none refuted it, and only if the plainer URL is in
-the pages table.
+a partition of the posts (by month, category or author) always has news, even if all posts were known before; its
+cost is bounded by the number of posts. A pattern has a budget of pages without news. When the budget is used up, the
+other pages of the pattern are trap-excluded.
 
-If a feed, a sitemap or an API lists all posts (`source_coverage`), pages that list posts once more are hardly ever
-needed: what counts then is whether a page leads to an unknown possible post, and the budgets are small.
+An equivalent URL shows the post of a plainer URL, for instance with `?lang=de`, in capital letters or below
+`/print/`. Sites differ: on one, `?lang=de` is ignored, on another it shows a translation. So a difference is ignored
+on a site only once five posts have confirmed that it does not matter and none has refuted it, and only if the
+plainer URL is in the pages table.
+
+If a feed, a sitemap or an API lists all posts (`source_coverage`), further pages that list posts are hardly ever
+needed. Then only pages that lead to an unknown possible post have news, and the budgets are small.
 """
 
 from __future__ import annotations
@@ -96,9 +98,11 @@ SHOWN_REASON = (
 
 @dataclass(frozen=True, slots=True)
 class PatternTally:
-    """The count of a URL pattern's pages in this run: `idle` in a row without news, `known` in a row that led to no
-    unknown possible post, `missing` in a row that are not there, and those that were `posts` or the only pages to lead
-    to one. `unknown` pages in all led to unknown possible posts. `reopened`: a sample of its set-aside pages had news.
+    """The counts of a URL pattern's pages in this run.
+
+    `idle`: pages without news in a row; `known`: pages in a row that led to no unknown possible post; `missing`:
+    pages in a row that do not exist. `posts`: pages that were posts or the only pages to lead to a post; `unknown`:
+    pages that led to unknown possible posts. `reopened`: a sample of the pattern's set-aside pages had news.
     """
 
     idle: int = 0
@@ -134,8 +138,8 @@ class PatternBudgets:
         has_unknown: bool = False,
         is_missing: bool = False,
     ) -> None:
-        """Counts a fetched page of this pattern. It has news if it showed possible posts that no other page of the
-        pattern has shown, and `has_unknown` if nothing else had reported one of them.
+        """Counts a fetched page of this pattern. `has_news`: it showed possible posts that no other page of the pattern
+        has shown. `has_unknown`: nothing else had reported one of these posts.
         """
         if pattern.family not in ALLOWED:
             return
@@ -150,12 +154,12 @@ class PatternBudgets:
         )
 
     def credit(self, pattern: URLPattern) -> None:
-        """Counts a post that only pages of this pattern link to, as if one of them were the post."""
+        """Counts a post that only pages of this pattern link to, as if it were a page of the pattern."""
         tally = self._tallies.get(pattern, PatternTally())
         self._tallies[pattern] = replace(tally, idle=0, known=0, posts=tally.posts + 1)
 
     def is_used_by_posts(self, pattern: URLPattern) -> bool:
-        """Returns True if a page of this pattern was a post, or the only one to lead to a post."""
+        """Returns True if a page of this pattern was a post, or the only page that led to a post."""
         tally = self._tallies.get(pattern)
         return tally is not None and tally.posts > 0
 
@@ -291,8 +295,9 @@ class EquivalenceCounts:
 
 
 class EquivalentURLs:
-    """What a run has learned about one site: which variants of a URL (see `plainer_urls`) show the same post as the
-    plainer URL.
+    """Remembers which variants of a URL (see `plainer_urls`) a run has found to show the same post as the plainer URL,
+    on one site. Posts confirm or refute a variant; it is believed once enough posts have confirmed it and none has
+    refuted it.
     """
 
     def __init__(self) -> None:
@@ -318,8 +323,8 @@ class EquivalentURLs:
             self._counts[variant] = replace(counts, confirmed=counts.confirmed + 1)
 
     def record_own_post(self, key: str, plain_is_post: set[str]) -> None:
-        """Records that the URL `key` shows a post of its own. This refutes the variants in `plain_is_post`, whose
-        plainer URLs show other posts.
+        """Records that the URL `key` shows another post than its plainer URLs in `plain_is_post`, which are posts
+        themselves. This refutes the variants between `key` and these URLs.
         """
         for variant in {variant_family(w) for w in plainer_urls(key) if w in plain_is_post}:
             self._counts[variant] = replace(self._counts.get(variant, EquivalenceCounts()), refuted=True)
