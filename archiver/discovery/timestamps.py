@@ -78,7 +78,7 @@ _NO_DATE = re.compile(r"(?<![+\d-])000[01]\b|^[0\s:-]*$")
 
 
 def is_unreadable_time(text: str) -> bool:
-    """Returns True if a text is there and is not a time that can be read, nor what programs write for "no date"
+    """Returns True if a text is not empty and cannot be read as a time, unless it is what programs write for "no date"
     ("0001-01-01T00:00:00Z", "0000-00-00").
     """
     return parse_timestamp(text) is None and not _NO_DATE.search(text.strip())
@@ -149,9 +149,8 @@ def _full_year(text: str) -> int:
 
 
 def _timestamp(day: _Day, clock: _Clock | None, zone: _Zone | None) -> Timestamp | None:
-    """Builds a timestamp; None if there is no such day or time of day, or its year is not believed.
-
-    24:00:00 is the start of the next day (ISO 8601), a leap second the second before it.
+    """Builds a timestamp; None if the day or time of day does not exist, or the year is not believed. 24:00:00 is the
+    start of the next day (ISO 8601), a leap second the second before it.
     """
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         return None
@@ -225,8 +224,8 @@ def _in_words(text: str) -> Timestamp | None:
 
 
 def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _Day | None:
-    """Parses a date: of three numbers, or of two numbers and the name of a month; without a time of day also of a year
-    and the name of a month. Other words may only stand before it, as weekdays do.
+    """Parses a date of three numbers, or of two numbers and the name of a month; if no time of day follows, also of a
+    year and the name of a month. Other words, such as weekdays, are accepted only before the date.
     """
     if match := _NUMBERS.search(text):
         return _numeric_day(match, is_american) if not _TOKEN.search(text, match.end()) else None
@@ -248,10 +247,10 @@ def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _D
 
 
 def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
-    """Returns the day that three numbers give; None if day and month cannot be told apart.
+    """Returns the day given by three numbers; None if it is unclear which is the day and which the month.
 
-    With points the day is first. Else a number above 12 is the day, and the 12-hour clock (`is_american`) means that
-    the month is first.
+    If points separate them, the day is first. Otherwise a number above 12 is the day, and the 12-hour clock
+    (`is_american`) means that the month is first.
     """
     first, sign, second, third = match.groups()
     if len(first) == 4:
@@ -286,9 +285,8 @@ _MAX_OFFSET = 15 * 60
 
 
 def _parse_zone(text: str) -> _Zone | None:
-    """Parses a zone: an offset ("+02:00", "GMT+2", "-0700") or a name; None if the text is neither.
-
-    A comment after an offset is ignored ("+0200 (CEST)").
+    """Parses a zone, which may be an offset ("+02:00", "GMT+2", "-0700") or a name; None for any other text. A comment
+    after an offset is ignored ("+0200 (CEST)").
     """
     text = re.sub(r"\s*\([^()]*\)$", "", text).strip()
     if match := _OFFSET_PARTS.fullmatch(text):
