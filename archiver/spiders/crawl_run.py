@@ -84,7 +84,9 @@ class CrawlOrder:
 
 @contextmanager
 def archive_faults(archive: Path) -> Iterator[None]:
-    """Context manager that turns errors of the disk or the database into ArchiverErrors that name the archive."""
+    """Context manager that turns errors of the disk or the database into ArchiverErrors whose message has the path of
+    the archive.
+    """
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -190,15 +192,15 @@ class CrawlRun:
             make_sample_due(self.db, self.site["id"], self.run_id, self.started, self.samples.sample_size(setting))
 
     def _quiet_until(self) -> datetime | None:
-        """Returns the time until which the host asked crawls to wait; None if it is over. A time too far ahead comes
+        """Returns the time until which the host asked crawls to wait; None if it has passed. A time too far ahead comes
         from a wrong clock and is ignored.
         """
         until = pages.moment(self.site["quiet_until"])
         return until if until and self.started < until <= self.started + timedelta(seconds=MAX_RETRY_AFTER) else None
 
     def _remembered_soft_not_found(self) -> SoftNotFoundProfile | None:
-        """Returns the soft-404 profile that an earlier run stored for this site; None if there is none or it is older
-        than the revisit period.
+        """Returns the soft-404 profile that an earlier run stored for this site; None if no run did or the profile is
+        older than the revisit period.
         """
         is_outdated = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
         return None if is_outdated else soft404.profile_from_json(self.site["soft_not_found"])
@@ -280,7 +282,9 @@ class CrawlRun:
             self.site["platform"] = name
 
     def capture(self, exchange: Exchange, original: Original | None) -> Capture:
-        """Writes one exchange to the run's WARC file and returns its capture. Raises ArchiverError if the disk fails."""
+        """Writes one exchange to the run's WARC file and returns its capture. Raises ArchiverError if the disk
+        fails.
+        """
         with archive_faults(self.archive):
             return self.warc.write(exchange, original)
 
@@ -318,8 +322,8 @@ class CrawlRun:
         """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run is closed
         already.
 
-        After a fault (`at_fault`), or if writing fails here, as much as possible is written; the other pages stay
-        due and the next crawl closes the run.
+        After a fault (`at_fault`), or if writing fails now, as much as possible is written; the other pages stay due
+        and the next crawl closes the run.
         """
         if not self._locks:
             return

@@ -1,5 +1,5 @@
-"""The queue of the pages that are due in one run: selects the next ones, tracks those in progress, and excludes crawl
-traps.
+"""The queue of the pages that are due in one run: selects the next pages, keeps track of the pages in progress, and
+excludes crawl traps.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SourceGuesses:
     ) -> list[DiscoveredURL]:
         """Returns the first address to try for each kind of source (feed, sitemap) that is not `declared`.
 
-        The addresses are those of the site's `platform`, if it is known. Skips addresses whose urlkeys are in
+        The addresses are usual on the site's `platform`, if it is known. Skips addresses whose urlkeys are in
         `asked`, and kinds in `waiting`, whose previous guess has no response yet.
         """
         for guess in well_known_urls(base, scope, platform):
@@ -56,8 +56,8 @@ class SourceGuesses:
         return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
 
     def next(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
-        """Returns the next address to try after the guess `page` has been parsed; [] if it was a source after all, or
-        if no addresses are left.
+        """Returns the next address to try after the guess `page` has been parsed; [] if the guess was right, or if no
+        addresses are left.
         """
         queue = self._queues.get(page.kind)
         if not queue or page.is_seed or parsed.result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
@@ -81,9 +81,11 @@ _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """Which due pages are handed out: at most `limit`, of so many rows and `more`. While a feed, sitemap or API is
-    being read (`sources_only`), only such sources are, since their hints belong to the pages that follow; `mixed`:
-    both. `is_patient`: pages may wait for others although none is in progress.
+    """Which due pages are handed out: at most `limit`, chosen from so many rows and `more`.
+
+    `sources_only`: only feeds, sitemaps and APIs are handed out while one is being read, since their hints belong to
+    the pages that follow; `mixed`: sources and pages. `is_patient`: pages may wait for others although none is in
+    progress.
     """
 
     limit: int
@@ -114,9 +116,8 @@ class PageQueue:
         return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
-        """Hands out the next pages to fetch, at most `limit`. Pending results are written first.
-
-        Once nothing is due and nothing in progress, samples of the pages that the run set aside are handed out.
+        """Hands out the next pages to fetch, at most `limit`. Pending results are written first. Once no page is due
+        and none is in progress, hands out samples of the pages that the run set aside.
         """
         while True:
             due = self._take(limit)
@@ -170,7 +171,7 @@ class PageQueue:
                 return has_waiting
 
     def _has_samples(self) -> bool:
-        """Makes samples due of the pages that the run has set aside; returns True if there are any."""
+        """Makes samples of the pages that the run has set aside due; returns True if any are."""
         with self._run.writing():
             return self._run.traps.sample_set_aside()
 

@@ -94,7 +94,7 @@ class PageRequest:
 
     @property
     def is_source(self) -> bool:
-        """True if this is a document that lists pages."""
+        """True if this page is a feed, sitemap, API or capture list, which reports other pages."""
         return self.comes_first or self.kind is PageKind.CDX
 
     @property
@@ -190,8 +190,8 @@ class FetchedPage:
         return self.headers.get("content-type", "")
 
     def validator(self, name: str) -> str:
-        """Returns the validator in a header ("etag", "last-modified") for storing; "" if it is unreasonably long, since
-        each later request would send it.
+        """Returns the validator in a header ("etag", "last-modified") for storing; "" if the validator is unreasonably
+        long, since each later request would send it.
         """
         value = self.headers.get(name, "")
         return value if len(value) <= _MAX_VALIDATOR else ""
@@ -223,8 +223,8 @@ def requisite_of(request: Request) -> RequisiteRequest | None:
 
 
 def purpose_of(request: Request) -> PageRequest | RequisiteRequest | HostFileRequest | None:
-    """Returns what a crawl's request is for: a page, a requisite or a host's file; None if it does not belong to a
-    crawl.
+    """Returns what a crawl's request is for: a page, a requisite or a host's file; None if the request does not belong
+    to a crawl.
     """
     purpose = request.meta.get("page")
     return purpose if isinstance(purpose, PageRequest | RequisiteRequest | HostFileRequest) else None

@@ -130,9 +130,9 @@ def parse_cdx_page(
     is_news: Callable[[DiscoveredURL], bool],
 ) -> ParsedPage:
     """Parses one response of a web archive's CDX server. `request.url` is the address of the list's first part; resume
-    keys lead to the others.
+    keys lead to the other parts.
 
-    Validators are stored only if the list has one part: if the first is unchanged, the others may still have
+    Validators are stored only if the list has one part: even if the first part is unchanged, later parts may have
     changed.
     """
     result = replace(result, final_url=request.url, kind=PageKind.CDX, rule="cdx", same_validator=False)
@@ -179,10 +179,9 @@ def extract_without_template(page: Page, hint: SourceHint | None, known: PageKin
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """What the parser needs to know about the site of a page.
-
-    `is_news` returns False for a link that was reported before, such as those of a menu. `soft_not_found` is the
-    site's soft-404 profile. `with_requisites`: the requisites of a post's page are listed in its result.
+    """What the parser needs to know about the site of a page. `is_news` returns False for a link that was reported
+    before, such as a link in a menu. `soft_not_found` is the site's soft-404 profile. `with_requisites`: the result
+    of a post's page includes its requisites.
     """
 
     scope: Scope
@@ -239,8 +238,8 @@ def _parse_response(fetched: FetchedPage, request: PageRequest, site: SiteContex
 def _parse_source(
     fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage | None:
-    """Parses a document that lists pages, recognised by the request's kind or by its bytes; returns None if it is not
-    one.
+    """Parses a source document (a feed, sitemap, API response or capture list), recognised by the request's kind or by
+    its bytes; returns None if the response is not such a document.
     """
     if request.kind is PageKind.CDX:
         return parse_cdx_page(fetched, result, request, site.scope, site.is_news)
@@ -288,7 +287,9 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
-    """Returns True if a page other than the home page shows nothing by which it can be told from a missing one."""
+    """Returns True if a page other than the home page shows nothing that distinguishes it from the site's page for
+    missing addresses.
+    """
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False
     if detect_wall(page.root, page.head_title):
@@ -597,8 +598,8 @@ def _claimed_part(result: PageResult, article: Article) -> PageResult:
 
 
 def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
-    """Returns True if a link belongs in the page's result: it is in scope, or a feed or sitemap anywhere. Feeds deep
-    below a post are left out, because they list its comments.
+    """Returns True if a link belongs in the page's result: it is in scope, or is a feed or sitemap, in scope or not. A
+    feed deep below a post is left out, because it is a feed of the post's comments.
     """
     if target.kind is PageKind.FEED and kind is PageKind.POST:
         return len([s for s in urlsplit(target.url).path.split("/") if s]) <= 2

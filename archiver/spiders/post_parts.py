@@ -127,8 +127,8 @@ def add_part(collection: PartCollection, parsed: ParsedPage, request: PageReques
 
 
 def _with_part(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
-    """Returns the collection with one more part that was read. If it is the view of all parts (number 0), no others are
-    fetched.
+    """Returns the collection with one more part that was read. If the part is the view of all parts (number 0), no
+    other parts are fetched.
     """
     done = number == 0 and text is not None
     texts = collection.texts if text is None else (*collection.texts, text)

@@ -58,7 +58,9 @@ class Requisites:
                 requisites.enter_lead_images_of_site(run.db, run.site["id"], run.site_name, run.started, run.revisit)
 
     def due(self) -> list[RequisiteRequest]:
-        """Hands out the next requisites to fetch; [] while enough are in progress. Pending results are written first."""
+        """Hands out the next requisites to fetch; [] while enough are in progress. Pending results are written
+        first.
+        """
         if self.mode == "none" or len(self._in_progress) > self._enough:
             return []
         self._run.writer.flush()
@@ -107,7 +109,9 @@ class Requisites:
         return Original(row[0], at, digest) if at else None
 
     def add_result(self, requisite: RequisiteRequest, fetched: FetchedRequisite) -> bool:
-        """Adds a result to the next batch to write. Returns False if its host has failed too often and was postponed."""
+        """Adds a result to the next batch to write. Returns False if its host has failed too often and was
+        postponed.
+        """
         self._in_progress.pop(requisite.id, None)
         self._waiting.append(fetched)
         if len(self._waiting) >= _BATCH:

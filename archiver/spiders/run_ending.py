@@ -204,8 +204,8 @@ class FailureStreak:
 
 
 class MassGoneGuard(Generic[T]):
-    """Holds back the results of pages that are gone until `asked` further known pages show that most of the site is
-    still there.
+    """Holds back the results of pages that are gone until `asked` further known pages have been fetched and show that
+    most of the site is still online.
     """
 
     def __init__(self, asked: int = ASKED) -> None:
@@ -243,8 +243,8 @@ _BELIEVED_AFTER = 3
 
 
 class OutageGuard:
-    """Ends a run while its server is down, and holds back pages that are gone until it is clear that this is no mass
-    disappearance.
+    """Ends a run while its server is down, and holds back results of pages that are gone until it is clear that the
+    site has not disappeared as a whole.
 
     `stop` ends the run with a sentence; `gone_confirmed` is True if a crawl a day ago found most posts gone as well.
     """
@@ -273,9 +273,8 @@ class OutageGuard:
             self._probe = asyncio.get_running_loop().create_task(self._probe_home(engine, result.reason))
 
     def confirmed_results(self, request: PageRequest, result: PageResult) -> Iterator[PageResult]:
-        """Yields the results that may be stored now, usually just this one.
-
-        A 404 of a known page is held back until it is clear that this is not a mass disappearance.
+        """Yields the results that may be stored now, usually just `result`. A 404 of a known page is held back until it
+        is clear that the site has not disappeared as a whole.
         """
         if (
             request.is_source

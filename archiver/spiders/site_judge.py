@@ -83,9 +83,10 @@ class SiteJudge:
         return reading.tally
 
     def finish(self) -> RejudgingTally:
-        """Judges the forms at the end of the run, and the pages again whose verdict changed; reads the articles again
-        that have a value of the site's. A run that read no more than the home page has nothing to judge, unless the
-        run before it was interrupted.
+        """At the end of the run, decides which forms are forms of posts, and judges the pages again whose verdict
+        changed. Also extracts the articles again that have a value that belongs to the site.
+
+        Does nothing if the run read no more than the home page, unless the run before it was interrupted.
         """
         counts = self._writer.counts
         if self._pages <= _HOME_ONLY and not self._is_pending:

@@ -75,8 +75,8 @@ class Probing:
     def observe_source(self, request: PageRequest, result: PageResult) -> None:
         """Updates the doubt about the site with the result of a feed, sitemap or API.
 
-        If one that worked before is now a web page, the site becomes doubtful; if one still works, the site does not
-        show the same page everywhere. The list of a web archive says nothing about the site.
+        If a source that worked before is now a web page, the site becomes doubtful; if a source still works, the
+        site does not show the same page everywhere. The list of a web archive says nothing about the site.
         """
         if request.kind not in SOURCE_KINDS or request.kind is PageKind.CDX:
             return
@@ -174,8 +174,8 @@ class RequisiteFetcher:
                 self._done(requisite, parse_requisite(fetched_page(response), requisite, objection))
 
     def failed(self, failure: Failure) -> None:
-        """Scrapy errback: records a requisite whose request had no response (refused by one of our rules, no such host,
-        a timeout).
+        """Scrapy errback: records a requisite whose request had no response (refused by a rule of this program, no such
+        host, a timeout).
         """
         requisite = requisite_of(failure.request)  # type: ignore[attr-defined]
         assert requisite is not None
@@ -409,8 +409,8 @@ class SiteSpider(Spider):
             archive.run.remember_soft_not_found(replace(found, everywhere=everywhere))
 
     def _is_everywhere(self, profile: SoftNotFoundProfile) -> bool:
-        """Returns True if the home page, too, shows what the site shows for an address that does not exist; for a home
-        page that has not changed, if it did in earlier runs. A home page that lists posts is no empty shell.
+        """Returns True if the home page shows the same as the site's page for missing addresses. For a home page that
+        has not changed, the answer of earlier runs counts. A home page with a list of posts is no empty shell.
         """
         if profile.look is None or self._home_lists_posts:
             return False
@@ -520,7 +520,9 @@ class SiteSpider(Spider):
         return self.archive.pages.probe_request(again=True) if is_due else None
 
     def _is_home_read(self, result: PageResult, parsed: ParsedPage | None) -> bool:
-        """Returns True if this is the final result of the home page and no redirect. Only then is a probe worthwhile."""
+        """Returns True if this is the final result of the home page and not a redirect. A probe is worthwhile only
+        then.
+        """
         return (
             parsed is not None
             and result.final_url == self.archive.home_url
@@ -532,7 +534,8 @@ class SiteSpider(Spider):
         """Returns the home page's result with the first well-known addresses to try, for the kinds of source that the
         site does not declare.
 
-        Also takes the page's scheme and host as the site's, and notes why the site cannot be crawled if it cannot.
+        Also makes the page's scheme and host those of the site, and notes why the site cannot be crawled if it
+        cannot.
         """
         archive = self.archive
         if result.outcome is Outcome.DUPLICATE:
@@ -587,8 +590,8 @@ class SiteSpider(Spider):
     def _adapted(self, target: DiscoveredURL) -> DiscoveredURL:
         """Returns a discovered URL with the scheme and www of the site's home page, so that each page has one address.
 
-        A URL outside the site that a sitemap, feed or API lists, and a file that is not a web page, are marked with a
-        trap rule, so that they are recorded but not requested.
+        Two kinds of URL get a trap rule, so that they are recorded but not requested: a URL outside the site that a
+        sitemap, feed or API reports, and a file that is not a web page.
         """
         target = replace(target, url=with_origin(target.url, origin_of(self.archive.home_url)))
         outside = (

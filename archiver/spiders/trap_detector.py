@@ -86,11 +86,12 @@ def _rule_of(pattern: URLPattern) -> str:
 
 
 class TrapDetector:
-    """Detects the crawl traps of one site during one run, from the pages that it sees. `flush` writes pending results
-    before the tables are queried. `run_id` seeds the samples of the pages that the run sets aside.
+    """Detects the crawl traps of one site during one run, from the pages that it sees.
 
-    `included` counts the set-aside pages that were made due again: those of samples, and those of patterns whose sample
-    had news. `unrecorded` counts, by rule, the excluded links that have no row, because there are too many.
+    `flush` writes pending results before the tables are queried. `run_id` seeds the samples of the pages that the
+    run sets aside. `included` counts set-aside pages that were made due again: sampled pages, and pages of patterns
+    whose sample had news. `unrecorded` counts, by rule, the excluded links that have no row, because there are too
+    many.
     """
 
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None], run_id: int) -> None:
@@ -197,8 +198,9 @@ class TrapDetector:
         return SHOWN_REASON
 
     def _may_be_needless(self, shape: URLPattern) -> bool:
-        """Returns True if a list may prove needless once the pages in progress are read: a further page of a list, if
-        they show more links to posts; a list of a tag or month, if lists of a pattern with fewer pages show all posts.
+        """Returns True if the pages in progress may show that a list need not be fetched. A further page of a list is
+        needless if they show no more links to posts; a list of a tag or month is needless if lists of a pattern with
+        fewer pages show all posts.
         """
         if shape.family in SIDE_LISTS and not self._coverage().is_complete:
             due = self._side_lists()
@@ -245,8 +247,8 @@ class TrapDetector:
         )
 
     def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
-        """Returns True if the post at `key` need not be fetched there, provided that this variant shows the same post:
-        the plainer URL is fetched, or another URL that is reduced to it by the same variant.
+        """Returns True if the post at `key` is also fetched at another URL: at the plainer URL, or at a URL that this
+        variant reduces to the same plainer URL. If the variant shows the same post, `key` need then not be fetched.
         """
         return crawl_exclusions.is_stored_or_due(self._db, plain) or (
             variant.startswith("?")
@@ -257,8 +259,8 @@ class TrapDetector:
         )
 
     def _tested_variants(self, key: str) -> frozenset[str] | None:
-        """Returns the variants that fetching this page would confirm or refute; None if it has to wait, because enough
-        pages that do so are in progress.
+        """Returns the variants that fetching this page would confirm or refute; None if the page has to wait, because
+        enough pages that test them are in progress.
         """
         out = set()
         for variant, (plain, more) in self._equivalents.undecided(key).items():
@@ -289,17 +291,17 @@ class TrapDetector:
         return form_pattern(row["url"], self._scope.path), folder_pattern(row["url"], self._scope.path)
 
     def resume(self) -> None:
-        """Samples what the run before this one set aside, too, because it ended before it took its samples."""
+        """If the run before this one ended before it took its samples, also samples the pages that it had set aside."""
         for row in crawl_exclusions.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
             for pattern in self._shapes(row)[:1]:
                 self._set_aside.add(pattern, row["id"])
 
     def sample_set_aside(self) -> bool:
-        """Makes a random sample due of the pages that this run has set aside, at the end of the run; returns False if
-        there is nothing to sample.
+        """At the end of the run, makes a random sample of the pages that it has set aside due; returns False if no
+        pages are left to sample.
 
-        A page of a sample that is a post, or that leads to an unknown possible post, reopens its pattern. If the
-        sources proved not to list all posts, the pages that were set aside for this reason are due again, too.
+        A sampled page that is a post, or that leads to an unknown possible post, reopens its pattern. If the sources
+        proved not to list all posts, the pages that were set aside for this reason are due again, too.
         """
         reopened = self._reopen_unlisted()
         chosen = self._set_aside.take_samples(SAMPLE_ROUNDS, self._budget.is_limited_by_sources)
@@ -312,8 +314,9 @@ class TrapDetector:
         return bool(chosen) or reopened
 
     def _reopen_unlisted(self) -> bool:
-        """Makes the pages due that were set aside because a source lists all posts, in this run or before, or because
-        other lists show them all, in this run, if that is not true; returns True if there are any.
+        """Makes pages due again that were set aside for a reason that proved false: that a source lists all posts (in
+        this run or an earlier one), or that other lists show them all (in this run). Returns True if any pages are
+        due again.
         """
         rows = crawl_exclusions.pages_set_aside_because(self._db, self._site_id, LISTED_REASON)
         found = {
@@ -473,11 +476,13 @@ class TrapDetector:
 
     @staticmethod
     def _is_page(result: PageResult) -> bool:
-        """Returns True if a plain page is there: it was answered, with a web page, and does not redirect."""
+        """Returns True if a plain page exists: the response is a web page and not a redirect."""
         return result.outcome not in (*_MISSING, *_NEUTRAL) and result.rule != "not-html"
 
     def _credit_pages_that_link_to(self, key: str) -> None:
-        """Credits the folder of the plain pages that link to a new post, if nothing else reported the post."""
+        """If only plain pages reported a new post, by their links, counts it in favour of the folders of these
+        pages.
+        """
         for url in crawl_exclusions.only_pages_that_link_to(self._db, key):
             folder = folder_pattern(url, self._scope.path)
             if pattern_of(url, self._scope.path) is not NO_PATTERN:
@@ -488,7 +493,9 @@ class TrapDetector:
                 self._reopen(folder)
 
     def _credit_form(self, url: str) -> None:
-        """Records that there are pages with addresses of this form, so that links to others of the form are fetched."""
+        """Records that pages with addresses of this form exist, so that links to other pages of the form are
+        fetched.
+        """
         form = form_pattern(url, self._scope.path)
         if self._budget.is_used_by_posts(form):
             return
@@ -497,7 +504,9 @@ class TrapDetector:
             self._reopen(form)
 
     def _include_entries(self, result: PageResult) -> None:
-        """Makes the entries of a listing due that were set aside as plain pages, since the listing vouches for them."""
+        """Makes those entries of a listing due that were set aside as plain pages, since their place in the listing
+        vouches for them.
+        """
         entries = [urlkey(t.url) for t in result.targets if t.source is DiscoverySource.LISTING and not t.trap]
         rules = [f"{PATTERN_BUDGET_RULE}: {family}" for family in _PLAIN]
         for page_id in crawl_exclusions.pages_set_aside_at(self._db, entries, rules):
@@ -505,7 +514,9 @@ class TrapDetector:
             self.included += 1
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """Returns True if a discovered URL may be a post, and has another pattern than the page that it was found on."""
+        """Returns True if a discovered URL may be a post, and has another pattern than the page that it was found
+        on.
+        """
         return (
             not target.trap
             and target.kind not in SOURCE_KINDS
@@ -514,7 +525,7 @@ class TrapDetector:
         )
 
     def _are_news(self, keys: list[str]) -> bool:
-        """Returns True unless all of these addresses are believed to be equivalent to plainer ones."""
+        """Returns False if all of these addresses are believed to be equivalent to plainer addresses, else True."""
         return any(not self._equivalent_of(key)[0] for key in keys)
 
     def is_walled(self, result: PageResult) -> bool:
