@@ -45,7 +45,9 @@ class ReleasedPages:
 
 
 def release_held(db: Database, site: dict[str, Any]) -> ReleasedPages:
-    """Makes the held pages of a site due. The next crawl judges them again, as if none had been held."""
+    """Makes the held pages of a site due. The next crawl fetches them and decides again whether to hold them, as if
+    none had been held.
+    """
     with writing(db):
         due = make_held_due(db, site["id"], _RELEASED)
         db.execute("delete from held_pages where page_id in (select id from pages where site_id = ?)", [site["id"]])
@@ -85,7 +87,9 @@ def _held_rows(db: Database, site_id: int) -> list[dict[str, Any]]:
 def _accepted_result(
     db: Database, folder: Path, site: dict[str, Any], row: dict[str, Any], rules: RulesByTime, done: ReleasedPages
 ) -> PageResult | None:
-    """Returns the result of a held page as it was fetched; None, with a reason in `done`, if it stays held."""
+    """Returns the result of a held page as it was fetched, to be stored now; None, with a reason in `done`, if the page
+    stays held.
+    """
     fetched_at = moment(row["fetched_at"])
     assert fetched_at is not None
     common = {"url": row["url"], "final_url": row["url"], "status": row["status"]}

@@ -1,5 +1,7 @@
-"""Reads stored captures again with source hints that came after them: those of a feed that failed in the first crawl,
-or that was found late. Nothing is fetched, and what a source says late makes no revision.
+"""Reads stored captures again with source hints that came after them, for example from a feed that failed in the first
+crawl or was found late.
+
+Nothing is fetched, and no revision is made of what a source says late.
 """
 
 from __future__ import annotations

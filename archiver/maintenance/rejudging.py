@@ -43,10 +43,9 @@ _STAGES = (identify, revise, record)
 
 @dataclass(frozen=True, slots=True)
 class RejudgedPage:
-    """A page with the verdict of its site's forms: `kind` and `rule` before and now.
-
-    `article` is what is stored, None for a page that is no post; `form` is the page's
-    form, `at` the time of its capture. `left` says why a page was left as it is ("" if it was not).
+    """A page with the kind that the forms of its site give it: `kind` and `rule` before and now. `article` is the
+    article to store, None for a page that is not a post; `form` is the page's form, `at` the time of its capture.
+    `left` says why a page was left unchanged ("" if it was changed).
     """
 
     page: PageToRejudge
@@ -88,7 +87,9 @@ def judge_site(db: Database, site_id: int, at: datetime) -> SiteVerdicts:
 
 
 def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) -> None:
-    """Stores the forms of the pages that have none, from their captures: those of an import or of a merged archive."""
+    """Stores the forms of the pages that have none yet, such as pages of an import or of a merged archive, from their
+    captures.
+    """
     forms, pages = SiteForms(db, site_id), pages_without_form(db, site_id)
     while batch := list(islice(pages, _BATCH)):
         with writing(db), forms.restored_on_error():
@@ -116,9 +117,8 @@ class Rejudging:
         return pages_to_rejudge(self.db, self.site["id"], self.verdicts, everything=everything)
 
     def read(self, page: PageToRejudge, late: SourceHint | None = None) -> RejudgedPage:
-        """Returns the verdict on a page, from its capture. Writes nothing.
-
-        With `late`, the capture is read with this source hint, which came after it, in place of its own.
+        """Decides the kind of a page by the forms of its site, from its capture. Writes nothing. With `late`, the
+        capture is read with this source hint, which came after it, in place of its own.
         """
         row = page.row
         before = RejudgedPage(page, PageKind(row["kind"]), row["rule"] or "")
@@ -145,7 +145,7 @@ class Rejudging:
         return RejudgedPage(page, article.kind, article.kind_rule, drop_impossible_values(article, at)[0], form, at)
 
     def write(self, run: StoringRun, pages: list[RejudgedPage], tally: RejudgingTally) -> Counts:
-        """Stores the pages whose verdict changed, in one transaction, and returns the counts of articles."""
+        """Stores the pages whose kind has changed, in one transaction, and returns the counts of articles."""
         counts = Counts()
         with writing(self.db), run.trust.restored_on_error(), run.forms.restored_on_error():
             for one in pages:

@@ -177,7 +177,7 @@ def _check_target(source: Database, archive: Path, target: Path, *, force: bool)
 
 def _why_not_backup(source: Database, target: Path) -> str:
     """Returns why the file at `target` is not an earlier backup of the archive, as a phrase for a message; "" if it is
-    one.
+    an earlier backup.
     """
     try:
         other = open_archive(target, read_only=True, to_copy=True)
@@ -321,9 +321,9 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
 
 
 def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
-    """Returns, by name, how many bytes of each WARC file below `folder` belong to a copied database: the whole of a
-    finished file, otherwise everything up to the end of the last exchange with a row in `captures`. Missing files
-    are left out.
+    """Returns, by name, how many bytes of each WARC file below `folder` belong to a copied database: all bytes of a
+    finished file; of an unfinished file, the bytes up to the end of the last exchange with a row in `captures`.
+    Missing files are left out.
     """
     known = _read_ends(db)
     out = {}
@@ -347,7 +347,7 @@ def _path_within(folder: Path, name: str) -> Path | None:
 
 def _find_exchange_end(handle: BinaryIO, offset: int) -> int:
     """Returns the offset at which the exchange whose response starts at `offset` ends, with its request and metadata
-    records; 0 if no record starts there.
+    records; 0 if no record starts at `offset`.
     """
     end = offset
     while (member := read_record_at(handle, end)) is not None and (end == offset or parse_capture(member, "") is None):

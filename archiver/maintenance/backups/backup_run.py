@@ -58,10 +58,10 @@ class BackupRequest:
 
 @dataclass(slots=True)
 class BackupResult:
-    """The result of a backup. `deleted`: earlier generations that were deleted; `damaged`: those that are damaged, and
-    are not counted; `purged`: WARC files that were deleted because they may hold removed posts; `still_held`: how many
-    removed posts other files in the folder may hold; `unrecorded`: why the archive has no record of the backup, "" if
-    it has.
+    """The result of a backup. `deleted`: earlier generations that were deleted; `damaged`: earlier generations that are
+    damaged, which are not counted; `purged`: WARC files that were deleted because they may hold removed posts;
+    `still_held`: how many removed posts other files in the folder may hold; `unrecorded`: why the archive has no
+    record of the backup, "" if it has one.
     """
 
     articles: int = 0
@@ -186,8 +186,9 @@ def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int
 
 
 def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
-    """Returns the time before which posts were removed that no file in the folder of this new backup holds: that of its
-    oldest generation, or of the first backup with WARC files, which are kept.
+    """Returns a time such that no file in the folder of this new backup holds a post that was removed before it: the
+    time of the backup's oldest generation or, if WARC files are copied, which are kept, the time of the first backup
+    with WARC files.
     """
     if request.purge:
         return made.made_at
