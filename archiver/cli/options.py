@@ -92,8 +92,8 @@ def archive_option(function: F) -> F:
 
 
 def report_archive_faults(function: F) -> F:
-    """Wraps a command so that a database or disk error becomes an ArchiverError that names the archive: that of the
-    parameter `archive`, or the first damaged one of `archives`.
+    """Wraps a command so that a database or disk error becomes an ArchiverError whose message has the archive: the
+    parameter `archive`, or the first damaged archive among `archives`.
     """
 
     @wraps(function)
@@ -171,7 +171,7 @@ def workers_option(description: str) -> Callable[[F], F]:
 
 
 def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """click callback for an option that takes a date. Raises BadParameter, which names the option."""
+    """click callback for an option that takes a date. Raises BadParameter, whose message has the name of the option."""
     if value:
         from archiver.errors import BadQuery
         from archiver.search.query_tree import parse_period
@@ -209,8 +209,9 @@ def capture_filter_options(function: F) -> F:
 
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:
-    """Returns a decorator that adds the option `--tag TAG`, which selects sites by tag; the tag is normalized like a
-    stored one. `name` is the command's parameter for it, `how` are further arguments of click.option.
+    """Returns a click decorator that adds the option `--tag TAG` to a command, to select the sites with that tag. The
+    value is normalized as tags are when they are stored, and passed to the command's parameter `name`. `how` are
+    further arguments of click.option.
     """
     return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
 
@@ -377,8 +378,8 @@ def archives_option(function: F) -> F:
 
 
 def resolve_archives(archives: tuple[str, ...], shards: str | None) -> list[str]:
-    """Returns the distinct paths of the archives: those of --archive in their order, or those that --shards matches,
-    sorted by name. Raises UsageError.
+    """Returns the distinct paths of the archives: the paths given by --archive in their order, or the paths that
+    --shards matches, sorted by name. Raises UsageError.
     """
     if not shards:
         return _remove_repetitions("--archive", archives)

@@ -225,7 +225,9 @@ def _build_plan(options: ImportOptions, url: str, until: datetime | None, servic
 
 
 def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
-    """Returns the archive's row of the site named `word` (None if it has no such site), and the site's start URL."""
+    """Returns the archive's row of the site named `word` (None if the archive has no such site), and the site's start
+    URL.
+    """
     from archiver.storage.connection import opened
     from archiver.urls import start_address
 
