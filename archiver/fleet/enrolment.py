@@ -59,8 +59,8 @@ def read_sites_of_archive(archive: Path) -> list[FleetSite]:
 
 
 def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
-    """Enters sites into the fleet's tables, and updates the settings of those that are there already. Returns how many
-    are new, and how many the fleet has now.
+    """Enters sites into the fleet's tables, and updates the settings of sites that are in the tables already. Returns
+    how many are new, and how many the fleet has now.
     """
     rows: Sequence[FleetSite] = list({one.name: one for one in entries}.values())
     with board.transaction() as conn:
@@ -117,7 +117,7 @@ _LISTED = 20
 
 def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:
     """Returns the status of the fleet as JSON values, for `archiver fleet status --json`. A site counts as `late` once
-    it has been overdue for more than a tenth of its period; throughput is that of the crawls in the last hour.
+    it has been overdue for more than a tenth of its period; throughput is measured over the crawls of the last hour.
     """
     fleet = board.fleet("layout")
     sites = (

@@ -35,7 +35,7 @@ class LeasedProcess:
     result: Any = None
 
     def has_ended(self, seconds: float) -> bool:
-        """Waits up to so many seconds for the process to end. Returns True if it has ended."""
+        """Waits up to `seconds` for the process to end. Returns True if it has ended."""
         if not self.link.poll(seconds):
             return False
         try:
