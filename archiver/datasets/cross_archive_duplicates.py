@@ -113,7 +113,9 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[
 
 
 def _set_original(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
-    """Marks the chosen copy that was published first as the original of the others. `fold`: only it stays chosen."""
+    """Marks the chosen copy that was published first as the original of the other copies. `fold`: only the original
+    stays chosen.
+    """
     chosen = sorted(
         (copy for copy in _read(dbs, group) if copy.chosen),
         key=lambda copy: (copy.published is None, copy.published or "", copy.first_seen, copy.id),
@@ -160,7 +162,7 @@ def apply_strictest(
     """Applies the strictest publication decision on any copy of a text to all its copies in all archives. Updates the
     decisions in `decided` and the counts in `reasons`.
 
-    Thus a text that may not be published from one archive is not published from another either.
+    A text that may not be published from one archive is thus not published from another archive.
     """
     for places in copies:
         found = _read(dbs, places)

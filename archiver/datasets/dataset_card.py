@@ -117,7 +117,7 @@ def _title(sites: list[str]) -> str:
 
 
 def _spdx(stats: SnapshotStatistics, licences: list[str]) -> str:
-    """Returns the SPDX identifier of the single licence that covers the whole dataset; "" if there is none."""
+    """Returns the SPDX identifier of the single licence that covers the whole dataset; "" if no single licence does."""
     is_single = bool(stats.dataset.get("licence")) or (len(licences) == 1 and not stats.licences[""])
     return spdx_identifier(licences[0]) if is_single else ""
 
@@ -207,8 +207,8 @@ class DatasetChanges:
 
 
 def compare_snapshots(folder: Path, stats: SnapshotStatistics, previous: Path, since: str) -> DatasetChanges:
-    """Compares the articles of a snapshot with those of the previous snapshot by identifier, content and tier. Raises
-    NotASnapshot.
+    """Compares the articles of a snapshot with the articles of the previous snapshot by identifier, content and tier.
+    Raises NotASnapshot.
     """
     reasons = _withdrawn(folder, stats)
     with closing(sqlite3.connect("")) as db:  # SQLite moves it to the disk when it outgrows memory

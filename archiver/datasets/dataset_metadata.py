@@ -293,7 +293,7 @@ def croissant_json(
 
 def _media_type(name: str) -> str | list[str]:
     """Returns the media type of a file for Croissant. Parquet has a registered type since 2024, but the reference
-    implementation only knows `application/x-parquet`, so both are given.
+    implementation only knows `application/x-parquet`, so both types are returned.
     """
     return [name, "application/x-parquet"] if name.endswith(".parquet") else name
 
@@ -354,7 +354,9 @@ _FRICTIONLESS_TYPES = {"text": "string", "integer": "integer", "number": "number
 def data_package_json(
     stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], software: str
 ) -> dict[str, Any]:
-    """Returns the content of datapackage.json (Frictionless Data Package). `software` is NAME/VERSION of the program."""
+    """Returns the content of datapackage.json (Frictionless Data Package). `software` is NAME/VERSION of the
+    program.
+    """
     by_path = {file.path: file for file in files}
     resources = []
     for table in tables_present(stats):

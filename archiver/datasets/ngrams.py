@@ -122,8 +122,9 @@ _SPACE = 32
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Sequences of adjacent words (runs) as columns in Arrow arrays: the hash of each run, the index of its text, and
-    the positions in `data` of the spaces before and after it.
+    """All sequences of a given number of adjacent words (runs) in some texts, as four Arrow arrays with one entry for
+    each run: the hash of the run, the index of its text, and the positions in `HashedTexts.data` of the space before
+    it and the space after it.
     """
 
     hashes: Any
@@ -163,7 +164,7 @@ class HashedTexts:
 
 
 def run_hashes(text: str, words: int) -> list[int]:
-    """Returns the hashes of all runs of `words` adjacent words in a single text. For short texts this is faster than
+    """Returns the hashes of all runs of `words` adjacent words in a single text. For a short text this is faster than
     HashedTexts.
     """
     data = plain_words(text)
@@ -180,7 +181,7 @@ def run_hashes(text: str, words: int) -> list[int]:
 
 
 class Bitmap:
-    """A fast membership filter for a set of 64-bit hashes: it accepts all hashes of the set and few others."""
+    """A fast filter for a set of 64-bit hashes: it accepts every hash in the set, and only few hashes that are not."""
 
     _MOST_BITS = 27
 
@@ -280,7 +281,9 @@ class Ngrams:
         self._size += len(text) + 3
 
     def _count(self) -> None:
-        """Counts the n-grams of each article in the current batch, and writes the batch's texts to the temporary file."""
+        """Counts the n-grams of each article in the current batch, and writes the batch's texts to the temporary
+        file.
+        """
         pa, _ = import_arrow()
         texts = HashedTexts(self._batch)
         number, key = [], []

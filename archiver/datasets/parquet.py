@@ -2,7 +2,7 @@
 
 The tables of a dataset are reproducible: the same rows produce the same bytes with the same release of pyarrow,
 because row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics,
-columns with repeating values have dictionaries, long texts have neither.
+columns with repeating values have dictionaries, and columns of long texts have no statistics or dictionaries.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ COMMON = {
 
 def spdx_identifier(licence: str) -> str:
     """Returns the SPDX identifier of a licence given as a URL, an SPDX identifier, or a common name ("CC BY 4.0"); ""
-    if it is unknown.
+    if the licence is unknown.
     """
     text = licence.strip()
     if found := _PAGE.fullmatch(text):
@@ -74,8 +74,8 @@ def is_listed(identifier: str) -> bool:
 
 
 def licence_url(licence: str) -> str:
-    """Returns the URL of a licence, which is its SPDX page if the licence is given by name; "" if it is neither a URL
-    nor a known name.
+    """Returns the URL of a licence. For a licence given by name, this is its SPDX page. "" if `licence` is neither a
+    URL nor a known name.
     """
     text = _BARE.sub("https://", licence.strip(), count=1) if _BARE.match(licence.strip()) else licence.strip()
     if re.match(r"https?://[^\s/]", text):
@@ -342,7 +342,7 @@ def _is_past(text: str, at: str) -> bool:
 
 
 def known_licences(page: Iterable[UsageStatement]) -> tuple[str, ...]:
-    """Returns the known licences that the statements of a page name, without repetition, in the order of the page."""
+    """Returns the known licences in the statements of a page, without repetition, in the order of the page."""
     named = (r.value.strip() for r in page if r.name in ("license", "dcterms.license", "dc.rights.license"))
     return tuple(dict.fromkeys(value for value in named if tier_of_licence(value) is not None))
 
@@ -419,7 +419,7 @@ class PublicationRules:
 
 
 def parse_publication_rules(text: str, file: str) -> PublicationRules:
-    """Parses a rule file (TOML). Raises BadPublishRules, which names the error and where it is."""
+    """Parses a rule file (TOML). Raises BadPublishRules, whose message has the error and its place in the file."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -60,8 +60,8 @@ def write_geojson(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
 
 
 def geometry_of(geotags: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Returns the positions of geo-tags as a GeoJSON geometry, longitude first (RFC 7946, section 3.1.1); None if there
-    are none.
+    """Returns the positions of geo-tags as a GeoJSON geometry, longitude first (RFC 7946, section 3.1.1); None if no
+    geo-tag has a position.
     """
     points = [
         [tag["longitude"], tag["latitude"]]

@@ -67,8 +67,8 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", c
     """Chooses the articles with these IDs (None is all) that were in the archive and not withdrawn at the cut-off, and
     returns their number.
 
-    Copies of the chosen articles are entered in `temp.considered` but not chosen. `copies` are IDs of further
-    articles to enter there with their copies.
+    Copies of the chosen articles are entered in `temp.considered` but not chosen. So are the articles with the IDs
+    `copies`, and copies of these.
     """
     db.conn.create_function("record_id", 1, record_id_of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
@@ -237,8 +237,7 @@ def latest_time(db: Database) -> str:
 def decide_tiers(
     db: Database, rules: PublicationRules, cutoff: str, keep: Container[int] = ()
 ) -> tuple[Counter[tuple[str, str]], dict[int, Decision]]:
-    """Decides how much of each article in `temp.considered` may be published, and stores the tiers there.
-
+    """Decides how much of each article in `temp.considered` may be published, and stores the tiers in that table.
     Returns the number of chosen articles by tier and reason, and the decisions on the articles in `keep`.
     """
     own = dict(_decisions(db, rules, cutoff))
@@ -263,8 +262,8 @@ def decide_tiers(
 
 
 def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
-    """Returns the decisions that must be stricter because of a copy: a text that one site does not permit to be
-    published is not published as the text of another site either.
+    """Returns the decisions that must be stricter because of a copy: if one site does not permit a text to be
+    published, it is not published as the text of another site.
     """
     sites = dict(db.execute("select article_id, site from temp.considered"))
     out: dict[int, Decision] = {}

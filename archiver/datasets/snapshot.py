@@ -1,7 +1,8 @@
 """Builds a snapshot of one or more archives into a folder, and verifies an existing snapshot.
 
-A snapshot is built beside its folder and moved there when it is complete. Its bytes depend only on the archives and
-the request, not on the clock, the folder or the order in which articles were stored.
+A snapshot is built in a temporary folder beside its target folder, and moved to the target when it is complete. Its
+bytes depend only on the archives and the request, not on the clock, the folder or the order in which articles were
+stored.
 """
 
 from __future__ import annotations
@@ -103,7 +104,9 @@ def _old_folder(folder: Path) -> Path:
 
 
 def _recover(folder: Path, out: Path) -> None:
-    """Cleans up after a build that was killed: restores the old folder if no new one replaced it, and removes the rest."""
+    """Cleans up after a build that was killed: restores the old folder if no new one replaced it, and removes the
+    rest.
+    """
     old = _old_folder(folder)
     if old.exists() and not out.exists():
         old.replace(out)
@@ -133,7 +136,9 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BuiltSnapshot:
-    """The result of building a snapshot. `same` is true if a folder with the same bytes was there before."""
+    """The result of building a snapshot. `same` is true if the target folder already had a snapshot with the same
+    bytes.
+    """
 
     folder: Path
     facts: SnapshotStatistics
@@ -212,9 +217,9 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
 
 
 def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
-    """Moves a built snapshot to its place, unless the same snapshot is there and `replace` is not set. Returns whether
-    the same snapshot was there before. Raises SnapshotRefused if a different snapshot is there and `replace` is not
-    set.
+    """Moves a built snapshot to its place, unless the same snapshot is already in that place and `replace` is not set.
+    Returns True if the same snapshot was in that place before. Raises SnapshotRefused if a different snapshot is in
+    that place and `replace` is not set.
     """
     same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
     if same and not replace:
@@ -303,7 +308,7 @@ def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator
 
 
 def _check_sites(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> None:
-    """Raises SnapshotRefused if one of the sites is in none of the archives, because the user may have forgotten to
+    """Raises SnapshotRefused if any of the sites is in none of the archives, because the user may have forgotten to
     name an archive.
     """
     known = {row[0] for db in dbs for row in db.execute("select name from sites")}

@@ -87,8 +87,8 @@ def query_values(query: Query) -> dict[str, Any]:
 
 
 def parse_cutoff(text: str) -> str:
-    """Parses a cut-off given as a date or time, and returns it in UTC to the second. A year, month or day includes its
-    end. Raises BadQuery.
+    """Parses a cut-off (a date or a time) and returns the moment in UTC, to the second. A year, month or day is
+    included as a whole: its cut-off is its last second. Raises BadQuery.
     """
     from datetime import UTC, datetime
 
@@ -162,7 +162,9 @@ def parse_rebuild(text: str, where: str) -> dict[str, Any]:
 
 
 def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
-    """Parses "train=80,validation=10,test=10" into names and percentages, which must add up to 100. Raises BadSplits."""
+    """Parses "train=80,validation=10,test=10" into names and percentages, which must add up to 100. Raises
+    BadSplits.
+    """
     found = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,30})\s*=\s*(\d{1,3})\s*", part)

@@ -281,8 +281,9 @@ _ARTICLES = f"""
 
 
 class ArticleRow(NamedTuple):
-    """One article of a dataset: its partition, its record as published, its places, its words for counting n-grams ([]
-    if they may not be counted), and the key of its group of duplicates and near-duplicates ("" if it has none).
+    """One article of a dataset: its partition, its record as published, and its places. Also its words for counting
+    n-grams ([] if they may not be counted), and the key of its group of duplicates and near-duplicates ("" if it has
+    no duplicates).
     """
 
     part: str
@@ -482,8 +483,8 @@ def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
 
 
 def withdrawn_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Yields the rows of the table `withdrawn`: identifier and reason of each post of the dataset's sites that a
-    takedown removed, and of each article that was withdrawn by the cut-off because it is no post.
+    """Yields the rows of the table `withdrawn`, identifier and reason: one for each post of the dataset's sites that a
+    takedown removed, and one for each article that was withdrawn by the cut-off because it is not a post.
     """
     from archiver.urls import urlkey
 

@@ -258,7 +258,7 @@ _REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "s
 
 
 def write_references(folder: Path, stats: SnapshotStatistics) -> None:
-    """Writes `references.csv.gz`, which lists the articles whose texts are not in the dataset, and rehydrate.py, which
+    """Writes `references.csv.gz`, a table of the articles whose texts are not in the dataset, and rehydrate.py, which
     fetches these texts. Raises OSError.
     """
     if stats.tiers["full"] == stats.rows["articles"]:

@@ -43,7 +43,7 @@ class LeakedPassages:
         return bool(self._found)
 
     def occur_in(self, text: object) -> bool:
-        """Returns whether a value is a text that contains one of the passages."""
+        """Returns True if a value is a text that contains any of the passages."""
         if not self._found or not isinstance(text, str) or (len(text) < 2 * RUN - 1 and text.isascii()):
             return False
         return any(map(self._has, run_hashes(text, RUN)))
