@@ -142,10 +142,9 @@ DATABASE = "archive"
 
 @dataclass(frozen=True, slots=True)
 class ServedArchive:
-    """An archive, and the URLs at which the server offers it.
-
-    `base` is the prefix of all URL paths, "/" or "/news/". `hosts` are the accepted host names without port, empty
-    for any. `origin` is the public scheme and host; "" means that of the request.
+    """An archive, and the URLs at which the server offers it. `base` is the prefix of all URL paths, "/" or "/news/".
+    `hosts` are the accepted host names without port, empty for any. `origin` is the public scheme and host; if it is
+    "", the scheme and host of the request are used.
     """
 
     archive: ArchivePool
