@@ -50,7 +50,7 @@ class ArchiveSafety:
 
     @property
     def last_backup(self) -> BackupRecord | None:
-        """The newest backup that passed its checks; None if there is none."""
+        """The newest backup that passed its checks; None if no backup has."""
         return next((one for one in self.backups if one.made_at), None)
 
     @property

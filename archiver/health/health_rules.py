@@ -1,4 +1,4 @@
-"""Judges the health of a site by comparing its last runs with its earlier ones. Pure functions: the current time is an
+"""Determines the health of a site by comparing its last runs with earlier runs. Pure functions: the current time is an
 argument.
 
 Each check is a function from HealthInputs to findings. A finding is a sentence that says what is wrong and what to
@@ -217,13 +217,14 @@ class SilentSource:
 
 @dataclass(frozen=True, slots=True)
 class HealthInputs:
-    """The stored data about a site by which its health is judged.
+    """The stored data about a site from which its health is determined.
 
     `runs`: its last runs, newest first; `first`: when its first run started; `published`: when its newest posts were
-    published, newest first; `dead`: one silent source for each kind (feed, sitemap, API) of which none works any
-    more; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now forbids,
-    with `forbidden` as an example; `closed`: the robots.txt rule that forbids the home page, or ""; `start_page`:
-    outcome and rule of the start page if the last run fetched it; `content`: what its articles have in common.
+    published, newest first; `dead`: for each kind of source (feed, sitemap, API) of which none works any more, one
+    silent source; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now
+    forbids, with `forbidden` as an example; `closed`: the robots.txt rule that forbids the home page, or "";
+    `start_page`: outcome and rule of the start page if the last run fetched it; `content`: what its articles have in
+    common.
     """
 
     site: str
@@ -241,8 +242,10 @@ class HealthInputs:
 
 @dataclass(frozen=True, slots=True)
 class HealthFinding:
-    """A problem of a site or the archive. `code` names the check that found it; `about` names its subject (a field, a
-    source) if the check can find several; `since` is when the problem began, if that can be determined.
+    """A problem of a site or the archive.
+
+    `code`: the check that found it; `about`: its subject (a field, a source), for a check that can find several
+    problems; `since`: when the problem began, if that is known.
     """
 
     code: str
@@ -408,9 +411,9 @@ def _check_length(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
 
 
 def _median_lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
-    """Returns pairs of a start time and a median text length, newest first. Consecutive runs are grouped until they
-    have read at least three articles together, so that a site with one post per run is judged by three runs at a
-    time.
+    """Returns pairs of a start time and a median text length, newest first. Each pair is for a group of consecutive
+    runs that read at least three articles together, so that for a site with one post per run, three runs form a
+    group.
     """
     out: list[tuple[datetime, float]] = []
     group: list[JudgedRun] = []
@@ -590,8 +593,8 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
 
 
 def _level_of_pages(pages: int, content: SiteContent) -> Level:
-    """Returns the level of a finding about this many pages: red if they are more than the articles, amber from five
-    pages and one in fifty on, otherwise green.
+    """Returns the level of a finding about this many pages: red if they outnumber the articles, amber if they are at
+    least five and at least one in fifty of the site's pages, otherwise green.
     """
     if pages > content.articles:
         return "red"
