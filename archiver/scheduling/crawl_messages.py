@@ -150,8 +150,8 @@ def make_plan(
 
 
 def host_of(plan: CrawlPlan) -> str:
-    """Returns the host of a plan, of which only one site is crawled at a time. Plans without a delay are for servers on
-    this machine; there, each port counts as a host of its own.
+    """Returns the host of a plan. Only one site of a host is crawled at a time. Plans without a delay are for servers
+    on this machine; for these, each port counts as a host.
     """
     parts = urlsplit(plan.url)
     return (parts.hostname or "") if plan.delay else parts.netloc

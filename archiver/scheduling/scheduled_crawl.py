@@ -1,4 +1,4 @@
-"""Crawls one site for the scheduler in a process of its own, as `archiver crawl` does, and sends the result to the
+"""Crawls one site for the scheduler in a separate process, as `archiver crawl` does, and sends the result to the
 scheduler.
 
 The process stops when the scheduler dies, because that closes the link between them.
@@ -39,8 +39,8 @@ _NICE = 10
 
 @dataclass(frozen=True, slots=True)
 class SiteCrawl:
-    """A site that the scheduler is to crawl, with its settings. `delay` and `contact` are those of the command line,
-    None if not given.
+    """A site that the scheduler is to crawl, with its settings. `delay` and `contact` are the values given on the
+    command line, None if not given.
     """
 
     name: str
