@@ -106,7 +106,7 @@ class ArchiveNotWritable(ArchiverError):
 
 
 class ArchiveInUse(ArchiverError):
-    """Raised when another process, the `holder`, has a lock on the archive or on one of its sites."""
+    """Raised when another process, the `holder`, has a lock on the archive or on a site of it."""
 
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(
@@ -703,7 +703,7 @@ class ForeignFleet(ArchiverError):
 
 
 class ClockSkew(ArchiverError):
-    """Raised when this machine's clock differs too much from that of the PostgreSQL server. `seconds` is the
+    """Raised when this machine's clock differs too much from the clock of the PostgreSQL server. `seconds` is the
     difference, positive if this machine is ahead.
     """
 

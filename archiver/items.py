@@ -68,8 +68,9 @@ class Outcome(StrEnum):
     """The result of the last attempt to fetch a URL, or why it has not been fetched. Every row of `pages` has exactly
     one.
 
-    NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist; nothing was ever
-    there, so they are not GONE. HELD pages show something that replaces nothing until it is confirmed.
+    NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist. They are not GONE,
+    because they never existed. A HELD page shows something that does not replace what is stored until it is
+    confirmed.
     """
 
     DUE = "due"
@@ -209,7 +210,7 @@ class DiscoveredURL:
 class ListedPosts:
     """What a feed or one page of a listing shows.
 
-    `entries` are the urlkeys of its entries, in order; `others` are those of all other pages that it links to.
+    `entries`: the urlkeys of its entries, in order; `others`: the urlkeys of all other pages to which it links.
     `is_first`: no newer posts precede it in the same list; `is_last`: no older posts follow it.
     """
 

@@ -31,10 +31,15 @@ _log = logging.getLogger(__name__)
 class FrontierScheduler(Scheduler):
     """Takes the requests of a crawl from the pages table, and all other requests from Scrapy's own scheduler.
 
-    The order is: follow-up requests of a page in progress (another page of a post, the next document of a source),
-    pages that were due when the table was last read, retries, pages that have become due since, and, once no page is
-    left, the requisites of posts. If nothing is ready, `next_request` returns None and Scrapy asks again after the
-    next response. The downloader's slots enforce the delays.
+    The order is:
+    - follow-up requests of a page in progress (another page of a post, the next document of a source);
+    - pages that were due when the table was last read;
+    - retries;
+    - pages that have become due since;
+    - once no page is left, the requisites of posts.
+
+    If nothing is ready, `next_request` returns None and Scrapy asks again after the next response. The downloader's
+    slots enforce the delays.
     """
 
     def open(self, spider: Spider) -> Deferred[None] | None:

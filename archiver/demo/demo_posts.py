@@ -137,7 +137,7 @@ PASSWORD_FORM = (
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """The data of a post's page: the post and its neighbours, to which the page links."""
+    """The data of a post's page: the post and its neighbours, to which the page has links."""
 
     base: str
     post: Post

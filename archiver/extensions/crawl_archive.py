@@ -116,7 +116,7 @@ class ArchiveExtension:
 
     @property
     def remaining_pages(self) -> int | None:
-        """The number of pages that may still be handed out before a limit is reached; None if there is no limit."""
+        """The number of pages that may still be handed out before a limit is reached; None if no limit is set."""
         in_progress = self.pages.in_progress
         limits = []
         if self.order.limit:
@@ -126,7 +126,7 @@ class ArchiveExtension:
         return min(limits, default=None)
 
     def is_own_host(self, host: str) -> bool:
-        """Returns True if this is the host of the start address or of the home page."""
+        """Returns True if `host` is the host of the start address or of the home page."""
         return host in {urlsplit(url).hostname for url in (self.home_url, self.order.start_url)}
 
     # Ending the run
@@ -158,7 +158,7 @@ class ArchiveExtension:
         self.run.close(RunEnding("failed", self.fatal), at_fault=True)
 
     def end(self, ending: RunEnding) -> None:
-        """Ends the run: requests in progress are finished, the others are dropped and their pages stay due."""
+        """Ends the run: requests in progress are finished; all other requests are dropped, and their pages stay due."""
         engine = self._crawler.engine
         if self.ending is None and engine is not None:
             self.ending = ending

@@ -143,7 +143,7 @@ class ThrottleExtension:
         return max((pace.pause(now) for pace in self._paces.values()), default=0.0)
 
     def given_up(self, host: str) -> str:
-        """Returns why this host was given up in this run; "" if it was not."""
+        """Returns why this run has given up this host; "" if it has not."""
         return self._given_up.get(host, "")
 
     def drop_waiting(self) -> None:

@@ -124,7 +124,9 @@ _UNTRUSTED = "its certificate cannot be trusted: it is self-signed, expired, or 
 
 
 def tls_problem(error: BaseException | None) -> str:
-    """Returns why a TLS connection failed (RFC 9110, section 4.3.4), as a phrase; "" if the error is of another kind."""
+    """Returns why a TLS connection failed (RFC 9110, section 4.3.4), as a phrase; "" if the error is of another
+    kind.
+    """
     for cause in _causes(error):
         if isinstance(cause, (VerificationError, CertificateError)):
             return "its certificate is for another host"

@@ -61,8 +61,8 @@ class RecordFilter:
         return not self.known_sites or is_known(url)
 
     def is_in_time(self, date: str) -> bool:
-        """Returns True if a WARC-Date is between `since` and `until`. An invalid date is accepted here, so that it is
-        reported later.
+        """Returns True if a WARC-Date is between `since` and `until`. An invalid date is accepted, because a later step
+        reports it.
         """
         if not self.since and not self.until:
             return True
@@ -103,7 +103,7 @@ class RecordSelector:
         return may_be_page(first)
 
     def why_not_kept(self, fields: dict[str, str]) -> str:
-        """Returns "other" for a record that is not about HTTP, "skipped" for one that the filter excludes,
+        """Returns "other" for a record that is not about HTTP, "skipped" for a record that the filter excludes,
         otherwise "".
         """
         url = fields.get("warc-target-uri", "").strip().strip("<>")

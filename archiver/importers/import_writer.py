@@ -421,10 +421,8 @@ class ImportTarget:
         place: tuple[int, int] | None,
     ) -> ImportCounts:
         """Writes a batch within the caller's transaction: its captures, what was extracted from them, and the position
-        that the import has reached (`place`).
-
-        Adds to `tally` and `problems`, which are those of the batch. Returns the sum of the counts `before` and of
-        the batch.
+        that the import has reached (`place`). Adds to the batch's `tally` and `problems`. Returns the sum of the
+        counts `before` and of the batch.
         """
         for one in results:
             if isinstance(one, Problem):

@@ -225,7 +225,9 @@ def _no_memento(
 def _redirect_target(
     response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
 ) -> OtherMemento | None:
-    """Returns the capture that the web archive redirects to, if it is one of the requested URL, otherwise None."""
+    """Returns the capture to which the web archive redirects, if it is a capture of the requested URL, otherwise
+    None.
+    """
     target = service.captured(response.header("location"), response.uri)
     return OtherMemento(*target) if target is not None and urlkey(target[1]) == urlkey(requested.url) else None
 

@@ -189,7 +189,8 @@ class ReadRecord:
 @dataclass(frozen=True, slots=True)
 class RecordReader:
     """Reads records of captures: classifies them and extracts the articles of posts. The archive `db` is used only to
-    recognize captures that it already has. `version` is that of this program; captures later than `now` are invalid.
+    recognize captures that it already has. `version` is the version of this program; captures later than `now` are
+    invalid.
     """
 
     db: Database

@@ -104,13 +104,11 @@ class WaybackPlan:
 
 @dataclass
 class WaybackOutcome:
-    """The result of an import from a web archive.
-
-    The list has `listed` captures of `addresses` URLs. Of these captures, `left_out` cannot be posts, `here` are
-    already in the archive, `chosen` were selected for fetching, `fetched` were fetched, `seen` were not fetched
-    because they only show that a known payload existed at another time, and `failed` could not be fetched or stored.
-
-    `outcome` is finished, limited, interrupted, waiting (the service asks for a pause) or failed; `reason` says why.
+    """The result of an import from a web archive. The list has `listed` captures of `addresses` URLs. Of these
+    captures, `left_out` cannot be posts, `here` are already in the archive, and `chosen` were selected for fetching.
+    `fetched` were fetched, `failed` could not be fetched or stored, and `seen` were not fetched because they only
+    show that a known payload existed at another time. `outcome` is finished, limited, interrupted, waiting (the
+    service asks for a pause) or failed; `reason` says why.
     """
 
     listed: int = 0
@@ -227,7 +225,7 @@ class CaptureList:
             )
 
     def rows(self, *kinds: CaptureAction) -> Iterator[ListedCapture]:
-        """Yields the captures with one of these decisions, sorted by URL and time. `drop` and `change` may be called
+        """Yields the captures with any of these decisions, sorted by URL and time. `drop` and `change` may be called
         meanwhile.
         """
         last = ("", "", 0)
@@ -255,8 +253,8 @@ class CaptureList:
         self._db.execute("update todo set do = ? where n = ?", [do.value, row.n])
 
     def take_replacement(self, row: ListedCapture) -> ListedCapture | None:
-        """Returns another listed capture with the same payload, to be fetched in place of one that failed, and removes
-        it from the list; None if there is none.
+        """Returns another listed capture with the same payload, to be fetched in place of a capture that failed, and
+        removes it from the list; None if the list has no such capture.
         """
         found = (
             self._db.execute(

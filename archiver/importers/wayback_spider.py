@@ -248,7 +248,9 @@ class WaybackSpider(scrapy.Spider):
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """Ends the import with an error. An error of the disk or the database is converted to a message for the user."""
+        """Ends the import with an error. An error of the disk or the database is converted to a message for the
+        user.
+        """
         self.ended = True
         self.error = (
             environment_error(error, self.plan.archive)

@@ -105,7 +105,7 @@ class HostFileReader:
 
     def stored(self, origin: str) -> HostFile | None:
         """Returns the stored copy of an origin's robots.txt or tdmrep.json, whichever this object fetches, from this
-        run or an earlier one; None if there is none.
+        run or an earlier one; None if no copy is stored.
         """
         return find_host_file(self._archive.run.db, origin, self._name) if self._archive else None
 
@@ -237,7 +237,7 @@ class TdmRepMiddleware:
 
 
 class PlainRedirectMiddleware(RedirectMiddleware):
-    """Scrapy's redirect middleware without its search for a RefererMiddleware, since no request here has a Referer.
+    """Scrapy's redirect middleware without its search for a RefererMiddleware, since this program sends no Referer.
 
     It does not follow redirects of a crawl's pages (they have `dont_redirect`), because each address in a chain of
     redirects has its own row in the pages table.

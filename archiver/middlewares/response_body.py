@@ -93,7 +93,7 @@ class BodyPrefix:
             crawler.signals.disconnect(self.received, signals.bytes_received)
 
     def received(self, data: bytes, request: Request) -> None:
-        """Scrapy signal handler: ends a download that has enough bytes, as if its body ended there."""
+        """Scrapy signal handler: ends a download as soon as it has enough bytes, as if its body ended at that point."""
         if request.meta.get(META) is not self:
             return
         if request is not self._request:

@@ -70,7 +70,7 @@ class RevisePipeline(BatchPipeline):
 
 
 class StorePipeline:
-    """Writes results in batches: one transaction records the URLs that pages list, runs the stages, and sets the
+    """Writes results in batches: one transaction stores the URLs found on the pages, runs the stages, and sets the
     outcomes.
 
     If the archive cannot be written (a full disk, a missing folder), the crawl ends; results that were not written

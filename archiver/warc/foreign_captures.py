@@ -218,8 +218,8 @@ _MOST_OPEN = 64
 
 @dataclass(frozen=True, slots=True)
 class RecordPair:
-    """A response, resource or revisit record with its request record, if there is one; or any other record by
-    itself.
+    """A response, resource or revisit record with its request record, if it has one; or a single record of any other
+    type.
     """
 
     record: ForeignRecord
