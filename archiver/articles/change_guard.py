@@ -92,7 +92,9 @@ class Hold:
     text_digest: str
 
     def seen_again(self, rule: HoldRule, text_digest: str, at: datetime) -> Hold:
-        """Returns the hold after another fetch at `at`. Another text than the last time begins a new count."""
+        """Returns the hold after another fetch at `at`. If the page showed another text than last time, counting starts
+        again.
+        """
         if text_digest != self.text_digest:
             return Hold(rule, self.since, at, 1, text_digest)
         if at - self.looked_at < LOOK_EVERY:
@@ -109,8 +111,8 @@ _NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT})
 
 
 def is_confirmed(hold: Hold, at: datetime) -> bool:
-    """Returns True if a held page is accepted because it has shown the same for two days. A stub, and a text that other
-    posts show too, are never accepted without an operator.
+    """Returns True if the new state of a held page may be stored, because the page has shown the same for two days. A
+    stub, and a text that other posts show too, are never confirmed without an operator.
     """
     return hold.rule not in _NEVER_ACCEPTED and hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
 

@@ -124,9 +124,8 @@ class FormVerdict:
         return similarity(form.tokens, self.tokens) >= ALIKE
 
     def overrules(self, rule: str) -> bool:
-        """Returns True if the look of this form's posts outweighs what a page was guessed to be by this rule.
-
-        If all pages of a site look alike, the address of a page and the entries on it say more.
+        """Returns True if having this form outweighs what the rule `rule` guessed a page to be. If all pages of a site
+        look alike, guesses by a page's address and by the entries on it are more reliable than the form.
         """
         return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 

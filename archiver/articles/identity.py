@@ -185,7 +185,7 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
     """Returns the names of the fields of meaning, except the body, that have a value in the old state of an article and
-    none in the new one. That a page says nothing of a field is no edit: a template may have lost it.
+    none in the new one. A missing value is not an edit: the site's template may have lost the field.
     """
     return tuple(name for name in MEANING if name != "body" and getattr(old, name) and not getattr(new, name))
 

@@ -257,7 +257,9 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
 
 
 def _is_picture_only(one: Evidence) -> bool:
-    """Returns True if a place for the text was found in which there is no text."""
+    """Returns True if a piece of evidence says that the place of the post's text was found but has no text, as on a
+    post with only a picture.
+    """
     return one.field == "body" and one.source == "position" and one.value == "0 characters"
 
 
