@@ -112,7 +112,7 @@ def report_archive_faults(function: F) -> F:
 
 
 def _find_damaged(archives: Sequence[str]) -> str:
-    """Returns the path of the first archive that is damaged, or of the first one if none is."""
+    """Returns the path of the first damaged archive; if no archive is damaged, of the first archive."""
     import sqlite3
     from contextlib import closing
 
@@ -143,9 +143,7 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
 
 def politeness_options(function: F) -> F:
-    """Adds the options `--delay` and `--contact` to a command. An option that is not given leaves the site's setting in
-    force.
-    """
+    """Adds the options `--delay` and `--contact` to a command. If an option is not given, the site's setting applies."""
     delay = click.option(
         "--delay",
         type=click.FloatRange(min=0),

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CrawlOptions:
-    """The options of `archiver crawl`. An option that is None leaves the site's setting in force."""
+    """The options of `archiver crawl`. If an option is None, the site's setting applies."""
 
     sites: tuple[str, ...]
     archive: str

@@ -150,9 +150,7 @@ def wayback_options(function: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class WaybackOptions:
-    """The options of `archiver import` that need --wayback. An option that is None leaves the site's setting in
-    force.
-    """
+    """The options of `archiver import` that need --wayback. If an option is None, the site's setting applies."""
 
     service: str | None
     replay: str
