@@ -85,8 +85,8 @@ class DatasetAbout:
 
 
 def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
-    """Returns the general information about a dataset, from the `[dataset]` table of its rule file; what is missing
-    there is derived from its articles.
+    """Returns the general information about a dataset, from the `[dataset]` table of its rule file. What the table
+    lacks is derived from the dataset's articles.
     """
     table = stats.dataset
     sites = sorted(stats.sites)

@@ -48,8 +48,8 @@ class Pseudonymizer:
     """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
 
     def __init__(self, key: bytes | None, *, contacts: bool) -> None:
-        """With `key`, authors are replaced by pseudonyms made with this key. With `contacts`, e-mail addresses and
-        telephone numbers are removed. Raises ExtraMissing.
+        """Sets what is replaced. With `key`, authors are replaced by pseudonyms made with this key. With `contacts`,
+        e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
         """
         self._key, self._contacts = key, contacts
         self._names: dict[str, str] = {}

@@ -234,8 +234,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision what of a record is published: its tier, its licence ("" if unknown), whether its places are
-    published, and all statements that affected the decision.
+    """What of a record is published: its tier, its licence ("" if unknown), whether its places are published, and all
+    statements that affected the decision.
     """
 
     tier: Tier
@@ -271,8 +271,8 @@ class OperatorStatement:
 
 
 def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageStatement], at: str) -> Decision:
-    """Decides how much of a record is published, from what the operator (`statements`) and its page state. `at` is the
-    day of the snapshot (ISO 8601), with which `unavailable_after` is compared.
+    """Decides how much of a record is published, from the operator's statements (`statements`) and the statements of
+    its page. `at` is the day of the snapshot (ISO 8601), with which `unavailable_after` is compared.
     """
     stated = [
         Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in statements if one.tier is not None
@@ -360,7 +360,9 @@ def tier_of_licence(name: str) -> Tier | None:
 
 
 def limit_decision(decision: Decision, tier: Tier, why: str) -> Decision:
-    """Returns a decision limited to `tier` for the reason `why`; it is unchanged if it is not above `tier`."""
+    """Returns a decision limited to `tier` for the reason `why`. A decision that is not above `tier` is returned
+    unchanged.
+    """
     if tier >= decision.tier:
         return decision
     return Decision(tier, decision.licence, decision.geo, (*decision.reasons, Reason(tier, why)))

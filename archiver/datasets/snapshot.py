@@ -336,8 +336,8 @@ def _check_disjoint(dbs: Sequence[Database], out: Path) -> None:
 
 
 def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) -> None:
-    """Raises SnapshotRefused if a WACZ file may not be published: its whole pages show names, contacts and other
-    articles.
+    """Raises SnapshotRefused if a WACZ file may not be published. A WACZ file has whole pages, which show names,
+    contacts and other articles.
     """
     limited = sum(
         db.execute("select count(*) from temp.considered where chosen and tier < 3").fetchone()[0] for db in dbs

@@ -33,7 +33,7 @@ class LeakedPassages:
     """
 
     def __init__(self, found: Any = None) -> None:
-        """`found` is an Arrow array of the passages' hashes, in ascending order."""
+        """Stores the hashes of the passages. `found`: an Arrow array of the hashes, in ascending order."""
         self._found = array("Q")
         if found is not None and len(found):
             start = found.offset * self._found.itemsize
