@@ -257,8 +257,8 @@ def _number(value: Any, most: int = 1 << 62) -> int | None:
 
 
 def is_page(entry: CdxEntry) -> bool:
-    """Returns True if a capture is an HTML page with status 200, or may be one: a missing status or type counts as a
-    match.
+    """Returns True if a capture is, or may be, an HTML page with status 200. It may be one if the list gives no status
+    or no type.
     """
     return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 

@@ -162,7 +162,7 @@ def _gml_place(where: etree._Element, name: str) -> GeoTag | None:
 
 
 def _dimension(written: list[str], is_list: bool) -> int:
-    """Returns how many numbers belong to a point if the element does not say it: 3 where 2 cannot be."""
+    """Returns how many numbers make a point, where the element does not say so: 2, or 3 if 2 is impossible."""
     return 3 if len(written) == 3 or (is_list and len(written) % 2 and len(written) % 3 == 0) else 2
 
 

@@ -174,7 +174,9 @@ class XmlItem:
         return self.text("updated", "atom:updated", "modified", "dcterms:modified")
 
     def categories(self) -> list[str]:
-        """Returns the terms that the feed does not mark as tags. Few feeds tell the two apart, so some may be tags."""
+        """Returns the terms that the feed does not mark as tags. Few feeds distinguish categories from tags, so some
+        may be tags.
+        """
         return [text for text, is_tag in self._terms() if not is_tag]
 
     def tags(self) -> list[str]:

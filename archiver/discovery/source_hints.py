@@ -79,9 +79,8 @@ def source_key(source: DiscoverySource, found_on: str) -> str:
 
 
 def last_digest(digests: Mapping[str, str], key: str, new: HintDigest) -> HintDigest | None:
-    """Returns the digest of what a source said last about a page, None if it said nothing yet.
-
-    The digest of a source that says the same as another one is not stored.
+    """Returns the digest of what a source said last about a page; None if it has said nothing yet. If a source says the
+    same as another one, its digest is not stored.
     """
     if key in digests:
         return HintDigest.parse(digests[key])
@@ -102,13 +101,15 @@ _VALUES = tuple(one.name for one in fields(SourceHint) if one.name not in _OWN)
 
 
 def rank_of(key: str) -> int:
-    """Returns the rank of a source by its key among digests; sources that know more have a higher one."""
+    """Returns the rank of a source by its key among digests. The more a kind of source knows about a post, the higher
+    its rank.
+    """
     source = key.partition(":")[0]
     return next((n for n, one in enumerate(_RANKS) if one == source), -1)
 
 
 def complete_hint(hint: SourceHint, other: SourceHint) -> SourceHint:
-    """Returns a hint with the values of another one where it has none."""
+    """Returns a hint, with the values that it lacks taken from another hint."""
     names = [name for name in _VALUES if not getattr(hint, name) and getattr(other, name)]
     taken = [one for name in names for one in (name, *_DEPENDENT.get(name, ()))]
     return replace(hint, **{name: getattr(other, name) for name in taken}) if taken else hint

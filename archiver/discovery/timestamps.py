@@ -56,8 +56,8 @@ _MAX_LENGTH = 100
 
 
 def parse_timestamp(text: str) -> Timestamp | None:
-    """Parses a time; None for text that is not one, for dates that can be read in two ways (3/4/2024), and for years
-    outside 1980 to 2100.
+    """Parses a time. Returns None if the text is not a time, if it is a date that can be read in two ways (3/4/2024),
+    and for years outside 1980 to 2100.
     """
     written = " ".join(text[:_MAX_LENGTH].split())
     text = written
@@ -143,7 +143,7 @@ def _epoch(text: str) -> Timestamp | None:
 
 
 def _full_year(text: str) -> int:
-    """Returns the year of a text; of two digits, one from 1970 to 2069."""
+    """Returns the year that a text gives; a year of two digits is taken as one from 1970 to 2069."""
     year = int(text)
     return year if len(text) > 2 else year + (2000 if year < 70 else 1900)
 
@@ -197,7 +197,7 @@ _FILLERS = frozenset((
 
 
 def _in_words(text: str) -> Timestamp | None:
-    """Parses a date with a time of day before or after it, or without one."""
+    """Parses a date that may have a time of day before or after it."""
     match = _CLOCK.search(text)
     if match is None:
         return _timestamp(written, None, None) if (written := _day_in_words(text, is_timed=False)) else None

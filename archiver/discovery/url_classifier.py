@@ -471,8 +471,8 @@ def page_number(url: str) -> int | None:
 
 
 def capture_pattern(url: str) -> URLPattern:
-    """Returns the pattern of a URL that only a web archive lists and that has no other pattern. It is shared by all
-    such URLs in the same folder.
+    """Returns the pattern of a URL that only a web archive reports and that has no other pattern. All such URLs in a
+    folder have the same pattern.
     """
     return URLPattern("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
 

@@ -97,8 +97,8 @@ def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) 
 
 
 def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """Like `posts_url`, but the response has only the ID, address and modification time of each post, to compare all
-    posts cheaply.
+    """Returns the API address of one page of posts, as `posts_url` does, for a response with only the ID, address and
+    modification time of each post. It serves to compare all posts cheaply.
     """
     return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
 
