@@ -82,7 +82,7 @@ def boilerplate_spans(
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
-    """Returns the word in its class or id, or the tag, that marks an element as boilerplate; "" if nothing does."""
+    """Returns what marks an element as boilerplate: a word in its class or id, or its tag; "" if nothing does."""
     if el.tag == "form" and _is_comment_form(el):
         return _COMMENTS
     why = layout.boilerplate_word(el) or (el.tag if el.tag in _DROP_TAGS else "")
@@ -90,7 +90,7 @@ def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
 
 
 def _is_comment_form(form: Element) -> bool:
-    """Returns True if a form is one for comments, and not one around the whole page."""
+    """Returns True if a form is for comments, and not a form around the whole page."""
     if next(form.iter("textarea"), None) is None or next(form.iter("h1", "article", "main"), None) is not None:
         return False
     return text_length(form) < _COMMENT_FORM
@@ -195,8 +195,8 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: 
 
 
 def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
-    """Returns True if most of the text is in <p>, <li> and the like, so that a <div> with a few words is not part of
-    it.
+    """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
+    text.
     """
     whole = p = 0.0
     for i in range(lo, hi):
@@ -264,7 +264,7 @@ def _is_neighbour_row(b: TextBlock) -> bool:
 
 
 def _links_of(b: TextBlock) -> Iterable[Element]:
-    """Returns the links of a block: those in its element, or the link that contains it."""
+    """Returns the links of a block: the links in its element, or the link that contains the element."""
     inside = list(islice(b.element.iter("a"), _MAX_ROWS))
     return inside or list(islice(b.element.iterancestors("a"), 1))
 

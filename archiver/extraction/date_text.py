@@ -66,9 +66,7 @@ def _days_in_month(year: int, month: int) -> int:
 
 
 def han_number(text: str) -> int | None:
-    """Parses a number in ASCII or Han digits, positional (二〇二四) or with tens (二十一). Returns None if the text is not
-    such a number.
-    """
+    """Parses a number in ASCII or Han digits, positional (二〇二四) or with tens (二十一). None for other texts."""
     if text.isdigit():
         return int(text)
     if any(c not in _HAN_DIGITS and c != "十" for c in text) or not text:

@@ -125,8 +125,8 @@ _UNTRUSTED = 0.35
 
 
 def precision_bonus(moment: Moment, visible: bool) -> float:
-    """Returns the confidence added for a date's precision, time zone and visibility, so that the most precise of equals
-    wins.
+    """Returns the confidence that a date gains by its precision, time zone and visibility. Of two dates that are
+    otherwise equal, the more precise one is thus chosen.
     """
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
@@ -204,7 +204,7 @@ def _is_day_settled(found: list[When]) -> bool:
 def _add_last_resort(
     page: Page, post: Post, out: _DateCandidates, changed: list[VisibleDate], beside: BylineBlock
 ) -> None:
-    """Adds the weakest candidates: the date of a change, and a date in the address of an image."""
+    """Adds the least certain candidates: the date of the last change, and a date in the address of an image."""
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
         out.add(one.moment, "shown", f"changed, {one.where} {_element_name(one.element)}", 0.4, True)

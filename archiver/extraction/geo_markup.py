@@ -91,7 +91,7 @@ def geo_metas(page: Page) -> Iterator[GeoTag]:
 
 
 def _positions(page: Page) -> list[tuple[Position, str]]:
-    """Returns each position in a meta element, or in a pair of them, with its source."""
+    """Returns each position in one meta element, or in a pair of meta elements, with its source."""
     data = page.data
     language = page.language or ""
     whole = [
@@ -542,7 +542,7 @@ def _clean_name(text: str) -> str:
 
 
 def _position_of(page: Page, place: Node) -> Position | None:
-    """Returns the position of a JSON-LD place: its own, the centre of its shape, or that in its map's address."""
+    """Returns the position of a JSON-LD place: its own, the centre of its shape, or the position in its map's address."""
     data = page.data
     for geo in [*data.resolve(place.get("geo")), place]:
         if isinstance(geo, str):

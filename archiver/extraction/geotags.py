@@ -191,9 +191,8 @@ def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Ev
 
 
 def merge_geotags(found: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Merges geo-tags of the same place, until each place occurs once.
-
-    Merging is repeated, since a name that was given a position may then equal another place.
+    """Merges geo-tags of the same place, until each place occurs once. Merging is repeated, since a name that has got a
+    position from one merge may then equal another place.
     """
     before, out = tuple(found), _merge_once(found)
     while len(out) < len(before):
@@ -239,9 +238,8 @@ def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 
 def _is_deliberate(tag: GeoTag) -> bool:
-    """Returns True if a position was chosen by a person.
-
-    It is not if it is a known example, the same number twice, or a corner of the map.
+    """Returns True if a person chose the position. Not chosen are a known example position, the same number twice, and
+    a corner of the map.
     """
     lat, lon = tag.latitude, tag.longitude
     if lat is None or lon is None:

@@ -192,7 +192,9 @@ def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
 
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
-    """Returns for each heading the largest element with no other of them; a bare heading counts with its siblings."""
+    """Returns for each heading the largest element around it that contains no other of these headings. A heading
+    without such an element is returned with its siblings.
+    """
     counts = Counter(at for h in heads for at in _ancestors_up_to(h, main))
     chosen = set(heads)
     blocks: set[Element] = set()
@@ -430,8 +432,8 @@ def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known:
 
 
 def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns kind and rule by what the page itself declares, an error or an empty page included; None if it declares
-    nothing.
+    """Returns the kind and rule that follow from what the page itself declares, or from its being an error or an empty
+    page; None if nothing of this applies.
     """
     return _first_answer(_FACTS, _Context(page, post, BylineBlock(), hint, known))
 
@@ -650,7 +652,9 @@ def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
-    """Returns True if two or more elements are marked as posts and link to them, and at most one <article> does not."""
+    """Returns True if a page has two or more elements that are marked as posts and have a heading with a link to a
+    post, and at most one <article> without such a heading.
+    """
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     groups = [
         [e for e in page.index.with_class(name) if e.tag not in ("body", "main") and not post.is_noise(e)]

@@ -377,7 +377,9 @@ class Post:
         )
 
     def _stays_here(self, href: str) -> bool:
-        """Returns True if an address is this page, a folder above it, or on another host."""
+        """Returns True if an address does not lead to another page of the site: it is the address of this page, of a
+        folder above it, or on another host.
+        """
         url = self.page.join(href)
         parts = urlsplit(url)
         if not url or (parts.hostname or "").removeprefix("www.") not in self.page.hosts[:2]:
@@ -474,7 +476,9 @@ def _find_untitled(post: Post) -> None:
 
 
 def _own_sidebars(post: Post) -> tuple[Element, ...]:
-    """Returns the sidebars with the meta data of this post: those that its platform names, and those with its date."""
+    """Returns the sidebars with the meta data of this post: sidebars that its platform marks so, and sidebars with its
+    date.
+    """
     holder = post.holder
     found: dict[Element, None] = {
         el: None
@@ -543,7 +547,7 @@ def _post_of(el: Element) -> Element | None:
 
 
 def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
-    """Returns the element with the longest text among those in the same post as the first one."""
+    """Returns the element with the longest text among the elements that are in the same post as the first one."""
     home = _post_of(found[0])
     length = post.page.index.text_length
     if home is None:
@@ -688,9 +692,10 @@ class _TitleSearch:
         return empty[0] if len(empty) == 1 else None
 
     def _only_heading_left(self) -> Element | None:
-        """Returns the only text in the place of a title, or the one that equals a declared title. Where the site's
-        constants are known, it may be the first of several; else the only one that is named for a title, or the only
-        one of a page that declares nothing but <title>.
+        """Returns the only text in the place of a title, or the text that equals a declared title.
+
+        If the site's constants are known, it may be the first of several texts. Otherwise it must be the only one
+        whose class says "title", or the page must declare nothing but <title> and have only one heading.
         """
         left = other_headings(self.post)
         if same := [e for e in left if fold_text(element_line(e)) in self.names]:

@@ -82,8 +82,8 @@ def _from_hint(value: str, hint: SourceHint | None, name: str) -> _Found:
 
 
 def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
-    """Returns the language that the post's own element, the page, or a feed or API declares, unless the text is in
-    another.
+    """Returns the language declared by the post's own element, by the page, or by a feed or API, unless the text is in
+    another language.
     """
     own = next((tag for tag in map(language_tag, _langs_around(text.element)) if tag), "")
     declared = [(own, "text", "lang")] if own else []
@@ -453,7 +453,9 @@ def _same_day(one: Moment, other: Moment) -> bool:
 
 
 def _with_day_shown(first: When, agreeing: list[When]) -> When:
-    """Returns `first` in the zone in which it falls on the day shown, if that is known; else the best of `agreeing`."""
+    """Returns `first` in the zone in which it falls on the day shown, if that zone is known; else the best candidate of
+    `agreeing`.
+    """
     if _is_utc(first.value) and (local := _find_local(first.value, agreeing)) is not None:
         return replace(first, value=local)
     chosen = best_candidate(agreeing)

@@ -128,8 +128,7 @@ def clean_term(text: str | None) -> str:
 
 
 def is_term(text: str, sure: bool = False) -> bool:
-    """Returns True if the text of a supposed category or tag link is one, and not a button or a date.
-
+    """Returns True if the text of a supposed link to a category or tag is the name of one, and not a button or a date.
     The name of a part of the site ("Home", "Blog") counts only with `sure`: the link is certainly to a category or
     tag.
     """
@@ -172,7 +171,9 @@ def terms_in_lists(texts: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
-    """Returns "category" or "tag" if an address leads to such a listing, by a folder or a query key; else None."""
+    """Returns "category" or "tag" if an address leads to the listing of a category or tag, by a folder or a query key;
+    else None.
+    """
     if len(href) > 500:
         return None
     path = unquote(href)

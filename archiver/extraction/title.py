@@ -103,8 +103,8 @@ def _names_in_home_links(page: Page) -> list[str]:
 
 
 def _is_long_title(text: str, declared: str) -> bool:
-    """Returns True if a text in the site header is the post's title, not a site name: it is long and like the page's
-    title.
+    """Returns True if a text in the site's header is the post's title and not the site's name, because it is long and
+    resembles the page's title.
     """
     return len(text.split()) >= _SENTENCE and title_similarity(text, declared) >= _ALIKE
 
@@ -199,7 +199,9 @@ def _is_initials(part: str, names: list[str]) -> bool:
 
 
 def _without_name_behind(title: str, name: str) -> str:
-    """Returns a title without a name after it and the separator between them; "" if the title does not end so."""
+    """Returns a title without the site's name at its end and the separator before the name; "" if the title does not
+    end with the name.
+    """
     if not name or not title.casefold().endswith(name.casefold()):
         return ""
     head = title[: len(title) - len(name)]
@@ -207,7 +209,9 @@ def _without_name_behind(title: str, name: str) -> str:
 
 
 def _without_name_before(title: str, name: str) -> str:
-    """Returns a title without a name before it and the separator between them; "" if the title does not begin so."""
+    """Returns a title without the site's name at its beginning and the separator after the name; "" if the title does
+    not begin with the name.
+    """
     if not name or not title.casefold().startswith(name.casefold()):
         return ""
     tail = title[len(name) :]

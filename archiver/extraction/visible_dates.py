@@ -314,7 +314,7 @@ def _short_line(el: Element) -> str | None:
 
 
 def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
-    """Returns the dates in an element, if its class or id, a label or its position makes them the post's."""
+    """Returns the dates in an element, if its class or id, a label or its position shows that they belong to the post."""
     el, text = holder.element, holder.text
     before = _words_before(el)
     published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)
@@ -348,7 +348,9 @@ def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
 
 
 def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
-    """Returns the date in an element's attribute, as a pair of publication and change like `read_dates`."""
+    """Returns the date in an element's attribute as a pair, like `read_dates`: (date of publication, date of the last
+    change), one of them None.
+    """
     moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
     if label == "sent":
         return None, None

@@ -300,7 +300,9 @@ class BodyTail:
 
 
 def find_outlets(text: str) -> list[str]:
-    """Returns the names of outlets in a phrase such as "Reuters and CNN"; for an address, its host."""
+    """Returns the names of outlets in a phrase such as "Reuters and CNN". If the phrase is a web address, returns its
+    host.
+    """
     text = clean_text(text).strip(" .:：–—-\"'“”*")
     if m := re.match(r"(?:https?://|www\.)\S+$", text):
         host = urlsplit(m[0] if "//" in m[0] else f"//{m[0]}").hostname or ""
@@ -452,7 +454,7 @@ def _sources_in_note(note: str) -> list[str]:
 
 
 def _consists_of_names(text: str, who: list[str]) -> bool:
-    """Returns True if a text is hardly longer than the names found in it."""
+    """Returns True if a text has little besides the names found in it."""
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
 

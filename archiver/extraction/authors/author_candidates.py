@@ -188,7 +188,7 @@ def _leads_to_author(a: Element) -> bool:
 
 
 def url_path(href: str | None) -> str:
-    """Returns the path of an address, "" if it is malformed."""
+    """Returns the path of an address; "" if the address is malformed."""
     try:
         return urlsplit(href or "").path
     except ValueError:

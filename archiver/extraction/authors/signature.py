@@ -437,7 +437,7 @@ def _bylines_at_start(page: Page) -> list[Sign]:
 
 
 def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
-    """Returns the bylines after the body of a post, and those in author boxes."""
+    """Returns the bylines after the body of a post, and the bylines in author boxes."""
     out: list[Sign] = []
     if post.body is not None:
         rest = [x for _, x in zip(range(10), LineReader(900).lines(nodes_after(post.body)), strict=False)]

@@ -105,7 +105,7 @@ class _Text:
         return Counter(tag for word in self.words if word in known for tag in known[word])
 
     def main_script(self) -> str:
-        """The script of most of the text; "" if the text has too few letters to say."""
+        """The script of most of the text; "" if the text has too few letters to decide."""
         name = max(self.scripts, key=self.scripts.__getitem__, default="")
         return name if name and self.scripts[name] >= max(_LETTERS, _OTHER_SCRIPT * self.length) else ""
 

@@ -74,7 +74,7 @@ def selector_clarity(selector: str) -> tuple[int, int, int]:
 
 
 def own_selectors(el: Element) -> list[str]:
-    """Returns selectors for an element by its own attributes, most specific first; the tag alone is not among them."""
+    """Returns selectors for an element by its own attributes, most specific first. None of them is the tag alone."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
     out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _attribute_values(el, attr, op)]
     classes = [c for c in split_words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
@@ -314,7 +314,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A rule tried on the samples: whether it was right on each, and the number of elements it matched on all."""
+    """A rule tried on the samples: for each sample, whether the rule gave the right value, and the number of elements
+    that it matched on all samples together.
+    """
 
     rule: Rule
     right: tuple[bool, ...]
@@ -357,7 +359,9 @@ def _known_value(article: Article, name: str) -> Value:
 
 
 def agrees_with(name: str, value: Value, known: Value) -> bool:
-    """Returns True if a rule's value is the known one: equal texts, names in any order, or the same instant."""
+    """Returns True if a rule's value agrees with the known value: texts must be equal, names may be in any order, and
+    times must be the same instant.
+    """
     if isinstance(value, Moment) and isinstance(known, Moment):
         return value.at == known.at and known.precision in ("", value.precision)
     if isinstance(value, tuple) and isinstance(known, tuple):

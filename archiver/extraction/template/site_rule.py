@@ -94,7 +94,9 @@ class SiteRules:
         return self.fields.get(name)
 
     def overruled(self, hand: SiteRules) -> SiteRules:
-        """Returns these rules with the rules of `hand`, written by a person, in place of those for the same fields."""
+        """Returns a copy of these rules in which the rules of `hand`, written by a person, replace the rules for the
+        same fields.
+        """
         own = {name: replace(rule, by_hand=True) for name, rule in hand.fields.items()}
         return replace(
             self,

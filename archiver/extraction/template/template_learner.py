@@ -58,13 +58,13 @@ class Judge(Protocol):
     """Decides by the site's other pages whether a page is a post."""
 
     def before_learning(self) -> None:
-        """Called before a template is learned."""
+        """Prepares for learning a template; called right before it."""
 
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
         """Returns the article of a page, with another kind if the site's other pages say so. `extract` extracts the
-        page again with a kind and rule that are decided.
+        page again with a given kind and rule.
         """
 
     def has_post_form(self, page: Page, article: Article) -> bool:
@@ -72,7 +72,9 @@ class Judge(Protocol):
 
 
 class NoJudge:
-    """The judge where nothing is known of a site's other pages: each page is what it was classified as."""
+    """A Judge for when nothing is known of a site's other pages: it leaves each page the kind that it was classified
+    as.
+    """
 
     def before_learning(self) -> None:
         return None
@@ -160,7 +162,7 @@ class TemplateLearner:
         yield from kept
 
     def put_back(self, sample: _KeptPage) -> None:
-        """Makes `samples` yield this sample once more."""
+        """Makes `samples` yield this sample a second time."""
         self._taught_by.append(sample)
 
     def again(self, sample: _KeptPage) -> Article | None:
@@ -211,7 +213,7 @@ class TemplateLearner:
             self._titles.clear()
 
     def _certain_others(self) -> Iterator[Page]:
-        """Yields the kept pages that are no posts, without those that have the form of the site's posts."""
+        """Yields the kept pages that are no posts, except pages that have the form of the site's posts."""
         for kept in self._others:
             page = kept.page()
             if kept.article is None or not self._judge.has_post_form(page, kept.article):
