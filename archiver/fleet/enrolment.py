@@ -86,9 +86,10 @@ def _count(conn: Any) -> int:
 
 
 def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
-    """Enters hosts of imported captures, given as start URLs, each as a site that is not crawled until `archiver fleet
-    init` names it. Returns the names of those that are sites of the fleet now. Hosts that cannot be crawled (without
-    a domain) are left out.
+    """Enters hosts of imported captures, given as start URLs, each as a site that is not crawled until a person adds it
+    with `archiver fleet init`. Returns the names of the hosts that are sites of the fleet now.
+
+    Hosts that cannot be crawled (without a domain) are left out.
     """
     rows = []
     for url in starts:

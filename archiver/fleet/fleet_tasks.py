@@ -84,7 +84,9 @@ def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
 
 
 def select_shards(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Like `sites_named`, but leaves out sites that have no shard in the storage yet. Raises NoSuchSite."""
+    """Returns the names that `sites_named` returns, except sites that have no shard in the storage yet. Raises
+    NoSuchSite.
+    """
     stored = {row["name"] for row in board.all("select name from fleet_sites where manifest is not null")}
     return [name for name in select_sites(board, words) if name in stored]
 

@@ -307,7 +307,7 @@ def probe_storage(storage: ShardStorage) -> None:
 
 
 def storage_owner(storage: ShardStorage) -> str:
-    """Returns the ID of the fleet whose mark is in the storage. Raises StorageRefused if there is no mark."""
+    """Returns the ID of the fleet whose mark is in the storage. Raises StorageRefused if the storage has no mark."""
     owner = _read_mark(storage)
     if owner is None:
         raise StorageRefused(storage.url, "it belongs to no fleet: fleet.json is missing")
