@@ -49,8 +49,8 @@ def removed_posts(
 
 
 def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[int]:
-    """Returns the posts of a list that are in order of date, the newest first, without those out of place (a pinned
-    post); [] if too many are out of place.
+    """Returns the posts of a list that are in order of date, the newest first. Posts out of place, such as a pinned
+    post, are left out; [] if too many are out of place.
     """
     posts = [entry for entry in dict.fromkeys(entries) if entry in days]
     ordered = _longest_descending(posts, _filled([days[post] for post in posts]))
@@ -58,8 +58,8 @@ def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[i
 
 
 def _filled(days: list[date | None]) -> list[int]:
-    """Returns the days as numbers, with the preceding day in place of each that is unknown; the following one at the
-    beginning.
+    """Returns the days as numbers. In place of an unknown day is the day before it in the list, or, at the beginning of
+    the list, the first known day.
     """
     known = next((day for day in days if day is not None), date.min)
     filled = []

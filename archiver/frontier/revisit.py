@@ -202,7 +202,7 @@ def claim_of(reason: str) -> str:
 
 
 def reasons_of_claim(claim: str) -> tuple[str, ...]:
-    """Returns how the reasons begin that are counted under the name of a claim."""
+    """Returns the beginnings of the reasons that are counted under the name of a claim."""
     source, _, kind = claim.rpartition(" ")
     return tuple(f"{source} {phrase}" for phrase, one in _CLAIMS.items() if one == kind)
 

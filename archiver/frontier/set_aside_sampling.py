@@ -96,7 +96,7 @@ class SetAsidePages:
         return out
 
     def count_hit(self, pattern: URLPattern) -> None:
-        """Counts a sampled page that is a post or leads to an unknown one."""
+        """Counts a sampled page that is a post or leads to an unknown post."""
         known = self._patterns[pattern]
         self._patterns[pattern] = replace(known, hits=known.hits + 1)
 

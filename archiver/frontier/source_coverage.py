@@ -45,10 +45,14 @@ class SourceCoverage:
 
     @property
     def is_undecided(self) -> bool:
-        """True if a source lists all known posts, and links to more of them would show that it is complete."""
+        """True if a source lists all known posts, but pages link to only some of them, so that further links may show
+        that it is complete.
+        """
         return self.listed == self.posts >= _FEWEST_LINKED and self.linked < self.posts
 
     @property
     def is_complete_twice(self) -> bool:
-        """True if a source is believed to list all posts, and pages that were read link to each of them, too."""
+        """True if a source is believed to list all posts, and links on the pages that were read lead to all of them,
+        too.
+        """
         return self.is_complete and self.linked == self.posts
