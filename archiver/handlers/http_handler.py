@@ -321,7 +321,7 @@ _TABLE: tuple[tuple[type[BaseException], str, str], ...] = (
 
 
 def _permanent_refusal(cause: BaseException | None) -> Refusal | None:
-    """Returns the refusal for a response that Twisted gave up, if a retry would not help; else None."""
+    """Returns the refusal for a response that Twisted could not read, if a retry would not help; else None."""
     reasons = cause.reasons if isinstance(cause, ResponseFailed) else []
     for failure in reasons:
         for kind, rule, reason in _TABLE:
