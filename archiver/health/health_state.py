@@ -314,8 +314,8 @@ def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Seq
 
 
 def _find_replaced_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Returns the URL of a source that now shows something else, according to the kind in its row of `pages`, and a
-    reason as a phrase; "" for both if there is none.
+    """Returns the URL of a source that now shows something else, by the kind in its row of `pages`, and a reason as a
+    phrase; ("", "") if no source does.
     """
     url = next((one.url for one in _read_source_documents(db, site, kind) if one.kind != kind), "")
     return url, f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more" if url else ""
