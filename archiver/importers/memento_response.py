@@ -202,7 +202,7 @@ def digest_field(digest: str) -> str:
 
 
 def _other_original(response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService) -> str:
-    """Returns the original URL that the response states, if it differs from the requested one, otherwise ""."""
+    """Returns the original URL given in the response if it differs from the requested URL, otherwise ""."""
     placed = service.captured(response.header("content-location"), response.uri)
     links = [v.decode("latin-1") for n, v in response.headers if n.lower() == b"link"]
     stated = [placed[1] if placed else "", *(original_url(link) for link in links)]

@@ -277,7 +277,9 @@ def _read_page(
     is_home: bool,
     copied: Exchange | None,
 ) -> ReadRecord:
-    """Reads an HTML page: as a post with its article, or as another page with the rule by which it is not a post."""
+    """Reads an HTML page: returns it as a post with its article, or as another page with the rule by which it is not a
+    post.
+    """
     found = base.found
     page = parse_page(answer.body, found.url, answer.content_type, found.at)
     article = extract_page(page, None, PageKind.UNKNOWN, posts_only=True, rules=rules)
