@@ -30,8 +30,8 @@ _RELEASED = "released by 'archiver sites release'"
 
 @dataclass(slots=True)
 class ReleasedPages:
-    """What releasing the held pages of a site did: articles `revised`, posts that are `gone`, pages that are only to be
-    fetched again (`due`); `left` says for each page that stays held why.
+    """The result of releasing the held pages of a site: numbers of articles `revised`, of posts that are `gone`, and of
+    pages that are only fetched again (`due`); `left` says, for each page that stays held, why.
     """
 
     site: str

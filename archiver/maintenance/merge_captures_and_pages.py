@@ -394,7 +394,8 @@ def link_requisites(db: Database, theirs: Database) -> None:
 
 def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
     """Copies the saved searches of the other archive with the hits that they have reported. Returns how many were
-    copied, and the names of those left out because this archive has a search with the same name and another query.
+    copied, and the names of searches that were left out because this archive has a search with the same name and
+    another query.
 
     Articles that only this archive had are reported as new hits the next time a copied search runs.
     """

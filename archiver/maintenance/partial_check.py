@@ -288,7 +288,7 @@ class _PartCheck:
         self._write(write)
 
     def _time_of(self, unit: Unit, created: datetime) -> datetime:
-        """Returns when a unit that was never read was written: for a WARC file, when it was changed last."""
+        """Returns a time to use for a unit that was never read: for a WARC file, when it was last changed."""
         try:
             changed = (self._archive.parent / unit.name).stat().st_mtime
         except OSError:

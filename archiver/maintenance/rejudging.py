@@ -63,9 +63,10 @@ class RejudgedPage:
 
 @dataclass(slots=True)
 class RejudgingTally:
-    """What judging pages again led to: pages `read`, those that proved to be `posts`, articles `withdrawn`; pages that
-    had no form before (`formed`); articles that were read again without a constant of the site (`reread`); `left` and
-    `unreadable` are messages. `is_complete` is False if pages remain.
+    """The result of judging pages again by the forms of their site: numbers of pages `read`, of pages that proved to be
+    `posts`, of articles `withdrawn`, of pages that had no form before (`formed`), and of articles that were read
+    again without a constant of the site (`reread`). `left` and `unreadable` are messages. `is_complete` is False if
+    pages remain.
     """
 
     read: int = 0
@@ -79,7 +80,9 @@ class RejudgingTally:
 
 
 def judge_site(db: Database, site_id: int, at: datetime) -> SiteVerdicts:
-    """Judges the forms of a site by all its pages, stores the verdicts, and returns them."""
+    """Decides for each form of a site, from all pages of the site, whether it is a form of posts; stores these
+    verdicts, and returns them.
+    """
     verdicts = judge_forms(forms_of_site(db, site_id))
     with writing(db):
         store_verdicts(db, site_id, verdicts, at)
@@ -106,7 +109,7 @@ def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) 
 
 
 class Rejudging:
-    """Judges the pages of one site again by the verdicts on its forms."""
+    """Decides the kinds of the pages of one site again, by the verdicts on its forms."""
 
     def __init__(self, db: Database, folder: Path, site: dict[str, Any], verdicts: SiteVerdicts) -> None:
         self.db, self.site, self.verdicts = db, site, verdicts
@@ -194,8 +197,8 @@ def rejudge(
     most: int | None = None,
     take: Callable[[RejudgedPage], None] = lambda page: None,
 ) -> tuple[RejudgingTally, Counts]:
-    """Judges the pages of a site again, at most `most` of them, and stores what changes; if `run` is None, nothing is
-    written. `take` is called with each page.
+    """Decides the kinds of a site's pages again by the verdicts on its forms, for at most `most` pages, and stores what
+    changes; if `run` is None, nothing is written. `take` is called with each page.
     """
     tally, counts = RejudgingTally(), Counts()
     pages = judging.pages(everything=everything)

@@ -279,13 +279,13 @@ def _read_ends(db: Database) -> dict[str, tuple[int, int]]:
 
 
 def size_of(file: Path) -> int:
-    """Returns the size of a file in bytes; -1 if there is none."""
+    """Returns the size of a file in bytes; -1 if the file does not exist."""
     return file.stat().st_size if file.exists() else -1
 
 
 def _explain_difference(db: Database, archive: Path, target: Path, name: str) -> str:
-    """Returns a sentence that says what to do if a WARC file is damaged in the archive and whole in the folder of
-    `target`; "" otherwise.
+    """If a WARC file is damaged in the archive and undamaged in the folder of `target`, returns a sentence that says
+    what to do; otherwise "".
     """
     flaws = find_flaws(db, archive.parent, name)
     if not flaws or find_flaws(db, target.parent, name):

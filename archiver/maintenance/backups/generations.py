@@ -53,7 +53,7 @@ def earlier_files(target: Path) -> list[Path]:
 
 def find_generations(target: Path, source: Database | None = None) -> Iterator[Generation]:
     """Yields the generations of a backup, newest first, each after its database was checked for damage. Files that are
-    no archives are left out, and with `source` those that are no backups of this archive.
+    not archives are left out; with `source`, also files that are not backups of this archive.
     """
     for file in (target, *earlier_files(target)):
         if (found := inspect_generation(file, source)) is not None:
@@ -80,7 +80,7 @@ def inspect_generation(file: Path, source: Database | None = None) -> Generation
 
 
 def is_backup(db: Database, file: Path) -> bool:
-    """Returns True if an archive is a backup that lies where it was made, as its own record says."""
+    """Returns True if an archive is a backup and lies at the path where it was made, according to its own record."""
     own = file.resolve()
     targets = [Path(one.path) for one in read_backups(db)]
     return any(own == target or own in earlier_files(target) for target in targets if target.parent == own.parent)

@@ -124,7 +124,7 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
 
 
 def _name_whole(backup: Path) -> str:
-    """Returns which other backup in the folder is whole, as the end of a sentence; "" if none is."""
+    """Returns which other backup in the folder is undamaged, as the end of a sentence; "" if none is."""
     whole = next((one.path for one in find_generations(backup) if not one.damage), None)
     return f"; {whole} is whole" if whole else ""
 
@@ -344,7 +344,9 @@ def _put_back_files(
 
 
 def _put_back(file: Path, own: Path) -> None:
-    """Copies a WARC file and its index from a backup. The archive's own file, if there is one, is kept."""
+    """Copies a WARC file and its index from a backup into the archive. If the archive has a file with that name, the
+    file is kept under another name.
+    """
     own.parent.mkdir(parents=True, exist_ok=True)
     kept = _free_name(own) if own.exists() else None
     if kept is not None:
