@@ -44,7 +44,9 @@ def print_notice(sentence: str) -> None:
 
 
 def send_notices_to(show: Callable[[str], None] | None) -> None:
-    """From now on, passes notices for the user to `show`, in addition to the log. None turns that off."""
+    """Makes `show` receive all further notices for the user, in addition to the log. With None, notices go only to the
+    log.
+    """
     logging.getLogger("archiver.notice").handlers = [NoticeHandler(show)] if show else []
 
 
