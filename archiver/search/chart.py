@@ -175,8 +175,8 @@ def _shortened(text: str) -> str:
 
 
 def _with_isolated_direction(term: str) -> str:
-    """Wraps a term in Unicode isolate characters, so that its text direction does not affect the text around it (FIRST
-    STRONG ISOLATE, section 2.4.3 of Unicode Standard Annex 9).
+    """Puts Unicode isolate characters around a term, so that its text direction does not affect the text around it
+    (FIRST STRONG ISOLATE, section 2.4.3 of Unicode Standard Annex 9).
     """
     return f"\u2068{_UNSAFE.sub('', term)}\u2069"
 

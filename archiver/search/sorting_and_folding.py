@@ -280,7 +280,9 @@ class MatchColumns:
 
 
 def matches_with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
-    """Returns all matches of a query with their duplicate groups. `most` is an upper bound of their number."""
+    """Returns all matches of a query, each with the key of its group of duplicates. `most` is an upper bound of their
+    number.
+    """
     if not most:
         return MatchColumns([], [], [])
     hits = searcher.search(query, limit=most, order_by_field="id", order=Order.Asc).hits
