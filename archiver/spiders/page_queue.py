@@ -263,9 +263,7 @@ class PageQueue:
 
     def is_news(self, target: DiscoveredURL) -> bool:
         """Returns True if a link is new in this run: not reported before with the same source and kind, and not above
-        the limit of its trap rule.
-
-        The links that were reported are forgotten when they are too many.
+        the limit of its trap rule. If too many links were reported, all are forgotten, and count as new again.
         """
         reported = (target.url, target.source, target.kind)
         if reported in self._reported:

@@ -302,7 +302,7 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
 
 
 def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
-    """Returns True if a page is empty unless scripts run and its source did not give its text."""
+    """Returns True if a page has no content unless scripts run, and its source gave no text for it."""
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
     return is_shell or script_page.needs_javascript(page)
@@ -409,8 +409,8 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
 
 
 def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
-    """Returns True if the server sent a page with status 200, but with the validator that is stored, and so says that
-    it is unchanged.
+    """Returns True if the server sent a page with status 200 and the validator that is stored, which means that the
+    page is unchanged.
     """
     if fetched.status != 200 or fetched.url != request.url:
         return False
@@ -451,7 +451,9 @@ def _redirect(location: str, result: PageResult, request: PageRequest, site: Sit
 def _refused_redirect(
     target: str, result: PageResult, request: PageRequest, site: SiteContext, rule: str
 ) -> PageResult | None:
-    """Returns the result of a page whose redirect to `target` must not be followed; None if it may be."""
+    """Returns the result of a page whose redirect to `target` must not be followed; None if the redirect may be
+    followed.
+    """
     if len(request.redirected_from) >= MOST_REDIRECTS:
         reason = f"it redirects again after {MOST_REDIRECTS} redirects, perhaps without end"
         return replace(result, reason=reason, rule="redirect-loop")

@@ -570,8 +570,8 @@ class SiteSpider(Spider):
     def _first_guesses(
         self, result: PageResult, declared: list[DiscoveredURL], parsed: ParsedPage, page: PageRequest
     ) -> list[DiscoveredURL]:
-        """Returns the first well-known address to try for each kind of source that the site does not declare. Others
-        follow if it fails.
+        """Returns the first well-known address to try for each kind of source that the site does not declare. If it
+        fails, further addresses are tried later.
         """
         archive = self.archive
         kinds, waiting, asked = {t.kind for t in (*result.targets, *declared)}, set[str](), set[str]()

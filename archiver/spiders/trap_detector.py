@@ -117,8 +117,8 @@ class TrapDetector:
     # Before fetching
 
     def judge(self, row: dict[str, Any], *, may_wait: bool = False) -> Verdict:
-        """Decides whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. `may_wait`: it may
-        wait for pages that could make it needless.
+        """Decides whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. `may_wait`: the
+        page may have to wait for other pages that could show that it is not needed.
         """
         kind, key = PageKind(row["kind"]), row["urlkey"]
         if row["fetched_at"] or kind in _UNLIMITED or (row["priority"] == 0 and kind is not PageKind.FEED):
@@ -142,7 +142,9 @@ class TrapDetector:
         return verdict
 
     def _judge_other_address(self, row: dict[str, Any]) -> Verdict:
-        """Excludes a page that shows what another address shows; lets a feed wait for its other format."""
+        """Excludes a page that shows what another address shows; makes a feed wait until its other format has been
+        read.
+        """
         key = row["urlkey"]
         if row["kind"] == PageKind.FEED:
             return self._judge_feed_format(row)
@@ -238,8 +240,8 @@ class TrapDetector:
         return self._known_coverage
 
     def _equivalent_of(self, key: str) -> tuple[str, str]:
-        """Returns the variant ("letter case") by which a URL is believed to be equivalent to a plainer one, and the
-        plainer one; ("", "") if there is none.
+        """Returns the variant ("letter case") by which a URL is believed to be equivalent to a plainer URL, and the
+        plainer URL; ("", "") if it is not.
         """
         believed = self._equivalents.believed_plainer(key)
         return next(
@@ -354,7 +356,9 @@ class TrapDetector:
         self._tests.pop(key, None)
 
     def is_wanted(self, target: DiscoveredURL) -> bool:
-        """Returns False for a new URL once 1,000 URLs excluded by the same rule are recorded; it is counted only."""
+        """Returns True if a new URL is to be recorded. False if a rule excludes it for which 1,000 URLs are already
+        recorded; such a URL is only counted.
+        """
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
