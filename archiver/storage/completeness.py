@@ -506,8 +506,8 @@ def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
 
 
 def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
-    """Returns the row that a URL excluded by a trap rule would have in `pages`, {} if no rule excludes it. Some traps
-    have too many URLs to store each.
+    """If a trap rule excludes a URL, returns the row that it would have in `pages`; otherwise {}. Some traps have too
+    many URLs to store a row for each.
     """
     rule = matching_trap_rule(asked)
     site = next(

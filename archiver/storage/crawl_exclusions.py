@@ -137,7 +137,7 @@ def is_part_feed(db: Database, page_id: int) -> bool:
 
 
 def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bool, bool]]:
-    """Returns the feeds of a site that were found before this page: their URLs, whether they were read as feeds, and
+    """Returns the feeds of a site that were found before this page: their URLs, whether they proved to be feeds, and
     whether they have no response yet.
     """
     rows = db.execute(

@@ -41,7 +41,7 @@ _SHOWS_POST_AGAIN = "other held pages show their posts again"
 @dataclass(frozen=True, slots=True)
 class FetchedPost:
     """What the guard knows of a fetched page beside its result: its urlkey, the row of its article (None if none is
-    stored), the run and when it began. `announced`: a source had said that the page changed or went.
+    stored), the run and when it began. `announced`: a source had said that the page changed or is gone.
     """
 
     key: str

@@ -118,7 +118,9 @@ def mark_shared(db: Database, site_id: int, digest: str) -> None:
 
 
 def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
-    """Returns True if pages of the site are held by this rule of MASS_RULES, so that others that change are, too."""
+    """Returns True if pages of the site are held by this rule of MASS_RULES. Other pages that change are then held,
+    too.
+    """
     return (
         db.execute(
             "select 1 from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule = ? limit 1",
@@ -166,8 +168,8 @@ def held_pages(db: Database, site_id: int) -> list[HeldPage]:
 
 
 def record_change(db: Database, key: str, revision: int | None, at: datetime, *, announced: bool) -> None:
-    """Records that the post of the page at this urlkey has a new revision (None: it went). `announced`: a source had
-    said so.
+    """Records that the post of the page at this urlkey has a new revision (None: the post is gone). `announced`: a
+    source had said so.
     """
     db.execute(
         "insert into recent_changes (page_id, article_id, revision, changed_at, announced) "
@@ -185,8 +187,8 @@ def forget_old_changes(db: Database, site_id: int, now: datetime) -> None:
 
 
 def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterator[HoldRule]:
-    """Yields the rules by which the recent changes of a site are to be held, since an unusual share of its posts
-    changed or went.
+    """Yields the rules by which the recent changes of a site must be held, because an unusual share of its posts
+    changed or is gone.
     """
     for rule, gone in ((HoldRule.MASS_CHANGE, False), (HoldRule.MASS_GONE, True)):
         changed, unannounced = db.execute(

@@ -93,7 +93,7 @@ _RELISTED = (
 
 
 def unlisted_reason(due_for: str) -> str:
-    """Returns the reason to store for a post that was left out, given why its page was due."""
+    """Returns the reason to store for a post that its list no longer shows, given why its page was due."""
     return f"{due_for.removesuffix(_SHELL)}{_SHELL}"
 
 

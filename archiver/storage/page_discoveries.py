@@ -83,8 +83,8 @@ PAGE_COUNTS_QUERY = f"""select p.site_id, '' as source, {_CLASS.format("p")} as 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The number of a site's pages of one kind and outcome that were reported by `source` ("": all pages), with or
-    without an article.
+    """The number of a site's pages with one kind and one outcome that `source` reported ("": all pages of the site),
+    either with or without an article.
     """
 
     source: str

@@ -270,7 +270,9 @@ def pages_to_rejudge(
 
 @dataclass(frozen=True, slots=True)
 class UntakenPages:
-    """Pages that have the form of the site's posts and were not taken for posts, by the rule that decided so."""
+    """Pages that have the form of the site's posts and were not stored as posts: their number, the `rule` that decided
+    so, and the URL of one of them.
+    """
 
     rule: str
     pages: int

@@ -366,8 +366,8 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
-    """Withdraws the article of a page whose form shows that it is no post; changes no other article. A guessed address
-    of a source that shows what a missing page shows is not found.
+    """Withdraws the article of a page whose form shows that it is not a post; changes no other article. A guessed
+    address of a feed or sitemap becomes NOT_FOUND if it shows the same as a missing page.
     """
     result = storing.result
     if result.is_shell and crawl_exclusions.is_wrong_guess(run.db, storing.key):
@@ -381,7 +381,7 @@ def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _store_held(run: StoringRun, storing: Storing) -> Effect:
-    """Changes no article. A stub shows that its post is still online."""
+    """Stores a held page; its article is not changed. If the page shows a stub, the post is marked as still online."""
     result = storing.result
     if result.rule == HoldRule.STUB and storing.row is not None:
         mark_seen(run.db, storing.row["id"], result.at)

@@ -95,8 +95,8 @@ def store_hint(
 
 
 def _completed_hint(db: Database, page_id: int) -> int | None:
-    """Returns the ID of the hint that a page's latest one completes if no capture was extracted with the latest one,
-    else the latest one's own.
+    """If no capture was extracted with a page's latest hint, returns the ID of the hint that the latest one completes;
+    otherwise the ID of the latest hint.
     """
     row = db.execute(
         "select id, completes, exists (select 1 from captures c where c.hint_id = h.id) from source_hints h "

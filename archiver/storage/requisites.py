@@ -267,7 +267,7 @@ def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetim
 
 
 def refetch_lost_requisite(db: Database, capture_id: int) -> None:
-    """Unlinks a lost capture from its requisite and makes that due, to be fetched in full even if it has not
+    """Unlinks a lost capture from its requisite, and makes the requisite due, to be fetched in full even if it has not
     changed.
     """
     db.execute(

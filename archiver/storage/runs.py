@@ -139,7 +139,7 @@ def make_seed_due(db: Database, key: str) -> None:
 
 
 def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
-    """Returns the row of the site's last run that has ended; None if not found."""
+    """Returns the row of the site's last run that has ended; None if no run has."""
     return next(
         iter(
             db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1", [site_id])

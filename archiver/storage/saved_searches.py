@@ -135,7 +135,7 @@ def add_hits(
 ) -> None:
     """Records articles as reported by a saved search; articles that were removed from the archive are skipped.
 
-    `at` is the time of the run that reported them, None for those that matched when the search was saved; `why` has
+    `at`: the time of the run that reported them, None for articles that matched when the search was saved; `why`:
     the reasons by article ID.
     """
     reasons = why or {}

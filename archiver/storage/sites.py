@@ -344,8 +344,8 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """The counts of a bulk entry: sites added, sites known before, and of these the ones that were given further tags
-    or other settings.
+    """The counts of a bulk entry: sites added, sites known before, and how many of the latter got further tags or other
+    settings.
     """
 
     added: int = 0
@@ -523,8 +523,8 @@ def store_relearned_rules(
 
 
 def _end_of_last_template(db: Database, site_id: int) -> str | None:
-    """Returns when the last learned rules of a site ended; None if it had none. Rules without fields are the site's
-    constants only, so no other template came before.
+    """Returns when the last learned rules of a site ended; None if the site had none. Rules without fields are skipped:
+    they have only the site's constants, so they belonged to no template.
     """
     (found,) = db.execute(
         "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
@@ -551,8 +551,8 @@ def _insert_learned_rules(db: Database, site_id: int, rules: SiteRules, at: date
 
 
 def add_constants(db: Database, site_id: int, constants: SiteConstants, at: datetime) -> SiteRules:
-    """Adds values that are the site's to its learned rules, as a new version for the same captures. Returns the rules
-    now valid.
+    """Adds values that belong to the site, and not to a post, to its learned rules, as a new version for the same
+    captures. Returns the rules now valid.
     """
     from archiver.extraction.template.site_rule import SiteRules, to_toml
 

@@ -244,8 +244,8 @@ class _KnownArticle:
         return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
 
     def store_as_copy(self) -> Stored | None:
-        """Stores the URL of the page as an alias if it is a second URL of a post that has not moved; the post itself is
-        unchanged. Returns None if that is not so.
+        """If the URL of the page is a second URL of a post that has not moved, stores it as an alias; the post itself
+        is unchanged. Otherwise returns None.
         """
         if not self.has_moved:
             return None

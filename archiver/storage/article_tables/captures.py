@@ -84,7 +84,9 @@ def is_redirect(row: Row) -> bool:
 
 
 def captures_of_article(db: Database, article_id: int) -> list[Row]:
-    """Returns the captures of an article's URLs, and those that its revisions were extracted from, oldest first."""
+    """Returns the captures of an article's URLs, and the captures from which its revisions were extracted, oldest
+    first.
+    """
     return list(
         db.query(
             f"select {_COLUMNS} from captures where id in (select id from captures where article_id = :id union "

@@ -91,8 +91,8 @@ def regroup_all(db: Database) -> None:
 
 
 def _compare_again(db: Database, ids: Iterable[int]) -> set[int]:
-    """Compares articles again that lost a near-duplicate, so that they represent it in the index; returns all articles
-    whose links may have changed.
+    """Compares articles again that lost a near-duplicate, so that they take its place in the LSH index; returns all
+    articles whose links may have changed.
     """
     touched: set[int] = set()
     for number in sorted(ids):

@@ -286,8 +286,8 @@ def has_unconfirmed(row: Mapping[str, Any]) -> bool:
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
-    """Returns, by field, which extraction its value came from (the values of EXTRACTION): that noted in its chosen
-    candidate, else `row`.
+    """Returns, by field, which extraction its value came from (the values of EXTRACTION): the extraction noted in the
+    chosen candidate, else the one in the columns of `row`.
     """
     return {
         one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(EXTRACTION, row, strict=True))

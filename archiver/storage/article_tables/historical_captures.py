@@ -94,8 +94,8 @@ def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
 
 
 def redirect_target(db: Database, key: str) -> str:
-    """Returns the urlkey at the end of a URL's historical redirects, following the latest of each; its own if it never
-    redirected.
+    """Returns the urlkey at the end of a URL's historical redirects, following the latest redirect of each URL. If the
+    URL never redirected, returns its own urlkey.
     """
     seen = {key}
     for _ in range(_MOST_HOPS):

@@ -104,8 +104,8 @@ def edited_between(db: Database, extract_again: ExtractWithoutHints) -> Changed:
 
 
 def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) -> bool:
-    """Returns True if a stored revision was extracted like the new one: from an imported capture, and by the same
-    extractor as far as known.
+    """Returns True if a stored revision was extracted in the same way as the new one: from an imported capture and, as
+    far as known, by the same extractor.
     """
     if stored.extractor is not None and stored.extractor != extracted.extractor:
         return False
@@ -466,8 +466,9 @@ def _enter_among_revisions(
 
 
 def _with_current_source_values(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> HistoricalArticle:
-    """Returns an article extracted from a capture with what only a source gave for the current revision, if it shows
-    that revision: a capture that others made has no source hints.
+    """If an article extracted from a capture shows the current revision, returns it with the values that only a source
+    (a feed or an API) gave for that revision, because a capture that others made has no source hints. Otherwise
+    returns it unchanged.
     """
     current = article_from_row(row)
     article = with_source_values(extracted.article, current, decode_evidence(db, row))

@@ -188,7 +188,7 @@ def _first_with_same_text(db: Database, article_id: int, digest: str) -> list[in
 
 
 def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
-    """Yields the texts of articles, loaded one at a time, so that those that need not be compared are not loaded."""
+    """Yields the texts of articles, loaded one at a time, so that texts that need not be compared are not loaded."""
     for number in ids:
         row = db.execute("select cluster_id, site, title, body from articles where id = ?", [number]).fetchone()
         if row is not None:  # None: another program deleted the article

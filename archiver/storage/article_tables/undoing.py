@@ -1,4 +1,4 @@
-"""Takes back what a run stored of an article: its revision, or that it went. Nothing is deleted.
+"""Takes back what a run stored about an article: a new revision, or that the article is gone. Nothing is deleted.
 
 All functions expect to run inside the caller's transaction.
 """
