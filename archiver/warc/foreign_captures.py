@@ -321,8 +321,8 @@ def _segment_problem(parts: list[ForeignRecord]) -> Problem:
 
 
 def _is_request_of(request: ForeignRecord, answer: ForeignRecord) -> bool:
-    """Returns True if the request belongs to the response: one record refers to the other, or they have the same URL
-    and date.
+    """Returns True if the request and the response belong together: one record refers to the other, or they have the
+    same URL and date.
     """
     ids = {r.fields.get("warc-record-id", "") for r in (request, answer)} - {""}
     named = {r.fields.get("warc-concurrent-to", "") for r in (request, answer)} - {""}
