@@ -276,8 +276,8 @@ def _original_response(found: StoredCapture, headers: dict[str, str]) -> RawResp
 
 
 def _response_status(found: StoredCapture) -> int:
-    """Returns the status of the captured response, or 200 if that has no body that could be shown (such as 204 or
-    304).
+    """Returns the status of the captured response; 200 if a response with that status, such as 204 or 304, has no body
+    to show.
     """
     status = found.response.status
     return status if 200 <= status < 600 and status not in (204, 205, 206, 304) else 200
