@@ -143,7 +143,9 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
 
 def politeness_options(function: F) -> F:
-    """Adds the options `--delay` and `--contact` to a command. If an option is not given, the site's setting applies."""
+    """Adds the options `--delay` and `--contact` to a command. If an option is not given, the site's setting
+    applies.
+    """
     delay = click.option(
         "--delay",
         type=click.FloatRange(min=0),

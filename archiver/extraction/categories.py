@@ -202,7 +202,9 @@ _MAX_COUNT = 60
 def term_candidates(
     page: Page, post: Post, hint: SourceHint | None
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
-    """Returns two lists of candidates, for a post's categories and for its tags: sets of terms, each with its source."""
+    """Returns two lists of candidates, for a post's categories and for its tags: sets of terms, each with its
+    source.
+    """
     found = [
         *_from_selectors(page, post),
         *_from_unlinked(page, post),

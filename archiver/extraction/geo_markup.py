@@ -542,7 +542,9 @@ def _clean_name(text: str) -> str:
 
 
 def _position_of(page: Page, place: Node) -> Position | None:
-    """Returns the position of a JSON-LD place: its own, the centre of its shape, or the position in its map's address."""
+    """Returns the position of a JSON-LD place: its own, the centre of its shape, or the position in its map's
+    address.
+    """
     data = page.data
     for geo in [*data.resolve(place.get("geo")), place]:
         if isinstance(geo, str):

@@ -314,7 +314,9 @@ def _short_line(el: Element) -> str | None:
 
 
 def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
-    """Returns the dates in an element, if its class or id, a label or its position shows that they belong to the post."""
+    """Returns the dates in an element, if its class or id, a label or its position shows that they belong to the
+    post.
+    """
     el, text = holder.element, holder.text
     before = _words_before(el)
     published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)

@@ -114,7 +114,9 @@ def _size(db: Database) -> int:
 
 
 def holds_removed_posts(file: Path, db: Database) -> bool:
-    """Returns True if the archive in `file` has a post, or captures of a post, that was removed from the archive `db`."""
+    """Returns True if the archive in `file` has a post, or captures of a post, that was removed from the archive
+    `db`.
+    """
     removed = tombstones(db, "allowed_at is null")
     urls = [row[0] for row in db.execute("select url from tombstone_urls")]
     with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as other:
