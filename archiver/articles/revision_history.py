@@ -51,12 +51,12 @@ class Revert:
 
 
 def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
-    """Recognizes a revert: returns how to store a post that, at the time `at`, equals earlier revisions of it; None if
-    it equals none.
+    """Recognizes a revert. If a post at the time `at` equals earlier revisions of it, returns how to store it;
+    otherwise None.
 
-    `history` are the article's revisions in order, `equal` the numbers of those that the post now equals (never the
-    current one). The first revert always becomes a revision; in all, n different contents make at most n +
-    MAX_REVERTS revisions.
+    `history` are the article's revisions in order, `equal` the numbers of the revisions that the post now equals
+    (never the current one). The first revert always becomes a revision. In all, n different contents make at most n
+    + MAX_REVERTS revisions.
     """
     if not equal:
         return None
@@ -237,10 +237,10 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     """Returns the fields that keep their stored value when a capture is extracted again, because the capture alone does
     not contain it.
 
-    `stored` and `then` are the stored article and its evidence, `extracted` is the new extraction. `with_hint`: it was
-    made with the source hint of the capture's time. Without that, what only a source gave is kept. A value that the
-    page had lost when it was captured is kept, too. A full body from an API or feed is kept if that text is no longer
-    stored; a text or title that proved to be the site's is not.
+    `stored` and `then` are the stored article and its evidence, `extracted` is the new extraction. `with_hint`: it
+    was made with the source hint of the capture's time; without it, values that only a source gave are kept. A value
+    that the page had already lost when it was captured is kept, too. A full body from an API or feed is kept if its
+    text is no longer stored. A text or title that proved to belong to the site, and not to the post, is not kept.
     """
     kept = set() if with_hint else set(source_only_fields(then))
     kept |= {one["field"] for one in then if one["source"] == UNCONFIRMED and not getattr(extracted, one["field"])}

@@ -381,10 +381,9 @@ class DecodedText:
 
 
 def unpack_undeclared(body: bytes, limit: int = MAX_BYTES) -> tuple[bytes, str]:
-    """Returns a page whose bytes are compressed without a Content-Encoding, decompressed, and the method's name.
-
-    At most `limit` bytes are decompressed. Other bytes, and those that are cut or cannot be decompressed, are returned
-    unchanged, with "".
+    """If a page's bytes are compressed without a Content-Encoding, returns them decompressed, and the name of the
+    method. At most `limit` bytes are decompressed. Other bytes, and bytes that are cut or cannot be decompressed,
+    are returned unchanged, with "".
     """
     method = "gzip" if body.startswith(_GZIP) else "deflate" if body.startswith(_ZLIB) else ""
     if not method:

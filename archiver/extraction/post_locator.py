@@ -515,7 +515,9 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
 
 
 def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
-    """Returns the body's element inside `outer` if that contains the title, too, and no text but the body's."""
+    """Returns the body's element inside `outer`, if it contains the title too and has no text except the body's text;
+    else None.
+    """
     if next(outer.iter("h1"), None) is None:
         return None
     for rule in rules:

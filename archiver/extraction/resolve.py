@@ -209,7 +209,8 @@ _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses the authors: the most trusted candidate, where other kinds of sources that share a person add trust.
+    """Chooses the authors: the most trusted candidate. A candidate gains trust from each other kind of source that
+    names one of its people.
 
     A candidate with the same people and more replaces it. A generic account ("admin") gives way to any source with a
     person. The site's own name counts only if a byline shows it or a declaration calls it a person.
@@ -476,16 +477,16 @@ _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12
 
 
 def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
-    """Chooses the title: the heading that readers see, if a declared title confirms it; else what most sources agree
-    on.
+    """Chooses the title: the heading that readers see, if a declared title confirms it; else the title that most
+    sources agree on.
 
     The platform's own heading is chosen unless it is the site's name. Another heading is chosen if it is similar to
-    a declared title, since declarations are written for search engines and may be cut, while the heading is the
-    author's. If the address (`path`) was clearly made from the declared title, that one is the original. A heading
-    unlike all declared titles (a logo, a section, "Comments") is one vote among others. Without a heading, the
-    headline in the article's markup is preferred to titles for browsers and for sharing. A post whose title element
-    is empty has no title: "" is chosen, never the site's name. Other headings of the page count only if no other
-    candidate is left. `site`: the site's names, folded.
+    a declared title: declarations are written for search engines and may be cut, while the author wrote the heading.
+    If the address (`path`) was clearly made from the declared title, the declared title is chosen. A heading unlike
+    all declared titles (a logo, a section, "Comments") is one vote among others. Without a heading, the headline in
+    the article's markup is preferred to titles for browsers and for sharing. A post whose title element is empty has
+    no title: "" is chosen, never the site's name. Other headings of the page count only if no other candidate is
+    left. `site`: the site's names, folded.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or fold_text(shown.value) not in site):

@@ -247,7 +247,9 @@ class QueueDatabase:
         ]
 
     def check_clock(self, now: datetime) -> None:
-        """Raises ClockSkew if `now`, the time of this machine, differs by more than a minute from PostgreSQL's."""
+        """Raises ClockSkew if `now`, the time of this machine, differs by more than a minute from the time of
+        PostgreSQL.
+        """
         row = self.one("select now() as now")
         assert row is not None
         ahead = (now - row["now"]).total_seconds()

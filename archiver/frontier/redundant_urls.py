@@ -194,8 +194,10 @@ class PatternBudgets:
         return max(limit - tally.idle, 0)
 
     def is_limited_by_sources(self, pattern: URLPattern) -> bool:
-        """Returns True if the limit of a pattern is the small one for sites whose sources list all posts. For the pages
-        of a list, links must lead to all posts, too, since those pages are where most links are found.
+        """Returns True if a pattern has the small budget for sites whose sources list all posts.
+
+        The pages of a list have it only if links on pages lead to all posts, too, since most links are found on the
+        pages of lists.
         """
         budget, coverage = ALLOWED.get(pattern.family), self._coverage()
         if budget is None or budget.when_listed is None:
@@ -206,9 +208,11 @@ class PatternBudgets:
 def is_exempt_from_budget(
     pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]], *, by_sources: bool = False
 ) -> bool:
-    """Returns True if a page is fetched even if the budget of its URL pattern is used up. `found`: the sources that
-    listed the page, each with the URL pattern of the page where it was found. `by_sources`: the budget is the small one
-    for sites whose sources list all posts; then it does not count that a sitemap or the menu has a month, too.
+    """Returns True if a page is fetched even if the budget of its URL pattern is used up.
+
+    `found`: the sources that listed the page, each with the URL pattern of the page where it was found.
+    `by_sources`: the budget is the small one for sites whose sources list all posts; the page of a month is then not
+    exempt because a sitemap or the menu has it, too.
     """
     budget = ALLOWED.get(pattern.family)
     if budget is None:
@@ -237,10 +241,11 @@ _MAX_STEPS = 8
 
 
 def plainer_urls(key: str) -> dict[str, str]:
-    """Returns the plainer URLs to which a URL may be equivalent, by variant. Both are urlkeys; the variant names the
-    difference between the two: "letter case", "?lang=", "relative link 2".
+    """Returns the plainer URLs to which a URL may be equivalent, by variant. URLs are urlkeys. A variant describes the
+    difference between the URL and the plainer one: "letter case", "?lang=", "relative link 2".
 
-    Several path segments may come from a wrong relative link, so that variant has the number of removed segments.
+    The number in "relative link 2" is the number of removed path segments, since a wrong relative link may add
+    several.
     """
     host, bracket, rest = key.partition(")")
     path, _, query = rest.partition("?")

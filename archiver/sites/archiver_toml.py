@@ -135,10 +135,8 @@ class Config:
     maintenance: Maintenance = Maintenance()
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
-        """Returns the effective settings of a site from its `own` settings and its tags.
-
-        Its own settings override those of its groups (the first group in the file wins), which override the
-        defaults.
+        """Returns the effective settings of a site from its `own` settings and its tags. Its own settings override the
+        settings of its groups (of several groups, the first in the file wins), which override the defaults.
         """
         groups = [self.groups[name] for name in self.groups if name in tags]
         out = dict(self.defaults)

@@ -47,19 +47,26 @@ class Conditions:
 class PageRequest:
     """One page that is being fetched, with what the pages table knew about it when it was handed out.
 
-    `url` and `urlkey` identify its row; if a source has several documents, they all belong to that row. `hint` is its
-    latest source hint, stored with the ID `hint_id`. `hops` counts redirects that stayed at the same urlkey (http to
-    https, a slash); `redirected_from` are the urlkeys of other addresses that redirected here, the nearest first (at
-    most MOST_REDIRECTS). `number` is the number of the source's document, `captures` the number of captures read from
-    a web archive's list so far, `alive` the number of posts that an API should still count. `parts` are the stored
-    parts of a post; a request for a part has its stored text as `text`, and its post's address as `part_of`.
-    `unconditional`: no validators are sent, because a source reports a change or the validators are to be tested.
-    `is_probe`: the request is for an address that cannot exist, to learn the site's soft 404; it has no row. `level`
-    is the row's priority. `existed`: the page existed when it was last requested; `quarantined`: it was gone in a mass
-    disappearance; `worked`: the source listed pages before, and has failed `attempts` times in a row since. `known_url`
-    is the address by which the page is known, if `url` is a form of it to which the host is believed to redirect; it is
-    requested if `url` is gone or refused. `judged`: the page's content was judged not to be a post, so it is judged
-    again without that kind as a hint.
+    - `url`, `urlkey`: identify its row; if a source has several documents, they all belong to that row.
+    - `hint`: its latest source hint, stored with the ID `hint_id`.
+    - `hops`: the number of redirects that stayed at the same urlkey (http to https, a slash).
+    - `redirected_from`: the urlkeys of other addresses that redirected to this one, the nearest first (at most
+      MOST_REDIRECTS).
+    - `number`: the number of the source's document.
+    - `captures`: the number of captures read from a web archive's list so far.
+    - `alive`: the number of posts that an API should still count.
+    - `parts`: the stored parts of a post. A request for a part has the part's stored text as `text`, and the post's
+      address as `part_of`.
+    - `unconditional`: no validators are sent, because a source reports a change or the validators are to be tested.
+    - `is_probe`: the request is for an address that cannot exist, to learn the site's soft 404; it has no row.
+    - `level`: the row's priority.
+    - `existed`: the page existed when it was last requested.
+    - `quarantined`: the page was gone in a mass disappearance.
+    - `worked`: the source listed pages before, and has failed `attempts` times in a row since.
+    - `known_url`: the address by which the page is known, if `url` is a form of it to which the host is believed to
+      redirect. It is requested if `url` is gone or refused.
+    - `judged`: the forms of the site decided that the page is not a post, so it is classified again without that kind
+      as a hint.
     """
 
     page_id: int

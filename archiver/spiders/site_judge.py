@@ -44,7 +44,9 @@ class SiteJudge:
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
-        """Returns the article of a page as the forms of the site decide; see `form_verdicts.judge_article`."""
+        """Returns the article of a page with the kind that the forms of the site give it; see
+        `form_verdicts.judge_article`.
+        """
         self._pages += 1
         if self._pages >= self._next:
             self._next *= 2

@@ -216,23 +216,31 @@ _EMPTY_PAGE_RULES = (
 
 
 def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
-    """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include.
+    """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include. Keys:
 
-    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), withdrawn (articles
-    whose pages proved to be no posts), untaken (pages that have the form of the posts and were not taken: rule,
-    pages, example), unlisted (posts that are no longer listed and may be gone: posts, example), removed (by
-    takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`),
-    sources (the same per source, the most complete first, each with the `balance` of all URLs it reported), balance
-    (all URLs by outcome, the total as `found`), pages (the same without empty outcomes), wrong_guesses (how many
-    addresses of feeds and sitemaps the crawl guessed that do not exist; no other key counts them), traps (rule, pages,
-    `unrecorded` links of the last run that have no row, example, as `asked` whether they were fetched, and the latest
-    sample of them: how many pages were `sampled` and how many of these were `hits`, posts or pages that lead to an
-    unknown one; both None for a rule without samples), missing (up to 20 URLs with their reason), missing_total,
-    failures (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), edits
-    (the estimate of the edits that the last crawl did not see, see `EditEstimate.as_dict`; None if sources announce
-    them), held (pages whose new state replaced nothing, see `HeldPage`), requisites
-    (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
-    finished).
+    - site, start_url, platform.
+    - articles: all, and how many are gone, duplicates, revised.
+    - withdrawn: articles whose pages proved to be no posts.
+    - untaken: pages that have the form of the posts and were not stored as posts (rule, pages, example).
+    - unlisted: posts that are no longer listed and may be gone (posts, example).
+    - removed: posts removed by takedown (docs/operate.md).
+    - posts: URLs of posts by state, the total as `found`.
+    - sources: as `posts`, for each source, the most complete first, with the `balance` of all URLs it reported.
+    - balance: all URLs by outcome, the total as `found`; pages: the same without empty outcomes.
+    - wrong_guesses: how many addresses of feeds and sitemaps the crawl guessed that do not exist; no other key counts
+      them.
+    - traps: rule, pages, `unrecorded` links of the last run that have no row, example, as `asked` whether they were
+      fetched, and the latest sample: how many pages were `sampled`, and `hits`: how many of these are posts or lead to
+      an unknown post. Both are None for a rule without samples.
+    - missing: up to 20 URLs with their reason; missing_total.
+    - failures: reason, pages, example.
+    - untrusted: claims of the site's server that proved false, and since when.
+    - edits: the estimate of the edits that the last crawl did not see (`EditEstimate.as_dict`); None if sources
+      announce them.
+    - held: pages whose new state replaced nothing (`HeldPage`).
+    - requisites: `requisite_state`.
+    - runs: newest first, with their `statistics`.
+    - complete: nothing is missing and the last run finished.
     """
     site_id = site["id"]
     newest = [

@@ -120,11 +120,11 @@ def record_discovered_urls(
     folder: str = "/",
     believes: Believes = lambda claim: True,
 ) -> list[DiscoveredURL]:
-    """Records discovered URLs in the pages table; returns those that are new.
+    """Records discovered URLs in the pages table; returns the new ones.
 
-    A new page is due at once, a new listing at `listings_due` if that is given; a known page becomes due again only
+    A new page is due at once, a new listing at `listings_due` if that is given. A known page becomes due again only
     if the source reports a change (see `refetch_reason`). `folder` is the path of the site's scope; `believes`
-    returns whether a claim of a source is trusted.
+    returns True if a claim of a source is trusted.
     """
     later = stamp(listings_due) if listings_due else EPOCH
     places: dict[str, Place] = {}  # many targets were found on the same page

@@ -189,12 +189,12 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
 def kind_by_hand(
     article: Article, page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind
 ) -> Answer | None:
-    """Returns kind and rule of a page that general extraction did not call a post, if a person's rules make it one;
-    else None.
+    """Returns the kind and rule of a page that general extraction did not take for a post, if the rules written by a
+    person make it a post; else None.
 
-    It is a post if the selectors of `post` match, unless the page is a declared listing, an error or a password form.
-    Without such selectors, it is one if a rule finds the date that general extraction did not find, and it has a title
-    and a text.
+    The rules make it a post if the selectors of `post` match, unless the page is a declared listing, an error or a
+    password form. Without such selectors, it is a post if it has a title and a text, and a rule finds the date that
+    general extraction did not find.
     """
     if rules.post_by_hand:
         return _answer_of_marks(page, rules, hint, known)

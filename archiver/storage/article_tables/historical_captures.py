@@ -447,11 +447,16 @@ MOST_PROBLEMS = 100
 class ImportCounts:
     """The counts of an import.
 
-    `records` is the total in the file. Of them `posts` contained posts, which were `new`, `revised` (they added a
-    revision) or `known`. The rest are `pages` that are not posts, `not_html`, responses with another status (`gone`,
-    `redirects`, `status`), `revisits`, records about records (`about`), `skipped` because they were not requested,
-    records of `removed` posts, and `damaged` ones. `mended` records had an error that did not prevent using them.
-    `captures` were copied; `aliases`, `tombstones` (posts marked as gone) and `sites` are new.
+    - `records`: all records in the file. The counts from `posts` to `damaged` divide them by what was found.
+    - `posts`: records with posts, of which `new` made a new article, `revised` added a revision, and `known` did
+      neither.
+    - `pages`: pages that are not posts; `not_html`: responses that are not HTML.
+    - `gone`, `redirects`, `status`: responses that show a page gone, redirect, or have another status.
+    - `revisits`: revisit records; `about`: records about other records.
+    - `skipped`: records that were not requested; `removed`: records of removed posts; `damaged`: damaged records.
+    - `mended`: records with an error that did not prevent using them.
+    - `captures`: captures that were copied.
+    - `aliases`, `tombstones`, `sites`: new aliases, posts newly marked as gone, and new sites.
     """
 
     records: int = 0
