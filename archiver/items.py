@@ -134,7 +134,7 @@ def format_degrees(*degrees: float, between: str = ",") -> str:
 
 
 CONSTANT = "constant"
-"""The source of the evidence for a text that was refused because it is the site's."""
+"""The source of the evidence for a text that was refused because it belongs to the site and not to the post."""
 OTHER_HEADING = "other heading"
 """The source of a text in the place of a title, which is the title only if no other candidate is the post's own."""
 UNCONFIRMED = "unconfirmed"

@@ -41,7 +41,7 @@ class HoldRule(StrEnum):
 MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE})
 """The rules that hold a run as a whole."""
 SHARED_BY = 2
-"""The number of other posts that must show the same new text before it counts as the site's."""
+"""The number of other posts that must show the same new text before it counts as a text of the site."""
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
@@ -135,7 +135,9 @@ class KnownPosts:
 
 
 TOGETHER = timedelta(days=4)
-"""Runs that began within this time of each other are judged together: each may fetch only a few known posts."""
+"""Runs that began within this time of each other are examined together, because each may fetch only a few known
+posts.
+"""
 _MIN_CHANGED = 8
 _MIN_SHARE = 0.4
 _USUAL_RATE = 0.05

@@ -20,7 +20,7 @@ from archiver.items import Article, PageForm, PageKind
 POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"
 MIN_PAGES = 8
-"""Pages of a form below which it is not judged: fewer show what these pages have in common, not what the form is."""
+"""A form with fewer pages gets no verdict: they show what these pages have in common, not what the form is."""
 ALIKE = 0.85
 """The least similarity (Jaccard) of two pages' tokens at which they have the same form."""
 _VARIETY = 0.8  # distinct titles, of all

@@ -135,7 +135,7 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
     path = Path(archive)
     if isinstance(error, OSError):
-        # An error in a file elsewhere is not the archive's.
+        # An error in a file outside the archive's folder is not an error of the archive.
         own = isinstance(error.filename, str | bytes) and Path(os.fsdecode(error.filename)).parent == path.parent
     else:
         own = is_environment_error(error)

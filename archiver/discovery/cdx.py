@@ -26,7 +26,7 @@ _MAX_BRACKETS = 100
 _FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
 _ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
 _OWN_NAMES = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
-# The letters of a CDX header (archive.org/web/researcher/cdx_legend.php) for the columns kept here.
+# The letters of a CDX header (archive.org/web/researcher/cdx_legend.php) for the columns that this module keeps.
 _LETTERS = {
     "N": "urlkey",
     "A": "urlkey",

@@ -46,7 +46,9 @@ NAMESPACES = {
     "http://backend.userland.com/rss091": "rss",
     "http://blogs.law.harvard.edu/tech/rss": "rss",
 }
-"""The prefix used here for each namespace (in lower case). Elements in other namespaces have the prefix "other"."""
+"""The prefix that this program uses for each namespace (in lower case). Elements in other namespaces have the prefix
+"other".
+"""
 _MEDIA = ("media:content", "media:thumbnail")
 _NAMES = ("name", "atom:name")
 # A scheme or domain that says that a category is a tag: ".../types#tag", ".../tag/", "post_tag". Not "tag:" URIs.

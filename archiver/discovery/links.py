@@ -35,7 +35,7 @@ from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.
 
-# For a site whose platform is not known. The platform tables have those of each platform.
+# For a site whose platform is not known. The platform tables have the addresses of each platform.
 _SITEMAPS = ("sitemap.xml", "sitemap_index.xml", "sitemap-index.xml", "wp-sitemap.xml")
 _FEEDS = ("feed/", "feed.xml", "atom.xml", "rss.xml", "index.xml", "rss/")
 _ROOT_SITEMAPS = _SITEMAPS[:2]

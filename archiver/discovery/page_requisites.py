@@ -20,7 +20,7 @@ MAX_REQUISITES = 400
 """Addresses that are read of one page or stylesheet."""
 _MAX_CSS = 2_000_000  # characters
 _MAX_URL_LENGTH = 2_000
-# Attributes with addresses of images: those of HTML, and those of lazy loading, because its scripts do not run in a
+# Attributes with addresses of images: in HTML itself, and for lazy loading, because its scripts do not run in a
 # replayed page.
 _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")

@@ -265,7 +265,7 @@ def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
 
 # Time zones.
 
-# Names with one meaning, in minutes. CST, EST and the like are those of RFC 822. Not here: IST (India, Israel,
+# Names with one meaning, in minutes. CST, EST and the like as in RFC 822. Left out: IST (India, Israel,
 # Ireland), and the letters of RFC 822, whose meaning RFC 5322 withdraws (section 4.3).
 _ZONES = {
     "z": 0, "utc": 0, "ut": 0, "gmt": 0, "etc/gmt": 0, "etc/utc": 0, "wet": 0, "west": 60,

@@ -182,8 +182,9 @@ _METAS = (
     _Meta("tag", "keywords", 0.35, is_list=True),  # written for search engines
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
-"""Platforms whose posts show their categories if they have any: breadcrumbs are only folders there, unless their
-address is that of a category."""
+"""Platforms whose posts show their categories if they have any. Breadcrumbs on them are only folders, unless their
+address leads to a category.
+"""
 _CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
 _TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
 _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
@@ -227,7 +228,7 @@ def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> 
     tagged = tag.value if tag else ()
     if tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS and category is not None:
         # rel="tag" marks categories too; the platform's selector has found which of the terms are categories. A link to
-        # the listing of a tag is a tag's, whatever the categories are called.
+        # an address that leads to the listing of a tag belongs to a tag, whatever the categories are called.
         tagged = tuple(t for t in tagged if fold_text(t) not in {fold_text(c) for c in category.value})
     return category.value if category else (), tagged
 
@@ -410,7 +411,7 @@ def _from_metadata(page: Page) -> Iterator[Found]:
     yield _as_candidate(
         "category", [p for t in sections for p in _split_sections(page, t)], "json-ld", "articleSection", 0.82
     )
-    # Rank Math writes search phrases there, not the post's tags.
+    # Rank Math writes search phrases in this element, not the post's tags.
     trust = 0.3 if _is_by_rank_math(page) else 0.78
     yield _as_candidate("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
     for one in data.declared(page.addresses):

@@ -121,7 +121,9 @@ _NO_POSTS = frozenset(
 _IMAGES = 10
 _IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
-"""The date of a change is used as that of publication only if no candidate has at least this confidence."""
+"""If no candidate for the date of publication has at least this confidence, the date of the last change is used in
+its place.
+"""
 
 
 def precision_bonus(moment: Moment, visible: bool) -> float:

@@ -447,7 +447,7 @@ _SHAPES = ("box", "polygon", "line", "circle")
 _NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
 _MAX_NODES = 300
 _MAX_BESIDE = 5
-"""More organisations with positions are those of a directory, not the publisher."""
+"""A page with more organisations that have positions is a directory, and they are not its publisher."""
 
 
 def geo_json_ld(page: Page) -> Iterator[GeoTag]:

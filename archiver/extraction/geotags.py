@@ -90,7 +90,7 @@ def _may_have_map(page: Page, body: Element) -> bool:
     )
 
 
-# The places of a site: a place on most of its posts is the publisher's, not the posts'.
+# The places of a site: a place on most of its posts is the place of the publisher, not of the posts.
 
 PlaceKey = tuple[float, float] | str
 _MIN_POSTS = 5

@@ -224,7 +224,7 @@ def _quote(text: str) -> str:
     return '"' + _IN_STRING.sub(fix, text) + '"'
 
 
-# Microdata (HTML, section 5) and RDFa Lite, as nodes of the same form as those of JSON-LD.
+# Microdata (HTML, section 5) and RDFa Lite, as nodes of the same form as JSON-LD nodes.
 
 _MAX_ITEMS = 3_000
 _ADDRESSES = frozenset({"url", "image", "thumbnailUrl", "contentUrl", "mainEntityOfPage", "sameAs", "logo", "@id"})

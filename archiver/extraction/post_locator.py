@@ -64,7 +64,7 @@ def title_in_url(text: str, path: str) -> float:
     return len(here & there) / len(here | there) if here and there else 0.0
 
 
-# The headings of a page: how they compare with the titles that it declares, and which of them are the site's.
+# The headings of a page: how they compare with the titles that it declares, and which of them belong to the site.
 
 TITLE_PARTS = re.compile(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
 _SITE_HEADER = re.compile(
@@ -163,7 +163,7 @@ _NOISE = re.compile(
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 _GUESSED = frozenset({"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"})
-"""The rules of a title that nothing but its level, its place or its text marks as the post's."""
+"""The rules for a title that nothing but its level, its place or its text marks as the title of the post."""
 _NAMED_TITLE = re.compile(
     r"(?:title|titel|titre|titulo|titolo|headline|subject|betreff)$|^(?:tit|heading)$", re.IGNORECASE
 )

@@ -253,7 +253,9 @@ _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
 _MAX_LINKS = 400
 _MANY_COUNTED = 5
-"""Terms of one list with the numbers of their posts: that many are those of the site, not of a post."""
+"""If so many terms of one list have the number of their posts beside them, they are the terms of the site, not of a
+post.
+"""
 _WORDS_AROUND = 110
 """Letters beside the links in a line with a post's terms; a paragraph of the text has more."""
 _CLIMB = 3
@@ -504,7 +506,7 @@ def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding 
             return _Preceding("")
         text_inside = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
         if text := _text_unless_separator(text_inside):
-            # A heading "Categories" precedes the list of all categories, not those of the post.
+            # A heading "Categories" precedes the list of all categories, not of the categories of the post.
             return _Preceding(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
         if not text_inside and sibling.tag in _ICON_TAGS:
             return _Preceding(sibling)

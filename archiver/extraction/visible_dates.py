@@ -18,7 +18,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text import element_line
 
-# A line with dates: which one is the day of publication, which one that of the last change.
+# A line with dates: which one is the day of publication, and which one the day of the last change.
 
 _DATES = 4  # of a line: a paper has those of its submission, revision, acceptance and publication
 _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)
@@ -88,7 +88,7 @@ def _is_called_change(tail: str) -> bool:
     return bool(MODIFIED.match(tail.lstrip(" ()[]|·–—-,:.")))
 
 
-# Class names and ids of dates in many themes, but not those of an event or a form.
+# Class names and ids of dates in many themes, but not names for dates of an event or a form.
 _NAMED = re.compile(
     r"(?:^|[_-]|(?<=[a-z]))(?:date(?:line|time)?|time(?:stamp)?|publish(?:ed)?|pub-?date|posted(?:-?on)?|fecha|datum|"
     r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"

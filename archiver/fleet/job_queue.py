@@ -26,7 +26,7 @@ SITES, CARE = "sites", "care"
 """The queues: one for crawls and tasks; one for planning and retries, with a slot of its own in each worker."""
 _CRAWL, _TASK = "crawl-site", "do-task"
 _AFTER_CRAWLS = -1
-"""The priority of tasks: lower than that of crawls, which are due at a time."""
+"""The priority of tasks: lower than the priority of crawls, which are due at a time."""
 _TOGETHER = 500
 _AWAY, _BROKEN = 5.0, 60.0
 """Seconds until a job is retried that could not reach PostgreSQL, or failed unexpectedly."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
-# The fleet's tables, next to those of Procrastinate.
+# The fleet's tables, in the same database as the tables of Procrastinate.
 
 LAYOUT = 2
 """The version of these tables. A program with another layout cannot use them."""

@@ -28,9 +28,9 @@ from archiver.items import DiscoverySource
 # Budgets: how many pages of one pattern are fetched without news. They end the crawl of endless URL spaces.
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
-"""Addresses below that of a post, mostly pages of its pictures."""
+"""Addresses below the address of a post, mostly of pages with its pictures."""
 PART_FEEDS = URLPattern("feeds", "feeds that other pages than the home page declare")
-"""Feeds that other pages than the home page declare, mostly those of a folder, a category or a language."""
+"""Feeds that pages other than the home page declare, mostly feeds of a folder, a category or a language."""
 
 
 class PatternBudget(NamedTuple):
@@ -82,8 +82,9 @@ _LISTS_OF_POSTS = SIDE_LISTS | {"paging"}
 _MOST_MISSING = 5
 """How many pages of one list in a row may be missing before the others of the list are set aside."""
 SAMPLE_ROUNDS = {"folder": 2}
-"""How often the set-aside pages of a family are sampled. In a folder, the links of the first sample are sampled too: a
-post and the page that links to it look alike there. Other families: once."""
+"""How often the set-aside pages of a family are sampled. In a folder, the links of the first sample are sampled too,
+because a post and the page that links to it look alike. Other families: once.
+"""
 _REOPENED = 5
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
 PATTERN_BUDGET_RULE = "pattern-budget"

@@ -56,7 +56,7 @@ def is_far(value: float, past: Sequence[float], factor: float) -> bool:
 # Which fields or posts have become rarer, and since which run.
 
 _PAST = 20
-"""Articles that earlier runs must have read before a run is judged."""
+"""Articles that earlier runs must have read before a run is compared with them."""
 _PAST_POSTS = 10
 """The same for posts. Lower, because many feeds list only ten."""
 _LOST = 3  # fewer lost posts than this may be chance
@@ -188,7 +188,7 @@ Level = Literal["green", "amber", "red", "unknown"]
 LEVELS: tuple[Level, ...] = ("green", "unknown", "amber", "red")
 """From best to worst."""
 _FEW = 5
-"""Earlier runs with statistics that a run is judged against must be at least this many."""
+"""The least number of earlier runs with statistics with which a run is compared."""
 _PAGES = 50  # pages of earlier runs: with fewer, their failure rate means little
 _POSTS = 10  # publication times: fewer show no rhythm
 _NAMES = {"body": "text", "published": "date of publication"}
@@ -540,7 +540,9 @@ _SEVERAL = 5
 """Fewer articles with the same value may be chance."""
 _EVIDENT = {"title": 0.2, "body": 0.05}
 _EVIDENT_OTHER = 0.5
-"""The share of articles with the same value from which it is the site's value and not the articles', by field."""
+"""The share of articles with the same value from which the value belongs to the site and not to the articles, by
+field.
+"""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset(

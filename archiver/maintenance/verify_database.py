@@ -418,7 +418,7 @@ def _page_counts_query() -> str:
     return f"select site_id, source, kind, outcome, with_article, pages from ({PAGE_COUNTS_QUERY.format('')})"
 
 
-# The database file: SQLite's own checks, and the schema against that of a new archive.
+# The database file: SQLite's own checks, and a comparison of the schema with a new archive's schema.
 
 _BACKUP = "Restore a backup with 'archiver restore', or save what is readable with 'sqlite3 FILE .recover'."
 _REBUILD_DAMAGED = "Run 'archiver verify --repair': it rebuilds the damaged indexes from the tables."

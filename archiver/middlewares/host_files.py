@@ -225,7 +225,7 @@ class TdmRepMiddleware:
         try:
             file, _ = await self._reader.fetch(origin, obey_robots=True)
         except Exception:
-            # An error here says nothing about the pages: if their host is down, they report that themselves.
+            # This error says nothing about the pages: if their host is down, their own requests report it.
             stored = self._reader.stored(origin)
             return parse_tdm_file(stored.body, origin + _TDMREP) if stored else TDMFile()
         if file.status < 500:
@@ -233,7 +233,7 @@ class TdmRepMiddleware:
         return parse_tdm_file(file.body, origin + _TDMREP)
 
 
-# Redirects that Scrapy follows itself: those of robots.txt and tdmrep.json, and of requests that a person makes.
+# Redirects that Scrapy follows itself: for robots.txt and tdmrep.json, and for requests that a person makes.
 
 
 class PlainRedirectMiddleware(RedirectMiddleware):

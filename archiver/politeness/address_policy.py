@@ -38,7 +38,7 @@ class AddressZone(StrEnum):
 PERMITTABLE = frozenset(
     {AddressZone.LOOPBACK, AddressZone.PRIVATE, AddressZone.LINK_LOCAL, AddressZone.SHARED, AddressZone.UNSPECIFIED}
 )
-"""The zones that a person may allow for a site: those of hosts that they may run themselves."""
+"""The zones that a person may allow for a site: zones with hosts that the person may run."""
 
 # The first row that contains an address decides.
 _ZONES: tuple[tuple[IPv4Network | IPv6Network, AddressZone], ...] = tuple(

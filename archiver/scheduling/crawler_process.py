@@ -187,7 +187,7 @@ class CrawlerGroup:
             self._report(index, result)
 
     def _report(self, index: int, result: CrawlOutcome) -> None:
-        # Finished crawlers are dropped, because those of a long list of sites would fill the memory.
+        # Finished crawlers are dropped, because the crawlers of a long list of sites would fill the memory.
         self._open.pop(index, None)
         self._on_result(index, result)
 

@@ -34,7 +34,7 @@ from archiver.storage.runs import Counts
 
 _EXIT_SECONDS = 5.0
 _NICE = 10
-"""How much lower the priority of a check is than that of a crawl (nice(2))."""
+"""How much lower the priority of a check is than the priority of a crawl (nice(2))."""
 
 
 @dataclass(frozen=True, slots=True)

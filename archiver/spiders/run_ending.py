@@ -180,7 +180,7 @@ T = TypeVar("T")
 FAILURES_IN_A_ROW = 3
 """The number of pages in a row that must fail before the home page is requested as a check."""
 ASKED = 20
-"""The number of responses for known pages that are needed to judge the site as a whole."""
+"""The number of responses for known pages that are needed to decide whether the site as a whole has disappeared."""
 
 
 class FailureStreak:

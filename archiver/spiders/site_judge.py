@@ -23,7 +23,9 @@ from archiver.storage.runs import last_run
 from archiver.urls import urlkey
 
 _FIRST = 40
-"""Pages of a run after which the forms are judged for the first time; then whenever their number doubles."""
+"""The number of pages of a run after which the forms are judged for the first time; then whenever the number
+doubles.
+"""
 _HOME_ONLY = 1
 _MOST_AT_END = 5_000
 """Pages that the end of a run judges again; the next run continues."""

@@ -53,8 +53,10 @@ _MAX_PER_RULE = 1_000
 _MAX_WALLS = 20
 _MOST_RESUMED = 10_000
 _MOST_SIDE_LISTS, _MOST_COMPARED = 300, 5_000
-"""How many due lists of tags, months and so on a site may have for the lists of one pattern to be read before those of
-another, and how many posts for it to be found out whether the lists of a pattern have shown them all."""
+"""Limits for comparing the lists of tags, months and so on. If a site has no more due lists, the lists of one
+pattern are read before those of another. If it has no more posts, it is found out whether the lists of a pattern
+have shown them all.
+"""
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})

@@ -193,8 +193,8 @@ BALANCE = (
     Outcome.FAILED,
     Outcome.DUE,
 )
-"""The outcomes of a `balance`, in order; an unchanged page counts as archived. Wrong guesses are not in it: no page was
-found there.
+"""The outcomes of a `balance`, in order; an unchanged page counts as archived. Wrong guesses are left out, because
+no page was found at their addresses.
 """
 _LISTED = 20
 # The sources that report posts, the most complete first.

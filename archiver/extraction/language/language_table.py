@@ -52,7 +52,7 @@ WRITTEN_IN: dict[str, frozenset[str]] = {
     "pa": frozenset({"GURMUKHI", "ARABIC"}),
     "sr": frozenset({"CYRILLIC", LATIN}),
 }
-"""The scripts of a language. A language that is not here (Kazakh, Uzbek, Kurdish) may be written in any."""
+"""The scripts of a language. A language that is not in this table (Kazakh, Uzbek, Kurdish) may be written in any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ which its words contradict a declaration in the same script."""
 _MAX_MARKS = 3
 
 Declared = tuple[str, str, str]
-"""A BCP 47 tag, the source that declares it, and its locator there."""
+"""A BCP 47 tag, the source that declares it, and the locator of the tag in that source."""
 
 
 class _ScriptOf(dict[int, str | None]):

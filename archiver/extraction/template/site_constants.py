@@ -13,9 +13,9 @@ from archiver.extraction.text import fold_text
 from archiver.items import OTHER_HEADING, Article, Evidence
 
 MIN_POSTS = 5
-"""Posts that must have a value before it can be the site's."""
+"""The number of posts that must have a value before it can count as a constant of the site."""
 SHARE = 0.2
-"""The share of the posts that must have a value before it can be the site's."""
+"""The share of the posts that must have a value before it can count as a constant of the site."""
 SHARE_OF_BODY = 0.05
 MAX_BODY_LENGTH = 40
 """Letters of a text that may be a button's: a longer one is a text."""

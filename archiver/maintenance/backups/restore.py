@@ -201,7 +201,7 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
 @contextmanager
 def _without_writers(archive: Path) -> Iterator[None]:
     """Context manager that keeps schedulers, crawls and imports from the archive."""
-    # A lock file of a scheduler means that the archive has one; none is created here.
+    # A lock file of a scheduler means that the archive has one; this function creates none.
     with lock_schedule(archive) if scheduler_process(archive) is not None else nullcontext():
         held: list[BinaryIO] = lock_archive_exclusively(archive, "restore")
         try:
