@@ -258,7 +258,7 @@ class ClusterNotFound(ArchiverError):
 
 
 class URLNotFound(ArchiverError):
-    """Raised when a URL is not in the pages table, so that no crawl has found it."""
+    """Raised when a URL is not in the pages table, which means that no crawl has found it."""
 
     def __init__(self, url: str) -> None:
         super().__init__(

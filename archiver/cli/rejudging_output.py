@@ -1,4 +1,4 @@
-"""Judges the stored pages of sites again for `archiver reextract --pages`, and prints what changes."""
+"""Decides again which stored pages of sites are posts, for `archiver reextract --pages`, and prints what changes."""
 
 from __future__ import annotations
 

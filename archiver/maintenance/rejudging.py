@@ -1,5 +1,5 @@
-"""Judges stored pages again by the forms of their site, from their captures: stores those that prove to be posts, and
-withdraws articles that prove to be none. Nothing is fetched.
+"""Decides again, from their captures, which stored pages of a site are posts, by the forms of the site. Stores the
+pages that prove to be posts, and withdraws articles that prove not to be. Nothing is fetched.
 """
 
 from __future__ import annotations

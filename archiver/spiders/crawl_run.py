@@ -296,7 +296,7 @@ class CrawlRun:
         return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
 
     def before_commit(self) -> None:
-        """Checks that the archive has not been moved, and sync the WARC file to disk. Raises ArchiverError."""
+        """Checks that the archive has not been moved, and syncs the WARC file to disk. Raises ArchiverError."""
         with archive_faults(self.archive):
             self._place.check()
             self.warc.sync()

@@ -1,7 +1,7 @@
 """The tables of saved searches: their queries, and the articles that each search has reported.
 
-Reported articles are stored one by one, not as a time, so that an article written during a run of the search, or
-imported with an old date, is reported exactly once.
+Each reported article is stored, rather than the time of the last run. An article that was written during a run of
+the search, or imported with an old date, is thus reported exactly once.
 """
 
 from __future__ import annotations

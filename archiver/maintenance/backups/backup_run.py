@@ -76,7 +76,7 @@ class BackupResult:
 
 def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> BackupResult:
     """Backs up an archive, and returns the result. Raises what `copy_database` and `copy_warc_files` raise; the last
-    backup is in its place then.
+    backup is then still in its place.
     """
     out, at = BackupResult(), datetime.now(UTC)
     target = request.target
