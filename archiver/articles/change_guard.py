@@ -21,11 +21,13 @@ from archiver.items import Article
 class HoldRule(StrEnum):
     """Why a page is held.
 
-    STUB: it shows a paywall's or consent wall's text, or nothing. SHORTER: less than half of the stored text.
-    OTHER_TEXT: neither the title nor anything of the stored text, and no date or author. SHARED_TEXT: a text that
-    pages of other posts show, too. NOT_A_POST: it does not look like a post any more. STILL_LISTED: it is gone, but a
-    feed, sitemap or API lists it. MASS_CHANGE, MASS_GONE: it changed, or went, together with an unusual share of the
-    site's posts.
+    - STUB: it shows the text of a paywall or consent wall, or nothing.
+    - SHORTER: it shows less than half of the stored text.
+    - OTHER_TEXT: it shows neither the title nor anything of the stored text, and no date or author.
+    - SHARED_TEXT: it shows a text that pages of other posts show, too.
+    - NOT_A_POST: it no longer looks like a post.
+    - STILL_LISTED: it is gone, but a feed, sitemap or API lists it.
+    - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
     """
 
     STUB = "stub"

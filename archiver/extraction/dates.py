@@ -289,7 +289,9 @@ class _Dated:
 
 
 def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
-    """Adds the date found by the platform's first matching selector, and that found by the first generic one."""
+    """Adds two dates: the date found by the platform's first matching selector, and the date found by the first
+    matching generic selector.
+    """
     generic = by_name("generic")
     tables = [(page.platform, "platform", 0.9)] if page.platform is not generic else []
     for platform, source, confidence in [*tables, (generic, "class", 0.72)]:

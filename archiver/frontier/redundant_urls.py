@@ -36,11 +36,14 @@ PART_FEEDS = URLPattern("feeds", "feeds that other pages than the home page decl
 class PatternBudget(NamedTuple):
     """How many pages of a URL pattern may be fetched without news.
 
-    `idle`: how many pages in a row; `per_post`: how many more for each known post; `per_own_post`: how many more for
-    each post that is itself of this pattern, None if one such post ends the limit. `from_elsewhere`: URLs found on
-    pages of another pattern are always fetched. `vouched`: URLs from a feed, a sitemap or an API are always fetched.
-    `says`: how messages name such pages. `when_listed`: how many pages in a row may lead to no unknown possible post,
-    if a source lists all posts (half as many if links lead to all of them, too); None if that makes no difference.
+    - `idle`: how many pages in a row.
+    - `per_post`: how many more for each known post.
+    - `per_own_post`: how many more for each post that has this pattern itself; None if one such post ends the limit.
+    - `from_elsewhere`: URLs found on pages of another pattern are always fetched.
+    - `vouched`: URLs from a feed, a sitemap or an API are always fetched.
+    - `says`: how messages name such pages.
+    - `when_listed`: if a source lists all posts, how many pages in a row may lead to no unknown possible post (half as
+      many if links lead to all posts, too); None if that makes no difference.
     """
 
     idle: int

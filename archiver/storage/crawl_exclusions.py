@@ -149,7 +149,7 @@ def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bo
 
 
 def source_coverage(db: Database, site_id: int) -> SourceCoverage:
-    """Returns how many of a site's posts, stored or due, each kind of source lists."""
+    """Returns, for each kind of source, how many of a site's posts (stored or due) it lists."""
     known = (Outcome.DUE, Outcome.ARCHIVED, Outcome.UNCHANGED)
     by_source: Counter[str] = Counter()
     for count in page_counts(db, site_id):

@@ -227,7 +227,9 @@ _PAST_RUNS = 60
 
 
 def _past(db: Database, site_id: int, before: datetime, *, gone: bool) -> tuple[int, int]:
-    """Returns how many known posts changed (or went) in the runs before a time, and how many were fetched."""
+    """Returns how many known posts changed (or were gone) in the runs before a time, and how many known posts these
+    runs fetched.
+    """
     row = db.execute(
         "select total(iif(?, gone, revised)), total(revised + unchanged + gone) from (select * from runs "
         "where site_id = ? and started_at < ? and undone_at is null and outcome = 'finished' order by id desc limit ?)",

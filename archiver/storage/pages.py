@@ -479,8 +479,8 @@ def quarantine_gone(result: PageResult) -> PageResult:
 
 
 def is_gone_confirmed(db: Database, site_id: int, now: datetime) -> bool:
-    """Returns True if a mass disappearance is confirmed: a crawl at least 20 hours ago found the pages gone, and they
-    are still recorded so.
+    """Returns True if a mass disappearance is confirmed: a crawl at least 20 hours ago found the pages gone, and
+    `pages` still has them as gone.
     """
     return (
         db.execute(

@@ -372,8 +372,8 @@ def export_page(request: ArchiveRequest) -> Download:
 
 
 def collection_page(request: ArchiveRequest) -> PageResponse | RawResponse:
-    """Returns the page of a collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100
-    articles a page.
+    """Returns the page of a collection: a URL that contains a list of articles, to bookmark, share, export and cite.
+    Shows 100 articles a page.
 
     The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list
     in a link for each article.

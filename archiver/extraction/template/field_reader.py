@@ -217,7 +217,9 @@ class SiteReader:
 
     @cached_property
     def post(self) -> Post:
-        """The post on the page: around the title and body that the rules found, else located by general extraction."""
+        """The post on the page. It is located around the title and body that the rules found; without these, by general
+        extraction.
+        """
         return post_with_title(self.page, self._title(), self.top) if self.top is not None else locate_post(self.page)
 
     @cached_property
@@ -268,13 +270,13 @@ class SiteReader:
         return rule is not None and rule.by_hand
 
     def note_rule(self, name: str, value: Value, rule: Rule) -> None:
-        """Records a value found by a rule as evidence."""
+        """Adds a value that a rule gave to the evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         source = BY_HAND if rule.by_hand else "learned"
         self.evidence.append(Evidence(name, shown[:300], source, _where(rule), round(rule.agreement, 2)))
 
     def note_unmatched(self, name: str, rule: Rule) -> None:
-        """Records as evidence that a rule written by hand found nothing: an empty value with confidence 0."""
+        """Adds to the evidence that a rule written by hand found nothing: an empty value with confidence 0."""
         self.evidence.append(Evidence(name, "", BY_HAND, _where(rule), 0.0))
 
     def note_api(self, name: str, value: Value) -> None:

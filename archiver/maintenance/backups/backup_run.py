@@ -149,8 +149,8 @@ def _is_backup_of(file: Path, db: Database) -> bool:
 
 
 def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[str]:
-    """Deletes the WARC files in the folder of a backup that the archive replaced when it removed posts: its own files
-    that neither the archive nor any archive in that folder has any more. Returns their names.
+    """Deletes WARC files in the folder of a backup that the archive replaced when it removed posts: files of this
+    archive that neither the archive nor any backup in the folder refers to any more. Returns their names.
     """
     folder = target.parent
     if not (folder / "warc").is_dir() or folder.samefile(archive.parent):

@@ -116,8 +116,8 @@ def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) 
 def find_next_sighting(
     db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ExtractWithoutHints
 ) -> Sighting | None:
-    """Returns the next sighting of the run that a new capture falls into: after that capture and before the next run.
-    None if not found.
+    """Returns the next sighting of the run into which a new capture falls: the first after that capture and before the
+    next run. None if there is no such sighting.
     """
     n = index_of_run_at(runs, run)
     if n is None:
