@@ -96,8 +96,8 @@ class SoftNotFoundProfile:
         return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
     def resembles(self, look: PageFingerprint) -> bool:
-        """Returns True if a page looks like the site's page for missing addresses: it has the same title, and no text
-        that the other lacks. If the page has few words, all of them must be the same.
+        """Returns True if a page looks like the site's page for missing addresses: it has the same title, and hardly
+        any text that the other lacks. If the page has few words, all of them must be the same.
         """
         if self.look is None or look.title != self.look.title:
             return False

@@ -112,8 +112,8 @@ def redirect_target(db: Database, key: str) -> str:
 
 
 def mark_gone_by_history(db: Database, article_id: int) -> bool:
-    """Marks an article as gone if a historical response shows its URL gone after it was last seen; it is then gone
-    since the first such response. Returns True unless the article was marked as gone before.
+    """If a historical response shows an article's URL gone after the article was last seen, marks the article as gone
+    since the first such response. Returns True if that marked it as gone and it was not marked before.
     """
     row = db.execute("select urlkey, last_seen, gone_at from articles where id = ?", [article_id]).fetchone()
     if row is None:
