@@ -51,7 +51,7 @@ class ParquetTable:
     """Writes one Parquet file row by row. Row groups are compressed in another thread while the next is collected."""
 
     def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
-        """Prepares the table. `columns` are pairs of name and type (text, integer, number, texts). The attribute
+        """Opens the file. `columns` are pairs of name and type (text, integer, number, texts). The attribute
         `filled` counts the values of each column that are not null, empty or zero.
         """
         pa, pq = import_arrow()
