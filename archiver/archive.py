@@ -126,7 +126,7 @@ class Archive:
         """Explains why each field of an article (or of one of its revisions) has its value: returns the candidates
         found on the page, and which of them were chosen.
 
-        An earlier revision has them only if version 0.3 or later superseded or re-extracted it. Raises
+        An earlier revision has candidates only if version 0.3 or later superseded or re-extracted it. Raises
         ArticleNotFound or RevisionNotFound.
         """
         number = find_article(self.db, id_or_url)

@@ -106,7 +106,7 @@ class ArchiveNotWritable(ArchiverError):
 
 
 class ArchiveInUse(ArchiverError):
-    """Raised when another process, the `holder`, has a lock on the archive or on one of its sites."""
+    """Raised when another process, the `holder`, has a lock on the archive or on a site of it."""
 
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(
@@ -258,7 +258,7 @@ class ClusterNotFound(ArchiverError):
 
 
 class URLNotFound(ArchiverError):
-    """Raised when a URL is not in the pages table, so that no crawl has found it."""
+    """Raised when a URL is not in the pages table, which means that no crawl has found it."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -703,7 +703,7 @@ class ForeignFleet(ArchiverError):
 
 
 class ClockSkew(ArchiverError):
-    """Raised when this machine's clock differs too much from that of the PostgreSQL server. `seconds` is the
+    """Raised when this machine's clock differs too much from the clock of the PostgreSQL server. `seconds` is the
     difference, positive if this machine is ahead.
     """
 

@@ -68,8 +68,9 @@ class Outcome(StrEnum):
     """The result of the last attempt to fetch a URL, or why it has not been fetched. Every row of `pages` has exactly
     one.
 
-    NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist; nothing was ever
-    there, so they are not GONE. HELD pages show something that replaces nothing until it is confirmed.
+    NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist. They are not GONE,
+    because they never existed. A HELD page shows something that does not replace what is stored until it is
+    confirmed.
     """
 
     DUE = "due"
@@ -133,7 +134,7 @@ def format_degrees(*degrees: float, between: str = ",") -> str:
 
 
 CONSTANT = "constant"
-"""The source of the evidence for a text that was refused because it is the site's."""
+"""The source of the evidence for a text that was refused because it belongs to the site and not to the post."""
 OTHER_HEADING = "other heading"
 """The source of a text in the place of a title, which is the title only if no other candidate is the post's own."""
 UNCONFIRMED = "unconfirmed"
@@ -209,7 +210,7 @@ class DiscoveredURL:
 class ListedPosts:
     """What a feed or one page of a listing shows.
 
-    `entries` are the urlkeys of its entries, in order; `others` are those of all other pages that it links to.
+    `entries`: the urlkeys of its entries, in order; `others`: the urlkeys of all other pages to which it links.
     `is_first`: no newer posts precede it in the same list; `is_last`: no older posts follow it.
     """
 
@@ -324,24 +325,26 @@ class PageForm:
 class PageResult:
     """One attempt to fetch a URL, with everything that followed from it: the item that the spider yields.
 
-    `url` is the requested URL, `final_url` the one that responded after `redirects`. `targets` are the URLs
-    discovered on this page. They are stored in the same transaction as the page itself, so that a page never counts
-    as done while its discoveries are lost. `next_pages` are the pages of a listing that follow this one; they are
-    fetched again if this one has new URLs. A document of a source that has more documents to fetch has the outcome
-    `due`.
+    A document of a source that has more documents to fetch has the outcome `due`.
 
-    For a further page of a post, `part_of` is the post's URL and `part` the number of the page. For a post whose
-    text was extracted from several pages, `parts` are the numbers and URLs of the others; number 0 is a page that
-    shows the complete post.
-
-    `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
-    `usage_statements` are those of the response, stored with its capture. `shown` is the digest of the links on
-    a page of a listing, without those to its other pages; "" for other pages. `hint_id` is the ID of the stored source
-    hint that the page was read with. `possible_posts` are the urlkeys of the possible posts that a page with a URL
-    pattern links to, known ones too. `requisites` are the files that a post's page needs, if the site's settings ask
-    for all of them. `listed` is what a feed or a listing shows, None for other pages. `form` is the page's form, None
-    if it was not parsed. `is_shell`: the page shows no more than an address that does not exist, so the text of its
-    article is that of a source.
+    - `url`, `final_url`: the requested URL, and the URL that responded after `redirects`.
+    - `targets`: the URLs discovered on this page. They are stored in the same transaction as the page itself, so that
+      a page never counts as done while its discoveries are lost.
+    - `next_pages`: the pages of a listing that follow this one; they are fetched again if this one has new URLs.
+    - `part_of`, `part`: for a further page of a post, the post's URL and the number of the page.
+    - `parts`: for a post whose text was extracted from several pages, the numbers and URLs of the other pages; number
+      0 is a page that shows the complete post.
+    - `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
+    - `usage_statements`: the usage statements in the response, stored with its capture.
+    - `shown`: a digest of the links on a page of a listing, without links to the listing's other pages; "" for other
+      pages.
+    - `hint_id`: the ID of the stored source hint that the page was read with.
+    - `possible_posts`: the urlkeys of all possible posts, known or new, to which a page with a URL pattern links.
+    - `requisites`: the files that a post's page needs, if the site's settings ask for all of them.
+    - `listed`: what a feed or a listing shows, None for other pages.
+    - `form`: the page's form, None if it was not parsed.
+    - `is_shell`: the page shows no more than an address that does not exist, so its article has its text from a
+      source.
     """
 
     url: str

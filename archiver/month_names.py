@@ -134,12 +134,12 @@ def month_number(name: str, language: str = "") -> int | None:
 
 
 def solar_month_number(name: str) -> int | None:
-    """Returns the number of a month of the Persian solar year by its name; None if it is not a month."""
+    """Returns the number of a month of the Persian solar year by its name; None if the name is not a month."""
     return SOLAR_MONTHS.get(_fold(name))
 
 
 def vietnamese_month_number(name: str) -> int | None:
-    """Returns the number of a month in Vietnamese, given in digits or as a number word: "3", "ba". None if it is
-    neither.
+    """Returns the number of a month in Vietnamese, given in digits or as a number word: "3", "ba". None for any other
+    text.
     """
     return int(name) if name.isdigit() else VIETNAMESE_MONTHS.get(_fold(" ".join(name.split())))

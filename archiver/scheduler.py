@@ -31,10 +31,15 @@ _log = logging.getLogger(__name__)
 class FrontierScheduler(Scheduler):
     """Takes the requests of a crawl from the pages table, and all other requests from Scrapy's own scheduler.
 
-    The order is: follow-up requests of a page in progress (another page of a post, the next document of a source),
-    pages that were due when the table was last read, retries, pages that have become due since, and, once no page is
-    left, the requisites of posts. If nothing is ready, `next_request` returns None and Scrapy asks again after the
-    next response. The downloader's slots enforce the delays.
+    The order is:
+    - follow-up requests of a page in progress (another page of a post, the next document of a source);
+    - pages that were due when the table was last read;
+    - retries;
+    - pages that have become due since;
+    - once no page is left, the requisites of posts.
+
+    If nothing is ready, `next_request` returns None and Scrapy asks again after the next response. The downloader's
+    slots enforce the delays.
     """
 
     def open(self, spider: Spider) -> Deferred[None] | None:
@@ -110,7 +115,7 @@ class FrontierScheduler(Scheduler):
         return self._requisites.popleft() if self._requisites else None
 
     def _pages(self, archive: ArchiveExtension) -> list[Request]:
-        """Return requests for the next pages to fetch; [] while the outage guard checks whether the server is down, or
+        """Returns requests for the next pages to fetch; [] while the outage guard checks whether the server is down, or
         if the limit on posts is reached.
         """
         if archive.outages.is_probing or (archive.order.limit and archive.posts >= archive.order.limit):
@@ -124,7 +129,7 @@ class FrontierScheduler(Scheduler):
         ]
 
     def _next_page(self) -> Request | None:
-        """Return the request for the next due page; None while the first responses are to show the form of address to
+        """Returns the request for the next due page; None while the first responses are to show the form of address to
         which the host redirects, since the pages requested before would all be redirected.
         """
         page = purpose_of(self._due[0])
@@ -139,7 +144,7 @@ class FrontierScheduler(Scheduler):
         return self._in_learned_form(self._due.popleft())
 
     def _in_learned_form(self, request: Request) -> Request:
-        """Return the request for a page at the form of its address to which the host is believed to redirect it. It is
+        """Returns the request for a page at the form of its address to which the host is believed to redirect it. It is
         chosen when the request is sent, because the responses before it may have shown the form.
         """
         page = purpose_of(request)
@@ -149,12 +154,12 @@ class FrontierScheduler(Scheduler):
         return request if url == page.url else request_for(replace(page, url=url, known_url=page.url), url, self.spider)
 
     def _is_idle(self) -> bool:
-        """Return True if no request is in progress and no response is being processed."""
+        """Returns True if no request is in progress and no response is being processed."""
         engine: Any = self.crawler.engine if self.crawler is not None else None
         return not engine.downloader.active and engine.scraper.slot.is_idle()
 
     def _count_in_progress(self) -> int:
-        """Return the number of requests in progress and of responses being processed."""
+        """Returns the number of requests in progress and of responses being processed."""
         engine: Any = self.crawler.engine if self.crawler is not None else None
         slot = engine.scraper.slot
         return len(engine.downloader.active) + len(slot.active) + len(slot.queue)

@@ -1,9 +1,9 @@
 """Normalized URLs, urlkeys, and the scope of a crawl.
 
 The program distinguishes four forms of a URL: requested, final (after redirects), canonical (declared by the page),
-and the urlkey, which is equal for URLs that differ only in http/https, www, tracking parameters, index files or a
-trailing slash. The urlkey is a SURT (Sort-friendly URI Reordering Transform, as in CDXJ indexes) of the URL without
-these.
+and the urlkey. The urlkey is equal for URLs that differ only in http/https, www, tracking parameters, index files or
+a trailing slash; it is a SURT (Sort-friendly URI Reordering Transform, as in CDXJ indexes) of the URL without these
+parts.
 """
 
 from __future__ import annotations
@@ -113,11 +113,11 @@ def _has_months(path: str, keys: Iterable[str]) -> bool:
 
 
 def normalize(url: str, base: str = "") -> str | None:
-    """Returns a URL in the form that is fetched and stored: absolute, without fragment and tracking parameters.
+    """Returns a URL in the form that is fetched and stored: absolute, without fragment and tracking parameters. `url`
+    may be relative to `base`.
 
-    `url` may be relative to `base`. Returns None if it is not an http(s) URL (mailto:, javascript:, a broken host or
-    port) or is longer than 2,000 characters. Keeps the order of parameters, the case of the path, and a trailing
-    slash.
+    Returns None if the address is not an http(s) URL (mailto:, javascript:, a broken host or port) or is longer than
+    2,000 characters. Keeps the order of parameters, the case of the path, and a trailing slash.
     """
     if _NORMAL.fullmatch(url) and len(url) <= _MAX_LENGTH and url.count("/") > 2:
         return url
@@ -135,10 +135,10 @@ def normalize(url: str, base: str = "") -> str | None:
 
 def asset_address(url: str, base: str = "") -> str | None:
     """Returns the URL of an image, stylesheet or font as a browser requests it: absolute, without fragment and
-    credentials.
+    credentials. Unlike `normalize` it keeps every parameter, because a replayed page requests exactly this URL.
 
-    Unlike `normalize` it keeps every parameter, because a replayed page requests exactly this URL. Returns None if
-    it is not an http(s) URL (data:, a broken host or port) or is longer than 2,000 characters.
+    Returns None if the address is not an http(s) URL (data:, a broken host or port) or is longer than 2,000
+    characters.
     """
     try:
         parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
@@ -222,7 +222,7 @@ def start_address(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The URLs that belong to a site: those of one host (with or without www, by http or https) in one folder of it."""
+    """The URLs that belong to a site: all URLs of one host (with or without www, by http or https) in one folder."""
 
     host: str
     path: str = "/"

@@ -1,9 +1,9 @@
 """Decides whether what a page of a known post shows now may replace what is stored, or is held until it is confirmed.
 
 A server that answers 200 may still send something bad: a maintenance page at every address, the shell of a script, a
-teaser in place of the text, a template that lost half of its fields. A page is held if its text is a small part of the
-stored one, is another text altogether, or is shown by other posts too; all edits of a run are held if the site has
-changed far more of its posts at once than ever before. All functions are pure.
+teaser in place of the text, a template that lost half of its fields. A page is held if its text is only a small part
+of the stored text, if it shows another text altogether, or if other posts show the same text. All edits of a run are
+held if the site has changed far more of its posts at once than ever before. All functions are pure.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from archiver.items import Article
 class HoldRule(StrEnum):
     """Why a page is held.
 
-    STUB: it shows a paywall's or consent wall's text, or nothing. SHORTER: less than half of the stored text.
-    OTHER_TEXT: neither the title nor anything of the stored text, and no date or author. SHARED_TEXT: a text that
-    pages of other posts show, too. NOT_A_POST: it does not look like a post any more. STILL_LISTED: it is gone, but a
-    feed, sitemap or API lists it. MASS_CHANGE, MASS_GONE: it changed, or went, together with an unusual share of the
-    site's posts.
+    - STUB: it shows the text of a paywall or consent wall, or nothing.
+    - SHORTER: it shows less than half of the stored text.
+    - OTHER_TEXT: it shows neither the title nor anything of the stored text, and no date or author.
+    - SHARED_TEXT: it shows a text that pages of other posts show, too.
+    - NOT_A_POST: it no longer looks like a post.
+    - STILL_LISTED: it is gone, but a feed, sitemap or API lists it.
+    - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
     """
 
     STUB = "stub"
@@ -41,7 +43,7 @@ class HoldRule(StrEnum):
 MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE})
 """The rules that hold a run as a whole."""
 SHARED_BY = 2
-"""The number of other posts that must show the same new text before it counts as the site's."""
+"""The number of other posts that must show the same new text before it counts as a text of the site."""
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
@@ -79,8 +81,10 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A held page: why, since when, and how often it was fetched since with the same text (`looks`, at most once a
-    day). `text_digest` is the digest of the text that it showed last, `looked_at` the time.
+    """A held page: why and since when it is held, and on how many days it was fetched with the same text since
+    (`looks`).
+
+    `text_digest` is the digest of the text that it showed last, and `looked_at` the time of that fetch.
     """
 
     rule: HoldRule
@@ -90,7 +94,9 @@ class Hold:
     text_digest: str
 
     def seen_again(self, rule: HoldRule, text_digest: str, at: datetime) -> Hold:
-        """Returns the hold after another fetch at `at`. Another text than the last time begins a new count."""
+        """Returns the hold after another fetch at `at`. If the page showed another text than last time, counting starts
+        again.
+        """
         if text_digest != self.text_digest:
             return Hold(rule, self.since, at, 1, text_digest)
         if at - self.looked_at < LOOK_EVERY:
@@ -107,8 +113,8 @@ _NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT})
 
 
 def is_confirmed(hold: Hold, at: datetime) -> bool:
-    """Returns True if a held page is accepted because it has shown the same for two days. A stub, and a text that other
-    posts show too, are never accepted without an operator.
+    """Returns True if the new state of a held page may be stored, because the page has shown the same for two days. A
+    stub, and a text that other posts show too, are never confirmed without an operator.
     """
     return hold.rule not in _NEVER_ACCEPTED and hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
 
@@ -118,8 +124,8 @@ def is_confirmed(hold: Hold, at: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KnownPosts:
-    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Posts of
-    which a source had said so before are not counted.
+    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Changes and
+    deletions that a source had announced are not counted.
     """
 
     fetched: int = 0
@@ -131,7 +137,9 @@ class KnownPosts:
 
 
 TOGETHER = timedelta(days=4)
-"""Runs that began within this time of each other are judged together: each may fetch only a few known posts."""
+"""Runs that began within this time of each other are examined together, because each may fetch only a few known
+posts.
+"""
 _MIN_CHANGED = 8
 _MIN_SHARE = 0.4
 _USUAL_RATE = 0.05
@@ -139,8 +147,8 @@ _CHANCE = 1e-5
 
 
 def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int) -> bool:
-    """Returns True if so many of the known posts changed (or went) that the site's own past does not explain it: eight
-    or more, two in five, and less likely than one in 100,000 at twice the rate of the past.
+    """Returns True if so many known posts changed (or are gone) that the site's past does not explain it: at least
+    eight posts, at least two in five, and a probability below one in 100,000 at twice the rate of the past.
     """
     if changed < _MIN_CHANGED or changed < _MIN_SHARE * fetched:
         return False

@@ -33,13 +33,14 @@ class KnownAddress:
 
 
 def is_more_readable(here: KnownAddress, there: KnownAddress) -> bool | None:
-    """Returns True if only `here` is readable, False if only `there` is, None if they do not differ in that."""
+    """Returns True if only `here` is readable, False if only `there` is, and None if both or neither are."""
     return None if here.is_readable == there.is_readable else here.is_readable
 
 
 def is_preferred(here: KnownAddress, there: KnownAddress) -> bool | None:
-    """Returns True if `here` is the better of two addresses that both answer: the readable one, the one that others
-    give, the declared one, the shorter one. None if nothing distinguishes them.
+    """Returns True if `here` is the better of two addresses that both answer, False if `there` is, and None if nothing
+    distinguishes them. Preferred is, in this order, the readable one, the one that others give, the declared one,
+    the shorter one.
     """
     one, other = ((a.is_readable, a.is_given, a.is_canonical, -len(urlkey(a.url))) for a in (here, there))
     return None if one == other else one > other

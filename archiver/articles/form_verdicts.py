@@ -1,8 +1,8 @@
-"""Judges the pages of a site by their forms: which forms are those of its posts, and which pages were judged wrongly
-one by one.
+"""Decides which forms of a site's pages are forms of posts, and by them corrects the kinds of pages that were
+classified one by one.
 
-What a page declares is final. What was guessed of it is overruled if the other pages of its form say otherwise. A page
-whose form is unknown keeps the kind that was guessed.
+A kind that a page declares is final. A kind that was guessed is replaced if the other pages of the form contradict
+it. A page whose form is unknown keeps the guessed kind.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from archiver.items import Article, PageForm, PageKind
 POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"
 MIN_PAGES = 8
-"""Pages of a form below which it is not judged: fewer show what these pages have in common, not what the form is."""
+"""A form with fewer pages gets no verdict: they show what these pages have in common, not what the form is."""
 ALIKE = 0.85
 """The least similarity (Jaccard) of two pages' tokens at which they have the same form."""
 _VARIETY = 0.8  # distinct titles, of all
@@ -50,10 +50,11 @@ _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 @dataclass(frozen=True, slots=True)
 class FormMember:
-    """A page of a form, as judged so far: its kind and the rule that decided it, what it shows, and who reported it.
+    """A page of a form, as classified so far: its kind and the rule that decided it, what it shows, and who reported
+    it.
 
-    `promised`: a feed or an API lists it as a post; `mapped`: a sitemap lists it; `listed`: a listing shows its title
-    as a link.
+    `promised`: a feed or an API reports it as a post; `mapped`: a sitemap has it; `listed`: a listing shows its
+    title as a link.
     """
 
     kind: PageKind
@@ -124,9 +125,8 @@ class FormVerdict:
         return similarity(form.tokens, self.tokens) >= ALIKE
 
     def overrules(self, rule: str) -> bool:
-        """Returns True if the look of this form's posts outweighs what a page was guessed to be by this rule.
-
-        If all pages of a site look alike, the address of a page and the entries on it say more.
+        """Returns True if having this form outweighs what the rule `rule` guessed a page to be. If all pages of a site
+        look alike, guesses by a page's address and by the entries on it are more reliable than the form.
         """
         return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
@@ -142,9 +142,10 @@ class SiteVerdicts:
         return cls({one.form_id: one for one in verdicts})
 
     def post_form_of(self, form: PageForm, kind: PageKind, rule: str) -> FormVerdict | None:
-        """Returns the post form of a page that was guessed to be no post; None if it has none or declares its kind.
+        """Returns the form of posts to which a page belongs that was guessed not to be a post; None if its form is not
+        a form of posts, or if it declares its kind.
 
-        The page is a post if it also shows a date, where those of the form do.
+        If the posts of the form show a date, the page must show one, too.
         """
         if kind not in _OTHERS or is_declared(rule) or form.hentry not in ("", "post"):
             return None
@@ -154,17 +155,17 @@ class SiteVerdicts:
         return next((one for one in fitting if one.overrules(rule)), None)
 
     def is_doubted(self, form: PageForm, rule: str, *, promised: bool) -> bool:
-        """Returns True if a page that was guessed to be a post has a form that is not that of the site's posts."""
+        """Returns True if a page was guessed to be a post, but its form is not a form of the site's posts."""
         if promised or rule not in WEAK_POSTS or form.hentry == "post":
             return False
         return self._has_form(form, PageKind.PAGE)
 
     def is_undated(self, form: PageForm, rule: str) -> bool:
-        """Returns True if all that makes a page a post is a declared time, and its form is not that of a post."""
+        """Returns True if only a declared time makes a page a post, and its form is not a form of posts."""
         return rule in DECLARED_TIME and form.hentry != "post" and self._has_form(form, PageKind.OTHER)
 
     def _has_form(self, form: PageForm, kind: PageKind) -> bool:
-        """Returns True if a page has a form that was judged to be of this kind."""
+        """Returns True if a page has a form whose verdict is this kind."""
         same = [one for one in self.forms.values() if one.kind is kind and one.address == form.address]
         return any(similarity(form.tokens, one.tokens) >= ALIKE for one in same)
 
@@ -177,11 +178,12 @@ def judge_article(
     is_promised: Callable[[], bool],
     extract: Callable[[Answer], Article],
 ) -> Article:
-    """Returns the article of a page as the forms of its site decide: as it is, as a post, or as a page that is no post.
+    """Returns the article of a page with the kind that the forms of its site give it: unchanged, as a post, or as a
+    page that is not a post.
 
-    `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the page
-    with a kind and rule that are decided; a page becomes a post only if that finds a text or media, and a date if the
-    other posts of its form show one.
+    `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the
+    page with a given kind and rule. A page becomes a post only if this extraction finds a text or media, and a date
+    if the other posts of its form show one.
     """
     if article.kind is PageKind.POST:
         rule = article.kind_rule
@@ -198,8 +200,9 @@ def judge_article(
 
 
 def patterns_of_posts(address: str) -> tuple[str, ...]:
-    """Returns the patterns of the posts among which a page with this pattern of address may be: its own, and the one
-    with a name for the number at the end, since a slug may be a number ("/blog/2022/" beside "/blog/a-name/").
+    """Returns the address patterns of posts that a page with this address pattern may belong to: its own, and the same
+    pattern with a name in place of the number at the end, since a slug may be a number ("/blog/2022/" beside
+    "/blog/a-name/").
     """
     named = _NUMBER_AT_END.sub("s", address)
     return (address,) if named == address else (address, named)
@@ -213,15 +216,19 @@ def similarity(one: frozenset[int], other: frozenset[int]) -> float:
 
 
 def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> SiteVerdicts:
-    """Returns the verdicts on the forms of a site.
+    """Returns the verdicts on the forms of a site: which are forms of posts, and which are forms of other pages.
 
-    A form is that of posts if it has `MIN_PAGES` pages with different titles, and many of them declare that they are
-    posts, or a feed or an API lists them, or their posts are dated in one place and listings show them as entries. A
-    form of which none of this is true is that of other pages, if the site has a form of posts. So is one of a few pages
-    in the top folder that declare a time of publication and do not show it, where all posts are elsewhere and show it:
-    many programs write the time of the file into the head of every page. And so are a few pages that nothing lists,
-    where sources or listings have all posts, and those have other addresses; unless the site was never crawled to its
-    end (`is_complete`), so that its listings may not have been read.
+    A form is a form of posts if it has `MIN_PAGES` pages with different titles, and one of these is true: many of
+    them declare that they are posts; a feed or an API reports them; they show a date in one place, and listings show
+    them as entries.
+
+    A form of which none of this is true is a form of other pages if the site has a form of posts. So is a form of a
+    few pages in the top folder that declare a time of publication and do not show it, if all posts are in other
+    folders and show it: many programs write the time of the file into the head of every page.
+
+    So is a form of a few pages that no source or listing shows, if sources or listings show all posts, and those have
+    addresses of other patterns. That is decided only if the site was crawled to its end (`is_complete`), since
+    otherwise its listings may not have been read.
     """
     known = {one.id: _post_reason(one) for one in forms}
     posts = [one for one in forms if known[one.id]]
@@ -245,7 +252,7 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
 
 
 def _post_reason(form: FormEvidence) -> str:
-    """Returns why a form is that of posts, as a phrase; "" if it is not."""
+    """Returns why a form is a form of posts, as a phrase; "" if it is not."""
     pages, posts = len(form.members), form.posts
     if pages < MIN_PAGES or not posts or not _titles_vary(form.members):
         return ""
@@ -264,7 +271,7 @@ def _post_reason(form: FormEvidence) -> str:
 
 
 def _other_reason(form: FormEvidence) -> str:
-    """Returns why a form is not that of posts, as a phrase; "" if that is uncertain."""
+    """Returns why a form is not a form of posts, as a phrase; "" if that is uncertain."""
     pages = len(form.members)
     if pages < MIN_PAGES or any(one.is_strong or one.promised or one.mapped for one in form.members):
         return ""
@@ -296,15 +303,14 @@ def _is_vouched(member: FormMember) -> bool:
 
 
 def _is_numbered(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:
-    """Returns True if a form differs from one of posts only in a number in the place of the slug."""
+    """Returns True if a form differs from a form of posts only by a number in the place of the slug."""
     patterns = patterns_of_posts(form.address)[1:]
     return any(one.address in patterns and similarity(form.tokens, one.tokens) >= ALIKE for one in posts)
 
 
 def _are_nearly_all_posts(form: FormEvidence) -> bool:
-    """Returns True if nearly all pages of a form below the top folder are declared or promised as posts.
-
-    The others are posts, too, although the site has one template for all of its pages.
+    """Returns True if nearly all pages of a form below the top folder are declared or promised as posts. The remaining
+    pages are then taken for posts, even if the site has one template for all of its pages.
     """
     sure = sum(one.is_strong or one.promised for one in form.members)
     return form.address not in _TOP_ADDRESSES and sure >= _VARIETY * len(form.members)

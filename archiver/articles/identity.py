@@ -185,7 +185,7 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
     """Returns the names of the fields of meaning, except the body, that have a value in the old state of an article and
-    none in the new one. That a page says nothing of a field is no edit: a template may have lost it.
+    none in the new one. A missing value is not an edit: the site's template may have lost the field.
     """
     return tuple(name for name in MEANING if name != "body" and getattr(old, name) and not getattr(new, name))
 
@@ -216,7 +216,7 @@ def no_longer_shows(old: Article, new: Article) -> bool:
 
 
 def is_other_page(old: Article, new: Article) -> bool:
-    """Returns True if a page that showed a post (`old`) shows nothing of it any more (`new`): another title, no date,
+    """Returns True if a page that showed a post (`old`) no longer shows anything of it (`new`): another title, no date,
     author or post ID of its own, and no twelve consecutive letters of the post's text.
     """
     if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
@@ -239,7 +239,7 @@ def _letter_sequences(text: str) -> set[str]:
 
 
 def is_part_url(key: str, of: str) -> bool:
-    """Returns True if the urlkey `key` is that of a further page of the post at the urlkey `of`: the same, followed by
+    """Returns True if the urlkey `key` belongs to a further page of the post at the urlkey `of`: it is `of` followed by
     /2, /page/2 or ?page=2.
     """
     if not key.startswith(of):
@@ -305,8 +305,8 @@ def _without_page_number(title: str) -> str:
 
 
 def repeats_part(text: str, before: Sequence[str]) -> bool:
-    """Returns True if the text of a page equals that of an earlier page of the post. If asked for a page after the last
-    one, some programs send the last or the first page.
+    """Returns True if a page has the same text as an earlier page of the post. Some programs answer a request for a
+    page after the last one with the last or the first page.
     """
     return bool(text) and fold_words(text) in {fold_words(t) for t in before}
 

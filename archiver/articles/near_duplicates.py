@@ -1,9 +1,9 @@
 """Finds near-duplicates: compares two texts by the passages they share, computes MinHash signatures, and finds which
 article of a cluster the others were copied from.
 
-The measure is how much of a text is in passages that the other text also has. An edited copy shares passages
-throughout, with small gaps where words were changed; a text that quotes another shares some and continues with its
-own.
+The measure is the share of a text that is in passages of the other text. An edited copy shares passages throughout,
+with small gaps where words were changed; a text that quotes another shares some passages and otherwise has its own
+text.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ K = TypeVar("K", bound=Hashable)
 
 
 class UnionFind(Generic[K]):
-    """Union-find: disjoint sets of elements, built from pairs of linked elements. An element without links is a set of
-    its own.
+    """Union-find: disjoint sets of elements, built from pairs of linked elements. An element without links forms a set
+    alone.
     """
 
     __slots__ = ("_above",)
@@ -230,7 +230,7 @@ def _cover(text: Wording, other: Wording) -> _Cover:
 
 
 def near_duplicate(a: Wording, b: Wording, *, one_site: bool = False) -> NearDuplicate | None:
-    """Compares two texts, in any order; returns None if they are not near-duplicates.
+    """Compares two texts, in any order. Returns how they are similar, or None if they are not near-duplicates.
 
     Two posts of the same site (`one_site`) must share more, since all posts of a site have phrases in common.
     """
@@ -349,7 +349,7 @@ class ClusterMember:
     """One article of a cluster, with what is needed to find the cluster's source.
 
     `keys`: the urlkeys of its URLs; `canonical`: the urlkey of its canonical URL; `names`: the urlkeys of the URLs
-    in its text; `precision`: that of `published`; `credits` as in the record.
+    in its text; `precision`: the precision of `published`; `credits`: as in the record.
     """
 
     id: int
@@ -402,10 +402,10 @@ def _credits_site_of(one: ClusterMember, other: ClusterMember) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """A way in which one member of a cluster can name another as its source, such as a credit.
+    """A kind of sign that an article was copied from another member of its cluster, such as a credit.
 
-    `names` tests whether one member names another. `may_name` is a quick test whether a member names any at all,
-    since most do not and need not be compared with all others.
+    `names` tests whether one member has this sign for another member. `may_name` tests quickly whether a member has
+    such a sign at all; most have none, and need not be compared with all others.
     """
 
     reason: str
@@ -434,8 +434,8 @@ def _is_named(credit: str, site: str) -> bool:
 
 
 def _earliest_member(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
-    """Returns the member that was published first, and the reason as a phrase; if the dates leave several possible, the
-    one of these that the archive saw first.
+    """Returns the member that was published first, and the reason as a phrase. If several may be the first by their
+    dates, returns the one of them that the archive saw first.
     """
     spans = [(_publication_period(member), member) for member in members]
     ended = min(end for (_, end), _ in spans)

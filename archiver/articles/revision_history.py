@@ -27,11 +27,10 @@ MAX_REVERTS = 3
 
 @dataclass(frozen=True, slots=True)
 class PastRevision:
-    """A stored revision of an article, as far as it matters for recognizing reverts. `same_as`: the number of the
-    earlier revision that it repeats.
+    """The part of a stored revision that is needed to recognize reverts.
 
-    `seen_again`: how often the post reverted to it without a new revision being stored; `seen_again_at`: the last
-    time that happened.
+    `same_as`: the number of the earlier revision that it repeats. `seen_again`: how often the post reverted to it
+    without a new revision being stored; `seen_again_at`: the last time that happened.
     """
 
     revision: int
@@ -52,12 +51,12 @@ class Revert:
 
 
 def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
-    """Recognizes a revert: returns how to store a post that, at the time `at`, equals earlier revisions of it; None if
-    it equals none.
+    """Recognizes a revert. If a post at the time `at` equals earlier revisions of it, returns how to store it;
+    otherwise None.
 
-    `history` are the article's revisions in order, `equal` the numbers of those that the post now equals (never the
-    current one). The first revert always becomes a revision; in all, n different contents make at most n +
-    MAX_REVERTS revisions.
+    `history` are the article's revisions in order, `equal` the numbers of the revisions that the post now equals
+    (never the current one). The first revert always becomes a revision. In all, n different contents make at most n
+    + MAX_REVERTS revisions.
     """
     if not equal:
         return None
@@ -98,9 +97,8 @@ class RevisionRun:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A later capture of the same run, with the same meaning: it proves that the revision lasted until then.
-
-    `article` is the article extracted from it, None if it is the same as that of the run.
+    """A later capture of the same run with the same meaning, which proves that the revision was still online then.
+    `article` is the article extracted from this capture; None if it equals the run's article.
     """
 
     at: datetime
@@ -239,10 +237,10 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     """Returns the fields that keep their stored value when a capture is extracted again, because the capture alone does
     not contain it.
 
-    `stored` and `then` are the stored article and its evidence, `extracted` is the new extraction. `with_hint`: it was
-    made with the source hint of the capture's time. Without that, what only a source gave is kept. A value that the
-    page had lost when it was captured is kept, too. A full body from an API or feed is kept if that text is no longer
-    stored; a text or title that proved to be the site's is not.
+    `stored` and `then` are the stored article and its evidence, `extracted` is the new extraction. `with_hint`: it
+    was made with the source hint of the capture's time; without it, values that only a source gave are kept. A value
+    that the page had already lost when it was captured is kept, too. A full body from an API or feed is kept if its
+    text is no longer stored. A text or title that proved to belong to the site, and not to the post, is not kept.
     """
     kept = set() if with_hint else set(source_only_fields(then))
     kept |= {one["field"] for one in then if one["source"] == UNCONFIRMED and not getattr(extracted, one["field"])}
@@ -259,7 +257,9 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
 
 
 def _is_picture_only(one: Evidence) -> bool:
-    """Returns True if a place for the text was found in which there is no text."""
+    """Returns True if a piece of evidence says that the place of the post's text was found but has no text, as on a
+    post with only a picture.
+    """
     return one.field == "body" and one.source == "position" and one.value == "0 characters"
 
 
@@ -272,7 +272,7 @@ def _is_beginning(part: str, full: str) -> bool:
 
 
 def merge_extracted_fields(stored: Article, extracted: Article, fields: Collection[str]) -> Article:
-    """Returns the stored article with the values of these fields replaced by those of a new extraction. Its URL and IDs
+    """Returns the stored article with new values for these fields, taken from a new extraction. The stored URL and IDs
     are kept.
     """
     values: dict[str, Any] = {name: getattr(extracted, name) for name in fields}

@@ -55,14 +55,16 @@ class Piece:
 
 
 def split_words(text: str) -> list[str]:
-    """Splits a text into words and the spaces and punctuation marks between them. Joined, they are the text again."""
+    """Splits a text into words, and the spaces and punctuation marks between them. The parts joined give the text
+    again.
+    """
     return _WORD.findall(text)
 
 
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:
-    """Compares two texts word by word. The returned pieces that are not `insert` form the old text, those that are not
-    `delete` form the new one.
+    """Compares two texts word by word.
 
+    The returned pieces that are not `insert` form the old text; the pieces that are not `delete` form the new text.
     Removed text precedes its replacement. The time is bounded: some tenths of a second for texts of 10,000 words
     that have nothing in common. Never raises.
     """
@@ -78,7 +80,7 @@ def is_equal(pieces: Iterable[Piece]) -> bool:
 
 
 def set_diff(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the names that were added to a list (authors, tags) and those that were removed from it, each in the
+    """Returns the names that were added to a list (authors, tags) and the names that were removed from it, each in the
     order of its list.
     """
     return tuple(n for n in new if n not in old), tuple(n for n in old if n not in new)

@@ -326,8 +326,8 @@ def _crawl_samples(
 
 
 def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
-    """Returns the start URLs of the sites to check, each with its settings in force. Without names and tag, these are
-    the sites that were never crawled.
+    """Returns the start URLs of the sites to check, each with its settings in force. Without names and tag, the sites
+    that were never crawled are selected.
     """
     from archiver.sites.archiver_toml import effective_settings
     from archiver.storage.connection import opened

@@ -118,7 +118,9 @@ class WrongUsage(CommandError):
 
 
 class LazyGroup(click.Group):
-    """A click group that lists its commands from a table, and imports the file of a command only when it is called."""
+    """A click group that takes its commands from a table, and imports the file of a command only when the command is
+    called.
+    """
 
     def main(self, *args: Any, **named: Any) -> Any:
         """Runs the command line. If standard output is a closed pipe or on a full disk, ends without a traceback."""

@@ -92,8 +92,8 @@ def archive_option(function: F) -> F:
 
 
 def report_archive_faults(function: F) -> F:
-    """Wraps a command so that a database or disk error becomes an ArchiverError that names the archive: that of the
-    parameter `archive`, or the first damaged one of `archives`.
+    """Wraps a command so that a database or disk error becomes an ArchiverError whose message has the archive: the
+    parameter `archive`, or the first damaged archive among `archives`.
     """
 
     @wraps(function)
@@ -112,7 +112,7 @@ def report_archive_faults(function: F) -> F:
 
 
 def _find_damaged(archives: Sequence[str]) -> str:
-    """Returns the path of the first archive that is damaged, or of the first one if none is."""
+    """Returns the path of the first damaged archive; if no archive is damaged, of the first archive."""
     import sqlite3
     from contextlib import closing
 
@@ -135,7 +135,7 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
     path = Path(archive)
     if isinstance(error, OSError):
-        # An error in a file elsewhere is not the archive's.
+        # An error in a file outside the archive's folder is not an error of the archive.
         own = isinstance(error.filename, str | bytes) and Path(os.fsdecode(error.filename)).parent == path.parent
     else:
         own = is_environment_error(error)
@@ -143,8 +143,8 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
 
 def politeness_options(function: F) -> F:
-    """Adds the options `--delay` and `--contact` to a command. An option that is not given leaves the site's setting in
-    force.
+    """Adds the options `--delay` and `--contact` to a command. If an option is not given, the site's setting
+    applies.
     """
     delay = click.option(
         "--delay",
@@ -171,7 +171,7 @@ def workers_option(description: str) -> Callable[[F], F]:
 
 
 def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """click callback for an option that takes a date. Raises BadParameter, which names the option."""
+    """click callback for an option that takes a date. Raises BadParameter, whose message has the name of the option."""
     if value:
         from archiver.errors import BadQuery
         from archiver.search.query_tree import parse_period
@@ -209,8 +209,9 @@ def capture_filter_options(function: F) -> F:
 
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:
-    """Returns a decorator that adds the option `--tag TAG`, which selects sites by tag; the tag is normalized like a
-    stored one. `name` is the command's parameter for it, `how` are further arguments of click.option.
+    """Returns a click decorator that adds the option `--tag TAG` to a command, to select the sites with that tag. The
+    value is normalized as tags are when they are stored, and passed to the command's parameter `name`. `how` are
+    further arguments of click.option.
     """
     return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
 
@@ -377,8 +378,8 @@ def archives_option(function: F) -> F:
 
 
 def resolve_archives(archives: tuple[str, ...], shards: str | None) -> list[str]:
-    """Returns the distinct paths of the archives: those of --archive in their order, or those that --shards matches,
-    sorted by name. Raises UsageError.
+    """Returns the distinct paths of the archives: the paths given by --archive in their order, or the paths that
+    --shards matches, sorted by name. Raises UsageError.
     """
     if not shards:
         return _remove_repetitions("--archive", archives)

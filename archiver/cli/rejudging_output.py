@@ -1,4 +1,4 @@
-"""Judges the stored pages of sites again for `archiver reextract --pages`, and prints what changes."""
+"""Decides again which stored pages of sites are posts, for `archiver reextract --pages`, and prints what changes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ _EXAMPLES = 5
 
 
 def rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_json: bool) -> None:
-    """Judges the pages of these sites again (of all sites if none is given), from their captures. Exits with code 1 if
-    a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
+    """Decides again, from their captures, which pages of these sites are posts, stores the changes (unless `dry_run`)
+    and prints them. Without `words` (names of sites), does so for all sites.
+
+    Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """
     reports: list[dict[str, Any]] = []
     with opened(archive, read_only=dry_run) as db:

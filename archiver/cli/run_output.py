@@ -219,7 +219,9 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
 
 
 def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:
-    """Returns a line that says that none of the site's pages is a post, if its crawl finished; else an empty list."""
+    """If a site's crawl finished and none of its pages is a post, returns a line that says so; otherwise an empty
+    list.
+    """
     if outcome != "finished":
         return []
     try:

@@ -93,8 +93,8 @@ def abbreviate_list(names: Sequence[str]) -> str:
 
 
 def _describe_near_duplicates(hit: Hit) -> list[str]:
-    """Describes the near-duplicates that were folded into a hit, with their IDs by site; an empty list if there are
-    none. Copies with the same text are not counted here.
+    """Describes the near-duplicates that were folded into a hit, with their IDs by site; an empty list if none were.
+    Copies with the same text are not counted.
     """
     near = [one for one in hit.folded if one.id not in hit.copies]
     if not near:
@@ -224,8 +224,8 @@ def draw_histogram(found: Histogram) -> None:
 
 
 def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
-    """Formats consecutive periods of a histogram that have the same state as (period, count or text) rows: a row for
-    each period if articles are archived from it, else one row for all of them.
+    """Formats consecutive periods of a histogram that have the same state, as rows (period, count or text). Periods
+    from which articles are archived get a row each; other periods share one row.
     """
     from archiver.search.histograms_and_trends import STATES
 
@@ -438,8 +438,8 @@ class SearchTarget(Protocol):
     def query(self) -> Query: ...
 
     def plans(self) -> Sequence[Plan]:
-        """Compiles the query for each archive that has the sites, categories and other values it names. Raises the
-        errors of a query.
+        """Compiles the query for each archive that has the sites, categories and other values in it. Raises the errors
+        of a query.
         """
 
     def archives(self) -> Sequence[tuple[Database, Query]]:
@@ -549,8 +549,8 @@ def _federated_hit_as_dict(one: FederatedHit) -> dict[str, Any]:
 
 
 def _format_federated_hit(one: FederatedHit) -> list[Any]:
-    """Formats a hit of a search over several archives: the lines of the hit, then a line with its archive, its ID
-    there, and its copies in other archives.
+    """Formats a hit of a search over several archives: the lines of the hit, then a line with its archive, its ID in
+    that archive, and its copies in other archives.
     """
     about = [f"{one.archive} {one.hit.id}"]
     if one.elsewhere:

@@ -208,7 +208,7 @@ def show_stage_progress(quiet: bool) -> Iterator[Progress]:
 
 @contextmanager
 def exit_on_sigterm() -> Iterator[None]:
-    """While the `with` block runs, makes SIGTERM raise SystemExit(143), so that the block cleans up as after Ctrl-C."""
+    """Makes SIGTERM raise SystemExit(143) while the `with` block runs, so that the block cleans up as after Ctrl-C."""
 
     def end(number: int, frame: object) -> None:
         raise SystemExit(128 + number)

@@ -45,8 +45,8 @@ class _Copy:
 def consider_copies(
     dbs: Sequence[Database], selected: Sequence[Iterable[int] | None], cutoff: str, *, fold: bool = False
 ) -> list[list[Place]]:
-    """Add copies of the chosen articles in other archives to `temp.considered`, and set the duplicates and clusters of
-    all articles across the archives.
+    """Adds copies of the chosen articles in other archives to `temp.considered`, and sets the duplicates and clusters
+    of all articles across the archives.
 
     `choose_articles` must have chosen the `selected` articles of each archive before. With `fold`, only one of
     several equal texts stays chosen. Returns the groups of copies that are in more than one archive.
@@ -61,7 +61,7 @@ def consider_copies(
 
 
 def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
-    """Return the groups of articles that have equal text and are in more than one archive, as of the cut-off."""
+    """Returns the groups of articles that have equal text and are in more than one archive, as of the cut-off."""
     rows = heapq.merge(
         *(
             db.execute(
@@ -77,7 +77,7 @@ def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
 
 
 def _missing_copies(dbs: Sequence[Database], texts: Groups) -> dict[int, list[int]]:
-    """Return the copies of considered articles that are not considered yet, as article IDs by archive index."""
+    """Returns the copies of considered articles that are not considered yet, as article IDs by archive index."""
     out: dict[int, list[int]] = {}
     for group in texts:
         considered = [_is_considered(dbs[archive], number) for archive, number in group]
@@ -92,7 +92,7 @@ def _is_considered(db: Database, number: int) -> bool:
 
 
 def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[list[Place]]:
-    """Set `duplicate_of`, `cluster_id` and `split_key` of equal texts across all archives, as `choose_articles` does
+    """Sets `duplicate_of`, `cluster_id` and `split_key` of equal texts across all archives, as `choose_articles` does
     within one archive. Returns the groups of copies that are in more than one archive.
     """
     texts = [group for group in texts if all(_is_considered(dbs[archive], number) for archive, number in group)]
@@ -113,7 +113,9 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[
 
 
 def _set_original(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
-    """Mark the chosen copy that was published first as the original of the others. `fold`: only it stays chosen."""
+    """Marks the chosen copy that was published first as the original of the other copies. `fold`: only the original
+    stays chosen.
+    """
     chosen = sorted(
         (copy for copy in _read(dbs, group) if copy.chosen),
         key=lambda copy: (copy.published is None, copy.published or "", copy.first_seen, copy.id),
@@ -139,7 +141,7 @@ def _set_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[P
 
 
 def _groups_by_article(dbs: Sequence[Database], places: set[Place]) -> Mapping[Place, list[Place]]:
-    """Return, for each article, the group of its copies in its own archive, including the article. The articles of a
+    """Returns, for each article, the group of its copies in its own archive, including the article. The articles of a
     group share one list.
     """
     out: dict[Place, list[Place]] = {}
@@ -157,10 +159,10 @@ def apply_strictest(
     decided: Sequence[dict[int, Decision]],
     reasons: Counter[tuple[str, str]],
 ) -> None:
-    """Apply the strictest publication decision on any copy of a text to all its copies in all archives. Updates the
+    """Applies the strictest publication decision on any copy of a text to all its copies in all archives. Updates the
     decisions in `decided` and the counts in `reasons`.
 
-    Thus a text that may not be published from one archive is not published from another either.
+    A text that may not be published from one archive is thus not published from another archive.
     """
     for places in copies:
         found = _read(dbs, places)
@@ -180,7 +182,7 @@ def apply_strictest(
 
 
 def explain_decision(dbs: Sequence[Database], place: Place, rules: PublicationRules, cutoff: str = "") -> Decision:
-    """Return the publication decision on one article with all its reasons."""
+    """Returns the publication decision on one article with all its reasons."""
     selected = [[place[1]] if archive == place[0] else [] for archive in range(len(dbs))]
     for db, ids in zip(dbs, selected, strict=True):
         choose_articles(db, ids, cutoff)
@@ -219,6 +221,6 @@ def _set(dbs: Sequence[Database], place: Place, column: str, value: Any) -> None
 
 
 def _is_short(dbs: Sequence[Database], place: Place) -> bool:
-    """Return whether the body of an article is too short to have near-duplicates."""
+    """Returns whether the body of an article is too short to have near-duplicates."""
     [body] = dbs[place[0]].execute("select body from articles where id = ?", [place[1]]).fetchone()
     return wording_of(body or "").is_short

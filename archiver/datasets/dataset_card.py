@@ -85,8 +85,8 @@ class DatasetAbout:
 
 
 def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
-    """Return the general information about a dataset, from the `[dataset]` table of its rule file; what is missing
-    there is derived from its articles.
+    """Returns the general information about a dataset, from the `[dataset]` table of its rule file. What the table
+    lacks is derived from the dataset's articles.
     """
     table = stats.dataset
     sites = sorted(stats.sites)
@@ -117,13 +117,13 @@ def _title(sites: list[str]) -> str:
 
 
 def _spdx(stats: SnapshotStatistics, licences: list[str]) -> str:
-    """Return the SPDX identifier of the single licence that covers the whole dataset; "" if there is none."""
+    """Returns the SPDX identifier of the single licence that covers the whole dataset; "" if no single licence does."""
     is_single = bool(stats.dataset.get("licence")) or (len(licences) == 1 and not stats.licences[""])
     return spdx_identifier(licences[0]) if is_single else ""
 
 
 def _identifier(stats: SnapshotStatistics, name: str) -> str:
-    """Return the identifier of a dataset: its DOI as a URL, otherwise its own URL, otherwise a URN derived from its
+    """Returns the identifier of a dataset: its DOI as a URL, otherwise its own URL, otherwise a URN derived from its
     content.
     """
     if doi := stats.dataset.get("doi"):
@@ -143,7 +143,7 @@ def _description(stats: SnapshotStatistics, sites: list[str], query: str) -> str
 
 
 def list_files(folder: Path, before: Iterable[DatasetFile] = ()) -> list[DatasetFile]:
-    """List the files in a dataset's folder, sorted by path. Entries for files in `before` are reused without reading
+    """Lists the files in a dataset's folder, sorted by path. Entries for files in `before` are reused without reading
     the files again.
     """
     known = {file.path: file for file in before}
@@ -163,12 +163,12 @@ def _file(folder: Path, path: Path) -> DatasetFile:
 
 
 def tables_present(stats: SnapshotStatistics) -> list[DatasetTable]:
-    """Return the tables that a dataset contains; optional tables without rows are left out."""
+    """Returns the tables that a dataset contains; optional tables without rows are left out."""
     return [table for table in TABLES if table.name in stats.files]
 
 
 def creator_object(one: dict[str, str]) -> dict[str, Any]:
-    """Convert a creator to a schema.org object: a Person if an ORCID is given, otherwise an Organization."""
+    """Converts a creator to a schema.org object: a Person if an ORCID is given, otherwise an Organization."""
     out: dict[str, Any] = {"@type": "Person" if one.get("orcid") else "Organization", "name": one["name"]}
     if one.get("orcid"):
         out["@id"] = orcid_url(one["orcid"])
@@ -178,7 +178,7 @@ def creator_object(one: dict[str, str]) -> dict[str, Any]:
 
 
 def orcid_url(text: str) -> str:
-    """Return an ORCID as a URL."""
+    """Returns an ORCID as a URL."""
     return f"https://orcid.org/{text}"
 
 
@@ -207,8 +207,8 @@ class DatasetChanges:
 
 
 def compare_snapshots(folder: Path, stats: SnapshotStatistics, previous: Path, since: str) -> DatasetChanges:
-    """Compare the articles of a snapshot with those of the previous snapshot by identifier, content and tier. Raises
-    NotASnapshot.
+    """Compares the articles of a snapshot with the articles of the previous snapshot by identifier, content and tier.
+    Raises NotASnapshot.
     """
     reasons = _withdrawn(folder, stats)
     with closing(sqlite3.connect("")) as db:  # SQLite moves it to the disk when it outgrows memory
@@ -246,7 +246,7 @@ def _withdrawn(folder: Path, stats: SnapshotStatistics) -> dict[str, str]:
 
 
 def changes_text(stats: SnapshotStatistics, changes: DatasetChanges | None, since: str = "") -> str:
-    """Return the text of CHANGES.md, which describes the differences from the previous version `since`. `changes` is
+    """Returns the text of CHANGES.md, which describes the differences from the previous version `since`. `changes` is
     None if there is no previous version or its folder was not available.
     """
     version = stats.request.version
@@ -285,7 +285,7 @@ _INK, _BLUE = "#222222", "#0072b2"
 
 
 def draw_plots(stats: SnapshotStatistics) -> dict[str, str]:
-    """Draw the plots of a dataset. Returns the SVG of each by its file name; a map is included only if articles have
+    """Draws the plots of a dataset. Returns the SVG of each by its file name; a map is included only if articles have
     places.
     """
     out = {"plots/time.svg": histogram_svg(articles_over_time(stats)), "plots/languages.svg": _bars(stats)}
@@ -295,7 +295,7 @@ def draw_plots(stats: SnapshotStatistics) -> dict[str, str]:
 
 
 def articles_over_time(stats: SnapshotStatistics) -> Histogram:
-    """Return a histogram of the dataset's articles by month or year. A period without articles between the first and
+    """Returns a histogram of the dataset's articles by month or year. A period without articles between the first and
     the last is shown as a gap.
     """
     months = {name: count for name, count in stats.months.items() if _MONTH.fullmatch(name)}
@@ -334,7 +334,7 @@ def _bars(stats: SnapshotStatistics) -> str:
 
 
 def _draw_map(stats: SnapshotStatistics) -> str:
-    """Draw the places of a dataset on a map in plate carrée projection, two units a degree, and return the SVG. Each
+    """Draws the places of a dataset on a map in plate carrée projection, two units a degree, and returns the SVG. Each
     square degree with places is a circle whose radius grows with the square root of their number.
     """
     most = max(stats.squares.values())
@@ -378,7 +378,7 @@ def _svg_text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 
 def _clean_language_tag(text: str) -> str:
-    """Reduce a language tag to the characters that BCP 47 allows (letters, digits and hyphens), because a page may
+    """Reduces a language tag to the characters that BCP 47 allows (letters, digits and hyphens), because a page may
     declare anything.
     """
     return re.sub(r"[^A-Za-z0-9-]", "", text)[:12]
@@ -430,7 +430,7 @@ whether it is exact, changed or gone.
 
 
 def card_text(stats: SnapshotStatistics, about: DatasetAbout, files: list[DatasetFile], citation: str) -> str:
-    """Return the text of README.md: YAML front matter for the `datasets` library, followed by the datasheet."""
+    """Returns the text of README.md: YAML front matter for the `datasets` library, followed by the datasheet."""
     return "\n".join((_front(stats, about), *_text(stats, about, files, citation))) + "\n"
 
 
@@ -635,7 +635,7 @@ def _cell(text: str) -> str:
 
 
 def _single_line(text: str) -> str:
-    """Return a text as a single line for the card: white space is collapsed, and `<` escaped so that it cannot contain
+    """Returns a text as a single line for the card: white space is collapsed, and `<` escaped so that it cannot contain
     HTML.
     """
     return " ".join(text.split()).replace("<", "&lt;")

@@ -37,7 +37,7 @@ _DOI = re.compile(r"10\.\d{4,9}(\.\d+)?/[A-Za-z0-9:/_;\-.()\[\]\\]+")
 
 
 def citation_line(stats: SnapshotStatistics, about: DatasetAbout) -> str:
-    """Return the citation in DataCite's recommended form: creators (year): title. Version. Publisher. Identifier."""
+    """Returns the citation in DataCite's recommended form: creators (year): title. Version. Publisher. Identifier."""
     names = "; ".join(one["name"] for one in about.creators)
     return (
         f"{names} ({stats.day[:4]}): {about.title}. Version {stats.request.version}. {about.publisher}. "
@@ -46,7 +46,7 @@ def citation_line(stats: SnapshotStatistics, about: DatasetAbout) -> str:
 
 
 def citation_cff(stats: SnapshotStatistics, about: DatasetAbout) -> str:
-    """Return the content of CITATION.cff as YAML. Its values are written as JSON, which is valid YAML."""
+    """Returns the content of CITATION.cff as YAML. Its values are written as JSON, which is valid YAML."""
     fields: dict[str, Any] = {
         "cff-version": "1.2.0",
         "message": "If you use this dataset, please cite it as below.",
@@ -74,7 +74,7 @@ def citation_cff(stats: SnapshotStatistics, about: DatasetAbout) -> str:
 
 
 def _cff_author(one: dict[str, str]) -> dict[str, str]:
-    """Convert a creator to an author in Citation File Format: a person if an ORCID is given, otherwise an entity. The
+    """Converts a creator to an author in Citation File Format: a person if an ORCID is given, otherwise an entity. The
     last word of a person's name is taken as the family name.
     """
     if not one.get("orcid"):
@@ -90,7 +90,7 @@ def _cff_author(one: dict[str, str]) -> dict[str, str]:
 
 
 def datacite_json(stats: SnapshotStatistics, about: DatasetAbout, size: int) -> dict[str, Any]:
-    """Return the content of datacite.json (DataCite metadata). `size` is the total size of all data files in bytes."""
+    """Returns the content of datacite.json (DataCite metadata). `size` is the total size of all data files in bytes."""
     out: dict[str, Any] = {
         "schemaVersion": "http://datacite.org/schema/kernel-4",
         "types": {"resourceType": "Web archive", "resourceTypeGeneral": "Dataset"},
@@ -236,7 +236,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 def croissant_json(
     stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], citation: str
 ) -> dict[str, Any]:
-    """Return the content of croissant.json (Croissant metadata for machine learning)."""
+    """Returns the content of croissant.json (Croissant metadata for machine learning)."""
     data = [file for file in files if file.path.startswith("data/")]
     found = tables_present(stats)
     distribution: list[dict[str, Any]] = [
@@ -292,8 +292,8 @@ def croissant_json(
 
 
 def _media_type(name: str) -> str | list[str]:
-    """Return the media type of a file for Croissant. Parquet has a registered type since 2024, but the reference
-    implementation only knows `application/x-parquet`, so both are given.
+    """Returns the media type of a file for Croissant. Parquet has a registered type since 2024, but the reference
+    implementation only knows `application/x-parquet`, so both types are returned.
     """
     return [name, "application/x-parquet"] if name.endswith(".parquet") else name
 
@@ -330,7 +330,7 @@ def _field(table: DatasetTable, column: Column, source: dict[str, Any]) -> dict[
 
 
 def missing_properties(document: dict[str, Any]) -> list[str]:
-    """Return the properties that Croissant requires and a document lacks, as "node: property"."""
+    """Returns the properties that Croissant requires and a document lacks, as "node: property"."""
     nodes = [
         document,
         *document.get("distribution", ()),
@@ -354,7 +354,9 @@ _FRICTIONLESS_TYPES = {"text": "string", "integer": "integer", "number": "number
 def data_package_json(
     stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], software: str
 ) -> dict[str, Any]:
-    """Return the content of datapackage.json (Frictionless Data Package). `software` is NAME/VERSION of the program."""
+    """Returns the content of datapackage.json (Frictionless Data Package). `software` is NAME/VERSION of the
+    program.
+    """
     by_path = {file.path: file for file in files}
     resources = []
     for table in tables_present(stats):
@@ -390,7 +392,7 @@ def _licence(licence: str) -> dict[str, str]:
 
 
 def _parquet_resource(table: DatasetTable, file: DatasetFile, number: int) -> dict[str, Any]:
-    """Return the Data Package resource that describes a Parquet file. Its type is "file" because frictionless cannot
+    """Returns the Data Package resource that describes a Parquet file. Its type is "file" because frictionless cannot
     read columns of lists as a table; it has a schema anyway.
     """
     resource = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
@@ -438,7 +440,7 @@ _RO_CRATE_PROFILE = "https://w3id.org/ro/crate/1.2"
 def ro_crate_json(
     stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], software: str, citation: str
 ) -> dict[str, Any]:
-    """Return the content of ro-crate-metadata.json (RO-Crate). `software` is NAME/VERSION of the program."""
+    """Returns the content of ro-crate-metadata.json (RO-Crate). `software` is NAME/VERSION of the program."""
     people = [
         {"@id": f"#creator-{number}", **creator_object(one)} for number, one in enumerate(about.creators, start=1)
     ]
@@ -510,7 +512,7 @@ def ro_crate_json(
 def write_descriptions(
     folder: Path, stats: SnapshotStatistics, software: str, previous: Path | None, since: str
 ) -> list[DatasetFile]:
-    """Write all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and return
+    """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and returns
     all files in it.
 
     `previous` is the folder of the previous version `since`, or None if it is not available. Raises OSError.

@@ -45,15 +45,15 @@ _OF_ASCII = _SPACES.translate(_EDGES)
 
 
 def words_of_text(text: str) -> list[str]:
-    """Split a text into words for comparison: NFKC-normalized, case-folded, only letters and digits. In scripts without
-    spaces each character is a word.
+    """Splits a text into words for comparison: NFKC-normalized, case-folded, only letters and digits. In scripts
+    without spaces each character is a word.
     """
     found = _spaced(text)
     return found.decode("utf-8").split() if isinstance(found, bytes) else _WORD.findall(found)
 
 
 def count_words(text: str) -> int:
-    """Count the words of a text without splitting it, as the transitions from a separator to a letter or digit."""
+    """Counts the words of a text without splitting it, as the transitions from a separator to a letter or digit."""
     if text.isascii():
         return b" ".join((b"", text.encode("ascii"))).translate(_OF_ASCII).count(b" a")
     found = _spaced(text)
@@ -64,13 +64,13 @@ def count_words(text: str) -> int:
 
 
 def plain_words(text: str) -> bytes:
-    """Return the normalized words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
+    """Returns the normalized words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
     found = _spaced(text)
     return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
 
 
 def _spaced(text: str) -> bytes | str:
-    """Normalize a text and replace all characters except letters and digits by spaces.
+    """Normalizes a text and replaces all characters except letters and digits by spaces.
 
     Returns UTF-8 bytes, or a string if the text contains a script without spaces. For speed, ASCII is translated as
     bytes, and each distinct other character is tested once.
@@ -89,12 +89,12 @@ def _spaced(text: str) -> bytes | str:
 
 
 def runs(tokens: list[str]) -> Iterator[str]:
-    """Yield all passages of a text: every sequence of RUN adjacent words, joined by spaces."""
+    """Yields all passages of a text: every sequence of RUN adjacent words, joined by spaces."""
     return (" ".join(tokens[at : at + RUN]) for at in range(len(tokens) - RUN + 1))
 
 
 def sketch(tokens: list[str]) -> str:
-    """Return the hashes (64 bits, hexadecimal) of up to twelve passages of eight words, spread evenly over a text, by
+    """Returns the hashes (64 bits, hexadecimal) of up to twelve passages of eight words, spread evenly over a text, by
     which the text can be recognized.
 
     Returns "" if the text is shorter than a passage. `rehydrate.py` looks for the same hashes in the pages it
@@ -122,8 +122,9 @@ _SPACE = 32
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Sequences of adjacent words (runs) as columns in Arrow arrays: the hash of each run, the index of its text, and
-    the positions in `data` of the spaces before and after it.
+    """All sequences of a given number of adjacent words (runs) in some texts, as four Arrow arrays with one entry for
+    each run: the hash of the run, the index of its text, and the positions in `HashedTexts.data` of the space before
+    it and the space after it.
     """
 
     hashes: Any
@@ -151,7 +152,7 @@ class HashedTexts:
         self._numbers = borders.take(self._spaces)
 
     def runs(self, words: int) -> Runs:
-        """Return all runs of `words` adjacent words that lie within one text."""
+        """Returns all runs of `words` adjacent words that lie within one text."""
         import pyarrow.compute as pc
 
         count = max(len(self._spaces) - words, 0)
@@ -163,7 +164,7 @@ class HashedTexts:
 
 
 def run_hashes(text: str, words: int) -> list[int]:
-    """Return the hashes of all runs of `words` adjacent words in a single text. For short texts this is faster than
+    """Returns the hashes of all runs of `words` adjacent words in a single text. For a short text this is faster than
     HashedTexts.
     """
     data = plain_words(text)
@@ -180,7 +181,7 @@ def run_hashes(text: str, words: int) -> list[int]:
 
 
 class Bitmap:
-    """A fast membership filter for a set of 64-bit hashes: it accepts all hashes of the set and few others."""
+    """A fast filter for a set of 64-bit hashes: it accepts every hash in the set, and only few hashes that are not."""
 
     _MOST_BITS = 27
 
@@ -201,7 +202,7 @@ class Bitmap:
         return self._count
 
     def may_contain(self, hashes: Any) -> Any:
-        """Return an array of booleans: for each hash, whether it may be in the set."""
+        """Returns an array of booleans: for each hash, whether it may be in the set."""
         import pyarrow.compute as pc
 
         return self._bits.take(pc.shift_right(hashes, self._shift))
@@ -209,7 +210,7 @@ class Bitmap:
 
 @cache
 def _powers(count: int) -> tuple[Any, Any]:
-    """Return the first `count` powers of the rolling hash's base and of its inverse, modulo 2^64."""
+    """Returns the first `count` powers of the rolling hash's base and of its inverse, modulo 2^64."""
     pa, _ = import_arrow()
     import pyarrow.compute as pc
 
@@ -259,7 +260,7 @@ class Ngrams:
         self._rows = 0
 
     def add(self, year: str, language: str, tokens: Sequence[str]) -> None:
-        """Add the words of one article to the counts."""
+        """Adds the words of one article to the counts."""
         group = self._groups.setdefault((year, language), len(self._groups))
         if group == len(self._salts):
             self._salts.append(
@@ -280,7 +281,9 @@ class Ngrams:
         self._size += len(text) + 3
 
     def _count(self) -> None:
-        """Count the n-grams of each article in the current batch, and write the batch's texts to the temporary file."""
+        """Counts the n-grams of each article in the current batch, and writes the batch's texts to the temporary
+        file.
+        """
         pa, _ = import_arrow()
         texts = HashedTexts(self._batch)
         number, key = [], []
@@ -298,8 +301,8 @@ class Ngrams:
             self._spill()
 
     def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
-        """Mix year, language and n-gram length into hashes, so that each combination is counted separately. `number` is
-        the index of the text of each hash, `of` the group (year and language) of each text.
+        """Mixes year, language and n-gram length into hashes, so that each combination is counted separately. `number`
+        is the index of the text of each hash, `of` the group (year and language) of each text.
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc
@@ -313,7 +316,7 @@ class Ngrams:
         self._buffer, self._rows = [], 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows of the table `ngrams`, sorted by year, language, n and words."""
+        """Yields the rows of the table `ngrams`, sorted by year, language, n and words."""
         if self._batch:
             self._count()
         if self._buffer:
@@ -343,7 +346,7 @@ class Ngrams:
             }
 
     def _find_words(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
-        """Yield lines with the words and counts of the n-grams in the table `kept`, which has only their hashes. The
+        """Yields lines with the words and counts of the n-grams in the table `kept`, which has only their hashes. The
         words are found by reading all texts again; an n-gram that was found is not searched for again.
         """
         pa, _ = import_arrow()
@@ -382,7 +385,7 @@ class Ngrams:
                 batches, seen = [], []
 
     def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """Return lines for the n-grams that were found in some batches of text, and the hashes that are still to be
+        """Returns lines for the n-grams that were found in some batches of text, and the hashes that are still to be
         found.
         """
         import pyarrow.compute as pc
@@ -420,7 +423,7 @@ class _TextFile:
         self._sizes.append((array("L", map(len, batch)), array("L", of)))
 
     def __iter__(self) -> Iterator[tuple[bool, list[bytes], Sequence[int]]]:
-        """Yield each batch in the order in which it was added: True if it is the last one, its texts, and the group of
+        """Yields each batch in the order in which it was added: True if it is the last one, its texts, and the group of
         each text.
         """
         if self._file is not None:
@@ -440,7 +443,7 @@ class _CountFile:
         self._spilled: list[tuple[int, array[int]]] = []
 
     def add(self, table: Any) -> None:
-        """Add a table with the columns `key` (a hash) and `times` (its count in one article)."""
+        """Adds a table with the columns `key` (a hash) and `times` (its count in one article)."""
         pa, _ = import_arrow()
         import pyarrow.compute as pc
 
@@ -454,8 +457,8 @@ class _CountFile:
             self._file.write(pc.cast(table[name], kind).combine_chunks().take(order).buffers()[1])
 
     def kept(self, most: int) -> Iterator[Any]:
-        """Yield the total counts of the n-grams that occur in at least MIN_ARTICLES articles, in tables of about `most`
-        rows.
+        """Yields the total counts of the n-grams that occur in at least MIN_ARTICLES articles, in tables of about
+        `most` rows.
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc

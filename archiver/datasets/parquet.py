@@ -2,7 +2,7 @@
 
 The tables of a dataset are reproducible: the same rows produce the same bytes with the same release of pyarrow,
 because row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics,
-columns with repeating values have dictionaries, long texts have neither.
+columns with repeating values have dictionaries, and columns of long texts have no statistics or dictionaries.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _UNIQUE = frozenset(
 
 
 def import_arrow() -> tuple[Any, Any]:
-    """Import pyarrow, and return it with its Parquet module. Raises ExtraMissing if it is not installed."""
+    """Imports pyarrow, and returns it with its Parquet module. Raises ExtraMissing if it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -51,8 +51,8 @@ class ParquetTable:
     """Writes one Parquet file row by row. Row groups are compressed in another thread while the next is collected."""
 
     def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
-        """`columns` are pairs of name and type (text, integer, number, texts). The attribute `filled` counts the values
-        of each column that are not null, empty or zero.
+        """Opens the file. `columns` are pairs of name and type (text, integer, number, texts). The attribute
+        `filled` counts the values of each column that are not null, empty or zero.
         """
         pa, pq = import_arrow()
         kinds = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "texts": pa.list_(pa.string())}
@@ -76,7 +76,7 @@ class ParquetTable:
         )
 
     def add(self, row: dict[str, Any]) -> None:
-        """Add a row to the file. Raises OSError if the disk is full."""
+        """Adds a row to the file. Raises OSError if the disk is full."""
         self._rows.append(row)
         self._count += 1
         self._characters += len(row.get("body") or "")
@@ -86,7 +86,7 @@ class ParquetTable:
             self._gather()
 
     def _gather(self) -> None:
-        """Move the collected rows into columns of Arrow arrays."""
+        """Moves the collected rows into columns of Arrow arrays."""
         rows, self._rows = self._rows, []
         arrays = []
         for name, kind in self._types.items():
@@ -114,7 +114,7 @@ class ParquetTable:
             self._pending = None
 
     def close(self) -> None:
-        """Write the remaining rows and close the file. Raises OSError if the disk is full."""
+        """Writes the remaining rows and closes the file. Raises OSError if the disk is full."""
         try:
             if self._count:
                 self._flush()
@@ -125,7 +125,7 @@ class ParquetTable:
 
 
 def _replace_surrogates(value: Any) -> Any:
-    """Replace unpaired surrogates in a value, because text in Parquet must be valid UTF-8 (the format's "String
+    """Replaces unpaired surrogates in a value, because text in Parquet must be valid UTF-8 (the format's "String
     Types").
     """
     if isinstance(value, str):
@@ -139,7 +139,7 @@ _ROWS_PER_GROUP = 5_000
 
 
 def write_parquet(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
-    """Write records as one Parquet file and return their number. Raises ExtraMissing if pyarrow is not installed."""
+    """Writes records as one Parquet file and returns their number. Raises ExtraMissing if pyarrow is not installed."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

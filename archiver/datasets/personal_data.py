@@ -33,14 +33,14 @@ _MAYBE_NUMBER = re.compile(r"[+(\d](?:[\s().\-/\u2010-\u2015]{0,3}\d){6}")
 
 
 def pseudonym(key: bytes, name: str) -> str:
-    """Return the pseudonym of an author: "author-" and 64 bits of the HMAC-SHA-256 (RFC 2104) of the name. Case and
+    """Returns the pseudonym of an author: "author-" and 64 bits of the HMAC-SHA-256 (RFC 2104) of the name. Case and
     spacing of the name do not matter.
     """
     return f"author-{hmac.new(key, fold_words(name).encode(), hashlib.sha256).hexdigest()[:16]}"
 
 
 def key_fingerprint(key: bytes) -> str:
-    """Return a value that identifies a pseudonym key without revealing it."""
+    """Returns a value that identifies a pseudonym key without revealing it."""
     return hmac.new(key, b"archiver publish: fingerprint of a key", hashlib.sha256).hexdigest()[:16]
 
 
@@ -48,8 +48,8 @@ class Pseudonymizer:
     """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
 
     def __init__(self, key: bytes | None, *, contacts: bool) -> None:
-        """With `key`, authors are replaced by pseudonyms made with this key. With `contacts`, e-mail addresses and
-        telephone numbers are removed. Raises ExtraMissing.
+        """Sets what is replaced. With `key`, authors are replaced by pseudonyms made with this key. With `contacts`,
+        e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
         """
         self._key, self._contacts = key, contacts
         self._names: dict[str, str] = {}
@@ -76,14 +76,14 @@ class Pseudonymizer:
         return self._key is not None
 
     def add_names(self, written: Iterable[tuple[str, Iterable[str]]]) -> None:
-        """Add author names to hide in all revisions of a record, given by its identifier. The author of one revision
+        """Adds author names to hide in all revisions of a record, given by its identifier. The author of one revision
         may be mentioned in the text of another.
         """
         for identifier, names in written:
             self._others.setdefault(identifier, []).extend(names)
 
     def _replace_names(self, text: str, names: tuple[str, ...]) -> str:
-        """Replace the names in a text by their pseudonyms. If several names match at the same position, the first of
+        """Replaces the names in a text by their pseudonyms. If several names match at the same position, the first of
         them counts.
         """
         if not names:
@@ -98,7 +98,7 @@ class Pseudonymizer:
 
 
 def _change_fields(record: dict[str, Any], names: Iterable[str], change: Callable[[str], str]) -> None:
-    """Apply the function `change` to the fields `names` of a record in place; in lists, to each item."""
+    """Applies the function `change` to the fields `names` of a record in place; in lists, to each item."""
     for name in names:
         value = record.get(name)
         if value:
@@ -107,12 +107,12 @@ def _change_fields(record: dict[str, Any], names: Iterable[str], change: Callabl
 
 @lru_cache(maxsize=256)  # most sites have few authors
 def _names_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Return a regular expression that matches any of the names, with one group for each name."""
+    """Returns a regular expression that matches any of the names, with one group for each name."""
     return re.compile("|".join(f"({_name_pattern(name)})" for name in names), re.IGNORECASE)
 
 
 def _name_pattern(name: str) -> str:
-    """Return a regular expression for a name as it may be written in texts.
+    """Returns a regular expression for a name as it may be written in texts.
 
     Any punctuation and spaces may separate its words (O'Neil, Jean-Luc), and it may be inflected (Ada Bergs). In
     scripts without spaces other words surround it directly; in Korean particles follow it directly.
@@ -128,7 +128,7 @@ def _name_pattern(name: str) -> str:
 
 
 def remove_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
-    """Remove e-mail addresses and valid telephone numbers from a text. Numbers are recognized in international form,
+    """Removes e-mail addresses and valid telephone numbers from a text. Numbers are recognized in international form,
     and in the national form of the regions `where` (ISO 3166 codes).
     """
     if "@" in text or "at" in text.lower():
@@ -144,7 +144,7 @@ def remove_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
 
 
 def phone_regions(record: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """Return the regions whose national telephone numbers a record may contain, guessed from its language and its
+    """Returns the regions whose national telephone numbers a record may contain, guessed from its language and its
     site's domain.
     """
     supported = _library().SUPPORTED_REGIONS

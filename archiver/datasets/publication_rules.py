@@ -55,8 +55,8 @@ COMMON = {
 
 
 def spdx_identifier(licence: str) -> str:
-    """Return the SPDX identifier of a licence given as a URL, an SPDX identifier, or a common name ("CC BY 4.0"); "" if
-    it is unknown.
+    """Returns the SPDX identifier of a licence given as a URL, an SPDX identifier, or a common name ("CC BY 4.0"); ""
+    if the licence is unknown.
     """
     text = licence.strip()
     if found := _PAGE.fullmatch(text):
@@ -69,13 +69,13 @@ def spdx_identifier(licence: str) -> str:
 
 
 def is_listed(identifier: str) -> bool:
-    """Return whether an SPDX identifier is in every edition of the SPDX licence list."""
+    """Returns whether an SPDX identifier is in every edition of the SPDX licence list."""
     return identifier in COMMON.values() or _CC_NAME.fullmatch(identifier) is not None
 
 
 def licence_url(licence: str) -> str:
-    """Return the URL of a licence, which is its SPDX page if the licence is given by name; "" if it is neither a URL
-    nor a known name.
+    """Returns the URL of a licence. For a licence given by name, this is its SPDX page. "" if `licence` is neither a
+    URL nor a known name.
     """
     text = _BARE.sub("https://", licence.strip(), count=1) if _BARE.match(licence.strip()) else licence.strip()
     if re.match(r"https?://[^\s/]", text):
@@ -104,7 +104,7 @@ _ORCID = re.compile(r"(?:https?://orcid\.org/)?((?:\d{4}-){3}\d{3}[\dX])/?", re.
 
 
 def check_dataset_table(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    """Validate the `[dataset]` table of a rule file and return it normalized: DOI and ORCID without a URL prefix,
+    """Validates the `[dataset]` table of a rule file and returns it normalized: DOI and ORCID without a URL prefix,
     keywords and creators without repetition. Raises BadPublishRules.
     """
     for name, value in table.items():
@@ -159,7 +159,7 @@ def _part(pattern: re.Pattern[str], text: str, file: str, why: str) -> str:
 
 
 def _has_valid_check_digit(orcid: str) -> bool:
-    """Return whether the last character of an ORCID is the correct check digit (ISO/IEC 7064, MOD 11-2)."""
+    """Returns whether the last character of an ORCID is the correct check digit (ISO/IEC 7064, MOD 11-2)."""
     total = 0
     for digit in orcid.replace("-", "")[:-1]:
         total = (total + int(digit)) * 2
@@ -234,8 +234,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision what of a record is published: its tier, its licence ("" if unknown), whether its places are
-    published, and all statements that affected the decision.
+    """What of a record is published: its tier, its licence ("" if unknown), whether its places are published, and all
+    statements that affected the decision.
     """
 
     tier: Tier
@@ -271,8 +271,8 @@ class OperatorStatement:
 
 
 def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageStatement], at: str) -> Decision:
-    """Decide how much of a record is published, from what the operator (`statements`) and its page state. `at` is the
-    day of the snapshot (ISO 8601), with which `unavailable_after` is compared.
+    """Decides how much of a record is published, from the operator's statements (`statements`) and the statements of
+    its page. `at` is the day of the snapshot (ISO 8601), with which `unavailable_after` is compared.
     """
     stated = [
         Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in statements if one.tier is not None
@@ -296,8 +296,8 @@ def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageSta
 
 
 def page_limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
-    """Return the limits that a page states: robots directives for all agents or for this archiver, reservations of text
-    and data mining, and usage preferences. `at` is the day of the snapshot (ISO 8601).
+    """Returns the limits that a page states: robots directives for all agents or for this archiver, reservations of
+    text and data mining, and usage preferences. `at` is the day of the snapshot (ISO 8601).
     """
     page = tuple(page)
     out: list[Reason] = []
@@ -316,7 +316,7 @@ def page_limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
 
 
 def _tier_of_directive(value: str, at: str) -> Tier | None:
-    """Return the tier to which a robots directive limits a page; None if it does not limit the page."""
+    """Returns the tier to which a robots directive limits a page; None if it does not limit the page."""
     word, _, rest = value.partition(":")
     if word == "max-snippet":
         number = rest.strip()
@@ -327,7 +327,7 @@ def _tier_of_directive(value: str, at: str) -> Tier | None:
 
 
 def _is_past(text: str, at: str) -> bool:
-    """Return whether a time is on or before the day `at`. A time that cannot be parsed counts as past, because it was
+    """Returns whether a time is on or before the day `at`. A time that cannot be parsed counts as past, because it was
     meant as a limit.
     """
     from datetime import datetime
@@ -342,13 +342,13 @@ def _is_past(text: str, at: str) -> bool:
 
 
 def known_licences(page: Iterable[UsageStatement]) -> tuple[str, ...]:
-    """Return the known licences that the statements of a page name, without repetition, in the order of the page."""
+    """Returns the known licences in the statements of a page, without repetition, in the order of the page."""
     named = (r.value.strip() for r in page if r.name in ("license", "dcterms.license", "dc.rights.license"))
     return tuple(dict.fromkeys(value for value in named if tier_of_licence(value) is not None))
 
 
 def tier_of_licence(name: str) -> Tier | None:
-    """Return the highest tier that a licence, given by URL or name, permits; None if the licence is unknown."""
+    """Returns the highest tier that a licence, given by URL or name, permits; None if the licence is unknown."""
     identifier = spdx_identifier(name).lower()
     if identifier in _OTHER_LICENCES:
         return _OTHER_LICENCES[identifier]
@@ -360,7 +360,9 @@ def tier_of_licence(name: str) -> Tier | None:
 
 
 def limit_decision(decision: Decision, tier: Tier, why: str) -> Decision:
-    """Return a decision limited to `tier` for the reason `why`; it is unchanged if it is not above `tier`."""
+    """Returns a decision limited to `tier` for the reason `why`. A decision that is not above `tier` is returned
+    unchanged.
+    """
     if tier >= decision.tier:
         return decision
     return Decision(tier, decision.licence, decision.geo, (*decision.reasons, Reason(tier, why)))
@@ -419,7 +421,7 @@ class PublicationRules:
 
 
 def parse_publication_rules(text: str, file: str) -> PublicationRules:
-    """Parse a rule file (TOML). Raises BadPublishRules, which names the error and where it is."""
+    """Parses a rule file (TOML). Raises BadPublishRules, whose message has the error and its place in the file."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

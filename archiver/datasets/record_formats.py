@@ -18,7 +18,7 @@ _COLUMNS: tuple[str, ...] = tuple(field.name for field in FIELDS)
 
 
 def write_csv(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = _COLUMNS) -> int:
-    """Write records as CSV and return their number."""
+    """Writes records as CSV and returns their number."""
     text = io.TextIOWrapper(out, encoding="utf-8", errors="replace", newline="", write_through=True)
     try:
         table = csv.writer(text, lineterminator="\n")
@@ -44,7 +44,7 @@ def _cell(value: Any) -> Any:
 
 
 def write_geojson(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
-    """Write the records that have a position as GeoJSON, and return their number."""
+    """Writes the records that have a position as GeoJSON, and returns their number."""
     out.write(b'{"type": "FeatureCollection", "features": [')
     count = 0
     for record in records:
@@ -60,8 +60,8 @@ def write_geojson(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
 
 
 def geometry_of(geotags: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the positions of geo-tags as a GeoJSON geometry, longitude first (RFC 7946, section 3.1.1); None if there
-    are none.
+    """Returns the positions of geo-tags as a GeoJSON geometry, longitude first (RFC 7946, section 3.1.1); None if no
+    geo-tag has a position.
     """
     points = [
         [tag["longitude"], tag["latitude"]]
@@ -81,7 +81,7 @@ def geometry_of(geotags: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def write_jsonl(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
-    """Write records as JSON Lines and return their number."""
+    """Writes records as JSON Lines and returns their number."""
     count = 0
     for record in records:
         out.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n")

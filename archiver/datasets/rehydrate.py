@@ -120,7 +120,7 @@ class VisibleText(html.parser.HTMLParser):
 
 
 def visible_text(page: str) -> str:
-    """Return the visible text of an HTML page."""
+    """Returns the visible text of an HTML page."""
     parser = VisibleText()
     parser.feed(page)
     parser.close()
@@ -128,15 +128,15 @@ def visible_text(page: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """Split a text into words in the same way as the dataset counts and hashes them: NFKC-normalized, case-folded, only
-    letters and digits.
+    """Splits a text into words in the same way as the dataset counts and hashes them: NFKC-normalized, case-folded,
+    only letters and digits.
     """
     plain = _SEPARATORS.sub(" ", unicodedata.normalize("NFKC", text).casefold())
     return _UNSPACED.sub(r" \1 ", plain).split()
 
 
 def find_passages(text: str, sketch: str, words: int) -> tuple[str, str, str]:
-    """Look for the passages whose hashes are in `sketch` in a text.
+    """Looks for the passages whose hashes are in `sketch` in a text.
 
     Returns three values: `by` ("text" or "passages"; "" if not all passages were found), the count of passages as
     "found/all", and the text from the first passage to the last, or the whole text if not all were found. `words` is
@@ -163,8 +163,8 @@ def find_passages(text: str, sketch: str, words: int) -> tuple[str, str, str]:
 
 
 def _text_between(text: str, first: int, last: int) -> str:
-    """Return the part of a text from one of its white-space separated words to another, given by their indexes, keeping
-    its paragraphs.
+    """Returns the part of a text from one of its white-space separated words to another, given by their indexes,
+    keeping its paragraphs.
     """
     spans = [m.span() for m in re.finditer(r"\S+", text)]
     return re.sub(r"\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", text[spans[first][0] : spans[last][1]]))
@@ -207,13 +207,13 @@ class Robots:
         )
 
     def allows(self, path: str) -> bool:
-        """Return whether robots.txt allows this program to fetch a path (with its query string)."""
+        """Returns whether robots.txt allows this program to fetch a path (with its query string)."""
         plain = urllib.parse.unquote(path or "/")
         return next((allowed for _, allowed, glob in self._rules if re.match(glob, plain)), True)
 
 
 def _rule_pattern(rule: str) -> str:
-    """Convert a path rule of robots.txt to a regular expression: * matches anything, $ the end."""
+    """Converts a path rule of robots.txt to a regular expression: * matches anything, $ the end."""
     plain = urllib.parse.unquote(rule[:-1] if rule.endswith("$") else f"{rule}*")
     return fnmatch.translate(re.sub(r"[?\[]", r"[\g<0>]", plain))
 
@@ -228,8 +228,8 @@ class PoliteFetcher:
         self._robots: dict[str, Robots | Exception] = {}
 
     def get(self, url: str) -> tuple[int, bytes, Any]:
-        """Fetch a URL. Returns the status (0 if robots.txt forbids the fetch), the body as sent, and the header fields.
-        Raises one of the exceptions in UNREACHED if there is no response.
+        """Fetches a URL. Returns the status (0 if robots.txt forbids the fetch), the body as sent, and the header
+        fields. Raises one of the exceptions in UNREACHED if there is no response.
         """
         parts = urllib.parse.urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
@@ -270,8 +270,8 @@ class PoliteFetcher:
             self._free[host] = time.monotonic() + pause
 
     def _read_robots(self, host: str) -> Robots | Exception:
-        """Fetch the robots.txt of a host. If there is none everything is allowed; if the server fails, nothing is (RFC
-        9309, section 2.3.1).
+        """Fetches the robots.txt of a host. If there is none everything is allowed; if the server fails, nothing is
+        (RFC 9309, section 2.3.1).
         """
         try:
             status, body, headers = self._ask(f"{host}/robots.txt", host, self._delay)
@@ -282,7 +282,7 @@ class PoliteFetcher:
 
 
 def decode_body(body: bytes, headers: Any) -> bytes:
-    """Undo the content coding (such as gzip) of a response body. A body that cannot be decoded is left unchanged."""
+    """Undoes the content coding (such as gzip) of a response body. A body that cannot be decoded is left unchanged."""
     coding = headers.get("content-encoding", "").strip().lower()
     if coding not in ("gzip", "x-gzip", "deflate"):
         return body
@@ -293,7 +293,7 @@ def decode_body(body: bytes, headers: Any) -> bytes:
 
 
 def decode_page(body: bytes, headers: Any) -> str:
-    """Decode a page to text, with the charset in its header or meta element, otherwise as UTF-8."""
+    """Decodes a page to text, with the charset in its header or meta element, otherwise as UTF-8."""
     named = re.search(r"charset=[\"']?([\w.:-]+)", headers.get("content-type", ""), re.IGNORECASE)
     meta = re.search(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]+)", body[:4096], re.IGNORECASE)
     coding = named[1] if named else meta[1].decode("ascii", "replace") if meta else "utf-8"
@@ -304,12 +304,12 @@ def decode_page(body: bytes, headers: Any) -> str:
 
 
 def digest(payload: bytes) -> str:
-    """Return the SHA-1 digest of a payload in the notation of WARC."""
+    """Returns the SHA-1 digest of a payload in the notation of WARC."""
     return "sha1:" + base64.b32encode(hashlib.sha1(payload).digest()).decode()
 
 
 def rehydrate(row: dict[str, str], url: str, source: str, polite: PoliteFetcher) -> dict[str, Any]:
-    """Fetch `url` and compare the page with the dataset's record `row`. Returns a line of the output."""
+    """Fetches `url` and compares the page with the dataset's record `row`. Returns a line of the output."""
     now = datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017  Python before 3.11
     out: dict[str, Any] = {
         "id": row["id"],
@@ -346,7 +346,7 @@ def rehydrate(row: dict[str, str], url: str, source: str, polite: PoliteFetcher)
 
 
 def sources(row: dict[str, str], chosen: str, archive: str) -> Iterator[tuple[str, str]]:
-    """Yield (source, URL) for each place from which the text of a record is to be fetched: the live site, the web
+    """Yields (source, URL) for each place from which the text of a record is to be fetched: the live site, the web
     archive, or both.
     """
     if chosen in ("live", "both"):
@@ -357,7 +357,7 @@ def sources(row: dict[str, str], chosen: str, archive: str) -> Iterator[tuple[st
 
 
 def finished_ids(out: Path) -> set[str]:
-    """Return the identifiers of the records that an earlier run has already written to the output. Removes an
+    """Returns the identifiers of the records that an earlier run has already written to the output. Removes an
     incomplete last line.
     """
     done: set[str] = set()

@@ -33,7 +33,7 @@ from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_
 
 
 def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
-    """Return the machine learning split (train, test ...) of the articles with this key, derived from a hash of the
+    """Returns the machine learning split (train, test ...) of the articles with this key, derived from a hash of the
     key. `splits` are names with shares in percent.
     """
     place = int.from_bytes(hashlib.sha256(f"split {key}".encode()).digest()[:8], "big") * 100 >> 64
@@ -64,11 +64,11 @@ PARTITION_ROWS = 250_000
 
 
 def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", copies: Iterable[int] = ()) -> int:
-    """Choose the articles with these IDs (None is all) that were in the archive and not withdrawn at the cut-off, and
-    return their number.
+    """Chooses the articles with these IDs (None is all) that were in the archive and not withdrawn at the cut-off, and
+    returns their number.
 
-    Copies of the chosen articles are entered in `temp.considered` but not chosen. `copies` are IDs of further
-    articles to enter there with their copies.
+    Copies of the chosen articles are entered in `temp.considered` but not chosen. So are the articles with the IDs
+    `copies`, and copies of these.
     """
     db.conn.create_function("record_id", 1, record_id_of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
@@ -106,7 +106,7 @@ def _count(db: Database, rows: str) -> int:
 
 
 def _restore_state(db: Database, cutoff: str) -> None:
-    """Restore in `temp.considered` the state of the articles at the cut-off: the last revision seen by then, and no
+    """Restores in `temp.considered` the state of the articles at the cut-off: the last revision seen by then, and no
     `gone_at` of a later time.
     """
     db.execute(
@@ -124,8 +124,8 @@ def _restore_state(db: Database, cutoff: str) -> None:
 
 
 def _split_later_clusters(db: Database) -> None:
-    """Undo the merging of clusters by articles that joined after the cut-off, using the near-duplicate links among the
-    earlier articles. The resulting clusters get negative numbers, which no cluster in the archive has.
+    """Undoes the merging of clusters by articles that joined after the cut-off, using the near-duplicate links among
+    the earlier articles. The resulting clusters get negative numbers, which no cluster in the archive has.
     """
     earlier = dict(
         db.execute(
@@ -151,7 +151,7 @@ def _split_later_clusters(db: Database) -> None:
 
 
 def _set_duplicate_groups(db: Database) -> None:
-    """Set `duplicate_of` of each considered article to the article with equal text that was published first, and
+    """Sets `duplicate_of` of each considered article to the article with equal text that was published first, and
     `cluster_id` to the cluster member that was seen first.
 
     Neither depends on the article IDs in the archive, and an article that joins a cluster later is never its first
@@ -188,7 +188,7 @@ def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tu
 
 
 def duplicate_groups(db: Database) -> Iterator[list[int]]:
-    """Yield the groups of considered articles that share a text or are near-duplicates, as lists of article IDs. A
+    """Yields the groups of considered articles that share a text or are near-duplicates, as lists of article IDs. A
     duplicate that is in a cluster merges both groups.
     """
     rows = db.execute(_SHARED).fetchall()
@@ -201,7 +201,7 @@ def duplicate_groups(db: Database) -> Iterator[list[int]]:
 
 
 def order_articles(db: Database, partition: str) -> list[str]:
-    """Sort the chosen articles by partition, site, date and identifier, and return the partitions in order.
+    """Sorts the chosen articles by partition, site, date and identifier, and returns the partitions in order.
 
     `partition` is none, year or site. With year, an article without a date is in the partition "undated".
     """
@@ -217,7 +217,7 @@ def order_articles(db: Database, partition: str) -> list[str]:
 
 
 def latest_time(db: Database) -> str:
-    """Return the latest time stored in the archive, in UTC to the second: the default cut-off of a snapshot."""
+    """Returns the latest time stored in the archive, in UTC to the second: the default cut-off of a snapshot."""
     found = [
         db.execute(sql).fetchone()[0]
         for sql in (
@@ -237,8 +237,7 @@ def latest_time(db: Database) -> str:
 def decide_tiers(
     db: Database, rules: PublicationRules, cutoff: str, keep: Container[int] = ()
 ) -> tuple[Counter[tuple[str, str]], dict[int, Decision]]:
-    """Decide how much of each article in `temp.considered` may be published, and store the tiers there.
-
+    """Decides how much of each article in `temp.considered` may be published, and stores the tiers in that table.
     Returns the number of chosen articles by tier and reason, and the decisions on the articles in `keep`.
     """
     own = dict(_decisions(db, rules, cutoff))
@@ -263,8 +262,8 @@ def decide_tiers(
 
 
 def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
-    """Return the decisions that must be stricter because of a copy: a text that one site does not permit to be
-    published is not published as the text of another site either.
+    """Returns the decisions that must be stricter because of a copy: if one site does not permit a text to be
+    published, it is not published as the text of another site.
     """
     sites = dict(db.execute("select article_id, site from temp.considered"))
     out: dict[int, Decision] = {}
@@ -317,7 +316,7 @@ def _definition(name: str, settings: dict[str, Any]) -> OperatorStatement:
 
 
 def _usage_statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[UsageStatement, ...]]]:
-    """Yield for each article the usage statements of two captures: the one it was extracted from, and its last capture
+    """Yields for each article the usage statements of two captures: the one it was extracted from, and its last capture
     up to the cut-off.
     """
     rows = db.execute(

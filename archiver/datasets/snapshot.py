@@ -1,7 +1,8 @@
 """Builds a snapshot of one or more archives into a folder, and verifies an existing snapshot.
 
-A snapshot is built beside its folder and moved there when it is complete. Its bytes depend only on the archives and
-the request, not on the clock, the folder or the order in which articles were stored.
+A snapshot is built in a temporary folder beside its target folder, and moved to the target when it is complete. Its
+bytes depend only on the archives and the request, not on the clock, the folder or the order in which articles were
+stored.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ from archiver.storage.connection import opened
 
 
 def resolve_links(out: Path) -> Path:
-    """Return a path with symbolic links resolved, so that the folder that a link points to is replaced and not the
+    """Returns a path with symbolic links resolved, so that the folder that a link points to is replaced and not the
     link.
     """
     return Path(os.path.realpath(out))
 
 
 def as_refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
-    """Convert an error of the disk or the database to a SnapshotRefused whose message says what to do."""
+    """Converts an error of the disk or the database to a SnapshotRefused whose message says what to do."""
     full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or (
         isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
     )
@@ -63,7 +64,7 @@ def as_refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
 
 @contextmanager
 def unfinished_folder(out: Path) -> Iterator[Path]:
-    """Create a temporary folder beside `out` to build in. After the `with` block it is removed unless it was moved.
+    """Creates a temporary folder beside `out` to build in. After the `with` block it is removed unless it was moved.
 
     Also removes what a killed build left. Raises SnapshotRefused if another build is running.
     """
@@ -98,12 +99,14 @@ def unfinished_folder(out: Path) -> Iterator[Path]:
 
 
 def _old_folder(folder: Path) -> Path:
-    """Return the path at which the old folder is kept while the new one is moved to its place."""
+    """Returns the path at which the old folder is kept while the new one is moved to its place."""
     return folder.with_name(f"{folder.name}.old")
 
 
 def _recover(folder: Path, out: Path) -> None:
-    """Clean up after a build that was killed: restore the old folder if no new one replaced it, and remove the rest."""
+    """Cleans up after a build that was killed: restores the old folder if no new one replaced it, and removes the
+    rest.
+    """
     old = _old_folder(folder)
     if old.exists() and not out.exists():
         old.replace(out)
@@ -112,7 +115,7 @@ def _recover(folder: Path, out: Path) -> None:
 
 
 def put_in_place(folder: Path, out: Path, rename: Callable[[Path, Path], object] = os.replace) -> None:
-    """Move the built `folder` to `out`. An old folder at `out` is only removed after the move has succeeded."""
+    """Moves the built `folder` to `out`. An old folder at `out` is only removed after the move has succeeded."""
     if not out.exists():
         rename(folder, out)
         return
@@ -133,7 +136,9 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BuiltSnapshot:
-    """The result of building a snapshot. `same` is true if a folder with the same bytes was there before."""
+    """The result of building a snapshot. `same` is true if the target folder already had a snapshot with the same
+    bytes.
+    """
 
     folder: Path
     facts: SnapshotStatistics
@@ -172,7 +177,7 @@ class _Choice:
 
 
 def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions) -> BuiltSnapshot:
-    """Build a snapshot into the folder `out`, from one archive or from several archives that have no site in common.
+    """Builds a snapshot into the folder `out`, from one archive or from several archives that have no site in common.
 
     Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, and what searching and
     `open_archive` raise.
@@ -212,9 +217,9 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
 
 
 def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
-    """Move a built snapshot to its place, unless the same snapshot is there and `replace` is not set. Returns whether
-    the same snapshot was there before. Raises SnapshotRefused if a different snapshot is there and `replace` is not
-    set.
+    """Moves a built snapshot to its place, unless the same snapshot is already in that place and `replace` is not set.
+    Returns True if the same snapshot was in that place before. Raises SnapshotRefused if a different snapshot is in
+    that place and `replace` is not set.
     """
     same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
     if same and not replace:
@@ -230,7 +235,7 @@ def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, repla
 
 
 def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules, key: bytes | None) -> Pseudonymizer:
-    """Return the Pseudonymizer that a request needs. Raises SnapshotRefused if `key` is not the key of the request, or
+    """Returns the Pseudonymizer that a request needs. Raises SnapshotRefused if `key` is not the key of the request, or
     if the query or the rules contain a name that should be hidden.
     """
     if request.pseudonymised:
@@ -251,7 +256,7 @@ def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules,
 
 
 def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: PublicationRules, out: Path) -> _Choice:
-    """Choose the articles of a snapshot in all archives and decide their tiers. Raises NothingToPublish and
+    """Chooses the articles of a snapshot in all archives and decides their tiers. Raises NothingToPublish and
     SnapshotRefused.
     """
     selected = [*_matching_ids(dbs, request)]
@@ -281,7 +286,7 @@ def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
 
 
 def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator[list[int] | None]:
-    """Yield for each archive the IDs of the articles that the query matches; None means all articles. Raises what
+    """Yields for each archive the IDs of the articles that the query matches; None means all articles. Raises what
     searching raises.
     """
     if len(dbs) > 1 and request.search_query.like is not None:
@@ -303,8 +308,8 @@ def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator
 
 
 def _check_sites(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> None:
-    """Raise SnapshotRefused if one of the sites is in none of the archives, because the user may have forgotten to name
-    an archive.
+    """Raises SnapshotRefused if any of the sites is in none of the archives, because the user may have forgotten to
+    name an archive.
     """
     known = {row[0] for db in dbs for row in db.execute("select name from sites")}
     if lost := sorted(set(sites) - known):
@@ -316,7 +321,7 @@ def _check_sites(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> No
 
 
 def _check_disjoint(dbs: Sequence[Database], out: Path) -> None:
-    """Raise SnapshotRefused if a site or a post is in more than one archive."""
+    """Raises SnapshotRefused if a site or a post is in more than one archive."""
     chosen = "select distinct site from temp.considered where chosen"
     sites = Counter(row[0] for db in dbs for row in db.execute(chosen))
     posts = heapq.merge(*(db.execute("select id, url from temp.considered where chosen order by id") for db in dbs))
@@ -331,8 +336,8 @@ def _check_disjoint(dbs: Sequence[Database], out: Path) -> None:
 
 
 def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) -> None:
-    """Raise SnapshotRefused if a WACZ file may not be published: its whole pages show names, contacts and other
-    articles.
+    """Raises SnapshotRefused if a WACZ file may not be published. A WACZ file has whole pages, which show names,
+    contacts and other articles.
     """
     limited = sum(
         db.execute("select count(*) from temp.considered where chosen and tier < 3").fetchone()[0] for db in dbs
@@ -351,7 +356,7 @@ def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) ->
 
 
 def _write_wacz(db: Database, archive: Path, folder: Path, out: Path, software: str) -> None:
-    """Write the captures of the chosen articles to `captures.wacz`. Raises SnapshotRefused if one cannot be read."""
+    """Writes the captures of the chosen articles to `captures.wacz`. Raises SnapshotRefused if one cannot be read."""
     ids = [row[0] for row in db.execute("select article_id from temp.ordered order by position")]
     with (folder / "captures.wacz").open("wb") as file:
         done = pack_wacz(db, archive, ids, file, software=software, title="Captures")
@@ -364,7 +369,7 @@ def _write_wacz(db: Database, archive: Path, folder: Path, out: Path, software: 
 
 
 def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Database], since: str) -> bytes:
-    """Return the content of rebuild.json, from which the same snapshot can be built again: the request with its
+    """Returns the content of rebuild.json, from which the same snapshot can be built again: the request with its
     cut-off, the software, and the digest of the content.
     """
     import pyarrow
@@ -387,7 +392,7 @@ def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Databa
 
 
 def _write_checksums(folder: Path, files: Iterable[DatasetFile]) -> int:
-    """Write the checksums of these files to SHA256SUMS, in the format of `sha256sum -c`. Returns the size of all files
+    """Writes the checksums of these files to SHA256SUMS, in the format of `sha256sum -c`. Returns the size of all files
     in bytes.
     """
     found = sorted(files, key=lambda file: file.path)
@@ -397,19 +402,19 @@ def _write_checksums(folder: Path, files: Iterable[DatasetFile]) -> int:
 
 
 def snapshot_files(folder: Path) -> list[str]:
-    """List the files of a snapshot except SHA256SUMS, as paths relative to its folder."""
+    """Lists the files of a snapshot except SHA256SUMS, as paths relative to its folder."""
     return [
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path != folder / SUMS
     ]
 
 
 def read_rebuild(folder: Path) -> dict[str, Any]:
-    """Parse the rebuild.json in a snapshot's folder; its `request` becomes a SnapshotRequest. Raises NotASnapshot."""
+    """Parses the rebuild.json in a snapshot's folder; its `request` becomes a SnapshotRequest. Raises NotASnapshot."""
     return parse_rebuild(read_snapshot_file(folder, REBUILD), str(folder))
 
 
 def read_snapshot_file(folder: Path, name: str) -> str:
-    """Return the text of a file of a snapshot. Raises NotASnapshot."""
+    """Returns the text of a file of a snapshot. Raises NotASnapshot."""
     try:
         return (folder / name).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -420,7 +425,7 @@ def read_snapshot_file(folder: Path, name: str) -> str:
 
 
 def _previous_version(previous: Path) -> str:
-    """Return the version of the previous snapshot. Raises NotASnapshot."""
+    """Returns the version of the previous snapshot. Raises NotASnapshot."""
     version: str = read_rebuild(previous)["request"].version
     if not table_files(previous, ARTICLES):
         raise NotASnapshot(str(previous), "it has no articles table")
@@ -428,7 +433,7 @@ def _previous_version(previous: Path) -> str:
 
 
 def _check_target(out: Path, request: SnapshotRequest) -> None:
-    """Raise SnapshotRefused if the target folder cannot be written or must not be replaced. Raises OSError."""
+    """Raises SnapshotRefused if the target folder cannot be written or must not be replaced. Raises OSError."""
     if os.path.ismount(resolve_links(out)):
         raise SnapshotRefused(
             str(out), "it is a mount point, which cannot be replaced as a whole; name a folder inside it"
@@ -467,7 +472,7 @@ _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def check_snapshot(folder: Path) -> tuple[str, ...]:
-    """Verify a snapshot and return what is wrong with it, one sentence each; () if it is intact. Raises NotASnapshot
+    """Verifies a snapshot and returns what is wrong with it, one sentence each; () if it is intact. Raises NotASnapshot
     and ExtraMissing.
     """
     document = read_rebuild(folder)

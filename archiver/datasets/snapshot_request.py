@@ -75,7 +75,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
 
 
 def query_values(query: Query) -> dict[str, Any]:
-    """Return the fields of a query that determine its results and differ from their defaults, as JSON-ready values."""
+    """Returns the fields of a query that determine its results and differ from their defaults, as JSON-ready values."""
     values = {
         f.name: getattr(query, f.name)
         for f in fields(Query)
@@ -87,8 +87,8 @@ def query_values(query: Query) -> dict[str, Any]:
 
 
 def parse_cutoff(text: str) -> str:
-    """Parse a cut-off given as a date or time, and return it in UTC to the second. A year, month or day includes its
-    end. Raises BadQuery.
+    """Parses a cut-off (a date or a time) and returns the moment in UTC, to the second. A year, month or day is
+    included as a whole: its cut-off is its last second. Raises BadQuery.
     """
     from datetime import UTC, datetime
 
@@ -102,7 +102,7 @@ def request_as_json(request: SnapshotRequest) -> dict[str, Any]:
 
 
 def request_from_json(data: Any, where: str) -> SnapshotRequest:
-    """Validate the `request` of a `rebuild.json` and convert it to a SnapshotRequest. Raises NotASnapshot if it is
+    """Validates the `request` of a `rebuild.json` and converts it to a SnapshotRequest. Raises NotASnapshot if it is
     invalid or from a newer version.
     """
     try:
@@ -132,7 +132,7 @@ def _any(value: Any) -> bool:
 
 
 def _has_type(value: Any, kind: Any) -> bool:
-    """Return whether a value has the annotated type `kind`. The members of a tuple are checked as well."""
+    """Returns whether a value has the annotated type `kind`. The members of a tuple are checked as well."""
     of = get_args(kind)
     if get_origin(kind) is UnionType:
         return any(_has_type(value, one) for one in of)
@@ -143,7 +143,7 @@ def _has_type(value: Any, kind: Any) -> bool:
 
 
 def parse_rebuild(text: str, where: str) -> dict[str, Any]:
-    """Parse the text of a `rebuild.json`. Raises NotASnapshot if it is invalid.
+    """Parses the text of a `rebuild.json`. Raises NotASnapshot if it is invalid.
 
     In the result, `request` is a SnapshotRequest, `since` the previous version with which the snapshot was compared,
     or "", and `sites` the sites of its articles.
@@ -162,7 +162,9 @@ def parse_rebuild(text: str, where: str) -> dict[str, Any]:
 
 
 def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
-    """Parse "train=80,validation=10,test=10" into names and percentages, which must add up to 100. Raises BadSplits."""
+    """Parses "train=80,validation=10,test=10" into names and percentages, which must add up to 100. Raises
+    BadSplits.
+    """
     found = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,30})\s*=\s*(\d{1,3})\s*", part)
@@ -175,7 +177,7 @@ def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
 
 
 def are_valid_splits(splits: Sequence[tuple[str, int]]) -> bool:
-    """Return whether the shares of some splits add up to 100 and each name is used once."""
+    """Returns whether the shares of some splits add up to 100 and each name is used once."""
     return sum(share for _, share in splits) == 100 and len({name for name, _ in splits}) == len(splits)
 
 
@@ -219,7 +221,7 @@ class SnapshotStatistics:
     digest: str = ""
 
     def count_article(self, record: Mapping[str, Any]) -> None:
-        """Add a row of the table `articles` to the statistics."""
+        """Adds a row of the table `articles` to the statistics."""
         day = (record["published"] or "")[:10]
         self.months[day[:7]] += 1
         self.languages[record["language"] or ""] += 1
@@ -238,7 +240,7 @@ class SnapshotStatistics:
         self.words += record["words"] if record["body"] else 0
 
     def count_place(self, row: Mapping[str, Any]) -> None:
-        """Add a row of the table `places` to the statistics."""
+        """Adds a row of the table `places` to the statistics."""
         if row["latitude"] is not None and row["longitude"] is not None:
             square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))
             self.squares[square[0], square[1]] += 1

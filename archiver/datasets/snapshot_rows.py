@@ -90,7 +90,7 @@ _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
 
 
 def _field_columns() -> Iterator[Column]:
-    """Yield the columns of the table `articles` that come from fields of a record. Geo-tags have their own table,
+    """Yields the columns of the table `articles` that come from fields of a record. Geo-tags have their own table,
     `places`.
     """
     for name in PUBLISHED:
@@ -222,13 +222,13 @@ _BATCH = 1_000
 
 
 def table_files(folder: Path, table: DatasetTable) -> list[Path]:
-    """Return the Parquet files of a table in a snapshot's folder, sorted by name."""
+    """Returns the Parquet files of a table in a snapshot's folder, sorted by name."""
     whole = folder / "data" / f"{table.name}.parquet"
     return [whole] if whole.exists() else sorted((folder / "data" / table.name).glob("*.parquet"))
 
 
 def read_table(files: Iterable[Path], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of some Parquet files, with all columns or only those named."""
+    """Yields the rows of some Parquet files, with all columns or only those named."""
     _, pq = import_arrow()
     for file in files:
         with pq.ParquetFile(file) as opened:
@@ -281,8 +281,9 @@ _ARTICLES = f"""
 
 
 class ArticleRow(NamedTuple):
-    """One article of a dataset: its partition, its record as published, its places, its words for counting n-grams ([]
-    if they may not be counted), and the key of its group of duplicates and near-duplicates ("" if it has none).
+    """One article of a dataset: its partition, its record as published, and its places. Also its words for counting
+    n-grams ([] if they may not be counted), and the key of its group of duplicates and near-duplicates ("" if it has
+    no duplicates).
     """
 
     part: str
@@ -301,7 +302,7 @@ def article_rows(
     *,
     limited: bool = False,
 ) -> Iterator[ArticleRow]:
-    """Yield the chosen articles in order, as they are published.
+    """Yields the chosen articles in order, as they are published.
 
     `change` removes personal data from a record. With `counted` the words are yielded as well. `leaked` are passages
     that must not be published. With `limited` only articles below the tier full are yielded, without anything
@@ -331,7 +332,7 @@ def _query(db: Database, *, limited: bool) -> str:
 
 
 def _record_at_cutoff(row: Sequence[Any]) -> Row:
-    """Convert a row of the query to the record of an article, with the values of the revision that was current at the
+    """Converts a row of the query to the record of an article, with the values of the revision that was current at the
     cut-off.
     """
     record: Row = dict(zip(_RECORD, row, strict=False))
@@ -346,7 +347,7 @@ def _record_at_cutoff(row: Sequence[Any]) -> Row:
 
 
 def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Sequence[Row]:
-    """Return the rows of the table `places` for an article, without values that quote a withheld text."""
+    """Returns the rows of the table `places` for an article, without values that quote a withheld text."""
     return [
         {
             "id": number,
@@ -358,7 +359,7 @@ def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Seq
 
 
 def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
-    """Fill in the columns of a record that are derived from its text: digest, number of words and sketch. Returns the
+    """Fills in the columns of a record that are derived from its text: digest, number of words and sketch. Returns the
     words if they are counted, otherwise [].
     """
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
@@ -371,7 +372,7 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
 
 
 def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
-    """Yield all texts that the tables may publish of articles below the tier full, before those that quote withheld
+    """Yields all texts that the tables may publish of articles below the tier full, before those that quote withheld
     texts are removed.
     """
     for one in article_rows(db, cutoff, change, counted=False, limited=True):
@@ -383,7 +384,7 @@ def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
 
 
 def _quotable_texts(row: Row) -> Iterator[str]:
-    """Yield the values of a row that are long enough to contain a passage. URLs are left out, because they are
+    """Yields the values of a row that are long enough to contain a passage. URLs are left out, because they are
     published unchanged.
     """
     for name, value in row.items():
@@ -394,7 +395,7 @@ def _quotable_texts(row: Row) -> Iterator[str]:
 
 
 def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
-    """Yield the bodies, of all revisions up to the cut-off, that are not published even as an excerpt."""
+    """Yields the bodies, of all revisions up to the cut-off, that are not published even as an excerpt."""
     for query in (
         "select a.body from temp.considered c cross join articles a on a.id = c.article_id where c.chosen and "
         "c.tier < 2 and c.revision = a.revision",
@@ -409,7 +410,7 @@ def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
 def revision_rows(
     db: Database, cutoff: str, change: Change, leaked: LeakedPassages = NO_PASSAGES, which: str = ""
 ) -> Iterator[Row]:
-    """Yield the rows of the table `revisions` for the chosen articles up to the cut-off, sorted by identifier and
+    """Yields the rows of the table `revisions` for the chosen articles up to the cut-off, sorted by identifier and
     number.
 
     `change` removes personal data. `leaked` are passages that must not be published. `which` is an additional SQL
@@ -432,7 +433,7 @@ def revision_rows(
 
 
 def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield (identifier, authors) for each revision of the chosen articles whose authors were edited."""
+    """Yields (identifier, authors) for each revision of the chosen articles whose authors were edited."""
     for name, authors in db.execute(
         "select c.id, v.authors from temp.considered c cross join article_revisions v on v.article_id = "
         "c.article_id where "
@@ -444,7 +445,7 @@ def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Yield the rows of the table `captures`: the captures of all URLs of the chosen articles, and those from which
+    """Yields the rows of the table `captures`: the captures of all URLs of the chosen articles, and those from which
     their revisions were extracted.
     """
     yield from db.query(
@@ -460,7 +461,7 @@ def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
 
 
 def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Yield the rows of the table `missing`: URLs of the chosen articles' sites that may be posts but have no article
+    """Yields the rows of the table `missing`: URLs of the chosen articles' sites that may be posts but have no article
     in the archive. Withdrawn posts are left out.
     """
     for row in db.query(
@@ -482,8 +483,8 @@ def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
 
 
 def withdrawn_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Yield the rows of the table `withdrawn`: identifier and reason of each post of the dataset's sites that a
-    takedown removed, and of each article that was withdrawn by the cut-off because it is no post.
+    """Yields the rows of the table `withdrawn`, identifier and reason: one for each post of the dataset's sites that a
+    takedown removed, and one for each article that was withdrawn by the cut-off because it is not a post.
     """
     from archiver.urls import urlkey
 

@@ -91,7 +91,7 @@ class _TableFiles:
 
 
 def _file_names(parts: Iterable[str]) -> dict[str, str]:
-    """Return a file name for each partition. If several partitions would get the same name, a digest of the partition
+    """Returns a file name for each partition. If several partitions would get the same name, a digest of the partition
     is appended.
     """
     slugs = {part: slugify(part) for part in parts}
@@ -114,7 +114,7 @@ def write_tables(
     parts: Sequence[str],
     progress: Progress,
 ) -> None:
-    """Write all tables of a snapshot as Parquet files under `data/`. Raises OSError."""
+    """Writes all tables of a snapshot as Parquet files under `data/`. Raises OSError."""
     request = stats.request
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
@@ -224,7 +224,7 @@ def _opened(files: _TableFiles) -> Iterator[_TableFiles]:
 
 
 def write_other_formats(folder: Path, stats: SnapshotStatistics) -> None:
-    """Write the tables in the requested formats other than Parquet, with the same rows in the same order. Raises
+    """Writes the tables in the requested formats other than Parquet, with the same rows in the same order. Raises
     OSError.
     """
     writers: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
@@ -248,7 +248,7 @@ def write_other_formats(folder: Path, stats: SnapshotStatistics) -> None:
 
 
 def _files_in_row_order(folder: Path, stats: SnapshotStatistics, table: DatasetTable) -> list[Path]:
-    """Return the Parquet files of a table in the order in which they were written, so that reading them gives the rows
+    """Returns the Parquet files of a table in the order in which they were written, so that reading them gives the rows
     in order.
     """
     return [folder / name for name in stats.files[table.name]]
@@ -258,7 +258,7 @@ _REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "s
 
 
 def write_references(folder: Path, stats: SnapshotStatistics) -> None:
-    """Write `references.csv.gz`, which lists the articles whose texts are not in the dataset, and rehydrate.py, which
+    """Writes `references.csv.gz`, a table of the articles whose texts are not in the dataset, and rehydrate.py, which
     fetches these texts. Raises OSError.
     """
     if stats.tiers["full"] == stats.rows["articles"]:
@@ -280,7 +280,7 @@ _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
 
 
 def _articles_with_places(folder: Path, stats: SnapshotStatistics) -> Iterator[dict[str, Any]]:
-    """Yield each article that has places, together with its places, for GeoJSON. Both tables are in the same order."""
+    """Yields each article that has places, together with its places, for GeoJSON. Both tables are in the same order."""
     places = groupby(read_table(_files_in_row_order(folder, stats, PLACES)), key=lambda row: row["id"])
     identifier, found = next(places, ("", iter(())))
     for record in read_table(_files_in_row_order(folder, stats, ARTICLES), _PROPERTIES):
@@ -292,7 +292,7 @@ def _articles_with_places(folder: Path, stats: SnapshotStatistics) -> Iterator[d
 
 @contextmanager
 def _gzip(file: Path) -> Iterator[IO[bytes]]:
-    """Open a gzip file for writing, without time or file name in its header, so that its bytes are reproducible (RFC
+    """Opens a gzip file for writing, without time or file name in its header, so that its bytes are reproducible (RFC
     1952, section 2.3).
     """
     with ExitStack() as stack:

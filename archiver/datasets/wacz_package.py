@@ -51,7 +51,7 @@ _ORIGINAL = (
 
 
 def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
-    """Insert the captures of these articles into the temporary table `wacz_captures`, which other functions read."""
+    """Inserts the captures of these articles into the temporary table `wacz_captures`, which other functions read."""
     for table in ("wacz_articles", "wacz_captures"):
         db.execute(f"drop table if exists temp.{table}")
         db.execute(f"create temp table {table} (id integer primary key)")
@@ -71,21 +71,21 @@ def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
 
 
 def capture_offsets(db: Database) -> Iterator[tuple[str, int]]:
-    """Yield the WARC file and the offset in bytes of each chosen capture, sorted by both."""
+    """Yields the WARC file and the offset in bytes of each chosen capture, sorted by both."""
     yield from db.execute(
         "select warc_file, warc_offset from captures join temp.wacz_captures using (id) order by warc_file, warc_offset"
     )
 
 
 def newest_capture_time(db: Database) -> datetime:
-    """Return the time of the latest chosen capture; 1980-01-01, the earliest time in a ZIP, if there is none."""
+    """Returns the time of the latest chosen capture; 1980-01-01, the earliest time in a ZIP, if there is none."""
     row = db.execute("select max(captured_at) from captures join temp.wacz_captures using (id)").fetchone()
     found = datetime.fromisoformat(row[0]).astimezone(UTC) if row[0] else datetime(1980, 1, 1, tzinfo=UTC)
     return found.replace(microsecond=0)
 
 
 def page_entries(db: Database) -> Iterator[dict[str, Any]]:
-    """Yield the entries of pages.jsonl, one for each capture from which a revision was extracted: id, url, ts, title,
+    """Yields the entries of pages.jsonl, one for each capture from which a revision was extracted: id, url, ts, title,
     text.
     """
     for row in db.execute(
@@ -125,8 +125,8 @@ class PackedWACZ:
 def pack_wacz(
     db: Database, folder: Path, ids: Iterable[int], out: IO[bytes], *, software: str, title: str
 ) -> PackedWACZ:
-    """Write a WACZ file with the captures of these articles to `out`, which must be seekable. `folder` is the archive's
-    folder.
+    """Writes a WACZ file with the captures of these articles to `out`, which must be seekable. `folder` is the
+    archive's folder.
     """
     choose_wacz_captures(db, ids)
     done = PackedWACZ(articles=db.execute("select count(*) from temp.wacz_articles").fetchone()[0])
@@ -154,7 +154,7 @@ class _Package:
 
     @contextmanager
     def entry(self, path: str, *, packed: bool = False, listed: bool = True) -> Iterator[_HashingWriter]:
-        """Open a new file in the ZIP. With `packed` it is compressed; WARC files and compressed indexes are stored, so
+        """Opens a new file in the ZIP. With `packed` it is compressed; WARC files and compressed indexes are stored, so
         that a player can read parts of them (WACZ, section "Zip Format").
         """
         info = zipfile.ZipInfo(path, self._created.timetuple()[:6])
@@ -175,7 +175,7 @@ class _Package:
             )
 
     def close(self, software: str, title: str) -> None:
-        """Write datapackage.json and its digest to the WACZ file, and close it."""
+        """Writes datapackage.json and its digest to the WACZ file, and closes it."""
         stamp = self._created.strftime("%Y-%m-%dT%H:%M:%SZ")
         package = {
             "profile": "data-package",
@@ -209,7 +209,7 @@ class _HashingWriter:
 
 
 def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], package: _Package, done: PackedWACZ) -> None:
-    """Copy the chosen records of one WARC file to the package, with its warcinfo record and the request and metadata
+    """Copies the chosen records of one WARC file to the package, with its warcinfo record and the request and metadata
     records that belong to them.
     """
     name = warc_file.removeprefix("warc/").replace("/", "-")
@@ -259,7 +259,7 @@ def _enter(db: Database, capture: Capture) -> None:
 
 
 def _write_index(db: Database, package: _Package) -> None:
-    """Write indexes/index.cdx.gz in blocks of 3,000 lines, each a gzip member, and index.idx with the offsets of the
+    """Writes indexes/index.cdx.gz in blocks of 3,000 lines, each a gzip member, and index.idx with the offsets of the
     blocks (ZipNum, format cdxj-gzip-1.0)."""
     rows = (row[0] for row in db.conn.execute("select line from temp.wacz_lines order by line"))
     blocks = []

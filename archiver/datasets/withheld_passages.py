@@ -33,7 +33,7 @@ class LeakedPassages:
     """
 
     def __init__(self, found: Any = None) -> None:
-        """`found` is an Arrow array of the passages' hashes, in ascending order."""
+        """Stores the hashes of the passages. `found`: an Arrow array of the hashes, in ascending order."""
         self._found = array("Q")
         if found is not None and len(found):
             start = found.offset * self._found.itemsize
@@ -43,7 +43,7 @@ class LeakedPassages:
         return bool(self._found)
 
     def occur_in(self, text: object) -> bool:
-        """Return whether a value is a text that contains one of the passages."""
+        """Returns True if a value is a text that contains any of the passages."""
         if not self._found or not isinstance(text, str) or (len(text) < 2 * RUN - 1 and text.isascii()):
             return False
         return any(map(self._has, run_hashes(text, RUN)))
@@ -54,7 +54,7 @@ class LeakedPassages:
 
 
 def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[str]]) -> LeakedPassages:
-    """Return the passages of the texts to be published that also occur in withheld texts.
+    """Returns the passages of the texts to be published that also occur in withheld texts.
 
     `withheld` yields the withheld texts. It is called once for every two million passages of `published`, so that
     memory stays bounded.
@@ -71,7 +71,7 @@ def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[st
 
 
 def merge_distinct(parts: list[Any]) -> Any:
-    """Merge arrays of hashes into one without duplicates, in ascending order. Sorting takes less memory than Arrow's
+    """Merges arrays of hashes into one without duplicates, in ascending order. Sorting takes less memory than Arrow's
     `unique`.
     """
     pa, _ = import_arrow()
@@ -86,7 +86,7 @@ def merge_distinct(parts: list[Any]) -> Any:
 
 
 def passage_hashes(texts: Iterable[str]) -> Iterator[Any]:
-    """Yield the hashes of all passages of some texts, one array per batch. Texts may have any length."""
+    """Yields the hashes of all passages of some texts, one array per batch. Texts may have any length."""
     batch: list[bytes] = []
     size = 0
     for text in texts:
@@ -101,7 +101,7 @@ def passage_hashes(texts: Iterable[str]) -> Iterator[Any]:
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
-    """Split a long text into pieces of at most half a batch. Each piece begins with the last seven words of the
+    """Splits a long text into pieces of at most half a batch. Each piece begins with the last seven words of the
     previous one, so that no passage is lost at the border.
     """
     most = BATCH // 2
@@ -117,7 +117,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
-    """Yield the hashes of all distinct passages of some texts, in arrays of up to about _QUERY_ROWS."""
+    """Yields the hashes of all distinct passages of some texts, in arrays of up to about _QUERY_ROWS."""
     parts: list[Any] = []
     size = 0
     for part in passage_hashes(published):
@@ -134,7 +134,7 @@ def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
 
 
 def _passages_in_texts(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
-    """Yield the hashes in `passages` whose passages occur in the texts. A bitmap filters candidates, which are then
+    """Yields the hashes in `passages` whose passages occur in the texts. A bitmap filters candidates, which are then
     looked up in bulk.
     """
     bitmap = Bitmap(passages)
@@ -160,7 +160,7 @@ def _common(parts: list[Any], shares: list[Any]) -> Iterator[Any]:
 
 
 def _split_by_leading_bits(hashes: Any) -> list[Any]:
-    """Split an ascending array of hashes by their leading bits into sixteen parts."""
+    """Splits an ascending array of hashes by their leading bits into sixteen parts."""
     pa, _ = import_arrow()
     import pyarrow.compute as pc
 
@@ -200,7 +200,7 @@ SHARE = 5
 
 
 def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[str, Any]:
-    """Return a record (of `articles` or `revisions`) without the values that its tier withholds. Below the tier full,
+    """Returns a record (of `articles` or `revisions`) without the values that its tier withholds. Below the tier full,
     values that contain one of the `leaked` passages are removed as well.
     """
     if tier is Tier.FULL:
@@ -227,8 +227,8 @@ def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[s
 
 
 def first_words(text: str | None, share: int = SHARE) -> str | None:
-    """Return the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters; None
-    if that is empty.
+    """Returns the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters;
+    None if that is empty.
     """
     if not text:
         return None

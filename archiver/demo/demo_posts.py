@@ -79,7 +79,7 @@ class Post:
 
 @cache
 def load_posts(edition: int = 1) -> tuple[Post, ...]:
-    """Load the posts of an edition, newest first, including the deleted ones (`gone`)."""
+    """Loads the posts of an edition, newest first, including the deleted ones (`gone`)."""
     rows = [tomllib.loads(f.read_text(encoding="utf-8")) for f in _files()]
     posts = [_post(row, edition) for row in rows if row.pop("since", 1) <= edition]
     return tuple(sorted(posts, key=lambda p: p.published, reverse=True))
@@ -105,7 +105,7 @@ def _post(row: dict[str, Any], edition: int) -> Post:
 
 
 def paragraphs(post: Post) -> list[str]:
-    """Return the post's text as HTML elements, one per block, with the byline if it has one."""
+    """Returns the post's text as HTML elements, one per block, with the byline if it has one."""
     blocks = [_block(b) for b in post.body.strip().split("\n\n")]
     if post.byline:
         blocks.append(f"<p>{html.escape(f'{post.author} {post.byline}', quote=False)}</p>")
@@ -137,7 +137,7 @@ PASSWORD_FORM = (
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """The data of a post's page: the post and its neighbours, to which the page links."""
+    """The data of a post's page: the post and its neighbours, to which the page has links."""
 
     base: str
     post: Post
@@ -180,7 +180,7 @@ def shown_title(post: Post) -> str:
 
 
 def content(post: Post) -> str:
-    """Return the body of a post as HTML; for a protected post, the password form instead."""
+    """Returns the body of a post as HTML; for a protected post, the password form instead."""
     if post.protected:
         return PASSWORD_FORM
     blocks = paragraphs(post)
@@ -215,7 +215,7 @@ def long_date(time: datetime) -> str:
 
 
 def geo_metas(places: tuple[Place, ...]) -> str:
-    """Return the meta elements geo.position and ICBM for the first place, since they can hold only one."""
+    """Returns the meta elements geo.position and ICBM for the first place, since they can hold only one."""
     if not places:
         return ""
     p = places[0]
@@ -228,7 +228,7 @@ def geo_metas(places: tuple[Place, ...]) -> str:
 
 
 def geo_spans(places: tuple[Place, ...]) -> str:
-    """Return the places in the geo microformat, hidden in the way that geo-tagging plugins print it, and the notice
+    """Returns the places in the geo microformat, hidden in the way that geo-tagging plugins print it, and the notice
     that the page is geo-tagged.
     """
     if not places:
@@ -257,7 +257,7 @@ def comments(post: Post) -> str:
 
 
 def page_head(base: str, path: str, title: str, *, language: str = "en-US", extra: str = "") -> str:
-    """Return the HTML of a page up to </head>. `path` is the canonical path; `extra` is HTML for this page only."""
+    """Returns the HTML of a page up to </head>. `path` is the canonical path; `extra` is HTML for this page only."""
     full = f"{title} – {NAME}" if title else f"{NAME} – {TAGLINE}"
     return f"""<!DOCTYPE html>
 <html lang="{language}">
@@ -311,8 +311,8 @@ GEORSS_NS = 'xmlns:georss="http://www.georss.org/georss"'
 
 
 def rss(base: str, path: str, posts: Iterable[Post], changed: datetime) -> str:
-    """Return an RSS 2.0 feed of posts in the form that WordPress writes: full texts, dc:creator, numeric guid, times in
-    UTC, and georss.
+    """Returns an RSS 2.0 feed of posts in the form that WordPress writes: full texts, dc:creator, numeric guid, times
+    in UTC, and georss.
     """
     items = "\n".join(_item(base, p) for p in posts)
     return f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -355,7 +355,7 @@ def _points(places: tuple[Place, ...]) -> str:
 
 
 def atom(base: str, path: str, posts: Iterable[Post], changed: datetime) -> str:
-    """Return an Atom feed (RFC 4287) of posts."""
+    """Returns an Atom feed (RFC 4287) of posts."""
     entries = "\n".join(
         f"""<entry xml:lang="{p.language}">
 <author><name>{feeds_escape(p.author)}</name></author>
@@ -395,7 +395,7 @@ def urlset(base: str, pages: Iterable[tuple[str, datetime]]) -> str:
 
 
 def gzip_text(text: str) -> bytes:
-    """Compress a text with gzip (RFC 1952) and a fixed time stamp, so that the same sitemap has the same ETag."""
+    """Compresses a text with gzip (RFC 1952) and a fixed time stamp, so that the same sitemap has the same ETag."""
     return gzip.compress(text.encode(), mtime=0)
 
 

@@ -78,7 +78,7 @@ class Blog:
         )
 
     def get(self, target: str) -> Response:
-        """Return the response to a GET request for `target` (a path with or without a query)."""
+        """Returns the response to a GET request for `target` (a path with or without a query)."""
         parts = urlsplit(target)
         query = {k: v[0] for k, v in parse_qs(parts.query).items()}
         if parts.path == "/" and "p" in query:
@@ -93,7 +93,7 @@ class Blog:
         return self._missing(404)
 
     def post(self, number: int) -> Post:
-        """Return the post with this number, even if it was deleted."""
+        """Returns the post with this number, even if it was deleted."""
         return next(p for p in self.every_post if p.id == number)
 
     def url(self, post: Post) -> str:
@@ -240,8 +240,8 @@ class Blog:
 
 
 def not_modified(response: Response, if_none_match: str, if_modified_since: str) -> bool:
-    """Return whether a conditional request is answered with status 304. An ETag takes precedence over a time (RFC 9110,
-    section 13.2.2).
+    """Returns whether a conditional request is answered with status 304. An ETag takes precedence over a time (RFC
+    9110, section 13.2.2).
     """
     if response.status != 200:
         return False
@@ -256,5 +256,5 @@ def not_modified(response: Response, if_none_match: str, if_modified_since: str)
 
 
 def http_date(time: datetime) -> str:
-    """Format a time (with time zone) as an HTTP date (RFC 9110, section 5.6.7)."""
+    """Formats a time (with time zone) as an HTTP date (RFC 9110, section 5.6.7)."""
     return format_datetime(time.astimezone(UTC), usegmt=True)

@@ -53,11 +53,11 @@ class Demo:
         self.blog = Blog(self.base, edition, theme)
 
     def show(self, edition: int, theme: Theme | None = None) -> None:
-        """Switch to another edition (1 or 2) of the blog, starting with the next request."""
+        """Switches to another edition (1 or 2) of the blog, starting with the next request."""
         self.blog = Blog(self.base, edition, theme or self.blog.theme)
 
     def wait(self) -> None:
-        """Wait, while requests are served, until the user interrupts the program."""
+        """Waits, while requests are served, until the user interrupts the program."""
         threading.Event().wait()
 
 
@@ -93,12 +93,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """Print nothing: requests are recorded in `Demo.requests`."""
+        """Prints nothing: requests are recorded in `Demo.requests`."""
 
 
 @contextmanager
 def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> Iterator[Demo]:
-    """Serve the demonstration blog on the loopback interface within the `with` block.
+    """Serves the demonstration blog on the loopback interface within the `with` block.
 
     `port` 0 chooses a free port. Edition 2 is the blog some days after edition 1: one post edited, one new, one
     moved, one deleted. Raises DemoPortTaken.

@@ -26,7 +26,7 @@ _MAX_BRACKETS = 100
 _FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
 _ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
 _OWN_NAMES = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
-# The letters of a CDX header (archive.org/web/researcher/cdx_legend.php) for the columns kept here.
+# The letters of a CDX header (archive.org/web/researcher/cdx_legend.php) for the columns that this module keeps.
 _LETTERS = {
     "N": "urlkey",
     "A": "urlkey",
@@ -56,7 +56,7 @@ class CdxEntry:
     """One capture in a CDX list. `timestamp` is in UTC; `url` is the address as it was captured.
 
     `status` and the location in the web archive's own files (`filename`, `offset`, `length`) are None or "" if the
-    list does not give them. `last` is the time of the latest capture if one entry represents all captures of an
+    list does not have them. `last` is the time of the latest capture if one entry represents all captures of an
     address.
     """
 
@@ -74,11 +74,11 @@ class CdxEntry:
 
 @dataclass(frozen=True, slots=True)
 class CdxPage:
-    """One parsed response of a CDX server. `resume_key` requests the next part of the list ("" if this is the last
-    part); `bad` counts unreadable rows.
+    """One parsed response of a CDX server.
 
-    `error` is the beginning of what the server sent instead of a list, "" if it sent one (which may be empty).
-    `is_cut` is True if the response has more entries than were read.
+    `resume_key` requests the next part of the list ("" if this is the last part); `bad` counts unreadable rows.
+    `error` is "" if the server sent a list, even an empty one, otherwise the beginning of what it sent. `is_cut` is
+    True if the response has more entries than were read.
     """
 
     entries: tuple[CdxEntry, ...] = ()
@@ -105,7 +105,7 @@ def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS)
 
 
 class _EntryReader:
-    """Builds CDX entries from JSON objects, JSON rows and plain lines, and counts the unreadable ones."""
+    """Builds CDX entries from JSON objects, JSON rows and plain lines, and counts unreadable entries."""
 
     def __init__(self, fields: Sequence[str], limit: int) -> None:
         self.names: tuple[str, ...] = tuple(_OWN_NAMES.get(f, f) for f in fields)
@@ -136,8 +136,8 @@ class _EntryReader:
             self._skip(source)
 
     def read_row(self, values: list[str], source: str) -> None:
-        """Reads a row of values, from a JSON array or a plain line. The columns are those of the header or of the
-        request, else they follow from the number of values.
+        """Reads a row of values, from a JSON array or a plain line. The columns are given by the header, or else by the
+        request; without either, they follow from the number of values.
         """
         if not values:
             self.note_empty_row()
@@ -232,9 +232,8 @@ def _json(text: str) -> Any:
 
 
 def timestamp(text: Any) -> datetime | None:
-    """Parses a CDX timestamp of 14 digits in UTC; returns None if it is invalid.
-
-    A shorter timestamp means the first such moment: "2009" is 2009-01-01 00:00:00.
+    """Parses a CDX timestamp of 14 digits in UTC; returns None if it is invalid. A shorter timestamp is the beginning
+    of a period: "2009" is 2009-01-01 00:00:00.
     """
     text = str(text) if isinstance(text, (str, int)) else ""
     if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 17) or (len(text) < 14 and len(text) % 2):
@@ -258,8 +257,8 @@ def _number(value: Any, most: int = 1 << 62) -> int | None:
 
 
 def is_page(entry: CdxEntry) -> bool:
-    """Returns True if a capture is an HTML page with status 200, or may be one: a missing status or type counts as a
-    match.
+    """Returns True if a capture is, or may be, an HTML page with status 200. It may be one if the list gives no status
+    or no type.
     """
     return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 
@@ -296,9 +295,8 @@ _ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 
 
 def service_address(text: str) -> str:
-    """Returns the address of a CDX server from a short name in SERVICES or from the address itself.
-
-    Raises ValueError, with the reason, if the text is neither.
+    """Returns the address of a CDX server, given as a short name in SERVICES or as the address itself. Raises
+    ValueError, with the reason, for any other text.
     """
     address = SERVICES.get(text.lower(), text)
     found = normalize(address)
@@ -333,7 +331,7 @@ _EACH_PAGE = CdxQuery()
 
 
 def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
-    """Returns the CDX server's address that lists the captures of all URLs with a prefix ("blog.example.org/")."""
+    """Returns the address at which a CDX server lists the captures of all URLs with a prefix ("blog.example.org/")."""
     fields, collapse = query.fields, query.collapse
     more = []
     if is_wayback_server(service):
@@ -353,11 +351,12 @@ def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
 
 
 def captures_url(service: str, address: str, since: datetime | None = None, until: datetime | None = None) -> str:
-    """Returns the CDX server's address that lists all relevant captures of one URL, or of a prefix that ends with "*".
+    """Returns the address at which a CDX server lists all relevant captures of one URL, or of all URLs with a prefix if
+    it ends with "*".
 
-    Relevant are pages, redirects, 404 and 410, and revisit records. Adjacent equal captures are not collapsed: the
-    server would also collapse those of two addresses (redirects without a body have the same digest), and would not
-    say when a page was seen last.
+    Relevant are pages, redirects, 404 and 410, and revisit records. Adjacent equal captures are not collapsed,
+    because the server would also collapse captures of two addresses (redirects without a body have the same digest),
+    and would not say when a page was seen last.
     """
     if is_wayback_server(service):
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
@@ -392,8 +391,8 @@ def _address(service: str, pairs: _Pairs, limit: int | None) -> str:
 
 
 def is_wayback_server(service: str) -> bool:
-    """Returns True if a CDX server takes the Internet Archive's parameters, which its path "/cdx/search" shows. pywb
-    takes others.
+    """Returns True if a CDX server takes the Internet Archive's parameters, as its path "/cdx/search" shows. Servers
+    with pywb take other parameters.
     """
     return "/cdx/search" in urlsplit(service).path
 
@@ -405,9 +404,8 @@ def requested_limit(url: str) -> int:
 
 
 def next_part_url(url: str, key: str) -> str:
-    """Returns the address of the next part of a capture list, from the address of this part and its resume key.
-
-    Servers usually send the key percent-encoded; it is encoded here if it is not.
+    """Returns the address of the next part of a capture list, from the address of this part and its resume key. Servers
+    usually send the key percent-encoded; otherwise this function encodes it.
     """
     return f"{url}&resumeKey={key if _ENCODED.fullmatch(key) else quote(key, safe='')}"
 

@@ -1,6 +1,6 @@
 """Reads places in feeds: GeoRSS (simple, GML), W3C Basic Geo, Dublin Core and JSON, all in WGS 84.
 
-A position counts only as a whole: if one of its numbers is not a number or is out of range, there is no position.
+If a part of a position is not a number, or is out of range, the whole position is ignored.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
 
 def json_geotag(row: dict[str, Any]) -> tuple[GeoTag, ...]:
     """Returns the geo-tag of a JSON feed item, from a latitude and longitude in an extension object or in the item
-    itself; () if it has none.
+    itself; () if the item has neither.
     """
     for holder in (*(row.get(k) for k in _JSON_HOLDERS), row):
         if not isinstance(holder, dict):
@@ -136,7 +136,7 @@ def _gml(children: _Children, name: str) -> Iterator[GeoTag]:
 
 
 def _gml_place(where: etree._Element, name: str) -> GeoTag | None:
-    """Returns the place in a georss:where or GML element: a point, the middle of an envelope, or that of all
+    """Returns the place in a georss:where or GML element: a point, the middle of an envelope, or the middle of all
     positions.
     """
     corners, points, whole = [], [], []
@@ -162,13 +162,13 @@ def _gml_place(where: etree._Element, name: str) -> GeoTag | None:
 
 
 def _dimension(written: list[str], is_list: bool) -> int:
-    """Returns how many numbers belong to a point if the element does not say it: 3 where 2 cannot be."""
+    """Returns how many numbers make a point, where the element does not say so: 2, or 3 if 2 is impossible."""
     return 3 if len(written) == 3 or (is_list and len(written) % 2 and len(written) % 3 == 0) else 2
 
 
 def _frame(element: etree._Element) -> _Frame | None:
-    """Returns how to read a position, from its own attributes or its ancestors'; None if it is not in degrees of
-    WGS 84.
+    """Returns how to read a position, from the attributes of its element or of an ancestor; None if it is not in
+    degrees of WGS 84.
     """
     scope = [element, *element.iterancestors()]
     dimension = next((d for e in scope if (d := e.get("srsDimension") or e.get("dimension"))), "")

@@ -46,7 +46,9 @@ NAMESPACES = {
     "http://backend.userland.com/rss091": "rss",
     "http://blogs.law.harvard.edu/tech/rss": "rss",
 }
-"""The prefix used here for each namespace (in lower case). Elements in other namespaces have the prefix "other"."""
+"""The prefix that this program uses for each namespace (in lower case). Elements in other namespaces have the prefix
+"other".
+"""
 _MEDIA = ("media:content", "media:thumbnail")
 _NAMES = ("name", "atom:name")
 # A scheme or domain that says that a category is a tag: ".../types#tag", ".../tag/", "post_tag". Not "tag:" URIs.
@@ -72,7 +74,7 @@ class XmlItem:
         return [e for name in names for e in self.children.get(name, ())]
 
     def text(self, *names: str) -> str:
-        """Returns the text of the first element with one of these names that has a text, else ""."""
+        """Returns the text of the first non-empty element with one of these names, else ""."""
         return next((t for t in (inner_text(e) for e in self.all(*names)) if t), "")
 
     def base(self, element: etree._Element) -> str:
@@ -103,7 +105,7 @@ class XmlItem:
 
     def link(self) -> str | None:
         """Returns the address of the post: FeedBurner's original link, else the item's link, else a permanent guid,
-        else the RDF or Atom id; None if it has none.
+        else the RDF or Atom id; None if the item has none of these.
         """
         original = self.text("feedburner:origlink")
         if original and (found := normalize(original, self.url)):
@@ -139,7 +141,7 @@ class XmlItem:
 
     def _title_of(self, element: etree._Element) -> str:
         """Returns the text of a title by its type: text, html or xhtml (RFC 4287, section 3.1.1), or MIME types as in
-        Atom 0.3. Atom's is text without a type, that of RSS can be either.
+        Atom 0.3. Without a type, an Atom title is text; an RSS title may be text or HTML.
         """
         kind = (element.get("type") or "").lower()
         for hidden in element.iter("{*}script", "{*}style"):
@@ -174,7 +176,9 @@ class XmlItem:
         return self.text("updated", "atom:updated", "modified", "dcterms:modified")
 
     def categories(self) -> list[str]:
-        """Returns the terms that the feed does not mark as tags. Few feeds tell the two apart, so some may be tags."""
+        """Returns the terms that the feed does not mark as tags. Few feeds distinguish categories from tags, so some
+        may be tags.
+        """
         return [text for text, is_tag in self._terms() if not is_tag]
 
     def tags(self) -> list[str]:
@@ -228,8 +232,8 @@ class XmlItem:
 
 
 def own_namespaces(root: etree._Element, core: str) -> frozenset[str]:
-    """Returns the namespaces (in lower case) whose elements are the feed's own: none, those of its format (`core`: rss
-    or atom), and that of its root element, unless that is RDF.
+    """Returns the namespaces (in lower case) whose elements belong to the feed's format: no namespace, the namespaces
+    of the format (`core`: rss or atom), and the namespace of the root element, unless that is RDF.
     """
     known = {space for space, prefix in NAMESPACES.items() if prefix == core}
     space = _namespace(root)
@@ -238,7 +242,7 @@ def own_namespaces(root: etree._Element, core: str) -> frozenset[str]:
 
 def qualified_name(element: etree._Element, own: frozenset[str]) -> str:
     """Returns the name of an element as "prefix:local" in lower case; only "local" if its namespace is one of the
-    feed's `own`, so that an element of an extension is never read as one of RSS.
+    feed's `own`. So an element of an extension is never taken for an element of the feed's format.
     """
     if not isinstance(element.tag, str):
         return ""

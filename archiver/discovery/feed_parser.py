@@ -133,7 +133,7 @@ def remove_credit_line(markup: str, address: str) -> str:
 
 
 def _is_whole_post(summary: str) -> bool:
-    """Returns True if an RSS description is the whole post and not an excerpt, judged by its length, its paragraphs,
+    """Returns True if an RSS description seems to be the whole post and not an excerpt, by its length, its paragraphs,
     and whether it ends with "..." or the like.
     """
     if len(summary) < _FULL_TEXT or not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
@@ -209,8 +209,8 @@ def looks_like_feed(body: bytes) -> bool:
 def parse_feed(body: bytes, url: str) -> Feed:
     """Parses the body of the feed at `url`. Never raises; returns an empty Feed of kind "" if the body is not a feed.
 
-    A discovered URL has kind POST if its item has a date (static pages in a feed often have none), a source hint,
-    and as `lastmod` the later of the item's published and modified times.
+    A discovered URL has kind POST if its item has a date, since static pages in a feed often have none. It has a
+    source hint, and as `lastmod` the later of the item's published and modified times.
     """
     if inflate(body[:65_536], limit=64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _json_feed(body, url)
@@ -282,10 +282,9 @@ def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, 
 
 
 def _next_page(following: str | None, url: str) -> str | None:
-    """Returns the address of a feed's next page, from the address that the feed declares (`following`); None if there
-    is none.
-
-    Blogger declares it on www.blogger.com; it is moved to the feed's own host.
+    """Returns the address of a feed's next page, from the address that the feed declares (`following`); None if the
+    feed declares none. Blogger declares an address on www.blogger.com; this function puts the feed's own host in its
+    place.
     """
     if not following:
         return None

@@ -33,10 +33,10 @@ _MAX_TITLE = 1_000
 def title_text(source: str, kind: str = "") -> str:
     """Returns a title as one line of plain text of at most 1,000 characters.
 
-    `kind` is "text" (angle brackets are text), "html" (its elements are markup; other words in angle brackets are
-    text) or "": the title is HTML if it has a line break, an image, or the start and end tag of an element that
-    formats text, as in "<em>one</em>"; else it is text. Entities are decoded in all of them, since many programs
-    escape plain text twice.
+    `kind` is "text" (angle brackets are text), "html" (known elements are markup; other words in angle brackets are
+    text) or "" (unknown). If it is unknown, the title is taken for HTML if it has a line break, an image, or the
+    start and end tag of an element that formats text, as in "<em>one</em>". Entities are decoded in all three cases,
+    since many programs escape plain text twice.
     """
     text = source[: _MAX_TITLE * 8]
     if "<" in text and kind != "text":
@@ -64,9 +64,7 @@ _AROUND_NAME = ' \t"“”„«»,;:|/–—-'
 
 
 def person_name(source: str) -> str:
-    """Returns the name of a person without an address of mail and the punctuation around it; "" if nothing else is
-    there.
-
+    """Returns the name of a person without e-mail address and the punctuation around it; "" if the text has no name.
     Reads "mail (Name)", "Name (mail)", '"Name" <mail>', "mail, Name", "mailto:mail" and "name at host.example".
     """
     text = plain_text(_TAG_WITH_MAIL.sub(r" \1 ", html.unescape(source[:1_000])), 300)

@@ -35,7 +35,7 @@ from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.
 
-# For a site whose platform is not known. The platform tables have those of each platform.
+# For a site whose platform is not known. The platform tables have the addresses of each platform.
 _SITEMAPS = ("sitemap.xml", "sitemap_index.xml", "sitemap-index.xml", "wp-sitemap.xml")
 _FEEDS = ("feed/", "feed.xml", "atom.xml", "rss.xml", "index.xml", "rss/")
 _ROOT_SITEMAPS = _SITEMAPS[:2]
@@ -47,8 +47,9 @@ def well_known_urls(start_url: str, scope: Scope, platform: str = "") -> tuple[D
     """Returns the well-known addresses of feeds and sitemaps on a site, most likely first: in the site's folder, then
     sitemaps in the host's root.
 
-    Those of the `platform` if it is known, else those of the most common programs. Sitemaps in the root may list pages
-    outside the scope. The source of the discovered URLs is SEED, because no page links to them.
+    If the `platform` is known, returns the addresses usual on it, else those usual with the most common programs.
+    Sitemaps in the root may list pages outside the scope. The source of the discovered URLs is SEED, because no page
+    links to them.
     """
     parts = urlsplit(start_url)
     root = f"{parts.scheme}://{parts.netloc}/"
@@ -105,13 +106,13 @@ _MAX_TRAPS = 200
 
 @dataclass(frozen=True, slots=True)
 class PageLinks:
-    """The addresses that one page links to, each once, in the order of the page.
+    """The addresses of the links on one page, each once, in the order of the page.
 
     `next_pages`: further pages of this listing. `links`: everything else in scope. Their kind is LISTING if their
     address or `rel` says so, else UNKNOWN; their source is LISTING if the link is the title of an entry, else LINK.
     `refresh` and `canonical` are absolute and may be out of scope. `nofollow`: meta robots asks crawlers not to
-    follow the page's links. `is_listing`: the page itself lists posts. `traps`: addresses in scope that are crawl
-    traps or not worth fetching; they are recorded and not fetched.
+    follow the page's links. `is_listing`: the page itself is a listing of posts. `traps`: addresses in scope that
+    are crawl traps or not worth fetching; they are recorded and not fetched.
     """
 
     feeds: tuple[DiscoveredURL, ...] = ()
@@ -303,7 +304,9 @@ class _Page:
             self.nofollow = True
 
     def _option(self, element: etree._Element) -> None:
-        """Records addresses in a drop-down list, as in WordPress's archives and categories widgets."""
+        """Adds the link of an <option> in a drop-down list that leads to another page, as in WordPress's archives and
+        categories widgets. Other options are ignored.
+        """
         value = element.get("value") or ""
         if "/" in value and (known := self._classify(value)):
             self._add(known.url, DiscoverySource.LINK, known.kind)

@@ -20,7 +20,7 @@ MAX_REQUISITES = 400
 """Addresses that are read of one page or stylesheet."""
 _MAX_CSS = 2_000_000  # characters
 _MAX_URL_LENGTH = 2_000
-# Attributes with addresses of images: those of HTML, and those of lazy loading, because its scripts do not run in a
+# Attributes with addresses of images: in HTML itself, and for lazy loading, because its scripts do not run in a
 # replayed page.
 _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
@@ -45,8 +45,8 @@ def requisites_of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
     """Returns the images, stylesheets and fonts that a page needs, in the order of the page, each once and at most
     MAX_REQUISITES.
 
-    Includes images that it links to as files, and every candidate of a `srcset`, since the screen at replay decides
-    which one is shown. Leaves out data: URLs and other addresses that are not http(s).
+    Includes images that the page links to as files, and every candidate of a `srcset`, since the screen at replay
+    decides which one is shown. Leaves out data: URLs and other addresses that are not http(s).
     """
     return _first(_of_page(root, _base(root, url)))
 
@@ -247,10 +247,11 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html|<head|<body|
 
 
 def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_coding: str = "") -> str:
-    """Returns why a response with status 200 is not a requisite of this kind, as a phrase; "" if it is.
+    """Returns why a response with status 200 is not a requisite of this kind, as a phrase; "" if it is such a
+    requisite.
 
-    `body` is as received, still encoded. An HTML page never counts, regardless of its declared type, because hosts
-    send one if a file does not exist.
+    `body` is as received, still encoded. An HTML page never counts as a requisite, whatever its declared type,
+    because hosts send one if a file does not exist.
     """
     if not body:
         return "the response is empty"

@@ -1,7 +1,7 @@
 """Reads the documents that discovery sources send: XML, JSON, and fragments of HTML as plain text.
 
-Nothing here raises for bad input, fetches anything, or reads more than its limits. Parsing begins after the DOCTYPE,
-so that no entity is ever expanded: "billion laughs" and external entities have no effect.
+No function of this module raises for bad input, fetches anything, or reads more than its limits. Parsing begins
+after the DOCTYPE, so that no entity is ever expanded: "billion laughs" and external entities have no effect.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 
 def find_root_start(text: str) -> int:
     """Returns the position in an XML text where the root element begins, after white space, comments, processing
-    instructions and the DOCTYPE; -1 if one of these has no end.
+    instructions and the DOCTYPE; -1 if a comment, instruction or DOCTYPE has no end.
 
-    The parser starts there, so it never sees an entity declaration (XML 1.0, section 4), and neither expands nor
-    fetches entities.
+    The parser starts at this position, so it never sees an entity declaration (XML 1.0, section 4), and neither
+    expands nor fetches entities.
     """
     at, doctypes = 0, 0
     while True:
@@ -59,10 +59,10 @@ def find_root_start(text: str) -> int:
 
 
 def _end_of_doctype(text: str, at: int) -> int:
-    """Returns the position after a DOCTYPE declaration whose content begins at `at`; -1 if it has no end.
+    """Returns the position after a DOCTYPE declaration whose content begins at `at`; -1 if the declaration has no end.
 
-    Its quoted strings, comments and internal subset may contain ">". If one of these is not closed, the declaration
-    ends at its first ">".
+    Its quoted strings, comments and internal subset may contain ">". If a string, comment or subset is not closed,
+    the declaration ends at its first ">".
     """
     start, inside = at, False
     while match := _IN_DOCTYPE.search(text, at):
@@ -295,9 +295,8 @@ _MAX_VALUES = 3_000_000
 
 
 def parse_json(body: bytes) -> Any:
-    """Returns the JSON value in a body; None if it has none, or if it has too many values.
-
-    Other text before the value (such as a PHP notice) and after it is ignored.
+    """Returns the JSON value in a body; None if the body has no JSON value, or too many values. Other text before the
+    value (such as a PHP notice) and after it is ignored.
     """
     text = decode(inflate(body)).strip()
     if len(text) > _MAX_VALUES and sum(map(text.count, "[{,")) > _MAX_VALUES:

@@ -40,8 +40,8 @@ class Sitemap:
     """The parsed content of one sitemap: the addresses of pages (`targets`), and the further sitemaps of an index
     (`children`, of kind SITEMAP).
 
-    Only news sitemaps have source hints. `is_sitemap` is False if the body is not a sitemap. `is_cut` is True if it
-    has more than is read of one document (MAX_TARGETS, MAX_TAGS).
+    Only news sitemaps have source hints. `is_sitemap` is False if the body is not a sitemap. `is_cut` is True if the
+    sitemap is larger than the limits for one document (MAX_TARGETS, MAX_TAGS) and was read only up to them.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -51,8 +51,8 @@ class Sitemap:
 
 
 def kind_of_sitemap(url: str) -> PageKind:
-    """Returns the kind of the pages that a sitemap lists, judged by its file name: POST for "post-sitemap2.xml",
-    LISTING for "wp-sitemap-users-1.xml".
+    """Returns the kind of the pages in a sitemap by its file name: POST for "post-sitemap2.xml", LISTING for
+    "wp-sitemap-users-1.xml".
     """
     try:
         parts = urlsplit(url)

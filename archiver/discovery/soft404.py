@@ -1,5 +1,5 @@
-"""Recognises soft 404s and walls: pages with status 200 that say that there is no such page, or that ask for a login or
-for consent.
+"""Recognises soft 404s and walls: pages that have status 200 although they say that the page does not exist, or ask for
+a login or for consent.
 
 A crawl requests an address that cannot exist and stores a profile of the response with the site. A page that looks
 the same does not exist either, regardless of its status and language.
@@ -80,8 +80,8 @@ class SoftNotFoundProfile:
     """How a site responds for an address that does not exist.
 
     `location`: the urlkey that it redirects to, "" if it does not redirect; `look`: the fingerprint of the page it
-    shows, None if the status is an error. `everywhere`: the home page shows the same, so the page proves for no address
-    that it does not exist.
+    shows, None if the status is an error. `everywhere`: the home page shows the same, so this look does not prove
+    that an address does not exist.
     """
 
     url: str
@@ -96,8 +96,8 @@ class SoftNotFoundProfile:
         return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
     def resembles(self, look: PageFingerprint) -> bool:
-        """Returns True if a page looks like the site's page for missing addresses: the same title, and no text of its
-        own. Of pages with few words, all must be the same.
+        """Returns True if a page looks like the site's page for missing addresses: it has the same title, and hardly
+        any text that the other lacks. If the page has few words, all of them must be the same.
         """
         if self.look is None or look.title != self.look.title:
             return False
@@ -112,7 +112,9 @@ class SoftNotFoundProfile:
         return self.has_enough_words and not self.everywhere and self.resembles(look)
 
     def is_shell(self, look: PageFingerprint) -> bool:
-        """Returns True if a page shows nothing by which it can be told from a missing one, which proves neither."""
+        """Returns True if a page shows nothing that distinguishes it from the site's page for missing addresses, so
+        that it is unknown whether it exists.
+        """
         return (self.everywhere or not self.has_enough_words) and self.resembles(look)
 
     def leads_to(self, target: str) -> bool:

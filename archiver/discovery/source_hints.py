@@ -20,11 +20,11 @@ _BETWEEN = "."
 
 @dataclass(frozen=True, slots=True)
 class HintDigest:
-    """The digests of what a source says about a post, in three parts: title and `text` ("" if it gives neither), the
-    other `details`, and the date of publication (`date`, "" if it gives none).
+    """The digests of what a source says about a post, in three parts: title and `text` ("" if the source gives
+    neither), the other `details`, and the date of publication (`date`, "" if the source gives none).
 
-    What changes with every request, such as the signature of an image's address, is left out, and so are the IDs of
-    the post and the date of its last change, which `DiscoveredURL.lastmod` has.
+    Left out are values that change with every request, such as the signature of an image's address, the IDs of the
+    post, and the date of its last change, which `DiscoveredURL.lastmod` has.
     """
 
     text: str = ""
@@ -66,8 +66,8 @@ def _digest(text: str, size: int) -> str:
 
 @lru_cache(maxsize=256)  # a feed lists many posts
 def source_key(source: DiscoverySource, found_on: str) -> str:
-    """Returns the key of a source among the digests of a page: feeds of one site may differ in what they say of a post,
-    so each has a key of its own.
+    """Returns the key by which the digests of a page distinguish its sources. Each feed has a key, since feeds of one
+    site may differ in what they say of a post.
     """
     if source is not DiscoverySource.FEED or not found_on:
         return str(source)
@@ -79,9 +79,8 @@ def source_key(source: DiscoverySource, found_on: str) -> str:
 
 
 def last_digest(digests: Mapping[str, str], key: str, new: HintDigest) -> HintDigest | None:
-    """Returns the digest of what a source said last about a page, None if it said nothing yet.
-
-    The digest of a source that says the same as another one is not stored.
+    """Returns the digest of what a source said last about a page; None if it has said nothing yet. If a source says the
+    same as another one, its digest is not stored.
     """
     if key in digests:
         return HintDigest.parse(digests[key])
@@ -102,13 +101,15 @@ _VALUES = tuple(one.name for one in fields(SourceHint) if one.name not in _OWN)
 
 
 def rank_of(key: str) -> int:
-    """Returns the rank of a source by its key among digests; sources that know more have a higher one."""
+    """Returns the rank of a source by its key among digests. The more a kind of source knows about a post, the higher
+    its rank.
+    """
     source = key.partition(":")[0]
     return next((n for n, one in enumerate(_RANKS) if one == source), -1)
 
 
 def complete_hint(hint: SourceHint, other: SourceHint) -> SourceHint:
-    """Returns a hint with the values of another one where it has none."""
+    """Returns a hint, with the values that it lacks taken from another hint."""
     names = [name for name in _VALUES if not getattr(hint, name) and getattr(other, name)]
     taken = [one for name in names for one in (name, *_DEPENDENT.get(name, ()))]
     return replace(hint, **{name: getattr(other, name) for name in taken}) if taken else hint
@@ -120,8 +121,8 @@ def combine_hints(
     """Returns the hint to store for a page: what the source with this `key` says now, combined with the `latest` stored
     hint, which came from the sources in `digests`.
 
-    An API's hint replaces all others. Of the others, the one that changed counts first (`is_changed`: this one), then
-    the one that knows more; it is completed by the values that only the others give.
+    An API's hint replaces all others. Of other hints, the one that changed is preferred (`is_changed`: this one),
+    then the one from the kind of source that gives more. Values that it lacks are added from the other hint.
     """
     others = [other for other in digests if other != key]
     if latest is None or not others or key == DiscoverySource.API:

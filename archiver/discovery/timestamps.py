@@ -56,8 +56,8 @@ _MAX_LENGTH = 100
 
 
 def parse_timestamp(text: str) -> Timestamp | None:
-    """Parses a time; None for text that is not one, for dates that can be read in two ways (3/4/2024), and for years
-    outside 1980 to 2100.
+    """Parses a time. Returns None if the text is not a time, if it is a date that can be read in two ways (3/4/2024),
+    and for years outside 1980 to 2100.
     """
     written = " ".join(text[:_MAX_LENGTH].split())
     text = written
@@ -78,7 +78,7 @@ _NO_DATE = re.compile(r"(?<![+\d-])000[01]\b|^[0\s:-]*$")
 
 
 def is_unreadable_time(text: str) -> bool:
-    """Returns True if a text is there and is not a time that can be read, nor what programs write for "no date"
+    """Returns True if a text is not empty and cannot be read as a time, unless it is what programs write for "no date"
     ("0001-01-01T00:00:00Z", "0000-00-00").
     """
     return parse_timestamp(text) is None and not _NO_DATE.search(text.strip())
@@ -143,15 +143,14 @@ def _epoch(text: str) -> Timestamp | None:
 
 
 def _full_year(text: str) -> int:
-    """Returns the year of a text; of two digits, one from 1970 to 2069."""
+    """Returns the year that a text gives; a year of two digits is taken as one from 1970 to 2069."""
     year = int(text)
     return year if len(text) > 2 else year + (2000 if year < 70 else 1900)
 
 
 def _timestamp(day: _Day, clock: _Clock | None, zone: _Zone | None) -> Timestamp | None:
-    """Builds a timestamp; None if there is no such day or time of day, or its year is not believed.
-
-    24:00:00 is the start of the next day (ISO 8601), a leap second the second before it.
+    """Builds a timestamp; None if the day or time of day does not exist, or the year is not believed. 24:00:00 is the
+    start of the next day (ISO 8601), a leap second the second before it.
     """
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         return None
@@ -198,7 +197,7 @@ _FILLERS = frozenset((
 
 
 def _in_words(text: str) -> Timestamp | None:
-    """Parses a date with a time of day before or after it, or without one."""
+    """Parses a date that may have a time of day before or after it."""
     match = _CLOCK.search(text)
     if match is None:
         return _timestamp(written, None, None) if (written := _day_in_words(text, is_timed=False)) else None
@@ -225,8 +224,8 @@ def _in_words(text: str) -> Timestamp | None:
 
 
 def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _Day | None:
-    """Parses a date: of three numbers, or of two numbers and the name of a month; without a time of day also of a year
-    and the name of a month. Other words may only stand before it, as weekdays do.
+    """Parses a date of three numbers, or of two numbers and the name of a month; if no time of day follows, also of a
+    year and the name of a month. Other words, such as weekdays, are accepted only before the date.
     """
     if match := _NUMBERS.search(text):
         return _numeric_day(match, is_american) if not _TOKEN.search(text, match.end()) else None
@@ -248,10 +247,10 @@ def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _D
 
 
 def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
-    """Returns the day that three numbers give; None if day and month cannot be told apart.
+    """Returns the day given by three numbers; None if it is unclear which is the day and which the month.
 
-    With points the day is first. Else a number above 12 is the day, and the 12-hour clock (`is_american`) means that
-    the month is first.
+    If points separate them, the day is first. Otherwise a number above 12 is the day, and the 12-hour clock
+    (`is_american`) means that the month is first.
     """
     first, sign, second, third = match.groups()
     if len(first) == 4:
@@ -266,7 +265,7 @@ def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
 
 # Time zones.
 
-# Names with one meaning, in minutes. CST, EST and the like are those of RFC 822. Not here: IST (India, Israel,
+# Names with one meaning, in minutes. CST, EST and the like as in RFC 822. Left out: IST (India, Israel,
 # Ireland), and the letters of RFC 822, whose meaning RFC 5322 withdraws (section 4.3).
 _ZONES = {
     "z": 0, "utc": 0, "ut": 0, "gmt": 0, "etc/gmt": 0, "etc/utc": 0, "wet": 0, "west": 60,
@@ -286,9 +285,8 @@ _MAX_OFFSET = 15 * 60
 
 
 def _parse_zone(text: str) -> _Zone | None:
-    """Parses a zone: an offset ("+02:00", "GMT+2", "-0700") or a name; None if the text is neither.
-
-    A comment after an offset is ignored ("+0200 (CEST)").
+    """Parses a zone, which may be an offset ("+02:00", "GMT+2", "-0700") or a name; None for any other text. A comment
+    after an offset is ignored ("+0200 (CEST)").
     """
     text = re.sub(r"\s*\([^()]*\)$", "", text).strip()
     if match := _OFFSET_PARTS.fullmatch(text):

@@ -126,7 +126,7 @@ def outcome_of_trap_rule(rule: str) -> Outcome:
 
 
 def matching_trap_rule(url: str, latest_year: int = 2100) -> str:
-    """Returns the name of the rule by which a URL is a crawl trap; "" if it is not one. Years in its path after
+    """Returns the name of the rule by which a URL is a crawl trap; "" if no rule matches. Years in its path after
     `latest_year` are a trap.
     """
     path, query = path_and_query(url)
@@ -157,7 +157,7 @@ def _by_query(path: str, query: str) -> str:
 
 def path_and_query(url: str) -> tuple[str, str]:
     """Returns the path (unescaped) and the query of a URL. In a static copy of a site, the query is part of the file
-    name ("%3F...html") and is taken from there.
+    name ("%3F...html"), and is read from the file name.
     """
     parts = urlsplit(url)
     path, separator, kept = unquote(parts.path).partition("?")
@@ -406,9 +406,10 @@ class URLPattern(NamedTuple):
     """The pattern of a URL: what it has in common with other URLs that the same program generated.
 
     `family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no pattern. The
-    frontier adds five: below (below a post), captures (known only from a web archive), folder (plain pages of one
-    folder that no source vouches for), form (such pages with addresses of one form) and feeds (of parts of the site).
-    `key`: for paging the list itself; for the others the part that all URLs of this pattern share.
+    frontier adds five families: below (below a post), captures (known only from a web archive), folder (plain pages
+    of one folder that no source vouches for), form (such pages with addresses of one form) and feeds (of parts of
+    the site). `key`: for paging the address of the list; for the other families the part that all URLs of this
+    pattern share.
     """
 
     family: str
@@ -448,7 +449,9 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
 
 
 def series_of(url: str) -> str:
-    """Returns the list of which a URL is one page, as its address without the page number; "" without a number."""
+    """Returns the address of a list without the page number, from the URL of one of its pages; "" if the URL has no
+    page number.
+    """
     path, query = path_and_query(url)
     return _series(folder_path(path), parse_qsl(query, keep_blank_values=True))
 
@@ -468,8 +471,8 @@ def page_number(url: str) -> int | None:
 
 
 def capture_pattern(url: str) -> URLPattern:
-    """Returns the pattern of a URL that only a web archive lists and that has no other pattern. It is shared by all
-    such URLs in the same folder.
+    """Returns the pattern of a URL that only a web archive reports and that has no other pattern. All such URLs in a
+    folder have the same pattern.
     """
     return URLPattern("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
 
@@ -485,8 +488,8 @@ def folder_pattern(url: str, folder: str = "/") -> URLPattern:
 
 
 def form_pattern(url: str, folder: str = "/") -> URLPattern:
-    """Returns the pattern of a plain page by the form of its address: `/news/9/9/s.html` for
-    /news/2014/08/a-name.html. The first step stays as it is, unless it is a number; `folder` is the scope's path.
+    """Returns the pattern of a plain page by the form of its address: `/news/9/9/s.html` for /news/2014/08/a-name.html.
+    The first step is kept, unless it is a number; `folder` is the scope's path.
     """
     below = folder_path(path_and_query(url)[0]).removeprefix(folder).strip("/")
     first, *rest = below.split("/")
@@ -509,16 +512,16 @@ def feed_without_format(url: str) -> str:
 
 
 def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
-    """Returns True if a URL may be that of a post, by its pattern, and has another pattern than the page that shows
-    it.
+    """Returns True if a URL may be the address of a post, by its pattern, and has another pattern than the page that
+    shows it.
     """
     pattern = pattern_of(url, folder)
     return pattern.family in _FAMILIES_OF_POSTS and pattern != found_on
 
 
 def is_secondary_listing(url: str, folder: str = "/") -> bool:
-    """Returns True if a URL is a secondary listing: it lists by tag, author, category, date or a parameter what other
-    pages list too.
+    """Returns True if a URL is a secondary listing: a list by tag, author, category, date or a parameter, whose entries
+    other pages list too.
     """
     return pattern_of(url, folder).family in ("terms", "dates", "query")
 

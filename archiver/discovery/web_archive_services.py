@@ -1,6 +1,6 @@
 """Addresses and lists of captures in web archives (Memento), and the choice of the captures to fetch.
 
-A capture is requested as it was taken: with the flag `id_` after its time, the archive (Internet Archive,
+A capture is requested as it was taken: with the flag `id_` after its time, the web archive (Internet Archive,
 OpenWayback, pywb) neither adds markup nor rewrites links. A TimeMap is a list of the captures of one address (RFC
 7089, section 5; application/link-format, RFC 6690).
 """
@@ -56,7 +56,7 @@ class ArchiveService:
 
     def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
         """Returns the time and the original URL of a capture from its address `location` (relative to `base`), with
-        http or https; None if it is not the address of a capture in this archive.
+        http or https; None if the address does not belong to a capture in this web archive.
         """
         here = re.sub(r"^https?:", "", urljoin(base, location.strip()))
         prefix = re.sub(r"^https?:", "", self.replay)
@@ -90,9 +90,7 @@ def has_resume_keys(service: ArchiveService) -> bool:
 
 def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
     """Parses a TimeMap of `url`. Returns its captures, which have no status and digest, and the addresses of further
-    TimeMaps that it names (RFC 7089, section 5.1.3).
-
-    Never raises; gzip is decompressed.
+    TimeMaps in it (RFC 7089, section 5.1.3). Never raises; gzip is decompressed.
     """
     text = decode(inflate(body))
     entries: list[CdxEntry] = []
@@ -186,12 +184,13 @@ def is_relevant(entry: CdxEntry) -> bool:
 
 
 def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[CaptureListEntry, CaptureAction]]:
-    """Yields the captures of one address that matter, each with the action to take. `captures` are in order of time.
+    """Yields the captures of one address that are worth entering, each with the action to take. `captures` are in order
+    of time.
 
-    A payload (by its digest) is fetched once, at its first capture. The first and the last capture of a run of one
-    payload show from when to when it was online, and those of a run of 404 when the page was gone. A redirect within
-    a minute of a page of the same address leads to that page (http to https, to www, to a slash), and is not
-    fetched.
+    A payload (by its digest) is fetched once, at its first capture. Of consecutive captures with one payload, the
+    first and the last are yielded, because they show from when to when it was online; of consecutive 404 responses
+    likewise, because they show when the page was gone. A redirect within a minute of a page of the same address
+    leads to that page (http to https, to www, to a slash), and is not fetched.
     """
     pages = [c.at for c in captures if c.is_page]
     fetched: set[str] = set()
@@ -209,6 +208,6 @@ def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[Capt
 
 
 def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
-    """Returns True if one of `times` (sorted) is within a minute of `at`."""
+    """Returns True if a time in `times` (sorted) is within a minute of `at`."""
     next_ = bisect_left(times, at - _ITSELF)
     return next_ < len(times) and times[next_] <= at + _ITSELF

@@ -90,15 +90,15 @@ def _root(address: str, home_url: str) -> str | None:
 def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
     """Returns the API address of one page of posts, with their authors, categories, tags and lead images.
 
-    Posts are ordered by ID, so that posts added or changed in the meantime do not shift the remaining ones. With
+    Posts are ordered by ID, so that posts added or changed during the crawl do not shift the remaining ones. With
     `modified_after` (aware), only posts changed since then are listed, in the order of their changes.
     """
     return _posts(endpoint, page, f"_embed={_EMBED}&_fields={_FIELDS}", modified_after)
 
 
 def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """Like `posts_url`, but the response has only the ID, address and modification time of each post, to compare all
-    posts cheaply.
+    """Returns the API address of one page of posts, as `posts_url` does, for a response with only the ID, address and
+    modification time of each post. It serves to compare all posts cheaply.
     """
     return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
 
@@ -120,11 +120,11 @@ def _posts(endpoint: str, page: int, query: str, modified_after: datetime | None
 
 
 def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> APIPage:
-    """Parses the API's response to `posts_url` or `ids_url`. Never raises; if it is not a list of posts, `error` is
-    set.
+    """Parses the API's response to `posts_url` or `ids_url`. Never raises; if the response is not a list of posts,
+    `error` is set.
 
-    `published` and `modified` have the site's own UTC offset, computed from local and UTC times, so that the
-    calendar day is the one that the site shows.
+    `published` and `modified` have the site's own UTC offset, computed from local and UTC times, so that they have
+    the calendar day that the site shows.
     """
     counts = {k.lower(): v for k, v in headers.items()}
     total, pages = _count(counts.get("x-wp-total")), _count(counts.get("x-wp-totalpages"))
@@ -221,7 +221,7 @@ def _pair(row: dict[str, Any], name: str) -> tuple[datetime | None, datetime | N
 
 
 def _utc_offset(row: dict[str, Any]) -> timedelta | None:
-    """Returns the site's UTC offset from the local and UTC times of a post; None if they are missing or their
+    """Returns the site's UTC offset from the local and UTC times of a post; None if a time is missing or their
     difference cannot be a time zone.
     """
     for name in ("date", "modified"):

@@ -107,7 +107,7 @@ class ArchiveExtension:
     # Results
 
     def store(self, result: PageResult) -> None:
-        """Pass a result to the writer; its page is no longer in progress."""
+        """Passes a result to the writer; its page is no longer in progress."""
         self.run.writer.add(result)
         self.pages.mark_finished(result)
 
@@ -116,7 +116,7 @@ class ArchiveExtension:
 
     @property
     def remaining_pages(self) -> int | None:
-        """The number of pages that may still be handed out before a limit is reached; None if there is no limit."""
+        """The number of pages that may still be handed out before a limit is reached; None if no limit is set."""
         in_progress = self.pages.in_progress
         limits = []
         if self.order.limit:
@@ -126,7 +126,7 @@ class ArchiveExtension:
         return min(limits, default=None)
 
     def is_own_host(self, host: str) -> bool:
-        """Return True if this is the host of the start address or of the home page."""
+        """Returns True if `host` is the host of the start address or of the home page."""
         return host in {urlsplit(url).hostname for url in (self.home_url, self.order.start_url)}
 
     # Ending the run
@@ -142,23 +142,23 @@ class ArchiveExtension:
             self.halt(fault)
 
     def stop(self, sentence: str) -> None:
-        """End the run early, as failed; `sentence` says why."""
+        """Ends the run early, as failed; `sentence` says why."""
         self.fatal = self.fatal or sentence
         self.end(RunEnding("failed", sentence))
 
     def halt(self, fault: ArchiverError) -> None:
-        """End the run because the archive cannot be written. Nothing more is stored; unwritten pages stay due."""
+        """Ends the run because the archive cannot be written. Nothing more is stored; unwritten pages stay due."""
         self.halted = True
         self.stop(str(fault))
 
     def broke(self, error: Exception) -> None:
-        """Close the run as failed and release its locks, after a bug has kept it from starting."""
+        """Closes the run as failed and releases its locks, after a bug has kept it from starting."""
         _log.error("The crawl of %s could not start", self.order.start_url, exc_info=error)
         self.fatal = self.fatal or internal_error(self.order.start_url, error).reason
         self.run.close(RunEnding("failed", self.fatal), at_fault=True)
 
     def end(self, ending: RunEnding) -> None:
-        """End the run: requests in progress are finished, the others are dropped and their pages stay due."""
+        """Ends the run: requests in progress are finished; all other requests are dropped, and their pages stay due."""
         engine = self._crawler.engine
         if self.ending is None and engine is not None:
             self.ending = ending
@@ -167,7 +167,7 @@ class ArchiveExtension:
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="ended"))
 
     def tick(self) -> None:
-        """End the run if it has used up its time or bytes.
+        """Ends the run if it has used up its time or bytes.
 
         The limit on pages is applied where pages are handed out.
         """
@@ -178,7 +178,7 @@ class ArchiveExtension:
             self._drop_waiting()
 
     def ended(self, reason: str) -> None:
-        """Scrapy signal handler: close the run when the spider has closed. `reason` is Scrapy's reason."""
+        """Scrapy signal handler: closes the run when the spider has closed. `reason` is Scrapy's reason."""
         if self._loop.running:
             self._loop.stop()
         ending = self.ending
@@ -193,7 +193,7 @@ class ArchiveExtension:
             self._log_summary()
 
     def _log_summary(self) -> None:
-        """Log what the run stored, and where, in one line."""
+        """Logs what the run stored, and where, in one line."""
         run, counts = self.run, self.run.counts
         assert run.result is not None
         _log.warning(
@@ -211,7 +211,7 @@ class ArchiveExtension:
         )
 
     def _final_ending(self) -> RunEnding | None:
-        """Return the ending of a run that has no pending requests: at a limit on posts or pages, or with nothing left
+        """Returns the ending of a run that has no pending requests: at a limit on posts or pages, or with nothing left
         to fetch.
         """
         ending = None
@@ -237,8 +237,8 @@ class ArchiveExtension:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
 
     def _sent(self, request: Request) -> None:
-        """Signal handler: count a request that was sent, whether for a page, a requisite or a host's file, first try or
-        retry.
+        """Signal handler: counts a request that was sent, whether for a page, a requisite or a host's file, first try
+        or retry.
         """
         if requisite_of(request) is not None:
             self.run.counts.requisite_requests += 1

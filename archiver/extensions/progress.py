@@ -102,7 +102,7 @@ _screens: list[Screen] = []
 
 
 def show_progress_on(screen: Screen) -> None:
-    """Show the progress of this process's crawls on `screen` instead of its own terminal."""
+    """Shows the progress of this process's crawls on `screen` instead of its own terminal."""
     _screens[:] = [screen]
 
 
@@ -158,7 +158,7 @@ class Progress:
 
 
 def progress_line(known: int, counts: Any, seconds: float, pause: float = 0) -> str:
-    """Return the progress of a crawl as text: "found 120  fetched 80  stored 44  failed 1  12.5/s".
+    """Returns the progress of a crawl as text: "found 120  fetched 80  stored 44  failed 1  12.5/s".
 
     `seconds` is the time since its start; a `pause` (seconds) of two or more is shown too.
     """

@@ -41,8 +41,8 @@ class SharedThrottle:
         self._folder = folder
 
     def take(self, host: str, seconds: float) -> float:
-        """Reserve the time of the next request to this host; return the seconds until then. The request after it comes
-        `seconds` later.
+        """Reserves the time of the next request to this host; returns the seconds until then. The request after it
+        comes `seconds` later.
 
         Returns 0 if the file cannot be written.
         """
@@ -106,12 +106,12 @@ class ThrottleExtension:
         return self._paces.get(host) or Throttle(self._floor)
 
     def at_least(self, request: Request, seconds: float) -> None:
-        """Apply the delay (seconds) that robots.txt sets for the request's host."""
+        """Applies the delay (seconds) that robots.txt sets for the request's host."""
         host = host_of(request)
         self._paces[host] = self.pace(host).at_least(seconds)
 
     def share(self, host: str, turns: SharedThrottle) -> None:
-        """Limit all crawls together to one request per MIN_THIRD_PARTY_DELAY seconds to this host, whatever delay is
+        """Limits all crawls together to one request per MIN_THIRD_PARTY_DELAY seconds to this host, whatever delay is
         set for the site.
 
         A host on this machine is not limited.
@@ -121,7 +121,7 @@ class ThrottleExtension:
             self._paces[host] = self.pace(host).no_faster(MIN_THIRD_PARTY_DELAY)
 
     def limit_foreign_host(self, host: str) -> None:
-        """Apply at least the default delay to a host that is not the site's own, whatever delay is set for the site.
+        """Applies at least the default delay to a host that is not the site's own, whatever delay is set for the site.
 
         A host on this machine is not limited.
         """
@@ -129,25 +129,25 @@ class ThrottleExtension:
             self._paces[host] = self.pace(host).no_faster(POLITE_DELAY)
 
     def abandon(self, host: str, why: str) -> None:
-        """Request nothing more from this host in this run; its pending requests raise HostBusy."""
+        """Requests nothing more from this host in this run; its pending requests raise HostBusy."""
         self._given_up[host] = why
         self._fail_pending(lambda request: HostBusy(why) if host_of(request) == host else None)
 
     def keep(self, host: str, pace: Throttle) -> None:
-        """Use this throttle for a host (or download slot) instead of the one from the settings."""
+        """Uses this throttle for a host (or download slot) instead of the one from the settings."""
         self._paces[host] = pace
 
     def pause(self) -> float:
-        """Return the seconds left of the longest pause that a host asked for; 0 if none is paused."""
+        """Returns the seconds left of the longest pause that a host asked for; 0 if none is paused."""
         now = monotonic()
         return max((pace.pause(now) for pace in self._paces.values()), default=0.0)
 
     def given_up(self, host: str) -> str:
-        """Return why this host was given up in this run; "" if it was not."""
+        """Returns why this run has given up this host; "" if it has not."""
         return self._given_up.get(host, "")
 
     def drop_waiting(self) -> None:
-        """Drop the pending requests of all hosts because the run ends; they raise RunEnded."""
+        """Drops the pending requests of all hosts because the run ends; they raise RunEnded."""
         self._fail_pending(lambda request: RunEnded("the run ended"))
 
     def _before(self, request: Request) -> None:
@@ -190,13 +190,13 @@ class ThrottleExtension:
             slot.lastseen = max(slot.lastseen, pace.until - pace.delay)
 
     def _tick(self) -> None:
-        """Drop the pending requests of a stopped crawl, so that it does not wait for their delays."""
+        """Drops the pending requests of a stopped crawl, so that it does not wait for their delays."""
         engine = self._crawler.engine
         if engine is not None and not engine.running:
             self.drop_waiting()
 
     def _fail_pending(self, why: Callable[[Request], Exception | None]) -> None:
-        """Fail each pending request for which `why` returns an error, with that error."""
+        """Fails each pending request for which `why` returns an error, with that error."""
         for slot in list(self._slots.values()):
             waiting, slot.queue = list(slot.queue), type(slot.queue)()
             for request, answered in waiting:
@@ -219,5 +219,5 @@ class ThrottleExtension:
 
 
 def host_of(request: Request) -> str:
-    """Return the host of a request, without a port. It is also the name of the request's download slot."""
+    """Returns the host of a request, without a port. It is also the name of the request's download slot."""
     return str(request.meta.get("download_slot") or urlsplit(request.url).hostname or "")

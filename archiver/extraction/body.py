@@ -82,7 +82,7 @@ def boilerplate_spans(
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
-    """Returns the word in its class or id, or the tag, that marks an element as boilerplate; "" if nothing does."""
+    """Returns what marks an element as boilerplate: a word in its class or id, or its tag; "" if nothing does."""
     if el.tag == "form" and _is_comment_form(el):
         return _COMMENTS
     why = layout.boilerplate_word(el) or (el.tag if el.tag in _DROP_TAGS else "")
@@ -90,15 +90,15 @@ def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
 
 
 def _is_comment_form(form: Element) -> bool:
-    """Returns True if a form is one for comments, and not one around the whole page."""
+    """Returns True if a form is for comments, and not a form around the whole page."""
     if next(form.iter("textarea"), None) is None or next(form.iter("h1", "article", "main"), None) is not None:
         return False
     return text_length(form) < _COMMENT_FORM
 
 
 def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
-    """Returns True if an element with the boilerplate mark `why` is text after all: a button in a heading, a long
-    aside.
+    """Returns True if an element with the boilerplate mark `why` is text of the post all the same: a button in a
+    heading, a long <aside>.
     """
     if why == "button":
         parent = el.getparent()
@@ -195,8 +195,8 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: 
 
 
 def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
-    """Returns True if most of the text is in <p>, <li> and the like, so that a <div> with a few words is not part of
-    it.
+    """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
+    text.
     """
     whole = p = 0.0
     for i in range(lo, hi):
@@ -264,7 +264,7 @@ def _is_neighbour_row(b: TextBlock) -> bool:
 
 
 def _links_of(b: TextBlock) -> Iterable[Element]:
-    """Returns the links of a block: those in its element, or the link that contains it."""
+    """Returns the links of a block: the links in its element, or the link that contains the element."""
     inside = list(islice(b.element.iter("a"), _MAX_ROWS))
     return inside or list(islice(b.element.iterancestors("a"), 1))
 
@@ -469,8 +469,8 @@ _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The text of a post and how it was found. `is_whole`: a feed or API gave the whole text, of which the page shows a
-    part.
+    """The text of a post and how it was found. `is_whole`: a feed or API gave the whole text, and the page shows only a
+    part of it.
     """
 
     text: str
@@ -629,8 +629,8 @@ def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLa
 
 
 def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBlock, found: Body, top: Element) -> Body:
-    """Returns the text of a short post: that of the page's main content if it is in `top`, else what was `found` there,
-    unless that is outside the post's entry.
+    """Returns the text of a short post. It is the text of the page's main content if that is in `top`; otherwise the
+    text `found` in `top`, unless `top` is outside the post's entry.
     """
     main, article = post.page.main_content, _article(post)
     if main is not None and is_below(main, top) and not (article is not None and is_below(article, main)):
@@ -659,7 +659,9 @@ def _is_outside_entry(post: Post, top: Element) -> bool:
 
 
 def _entry(post: Post) -> Element | None:
-    """Returns the <article> of the post, else the page's main content with the post's title; None without either."""
+    """Returns the <article> of the post; without one, the page's main content if it has the post's title; otherwise
+    None.
+    """
     found, main = _article(post), post.page.main_content
     if found is None and main is not None and post.title is not None and is_below(post.title, main):
         return main
@@ -699,8 +701,10 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
 
 
 def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> str | None:
-    """Returns the text in the same small box as the title and below it, "" if there is only a picture; None if the
-    title has no such box. What else the page has, such as "No comments" or its footer, weighs as much as a short text.
+    """Returns the text below the title in the same small box; "" if the box has only a picture below the title. None if
+    the title has no such box.
+
+    A short post needs this, since the rest of the page, such as "No comments" or its footer, is as long as its text.
     """
     if post.title is None or _article(post) is not None:
         return None
@@ -717,8 +721,8 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
 
 
 def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
-    """Returns the first box below the title in `entry` with text or pictures; `entry` if its text is in paragraphs of
-    its own; None if there is nothing below the title but lines of date, author and terms.
+    """Returns the first box below the title in `entry` with text or pictures. Returns `entry` itself if its text is in
+    paragraphs directly inside it, and None if only lines with date, author and terms follow the title.
     """
     assert post.title is not None
     order = post.page.index.order

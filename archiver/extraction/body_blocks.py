@@ -123,7 +123,7 @@ class BlockLayout:
         self._boilerplate_words: dict[Element, str] = {}
 
     def boilerplate_word(self, el: Element) -> str:
-        """Returns the word in an element's class or id that marks it as boilerplate; "" if there is none. Cached."""
+        """Returns the word in an element's class or id that marks it as boilerplate; "" if no word does. Cached."""
         found = self._boilerplate_words.get(el)
         if found is None:
             found = self._boilerplate_words[el] = boilerplate_word(el)
@@ -235,9 +235,8 @@ class _LayoutReader:
         self.at = outer
 
     def read_cell(self, el: Element) -> None:
-        """Reads a table cell: as part of its row's line, or as a block of its own if the table is used for layout.
-
-        The numbers of the lines of code in the next cell are left out.
+        """Reads a table cell: as part of its row's line or, if the table is used for layout, as a separate block. Line
+        numbers of the code in the next cell are left out.
         """
         if not self.in_cell and _numbers_lines(el):
             return

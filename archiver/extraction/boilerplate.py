@@ -368,8 +368,8 @@ def _find_word_in_name(name: str) -> str:
 
 
 def boilerplate_word(el: Element) -> str:
-    """Returns the word in an element's class or id that marks it as boilerplate, such as "comments"; "" if there is
-    none.
+    """Returns the word in an element's class or id that marks it as boilerplate, such as "comments"; "" if no word
+    does.
     """
     names = el.get("class") or ""
     ident = el.get("id")
@@ -379,9 +379,8 @@ def boilerplate_word(el: Element) -> str:
 
 
 def _compile_any(*parts: str) -> re.Pattern[str]:
-    """Compiles a pattern that matches a whole text, apart from punctuation around it, if it matches one of `parts`.
-
-    The pattern is for texts in lower case (`_lower`): only with case-sensitive patterns can the engine skip
+    """Compiles a pattern that matches a whole text, apart from punctuation around it, if one of `parts` matches it. The
+    pattern is for texts in lower case (`_lower`), because only case-sensitive patterns let the engine skip
     alternatives by their first letter.
     """
     return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
@@ -611,7 +610,7 @@ _NEIGHBOUR_SIGN = re.compile(r"^\s*(?:[←→«»‹›⟵⟶⬅➡]|&[lr]arr;)|
 
 
 def names_neighbour(text: str) -> bool:
-    """Returns True if a linked text is that of a link to the next or the previous post ("Next → Title")."""
+    """Returns True if the text of a link marks it as a link to the next or the previous post ("Next → Title")."""
     return len(text) < 200 and (_NEIGHBOUR.search(text) is not None or _NEIGHBOUR_SIGN.search(text) is not None)
 
 

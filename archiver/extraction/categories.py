@@ -47,11 +47,9 @@ _SIMPLE = re.compile(r"[a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class ClassTerms:
-    """The categories or the tags in a post's class: `slugs` as written there, `names` as the page shows them, else the
-    slugs.
-
-    `is_complete`: the class lists every term of the post. That is not so if a slug has no Latin letters, since the
-    class then has only a number for it.
+    """The categories or the tags in a post's class attribute. `slugs`: as the class has them; `names`: as the page
+    shows them, or the slugs if it does not. `is_complete`: the class has every term of the post. It may lack some if
+    a slug has no Latin letters, since the class then has only a number for it.
     """
 
     slugs: Terms
@@ -108,10 +106,9 @@ def _possible_slugs(name: str) -> frozenset[str]:
 
 
 def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
-    """Returns the names of terms by kind and slug, from links whose address ends in the slug.
-
-    The post's own links come first, then those of WordPress's term lists and those whose text makes the slug; other
-    links, as in a menu, may call a category anything.
+    """Returns the names of terms by kind and slug, from links whose address ends in the slug. The post's own links are
+    preferred, then links in WordPress's term lists and links whose text makes the slug; other links, as in a menu,
+    may call a category anything.
     """
     best: dict[tuple[Kind, str], str] = {}
     other: dict[tuple[Kind, str], str] = {}
@@ -185,8 +182,9 @@ _METAS = (
     _Meta("tag", "keywords", 0.35, is_list=True),  # written for search engines
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
-"""Platforms whose posts show their categories if they have any: breadcrumbs are only folders there, unless their
-address is that of a category."""
+"""Platforms whose posts show their categories if they have any. Breadcrumbs on them are only folders, unless their
+address leads to a category.
+"""
 _CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
 _TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
 _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
@@ -205,7 +203,9 @@ _MAX_COUNT = 60
 def term_candidates(
     page: Page, post: Post, hint: SourceHint | None
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
-    """Returns the candidates for a post's categories and those for its tags: sets of terms, each with its source."""
+    """Returns two lists of candidates, for a post's categories and for its tags: sets of terms, each with its
+    source.
+    """
     found = [
         *_from_selectors(page, post),
         *_from_unlinked(page, post),
@@ -228,7 +228,7 @@ def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> 
     tagged = tag.value if tag else ()
     if tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS and category is not None:
         # rel="tag" marks categories too; the platform's selector has found which of the terms are categories. A link to
-        # the listing of a tag is a tag's, whatever the categories are called.
+        # an address that leads to the listing of a tag belongs to a tag, whatever the categories are called.
         tagged = tuple(t for t in tagged if fold_text(t) not in {fold_text(c) for c in category.value})
     return category.value if category else (), tagged
 
@@ -242,9 +242,9 @@ def _as_candidate(
 def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> Iterator[Found]:
     """Yields the terms of a feed or an API.
 
-    An API tells categories and tags apart. RSS and Atom have one element for both: a term of a feed is a tag if the
-    post's own terms (`found`) or the addresses of the site's listings have it as a tag and not as a category. What
-    nothing else has stays a category.
+    An API gives categories and tags separately. RSS and Atom have one element for both: a term of a feed is a tag if
+    the post's own terms (`found`), or the addresses of the site's listings, have it as a tag and not as a category.
+    All other terms of a feed are categories.
     """
     if hint is None:
         return
@@ -260,9 +260,11 @@ def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> I
 
 
 def _terms_known_as_tags(page: Page, terms: Sequence[str], found: Sequence[Found]) -> frozenset[str]:
-    """Returns the terms of a feed, folded, that are tags on the page: first by the post's own terms, else by the
-    addresses of links to listings anywhere on the page, and on a Jekyll site by the page's own address, in which the
-    folders before the date are the post's categories. A platform may have only one of the two.
+    """Returns the terms of a feed, folded, that are tags on the page.
+
+    If the platform has only categories or only tags, that decides. Otherwise the post's own terms decide, then the
+    addresses of links to listings anywhere on the page. On a Jekyll site, the folders before the date in the page's
+    address are the post's categories, and the other terms are tags.
     """
     wanted = {fold_text(t) for t in terms}
     platform = page.platform
@@ -299,7 +301,7 @@ def _folders_before_date(page: Page) -> set[str]:
 
 
 def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
-    """Yields the terms found by the platform's selectors and by generic ones."""
+    """Yields the terms found by the platform's selectors and by generic selectors."""
     generic = by_name("generic")
     rows = [(generic, "class", 0.75)]
     if page.platform is not generic:
@@ -409,7 +411,7 @@ def _from_metadata(page: Page) -> Iterator[Found]:
     yield _as_candidate(
         "category", [p for t in sections for p in _split_sections(page, t)], "json-ld", "articleSection", 0.82
     )
-    # Rank Math writes search phrases there, not the post's tags.
+    # Rank Math writes search phrases in this element, not the post's tags.
     trust = 0.3 if _is_by_rank_math(page) else 0.78
     yield _as_candidate("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
     for one in data.declared(page.addresses):
@@ -438,7 +440,9 @@ def _from_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
 
 
 def _folders_of_posts(page: Page) -> set[str]:
-    """Returns the folders of the page's address that only say that it is a post: "posts" is no category there."""
+    """Returns the folders of the page's address that only say that it is a post, such as "posts"; they are not
+    categories.
+    """
     return {folder for folder in page.path.split("/") if fold_text(folder) in FOLDER_WORDS}
 
 

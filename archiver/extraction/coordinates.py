@@ -206,7 +206,7 @@ def _degrees(m: re.Match[str], n: str) -> tuple[float, float] | None:
 
 
 def parse_position(text: str | None, language: str = "") -> Position | None:
-    """Parses latitude and longitude from one text; None if it is not a position.
+    """Parses latitude and longitude from one text; None if the text is not a position.
 
     For example "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7", "lat: 10.5, lon: 106.7",
     "北纬10°30′ 东经106°42′". `language` (BCP 47) decides whether "O" means east or west.
@@ -389,7 +389,9 @@ _GEOHACK = re.compile(r"^([\d._-]+[NS]_[\d._-]+[EW])", re.IGNORECASE)
 
 
 def map_link_position(href: str) -> Position | None:
-    """Returns the position in an address of a map service or in a geo: URI (RFC 5870); None if it has none."""
+    """Returns the position in an address of a map service or in a geo: URI (RFC 5870); None if the address has no
+    position.
+    """
     if len(href) > 4_000 or not any(sign in f"\n{href.lower()}" for sign in SIGNS):
         return None
     if href[:4].lower() == "geo:":
@@ -411,9 +413,8 @@ def map_link_position(href: str) -> Position | None:
 
 
 def _position_in_address(compiled: _CompiledService, whole: str, query: Mapping[str, list[str]]) -> Position | None:
-    """Returns the position in an address of a map service; None if it has none.
-
-    `whole`: path, query and fragment, unescaped; `query`: the parsed query.
+    """Returns the position in an address of a map service; None if the address has no position. `whole`: path, query
+    and fragment, unescaped; `query`: the parsed query.
     """
     for lat_key, lon_key in compiled.service.pairs:
         if lat_key in query and lon_key in query:

@@ -33,7 +33,7 @@ def civil_year(year: int) -> int:
 
 
 def is_solar_year(year: int) -> bool:
-    """Returns True if a year can be one of the Persian solar calendar."""
+    """Returns True if a year can be a year of the Persian solar calendar."""
     return year in _SOLAR_YEARS
 
 
@@ -66,7 +66,7 @@ def _days_in_month(year: int, month: int) -> int:
 
 
 def han_number(text: str) -> int | None:
-    """Parses a number in ASCII or Han digits, positional (二〇二四) or with tens (二十一); None if it is neither."""
+    """Parses a number in ASCII or Han digits, positional (二〇二四) or with tens (二十一). None for other texts."""
     if text.isdigit():
         return int(text)
     if any(c not in _HAN_DIGITS and c != "十" for c in text) or not text:
@@ -250,7 +250,7 @@ _URL_MONTH = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})(?=/)")
 
 
 def url_date(path: str) -> AddressDate | None:
-    """Returns the date in the path of an address; None if it has none."""
+    """Returns the date in the path of an address; None if the path has no date."""
     if m := _URL_DAY.search(path):
         y, mo, d = (int(g) for g in m.groups() if g)
         if 1 <= mo <= 12 and 1 <= d <= 31:
@@ -316,10 +316,11 @@ _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
 @lru_cache(maxsize=4_096)
 def visible_date(text: str, language: str = "", loose: bool = False) -> Moment | None:
-    """Returns the first date in a short visible text, with the time of day written beside it; None if there is no date.
+    """Returns the first date in a short visible text, with the time of day written beside it; None if the text has no
+    date.
 
-    `language` (BCP 47) decides the order of 3/4/2021. `loose`: also try the dateparser library if no rule here
-    matches and the page's language is not one of those in the tables.
+    `language` (BCP 47) decides the order of 3/4/2021. `loose`: also try the dateparser library if no rule of this
+    module matches and the tables do not have the page's language.
     """
     text = plain_date_text(text)
     if "年" not in text and not any(c.isdigit() for c in text):
@@ -359,9 +360,8 @@ def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str]
 
 
 def text_around_date(text: str, language: str = "") -> tuple[str, str] | None:
-    """Returns the text before the first date, and the text after that date and its time of day; None without a date.
-
-    Digits in both are ASCII.
+    """Returns the text before the first date, and the text after the date and its time of day; None if the text has no
+    date. Digits in the returned texts are ASCII.
     """
     text = plain_date_text(text)
     found = _first_date(text, language)
@@ -396,9 +396,8 @@ class _WrittenDate:
 
 
 def _first_date(text: str, language: str) -> _WrittenDate | None:
-    """Returns the first date in a text.
-
-    A date with its month in words precedes one of numbers only, since the order of numbers may be ambiguous.
+    """Returns the first date in a text. A date with its month in words is preferred to a date of numbers only, whose
+    order may be ambiguous.
     """
     spelled = min(_spelled_dates(text, language), key=lambda f: f.start, default=None)
     return spelled or _numeric_date(text, language)
@@ -409,7 +408,7 @@ def _full_year(text: str | None, short: str | None = None) -> int:
 
 
 def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
-    """Yields the dates whose month is a word or a sign, one notation after another."""
+    """Yields the dates in a text whose month is written as a word or a sign, one notation after another."""
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:
         yield from _vietnamese(text)

@@ -47,11 +47,11 @@ class StateDate:
 
 
 def state_date(page: Page) -> StateDate | None:
-    """Returns the date of publication in the data of a page's scripts: the only day there, else the one nearest to the
-    slug.
+    """Returns the date of publication in the data of a page's scripts: the only day in them, else the day nearest to
+    the slug.
 
-    The data contain other posts too, each beside its own address; a date far from this page's slug belongs to
-    another post.
+    The data contain other posts too, each with its own address beside it; a date far from this page's slug belongs
+    to another post.
     """
     found = _dates_in_text(page.text)
     if not found:
@@ -121,18 +121,20 @@ _NO_POSTS = frozenset(
 _IMAGES = 10
 _IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
-"""The date of a change is used as that of publication only if no candidate has at least this confidence."""
+"""If no candidate for the date of publication has at least this confidence, the date of the last change is used in
+its place.
+"""
 
 
 def precision_bonus(moment: Moment, visible: bool) -> float:
-    """Returns the confidence added for a date's precision, time zone and visibility, so that the most precise of equals
-    wins.
+    """Returns the confidence that a date gains by its precision, time zone and visibility. Of two dates that are
+    otherwise equal, the more precise one is thus chosen.
     """
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
 
 class _DateCandidates(list[When]):
-    """The date candidates of one page; `add` raises the confidence of more precise ones."""
+    """The date candidates of one page. `add` raises the confidence of dates that are more precise than others."""
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
         if moment is not None:
@@ -177,7 +179,9 @@ def _collect_published(page: Page, post: Post, hint: SourceHint | None, beside: 
 
 
 def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> list[VisibleDate]:
-    """Adds the visible dates of publication, unless the day is settled; returns the visible dates of a change."""
+    """Adds the visible dates of publication, unless the day is already certain; returns the visible dates of the last
+    change.
+    """
     if _is_day_settled(out):
         return []
     changed: list[VisibleDate] = []
@@ -202,7 +206,7 @@ def _is_day_settled(found: list[When]) -> bool:
 def _add_last_resort(
     page: Page, post: Post, out: _DateCandidates, changed: list[VisibleDate], beside: BylineBlock
 ) -> None:
-    """Adds the weakest candidates: the date of a change, and a date in the address of an image."""
+    """Adds the least certain candidates: the date of the last change, and a date in the address of an image."""
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
         out.add(one.moment, "shown", f"changed, {one.where} {_element_name(one.element)}", 0.4, True)
@@ -285,7 +289,9 @@ class _Dated:
 
 
 def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
-    """Adds the date found by the platform's first matching selector, and that found by the first generic one."""
+    """Adds two dates: the date found by the platform's first matching selector, and the date found by the first
+    matching generic selector.
+    """
     generic = by_name("generic")
     tables = [(page.platform, "platform", 0.9)] if page.platform is not generic else []
     for platform, source, confidence in [*tables, (generic, "class", 0.72)]:
@@ -298,8 +304,8 @@ def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
 
 
 def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
-    """Returns the first of the first three elements that a selector matches to have a date that is not that of a
-    change.
+    """Returns the first element with a date of publication among the first three that a selector matches. A date of the
+    last change does not count.
     """
     for el, _ in post.select([rule])[:3]:
         moment, in_text = date_of_element(el, language)
@@ -309,7 +315,9 @@ def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
 
 
 def _add_dated(dated: _Dated, found: When, confidence: float, out: _DateCandidates, language: str) -> None:
-    """Adds the date of an element, and those of its tooltip and its visible text, which may be in another time zone."""
+    """Adds the date of an element, and the dates in its tooltip and its visible text, which may be in another time
+    zone.
+    """
     el, moment, rule = dated.element, dated.moment, found.locator
     text = visible_date(element_line(el), language)
     is_seen = el.tag != "meta" and (text is None or text.day == moment.day)
@@ -358,7 +366,7 @@ def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
 
 
 def _inner_date(el: Element) -> Moment | None:
-    """Returns the date in an attribute of an element inside this one; None if there is none."""
+    """Returns the date in an attribute of an element inside this one; None if no inner element has one."""
     for inner in el.iter("time", "abbr", "meta"):
         if inner is not el:
             value = inner.get("datetime") or inner.get("title") or inner.get("content")

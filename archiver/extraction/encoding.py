@@ -18,9 +18,8 @@ _MANY, _MAX_COUNT = 3, 20_000
 
 
 def _byte_table(codec: str) -> dict[int, int]:
-    """Returns a map from each character of a single-byte encoding to the byte that it was decoded from.
-
-    Undefined bytes stand for themselves, as do, in windows-1252, the C1 control characters of ISO 8859-1.
+    """Returns a map from each character of a single-byte encoding to the byte that it was decoded from. Undefined bytes
+    are mapped to themselves, as are, in windows-1252, the C1 control characters of ISO 8859-1.
     """
     out: dict[int, int] = {}
     for byte in range(0x80, 0x100):
@@ -34,9 +33,8 @@ def _character_class(table: dict[int, int], first: int, last: int) -> str:
 
 
 class _Misreading:
-    """One single-byte encoding as which UTF-8 text was misread.
-
-    Every misread text contains one of `marks`; `sure` matches sequences that prove it.
+    """A single-byte encoding in which UTF-8 text was wrongly decoded. Every such text contains one of `marks`; `sure`
+    matches sequences that prove the mistake.
     """
 
     def __init__(self, codec: str, marks: str) -> None:
@@ -71,7 +69,9 @@ class _Misreading:
         return False
 
     def restore(self, stretch: str) -> str:
-        """Returns the original of a run of non-ASCII characters that was misread; "" if it was not misread."""
+        """Returns the original of a run of non-ASCII characters that was wrongly decoded in this encoding; "" if it was
+        decoded correctly.
+        """
         try:
             return bytes(self.table[ord(c)] for c in stretch).decode("utf-8")
         except (KeyError, UnicodeDecodeError):
@@ -381,10 +381,9 @@ class DecodedText:
 
 
 def unpack_undeclared(body: bytes, limit: int = MAX_BYTES) -> tuple[bytes, str]:
-    """Returns a page whose bytes are compressed without a Content-Encoding, decompressed, and the method's name.
-
-    At most `limit` bytes are decompressed. Other bytes, and those that are cut or cannot be decompressed, are returned
-    unchanged, with "".
+    """If a page's bytes are compressed without a Content-Encoding, returns them decompressed, and the name of the
+    method. At most `limit` bytes are decompressed. Other bytes, and bytes that are cut or cannot be decompressed,
+    are returned unchanged, with "".
     """
     method = "gzip" if body.startswith(_GZIP) else "deflate" if body.startswith(_ZLIB) else ""
     if not method:
@@ -483,9 +482,8 @@ def _decode_by_wide_header(body: bytes, content_type: str) -> DecodedText | None
 
 
 def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
-    """Decodes ASCII bytes, with the declared encoding if it is one that uses escape sequences, such as ISO-2022-JP.
-
-    ISO-2022-JP is also recognised without a declaration, by its escape sequences for JIS X 0208.
+    """Decodes ASCII bytes, with the declared encoding if that uses escape sequences, as ISO-2022-JP does. ISO-2022-JP
+    is also recognised without a declaration, by its escape sequences for JIS X 0208.
     """
     if b"\x1b" in body or b"~{" in body:
         for name, how in _declared_encodings(body, content_type):
@@ -598,7 +596,9 @@ def _declared_encodings(body: bytes, content_type: str) -> list[tuple[str, str]]
 
 
 def _loose_charset(content_type: str) -> str:
-    """Returns the charset in a malformed Content-Type header, or one that w3lib does not know; "" if there is none."""
+    """Returns the charset in a Content-Type header that is malformed or has a charset that w3lib does not know; "" if
+    the header has no charset.
+    """
     m = re.search(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", content_type[:1_000], re.IGNORECASE)
     return m[1] if m else ""
 

@@ -1,6 +1,6 @@
 """Explains why a field has its value: its candidates, which of them won, and the reason in one line.
 
-Nothing is decided here. The choice that `extraction.resolve` made is reconstructed from an article and its stored
+This module decides nothing. It reconstructs the choice that `extraction.resolve` made from an article and its stored
 evidence, so that an article in an archive can be explained as well as a page.
 """
 

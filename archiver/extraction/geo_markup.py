@@ -91,7 +91,7 @@ def geo_metas(page: Page) -> Iterator[GeoTag]:
 
 
 def _positions(page: Page) -> list[tuple[Position, str]]:
-    """Returns each position in a meta element, or in a pair of them, with its source."""
+    """Returns each position in one meta element, or in a pair of meta elements, with its source."""
     data = page.data
     language = page.language or ""
     whole = [
@@ -110,10 +110,8 @@ def _positions(page: Page) -> list[tuple[Position, str]]:
 
 def _is_business_address(page: Page) -> bool:
     """Returns True if the page's Open Graph place data describes the site's business address, not the place of the
-    post.
-
-    That is so on Squarespace, which puts the owner's address there, and if the page also gives a telephone number, a
-    street address or a type such as "restaurant".
+    post. True for every page on Squarespace, which puts the owner's address in these data, and for a page whose data
+    include a telephone number, a street address or a type such as "restaurant".
     """
     data = page.data
     return page.platform.name == "squarespace" or bool(
@@ -126,15 +124,14 @@ def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> 
 
 
 def split_position(lat: str | None, lon: str | None) -> Position | None:
-    """Returns the position whose latitude and longitude are given as two texts; None if they are not valid."""
+    """Returns the position whose latitude and longitude are given as two texts; None if they are invalid."""
     a, b = parse_degrees_with_precision(lat), parse_degrees_with_precision(lon)
     return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
 
 
 def dublin_core(text: str, source: str) -> GeoTag | None:
-    """Parses a Dublin Core spatial coverage into a geo-tag; None if it is neither a position nor a place name.
-
-    It may be a DCMI Point ("east=..; north=..; name=.."), a DCMI Box, a position, or the name of a place.
+    """Parses a Dublin Core spatial coverage into a geo-tag; None if it has neither a position nor a place name. It may
+    be a DCMI Point ("east=..; north=..; name=.."), a DCMI Box, a position, or the name of a place.
     """
     given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
     name = given.get("name", "")
@@ -355,7 +352,7 @@ def _value_of(el: Element) -> str:
 
 
 def _name_around(el: Element) -> str:
-    """Returns the name of the place whose card contains a position; "" if it has none."""
+    """Returns the name of the place whose card contains a position; "" if the card has no name."""
     for at in islice(el.iterancestors(), 4):
         if at.get("itemscope") is None and _CARDS.isdisjoint((at.get("class") or "").split()):
             continue
@@ -367,7 +364,9 @@ def _name_around(el: Element) -> str:
 
 
 def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Yields the place linked in the post's location line, and those of maps in its text: links, frames, scripts."""
+    """Yields the place linked in the post's location line, then the places of maps in its text: links, frames,
+    scripts.
+    """
     for a, _ in post.select(_LOCATION, anywhere=False)[:1]:
         if p := map_link_position(a.get("href") or ""):
             yield make_geotag(p, element_line(a)[:200], "", "content", "map link")
@@ -448,11 +447,13 @@ _SHAPES = ("box", "polygon", "line", "circle")
 _NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
 _MAX_NODES = 300
 _MAX_BESIDE = 5
-"""More organisations with positions are those of a directory, not the publisher."""
+"""A page with more organisations that have positions is a directory, and they are not its publisher."""
 
 
 def geo_json_ld(page: Page) -> Iterator[GeoTag]:
-    """Yields the places of the JSON-LD article, then those of its author and publisher, then those of organisations."""
+    """Yields the places of the JSON-LD article, then the places of its author and publisher, then the places of
+    organisations.
+    """
     data = page.data
     node = data.article(page.addresses)
     if node is None:
@@ -479,8 +480,8 @@ def _addresses_of(page: Page, someone: Any) -> list[Any]:
 
 
 def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str]]]:
-    """Returns the other nodes with a position, with their types; [] if there are more than _MAX_BESIDE, as in a
-    directory.
+    """Returns the nodes other than `article` that have a position, with their types; [] if they are more than
+    _MAX_BESIDE, as in a directory.
     """
     found = [
         (other, kinds)
@@ -541,7 +542,9 @@ def _clean_name(text: str) -> str:
 
 
 def _position_of(page: Page, place: Node) -> Position | None:
-    """Returns the position of a JSON-LD place: its own, the centre of its shape, or that in its map's address."""
+    """Returns the position of a JSON-LD place: its own, the centre of its shape, or the position in its map's
+    address.
+    """
     data = page.data
     for geo in [*data.resolve(place.get("geo")), place]:
         if isinstance(geo, str):

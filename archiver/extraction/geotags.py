@@ -90,7 +90,7 @@ def _may_have_map(page: Page, body: Element) -> bool:
     )
 
 
-# The places of a site: a place on most of its posts is the publisher's, not the posts'.
+# The places of a site: a place on most of its posts is the place of the publisher, not of the posts.
 
 PlaceKey = tuple[float, float] | str
 _MIN_POSTS = 5
@@ -157,9 +157,9 @@ def geotags(page: Page, post: Post, hint: SourceHint | None, dateline: str = "")
 
     The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within
     some 50 m of each other are one place; its name, region and precision are taken from whichever notation has them.
-    Positions out of range and those of examples are left out; so is 0,0 without a name, since empty forms contain
-    it. A position that the page also gives for its publisher has the role "publisher", unless the text has it too.
-    `dateline`: the place in the dateline of the text.
+    Positions out of range and well-known example positions are left out; so is 0,0 without a name, since empty forms
+    contain it. A position that the page also gives for its publisher has the role "publisher", unless the text has
+    it too. `dateline`: the place in the dateline of the text.
     """
     if dateline or (hint is not None and hint.geotags) or may_have_geotags(page, post.body):
         return _collect(page, post, hint, dateline)
@@ -191,9 +191,8 @@ def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Ev
 
 
 def merge_geotags(found: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Merges geo-tags of the same place, until each place occurs once.
-
-    Merging is repeated, since a name that was given a position may then equal another place.
+    """Merges geo-tags of the same place, until each place occurs once. Merging is repeated, since a name that has got a
+    position from one merge may then equal another place.
     """
     before, out = tuple(found), _merge_once(found)
     while len(out) < len(before):
@@ -239,9 +238,8 @@ def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 
 def _is_deliberate(tag: GeoTag) -> bool:
-    """Returns True if a position was chosen by a person.
-
-    It is not if it is a known example, the same number twice, or a corner of the map.
+    """Returns True if a person chose the position. Not chosen are a known example position, the same number twice, and
+    a corner of the map.
     """
     lat, lon = tag.latitude, tag.longitude
     if lat is None or lon is None:

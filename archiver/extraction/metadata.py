@@ -207,7 +207,9 @@ def repair_json(raw: str) -> list[str]:
 
 
 def _repair_word(word: str) -> str:
-    """Returns an unquoted word in JSON notation: a number or constant as it is, a bare key as a string, else null."""
+    """Returns an unquoted word in JSON notation: a number or constant unchanged, a bare key as a string, any other word
+    as null.
+    """
     if word in _WORDS or _NUMBER.fullmatch(word):
         return _WORDS.get(word, word)
     if word in ("undefined", "NaN", "None") or not (word[0].isalpha() or word[0] in "@_$"):
@@ -222,7 +224,7 @@ def _quote(text: str) -> str:
     return '"' + _IN_STRING.sub(fix, text) + '"'
 
 
-# Microdata (HTML, section 5) and RDFa Lite, as nodes of the same form as those of JSON-LD.
+# Microdata (HTML, section 5) and RDFa Lite, as nodes of the same form as JSON-LD nodes.
 
 _MAX_ITEMS = 3_000
 _ADDRESSES = frozenset({"url", "image", "thumbnailUrl", "contentUrl", "mainEntityOfPage", "sameAs", "logo", "@id"})
@@ -361,7 +363,9 @@ class _Reader:
 def _enclosing_item(
     el: Element, is_scope: Callable[[Element], bool], known: dict[Element, Element | None]
 ) -> Element | None:
-    """Returns the element of the nearest item around an element; None if there is none. `known` caches results."""
+    """Returns the element of the nearest item around an element; None if no item contains it. `known` caches
+    results.
+    """
     seen: list[Element] = []
     at = el.getparent()
     while at is not None and at not in known and not is_scope(at):
@@ -552,10 +556,10 @@ class PageMetadata:
         return _articles(self.nodes)
 
     def article(self, urls: set[str]) -> Node | None:
-        """Returns the JSON-LD node of the page's own article; None if there is none.
+        """Returns the JSON-LD node of the page's own article; None if the page has none.
 
-        It is the node with one of `urls`, the page's addresses, else the first with an author or date if there are
-        at most three.
+        It is the node that has one of `urls`, the page's addresses. If no node has, it is the first with an author
+        or a date, provided that the page has at most three such nodes.
         """
         key = frozenset(urls)
         if key not in self._article:
@@ -563,10 +567,11 @@ class PageMetadata:
         return self._article[key]
 
     def declared(self, urls: set[str]) -> list[DeclaredArticle]:
-        """Returns the page's own article as described by each kind of markup, most reliable first.
+        """Returns the page's own article as described by each kind of markup, most reliable first. All descriptions
+        have the same property names.
 
-        Property names are the same in all of them. An item of microdata or RDFa counts if it is the only one or has
-        one of `urls`, the page's addresses; others are teasers.
+        An item of microdata or RDFa counts if it is the page's only item or has one of `urls`, the page's addresses;
+        other items are teasers.
         """
         key = frozenset(urls)
         if key in self._declared:
@@ -582,7 +587,7 @@ class PageMetadata:
         return out
 
     def rdfa_article(self, urls: set[str]) -> Node | None:
-        """Returns the RDFa node of the page's own article; None if there is none. `urls`: the page's addresses."""
+        """Returns the RDFa node of the page's own article; None if the page has none. `urls`: the page's addresses."""
         return next((one.node for one in self.declared(urls) if one.source == "rdfa"), None)
 
     def _naming(self, found: list[Node], urls: set[str]) -> Node | None:

@@ -152,7 +152,7 @@ class Page:
     """A parsed page: `root` is its <html> element, `text` its decoded source, `url` the address it was fetched from.
 
     `captured_at` (aware) is when the page was fetched, None if unknown; relative dates such as "3 hours ago" are
-    counted back from it. `constants` are the values that are the site's and not the post's. Each attribute is
+    counted back from it. `constants` are values that belong to the site and not to a post. Each attribute is
     computed at most once and never changes.
     """
 
@@ -197,7 +197,7 @@ class Page:
         return detect_platform(self.index, self.data.meta_first("generator"))
 
     def assume(self, platform: Platform) -> None:
-        """Sets the platform to the one that the site's rules name, unless it has been detected already."""
+        """Sets the platform to the platform in the site's rules, unless it has been detected already."""
         self.__dict__.setdefault("platform", platform)
 
     @cached_property
@@ -253,7 +253,7 @@ class Page:
     @cached_property
     def hosts(self) -> tuple[str, str, tuple[str, ...]]:
         """The page's host, the host of its canonical address (both without "www."), and every prefix of an address on
-        either.
+        these hosts.
         """
         own, canonical = (_host(url).removeprefix("www.") for url in (self.url, self.canonical or self.url))
         beginnings = (
@@ -288,14 +288,16 @@ class Page:
 
     @property
     def language(self) -> str | None:
-        """The BCP 47 tag that the page declares (<html lang>, og:locale, content-language, inLanguage); None if it has
-        none.
+        """The BCP 47 tag that the page declares (<html lang>, og:locale, content-language, inLanguage); None if the
+        page declares none.
         """
         return self.declared_languages[0][0] if self.declared_languages else None
 
     @cached_property
     def declared_languages(self) -> tuple[tuple[str, str, str], ...]:
-        """The declared BCP 47 tags, most trusted first, each with the source that declares it and its locator there."""
+        """The declared BCP 47 tags, most trusted first, each with the source that declares it and the locator of the
+        tag in that source.
+        """
         given = [(self.root.get(name), "head", "html[lang]") for name in _LANG]
         given += [(e.get("lang"), "head", "body[lang]") for e in self.index.tag("body")[:1]]
         given += [(v, "meta", name) for name in _LANGUAGE_METAS for v in self.data.meta(name)]
@@ -330,7 +332,7 @@ class Page:
 
 
 def language_tag(value: str | None) -> str:
-    """Returns a declared language as a BCP 47 tag ("pt_br" as "pt-BR"); "" if it is none."""
+    """Returns a declared language as a BCP 47 tag ("pt_br" as "pt-BR"); "" if the value is not a language."""
     parts = clean_text(value).split(",")[0].split(".")[0].strip().replace("_", "-").split("-")
     primary = parts[0].lower()
     if not (2 <= len(primary) <= 3 and primary.isascii() and primary.isalpha()) or primary in ("und", "mul"):

@@ -100,15 +100,14 @@ PAGE_PATH = re.compile(
 
 
 def has_linked_heading(page: Page, el: Element, with_cards: bool = True) -> bool:
-    """Returns True if an element contains a heading that links to another page.
-
-    `with_cards`: also if a link covers the card around the heading.
+    """Returns True if an element contains a heading with a link to another page. `with_cards`: also if a link covers
+    the card around the heading.
     """
     return any(heading_link(page, h, with_cards) for h in el.iter("h1", "h2", "h3", "h4"))
 
 
 def heading_link(page: Page, h: Element, with_cards: bool = True) -> str:
-    """Returns the address of the other page that a heading links to; "" if it links to none.
+    """Returns the address of the link from a heading to another page; "" if the heading has no such link.
 
     The link is in the heading or around it, or (`with_cards`) covers the card that the heading is in.
     """
@@ -128,9 +127,9 @@ def _other_page(page: Page, a: Element) -> str:
 
 
 def _card_link(page: Page, h: Element) -> str:
-    """Returns the address of the link that covers the card of a heading; "" if there is none.
+    """Returns the address of the link that covers the card of a heading; "" if no link does.
 
-    Such a link stands beside the heading or is the first or last child of its card. It has no text, or only a text for
+    Such a link is next to the heading, or is the first or last child of the card. It has no text, or only a text for
     screen readers, or a class that stretches it over the card.
     """
     parent = h.getparent()
@@ -157,7 +156,8 @@ def _covers_card(a: Element) -> bool:
 
 
 def linked_headings(page: Page, post: Post) -> list[tuple[Element, str]]:
-    """Returns the headings that link to other pages of the same site, each with its address, one for each page.
+    """Returns the headings with links to other pages of the same site, each with the address of its link; one heading
+    for each page.
 
     Headings in comments, navigation and the like are left out.
     """
@@ -180,7 +180,7 @@ def _own_hosts(page: Page) -> set[str]:
 
 
 def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
-    """Returns True if the blocks around these headings, each with one of them, make up most of the page's text."""
+    """Returns True if most of the page's text is in teasers: blocks around these headings, each with one heading."""
     if len(heads) >= _MANY:
         return True
     main = next((e for s in ("main", "[role=main]", "body") for e in page.index.select(s)), page.root)
@@ -192,7 +192,9 @@ def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
 
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
-    """Returns for each heading the largest element with no other of them; a bare heading counts with its siblings."""
+    """Returns for each heading the largest element around it that contains no other of these headings. A heading
+    without such an element is returned with its siblings.
+    """
     counts = Counter(at for h in heads for at in _ancestors_up_to(h, main))
     chosen = set(heads)
     blocks: set[Element] = set()
@@ -220,8 +222,8 @@ def _ancestors_up_to(el: Element, top: Element) -> Iterator[Element]:
 def is_filled_by_linked_items(page: Page, post: Post, has_own_date: bool = False) -> bool:
     """Returns True if list items and table rows with little more than a link to this site make up most of the page.
 
-    Items and text are those of the same element: the post's body, or the whole page. A page with a body and a date of
-    its own beside the heading is judged by its body only, since a sidebar may well be longer than a short post.
+    Items and text are counted in the same element: the post's body, or the whole page. For a page with a body and a
+    date of its own beside the heading only the body counts, since a sidebar may well be longer than a short post.
     """
     whole = next(iter(page.index.tag("body")), page.root)
     if post.body is None:
@@ -254,9 +256,8 @@ def _is_filled_by_items(page: Page, post: Post, main: Element) -> bool:
 
 
 def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
-    """Returns the address of the page of this site that an item links to, if the item is little more than that link.
-
-    "" if the item has more text or several links. `length`: the item's length.
+    """Returns the address of the only link in an item, if it leads to a page of this site and the item has little other
+    text; "" otherwise. `length`: the item's length.
     """
     links = [(page.join(a.get("href")), page.index.text_length(a)) for a in item.iter("a")]
     own = {url.partition("#")[0]: n for url, n in links if url and _host(url) in hosts}
@@ -280,7 +281,7 @@ def main_types(page: Page) -> set[str]:
 def has_article_node(page: Page) -> bool:
     """Returns True if JSON-LD declares the page as an article with a date or an author.
 
-    An article whose date is that of programs for "no date" does not count: some themes declare every page so.
+    A date that programs write for "no date" does not count: some themes declare every page as an article with it.
     """
     node = page.data.article(page.addresses)
     if node is None or any(map(is_zero_date, page.data.texts(node, "datePublished")[:1])):
@@ -368,9 +369,9 @@ class _Context:
 
     @property
     def has_content(self) -> bool:
-        """True if the post has an image, a recording or an embedded page, or a text in an element marked as a post's.
-
-        The mark is the name that a platform gives it, or markup for machines; both hold however short the text is.
+        """True if the post has an image, a recording or an embedded page, or a text in an element that is marked as the
+        text of a post: by a name that a platform gives it, or by markup for machines. With such a mark, the text may
+        be of any length.
         """
         post = self.post
         if post.body is None:
@@ -381,7 +382,7 @@ class _Context:
 
     @property
     def has_own_date(self) -> bool:
-        """True if a date stands beside the title of a post with a body, and the title does not link to another page."""
+        """True if a post with a body has a date beside its title, and the title does not link to another page."""
         post = self.post
         is_dated = self.beside.moment is not None and post.body is not None and post.title is not None
         return is_dated and post.title is not None and not heading_link(self.page, post.title)
@@ -431,8 +432,8 @@ def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known:
 
 
 def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns kind and rule by what the page itself declares, an error or an empty page included; None if it declares
-    nothing.
+    """Returns the kind and rule that follow from what the page itself declares, or from its being an error or an empty
+    page; None if nothing of this applies.
     """
     return _first_answer(_FACTS, _Context(page, post, BylineBlock(), hint, known))
 
@@ -508,7 +509,8 @@ def _platform_classes(context: _Context) -> Answer | None:
 def _entry_type(context: _Context) -> Answer | None:
     """Returns the kind that WordPress's class gives the only entry of a page: type-post, type-page or type-attachment.
 
-    Themes that do not mark <body> mark the entry. An entry with a permalink to another page is that of a list.
+    This serves for themes that mark the entry but not <body>. An entry with a permalink to another page belongs to a
+    list.
     """
     page = context.page
     entries = [e for e in page.index.with_class("hentry") if not context.post.is_noise(e)]
@@ -554,7 +556,9 @@ def _not_found(context: _Context) -> Answer | None:
 
 
 def _names_wall(page: Page, heading: str) -> bool:
-    """Returns True if a heading is that of a login form or of a check for robots, and the page has what these have."""
+    """Returns True if a heading has the words of a login form or of a check for robots, and something confirms it: how
+    the heading goes on, a password field, or the page's words for such a check.
+    """
     if m := LOGIN.match(heading):
         is_form = any((e.get("type") or "").lower() == "password" for e in page.index.tag("input"))
         return bool(ENDS.match(heading, m.end())) and (is_form or m["goes_on"] is not None)
@@ -610,7 +614,10 @@ def _is_of_another_year(context: _Context, year: int) -> bool:
 
 
 def _several_posts(context: _Context) -> Answer | None:
-    """Recognises a listing by several posts with linked headings, none of which is the page's own post."""
+    """Recognises a listing by the linked headings or links that fill the page: entries of several posts, headings of
+    several posts of which the page's title is one, teasers, or a plain list of links. At an address of a listing,
+    one linked post is enough. Returns None for any other page, and for one that declares an article in JSON-LD.
+    """
     page, post = context.page, context.post
     if has_article_node(page):
         return None
@@ -645,7 +652,9 @@ def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
-    """Returns True if two or more elements are marked as posts and link to them, and at most one <article> does not."""
+    """Returns True if a page has two or more elements that are marked as posts and have a heading with a link to a
+    post, and at most one <article> without such a heading.
+    """
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     groups = [
         [e for e in page.index.with_class(name) if e.tag not in ("body", "main") and not post.is_noise(e)]
@@ -749,9 +758,8 @@ def _by_date(context: _Context) -> Answer | None:
 
 
 def _is_of_article(page: Page, found: Candidate[Moment]) -> bool:
-    """Returns True if a date in JSON-LD or a meta element is that of an article.
-
-    Programs write the time of a file into each page; one that declares another type than "article" is no post by that.
+    """Returns True if a date in JSON-LD or a meta element is the date of an article. Programs write the time of a file
+    into each page, so a date does not count on a page that declares another type than "article".
     """
     if found.source == "json-ld":
         return found.locator != "WebPage"

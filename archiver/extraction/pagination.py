@@ -1,4 +1,6 @@
-"""Finds the pages of a post that is split over several: the number of this page, and the addresses of the others."""
+"""Finds the pages of a post that is split over several pages: the number of this page, and the addresses of the
+others.
+"""
 
 from __future__ import annotations
 
@@ -203,8 +205,8 @@ class PostParts:
     """The pages of one post, as far as one of its pages links to them.
 
     `others`: absolute addresses of the further pages (from the second on), in order; `number`: the number of this
-    page; `first`: the address of the first page, if this is not it; `whole`: the address of a view with everything
-    on one page, "" if the page links to none.
+    page; `first`: the address of the first page, if this is a further page; `whole`: the address of a view with
+    everything on one page, "" if the page has no link to such a view.
     """
 
     others: tuple[str, ...] = ()
@@ -215,10 +217,9 @@ class PostParts:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """A link that may lead to another page of this post.
-
-    `ways`: how its address can be read as a page; `text`: the number it shows; `onward`: it says only "next";
-    `sure`: it is a number or in a block of page links.
+    """A link that may lead to another page of this post. `ways`: the ways to read its address as the address of a page;
+    `text`: the number that the link shows; `onward`: the link says only "next"; `sure`: it is a number or in a block
+    of page links.
     """
 
     url: str
@@ -231,10 +232,10 @@ class _Link:
 def find_parts(page: Page, of: str = "") -> PostParts:
     """Returns the other pages of the post on this page; empty for a post on one page, as nearly all are.
 
-    A further page has the post's own address followed by a number, and the link to it is in a platform's block of
-    page links, has rel=next, or shows only a number or "next page". That excludes the next post, the pages of its
-    comments and of a listing, pictures, and chapters with names of their own. `of`: the address of the post, if this
-    page is known to be a part of it, since a page in the middle need not link to the first.
+    A further page has the post's own address followed by a number. The link to it is in a platform's block of page
+    links, has rel=next, or shows only a number or "next page". That excludes the next post, further pages of
+    comments and of a listing, pictures, and chapters with names. `of`: the address of the post, if this page is
+    known to be a part of it, since a page in the middle may have no link to the first.
     """
     links = list(_links(page, "" if of else _own_word(page.url)))
     if of:
@@ -253,9 +254,8 @@ def find_parts(page: Page, of: str = "") -> PostParts:
 
 
 def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[PartURL]) -> PostParts:
-    """Returns the pages of a post whose address on this page has a number, be this a further page or the first.
-
-    `here`: the ways to read the page's own address as a page of a post.
+    """Returns the pages of a post, read on a page whose own address has a page number, be it a further page or the
+    first. `here`: the ways to read the page's own address as a page of a post.
     """
     for split in here:
         if found := _parts_by_split(page, links, own, split):
@@ -388,7 +388,7 @@ def _first_of(url: str, split: PartURL, one: bool) -> str:
 
 
 def _find_whole_view(page: Page, own: str, numbered: bool) -> str:
-    """Returns the address of a view with everything on one page; "" if there is none.
+    """Returns the address of a view with everything on one page; "" if the page has no link to such a view.
 
     A print view counts only if the pages themselves were not found (`numbered` is False).
     """
@@ -416,6 +416,6 @@ def _is_foreign_host(href: str, host: str) -> bool:
 
 
 def _says_several(page: Page) -> bool:
-    """Returns True if a block of page links says "page 1 of 4", even if none of its links can be followed."""
+    """Returns True if a text in a block of page links says "page 1 of 4", even if none of its links can be followed."""
     elements = chain.from_iterable(page.index.select(rule)[:3] for rule in page.index.present(_PAGERS))
     return any(OF_SEVERAL.search(_first_words(el)) for el in elements)

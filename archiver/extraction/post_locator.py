@@ -1,4 +1,6 @@
-"""Locates the post on its page: its title, its body, the element that contains both, and what belongs to neither."""
+"""Locates the post on its page: its title, its body, the element that contains both, and the elements that do not
+belong to the post.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def title_words(text: str) -> frozenset[str]:
 
 
 def title_similarity(one: str, other: str) -> float:
-    """Returns how similar two titles are, 0 to 1: the share of the shorter title's words that the other has too.
+    """Returns how similar two titles are, 0 to 1: the share of the shorter title's words that the longer title has too.
 
     Also 1 if the longer title begins with the shorter. A single common word counts little, however short a title is.
     """
@@ -62,7 +64,7 @@ def title_in_url(text: str, path: str) -> float:
     return len(here & there) / len(here | there) if here and there else 0.0
 
 
-# The headings of a page: how they compare with the titles that it declares, and which of them are the site's.
+# The headings of a page: how they compare with the titles that it declares, and which of them belong to the site.
 
 TITLE_PARTS = re.compile(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
 _SITE_HEADER = re.compile(
@@ -88,7 +90,9 @@ def declared_titles(page: Page) -> list[str]:
 
 
 def most_similar_heading(declared: list[str], headings: list[Element]) -> Element:
-    """Returns the first heading, or a later one that is like a declared title if the first is unlike all of them."""
+    """Returns the heading to use as the title: the first one, or, if the first resembles none of the declared titles,
+    the one that resembles one of them most.
+    """
     if len(headings) == 1:
         return headings[0]
     alike = [max((title_similarity(element_line(el), t) for t in declared), default=0.0) for el in headings]
@@ -108,7 +112,9 @@ def is_at_start_of(body: Element, el: Element) -> bool:
 
 
 def is_in_site_header(page: Page, el: Element) -> bool:
-    """Returns True if a heading is the site's: by the header that contains it, or because it links to the home page."""
+    """Returns True if a heading belongs to the site and not to the post: it is in the site's header, or has a link to
+    the home page.
+    """
     at: Element | None = el
     while at is not None and at.tag not in _TOP:
         if at.get("role") == "banner" or _SITE_HEADER.search(f" {at.get('class') or ''} {at.get('id') or ''}  "):
@@ -157,7 +163,7 @@ _NOISE = re.compile(
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 _GUESSED = frozenset({"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"})
-"""The rules of a title that nothing but its level, its place or its text marks as the post's."""
+"""The rules for a title that nothing but its level, its place or its text marks as the title of the post."""
 _NAMED_TITLE = re.compile(
     r"(?:title|titel|titre|titulo|titolo|headline|subject|betreff)$|^(?:tit|heading)$", re.IGNORECASE
 )
@@ -338,7 +344,7 @@ class Post:
         return len(names) > 2 and el.tag not in _CONTENT_TAGS and _is_noise_name(names)
 
     def _is_meta_line(self, el: Element) -> bool:
-        """Returns True if an <aside> is a line with a date and with links to authors or terms right below the title."""
+        """Returns True if an <aside> right below the title is a line with a date and with links to authors or terms."""
         if self.title is None or el.get("class") or el.getprevious() is not self.title:
             return False
         return is_meta_block(el) and _YEAR.search(element_line(el)) is not None
@@ -371,7 +377,9 @@ class Post:
         )
 
     def _stays_here(self, href: str) -> bool:
-        """Returns True if an address is this page, a folder above it, or on another host."""
+        """Returns True if an address does not lead to another page of the site: it is the address of this page, of a
+        folder above it, or on another host.
+        """
         url = self.page.join(href)
         parts = urlsplit(url)
         if not url or (parts.hostname or "").removeprefix("www.") not in self.page.hosts[:2]:
@@ -436,7 +444,7 @@ class Post:
         return found
 
     def in_meta_block(self, el: Element) -> bool:
-        """Returns True if an element is one of the meta blocks in the text's element, or part of one."""
+        """Returns True if an element is a meta block in the text's element, or part of such a block."""
         return any(is_below(el, block) for block in self.meta_blocks)
 
 
@@ -445,7 +453,7 @@ def text_length(el: Element) -> int:
 
 
 def locate_post(page: Page) -> Post:
-    """Locates the post on a page, by the platform's selectors, then by generic ones."""
+    """Locates the post on a page, by the platform's selectors, then by generic selectors."""
     post = Post(page)
     generic = by_name("generic")
     rules = page.platform.body if page.platform is generic else (*page.platform.body, *generic.body)
@@ -468,7 +476,9 @@ def _find_untitled(post: Post) -> None:
 
 
 def _own_sidebars(post: Post) -> tuple[Element, ...]:
-    """Returns the sidebars with the meta data of this post: those that its platform names, and those with its date."""
+    """Returns the sidebars with the meta data of this post: sidebars that its platform marks so, and sidebars with its
+    date.
+    """
     holder = post.holder
     found: dict[Element, None] = {
         el: None
@@ -505,7 +515,9 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
 
 
 def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
-    """Returns the body's element inside `outer` if that contains the title, too, and no text but the body's."""
+    """Returns the body's element inside `outer`, if it contains the title too and has no text except the body's text;
+    else None.
+    """
     if next(outer.iter("h1"), None) is None:
         return None
     for rule in rules:
@@ -526,7 +538,7 @@ def _has_paragraph_outside(post: Post, outer: Element, inner: Element) -> bool:
 
 
 def _post_of(el: Element) -> Element | None:
-    """Returns the nearest ancestor of an element that is marked as a post; None if there is none."""
+    """Returns the nearest ancestor of an element that is marked as a post; None if no ancestor is."""
     at = el.getparent()
     while at is not None and at.tag not in _KEEP:
         names = (at.get("class") or "").split()
@@ -537,7 +549,7 @@ def _post_of(el: Element) -> Element | None:
 
 
 def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
-    """Returns the element with the longest text among those in the same post as the first one."""
+    """Returns the element with the longest text among the elements that are in the same post as the first one."""
     home = _post_of(found[0])
     length = post.page.index.text_length
     if home is None:
@@ -557,7 +569,7 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
 
 
 def _only_heading(el: Element) -> Element:
-    """Returns the heading inside a title's element if that has exactly one with text, else the element."""
+    """Returns the heading inside a title's element if exactly one heading in it has text, else the element."""
     if el.tag in _HEADING_TAGS:
         return el
     inside = [h for h in el.iter(*_HEADING_TAGS) if element_line(h)]
@@ -565,7 +577,9 @@ def _only_heading(el: Element) -> Element:
 
 
 class _TitleSearch:
-    """The search for a post's title. Headings are compared with the site's names and the declared titles."""
+    """Finds the element that holds a post's title and stores it in `post.title`. Compares the headings with the site's
+    names, which are not titles, and with the titles that the page declares.
+    """
 
     def __init__(self, post: Post, *, refuses: bool = True) -> None:
         self.post, self.index = post, post.page.index
@@ -587,11 +601,11 @@ class _TitleSearch:
             self.settle_by_look(headings, clear)
 
     def refused(self, text: str) -> bool:
-        """Returns True if a text is the site's and no title of a post."""
+        """Returns True if a text belongs to the site and is not the title of a post."""
         return self.refuses and self.post.page.constants.refuses_title(text)
 
     def _is_part_of_head(self, el: Element) -> bool:
-        """Returns True if a heading is a part of the page's <title>, whose longest part may be the site's."""
+        """Returns True if a heading equals a part of the page's <title>. The longest part may be the site's name."""
         return fold_text(element_line(el)) in {fold_text(part) for part in TITLE_PARTS.split(self.post.page.head_title)}
 
     def take(self, headings: list[Element], rule: str) -> None:
@@ -601,9 +615,8 @@ class _TitleSearch:
         return not (self.post.is_noise(el) or is_in_site_header(self.post.page, el) or self.refused(element_line(el)))
 
     def settle_by_selectors(self, rules: Iterable[str]) -> bool:
-        """Sets the title to the heading of the first selector that finds one; returns True if no other can be better.
-
-        That is so for the platform's own selector, and if the title's element exists but is empty.
+        """Sets the title to the heading of the first selector that finds one; returns True if no other heading can be
+        better: if the selector is the platform's own, or if the title's element exists but is empty.
         """
         empty: tuple[Element, str] | None = None
         for rule in rules:
@@ -681,9 +694,10 @@ class _TitleSearch:
         return empty[0] if len(empty) == 1 else None
 
     def _only_heading_left(self) -> Element | None:
-        """Returns the only text in the place of a title, or the one that equals a declared title. Where the site's
-        constants are known, it may be the first of several; else the only one that is named for a title, or the only
-        one of a page that declares nothing but <title>.
+        """Returns the only text in the place of a title, or the text that equals a declared title.
+
+        If the site's constants are known, it may be the first of several texts. Otherwise it must be the only one
+        whose class says "title", or the page must declare nothing but <title> and have only one heading.
         """
         left = other_headings(self.post)
         if same := [e for e in left if fold_text(element_line(e)) in self.names]:
@@ -715,8 +729,9 @@ class _TitleSearch:
 
 
 def other_headings(post: Post) -> list[Element]:
-    """Returns the headings and the elements named for a title that may be the post's, in document order, if nothing
-    marks the located title as such: they are no noise, outside the text, no date, and lead to no other page.
+    """Returns other headings, and elements whose class says "title", that may hold the post's title, in document order;
+    [] if the located title is marked as a title. Left out are navigation and the like, headings in the text, dates,
+    and links to other pages.
     """
     if post.title_rule not in _GUESSED or (post.title is not None and not element_line(post.title)):
         return []
@@ -747,10 +762,11 @@ def _is_date(text: str, language: str) -> bool:
 
 
 def _named_title(post: Post) -> Element | None:
-    """Returns an element, not a heading, whose class says "title" and whose text begins the page's <title>; else None.
+    """Returns an element, not a heading, whose class says "title" and whose text is the beginning of the page's
+    <title>; else None.
 
-    Chinese systems separate the parts of a <title> with "_": "post_section_site". The name of the site before the title
-    may have no separator: it is known from the heading that links to the home page.
+    Chinese systems separate the parts of a <title> with "_": "post_section_site". If the name of the site precedes
+    the title without a separator, the name is taken from the heading that links to the home page.
     """
     page = post.page
     titles = [*page.data.meta("og:title")[:1], page.head_title]

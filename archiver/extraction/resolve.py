@@ -25,7 +25,9 @@ When = Candidate[Moment]
 
 
 def best_candidate(found: list[Candidate[T]]) -> Candidate[T] | None:
-    """Returns the candidate with the highest confidence, the first of several; None if there are no candidates."""
+    """Returns the candidate with the highest confidence, the first if several have it; None if there are no
+    candidates.
+    """
     return max(found, key=lambda c: c.confidence) if found else None
 
 
@@ -53,7 +55,7 @@ class DeclaredFields:
 
 @dataclass(frozen=True, slots=True)
 class PostText:
-    """Title and body of a post, which may contradict a declared language, and the element of one of them."""
+    """Title and body of a post, by which declared languages are tested, and the element of the body or the title."""
 
     text: str
     element: Element | None
@@ -80,8 +82,8 @@ def _from_hint(value: str, hint: SourceHint | None, name: str) -> _Found:
 
 
 def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
-    """Returns the language that the post's own element, the page, or a feed or API declares, unless the text is in
-    another.
+    """Returns the language declared by the post's own element, by the page, or by a feed or API, unless the text is in
+    another language.
     """
     own = next((tag for tag in map(language_tag, _langs_around(text.element)) if tag), "")
     declared = [(own, "text", "lang")] if own else []
@@ -92,8 +94,8 @@ def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
 
 
 def _langs_around(el: Element | None) -> Iterator[str | None]:
-    """Yields the `lang` of the elements around a text, and of its own element if that is the whole post: editors mark
-    pasted text with a language of their own.
+    """Yields the `lang` of the elements around a text, and of the text's own element if that contains the whole post:
+    editors mark pasted text with another language.
     """
     if el is None:
         return
@@ -183,9 +185,9 @@ def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     """Chooses categories or tags: the most trusted candidate; a feed's list or keywords only if the page has nothing
     better.
 
-    If links that were recognised only by their form differ from the declared terms, the declared terms are chosen if
-    they contain all of the links (the theme shows only some), or if they are two or more of them (the other links
-    belong to other posts).
+    Links that were recognised only by their form may differ from the declared terms. The declared terms are then
+    chosen in two cases: if they contain all of the links (the theme shows only some), or if there are two or more of
+    them, all among the links (the other links belong to other posts).
     """
     first = best_candidate(found)
     if first is None or first.source not in ("class", "link", "label") or not first.visible:
@@ -207,7 +209,8 @@ _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses the authors: the most trusted candidate, where other kinds of sources that share a person add trust.
+    """Chooses the authors: the most trusted candidate. A candidate gains trust from each other kind of source that
+    names one of its people.
 
     A candidate with the same people and more replaces it. A generic account ("admin") gives way to any source with a
     person. The site's own name counts only if a byline shows it or a declaration calls it a person.
@@ -294,10 +297,10 @@ def resolve_published(
 ) -> When | None:
     """Chooses when the post was published: one instant, on the day that the page itself shows.
 
-    `found`: the candidates; `changed`: those for the last change; `address`: the date in the page's address. A time
-    in UTC is converted to the page's own zone if another candidate gives that zone. If the day shown (or the one in
-    the address) is next to the UTC day and no zone is known, the result is only that day. Two sources that agree win
-    over one that is more than a day off. Candidates more than a day after `captured_at` are ignored.
+    `found`: the candidates; `changed`: the candidates for the last change; `address`: the date in the page's
+    address. A time in UTC is converted to the page's own zone if another candidate gives that zone. If the day shown
+    (or the day in the address) is next to the UTC day and no zone is known, the result is only that day. Two sources
+    that agree win over one that is more than a day off. Candidates more than a day after `captured_at` are ignored.
     """
     if captured_at is not None:
         latest = captured_at + timedelta(days=1)
@@ -384,10 +387,10 @@ def _most_supported(found: list[When], changed: set[date]) -> When | None:
     """Returns the candidate with the most support: its own confidence, and a bonus for each other kind of source on
     that day.
 
-    An instant with zone and time agrees with the days next to its own, since pages show the day in their own zone.
-    If readers see an earlier day, a declared date that nothing else confirms is that of a migration to another
-    system. The same holds for a date that only JSON-LD and meta elements have, which one program writes, if the
-    byline has an earlier day in an element made for dates.
+    An instant with zone and time also agrees with the day before and the day after, since pages show the day in
+    their own zone. If readers see an earlier day, a declared date that nothing else confirms is taken for the date
+    of a migration to another system. So is a date that only JSON-LD and meta elements have, which one program
+    writes, if the byline has an earlier day in an element made for dates.
     """
 
     def support(one: When) -> float:
@@ -419,8 +422,8 @@ def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
 
 
 def _without_changes(found: list[When], changed: list[When]) -> list[When]:
-    """Returns the candidates without shown dates that are those of a change or later, if an earlier publication is
-    declared.
+    """If an earlier publication is declared, returns the candidates without shown dates that are a date of the last
+    change or later; otherwise all candidates.
 
     Themes that show the last change often use the element and class meant for the day of publication. A date later
     than the last change belongs to another post.
@@ -451,7 +454,9 @@ def _same_day(one: Moment, other: Moment) -> bool:
 
 
 def _with_day_shown(first: When, agreeing: list[When]) -> When:
-    """Returns `first` in the zone in which it falls on the day shown, if that is known; else the best of `agreeing`."""
+    """Returns `first` in the zone in which it falls on the day shown, if that zone is known; else the best candidate of
+    `agreeing`.
+    """
     if _is_utc(first.value) and (local := _find_local(first.value, agreeing)) is not None:
         return replace(first, value=local)
     chosen = best_candidate(agreeing)
@@ -472,16 +477,16 @@ _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12
 
 
 def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
-    """Chooses the title: the heading that readers see, if a declared title confirms it; else what most sources agree
-    on.
+    """Chooses the title: the heading that readers see, if a declared title confirms it; else the title that most
+    sources agree on.
 
     The platform's own heading is chosen unless it is the site's name. Another heading is chosen if it is similar to
-    a declared title, since declarations are written for search engines and may be cut, while the heading is the
-    author's. If the address (`path`) was clearly made from the declared title, that one is the original. A heading
-    unlike all declared titles (a logo, a section, "Comments") is one vote among others. Without a heading, the
-    headline in the article's markup is preferred to titles for browsers and for sharing. A post whose title element
-    is empty has no title: "" is chosen, never the site's name. Other headings of the page count only if no other
-    candidate is left. `site`: the site's names, folded.
+    a declared title: declarations are written for search engines and may be cut, while the author wrote the heading.
+    If the address (`path`) was clearly made from the declared title, the declared title is chosen. A heading unlike
+    all declared titles (a logo, a section, "Comments") is one vote among others. Without a heading, the headline in
+    the article's markup is preferred to titles for browsers and for sharing. A post whose title element is empty has
+    no title: "" is chosen, never the site's name. Other headings of the page count only if no other candidate is
+    left. `site`: the site's names, folded.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or fold_text(shown.value) not in site):
@@ -522,7 +527,9 @@ def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
 
 
 def _vote(text: str, other: str) -> float:
-    """Returns how much one folded title supports another, 0 to 1: fully if equal, less if one is part of the other."""
+    """Returns how much one folded title supports another, 0 to 1: 1 if they are equal, less if one contains the
+    other.
+    """
     if not text:
         return 0.0
     if other == text:

@@ -29,8 +29,8 @@ _ASKS = re.compile(r"java\s?script|ジャバスクリプト|자바스크립트|�
 
 
 def needs_javascript(page: Page) -> bool:
-    """Returns True if a page has scripts and hardly any text, links or pictures of its own, and either an empty
-    container that a script fills, or a <noscript> that asks for JavaScript.
+    """Returns True if a page shows hardly anything without scripts: it has scripts, hardly any text, links or pictures,
+    and either an empty container that a script fills, or a <noscript> that asks for JavaScript.
     """
     index = page.index
     body = next(iter(index.tag("body")), None)

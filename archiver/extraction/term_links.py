@@ -128,8 +128,7 @@ def clean_term(text: str | None) -> str:
 
 
 def is_term(text: str, sure: bool = False) -> bool:
-    """Returns True if the text of a supposed category or tag link is one, and not a button or a date.
-
+    """Returns True if the text of a supposed link to a category or tag is the name of one, and not a button or a date.
     The name of a part of the site ("Home", "Blog") counts only with `sure`: the link is certainly to a category or
     tag.
     """
@@ -146,7 +145,7 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 
 def texts_of_links(el: Element) -> list[str]:
-    """Returns the texts of the links in an element that lists terms, else its whole text."""
+    """Returns the texts of the links in an element with a list of terms; if it has no links, its whole text."""
     links = [text for a in el.iter("a") if (text := text_of_term_link(a))] if el.tag != "a" else []
     return links or [text_of_term_link(el)]
 
@@ -164,7 +163,7 @@ def text_of_term_link(el: Element) -> str:
 
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
-    """Splits texts that list categories or tags ("a, b; c", "a、b") and drops machine keys ("contentId: 12")."""
+    """Splits texts with lists of categories or tags ("a, b; c", "a、b"), and drops machine keys ("contentId: 12")."""
     return [
         p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _MAX_LENGTH
     ]
@@ -172,7 +171,9 @@ def terms_in_lists(texts: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
-    """Returns "category" or "tag" if an address leads to such a listing, by a folder or a query key; else None."""
+    """Returns "category" or "tag" if an address leads to the listing of a category or tag, by a folder or a query key;
+    else None.
+    """
     if len(href) > 500:
         return None
     path = unquote(href)
@@ -252,7 +253,9 @@ _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
 _MAX_LINKS = 400
 _MANY_COUNTED = 5
-"""Terms of one list with the numbers of their posts: that many are those of the site, not of a post."""
+"""If so many terms of one list have the number of their posts beside them, they are the terms of the site, not of a
+post.
+"""
 _WORDS_AROUND = 110
 """Letters beside the links in a line with a post's terms; a paragraph of the text has more."""
 _CLIMB = 3
@@ -459,9 +462,8 @@ def _is_address_of_author(href: str) -> bool:
 
 
 def text_before(a: Element, previous: Element | None) -> str | Element | None:
-    """Returns what directly precedes a link in its line, apart from separators.
-
-    That is a text, an element without text (an icon), or None if it is the link `previous`.
+    """Returns what directly precedes a link in its line, apart from separators: a text ("" if nothing precedes it), an
+    element without text (an icon), or None if it is the link `previous`.
     """
     at = a
     for _ in range(_CLIMB):
@@ -484,13 +486,13 @@ class _Preceding:
 
 
 def _text_unless_separator(text: str | None) -> str:
-    """Returns a cleaned text, "" if it is only a separator."""
+    """Returns a cleaned text; "" if the text is only a separator."""
     text = clean_text(text)
     return "" if _BETWEEN.fullmatch(text) else text
 
 
 def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding | None:
-    """Returns what the nearest siblings before an element contain; None if they are empty."""
+    """Returns what the nearest siblings before an element contain; None if these siblings are empty."""
     sibling = at.getprevious()
     for _ in range(_CLIMB):
         if sibling is None:
@@ -504,7 +506,7 @@ def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding 
             return _Preceding("")
         text_inside = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
         if text := _text_unless_separator(text_inside):
-            # A heading "Categories" precedes the list of all categories, not those of the post.
+            # A heading "Categories" precedes the list of all categories, not of the categories of the post.
             return _Preceding(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
         if not text_inside and sibling.tag in _ICON_TAGS:
             return _Preceding(sibling)

@@ -102,8 +102,7 @@ _SHORT = 300  # characters; texts up to this length (names, titles, lines) are f
 
 def clean_text(text: str | None) -> str:
     """Returns a text as one clean line: in NFC, white space collapsed, invisible characters removed, entities decoded.
-
-    Entities are still there if the page escaped its text twice.
+    Entities are still in the text if the page escaped it twice.
     """
     if not text:
         return ""

@@ -1,4 +1,4 @@
-"""Title candidates: the heading of the post, the titles that the page declares, and that of a feed or an API."""
+"""Title candidates: the heading of the post, the titles that the page declares, and the title in a feed or an API."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def _names_in_home_links(page: Page) -> list[str]:
 
 
 def _is_long_title(text: str, declared: str) -> bool:
-    """Returns True if a text in the site header is the post's title, not a site name: it is long and like the page's
-    title.
+    """Returns True if a text in the site's header is the post's title and not the site's name, because it is long and
+    resembles the page's title.
     """
     return len(text.split()) >= _SENTENCE and title_similarity(text, declared) >= _ALIKE
 
@@ -153,10 +153,8 @@ def repair_mojibake_title(text: str) -> str:
 
 
 def without_site(title: str, names: list[str], host: str, path: str = "") -> str:
-    """Returns a title without the site's name before or after it and without the section after it; "" if it has only
-    the name beside a separator.
-
-    `path`: the path of the page's address.
+    """Returns a title without the site's name before or after it and without the section after it; "" if the title has
+    only the name and a separator. `path`: the path of the page's address.
     """
     if len(title) > 500:
         return title
@@ -196,12 +194,14 @@ def _host_labels(host: str) -> set[str]:
 
 
 def _is_initials(part: str, names: list[str]) -> bool:
-    """Returns True if the last part of a title is one of the site's names abbreviated to its initials."""
+    """Returns True if the last part of a title consists of the initials of one of the site's names."""
     return bool(_INITIALS.match(part)) and any(part == _initials(n) for n in names)
 
 
 def _without_name_behind(title: str, name: str) -> str:
-    """Returns a title without a name after it and the separator between them; "" if the title does not end so."""
+    """Returns a title without the site's name at its end and the separator before the name; "" if the title does not
+    end with the name.
+    """
     if not name or not title.casefold().endswith(name.casefold()):
         return ""
     head = title[: len(title) - len(name)]
@@ -209,7 +209,9 @@ def _without_name_behind(title: str, name: str) -> str:
 
 
 def _without_name_before(title: str, name: str) -> str:
-    """Returns a title without a name before it and the separator between them; "" if the title does not begin so."""
+    """Returns a title without the site's name at its beginning and the separator after the name; "" if the title does
+    not begin with the name.
+    """
     if not name or not title.casefold().startswith(name.casefold()):
         return ""
     tail = title[len(name) :]
@@ -217,9 +219,9 @@ def _without_name_before(title: str, name: str) -> str:
 
 
 def _after_name(title: str, names: list[str], path: str) -> str:
-    """Returns a title without the site's name before it if no separator follows the name, else the title unchanged.
-
-    That needs proof: the words of the page's address are exactly those of the rest.
+    """Returns a title without the site's name at its beginning, if no separator follows the name and the page's address
+    proves that the name is not part of the title: its words are exactly the words of the rest. Otherwise returns the
+    title unchanged.
     """
     for name in names:
         rest = title[len(name) :].strip()
@@ -268,7 +270,7 @@ def without_labels(el: Element, declared: set[str]) -> str:
 
 
 def without_section(text: str, declared: set[str], bare: str) -> str:
-    """Returns a heading without the section or site name after it, if a declared title has neither.
+    """Returns a heading without the section or site name after it, if a declared title equals the heading without them.
 
     `declared`: the titles that the page declares, folded; `bare`: the heading without the declared name of the site.
     What precedes the title stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only
@@ -315,7 +317,8 @@ def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
 
 
 def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str) -> list[Candidate[str]]:
-    """Returns the title candidates with their sources, without the site's name and without titles that are the site's.
+    """Returns the title candidates with their sources, without the site's name and without titles that are constants of
+    the site.
 
     A post whose title element is empty gives "" as a candidate.
     """
@@ -373,7 +376,9 @@ def _declared_titles(page: Page, post: Post, names: list[str], host: str) -> lis
 def _shown_title(
     post: Post, el: Element, names: list[str], host: str, declared: list[Candidate[str]]
 ) -> Candidate[str] | None:
-    """Returns the post's heading as a candidate, in the form of a declared title; None if it is only the host."""
+    """Returns the post's heading as a candidate, in the form of a declared title; None if the heading is only the
+    host.
+    """
     rule, platform = post.title_rule, post.page.platform
     titles = {fold_text(c.value) for c in declared if c.source != "microdata"}
     text = without_labels(el, titles)

@@ -18,7 +18,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text import element_line
 
-# A line with dates: which one is the day of publication, which one that of the last change.
+# A line with dates: which one is the day of publication, and which one the day of the last change.
 
 _DATES = 4  # of a line: a paper has those of its submission, revision, acceptance and publication
 _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)
@@ -27,10 +27,11 @@ _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous d
 def read_dates(
     text: str, language: str, before: str = "", captured_at: datetime | None = None
 ) -> tuple[Moment | None, Moment | None]:
-    """Returns the date of publication and that of the last change in a line, each None if the line has none.
+    """Returns the date of publication and the date of the last change in a line; each is None if the line does not have
+    it.
 
-    `before`: the words before the line, for a label in an element of its own. A date without a label is that of
-    publication. A year in a copyright notice is not a date, nor is the day on which a paper was submitted or
+    `before`: the words before the line, for a label in a separate element. A date without a label is taken as the
+    date of publication. A year in a copyright notice is not a date, nor is the day on which a paper was submitted or
     accepted. `captured_at`: when the page was fetched, to read dates such as "3 hours ago".
     """
     if _RIGHTS.search(text):
@@ -60,7 +61,9 @@ def read_dates(
 
 
 def _relative_date(text: str, before: str, captured_at: datetime) -> tuple[Moment | None, Moment | None]:
-    """Returns a date like "3 hours ago" in a line, as that of publication or, if so labelled, of the last change."""
+    """Returns a date like "3 hours ago" in a line, as (date of publication, None) or, if a label says so, as (None,
+    date of the last change).
+    """
     moment = relative_time(text, captured_at)
     return (None, moment) if (date_label(text) or date_label(before)) == "modified" else (moment, None)
 
@@ -79,11 +82,13 @@ _LABELS = (("published", PUBLISHED), ("modified", MODIFIED), ("sent", SENT))
 
 
 def _is_called_change(tail: str) -> bool:
-    """Returns True if the words after a date make it that of a change: "12 May 2020 (updated)", "2020-05-12 更新"."""
+    """Returns True if the words after a date say that it is the date of the last change: "12 May 2020 (updated)",
+    "2020-05-12 更新".
+    """
     return bool(MODIFIED.match(tail.lstrip(" ()[]|·–—-,:.")))
 
 
-# Class names and ids of dates in many themes, but not those of an event or a form.
+# Class names and ids of dates in many themes, but not names for dates of an event or a form.
 _NAMED = re.compile(
     r"(?:^|[_-]|(?<=[a-z]))(?:date(?:line|time)?|time(?:stamp)?|publish(?:ed)?|pub-?date|posted(?:-?on)?|fecha|datum|"
     r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
@@ -138,8 +143,8 @@ def names_a_date(name: str) -> bool:
 
 
 class _Places:
-    """Determines where on the page an element is: near or above the post's heading, inside or after its body, or far
-    from both. Judged by document order.
+    """Determines where on the page an element is, by document order: near or above the post's heading, inside or after
+    its body, or elsewhere.
     """
 
     def __init__(self, page: Page, post: Post) -> None:
@@ -161,7 +166,7 @@ class _Places:
             self.end = order.get(last, self.body)
 
     def is_close(self, el: Element) -> bool:
-        """Returns True if an element is so near the heading that its date is the post's, whatever its class."""
+        """Returns True if an element is so near the heading that its date belongs to the post, whatever its class."""
         n = self.order.get(el, 0)
         return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
 
@@ -194,8 +199,7 @@ class _Places:
 
 
 def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) -> list[VisibleDate]:
-    """Returns the visible dates of a post, likeliest first, without those of comments, sidebars and other posts.
-
+    """Returns the visible dates of a post, likeliest first, without dates in comments, sidebars and other posts.
     `near`: read only the elements around the heading.
     """
     places = _Places(page, post)
@@ -225,9 +229,8 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """An element with a date in its text.
-
-    `named`: its tag, class or id is that of a date; `where`: its position, a key of `_TRUST` or "in".
+    """An element with a date in its text. `named`: its tag, class or id says that it holds a date; `where`: its
+    position, a key of `_TRUST` or "in".
     """
 
     element: Element
@@ -238,7 +241,7 @@ class _Holder:
 
 
 def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
-    """Returns the element with its text and position as a `_Holder`; None if its date cannot be the post's."""
+    """Returns the element with its text and position as a `_Holder`; None if its date cannot belong to the post."""
     where = places.position_of(el)
     if where in ("edge", "in") and post.in_meta_block(el):
         where = "meta"
@@ -256,8 +259,8 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
 
 
 def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
-    """Returns the date, with less confidence if it is part of a link to another page, away from the heading or in a
-    list of links, where posts without a title are named by their dates.
+    """Returns the date, with less confidence if it is part of a link to another page that is far from the heading or in
+    a list of links: there, posts without a title are listed by their dates.
     """
     if (one.where != "near" or _is_in_list_of_links(one.element)) and _is_linked_elsewhere(page, one.element):
         return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
@@ -299,7 +302,9 @@ def _names(el: Element) -> list[str]:
 
 
 def _short_line(el: Element) -> str | None:
-    """Returns the text of an element as one line, None if it is long; stops at the limit, since elements are nested."""
+    """Returns the text of an element as one line; None if it is long. Reading stops at the limit, since elements are
+    nested.
+    """
     length = 0
     for text in el.itertext():
         length += len(text.strip())
@@ -309,7 +314,9 @@ def _short_line(el: Element) -> str | None:
 
 
 def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
-    """Returns the dates in an element, if its class or id, a label or its position makes them the post's."""
+    """Returns the dates in an element, if its class or id, a label or its position shows that they belong to the
+    post.
+    """
     el, text = holder.element, holder.text
     before = _words_before(el)
     published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)
@@ -343,7 +350,9 @@ def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
 
 
 def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
-    """Returns the date in an element's attribute, as a pair of publication and change like `read_dates`."""
+    """Returns the date in an element's attribute as a pair, like `read_dates`: (date of publication, date of the last
+    change), one of them None.
+    """
     moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
     if label == "sent":
         return None, None
@@ -351,9 +360,10 @@ def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment |
 
 
 def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
-    """Returns True if a date is the post's by its element's class or id, by a label, or as the only text of its line.
+    """Returns True if a date belongs to the post: because its element's tag, class or id says so, because it has a
+    label, because it is in a meta block, or because it is the only text of its line.
 
-    Within the body, only a labelled date in a short line counts, and any date in a meta block.
+    A date within the body belongs to the post only if it has a label and its line is short.
     """
     if holder.where == "in" and not (label and len(holder.text) < 100):
         return False
@@ -364,7 +374,7 @@ def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
 
 
 def _words_before(el: Element) -> str:
-    """Returns the last words right before an element, which may be a label in an element of its own."""
+    """Returns the last words right before an element, which may be a label in a separate element."""
     at = el
     for _ in range(6):
         previous = at.getprevious()
@@ -386,7 +396,7 @@ def _words_before(el: Element) -> str:
 
 
 def _is_small_aside(el: Element) -> bool:
-    """Returns True if the <aside> around an element is short and plain, as one used for a line of the post's header."""
+    """Returns True if the <aside> around an element is short and plain, as is usual for a line of the post's header."""
     aside = next(el.iterancestors("aside"), None)
     return aside is not None and not aside.get("class") and len(_short_line(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
 
@@ -408,7 +418,7 @@ def _list_signature(el: Element) -> tuple[str, str]:
 
 
 def _is_in_list_of_links(el: Element) -> bool:
-    """Returns True if an element is in a list of several items, most of which are a link and nothing else."""
+    """Returns True if an element is in a list of several items, most of which are only a link."""
     item = next((e for e in (el, *islice(el.iterancestors(), 2)) if e.tag == "li"), None)
     items = [] if item is None or (top := item.getparent()) is None else [e for e in top if e.tag == "li"]
     bare = sum(len(e) == 1 and e[0].tag == "a" and not (e.text or e[0].tail or "").strip() for e in items)

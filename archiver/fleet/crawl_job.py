@@ -1,5 +1,5 @@
-"""One job of a fleet worker: take the lease of a site, fetch its shard, crawl it (or do a task on it), store the shard
-at checkpoints and at the end, and release the lease.
+"""One job of a fleet worker: takes the lease of a site, fetches its shard, crawls the site (or does a task on the
+shard), stores the shard at checkpoints and at the end, and releases the lease.
 """
 
 from __future__ import annotations

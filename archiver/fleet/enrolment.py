@@ -59,8 +59,8 @@ def read_sites_of_archive(archive: Path) -> list[FleetSite]:
 
 
 def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
-    """Enters sites into the fleet's tables, and updates the settings of those that are there already. Returns how many
-    are new, and how many the fleet has now.
+    """Enters sites into the fleet's tables, and updates the settings of sites that are in the tables already. Returns
+    how many are new, and how many the fleet has now.
     """
     rows: Sequence[FleetSite] = list({one.name: one for one in entries}.values())
     with board.transaction() as conn:
@@ -86,9 +86,10 @@ def _count(conn: Any) -> int:
 
 
 def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
-    """Enters hosts of imported captures, given as start URLs, each as a site that is not crawled until `archiver fleet
-    init` names it. Returns the names of those that are sites of the fleet now. Hosts that cannot be crawled (without
-    a domain) are left out.
+    """Enters hosts of imported captures, given as start URLs, each as a site that is not crawled until a person adds it
+    with `archiver fleet init`. Returns the names of the hosts that are sites of the fleet now.
+
+    Hosts that cannot be crawled (without a domain) are left out.
     """
     rows = []
     for url in starts:
@@ -117,7 +118,7 @@ _LISTED = 20
 
 def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:
     """Returns the status of the fleet as JSON values, for `archiver fleet status --json`. A site counts as `late` once
-    it has been overdue for more than a tenth of its period; throughput is that of the crawls in the last hour.
+    it has been overdue for more than a tenth of its period; throughput is measured over the crawls of the last hour.
     """
     fleet = board.fleet("layout")
     sites = (

@@ -72,8 +72,8 @@ class TaskEnd:
 
 
 def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Checks that the fleet has sites with these names, and returns the names; without names, returns those of all its
-    sites. Raises NoSuchSite.
+    """Checks that the fleet has sites with these names, and returns the names; without names, returns the names of all
+    sites of the fleet. Raises NoSuchSite.
     """
     known = [row["name"] for row in board.all("select name from fleet_sites order by name")]
     names = list(dict.fromkeys(words))
@@ -84,14 +84,16 @@ def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
 
 
 def select_shards(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Like `sites_named`, but leaves out sites that have no shard in the storage yet. Raises NoSuchSite."""
+    """Returns the names that `sites_named` returns, except sites that have no shard in the storage yet. Raises
+    NoSuchSite.
+    """
     stored = {row["name"] for row in board.all("select name from fleet_sites where manifest is not null")}
     return [name for name in select_sites(board, words) if name in stored]
 
 
 def enter_tasks(board: QueueDatabase, tasks: Iterable[NewTask]) -> int:
     """Enters tasks, and returns how many of them were not open before. A task that already ended or failed is opened
-    again; one that is still open is not changed.
+    again; a task that is still open is not changed.
     """
     with board.transaction() as conn:
         return _enter(conn, tasks)
@@ -113,7 +115,7 @@ def _enter(conn: Connection[Row], tasks: Iterable[NewTask]) -> int:
 
 
 def find_open_task(board: QueueDatabase, number: int) -> Task | None:
-    """Returns the task with this ID, or None if it has ended."""
+    """Returns the task with this ID, or None if the task has ended."""
     row = board.one(
         "select id, kind, site, file, options from fleet_tasks where id = %s and ended_at is null", [number]
     )

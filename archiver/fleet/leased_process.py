@@ -35,7 +35,7 @@ class LeasedProcess:
     result: Any = None
 
     def has_ended(self, seconds: float) -> bool:
-        """Waits up to so many seconds for the process to end. Returns True if it has ended."""
+        """Waits up to `seconds` for the process to end. Returns True if it has ended."""
         if not self.link.poll(seconds):
             return False
         try:
@@ -107,9 +107,10 @@ class LeaseWatchdog:
 
 
 def start_watchdog(link: Connection) -> LeaseWatchdog | None:
-    """Called at the start of a job's process: waits for the worker to send the end of the lease, and starts watching
-    the time. Returns None if the worker is gone. From then on the process ignores Ctrl-C, because the worker handles
-    it and ends its processes.
+    """Waits, at the start of a job's process, for the worker to send the end of the lease, and starts watching the
+    time. Returns None if the worker is gone.
+
+    From then on the process ignores Ctrl-C, because the worker handles it and ends its processes.
     """
     try:
         until = link.recv()

@@ -30,7 +30,9 @@ def monotonic_seconds() -> float:
 
 
 _MARGIN = 2.0
-"""Seconds by which PostgreSQL's lease outlasts the worker's, so that the worker can kill its crawl."""
+"""Seconds by which the lease in PostgreSQL outlasts the lease as the worker counts it, so that the worker can kill
+its crawl.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
-# The fleet's tables, next to those of Procrastinate.
+# The fleet's tables, in the same database as the tables of Procrastinate.
 
 LAYOUT = 2
 """The version of these tables. A program with another layout cannot use them."""
@@ -247,7 +247,9 @@ class QueueDatabase:
         ]
 
     def check_clock(self, now: datetime) -> None:
-        """Raises ClockSkew if `now`, the time of this machine, differs by more than a minute from PostgreSQL's."""
+        """Raises ClockSkew if `now`, the time of this machine, differs by more than a minute from the time of
+        PostgreSQL.
+        """
         row = self.one("select now() as now")
         assert row is not None
         ahead = (now - row["now"]).total_seconds()

@@ -102,7 +102,7 @@ class ShardStorage:
         return length, digest.hexdigest()
 
     def read(self, key: str) -> bytes | None:
-        """Returns the bytes of a small object; None if it does not exist."""
+        """Returns the bytes of a small object; None if the object does not exist."""
         try:
             data: bytes = self._fs.cat_file(f"{self._root}/{key}")
         except FileNotFoundError:
@@ -138,7 +138,7 @@ class ShardStorage:
         return sorted(str(name).lstrip("/")[len(root) + 1 :] for name in found)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Deletes the objects with these keys; missing ones are ignored."""
+        """Deletes the objects with these keys; keys without an object are ignored."""
         for key in keys:
             try:
                 self._fs.rm_file(f"{self._root}/{key}")
@@ -282,8 +282,8 @@ _MARK = "fleet.json"
 
 
 def mark_storage(storage: ShardStorage, fleet_id: str) -> None:
-    """Writes the fleet's mark into a storage that has none. Raises ForeignFleet if it has that of another fleet, and
-    StorageRefused.
+    """Writes the fleet's mark into a storage that has none. Raises ForeignFleet if the storage has the mark of another
+    fleet, and StorageRefused.
     """
     if _read_mark(storage) is None:
         data = json.dumps({"fleet": fleet_id, "layout": LAYOUT}).encode()
@@ -307,7 +307,7 @@ def probe_storage(storage: ShardStorage) -> None:
 
 
 def storage_owner(storage: ShardStorage) -> str:
-    """Returns the ID of the fleet whose mark is in the storage. Raises StorageRefused if there is no mark."""
+    """Returns the ID of the fleet whose mark is in the storage. Raises StorageRefused if the storage has no mark."""
     owner = _read_mark(storage)
     if owner is None:
         raise StorageRefused(storage.url, "it belongs to no fleet: fleet.json is missing")

@@ -1,8 +1,8 @@
 """Transfers shards: from a worker's disk to the storage at checkpoints, and back to the disk of the next worker; also
 collects all shards into one archive.
 
-A checkpoint stores only what is new: a consistent copy of the whole database, and of the WARC files, which only
-grow, the bytes since the last checkpoint, up to the last record that the database knows. The manifest is written
+A checkpoint stores only what is new: a consistent copy of the whole database, and the new bytes of the WARC files,
+which only grow: from the last checkpoint up to the last record that the database knows. The manifest is written
 last.
 """
 
@@ -135,8 +135,10 @@ def _store_if_changed(
 
 def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> None:
     """Makes a local folder contain exactly the state of a shard that the manifest describes; without a manifest,
-    empties the folder. WARC files that an earlier job left there unchanged are not fetched again. Raises
-    StorageRefused, ShardDamaged, OSError.
+    empties the folder.
+
+    WARC files that an earlier job left unchanged in the folder are not fetched again. Raises StorageRefused,
+    ShardDamaged, OSError.
     """
     here = _local_state(folder)
     if manifest and here == manifest:
@@ -159,8 +161,8 @@ def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> N
 
 
 def mark_clean(folder: Path, manifest: Manifest) -> None:
-    """Records in the folder that its files are exactly those of this manifest, so that the next job on this machine
-    need not fetch them.
+    """Writes a mark into the folder that its files are exactly the files of this manifest, so that the next job on this
+    machine need not fetch them.
     """
     (folder / _STATE).write_bytes(manifest.to_json().encode())
 
@@ -223,9 +225,9 @@ def _size(file: Path) -> int:
 
 
 def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manifest | None) -> int:
-    """Deletes the stored objects that neither this state of a shard nor the one `before` needs; another process may
-    still be reading the latter. Objects of workers with a higher fencing token are kept. Returns how many were
-    deleted.
+    """Deletes the stored objects that are needed neither for this state of a shard nor for the state `before`, which
+    another process may still be reading. Objects of workers with a higher fencing token are kept. Returns how many
+    were deleted.
     """
     from archiver.fleet.shard_storage import shard_folder
 
@@ -291,7 +293,7 @@ class CollectedShards:
 @dataclass
 class FetchedShards:
     """The result of fetching shards without merging them. `fetched`: the path of each archive, by site; the other
-    fields are those of `CollectedShards`.
+    fields are as in `CollectedShards`.
     """
 
     fetched: dict[str, str] = field(default_factory=dict)
@@ -323,7 +325,7 @@ def _read_first_valid(storage: ShardStorage, keys: list[str]) -> Manifest | None
 
 
 def is_finished(manifest: Manifest) -> bool:
-    """Return True if no crawl was running when this state of a shard was stored: all its WARC files have an index."""
+    """Returns True if no crawl was running when this state of a shard was stored: all its WARC files have an index."""
     names = {file.name for file in manifest.files}
     return all(str(index_of(Path(name))) in names for name in names if name.endswith(".warc.gz"))
 

@@ -124,7 +124,9 @@ class SitesFound:
 
 
 class ScopeLookup:
-    """Finds which site of the fleet a URL belongs to; if several contain it, the one with the longest path."""
+    """Finds the site of the fleet to which a URL belongs; if the scope of several sites contains it, the site with the
+    longest path.
+    """
 
     def __init__(self, scopes: Iterable[Scope]) -> None:
         self._by_host: dict[str, list[Scope]] = {}
@@ -188,12 +190,15 @@ class TaskOrder:
 
 
 class _Stopped(KeyboardInterrupt):
-    """Raised when SIGTERM arrives, because the worker ends or the fleet is drained at once."""
+    """Raised when SIGTERM arrives: the worker is ending, or the fleet is drained at once."""
 
 
 def begin_task(archive: Path, order: TaskOrder) -> LeasedProcess:
-    """Starts the process of a task, which begins once `LeasedProcess.extend` has sent it the end of its lease. Its
-    result is a TaskEnd, for a scan SitesFound, or an ArchiverError. Raises OSError if the process cannot be started.
+    """Starts a process for a task. The process waits until `LeasedProcess.extend` has sent it the end of its lease, and
+    then begins.
+
+    The process's result is a TaskEnd, or SitesFound if the task is a scan, or an ArchiverError. Raises OSError if
+    the process cannot be started.
     """
     process, link = fork_crawl(order.task.name, archive, _do_in_process, archive, order)
     return LeasedProcess(process, link, lambda how: TaskEnd(FAILED, f"the process of this task {how}"))

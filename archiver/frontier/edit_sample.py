@@ -114,7 +114,7 @@ class EditEstimate:
 
 @dataclass(frozen=True, slots=True)
 class KnownPost:
-    """A post that may be sampled. `published` is an ISO 8601 date, None if it is unknown."""
+    """A post that may be sampled. `published` is an ISO 8601 date; None if the date is unknown."""
 
     page_id: int
     urlkey: str
@@ -124,8 +124,9 @@ class KnownPost:
 def choose_sample(posts: Iterable[KnownPost], size: int, run_id: int, now: datetime) -> list[int]:
     """Returns the IDs of the pages to sample, at most `size`, without keeping all posts in memory.
 
-    A post that is a year old has half the chance of a new one, one of ten years an eleventh; every post has a chance.
-    The choice depends on the run and on the paths of the posts only (weighted sampling by Efraimidis and Spirakis).
+    A one-year-old post has half the chance of a new one, a ten-year-old post an eleventh of it; every post has a
+    chance. The choice depends only on the run and on the paths of the posts (weighted sampling by Efraimidis and
+    Spirakis).
     """
     chosen = nsmallest(size, ((_lot(one, run_id, now), one.page_id) for one in posts))
     return [page_id for _, page_id in chosen]

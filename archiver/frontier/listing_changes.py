@@ -1,7 +1,8 @@
-"""Decides which posts were removed from a feed or a page of a listing, from what it listed before and lists now.
+"""Decides which posts were removed from a feed or a page of a listing, by comparing what the feed or page showed before
+and shows now.
 
-A post that a list no longer shows has mostly just moved on: down to the next page, or out of the feed's window. It was
-removed only if the place where it would stand was read, and it is not there.
+A post that is no longer shown has usually just moved: down to the next page, or out of the feed's window. It was
+removed only if its place in the order was read, and it is not there.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ def removed_posts(
     is_first: bool = False,
     is_last: bool = False,
 ) -> list[int]:
-    """Returns the IDs of the posts that were removed from a list, newest first: those of its earlier entries (`before`)
-    that are not among its present ones (`now`), although the place where they would stand was read.
+    """Returns the IDs of the posts that were removed from a list, newest first. They are among its earlier entries
+    (`before`) and not among its present ones (`now`), although their place in the order was read.
 
     `days` has the day of publication of each post, None if it is unknown; pages that are not in it are not posts.
-    The place of a post was read if posts that stood before and after it still do so. At the top of a list
-    (`is_first`) none need stand before it. At its end (`is_last`) none need stand after it, but the list must have
-    become shorter, because a list may show only its newest posts.
+    The place of a post was read if posts that were before and after it in the list still are. At the top of a list
+    (`is_first`) no post before it is needed. At its end (`is_last`) no post after it is needed, but the list must
+    have become shorter, because a list may show only its newest posts.
 
-    Returns [] for a list that is not ordered by date, before or now: a selection, several lists on one page.
+    Returns [] if the list is not ordered by date, before or now, such as a selection, or several lists on one page.
     """
     old, new = _in_order(before, days), _in_order(now, days)
     standing = set(old) & set(new)
@@ -48,8 +49,8 @@ def removed_posts(
 
 
 def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[int]:
-    """Returns the posts of a list that are in order of date, the newest first, without those out of place (a pinned
-    post); [] if too many are out of place.
+    """Returns the posts of a list that are in order of date, the newest first. Posts out of place, such as a pinned
+    post, are left out; [] if too many are out of place.
     """
     posts = [entry for entry in dict.fromkeys(entries) if entry in days]
     ordered = _longest_descending(posts, _filled([days[post] for post in posts]))
@@ -57,8 +58,8 @@ def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[i
 
 
 def _filled(days: list[date | None]) -> list[int]:
-    """Returns the days as numbers, with the preceding day in place of each that is unknown; the following one at the
-    beginning.
+    """Returns the days as numbers. In place of an unknown day is the day before it in the list, or, at the beginning of
+    the list, the first known day.
     """
     known = next((day for day in days if day is not None), date.min)
     filled = []

@@ -30,7 +30,7 @@ _OF_PATH = ("no index file", "slash", "no slash")
 
 
 def _changed(form: str, parts: SplitResult) -> SplitResult:
-    """Returns an address in another form; unchanged if the form does not apply to it."""
+    """Returns an address changed to another form; unchanged if the form does not apply to it."""
     path = parts.path or "/"
     if form in ("https", "http"):
         return parts._replace(scheme=form)

@@ -1,15 +1,17 @@
 """Learns, during a crawl, which URLs bring nothing new: URL patterns without news, and equivalent URLs.
 
 A page has news if it is a post, or shows a possible post that no other page of its pattern has shown in this run. So
-a partition of the posts (by month, category or author) always has news, even if all posts were known before; its cost
-is bounded by the number of posts. A pattern has a budget of pages without news; when it is used up, the other pages of
-the pattern are trap-excluded. An equivalent URL shows the post of a plainer URL, for instance with `?lang=de`, in
-capital letters or below `/print/`. Sites differ in this: `?lang=de` may be a translation. So a difference is ignored
-on a site once five posts confirmed that it does not matter and none refuted it, and only if the plainer URL is in
-the pages table.
+a partition of the posts (by month, category or author) always has news, even if all posts were known before; its
+cost is bounded by the number of posts. A pattern has a budget of pages without news. When the budget is used up, the
+other pages of the pattern are trap-excluded.
 
-If a feed, a sitemap or an API lists all posts (`source_coverage`), pages that list posts once more are hardly ever
-needed: what counts then is whether a page leads to an unknown possible post, and the budgets are small.
+An equivalent URL shows the post of a plainer URL, for instance with `?lang=de`, in capital letters or below
+`/print/`. Sites differ: on one, `?lang=de` is ignored, on another it shows a translation. So a difference is ignored
+on a site only once five posts have confirmed that it does not matter and none has refuted it, and only if the
+plainer URL is in the pages table.
+
+If a feed, a sitemap or an API lists all posts (`source_coverage`), further pages that list posts are hardly ever
+needed. Then only pages that lead to an unknown possible post have news, and the budgets are small.
 """
 
 from __future__ import annotations
@@ -26,19 +28,22 @@ from archiver.items import DiscoverySource
 # Budgets: how many pages of one pattern are fetched without news. They end the crawl of endless URL spaces.
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
-"""Addresses below that of a post, mostly pages of its pictures."""
+"""Addresses below the address of a post, mostly of pages with its pictures."""
 PART_FEEDS = URLPattern("feeds", "feeds that other pages than the home page declare")
-"""Feeds that other pages than the home page declare, mostly those of a folder, a category or a language."""
+"""Feeds that pages other than the home page declare, mostly feeds of a folder, a category or a language."""
 
 
 class PatternBudget(NamedTuple):
     """How many pages of a URL pattern may be fetched without news.
 
-    `idle`: how many pages in a row; `per_post`: how many more for each known post; `per_own_post`: how many more for
-    each post that is itself of this pattern, None if one such post ends the limit. `from_elsewhere`: URLs found on
-    pages of another pattern are always fetched. `vouched`: URLs from a feed, a sitemap or an API are always fetched.
-    `says`: how messages name such pages. `when_listed`: how many pages in a row may lead to no unknown possible post,
-    if a source lists all posts (half as many if links lead to all of them, too); None if that makes no difference.
+    - `idle`: how many pages in a row.
+    - `per_post`: how many more for each known post.
+    - `per_own_post`: how many more for each post that has this pattern itself; None if one such post ends the limit.
+    - `from_elsewhere`: URLs found on pages of another pattern are always fetched.
+    - `vouched`: URLs from a feed, a sitemap or an API are always fetched.
+    - `says`: how messages name such pages.
+    - `when_listed`: if a source lists all posts, how many pages in a row may lead to no unknown possible post (half as
+      many if links lead to all posts, too); None if that makes no difference.
     """
 
     idle: int
@@ -80,8 +85,9 @@ _LISTS_OF_POSTS = SIDE_LISTS | {"paging"}
 _MOST_MISSING = 5
 """How many pages of one list in a row may be missing before the others of the list are set aside."""
 SAMPLE_ROUNDS = {"folder": 2}
-"""How often the set-aside pages of a family are sampled. In a folder, the links of the first sample are sampled too: a
-post and the page that links to it look alike there. Other families: once."""
+"""How often the set-aside pages of a family are sampled. In a folder, the links of the first sample are sampled too,
+because a post and the page that links to it look alike. Other families: once.
+"""
 _REOPENED = 5
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
 PATTERN_BUDGET_RULE = "pattern-budget"
@@ -96,9 +102,11 @@ SHOWN_REASON = (
 
 @dataclass(frozen=True, slots=True)
 class PatternTally:
-    """The count of a URL pattern's pages in this run: `idle` in a row without news, `known` in a row that led to no
-    unknown possible post, `missing` in a row that are not there, and those that were `posts` or the only pages to lead
-    to one. `unknown` pages in all led to unknown possible posts. `reopened`: a sample of its set-aside pages had news.
+    """The counts of a URL pattern's pages in this run.
+
+    `idle`: pages without news in a row; `known`: pages in a row that led to no unknown possible post; `missing`:
+    pages in a row that do not exist. `posts`: pages that were posts or the only pages to lead to a post; `unknown`:
+    pages that led to unknown possible posts. `reopened`: a sample of the pattern's set-aside pages had news.
     """
 
     idle: int = 0
@@ -134,8 +142,8 @@ class PatternBudgets:
         has_unknown: bool = False,
         is_missing: bool = False,
     ) -> None:
-        """Counts a fetched page of this pattern. It has news if it showed possible posts that no other page of the
-        pattern has shown, and `has_unknown` if nothing else had reported one of them.
+        """Counts a fetched page of this pattern. `has_news`: it showed possible posts that no other page of the pattern
+        has shown. `has_unknown`: nothing else had reported one of these posts.
         """
         if pattern.family not in ALLOWED:
             return
@@ -150,12 +158,12 @@ class PatternBudgets:
         )
 
     def credit(self, pattern: URLPattern) -> None:
-        """Counts a post that only pages of this pattern link to, as if one of them were the post."""
+        """Counts a post that only pages of this pattern link to, as if it were a page of the pattern."""
         tally = self._tallies.get(pattern, PatternTally())
         self._tallies[pattern] = replace(tally, idle=0, known=0, posts=tally.posts + 1)
 
     def is_used_by_posts(self, pattern: URLPattern) -> bool:
-        """Returns True if a page of this pattern was a post, or the only one to lead to a post."""
+        """Returns True if a page of this pattern was a post, or the only page that led to a post."""
         tally = self._tallies.get(pattern)
         return tally is not None and tally.posts > 0
 
@@ -190,8 +198,10 @@ class PatternBudgets:
         return max(limit - tally.idle, 0)
 
     def is_limited_by_sources(self, pattern: URLPattern) -> bool:
-        """Returns True if the limit of a pattern is the small one for sites whose sources list all posts. For the pages
-        of a list, links must lead to all posts, too, since those pages are where most links are found.
+        """Returns True if a pattern has the small budget for sites whose sources list all posts.
+
+        The pages of a list have it only if links on pages lead to all posts, too, since most links are found on the
+        pages of lists.
         """
         budget, coverage = ALLOWED.get(pattern.family), self._coverage()
         if budget is None or budget.when_listed is None:
@@ -202,9 +212,11 @@ class PatternBudgets:
 def is_exempt_from_budget(
     pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]], *, by_sources: bool = False
 ) -> bool:
-    """Returns True if a page is fetched even if the budget of its URL pattern is used up. `found`: the sources that
-    listed the page, each with the URL pattern of the page where it was found. `by_sources`: the budget is the small one
-    for sites whose sources list all posts; then it does not count that a sitemap or the menu has a month, too.
+    """Returns True if a page is fetched even if the budget of its URL pattern is used up.
+
+    `found`: the sources that listed the page, each with the URL pattern of the page where it was found.
+    `by_sources`: the budget is the small one for sites whose sources list all posts; the page of a month is then not
+    exempt because a sitemap or the menu has it, too.
     """
     budget = ALLOWED.get(pattern.family)
     if budget is None:
@@ -233,10 +245,11 @@ _MAX_STEPS = 8
 
 
 def plainer_urls(key: str) -> dict[str, str]:
-    """Returns the plainer URLs to which a URL may be equivalent, by variant. Both are urlkeys; the variant names the
-    difference between the two: "letter case", "?lang=", "relative link 2".
+    """Returns the plainer URLs to which a URL may be equivalent, by variant. URLs are urlkeys. A variant describes the
+    difference between the URL and the plainer one: "letter case", "?lang=", "relative link 2".
 
-    Several path segments may come from a wrong relative link, so that variant has the number of removed segments.
+    The number in "relative link 2" is the number of removed path segments, since a wrong relative link may add
+    several.
     """
     host, bracket, rest = key.partition(")")
     path, _, query = rest.partition("?")
@@ -291,8 +304,9 @@ class EquivalenceCounts:
 
 
 class EquivalentURLs:
-    """What a run has learned about one site: which variants of a URL (see `plainer_urls`) show the same post as the
-    plainer URL.
+    """Remembers which variants of a URL (see `plainer_urls`) a run has found to show the same post as the plainer URL,
+    on one site. Posts confirm or refute a variant; it is believed once enough posts have confirmed it and none has
+    refuted it.
     """
 
     def __init__(self) -> None:
@@ -318,8 +332,8 @@ class EquivalentURLs:
             self._counts[variant] = replace(counts, confirmed=counts.confirmed + 1)
 
     def record_own_post(self, key: str, plain_is_post: set[str]) -> None:
-        """Records that the URL `key` shows a post of its own. This refutes the variants in `plain_is_post`, whose
-        plainer URLs show other posts.
+        """Records that the URL `key` shows another post than its plainer URLs in `plain_is_post`, which are posts
+        themselves. This refutes the variants between `key` and these URLs.
         """
         for variant in {variant_family(w) for w in plainer_urls(key) if w in plain_is_post}:
             self._counts[variant] = replace(self._counts.get(variant, EquivalenceCounts()), refuted=True)

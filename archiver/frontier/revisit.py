@@ -64,11 +64,11 @@ class KnownPage:
 
 
 def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str = "/") -> int:
-    """Returns the priority of a page; 0 is fetched first.
+    """Returns the priority of a page; pages with 0 are fetched first.
 
     The seed has priority 0, since it links to the feeds and the API. Listings by tag, author or month and other
-    views of a page come last: they mostly show what other pages also show, and once those are read, it is known
-    whether they show more.
+    views of a page come last: most of what they show is also on other pages, and once those are read, it is known
+    whether they show anything else.
     """
     if source is DiscoverySource.SEED and kind is not PageKind.CDX:
         return 0
@@ -91,7 +91,7 @@ def refetch_reason(
     """Returns why a page that was fetched before must be fetched again now that a source has listed it; "" if it need
     not be.
 
-    Reasons are a later date from the source, a change of what its hint says (from the digest `before` to that of
+    Reasons are a later date from the source, a change of what its hint says (from the digest `before` to the digest
     `now`), or that the page was gone. Being listed is not a reason in itself, and neither is a source's first hint.
     Claims that proved false are not believed (`believes`).
     """
@@ -112,7 +112,7 @@ def refetch_reason(
 
 
 def is_refetch_reason(reason: str) -> bool:
-    """Returns True if `reason` is one that `refetch_reason` returns. A page with such a reason is requested without
+    """Returns True if `reason` was returned by `refetch_reason`. A page with such a reason is requested without
     validators, so that the server cannot answer 304.
     """
     return any(words in reason for words in _REFETCH_PHRASES)
@@ -194,21 +194,21 @@ def details_claim(source: DiscoverySource | str) -> str:
 
 
 def claim_of(reason: str) -> str:
-    """Returns the name of the claim that made a page due, from a reason that `refetch_reason` returned; "" if it was
-    another reason.
+    """Returns the name of the claim that made a page due, from a reason returned by `refetch_reason`; "" for any other
+    reason.
     """
     m = _SAYS.match(reason)
     return f"{m[1]} {_CLAIMS[m[2]]}" if m else ""
 
 
 def reasons_of_claim(claim: str) -> tuple[str, ...]:
-    """Returns how the reasons begin that are counted under the name of a claim."""
+    """Returns the beginnings of the reasons that are counted under the name of a claim."""
     source, _, kind = claim.rpartition(" ")
     return tuple(f"{source} {phrase}" for phrase, one in _CLAIMS.items() if one == kind)
 
 
 def are_claims_believed(since: datetime | None, now: datetime) -> bool:
-    """Returns True if a source's claims of change may be believed now. `since` is when they proved false, None if they
-    never did.
+    """Returns True if a source's claims of change may be believed now. `since`: when the claims proved false; None if
+    they never did.
     """
     return since is None or now - since > TRUST_AGAIN_AFTER

@@ -15,9 +15,10 @@ class ShownAddresses:
     """The addresses (urlkeys) that the pages of each URL pattern have shown, as one Bloom filter of `size` bytes, a
     power of two.
 
-    The filter has 10 bits and 4 probes for each pair of a pattern and an address, so at most about one new address in
-    a hundred passes for a shown one. The default of 2 MB holds 1.6 million pairs. When it is full it is emptied:
-    addresses count as new once more, and no page counts as one that shows nothing new because memory was short.
+    The filter has 10 bits and 4 probes for each pair of a pattern and an address, so at most about one new address
+    in a hundred is wrongly taken for a shown one. The default of 2 MB holds 1.6 million pairs. When the filter is
+    full it is emptied. All addresses then count as new again, so that no page is taken for one without news because
+    memory was short.
     """
 
     def __init__(self, size: int = _BYTES) -> None:

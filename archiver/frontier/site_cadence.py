@@ -43,8 +43,8 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """The cadence of a site that is crawled at the times of a cron expression, in UTC. As in Jenkins, `H` in a field
-    stands for a value that depends on the site's name.
+    """The cadence of a site that is crawled at the times of a cron expression, in UTC. As in Jenkins, `H` in a field is
+    replaced by a value that depends on the site's name.
     """
 
     expression: str
@@ -66,7 +66,9 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Adaptive:
-    """The cadence of a site that is crawled as often as it publishes, between a shortest and a longest period."""
+    """The cadence of a site that is crawled about as often as it publishes. The period between crawls has a minimum and
+    a maximum.
+    """
 
     shortest: timedelta = DEFAULT_BOUNDS[0]
     longest: timedelta = DEFAULT_BOUNDS[1]
@@ -169,8 +171,10 @@ _SOME_NEW = 0.2
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One past run of a site: when it began, its `outcome` as in the table `runs` ("" if it is running or died), the
-    number of `new` posts that it stored, and the number of posts that the site's feeds listed then (0 if unknown).
+    """One past run of a site.
+
+    When it began; its `outcome` as in the table `runs` ("" if it is running or was killed); the number of `new`
+    posts that it stored; and the number of posts that the site's feeds listed then (0 if unknown).
     """
 
     started: datetime
@@ -246,10 +250,9 @@ def _period(cadence: Cadence, runs: Sequence[PastRun], name: str, now: datetime)
 
 
 def _adapted_period(cadence: Adaptive, runs: Sequence[PastRun]) -> timedelta:
-    """Returns the period of an adaptive cadence after these runs (newest first), each of which makes it shorter or
-    longer.
-
-    A run without new posts, or a failed one, counts only if it began at least half a period after the one before.
+    """Returns the period of an adaptive cadence after these runs (newest first). Each run makes the period shorter or
+    longer. A failed run, or a run without new posts, counts only if it began at least half a period after the run
+    before it.
     """
     period = _within(cadence, FIRST_PERIOD)
     for before, run in zip(reversed(runs), list(reversed(runs))[1:], strict=False):

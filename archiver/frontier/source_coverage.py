@@ -1,9 +1,10 @@
-"""Decides whether a site's feeds, sitemaps or API list all of its posts, by what links show independently of them.
+"""Decides whether a site's feeds, sitemaps or API list all of its posts, by comparing them with the links on its pages.
 
-A source is taken to be complete if it lists every post of the site, and pages link to at least 20 of these posts, and
-to half of them. Links and sources are made in different ways, so a source that left out posts would most likely lack
-some of those that pages link to: if it lacked one post in ten, 20 linked posts would all be listed in one case of
-eight, 60 in one of five hundred. The frontier then reads only samples of the pages that list posts once more.
+A source is taken to be complete if it lists every known post of the site, and pages link to at least 20 of these
+posts, and to half of them. Links and sources are made in different ways, so a source that left out posts would most
+likely lack some of those that pages link to: if it lacked one post in ten, 20 linked posts would all be listed in
+one case of eight, 60 in one of five hundred. The frontier then reads only samples of the other pages that list
+posts.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _LINKS = (DiscoverySource.LINK, DiscoverySource.LISTING)
 
 @dataclass(frozen=True, slots=True)
 class SourceCoverage:
-    """How many `posts` a site has as far as is known, stored or due, how many of them one kind of source `listed` (the
-    kind that lists most), and how many pages `linked` to at least.
+    """How complete the sources of a site are. `posts`: how many posts are known, stored or due; `listed`: how many of
+    them the kind of source lists that lists most; `linked`: how many of them pages link to, at least.
     """
 
     posts: int = 0
@@ -44,10 +45,14 @@ class SourceCoverage:
 
     @property
     def is_undecided(self) -> bool:
-        """True if a source lists all known posts, and links to more of them would show that it is complete."""
+        """True if a source lists all known posts, but pages link to only some of them, so that further links may show
+        that it is complete.
+        """
         return self.listed == self.posts >= _FEWEST_LINKED and self.linked < self.posts
 
     @property
     def is_complete_twice(self) -> bool:
-        """True if a source is believed to list all posts, and pages that were read link to each of them, too."""
+        """True if a source is believed to list all posts, and links on the pages that were read lead to all of them,
+        too.
+        """
         return self.is_complete and self.linked == self.posts

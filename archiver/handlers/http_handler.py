@@ -61,7 +61,7 @@ class Refusal(IgnoreRequest):
 
 
 def permission_of(crawler: Crawler, request: Request) -> Permission:
-    """Return which private addresses this request may reach besides the public internet.
+    """Returns which private addresses this request may reach besides the public internet.
 
     A crawl's spider has its `permission`. A person (`scrapy shell`, `fetch`, `parse`) may reach the address as
     typed, but nothing that it redirects to. Other spiders have no permission.
@@ -77,7 +77,7 @@ def permission_of(crawler: Crawler, request: Request) -> Permission:
 
 
 def refuse_private_address(reason: str, request: Request) -> Refusal:
-    """Return the refusal of a request to a private address, for this `reason` (see
+    """Returns the refusal of a request to a private address, for this `reason` (see
     `archiver.politeness.address_policy`).
 
     Also logs it if the request does not belong to a crawl.
@@ -124,7 +124,9 @@ _UNTRUSTED = "its certificate cannot be trusted: it is self-signed, expired, or 
 
 
 def tls_problem(error: BaseException | None) -> str:
-    """Return why a TLS connection failed (RFC 9110, section 4.3.4), as a phrase; "" if the error is of another kind."""
+    """Returns why a TLS connection failed (RFC 9110, section 4.3.4), as a phrase; "" if the error is of another
+    kind.
+    """
     for cause in _causes(error):
         if isinstance(cause, (VerificationError, CertificateError)):
             return "its certificate is for another host"
@@ -137,7 +139,7 @@ def tls_problem(error: BaseException | None) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and its causes: `__cause__`, and the failures that Twisted collects in `reasons`."""
+    """Yields an error and its causes: `__cause__`, and the failures that Twisted collects in `reasons`."""
     while error is not None:
         yield error
         for reason in getattr(error, "reasons", None) or ():
@@ -319,7 +321,7 @@ _TABLE: tuple[tuple[type[BaseException], str, str], ...] = (
 
 
 def _permanent_refusal(cause: BaseException | None) -> Refusal | None:
-    """Return the refusal for a response that Twisted gave up, if a retry would not help; else None."""
+    """Returns the refusal for a response that Twisted could not read, if a retry would not help; else None."""
     reasons = cause.reasons if isinstance(cause, ResponseFailed) else []
     for failure in reasons:
         for kind, rule, reason in _TABLE:

@@ -1,1 +1,1 @@
-"""Health: judges sites by the statistics of their runs, and notifies people of changes."""
+"""Health: rates each site green, amber or red by the statistics of its runs, and notifies people of changes."""

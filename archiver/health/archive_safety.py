@@ -1,5 +1,5 @@
-"""Judges how safe the archive is against loss: the age of the last good backup and of the last check of everything,
-what checks found damaged, and removed posts that backups still hold.
+"""Determines how safe the archive is against loss: from the age of the last good backup and of the last check of
+everything, from what checks found damaged, and from removed posts that backups still hold.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ArchiveSafety:
 
     @property
     def last_backup(self) -> BackupRecord | None:
-        """The newest backup that passed its checks; None if there is none."""
+        """The newest backup that passed its checks; None if no backup has."""
         return next((one for one in self.backups if one.made_at), None)
 
     @property

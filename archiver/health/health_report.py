@@ -50,10 +50,9 @@ def judge_archive(
     more: Iterable[HealthFinding] = (),
 ) -> Health:
     """Returns the health of the archive itself: disk space, and whether due sites are crawled. `free`: bytes left on
-    its disk; `daily`: bytes by which it grows each day; `more`: findings of `judge_safety`.
-
-    `scheduler`: the scheduler's process; "" if it is not running any more; None if there never was one, in which
-    case no site counts as late.
+    its disk; `daily`: bytes by which it grows each day; `more`: findings of `judge_safety`. `scheduler`: the
+    scheduler's process; "" if it is no longer running; None if no scheduler was ever started, in which case no site
+    counts as late.
     """
     findings = (
         *_check_disk(archive, free, daily),
@@ -172,8 +171,9 @@ def judge_all(
     settings: Settings,
     only: Collection[str] | None = None,
 ) -> OverallHealth:
-    """Judges the archive and its sites now, and returns their health. `scheduler` is as in `judge_archive`, `settings`
-    as in `scheduled_sites`; `only` has the names of the sites to judge, None for all. Raises what `load_config` raises.
+    """Determines the health of the archive and its sites now, and returns it. `scheduler` is as in `judge_archive`,
+    `settings` as in `scheduled_sites`; `only` has the names of the sites to include, None for all. Raises what
+    `load_config` raises.
     """
     safety = read_safety(db)
     unsafe = list(judge_safety(safety, load_config().maintenance, now)) if safety else []
@@ -232,8 +232,8 @@ class Metric:
 
 
 def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
-    """Returns all metrics in the Prometheus text format. `version` is that of this program. Times are Unix seconds in
-    UTC.
+    """Returns all metrics in the Prometheus text format. `version` is the version of this program. Times are Unix
+    seconds in UTC.
     """
     articles = dict(db.execute("select site, count(*) from articles group by 1").fetchall())
     requests, received, runs = db.execute("select total(requests), total(bytes), count(*) from runs").fetchone()
@@ -429,7 +429,7 @@ def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
 
 
 def _has_unread_sources(db: Database, site_id: int) -> bool:
-    """Return True if the site has feeds, sitemaps, API pages or listings that have not been read yet."""
+    """Returns True if the site has feeds, sitemaps, API pages or listings that have not been read yet."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and outcome = 'due' and kind in "

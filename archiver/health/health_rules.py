@@ -1,4 +1,4 @@
-"""Judges the health of a site by comparing its last runs with its earlier ones. Pure functions: the current time is an
+"""Determines the health of a site by comparing its last runs with earlier runs. Pure functions: the current time is an
 argument.
 
 Each check is a function from HealthInputs to findings. A finding is a sentence that says what is wrong and what to
@@ -45,8 +45,8 @@ def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) 
 
 
 def is_far(value: float, past: Sequence[float], factor: float) -> bool:
-    """Return True if a value differs from the median of past values by more than `factor`, up or down, and by more than
-    five scaled median absolute deviations. Computed on logarithms, so all values must be greater than 0.
+    """Returns True if a value differs from the median of past values by more than `factor`, up or down, and by more
+    than five scaled median absolute deviations. Computed on logarithms, so all values must be greater than 0.
     """
     middle = median(log(one) for one in past)
     spread = median(abs(log(one) - middle) for one in past) * _MAD
@@ -56,7 +56,7 @@ def is_far(value: float, past: Sequence[float], factor: float) -> bool:
 # Which fields or posts have become rarer, and since which run.
 
 _PAST = 20
-"""Articles that earlier runs must have read before a run is judged."""
+"""Articles that earlier runs must have read before a run is compared with them."""
 _PAST_POSTS = 10
 """The same for posts. Lower, because many feeds list only ten."""
 _LOST = 3  # fewer lost posts than this may be chance
@@ -188,7 +188,7 @@ Level = Literal["green", "amber", "red", "unknown"]
 LEVELS: tuple[Level, ...] = ("green", "unknown", "amber", "red")
 """From best to worst."""
 _FEW = 5
-"""Earlier runs with statistics that a run is judged against must be at least this many."""
+"""The least number of earlier runs with statistics with which a run is compared."""
 _PAGES = 50  # pages of earlier runs: with fewer, their failure rate means little
 _POSTS = 10  # publication times: fewer show no rhythm
 _NAMES = {"body": "text", "published": "date of publication"}
@@ -217,13 +217,14 @@ class SilentSource:
 
 @dataclass(frozen=True, slots=True)
 class HealthInputs:
-    """The stored data about a site by which its health is judged.
+    """The stored data about a site from which its health is determined.
 
     `runs`: its last runs, newest first; `first`: when its first run started; `published`: when its newest posts were
-    published, newest first; `dead`: one silent source for each kind (feed, sitemap, API) of which none works any
-    more; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now forbids,
-    with `forbidden` as an example; `closed`: the robots.txt rule that forbids the home page, or ""; `start_page`:
-    outcome and rule of the start page if the last run fetched it; `content`: what its articles have in common.
+    published, newest first; `dead`: for each kind of source (feed, sitemap, API) of which none works any more, one
+    silent source; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now
+    forbids, with `forbidden` as an example; `closed`: the robots.txt rule that forbids the home page, or "";
+    `start_page`: outcome and rule of the start page if the last run fetched it; `content`: what its articles have in
+    common.
     """
 
     site: str
@@ -241,8 +242,10 @@ class HealthInputs:
 
 @dataclass(frozen=True, slots=True)
 class HealthFinding:
-    """A problem of a site or the archive. `code` names the check that found it; `about` names its subject (a field, a
-    source) if the check can find several; `since` is when the problem began, if that can be determined.
+    """A problem of a site or the archive.
+
+    `code`: the check that found it; `about`: its subject (a field, a source), for a check that can find several
+    problems; `since`: when the problem began, if that is known.
     """
 
     code: str
@@ -289,7 +292,7 @@ def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
 
 
 def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: the last runs failed, wait or were interrupted. A single failure may be chance; a single interrupted run
+    """Checks: the last runs failed, wait or were interrupted. A single failure may be chance; a single interrupted run
     is continued by the next one.
     """
     last = runs[0]
@@ -319,7 +322,7 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
 
 
 def _check_quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: the site has had no new post for much longer than any gap between its recent posts. A site that was
+    """Checks: the site has had no new post for much longer than any gap between its recent posts. A site that was
     already inactive at its first crawl is not reported.
     """
     times = sorted((at for at in known.published if at <= now), reverse=True)
@@ -340,7 +343,7 @@ def _check_quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
 
 
 def _check_fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: a field is missing from recent articles, for example after a redesign."""
+    """Checks: a field is missing from recent articles, for example after a redesign."""
     for name, fall in find_lost_fields([(run.started, run.measured) for run in reversed(runs)]).items():
         yield HealthFinding(
             "coverage",
@@ -356,7 +359,7 @@ def _check_fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
 
 
 def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: posts that a feed, sitemap or API lists cannot be stored, or new pages are no longer recognized as posts.
+    """Checks: posts that a feed, sitemap or API lists cannot be stored, or new pages are no longer recognized as posts.
     Uses the sum of several runs, because a single run has too few posts.
     """
     history = [(run.started, run.measured) for run in reversed(runs)]
@@ -386,7 +389,7 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
 
 
 def _check_length(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: texts are much shorter or longer than before, because of a paywall or because the template is read
+    """Checks: texts are much shorter or longer than before, because of a paywall or because the template is read
     wrongly.
     """
     history = _median_lengths(runs)
@@ -408,9 +411,9 @@ def _check_length(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
 
 
 def _median_lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
-    """Returns pairs of a start time and a median text length, newest first. Consecutive runs are grouped until they
-    have read at least three articles together, so that a site with one post per run is judged by three runs at a
-    time.
+    """Returns pairs of a start time and a median text length, newest first. Each pair is for a group of consecutive
+    runs that read at least three articles together, so that for a site with one post per run, three runs form a
+    group.
     """
     out: list[tuple[datetime, float]] = []
     group: list[JudgedRun] = []
@@ -427,7 +430,7 @@ _AT_LEAST = 3  # fewer pages than this may be chance
 
 
 def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: more pages than usual end without a stored article. Runs that fetched no post are ignored."""
+    """Checks: more pages than usual end without a stored article. Runs that fetched no post are ignored."""
     judged = [run for run in runs if run.measured.settled > run.measured.outcomes.get("not-article", 0)]
     if not judged or runs[0].outcome == "failed":
         return
@@ -537,7 +540,9 @@ _SEVERAL = 5
 """Fewer articles with the same value may be chance."""
 _EVIDENT = {"title": 0.2, "body": 0.05}
 _EVIDENT_OTHER = 0.5
-"""The share of articles with the same value from which it is the site's value and not the articles', by field."""
+"""The share of articles with the same value from which the value belongs to the site and not to the articles, by
+field.
+"""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset(
@@ -547,7 +552,7 @@ CONTENT_CODES = frozenset(
 
 
 def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: pages that are empty without JavaScript, articles without text, and values that many articles share."""
+    """Checks: pages that are empty without JavaScript, articles without text, and values that many articles share."""
     content = known.content
     if finding := _judge_script_pages(content):
         yield finding
@@ -573,7 +578,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
 
 
 def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Check: crawls ended as usual, and the site has no article: nothing that was read led to a post."""
+    """Checks: crawls ended as usual, and the site has no article: nothing that was read led to a post."""
     content = known.content
     is_complete = runs[0].outcome == "finished" and not runs[0].reason
     if not is_complete or known.closed or content.articles or known.published or content.script_pages:
@@ -590,8 +595,8 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
 
 
 def _level_of_pages(pages: int, content: SiteContent) -> Level:
-    """Returns the level of a finding about this many pages: red if they are more than the articles, amber from five
-    pages and one in fifty on, otherwise green.
+    """Returns the level of a finding about this many pages: red if they outnumber the articles, amber if they are at
+    least five and at least one in fifty of the site's pages, otherwise green.
     """
     if pages > content.articles:
         return "red"

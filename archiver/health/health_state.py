@@ -1,5 +1,5 @@
-"""Stores the last health of each site, accepted findings and notifications, and reads the data by which a site is
-judged.
+"""Stores the last health of each site, accepted findings and notifications, and reads the data from which a site's
+health is determined.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def read_due_notifications(db: Database) -> list[Notification]:
 
 
 def record_delivery(db: Database, notice: Notification, failure: str, now: datetime) -> None:
-    """Stores the result of an attempt to send a notification; `failure` is "" if it was sent."""
+    """Stores the result of an attempt to send a notification; `failure` is "" if the notification was sent."""
     db.execute(
         "update notifications set outcome = ?, reason = ?, attempts = attempts + 1, sent_at = ? where id = ?",
         ["failed" if failure else "sent", failure, None if failure else stamp(now), notice.id],
@@ -251,7 +251,7 @@ def drop_obsolete_acceptances(db: Database, now: datetime) -> None:
 
 
 def read_health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
-    """Reads the stored data about a site by which its health is judged."""
+    """Reads the stored data about a site from which its health is determined."""
     pages, example = db.execute(
         "select count(*), min(url) from pages where site_id = ? and outcome = 'refused' and rule = 'robots' "
         "and article_id is not null",
@@ -320,8 +320,8 @@ def _read_publication_times(db: Database, site: str) -> list[datetime]:
 
 
 def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> list[SilentSource]:
-    """Returns one silent source for each kind (feed, sitemap, API) that worked in an earlier run and of which none
-    works now.
+    """For each kind of source (feed, sitemap, API) that worked in an earlier run and of which none works now, returns
+    one silent source.
     """
     measured = [run for run in runs if run.outcome and run.measured.outcomes]
     if not measured:
@@ -345,8 +345,8 @@ def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Seq
 
 
 def _find_replaced_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Returns the URL of a source that now shows something else, according to the kind in its row of `pages`, and a
-    reason as a phrase; "" for both if there is none.
+    """Returns the URL of a source that now shows something else, by the kind in its row of `pages`, and a reason as a
+    phrase; ("", "") if no source does.
     """
     url = next((one.url for one in _read_source_documents(db, site, kind) if one.kind != kind), "")
     return url, f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more" if url else ""

@@ -209,11 +209,12 @@ Sent = list[tuple[str, str]]
 
 
 def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = True) -> Sent:
-    """Judges sites, and sends what has changed since the last notification. Returns, for each message, its channel and
-    why sending it failed. `only`: names of the sites to judge, None for all; `place`: also judge the archive itself.
-    Deletes acceptances of findings that no longer exist, even if no channel is configured.
+    """Determines the health of sites, and sends what has changed since the last notification. Returns, for each
+    message, its channel and why sending it failed.
 
-    Does nothing if another process is notifying. Raises what `open_archive` and `load_config` raise.
+    `only`: names of the sites to include, None for all; `place`: also include the archive itself. Deletes
+    acceptances of findings that no longer exist, even if no channel is configured. Does nothing if another process
+    is notifying. Raises what `open_archive` and `load_config` raise.
     """
     channels = make_channels(load_config().notify)
     lock = lock_notifications(archive)
@@ -256,7 +257,7 @@ def notify_after_runs(
 
 def send_test_messages(archive: str) -> Sent:
     """Sends a test message through each configured channel. Returns each channel's name and why sending failed ("" if
-    it was sent).
+    the message was sent).
     """
     text = f"This is a test of the notifications of {archive}: nothing has changed."
     message = HealthMessage("archiver: test message", text, "green", {"archive": archive, "text": text, "changes": []})

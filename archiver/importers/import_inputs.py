@@ -53,7 +53,7 @@ class RecordFilter:
         return json.dumps(values, sort_keys=True)
 
     def selects(self, url: str, is_known: Callable[[str], bool]) -> bool:
-        """Return True if a URL is selected. `is_known` returns whether a URL belongs to a site of the archive."""
+        """Returns True if a URL is selected. `is_known` returns whether a URL belongs to a site of the archive."""
         if self.only and not any(_is_url_of(url, name) for name in self.only):
             return False
         if any(_is_url_of(url, name) for name in self.apart):
@@ -61,8 +61,8 @@ class RecordFilter:
         return not self.known_sites or is_known(url)
 
     def is_in_time(self, date: str) -> bool:
-        """Return True if a WARC-Date is between `since` and `until`. An invalid date is accepted here, so that it is
-        reported later.
+        """Returns True if a WARC-Date is between `since` and `until`. An invalid date is accepted, because a later step
+        reports it.
         """
         if not self.since and not self.until:
             return True
@@ -103,7 +103,7 @@ class RecordSelector:
         return may_be_page(first)
 
     def why_not_kept(self, fields: dict[str, str]) -> str:
-        """Return "other" for a record that is not about HTTP, "skipped" for one that the filter excludes,
+        """Returns "other" for a record that is not about HTTP, "skipped" for a record that the filter excludes,
         otherwise "".
         """
         url = fields.get("warc-target-uri", "").strip().strip("<>")
@@ -138,7 +138,7 @@ class ImportInput:
         return str(self.path) == STDIN
 
     def open(self) -> BinaryIO:
-        """Open the input as a binary stream that supports `peek`. Raises OSError."""
+        """Opens the input as a binary stream that supports `peek`. Raises OSError."""
         if self.is_pipe:
             return io.BufferedReader(_Pipe(sys.stdin.buffer.read(_TAIL)), 2 * _TAIL)
         if self.member is None:
@@ -146,7 +146,7 @@ class ImportInput:
         return io.BufferedReader(MemberStream(self.path.open("rb"), self.member.name), 1 << 17)
 
     def digest(self, handle: BinaryIO) -> str:
-        """Return a SHA-256 that identifies this input: of its size, beginning and end; for standard input, of its
+        """Returns a SHA-256 that identifies this input: of its size, beginning and end; for standard input, of its
         beginning only. Leaves the stream at its beginning. Raises OSError.
         """
         found = hashlib.sha256(str(self.size).encode())
@@ -181,12 +181,12 @@ class _Pipe(io.RawIOBase):
 
 
 def is_archive_name(name: str) -> bool:
-    """Return True if a file with this name is imported when its folder is given: a WARC, ARC or WACZ file."""
+    """Returns True if a file with this name is imported when its folder is given: a WARC, ARC or WACZ file."""
     return _FILES.fullmatch(name) is not None
 
 
 def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
-    """Yield the files that command-line arguments name: files, all WARC, ARC and WACZ files in and below a folder, and
+    """Yields the files that command-line arguments name: files, all WARC, ARC and WACZ files in and below a folder, and
     files that match a pattern.
 
     Each file is yielded once; the files of a folder are sorted by name. An argument that matches nothing is yielded
@@ -211,7 +211,7 @@ def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
 
 
 def open_inputs(path: Path) -> Iterator[ImportInput | Problem]:
-    """Yield the inputs in a file: the file itself, or each WARC or ARC file in a WACZ package. Yields a problem if the
+    """Yields the inputs in a file: the file itself, or each WARC or ARC file in a WACZ package. Yields a problem if the
     file cannot be read.
     """
     if str(path) == STDIN:
@@ -238,7 +238,7 @@ def open_inputs(path: Path) -> Iterator[ImportInput | Problem]:
 
 
 def check_member_digest(one: ImportInput, handle: BinaryIO) -> Problem | None:
-    """Return a problem if a member of a WACZ package, read to its end through `handle`, does not match the digest that
+    """Returns a problem if a member of a WACZ package, read to its end through `handle`, does not match the digest that
     the package declares. None if it matches or cannot be checked, for example because it was not read from its
     beginning.
     """

@@ -53,7 +53,7 @@ class FileResult:
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(self, problem: Problem) -> None:
-        """Count a problem, and keep its details if not too many are kept already."""
+        """Counts a problem, and keeps its details if not too many are kept already."""
         self.kinds[problem.kind.value] += 1
         if len(self.problems) < historical_captures.MOST_PROBLEMS:
             self.problems.append(problem)
@@ -113,7 +113,7 @@ class ImportRun:
         self._pool: ReaderPool[RecordBatch] | None = None
 
     def run(self, words: Sequence[str]) -> list[FileResult]:
-        """Import all files that the arguments name, and return a result for each. Raises an ArchiverError if the
+        """Imports all files that the arguments name, and returns a result for each. Raises an ArchiverError if the
         archive cannot be written; what was written before is kept.
         """
         try:
@@ -128,7 +128,7 @@ class ImportRun:
         return self.results
 
     def close(self) -> None:
-        """Stop the reader processes and close the archive. What was read but not written is read again by the next
+        """Stops the reader processes and closes the archive. What was read but not written is read again by the next
         run.
         """
         if self._pool is not None:
@@ -147,7 +147,7 @@ class ImportRun:
                     yield one
 
     def _import_file(self, one: ImportInput) -> None:
-        """Import one file. If it cannot be read, its outcome is "unreadable"."""
+        """Imports one file. If it cannot be read, its outcome is "unreadable"."""
         result = FileResult(one.name)
         self.results.append(result)
         try:
@@ -186,7 +186,7 @@ class ImportRun:
         self._finish_file(current, end, check_member_digest(one, handle) if end == "finished" else None)
 
     def _begin_file(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> OpenFile | None:
-        """Register a file as an import, or find the position that an earlier run of the same import reached. None if
+        """Registers a file as an import, or finds the position that an earlier run of the same import reached. None if
         the file was already imported completely.
         """
         options, digest = self._choice.key, one.digest(handle)
@@ -205,7 +205,7 @@ class ImportRun:
         return OpenFile(one, ImportSource(import_id, one.name), place, result)
 
     def _open_pool(self, size: int) -> ReaderPool[RecordBatch]:
-        """Return the pool of reader processes. They are started once for all files, as soon as a file is large
+        """Returns the pool of reader processes. They are started once for all files, as soon as a file is large
         enough.
         """
         many = self._workers > 1 and (not size or size > _SMALL)
@@ -218,7 +218,7 @@ class ImportRun:
         return self._pool
 
     def _commit(self, current: OpenFile, batch: RecordBatch, results: Results) -> None:
-        """Write a batch in one transaction: its captures, what was extracted from them, and the position in the
+        """Writes a batch in one transaction: its captures, what was extracted from them, and the position in the
         file.
         """
         problems, result = list(batch.problems), current.result
@@ -232,7 +232,7 @@ class ImportRun:
         self._on_progress(result, batch.read, current.input.size)
 
     def _finish_file(self, current: OpenFile, outcome: str, wrong: Problem | None) -> None:
-        """Finish a file and record its outcome. `wrong` is a problem of the file as a whole, or None."""
+        """Finishes a file and records its outcome. `wrong` is a problem of the file as a whole, or None."""
         source, result = current.source, current.result
         assert source.import_id is not None
         tally, problems = ImportCounts(), []
@@ -301,8 +301,8 @@ class ImportProgress:
 
 
 def progress_line(tally: ImportCounts, records: int, seconds: float) -> str:
-    """Return a progress line such as "records 1,200  posts 310  damaged 2  95/s". `records` and `seconds`: records read
-    by this run and the time it took, which give the rate.
+    """Returns a progress line such as "records 1,200  posts 310  damaged 2  95/s". `records` and `seconds`: records
+    read by this run and the time it took, which give the rate.
     """
     rate = records / seconds if seconds > 0 else 0.0
     return f"records {tally.records:,}  posts {tally.posts:,}  damaged {tally.damaged:,}  {rate:,.0f}/s"

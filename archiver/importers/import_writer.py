@@ -86,7 +86,7 @@ class ImportWriter:
         self._bare = make_reader_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
-        """Store one record. If its content cannot be stored, returns a problem instead of raising, so that the other
+        """Stores one record. If its content cannot be stored, returns a problem instead of raising, so that the other
         records are still stored. Raises errors of the disk and the database.
         """
         try:
@@ -139,7 +139,7 @@ class ImportWriter:
             self._write_response(read.exchange, found, source, tally)
 
     def _is_removed(self, read: ReadRecord) -> bool:
-        """Return True if a record shows a post with a tombstone, which must not come back."""
+        """Returns True if a record shows a post with a tombstone, which must not come back."""
         url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
         if tombstones.tombstone_at(self.db, urlkey(url)) or (
             read.digest and tombstones.is_payload_removed(self.db, read.digest)
@@ -151,8 +151,8 @@ class ImportWriter:
         return removal is not None
 
     def _store_post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: ImportCounts) -> None:
-        """Store a post with its capture. `capture_id` is the ID of the capture if the archive already has it, otherwise
-        None.
+        """Stores a post with its capture. `capture_id` is the ID of the capture if the archive already has it,
+        otherwise None.
         """
         assert read.article is not None
         assert read.exchange is not None
@@ -204,7 +204,7 @@ class ImportWriter:
     def _apply_earlier_responses(
         self, stored: Stored, site: SiteScope, source: ImportSource, tally: ImportCounts
     ) -> None:
-        """Apply redirects and 404 responses that were imported earlier to the article."""
+        """Applies redirects and 404 responses that were imported earlier to the article."""
         db, article_id = self.db, stored.article_id
         key = db.execute("select urlkey from articles where id = ?", [article_id]).fetchone()[0]
         for way in redirects_to(db, key):
@@ -212,7 +212,7 @@ class ImportWriter:
         self._mark_if_gone(article_id, source, tally)
 
     def _mark_if_gone(self, article_id: int, source: ImportSource, tally: ImportCounts) -> None:
-        """Mark an article as gone if the last capture of its URL was a 404 or 410 response."""
+        """Marks an article as gone if the last capture of its URL was a 404 or 410 response."""
         tally.tombstones += mark_gone_by_history(self.db, article_id)
         url, key, gone_at = self.db.execute(
             "select url, urlkey, gone_at from articles where id = ?", [article_id]
@@ -221,7 +221,7 @@ class ImportWriter:
             historical_captures.enter_gone(self.db, url, *last, source.name)
 
     def _add_alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
-        """Store a URL that redirected to an article as an alias of it. If the URL itself was an article before, that
+        """Stores a URL that redirected to an article as an alias of it. If the URL itself was an article before, that
         post has moved, and the two become one article.
         """
         owner = self.db.execute(
@@ -257,7 +257,7 @@ class ImportWriter:
             self._mark_if_gone(row[0], source, tally)
 
     def _store_revisit(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts, *, keep: bool) -> bool:
-        """Store a revisit record, which shows that a post was seen again with the same payload. Returns False if the
+        """Stores a revisit record, which shows that a post was seen again with the same payload. Returns False if the
         payload is unknown; with `keep`, the record is then stored until the payload is imported.
         """
         db = self.db
@@ -272,14 +272,14 @@ class ImportWriter:
         return True
 
     def _is_known_page(self, found: ForeignCapture) -> bool:
-        """Return True if the payload of a revisit record was already read and is not a post."""
+        """Returns True if the payload of a revisit record was already read and is not a post."""
         urls = (found.refers_url or found.url, found.url)
         return any(historical_captures.kind_read(self.db, url, found.digest) for url in urls)
 
     def _enter_revisit(
         self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: ImportCounts
     ) -> None:
-        """Store that the post of the original capture was seen again in the same revision."""
+        """Stores that the post of the original capture was seen again in the same revision."""
         db, digest = self.db, original["digest"]
         shown = historical_captures.find_article_of_capture(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
@@ -309,7 +309,7 @@ class ImportWriter:
         self._store_reading(site, reading, "revisit", source, ImportCounts())
 
     def resolve(self, source: ImportSource, tally: ImportCounts) -> list[Problem]:
-        """Try again to store the revisit records whose payload was unknown when they were read. Returns a problem for
+        """Tries again to store the revisit records whose payload was unknown when they were read. Returns a problem for
         each record of this import whose payload is still unknown.
         """
         problems = []
@@ -330,7 +330,7 @@ class ImportWriter:
     def _write_response(
         self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: ImportCounts
     ) -> int:
-        """Write a response to the archive's WARC file, as a revisit record if the archive already has its payload.
+        """Writes a response to the archive's WARC file, as a revisit record if the archive already has its payload.
         Returns the ID of its capture.
         """
         row = historical_captures.capture_with_payload(self.db, exchange.digest) if exchange.body else None
@@ -397,8 +397,8 @@ class ImportTarget:
         self._sealed = False
 
     def repair(self) -> None:
-        """Repair the WARC files of an import that was killed: remove records that have no row in the database, and
-        write the missing indexes.
+        """Repairs the WARC files of an import that was killed: removes records that have no row in the database, and
+        writes the missing indexes.
         """
         ends = historical_captures.warc_ends_of_imports(self.db)
         folder = self.archive.parent
@@ -420,11 +420,9 @@ class ImportTarget:
         before: ImportCounts,
         place: tuple[int, int] | None,
     ) -> ImportCounts:
-        """Write a batch within the caller's transaction: its captures, what was extracted from them, and the position
-        that the import has reached (`place`).
-
-        Adds to `tally` and `problems`, which are those of the batch. Returns the sum of the counts `before` and of
-        the batch.
+        """Writes a batch within the caller's transaction: its captures, what was extracted from them, and the position
+        that the import has reached (`place`). Adds to the batch's `tally` and `problems`. Returns the sum of the
+        counts `before` and of the batch.
         """
         for one in results:
             if isinstance(one, Problem):
@@ -443,12 +441,12 @@ class ImportTarget:
         return total
 
     def seal(self) -> None:
-        """Finish the WARC file and write its index, once everything has been written. Raises OSError."""
+        """Finishes the WARC file and writes its index, once everything has been written. Raises OSError."""
         self.warc.close()
         self._sealed = True
 
     def close(self) -> None:
-        """Close the archive and its WARC file. If `seal` was not called, repairs the WARC file first."""
+        """Closes the archive and its WARC file. If `seal` was not called, repairs the WARC file first."""
         self.warc.abandon()
         if not self._sealed:
             with suppress(ArchiverError, OSError, sqlite3.Error):
@@ -458,5 +456,5 @@ class ImportTarget:
 
 
 def problem_as_json(problem: Problem) -> dict[str, Any]:
-    """Return a problem in the form in which the table `imports` stores it."""
+    """Returns a problem in the form in which the table `imports` stores it."""
     return {"kind": problem.kind.value, "offset": problem.offset, "url": problem.url, "detail": problem.detail}

@@ -72,7 +72,7 @@ class ArchiveResponse:
     body: bytes
 
     def header(self, name: str) -> str:
-        """Return the value of the first header field with this name (in lower case), or ""."""
+        """Returns the value of the first header field with this name (in lower case), or ""."""
         key = name.encode()
         return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == key), "")
 
@@ -112,8 +112,8 @@ class _Payload:
 def memento_record(
     response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
 ) -> ForeignRecord | OtherMemento | Problem:
-    """Return the WARC response record that a crawler would have written at the time of the capture; OtherMemento if the
-    web archive redirects to another capture of the URL, and a Problem if the response is not the capture.
+    """Returns the WARC response record that a crawler would have written at the time of the capture; OtherMemento if
+    the web archive redirects to another capture of the URL, and a Problem if the response is not the capture.
 
     The record has the fields WARC-Source-URI and WARC-Creation-Date as pywb writes them: where and when it was
     fetched.
@@ -156,7 +156,7 @@ def _mismatch(
     payload: _Payload,
     at: datetime | None,
 ) -> OtherMemento | Problem | None:
-    """Return None if the response is the requested capture, OtherMemento if it leads to another capture of the URL,
+    """Returns None if the response is the requested capture, OtherMemento if it leads to another capture of the URL,
     otherwise a Problem.
     """
     status, body, coding = response.status, payload.body, payload.coding
@@ -182,7 +182,7 @@ def _is_redirect(status: int | None) -> bool:
 
 
 def _original_status(response: ArchiveResponse, requested: RequestedCapture) -> int:
-    """Return the HTTP status of the capture. For redirects, the status in the list is preferred, because the Internet
+    """Returns the HTTP status of the capture. For redirects, the status in the list is preferred, because the Internet
     Archive responds with 302 to any redirect.
     """
     if requested.status and _is_redirect(response.status) and _is_redirect(requested.status):
@@ -191,8 +191,8 @@ def _original_status(response: ArchiveResponse, requested: RequestedCapture) -> 
 
 
 def digest_field(digest: str) -> str:
-    """Return a digest from a list of captures in the form of WARC-Payload-Digest. Lists omit "sha1:". Returns "" for an
-    unknown algorithm.
+    """Returns a digest from a list of captures in the form of WARC-Payload-Digest. Lists omit "sha1:". Returns "" for
+    an unknown algorithm.
     """
     if ":" in digest:
         return digest
@@ -202,7 +202,7 @@ def digest_field(digest: str) -> str:
 
 
 def _other_original(response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService) -> str:
-    """Return the original URL that the response states, if it differs from the requested one, otherwise ""."""
+    """Returns the original URL given in the response if it differs from the requested URL, otherwise ""."""
     placed = service.captured(response.header("content-location"), response.uri)
     links = [v.decode("latin-1") for n, v in response.headers if n.lower() == b"link"]
     stated = [placed[1] if placed else "", *(original_url(link) for link in links)]
@@ -225,14 +225,16 @@ def _no_memento(
 def _redirect_target(
     response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
 ) -> OtherMemento | None:
-    """Return the capture that the web archive redirects to, if it is one of the requested URL, otherwise None."""
+    """Returns the capture to which the web archive redirects, if it is a capture of the requested URL, otherwise
+    None.
+    """
     target = service.captured(response.header("location"), response.uri)
     return OtherMemento(*target) if target is not None and urlkey(target[1]) == urlkey(requested.url) else None
 
 
 def _restore_payload(response: ArchiveResponse, declared: str) -> _Payload:
-    """Restore the payload as the crawler received it. A web archive may compress an uncompressed payload for the
-    transfer, or decompress a compressed one.
+    """Restores the payload as the crawler received it. A web archive may compress an uncompressed payload for the
+    transfer, or decompresses a compressed one.
     """
     wire, coding = response.body, response.header("content-encoding").lower()
     original = response.header("x-archive-orig-content-encoding").lower()
@@ -253,19 +255,19 @@ def _restore_payload(response: ArchiveResponse, declared: str) -> _Payload:
 
 
 def _is_proof(declared: str, payload: bytes) -> bool:
-    """Return True if the digest has a known algorithm and matches the payload."""
+    """Returns True if the digest has a known algorithm and matches the payload."""
     return parse_digest(declared) is not None and matches_digest(declared, (payload,))
 
 
 def _renames_headers(response: ArchiveResponse) -> bool:
-    """Return True if the web archive renames the header fields of the capture to X-Archive-Orig-..."""
+    """Returns True if the web archive renames the header fields of the capture to X-Archive-Orig-..."""
     return any(
         n.lower().startswith(_ORIGINAL) and n.lower()[len(_ORIGINAL) :] not in _STORED for n, _ in response.headers
     )
 
 
 def _original_headers(response: ArchiveResponse, service: ArchiveService, coding: str) -> Headers:
-    """Return the header fields of the capture, as far as the web archive delivers them, without the web archive's own
+    """Returns the header fields of the capture, as far as the web archive delivers them, without the web archive's own
     fields.
     """
     out = list(_renamed_back(response.headers) if _renames_headers(response) else _passed_on(response))
@@ -304,7 +306,7 @@ def _passed_on(response: ArchiveResponse) -> Iterable[tuple[bytes, bytes]]:
 
 
 def _original_location(value: bytes, response: ArchiveResponse, service: ArchiveService) -> bytes:
-    """Return the original redirect target, taken from the web archive's own URL for it."""
+    """Returns the original redirect target, taken from the web archive's own URL for it."""
     target = service.captured(value.decode("latin-1"), response.uri)
     return target[1].encode("latin-1", "replace") if target else value
 

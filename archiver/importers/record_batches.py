@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit
 
 from sqlite_utils import Database
 
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import SiteRules
@@ -74,7 +74,7 @@ class RecordBatch:
 def record_batches(
     unpacked: ByteStream, selector: RecordSelector, *, limit: int = 0, begun: bool = False
 ) -> Iterator[RecordBatch]:
-    """Yield the records of a stream in batches, all of them or the first `limit` pages. The last batch has `end` set
+    """Yields the records of a stream in batches, all of them or the first `limit` pages. The last batch has `end` set
     and may be empty.
 
     With `begun`, the stream starts where an earlier run stopped, so that it is not an error if it has no further
@@ -189,7 +189,8 @@ class ReadRecord:
 @dataclass(frozen=True, slots=True)
 class RecordReader:
     """Reads records of captures: classifies them and extracts the articles of posts. The archive `db` is used only to
-    recognize captures that it already has. `version` is that of this program; captures later than `now` are invalid.
+    recognize captures that it already has. `version` is the version of this program; captures later than `now` are
+    invalid.
     """
 
     db: Database
@@ -198,7 +199,7 @@ class RecordReader:
     all_captures: bool = False
 
     def read(self, pairs: Iterable[RecordPair]) -> Iterator[ReadRecord | Problem]:
-        """Yield the result for each record, and the problems found in it."""
+        """Yields the result for each record, and the problems found in it."""
         sites = SiteLookup(self.db)
         ruled = {row[0] for row in self.db.execute("select distinct site_id from site_rules")}
 
@@ -257,7 +258,7 @@ class RecordReader:
 
 
 def _classify_without_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse) -> ReadRecord:
-    """Classify a response that has no page: gone, a redirect, or another status."""
+    """Classifies a response that has no page: gone, a redirect, or another status."""
     if found.status in (404, 410):
         return replace(base, kind=RecordKind.GONE)
     location = answer.header("location") if found.status in _REDIRECTS else ""
@@ -276,7 +277,9 @@ def _read_page(
     is_home: bool,
     copied: Exchange | None,
 ) -> ReadRecord:
-    """Read an HTML page: as a post with its article, or as another page with the rule by which it is not a post."""
+    """Reads an HTML page: returns it as a post with its article, or as another page with the rule by which it is not a
+    post.
+    """
     found = base.found
     page = parse_page(answer.body, found.url, answer.content_type, found.at)
     article = extract_page(page, None, PageKind.UNKNOWN, posts_only=True, rules=rules)
@@ -289,7 +292,7 @@ def _read_page(
         *statements_of_headers(headers, found.url),
         *(statements_of_page(page.root, found.url) if page.root is not None else ()),
     )
-    article, _ = validate_article(article, found.at)
+    article, _ = drop_impossible_values(article, found.at)
     return replace(
         base,
         kind=RecordKind.POST,
@@ -301,7 +304,7 @@ def _read_page(
 
 
 def _drop_bodies(found: ForeignCapture) -> ForeignCapture:
-    """Return the capture without its bodies, which the other process no longer needs after reading."""
+    """Returns the capture without its bodies, which the other process no longer needs after reading."""
     answer = found.answer
     if found.is_revisit and answer is not None:
         return replace(found, answer=replace(answer, payload=b"", body=b""))
@@ -343,7 +346,7 @@ _reader: RecordReader | None = None
 
 
 def _start(plan: ReaderPlan) -> None:
-    """Initialize a reader process. It ignores Ctrl-C, and exits when the process that started it does."""
+    """Initializes a reader process. It ignores Ctrl-C, and exits when the process that started it does."""
     global _reader
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -398,7 +401,7 @@ class ReaderPool(Generic[B]):
         self._waiting.append((batch, pairs, size, future))
 
     def take(self) -> tuple[B, Results]:
-        """Wait for the oldest batch, and return it with its results."""
+        """Waits for the oldest batch, and returns it with its results."""
         batch, pairs, _, future = self._waiting.popleft()
         if self._own is not None or future is None:
             return batch, list(self._own.read(pairs)) if self._own is not None else []
@@ -414,7 +417,7 @@ class ReaderPool(Generic[B]):
             self._own.db.close()
 
     def _read_one_by_one(self, pairs: Sequence[RecordPair]) -> Results:
-        """Read the records of a batch one at a time, after a record of it killed the reader process; submit the other
+        """Reads the records of a batch one at a time, after a record of it killed the reader process; submit the other
         batches again.
         """
         self._executor = self._processes()

@@ -81,7 +81,7 @@ class WaybackPlan:
         return self.url.split("://", 1)[1] if self.exact else f"{self.scope.host}{self.scope.path}*"
 
     def includes(self, at: datetime) -> bool:
-        """Return True if an aware time is between `since` and `until`."""
+        """Returns True if an aware time is between `since` and `until`."""
         return (self.since is None or self.since <= at) and (self.until is None or at <= self.until)
 
     @property
@@ -104,13 +104,11 @@ class WaybackPlan:
 
 @dataclass
 class WaybackOutcome:
-    """The result of an import from a web archive.
-
-    The list has `listed` captures of `addresses` URLs. Of these captures, `left_out` cannot be posts, `here` are
-    already in the archive, `chosen` were selected for fetching, `fetched` were fetched, `seen` were not fetched
-    because they only show that a known payload existed at another time, and `failed` could not be fetched or stored.
-
-    `outcome` is finished, limited, interrupted, waiting (the service asks for a pause) or failed; `reason` says why.
+    """The result of an import from a web archive. The list has `listed` captures of `addresses` URLs. Of these
+    captures, `left_out` cannot be posts, `here` are already in the archive, and `chosen` were selected for fetching.
+    `fetched` were fetched, `failed` could not be fetched or stored, and `seen` were not fetched because they only
+    show that a known payload existed at another time. `outcome` is finished, limited, interrupted, waiting (the
+    service asks for a pause) or failed; `reason` says why.
     """
 
     listed: int = 0
@@ -129,7 +127,7 @@ class WaybackOutcome:
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(self, problem: Problem) -> None:
-        """Count a problem, and keep its details if not too many are kept already."""
+        """Counts a problem, and keeps its details if not too many are kept already."""
         self.kinds[problem.kind.value] += 1
         self.failed += not problem.kept
         if len(self.problems) < MOST_PROBLEMS:
@@ -171,8 +169,8 @@ class CaptureList:
         self.total = self.left_out = self.addresses = 0
 
     def add(self, entries: Iterable[CdxEntry]) -> None:
-        """Add the captures of one response of the web archive, if they are within the time range of the plan and may be
-        posts.
+        """Adds the captures of one response of the web archive, if they are within the time range of the plan and may
+        be posts.
         """
         for entry in entries:
             if not self._plan.includes(entry.timestamp):
@@ -190,7 +188,7 @@ class CaptureList:
             )
 
     def _post_url(self, entry: CdxEntry) -> str | None:
-        """Return the normalized URL of a listed capture, with its scheme and host, or None if the capture cannot be a
+        """Returns the normalized URL of a listed capture, with its scheme and host, or None if the capture cannot be a
         post.
         """
         url = normalize(entry.url) if is_relevant(entry) else None
@@ -202,7 +200,7 @@ class CaptureList:
         return url if known and known.role == "page" and urlkey(url) != self._home else None
 
     def decide(self) -> None:
-        """Decide what to do with each capture in the list. Call this once, when the list is complete."""
+        """Decides what to do with each capture in the list. Call this once, when the list is complete."""
         db = self._db
         db.execute("create index listed_key on listed (key, at)")
         views = db.execute(
@@ -227,7 +225,7 @@ class CaptureList:
             )
 
     def rows(self, *kinds: CaptureAction) -> Iterator[ListedCapture]:
-        """Yield the captures with one of these decisions, sorted by URL and time. `drop` and `change` may be called
+        """Yields the captures with any of these decisions, sorted by URL and time. `drop` and `change` may be called
         meanwhile.
         """
         last = ("", "", 0)
@@ -247,16 +245,16 @@ class CaptureList:
         return int(self._db.execute("select count(*) from todo where do = ?", [kind.value]).fetchone()[0])
 
     def drop(self, row: ListedCapture) -> None:
-        """Remove a capture from the list, because there is nothing left to do for it."""
+        """Removes a capture from the list, because there is nothing left to do for it."""
         self._db.execute("delete from todo where n = ?", [row.n])
 
     def change(self, row: ListedCapture, do: CaptureAction) -> None:
-        """Change the decision what to do with a capture of the list."""
+        """Changes the decision what to do with a capture of the list."""
         self._db.execute("update todo set do = ? where n = ?", [do.value, row.n])
 
     def take_replacement(self, row: ListedCapture) -> ListedCapture | None:
-        """Return another listed capture with the same payload, to be fetched in place of one that failed, and remove it
-        from the list; None if there is none.
+        """Returns another listed capture with the same payload, to be fetched in place of a capture that failed, and
+        removes it from the list; None if the list has no such capture.
         """
         found = (
             self._db.execute(
@@ -312,7 +310,7 @@ class ListRequests:
         self._asked = self._resumed = ""
 
     def next(self) -> str | None:
-        """Return the next URL to request, or None if the list is complete."""
+        """Returns the next URL to request, or None if the list is complete."""
         if self._plan.service.is_timemap:
             self._asked = self._maps.pop() if self._maps else ""
         elif self._resumed:
@@ -324,8 +322,8 @@ class ListRequests:
         return self._asked or None
 
     def read(self, status: int, location: str, body: bytes) -> None:
-        """Parse the response to the URL that `next` returned and add its captures to this list. Raises NoCaptureList if
-        the response is not a list of captures.
+        """Parses the response to the URL that `next` returned and adds its captures to this list. Raises NoCaptureList
+        if the response is not a list of captures.
         """
         if 300 <= status < 400:
             raise NoCaptureList(self._asked, f"it redirects to {location[:200]}; give that URL with --service")

@@ -61,7 +61,7 @@ class WaybackImport:
         self._source = ImportSource(self._begin(), plan.service.replay)
 
     def _begin(self) -> int:
-        """Register the import and return its ID. If the same import ran before, its ID and counts are continued."""
+        """Registers the import and returns its ID. If the same import ran before, its ID and counts are continued."""
         assert self._db is not None
         before = historical_captures.last_import(self._db, self.plan.digest, self.plan.options)
         if before is not None:
@@ -73,7 +73,7 @@ class WaybackImport:
             )
 
     def decide(self) -> None:
-        """Decide which captures to fetch, once the list is complete. Captures that the archive has, and posts with a
+        """Decides which captures to fetch, once the list is complete. Captures that the archive has, and posts with a
         tombstone, are left out.
         """
         listing, result = self.listing, self.result
@@ -94,7 +94,7 @@ class WaybackImport:
                 self.listing.drop(row)
 
     def _drop_known(self, db: Database) -> None:
-        """Remove captures that the archive already has. If it has the same payload from another time, only the time is
+        """Removes captures that the archive already has. If it has the same payload from another time, only the time is
         to be stored.
         """
         listing, result = self.listing, self.result
@@ -119,14 +119,14 @@ class WaybackImport:
         return historical_captures.is_memento_known(self._db, one.url, one.at, _sha1(one))
 
     def rows(self) -> Iterator[ListedCapture]:
-        """Yield the listed captures that are to be fetched from the web archive, at most `plan.limit`."""
+        """Yields the listed captures that are to be fetched from the web archive, at most `plan.limit`."""
         for n, row in enumerate(self.listing.rows(CaptureAction.FETCH)):
             if self.plan.limit and n >= self.plan.limit:
                 return
             yield row
 
     def enter(self, row: ListedCapture, result: ForeignRecord | Problem) -> ListedCapture | None:
-        """Store the result of fetching a capture of `rows`. For a problem, returns another capture to fetch in its
+        """Stores the result of fetching a capture of `rows`. For a problem, returns another capture to fetch in its
         place, or None. Raises errors of the disk and the database.
         """
         self.result.fetched += 1
@@ -148,7 +148,7 @@ class WaybackImport:
         return at is None or self.plan.includes(at)
 
     def flush(self) -> None:
-        """Write the results that `enter` has collected, in one transaction."""
+        """Writes the results that `enter` has collected, in one transaction."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             self._write([one for _, one in waiting if one is not None], waiting)
@@ -172,7 +172,7 @@ class WaybackImport:
             self.result.add_problem(problem)
 
     def enter_listed(self) -> Iterator[int]:
-        """Store what the list shows about captures that need not be fetched. Yields the number of captures in each
+        """Stores what the list shows about captures that need not be fetched. Yields the number of captures in each
         batch.
 
         A listed payload that could not be fetched is left out, because nothing is known about it.
@@ -219,7 +219,7 @@ class WaybackImport:
         return ReadRecord(RecordKind.REVISIT, found, digest)
 
     def finish(self, outcome: str, reason: str = "") -> None:
-        """Write the remaining results and the outcome of the import. Raises OSError and sqlite3.Error."""
+        """Writes the remaining results and the outcome of the import. Raises OSError and sqlite3.Error."""
         self.result.outcome, self.result.reason = outcome, reason
         if self._open is None:
             return
@@ -239,21 +239,21 @@ class WaybackImport:
 
 
 def make_requested_capture(row: ListedCapture) -> RequestedCapture:
-    """Convert a listed capture to the form in which it is requested from the web archive."""
+    """Converts a listed capture to the form in which it is requested from the web archive."""
     one = row.listed
     return RequestedCapture(one.at, one.asked or one.url, one.digest, one.status)
 
 
 def _sha1(one: CaptureListEntry) -> str:
-    """Return a listed capture's digest as the archive stores it ("sha1:" and base 32). A digest of another algorithm is
-    returned unchanged.
+    """Returns a listed capture's digest as the archive stores it ("sha1:" and base 32). A digest of another algorithm
+    is returned unchanged.
     """
     return normalize_sha1(digest_field(one.digest) or one.digest)
 
 
 def _is_stored_as_listed(row: ListedCapture, one: ReadRecord | None) -> bool:
-    """Return True if the table `captures` already shows that a listed capture was fetched: it was stored as a post with
-    the listed time and digest.
+    """Returns True if the table `captures` already shows that a listed capture was fetched: it was stored as a post
+    with the listed time and digest.
     """
     return (
         one is not None

@@ -85,8 +85,8 @@ class WaybackSpider(scrapy.Spider):
         self._rows: Iterator[Any] = iter(())
 
     async def start(self) -> AsyncIterator[Any]:
-        """Run the whole import. Requests that are running when the process is stopped are abandoned; the next run sends
-        them again.
+        """Runs the whole import. Requests that are running when the process is stopped are abandoned; the next run
+        sends them again.
         """
         try:
             await self._work()
@@ -135,7 +135,7 @@ class WaybackSpider(scrapy.Spider):
             await asyncio.sleep(0)
 
     def _set_pace(self) -> None:
-        """Set the minimum delays between requests. A service on this machine needs none; for any other, LIST_SECONDS
+        """Sets the minimum delays between requests. A service on this machine needs none; for any other, LIST_SECONDS
         and CAPTURE_SECONDS are the least, whatever delay is configured.
         """
         throttle = self.crawler.get_extension(ThrottleExtension)
@@ -178,8 +178,8 @@ class WaybackSpider(scrapy.Spider):
         return Problem(ProblemKind.NOT_A_MEMENTO, uri, requested.url, "it redirects too many times")
 
     async def _ask(self, url: str, what: str) -> Response | str:
-        """Request a URL, with retries. Returns the response, or the reason why there is none. Raises ServiceUnavailable
-        if no more requests should be sent.
+        """Requests a URL, with retries. Returns the response, or the reason why there is none. Raises
+        ServiceUnavailable if no more requests should be sent.
         """
         tries, n = self.crawler.settings.getint("PAST_TRIES"), 0
         reason = ""
@@ -230,7 +230,7 @@ class WaybackSpider(scrapy.Spider):
         )
 
     async def _wait_for_turn(self, what: str) -> None:
-        """Wait until the next request may be sent. All imports and crawls into archives of this folder share the
+        """Waits until the next request may be sent. All imports and crawls into archives of this folder share the
         throttle.
         """
         if self._is_rate_limited:
@@ -248,7 +248,9 @@ class WaybackSpider(scrapy.Spider):
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """End the import with an error. An error of the disk or the database is converted to a message for the user."""
+        """Ends the import with an error. An error of the disk or the database is converted to a message for the
+        user.
+        """
         self.ended = True
         self.error = (
             environment_error(error, self.plan.archive)
@@ -262,7 +264,7 @@ class WaybackSpider(scrapy.Spider):
 
 
 def make_settings(plan: WaybackPlan, agent: str, log: Path | None) -> dict[str, Any]:
-    """Return the Scrapy settings of an import. Bodies are not decompressed, because the digests of captures are of the
+    """Returns the Scrapy settings of an import. Bodies are not decompressed, because the digests of captures are of the
     bytes as sent.
     """
     return {

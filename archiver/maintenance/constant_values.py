@@ -1,5 +1,5 @@
-"""Finds the values of stored articles that are the site's and not the posts', and reads these articles again without
-them.
+"""Finds values in stored articles that belong to the site and not to a post, and extracts the articles that have one
+again without it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ _LIVE = "site = :site and gone_at is null and id not in (select article_id from 
 
 
 def find_stored_constants(db: Database, site: str) -> SiteConstants:
-    """Returns the values that are the site's, by all of its stored articles; see `site_constants.find_constants`."""
+    """Returns the values that belong to the site and not to a post, by comparing all of its stored articles; see
+    `site_constants.find_constants`.
+    """
     total = db.execute(f"select count(*) from articles where {_LIVE}", {"site": site}).fetchone()[0]
     frequent = (title for title in _frequent(db, site, "title", total) if _is_constant_title(db, site, title))
     titles = tuple(dict.fromkeys((*frequent, *titles_everywhere(_sample_read_generally(db, site)))))
@@ -102,7 +104,9 @@ class RefusedConstants:
 
 
 def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version: str, at: datetime) -> RefusedConstants:
-    """Adds the values that are the site's to its rules, and reads the articles again that have one of them."""
+    """Adds the values that belong to the site, and not to a post, to the site's rules. Extracts the articles that have
+    one of these values again.
+    """
     found = find_stored_constants(db, site["name"])
     rules = rules_valid_at(db, site["id"])
     known = rules.constants if rules is not None else SiteConstants()

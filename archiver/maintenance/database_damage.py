@@ -24,10 +24,9 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseDamage:
-    """Damage to a table of a database file, or to one of its indexes.
-
-    `table`: the table; `pages`: numbers of the damaged pages with the table or index of each, as far as SQLite can
-    name them; `message`: what SQLite says; `page_size`: in bytes.
+    """Damage to a table of a database file, or to an index of the table. `table`: the table; `pages`: numbers of the
+    damaged pages with the table or index of each, as far as SQLite reports them; `message`: what SQLite says;
+    `page_size`: in bytes.
     """
 
     table: str
@@ -49,7 +48,7 @@ class DatabaseDamage:
 
     @property
     def place(self) -> str:
-        """The damaged pages as a phrase: "page 12 of captures (byte 45,056)"; "" if they are not known."""
+        """The damaged pages as a phrase: "page 12 of captures (byte 45,056)"; "" if the damaged pages are not known."""
         named = [
             f"page {number:,} of {name} (byte {(number - 1) * self.page_size:,})"
             for number, name in self.pages[:_MOST_NAMED]
@@ -97,8 +96,8 @@ def find_database_damage(db: Database, tables: Iterable[str] | None = None) -> I
 
 
 def find_damage(db: Database) -> str:
-    """Returns the first damage to a database as a phrase; "" if there is none. Raises sqlite3.Error if another program
-    prevents the check.
+    """Returns the first damage to a database as a phrase; "" if the database is intact. Raises sqlite3.Error if another
+    program prevents the check.
     """
     try:
         found = next(find_database_damage(db), None)

@@ -42,8 +42,8 @@ _SEARCH_INDEX = "search-index-"
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A cause of findings. The first fields are those of its main finding; `consequences` are the other findings that
-    it explains.
+    """A cause of findings. The first fields are the fields of its main finding; `consequences` are the other findings
+    that it explains.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class Cause:
         return asdict(self)
 
     def as_damage(self) -> Damage:
-        """Returns the cause as it is stored in the archive."""
+        """Returns the cause as a Damage, the form in which the archive stores it."""
         return Damage(self.unit, self.kind, self.subject, self.sentence, self.remedy)
 
 
@@ -108,8 +108,8 @@ def _make_cause(key: str, group: Sequence[VerifyFinding]) -> Cause:
 
 
 def name_whole_backups(archive: Path, causes: Iterable[Cause]) -> list[Cause]:
-    """Returns the causes with a remedy that names a whole backup, for damage to the database or a WARC file, if one of
-    the recorded backups is there. If a backup's folder cannot be read, the remedy says so.
+    """Returns the causes, with a remedy that names an undamaged backup where the database or a WARC file is damaged and
+    one of the recorded backups can be used. If a backup's folder cannot be read, the remedy says so.
     """
     found = list(causes)
     if not any(_is_restorable(one) for one in found):
@@ -147,7 +147,7 @@ def _read_records(archive: Path) -> list[BackupRecord]:
 
 
 def _find_whole_databases(records: Iterable[BackupRecord]) -> dict[str, Generation | None]:
-    """Returns, by the path of each backup, its newest generation that is whole; None if there is none."""
+    """Returns, by the path of each backup, its newest undamaged generation; None if it has none."""
     return {
         one.path: next((made for made in find_generations(Path(one.path)) if not made.damage), None) for one in records
     }

@@ -10,7 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.change_guard import HoldRule
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.items import Article, Outcome, PageKind, PageResult
@@ -30,8 +30,8 @@ _RELEASED = "released by 'archiver sites release'"
 
 @dataclass(slots=True)
 class ReleasedPages:
-    """What releasing the held pages of a site did: articles `revised`, posts that are `gone`, pages that are only to be
-    fetched again (`due`); `left` says for each page that stays held why.
+    """The result of releasing the held pages of a site: numbers of articles `revised`, of posts that are `gone`, and of
+    pages that are only fetched again (`due`); `left` says, for each page that stays held, why.
     """
 
     site: str
@@ -45,7 +45,9 @@ class ReleasedPages:
 
 
 def release_held(db: Database, site: dict[str, Any]) -> ReleasedPages:
-    """Makes the held pages of a site due. The next crawl judges them again, as if none had been held."""
+    """Makes the held pages of a site due. The next crawl fetches them and decides again whether to hold them, as if
+    none had been held.
+    """
     with writing(db):
         due = make_held_due(db, site["id"], _RELEASED)
         db.execute("delete from held_pages where page_id in (select id from pages where site_id = ?)", [site["id"]])
@@ -85,7 +87,9 @@ def _held_rows(db: Database, site_id: int) -> list[dict[str, Any]]:
 def _accepted_result(
     db: Database, folder: Path, site: dict[str, Any], row: dict[str, Any], rules: RulesByTime, done: ReleasedPages
 ) -> PageResult | None:
-    """Returns the result of a held page as it was fetched; None, with a reason in `done`, if it stays held."""
+    """Returns the result of a held page as it was fetched, to be stored now; None, with a reason in `done`, if the page
+    stays held.
+    """
     fetched_at = moment(row["fetched_at"])
     assert fetched_at is not None
     common = {"url": row["url"], "final_url": row["url"], "status": row["status"]}
@@ -108,7 +112,7 @@ def _accepted_result(
         return PageResult(
             **common, at=at, outcome=Outcome.NOT_ARTICLE, kind=article.kind, rule=article.kind_rule, reason=reason
         )
-    clean, _ = validate_article(article, at)
+    clean, _ = drop_impossible_values(article, at)
     return PageResult(
         **common, at=at, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=article.kind_rule, article=clean
     )

@@ -1,5 +1,7 @@
-"""Reads stored captures again with source hints that came after them: those of a feed that failed in the first crawl,
-or that was found late. Nothing is fetched, and what a source says late makes no revision.
+"""Reads stored captures again with source hints that came after them, for example from a feed that failed in the first
+crawl or was found late.
+
+Nothing is fetched, and no revision is made of what a source says late.
 """
 
 from __future__ import annotations
@@ -51,8 +53,8 @@ class LateHint:
 
 @dataclass(slots=True)
 class LateHintTally:
-    """What reading captures again with late hints led to: articles that were `read`, those that `changed`, and pages
-    that proved to be `posts`; `unreadable` are messages.
+    """The result of reading captures again with late hints: numbers of articles that were `read`, of articles that
+    `changed`, and of pages that proved to be `posts`; `unreadable` are messages.
     """
 
     read: int = 0
@@ -62,8 +64,8 @@ class LateHintTally:
 
 
 def find_late_hints(db: Database, site_id: int, now: datetime, most: int = _MOST) -> list[LateHint]:
-    """Returns the late hints of a site, for pages that are not due: the others will be read with their hints when they
-    are fetched.
+    """Returns the late hints of a site for pages that are not due. The other pages will be read with their hints when
+    they are fetched.
     """
     rows = db.execute(
         f"select p.id, c.id, a.id, h.id, h.hint from source_hints h join pages p on {LATEST_HINT} "
@@ -100,7 +102,9 @@ class LateHintReading:
             self._read_articles(of_articles, at)
 
     def _read_pages(self, hints: list[LateHint]) -> None:
-        """Judge pages again that were not taken for posts, and store those that are posts by their late hint."""
+        """Classifies pages again that were not taken for posts, now with their late hint, and stores the pages that
+        prove to be posts.
+        """
         tally = RejudgingTally()
         read = [self._judging.read(_page_to_judge(self._db, one), one.hint) for one in hints]
         with writing(self._db):

@@ -1,7 +1,6 @@
 """Merges another archive into this one, in transactions that each leave this archive consistent.
 
-In this module, "theirs" and "there" mean the archive that is merged; "own" and "here" mean the archive that it is
-merged into.
+In this module, "theirs" means the archive that is merged; "own" means the archive that it is merged into.
 """
 
 from __future__ import annotations
@@ -107,8 +106,8 @@ IDMap = dict[int, int]
 
 
 def merge_sites(db: Database, theirs: Database) -> IDMap:
-    """Merges the sites of the other archive by name, and returns their IDs here. For a site in both archives, the
-    settings here take precedence.
+    """Merges the sites of the other archive by name. Returns a map from each site's ID in the other archive to its ID
+    in this one. For a site in both archives, the settings in this archive take precedence.
     """
     ids: IDMap = {}
     for row in theirs.query("select * from sites order by id"):
@@ -119,7 +118,7 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
             continue
         settings = json.loads(row["settings"] or "{}") | json.loads(own["settings"] or "{}")
         if own["settings"] == "{}" and json.loads(row["settings"] or "{}") == {"crawl": False}:
-            settings = {}  # created by an import there, by a crawl or a person here
+            settings = {}  # created by an import in the other archive, by a crawl or a person in this one
         db.table("sites").update(
             own["id"],
             {
@@ -139,8 +138,9 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
 
 
 def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
-    """Merges the crawl runs of the other archive, and returns their IDs here. Runs are the same if site and start time
-    are equal. A run that never ended there is entered as interrupted.
+    """Merges the crawl runs of the other archive. Returns a map from each run's ID in the other archive to its ID in
+    this one. Runs are the same if site and start time are equal. A run that never ended in the other archive is
+    entered as interrupted.
     """
     ids: IDMap = {}
     for row in theirs.query("select * from runs order by id"):
@@ -163,9 +163,9 @@ def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
 
 
 def merge_imports(db: Database, theirs: Database) -> IDMap:
-    """Merges the import runs of the other archive, and returns their IDs here. Imports are the same if file, options
-    and start time are equal. An import that was interrupted there is not resumed here; the next import of its file
-    starts from the beginning.
+    """Merges the import runs of the other archive. Returns a map from each import's ID in the other archive to its ID
+    in this one. Imports are the same if file, options and start time are equal. An import that was interrupted in
+    the other archive is not resumed; the next import of its file starts from the beginning.
     """
     ids: IDMap = {}
     for row in theirs.query("select * from imports order by id"):
@@ -187,8 +187,9 @@ def merge_imports(db: Database, theirs: Database) -> IDMap:
 
 
 def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
-    """Merges the site rules of the other archive, and returns their IDs here. If both archives have rules for a site,
-    those here stay in use; the others are kept only for the articles that were extracted with them.
+    """Merges the site rules of the other archive. Returns a map from the ID of each version in the other archive to its
+    ID in this one. If both archives have rules for a site, the rules of this archive stay in use; the other rules
+    are kept only for the articles that were extracted with them.
     """
     has = {row[0]: row[1] for row in db.execute("select site_id, max(by_hand) from site_rules group by 1")}
     ids: IDMap = {}
@@ -254,12 +255,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class MergeResult:
-    """The result of a merge, in counts unless stated otherwise.
-
-    `articles`: new articles; `joined`: articles that this archive had already; `revised`: those of them that got a
-    new revision; `removed`: posts left out because this archive has their tombstone; `lost`: names of WARC files
-    that the other archive lacks; `searches_kept_out`: names of saved searches that were not copied because this
-    archive uses the name for another query.
+    """The result of a merge, in counts unless stated otherwise. `articles`: new articles; `joined`: articles that this
+    archive had already; `revised`: how many of the latter got a new revision; `removed`: posts left out because this
+    archive has their tombstone; `lost`: names of WARC files that the other archive lacks; `searches_kept_out`: names
+    of saved searches that were not copied because this archive uses the name for another query.
     """
 
     articles: int = 0
@@ -286,7 +285,7 @@ def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda 
         merging = _Merge(db, archive, theirs, other.parent, progress)
         out = merging.run()
     if merging.removed:
-        # Merged feeds and listings may quote these posts. Their texts are not stored here, so this cannot wait.
+        # Merged feeds and listings may quote these posts. This archive lacks their texts, so this cannot wait.
         erase_records(db, archive.parent, merging.removed.values(), progress, merging.texts)
     if pending_takedowns(db):
         progress("tombstones", 0, 1)

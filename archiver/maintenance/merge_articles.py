@@ -86,7 +86,7 @@ def find_own_article(db: Database, post: TheirArticle) -> Row | None:
 
 def find_own_tombstone(db: Database, post: TheirArticle) -> Tombstone | None:
     """Returns this archive's tombstone for an article of the other archive, so that the removed post is not merged back
-    in; None if there is none.
+    in; None if this archive has no such tombstone.
     """
     return tombstone_of(db, post.row["site"], post.article)
 
@@ -100,7 +100,7 @@ def add_article(
     rules: Mapping[int, int],
 ) -> int:
     """Copies an article of the other archive, with all its revisions, into this archive, which does not have it yet.
-    Returns its ID here.
+    Returns its ID in this archive.
     """
     capture_ids = {one["id"]: captures.enter(one) for one in post.captures}
     row = {k: v for k, v in post.row.items() if k not in _LOCAL_COLUMNS}
@@ -137,9 +137,11 @@ def add_article(
 
 
 def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool = False) -> None:
-    """Adds the URLs of an article of the other archive to the article with the ID `number` here, except URLs of other
-    articles here. The article here keeps its main URL; a different main URL there becomes an alias. `new` is True if
-    this merge added the article.
+    """Adds the URLs of an article of the other archive to the article with the ID `number` in this archive, except URLs
+    of other articles of this archive.
+
+    The article keeps its main URL; if the other archive has a different main URL, that becomes an alias. `new` is
+    True if this merge added the article.
     """
     own = db.execute("select urlkey from articles where id = ?", [number]).fetchone()[0]
     for one in post.addresses:
@@ -170,7 +172,7 @@ def merge_parts(db: Database, theirs: Database, key: str) -> None:
 
 def _map_provenance(row: Row, capture_ids: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
     """Returns the columns `capture_id` and `extractor` of an article or revision, with the IDs of captures and site
-    rules replaced by those of this archive.
+    rules replaced by the IDs that they have in this archive.
     """
     return {"capture_id": capture_ids.get(row["capture_id"] or 0), "extractor": _map_extractor(row["extractor"], rules)}
 
@@ -224,8 +226,8 @@ def merge_article(
     without_hints: ExtractWithoutHints,
     rules: Mapping[int, int],
 ) -> bool:
-    """Merges an article of the other archive into the same article here, which has the ID `number`. Returns True if the
-    article here got a new revision.
+    """Merges an article of the other archive into the same article of this archive, which has the ID `number`. Returns
+    True if the latter got a new revision.
 
     Captures that this archive has already, for example from an earlier merge, are skipped.
     """
@@ -241,8 +243,9 @@ def merge_article(
 
 @dataclass(slots=True)
 class _ArticleMerge:
-    """The merge of one article of the other archive into the article `number` here. `revisions` are the revisions
-    there, by time; `revised` becomes True when the article here gets a new revision.
+    """The merge of one article of the other archive into the article `number` of this archive. `revisions` are the
+    revisions in the other archive, by time; `revised` becomes True when the article in this archive gets a new
+    revision.
     """
 
     db: Database
@@ -277,8 +280,8 @@ class _ArticleMerge:
                 self._enter(revision, revision.at, None)
 
     def enter_last_seen(self) -> None:
-        """Enters the current revision of the other archive as seen again if it was seen later there than any revision
-        here.
+        """If the other archive saw its current revision later than this archive saw any revision, enters that revision
+        as seen again.
         """
         post = self.post
         current = next((one for one in self.revisions if one.revision == post.row["revision"]), None)

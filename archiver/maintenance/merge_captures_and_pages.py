@@ -1,7 +1,7 @@
-"""Merges captures, WARC files, pages, requisites, saved searches and tombstones of another archive.
+"""Merges captures, WARC files, pages, requisites, saved searches and tombstones of another archive into this one.
 
-In this module, "there" means the archive that is merged and "here" the one it is merged into. If both have a page or
-a requisite, the later fetch wins. All functions but `copy_files` run inside the caller's transaction.
+If both have a page or a requisite, the later fetch wins. All functions but `copy_files` run inside the caller's
+transaction.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ class CaptureMerge:
     """Enters captures of the other archive into this one. Two captures are the same if URL, time and payload digest are
     equal.
 
-    `files` maps the names of WARC files there to names here; captures in other files are not entered. `runs` and
-    `imports` map IDs there to IDs here. `new` counts the captures entered; `removed` collects the IDs of tombstones
-    whose posts have records in a copied file, from which these must be erased.
+    `files` maps the name of a WARC file in the other archive to its name in this one; captures in other files are
+    not entered. `runs` and `imports` map IDs in the other archive to IDs in this one. `new` counts the captures
+    entered; `removed` collects the IDs of tombstones whose posts have records in a copied file, which must be erased
+    from it.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class CaptureMerge:
 
     def enter(self, row: Row) -> int | None:
         """Enters a capture of the other archive, given as its row, unless this archive has it already. Returns its ID
-        here; None if its WARC file was not copied.
+        in this archive; None if its WARC file was not copied.
         """
         number = self.find_known(row)
         if number is not None or row["warc_file"] not in self._files:
@@ -90,8 +91,8 @@ class CaptureMerge:
         return number
 
     def enter_by_id(self, number: int | None) -> int | None:
-        """Enters a capture of the other archive, given by its ID there, and returns its ID here, as `enter` does; None
-        if the ID is unknown or None.
+        """Enters a capture of the other archive, given by its ID in that archive, and returns its ID in this archive,
+        as `enter` does; None if the ID is unknown or None.
         """
         row = next(iter(self._theirs.query("select * from captures where id = ?", [number])), None)
         return self.enter(row) if row else None
@@ -117,10 +118,11 @@ def copy_files(
     db: Database, theirs: Database, folder: Path, other: Path, progress: Progress
 ) -> tuple[dict[str, str], list[str]]:
     """Copies the WARC files with new captures from `other`, the other archive's folder, into `folder`. Returns a dict
-    from the name there to the name here of each such file, and the names of files that are missing there.
+    from each file's name in the other archive to its name in this one, and the names of files that the other archive
+    lacks.
 
-    A file whose captures are all in this archive is not copied. A file that exists here under any name is recognized
-    by its digest. Raises OSError.
+    A file whose captures are all in this archive is not copied. A file that this archive has under any name is
+    recognized by its digest. Raises OSError.
     """
     names: dict[str, str] = {}
     lost: list[str] = []
@@ -152,7 +154,7 @@ def copy_files(
 
 
 def _has_new_captures(db: Database, theirs: Database, name: str) -> bool:
-    """Return True if a WARC file of the other archive has a capture that this archive lacks, or has no captures in the
+    """Returns True if a WARC file of the other archive has a capture that this archive lacks, or has no captures in the
     database at all.
     """
     rows = 0
@@ -197,7 +199,8 @@ def merge_page(
     db: Database, theirs: Database, row: Row, site_id: int, article_id: int | None, captures: CaptureMerge
 ) -> None:
     """Merges a page of the other archive, given as its row, into the pages table. If both archives have fetched the
-    page, the later fetch wins. A page that neither has fetched stays trap-excluded only if it is so in both.
+    page, the later fetch wins. A page that neither archive has fetched stays trap-excluded only if it is excluded in
+    both.
     """
     own = next(iter(db.query("select * from pages where urlkey = ?", [row["urlkey"]])), None)
     newer = own is None or _is_newer(own, row)
@@ -224,7 +227,9 @@ def merge_page(
 
 
 def _is_newer(own: Row, row: Row) -> bool:
-    """Returns True if the page of the other archive was fetched later, or if only there it is to be fetched."""
+    """Returns True if the other archive fetched the page later, or if the page is to be fetched only according to the
+    other archive.
+    """
     return (row["fetched_at"] or "") > (own["fetched_at"] or "") or (
         not row["fetched_at"] and not own["fetched_at"] and own["due_at"] is None and row["due_at"] is not None
     )
@@ -243,7 +248,7 @@ def _merge_values(own: Row, row: Row, article_id: int | None, captures: CaptureM
             "article_id": article_id or own["article_id"],
         }
         if capture is None and own["capture_id"] != capture:
-            values |= {"etag": None, "last_modified": None}  # they belong to a response that is not here
+            values |= {"etag": None, "last_modified": None}  # they belong to a response that this archive lacks
     elif article_id and not own["article_id"]:
         values["article_id"] = article_id
     return values
@@ -273,7 +278,9 @@ def _merge_sources(db: Database, theirs: Database, their_id: int, page_id: int) 
 
 @dataclass(frozen=True, slots=True)
 class _SamePage:
-    """The IDs of one page there and here; `newer`: the one there was fetched later."""
+    """The IDs of one page in the other archive (`there`) and in this one (`here`). `newer`: the other archive fetched
+    it later.
+    """
 
     there: int
     here: int
@@ -281,8 +288,8 @@ class _SamePage:
 
 
 def _merge_hints(db: Database, theirs: Database, page: _SamePage, captures: CaptureMerge) -> None:
-    """Merges the source hints of a page, and links them to the captures here that were extracted with them. The latest
-    hint is that of the later fetch, if it has one.
+    """Merges the source hints of a page, and links them to the captures in this archive that were extracted with them.
+    The latest hint is taken from the archive with the later fetch, if it has a hint.
     """
     numbers: dict[int, int] = {}
     for hint in theirs.query("select * from source_hints where page_id = ? order by id", [page.there]):
@@ -294,7 +301,7 @@ def _merge_hints(db: Database, theirs: Database, page: _SamePage, captures: Capt
         if hint["completes"] in numbers and not own:
             db.execute("update source_hints set completes = ? where id = ?", [numbers[hint["completes"]], number])
         for row in theirs.query("select * from captures where hint_id = ?", [hint["id"]]):
-            # The post may have been removed here, and its hint with it.
+            # The post may have been removed from this archive, and its hint with it.
             db.execute(
                 "update captures set hint_id = (select id from source_hints where id = ?) "
                 "where id = ? and hint_id is null",
@@ -329,7 +336,9 @@ _REQUISITE_FETCH_COLUMNS = (
 
 
 def create_requisite_ids(db: Database) -> None:
-    """Creates an empty temporary table that maps the IDs of requisites there to IDs here."""
+    """Creates an empty temporary table that maps the ID of each requisite in the other archive (`theirs`) to its ID in
+    this archive (`ours`).
+    """
     db.execute("create temp table if not exists merged_requisites (theirs integer primary key, ours integer)")
     db.execute("delete from merged_requisites")
 
@@ -385,7 +394,8 @@ def link_requisites(db: Database, theirs: Database) -> None:
 
 def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
     """Copies the saved searches of the other archive with the hits that they have reported. Returns how many were
-    copied, and the names of those left out because this archive has a search with the same name and another query.
+    copied, and the names of searches that were left out because this archive has a search with the same name and
+    another query.
 
     Articles that only this archive had are reported as new hits the next time a copied search runs.
     """
@@ -416,14 +426,14 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
     return copied, kept_out
 
 
-# Tombstones: posts that were removed there are removed here, too.
+# Tombstones: posts that were removed from the other archive are removed from this one, too.
 
 
 def merge_tombstones(db: Database, theirs: Database) -> int:
-    """Copies the tombstones of the other archive, and returns how many are new here. If this archive has the post of a
-    new tombstone, its takedown is left pending; `finish_takedowns` completes it.
+    """Copies the tombstones of the other archive, and returns how many are new in this archive.
 
-    A tombstone in both archives that was lifted there is lifted here, too.
+    If this archive has the post of a new tombstone, its takedown is left pending; `finish_takedowns` completes it. A
+    tombstone in both archives that was lifted in the other one is lifted in this one, too.
     """
     new = 0
     for row in theirs.query("select * from tombstones order by id"):

@@ -1,8 +1,8 @@
-"""Checks a part of the archive: what was not read for the longest time. `archiver schedule` does so each night, so that
-everything is read in some weeks, and damage is found before a reader finds it.
+"""Checks the part of the archive that was not read for the longest time. `archiver schedule` runs this each night, so
+that everything is read in some weeks, and damage is found before a reader finds it.
 
-The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that are
-missing or too short come first, then what was damaged before.
+The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that
+are missing or too short come first, then what was damaged before.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class CheckBudget:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A part of the archive that is checked as a whole. `size` is in bytes; that of a table or a range of articles is
-    estimated. `first` and `last` are the IDs of a range of articles.
+    """A part of the archive that is checked as a whole. `size` is in bytes; the size of a table or a range of articles
+    is estimated. `first` and `last` are the IDs of a range of articles.
     """
 
     name: str
@@ -180,8 +180,9 @@ class _PartCheck:
         return out
 
     def _in_order(self, db: Database, units: list[Unit]) -> list[Unit]:
-        """Returns the units in the order in which they are checked: WARC files that are missing or too short, units
-        with known damage, then those that were never read or not for the longest time.
+        """Returns the units in the order in which they are checked: WARC files that are missing or too short; units
+        with known damage; units that were never read; and the others, beginning with the unit that was read longest
+        ago.
         """
         known, damaged = read_checked_units(db), {one.unit for one in read_damages(db)}
         ends, never = _read_ends(db), datetime.min.replace(tzinfo=UTC)
@@ -287,7 +288,7 @@ class _PartCheck:
         self._write(write)
 
     def _time_of(self, unit: Unit, created: datetime) -> datetime:
-        """Returns when a unit that was never read was written: for a WARC file, when it was changed last."""
+        """Returns a time to use for a unit that was never read: for a WARC file, when it was last changed."""
         try:
             changed = (self._archive.parent / unit.name).stat().st_mtime
         except OSError:

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from archiver.articles.form_verdicts import POST_FORM_RULE
 from archiver.articles.identity import is_further_part, join_parts
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.articles.revision_history import (
     differing_fields,
     edits_after_reextraction,
@@ -23,7 +24,6 @@ from archiver.articles.revision_history import (
     merge_extracted_fields,
     source_only_fields,
 )
-from archiver.articles.validation import validate_article
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
@@ -65,8 +65,8 @@ _OTHERS = 15
 
 
 def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
-    """Returns the row of `captures` whose record has the payload of a capture: the capture's own row, or for a revisit
-    record that of the response with the same payload. None if there is none.
+    """Returns the row of `captures` whose record has the payload of a capture: the capture's own row or, for a revisit
+    record, the row of the response with the same payload. None if no such row exists.
     """
     row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
     if row is not None and row["record_type"] == "revisit":
@@ -84,7 +84,7 @@ def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | N
 
 def read_response(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
     """Reads the response of a capture, and returns it with its row of `captures`. For a revisit record, this is the
-    response that it refers to (WARC/1.1, section 6.7). None if there is no such capture or it cannot be read.
+    response that it refers to (WARC/1.1, section 6.7). None if the capture does not exist or cannot be read.
     `folder` is the archive's folder.
     """
     row = find_payload_row(db, capture_id)
@@ -124,8 +124,8 @@ def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url:
 
 
 def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None:
-    """Returns the source hint of an article's capture; if that is not known, or if other sources have completed it
-    since, the latest one of its page.
+    """Returns the source hint that an article's capture was extracted with. If that is not known, or if other sources
+    have completed it since, returns the latest source hint of its page.
     """
     key = urlkey(row["url"])
     return late_hint(db, key, row["capture_id"]) or hint_of_capture(db, row["capture_id"]) or latest_hint(db, key)
@@ -133,7 +133,7 @@ def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None
 
 def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
     """Extracts an article (a row of `articles`) from its capture three times: with the site rules of the capture's
-    time, with those of today, and without rules. Returns the results; [] if the capture cannot be read.
+    time, with today's site rules, and without rules. Returns the results; [] if the capture cannot be read.
 
     For a post of several parts, whose capture has only the first part, the stored body is kept.
     """
@@ -214,9 +214,9 @@ def _pages_without_post(db: Database, folder: Path, site_id: int) -> Iterator[Pa
 
 
 def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> ExtractWithoutHints:
-    """Returns a function that extracts a capture without source hints: with the site rules of the capture's time, with
-    those of today, and without rules. The function returns the resulting articles, or () if the capture cannot be
-    read.
+    """Returns a function that extracts a capture without source hints three times: with the site rules of the capture's
+    time, with today's site rules, and without rules. The function returns the resulting articles, or () if the
+    capture cannot be read.
     """
 
     def read(capture_id: int | None, url: str) -> Sequence[Article]:
@@ -231,7 +231,7 @@ def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now
             page = parse_captured_page(db, folder, capture_id, url)
             if page is not None:
                 article = extract_page(page, None, PageKind.POST, rules=one)
-                out.append(validate_article(article, page.captured_at or now)[0])
+                out.append(drop_impossible_values(article, page.captured_at or now)[0])
         return out
 
     return read
@@ -308,13 +308,13 @@ class ReextractionRequest:
     until: str = ""
 
     def covers(self, captured_at: str) -> bool:
-        """Return True if a capture of this time (ISO 8601 in UTC) is within `since` and `until`."""
+        """Returns True if a capture of this time (ISO 8601 in UTC) is within `since` and `until`."""
         return (not self.since or captured_at >= self.since) and (not self.until or captured_at < self.until)
 
 
 def build_reextraction_request(db: Database, words: tuple[str, ...], **rest: Any) -> ReextractionRequest:
     """Builds a re-extraction request from command-line arguments, each a site name, an article ID or a URL. Raises
-    SiteNotFound or ArticleNotFound for an argument that is none of these.
+    SiteNotFound or ArticleNotFound for any other argument.
     """
     sites: list[str] = []
     articles: list[int] = []
@@ -398,9 +398,9 @@ class RulesByTime:
 
 
 class ReextractionReader:
-    """Extracts articles of the archive `db` again. `folder` is the archive's folder, `version` that of this program,
-    `at` the time of the re-extraction (ISO 8601 in UTC). With `late`, only these captures are read, by ID, with these
-    source hints in place of their own.
+    """Extracts articles of the archive `db` again. `folder` is the archive's folder, `version` the version of this
+    program, `at` the time of the re-extraction (ISO 8601 in UTC). With `late`, only these captures are read, by ID,
+    with these source hints in place of their own.
     """
 
     def __init__(
@@ -452,10 +452,12 @@ class ReextractionReader:
         article = read(rules)
         if article.read_by and rules is not None and (article.parts or article.part > 1):
             article = read(rules.by_hand())  # all parts of a post are read in the same way, as in a crawl
-        return validate_article(article, at)[0]
+        return drop_impossible_values(article, at)[0]
 
     def _decided(self, url: str) -> Answer | None:
-        """Returns kind and rule of a page that only the form of the site's posts shows to be one; None for others."""
+        """Returns the kind and rule of a page that is a post only because its form is a form of the site's posts; None
+        for other pages.
+        """
         row = self.db.execute("select rule from pages where urlkey = ?", [urlkey(url)]).fetchone()
         return (PageKind.POST, POST_FORM_RULE) if row and row[0] == POST_FORM_RULE else None
 
@@ -495,8 +497,8 @@ class _Article:
         )
 
     def _reextract_revision(self, row: dict[str, Any], stored: Article) -> ReextractedRevision | None:
-        """Extracts one revision from its capture; None if it has no selected or readable capture. `row` is a row of
-        `articles` for the current revision, of `revisions` for any other.
+        """Extracts one revision from its capture; None if the revision has no selected or readable capture. `row` is a
+        row of `articles` for the current revision, of `revisions` for any other.
         """
         capture_id, is_current = row["capture_id"], row is self._row
         if capture_id is None or not self._is_covered(capture_id):

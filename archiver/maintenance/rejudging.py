@@ -1,5 +1,5 @@
-"""Judges stored pages again by the forms of their site, from their captures: stores those that prove to be posts, and
-withdraws articles that prove to be none. Nothing is fetched.
+"""Decides again, from their captures, which stored pages of a site are posts, by the forms of the site. Stores the
+pages that prove to be posts, and withdraws articles that prove not to be. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.form_verdicts import SiteVerdicts, judge_article, judge_forms
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer
@@ -43,10 +43,9 @@ _STAGES = (identify, revise, record)
 
 @dataclass(frozen=True, slots=True)
 class RejudgedPage:
-    """A page with the verdict of its site's forms: `kind` and `rule` before and now.
-
-    `article` is what is stored, None for a page that is no post; `form` is the page's
-    form, `at` the time of its capture. `left` says why a page was left as it is ("" if it was not).
+    """A page with the kind that the forms of its site give it: `kind` and `rule` before and now. `article` is the
+    article to store, None for a page that is not a post; `form` is the page's form, `at` the time of its capture.
+    `left` says why a page was left unchanged ("" if it was changed).
     """
 
     page: PageToRejudge
@@ -64,9 +63,10 @@ class RejudgedPage:
 
 @dataclass(slots=True)
 class RejudgingTally:
-    """What judging pages again led to: pages `read`, those that proved to be `posts`, articles `withdrawn`; pages that
-    had no form before (`formed`); articles that were read again without a constant of the site (`reread`); `left` and
-    `unreadable` are messages. `is_complete` is False if pages remain.
+    """The result of judging pages again by the forms of their site: numbers of pages `read`, of pages that proved to be
+    `posts`, of articles `withdrawn`, of pages that had no form before (`formed`), and of articles that were read
+    again without a constant of the site (`reread`). `left` and `unreadable` are messages. `is_complete` is False if
+    pages remain.
     """
 
     read: int = 0
@@ -80,8 +80,8 @@ class RejudgingTally:
 
 
 def judge_site(db: Database, site_id: int, at: datetime, *, is_complete: bool = True) -> SiteVerdicts:
-    """Judges the forms of a site by all its pages, stores the verdicts, and returns them. `is_complete`: the site has
-    been crawled to its end.
+    """Decides for each form of a site, from all pages of the site, whether it is a form of posts; stores these
+    verdicts, and returns them. `is_complete`: the site has been crawled to its end.
     """
     verdicts = judge_forms(forms_of_site(db, site_id), is_complete=is_complete)
     with writing(db):
@@ -90,7 +90,9 @@ def judge_site(db: Database, site_id: int, at: datetime, *, is_complete: bool = 
 
 
 def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) -> None:
-    """Stores the forms of the pages that have none, from their captures: those of an import or of a merged archive."""
+    """Stores the forms of the pages that have none yet, such as pages of an import or of a merged archive, from their
+    captures.
+    """
     forms, pages = SiteForms(db, site_id), pages_without_form(db, site_id)
     while batch := list(islice(pages, _BATCH)):
         with writing(db), forms.restored_on_error():
@@ -107,7 +109,7 @@ def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) 
 
 
 class Rejudging:
-    """Judges the pages of one site again by the verdicts on its forms."""
+    """Decides the kinds of the pages of one site again, by the verdicts on its forms."""
 
     def __init__(self, db: Database, folder: Path, site: dict[str, Any], verdicts: SiteVerdicts) -> None:
         self.db, self.site, self.verdicts = db, site, verdicts
@@ -118,9 +120,8 @@ class Rejudging:
         return pages_to_rejudge(self.db, self.site["id"], self.verdicts, everything=everything)
 
     def read(self, page: PageToRejudge, late: SourceHint | None = None) -> RejudgedPage:
-        """Returns the verdict on a page, from its capture. Writes nothing.
-
-        With `late`, the capture is read with this source hint, which came after it, in place of its own.
+        """Decides the kind of a page by the forms of its site, from its capture. Writes nothing. With `late`, the
+        capture is read with this source hint, which came after it, in place of its own.
         """
         row = page.row
         before = RejudgedPage(page, PageKind(row["kind"]), row["rule"] or "")
@@ -144,10 +145,10 @@ class Rejudging:
         if article.kind is not PageKind.POST:
             return RejudgedPage(page, article.kind, article.kind_rule, form=form, at=at)
         form = replace(form, date_slot=date_slot(article))
-        return RejudgedPage(page, article.kind, article.kind_rule, validate_article(article, at)[0], form, at)
+        return RejudgedPage(page, article.kind, article.kind_rule, drop_impossible_values(article, at)[0], form, at)
 
     def write(self, run: StoringRun, pages: list[RejudgedPage], tally: RejudgingTally) -> Counts:
-        """Stores the pages whose verdict changed, in one transaction, and returns the counts of articles."""
+        """Stores the pages whose kind has changed, in one transaction, and returns the counts of articles."""
         counts = Counts()
         with writing(self.db), run.trust.restored_on_error(), run.forms.restored_on_error():
             for one in pages:
@@ -196,8 +197,8 @@ def rejudge(
     most: int | None = None,
     take: Callable[[RejudgedPage], None] = lambda page: None,
 ) -> tuple[RejudgingTally, Counts]:
-    """Judges the pages of a site again, at most `most` of them, and stores what changes; if `run` is None, nothing is
-    written. `take` is called with each page.
+    """Decides the kinds of a site's pages again by the verdicts on its forms, for at most `most` pages, and stores what
+    changes; if `run` is None, nothing is written. `take` is called with each page.
     """
     tally, counts = RejudgingTally(), Counts()
     pages = judging.pages(everything=everything)

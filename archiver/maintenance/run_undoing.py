@@ -22,9 +22,9 @@ _MAX_RUNS = 50
 
 @dataclass(slots=True)
 class UndoneRun:
-    """What undoing a run changed: articles whose edit was taken back (`revised`), that are online again (`gone`), that
-    were new and are withdrawn (`new`); `left`: articles that a later run has changed again. `due` pages are fetched
-    again by the next crawl.
+    """The result of undoing a run: numbers of articles whose edit was taken back (`revised`), of articles that are
+    online again (`gone`), and of new articles, which are withdrawn (`new`). `left`: articles that a later run has
+    changed again. `due` pages are fetched again by the next crawl.
     """
 
     run: int

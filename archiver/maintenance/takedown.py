@@ -167,8 +167,9 @@ def _files_to_search(db: Database, folder: Path, scope: ErasureScope) -> list[st
 
 
 def _rescue_shared_payloads(db: Database, folder: Path, scope: ErasureScope) -> dict[str, dict[int, bytes]]:
-    """Returns replacements for revisit records of other articles, so that a payload that is removed but shared
-    survives: by file name and offset, one revisit record for each such payload, rewritten as a response.
+    """Returns replacements for revisit records of other articles whose payload is in a record that is about to be
+    removed, so that the payload survives. By file name and offset: for each such payload, one revisit record
+    rewritten as a response.
     """
     out: dict[str, dict[int, bytes]] = {}
     own = json.dumps(sorted(scope.own))
@@ -239,7 +240,7 @@ def _is_removed(
 
 
 def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
-    """Return True if a record is a capture of an article that is not removed, or has a URL of such an article."""
+    """Returns True if a record is a capture of an article that is not removed, or has a URL of such an article."""
     ids = json.dumps(sorted(scope.ids))
     return (
         db.execute(

@@ -28,7 +28,7 @@ _NO_TEXT = ("image/", "audio/", "video/", "font/")
 
 
 class QuoteDetector:
-    """Detects whether a page, feed or API response quotes one of the given texts, which are pairs of title and text."""
+    """Detects whether a page, feed or API response quotes any of the given texts, which are pairs of title and text."""
 
     def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
         self._runs: set[str] = set()
@@ -44,7 +44,7 @@ class QuoteDetector:
         return bool(self._runs or self._phrases)
 
     def is_quoted_in(self, body: bytes, content_type: str) -> bool:
-        """Return True if a response body (content-decoded bytes) has eight consecutive words of a text, or a whole
+        """Returns True if a response body (content-decoded bytes) has eight consecutive words of a text, or a whole
         title.
         """
         if content_type.lower().startswith(_NO_TEXT):
@@ -131,8 +131,8 @@ def takedown_scope(db: Database, article_id: int) -> TakedownScope:
 
 
 def find_urls_of_post(db: Database, row: dict[str, Any]) -> list[str]:
-    """Returns all URLs of a post, given as its row of `articles`. The home page of its site is left out, because a
-    removed post's URL may have redirected there.
+    """Returns all URLs of a post, given as its row of `articles`. The home page of its site is left out, because a URL
+    of a removed post may have redirected to it.
     """
     homes = {
         urlkey(url)
@@ -173,9 +173,9 @@ def find_own_requisites(db: Database, article_id: int | None) -> list[tuple[int,
 
 
 def find_own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
-    """Returns the IDs of a post's captures: those of its revisions, of its URLs, and of requisites that only it needs.
-
-    Captures that revisions of another article depend on are left out, even if they have one of these URLs.
+    """Returns the IDs of a post's captures: the captures of its revisions, of its URLs, and of requisites that only
+    this post needs. Captures that revisions of another article depend on are left out, even if they are captures of
+    this post's URLs.
     """
     urls = [*urls, *(url for _, url in find_own_requisites(db, article_id))]
     both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])

@@ -70,7 +70,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
 
 def lock_holder(archive: Path) -> str:
     """Returns the process that is crawling or importing into an archive, as a phrase for messages ("process 123"),
-    determined from the lock files of its sites; "" if there is none.
+    determined from the lock files of its sites; "" if no process is.
     """
     for path in lock_files(archive):
         with path.open("rb") as handle:

@@ -52,7 +52,7 @@ class CaptureRow:
 
 @dataclass(frozen=True, slots=True)
 class WARCFlaw:
-    """A problem found in a WARC file, with the IDs of the captures that it concerns. The other fields are those of a
+    """A problem found in a WARC file, with the IDs of the captures that it concerns. The other fields are as in a
     `VerifyFinding`.
     """
 
@@ -96,9 +96,10 @@ class ExaminedWARC:
 
 
 def is_being_written(file: Path) -> bool:
-    """Return True if a process is writing this WARC file: it holds the file's lock, or has just created the file. The
-    writer takes the lock before it writes the first byte; an empty file is therefore not locked here to test that,
-    because this could disturb a writer that is starting.
+    """Returns True if a process is writing this WARC file: it holds the file's lock, or has just created the file.
+
+    The writer takes the lock before it writes the first byte. This function therefore does not try to lock an empty
+    file, which could disturb a writer that is starting.
     """
     try:
         with file.open("rb") as handle:
@@ -245,7 +246,7 @@ class _FileCheck:
 
     @property
     def is_exchanged(self) -> bool:
-        """True if the file is not the one that the rows describe: it was written under another name, and most rows do
+        """True if the file is not the file that the rows describe: it was written under another name, and most rows do
         not match its records.
         """
         wrong = sum(1 for flaw in self.flaws if flaw.captures) + len(self.left)
@@ -257,7 +258,7 @@ class _FileCheck:
         )
 
     def find_altered_frames(self) -> list[WARCFlaw]:
-        """Returns a flaw for each record whose gzip header differs from that of most records in the file."""
+        """Returns a flaw for each record whose gzip header differs from the gzip header of most records in the file."""
         name, usual = self.job.warc_file, self.frames.most_common(1)[0][0] if self.frames else b""
         if len(self.frames) > _MOST_FRAMES:
             return []
@@ -290,7 +291,7 @@ def _find_duplicate_rows(job: WARCJob) -> list[WARCFlaw]:
 
 
 def _describe_differences(row: CaptureRow, record: CheckedRecord) -> str:
-    """Returns the differences between a record and its row as a phrase; "" if there are none."""
+    """Returns the differences between a record and its row as a phrase; "" if the record matches its row."""
     capture = record.capture
     if capture is None:
         return f"it is a {record.kind or 'nameless'} record"
@@ -333,9 +334,9 @@ def _damaged_range(job: WARCJob, start: int, stop: int, inside: Sequence[Capture
 
 
 def _check_end(job: WARCJob, end: int, size: int, left: dict[int, CaptureRow], out: ExaminedWARC) -> bool:
-    """Checks what follows the last complete record of a file, at the offset `end`. Removes rows that point there from
-    `left`, and adds a flaw to `out`. Returns True if the file ends with an incomplete record or rows point beyond
-    its end.
+    """Checks what follows the last complete record of a file, at the offset `end`. Removes rows that point to this part
+    of the file from `left`, and adds a flaw to `out`. Returns True if the file ends with an incomplete record or
+    rows point beyond its end.
     """
     behind = [left.pop(offset) for offset in sorted(left) if offset >= end]
     torn = bool(behind or (size > end and not job.written))
@@ -554,7 +555,7 @@ def _listed(numbers: list[int]) -> str:
 
 
 def _should_have_row(db: Database, url: str) -> bool:
-    """Return True if the URL is in the pages table and was fetched, but has no capture at all. Other records without a
+    """Returns True if the URL is in the pages table and was fetched, but has no capture at all. Other records without a
     row are expected: host files, probes, and batches lost when a crawl was killed.
     """
     return bool(

@@ -418,7 +418,7 @@ def _page_counts_query() -> str:
     return f"select site_id, source, kind, outcome, with_article, pages from ({PAGE_COUNTS_QUERY.format('')})"
 
 
-# The database file: SQLite's own checks, and the schema against that of a new archive.
+# The database file: SQLite's own checks, and a comparison of the schema with a new archive's schema.
 
 _BACKUP = "Restore a backup with 'archiver restore', or save what is readable with 'sqlite3 FILE .recover'."
 _REBUILD_DAMAGED = "Run 'archiver verify --repair': it rebuilds the damaged indexes from the tables."
@@ -472,7 +472,7 @@ def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterat
 
 
 def list_numbers(numbers: Sequence[int], most: int = 10) -> str:
-    """Returns numbers as a phrase, of many only the first ones."""
+    """Returns numbers as a phrase; if they are more than `most`, only the first of them."""
     more = f" and {len(numbers) - most:,} more" if len(numbers) > most else ""
     return ", ".join(map(str, numbers[:most])) + more
 
@@ -591,10 +591,11 @@ _PARTS = ("data", "idx", "docsize", "config")
 
 def check_full_text(db: Database) -> Iterator[VerifyFinding]:
     """Yields findings for articles that are missing from the full-text index, index entries without an article, and an
-    index whose words differ from those of the articles.
+    index whose words differ from the words of the articles.
 
     FTS5's own integrity check counts as a write, which would block a crawl for minutes in a large archive. So the
-    index is copied into the temporary database and checked there against the articles of this connection's snapshot.
+    index is copied into the temporary database, and the copy is compared with the articles of this connection's
+    snapshot.
     """
     found = list(limit_findings(_compare_entries(db), 20))
     yield from found

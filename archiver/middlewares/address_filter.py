@@ -19,12 +19,12 @@ _FORWARDERS = frozenset({"feeds.feedburner.com", "feeds2.feedburner.com", "feedp
 
 
 class AddressMiddleware:
-    """Refuses requests to addresses that are not public, and to pages outside the site. It comes before the robots.txt
-    middleware, so that it sees that middleware's requests and redirects too.
+    """Refuses requests to addresses that are not public, and to pages outside the site.
 
-    It is the only check if a proxy resolves host names; otherwise the address is checked again when the connection
-    is made. Discovery sources may be on other hosts, but a post that a source lists there would be stored as one of
-    this site, and a list of such posts would direct the crawl at somebody else's server.
+    It comes before the robots.txt middleware, so that it sees that middleware's requests and redirects too. If a
+    proxy resolves host names, it is the only check; otherwise the address is checked again when the connection is
+    made. Discovery sources may be on other hosts. A post that a source reports on another host is refused: it would
+    be stored as a post of this site, and a list of such posts would direct the crawl at somebody else's server.
     """
 
     def __init__(self, crawler: Crawler) -> None:

@@ -78,7 +78,7 @@ class HostFileReader:
         self._most = most
 
     async def fetch(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
-        """Fetch the file of an origin; return it and the response. Redirects are followed, also to other hosts.
+        """Fetches the file of an origin; returns it and the response. Redirects are followed, also to other hosts.
 
         Raises the errors of a download.
         """
@@ -104,13 +104,13 @@ class HostFileReader:
         return HostFile(now, response.status, body, etag, last_modified), response
 
     def stored(self, origin: str) -> HostFile | None:
-        """Return the stored copy of an origin's robots.txt or tdmrep.json, whichever this object fetches, from this run
-        or an earlier one; None if there is none.
+        """Returns the stored copy of an origin's robots.txt or tdmrep.json, whichever this object fetches, from this
+        run or an earlier one; None if no copy is stored.
         """
         return find_host_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def store(self, origin: str, file: HostFile) -> None:
-        """Store the file for the next run. An error is ignored: the next run fetches the file again, and other code
+        """Stores the file for the next run. An error is ignored: the next run fetches the file again, and other code
         reports archive errors.
         """
         if self._archive is None:
@@ -193,8 +193,8 @@ class RobotsMiddleware:
 
 
 def _log_refusal(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
-    """Return the refusal, after logging it if the request does not belong to a crawl, because nothing else would report
-    it then.
+    """Returns the refusal, after logging it if the request does not belong to a crawl, because nothing else would
+    report it then.
     """
     if purpose_of(request) is None:
         _log.warning("%s is not requested: %s", request.url, refusal)
@@ -225,7 +225,7 @@ class TdmRepMiddleware:
         try:
             file, _ = await self._reader.fetch(origin, obey_robots=True)
         except Exception:
-            # An error here says nothing about the pages: if their host is down, they report that themselves.
+            # This error says nothing about the pages: if their host is down, their own requests report it.
             stored = self._reader.stored(origin)
             return parse_tdm_file(stored.body, origin + _TDMREP) if stored else TDMFile()
         if file.status < 500:
@@ -233,11 +233,11 @@ class TdmRepMiddleware:
         return parse_tdm_file(file.body, origin + _TDMREP)
 
 
-# Redirects that Scrapy follows itself: those of robots.txt and tdmrep.json, and of requests that a person makes.
+# Redirects that Scrapy follows itself: for robots.txt and tdmrep.json, and for requests that a person makes.
 
 
 class PlainRedirectMiddleware(RedirectMiddleware):
-    """Scrapy's redirect middleware without its search for a RefererMiddleware, since no request here has a Referer.
+    """Scrapy's redirect middleware without its search for a RefererMiddleware, since this program sends no Referer.
 
     It does not follow redirects of a crawl's pages (they have `dont_redirect`), because each address in a chain of
     redirects has its own row in the pages table.

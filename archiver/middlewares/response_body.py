@@ -43,7 +43,7 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
 
 
 def is_truncated(packed: bytes, coding: str, size: int) -> bool:
-    """Return True if a compressed body is truncated. `size` is its length when decompressed.
+    """Returns True if a compressed body is truncated. `size` is its length when decompressed.
 
     gzip states that length at its end; if it matches, the body is not decompressed again.
     """
@@ -93,7 +93,7 @@ class BodyPrefix:
             crawler.signals.disconnect(self.received, signals.bytes_received)
 
     def received(self, data: bytes, request: Request) -> None:
-        """Scrapy signal handler: end a download that has enough bytes, as if its body ended there."""
+        """Scrapy signal handler: ends a download as soon as it has enough bytes, as if its body ended at that point."""
         if request.meta.get(META) is not self:
             return
         if request is not self._request:
@@ -103,7 +103,7 @@ class BodyPrefix:
             raise StopDownload(fail=False)
 
     def unpacked(self, body: bytes, codings: list[str]) -> bytes:
-        """Return the beginning of a body, decoded as far as possible (content codings: RFC 9110, section 8.4.1).
+        """Returns the beginning of a body, decoded as far as possible (content codings: RFC 9110, section 8.4.1).
 
         Raises zlib.error if nothing can be decoded.
         """
@@ -117,7 +117,7 @@ class BodyPrefix:
         return body[: self.most]
 
     def _inflated(self, body: bytes, wbits: int) -> bytes:
-        """Decompress a body up to the limit, an error or its end. A gzip file may have several members."""
+        """Decompresses a body up to the limit, an error or its end. A gzip file may have several members."""
         out, unpacker = bytearray(), zlib.decompressobj(wbits)
         try:
             for at in range(0, len(body), _STEP):

@@ -29,8 +29,8 @@ class CaptureMiddleware:
     """Sends a page's stored validators (RFC 9110, section 13.1), writes the response to WARC, and adds its capture to
     the request's notes.
 
-    A 304, or a payload with the digest of the last one, becomes a revisit record. A list that names a post under a
-    tombstone is not captured. Without an archive, nothing is captured.
+    A 304, or a payload with the digest of the last one, becomes a revisit record. A feed, sitemap or other list that
+    mentions a post under a tombstone is not captured. Without an archive, nothing is captured.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -91,8 +91,8 @@ class CaptureMiddleware:
         requisite: RequisiteRequest,
         notes: FetchNotes,
     ) -> Capture | None:
-        """Capture the response for a requisite; return None if it has the wrong type or its status is not kept. Each
-        payload is written only once.
+        """Captures the response for a requisite; returns None if the response has the wrong type or its status is not
+        kept. Each payload is written only once.
         """
         if exchange.status == 200:
             coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1")

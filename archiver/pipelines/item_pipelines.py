@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from scrapy.crawler import Crawler
 
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import PageResult
 from archiver.storage import page_result_writer
@@ -22,12 +22,12 @@ from archiver.storage.page_result_writer import Storing, StoringRun
 
 
 class ValidatePipeline:
-    """Cleans a result's article with `validate_article`, and adds to the result's reason what was dropped."""
+    """Cleans a result's article with `drop_impossible_values`, and adds to the result's reason what was dropped."""
 
     def process_item(self, item: Any) -> Any:
         if not isinstance(item, PageResult) or item.article is None:
             return item
-        article, problems = validate_article(item.article, item.at)
+        article, problems = drop_impossible_values(item.article, item.at)
         return replace(item, article=article, reason="; ".join(filter(None, (item.reason, *problems))))
 
 
@@ -38,7 +38,7 @@ class BatchPipeline(ABC):
 
     @abstractmethod
     def stage(self, run: StoringRun, storing: Storing) -> None:
-        """Process one item inside the transaction."""
+        """Processes one item inside the transaction."""
 
     def process_item(self, item: Any) -> Any:
         return item
@@ -70,7 +70,7 @@ class RevisePipeline(BatchPipeline):
 
 
 class StorePipeline:
-    """Writes results in batches: one transaction records the URLs that pages list, runs the stages, and sets the
+    """Writes results in batches: one transaction stores the URLs found on the pages, runs the stages, and sets the
     outcomes.
 
     If the archive cannot be written (a full disk, a missing folder), the crawl ends; results that were not written

@@ -84,7 +84,7 @@ def by_name(name: str) -> Platform:
 
 
 def detect_platform(index: Index, generator: str = "") -> Platform:
-    """Returns the platform of a page: the one that its generator names, else the first whose marks the page has, else
+    """Returns the platform of a page: the platform in its generator, else the first whose marks the page has, else
     generic.
     """
     if generator:

@@ -1,8 +1,8 @@
 """Evaluates CSS and XPath selectors on a page, with an index that makes most of them cheap.
 
 The index sorts a page's elements by class, id and attribute once. A selector then costs a dictionary look-up instead
-of a walk through the tree, so that hundreds of them can be tried on every page. `compile_selector` decides which
-selectors the index can evaluate; parsel evaluates the others. The result is always what parsel would find.
+of a walk through the tree, so that hundreds of selectors can be tried on every page. `compile_selector` decides
+which selectors the index can evaluate; parsel evaluates all others. The result is always what parsel would find.
 """
 
 from __future__ import annotations
@@ -231,8 +231,8 @@ def group_by_needed_key(selectors: tuple[str, ...]) -> tuple[frozenset[str], dic
 
 
 def _attribute_name(pseudo: parser.PseudoElement | None) -> str | None:
-    """Returns the attribute name of a pseudo-element ::attr(name); "" without a pseudo-element; None for one that the
-    index does not support.
+    """Returns the attribute name of a pseudo-element ::attr(name); "" without a pseudo-element; None for a
+    pseudo-element that the index does not support.
     """
     if pseudo is None:
         return ""
@@ -304,7 +304,7 @@ def _is_any(part: Compound) -> bool:
 
 def _keys(part: Compound) -> tuple[str, ...]:
     """Returns the keys by which the elements for a compound are looked up: its id, its classes or one attribute; () if
-    it has only a tag.
+    the compound has only a tag.
     """
     if part.ids:
         return (f"#{part.ids[0]}",)
@@ -325,9 +325,8 @@ _Map = dict[str, list[Element]]
 
 
 class Index:
-    """The elements of one page by tag, class, id and the attributes in INDEXED, in document order.
-
-    Each map is built at its first use, so that a page read by a site's rules pays only for the maps that these need.
+    """The elements of one page by tag, class, id and the attributes in INDEXED, in document order. Each map is built at
+    its first use, so that a page that is read by a site's rules pays only for the maps that the rules need.
     """
 
     def __init__(self, root: Element) -> None:
@@ -460,7 +459,7 @@ class Index:
         return (self._ids if sign == "#" else self._attrs if sign == "[" else self._words)[name]
 
     def tag(self, *names: str) -> list[Element]:
-        """Returns all elements with one of these tag names, in document order."""
+        """Returns all elements with any of these tag names, in document order."""
         if len(names) > 1:
             return list(self.root.iter(*names))
         name = names[0]
@@ -548,8 +547,8 @@ class Index:
         return found
 
     def present(self, selectors: tuple[str, ...]) -> list[str]:
-        """Returns those of the selectors that may match on this page, in their order. Most cannot, because a class or
-        id that they need is missing.
+        """Returns the selectors that may match on this page, in their order. Most cannot, because a class or id that
+        they need is missing.
         """
         needed, first, free = group_by_needed_key(selectors)
         places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])
@@ -587,7 +586,7 @@ class Index:
         return [e for e in start if _fits(e, part)]
 
     def _values(self, tag: str, attr: str) -> str:
-        """Return all values of an attribute on the elements with a tag, joined by line ends."""
+        """Returns all values of an attribute on the elements with a tag, joined by line ends."""
         found = self._joined.get((tag, attr))
         if found is None:
             found = self._joined[tag, attr] = "\n".join(v for el in self.tag(tag or "*") if (v := el.get(attr)))
@@ -616,7 +615,7 @@ def _below_any(el: Element, tops: set[Element]) -> bool:
 
 
 def is_below(el: Element, top: Element) -> bool:
-    """Returns True if `el` is `top` or one of its descendants."""
+    """Returns True if `el` is `top` or a descendant of `top`."""
     at: Element | None = el
     while at is not None:
         if at is top:

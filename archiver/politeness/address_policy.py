@@ -1,7 +1,7 @@
 """Decides which network addresses a crawl may reach: the public internet, and private addresses that the user allowed.
 
 Zones follow IANA's registries of special-purpose addresses (RFC 6890, sections 2.2.2 and 2.2.3, as amended since).
-The tables are kept here because those of `ipaddress` change between Python releases.
+This module has its own tables because the tables of `ipaddress` change between Python releases.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class AddressZone(StrEnum):
 PERMITTABLE = frozenset(
     {AddressZone.LOOPBACK, AddressZone.PRIVATE, AddressZone.LINK_LOCAL, AddressZone.SHARED, AddressZone.UNSPECIFIED}
 )
-"""The zones that a person may allow for a site: those of hosts that they may run themselves."""
+"""The zones that a person may allow for a site: zones with hosts that the person may run."""
 
 # The first row that contains an address decides.
 _ZONES: tuple[tuple[IPv4Network | IPv6Network, AddressZone], ...] = tuple(
@@ -85,7 +85,9 @@ _NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
 
 
 def zone_of(address: Address) -> AddressZone:
-    """Returns the zone of an IP address. An IPv6 address that contains an IPv4 address has the zone of the latter."""
+    """Returns the zone of an IP address. An IPv6 address that contains an IPv4 address has the zone of the IPv4
+    address.
+    """
     for net, zone in _ZONES:
         if address.version == net.version and address in net:
             return zone
@@ -182,7 +184,9 @@ def permission_for(start_url: str, *, private: bool = False, service: str = "") 
 
 
 def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
-    """Returns the private zones that a user allows by typing this URL, or with `private` all allowable ones."""
+    """Returns the private zones that a user allows by typing this URL; with `private`, all zones that can be
+    allowed.
+    """
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)
     if private or (zone is AddressZone.PRIVATE and parse_ip_address(host) is None):
@@ -191,8 +195,8 @@ def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
 
 
 def objection_to_url(url: str, given: Permission) -> str:
-    """Returns why a URL may not be requested, judged by its host's spelling without resolving it; "" if nothing speaks
-    against it.
+    """Returns why a URL may not be requested, by the spelling of its host alone, without resolving it; "" if it may be
+    requested.
     """
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)

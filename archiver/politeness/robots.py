@@ -2,10 +2,9 @@
 means.
 
 Where the RFC allows a lenient parser, lines are read as Google's parser reads them (github.com/google/robotstxt).
-
 Protego matches URLs against rules as section 2.2.2 requires, but it selects groups differently: it would take a
-group for "arch" as ours, would not take one for "archiver/2.0", and would end a group at a Crawl-delay between two
-User-agent lines. So the group is selected here, and Protego gets only its rules.
+group for "arch" as ours, would not take a group for "archiver/2.0", and would end a group at a Crawl-delay between
+two User-agent lines. So this module selects the group, and gives Protego only its rules.
 """
 
 from __future__ import annotations
@@ -88,9 +87,8 @@ class Robots:
     _matcher: Protego = field(default_factory=Protego, compare=False, repr=False)
 
     def refusal(self, url: str) -> str:
-        """Returns the rule that forbids a URL, as written in the file; "" if the URL is allowed.
-
-        The longest rule that matches decides; of two equally long ones, Allow (section 2.2.2).
+        """Returns the rule that forbids a URL, as written in the file; "" if the URL is allowed. The longest rule that
+        matches decides; of two equally long rules, Allow (section 2.2.2).
         """
         if self._matcher.can_fetch(url, PRODUCT_TOKEN):
             return ""
@@ -206,11 +204,11 @@ def _seconds(text: str) -> list[float]:
 
 
 def is_conclusive_status(status: int) -> bool:
-    """Returns True if a response for robots.txt with this status settles what may be fetched.
+    """Returns True if a response for robots.txt with this status decides what may be fetched.
 
-    After a client error everything is allowed, since there is no file (section 2.3.1.3). It is not settled after a
-    server error (section 2.3.1.4), nor after 429 (Too Many Requests), which says nothing about the file: then nothing
-    is fetched. The RFC would allow everything after 429 and, after 30 days, also while the server fails; that is not
-    done here.
+    After a client error everything is allowed, since the file does not exist (section 2.3.1.3). A server error
+    (section 2.3.1.4) decides nothing, nor does 429 (Too Many Requests), which says nothing about the file: then
+    nothing is fetched. The RFC would allow everything after 429 and, after 30 days, also while the server fails;
+    this program does not.
     """
     return status < 500 and status != 429

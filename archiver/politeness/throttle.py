@@ -34,13 +34,13 @@ _REST = 2.0  # a host that took one second gets the next request after two, so i
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """The state of one host's throttle, by which the delay between requests is decided. All times are in seconds.
+    """The state of one host's throttle, from which the delay between requests is computed. All times are in seconds.
 
     `floor` is the delay that is set or that robots.txt asks for; 0 means the user's own host, which is never slowed
-    down. `latency` is the delay for the host's slowness, `penalty` that for its responses 429 and 503, `strikes` the
-    number of these in a row, `struck_at` the time of the last, `until` the end of the pause it asked for. `lanes` is
-    the number of parallel connections: with several, slowness does not count, because such a host is made to serve
-    many clients.
+    down. `latency` is the delay because the host is slow, and `penalty` the delay because it answered 429 or 503.
+    `strikes` is the number of these answers in a row, `struck_at` the time of the last, and `until` the end of the
+    pause that it asked for. `lanes` is the number of parallel connections: with several, slowness does not count,
+    because such a host is made to serve many clients.
     """
 
     floor: float = 0.0
@@ -67,12 +67,12 @@ class Throttle:
         return replace(self, floor=max(self.floor, seconds))
 
     def pause(self, now: float) -> float:
-        """Returns the seconds from `now` until the host's pause ends, 0 if it is not paused."""
+        """Returns the seconds from `now` until the host's pause ends; 0 if the host is not paused."""
         return max(0.0, self.until - now)
 
     def answered(self, status: int, seconds: float, now: float, wait: float | None = None) -> Throttle:
         """Returns the throttle after a response that took `seconds` to begin. `wait` is the response's Retry-After in
-        seconds, None if it has none.
+        seconds, None if the response has none.
         """
         if status in BUSY:
             return self._struck(now - seconds, now, min(wait or 0.0, MAX_RETRY_AFTER))
@@ -112,9 +112,7 @@ class Throttle:
 
 def retry_after(value: str, now: datetime) -> float | None:
     """Parses a Retry-After header, a number of seconds or an HTTP-date (RFC 9110, section 10.2.3), as the seconds to
-    wait from `now`.
-
-    Returns None if it is neither, 0 for a date in the past.
+    wait from `now`. Returns None for any other value, 0 for a date in the past.
     """
     text = value.strip()
     if text.isascii() and text.isdigit():
@@ -149,7 +147,9 @@ class RunLimits:
         )
 
     def reached_limit(self, pages: int, size: int, seconds: float) -> str:
-        """Returns which limit a run has reached, as a phrase that names its setting; "" if none. `size` is in bytes."""
+        """Returns which limit a run has reached, as a phrase with the name of its setting; "" if none. `size` is in
+        bytes.
+        """
         rows = (
             (pages, self.max_pages, f"{self.max_pages:,} pages (max_pages)"),
             (size / 1e6, self.max_megabytes, f"{self.max_megabytes:g} MB (max_megabytes)"),

@@ -1,7 +1,7 @@
 """Reads usage statements: what a response says about how it may be used, in robots directives, TDM reservations and
 licences.
 
-Statements are only recorded here; what may be published is decided from them when a dataset is built. The words of
+This module only reads statements; what may be published is decided from them when a dataset is built. The words of
 X-Robots-Tag and the robots meta element are not standardised, so everything in the form of a directive is kept.
 TDMRep is the "TDM Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of its
 sections.
@@ -168,7 +168,7 @@ class TDMFile:
     rules: tuple[tuple[Callable[[str], bool], tuple[UsageStatement, ...]], ...] = ()
 
     def of(self, url: str) -> tuple[UsageStatement, ...]:
-        """Returns the usage statements for a URL, those of the first rule that matches it."""
+        """Returns the usage statements for a URL, which are the statements of the first rule that matches it."""
         return next((rights for matches, rights in self.rules if matches(url)), ())
 
 
@@ -199,10 +199,8 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
 
 def tdm_reservation(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
     """Returns whether text and data mining is reserved (None if nothing is stated), and the address of the policy (""
-    if there is none).
-
-    The header field overrides the host's file, and the page's metadata override both (TDMRep, "Processing
-    priority").
+    if no policy is stated). The header field overrides the host's file, and the page's metadata override both
+    (TDMRep, "Processing priority").
     """
     reserved: bool | None = None
     policy = ""

@@ -44,7 +44,9 @@ def print_notice(sentence: str) -> None:
 
 
 def send_notices_to(show: Callable[[str], None] | None) -> None:
-    """From now on, passes notices for the user to `show`, in addition to the log. None turns that off."""
+    """Makes `show` receive all further notices for the user, in addition to the log. With None, notices go only to the
+    log.
+    """
     logging.getLogger("archiver.notice").handlers = [NoticeHandler(show)] if show else []
 
 
@@ -150,8 +152,8 @@ def make_plan(
 
 
 def host_of(plan: CrawlPlan) -> str:
-    """Returns the host of a plan, of which only one site is crawled at a time. Plans without a delay are for servers on
-    this machine; there, each port counts as a host of its own.
+    """Returns the host of a plan. Only one site of a host is crawled at a time. Plans without a delay are for servers
+    on this machine; for these, each port counts as a host.
     """
     parts = urlsplit(plan.url)
     return (parts.hostname or "") if plan.delay else parts.netloc

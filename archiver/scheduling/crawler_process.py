@@ -187,7 +187,7 @@ class CrawlerGroup:
             self._report(index, result)
 
     def _report(self, index: int, result: CrawlOutcome) -> None:
-        # Finished crawlers are dropped, because those of a long list of sites would fill the memory.
+        # Finished crawlers are dropped, because the crawlers of a long list of sites would fill the memory.
         self._open.pop(index, None)
         self._on_result(index, result)
 
@@ -227,7 +227,7 @@ async def _wait_for_crawl(crawler: Any, task: asyncio.Task[None]) -> None:
 
 
 def _result(plan: CrawlPlan, crawler: Any) -> CrawlResult | None:
-    """Returns the result of a crawl; None if it is still running or never started."""
+    """Returns the result of a crawl; None if the crawl is still running or never started."""
     archive = _archive_extension_of(crawler)
     if archive is None or archive.run.result is None:
         return None

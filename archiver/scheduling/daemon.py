@@ -55,7 +55,7 @@ class NotificationRunner:
         self._started_at = 0.0
 
     def run_ended(self, site: str) -> None:
-        """Registers that a run of this site has ended, so that its health is judged next time."""
+        """Registers that a run of this site has ended, so that its health is determined next time."""
         self._sites.add(site)
 
     def poll(self) -> None:
@@ -93,7 +93,7 @@ class NotificationRunner:
 
 
 class NightlyCheck:
-    """Checks a part of the archive each night, in a process of its own, at the time that archiver.toml gives."""
+    """Checks a part of the archive each night, in a separate process, at the time given in archiver.toml."""
 
     def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
         self._archive = archive
@@ -271,7 +271,7 @@ class Daemon:
         return timeout
 
     def _start(self, one: Scheduled) -> bool:
-        """Starts the crawl of a site, unless another crawl uses its host. Returns True if it was started."""
+        """Starts the crawl of a site, unless another crawl uses its host. Returns True if the crawl was started."""
         options, site = self._options, one.site
         crawl = SiteCrawl(site["name"], site["start_url"], site["settings"], options.delay, options.contact)
         if any(child.crawl.host == crawl.host for child in self._children):

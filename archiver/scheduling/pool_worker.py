@@ -60,8 +60,8 @@ class HostFree:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Message from a worker at regular intervals: the current counts of a run. If the worker is killed, the last ones
-    are used as its result.
+    """Message from a worker at regular intervals: the current counts of a run. If the worker is killed, the counts in
+    its last message are used as its result.
     """
 
     index: int

@@ -1,4 +1,4 @@
-"""Crawls one site for the scheduler in a process of its own, as `archiver crawl` does, and sends the result to the
+"""Crawls one site for the scheduler in a separate process, as `archiver crawl` does, and sends the result to the
 scheduler.
 
 The process stops when the scheduler dies, because that closes the link between them.
@@ -34,13 +34,13 @@ from archiver.storage.runs import Counts
 
 _EXIT_SECONDS = 5.0
 _NICE = 10
-"""How much lower the priority of a check is than that of a crawl (nice(2))."""
+"""How much lower the priority of a check is than the priority of a crawl (nice(2))."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteCrawl:
-    """A site that the scheduler is to crawl, with its settings. `delay` and `contact` are those of the command line,
-    None if not given.
+    """A site that the scheduler is to crawl, with its settings. `delay` and `contact` are the values given on the
+    command line, None if not given.
     """
 
     name: str

@@ -143,7 +143,7 @@ def make_service_files(kind: str, archive: str) -> dict[str, str]:
 
 
 def _user() -> str:
-    """Returns the name of the current user, or the user ID if it has no name, as in a container. systemd accepts
+    """Returns the name of the current user; if the user has no name, as in a container, the user ID. systemd accepts
     both.
     """
     try:

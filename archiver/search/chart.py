@@ -1,7 +1,7 @@
 """Draws trends and histograms as SVG 1.1, without style sheets or scripts, and converts them to PNG.
 
 Files and web pages use the same drawing. Lines differ in dash pattern as well as in colour (the palette of Okabe and
-Ito, which is safe for colour blindness). A missing value is not drawn as zero: the line is broken there, and periods
+Ito, which is safe for colour blindness). A missing value is not drawn as zero: it leaves a gap in the line. Periods
 without any archived article are hatched.
 """
 
@@ -175,8 +175,8 @@ def _shortened(text: str) -> str:
 
 
 def _with_isolated_direction(term: str) -> str:
-    """Wraps a term in Unicode isolate characters, so that its text direction does not affect the text around it (FIRST
-    STRONG ISOLATE, section 2.4.3 of Unicode Standard Annex 9).
+    """Puts Unicode isolate characters around a term, so that its text direction does not affect the text around it
+    (FIRST STRONG ISOLATE, section 2.4.3 of Unicode Standard Annex 9).
     """
     return f"\u2068{_UNSAFE.sub('', term)}\u2069"
 

@@ -3,7 +3,7 @@
 A citation identifies the exact text that was read: the URL of the post, the time (UTC) and payload digest of the
 capture the text was extracted from, and the revision. Author names are copied unchanged from the page, because the
 position of the family name differs between cultures and a desk ("Staff") has none. Dates are never more precise than
-the page's.
+on the page.
 """
 
 from __future__ import annotations

@@ -155,7 +155,9 @@ def _without_leading_marks(text: str) -> str:
 
 
 def _text_direction(text: str) -> Literal["ltr", "rtl"]:
-    """Returns the text direction of the first letter that has one (UAX #9, rules P2 and P3); "ltr" if none has."""
+    """Returns the text direction of the first letter that has a direction (UAX #9, rules P2 and P3); "ltr" if no letter
+    has.
+    """
     for letter in text:
         kind = unicodedata.bidirectional(letter)
         if kind in ("L", "R", "AL"):

@@ -226,7 +226,7 @@ def _fold_matches(
 
 def result_range(query: Query) -> tuple[int, int]:
     """Returns the range of results selected by a query's offset and limit, as (first, end) with the end excluded.
-    Raises BadQuery if either is negative.
+    Raises BadQuery if the offset or the limit is negative.
     """
     if query.offset < 0 or (query.limit is not None and query.limit < 0):
         raise BadQuery(query.text, "limit and offset cannot be negative")

@@ -1,11 +1,10 @@
 """Federated search: runs one search over several archives, such as shards, and merges the results into one list.
 
 Totals, facets and periods are exact sums, and sorting by date, title or another field is exact. For relevance, word
-frequencies are counted over all archives together; only the average text length in BM25 is that of each archive, so
-a score can differ slightly from the score in a single merged archive.
-
-Article IDs are those of each archive. Each archive folds its own duplicates; duplicates across archives are folded
-as well, and with the fold `cluster` also near-duplicates across archives.
+frequencies are counted over all archives together. Only the average text length in BM25 is taken from each archive,
+so a score can differ slightly from the score in a single merged archive. Article IDs are those of each archive. Each
+archive folds its own duplicates; duplicates across archives are folded as well, and with the fold `cluster` also
+near-duplicates across archives.
 """
 
 from __future__ import annotations
@@ -64,8 +63,8 @@ class FederatedHit:
 
 @dataclass(frozen=True, slots=True)
 class FederatedQuery:
-    """A query planned for several archives: the archives that have at least one of the requested sites, a plan for
-    each, and the copies folded across archives.
+    """A query planned for several archives: the archives that have any of the requested sites, a plan for each archive,
+    and the copies folded across archives.
     """
 
     shards: tuple[Shard, ...]
@@ -101,9 +100,7 @@ def plan_federated_query(shards: Sequence[Shard], query: Query) -> Iterator[Fede
 
 
 def shards_with_sites(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
-    """Yields the archives that have at least one of the query's sites, each with the query restricted to the sites it
-    has.
-
+    """Yields the archives that have any of the query's sites, each with the query restricted to the sites that it has.
     Raises SiteNotFound for a site that is in no archive.
     """
     missing: dict[str, SiteNotFound] = {}
@@ -159,8 +156,8 @@ def _elsewhere(one: FederatedQuery, shard: int, number: int) -> tuple[CopyElsewh
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """An article shown in its own archive, compared with the other archives to find copies. Of several copies the one
-    published first is shown, with the others beneath it.
+    """An article shown in its own archive, compared with the other archives to find copies. Of several copies, the one
+    that was published first is shown, with the other copies beneath it.
     """
 
     shard: int

@@ -41,8 +41,8 @@ _FEW_MONTHS, _MANY_MONTHS = 2, 60
 class PeriodUnit:
     """A unit of time by which articles are counted: year, month or day.
 
-    `aggregation` is the aggregation that tantivy runs. `of_key` converts the key of one of its buckets to a period
-    number, `of_day` converts a date, and `name` formats a period number.
+    `aggregation` is the aggregation that tantivy runs. `of_key` converts the key of a bucket of this aggregation to
+    a period number, `of_day` converts a date, and `name` formats a period number.
     """
 
     aggregation: dict[str, Any]
@@ -231,8 +231,8 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """The number of matching articles in each period, from the first to the last period that has an archived article or
-    is named in the query.
+    """The number of matching articles in each period. The periods run from the first to the last that has an archived
+    article or is named in the query.
 
     `total` is the number of matches, as `run` counts them; `undated` of these have no date and are in no period.
     `looked_until` is the day (UTC) up to which the sites are archived, or None if they were never crawled.
@@ -292,8 +292,8 @@ MAX_TERMS = 12
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One term of a trend: for each period, the number of articles that match the term, and their share of the archived
-    articles (None if there are none). `total` includes articles without a date.
+    """One term of a trend: for each period, the number of articles that match the term, and their share of all articles
+    of the period (None for a period without articles). `total` includes articles without a date.
     """
 
     term: str
@@ -319,8 +319,8 @@ def trend(db: Database, query: Query, terms: tuple[str, ...], unit: str = "") ->
     """Computes for each term and period the share of articles that match it, among all articles that `query` matches.
     The query's limit is ignored.
 
-    Each term is a query of its own. `unit` is the same as for `histogram`. Raises BadQuery (also for no term, an
-    empty term, or more than MAX_TERMS), SiteNotFound or IndexMissing.
+    Each term is parsed as a separate query. `unit` is the same as for `histogram`. Raises BadQuery (also for no
+    term, an empty term, or more than MAX_TERMS), SiteNotFound or IndexMissing.
     """
     return trend_over_archives([(db, query)], terms, unit)
 

@@ -101,12 +101,12 @@ def index_number(value: Any) -> int | None:
 
 
 def index_texts(value: Any) -> list[str]:
-    """Parses a JSON array and returns its non-empty strings; [] if it is invalid."""
+    """Parses a JSON array and returns its non-empty strings; [] if the JSON is invalid."""
     return [index_text(one)[:MAX_NAME_LENGTH] for one in _array(value) if isinstance(one, str) and one]
 
 
 def index_objects(value: Any) -> list[dict[str, Any]]:
-    """Parses a JSON array and returns its objects; [] if it is invalid."""
+    """Parses a JSON array and returns its objects; [] if the JSON is invalid."""
     return [one for one in _array(value) if isinstance(one, dict)]
 
 
@@ -200,15 +200,14 @@ assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in
 
 
 def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
-    """Yields the data to index for each article with one of these IDs that exists and is not withdrawn, one article at
-    a time because a text may have megabytes.
+    """Yields the data to index for each article among these IDs that exists and is not withdrawn, one article at a time
+    because a text may have megabytes.
 
     Adds to the row of `articles`: `changed` (fields changed by later revisions), `duplicated` (whether it has
     duplicates), `is_source` (1 for the source of a cluster, 0 for its other members, None without a source), and
-    `stamp`, a digest of the whole row. Values that cannot be parsed are treated as missing.
-
-    The row has nothing else of the cluster, so that a cluster with another source changes two documents and not all
-    of its members' (the trigger `search_index_cluster_au` marks the same ones).
+    `stamp`, a digest of the whole row. Values that cannot be parsed are treated as missing. Nothing else about the
+    cluster is in the row, so that a new source of a cluster changes the documents of two members and not of all (the
+    trigger `search_index_cluster_au` marks the same two).
     """
     id_list = json.dumps(ids)
     among = "in (select value from json_each(?))"
@@ -349,7 +348,7 @@ def site_and_parents(name: str) -> Iterator[str]:
 
 
 def _joined_prefixes(parts: Iterable[str], sign: str) -> Iterator[str]:
-    """Yields the joined prefixes of a sequence of parts: for a, b, c with "-" these are a, a-b, a-b-c."""
+    """Yields the joined prefixes of a sequence of parts: "a", "a-b" and "a-b-c" for a, b, c with "-"."""
     prefix = ""
     for part in parts:
         prefix = f"{prefix}{sign}{part}" if prefix else part

@@ -115,15 +115,15 @@ def refresh_after_writing(archive: Path, progress: Progress | None = None) -> st
 
 
 def damage_sentence(done: Refreshed) -> str:
-    """Returns a message that the index was damaged and has been rebuilt; "" if it was intact."""
+    """Returns a message that the index was damaged and has been rebuilt; "" if the index was intact."""
     if not done.damaged:
         return ""
     return f"The search index was damaged ({done.damaged}). It has been rebuilt from the archive."
 
 
 def _return_unused_memory() -> None:
-    """Returns memory that was freed to the system, where the C library can (glibc), so that the memory of a finished
-    crawl and that of its index are not needed at the same time.
+    """Returns unused memory to the system, where the C library can (glibc), so that the memory of a finished crawl and
+    the memory for indexing are not occupied at the same time.
     """
     gc.collect()
     if trim := getattr(CDLL(None), "malloc_trim", None):
@@ -152,8 +152,8 @@ def _write_documents(
 
 
 def _find_damage(folder: Path) -> str:
-    """Returns a description of an index's damage, or "" if it is intact. Files that are unchanged since the last update
-    are not read.
+    """Returns a description of an index's damage; "" if the index is intact. Files that are unchanged since the last
+    update are not read.
     """
     known = tantivy_index.recorded_stamps(folder)
     try:

@@ -91,9 +91,8 @@ class Query:
 
 def ranking_terms(db: Database, query: Query) -> Node | None:
     """Returns the part of a query that determines relevance and is highlighted in snippets: its text and its `like`
-    article. None if it has neither.
-
-    Raises BadQuery, ArticleNotFound and ArticleRemoved.
+    article. None if the query has no text and no `like` article. Raises BadQuery, ArticleNotFound and
+    ArticleRemoved.
     """
     node = parse_query(query.text, stem=query.stem)
     if query.like is None:

@@ -282,8 +282,8 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
     first and the last of them.
 
     It combines a query for every pair of terms, with each phrase represented by one of its words. A single phrase
-    query with slop over more than two words would take seconds in long texts with few distinct words, would match
-    other articles when it also counts occurrences, and would exclude hardly any.
+    query with slop over more than two words would have three faults: it would take seconds in long texts with few
+    distinct words, match other articles when it also counts occurrences, and exclude hardly any articles.
     """
     found = [_words_of_term(term) for term in node.terms]
     every = sum(len(row) for row, _ in found)

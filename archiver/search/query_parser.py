@@ -72,11 +72,11 @@ class _Token:
 
 
 def parse_query(text: str, *, stem: bool = False) -> Node | None:
-    """Parses a query into a tree; returns None for an empty query, which matches everything. With `stem`, words outside
-    quotation marks also match in their other forms.
+    """Parses a query into a tree; returns None for an empty query, which matches everything.
 
-    Raises BadQuery with the position of the error if the query contains no words, is too long or too deeply nested,
-    has a predicate with an invalid value, or has NEAR next to something other than words.
+    With `stem`, words outside quotation marks also match in their other forms. Raises BadQuery with the position of
+    the error if the query has no words, is too long or too deeply nested, has a predicate with an invalid value, or
+    has NEAR beside something that is not a word or phrase.
     """
     # A shell passes bytes that are not UTF-8 as unpaired surrogates.
     valid = text.encode("utf-8", "replace").decode()
@@ -106,7 +106,7 @@ def token_end(text: str, at: int) -> int:
 @dataclass(frozen=True, slots=True)
 class _Group:
     """What the enclosing parentheses apply to the words inside them: the `name` of a field or predicate, whether words
-    are stemmed, and whether the parentheses are those of NEAR( ).
+    are stemmed, and whether the parentheses belong to NEAR( ).
     """
 
     name: str = ""
@@ -173,8 +173,8 @@ def _operator(word: str, at: int) -> _Token | None:
 
 
 def _split_distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
-    """Splits the last word within `NEAR( )` into the text before the comma and the distance after it; None if it has no
-    distance.
+    """If the last word within `NEAR( )` ends in a distance, as in "bridge,5", returns the text before the comma and the
+    distance: ("bridge", 5). Otherwise returns None.
     """
     word, comma, number = found["word"].rpartition(",")
     if not _ENDS.match(text, found.end()) or not re.fullmatch("[0-9]{1,3}", number):
@@ -302,7 +302,9 @@ class _Parser:
 
 
 def _contains(one: Term, other: Term) -> bool:
-    """Returns True if the words of `one` contain those of `other`, so that both could match at the same position."""
+    """Returns True if the words of `one` contain the words of `other`, so that both could match at the same
+    position.
+    """
     words, (row, is_prefix) = split_into_words(one.text), lookup_words(other.text)
     is_prefix = is_prefix or other.prefix
     *whole, last = row

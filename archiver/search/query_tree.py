@@ -143,7 +143,7 @@ _LAST = datetime.max.isoformat()
 @dataclass(frozen=True, slots=True)
 class Period:
     """A period from the date `start` up to (not including) the date `end`. If `is_moment` is true, it is a point in
-    time, to which both are set.
+    time: `start` and `end` are equal.
     """
 
     start: str

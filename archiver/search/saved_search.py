@@ -231,7 +231,7 @@ def _all_pages(query: Query) -> Query:
 
 
 def _matching_ids(found: Listing) -> list[int]:
-    """Returns the IDs of all matches, including folded ones. A copy of a reported article thus never counts as new,
+    """Returns the IDs of all matches, including folded matches. A copy of a reported article thus never counts as new,
     whichever copy is shown.
     """
     return [number for top, beneath in found.beneath.items() for number in (top, *beneath)]

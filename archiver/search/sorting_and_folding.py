@@ -39,9 +39,10 @@ all (measured with 100,000 and 200,000 articles)."""
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An article that matches a query, before its fields are loaded. `key` is the value it is sorted by: a score (or a
-    pair of scores when ranking by recency), a distance, a number or a text; None if it has no value. `score` and
-    `distance` (in km) are set if the query has them.
+    """An article that matches a query, before its fields are loaded.
+
+    `key` is the value it is sorted by: a score (or a pair of scores when ranking by recency), a distance, a number
+    or a text; None if the article has no such value. `score` and `distance` (in km) are set if the query has them.
     """
 
     id: int
@@ -202,8 +203,8 @@ def _sort_ties(matches: list[Match]) -> list[Match]:
 
 
 def _matches_with_key(request: _SortRequest, key: Any, known: list[Pair], most: int) -> list[Match]:
-    """Returns the first `most` matches with this sort key, ordered by `Match.turn`. `known` are hits with this key, at
-    least `most` of them, but perhaps not the first ones.
+    """Returns the first `most` matches with this sort key, ordered by `Match.turn`. `known` are at least `most` hits
+    with this key, but perhaps not the first ones.
     """
     searcher, query, field = request.searcher, request.query, request.sort.field
     if not field:
@@ -279,7 +280,9 @@ class MatchColumns:
 
 
 def matches_with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
-    """Returns all matches of a query with their duplicate groups. `most` is an upper bound of their number."""
+    """Returns all matches of a query, each with the key of its group of duplicates. `most` is an upper bound of their
+    number.
+    """
     if not most:
         return MatchColumns([], [], [])
     hits = searcher.search(query, limit=most, order_by_field="id", order=Order.Asc).hits
@@ -327,8 +330,10 @@ FOLDS: dict[Fold, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FoldedQuery:
-    """The matches of a query after duplicates are folded: `query` matches the articles that are shown, `beneath` maps
-    the ID of a shown article to the IDs folded beneath it, and `left_out` is the number of folded articles.
+    """The matches of a query after duplicates are folded.
+
+    `query` matches the articles that are shown, `beneath` maps the ID of a shown article to the IDs folded beneath
+    it, and `left_out` is the number of folded articles.
     """
 
     query: Query
@@ -373,7 +378,7 @@ def _by_text(searcher: Searcher, query: Query) -> FoldedQuery:
 
 def _exclude_folded(searcher: Searcher, query: Query, beneath: Mapping[int, list[int]], shown: list[int]) -> Query:
     """Narrows a query so that it excludes the folded articles: either by their IDs, or as all duplicates except the
-    `shown` ones, whichever list is shorter.
+    `shown` articles, whichever list is shorter.
     """
     if not beneath:
         return query

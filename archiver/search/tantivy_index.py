@@ -259,7 +259,7 @@ def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
 
 def needs_new_common_words(articles: int, found_in: int, changed: int) -> bool:
     """Returns True if an index should be rebuilt to determine its common words again: the archive has ten times as many
-    articles as when they were determined, and the rebuild takes seconds or hardly longer than the pending update.
+    articles as last time, and the rebuild takes only seconds, or hardly longer than the pending update.
     """
     return articles >= max(MIN_ARTICLES, _GROWN * found_in) and (articles <= _QUICKLY or 2 * changed >= articles)
 

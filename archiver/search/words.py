@@ -44,8 +44,8 @@ MAX_WORD = 80
 
 
 def _fold_character(letter: str) -> str:
-    """Returns a character as it is indexed: folded, or a space if it separates words, with a mark before it if it is
-    part of a run.
+    """Returns the indexed form of a character: folded, or a space if it separates words. The form of a character in a
+    run begins with a marker.
     """
     lower = letter.casefold()
     if lower in _KEPT:
@@ -137,8 +137,8 @@ def normalized_text(text: str) -> str | None:
 
 
 def searchable_text(text: str) -> str:
-    """Returns a folded text that contains every word of the text (and possibly others), for a quick test of which words
-    may occur in it.
+    """Returns a folded text that contains every indexed word of the text (and possibly others), for a quick test of
+    which words may occur in it.
     """
     signed = _SUFFIXED.sub(lambda found: _SIGNS[found[0]], text)
     return unicodedata.normalize("NFKC", signed).translate(_TABLE).replace(_IN_RUN, "")

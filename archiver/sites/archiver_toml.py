@@ -67,7 +67,7 @@ def _keys(text: str) -> Iterator[tuple[TOMLPath, int, int]]:
 
 
 def _path(dotted: str) -> TOMLPath:
-    """Splits a dotted TOML key into its parts; returns () if it is invalid."""
+    """Splits a dotted TOML key into its parts; returns () if the key is invalid."""
     try:
         value: Any = tomllib.loads(f"{dotted} = 0")
     except tomllib.TOMLDecodeError:
@@ -124,8 +124,8 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The content of archiver.toml. `defaults`: settings of all sites, named as in `archiver sites set`; `groups`:
-    settings by tag, for the sites with that tag.
+    """The content of archiver.toml. `defaults`: settings of all sites, with the names that `archiver sites set` uses;
+    `groups`: settings by tag, for the sites with that tag.
     """
 
     contact: str = ""
@@ -135,10 +135,8 @@ class Config:
     maintenance: Maintenance = Maintenance()
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
-        """Returns the effective settings of a site from its `own` settings and its tags.
-
-        Its own settings override those of its groups (the first group in the file wins), which override the
-        defaults.
+        """Returns the effective settings of a site from its `own` settings and its tags. Its own settings override the
+        settings of its groups (of several groups, the first in the file wins), which override the defaults.
         """
         groups = [self.groups[name] for name in self.groups if name in tags]
         out = dict(self.defaults)

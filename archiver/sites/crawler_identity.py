@@ -45,12 +45,11 @@ def needs_contact(url: str) -> bool:
 
 
 def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
-    """Returns the contact for a crawl of this URL: `contact` if given, else the one in archiver.toml, else the user's
-    answer to a prompt.
+    """Returns the contact for a crawl of this URL: `contact` if given, else the contact in archiver.toml, else the
+    user's answer to a prompt. A server or proxy on loopback needs no contact.
 
-    A server or proxy on loopback needs no contact. The host is looked up unless the site is already `known`; raises
-    HostNotFound if it does not exist, BadContact if the contact is invalid, and ContactMissing if there is no
-    contact and no terminal to ask on.
+    The host is looked up unless the site is already `known`. Raises HostNotFound if the host does not exist,
+    BadContact if the contact is invalid, and ContactMissing if there is no contact and no terminal to ask on.
     """
     host = urlsplit(url).hostname or ""
     given = contact or load_config().contact

@@ -64,9 +64,8 @@ def read_site_list(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
 
 
 def _lines(text: str) -> Iterator[SiteEntry | ListProblem]:
-    """Reads a plain-text list: one URL per line; further words are tags, and # starts a comment.
-
-    A CSV file without a header is read like this, too, because no start address contains a comma.
+    """Reads a plain-text list: one URL per line; further words are tags, and # starts a comment. A CSV file without a
+    header is also read as such a list, because no start address contains a comma.
     """
     for number, line in enumerate(text.splitlines(), start=1):
         words = [word for word in re.split(r"[\s,;\"]+", line.split(" #")[0]) if word]
@@ -181,5 +180,5 @@ def _cells(line: str) -> list[str]:
 
 
 def _line(number: Any) -> int:
-    """Converts lxml's line number of an element to an int, 0 if it has none."""
+    """Converts lxml's line number of an element to an int; 0 if lxml has no number for it."""
     return number if isinstance(number, int) else 0

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Literal
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.discovery import soft404
 from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft404 import SoftNotFoundProfile
@@ -84,7 +84,9 @@ class CrawlOrder:
 
 @contextmanager
 def archive_faults(archive: Path) -> Iterator[None]:
-    """Context manager that turns errors of the disk or the database into ArchiverErrors that name the archive."""
+    """Context manager that turns errors of the disk or the database into ArchiverErrors whose message has the path of
+    the archive.
+    """
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -121,7 +123,7 @@ class CrawlRun:
                 raise
 
     def _begin(self) -> None:
-        """Repair what the last run left unfinished, record this run, and set up its state in memory."""
+        """Repairs what the last run left unfinished, records this run, and sets up its state in memory."""
         site_id, order = self.site["id"], self.order
         self.scope = Scope(self.site["host"], self.site["path"])
         self.options: dict[str, Any] = effective_settings(self.db)(self.site)
@@ -184,27 +186,27 @@ class CrawlRun:
                 pages.mark_host_available(self.db, site_id)
 
     def _sample_posts(self) -> None:
-        """Make a sample of the known posts due, to find edits that no source announces. The first crawl takes none."""
+        """Makes a sample of the known posts due, to find edits that no source announces. The first crawl takes none."""
         setting = int(self.options.get("sample_posts", DEFAULT_SAMPLE))
         if not (self.order.full or self.quiet_until) and has_finished(self.db, self.site["id"]):
             make_sample_due(self.db, self.site["id"], self.run_id, self.started, self.samples.sample_size(setting))
 
     def _quiet_until(self) -> datetime | None:
-        """Return the time until which the host asked crawls to wait; None if it is over. A time too far ahead comes
+        """Returns the time until which the host asked crawls to wait; None if it has passed. A time too far ahead comes
         from a wrong clock and is ignored.
         """
         until = pages.moment(self.site["quiet_until"])
         return until if until and self.started < until <= self.started + timedelta(seconds=MAX_RETRY_AFTER) else None
 
     def _remembered_soft_not_found(self) -> SoftNotFoundProfile | None:
-        """Return the soft-404 profile that an earlier run stored for this site; None if there is none or it is older
-        than the revisit period.
+        """Returns the soft-404 profile that an earlier run stored for this site; None if no run did or the profile is
+        older than the revisit period.
         """
         is_outdated = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
         return None if is_outdated else soft404.profile_from_json(self.site["soft_not_found"])
 
     def _give_up(self, error: BaseException) -> None:
-        """Close the archive after an `error` in opening it, and record the run as failed if it has a row."""
+        """Closes the archive after an `error` in opening it, and records the run as failed if it has a row."""
         if self.run_id and isinstance(error, Exception) and not is_environment_error(error):
             with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to report
                 end_run(
@@ -242,7 +244,7 @@ class CrawlRun:
             yield
 
     def count_pages(self) -> tuple[int, int]:
-        """Return the number of known pages of this site, and the number of those that are not due."""
+        """Returns the number of known pages of this site, and the number of those that are not due."""
         known, due = self.db.execute(
             "select count(*), total(due_at <= ?) from pages where site_id = ?",
             [pages.stamp(self.started), self.site["id"]],
@@ -250,7 +252,7 @@ class CrawlRun:
         return int(known), int(known - due)
 
     def enter_cdx(self, *, anonymous: bool) -> None:
-        """Record a web archive's CDX list as a discovery source of this site, if its settings name one.
+        """Records a web archive's CDX list as a discovery source of this site, if its settings name one.
 
         An `anonymous` crawl, which has no contact, does not request a list from somebody else's server.
         """
@@ -265,7 +267,7 @@ class CrawlRun:
             )
 
     def remember_soft_not_found(self, found: SoftNotFoundProfile) -> None:
-        """Store the site's soft-404 profile (how it responds for an address that does not exist) with the site."""
+        """Stores the site's soft-404 profile (how it responds for an address that does not exist) with the site."""
         self.soft_not_found = found
         with self.writing():
             self.db.execute(
@@ -280,25 +282,27 @@ class CrawlRun:
             self.site["platform"] = name
 
     def capture(self, exchange: Exchange, original: Original | None) -> Capture:
-        """Write one exchange to the run's WARC file and return its capture. Raises ArchiverError if the disk fails."""
+        """Writes one exchange to the run's WARC file and returns its capture. Raises ArchiverError if the disk
+        fails.
+        """
         with archive_faults(self.archive):
             return self.warc.write(exchange, original)
 
     def mentions_removed(self, exchange: Exchange) -> bool:
-        """Return True if the response of a list, feed or API names a post that was removed, and so may contain its
+        """Returns True if the response of a list, feed or API names a post that was removed, and so may contain its
         text.
         """
         codings = (value for name, value in exchange.response_headers if name.lower() == b"content-encoding")
         return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
 
     def before_commit(self) -> None:
-        """Check that the archive has not been moved, and sync the WARC file to disk. Raises ArchiverError."""
+        """Checks that the archive has not been moved, and syncs the WARC file to disk. Raises ArchiverError."""
         with archive_faults(self.archive):
             self._place.check()
             self.warc.sync()
 
     def reread_samples(self) -> None:
-        """Extract again, with the site's new template, the posts from which the template was learned, and store the
+        """Extracts again, with the site's new template, the posts from which the template was learned, and stores the
         results.
         """
         for sample in self.learner.samples():
@@ -308,18 +312,18 @@ class CrawlRun:
                 continue
             after = self.learner.again(sample)
             if sample.article is not None and after is not None:
-                after = validate_article(after, sample.captured_at or self.started)[0]
+                after = drop_impossible_values(after, sample.captured_at or self.started)[0]
                 with self.writing():
                     replaced = replace_extraction(self.db, sample.article, after, extractor_of(__version__, after))
                 if replaced:
-                    self.writer.measuring.count_again(sample.article, after)
+                    self.writer.measuring.recount_fields(sample.article, after)
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
-        """Write pending results, close the run and the archive, and set `result`. Does nothing if the run is closed
+        """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run is closed
         already.
 
-        After a fault (`at_fault`), or if writing fails here, as much as possible is written; the other pages stay
-        due and the next crawl closes the run.
+        After a fault (`at_fault`), or if writing fails now, as much as possible is written; the other pages stay due
+        and the next crawl closes the run.
         """
         if not self._locks:
             return
@@ -383,7 +387,7 @@ class CrawlRun:
             )
 
     def _record_ending(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
-        """Finish the WARC file and the run's row. Return the reasons for which pages failed, each with its number of
+        """Finishes the WARC file and the run's row. Returns the reasons for which pages failed, each with its number of
         pages.
 
         If the WARC file cannot be finished, the row is written all the same, and the next run finishes the file.

@@ -1,5 +1,5 @@
-"""The queue of the pages that are due in one run: selects the next ones, tracks those in progress, and excludes crawl
-traps.
+"""The queue of the pages that are due in one run: selects the next pages, keeps track of the pages in progress, and
+excludes crawl traps.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class SourceGuesses:
         waiting: Collection[str],
         asked: Collection[str],
     ) -> list[DiscoveredURL]:
-        """Return the first address to try for each kind of source (feed, sitemap) that is not `declared`.
+        """Returns the first address to try for each kind of source (feed, sitemap) that is not `declared`.
 
-        The addresses are those of the site's `platform`, if it is known. Skips addresses whose urlkeys are in
+        The addresses are usual on the site's `platform`, if it is known. Skips addresses whose urlkeys are in
         `asked`, and kinds in `waiting`, whose previous guess has no response yet.
         """
         for guess in well_known_urls(base, scope, platform):
@@ -56,8 +56,8 @@ class SourceGuesses:
         return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
 
     def next(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
-        """Return the next address to try after the guess `page` has been parsed; [] if it was a source after all, or if
-        no addresses are left.
+        """Returns the next address to try after the guess `page` has been parsed; [] if the guess was right, or if no
+        addresses are left.
         """
         queue = self._queues.get(page.kind)
         if not queue or page.is_seed or parsed.result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
@@ -81,9 +81,11 @@ _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """Which due pages are handed out: at most `limit`, of so many rows and `more`. While a feed, sitemap or API is
-    being read (`sources_only`), only such sources are, since their hints belong to the pages that follow; `mixed`:
-    both. `is_patient`: pages may wait for others although none is in progress.
+    """Which due pages are handed out: at most `limit`, chosen from so many rows and `more`.
+
+    `sources_only`: only feeds, sitemaps and APIs are handed out while one is being read, since their hints belong to
+    the pages that follow; `mixed`: sources and pages. `is_patient`: pages may wait for others although none is in
+    progress.
     """
 
     limit: int
@@ -114,9 +116,8 @@ class PageQueue:
         return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
-        """Hand out the next pages to fetch, at most `limit`. Pending results are written first.
-
-        Once nothing is due and nothing in progress, samples of the pages that the run set aside are handed out.
+        """Hands out the next pages to fetch, at most `limit`. Pending results are written first. Once no page is due
+        and none is in progress, hands out samples of the pages that the run set aside.
         """
         while True:
             due = self._take(limit)
@@ -129,7 +130,7 @@ class PageQueue:
                 return [page for page in due if page not in old]
 
     def has_due_page(self) -> bool:
-        """Return True if another page could be handed out."""
+        """Returns True if another page could be handed out."""
         return bool(self._take(1))
 
     def _take(self, limit: int) -> list[PageRequest]:
@@ -148,7 +149,7 @@ class PageQueue:
         return pages
 
     def _judge_rows(self, pages: list[PageRequest], selection: _Selection) -> bool:
-        """Hand out due pages and append them to `pages`; return True if others wait."""
+        """Hands out due pages and appends them to `pages`; returns True if others wait."""
         run, limit = self._run, selection.limit
         while True:
             excluded, has_waiting = 0, False
@@ -170,12 +171,12 @@ class PageQueue:
                 return has_waiting
 
     def _has_samples(self) -> bool:
-        """Make samples due of the pages that the run has set aside; return True if there are any."""
+        """Makes samples of the pages that the run has set aside due; returns True if any are."""
         with self._run.writing():
             return self._run.traps.sample_set_aside()
 
     def _rows(self, selection: _Selection) -> list[dict[str, Any]]:
-        """Return rows of due pages that are not in progress, in the order in which they are to be fetched.
+        """Returns rows of due pages that are not in progress, in the order in which they are to be fetched.
 
         Listings of tags and months come last, when it is known whether the posts they show are new.
         """
@@ -217,7 +218,7 @@ class PageQueue:
         return bool(since and published and published.astimezone(UTC) < since)
 
     def probe_request(self, *, again: bool = False) -> PageRequest | None:
-        """Return a request for an address that cannot exist, to learn the site's soft 404; None if one is in progress,
+        """Returns a request for an address that cannot exist, to learn the site's soft 404; None if one is in progress,
         or if it is already known and not to be requested `again`.
         """
         if (self._run.soft_not_found is not None and not again) or any(p.is_probe for p in self._in_progress.values()):
@@ -228,7 +229,7 @@ class PageQueue:
         return page
 
     def part_request(self, url: str, post: str) -> PageRequest:
-        """Return the request for a further part, at `url`, of the post at `post`. It is conditional if the part's text
+        """Returns the request for a further part, at `url`, of the post at `post`. It is conditional if the part's text
         is stored.
         """
         self._run.writer.flush()
@@ -239,7 +240,7 @@ class PageQueue:
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
 
     def mark_finished(self, result: PageResult) -> None:
-        """Record that the writer has a result: its page is no longer in progress, unless the same source has further
+        """Records that the writer has a result: its page is no longer in progress, unless the same source has further
         documents to fetch.
         """
         self.changes += 1
@@ -247,12 +248,12 @@ class PageQueue:
             self._in_progress.pop(urlkey(result.url), None)
 
     def mark_probe_done(self, page: PageRequest) -> None:
-        """Record that the soft-404 probe was answered or has failed."""
+        """Records that the soft-404 probe was answered or has failed."""
         self.changes += 1
         self._in_progress.pop(page.urlkey, None)
 
     def postpone(self, pages: Sequence[PageRequest]) -> None:
-        """Put back pages that were handed out; they are fetched in the next run."""
+        """Puts back pages that were handed out; they are fetched in the next run."""
         until = page_table.stamp(self._run.started + timedelta(seconds=1))
         with self._run.writing():
             for page in pages:
@@ -261,10 +262,8 @@ class PageQueue:
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
     def is_news(self, target: DiscoveredURL) -> bool:
-        """Return True if a link is new in this run: not reported before with the same source and kind, and not above
-        the limit of its trap rule.
-
-        The links that were reported are forgotten when they are too many.
+        """Returns True if a link is new in this run: not reported before with the same source and kind, and not above
+        the limit of its trap rule. If too many links were reported, all are forgotten, and count as new again.
         """
         reported = (target.url, target.source, target.kind)
         if reported in self._reported:
@@ -275,18 +274,18 @@ class PageQueue:
         return self._run.traps.is_wanted(target)
 
     def stored_article(self, page: PageRequest) -> Article | None:
-        """Write pending results, then return the stored article of a page, or None."""
+        """Writes pending results, then returns the stored article of a page, or None."""
         self._run.writer.flush()
         return multipage_articles.article_at(self._run.db, page.urlkey)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
-        """Write pending results, then return three sets about the site's feeds, sitemaps and API: the kinds that the
+        """Writes pending results, then returns three sets about the site's feeds, sitemaps and API: the kinds that the
         site has, the kinds whose guess has no result yet, and the urlkeys of all of them.
         """
         self._run.writer.flush()
         return find_known_sources(self._run.db, self._run.site["id"])
 
     def posts_alive(self, source: DiscoverySource, found_on: str) -> int:
-        """Write pending results, then return the number of stored posts that a source should still list."""
+        """Writes pending results, then returns the number of stored posts that a source should still list."""
         self._run.writer.flush()
         return count_listed_pages_online(self._run.db, self._run.site["id"], source, found_on)

@@ -47,19 +47,26 @@ class Conditions:
 class PageRequest:
     """One page that is being fetched, with what the pages table knew about it when it was handed out.
 
-    `url` and `urlkey` identify its row; if a source has several documents, they all belong to that row. `hint` is its
-    latest source hint, stored with the ID `hint_id`. `hops` counts redirects that stayed at the same urlkey (http to
-    https, a slash); `redirected_from` are the urlkeys of other addresses that redirected here, the nearest first (at
-    most MOST_REDIRECTS). `number` is the number of the source's document, `captures` the number of captures read from
-    a web archive's list so far, `alive` the number of posts that an API should still count. `parts` are the stored
-    parts of a post; a request for a part has its stored text as `text`, and its post's address as `part_of`.
-    `unconditional`: no validators are sent, because a source reports a change or the validators are to be tested.
-    `is_probe`: the request is for an address that cannot exist, to learn the site's soft 404; it has no row. `level`
-    is the row's priority. `existed`: the page existed when it was last requested; `quarantined`: it was gone in a mass
-    disappearance; `worked`: the source listed pages before, and has failed `attempts` times in a row since. `known_url`
-    is the address by which the page is known, if `url` is a form of it to which the host is believed to redirect; it is
-    requested if `url` is gone or refused. `judged`: the page's content was judged not to be a post, so it is judged
-    again without that kind as a hint.
+    - `url`, `urlkey`: identify its row; if a source has several documents, they all belong to that row.
+    - `hint`: its latest source hint, stored with the ID `hint_id`.
+    - `hops`: the number of redirects that stayed at the same urlkey (http to https, a slash).
+    - `redirected_from`: the urlkeys of other addresses that redirected to this one, the nearest first (at most
+      MOST_REDIRECTS).
+    - `number`: the number of the source's document.
+    - `captures`: the number of captures read from a web archive's list so far.
+    - `alive`: the number of posts that an API should still count.
+    - `parts`: the stored parts of a post. A request for a part has the part's stored text as `text`, and the post's
+      address as `part_of`.
+    - `unconditional`: no validators are sent, because a source reports a change or the validators are to be tested.
+    - `is_probe`: the request is for an address that cannot exist, to learn the site's soft 404; it has no row.
+    - `level`: the row's priority.
+    - `existed`: the page existed when it was last requested.
+    - `quarantined`: the page was gone in a mass disappearance.
+    - `worked`: the source listed pages before, and has failed `attempts` times in a row since.
+    - `known_url`: the address by which the page is known, if `url` is a form of it to which the host is believed to
+      redirect. It is requested if `url` is gone or refused.
+    - `judged`: the forms of the site decided that the page is not a post, so it is classified again without that kind
+      as a hint.
     """
 
     page_id: int
@@ -94,7 +101,7 @@ class PageRequest:
 
     @property
     def is_source(self) -> bool:
-        """True if this is a document that lists pages."""
+        """True if this page is a feed, sitemap, API or capture list, which reports other pages."""
         return self.comes_first or self.kind is PageKind.CDX
 
     @property
@@ -110,11 +117,11 @@ class PageRequest:
         return self.fetched_at is not None
 
     def at_known_url(self) -> PageRequest:
-        """Return the request for the address by which the page is known, after a learned form of it was of no use."""
+        """Returns the request for the address by which the page is known, after a learned form of it was of no use."""
         return replace(self, url=self.known_url, known_url="", hops=self.hops + 1)
 
     def conditions(self, url: str) -> Conditions:
-        """Return the validators to send with a request for `url`. Only the page's own address has any; further
+        """Returns the validators to send with a request for `url`. Only the page's own address has any; further
         documents of a source have none.
         """
         if url != self.url:
@@ -190,8 +197,8 @@ class FetchedPage:
         return self.headers.get("content-type", "")
 
     def validator(self, name: str) -> str:
-        """Return the validator in a header ("etag", "last-modified") for storing; "" if it is unreasonably long, since
-        each later request would send it.
+        """Returns the validator in a header ("etag", "last-modified") for storing; "" if the validator is unreasonably
+        long, since each later request would send it.
         """
         value = self.headers.get(name, "")
         return value if len(value) <= _MAX_VALIDATOR else ""
@@ -223,8 +230,8 @@ def requisite_of(request: Request) -> RequisiteRequest | None:
 
 
 def purpose_of(request: Request) -> PageRequest | RequisiteRequest | HostFileRequest | None:
-    """Return what a crawl's request is for: a page, a requisite or a host's file; None if it does not belong to a
-    crawl.
+    """Returns what a crawl's request is for: a page, a requisite or a host's file; None if the request does not belong
+    to a crawl.
     """
     purpose = request.meta.get("page")
     return purpose if isinstance(purpose, PageRequest | RequisiteRequest | HostFileRequest) else None
@@ -238,7 +245,7 @@ def notes_of(request: Request) -> FetchNotes:
 
 
 def request_for(page: PageRequest, url: str, spider: Any) -> Request:
-    """Return a Scrapy request for a page at `url`. The spider's callback gets every response, including redirects and
+    """Returns a Scrapy request for a page at `url`. The spider's callback gets every response, including redirects and
     errors.
     """
     return Request(
@@ -250,7 +257,7 @@ def request_for(page: PageRequest, url: str, spider: Any) -> Request:
 
 
 def fetched_page(response: Response) -> FetchedPage:
-    """Convert Scrapy's response to a FetchedPage.
+    """Converts Scrapy's response to a FetchedPage.
 
     Repeated header fields are joined by commas (RFC 9110, section 5.3).
     """
@@ -269,7 +276,7 @@ def fetched_page(response: Response) -> FetchedPage:
 
 
 def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditional: bool = False) -> PageRequest:
-    """Make a page request from a row of `pages.due_pages`.
+    """Makes a page request from a row of `pages.due_pages`.
 
     `seed_key` is the urlkey of the site's home page. In a `full` run, an API is asked for all posts and not just for
     the changes.
@@ -311,7 +318,7 @@ def _is_judged(row: dict[str, Any], kind: PageKind) -> bool:
 
 
 def requisite_request(row: dict[str, Any]) -> RequisiteRequest:
-    """Make a requisite request from a row of `requisites.due_requisites`."""
+    """Makes a requisite request from a row of `requisites.due_requisites`."""
     captured = moment(row["captured_at"])
     original = Original(row["capture_url"], captured, row["digest"]) if row["digest"] and captured else None
     return RequisiteRequest(

@@ -90,8 +90,8 @@ def parse_sitemap_page(fetched: FetchedPage, result: PageResult, request: PageRe
 
 
 def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
-    """Parse one page of posts from the WordPress API. `request.url` is the API's root. `follow` requests the next page,
-    or the next step of reading the API.
+    """Parses one page of posts from the WordPress API. `request.url` is the API's root. `follow` requests the next
+    page, or the next step of reading the API.
     """
     page = wordpress_api.parse_posts(fetched.body, fetched.headers, fetched.url)
     result = replace(result, final_url=request.url, rule=f"api {request.step}")
@@ -115,7 +115,7 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
 
 
 def api_address(request: PageRequest) -> str:
-    """Return the address to request for the current step and page of reading the WordPress API."""
+    """Returns the address to request for the current step and page of reading the WordPress API."""
     if request.step == "ids":
         return wordpress_api.ids_url(request.url, request.number)
     since = request.fetched_at - _CLOCK_MARGIN if request.step == "changes" and request.fetched_at else None
@@ -129,10 +129,10 @@ def parse_cdx_page(
     scope: Scope,
     is_news: Callable[[DiscoveredURL], bool],
 ) -> ParsedPage:
-    """Parse one response of a web archive's CDX server. `request.url` is the address of the list's first part; resume
-    keys lead to the others.
+    """Parses one response of a web archive's CDX server. `request.url` is the address of the list's first part; resume
+    keys lead to the other parts.
 
-    Validators are stored only if the list has one part: if the first is unchanged, the others may still have
+    Validators are stored only if the list has one part: even if the first part is unchanged, later parts may have
     changed.
     """
     result = replace(result, final_url=request.url, kind=PageKind.CDX, rule="cdx", same_validator=False)
@@ -173,16 +173,15 @@ that it is a part of."""
 
 
 def extract_without_template(page: Page, hint: SourceHint | None, known: PageKind, part_of: str) -> Article:
-    """Extract an article from a page without the site's template."""
+    """Extracts an article from a page without the site's template."""
     return extract_page(page, hint, known, posts_only=True, part_of=part_of)
 
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """What the parser needs to know about the site of a page.
-
-    `is_news` returns False for a link that was reported before, such as those of a menu. `soft_not_found` is the
-    site's soft-404 profile. `with_requisites`: the requisites of a post's page are listed in its result.
+    """What the parser needs to know about the site of a page. `is_news` returns False for a link that was reported
+    before, such as a link in a menu. `soft_not_found` is the site's soft-404 profile. `with_requisites`: the result
+    of a post's page includes its requisites.
     """
 
     scope: Scope
@@ -193,7 +192,7 @@ class SiteContext:
 
 
 def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
-    """Parse the response for a page request. Never raises, whatever the server sends.
+    """Parses the response for a page request. Never raises, whatever the server sends.
 
     If a learned form of the page's address is gone or refused, the address by which the page is known is requested.
     """
@@ -239,8 +238,8 @@ def _parse_response(fetched: FetchedPage, request: PageRequest, site: SiteContex
 def _parse_source(
     fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage | None:
-    """Parse a document that lists pages, recognised by the request's kind or by its bytes; return None if it is not
-    one.
+    """Parses a source document (a feed, sitemap, API response or capture list), recognised by the request's kind or by
+    its bytes; returns None if the response is not such a document.
     """
     if request.kind is PageKind.CDX:
         return parse_cdx_page(fetched, result, request, site.scope, site.is_news)
@@ -288,7 +287,9 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
-    """Returns True if a page other than the home page shows nothing by which it can be told from a missing one."""
+    """Returns True if a page other than the home page shows nothing that distinguishes it from the site's page for
+    missing addresses.
+    """
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False
     if detect_wall(page.root, page.head_title):
@@ -301,7 +302,7 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
 
 
 def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
-    """Returns True if a page is empty unless scripts run and its source did not give its text."""
+    """Returns True if a page has no content unless scripts run, and its source gave no text for it."""
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
     return is_shell or script_page.needs_javascript(page)
@@ -326,8 +327,8 @@ def _script_page(
 def _article_page(
     page: Page, links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage:
-    """Return the result of an HTML page that is no wall, soft 404 or redirect: a post or another kind of page, with its
-    links.
+    """Returns the result of an HTML page that is no wall, soft 404 or redirect: a post or another kind of page, with
+    its links.
     """
     known_kind = PageKind.UNKNOWN if request.judged else _KNOWN_KINDS.get(request.kind, PageKind.UNKNOWN)
     needed = (
@@ -380,14 +381,14 @@ def _targets(
 def _without_requisites(
     targets: tuple[DiscoveredURL, ...], requisites: tuple[Requisite, ...]
 ) -> tuple[DiscoveredURL, ...]:
-    """Return the discovered URLs without the files that are fetched as requisites of the page."""
+    """Returns the discovered URLs without the files that are fetched as requisites of the page."""
     needed = {requisite.url for requisite in requisites}
     return tuple(t for t in targets if t.trap != FILE or t.url not in needed) if needed else targets
 
 
 def _possible_posts(links: link_reader.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:
-    """Return the urlkeys of the possible posts that the page at `url` links to, whether they are known or not; () for a
-    page without a URL pattern.
+    """Returns the urlkeys of the possible posts that the page at `url` links to, whether they are known or not; () for
+    a page without a URL pattern.
     """
     pattern = pattern_of(url, folder)
     if links is None or pattern is NO_PATTERN:
@@ -408,8 +409,8 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
 
 
 def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
-    """Return True if the server sent a page with status 200, but with the validator that is stored, and so says that it
-    is unchanged.
+    """Returns True if the server sent a page with status 200 and the validator that is stored, which means that the
+    page is unchanged.
     """
     if fetched.status != 200 or fetched.url != request.url:
         return False
@@ -450,7 +451,9 @@ def _redirect(location: str, result: PageResult, request: PageRequest, site: Sit
 def _refused_redirect(
     target: str, result: PageResult, request: PageRequest, site: SiteContext, rule: str
 ) -> PageResult | None:
-    """Return the result of a page whose redirect to `target` must not be followed; None if it may be."""
+    """Returns the result of a page whose redirect to `target` must not be followed; None if the redirect may be
+    followed.
+    """
     if len(request.redirected_from) >= MOST_REDIRECTS:
         reason = f"it redirects again after {MOST_REDIRECTS} redirects, perhaps without end"
         return replace(result, reason=reason, rule="redirect-loop")
@@ -491,7 +494,7 @@ def _refusal(result: PageResult, request: PageRequest) -> ParsedPage:
 
 
 def soft_not_found_of(fetched: FetchedPage) -> SoftNotFoundProfile:
-    """Return the soft-404 profile of a site, from its response for an address that does not exist."""
+    """Returns the soft-404 profile of a site, from its response for an address that does not exist."""
     if fetched.status in REDIRECTS:
         target = normalize(urljoin(fetched.url, fetched.headers.get("location", "")))
         same = target is not None and urlkey(target) == urlkey(fetched.url)
@@ -507,7 +510,7 @@ def soft_not_found_of(fetched: FetchedPage) -> SoftNotFoundProfile:
 def wall_or_soft_404(
     page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None
 ) -> PageResult | None:
-    """Return the result of a page that is a wall or looks like the site's soft 404; None for other pages."""
+    """Returns the result of a page that is a wall or looks like the site's soft 404; None for other pages."""
     wall = detect_wall(page.root, page.head_title)
     if wall:
         return replace(result, outcome=Outcome.REFUSED, kind=request.kind, rule=wall, reason=f"it is behind a {wall}")
@@ -522,7 +525,7 @@ def wall_or_soft_404(
 
 
 def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
-    """Return a digest of the links and words of one page of a listing, by which repeated pages are recognised; "" for
+    """Returns a digest of the links and words of one page of a listing, by which repeated pages are recognised; "" for
     other pages.
 
     Numbers and links to the listing's other pages are ignored.
@@ -540,7 +543,7 @@ _ENTRY_KINDS = (PageKind.UNKNOWN, PageKind.POST)
 
 
 def listed_posts(links: link_reader.PageLinks, url: str) -> ListedPosts:
-    """Return the entries of one page of a listing. If hardly any link looks like the title of an entry, all links that
+    """Returns the entries of one page of a listing. If hardly any link looks like the title of an entry, all links that
     may lead to posts count as entries.
     """
     pages = [t for t in links.links if t.kind in _ENTRY_KINDS]
@@ -558,7 +561,7 @@ def listed_posts(links: link_reader.PageLinks, url: str) -> ListedPosts:
 
 
 def _is_own_part(article: Article, target: DiscoveredURL) -> bool:
-    """Return True if a link leads to another part of the same post. Such links are not reported, because the parts are
+    """Returns True if a link leads to another part of the same post. Such links are not reported, because the parts are
     read together with the post.
     """
     if not article.parts:
@@ -571,7 +574,7 @@ def _is_own_part(article: Article, target: DiscoveredURL) -> bool:
 
 
 def _claimed_part(result: PageResult, article: Article) -> PageResult:
-    """Return the result of a page that claims to be part of another post (`article.part_of`). Fetching that post shows
+    """Returns the result of a page that claims to be part of another post (`article.part_of`). Fetching that post shows
     whether it is true.
     """
     post = DiscoveredURL(article.part_of, DiscoverySource.LINK, found_on=result.url)
@@ -597,8 +600,8 @@ def _claimed_part(result: PageResult, article: Article) -> PageResult:
 
 
 def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
-    """Return True if a link belongs in the page's result: it is in scope, or a feed or sitemap anywhere. Feeds deep
-    below a post are left out, because they list its comments.
+    """Returns True if a link belongs in the page's result: it is in scope, or is a feed or sitemap, in scope or not. A
+    feed deep below a post is left out, because it is a feed of the post's comments.
     """
     if target.kind is PageKind.FEED and kind is PageKind.POST:
         return len([s for s in urlsplit(target.url).path.split("/") if s]) <= 2

@@ -52,7 +52,7 @@ class PartCollection:
 def begin_collection(
     result: PageResult, request: PageRequest, scope: Scope, stored: Callable[[PageRequest], Article | None]
 ) -> PartCollection | None:
-    """Return a collection of the parts that must be read before this result is complete; None for a page that is not
+    """Returns a collection of the parts that must be read before this result is complete; None for a page that is not
     split, as most are.
 
     `stored` returns the stored article of a page, for a first page that is unchanged.
@@ -78,7 +78,7 @@ def begin_collection(
 
 
 def add_part(collection: PartCollection, parsed: ParsedPage, request: PageRequest) -> tuple[PageResult, PartCollection]:
-    """Add the response for the part that `request` asked for. Return that part's result, and the new collection."""
+    """Adds the response for the part that `request` asked for. Returns that part's result, and the new collection."""
     result, url = parsed.result, collection.following
     number = 0 if url == collection.whole else len([n for n, _ in collection.taken if n]) + 2
     left = replace(collection, waiting=collection.waiting[1:], asked=collection.asked | {urlkey(url)})
@@ -127,8 +127,8 @@ def add_part(collection: PartCollection, parsed: ParsedPage, request: PageReques
 
 
 def _with_part(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
-    """Return the collection with one more part that was read. If it is the view of all parts (number 0), no others are
-    fetched.
+    """Returns the collection with one more part that was read. If the part is the view of all parts (number 0), no
+    other parts are fetched.
     """
     done = number == 0 and text is not None
     texts = collection.texts if text is None else (*collection.texts, text)
@@ -138,7 +138,7 @@ def _with_part(collection: PartCollection, number: int, url: str, text: str | No
 
 
 def _with_waiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
-    """Return the collection with further parts to fetch, to which a part links: the first page of a long post may link
+    """Returns the collection with further parts to fetch, to which a part links: the first page of a long post may link
     to just the next few.
     """
     if any(number == 0 for number, _ in collection.taken) and not collection.waiting:

@@ -58,7 +58,9 @@ class Requisites:
                 requisites.enter_lead_images_of_site(run.db, run.site["id"], run.site_name, run.started, run.revisit)
 
     def due(self) -> list[RequisiteRequest]:
-        """Hand out the next requisites to fetch; [] while enough are in progress. Pending results are written first."""
+        """Hands out the next requisites to fetch; [] while enough are in progress. Pending results are written
+        first.
+        """
         if self.mode == "none" or len(self._in_progress) > self._enough:
             return []
         self._run.writer.flush()
@@ -79,8 +81,8 @@ class Requisites:
         return requisites.count_due_requisites(self._run.db, self._run.site["id"], self._run.started, self.mode)
 
     def capture(self, exchange: Exchange, requisite: RequisiteRequest) -> Capture | None:
-        """Write the response for a requisite to WARC and return its capture; None if responses with its status are not
-        kept.
+        """Writes the response for a requisite to WARC and returns its capture; None if responses with its status are
+        not kept.
 
         A payload that is already archived, from any address, is written as a revisit record (WARC/1.1, section
         6.7.2).
@@ -107,7 +109,9 @@ class Requisites:
         return Original(row[0], at, digest) if at else None
 
     def add_result(self, requisite: RequisiteRequest, fetched: FetchedRequisite) -> bool:
-        """Add a result to the next batch to write. Return False if its host has failed too often and was postponed."""
+        """Adds a result to the next batch to write. Returns False if its host has failed too often and was
+        postponed.
+        """
         self._in_progress.pop(requisite.id, None)
         self._waiting.append(fetched)
         if len(self._waiting) >= _BATCH:
@@ -124,16 +128,16 @@ class Requisites:
         return False
 
     def postpone(self, host: str) -> None:
-        """Postpone all due requisites of a host by a day."""
+        """Postpones all due requisites of a host by a day."""
         with writing(self._run.db):
             requisites.postpone_requisites(self._run.db, self._run.site["id"], host, datetime.now(UTC) + _POSTPONED)
 
     def mark_not_fetched(self, requisite: RequisiteRequest) -> None:
-        """Record that a requisite was not fetched; it is still due."""
+        """Records that a requisite was not fetched; it is still due."""
         self._in_progress.pop(requisite.id, None)
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Write pending results in one transaction, after syncing the WARC records that they point to."""
+        """Writes pending results in one transaction, after syncing the WARC records that they point to."""
         if not self._waiting:
             return
         counts, run = Counts(), self._run
@@ -146,7 +150,7 @@ class Requisites:
 
 
 def failed_requisite(requisite: RequisiteRequest, outcome: Outcome, rule: str, reason: str) -> FetchedRequisite:
-    """Return the result of a requisite whose request had no response."""
+    """Returns the result of a requisite whose request had no response."""
     return replace(FetchedRequisite(requisite.id, datetime.now(UTC), outcome), rule=rule, reason=reason)
 
 
@@ -156,8 +160,8 @@ _MAX_DEPTH = 1
 
 
 def parse_requisite(fetched: FetchedPage, requisite: RequisiteRequest, objection: str) -> FetchedRequisite:
-    """Return the result of a requisite from its response. `objection` says why a response with status 200 has the wrong
-    type, "" if the type is right.
+    """Returns the result of a requisite from its response. `objection` says why a response with status 200 has the
+    wrong type, "" if the type is right.
     """
     status = fetched.status
     result = FetchedRequisite(requisite.id, fetched.at, Outcome.FAILED, status=status, capture=fetched.capture)

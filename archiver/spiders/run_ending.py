@@ -180,7 +180,7 @@ T = TypeVar("T")
 FAILURES_IN_A_ROW = 3
 """The number of pages in a row that must fail before the home page is requested as a check."""
 ASKED = 20
-"""The number of responses for known pages that are needed to judge the site as a whole."""
+"""The number of responses for known pages that are needed to decide whether the site as a whole has disappeared."""
 
 
 class FailureStreak:
@@ -193,7 +193,7 @@ class FailureStreak:
         self._failed = 0
 
     def add(self, failed: bool) -> bool:
-        """Count a page. Returns True, and starts again from zero, if so many failed in a row that the server must be
+        """Counts a page. Returns True, and starts again from zero, if so many failed in a row that the server must be
         checked now.
         """
         self._failed = self._failed + 1 if failed else 0
@@ -204,8 +204,8 @@ class FailureStreak:
 
 
 class MassGoneGuard(Generic[T]):
-    """Holds back the results of pages that are gone until `asked` further known pages show that most of the site is
-    still there.
+    """Holds back the results of pages that are gone until `asked` further known pages have been fetched and show that
+    most of the site is still online.
     """
 
     def __init__(self, asked: int = ASKED) -> None:
@@ -220,7 +220,7 @@ class MassGoneGuard(Generic[T]):
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Count a known page: `gone` is the item to hold back if it is gone, else None. Returns the held-back items
+        """Counts a known page: `gone` is the item to hold back if it is gone, else None. Returns the held-back items
         that are confirmed by now.
         """
         confirmed = []
@@ -230,7 +230,7 @@ class MassGoneGuard(Generic[T]):
         return confirmed
 
     def release(self) -> list[T]:
-        """Return all items that are held back, and forget them."""
+        """Returns all items that are held back, and forgets them."""
         held = [item for item in self._last if item is not None]
         self._last.clear()
         return held
@@ -243,8 +243,8 @@ _BELIEVED_AFTER = 3
 
 
 class OutageGuard:
-    """Ends a run while its server is down, and holds back pages that are gone until it is clear that this is no mass
-    disappearance.
+    """Ends a run while its server is down, and holds back results of pages that are gone until it is clear that the
+    site has not disappeared as a whole.
 
     `stop` ends the run with a sentence; `gone_confirmed` is True if a crawl a day ago found most posts gone as well.
     """
@@ -264,7 +264,7 @@ class OutageGuard:
         return self._probe is not None and not self._probe.done()
 
     def observe(self, result: PageResult, engine: ExecutionEngine | None) -> None:
-        """Count a result. After three failures in a row, request the home page; if that fails too, end the run.
+        """Counts a result. After three failures in a row, requests the home page; if that fails too, ends the run.
 
         The home page decides because a single section of a site may be down.
         """
@@ -273,9 +273,8 @@ class OutageGuard:
             self._probe = asyncio.get_running_loop().create_task(self._probe_home(engine, result.reason))
 
     def confirmed_results(self, request: PageRequest, result: PageResult) -> Iterator[PageResult]:
-        """Yields the results that may be stored now, usually just this one.
-
-        A 404 of a known page is held back until it is clear that this is not a mass disappearance.
+        """Yields the results that may be stored now, usually just `result`. A 404 of a known page is held back until it
+        is clear that the site has not disappeared as a whole.
         """
         if (
             request.is_source
@@ -303,7 +302,7 @@ class OutageGuard:
             )
 
     def release(self) -> list[PageResult]:
-        """Return the results that are held back, at the end of a run without mass disappearance."""
+        """Returns the results that are held back, at the end of a run without mass disappearance."""
         return [result for _, result in self._gone.release()]
 
     async def _probe_home(self, engine: ExecutionEngine, reason: str) -> None:

@@ -23,7 +23,9 @@ from archiver.storage.runs import has_finished, last_run
 from archiver.urls import urlkey
 
 _FIRST = 40
-"""Pages of a run after which the forms are judged for the first time; then whenever their number doubles."""
+"""The number of pages of a run after which the forms are judged for the first time; then whenever the number
+doubles.
+"""
 _HOME_ONLY = 1
 _MOST_AT_END = 5_000
 """Pages that the end of a run judges again; the next run continues."""
@@ -45,7 +47,9 @@ class SiteJudge:
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
-        """Returns the article of a page as the forms of the site decide; see `form_verdicts.judge_article`."""
+        """Returns the article of a page with the kind that the forms of the site give it; see
+        `form_verdicts.judge_article`.
+        """
         self._pages += 1
         if self._pages >= self._next:
             self._next *= 2
@@ -67,13 +71,13 @@ class SiteJudge:
         return self._verdicts.post_form_of(page_form(page), article.kind, article.kind_rule) is not None
 
     def judge(self) -> None:
-        """Judge the forms by all pages that the archive has of the site."""
+        """Judges the forms by all pages that the archive has of the site."""
         self._writer.flush()
         now = datetime.now(UTC)
         self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
 
     def read_late_hints(self) -> LateHintTally:
-        """Read the pages again that a source has reported since they were fetched, from their captures."""
+        """Reads the pages again that a source has reported since they were fetched, from their captures."""
         self._writer.flush()
         found = find_late_hints(self._db, self._site["id"], self._run.started)
         if not found:
@@ -85,9 +89,11 @@ class SiteJudge:
         return reading.tally
 
     def finish(self, *, is_complete: bool) -> RejudgingTally:
-        """Judge the forms at the end of the run, and the pages again whose verdict changed; read the articles again
-        that have a value of the site's. A run that read no more than the home page has nothing to judge, unless the
-        run before it was interrupted. `is_complete`: the run has read all that it found.
+        """At the end of the run, decides which forms are forms of posts, and judges the pages again whose verdict
+        changed. Also extracts the articles again that have a value that belongs to the site.
+
+        Does nothing if the run read no more than the home page, unless the run before it was interrupted.
+        `is_complete`: the run has read all pages that it found.
         """
         counts = self._writer.counts
         if self._pages <= _HOME_ONLY and not self._is_pending:

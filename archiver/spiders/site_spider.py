@@ -73,10 +73,10 @@ class Probing:
         self._is_doubtful = self._probed = self._has_source = False
 
     def observe_source(self, request: PageRequest, result: PageResult) -> None:
-        """Update the doubt about the site with the result of a feed, sitemap or API.
+        """Updates the doubt about the site with the result of a feed, sitemap or API.
 
-        If one that worked before is now a web page, the site becomes doubtful; if one still works, the site does not
-        show the same page everywhere. The list of a web archive says nothing about the site.
+        If a source that worked before is now a web page, the site becomes doubtful; if a source still works, the
+        site does not show the same page everywhere. The list of a web archive says nothing about the site.
         """
         if request.kind not in SOURCE_KINDS or request.kind is PageKind.CDX:
             return
@@ -86,7 +86,7 @@ class Probing:
             self._is_doubtful |= result.status == 200 and result.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
 
     def observe_home(self, result: PageResult, *, is_isolated: bool) -> None:
-        """Update the doubt about the site with the result of its home page, if that was fetched in earlier runs.
+        """Updates the doubt about the site with the result of its home page, if that was fetched in earlier runs.
 
         The site becomes doubtful if the page has no links and no feed or sitemap is known (`is_isolated`).
         """
@@ -105,7 +105,7 @@ class Probing:
         return True
 
     def objection(self, found: SoftNotFoundProfile, home: SoftNotFoundProfile, stored: str | None) -> str:
-        """Return why the crawl must stop because the site shows the same page, without links, for every address; "" if
+        """Returns why the crawl must stop because the site shows the same page, without links, for every address; "" if
         it need not stop.
 
         `found` is the response for a missing address, `home` that for the home page. `stored` is the profile of
@@ -143,7 +143,7 @@ class RequisiteFetcher:
         self._timeout = min(timeout, _SECONDS)
 
     def due(self) -> list[Request]:
-        """Return requests for the next requisites that are due. The scheduler calls this once no page is left."""
+        """Returns requests for the next requisites that are due. The scheduler calls this once no page is left."""
         return [self._request(requisite) for requisite in self._archive.run.requisites.due()]
 
     def _request(self, requisite: RequisiteRequest) -> Request:
@@ -165,7 +165,7 @@ class RequisiteFetcher:
         )
 
     def fetched(self, response: Response) -> None:
-        """Scrapy callback: record the response for a requisite, whatever its status."""
+        """Scrapy callback: records the response for a requisite, whatever its status."""
         assert response.request is not None
         requisite, objection = requisite_of(response.request), notes_of(response.request).objection
         assert requisite is not None
@@ -174,8 +174,8 @@ class RequisiteFetcher:
                 self._done(requisite, parse_requisite(fetched_page(response), requisite, objection))
 
     def failed(self, failure: Failure) -> None:
-        """Scrapy errback: record a requisite whose request had no response (refused by one of our rules, no such host,
-        a timeout).
+        """Scrapy errback: records a requisite whose request had no response (refused by a rule of this program, no such
+        host, a timeout).
         """
         requisite = requisite_of(failure.request)  # type: ignore[attr-defined]
         assert requisite is not None
@@ -314,8 +314,8 @@ class SiteSpider(Spider):
         return archive
 
     async def start(self) -> AsyncIterator[Any]:
-        """Yield nothing, because the scheduler hands out the pages that are due. Without a URL, stop the crawl with an
-        error.
+        """Yields nothing, because the scheduler hands out the pages that are due. Without a URL, stops the crawl with
+        an error.
         """
         if self.order is None:
             _log.error(_NO_URL)
@@ -327,14 +327,14 @@ class SiteSpider(Spider):
     _start = start
 
     def _fail(self) -> None:
-        """Scrapy signal handler: make `scrapy crawl` exit with code 1, by leaving the crawler without a spider at the
+        """Scrapy signal handler: makes `scrapy crawl` exit with code 1, by leaving the crawler without a spider at the
         end.
         """
         self.crawler.spider = None
 
     @classmethod
     def _has_own_start(cls) -> bool:
-        """Return True unless `scrapy fetch` or `scrapy parse` has replaced the `start` method."""
+        """Returns True unless `scrapy fetch` or `scrapy parse` has replaced the `start` method."""
         return cls.start is cls._start
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[PageResult | Request]:
@@ -357,7 +357,7 @@ class SiteSpider(Spider):
         yield from (Request(target.url) for target in result.targets if not target.trap)
 
     def _guarded(self, steps: Callable[[], Iterable[T]]) -> Iterator[T]:
-        """Yield from `steps`, but nothing once the archive can no longer be written."""
+        """Yields from `steps`, but nothing once the archive can no longer be written."""
         with self.archive.guarded():
             if not self.archive.halted:
                 yield from steps()
@@ -378,7 +378,7 @@ class SiteSpider(Spider):
         yield from self._handle(page, parsed)
 
     def _learn_redirect_form(self, page: PageRequest, fetched: FetchedPage, parsed: ParsedPage) -> None:
-        """Note whether the host redirected a page to another form of its address, or answered at once."""
+        """Notes whether the host redirected a page to another form of its address, or answered at once."""
         if page.is_source:
             return
         if fetched.status in REDIRECTS and parsed.follow:
@@ -389,7 +389,7 @@ class SiteSpider(Spider):
                 self.archive.run.redirect_forms.record_redirect(page.known_url, fetched.url)
 
     def _handle_probe(self, page: PageRequest, fetched: FetchedPage) -> None:
-        """Record the response for an address that does not exist as the site's soft-404 profile, or stop the crawl if
+        """Records the response for an address that does not exist as the site's soft-404 profile, or stops the crawl if
         the site shows the same page everywhere.
         """
         archive, found = self.archive, soft_not_found_of(fetched)
@@ -409,8 +409,8 @@ class SiteSpider(Spider):
             archive.run.remember_soft_not_found(replace(found, everywhere=everywhere))
 
     def _is_everywhere(self, profile: SoftNotFoundProfile) -> bool:
-        """Return True if the home page, too, shows what the site shows for an address that does not exist; for a home
-        page that has not changed, if it did in earlier runs. A home page that lists posts is no empty shell.
+        """Returns True if the home page shows the same as the site's page for missing addresses. For a home page that
+        has not changed, the answer of earlier runs counts. A home page with a list of posts is no empty shell.
         """
         if profile.look is None or self._home_lists_posts:
             return False
@@ -421,7 +421,7 @@ class SiteSpider(Spider):
         return home.look is not None and profile.resembles(home.look)
 
     def failed(self, failure: Failure) -> Iterator[PageResult | Request]:
-        """Scrapy errback: yield the result of a page whose request had no response (refused by robots.txt, no such
+        """Scrapy errback: yields the result of a page whose request had no response (refused by robots.txt, no such
         host, a timeout).
         """
         request: Request = failure.request  # type: ignore[attr-defined]
@@ -481,7 +481,7 @@ class SiteSpider(Spider):
             yield from self._finish(result, parsed)
 
     def _collect_parts(self, collection: PartCollection) -> Iterator[PageResult | Request]:
-        """Yield the request for the next part of a post, or the post's result once all its parts are read."""
+        """Yields the request for the next part of a post, or the post's result once all its parts are read."""
         if not collection.following:
             yield from self._finish(collection.with_parts)
             return
@@ -504,7 +504,7 @@ class SiteSpider(Spider):
             yield request_for(page, url, self)
 
     def _probe(self, result: PageResult, parsed: ParsedPage | None) -> PageRequest | None:
-        """Return the request for an address that does not exist, if the soft-404 probe is due after this result; else
+        """Returns the request for an address that does not exist, if the soft-404 probe is due after this result; else
         None.
         """
         if self.archive.fatal:
@@ -520,7 +520,9 @@ class SiteSpider(Spider):
         return self.archive.pages.probe_request(again=True) if is_due else None
 
     def _is_home_read(self, result: PageResult, parsed: ParsedPage | None) -> bool:
-        """Return True if this is the final result of the home page and no redirect. Only then is a probe worthwhile."""
+        """Returns True if this is the final result of the home page and not a redirect. A probe is worthwhile only
+        then.
+        """
         return (
             parsed is not None
             and result.final_url == self.archive.home_url
@@ -529,10 +531,11 @@ class SiteSpider(Spider):
         )
 
     def _with_guesses(self, result: PageResult, parsed: ParsedPage, page: PageRequest) -> PageResult:
-        """Return the home page's result with the first well-known addresses to try, for the kinds of source that the
+        """Returns the home page's result with the first well-known addresses to try, for the kinds of source that the
         site does not declare.
 
-        Also takes the page's scheme and host as the site's, and notes why the site cannot be crawled if it cannot.
+        Also makes the page's scheme and host those of the site, and notes why the site cannot be crawled if it
+        cannot.
         """
         archive = self.archive
         if result.outcome is Outcome.DUPLICATE:
@@ -567,8 +570,8 @@ class SiteSpider(Spider):
     def _first_guesses(
         self, result: PageResult, declared: list[DiscoveredURL], parsed: ParsedPage, page: PageRequest
     ) -> list[DiscoveredURL]:
-        """Return the first well-known address to try for each kind of source that the site does not declare. Others
-        follow if it fails.
+        """Returns the first well-known address to try for each kind of source that the site does not declare. If it
+        fails, further addresses are tried later.
         """
         archive = self.archive
         kinds, waiting, asked = {t.kind for t in (*result.targets, *declared)}, set[str](), set[str]()
@@ -585,10 +588,10 @@ class SiteSpider(Spider):
         )
 
     def _adapted(self, target: DiscoveredURL) -> DiscoveredURL:
-        """Return a discovered URL with the scheme and www of the site's home page, so that each page has one address.
+        """Returns a discovered URL with the scheme and www of the site's home page, so that each page has one address.
 
-        A URL outside the site that a sitemap, feed or API lists, and a file that is not a web page, are marked with a
-        trap rule, so that they are recorded but not requested.
+        Two kinds of URL get a trap rule, so that they are recorded but not requested: a URL outside the site that a
+        sitemap, feed or API reports, and a file that is not a web page.
         """
         target = replace(target, url=with_origin(target.url, origin_of(self.archive.home_url)))
         outside = (
@@ -602,7 +605,7 @@ class SiteSpider(Spider):
         return replace(target, trap=FILE) if is_file else target
 
     def _note_sitemaps(self, robotparser: Any, request: Request) -> None:
-        """Scrapy signal handler: remember the sitemaps that a robots.txt names (RFC 9309, section 2.2.4, allows such
+        """Scrapy signal handler: remembers the sitemaps that a robots.txt names (RFC 9309, section 2.2.4, allows such
         records).
         """
         found = getattr(robotparser.rp, "sitemaps", ())

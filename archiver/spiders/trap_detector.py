@@ -38,7 +38,7 @@ from archiver.frontier.redundant_urls import (
     is_exempt_from_budget,
 )
 from archiver.frontier.revisit import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.set_aside import SetAsidePages
+from archiver.frontier.set_aside_sampling import SetAsidePages
 from archiver.frontier.shown_addresses import ShownAddresses
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
@@ -53,8 +53,10 @@ _MAX_PER_RULE = 1_000
 _MAX_WALLS = 20
 _MOST_RESUMED = 10_000
 _MOST_SIDE_LISTS, _MOST_COMPARED = 300, 5_000
-"""How many due lists of tags, months and so on a site may have for the lists of one pattern to be read before those of
-another, and how many posts for it to be found out whether the lists of a pattern have shown them all."""
+"""Limits for comparing the lists of tags, months and so on. If a site has no more due lists, the lists of one
+pattern are read before those of another. If it has no more posts, it is found out whether the lists of a pattern
+have shown them all.
+"""
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
@@ -86,11 +88,12 @@ def _rule_of(pattern: URLPattern) -> str:
 
 
 class TrapDetector:
-    """Detects the crawl traps of one site during one run, from the pages that it sees. `flush` writes pending results
-    before the tables are queried. `run_id` seeds the samples of the pages that the run sets aside.
+    """Detects the crawl traps of one site during one run, from the pages that it sees.
 
-    `included` counts the set-aside pages that were made due again: those of samples, and those of patterns whose sample
-    had news. `unrecorded` counts, by rule, the excluded links that have no row, because there are too many.
+    `flush` writes pending results before the tables are queried. `run_id` seeds the samples of the pages that the
+    run sets aside. `included` counts set-aside pages that were made due again: sampled pages, and pages of patterns
+    whose sample had news. `unrecorded` counts, by rule, the excluded links that have no row, because there are too
+    many.
     """
 
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None], run_id: int) -> None:
@@ -116,8 +119,8 @@ class TrapDetector:
     # Before fetching
 
     def judge(self, row: dict[str, Any], *, may_wait: bool = False) -> Verdict:
-        """Decide whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. `may_wait`: it may
-        wait for pages that could make it needless.
+        """Decides whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. `may_wait`: the
+        page may have to wait for other pages that could show that it is not needed.
         """
         kind, key = PageKind(row["kind"]), row["urlkey"]
         if row["fetched_at"] or kind in _UNLIMITED or (row["priority"] == 0 and kind is not PageKind.FEED):
@@ -141,7 +144,9 @@ class TrapDetector:
         return verdict
 
     def _judge_other_address(self, row: dict[str, Any]) -> Verdict:
-        """Exclude a page that shows what another address shows; let a feed wait for its other format."""
+        """Excludes a page that shows what another address shows; makes a feed wait until its other format has been
+        read.
+        """
         key = row["urlkey"]
         if row["kind"] == PageKind.FEED:
             return self._judge_feed_format(row)
@@ -157,7 +162,7 @@ class TrapDetector:
         return _FETCH
 
     def _judge_feed_format(self, row: dict[str, Any]) -> Verdict:
-        """Exclude a feed that was read in another format, for instance the Atom form of an RSS feed."""
+        """Excludes a feed that was read in another format, for instance the Atom form of an RSS feed."""
         own = feed_without_format(row["url"])
         if own == row["url"]:
             return _FETCH
@@ -168,7 +173,7 @@ class TrapDetector:
         return _FETCH
 
     def _judge_budgets(self, row: dict[str, Any], shapes: tuple[URLPattern, ...]) -> Verdict:
-        """Decide on a page by the budgets of its URL patterns."""
+        """Decides on a page by the budgets of its URL patterns."""
         for shape in shapes:
             waiting = sum(1 for others in self._in_progress.values() if shape in others)
             if self._budget.remaining(shape) > waiting:
@@ -188,7 +193,7 @@ class TrapDetector:
         return _FETCH
 
     def _reason(self, shape: URLPattern, page_id: int) -> str:
-        """Return the reason why a page is excluded by the budget of its pattern."""
+        """Returns the reason why a page is excluded by the budget of its pattern."""
         if not self._budget.is_limited_by_sources(shape):
             return redundant_urls.pattern_budget_reason(shape)
         if crawl_exclusions.source_coverage(self._db, self._site_id).is_complete:
@@ -197,8 +202,9 @@ class TrapDetector:
         return SHOWN_REASON
 
     def _may_be_needless(self, shape: URLPattern) -> bool:
-        """Return True if a list may prove needless once the pages in progress are read: a further page of a list, if
-        they show more links to posts; a list of a tag or month, if lists of a pattern with fewer pages show all posts.
+        """Returns True if the pages in progress may show that a list need not be fetched. A further page of a list is
+        needless if they show no more links to posts; a list of a tag or month is needless if lists of a pattern with
+        fewer pages show all posts.
         """
         if shape.family in SIDE_LISTS and not self._coverage().is_complete:
             due = self._side_lists()
@@ -206,7 +212,7 @@ class TrapDetector:
         return shape.family == "paging" and self._coverage().is_undecided
 
     def _side_lists(self) -> Counter[URLPattern]:
-        """Return the number of due lists by pattern (tags, categories, months); none if there are too many."""
+        """Returns the number of due lists by pattern (tags, categories, months); none if there are too many."""
         if self._due_lists is None:
             most = _MOST_SIDE_LISTS
             urls = crawl_exclusions.due_urls(self._db, self._site_id, SIDE_LISTING_PRIORITY, most + 1)
@@ -216,8 +222,8 @@ class TrapDetector:
         return self._due_lists
 
     def _compare_lists(self, due: Counter[URLPattern]) -> None:
-        """Find out whether the lists of a pattern that was read to its end, and led to nothing unknown, show all posts.
-        They then prove, as a source would, that no post is missing.
+        """Finds out whether the lists of a pattern that was read to its end, and led to nothing unknown, show all
+        posts. They then prove, as a source would, that no post is missing.
         """
         for pattern in self._budget.patterns_of_known():
             if not due or pattern in due or pattern in self._set_aside or pattern in self._compared:
@@ -229,15 +235,15 @@ class TrapDetector:
                     self._shown_posts, self._known_coverage = len(keys), None
 
     def _coverage(self) -> SourceCoverage:
-        """Return how many of the site's posts its sources list, as far as the results of this run are written."""
+        """Returns how many of the site's posts its sources list, as far as the results of this run are written."""
         if self._known_coverage is None:
             found = crawl_exclusions.source_coverage(self._db, self._site_id)
             self._known_coverage = replace(found, listed=max(found.listed, min(self._shown_posts, found.posts)))
         return self._known_coverage
 
     def _equivalent_of(self, key: str) -> tuple[str, str]:
-        """Return the variant ("letter case") by which a URL is believed to be equivalent to a plainer one, and the
-        plainer one; ("", "") if there is none.
+        """Returns the variant ("letter case") by which a URL is believed to be equivalent to a plainer URL, and the
+        plainer URL; ("", "") if it is not.
         """
         believed = self._equivalents.believed_plainer(key)
         return next(
@@ -245,8 +251,8 @@ class TrapDetector:
         )
 
     def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
-        """Return True if the post at `key` need not be fetched there, provided that this variant shows the same post:
-        the plainer URL is fetched, or another URL that is reduced to it by the same variant.
+        """Returns True if the post at `key` is also fetched at another URL: at the plainer URL, or at a URL that this
+        variant reduces to the same plainer URL. If the variant shows the same post, `key` need then not be fetched.
         """
         return crawl_exclusions.is_stored_or_due(self._db, plain) or (
             variant.startswith("?")
@@ -257,8 +263,8 @@ class TrapDetector:
         )
 
     def _tested_variants(self, key: str) -> frozenset[str] | None:
-        """Return the variants that fetching this page would confirm or refute; None if it has to wait, because enough
-        pages that do so are in progress.
+        """Returns the variants that fetching this page would confirm or refute; None if the page has to wait, because
+        enough pages that test them are in progress.
         """
         out = set()
         for variant, (plain, more) in self._equivalents.undecided(key).items():
@@ -270,7 +276,7 @@ class TrapDetector:
         return frozenset(out)
 
     def _shapes(self, row: dict[str, Any]) -> tuple[URLPattern, ...]:
-        """Return the URL patterns of a page that have budgets; a plain page has two, its form and its folder."""
+        """Returns the URL patterns of a page that have budgets; a plain page has two, its form and its folder."""
         if row["kind"] == PageKind.FEED:
             is_part = self._coverage().is_complete and crawl_exclusions.is_part_feed(self._db, row["id"])
             return (PART_FEEDS,) if is_part else ()
@@ -289,17 +295,17 @@ class TrapDetector:
         return form_pattern(row["url"], self._scope.path), folder_pattern(row["url"], self._scope.path)
 
     def resume(self) -> None:
-        """Sample what the run before this one set aside, too, because it ended before it took its samples."""
+        """If the run before this one ended before it took its samples, also samples the pages that it had set aside."""
         for row in crawl_exclusions.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
             for pattern in self._shapes(row)[:1]:
                 self._set_aside.add(pattern, row["id"])
 
     def sample_set_aside(self) -> bool:
-        """Make a random sample due of the pages that this run has set aside, at the end of the run; return False if
-        there is nothing to sample.
+        """At the end of the run, makes a random sample of the pages that it has set aside due; returns False if no
+        pages are left to sample.
 
-        A page of a sample that is a post, or that leads to an unknown possible post, reopens its pattern. If the
-        sources proved not to list all posts, the pages that were set aside for this reason are due again, too.
+        A sampled page that is a post, or that leads to an unknown possible post, reopens its pattern. If the sources
+        proved not to list all posts, the pages that were set aside for this reason are due again, too.
         """
         reopened = self._reopen_unlisted()
         chosen = self._set_aside.take_samples(SAMPLE_ROUNDS, self._budget.is_limited_by_sources)
@@ -312,8 +318,9 @@ class TrapDetector:
         return bool(chosen) or reopened
 
     def _reopen_unlisted(self) -> bool:
-        """Make the pages due that were set aside because a source lists all posts, in this run or before, or because
-        other lists show them all, in this run, if that is not true; return True if there are any.
+        """Makes pages due again that were set aside for a reason that proved false: that a source lists all posts (in
+        this run or an earlier one), or that other lists show them all (in this run). Returns True if any pages are
+        due again.
         """
         rows = crawl_exclusions.pages_set_aside_because(self._db, self._site_id, LISTED_REASON)
         found = {
@@ -333,11 +340,11 @@ class TrapDetector:
         return bool(found)
 
     def set_aside_counts(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Return what this run has set aside and sampled, for its statistics (see `SetAsidePages.as_json`)."""
+        """Returns what this run has set aside and sampled, for its statistics (see `SetAsidePages.as_json`)."""
         return self._set_aside.as_json(PATTERN_BUDGET_RULE)
 
     def _reopen(self, pattern: URLPattern) -> None:
-        """Make the set-aside pages of a pattern due, and give the pattern a new budget."""
+        """Makes the set-aside pages of a pattern due, and gives the pattern a new budget."""
         rows = crawl_exclusions.set_aside_pages(self._db, self._site_id, _rule_of(pattern))
         due = [row["id"] for row in rows if pattern in self._shapes(row)]
         crawl_exclusions.include_pages(self._db, due, EPOCH)
@@ -346,12 +353,14 @@ class TrapDetector:
         self._budget.reopen(pattern)
 
     def mark_not_fetched(self, key: str) -> None:
-        """Record that a page that was handed out is not fetched after all."""
+        """Records that a page that was handed out is not fetched after all."""
         self._in_progress.pop(key, None)
         self._tests.pop(key, None)
 
     def is_wanted(self, target: DiscoveredURL) -> bool:
-        """Return False for a new URL once 1,000 URLs excluded by the same rule are recorded; it is counted only."""
+        """Returns True if a new URL is to be recorded. False if a rule excludes it for which 1,000 URLs are already
+        recorded; such a URL is only counted.
+        """
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
@@ -385,7 +394,7 @@ class TrapDetector:
     # After fetching
 
     def correct_repeats(self, result: PageResult) -> PageResult:
-        """Return a page's result, corrected if the page only repeats what this run has seen.
+        """Returns a page's result, corrected if the page only repeats what this run has seen.
 
         A listing page that repeats another one ends the listing, and the page of a picture below a post is not a
         post itself.
@@ -430,7 +439,7 @@ class TrapDetector:
         )
 
     def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
-        """Record that a result was written. `new` are the URLs that it was the first to report."""
+        """Records that a result was written. `new` are the URLs that it was the first to report."""
         key = urlkey(result.url)
         self._known_coverage = self._due_lists = None
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
@@ -473,11 +482,13 @@ class TrapDetector:
 
     @staticmethod
     def _is_page(result: PageResult) -> bool:
-        """Return True if a plain page is there: it was answered, with a web page, and does not redirect."""
+        """Returns True if a plain page exists: the response is a web page and not a redirect."""
         return result.outcome not in (*_MISSING, *_NEUTRAL) and result.rule != "not-html"
 
     def _credit_pages_that_link_to(self, key: str) -> None:
-        """Credit the folder of the plain pages that link to a new post, if nothing else reported the post."""
+        """If only plain pages reported a new post, by their links, counts it in favour of the folders of these
+        pages.
+        """
         for url in crawl_exclusions.only_pages_that_link_to(self._db, key):
             folder = folder_pattern(url, self._scope.path)
             if pattern_of(url, self._scope.path) is not NO_PATTERN:
@@ -488,7 +499,9 @@ class TrapDetector:
                 self._reopen(folder)
 
     def _credit_form(self, url: str) -> None:
-        """Record that there are pages with addresses of this form, so that links to others of the form are fetched."""
+        """Records that pages with addresses of this form exist, so that links to other pages of the form are
+        fetched.
+        """
         form = form_pattern(url, self._scope.path)
         if self._budget.is_used_by_posts(form):
             return
@@ -497,7 +510,9 @@ class TrapDetector:
             self._reopen(form)
 
     def _include_entries(self, result: PageResult) -> None:
-        """Make the entries of a listing due that were set aside as plain pages, since the listing vouches for them."""
+        """Makes those entries of a listing due that were set aside as plain pages, since their place in the listing
+        vouches for them.
+        """
         entries = [urlkey(t.url) for t in result.targets if t.source is DiscoverySource.LISTING and not t.trap]
         rules = [f"{PATTERN_BUDGET_RULE}: {family}" for family in _PLAIN]
         for page_id in crawl_exclusions.pages_set_aside_at(self._db, entries, rules):
@@ -505,7 +520,9 @@ class TrapDetector:
             self.included += 1
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """Return True if a discovered URL may be a post, and has another pattern than the page that it was found on."""
+        """Returns True if a discovered URL may be a post, and has another pattern than the page that it was found
+        on.
+        """
         return (
             not target.trap
             and target.kind not in SOURCE_KINDS
@@ -514,11 +531,11 @@ class TrapDetector:
         )
 
     def _are_news(self, keys: list[str]) -> bool:
-        """Return True unless all of these addresses are believed to be equivalent to plainer ones."""
+        """Returns False if all of these addresses are believed to be equivalent to plainer addresses, else True."""
         return any(not self._equivalent_of(key)[0] for key in keys)
 
     def is_walled(self, result: PageResult) -> bool:
-        """Count a result that shows a wall. Return True if so many in a row did that the whole site must be
+        """Counts a result that shows a wall. Returns True if so many in a row did that the whole site must be
         behind one.
         """
         self._walls = self._walls + 1 if result.rule in WALLS else 0

@@ -1,7 +1,7 @@
 """Reads column values in the shapes of the field table, even if another program wrote invalid ones.
 
-A value of another shape is read as None or empty, so that one wrong value does not prevent reading the others;
-`archiver verify` reports it.
+A value of another shape is read as None or empty, so that one wrong value does not prevent reading the rest of the
+row; `archiver verify` reports it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DEGREES = frozenset({"latitude", "longitude", "precision"})
 
 
 def stored_time(text: object) -> datetime | None:
-    """Returns the time in an ISO 8601 text, taken as UTC if it has no zone; None if it is invalid."""
+    """Returns the time in an ISO 8601 text, taken as UTC if it has no zone; None if the text is not a time."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -77,8 +77,8 @@ def _degree(value: object) -> float | None:
 
 
 def _from_json(value: object) -> object:
-    """Returns the decoded value of a JSON text, None if it is invalid; a value that is not text is returned
-    unchanged.
+    """Returns the decoded value of a JSON text; None if the text is not valid JSON. A value that is not text is
+    returned unchanged.
     """
     if not isinstance(value, str | bytes):
         return value

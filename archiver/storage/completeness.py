@@ -193,8 +193,8 @@ BALANCE = (
     Outcome.FAILED,
     Outcome.DUE,
 )
-"""The outcomes of a `balance`, in order; an unchanged page counts as archived. Wrong guesses are not in it: no page was
-found there.
+"""The outcomes of a `balance`, in order; an unchanged page counts as archived. Wrong guesses are left out, because
+no page was found at their addresses.
 """
 _LISTED = 20
 # The sources that report posts, the most complete first.
@@ -216,23 +216,31 @@ _EMPTY_PAGE_RULES = (
 
 
 def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
-    """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include.
+    """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include. Keys:
 
-    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), withdrawn (articles
-    whose pages proved to be no posts), untaken (pages that have the form of the posts and were not taken: rule,
-    pages, example), unlisted (posts that are no longer listed and may be gone: posts, example), removed (by
-    takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`),
-    sources (the same per source, the most complete first, each with the `balance` of all URLs it reported), balance
-    (all URLs by outcome, the total as `found`), pages (the same without empty outcomes), wrong_guesses (how many
-    addresses of feeds and sitemaps the crawl guessed that do not exist; no other key counts them), traps (rule, pages,
-    `unrecorded` links of the last run that have no row, example, as `asked` whether they were fetched, and the latest
-    sample of them: how many pages were `sampled` and how many of these were `hits`, posts or pages that lead to an
-    unknown one; both None for a rule without samples), missing (up to 20 URLs with their reason), missing_total,
-    failures (reason, pages, example), untrusted (claims of the site's server that proved false, and since when), edits
-    (the estimate of the edits that the last crawl did not see, see `EditEstimate.as_dict`; None if sources announce
-    them), held (pages whose new state replaced nothing, see `HeldPage`), requisites
-    (`requisite_state`), runs (newest first, with their `statistics`), complete (nothing is missing and the last run
-    finished).
+    - site, start_url, platform.
+    - articles: all, and how many are gone, duplicates, revised.
+    - withdrawn: articles whose pages proved to be no posts.
+    - untaken: pages that have the form of the posts and were not stored as posts (rule, pages, example).
+    - unlisted: posts that are no longer listed and may be gone (posts, example).
+    - removed: posts removed by takedown (docs/operate.md).
+    - posts: URLs of posts by state, the total as `found`.
+    - sources: as `posts`, for each source, the most complete first, with the `balance` of all URLs it reported.
+    - balance: all URLs by outcome, the total as `found`; pages: the same without empty outcomes.
+    - wrong_guesses: how many addresses of feeds and sitemaps the crawl guessed that do not exist; no other key counts
+      them.
+    - traps: rule, pages, `unrecorded` links of the last run that have no row, example, as `asked` whether they were
+      fetched, and the latest sample: how many pages were `sampled`, and `hits`: how many of these are posts or lead to
+      an unknown post. Both are None for a rule without samples.
+    - missing: up to 20 URLs with their reason; missing_total.
+    - failures: reason, pages, example.
+    - untrusted: claims of the site's server that proved false, and since when.
+    - edits: the estimate of the edits that the last crawl did not see (`EditEstimate.as_dict`); None if sources
+      announce them.
+    - held: pages whose new state replaced nothing (`HeldPage`).
+    - requisites: `requisite_state`.
+    - runs: newest first, with their `statistics`.
+    - complete: nothing is missing and the last run finished.
     """
     site_id = site["id"]
     newest = [
@@ -461,7 +469,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
 
 
 def _due_for(page: dict[str, Any]) -> str:
-    """Returns why a page is due at its `due_at`; "" if it is never due."""
+    """Returns the reason for which a page is due at its `due_at`; "" if it is never due."""
     due, fetched = moment(page["due_at"]), moment(page["fetched_at"])
     if due is None:
         return ""
@@ -506,8 +514,8 @@ def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
 
 
 def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
-    """Returns the row that a URL excluded by a trap rule would have in `pages`, {} if no rule excludes it. Some traps
-    have too many URLs to store each.
+    """If a trap rule excludes a URL, returns the row that it would have in `pages`; otherwise {}. Some traps have too
+    many URLs to store a row for each.
     """
     rule = matching_trap_rule(asked)
     site = next(
@@ -531,7 +539,7 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:
-    """Returns the captures of a URL, and the one with this ID, oldest first, each with its usage statements."""
+    """Returns the captures of a URL and the capture with this ID, oldest first, each with its usage statements."""
     found = list(
         db.query(
             "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "

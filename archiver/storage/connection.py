@@ -66,8 +66,8 @@ def is_environment_error(error: BaseException) -> bool:
 
 
 def environment_error(error: sqlite3.Error | OSError, archive: Path) -> ArchiverError:
-    """Translates an error of the disk or the database into one of this program's errors. `archive` is the archive's
-    file, which was being read or written.
+    """Translates an error of the disk or the database into an ArchiverError. `archive` is the file of the archive that
+    was being read or written.
     """
     if isinstance(error, OSError):
         subject = str(error.filename or archive.parent)

@@ -83,7 +83,7 @@ def pages_set_aside_because(db: Database, site_id: int, reason: str) -> list[dic
 
 
 def pages_set_aside_at(db: Database, keys: Iterable[str], rules: Iterable[str]) -> list[int]:
-    """Returns the IDs of the pages at these urlkeys that one of these trap rules excludes."""
+    """Returns the IDs of the pages at these urlkeys that are excluded by any of these trap rules."""
     marks, names = list(keys), list(rules)
     rows = db.execute(
         f"select id from pages where urlkey in ({', '.join('?' * len(marks))}) and outcome = 'trap' "
@@ -102,8 +102,8 @@ def include_pages(db: Database, page_ids: Iterable[int], due_at: str) -> None:
 
 
 def is_vouched_for(db: Database, page_id: int) -> bool:
-    """Returns True if a feed, a sitemap, an API, an import or the seed reported a page, or if it is the title of an
-    entry on the home page or on a page that was found to be a listing.
+    """Returns True if a page is likely to be worth fetching: a feed, a sitemap, an API, an import or the seed reported
+    it, or it is the title of an entry on the home page or on a page that was found to be a listing.
     """
     return (
         db.execute(
@@ -123,7 +123,9 @@ def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str
 
 
 def is_part_feed(db: Database, page_id: int) -> bool:
-    """Returns True if only pages other than the home page link to a feed."""
+    """Returns True if a feed was found only by links on pages other than the home page, so that it probably has only a
+    part of the site's posts.
+    """
     return (
         db.execute(
             "select 1 from page_discoveries d left join pages f on f.id = d.found_on_page_id where d.page_id = ? and "
@@ -135,7 +137,7 @@ def is_part_feed(db: Database, page_id: int) -> bool:
 
 
 def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bool, bool]]:
-    """Returns the feeds of a site that were found before this page: their URLs, whether they were read as feeds, and
+    """Returns the feeds of a site that were found before this page: their URLs, whether they proved to be feeds, and
     whether they have no response yet.
     """
     rows = db.execute(
@@ -147,7 +149,7 @@ def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bo
 
 
 def source_coverage(db: Database, site_id: int) -> SourceCoverage:
-    """Returns how many of a site's posts, stored or due, each kind of source lists."""
+    """Returns, for each kind of source, how many of a site's posts (stored or due) it lists."""
     known = (Outcome.DUE, Outcome.ARCHIVED, Outcome.UNCHANGED)
     by_source: Counter[str] = Counter()
     for count in page_counts(db, site_id):
@@ -176,8 +178,8 @@ def post_urlkeys(db: Database, site_id: int, limit: int) -> list[str]:
 
 
 def is_wrong_guess(db: Database, key: str) -> bool:
-    """Returns True if the page at this urlkey is a feed or sitemap whose address the crawl guessed, and which was never
-    there.
+    """Returns True if the crawl guessed the address at this urlkey as a feed or sitemap, and such a file never
+    existed.
     """
     return (
         db.execute(
@@ -416,7 +418,7 @@ class Trust:
 
 def find_host_file(db: Database, origin: str, name: str) -> HostFile | None:
     """Returns a file about a host as last fetched, by its name ("robots.txt") and origin ("https://example.org/"); None
-    if it was never fetched.
+    if the file was never fetched.
     """
     row = db.execute(
         "select fetched_at, status, body, etag, last_modified from host_files where origin = ? and name = ?",

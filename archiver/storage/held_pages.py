@@ -1,7 +1,8 @@
-"""The tables `held_pages` and `recent_changes`: pages whose new state is not stored until it is confirmed, and the
-edits of the last days, which are taken back if they prove to be a fault of the site.
+"""The tables `held_pages` and `recent_changes`.
 
-All functions expect to run inside the caller's transaction.
+`held_pages` has the pages whose new state is not stored until it is confirmed. `recent_changes` has the edits of the
+last days, which are taken back if they prove to be a fault of the site. All functions expect to run inside the
+caller's transaction.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def text_digest(body: str) -> str:
 
 
 def hold_of(db: Database, key: str) -> Hold | None:
-    """Returns the hold on the page at this urlkey; None if it is not held."""
+    """Returns the hold on the page at this urlkey; None if the page is not held."""
     row = db.execute(
         "select h.rule, h.held_since, h.looked_at, h.looks, h.text_digest from pages p "
         "join held_pages h on h.page_id = p.id where p.urlkey = ?",
@@ -70,7 +71,7 @@ def hold_page(db: Database, key: str, hold: Hold, run_id: int | None) -> None:
 
 
 def release_page(db: Database, key: str) -> bool:
-    """Deletes the hold on the page at this urlkey. Returns False if it was not held."""
+    """Deletes the hold on the page at this urlkey. Returns False if the page was not held."""
     return bool(
         db.execute("delete from held_pages where page_id = (select id from pages where urlkey = ?)", [key]).rowcount
     )
@@ -90,7 +91,9 @@ def next_look(db: Database, site_id: int, at: datetime) -> datetime:
 
 
 def shows_shared_text(db: Database, site_id: int, key: str, digest: str) -> bool:
-    """Returns True if so many other held pages of the site show the text with this digest that it is the site's."""
+    """Returns True if so many other held pages of the site show the text with this digest that it belongs to the site
+    and not to a post.
+    """
     found = db.execute(
         "select count(*) from held_pages h join pages p on p.id = h.page_id "
         "where p.site_id = ? and h.text_digest = ? and p.urlkey <> ?",
@@ -100,7 +103,9 @@ def shows_shared_text(db: Database, site_id: int, key: str, digest: str) -> bool
 
 
 def mark_shared(db: Database, site_id: int, digest: str) -> None:
-    """Gives all held pages of the site that show this text the rule SHARED_TEXT, since it proved to be the site's."""
+    """Gives the rule SHARED_TEXT to all held pages of the site that show this text, since the text belongs to the site
+    and not to a post.
+    """
     db.execute(
         "update held_pages set rule = ? where text_digest = ? and page_id in (select id from pages where site_id = ?)",
         [HoldRule.SHARED_TEXT, digest, site_id],
@@ -113,7 +118,9 @@ def mark_shared(db: Database, site_id: int, digest: str) -> None:
 
 
 def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
-    """Returns True if pages of the site are held by this rule of MASS_RULES, so that others that change are, too."""
+    """Returns True if pages of the site are held by this rule of MASS_RULES. Other pages that change are then held,
+    too.
+    """
     return (
         db.execute(
             "select 1 from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule = ? limit 1",
@@ -124,7 +131,7 @@ def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
 
 
 def make_held_due(db: Database, site_id: int, reason: str) -> int:
-    """Makes all held pages of a site due, such as when one of them shows its post again. Returns how many."""
+    """Makes all held pages of a site due, for example when a held page shows its post again. Returns how many."""
     return int(
         db.execute(
             "update pages set due_at = ?, reason = ? where site_id = ? and id in (select page_id from held_pages)",
@@ -161,8 +168,8 @@ def held_pages(db: Database, site_id: int) -> list[HeldPage]:
 
 
 def record_change(db: Database, key: str, revision: int | None, at: datetime, *, announced: bool) -> None:
-    """Records that the post of the page at this urlkey has a new revision (None: it went). `announced`: a source had
-    said so.
+    """Records that the post of the page at this urlkey has a new revision (None: the post is gone). `announced`: a
+    source had said so.
     """
     db.execute(
         "insert into recent_changes (page_id, article_id, revision, changed_at, announced) "
@@ -172,7 +179,7 @@ def record_change(db: Database, key: str, revision: int | None, at: datetime, *,
 
 
 def forget_old_changes(db: Database, site_id: int, now: datetime) -> None:
-    """Deletes the changes that are too old to be judged together with those of a run at `now`."""
+    """Deletes recent changes that are too old to count together with the changes of a run at `now`."""
     db.execute(
         "delete from recent_changes where changed_at < ? and page_id in (select id from pages where site_id = ?)",
         [stamp(now - TOGETHER), site_id],
@@ -180,8 +187,8 @@ def forget_old_changes(db: Database, site_id: int, now: datetime) -> None:
 
 
 def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterator[HoldRule]:
-    """Yields the rules by which the recent changes of a site are to be held, since an unusual share of its posts
-    changed or went.
+    """Yields the rules by which the recent changes of a site must be held, because an unusual share of its posts
+    changed or is gone.
     """
     for rule, gone in ((HoldRule.MASS_CHANGE, False), (HoldRule.MASS_GONE, True)):
         changed, unannounced = db.execute(
@@ -220,7 +227,9 @@ _PAST_RUNS = 60
 
 
 def _past(db: Database, site_id: int, before: datetime, *, gone: bool) -> tuple[int, int]:
-    """Returns how many known posts changed (or went) in the runs before a time, and how many were fetched."""
+    """Returns how many known posts changed (or were gone) in the runs before a time, and how many known posts these
+    runs fetched.
+    """
     row = db.execute(
         "select total(iif(?, gone, revised)), total(revised + unchanged + gone) from (select * from runs "
         "where site_id = ? and started_at < ? and undone_at is null and outcome = 'finished' order by id desc limit ?)",

@@ -1,4 +1,5 @@
-"""Records of backups and integrity checks: when the last ones were made, and what they found damaged.
+"""Records of backups and integrity checks: when the last backup and the last checks were made, and what the checks
+found damaged.
 
 The functions that write expect to run inside the caller's transaction.
 """
@@ -25,11 +26,10 @@ _BACKUP_COLUMNS = "path, made_at, articles, bytes, captures, holds_since, failed
 
 @dataclass(frozen=True, slots=True)
 class BackupRecord:
-    """What is known of the backups that are written to one file.
-
-    `path`: the file, absolute; `made_at`: when the last backup that passed its checks was made, with `articles` and
-    `bytes`, None if there was none; `captures`: True if WARC files are copied, too; `holds_since`: posts that were
-    removed before this time are in none of its files; `failed_at` and `failure`: the last attempt, if it failed.
+    """What is known of the backups that are written to one file. `path`: the file, absolute; `made_at`: when the last
+    backup that passed its checks was made, with `articles` and `bytes`, None if no backup has; `captures`: True if
+    WARC files are copied, too; `holds_since`: no file of the backup has posts that were removed before this time;
+    `failed_at` and `failure`: the last attempt, if it failed.
     """
 
     path: str
@@ -44,8 +44,8 @@ class BackupRecord:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something that a check found damaged in a unit of the archive. The other fields are those of a finding of
-    `archiver verify`; `found_at` is None before it is stored.
+    """Something that a check found damaged in a unit of the archive. `found_at` is None before the damage is stored;
+    the other fields are as in a finding of `archiver verify`.
     """
 
     unit: str
@@ -163,7 +163,7 @@ def end_check(db: Database, number: int, result: IntegrityCheck) -> None:
 
 
 def read_last_check(db: Database, kind: CheckKind, *, finished: bool = True) -> IntegrityCheck | None:
-    """Returns the last check of this kind, with `finished` the last one that was not killed; None if there is none."""
+    """Returns the last check of this kind; None if none was made. With `finished`, skips checks that were killed."""
     row = db.execute(
         "select started_at, finished_at, covers_since, articles, warc_files, bytes, findings from integrity_checks "
         f"where kind = ? {'and finished_at is not null' if finished else ''} order by id desc limit 1",

@@ -36,8 +36,8 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
     """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read, without
     posts that are due already.
 
-    A post that another feed, sitemap, API or listing shows in this run was not removed, and neither was one that the
-    page still links to.
+    A post was not removed if another feed, sitemap, API or listing shows it in this run, or if the page still links
+    to it.
     """
     row = db.execute("select id, listed from pages where urlkey = ?", [key]).fetchone()
     entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])
@@ -73,8 +73,8 @@ def _gone_pages(db: Database, page_ids: Iterable[int], since: str) -> Iterator[i
 
 
 def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:
-    """Makes the pages of removed posts due at once; if with those of this run (`rechecked`) they are more than
-    MOST_RECHECKED, the others on the following days.
+    """Makes the pages of removed posts due at once. If these and the pages that this run has already rechecked
+    (`rechecked`) are more than MOST_RECHECKED, the remaining pages are due on the following days.
     """
     room = max(0, MOST_RECHECKED - rechecked)
     make_pages_due(db, page_ids[:room], reason)
@@ -93,7 +93,7 @@ _RELISTED = (
 
 
 def unlisted_reason(due_for: str) -> str:
-    """Returns the reason to store for a post that was left out, given why its page was due."""
+    """Returns the reason to store for a post that its list no longer shows, given why its page was due."""
     return f"{due_for.removesuffix(_SHELL)}{_SHELL}"
 
 
@@ -141,7 +141,7 @@ def _page_ids(db: Database, keys: Iterable[str]) -> list[int]:
 
 
 def _listed_pages(db: Database, page_ids: Iterable[int]) -> dict[int, _ListedPage]:
-    """Returns those of these pages that are or may be posts, by page ID."""
+    """Returns the pages among these that are or may be posts, by page ID."""
     found = {}
     for some in _chunks(page_ids):
         rows = db.execute(

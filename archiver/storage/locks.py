@@ -103,10 +103,8 @@ def lock_host(archive: Path, host: str) -> BinaryIO:
 
 
 def lock_schedule(archive: Path) -> BinaryIO:
-    """Takes the lock of the archive's scheduler, of which only one may run. It does not prevent others from writing to
-    the archive.
-
-    Raises SchedulerAlreadyRunning.
+    """Takes the lock of the archive's scheduler; only one scheduler may run for an archive. The lock does not prevent
+    others from writing to the archive. Raises SchedulerAlreadyRunning.
     """
     lock = _take_lock(_scheduler_lock_file(archive))
     if isinstance(lock, str):
@@ -121,8 +119,8 @@ def lock_notifications(archive: Path) -> BinaryIO | None:
 
 
 def scheduler_process(archive: Path) -> str | None:
-    """Returns the ID of the archive's scheduler process, "" if none is running, None if there never was one or its lock
-    file cannot be read.
+    """Returns the ID of the archive's scheduler process; "" if no scheduler is running; None if none has ever run or
+    its lock file cannot be read.
     """
     try:
         with _scheduler_lock_file(archive).open("rb") as handle:

@@ -1,8 +1,8 @@
 """The migrations that create the schema of an archive and bring it up to date. A released migration is never edited.
 
-The first migration is the schema of 0.3.0; each later one is a function here that changes it. sqlite-utils runs each
-in a transaction and records it in `_sqlite_migrations`; an archive with a migration that is not listed here was
-written by a newer version.
+The first migration is the schema of 0.3.0; each later one is a function of this module that changes it. sqlite-utils
+runs each in a transaction and records it in `_sqlite_migrations`. If an archive has a migration that this module
+lacks, a newer version wrote it.
 """
 
 from __future__ import annotations

@@ -83,8 +83,8 @@ PAGE_COUNTS_QUERY = f"""select p.site_id, '' as source, {_CLASS.format("p")} as 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The number of a site's pages of one kind and outcome that were reported by `source` ("": all pages), with or
-    without an article.
+    """The number of a site's pages with one kind and one outcome that `source` reported ("": all pages of the site),
+    either with or without an article.
     """
 
     source: str
@@ -120,11 +120,11 @@ def record_discovered_urls(
     folder: str = "/",
     believes: Believes = lambda claim: True,
 ) -> list[DiscoveredURL]:
-    """Records discovered URLs in the pages table; returns those that are new.
+    """Records discovered URLs in the pages table; returns the new ones.
 
-    A new page is due at once, a new listing at `listings_due` if that is given; a known page becomes due again only
+    A new page is due at once, a new listing at `listings_due` if that is given. A known page becomes due again only
     if the source reports a change (see `refetch_reason`). `folder` is the path of the site's scope; `believes`
-    returns whether a claim of a source is trusted.
+    returns True if a claim of a source is trusted.
     """
     later = stamp(listings_due) if listings_due else EPOCH
     places: dict[str, Place] = {}  # many targets were found on the same page
@@ -151,8 +151,8 @@ def record_discovered_urls(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A discovered URL with where and when it was found, when it is due if it is new, the path of its site's scope
-    (`folder`), and whether a claim of its source is trusted (`believes`).
+    """A discovered URL with where and when it was found. Also when it is due if it is new, the path of its site's scope
+    (`folder`), and a test of whether a claim of its source is trusted (`believes`).
     """
 
     target: DiscoveredURL
@@ -258,8 +258,8 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What a source says about a page, by its digest; `key` is that of the source (`source_key`). `is_first`: it had
-    said nothing about it.
+    """What a source says about a page, by its digest; `key` is the key of the source (`source_key`). `is_first`: the
+    source had said nothing about the page before.
     """
 
     key: str

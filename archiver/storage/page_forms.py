@@ -1,4 +1,5 @@
-"""The tables `forms` and `page_forms`: the forms of a site's pages, and the evidence by which they are judged.
+"""The tables `forms` and `page_forms`: the forms of a site's pages, and the evidence by which a form is found to be a
+form of posts or of other pages.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -56,8 +57,8 @@ class SiteForms:
             raise
 
     def record(self, page_id: int, form: PageForm) -> int | None:
-        """Stores the form of a page; a page that is like no other founds a new form. Returns the form's ID, None if the
-        site has too many.
+        """Stores which form a page has. If the page fits no known form of the site, creates a new form for it. Returns
+        the form's ID; None, with nothing stored, if the site already has the maximum number of forms.
         """
         form_id = self._join(form)
         if form_id is None:
@@ -163,8 +164,8 @@ def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> Form
 
 
 def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datetime) -> None:
-    """Stores what the forms of a site were judged to be. Pages of a form whose verdict changed are to be judged again,
-    and so are those with the address pattern of a form of posts whose verdict changed.
+    """Stores the verdicts on the forms of a site. If the verdict on a form has changed, marks its pages to be judged
+    again; if it is a form of posts, also the pages whose address has its pattern.
     """
     before = {
         row[0]: (row[1], tuple(row[2:]))
@@ -202,7 +203,7 @@ def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
 
 @dataclass(frozen=True, slots=True)
 class PageToRejudge:
-    """A page that was judged before the verdict on its form was known, with its row of `pages`."""
+    """A page, with its row of `pages`, whose kind was decided before the verdict on its form was known."""
 
     row: dict[str, Any]
     form_id: int
@@ -236,7 +237,7 @@ def pages_to_rejudge(
     db: Database, site_id: int, verdicts: SiteVerdicts, *, everything: bool = False
 ) -> Iterator[PageToRejudge]:
     """Yields the pages of a site whose kind was guessed before the verdicts on its forms were known; with `everything`
-    also those that were judged again already.
+    also pages that were already judged again.
     """
     posts = {one.address for one in verdicts.forms.values() if one.kind is PageKind.POST}
     forms = list(
@@ -269,7 +270,9 @@ def pages_to_rejudge(
 
 @dataclass(frozen=True, slots=True)
 class UntakenPages:
-    """Pages that have the form of the site's posts and were not taken for posts, by the rule that decided so."""
+    """Pages that have the form of the site's posts and were not stored as posts: their number, the `rule` that decided
+    so, and the URL of one of them.
+    """
 
     rule: str
     pages: int
@@ -301,7 +304,9 @@ def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, i
 
 
 def mark_applied(db: Database, pages: Iterable[PageToRejudge], *, complete: bool, site_id: int) -> None:
-    """Records that these pages were judged again by the verdicts on their forms; with `complete`, that all were."""
+    """Records that the verdicts on their forms were applied to these pages; with `complete`, to all pages of the
+    site.
+    """
     for one in pages:
         db.execute("update forms set applied_to = max(applied_to, ?) where id = ?", [one.row["id"], one.form_id])
     if complete:

@@ -48,6 +48,7 @@ from archiver.storage.article_tables.withdrawals import restore_article, withdra
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
 from archiver.storage.full_text import batch_indexing
+from archiver.storage.held_page_guard import FetchedPost, guard_page
 from archiver.storage.held_pages import (
     forget_old_changes,
     hold_recent_changes,
@@ -57,7 +58,6 @@ from archiver.storage.held_pages import (
 )
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_forms import SiteForms, page_id_at
-from archiver.storage.page_guard import FetchedPost, guard_page
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 
@@ -116,12 +116,11 @@ class Effect:
 
 @dataclass(slots=True)
 class Storing:
-    """One page result on its way through the stages, with what they found out. `counts` are those of its batch.
-
-    `found` are the discovered URLs that are new; `due_for`, `was` and `known_kind` are the page's stored reason,
-    outcome and kind before this result. `removal` is the tombstone that forbids storing the post; `row` is the
-    stored article that the page shows (None if it is new). `is_confirmed`: the page was held, and what it shows is
-    accepted now.
+    """One page result on its way through the stages, with what each stage found out. `counts` are the counts of its
+    batch. `found` are the discovered URLs that are new; `due_for`, `was` and `known_kind` are the page's stored
+    reason, outcome and kind before this result. `removal` is the tombstone that forbids storing the post; `row` is
+    the stored article that the page shows (None if it is new). `is_confirmed`: the page was held, and what it shows
+    is accepted now.
     """
 
     result: PageResult
@@ -167,8 +166,8 @@ def enter(run: StoringRun, storing: Storing) -> None:
 
 
 def identify(run: StoringRun, storing: Storing) -> None:
-    """Finds out what the page is: a further page of a post, part of a redirect loop, a removed post, or a page of which
-    article.
+    """Finds out what the page is: a further page of a post, part of a redirect loop, a removed post, or the page of an
+    article; in the last case also of which article.
     """
     db, result = run.db, storing.result
     storing.counts.fetched += result.status is not None
@@ -291,7 +290,9 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
-    """Records an edit or a deletion that a crawl found, to be judged together with the others of the last days."""
+    """Records an edit or a deletion that a crawl found, so that the changes of the last days can be examined
+    together.
+    """
     if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
         return
     number = run.db.execute("select revision from articles where id = ?", [article_id]).fetchone()[0]
@@ -365,8 +366,8 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
-    """Withdraws the article of a page whose form shows that it is no post; changes no other article. A guessed address
-    of a source that shows what a missing page shows is not found.
+    """Withdraws the article of a page whose form shows that it is not a post; changes no other article. A guessed
+    address of a feed or sitemap becomes NOT_FOUND if it shows the same as a missing page.
     """
     result = storing.result
     if result.is_shell and crawl_exclusions.is_wrong_guess(run.db, storing.key):
@@ -380,7 +381,7 @@ def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _store_held(run: StoringRun, storing: Storing) -> Effect:
-    """Changes no article. A stub shows that its post is still online."""
+    """Stores a held page; its article is not changed. If the page shows a stub, the post is marked as still online."""
     result = storing.result
     if result.rule == HoldRule.STUB and storing.row is not None:
         mark_seen(run.db, storing.row["id"], result.at)
@@ -449,8 +450,8 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
 
 
 def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
-    """Makes the posts due that the feed or listing at `url` no longer shows at the place where they would stand, and
-    those that are gone and are listed again.
+    """Makes posts due by what the feed or listing at `url` shows: posts that it no longer shows at their place in the
+    order, and posts that are gone and are listed again.
     """
     changes = listed_posts.changes_of_list(run.db, key, listed, run.started)
     listed_posts.recheck_removed(run.db, changes.removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)
@@ -513,9 +514,8 @@ class PageWriter:
 
     def flush(self, patience: float = PATIENCE) -> None:
         """Writes the collected results. If the disk or the database fails, raises the error, writes nothing and keeps
-        the results.
-
-        A result whose content cannot be stored is recorded as a failed page; the others are stored.
+        the results. A result whose content cannot be stored is recorded as a failed page; all other results are
+        stored.
         """
         if not self._waiting:
             return

@@ -40,8 +40,8 @@ def hint_to_json(hint: SourceHint) -> str:
 
 
 def is_text_needed(result: PageResult) -> bool:
-    """Returns True if the hint that a page was read with must keep the full text: the article has its text from there,
-    since the page shows none or only its beginning.
+    """Returns True if the hint that a page was read with must keep its full text, because the article has its text from
+    the hint: the page shows none or only the beginning.
     """
     return (
         result.article is None
@@ -80,10 +80,10 @@ def hint_from_json(text: str | None) -> SourceHint | None:
 def store_hint(
     db: Database, page_id: int, hint: SourceHint, digests: Mapping[str, str], *, completes: bool = False
 ) -> None:
-    """Makes a source hint the latest one of its page. `digests`: the digest of what each source said last, by its key.
-    `completes`: it is the latest one with what another source added.
+    """Makes a source hint the latest hint of its page. `digests`: the digest of what each source said last, by the
+    source's key. `completes`: it is the previous latest hint with values added by another source.
 
-    The hint before it is kept, because captures may have been extracted with it. The same hint is stored once.
+    The previous hint is kept, because captures may have been extracted with it. Equal hints are stored once.
     """
     row = {"page_id": page_id, "hint": hint_to_json(hint), "digests": json.dumps(digests)}
     before = _completed_hint(db, page_id) if completes else None
@@ -95,8 +95,8 @@ def store_hint(
 
 
 def _completed_hint(db: Database, page_id: int) -> int | None:
-    """Returns the ID of the hint that a page's latest one completes if no capture was extracted with the latest one,
-    else the latest one's own.
+    """If no capture was extracted with a page's latest hint, returns the ID of the hint that the latest one completes;
+    otherwise the ID of the latest hint.
     """
     row = db.execute(
         "select id, completes, exists (select 1 from captures c where c.hint_id = h.id) from source_hints h "
@@ -107,7 +107,7 @@ def _completed_hint(db: Database, page_id: int) -> int | None:
 
 
 def latest_hint(db: Database, key: str) -> SourceHint | None:
-    """Returns the latest source hint of the page at this urlkey; None if there is none."""
+    """Returns the latest source hint of the page at this urlkey; None if the page has none."""
     row = db.execute(
         f"select h.hint from pages p join source_hints h on {LATEST_HINT} where p.urlkey = ?", [key]
     ).fetchone()
@@ -115,7 +115,9 @@ def latest_hint(db: Database, key: str) -> SourceHint | None:
 
 
 def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
-    """Returns the source hint that a capture was extracted with; None if there was none, or if it is not known."""
+    """Returns the source hint that a capture was extracted with; None if it was extracted without one, or if that is
+    not known.
+    """
     row = db.execute(
         "select h.hint from captures c join source_hints h on h.id = c.hint_id where c.id = ?", [capture_id]
     ).fetchone()
@@ -124,8 +126,9 @@ def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
 
 def late_hint(db: Database, key: str, capture_id: int | None) -> SourceHint | None:
     """Returns the latest source hint of the page at this urlkey if sources reported it only after this capture was
-    extracted: the capture has no hint, or one that the latest completes. None if it was known then, or if a source has
-    changed what it said.
+    extracted: the capture has no hint, or a hint that the latest one completes.
+
+    None if the hint was known at that time, or if a source has changed what it said.
     """
     row = db.execute(
         f"select h.hint from captures c join pages p on p.urlkey = ? join source_hints h on {LATEST_HINT} "
@@ -232,10 +235,10 @@ def record_result(
     capture_id: int | None,
     changed: bool,
 ) -> None:
-    """Records one attempt to fetch a page in its row of `pages`.
+    """Stores one attempt to fetch a page in its row of `pages`.
 
-    An answer without a page (304) leaves the rule that decided the page's kind as it is. A page without `due_at` is
-    never fetched on its own again, such as the further pages of a post, which are fetched with it. `changed`: its
+    An answer without a page (304) leaves the rule that decided the page's kind unchanged. A page without `due_at` is
+    never again fetched on its own, such as the further pages of a post, which are fetched with it. `changed`: its
     content has changed.
     """
     key = urlkey(result.url)
@@ -320,9 +323,10 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
     A source that robots.txt forbade is due, too: a request for it is sent only if today's robots.txt allows it.
 
     A page with a fetch time in the future was fetched while the clock was wrong; it is made due, because it would
-    otherwise not be due for years. A child sitemap with a lastmod is fetched when its index reports a change, one of
-    tags or authors after the site's revisit period; of those without a lastmod each run fetches only a few (see
-    `_sitemaps_in_turn`). A further page of a post is fetched with its post, so a failed one makes the post due.
+    otherwise not be due for years. A child sitemap with a lastmod is fetched when its index reports a change; if it
+    is a sitemap of tags or authors, after the site's revisit period. Of child sitemaps without a lastmod, each run
+    fetches only a few (see `_sitemaps_in_turn`). A further page of a post is fetched with its post, so if it failed,
+    the post is made due.
     """
     waiting = [] if everything else _sitemaps_in_turn(db, site_id)
     db.execute(
@@ -344,8 +348,8 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
 def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
     """Returns the child sitemaps that this run skips, as (page ID, due time).
 
-    An index without lastmod may have hundreds of children. Each run fetches only those that changed most recently,
-    the one added last (new posts go there), and the one fetched longest ago.
+    An index without lastmod may have hundreds of children. Each run fetches only the children that changed most
+    recently, the one added last (which has the new posts), and the one fetched longest ago.
     """
     rows = list(
         db.execute(
@@ -389,7 +393,7 @@ def resolve_redirects(db: Database, key: str) -> str:
 
 
 def has_api(db: Database, site_id: int) -> bool:
-    """Returns True if an earlier run read an API of the site that lists all posts."""
+    """Returns True if an earlier run read an API of the site that has all posts."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and kind = 'api' and outcome = 'not-article'", [site_id]
@@ -478,8 +482,8 @@ def quarantine_gone(result: PageResult) -> PageResult:
 
 
 def is_gone_confirmed(db: Database, site_id: int, now: datetime) -> bool:
-    """Returns True if a mass disappearance is confirmed: a crawl at least 20 hours ago found the pages gone, and they
-    are still recorded so.
+    """Returns True if a mass disappearance is confirmed: a crawl at least 20 hours ago found the pages gone, and
+    `pages` still has them as gone.
     """
     return (
         db.execute(

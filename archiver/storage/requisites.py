@@ -97,9 +97,9 @@ def enter_requisites(
 ) -> None:
     """Records the requisites of an article; new ones are due at once. `changed`: the article is new or was edited.
 
-    A known one is fetched again, conditionally, if it was last fetched more than `revisit` ago; the lead image of an
-    edited post once per crawl. An unchanged article that has requisites keeps them, because URLs that are written
-    differently each time bring nothing new.
+    A known requisite is fetched again, conditionally, if it was last fetched more than `revisit` ago; the lead image
+    of an edited post once per crawl. An unchanged article that has requisites keeps them, because URLs that are
+    written differently each time bring nothing new.
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.is_lead == (role == "lead")]
@@ -115,7 +115,7 @@ def enter_requisites(
 
 
 def lead_image(address: str | None) -> tuple[Requisite, ...]:
-    """Returns the lead image of an article as a requisite; () if it has none that can be fetched."""
+    """Returns the lead image of an article as a requisite; () if the article has no lead image that can be fetched."""
     url = asset_address(address) if address else None
     return (Requisite(url, RequisiteKind.IMAGE, is_lead=True),) if url else ()
 
@@ -241,7 +241,9 @@ def postpone_requisites(db: Database, site_id: int, host: str, until: datetime) 
 
 
 def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
-    """Makes failed requisites due again, even after their last retry; with `everything` also gone and refused ones."""
+    """Makes failed requisites due again, even after their last retry; with `everything` also requisites that are gone
+    or were refused.
+    """
     db.execute(
         "update requisites set due_at = ?, attempts = 0 where site_id = ? and (outcome in ('failed', 'due') "
         "or (? and outcome in ('refused', 'gone')))",
@@ -265,7 +267,7 @@ def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetim
 
 
 def refetch_lost_requisite(db: Database, capture_id: int) -> None:
-    """Unlinks a lost capture from its requisite and makes that due, to be fetched in full even if it has not
+    """Unlinks a lost capture from its requisite, and makes the requisite due, to be fetched in full even if it has not
     changed.
     """
     db.execute(
@@ -307,10 +309,9 @@ def requisite_captures(db: Database, articles: Sequence[int]) -> list[int]:
 
 
 def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
-    """Returns the lead image of an article and its capture; None if it has no known lead image.
-
-    Keys: url, outcome, reason, media_type, bytes, width, height, capture (as in a record, None if it was not
-    captured). If its URL redirects, the outcome, media type, size and capture are those of the redirect's target.
+    """Returns the lead image of an article and its capture; None if it has no known lead image. Keys: url, outcome,
+    reason, media_type, bytes, width, height, capture (as in a record, None if it was not captured). If its URL
+    redirects, outcome, media type, size and capture describe the redirect's target.
     """
     row = next(
         iter(

@@ -37,9 +37,9 @@ from archiver.urls import Scope
 class Counts:
     """The counts of one run: numbers of pages or articles, and `bytes` received over the network.
 
-    Requisites (images, stylesheets and fonts) are counted separately: `requisite_requests` were made for them,
-    `requisites` of them were captured or are unchanged, `requisites_failed` could not be captured. `rejudged` pages
-    proved to be posts by their form, `withdrawn` articles proved to be none. `held` pages replaced nothing.
+    Requisites (images, stylesheets and fonts) are counted separately: `requisite_requests` are requests for them,
+    `requisites` were captured or are unchanged, `requisites_failed` could not be captured. `rejudged` pages proved
+    to be posts by their form; `withdrawn` articles proved not to be posts. `held` pages replaced nothing.
     """
 
     requests: int = 0
@@ -139,7 +139,7 @@ def make_seed_due(db: Database, key: str) -> None:
 
 
 def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
-    """Returns the row of the site's last run that has ended; None if not found."""
+    """Returns the row of the site's last run that has ended; None if no run has."""
     return next(
         iter(
             db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1", [site_id])
@@ -173,25 +173,29 @@ class UnreadPages:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRun:
-    """The statistics of one run, by which later runs are judged. A run that ended early may lack any of them.
+    """The statistics of one run, with which later runs are compared. A run that ended early may lack any of them.
 
-    `articles` counts the posts whose page was fetched and extracted, `fields` those with each field; `length` is
-    their median number of characters. `outcomes` counts pages ("failed again": pages that also failed the last
-    time), `statuses` responses by HTTP status. `latency` and `latency_95` are seconds to a response, at the median
-    and the 95th percentile. `listed` is the number of posts in the site's largest feed, None if no feed was fetched;
-    `sources` counts the feeds, sitemaps and APIs that responded when last fetched.
-
-    `reported` counts the pages, fetched for the first time, that sources had reported as posts; `stored` those of
-    them that were stored. Of new pages that no source had reported as posts, `unreported` counts those that are
-    posts or show no sign of what they are, and `posts` those that are posts.
-
-    `set_aside` has the pages that the run excluded by the budgets of URL patterns, by rule and pattern: `pages` that
-    were not read, `sampled` ones that were read all the same, and `hits`, those of them that are posts or lead to
-    unknown ones. `unrecorded` counts, by rule, the links to excluded pages that have no row, because there are more
-    than a thousand of the rule.
-
-    `sampled` counts the posts that were fetched only to find edits that no source announces, `sample_changed` those
-    of them that had changed or were gone, and `unseen` the other such posts that the run did not fetch.
+    - `articles`: the number of posts whose page was fetched and extracted.
+    - `fields`: for each field, the number of these posts that have it.
+    - `length`: the median number of characters of these posts.
+    - `outcomes`: the number of pages by outcome ("failed again": pages that also failed the last time).
+    - `statuses`: the number of responses by HTTP status.
+    - `latency`, `latency_95`: seconds to a response, at the median and the 95th percentile.
+    - `listed`: the number of posts in the site's largest feed, None if no feed was fetched.
+    - `sources`: the number of feeds, sitemaps and APIs that responded when last fetched.
+    - `reported`: the number of pages fetched for the first time that sources had reported as posts.
+    - `stored`: the number of the `reported` pages that were stored.
+    - `unreported`: the number of new pages that no source had reported as posts, and that are posts or show no sign of
+      what they are.
+    - `posts`: the number of new pages that no source had reported as posts, and that are posts.
+    - `set_aside`: the pages that the run excluded by the budgets of URL patterns, by rule and pattern: how many
+      `pages` were not read, how many were `sampled` (read all the same), and `hits`: how many sampled pages are posts
+      or lead to unknown posts.
+    - `unrecorded`: by rule, the number of links to excluded pages that have no row, because there are more than a
+      thousand of the rule.
+    - `sampled`: the number of posts that were fetched only to find edits that no source announces.
+    - `sample_changed`: how many of the sampled posts had changed or were gone.
+    - `unseen`: the number of other posts whose edits no source announces, and that the run did not fetch.
     """
 
     articles: int = 0
@@ -314,8 +318,10 @@ class RunStatistics:
         for name in self._fields.keys() & fields.keys():
             self._fields[name] = max(0, self._fields[name] - fields[name])
 
-    def count_again(self, before: Article, after: Article) -> None:
-        """Counts the fields of an article of this run as they were read the second time."""
+    def recount_fields(self, before: Article, after: Article) -> None:
+        """Corrects the field counts for an article of this run that was extracted again: takes away the fields that
+        `before` has, and adds those that `after` has.
+        """
         self._fields.subtract(name for name in MEASURED if getattr(before, name))
         self._fields.update(name for name in MEASURED if getattr(after, name))
 
@@ -376,8 +382,8 @@ _SAMPLING_RUNS = 20
 
 
 def latest_samples(db: Database, site_id: int) -> dict[str, dict[str, int]]:
-    """Returns the latest sample of the pages that each rule set aside, by rule: how many were `sampled`, and how many
-    of these were `hits`. Only the last 20 runs that set pages aside count.
+    """Returns the latest sample of the pages that each rule set aside, by rule: how many pages were `sampled`, and how
+    many of the sampled pages were `hits`. Only the last 20 runs that set pages aside count.
     """
     rows = db.execute(
         "select statistics from runs where site_id = ? and statistics like '%\"set_aside\"%' order by id desc limit ?",
@@ -400,8 +406,8 @@ def unrecorded_links(db: Database, site_id: int) -> dict[str, int]:
 
 
 def left_pages_unsampled(db: Database, site_id: int, run_id: int) -> bool:
-    """Returns True if the run of a site before the run `run_id` ended, or was killed, before it sampled the pages that
-    it set aside.
+    """Returns True if the site's run before `run_id` ended, or was killed, before it sampled the pages that it had set
+    aside.
     """
     row = db.execute(
         "select statistics from runs where site_id = ? and id < ? order by id desc limit 1", [site_id, run_id]

@@ -1,6 +1,7 @@
-"""The posts of a site whose edits no source announces: which of them a run samples, and what the samples say.
+"""The posts of a site whose edits no source announces: chooses the posts that a run samples, and estimates from the
+samples how many edits were missed.
 
-A sitemap or an API announces edits by its lastmod, unless it proved false. A sitemap whose dates never differ from
+A sitemap or an API announces edits by its lastmod, unless that proved false. A sitemap whose dates never differ from
 the dates of publication announces nothing.
 """
 

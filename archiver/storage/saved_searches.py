@@ -1,7 +1,7 @@
 """The tables of saved searches: their queries, and the articles that each search has reported.
 
-Reported articles are stored one by one, not as a time, so that an article written during a run of the search, or
-imported with an old date, is reported exactly once.
+Each reported article is stored, rather than the time of the last run. An article that was written during a run of
+the search, or imported with an old date, is thus reported exactly once.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class NewSearch:
 
 
 def saved_search_rows(db: Database, key: str | None = None) -> list[SavedSearchRow]:
-    """Returns all saved searches, sorted by name, or only the one with this key."""
+    """Returns all saved searches, sorted by name, or only the saved search with this key."""
     where = "" if key is None else "where key = :key"
     return [
         SavedSearchRow(**row) for row in db.query(f"select * from saved_searches {where} order by key", {"key": key})
@@ -99,7 +99,7 @@ def delete_saved_search(db: Database, number: int) -> None:
 
 
 def known_hits(db: Database, number: int, ids: Iterable[int]) -> set[int]:
-    """Returns those of the articles `ids` that a saved search has already reported."""
+    """Returns the articles among `ids` that a saved search has already reported."""
     return {
         row[0]
         for row in db.execute(
@@ -135,7 +135,7 @@ def add_hits(
 ) -> None:
     """Records articles as reported by a saved search; articles that were removed from the archive are skipped.
 
-    `at` is the time of the run that reported them, None for those that matched when the search was saved; `why` has
+    `at`: the time of the run that reported them, None for articles that matched when the search was saved; `why`:
     the reasons by article ID.
     """
     reasons = why or {}
@@ -165,8 +165,8 @@ class ReportedHit:
 
 
 def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[ReportedHit]:
-    """Returns the articles that the runs of a saved search reported, latest first; with `at`, only those of the run at
-    that time.
+    """Returns the articles that the runs of a saved search reported, latest first; with `at`, only those that the run
+    at that time reported.
     """
     return [
         ReportedHit(*row)

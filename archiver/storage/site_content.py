@@ -22,7 +22,7 @@ SHORT_BODY = 40
 
 @dataclass(frozen=True, slots=True)
 class RepeatedValue:
-    """The value that most of the compared articles share in one field, and the URL of one of them."""
+    """The most frequent value of one field in the compared articles, and the URL of an article that has it."""
 
     field: str
     value: str
@@ -32,14 +32,19 @@ class RepeatedValue:
 
 @dataclass(frozen=True, slots=True)
 class SiteContent:
-    """The content of a site's newest articles (at most SAMPLE; `articles` is their number) and of its pages.
+    """The content of a site's newest articles (at most SAMPLE; `articles` is their number) and of its pages. The fields
+    ending in `_example` are URLs.
 
-    `repeated`: for each field of OWN_TEXTS the most frequent value (of bodies those shorter than SHORT_BODY), if at
-    least two articles have it. `empty`: articles with neither text nor a picture. `script_pages`: pages without content
-    unless scripts run, of `pages` that were fetched. `untaken`: pages that have the form of the posts and were not
-    stored as posts, most of them because of `untaken_rule`. `undated`: entries of listings that nothing marks as posts.
-    `unlisted`: posts that may be gone, since their sources have left them out, and whose pages cannot show it. `held`:
-    pages whose new state replaced nothing, the longest held first. The fields ending in `_example` are URLs.
+    - `repeated`: for each field of OWN_TEXTS the most frequent value, if at least two articles have it; of bodies only
+      those shorter than SHORT_BODY.
+    - `empty`: the number of articles with neither text nor a picture.
+    - `script_pages`: how many of the `pages` that were fetched have no content unless scripts run.
+    - `untaken`: the number of pages that have the form of the posts and were not stored as posts, most of them because
+      of the rule `untaken_rule`.
+    - `undated`: the number of entries of listings that nothing marks as posts.
+    - `unlisted`: the number of posts that may be gone: their sources have left them out, and their pages cannot show
+      whether they are gone.
+    - `held`: the pages whose new state replaced nothing, the longest held first.
     """
 
     articles: int = 0
@@ -60,8 +65,8 @@ class SiteContent:
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
-    """Reads the content of a site, given by its name and ID. `status` does so for every site, so only the columns and
-    pages that are needed are read, once.
+    """Reads the content of a site, given by its name and ID. `status` calls this for every site, so only the columns
+    and pages that are needed are read, each once.
     """
     newest = db.execute(
         f"select url, {', '.join(_column(name) for name in OWN_TEXTS)} from articles where site = ? "

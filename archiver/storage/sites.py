@@ -171,8 +171,8 @@ def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """Returns the site with this name, or whose scope is that of a start URL. Raises SiteNotFound, which lists the
-    existing sites.
+    """Returns the site with this name, or the site whose scope equals the scope of a start URL. Raises SiteNotFound,
+    whose message has the existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
@@ -344,8 +344,8 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """The counts of a bulk entry: sites added, sites known before, and of these the ones that were given further tags
-    or other settings.
+    """The counts of a bulk entry: sites added, sites known before, and how many of the latter got further tags or other
+    settings.
     """
 
     added: int = 0
@@ -406,8 +406,8 @@ class SiteLookup:
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """Returns the site whose scope contains this URL; of several, the one with the longest path; None if there is
-        none.
+        """Returns the site whose scope contains this URL; of several such sites the one with the longest path; None if
+        no site contains it.
         """
         return next((site for site in self._at(_scope_host(url)) if site.scope.contains(url)), None)
 
@@ -455,9 +455,8 @@ def _scope_host(url: str) -> str:
 
 
 def rules_valid_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
-    """Returns the site rules for a page captured at this time (None: now); None if the site has no rules.
-
-    Rules written by a person override learned ones.
+    """Returns the site rules for a page captured at this time (None: now); None if the site has no rules. Rules written
+    by a person override learned rules.
     """
     from archiver.extraction.template.site_rule import SiteRules
 
@@ -483,9 +482,10 @@ def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
 
 
 def rules_without_match(db: Database, site: str) -> list[dict[str, Any]]:
-    """Returns the rules written by hand that found nothing on an article of a site, by its stored evidence: the field,
-    the selectors (`select`), the number of articles on which they found nothing (`without`), and that of all articles
-    read with the rule (`articles`).
+    """Returns the rules written by hand that found nothing on an article of a site, by its stored evidence.
+
+    Keys: the field, the selectors (`select`), the number of articles on which they found nothing (`without`), and
+    the number of all articles read with the rule (`articles`).
     """
     return list(
         db.query(
@@ -498,8 +498,8 @@ def rules_without_match(db: Database, site: str) -> list[dict[str, Any]]:
 
 
 def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
-    """Stores learned site rules, which replace the previous ones from this time on; earlier captures still use those.
-    Returns the rules now valid.
+    """Stores learned site rules, which replace the previous ones from this time on; for earlier captures the previous
+    rules stay valid. Returns the rules now valid.
     """
     retire_rules(db, site_id, at)
     return _insert_learned_rules(db, site_id, rules, at, _end_of_last_template(db, site_id))
@@ -508,8 +508,8 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
 def store_relearned_rules(
     db: Database, site_id: int, rules: SiteRules, at: datetime, since: datetime | None
 ) -> SiteRules:
-    """Stores site rules that were learned from stored captures, for the captures from `since` on; None: for all those
-    of the rules valid now. Returns the rules now valid.
+    """Stores site rules that were learned from stored captures, for the captures from `since` on; None: for all
+    captures of the rules that are valid now. Returns the rules now valid.
     """
     row = db.execute(
         "select since from site_rules where site_id = ? and not by_hand and until is null and pages > 0 "
@@ -523,8 +523,8 @@ def store_relearned_rules(
 
 
 def _end_of_last_template(db: Database, site_id: int) -> str | None:
-    """Returns when the last learned rules of a site ended; None if it had none. Rules without fields are the site's
-    constants only, so no other template came before.
+    """Returns when the last learned rules of a site ended; None if the site had none. Rules without fields are skipped:
+    they have only the site's constants, so they belonged to no template.
     """
     (found,) = db.execute(
         "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
@@ -551,8 +551,8 @@ def _insert_learned_rules(db: Database, site_id: int, rules: SiteRules, at: date
 
 
 def add_constants(db: Database, site_id: int, constants: SiteConstants, at: datetime) -> SiteRules:
-    """Adds values that are the site's to its learned rules, as a new version for the same captures. Returns the rules
-    now valid.
+    """Adds values that belong to the site, and not to a post, to its learned rules, as a new version for the same
+    captures. Returns the rules now valid.
     """
     from archiver.extraction.template.site_rule import SiteRules, to_toml
 
@@ -586,8 +586,8 @@ def retire_rules(db: Database, site_id: int, at: datetime) -> None:
 
 
 def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
-    """Stores site rules written by a person (TOML) in place of earlier ones, and returns them. Raises BadRules, which
-    names `subject`.
+    """Stores site rules written by a person (TOML) in place of earlier handwritten rules, and returns them. Raises
+    BadRules, whose message has `subject`.
     """
     from archiver.extraction.template.site_rule import from_toml
 
@@ -601,10 +601,11 @@ def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str,
 
 
 def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
-    """Deletes the rules of a site, either those written by a person or the learned ones; returns the number of deleted
-    versions.
+    """Deletes the rules of a site that a person wrote, or, without `by_hand`, the learned ones; returns the number of
+    deleted versions.
 
-    Articles extracted with rules lose their extractor, so that any later extraction may replace them.
+    The extractor of articles that were extracted with these rules is deleted, so that any later extraction may
+    replace them.
     """
     db.execute(
         "update articles set extractor = null where extractor like '% rules-%' "

@@ -63,7 +63,7 @@ def tombstone_at(db: Database, key: str) -> Tombstone | None:
 
 def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
     """Returns the last tombstone of a post, by the ID that the article had or by a URL that must not be archived; None
-    if there is none.
+    if the post has none.
     """
     text = str(what).strip()
     if text.isascii() and text.isdigit():
@@ -87,7 +87,7 @@ def is_payload_removed(db: Database, digest: str) -> bool:
 
 def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
     """Returns the tombstone of the post that an extracted article shows, found by URL, platform ID, guid or text; None
-    if it was not removed.
+    if the post was not removed.
     """
     key = urlkey(article.url)
     here, of_site = db.execute(
@@ -103,7 +103,7 @@ def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
 
 
 def keep_url_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
-    """Forbids archiving another URL of a removed post. `captured`: the post was captured there, so its erasure is
+    """Forbids archiving another URL of a removed post. `captured`: this URL of the post was captured, so its erasure is
     pending again.
     """
     db.execute(
@@ -160,8 +160,8 @@ class RemovedURLs:
         self._pattern = re.compile(b"(?:" + joined + rb")(?![\w-])") if paths else None
 
     def is_in(self, payload: bytes, coding: str) -> bool:
-        """Returns True if a payload (compressed as its Content-Encoding `coding` says) contains one of the URLs, or its
-        path and query.
+        """Returns True if a payload (compressed as its Content-Encoding `coding` says) contains any of the URLs, or the
+        path and query of any of them.
         """
         if self._pattern is None:
             return False

@@ -293,8 +293,8 @@ class ByteStream:
         return None
 
     def _read_dictionary(self) -> Any:
-        """Returns the Zstandard dictionary in the file's first frame, which may itself be compressed; None if it is
-        invalid.
+        """Returns the Zstandard dictionary in the file's first frame, which may itself be compressed; None if the
+        dictionary is invalid.
         """
         head = self._handle.read(8)
         length = int.from_bytes(head[4:8], "little")

@@ -1,7 +1,6 @@
-"""An HTTP exchange as it was transferred, and the WARC/1.1 records made of it.
+"""An HTTP exchange as it was transferred, and the WARC/1.1 records made of it. Pure functions from values to bytes.
 
-Pure functions from values to bytes. Each record is a gzip member of its own (WARC/1.1, annex D.2), so that it can be
-read by its offset and length alone.
+Each record is a separate gzip member (WARC/1.1, annex D.2), so that it can be read by its offset and length alone.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class Exchange:
     """A request and its response. `body` is as transferred, still content-encoded, but without chunked transfer coding.
 
-    `cut`: only the beginning of a longer body was read. `via`: the URL that redirected here; `seconds`: the time
-    that the response took. If one of these two is set, it is stored in a metadata record.
+    `cut`: only the beginning of a longer body was read. `via`: the URL that redirected to this one; `seconds`: the
+    time that the response took. If `via` or `seconds` is set, it is stored in a metadata record.
     """
 
     url: str
@@ -85,8 +84,8 @@ def warc_date(at: datetime) -> str:
 
 
 def warcinfo_record(file_name: str, at: datetime, software: str, description: str) -> bytes:
-    """Returns the bytes of the warcinfo record, the first record of a WARC file, which names the software that wrote it
-    (WARC/1.1, section 6.2).
+    """Returns the bytes of the warcinfo record, the first record of a WARC file, which says what software wrote the
+    file (WARC/1.1, section 6.2).
     """
     fields = {
         "software": software,
@@ -165,7 +164,9 @@ def exchange_records(
 
 
 def _metadata_record(exchange: Exchange, response_id: str) -> bytes:
-    """Returns the metadata record of an exchange (WARC/1.1, section 6.6); b"" if there is nothing to store in it."""
+    """Returns the metadata record of an exchange (WARC/1.1, section 6.6); b"" if the exchange has no metadata to
+    store.
+    """
     milliseconds = "" if exchange.seconds is None else str(round(exchange.seconds * 1000))
     fields = {name: value for name, value in (("via", exchange.via), ("fetchTimeMs", milliseconds)) if value}
     if not fields:
@@ -243,9 +244,9 @@ class ForeignOrigin:
     """Where a capture copied from another program's file or a web archive came from: the file, the position in it
     (`StreamPosition`), and notes on what the copy changes.
 
-    `was`: the type of its record there; `url`: its URL as written there, and `digest`: the payload digest declared
-    there, each "" if the copy has the same; `uri` and `fetched_at`: where and when it was fetched, for a capture
-    from a web archive.
+    `was`: the type of its record in that file; `url`: its URL as the file has it, and `digest`: the payload digest
+    that the file declares, each "" if the copy has the same; `uri` and `fetched_at`: where and when it was fetched,
+    for a capture from a web archive.
     """
 
     file: str
@@ -264,7 +265,7 @@ def copied_records(
     """Returns the WARC records of a copied capture, and the capture, whose position the writer sets.
 
     The records are the response (or revisit) record with the date of the capture, the request record if the source
-    has the request (`asked`), and a metadata record that names the origin.
+    has the request (`asked`), and a metadata record about the origin.
     """
     response_id = new_record_id()
     fetched = warc_date(origin.fetched_at) if origin.fetched_at else ""

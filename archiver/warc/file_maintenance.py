@@ -189,8 +189,7 @@ def read_records_with_fields(file: Path) -> Iterator[tuple[GzipRecord, dict[str,
 
 def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
     """Returns the revisit record at `offset` as a response record with this payload, as bytes (WARC/1.1, section 6.3).
-
-    Raises OSError, and ValueError if no revisit record begins there.
+    Raises OSError, and ValueError if no revisit record begins at `offset`.
     """
     with file.open("rb") as handle:
         member = read_record_at(handle, offset)
@@ -299,11 +298,10 @@ _ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib
 
 @dataclass(frozen=True, slots=True)
 class CheckedRecord:
-    """The result of checking a complete WARC record. `capture` is that of a response or revisit record, None for other
-    types.
-
-    `wrong`: a phrase that says what does not match its digest, "" if everything matches; `written_as`: the file name
-    in a warcinfo record, "" for other records; `frame`: the record's gzip header, which no checksum covers.
+    """The result of checking a complete WARC record. `capture` is the capture in a response or revisit record, None for
+    other types. `wrong`: a phrase that says what does not match its digest, "" if everything matches; `written_as`:
+    the file name in a warcinfo record, "" for other records; `frame`: the record's gzip header, which no checksum
+    covers.
     """
 
     offset: int
@@ -325,7 +323,7 @@ def check_records(handle: BinaryIO, warc_file: str) -> Iterator[CheckedRecord]:
 
 
 def check_record_at(handle: BinaryIO, offset: int, warc_file: str) -> CheckedRecord | None:
-    """Checks the record that begins at `offset`; None if no complete record begins there."""
+    """Checks the record that begins at `offset`; None if no complete record begins at that offset."""
     digests = _DigestCheck()
     member = read_record_at(handle, offset, digests)
     return _check(handle, member, warc_file, digests) if member else None
@@ -347,7 +345,7 @@ def _check(handle: BinaryIO, member: Any, warc_file: str, digests: _DigestCheck)
 
 class _DigestCheck:
     """Computes the digests of a record's block and payload while the record is decompressed, and compares them with the
-    declared ones.
+    digests that it declares.
     """
 
     def begin(self) -> None:
@@ -409,7 +407,7 @@ class _DigestCheck:
 
 
 def _hasher(label: str) -> tuple[str, Any] | None:
-    """Returns a declared digest with a hash object of its algorithm; None if there is no digest or its algorithm is
+    """Returns a declared digest with a hash object of its algorithm; None if no digest is declared or its algorithm is
     unknown.
     """
     algorithm = _ALGORITHMS.get(label.partition(":")[0].strip().lower().replace("-", ""))
@@ -417,8 +415,8 @@ def _hasher(label: str) -> tuple[str, Any] | None:
 
 
 def _matches(label: str, hasher: Any) -> bool:
-    """Return True if a computed hash equals the declared digest, written in base 32 (as in the examples of WARC/1.1) or
-    base 16.
+    """Returns True if a computed hash equals the declared digest, written in base 32 (as in the examples of WARC/1.1)
+    or base 16.
     """
     value = label.partition(":")[2].strip()
     raw: bytes = hasher.digest()

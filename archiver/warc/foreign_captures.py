@@ -31,15 +31,19 @@ _NOT_MODIFIED = "server-not-modified"
 
 @dataclass(frozen=True, slots=True)
 class ForeignCapture:
-    """A capture in a file of another program. `place`: the position of its record; `url`: its normalized URL;
-    `exchange` is None for a revisit record.
+    """A capture in a file of another program.
 
-    `odd`: problems that did not prevent reading it. In a revisit record, `digest` is that of the repeated payload,
-    "" if not stated, and `refers_url` and `refers_at` identify the record with the payload, if stated.
-    `original_url`: the URL as written in the file, if it differs; `made`: the HTTP header was made up for a record
-    without one; `asked`: the file has the request; `declared`: the payload digest that the record declares;
-    `source_uri` and `fetched_at`: where and when a capture was fetched from a web archive (WARC-Source-URI and
-    WARC-Creation-Date, as pywb writes them); `was`: what the capture was made from, if not from a record.
+    - `place`: the position of its record; `url`: its normalized URL; `original_url`: the URL as written in the file,
+      if it differs.
+    - `exchange`: its request and response, None for a revisit record.
+    - `odd`: problems that did not prevent reading it.
+    - `digest`, `refers_url`, `refers_at`: for a revisit record, the digest of the repeated payload ("" if not stated),
+      and the URL and time that identify the record with the payload, if stated.
+    - `made`: the HTTP header was made up for a record without one; `asked`: the file has the request.
+    - `declared`: the payload digest that the record declares.
+    - `source_uri`, `fetched_at`: where and when a capture was fetched from a web archive (WARC-Source-URI and
+      WARC-Creation-Date, as pywb writes them).
+    - `was`: what the capture was made from, if not from a record.
     """
 
     place: str
@@ -218,8 +222,8 @@ _MOST_OPEN = 64
 
 @dataclass(frozen=True, slots=True)
 class RecordPair:
-    """A response, resource or revisit record with its request record, if there is one; or any other record by
-    itself.
+    """A response, resource or revisit record with its request record, if it has one; or a single record of any other
+    type.
     """
 
     record: ForeignRecord
@@ -321,8 +325,8 @@ def _segment_problem(parts: list[ForeignRecord]) -> Problem:
 
 
 def _is_request_of(request: ForeignRecord, answer: ForeignRecord) -> bool:
-    """Return True if the request belongs to the response: one record refers to the other, or they have the same URL and
-    date.
+    """Returns True if the request and the response belong together: one record refers to the other, or they have the
+    same URL and date.
     """
     ids = {r.fields.get("warc-record-id", "") for r in (request, answer)} - {""}
     named = {r.fields.get("warc-concurrent-to", "") for r in (request, answer)} - {""}

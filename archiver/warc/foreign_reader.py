@@ -39,8 +39,8 @@ class ARCLayout:
 
 @dataclass(frozen=True, slots=True)
 class ARCRecordLine:
-    """The parsed line before a document in an ARC file. `fields` are named like those of a WARC record; `length` is
-    that of the document in bytes.
+    """The parsed line before a document in an ARC file. `fields` have the names of WARC header fields; `length` is the
+    length of the document in bytes.
     """
 
     fields: dict[str, str]
@@ -60,7 +60,7 @@ def parse_arc_layout(block: bytes) -> ARCLayout | None:
 
 
 def parse_arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
-    """Parses the line before a document in an ARC file; None if it is not such a line."""
+    """Parses the line before a document in an ARC file; None if the line has another form."""
     found = _LINE.match(line)
     if found is None or len(found[5].split()) not in (layout.between, 0, 5):
         return None
@@ -81,7 +81,7 @@ def parse_arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | Non
 
 def parse_arc_date(digits: str) -> datetime | None:
     """Parses the digits YYYYMMDDhhmmss as a time in UTC; missing digits at the end are filled in with the earliest
-    time. None if it is not a date.
+    time. None if the digits are not a date.
     """
     try:
         return datetime.strptime(digits + _DIGITS[len(digits) :], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
@@ -283,7 +283,7 @@ class ForeignRecords:
         return _Block(block, tail, within, left)
 
     def _is_record_end_next(self, is_arc: bool) -> bool:
-        """Return True if what follows the block is the end of a record (WARC/1.1, section 4: two line ends) or the
+        """Returns True if what follows the block is the end of a record (WARC/1.1, section 4: two line ends) or the
         beginning of another.
         """
         self._ensure(4)

@@ -1,5 +1,5 @@
 """Reads the records of this program's own WARC files, each a gzip member (WARC/1.1, annex D.2): finds all complete
-ones, or reads a single one.
+records, or reads a single one.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def read_complete_records(handle: BinaryIO, watch: RecordSink | None = None) -> 
 
 
 def read_record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) -> GzipRecord | None:
-    """Returns the record that begins at `offset`; None if no complete record begins there."""
+    """Returns the record that begins at `offset`; None if no complete record begins at that offset."""
     handle.seek(offset)
     if watch is not None:
         watch.begin()
@@ -93,7 +93,7 @@ def read_record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = Non
 
 
 def _next_start(handle: BinaryIO, offset: int) -> int | None:
-    """Returns the next offset at or after `offset` where a gzip member may begin; None if there is none."""
+    """Returns the next offset at or after `offset` where a gzip member may begin; None if no further member does."""
     handle.seek(offset)
     tail = b""
     while chunk := handle.read(_CHUNK):
@@ -196,7 +196,9 @@ def read_record(file: Path, offset: int, length: int) -> StoredResponse:
 
 
 def is_payload_intact(stored: StoredResponse) -> bool:
-    """Return True if the payload matches the stored digest, or the record is a revisit record, which has no payload."""
+    """Returns True if the payload matches the stored digest, or the record is a revisit record, which has no
+    payload.
+    """
     return stored.record_type == "revisit" or compute_payload_digest(stored.payload) == stored.digest
 
 

@@ -43,10 +43,9 @@ Odd = tuple[ProblemKind, str]
 
 @dataclass(frozen=True, slots=True)
 class HTTPResponse:
-    """A parsed HTTP response. `payload` is without transfer coding, `body` also without content coding; `odd` lists its
-    problems. If one of these is not in `problems.KEPT`, the other values cannot be trusted.
-
-    `headers` match the payload: fields that do not match it are renamed.
+    """A parsed HTTP response. `payload` is without transfer coding, `body` also without content coding; `odd` has its
+    problems. If any of these problems is not in `problems.KEPT`, the other values cannot be trusted. `headers` match
+    the payload: fields that do not match it are renamed.
     """
 
     status: int
@@ -58,7 +57,7 @@ class HTTPResponse:
     odd: tuple[Odd, ...] = ()
 
     def header(self, name: str) -> str:
-        """Returns the value of the first header field with this name (in lower case); "" if there is none."""
+        """Returns the value of the first header field with this name (in lower case); "" if no field has it."""
         key = name.encode()
         return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == key), "")
 
@@ -90,14 +89,14 @@ class HTTPResponse:
 
 
 def is_binary(head: bytes) -> bool:
-    """Return True if these are the first bytes of an image, a PDF or another binary file."""
+    """Returns True if `head` is the beginning of an image, a PDF or another binary file."""
     return head.startswith(_BINARY) or (
         b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and (head.count(b"\0") < len(head) // 4)
     )
 
 
 def may_be_page(block: bytes) -> bool:
-    """Return True if the response that begins with these bytes may be a page or a redirect, so that its body must be
+    """Returns True if the response that begins with these bytes may be a page or a redirect, so that its body must be
     kept.
     """
     found = _STATUS.match(block)
@@ -217,8 +216,8 @@ def _remove_chunking(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[byte
 
 
 def dechunk(raw: bytes) -> tuple[bytes | None, bool]:
-    """Joins the chunks of a body. Returns the joined bytes, None if there are no chunks, and whether the last chunk is
-    there.
+    """Joins the chunks of a body. Returns the joined bytes (None if the body is not chunked), and True if the body has
+    its last chunk.
     """
     parts: list[bytes] = []
     at = 0

@@ -73,7 +73,7 @@ def _gzip(data: bytes, limit: int) -> bytes:
 
 
 def _deflate(data: bytes, limit: int) -> bytes:
-    """Decodes deflate with or without the zlib header, because servers send both."""
+    """Decodes deflate with or without the zlib header, because some servers send it and some do not."""
     if data[:1] == b"\x78":
         try:
             return _inflated(data, 15, limit)
@@ -191,7 +191,7 @@ def _base64(value: str) -> bytes | None:
 
 
 def matches_digest(field: str, payloads: Iterable[bytes]) -> bool:
-    """Return True if the digest is that of one of the payloads, or cannot be checked."""
+    """Returns True if any of the payloads has this digest, or if the digest cannot be checked."""
     declared = parse_digest(field)
     return declared is None or any(
         hashlib.new(declared[0], payload, usedforsecurity=False).digest() == declared[1] for payload in payloads

@@ -1,8 +1,8 @@
-"""Reads the WARC and ARC files in a WACZ package (WACZ 1.1.1: a ZIP file with these under archive/ and a
+"""Reads the WARC and ARC files in a WACZ package (WACZ 1.1.1: a ZIP file with these files under archive/ and a
 datapackage.json).
 
 Members are read as streams and never extracted to disk. A member is reported as a problem if its path leads out of
-the package or it decompresses to far too much; the others are read.
+the package or it decompresses to far too much; the other members are read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 @dataclass(frozen=True, slots=True)
 class WACZMember:
     """A WARC or ARC file in a WACZ package: its name, size in bytes and CRC. `sha256` is its digest from
-    datapackage.json, "" if there is none.
+    datapackage.json, "" if that has none.
     """
 
     name: str
@@ -163,7 +163,7 @@ class MemberStream(io.RawIOBase):
         return len(data)
 
     def sha256(self) -> str:
-        """Returns the SHA-256 of the member, in hex; "" if it was not read from its first byte to its last."""
+        """Returns the SHA-256 of the member, in hex; "" if the member was not read from its first byte to its last."""
         return self._hash.hexdigest() if self.whole else ""
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Writes WARC files and their CDXJ indexes. All captures of crawls and imports are written here."""
+"""Writes WARC files and their CDXJ indexes. All captures of crawls and imports are written by this module."""
 
 from __future__ import annotations
 
@@ -165,13 +165,12 @@ class WarcWriter:
 
     @property
     def end(self) -> tuple[str, int]:
-        """The path of the current file ("warc/NAME.warc.gz") and its length; "" and 0 if there is none."""
+        """The path of the current file ("warc/NAME.warc.gz") and its length; "" and 0 if no file is open."""
         return (f"warc/{self._path.name}", self._offset) if self._file is not None else ("", 0)
 
     def append(self, capture: Capture, records: Sequence[bytes], at: datetime) -> Capture:
-        """Writes records, of which the first is that of the capture. Returns the capture with its position.
-
-        `at` is the time used in the name of a new file. Raises OSError.
+        """Writes records, the first of which is the capture's record. Returns the capture with its position. `at` is
+        the time used in the name of a new file. Raises OSError.
         """
         if self._file is None or self._offset >= _ROTATE_AT:
             self._open(at)
@@ -186,8 +185,8 @@ class WarcWriter:
     def sync(self) -> None:
         """Syncs the file to disk. Raises OSError, also if the file no longer exists.
 
-        A row that points to a record is committed only after this, so that a power cut leaves no row without its
-        record.
+        A row that points to a record is committed only after this call, so that a power cut leaves no row without
+        its record.
         """
         if self._file is None or self._synced == self._offset:
             return

@@ -29,7 +29,9 @@ _CACHE: WeakKeyDictionary[Database, tuple[int, OrderedDict[Hashable, Any]]] = We
 
 
 def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
-    """Returns the result of `make`, calling it only if the cache has no result for `name` and `of` in this archive.
+    """Returns the result of `make`, which is called only if the cache has no result for `name` and `of` in this
+    archive.
+
     Results are kept until the archive or its index changes (SQLite's data_version). Exceptions are not cached.
     """
     version = int(db.execute("pragma data_version").fetchone()[0])
@@ -142,10 +144,9 @@ DATABASE = "archive"
 
 @dataclass(frozen=True, slots=True)
 class ServedArchive:
-    """An archive, and the URLs at which the server offers it.
-
-    `base` is the prefix of all URL paths, "/" or "/news/". `hosts` are the accepted host names without port, empty
-    for any. `origin` is the public scheme and host; "" means that of the request.
+    """An archive, and the URLs at which the server offers it. `base` is the prefix of all URL paths, "/" or "/news/".
+    `hosts` are the accepted host names without port, empty for any. `origin` is the public scheme and host; if it is
+    "", the scheme and host of the request are used.
     """
 
     archive: ArchivePool

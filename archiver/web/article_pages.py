@@ -97,8 +97,8 @@ def article_page(request: ArchiveRequest) -> PageResponse:
 
 
 def _build_places(request: ArchiveRequest, record: dict[str, Any]) -> dict[str, Any]:
-    """Returns the places of an article for the template, and a map of those that have coordinates (None if there are
-    none).
+    """Returns the places of an article for the template, and a map of the places that have coordinates (None if no
+    place has).
     """
     places = [tag for tag in record["geotags"] if tag["latitude"] is not None]
     if not places:
@@ -144,10 +144,8 @@ def _find_similar(request: ArchiveRequest, number: int) -> tuple[tuple[Hit, ...]
 
 
 def _find_copies(request: ArchiveRequest, number: int, record: dict[str, Any]) -> dict[str, Any]:
-    """Returns the articles with the same text as this one (`same`), and its cluster of near-duplicates.
-
-    `source` is the member of the cluster that the others were copied from, `own` this article's entry in the
-    cluster.
+    """Returns the articles with the same text as this article (`same`), and its cluster of near-duplicates. `source` is
+    the member of the cluster from which the other members were copied, `own` this article's entry in the cluster.
     """
     columns = "id, site, url, title, published, published_precision"
     original = record["duplicate_of"] or number

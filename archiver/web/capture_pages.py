@@ -59,8 +59,8 @@ from archiver.web.web_requests import (
 
 
 def url_captures_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page that lists a URL's captures, newest first. If the address has a time, later captures are left
-    out.
+    """Returns the page with the list of a URL's captures, newest first. If the address has a time, later captures are
+    left out.
     """
     where = parse_memento_address(request)
     rows = captures_of_address(request.db, where.url)[::-1]
@@ -146,8 +146,8 @@ def _verify_capture(request: ArchiveRequest, row: dict[str, Any]) -> tuple[str, 
 
 
 def article_captures_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page that lists the captures of an article: those of its URLs and those that its revisions were read
-    from, newest first. The JSON has all of them.
+    """Returns the page with the list of an article's captures, newest first: captures of its URLs, and captures that
+    its revisions were read from. The JSON has all of them.
     """
     number = find_requested_article(request)
     record, rows = records.record(request.db, number), captures_of_article(request.db, number)
@@ -276,8 +276,8 @@ def _original_response(found: StoredCapture, headers: dict[str, str]) -> RawResp
 
 
 def _response_status(found: StoredCapture) -> int:
-    """Returns the status of the captured response, or 200 if that has no body that could be shown (such as 204 or
-    304).
+    """Returns the status of the captured response; 200 if a response with that status, such as 204 or 304, has no body
+    to show.
     """
     status = found.response.status
     return status if 200 <= status < 600 and status not in (204, 205, 206, 304) else 200

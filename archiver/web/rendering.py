@@ -27,8 +27,8 @@ _ITEM_LETTERS = 18
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of an article's text. A heading or paragraph has one line; a list, or lines such as those of a poem, has
-    several.
+    """A block of an article's text. A heading or paragraph has one line; a list, or a block of lines such as a poem,
+    has several.
     """
 
     kind: Literal["heading", "paragraph", "list", "lines"]

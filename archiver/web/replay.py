@@ -287,7 +287,7 @@ def find_requisites(page: Page, url: str) -> list[str]:
 
 def sanitize_page(page: Page, url: str, asset: RewriteURL, link: RewriteURL) -> str:
     """Returns a captured page as a sanitised HTML document. `asset` rewrites the URL of an image or stylesheet ("" if
-    it is not captured), and `link` that of a page. The URLs they return must not contain quotes.
+    it is not captured), and `link` the URL of a page. The URLs they return must not contain quotes.
     """
     root = page.root
     base = next((found for one in root.iter("base") if (found := asset_address(one.get("href") or "", url))), url)

@@ -167,7 +167,7 @@ CONCORDANCE_SORTS = (
 
 
 def concordance_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page that lists every occurrence of the search terms in context."""
+    """Returns the page with every occurrence of the search terms in context."""
     query = parse_query(request)
     query = replace(query, limit=LINES if not request.one("limit") else query.limit)
     text = request.one("width", str(WIDTH))
@@ -282,7 +282,7 @@ def _format_percent(share: float | None) -> str:
 
 
 def searches_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page that lists the saved searches with their numbers of matches and new matches."""
+    """Returns the page with the list of saved searches, with their numbers of matches and new matches."""
     found = get_cached(request.db, "saved searches", None, lambda: saved_search_states(request.db))
     data = [
         {
@@ -372,8 +372,8 @@ def export_page(request: ArchiveRequest) -> Download:
 
 
 def collection_page(request: ArchiveRequest) -> PageResponse | RawResponse:
-    """Returns the page of a collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100
-    articles a page.
+    """Returns the page of a collection: a URL that contains a list of articles, to bookmark, share, export and cite.
+    Shows 100 articles a page.
 
     The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list
     in a link for each article.

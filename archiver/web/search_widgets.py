@@ -188,7 +188,7 @@ class Map:
 
 
 def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
-    """Builds the map of a query's results, None if none of them has a place. Raises what `geo_grid` raises."""
+    """Builds the map of a query's results; None if no result has a place. Raises what `geo_grid` raises."""
     found = get_cached(request.db, "spots", (strip_paging(query), most), lambda: geo_grid(request.db, query, most))
     if not found.spots:
         return None

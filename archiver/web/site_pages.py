@@ -107,7 +107,7 @@ PAGE_SIZE = 100
 
 
 def sites_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page that lists the sites, 100 a page, optionally only those with a tag or with a text in their
+    """Returns the page with the list of sites, 100 a page, optionally only sites with a tag or with a text in their
     name.
     """
     tags, tag, letters = tags_of_sites(request.db), request.one("tag").lower(), request.one("q").lower()

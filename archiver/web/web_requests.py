@@ -1,6 +1,6 @@
 """Requests and responses of the web pages, and the conversion of search queries to and from URL arguments.
 
-`?q=flood&site=blog.example.org&since=2023`: the names are those of the options of `archiver search`; `q` is its
+In `?q=flood&site=blog.example.org&since=2023`, the names are the names of options of `archiver search`; `q` is its
 QUERY.
 """
 
@@ -254,8 +254,8 @@ class SearchLinks:
         return self._room < 0
 
     def reserve(self, number: int) -> Callable[[Query], str]:
-        """Reserves room for `number` links. Returns a function that makes the link of a query, or one that always
-        returns "" if the links would exceed the limit.
+        """Reserves room for `number` links. Returns a function that makes the link of a query; if the links would
+        exceed the limit, a function that always returns "".
         """
         left = self._room - number * self.each
         self._room = left if left >= 0 else -1

@@ -18,7 +18,7 @@ from archiver.articles.identity import (
     is_stub,
     no_longer_shows,
 )
-from archiver.articles.validation import validate_article
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.items import Article, Evidence, GeoTag
 
 TEXT = "The ferry runs again since Monday, twice a day, and the winch at the slipway has been mended at last. " * 3
@@ -116,7 +116,7 @@ def test_impossible_values_are_dropped() -> None:
         geotags=(GeoTag(95.0, 10.0), GeoTag(1.0, 2.0)),
         tags=("a", " a ", "--", ""),
     )
-    article, problems = validate_article(wrong, at)
+    article, problems = drop_impossible_values(wrong, at)
     assert (article.title, article.published, article.published_precision) == ("The ferry", None, None)
     assert article.geotags == (GeoTag(1.0, 2.0),)
     assert article.tags == ("a",)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from archiver.discovery.url_classifier import URLPattern, feed_without_format, form_pattern
 from archiver.frontier.redundant_urls import ALLOWED, PART_FEEDS, PatternBudgets, is_exempt_from_budget
-from archiver.frontier.set_aside import SetAsidePages, sample_size
+from archiver.frontier.set_aside_sampling import SetAsidePages, sample_size
 from archiver.frontier.shown_addresses import ShownAddresses
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource

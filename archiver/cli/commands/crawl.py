@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CrawlOptions:
-    """The options of `archiver crawl`. An option that is None leaves the site's setting in force."""
+    """The options of `archiver crawl`. If an option is None, the site's setting applies."""
 
     sites: tuple[str, ...]
     archive: str
@@ -157,9 +157,8 @@ def crawl(options: CrawlOptions) -> None:
 
 
 def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
-    """Crawls the selected sites; if the demonstration blog is one of them, serves it until they are done.
-
-    Returns a result per site and the number of the signal that ended the crawls (0 for none).
+    """Crawls the selected sites; if the demonstration blog is among them, serves it until they are done. Returns a
+    result per site and the number of the signal that ended the crawls (0 for none).
     """
     with ExitStack() as stack:
         known = _read_sites(options.archive)
@@ -205,10 +204,9 @@ def _print_results(archive: str, results: list[CrawlResult], found: dict[str, di
 def _resolve_start_urls(
     sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
-    """Returns the start URLs of the sites to crawl: the named ones, or by default all sites of the archive (`known`)
-    except those in `excluded`, which are crawled only if they are named.
-
-    Starts the server of the demonstration blog in `stack` if the blog is one of them.
+    """Returns the start URLs of the sites to crawl: the given sites or, without any, all sites of the archive (`known`)
+    except those in `excluded`, which are crawled only if they are given. Starts the server of the demonstration blog
+    in `stack` if the blog is among them.
     """
     if sites:
         urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]

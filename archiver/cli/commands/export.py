@@ -118,7 +118,7 @@ def export(options: ExportOptions) -> None:
 
 def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:
     """Writes the captures of the articles to a WACZ file. Exits with code 1 if some captures cannot be read; the file
-    then contains all others.
+    then contains the other captures.
     """
     from archiver import __version__
     from archiver.datasets.wacz_package import pack_wacz

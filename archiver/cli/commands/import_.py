@@ -150,9 +150,7 @@ def wayback_options(function: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class WaybackOptions:
-    """The options of `archiver import` that need --wayback. An option that is None leaves the site's setting in
-    force.
-    """
+    """The options of `archiver import` that need --wayback. If an option is None, the site's setting applies."""
 
     service: str | None
     replay: str
@@ -225,7 +223,9 @@ def _build_plan(options: ImportOptions, url: str, until: datetime | None, servic
 
 
 def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
-    """Returns the archive's row of the site named `word` (None if it has no such site), and the site's start URL."""
+    """Returns the archive's row of the site named `word` (None if the archive has no such site), and the site's start
+    URL.
+    """
     from archiver.storage.connection import opened
     from archiver.urls import start_address
 

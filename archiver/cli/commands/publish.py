@@ -427,8 +427,8 @@ def _explain_decisions(
 
 
 def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
-    """Finds an article by ID or URL in several archives. Returns the index of the first archive that has it, and its ID
-    there. Raises ArticleNotFound.
+    """Finds an article by ID or URL in several archives. Returns the index of the first archive that has it, and the
+    article's ID in that archive. Raises ArticleNotFound.
     """
     from archiver.errors import ArticleNotFound
     from archiver.storage.article_tables.records import find_article

@@ -169,7 +169,7 @@ def _find_holders(archive: Path) -> list[Holder]:
 
 
 def _print_holders(holders: list[Holder]) -> None:
-    """Prints which backups still hold removed posts, and the command that removes them there."""
+    """Prints which backups still hold removed posts, and for each the command that removes them from it."""
     for one in holders:
         what = (
             f"{', '.join(one.files[:_SHOWN])} may still hold removed posts"

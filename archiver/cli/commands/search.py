@@ -187,7 +187,7 @@ def search(options: SearchOptions) -> None:
 @contextmanager
 def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
     """Opens one archive for the query, after updating its search index if that is writable. With `save`, stores the
-    query as a saved search of that name.
+    query as a saved search with that name.
     """
     from archiver.cli.commands.index import update_search_index
     from archiver.cli.search_output import OneArchive

@@ -239,7 +239,7 @@ def _print_traps(state: dict[str, Any]) -> None:
 
 
 def _describe_sample(row: dict[str, Any]) -> str:
-    """Describes the sample of the pages that a trap rule set aside: "10 read, 0 led to an unknown post"."""
+    """Describes what the sample of a trap rule's set-aside pages showed: "10 read, 0 led to an unknown post"."""
     if row["sampled"] is None:
         return ""
     return f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post"
@@ -278,7 +278,7 @@ def _print_distrusted(state: dict[str, Any]) -> None:
 
 
 def _print_requisites(state: dict[str, Any]) -> None:
-    """Prints how many images, stylesheets and fonts of a site are captured, and why others are not."""
+    """Prints how many images, stylesheets and fonts of a site are captured, and why the rest are not."""
     requisites = state["requisites"]
     if not requisites["outcomes"]:
         return
@@ -357,8 +357,8 @@ def _print_all_missing(options: StatusOptions) -> None:
 
 
 def _format_judged(state: dict[str, Any]) -> list[Any]:
-    """Returns lines for the articles that were withdrawn, for pages that look like posts and were not taken, and for
-    held pages and posts of which nobody can say whether they are gone.
+    """Returns lines about posts in doubt: articles that were withdrawn, pages that look like posts and were not stored
+    as posts, held pages, and posts of which it is not known whether they are gone.
     """
     lines = [
         f"{count_noun(one['pages'], 'page')} with the form of the posts not taken ({one['rule']}): {one['example']}"

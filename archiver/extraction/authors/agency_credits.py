@@ -290,7 +290,9 @@ _METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "
 
 @dataclass(frozen=True, slots=True)
 class BodyTail:
-    """The authors and sources named in the last paragraphs of a body, and how many paragraphs contain only these."""
+    """The authors and sources named in the last paragraphs of a body, and how many of these paragraphs contain nothing
+    else.
+    """
 
     authors: tuple[str, ...] = ()
     credits: tuple[str, ...] = ()
@@ -298,7 +300,9 @@ class BodyTail:
 
 
 def find_outlets(text: str) -> list[str]:
-    """Returns the names of outlets in a phrase such as "Reuters and CNN"; for an address, its host."""
+    """Returns the names of outlets in a phrase such as "Reuters and CNN". If the phrase is a web address, returns its
+    host.
+    """
     text = clean_text(text).strip(" .:：–—-\"'“”*")
     if m := re.match(r"(?:https?://|www\.)\S+$", text):
         host = urlsplit(m[0] if "//" in m[0] else f"//{m[0]}").hostname or ""
@@ -327,7 +331,8 @@ def is_outlet(text: str) -> bool:
 
 
 def find_agencies(text: str, sure: bool = True) -> list[str]:
-    """Returns the agencies in a phrase that names only known agencies, else []: "Reuters", "dpa/AFP", "dpa/lni".
+    """Returns the news agencies in a phrase such as "Reuters", "dpa/AFP" or "dpa/lni"; [] if the phrase also has a name
+    that is not a known agency.
 
     An editor's initials, as in "dpa/lni", are ignored. Without `sure`, the phrase must have a name that is not
     AMBIGUOUS.
@@ -390,8 +395,8 @@ def _sources_at_end(text: str) -> list[str]:
 def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
     """Returns the names after a label without a colon, if they are names and not a sentence.
 
-    `m` is a match of _BARE_LABEL. After "mit", "con" and "avec" only known agencies count, since anything may follow
-    these.
+    `m` is a match of _BARE_LABEL. After "mit", "con" and "avec" only known agencies count, since many other words
+    may follow these prepositions.
     """
     who = m["who"]
     if m["word"].lower() in _PREPOSITIONS:
@@ -405,7 +410,7 @@ def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
 def read_tail(body: str) -> BodyTail:
     """Reads the byline and the notes on sources in the last paragraphs of a body.
 
-    A line "NAME (note that names the sources)" has both. Such paragraphs are not part of the post's text.
+    A line such as "Jane Doe (with material from Reuters)" is both. Such paragraphs are not part of the post's text.
     """
     paragraphs = body.split("\n\n")
     authors: list[str] = []
@@ -426,7 +431,9 @@ def read_tail(body: str) -> BodyTail:
 
 
 def _read_signed_note(text: str) -> tuple[list[str], list[str]]:
-    """Returns the authors and sources in a line "NAME (note that names the sources)"; ([], []) for any other line."""
+    """Returns the authors and the sources in a line such as "Jane Doe (with material from Reuters)"; ([], []) for any
+    other line.
+    """
     m = _END_NOTE.match(text)
     sources = (credits_of_line(f"({m['note']})") or _sources_in_note(m["note"])) if m else []
     if m is None or not sources or len(clean_text(m["name"])) > 60:
@@ -447,7 +454,7 @@ def _sources_in_note(note: str) -> list[str]:
 
 
 def _consists_of_names(text: str, who: list[str]) -> bool:
-    """Returns True if a text is hardly longer than the names found in it."""
+    """Returns True if a text has little besides the names found in it."""
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
 
@@ -459,7 +466,7 @@ def collect_credits(
 
     They are read from the end of the body, a dateline such as "HANOI (Reuters) -", separate notes, the byline's
     `lines`, and `beside`, the credits already found outside the text (by `credits_on_page`). Paragraphs that are
-    `captions` are skipped, since their source is that of the picture.
+    `captions` are skipped, since a source named in a caption is the source of the picture.
     """
     found = list(tail.credits)
     for one in lines:
@@ -491,7 +498,8 @@ def unique_credits(found: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_dateline(text: str) -> tuple[str, list[str]]:
-    """Returns the place and the agencies in the dateline at the start of a paragraph; ("", []) if it has none.
+    """Returns the place and the agencies in the dateline at the start of a paragraph; ("", []) if the paragraph has no
+    dateline.
 
     The place is "" unless it is in capitals, as agencies write it.
     """
@@ -510,7 +518,9 @@ def read_dateline(text: str) -> tuple[str, list[str]]:
 
 
 def dateline_place(body: str) -> str:
-    """Returns the place in the dateline of a body, in capitals as written there; "" if it has no dateline."""
+    """Returns the place in the dateline of a body, in capitals as the dateline has it; "" if the body has no
+    dateline.
+    """
     return next((place for p in body[:2_000].split("\n\n")[:3] if (place := read_dateline(clean_text(p))[0])), "")
 
 

@@ -134,9 +134,9 @@ def author_candidates(
 
 
 def _add_visible(page: Page, post: Post, add: Add) -> None:
-    """Adds the authors shown in elements that match the platform's author selectors or generic ones.
+    """Adds the authors shown in elements that match the platform's author selectors or the generic author selectors.
 
-    For each of the two, only the first selector that finds a name counts.
+    Of each of the two groups of selectors, only the first selector that finds a name is used.
     """
     generic = by_name("generic")
     if page.platform is not generic:
@@ -171,7 +171,9 @@ def _is_inside(el: Element, top: Element) -> bool:
 
 
 def names_of_element(el: Element) -> list[str]:
-    """Returns the names in an author element: those of the profile links in it, else those in its own text."""
+    """Returns the names in an author element: the names in its profile links, or, if it has none, the names in its own
+    text.
+    """
     if el.tag == "meta":
         return split_names(el.get("content") or "", one=True)
     if el.tag == "a" or "fn" in (el.get("class") or "").split() or "name" in (el.get("itemprop") or "").split():
@@ -186,7 +188,7 @@ def _leads_to_author(a: Element) -> bool:
 
 
 def url_path(href: str | None) -> str:
-    """Returns the path of an address, "" if it is malformed."""
+    """Returns the path of an address; "" if the address is malformed."""
     try:
         return urlsplit(href or "").path
     except ValueError:

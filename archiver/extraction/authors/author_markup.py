@@ -54,7 +54,9 @@ _BESIDE_NAME = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a
 
 @lru_cache(maxsize=16_384)
 def author_mark(names: str) -> str:
-    """Returns the author mark in an element's classes: NAME, AUTHOR, BOX, NOT, or "" if they have none."""
+    """Returns the author mark in an element's classes (NAME, AUTHOR, BOX or NOT); "" if the classes have no author
+    mark.
+    """
     low = names.lower()
     for hint in _HINTS:
         if hint in low:
@@ -71,7 +73,9 @@ def _find_mark(names: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_beside_name(names: str) -> bool:
-    """Returns True if classes name something beside an author's name: a job title, a picture, a date."""
+    """Returns True if the class names `names` mark an element that often accompanies an author's name but is not the
+    name: a job title, a picture, a date.
+    """
     return len(names) < 600 and bool(_BESIDE_NAME.search(names))
 
 

@@ -63,7 +63,9 @@ class Line:
 
 
 def lines_above_heading(post: Post) -> list[Line]:
-    """Returns up to three short lines right above the heading, nearest first; some themes put the date there."""
+    """Returns up to three short lines right above the heading, nearest first. Some themes put the date above the
+    heading.
+    """
     out: list[Line] = []
     at: Element | None = post.title
     for _ in range(3):
@@ -205,7 +207,7 @@ _CJK_LABEL = re.compile(
 class BylineBlock:
     """The names and dates in the lines right below (or above) the heading, with these lines and their elements.
 
-    `sure`: a word such as "by" or a handle shows that the names are the author's.
+    `sure`: a word such as "by" or a handle shows that the names are names of authors.
     """
 
     names: tuple[str, ...] = ()
@@ -238,8 +240,8 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
 def _terms_beside(page: Page, post: Post) -> frozenset[str]:
     """Returns the texts of the links beside a heading that lead to a list of posts, in lower case.
 
-    Such a link has rel="category", or its address occurs among the other links of the page, as that of a category does
-    in a menu. Links to authors do not count.
+    Such a link has rel="category", or its address also occurs among the other links of the page, as the address of a
+    category occurs in a menu. Links to authors are left out.
     """
     if post.title is None:
         return frozenset()
@@ -288,8 +290,8 @@ class _MetaLines:
         return self._add(one, published, modified, self._people(_names_in(bare, rest, dated)))
 
     def _without_terms(self, one: Line) -> Line:
-        """Returns a line without the pieces that are the text of a link to a list of posts, and without "in" and what
-        follows it if that is such a piece: "by Ann Lee in Boats".
+        """Returns a line without the texts of links to lists of posts. If such a text follows "in", as in "by Ann Lee
+        in Boats", "in" is removed with it.
         """
         if not self.terms:
             return one
@@ -335,7 +337,7 @@ def _is_sentence(text: str) -> bool:
 
 
 def _is_sure(one: Line, rest: str) -> bool:
-    """Returns True if a line introduces its names as the author's, by a word such as "by" or by a handle."""
+    """Returns True if a word such as "by", or a handle, shows that the names in a line are names of authors."""
     return bool(
         BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text
     )

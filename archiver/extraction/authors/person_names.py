@@ -131,7 +131,7 @@ _SUFFIX = re.compile(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
 
 @lru_cache(maxsize=4096)
 def looks_personal(text: str) -> bool:
-    """Returns True if a text has the form of a person's name: one to five capitalised words without digits, or one
+    """Returns True if a text has the form of a person's name (one to five capitalised words without digits) or is a
     handle.
     """
     words = re.sub(r"\s*[(（][^)）]*[)）]", "", text).split()
@@ -189,9 +189,9 @@ _LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # a word with a colon introduce
 def split_names(text: str, one: bool = False) -> list[str]:
     """Returns the names in a byline, in order, each once.
 
-    `one`: the text is expected to hold one author (a profile link, an author object), so that only what are clearly
-    two people is split, and "Science and Health" is not. There an account such as "admin" is what readers see, and is
-    returned.
+    `one`: the text is expected to hold one author (a profile link, an author object). It is then split only where it
+    clearly names two people, so that "Science and Health" stays whole; and an account name such as "admin" is
+    returned, because it is what readers see.
     """
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
@@ -259,7 +259,7 @@ def _split_pieces(text: str, one: bool) -> list[str]:
 
 
 def _chinese_names(text: str) -> list[str]:
-    """Returns the Chinese names in a text that separates them by spaces; [] if it is not such a text.
+    """Returns the Chinese names in a text that separates them by spaces; [] if the text has another form.
 
     Two words may be the family and given name of one Japanese person, so each of them must begin with a Chinese
     surname.
@@ -323,12 +323,11 @@ class _Doubts:
         return self._is_single_weak_source(one, is_phrase) and not is_shown_on_page(self.page, one.value)
 
     def _is_single_weak_source(self, one: Candidate[Names], is_phrase: bool) -> bool:
-        """Returns True if a candidate with one name comes from the only source on the page, and that source is a weak
-        one.
+        """Returns True if a candidate with one name is given by only one source on the page, and that source is weak.
 
-        A name that only JSON-LD or Dublin Core gives is as often that of the person who entered the page as the
-        author's, and a phrase in a meta element is as often a job title. WordPress is an exception: it declares the
-        author there, whether its theme shows the name or not.
+        A name that only JSON-LD or Dublin Core gives may be the name of the person who entered the page in the
+        system, and a phrase in a meta element may be a job title. WordPress is an exception: its JSON-LD declares
+        the author, whether the theme shows the name or not.
         """
         is_weak = one.source == "json-ld" or one.locator.startswith("dc") or is_phrase
         is_single = len(_keys(one)) == 1

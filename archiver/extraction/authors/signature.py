@@ -52,7 +52,7 @@ def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, s
 
 
 def _author_elements(page: Page) -> list[Element]:
-    """Returns the elements whose classes mark them as an author's, in document order."""
+    """Returns the elements whose classes mark them as containing an author, in document order."""
     found: list[Element] = []
     for classes in page.index.classes():
         if author_markup.author_mark(classes) in (author_markup.BOX, author_markup.NAME, author_markup.AUTHOR):
@@ -137,8 +137,8 @@ _MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 class Sign:
     """One byline: its names, what identifies it (`kind`, a key of CONFIDENCE), and where it is.
 
-    `place` is "above" or "below" the heading or "after" the text; `raw` is its line, `line` the number of that line
-    there.
+    `place` is "above" or "below" the heading or "after" the text; `raw` is the text of its line; `line` is the
+    number of the line among the lines of that place.
     """
 
     names: tuple[str, ...]
@@ -207,7 +207,7 @@ _RIGHTS = re.compile(
 class _BylineReader:
     """Collects the bylines in some lines of a page. The names of one byline may be in several chunks.
 
-    `state` is "by" while names are expected or may continue, "other" while the names are those of people who did
+    `state` is "by" while names are expected or may continue, "other" while the names belong to people who did
     something other than write the post (edit, translate), else "".
     """
 
@@ -319,7 +319,9 @@ class _BylineReader:
         return self._kind_by_look(at) if self._may_be_unmarked(at) else ""
 
     def _may_be_unmarked(self, at: _Spot) -> bool:
-        """Returns True if a name without any mark is plausible here: near the heading, in a line of names and dates."""
+        """Returns True if a chunk may be an author's name although nothing marks it as one: near the heading, in a line
+        of names and dates.
+        """
         chunk, line = at.chunk, at.line.text
         if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":") or _RIGHTS.search(line):
             return False
@@ -349,7 +351,7 @@ def _kind_by_markup(chunk: MarkedText) -> str:
 
 
 def _is_beside_name(text: str) -> bool:
-    """Returns True if a text is one that often accompanies a name in a byline: a word or two, a date, a job title."""
+    """Returns True if a text may accompany a name in a byline: one or two words, a date, a job title."""
     return bool(len(text.split()) < 3 or _DATE.search(text) or ROLE.match(text))
 
 
@@ -404,9 +406,9 @@ def find_signatures(
 ) -> tuple[list[Sign], bool]:
     """Returns every byline found, best first, and True if they belong to many posts or works with different authors.
 
-    `declared`: the sets of names (folded) that the page declares as its authors. If a byline beside the heading has
-    exactly one of these sets, or if another visible source did (`agreed`), the text after the body is not read,
-    since two sources of different kinds are enough.
+    `declared`: the sets of names (folded) that the page declares as its authors. The text after the body is not read
+    if a byline beside the heading has exactly one of these sets, or if another visible source did (`agreed`): two
+    sources of different kinds are enough.
     """
     top = _find_heading(page, post)
     out, end = _bylines_around_heading(page, top) if top is not None else (_bylines_at_start(page), -1)
@@ -435,7 +437,7 @@ def _bylines_at_start(page: Page) -> list[Sign]:
 
 
 def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
-    """Returns the bylines after the body of a post, and those in author boxes."""
+    """Returns the bylines after the body of a post, and the bylines in author boxes."""
     out: list[Sign] = []
     if post.body is not None:
         rest = [x for _, x in zip(range(10), LineReader(900).lines(nodes_after(post.body)), strict=False)]

@@ -1,6 +1,7 @@
-"""Scripts, frequent words and letters of languages: the tables by which `text_language` names the language of a text.
+"""Scripts, frequent words and letters of languages: the tables by which `text_language` recognises the language of a
+text.
 
-Scripts are named as in Unicode's character names. HAN stands for CJK ideographs, KANA for Hiragana and Katakana.
+Scripts are named as in Unicode's character names. HAN means CJK ideographs, KANA means Hiragana and Katakana.
 """
 
 from __future__ import annotations
@@ -51,13 +52,13 @@ WRITTEN_IN: dict[str, frozenset[str]] = {
     "pa": frozenset({"GURMUKHI", "ARABIC"}),
     "sr": frozenset({"CYRILLIC", LATIN}),
 }
-"""The scripts of a language. A language that is not here (Kazakh, Uzbek, Kurdish) may be written in any."""
+"""The scripts of a language. A language that is not in this table (Kazakh, Uzbek, Kurdish) may be written in any."""
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageRow:
-    """What tells a language from others of its script: frequent `words`, its `letters` that most of the others lack,
-    and the letters that it lacks (`never`) although others have them.
+    """The signs by which a language is told from others of its script: frequent `words`, `letters` that most of the
+    others lack, and letters that the others have and this language lacks (`never`).
     """
 
     tag: str

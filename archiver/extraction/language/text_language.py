@@ -1,5 +1,5 @@
-"""The language of a post: the declared one, unless the text is in a script that this language never uses, or its words
-are plainly those of another language.
+"""Decides the language of a post: the declared one, unless the text is in a script that this language never uses, or
+its words plainly belong to another language.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ which its words contradict a declaration in the same script."""
 _MAX_MARKS = 3
 
 Declared = tuple[str, str, str]
-"""A BCP 47 tag, the source that declares it, and its locator there."""
+"""A BCP 47 tag, the source that declares it, and the locator of the tag in that source."""
 
 
 class _ScriptOf(dict[int, str | None]):
@@ -105,16 +105,18 @@ class _Text:
         return Counter(tag for word in self.words if word in known for tag in known[word])
 
     def main_script(self) -> str:
-        """The script of most of the text; "" if the text has too few letters to say."""
+        """The script of most of the text; "" if the text has too few letters to decide."""
         name = max(self.scripts, key=self.scripts.__getitem__, default="")
         return name if name and self.scripts[name] >= max(_LETTERS, _OTHER_SCRIPT * self.length) else ""
 
 
 def choose_language(declared: Sequence[Declared], text: str) -> Declared:
-    """Returns the language of a post: the first declared one that its text does not contradict, else that of the text.
+    """Returns the language of a post: the first declared language that its text does not contradict, else the language
+    of the text.
 
-    `declared`: in the order of trust; `text`: title and body. ("", "", "") if nothing is declared, or if the text
-    contradicts every declaration and its own language is not certain. What the page does not declare is not guessed.
+    `declared`: in the order of trust; `text`: title and body. Returns ("", "", "") if nothing is declared, or if the
+    text contradicts every declaration and its own language is not certain. If the page declares no language, none is
+    guessed.
     """
     sample = _Text(text[:SAMPLE])
     fitting = next((one for one in declared if not _is_contradicted(one[0], sample)), None)
@@ -125,12 +127,12 @@ def choose_language(declared: Sequence[Declared], text: str) -> Declared:
 
 
 def language_of_text(text: str) -> str:
-    """Returns the language of a text by its script and its frequent words; "" if they do not say."""
+    """Returns the language of a text by its script and its frequent words; "" if these do not decide it."""
     return _language_of(_Text(text[:SAMPLE]))
 
 
 def _is_contradicted(tag: str, sample: _Text) -> bool:
-    """Returns True if a text cannot be in a language. A tag that names a script ("sr-Latn") is believed."""
+    """Returns True if a text cannot be in the language of `tag`. A tag with a script ("sr-Latn") is always believed."""
     primary, *rest = tag.lower().split("-")
     if any(len(part) == 4 and part.isalpha() for part in rest):
         return False
@@ -156,7 +158,9 @@ def _is_in_other_script(primary: str, own: frozenset[str], sample: _Text) -> boo
 
 
 def _is_in_other_words(tag: str, sample: _Text) -> bool:
-    """Returns True if the words of a text are plainly those of another language, and hardly any of this one."""
+    """Returns True if the words of a text plainly belong to another language, and hardly any of them to the language of
+    `tag`.
+    """
     if tag not in _HAS_WORDS or len(sample.words) < _SURE_HITS:
         return False
     best = _most_hits(sample.hits)
@@ -171,7 +175,9 @@ def _is_in_other_words(tag: str, sample: _Text) -> bool:
 
 
 def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
-    """Returns the language with most hits, their number, and that of the next language; None if there are no hits."""
+    """Returns the language with most hits, its number of hits, and the number of hits of the second language; None if
+    there are no hits.
+    """
     if not hits:
         return None
     name = max(hits, key=hits.__getitem__)

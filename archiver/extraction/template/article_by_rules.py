@@ -62,9 +62,10 @@ def read_by_rules(
     known: PageKind = PageKind.UNKNOWN,
     decided: Answer | None = None,
 ) -> Article | None:
-    """Reads the article of a page by the site's rules; None if they do not fit, so that general extraction is needed.
+    """Reads the article of a page by the site's rules; None if the rules do not fit, so that general extraction is
+    needed.
 
-    They do not fit if the page is not a post, a part of the template is missing, or the template has changed.
+    The rules do not fit if the page is not a post, a part of the template is missing, or the template has changed.
     """
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
@@ -188,12 +189,12 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
 def kind_by_hand(
     article: Article, page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind
 ) -> Answer | None:
-    """Returns kind and rule of a page that general extraction did not call a post, if a person's rules make it one;
-    else None.
+    """Returns the kind and rule of a page that general extraction did not take for a post, if the rules written by a
+    person make it a post; else None.
 
-    It is a post if the selectors of `post` match, unless the page is a declared listing, an error or a password form.
-    Without such selectors, it is one if a rule finds the date that general extraction did not find, and it has a title
-    and a text.
+    The rules make it a post if the selectors of `post` match, unless the page is a declared listing, an error or a
+    password form. Without such selectors, it is a post if it has a title and a text, and a rule finds the date that
+    general extraction did not find.
     """
     if rules.post_by_hand:
         return _answer_of_marks(page, rules, hint, known)
@@ -234,7 +235,7 @@ def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> 
 
 
 def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
-    """Returns the name of the rule by which the page is a post; None if it is not certainly one."""
+    """Returns the name of the rule by which the page is a post; None if the page is not certainly a post."""
     page, rules = reader.page, reader.rules
     if rules.post_by_hand:
         return BY_HAND if _answer_of_marks(page, rules, reader.hint, known) is not None else None
@@ -273,7 +274,7 @@ def _read_body(reader: SiteReader, top: Element, title: str) -> str:
 
 
 def _without_byline(text: str, times: list[Moment], language: str) -> str:
-    """Returns a text without a first paragraph that is only a byline with one of the post's dates (`times`)."""
+    """Returns a text without its first paragraph if that is only a byline with one of the post's dates (`times`)."""
     first, _, rest = text.partition("\n\n")
     if not rest or not times or len(first) > _MAX_BYLINE_LENGTH or first.endswith(_SENTENCE_END):
         return text

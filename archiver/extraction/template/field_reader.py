@@ -150,8 +150,8 @@ def read_date_element(page: Page, el: Element) -> Moment | None:
 
 
 def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) -> Element | None:
-    """Returns the element that holds the body: the first selected one with some text, a paragraph or a picture; else
-    None.
+    """Returns the element that holds the body: the first selected element with some text, a paragraph or a picture;
+    else None.
     """
     for selector in rule.select:
         for el in select(page, selector):
@@ -223,8 +223,8 @@ class Times:
 class SiteReader:
     """Reads one page by its site's rules, and collects evidence.
 
-    `is_strange`: a rule that has always found something finds nothing here; `is_whole`: the body is the whole text from
-    a feed or API; `top`: the body's element, once known.
+    `is_strange`: a rule that found something on every sample post found nothing on this page; `is_whole`: the body
+    is the whole text from a feed or API; `top`: the body's element, once known.
     """
 
     def __init__(self, page: Page, rules: SiteRules, hint: SourceHint | None) -> None:
@@ -236,7 +236,9 @@ class SiteReader:
 
     @cached_property
     def post(self) -> Post:
-        """The post on the page: around the title and body that the rules found, else located by general extraction."""
+        """The post on the page. It is located around the title and body that the rules found; without these, by general
+        extraction.
+        """
         return post_with_title(self.page, self._title(), self.top) if self.top is not None else locate_post(self.page)
 
     @cached_property
@@ -245,7 +247,7 @@ class SiteReader:
 
     @cached_property
     def wider(self) -> Post | None:
-        """The post as general extraction locates it: another element than `post`; None if it is the same one.
+        """The post as general extraction locates it; None if that is the same element as `post`.
 
         The footer of a post may be outside the element that holds the title and body that the rules found.
         """
@@ -257,10 +259,10 @@ class SiteReader:
         return element_of_rule(self.page, rule) if rule is not None else None
 
     def by_rule(self, name: str) -> Value:
-        """Returns the value that the field's rule gives; None if there is no rule.
+        """Returns the value that the field's rule gives; None if the field has no rule.
 
-        Sets `is_strange` if a learned rule that has always found something finds nothing. A rule written by hand that
-        finds nothing is recorded as evidence.
+        Sets `is_strange` if a learned rule that has always found something finds nothing. If a rule written by hand
+        finds nothing, that is recorded as evidence.
         """
         rule = self.rules.rule(name)
         if rule is None:
@@ -287,13 +289,13 @@ class SiteReader:
         return rule is not None and rule.by_hand
 
     def note_rule(self, name: str, value: Value, rule: Rule) -> None:
-        """Records a value found by a rule as evidence."""
+        """Adds a value that a rule gave to the evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         source = BY_HAND if rule.by_hand else "learned"
         self.evidence.append(Evidence(name, shown[:300], source, _where(rule), round(rule.agreement, 2)))
 
     def note_unmatched(self, name: str, rule: Rule) -> None:
-        """Records as evidence that a rule written by hand found nothing: an empty value with confidence 0."""
+        """Adds to the evidence that a rule written by hand found nothing: an empty value with confidence 0."""
         self.evidence.append(Evidence(name, "", BY_HAND, _where(rule), 0.0))
 
     def note_api(self, name: str, value: Value) -> None:
@@ -307,7 +309,7 @@ class SiteReader:
 
     @cached_property
     def wider_terms(self) -> _Terms | None:
-        """The candidates for terms of the `wider` element; None if there is none."""
+        """The candidates for terms in the `wider` element; None if there is no such element."""
         return _categories.term_candidates(self.page, self.wider, self.hint) if self.wider is not None else None
 
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:

@@ -63,9 +63,8 @@ _PART_WORD = re.compile(
 
 
 def selector_clarity(selector: str) -> tuple[int, int, int]:
-    """Returns a sort key for how readable a selector is to a person; higher is better.
-
-    Best is a short selector that names the element itself, with a word for a part of a post.
+    """Returns a sort key for how readable a selector is to a person; higher is better. Best is a short selector for the
+    element itself, with a word for a part of a post.
     """
     selector = _ATTRIBUTE.sub("", selector).replace("'", "")
     own = selector.rpartition(" ")[2]
@@ -75,7 +74,7 @@ def selector_clarity(selector: str) -> tuple[int, int, int]:
 
 
 def own_selectors(el: Element) -> list[str]:
-    """Returns selectors for an element by its own attributes, most specific first; the tag alone is not among them."""
+    """Returns selectors for an element by its own attributes, most specific first. None of them is the tag alone."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
     out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _attribute_values(el, attr, op)]
     classes = [c for c in split_words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
@@ -322,7 +321,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A rule tried on the samples: whether it was right on each, and the number of elements it matched on all."""
+    """A rule tried on the samples: for each sample, whether the rule gave the right value, and the number of elements
+    that it matched on all samples together.
+    """
 
     rule: Rule
     right: tuple[bool, ...]
@@ -365,7 +366,9 @@ def _known_value(article: Article, name: str) -> Value:
 
 
 def agrees_with(name: str, value: Value, known: Value) -> bool:
-    """Returns True if a rule's value is the known one: equal texts, names in any order, or the same instant."""
+    """Returns True if a rule's value agrees with the known value: texts must be equal, names may be in any order, and
+    times must be the same instant.
+    """
     if isinstance(value, Moment) and isinstance(known, Moment):
         return value.at == known.at and known.precision in ("", value.precision)
     if isinstance(value, tuple) and isinstance(known, tuple):
@@ -419,9 +422,9 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
 
 def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:
     """Returns the rule for a place that holds the field on nearly every post, also where general extraction found
-    nothing; None if there is no such place.
+    nothing; None if no place does.
 
-    Its agreement is measured on the posts where general extraction found a value, its coverage on all of them.
+    Its agreement is measured on the posts where general extraction found a value, its coverage on all posts.
     """
     said = [bool(value) for value in known]
     if sum(said) < MIN_POSTS:
@@ -440,10 +443,10 @@ def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequen
 
 
 def _is_own_title(rule: Rule, samples: Sequence[Sample]) -> bool:
-    """Returns True if the titles that a rule reads differ from post to post, and are like those of another source.
+    """Returns True if the titles that a rule reads differ from post to post, and are like the titles of another source.
 
-    The known titles may be the same mistake that the rule makes, so they prove nothing. Other sources are the
-    feed or API and the titles that the pages declare, if these differ themselves.
+    The known titles may have the same mistake as the rule, so they prove nothing. Other sources are the feed or API
+    and the titles that the pages declare, if these differ from post to post.
     """
     titles = [str(read_field(s.page, "title", rule, select_by_index) or "") for s in samples]
     filled = [fold_text(title) for title in titles if title]
@@ -492,7 +495,9 @@ def _try_rule(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[
 
 
 def _shown_day_selector(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
-    """Returns a selector for the element that shows the day of an instant declared in UTC; () if there is none."""
+    """Returns a selector, in a tuple, for the element that shows the day of an instant declared in UTC; () if no
+    element does.
+    """
     times = [read_field(s.page, "published", best.rule, select_by_index) for s in samples]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
         return ()
@@ -577,7 +582,7 @@ def _may_hold(el: Element, name: str, values: set[str]) -> bool:
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
-    """Returns a selector that matches on every post and on none of the other pages, in a tuple; () if there is none."""
+    """Returns a selector, in a tuple, that matches on every post and on no other page; () if none is found."""
     first = samples[0].page.index
     options: list[str] = []
     for tag in ("body", "html", "article", "main"):

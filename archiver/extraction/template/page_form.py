@@ -136,7 +136,7 @@ def _own_hentry_type(page: Page) -> str:
 
 
 def _titles(page: Page) -> tuple[int, int]:
-    """Returns the hashes of the page's <title> and of its first heading; 0 for one that is missing or empty."""
+    """Returns the hashes of the page's <title> and of its first heading; 0 if it is missing or empty."""
     heading = next((el for tag in ("h1", "h2") for el in page.index.tag(tag)[:1]), None)
     return _text_hash(page.head_title), _text_hash(element_line(heading)) if heading is not None else 0
 
@@ -147,10 +147,11 @@ def _text_hash(text: str) -> int:
 
 
 def date_slot(article: Article) -> int:
-    """Returns the hash of the place on the page that shows the article's date of publication; 0 if no place does.
+    """Returns the hash of the place on the page that shows the article's date of publication; 0 if the page does not
+    show it.
 
-    A date that is only declared in the head or in the address is in no place, and neither is an uncertain one. Where a
-    learned rule reads the head, the page may show the date or not: `HEAD_SLOT`.
+    0 also for a date that is only declared in the head or in the address, and for an uncertain one. If a learned
+    rule reads the date from the head, the page may show it or not, and the result is `HEAD_SLOT`.
     """
     found = [
         e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN and e.confidence > _CERTAIN

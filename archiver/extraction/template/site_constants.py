@@ -1,5 +1,5 @@
-"""What is equal on many posts of a site is the site's: a value of a title, an image, a description, a tiny text, or a
-part of <title>.
+"""Finds the constants of a site: values that many of its posts share, and that therefore belong to the site: a title,
+an image, a description, a tiny text, or a part of <title>.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from archiver.extraction.text import fold_text
 from archiver.items import OTHER_HEADING, Article, Evidence
 
 MIN_POSTS = 5
-"""Posts that must have a value before it can be the site's."""
+"""The number of posts that must have a value before it can count as a constant of the site."""
 SHARE = 0.2
-"""The share of the posts that must have a value before it can be the site's."""
+"""The share of the posts that must have a value before it can count as a constant of the site."""
 SHARE_OF_BODY = 0.05
 MAX_BODY_LENGTH = 40
 """Letters of a text that may be a button's: a longer one is a text."""
@@ -30,9 +30,8 @@ _SHOWN = ("platform", "heading", "api", "feed")
 
 @dataclass(frozen=True, slots=True)
 class SiteConstants:
-    """The values that are a site's and not those of its posts.
-
-    `names` are parts of <title>. `bodies` are tiny texts, such as that of a button, without their numbers.
+    """The values that belong to a site and not to its posts. `names` are parts of <title>. `bodies` are tiny texts,
+    such as the text of a button, without their numbers.
     """
 
     titles: tuple[str, ...] = ()
@@ -50,21 +49,21 @@ class SiteConstants:
             yield one.name, getattr(self, one.name)
 
     def with_others(self, other: SiteConstants) -> SiteConstants:
-        """Returns these constants and those of `other`."""
+        """Returns the union of these constants and of `other`."""
         return SiteConstants(
             **{name: tuple(dict.fromkeys((*values, *getattr(other, name)))) for name, values in self.items()}
         )
 
     def refuses_title(self, text: str) -> bool:
-        """Returns True if a title is the site's."""
+        """Returns True if a title is a constant of the site, and so is not the title of a post."""
         return bool(self.titles) and fold_text(text) in {fold_text(one) for one in self.titles}
 
     def refuses_description(self, text: str) -> bool:
-        """Returns True if a description is the site's."""
+        """Returns True if a description is a constant of the site, and so does not describe a post."""
         return bool(self.descriptions) and fold_text(text) in {fold_text(one) for one in self.descriptions}
 
     def refuses_body(self, text: str) -> bool:
-        """Returns True if a text is not the post's."""
+        """Returns True if a text is a constant of the site, and so is not the text of a post."""
         return bool(self.bodies) and len(text) < MAX_BODY_LENGTH and body_key(text) in self.bodies
 
 
@@ -82,11 +81,11 @@ class ReadPost:
 
 
 def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
-    """Returns the values that are the site's: those of a fifth of its posts, and of `MIN_POSTS` at least.
+    """Returns the values that belong to the site: a fifth of its posts have them, and at least `MIN_POSTS`.
 
-    A title is the site's only if the posts that have it declare or show other titles, which differ: a series with
-    one title for all its parts keeps it. A part of <title> is the site's only if the posts' own headings lack it. A
-    text of fewer than 40 letters is not the post's if a twentieth of the posts have it.
+    A title belongs to the site only if the posts that have it declare or show other titles, which differ from post
+    to post: a series with one title for all its parts keeps it. A part of <title> belongs to the site only if the
+    posts' own headings lack it. For a text of fewer than 40 letters, a twentieth of the posts is enough.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -130,10 +129,9 @@ def hides_others(title: str, articles: Sequence[Article]) -> bool:
 
 
 def titles_everywhere(articles: Sequence[Article]) -> tuple[str, ...]:
-    """Returns the texts that nearly all posts have in the place of a title, if most of the posts have another one there
-    that differs from post to post: the banner, the <title> of all pages, "Leave a reply".
-
-    Other headings of the pages ("Recent posts") need only be frequent.
+    """Returns the texts that nearly all posts show in the place of a title (the banner, the <title> of all pages,
+    "Leave a reply"), if most of the posts also have a title that differs from post to post. Other headings of the
+    pages ("Recent posts") need only be frequent.
     """
     read = [found for a in articles if (found := _title_texts(a))]
     if len(read) < MIN_POSTS:
@@ -149,7 +147,7 @@ def titles_everywhere(articles: Sequence[Article]) -> tuple[str, ...]:
 
 
 def _title_texts(article: Article) -> dict[str, Evidence]:
-    """Returns the candidates for an article's title by their folded text, the most trusted one of each."""
+    """Returns the candidates for an article's title by their folded text; of equal texts the most trusted candidate."""
     found: dict[str, Evidence] = {}
     for one in article.evidence:
         if one.field == "title" and (key := fold_text(one.value)):

@@ -73,13 +73,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class SiteRules:
-    """The rules of one site.
-
-    `pages`: the number of posts they were learned from; `teacher`: where the known values came from ("api", "feed"
-    or "agreement" of a page's own sources); `places`: the publisher's places, the same on every page; `constants`: the
-    values that are the site's and not those of its posts. `version` identifies the rules in the evidence of articles
-    read by them. `platform` is "" if the rules name none. `post`: the selectors that match on every post;
-    `post_by_hand`: a person wrote them.
+    """The rules of one site. `pages`: the number of posts they were learned from; `teacher`: where the known values
+    came from ("api", "feed" or "agreement" of a page's own sources); `places`: the publisher's places, the same on
+    every page; `constants`: the values that belong to the site and not to its posts. `version` identifies the rules
+    in the evidence of articles read by them. `platform` is "" if the rules have no platform. `post`: the selectors
+    that match on every post; `post_by_hand`: a person wrote them.
     """
 
     fields: Mapping[str, Rule] = field(default_factory=dict)
@@ -96,7 +94,9 @@ class SiteRules:
         return self.fields.get(name)
 
     def overruled(self, hand: SiteRules) -> SiteRules:
-        """Returns these rules with the rules of `hand`, written by a person, in place of those for the same fields."""
+        """Returns a copy of these rules in which the rules of `hand`, written by a person, replace the rules for the
+        same fields.
+        """
         own = {name: replace(rule, by_hand=True) for name, rule in hand.fields.items()}
         return replace(
             self,
@@ -110,7 +110,9 @@ class SiteRules:
         )
 
     def by_hand(self) -> SiteRules | None:
-        """Returns only the rules that a person wrote, with the site's constants; None if there are neither."""
+        """Returns only the rules that a person wrote, with the site's constants; None if the site has neither such
+        rules nor constants.
+        """
         own = {name: rule for name, rule in self.fields.items() if rule.by_hand}
         if not (own or self.post_by_hand or self.constants):
             return None
@@ -147,8 +149,8 @@ def _rule_table(rule: Rule) -> dict[str, Any]:
 
 
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
-    """Parses rules from TOML. Raises BadRules, which names the subject (a file or site), the line or table and the
-    mistake.
+    """Parses rules from TOML. Raises BadRules, whose message has the subject (a file or site), the line or table, and
+    the mistake.
     """
     source = _Source(subject, text)
     try:
@@ -200,7 +202,9 @@ class _Source:
     text: str
 
     def selector_error(self, table: str, name: str, selector: str, why: str) -> BadRules:
-        """Returns the error for an invalid selector, with its line number if that can be found."""
+        """Returns the error for an invalid selector of the rule `name`. The message has the table, the reason `why`,
+        and the selector's line number if the selector is found in the text.
+        """
         line = self._line(table, selector)
         return BadRules(self.subject, f"[{table}] {name}{f' (line {line})' if line else ''}: {why}")
 

@@ -58,13 +58,13 @@ class Judge(Protocol):
     """Decides by the site's other pages whether a page is a post."""
 
     def before_learning(self) -> None:
-        """Called before a template is learned."""
+        """Prepares for learning a template; called right before it."""
 
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
         """Returns the article of a page, with another kind if the site's other pages say so. `extract` extracts the
-        page again with a kind and rule that are decided.
+        page again with a given kind and rule.
         """
 
     def has_post_form(self, page: Page, article: Article) -> bool:
@@ -72,7 +72,9 @@ class Judge(Protocol):
 
 
 class NoJudge:
-    """The judge where nothing is known of a site's other pages: each page is what it was classified as."""
+    """A Judge for when nothing is known of a site's other pages: it leaves each page the kind that it was classified
+    as.
+    """
 
     def before_learning(self) -> None:
         return None
@@ -160,11 +162,11 @@ class TemplateLearner:
         yield from kept
 
     def put_back(self, sample: _KeptPage) -> None:
-        """Makes `samples` yield this sample once more."""
+        """Makes `samples` yield this sample a second time."""
         self._taught_by.append(sample)
 
     def again(self, sample: _KeptPage) -> Article | None:
-        """Extracts a sample post by the learned rules; None if they do not fit it."""
+        """Extracts a sample post by the learned rules; None if the rules do not fit the page."""
         article = extract_page(sample.page(), sample.hint, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 
@@ -211,7 +213,7 @@ class TemplateLearner:
             self._titles.clear()
 
     def _certain_others(self) -> Iterator[Page]:
-        """Yields the kept pages that are no posts, without those that have the form of the site's posts."""
+        """Yields the kept pages that are no posts, except pages that have the form of the site's posts."""
         for kept in self._others:
             page = kept.page()
             if kept.article is None or not self._judge.has_post_form(page, kept.article):
@@ -244,8 +246,8 @@ class TemplateLearner:
 
 
 def _new_constants(samples: list[Sample]) -> SiteConstants:
-    """Returns the values that are the site's on these posts, without the names that one of the pages declares as the
-    site's: whichever post is read first, the result is the same.
+    """Returns the values that belong to the site and not to these posts, except names that one of the pages declares as
+    the site's name. The result does not depend on the order of the posts.
     """
     found = find_constants([ReadPost(s.article, s.page.head_title) for s in samples])
     declared = {fold_text(name) for s in samples for name in site_names(s.page)}
@@ -258,10 +260,12 @@ def learn_with_constants(
     others: list[Page],
     known: SiteConstants,
 ) -> SiteRules | None:
-    """Learns the rules of a site, with the values that are the site's, from posts that are read without these values.
+    """Learns a site's rules and its constants (values that belong to the site and not to a post, such as its name above
+    each post) from sample posts.
 
-    `read_again` reads the samples without some constants; `known` are the constants that were known before. Returns
-    rules without fields if the posts have no common template but new constants; None if they have neither.
+    If the samples have constants, `read_again` first extracts the samples again without them, and the rules are
+    learned from that. `known` are constants found earlier; the result includes them. If the posts share no template,
+    returns rules with constants only, or None if there are no new constants either.
     """
     constants = _new_constants(samples)
     if constants:
@@ -275,7 +279,7 @@ def learn_with_constants(
 
 
 def read_without_constants(sample: Sample, hint: SourceHint | None, constants: SiteConstants) -> Sample:
-    """Returns a sample whose article has no value that is the site's."""
+    """Extracts a sample post again without the site's constants, and returns it as a new sample."""
     decided = PageKind.POST, sample.article.kind_rule
     page = sample.page
     article = extract_page(

@@ -177,7 +177,7 @@ def _check_target(source: Database, archive: Path, target: Path, *, force: bool)
 
 def _why_not_backup(source: Database, target: Path) -> str:
     """Returns why the file at `target` is not an earlier backup of the archive, as a phrase for a message; "" if it is
-    one.
+    an earlier backup.
     """
     try:
         other = open_archive(target, read_only=True, to_copy=True)
@@ -279,13 +279,13 @@ def _read_ends(db: Database) -> dict[str, tuple[int, int]]:
 
 
 def size_of(file: Path) -> int:
-    """Returns the size of a file in bytes; -1 if there is none."""
+    """Returns the size of a file in bytes; -1 if the file does not exist."""
     return file.stat().st_size if file.exists() else -1
 
 
 def _explain_difference(db: Database, archive: Path, target: Path, name: str) -> str:
-    """Returns a sentence that says what to do if a WARC file is damaged in the archive and whole in the folder of
-    `target`; "" otherwise.
+    """If a WARC file is damaged in the archive and undamaged in the folder of `target`, returns a sentence that says
+    what to do; otherwise "".
     """
     flaws = find_flaws(db, archive.parent, name)
     if not flaws or find_flaws(db, target.parent, name):
@@ -321,9 +321,9 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
 
 
 def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
-    """Returns, by name, how many bytes of each WARC file below `folder` belong to a copied database: the whole of a
-    finished file, otherwise everything up to the end of the last exchange with a row in `captures`. Missing files
-    are left out.
+    """Returns, by name, how many bytes of each WARC file below `folder` belong to a copied database: all bytes of a
+    finished file; of an unfinished file, the bytes up to the end of the last exchange with a row in `captures`.
+    Missing files are left out.
     """
     known = _read_ends(db)
     out = {}
@@ -347,7 +347,7 @@ def _path_within(folder: Path, name: str) -> Path | None:
 
 def _find_exchange_end(handle: BinaryIO, offset: int) -> int:
     """Returns the offset at which the exchange whose response starts at `offset` ends, with its request and metadata
-    records; 0 if no record starts there.
+    records; 0 if no record starts at `offset`.
     """
     end = offset
     while (member := read_record_at(handle, end)) is not None and (end == offset or parse_capture(member, "") is None):
@@ -356,7 +356,7 @@ def _find_exchange_end(handle: BinaryIO, offset: int) -> int:
 
 
 def _is_earlier_state(handle: BinaryIO, other: Path) -> bool:
-    """Return True if the open file begins with all bytes of `other`."""
+    """Returns True if the open file begins with all bytes of `other`."""
     handle.seek(0)
     with other.open("rb") as existing:
         while data := existing.read(_CHUNK):

@@ -20,10 +20,11 @@ _MOST_NAMED = 3
 
 def check_copy(copy: Database, source: Database, archive: Path, target: Path, *, force: bool = False) -> None:
     """Checks a copy of the database of `archive` that is to take the place of the backup at `target`. Raises
-    BackupDamaged if it is damaged.
+    BackupDamaged if the copy is damaged.
 
-    Checked are all pages, tables and indexes by SQLite, the schema, that every row can be read, and, without `force`,
-    each article's text against its digest, and that no article of the backup at `target` is missing without a reason.
+    Checked are all pages, tables and indexes by SQLite, the schema, and that every row can be read. Without `force`,
+    each article's text is also compared with its digest, and no article of the backup at `target` may be missing
+    without a reason.
     """
     if found := find_fault(copy):
         what = (
@@ -53,8 +54,10 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
 
 def find_fault(db: Database) -> str:
     """Returns the first fault of a database as a phrase: damage, a missing or changed table or column, or a row that
-    cannot be read; "" if there is none. Indexes, triggers and views, which can be rebuilt, are no fault if they are
-    missing. Raises sqlite3.Error if another program prevents the check.
+    cannot be read; "" if the database has no fault.
+
+    Missing indexes, triggers and views are not a fault, because they can be rebuilt. Raises sqlite3.Error if another
+    program prevents the check.
     """
     if damage := find_damage(db):
         return damage
@@ -87,8 +90,9 @@ def _texts(copy: Database) -> Iterator[tuple[int, str, str]]:
 
 
 def _find_lost_articles(copy: Database, target: Path) -> list[int]:
-    """Returns the IDs of articles that the earlier backup at `target` has and the copy lacks, except for those that a
-    person removed, whose site was removed, or that were merged into another article because both are one post.
+    """Returns the IDs of articles that the earlier backup at `target` has and the copy lacks. Left out are articles
+    that a person removed, whose site was removed, or that were merged into another article because both are one
+    post.
     """
     if not target.exists():
         return []

@@ -58,10 +58,10 @@ class BackupRequest:
 
 @dataclass(slots=True)
 class BackupResult:
-    """The result of a backup. `deleted`: earlier generations that were deleted; `damaged`: those that are damaged, and
-    are not counted; `purged`: WARC files that were deleted because they may hold removed posts; `still_held`: how many
-    removed posts other files in the folder may hold; `unrecorded`: why the archive has no record of the backup, "" if
-    it has.
+    """The result of a backup. `deleted`: earlier generations that were deleted; `damaged`: earlier generations that are
+    damaged, which are not counted; `purged`: WARC files that were deleted because they may hold removed posts;
+    `still_held`: how many removed posts other files in the folder may hold; `unrecorded`: why the archive has no
+    record of the backup, "" if it has one.
     """
 
     articles: int = 0
@@ -76,7 +76,7 @@ class BackupResult:
 
 def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> BackupResult:
     """Backs up an archive, and returns the result. Raises what `copy_database` and `copy_warc_files` raise; the last
-    backup is in its place then.
+    backup is then still in its place.
     """
     out, at = BackupResult(), datetime.now(UTC)
     target = request.target
@@ -114,7 +114,9 @@ def _size(db: Database) -> int:
 
 
 def holds_removed_posts(file: Path, db: Database) -> bool:
-    """Returns True if the archive in `file` holds a post that was removed from the archive `db`, or captures of one."""
+    """Returns True if the archive in `file` has a post, or captures of a post, that was removed from the archive
+    `db`.
+    """
     removed = tombstones(db, "allowed_at is null")
     urls = [row[0] for row in db.execute("select url from tombstone_urls")]
     with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as other:
@@ -147,8 +149,8 @@ def _is_backup_of(file: Path, db: Database) -> bool:
 
 
 def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[str]:
-    """Deletes the WARC files in the folder of a backup that the archive replaced when it removed posts: its own files
-    that neither the archive nor any archive in that folder has any more. Returns their names.
+    """Deletes WARC files in the folder of a backup that the archive replaced when it removed posts: files of this
+    archive that neither the archive nor any backup in the folder refers to any more. Returns their names.
     """
     folder = target.parent
     if not (folder / "warc").is_dir() or folder.samefile(archive.parent):
@@ -186,8 +188,9 @@ def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int
 
 
 def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
-    """Returns the time before which posts were removed that no file in the folder of this new backup holds: that of its
-    oldest generation, or of the first backup with WARC files, which are kept.
+    """Returns a time such that no file in the folder of this new backup holds a post that was removed before it: the
+    time of the backup's oldest generation or, if WARC files are copied, which are kept, the time of the first backup
+    with WARC files.
     """
     if request.purge:
         return made.made_at

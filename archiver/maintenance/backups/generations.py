@@ -1,6 +1,7 @@
-"""The generations of a backup: the newest one has the name that the user gave (archive.db), each earlier one that name
-with the time at which it was made (archive-2026-05-12-030000.db). All are complete archives in one folder and share
-its WARC files.
+"""The generations of a backup. The newest has the name that the user gave (archive.db); each earlier one has that name
+with the time at which it was made (archive-2026-05-12-030000.db).
+
+All are complete archives in one folder and share its WARC files.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _TIME = "%Y-%m-%d-%H%M%S"
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A file that is a backup of an archive. `made_at`: when it was made; `damage`: what is damaged in it, "" if it was
-    found whole.
+    """A file that is a backup of an archive. `made_at`: when it was made; `damage`: what is damaged in it, "" if the
+    check found no damage.
     """
 
     path: Path
@@ -39,8 +40,8 @@ class Generation:
 
 
 def earlier_files(target: Path) -> list[Path]:
-    """Returns the files in the folder of `target` whose names are those of its earlier generations, newest first. What
-    they contain is not checked.
+    """Returns the files in the folder of `target` that have the name of an earlier generation, newest first. The
+    content of the files is not checked.
     """
     name = re.compile(rf"{re.escape(target.stem)}-\d{{4}}-\d\d-\d\d-\d{{6}}(-\d+)?{re.escape(target.suffix)}")
     try:
@@ -52,7 +53,7 @@ def earlier_files(target: Path) -> list[Path]:
 
 def find_generations(target: Path, source: Database | None = None) -> Iterator[Generation]:
     """Yields the generations of a backup, newest first, each after its database was checked for damage. Files that are
-    no archives are left out, and with `source` those that are no backups of this archive.
+    not archives are left out; with `source`, also files that are not backups of this archive.
     """
     for file in (target, *earlier_files(target)):
         if (found := inspect_generation(file, source)) is not None:
@@ -60,8 +61,8 @@ def find_generations(target: Path, source: Database | None = None) -> Iterator[G
 
 
 def inspect_generation(file: Path, source: Database | None = None) -> Generation | None:
-    """Returns a file as a generation, after its database was checked for damage; None if it is no archive, or with
-    `source` no backup of this archive. What prevents the check counts as damage.
+    """Checks the database of a file for damage and returns the file as a generation; None if the file is no archive or,
+    with `source`, is not a backup of this archive. If something prevents the check, that counts as damage.
     """
     try:
         db = open_archive(file, read_only=True, to_copy=True)
@@ -79,7 +80,7 @@ def inspect_generation(file: Path, source: Database | None = None) -> Generation
 
 
 def is_backup(db: Database, file: Path) -> bool:
-    """Returns True if an archive is a backup that lies where it was made, as its own record says."""
+    """Returns True if an archive is a backup and lies at the path where it was made, according to its own record."""
     own = file.resolve()
     targets = [Path(one.path) for one in read_backups(db)]
     return any(own == target or own in earlier_files(target) for target in targets if target.parent == own.parent)
@@ -129,9 +130,10 @@ def keep_as_earlier(target: Path, at: datetime) -> Path:
 
 def prune(target: Path, source: Database, keep: int) -> tuple[list[Path], list[Generation]]:
     """Deletes the earlier generations of a backup beyond the newest `keep`, counting `target`. Returns the deleted
-    files, and the damaged ones.
+    files, and the damaged generations.
 
-    Only whole backups of the archive `source` count and are deleted: a damaged one stays for a person to look at.
+    Only undamaged backups of the archive `source` count and are deleted: a damaged one is kept for a person to look
+    at.
     """
     files = earlier_files(target)
     if len(files) < keep:

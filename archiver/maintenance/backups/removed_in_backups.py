@@ -17,11 +17,10 @@ from archiver.storage.integrity_records import count_posts_removed_since, has_in
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A place that holds, or may hold, posts that were removed from the archive.
-
-    `path`: the backup's file, or another copy of the archive in its folder; `files`: which files there hold removed
-    posts, as far as they can be read; `is_readable`: False if the place cannot be read now; `advice`: the command or
-    action that removes the posts there.
+    """A backup, or another copy of the archive, that holds or may hold posts that were removed from the archive.
+    `path`: the backup's file, or another copy of the archive in its folder; `files`: which of its files hold removed
+    posts, as far as they can be read; `is_readable`: False if it cannot be read now; `advice`: the command or action
+    that removes the posts from it.
     """
 
     path: str
@@ -56,7 +55,7 @@ def _find_backups(archive: Path) -> Iterator[Holder]:
 
 
 def _find_copies(archive: Path) -> Iterator[Holder]:
-    """Yields the other copies of the archive in its folder, such as one that `archiver restore` has replaced."""
+    """Yields the other copies of the archive in its folder, such as an archive that `archiver restore` has replaced."""
     with opened(archive, read_only=True, to_copy=True) as db:
         for file in sorted(archive.parent.glob(f"*{archive.suffix}")):
             if not file.is_file() or file.samefile(archive):

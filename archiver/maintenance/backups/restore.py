@@ -64,10 +64,10 @@ class RestorePlan:
 
 @dataclass(slots=True)
 class RestoreResult:
-    """What was restored. `files`: names of the WARC files that were put back; `whole`: named files that were whole
-    already; `failed`: by name, why a damaged or missing file could not be put back; `later`: WARC files that were
-    written after the backup, whose captures the database does not have; `kept_as`: the replaced archive, None if there
-    was none; `removed`: how many posts were removed again.
+    """What was restored. `files`: names of the WARC files that were put back; `whole`: requested files that were
+    undamaged already; `failed`: by name, why a damaged or missing file could not be put back; `later`: WARC files
+    that were written after the backup, whose captures the database does not have; `kept_as`: the replaced archive,
+    None if nothing was replaced; `removed`: how many posts were removed again.
     """
 
     files: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
 
 
 def _name_whole(backup: Path) -> str:
-    """Returns which other backup in the folder is whole, as the end of a sentence; "" if none is."""
+    """Returns which other backup in the folder is undamaged, as the end of a sentence; "" if none is."""
     whole = next((one.path for one in find_generations(backup) if not one.damage), None)
     return f"; {whole} is whole" if whole else ""
 
@@ -201,7 +201,7 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
 @contextmanager
 def _without_writers(archive: Path) -> Iterator[None]:
     """Context manager that keeps schedulers, crawls and imports from the archive."""
-    # A lock file of a scheduler means that the archive has one; none is created here.
+    # A lock file of a scheduler means that the archive has one; this function creates none.
     with lock_schedule(archive) if scheduler_process(archive) is not None else nullcontext():
         held: list[BinaryIO] = lock_archive_exclusively(archive, "restore")
         try:
@@ -232,8 +232,8 @@ def _copy_database(theirs: Database, part: Path, archive: Path, progress: Progre
 
 
 def _carry_over(copy: Database, archive: Path) -> None:
-    """Copies from the archive to the copy of its backup what must not be lost, if it can be read: the removals of
-    posts since then, and where backups are.
+    """Copies what must not be lost from the archive to the copy of its backup, if the archive can be read: the removals
+    of posts since the backup, and the locations of backups.
     """
     if not archive.exists():
         return
@@ -248,8 +248,10 @@ def _carry_over(copy: Database, archive: Path) -> None:
 
 
 def _keep_replaced(archive: Path, kept_as: Path) -> Path | None:
-    """Gives the archive's file the name `kept_as`, with its write-ahead log, and returns that path; None if there is no
-    archive. The file keeps its old name, too, until the backup replaces it, if the disk has hard links.
+    """Gives the archive's file the name `kept_as`, with its write-ahead log, and returns that path; None if the archive
+    does not exist.
+
+    If the disk has hard links, the file also keeps its old name until the backup replaces it.
     """
     if not archive.exists():
         return None
@@ -342,7 +344,9 @@ def _put_back_files(
 
 
 def _put_back(file: Path, own: Path) -> None:
-    """Copies a WARC file and its index from a backup. The archive's own file, if there is one, is kept."""
+    """Copies a WARC file and its index from a backup into the archive. If the archive has a file with that name, the
+    file is kept under another name.
+    """
     own.parent.mkdir(parents=True, exist_ok=True)
     kept = _free_name(own) if own.exists() else None
     if kept is not None:

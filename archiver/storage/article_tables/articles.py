@@ -72,10 +72,10 @@ _ORDER = "order by datetime(published) is null, datetime(published), id"
 
 def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = None) -> bool:
     """Chooses the original among the articles whose text has this digest (the one published first) and marks the others
-    as its duplicates. Returns True if there are several.
+    as its duplicates. Returns True if several articles have the digest.
 
-    With `newcomer` (an article's ID) the others are marked already: it is compared with their original only, because
-    a notice may be repeated thousands of times.
+    With `newcomer` (an article's ID) the other articles are marked already: the newcomer is compared only with their
+    original, because a notice may be repeated thousands of times.
     """
     if not digest:
         return False
@@ -143,7 +143,7 @@ class Stored:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """When and how an extracted article was observed. `redirects` are the URLs that led to its page; `extractor` is
-    None if it was assembled from stored data. `run_started` is when the crawl began.
+    None if the article was assembled from stored data. `run_started` is when the crawl began.
     """
 
     at: datetime
@@ -166,9 +166,9 @@ def store_article(
     """Stores an article extracted from a page: as a new article, as a new revision of an existing one, or only as the
     time it was last seen.
 
-    A difference from an article that another extractor version extracted may not be an edit: `reread` extracts the
+    If another extractor version extracted the stored article, a difference may not be an edit: `reread` extracts the
     stored article's capture again to find out. `completes`: the stored text lacked pages that could not be fetched
-    then; adding them is not an edit either.
+    then; adding them is no edit either.
     """
     row = find_article_of(db, site, article, observed.redirects)
     return store_identified(db, row, site, article, observed, reread=reread, completes=completes)
@@ -220,7 +220,7 @@ class _KnownArticle:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
 
     def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
-        """Returns the same with the stored values of the fields that a crawled page no longer has. A field is left
+        """Returns the article with the stored values of the fields that a crawled page no longer has. A field stays
         empty if the stored capture, extracted again, does not have it either.
         """
         names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
@@ -244,8 +244,8 @@ class _KnownArticle:
         return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
 
     def store_as_copy(self) -> Stored | None:
-        """Stores the URL of the page as an alias if it is a second URL of a post that has not moved; the post itself is
-        unchanged. Returns None if that is not so.
+        """If the URL of the page is a second URL of a post that has not moved, stores it as an alias; the post itself
+        is unchanged. Otherwise returns None.
         """
         if not self.has_moved:
             return None
@@ -259,9 +259,9 @@ class _KnownArticle:
         return Stored(self.id, Change.COPY, aliases=tuple(aliases))
 
     def store(self, reread: Reread, *, completes: bool) -> Stored:
-        """Stores an article extracted at the post's own URL: as a new revision or a revert if the site edited the post,
-        as a correction of the current revision if only the extraction differs, else only as the time it was last
-        seen.
+        """Stores an article extracted at the post's own URL. If the site edited the post, it becomes a new revision or
+        a revert; if only the extraction differs, a correction of the current revision; otherwise only the time it
+        was last seen is stored.
         """
         aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
         if self.has_moved:
@@ -277,8 +277,8 @@ class _KnownArticle:
         return self._store_as_seen(tuple(aliases))
 
     def _edited_fields(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
-        """Returns those of the changed fields that the site has edited, rather than the extractor extracted
-        differently, or sources reported late.
+        """Returns the fields among `changed` that the site has edited. Left out are fields that differ only because the
+        extractor has changed or because sources reported them late.
         """
         extractor, edited = self.observed.extractor, changed
         is_reread = changed and extractor is not None and (extractor != self.row["extractor"] or self._has_late_hint())
@@ -301,7 +301,7 @@ class _KnownArticle:
 
     @property
     def _evidence(self) -> list[Entry] | None:
-        """The evidence of the article with that of its unconfirmed fields; None if it has none of these."""
+        """The evidence of the article, and of its unconfirmed fields; None if there is neither."""
         if not self.unconfirmed:
             return None
         row, fields = self.row, [name for name in (*EVIDENCE, "encoding") if name not in self.unconfirmed]
@@ -414,8 +414,8 @@ def overwrite(
 ) -> None:
     """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article.
 
-    `evidence` is given if it comes from several extractions; None uses that of `article`, or the stored one if it
-    has none. `more` are values for further columns.
+    `evidence` is passed if it comes from several extractions; otherwise the evidence of `article` is stored, or, if
+    it has none, the stored evidence is kept. `more` are values for further columns.
     """
     article_id, digest = row["id"], content_digest(article.body)
     if evidence is None:
@@ -446,8 +446,8 @@ def overwrite(
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if no article was marked.
 
-    If an old URL of a moved post is gone, the post is not. A post that is still online at another of its URLs has
-    moved there.
+    If only an old URL of a moved post is gone, the post is not marked. Nor is it if it is still online at another of
+    its URLs; that URL then becomes its own.
     """
     row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
     if not row:
@@ -467,7 +467,7 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
 
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
-    """Returns when an article's newest edit was first seen; None if it was never edited."""
+    """Returns when an article's newest edit was first seen; None if the article was never edited."""
     row = db.execute(
         "select max(observed_at) from revisions where article_id = ? and revision > 1", [article_id]
     ).fetchone()
@@ -483,9 +483,9 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     """Returns True if the URL where `article` was extracted becomes the own URL of a stored post, False if it is a
     second URL of the post.
 
-    If both URLs answer, `articles.display_address` decides. Else the canonical URL does; then an old URL that
-    redirects here or is gone; then, for a post with a platform ID, whether this crawl began after the post was last
-    seen at its old URL.
+    If both URLs answer, `articles.display_address` decides. Otherwise the first of these that applies decides: the
+    canonical URL; an old URL that redirects to the new one or is gone; and, for a post with a platform ID, whether
+    this crawl began after the post was last seen at its old URL.
     """
     here, there = urlkey(article.url), row["urlkey"]
     if not row["gone_at"] and _answers(db, there):
@@ -511,8 +511,8 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
 
 
 def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
-    """Returns True if the page at this urlkey showed its post itself when it was last fetched, and that since this
-    time.
+    """Returns True if the page at this urlkey showed its post, without a redirect, when it was last fetched; with
+    `since`, only if that was after this time.
     """
     return (
         db.execute(
@@ -527,7 +527,9 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
 def _known_address(
     db: Database, url: str, row: dict[str, Any], article: Article, run_started: datetime
 ) -> KnownAddress:
-    """Returns what is known of an address of a post: of the stored one (`row`) or of that of `article`."""
+    """Returns what is known of an address of a post: of its stored address (from `row`) or of the address of
+    `article`.
+    """
     key, read_at = urlkey(url), urlkey(article.url)
     listed = db.execute(
         "select 1 from page_discoveries d join pages p on p.id = d.page_id where p.urlkey = ? "

@@ -1,4 +1,6 @@
-"""The table `captures`: storing captures, finding those of a URL or an article by time, and their usage statements."""
+"""The table `captures`: stores captures, finds the captures of a URL or an article by time, and reads their usage
+statements.
+"""
 
 from __future__ import annotations
 
@@ -60,10 +62,8 @@ def captures_of_address(db: Database, url: str) -> list[Row]:
 
 
 def mementos(db: Database, url: str) -> list[Row]:
-    """Returns the captures of a URL that show what was there, oldest first: without refusals (403, 429 ...) and server
-    errors.
-
-    Raises the same errors as `captures_of_address`.
+    """Returns the captures of a URL, oldest first, without refusals (403, 429 ...) and server errors, which do not show
+    what was at the URL. Raises the same errors as `captures_of_address`.
     """
     found = [
         row
@@ -84,7 +84,9 @@ def is_redirect(row: Row) -> bool:
 
 
 def captures_of_article(db: Database, article_id: int) -> list[Row]:
-    """Returns the captures of an article's URLs, and those that its revisions were extracted from, oldest first."""
+    """Returns the captures of an article's URLs, and the captures from which its revisions were extracted, oldest
+    first.
+    """
     return list(
         db.query(
             f"select {_COLUMNS} from captures where id in (select id from captures where article_id = :id union "
@@ -98,7 +100,7 @@ def captures_of_article(db: Database, article_id: int) -> list[Row]:
 
 
 def nearest(rows: Iterable[Row], at: datetime) -> Row:
-    """Returns the capture nearest to a time, the earlier one of two equally near. `rows` must not be empty."""
+    """Returns the capture nearest to a time; of two equally near captures the earlier one. `rows` must not be empty."""
     return min(rows, key=lambda row: abs((time_of(row) - at).total_seconds()))
 
 
@@ -109,9 +111,7 @@ def time_of(row: Row) -> datetime:
 
 
 def captured_urls(db: Database, urls: Iterable[str]) -> set[str]:
-    """Returns the URLs among `urls` that have a capture with a status below 400: one that can be shown, or that
-    redirects.
-    """
+    """Returns the URLs among `urls` that have a capture with a status below 400, which can be shown or redirects."""
     return {
         row[0]
         for row in db.execute(

@@ -1,9 +1,8 @@
-"""Clusters of near-duplicates, and the source of each cluster: the member that the others were copied from.
+"""Clusters of near-duplicates, and the source of each cluster: the member from which the other members were copied.
 
 A cluster is a connected component of the graph of `near_duplicates`, so it does not depend on the order in which its
-members were added. IDs are stable: when two clusters are merged, the older ID is kept.
-
-All functions that write expect to run inside the caller's transaction, except `rebuild`.
+members were added. IDs are stable: when two clusters are merged, the older ID is kept. All functions that write
+expect to run inside the caller's transaction, except `rebuild`.
 """
 
 from __future__ import annotations
@@ -92,8 +91,8 @@ def regroup_all(db: Database) -> None:
 
 
 def _compare_again(db: Database, ids: Iterable[int]) -> set[int]:
-    """Compares articles again that lost a near-duplicate, so that they represent it in the index; returns all articles
-    whose links may have changed.
+    """Compares articles again that lost a near-duplicate, so that they take its place in the LSH index; returns all
+    articles whose links may have changed.
     """
     touched: set[int] = set()
     for number in sorted(ids):
@@ -231,8 +230,8 @@ def _oldest_members(db: Database, cluster: int) -> list[int]:
 
 
 def _choose_source(db: Database, cluster: int, ids: Iterable[int]) -> None:
-    """Chooses the source of a cluster among these members and stores it: the member that the others were copied
-    from.
+    """Chooses the source of a cluster (the member from which the others were copied) among these members, and stores
+    it.
     """
     source, reason = find_source([_load_member(db, number) for number in sorted(ids)])
     db.execute("update clusters set source_id = ?, reason = ? where id = ?", [source, reason, cluster])

@@ -73,8 +73,8 @@ _known: WeakKeyDictionary[Database, dict[Kind, int]] = WeakKeyDictionary()
 
 
 def encode_evidence(db: Database, entries: Iterable[Entry], row: Mapping[str, Any]) -> str | None:
-    """Encodes candidates as the JSON of `articles.evidence`, relative to the article's values in `row`; None if there
-    are no candidates.
+    """Encodes candidates as the JSON of `articles.evidence`, relative to the article's values in `row`; None if the
+    list is empty.
     """
     out = [_encode(db, one, row) for one in entries]
     return as_json(out) if out else None
@@ -100,8 +100,8 @@ def decode_evidence(db: Database, row: Mapping[str, Any]) -> list[Entry]:
 
 
 def forget_evidence_kinds(db: Database) -> None:
-    """Clears the cached IDs of `evidence_kinds` after a rollback, because the cache may contain IDs inserted in that
-    transaction.
+    """Clears the cached IDs of `evidence_kinds`. Called after a rollback, because the cache may contain IDs inserted in
+    that transaction.
     """
     _known.pop(db, None)
 
@@ -259,12 +259,12 @@ def merge_evidence(
     own: tuple[Any, ...] | None = None,
     other: tuple[Any, ...] | None = None,
 ) -> list[Entry]:
-    """Returns stored evidence in which the candidates of these fields are replaced by those of another extraction,
-    `extraction`.
+    """Returns stored evidence in which the candidates for these fields are replaced by the candidates of another
+    extraction, `extraction`.
 
-    The row has columns for one extraction only (extractor, capture, time). Candidates of the other one need a
-    EXTRACTION of their own: `own` is given to those that stay, `other` to the new ones; None for the extraction that is
-    in the columns.
+    The row has columns for one extraction only (extractor, capture, time). Candidates of the other extraction carry
+    their own `EXTRACTION` values: `own` is given to the candidates that stay, `other` to the new ones. Either is
+    None for the extraction that is in the columns.
     """
     kept = [_with_extraction(one, own) for one in stored if one["field"] not in fields]
     return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in fields]
@@ -286,8 +286,8 @@ def has_unconfirmed(row: Mapping[str, Any]) -> bool:
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
-    """Returns, by field, which extraction its value came from (the values of EXTRACTION): that noted in its chosen
-    candidate, else `row`.
+    """Returns, by field, which extraction its value came from (the values of EXTRACTION): the extraction noted in the
+    chosen candidate, else the one in the columns of `row`.
     """
     return {
         one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(EXTRACTION, row, strict=True))

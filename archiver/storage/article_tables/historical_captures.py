@@ -61,7 +61,9 @@ def _insert_response(db: Database, url: str, kind: str, target: str, at: datetim
 
 @dataclass(frozen=True, slots=True)
 class HistoricalRedirect:
-    """A URL that redirected to another one in the past, with the first and last time it was seen to do so."""
+    """A URL that redirected to another URL in the past, with the first and last time that a capture showed the
+    redirect.
+    """
 
     url: str
     first: datetime
@@ -69,7 +71,7 @@ class HistoricalRedirect:
 
 
 def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
-    """Returns the URLs that once redirected to this urlkey, directly or through others, the nearest first."""
+    """Returns the URLs that once redirected to this urlkey, directly or through other URLs, the nearest first."""
     found: dict[str, HistoricalRedirect] = {}
     wave, seen = [key], {key}
     for _ in range(_MOST_HOPS):
@@ -92,8 +94,8 @@ def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
 
 
 def redirect_target(db: Database, key: str) -> str:
-    """Returns the urlkey at the end of a URL's historical redirects, following the latest of each; its own if it never
-    redirected.
+    """Returns the urlkey at the end of a URL's historical redirects, following the latest redirect of each URL. If the
+    URL never redirected, returns its own urlkey.
     """
     seen = {key}
     for _ in range(_MOST_HOPS):
@@ -110,10 +112,8 @@ def redirect_target(db: Database, key: str) -> str:
 
 
 def mark_gone_by_history(db: Database, article_id: int) -> bool:
-    """Marks an article as gone since the first historical response that shows its URL gone, if that is later than it
-    was last seen.
-
-    Returns True if it was not marked as gone before.
+    """If a historical response shows an article's URL gone after the article was last seen, marks the article as gone
+    since the first such response. Returns True if that marked it as gone and it was not marked before.
     """
     row = db.execute("select urlkey, last_seen, gone_at from articles where id = ?", [article_id]).fetchone()
     if row is None:
@@ -159,8 +159,8 @@ def page_key(url: str, digest: str) -> int:
 
 
 def kind_read(db: Database, url: str, digest: str) -> str | None:
-    """Returns the kind of a page that was extracted before and is not a post, by its URL and payload digest; None if it
-    was not extracted or is a post.
+    """Returns the kind of a page, given by URL and payload digest, that was extracted before and is not a post; None if
+    it is a post or was not extracted.
     """
     row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
     return row[0] if row else None
@@ -447,11 +447,16 @@ MOST_PROBLEMS = 100
 class ImportCounts:
     """The counts of an import.
 
-    `records` is the total in the file. Of them `posts` contained posts, which were `new`, `revised` (they added a
-    revision) or `known`. The rest are `pages` that are not posts, `not_html`, responses with another status (`gone`,
-    `redirects`, `status`), `revisits`, records about records (`about`), `skipped` because they were not requested,
-    records of `removed` posts, and `damaged` ones. `mended` records had an error that did not prevent using them.
-    `captures` were copied; `aliases`, `tombstones` (posts marked as gone) and `sites` are new.
+    - `records`: all records in the file. The counts from `posts` to `damaged` divide them by what was found.
+    - `posts`: records with posts, of which `new` made a new article, `revised` added a revision, and `known` did
+      neither.
+    - `pages`: pages that are not posts; `not_html`: responses that are not HTML.
+    - `gone`, `redirects`, `status`: responses that show a page gone, redirect, or have another status.
+    - `revisits`: revisit records; `about`: records about other records.
+    - `skipped`: records that were not requested; `removed`: records of removed posts; `damaged`: damaged records.
+    - `mended`: records with an error that did not prevent using them.
+    - `captures`: captures that were copied.
+    - `aliases`, `tombstones`, `sites`: new aliases, posts newly marked as gone, and new sites.
     """
 
     records: int = 0
@@ -481,8 +486,8 @@ class ImportCounts:
 
 
 def last_import(db: Database, digest: str, options: str) -> dict[str, Any] | None:
-    """Returns the last import of the file with this digest and with these options, as a row of `imports`; None if there
-    was none.
+    """Returns the last import of the file with this digest and with these options, as a row of `imports`; None if no
+    such import was made.
     """
     return next(
         iter(
@@ -509,8 +514,7 @@ def record_progress(
     problems: Iterable[dict[str, Any]],
     warc: tuple[str, int],
 ) -> None:
-    """Records how far an import has come, so that it can continue there if it is interrupted, and adds to the listed
-    `problems`.
+    """Stores how far an import has come, so that an interrupted import can continue, and adds to the listed `problems`.
 
     `place` is the pair of offsets up to which the file is in the archive (None: as before); `warc` is the name of
     the WARC file written and the end of its last record.

@@ -104,8 +104,8 @@ def edited_between(db: Database, extract_again: ExtractWithoutHints) -> Changed:
 
 
 def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) -> bool:
-    """Returns True if a stored revision was extracted like the new one: from an imported capture, and by the same
-    extractor as far as known.
+    """Returns True if a stored revision was extracted in the same way as the new one: from an imported capture and, as
+    far as known, by the same extractor.
     """
     if stored.extractor is not None and stored.extractor != extracted.extractor:
         return False
@@ -116,8 +116,8 @@ def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) 
 def find_next_sighting(
     db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ExtractWithoutHints
 ) -> Sighting | None:
-    """Returns the next sighting of the run that a new capture falls into: after that capture and before the next run.
-    None if not found.
+    """Returns the next sighting of the run into which a new capture falls: the first after that capture and before the
+    next run. None if there is no such sighting.
     """
     n = index_of_run_at(runs, run)
     if n is None:
@@ -211,8 +211,8 @@ def _write_provenance(db: Database, article_id: int, number: int, run: RevisionR
 
 
 def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
-    """Stores for each revision the number of the one that was current before it, and of the earlier one that it
-    repeats.
+    """Stores for each revision the number of the revision that was current before it, and the number of the earlier
+    revision that it repeats.
 
     The former is usually the number before its own. For a revision made while the post had reverted to an earlier
     one, the stored link is kept unless a new revision comes between.
@@ -466,8 +466,9 @@ def _enter_among_revisions(
 
 
 def _with_current_source_values(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> HistoricalArticle:
-    """Returns an article extracted from a capture with what only a source gave for the current revision, if it shows
-    that revision: a capture that others made has no source hints.
+    """If an article extracted from a capture shows the current revision, returns it with the values that only a source
+    (a feed or an API) gave for that revision, because a capture that others made has no source hints. Otherwise
+    returns it unchanged.
     """
     current = article_from_row(row)
     article = with_source_values(extracted.article, current, decode_evidence(db, row))
@@ -502,8 +503,8 @@ def _as_run(extracted: HistoricalArticle) -> RevisionRun:
 
 
 def merge_articles(db: Database, into: int, other: int, extract_again: ExtractWithoutHints) -> None:
-    """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because both are one
-    post that has moved.
+    """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because they are the
+    same post, which has moved.
     """
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     gone = rows[other]

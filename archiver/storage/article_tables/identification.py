@@ -1,8 +1,6 @@
-"""The URLs of articles, and identification: which stored article an extracted one belongs to.
+"""The URLs of articles, and identification: finds the stored article to which an extracted article belongs.
 
-An article has one URL of its own, and aliases.
-
-All functions expect to run inside the caller's transaction.
+An article has one URL of its own, and aliases. All functions expect to run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -21,8 +19,8 @@ from archiver.urls import urlkey
 
 
 def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
-    """Records that the URL `alias` redirects to the URL with the urlkey `target_key`. Returns the ID of the article
-    there, if any, and whether the alias is new.
+    """Records that the URL `alias` redirects to the URL with the urlkey `target_key`. Returns the ID of the article at
+    that urlkey, if any, and True if the alias is new.
     """
     row = db.execute("select article_id from article_urls where urlkey = ?", [target_key]).fetchone()
     if not row:
@@ -41,7 +39,7 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
 
 
 def make_own_url(db: Database, article_id: int, key: str) -> None:
-    """Makes one of an article's URLs (by its urlkey) the article's own; the former one becomes an alias."""
+    """Makes one of an article's URLs (by its urlkey) the article's own URL; its former own URL becomes an alias."""
     db.execute("update article_urls set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
     db.execute("update article_urls set kind = 'url' where urlkey = ?", [key])
     db.execute(
@@ -83,8 +81,8 @@ def enter_addresses(
 
 
 def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
-    """Adds URLs to an article as aliases of this kind, except those that some article already has; returns the added
-    ones.
+    """Adds URLs to an article as aliases of this kind, except URLs that any article already has; returns the added
+    URLs.
     """
     return [
         url
@@ -102,7 +100,7 @@ def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, a
 
 def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
     """Returns the row of the stored article that an extracted article belongs to, found by platform ID or guid, by URL,
-    or by title, date and text; None if it is new.
+    or by title, date and text; None if the article is new.
     """
     for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
         if value and (row := article_where(db, where, [site, value])):
@@ -115,8 +113,8 @@ def find_article_of(db: Database, site: str, article: Article, redirects: Iterab
 
 
 def _possible_urlkeys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
-    """Yields the urlkeys at which an extracted article may be stored: that of its own URL first, then those that
-    redirect to it.
+    """Yields the urlkeys at which an extracted article may be stored: the urlkey of its own URL first, then the urlkeys
+    that redirect to it.
     """
     own = urlkey(article.url)
     yield own
@@ -138,8 +136,8 @@ def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | No
 
 
 def have_same_post_or_text(a: Article, b: Article) -> bool:
-    """Returns True if two articles are the same post, or have the same text or title. Only then is a canonical URL that
-    links them believed.
+    """Returns True if two articles are the same post, or have the same text or title. A canonical URL from one to the
+    other is believed only then.
     """
     digest = content_digest(a.body)
     same_text = bool(digest) and digest == content_digest(b.body)
@@ -147,8 +145,8 @@ def have_same_post_or_text(a: Article, b: Article) -> bool:
 
 
 def _is_another_post(row: dict[str, Any], article: Article) -> bool:
-    """Returns True if a platform reused the URL of a stored article for another post: both have platform IDs, and these
-    differ.
+    """Returns True if a platform reused the URL of a stored article for another post: both have platform IDs, and the
+    IDs differ.
     """
     return bool(article.post_id and row["post_id"] and article.post_id != row["post_id"])
 

@@ -68,11 +68,11 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, result: PageResult) -> bool:
-    """Returns True if a page that calls itself a part of another post is a post of its own, because it was stored as
-    one before.
+    """Returns True if a page claims to be a part of another post, but was stored before as a post of its own, and so is
+    one.
 
-    The claim is decided when the other post is fetched (`release_parts`); a released page that makes the claim again is
-    not a part.
+    The claim is decided when the other post is fetched (`release_parts`). A released page that makes the claim again
+    is not a part.
     """
     known = pages.known_page(db, urlkey(result.url))
     if known is None or known.fetched_at is None or text_of_part(db, known.urlkey) is not None:
@@ -137,8 +137,8 @@ def join_parts_of(db: Database, result: PageResult) -> PageResult:
 
 
 def link_parts_to_article(db: Database, site_id: int, result: PageResult, article_id: int | None) -> str:
-    """Links the URLs of a post's parts to its stored article. Returns a phrase that names the parts that could not be
-    fetched, or "".
+    """Links the URLs of a post's parts to its stored article. Returns a phrase with the numbers of the parts that could
+    not be fetched; "" if all were.
     """
     if article_id is None or not (result.parts or result.article):
         if result.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
@@ -178,7 +178,7 @@ def was_incomplete(db: Database, key: str) -> bool:
 
 
 def _phrase_of_unread_parts(db: Database, key: str) -> str:
-    """Returns the phrase in a page's reason that names the parts that could not be fetched; "" if all were."""
+    """Returns the phrase about parts that could not be fetched from a page's reason; "" if all were fetched."""
     row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
     return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
 

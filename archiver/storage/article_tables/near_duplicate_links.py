@@ -85,7 +85,7 @@ def remove_all_minhashes(db: Database) -> None:
 
 
 def missing_minhashes(db: Database) -> int:
-    """Returns the number of articles that were never compared with others, or only with another version of the
+    """Returns the number of articles that were never compared with other articles, or only with another version of the
     signature.
     """
     articles = int(db.execute("select count(*) from articles").fetchone()[0])
@@ -143,7 +143,7 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
 
 
 def linked_with(db: Database, article_ids: Collection[int]) -> set[int]:
-    """Returns the IDs of the articles that are linked with any of these, without these."""
+    """Returns the IDs of the articles that are linked with any of these articles, excluding these articles."""
     out: set[int] = set()
     for article_id in article_ids:
         out |= {
@@ -188,7 +188,7 @@ def _first_with_same_text(db: Database, article_id: int, digest: str) -> list[in
 
 
 def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
-    """Yields the texts of articles, loaded one at a time, so that those that need not be compared are not loaded."""
+    """Yields the texts of articles, loaded one at a time, so that texts that need not be compared are not loaded."""
     for number in ids:
         row = db.execute("select cluster_id, site, title, body from articles where id = ?", [number]).fetchone()
         if row is not None:  # None: another program deleted the article
@@ -196,7 +196,9 @@ def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
 
 
 def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
-    """Compares an article with others; returns those that are near-duplicates, and all that were compared."""
+    """Compares an article with other articles. Returns links to its near-duplicates, and all articles that it was
+    compared with.
+    """
     out: Links = {}
     seen: list[_Text] = []
     clusters: Counter[int] = Counter()
@@ -217,10 +219,9 @@ def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
 
 
 def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> set[int]:
-    """Removes from `links` the articles that are only issues of the same series as the article, if most of the compared
-    articles confirm that, and deletes the stored links between those.
-
-    Returns the articles that lost a stored link.
+    """Removes from `links` the articles that are not near-duplicates but other issues of the same series, if most of
+    the compared articles confirm that. Also deletes the stored links between these issues. Returns the articles that
+    lost a stored link.
     """
     if not links or len(seen) < 2:
         return set()

@@ -125,8 +125,7 @@ def _capture(captured: Record) -> Record | None:
 
 
 def revision_record(db: Database, article_id: int, number: int) -> Record:
-    """Returns the record of an article as it was in revision `number` (from 1), with that revision's capture.
-
+    """Returns the record of an article as it was in revision `number` (from 1), with the capture of this revision.
     Fields that are not part of a revision (site, aliases, times seen, duplicates) have their current values. Raises
     ArticleNotFound or RevisionNotFound.
     """
@@ -311,13 +310,13 @@ def _add_members(db: Database, found: Cluster) -> Cluster:
 
 
 def cluster_of(db: Database, article_id: int) -> Cluster | None:
-    """Returns the cluster of an article, in the form of `cluster_by_number`; None if it is in no cluster."""
+    """Returns the cluster of an article, in the form of `cluster_by_number`; None if the article is in no cluster."""
     row = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()
     return cluster_by_number(db, row[0]) if row and row[0] else None
 
 
 def find_cluster(db: Database, what: str) -> Cluster:
-    """Returns a cluster, given its ID or any URL of one of its members. Raises ClusterNotFound, ArticleNotFound."""
+    """Returns a cluster, given its ID or a URL of any member. Raises ClusterNotFound, ArticleNotFound."""
     text = what.strip()
     if text.isascii() and text.isdigit():
         return cluster_by_number(db, int(text[:18]))

@@ -104,8 +104,8 @@ def article_from_row(row: dict[str, Any]) -> Article:
 
 
 def extractor_of(version: str, article: Article) -> str:
-    """Returns the value of `articles.extractor` for an extracted article: the program's version and that of the site
-    rules, if any.
+    """Returns the value of `articles.extractor` for an extracted article: the version of the program, and the version
+    of the site rules if any were used.
     """
     return f"{version} {article.read_by}".strip()
 
@@ -118,12 +118,12 @@ def used_site_rules(extractor: str | None) -> bool:
 def edited_fields(
     then: Iterable[Entry], new: Article, changed: Sequence[str], readings: Sequence[Article]
 ) -> tuple[str, ...]:
-    """Returns those of the changed fields that the site has edited, without those that differ only because extraction
+    """Returns the fields among `changed` that the site has edited, without fields that differ only because extraction
     has changed.
 
-    A field is not edited if a new extraction of the old capture (`readings`) gives the new value too, unless the
-    site's API or feed gives another value than before (`then` is the stored evidence), because source hints are not
-    in the capture.
+    A field is not edited if a new extraction of the old capture (one of `readings`) gives the new value too. An
+    exception is a field for which the site's API or feed gives another value than before (`then` is the stored
+    evidence), because source hints are not in the capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
     before = list(then)
@@ -140,8 +140,8 @@ def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
 
 
 def write_facets(db: Database, article_id: int, article: Article, *, new: bool = False) -> None:
-    """Stores the authors, categories, tags and places of an article in place of its previous ones; `new`: it has none
-    yet.
+    """Stores the authors, categories, tags and places of an article in place of its previous ones; `new`: the article
+    has none yet.
     """
     for link in LINKS:
         if not new:
@@ -182,8 +182,8 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
 class NewRevision:
     """A revision to store: its number, the extracted article, when it was observed, and the fields that changed.
 
-    `previous` is the number of the revision that was current before it, `same_as` that of an earlier one that it
-    repeats.
+    `previous`: the number of the revision that was current until then. `same_as`: the number of an earlier revision
+    with the same content, if the post reverted to it; else None.
     """
 
     number: int

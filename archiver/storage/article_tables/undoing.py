@@ -1,4 +1,4 @@
-"""Takes back what a run stored of an article: its revision, or that it went. Nothing is deleted.
+"""Takes back what a run stored about an article: a new revision, or that the article is gone. Nothing is deleted.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -58,7 +58,7 @@ def undo_revision(db: Database, article_id: int, number: int, at: datetime) -> b
 
 
 def undo_gone(db: Database, article_id: int) -> bool:
-    """Marks a post as online that was marked as gone. Returns False if it was not."""
+    """Marks a post that was marked as gone as online again. Returns False if it was not marked as gone."""
     return bool(
         db.execute("update articles set gone_at = null where id = ? and gone_at is not null", [article_id]).rowcount
     )

@@ -22,7 +22,7 @@ class Withdrawal:
 
 
 def withdraw_article(db: Database, article_id: int, reason: str, at: datetime) -> bool:
-    """Withdraws an article. Returns False if it was withdrawn before."""
+    """Withdraws an article. Returns False if it was already withdrawn."""
     if withdrawal_of(db, article_id) is not None:
         return False
     db.execute(
@@ -33,7 +33,7 @@ def withdraw_article(db: Database, article_id: int, reason: str, at: datetime) -
 
 
 def restore_article(db: Database, article_id: int) -> bool:
-    """Makes a withdrawn article one of the archive's posts again. Returns False if it was not withdrawn."""
+    """Ends the withdrawal of an article, so that it counts as a post again. Returns False if it was not withdrawn."""
     return bool(db.execute("delete from withdrawn_articles where article_id = ?", [article_id]).rowcount)
 
 
@@ -44,7 +44,7 @@ def count_withdrawn(db: Database, site: str) -> int:
 
 
 def withdrawal_of(db: Database, article_id: int) -> Withdrawal | None:
-    """Returns when and why an article was withdrawn; None if it was not."""
+    """Returns when and why an article was withdrawn; None if it was not withdrawn."""
     row = db.execute(
         "select withdrawn_at, reason from withdrawn_articles where article_id = ?", [article_id]
     ).fetchone()

@@ -16,7 +16,7 @@ _EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|[\ud800-\udfff]")
 
 
-def validate_article(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
+def drop_impossible_values(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
     """Returns the article without values that cannot be true at the time `at` of its capture, and a phrase for each
     removed value.
 

@@ -1,5 +1,5 @@
-"""Holds the page of a known post whose new state must not replace what is stored, and releases it when it shows the
-post again or has been confirmed (`articles.change_guard`).
+"""Holds the page of a known post if its new state must not replace what is stored. Releases the page once it shows the
+post again, or once the new state is confirmed (`articles.change_guard`).
 
 All functions expect to run inside the caller's transaction.
 """
@@ -41,7 +41,7 @@ _SHOWS_POST_AGAIN = "other held pages show their posts again"
 @dataclass(frozen=True, slots=True)
 class FetchedPost:
     """What the guard knows of a fetched page beside its result: its urlkey, the row of its article (None if none is
-    stored), the run and when it began. `announced`: a source had said that the page changed or went.
+    stored), the run and when it began. `announced`: a source had said that the page changed or is gone.
     """
 
     key: str
@@ -101,8 +101,8 @@ def _digest(result: PageResult, hold: Hold | None) -> str:
 
 
 def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
-    """Ends the hold on a page that shows its post again. If its fault was one of the site, the other held pages are
-    fetched at once.
+    """Ends the hold on a page that shows its post again. If the whole site was at fault, makes its other held pages due
+    at once.
     """
     held_pages.release_page(db, key)
     if hold.rule in MASS_RULES or hold.rule in (HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST):
@@ -152,8 +152,8 @@ _CUT_END = 20  # letters: a teaser often ends in "Read more" or within a word
 
 
 def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:
-    """Returns True if the author has shortened a text: the post's feed or API, which announced an edit, gives about as
-    much text as the page, and the text is not just the beginning of the old one.
+    """Returns True if the author has shortened a text: the post's feed or API announced an edit and gives about as much
+    text as the page, and this text is not just the beginning of the old one.
     """
     given = count_letters(html.unescape(_TAG.sub(" ", hint.body_html))) if hint is not None else 0
     shown = count_letters(new_body)
@@ -163,8 +163,8 @@ def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool
 
 
 def _live_article(db: Database, key: str) -> dict[str, Any] | None:
-    """Returns the row of the article whose own address is this urlkey, unless it is gone or withdrawn; None if there is
-    none.
+    """Returns the row of the article whose own address is this urlkey; None if there is no such article, or it is gone
+    or withdrawn.
     """
     row = next(iter(db.query("select * from articles where urlkey = ? and gone_at is null", [key])), None)
     return row if row and withdrawal_of(db, row["id"]) is None else None

@@ -1,4 +1,6 @@
-"""Chooses the pages that test an exclusion: a random sample of the pages that were set aside in each URL pattern."""
+"""Chooses a random sample of the pages that were set aside in each URL pattern. The sample tests whether excluding the
+others was right.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +17,20 @@ OTHER_PATTERNS = "other patterns"
 
 
 def sample_size(pages: int, *, by_sources: bool = False) -> int:
-    """Returns how many of a number of set-aside pages are sampled: 10, and one more for every 500, at most 20. Of pages
-    that are set aside because a source lists all posts (`by_sources`): one in ten, at most 20.
+    """Returns how many of a number of set-aside pages are sampled: 10, plus one for every 500 pages, at most 20. Of
+    pages that are set aside because a source lists all posts (`by_sources`): one in ten, at most 20.
     """
     return min(pages, _MOST, -(-pages // 10) if by_sources else _LEAST + pages // _MORE_PER)
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """The pages of one URL pattern that a run has set aside: how many `pages`, how many of them were `sampled`, and how
-    many of these were `hits`, because they are posts or lead to unknown ones.
+    """The pages of one URL pattern that a run has set aside.
 
-    `chosen` are the IDs of the pages to sample next, a uniform random choice of the `waiting` pages that were set
-    aside since the last sample. `rounds` counts the samples since the pattern was last reopened.
+    `pages`: how many; `sampled`: how many of these were sampled; `hits`: how many of the sampled pages are posts or
+    lead to unknown ones. `chosen`: the IDs of the pages to sample next, a uniform random choice from the `waiting`
+    pages, which were set aside since the last sample. `rounds`: the number of samples since the pattern was last
+    reopened.
     """
 
     pages: int = 0
@@ -93,7 +96,7 @@ class SetAsidePages:
         return out
 
     def count_hit(self, pattern: URLPattern) -> None:
-        """Counts a sampled page that is a post or leads to an unknown one."""
+        """Counts a sampled page that is a post or leads to an unknown post."""
         known = self._patterns[pattern]
         self._patterns[pattern] = replace(known, hits=known.hits + 1)
 
@@ -103,10 +106,9 @@ class SetAsidePages:
         self._patterns[pattern] = replace(known, pages=0, rounds=0, waiting=0, chosen=())
 
     def as_json(self, rule: str) -> dict[str, dict[str, dict[str, int]]]:
-        """Returns the counts for a run's statistics, by rule (`rule` and the family) and pattern: pages (that were not
-        read), sampled, hits.
-
-        Has the hundred patterns of each family with the most pages, and the sum of the others.
+        """Returns the counts for a run's statistics, by rule (`rule` and the family) and pattern: pages (not counting
+        those that were read), sampled, hits. Of each family, the hundred patterns with the most pages have an entry
+        each; all others share one entry.
         """
         out: dict[str, dict[str, dict[str, int]]] = {}
         for pattern, known in sorted(self._patterns.items(), key=lambda one: (-one[1].pages, one[0])):
