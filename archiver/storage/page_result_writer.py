@@ -553,9 +553,13 @@ class PageWriter:
         run = self._run
         forget_old_changes(run.db, run.site_id, now)
         for rule in unusual_changes(run.db, run.site, now):
-            held = hold_recent_changes(run.db, run.site_id, rule, run.run_id, now)
-            _log.warning("%s: %d posts are held: %s", run.site["name"], held, REASONS[rule])
-            counts.held += held
+            done = hold_recent_changes(run.db, run.site_id, rule, run.run_id, now)
+            _log.warning("%s: %d posts are held: %s", run.site["name"], done.held, REASONS[rule])
+            counts.held += done.held
+            if rule is HoldRule.MASS_GONE:
+                counts.gone -= done.undone
+            else:
+                counts.revised -= done.undone
 
     def _commit_alone(self, result: PageResult, patience: float) -> None:
         try:
