@@ -366,12 +366,14 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
 
 def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
     """Withdraws the article of a page whose form shows that it is no post; changes no other article. A guessed address
-    of a source that shows what a missing page shows is not found.
+    of a source that shows what a missing page shows, or any other web page, is not found.
     """
     result = storing.result
-    if result.is_shell and crawl_exclusions.is_wrong_guess(run.db, storing.key):
+    is_web_page = result.is_shell or result.kind in (PageKind.PAGE, PageKind.OTHER)
+    if is_web_page and crawl_exclusions.is_wrong_guess(run.db, storing.key):
         storing.result = replace(result, kind=PageKind(storing.known_kind))
-        return Effect(Outcome.NOT_FOUND, "it shows no more than an address that does not exist")
+        shown = "no more than an address that does not exist" if result.is_shell else "a web page, no feed or sitemap"
+        return Effect(Outcome.NOT_FOUND, f"it shows {shown}")
     if result.rule == OTHER_FORM_RULE:
         row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
         if row and row[0] and withdraw_article(run.db, row[0], result.reason, run.started):
