@@ -349,7 +349,8 @@ def _check_fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
             f"{_moment(fall.since)} have it, before that {fall.past_hits / fall.past_trials:.0%}: the site's template "
             "has probably changed. Posts that had it keep it. 'archiver show ID --evidence' shows what was found in a "
             f"new post; 'archiver sites rules {known.site} --learn' learns the new template, "
-            f"--set takes rules that you write; then run 'archiver reextract {known.site}' to re-extract the stored captures.",
+            f"--set takes rules that you write; then run 'archiver reextract {known.site}' to re-extract the stored "
+            "captures.",
             about=name,
             since=fall.since,
         )

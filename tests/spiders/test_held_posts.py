@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -51,8 +50,8 @@ def test_what_was_accepted_is_taken_back_by_undoing_the_run_that_is_named(cut: t
     assert f"{COUNT} articles revised" in accepted
     assert "'archiver runs undo 2'" in accepted
     assert rows(archive, "select id, body from articles") != whole
-    (undone,) = [json.loads(archiver("runs", "undo", "2", "--json", archive=archive).stdout)]
-    assert undone["revised"] == COUNT
+    undone = archiver("runs", "undo", "2", archive=archive).stdout
+    assert f"{COUNT} edits were taken back, 0 posts were marked online again" in undone
     assert rows(archive, "select id, body from articles") == whole
 
 
