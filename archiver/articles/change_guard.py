@@ -140,8 +140,9 @@ TOGETHER = timedelta(days=4)
 """Runs that began within this time of each other are examined together, because each may fetch only a few known
 posts.
 """
+UNUSUAL_SHARE = 0.4
+"""The share of the known posts from which on edits may be a fault of the site."""
 _MIN_CHANGED = 8
-_MIN_SHARE = 0.4
 _USUAL_RATE = 0.05
 _CHANCE = 1e-5
 
@@ -150,7 +151,7 @@ def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int)
     """Returns True if so many known posts changed (or are gone) that the site's past does not explain it: at least
     eight posts, at least two in five, and a probability below one in 100,000 at twice the rate of the past.
     """
-    if changed < _MIN_CHANGED or changed < _MIN_SHARE * fetched:
+    if changed < _MIN_CHANGED or changed < UNUSUAL_SHARE * fetched:
         return False
     rate = max(_USUAL_RATE, 2 * (past_changed + 1) / (past_fetched + 20))
     return rate < 1 and chance_of_at_most(fetched - changed, fetched, 1 - rate) < _CHANCE

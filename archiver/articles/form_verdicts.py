@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from archiver.extraction.page_classifier import Answer, is_declared
-from archiver.extraction.template.page_form import HEAD_SLOT, date_slot
+from archiver.extraction.template.page_form import HEAD_SLOT, date_slot, shows_one_date
 from archiver.items import Article, PageForm, PageKind
 
 POST_FORM_RULE = "form of the site's posts"
@@ -183,7 +183,8 @@ def judge_article(
 
     `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the
     page with a given kind and rule. A page becomes a post only if this extraction finds a text or media, and a date
-    if the other posts of its form show one.
+    if the other posts of its form show one. The date of a
+    post without a title may be in any place.
     """
     if article.kind is PageKind.POST:
         rule = article.kind_rule
@@ -195,7 +196,7 @@ def judge_article(
         return article
     post = extract((PageKind.POST, POST_FORM_RULE))
     has_content = bool(post.body or form.media) and bool(post.title or post.published)
-    shows_date = bool(date_slot(post)) or not verdict.is_dated
+    shows_date = bool(date_slot(post)) or not verdict.is_dated or (not post.title and shows_one_date(post))
     return post if has_content and shows_date else article
 
 

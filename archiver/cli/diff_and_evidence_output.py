@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from archiver.articles.word_diff import DiffOp, Piece
-from archiver.cli.terminal import count_noun, has_colours, print_lines, print_table, styled_line
+from archiver.cli.terminal import count_noun, format_time, has_colours, print_lines, print_table, styled_line
 from archiver.extraction.explain import FieldExplanation
+from archiver.items import UNCONFIRMED
 from archiver.search.revision_diff import changed_values, edited_lists, edited_texts
 
 _STYLES = {DiffOp.EQUAL: "", DiffOp.DELETE: "strike red", DiffOp.INSERT: "bold green"}
@@ -115,7 +116,9 @@ def print_explanations(
         if not one.chosen and not one.candidates:
             empty.append(one.field)
             continue
-        why = "; ".join(filter(None, (one.why, readers.get(one.field))))
+        lacking = next((c.value for c in one.candidates if c.source == UNCONFIRMED), "")
+        missing = f"the page has not shown it since {format_time(lacking)}" if lacking else ""
+        why = "; ".join(filter(None, (one.why, missing, readers.get(one.field))))
         print_lines(
             styled_line((one.field, "bold"), "  ", _shorten(one.chosen) or "(none)"),
             styled_line((why, "dim"), indent=2),
@@ -126,6 +129,7 @@ def print_explanations(
                 [
                     ("*" if won else "", _shorten(c.value) or "(none)", c.source, c.locator, f"{c.confidence:.2f}")
                     for c, won in zip(one.candidates, one.won, strict=True)
+                    if c.source != UNCONFIRMED
                 ],
                 numbers=(4,),
             )

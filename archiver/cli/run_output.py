@@ -181,7 +181,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         f"  {count_noun(result['found'], 'URL')} found, {count_noun(result['requests'], 'request')} "
         f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s"
     )
-    if result["trapped"]:
+    if result["trapped"] > 0:  # samples of what an earlier run skipped count as negative
         lines.append(
             f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps "
             f"('archiver status {result['site']}' lists them)"
@@ -206,7 +206,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         )
     for reason, number in result["failures"].items():
         lines.append(f"  {number:,} failed: {reason}; the next crawl will retry")
-    if result["edits"]:
+    if result["edits"] and result["outcome"] != "failed":
         lines.append(f"  {result['edits']['sentence']}")
     if result["outcome"] == "interrupted":
         lines.append("  interrupted; the next crawl continues from here")

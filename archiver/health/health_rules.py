@@ -350,9 +350,10 @@ def _check_fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
             "red" if name in ESSENTIAL else "amber",
             f"{_NAMES.get(name, name).capitalize()}: {fall.hits:,} of {fall.trials:,} articles read since "
             f"{_moment(fall.since)} have it, before that {fall.past_hits / fall.past_trials:.0%}: the site's template "
-            f"has probably changed. 'archiver show ID --evidence' shows what was found in a new post; 'archiver sites "
-            f"rules {known.site} --learn' learns the new template, --set takes rules that you write; then run "
-            f"'archiver reextract {known.site}' to re-extract the stored captures.",
+            "has probably changed. Posts that had it keep it. 'archiver show ID --evidence' shows what was found in a "
+            f"new post; 'archiver sites rules {known.site} --learn' learns the new template, "
+            f"--set takes rules that you write; then run 'archiver reextract {known.site}' to re-extract the stored "
+            "captures.",
             about=name,
             since=fall.since,
         )

@@ -31,7 +31,8 @@ _RELEASED = "released by 'archiver sites release'"
 @dataclass(slots=True)
 class ReleasedPages:
     """The result of releasing the held pages of a site: numbers of articles `revised`, of posts that are `gone`, and of
-    pages that are only fetched again (`due`); `left` says, for each page that stays held, why.
+    pages that are only fetched again (`due`); `left` says, for each page that stays held, why. `runs` are the
+    runs that held the accepted pages: undoing them takes the acceptance back.
     """
 
     site: str
@@ -39,6 +40,7 @@ class ReleasedPages:
     gone: int = 0
     due: int = 0
     left: list[str] = field(default_factory=list)
+    runs: list[int] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,6 +73,8 @@ def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, 
                 stage(run, storing)
             done.revised += counts.revised + counts.new
             done.gone += counts.gone
+            if counts.revised + counts.new + counts.gone and row["run_id"] and row["run_id"] not in done.runs:
+                done.runs.append(row["run_id"])
     return done
 
 

@@ -65,7 +65,9 @@ def _find_run(db: Database, number: int) -> dict[str, Any]:
     if row is None:
         raise RunNotFound(str(number), f"There is no run {number}. 'archiver runs' lists the runs.")
     if row["undone_at"]:
-        raise RunNotFound(str(number), f"Run {number} was undone before, at {row['undone_at'][:16]} UTC.")
+        raise RunNotFound(
+            str(number), f"Run {number} was undone before, at {row['undone_at'][:16].replace('T', ' ')} UTC."
+        )
     return row
 
 

@@ -297,13 +297,12 @@ def _state_of(count: Count) -> str:
 
 def _counts_as_posts(count: Count) -> bool:
     """Returns True if the pages of a `Count` are reported as posts. A part of a post is reported only if it could not
-    be fetched.
+    be fetched, and a page whose article was withdrawn is no post.
     """
     if count.kind == PageKind.PART:
         return count.outcome == Outcome.FAILED
-    return (
-        count.kind == PageKind.POST or count.with_article or (count.kind == PageKind.UNKNOWN and count.outcome in _OPEN)
-    )
+    has_article = count.with_article and count.outcome != Outcome.NOT_ARTICLE
+    return count.kind == PageKind.POST or has_article or (count.kind == PageKind.UNKNOWN and count.outcome in _OPEN)
 
 
 def _gone_but_captured(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:

@@ -21,6 +21,7 @@ from archiver.articles.change_guard import (
     REASONS,
     SHARED_BY,
     TOGETHER,
+    UNUSUAL_SHARE,
     Hold,
     HoldRule,
     is_unusual,
@@ -238,22 +239,44 @@ def _past(db: Database, site_id: int, before: datetime, *, gone: bool) -> tuple[
     return int(row[0]), int(row[1])
 
 
-def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> int:
-    """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES. Returns how many."""
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """What holding the recent changes of a site did: the pages `held`, and how many edits and deletions of the present
+    run were taken back (`undone`).
+    """
+
+    held: int = 0
+    undone: int = 0
+
+
+def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> HeldRun:
+    """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES.
+
+    An edit of an earlier run stays if its post has changed again since, and that run found no unusual share of edits:
+    the post shows something else now, so the edit is no part of the fault.
+    """
     assert rule in MASS_RULES
     rows = db.execute(
-        "select p.id, p.urlkey, c.article_id, c.revision from recent_changes c join pages p on p.id = c.page_id "
+        "select p.id, p.urlkey, c.article_id, c.revision, v.run_id, "
+        "c.changed_at >= (select started_at from runs where id = ?) from recent_changes c "
+        "join pages p on p.id = c.page_id "
+        "left join revisions v on v.article_id = c.article_id and v.revision = c.revision "
         "where p.site_id = ? and (c.revision is null) = ? order by c.id desc",
-        [site_id, rule is HoldRule.MASS_GONE],
+        [run_id, site_id, rule is HoldRule.MASS_GONE],
     ).fetchall()
     held: set[int] = set()
-    for page_id, key, article_id, revision in rows:
+    undone = 0
+    for page_id, key, article_id, revision, edit_run, is_present in rows:
+        if page_id in held and not is_present and not _has_many_edits(db, edit_run):
+            continue
         body = db.execute("select body from articles where id = ?", [article_id]).fetchone()[0] if revision else ""
         if revision is None:
             undo_gone(db, article_id)
         elif not undo_revision(db, article_id, revision, now):
             continue
-        hold_page(db, key, Hold(rule, now, now, 1, text_digest(body)), run_id)
+        undone += bool(is_present)
+        if page_id not in held:
+            hold_page(db, key, Hold(rule, now, now, 1, text_digest(body)), run_id)
         db.execute(
             "update pages set outcome = ?, rule = ?, reason = ?, due_at = ?, etag = null, last_modified = null "
             "where id = ?",
@@ -265,4 +288,14 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
         "and page_id in (select id from pages where site_id = ?)",
         [rule is HoldRule.MASS_GONE, site_id],
     )
-    return len(held)
+    return HeldRun(len(held), undone)
+
+
+def _has_many_edits(db: Database, run_id: int | None) -> bool:
+    """Returns True if a run found so large a share of the known posts changed that its edits are doubtful, or if
+    nothing is known of the run.
+    """
+    row = db.execute(
+        "select revised, revised + unchanged + gone from runs where id = ? and finished_at is not null", [run_id]
+    ).fetchone()
+    return row is None or row[0] >= UNUSUAL_SHARE * row[1]

@@ -367,12 +367,14 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
 
 def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
     """Withdraws the article of a page whose form shows that it is not a post; changes no other article. A guessed
-    address of a feed or sitemap becomes NOT_FOUND if it shows the same as a missing page.
+    address of a feed or sitemap becomes NOT_FOUND if it shows the same as a missing page, or any other web page.
     """
     result = storing.result
-    if result.is_shell and crawl_exclusions.is_wrong_guess(run.db, storing.key):
+    is_web_page = result.is_shell or result.kind in (PageKind.PAGE, PageKind.OTHER)
+    if is_web_page and crawl_exclusions.is_wrong_guess(run.db, storing.key):
         storing.result = replace(result, kind=PageKind(storing.known_kind))
-        return Effect(Outcome.NOT_FOUND, "it shows no more than an address that does not exist")
+        shown = "no more than an address that does not exist" if result.is_shell else "a web page, no feed or sitemap"
+        return Effect(Outcome.NOT_FOUND, f"it shows {shown}")
     if result.rule == OTHER_FORM_RULE:
         row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
         if row and row[0] and withdraw_article(run.db, row[0], result.reason, run.started):
@@ -553,9 +555,13 @@ class PageWriter:
         run = self._run
         forget_old_changes(run.db, run.site_id, now)
         for rule in unusual_changes(run.db, run.site, now):
-            held = hold_recent_changes(run.db, run.site_id, rule, run.run_id, now)
-            _log.warning("%s: %d posts are held: %s", run.site["name"], held, REASONS[rule])
-            counts.held += held
+            done = hold_recent_changes(run.db, run.site_id, rule, run.run_id, now)
+            _log.warning("%s: %d posts are held: %s", run.site["name"], done.held, REASONS[rule])
+            counts.held += done.held
+            if rule is HoldRule.MASS_GONE:
+                counts.gone -= done.undone
+            else:
+                counts.revised -= done.undone
 
     def _commit_alone(self, result: PageResult, patience: float) -> None:
         try:

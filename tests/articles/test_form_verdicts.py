@@ -318,6 +318,8 @@ def test_more_evidence_for_posts_never_makes_a_form_one_of_other_pages(rows: lis
 
 NEWEST = datetime(2024, 5, 1, tzinfo=UTC)
 SHOWN = (Evidence("published", "2024-05-01", "shown", "near p.day", 0.74),)
+UNCERTAIN = (Evidence("published", "2024-05-01T00:00:00+00:00", "shown", "far a", 0.3),)
+TWO_DAYS = (*UNCERTAIN, Evidence("published", "2024-04-02T00:00:00+00:00", "shown", "far p", 0.3))
 DECLARED_DAY = (Evidence("published", "2024-05-01", "meta", "date", 0.9),)
 
 
@@ -327,11 +329,24 @@ DECLARED_DAY = (Evidence("published", "2024-05-01", "meta", "date", 0.9),)
         (Article("u", "Rain", "It rained.", published=NEWEST, evidence=SHOWN), 0, PageKind.POST),
         (Article("u", "Rain", "", published=NEWEST, evidence=SHOWN), 1, PageKind.POST),
         (Article("u", "", "It rained.", published=NEWEST, evidence=SHOWN), 0, PageKind.POST),
+        (Article("u", "", "It rained.", published=NEWEST, evidence=UNCERTAIN), 0, PageKind.POST),
+        (Article("u", "", "It rained.", published=NEWEST, evidence=TWO_DAYS), 0, PageKind.LISTING),
+        (Article("u", "Rain", "It rained.", published=NEWEST, evidence=UNCERTAIN), 0, PageKind.LISTING),
         (Article("u", "Rain", "", published=NEWEST, evidence=SHOWN), 0, PageKind.LISTING),
         (Article("u", "Rain", "It rained.", published=NEWEST, evidence=DECLARED_DAY), 0, PageKind.LISTING),
         (Article("u", "Rain", "It rained."), 0, PageKind.LISTING),
     ],
-    ids=["text", "image only", "untitled", "nothing", "date declared only", "undated"],
+    ids=[
+        "text",
+        "image only",
+        "untitled",
+        "untitled, its date in no certain place",
+        "untitled, with two dates",
+        "its date in no certain place",
+        "nothing",
+        "date declared only",
+        "undated",
+    ],
 )
 def test_a_page_becomes_a_post_if_it_shows_what_the_others_do(post: Article, media: int, becomes: PageKind) -> None:
     verdicts = judge_forms([form(1, POSTS, DECLARED), form(2, LISTS, LISTINGS, "s/s")])

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from archiver.cli.diff_and_evidence_output import print_edits
+from archiver.cli.diff_and_evidence_output import print_edits, print_explanations
+from archiver.extraction.explain import FieldExplanation
+from archiver.items import UNCONFIRMED, Evidence
 from archiver.search.revision_diff import diff_page_html, text_direction
 from tests.cli.conftest import Run
 
@@ -144,3 +146,12 @@ def test_edits_of_the_body_alone_begin_without_a_blank_line(capsys: pytest.Captu
     assert capsys.readouterr().out.splitlines()[0] != ""
     print_edits(BASE, {**BASE, "revision": 2, "language": "de", "body": "One."})
     assert capsys.readouterr().out.splitlines()[1] == ""
+
+
+def test_a_value_that_its_page_lost_is_explained_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Evidence("authors", "Ann", "byline", "p.by", 0.8)
+    lost = Evidence("authors", "2024-05-02T07:30:00+00:00", UNCONFIRMED, "", 0.0)
+    print_explanations([FieldExplanation("authors", "Ann", "the only candidate", (shown, lost), (True, False))])
+    said = capsys.readouterr().out
+    assert "the only candidate; the page has not shown it since 2024-05-02 07:30:00 UTC" in said
+    assert "unconfirmed" not in said

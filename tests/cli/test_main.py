@@ -19,7 +19,7 @@ from click.testing import CliRunner
 import archiver
 from archiver.cli.main import COMMANDS, cli
 from archiver.errors import ArchiverError, ContactMissing
-from tests.runner import Runner, fault
+from tests.runner import Runner, fault, in_process
 from tests.spiders.site_server import home, serving
 
 ROOT = Path(__file__).parents[2]
@@ -188,3 +188,9 @@ def test_a_crawl_imports_no_telnet_console_and_no_web_server(tmp_path: Path) -> 
         words = ["crawl", site.url, "--archive", str(tmp_path / "a.db"), "--quiet"]
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "scrapy.extensions.feedexport", done.stderr
+
+
+def test_a_day_that_cannot_be_read_is_refused_in_one_sentence() -> None:
+    done = in_process("crawl", "--since", "yesterday", "https://low.example")
+    assert done.exit_code == 2
+    assert "'yesterday' is no day; write it like 2024-05-31." in done.stderr

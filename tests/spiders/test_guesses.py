@@ -67,3 +67,17 @@ def test_a_known_platform_costs_the_guesses_of_its_own(tmp_path: Path) -> None:
         counts(site.url, archive=tmp_path / "a.db")
     guesses = set(site.requests) & {"/sitemap.xml", "/feed.xml", "/atom.xml"}
     assert len(site.requests) == len(posts) + FIXED + len(guesses) == len(posts) + FIXED + 3
+
+
+def test_a_guess_that_showed_a_maintenance_page_is_not_gone(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/one/", "/two/"), "/one/": page("One"), "/two/": page("Two")}
+    with serving(pages) as site:
+        soon = b"<html><title>Back soon</title><h1>Back soon</h1><p>The site is being worked on.</p></html>"
+        site.pages["/sitemap.xml"] = Answer(soon, headers={"Content-Type": "text/html"})
+        counts(site.url, archive=archive)
+        assert rows(archive, "select outcome from pages where url like '%/sitemap.xml'") == [("not-found",)]
+        del site.pages["/sitemap.xml"]
+        counts(site.url, "--full", archive=archive)
+    assert rows(archive, "select outcome from pages where url like '%/sitemap.xml'") == [("not-found",)]
+    assert status(archive)["balance"]["gone"] == 0

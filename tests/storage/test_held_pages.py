@@ -255,6 +255,18 @@ def test_a_version_that_was_taken_back_stays_in_the_history(site: Site) -> None:
     assert [(one["revision"], bool(one["undone_at"])) for one in found] == [(1, False), (2, True)]
 
 
+def test_an_earlier_edit_stays_when_a_run_is_held(site: Site) -> None:
+    edited = replace(post(3), body=f"{post(3).body} The figures were corrected.")
+    site.crawl(1, [edited if n == 3 else post(n) for n in range(12)])
+    shown = [edited if n == 3 else post(n) for n in range(12)]
+    counts = site.crawl(2, [replace(one, body=f"{one.body}\n\nMore from us: {' '.join(WORDS)}") for one in shown])
+    assert (counts.revised, counts.held) == (0, 12)
+    assert [row["body"] for row in site.articles().values()] == [one.body for one in shown]
+    site.crawl(3, shown)
+    assert site.held() == []
+    assert site.articles()[url_of(3)]["body"] == edited.body
+
+
 # Deletions.
 
 

@@ -113,7 +113,7 @@ def _state_of_post(page: dict[str, Any], sources: set[str]) -> str:
         return "missing" if outcome == "failed" else ""
     if not (
         kind == "post"
-        or read
+        or (read and outcome != "not-article")
         or (kind == "unknown" and (outcome in ("due", "failed", "held") or (outcome == "gone" and "cdx" in sources)))
     ):
         return ""

@@ -168,7 +168,7 @@ def test_what_is_no_whole_backup_of_the_archive_is_refused(archive: Path, target
     notes.write_text("mine")
     for file in (other, notes, archive):
         assert fault(restore(archive, file)) == f"RestoreRefused {file}"
-    assert fault(restore(archive, tmp_path / "none.db")) == f"ArchiveNotFound {tmp_path / 'none.db'}"
+    assert fault(restore(archive, tmp_path / "none.db")) == f"RestoreRefused {tmp_path / 'none.db'}"
     damage_table(target, "articles")
     assert fault(restore(archive, target)) == f"RestoreRefused {target}"
     assert archive.read_bytes() == before

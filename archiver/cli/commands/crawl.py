@@ -84,6 +84,19 @@ class CrawlOptions:
         )
 
 
+class _Day(click.DateTime):
+    """A day, as an option of a command."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no day; write it like 2024-05-31.", param, ctx)
+
+
 @click.command(short_help="Crawl sites into the archive.")
 @click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
 @archive_option
@@ -100,7 +113,7 @@ class CrawlOptions:
 )
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=_Day(),
     metavar="DATE",
     help="Skip posts that a feed, sitemap or API dates earlier than this.",
 )

@@ -68,11 +68,10 @@ def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
     if as_json:
         print_json({**done.as_dict(), "dry_run": dry_run})
         return
-    verb = "would be" if dry_run else "were"
-    click.echo(
-        f"Run {run} of {done.site}: {count_noun(done.revised, 'edit')} {verb} taken back, {done.gone:,} posts {verb} "
-        f"marked online again, {done.new:,} new articles {verb} withdrawn."
-    )
+    counted = ((done.revised, "edit"), (done.gone, "post"), (done.new, "new article"))
+    verbs = ("would be" if dry_run else "was" if number == 1 else "were" for number, _ in counted)
+    edits, posts, articles = (f"{count_noun(*one)} {verb}" for one, verb in zip(counted, verbs, strict=True))
+    click.echo(f"Run {run} of {done.site}: {edits} taken back, {posts} marked online again, {articles} withdrawn.")
     if done.left:
         click.echo(f"{count_noun(done.left, 'article')} changed again in a later run: undo that run first.")
     if done.due and not dry_run:

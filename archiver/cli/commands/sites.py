@@ -326,6 +326,8 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
         click.echo(f"{row['name']} has no held pages.")
     elif accept:
         click.echo(f"{row['name']}: {count_noun(done.revised, 'article')} revised, {done.gone:,} gone")
+        for run in done.runs:
+            click.echo(f"'archiver runs undo {run}' takes back what run {run} showed.")
     else:
         click.echo(f"{row['name']}: the next crawl fetches {count_noun(done.due, 'page')} again")
     for line in done.left:

@@ -37,7 +37,7 @@ _OUTCOMES = {
     "failed": "failed",
     "due": "due",
 }
-_ARTICLE_COUNTS = {"revised": "revised", "duplicates": "duplicate", "gone": "gone"}
+_ARTICLE_COUNTS = {"revised": "revised", "duplicates": "duplicate", "gone": "gone", "withdrawn": "withdrawn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
     print_lines(
         *format_findings(health),
         styled_line(_summarize_completeness(state), indent=2),
-        styled_line(_count_articles(state["articles"], state["removed"]), indent=2),
+        styled_line(_count_articles(state), indent=2),
         *([styled_line(state["edits"]["sentence"], indent=2)] if state["edits"] else []),
         *_format_judged(state),
     )
@@ -372,7 +372,10 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
             + f". Example: {held[0]['url']}; 'archiver sites release {state['site']}'"
         )
     if withdrawn := state["withdrawn"]:
-        lines.append(f"{count_noun(withdrawn, 'article')} withdrawn: they have not the form of the site's posts")
+        lines.append(
+            f"{count_noun(withdrawn, 'article')} withdrawn, since they proved to be no posts: "
+            "searches and datasets leave them out"
+        )
     if unlisted := state["unlisted"]["posts"]:
         lines.append(
             f"{count_noun(unlisted, 'post')} no longer listed, whose page cannot show whether it is gone: "
@@ -381,7 +384,8 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
     return [styled_line((line, "yellow"), indent=2) for line in lines]
 
 
-def _count_articles(articles: dict[str, int], removed: int) -> str:
+def _count_articles(state: dict[str, Any]) -> str:
+    articles, removed = {**state["articles"], "withdrawn": state["withdrawn"]}, state["removed"]
     parts = [f"{articles[name]:,} {what}" for name, what in _ARTICLE_COUNTS.items() if articles[name]]
     details = f" ({', '.join(parts)})" if parts else ""
     return count_noun(articles["all"], "article") + details + (f"; {removed:,} removed" if removed else "")

@@ -162,6 +162,14 @@ def date_slot(article: Article) -> int:
     return HEAD_SLOT if best.locator.startswith(_IN_HEAD) else _hash(_slot_of(best))
 
 
+def shows_one_date(article: Article) -> bool:
+    """Returns True if the page shows one date that may be that of its publication, however uncertain its place: a post
+    without a heading has none to stand beside.
+    """
+    shown = {e.value[:10] for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN}
+    return article.published is not None and len(shown) == 1
+
+
 _CERTAIN = 0.6
 HEAD_SLOT = 1
 """The place of a date that a learned rule reads in the head of the page."""

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError, DiskFull, NotAnArchive, RestoreRefused
+from archiver.errors import ArchiveNotFound, ArchiverError, DiskFull, NotAnArchive, RestoreRefused
 from archiver.maintenance.backups.backup import copy_file, size_of
 from archiver.maintenance.backups.backup_check import find_fault
 from archiver.maintenance.backups.generations import SIDES, archive_id, dated_path, find_generations, made_at
@@ -111,6 +111,8 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
         raise RestoreRefused(str(backup), "it is the archive itself")
     try:
         db = open_archive(backup, read_only=True, to_copy=True)
+    except ArchiveNotFound as error:
+        raise RestoreRefused(str(backup), "there is no such file") from error
     except NotAnArchive as error:
         raise RestoreRefused(str(backup), f"it is not an archive{_name_whole(backup)}") from error
     with closing(db):

@@ -70,9 +70,13 @@ from archiver.urls import normalize, urlkey
 _ORDER = "order by datetime(published) is null, datetime(published), id"
 
 
+_IS_WITHDRAWN = "select 1 from withdrawn_articles where article_id = ?"
+_LIVE = "(id not in (select article_id from withdrawn_articles))"
+
+
 def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = None) -> bool:
     """Chooses the original among the articles whose text has this digest (the one published first) and marks the others
-    as its duplicates. Returns True if several articles have the digest.
+    as its duplicates. A withdrawn article is neither. Returns True if several articles have the digest.
 
     With `newcomer` (an article's ID) the other articles are marked already: the newcomer is compared only with their
     original, because a notice may be repeated thousands of times.
@@ -81,19 +85,26 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
         return False
     if newcomer is not None:
         other = db.execute(
-            "select ifnull(duplicate_of, id) from articles where content_digest = ? and id <> ? limit 1",
+            f"select ifnull(duplicate_of, id) from articles where content_digest = ? and id <> ? and {_LIVE} limit 1",
             [digest, newcomer],
         ).fetchone()
         if other is None:
             return False
         pair = [newcomer, other[0]]
         first = db.execute(
-            f"select id from articles where id in (?, ?) and content_digest = ? {_ORDER} limit 1", [*pair, digest]
+            f"select id from articles where id in (?, ?) and content_digest = ? and {_LIVE} {_ORDER} limit 1",
+            [*pair, digest],
         ).fetchone()
-        if first[0] == other[0]:
+        if first[0] == other[0] and not db.execute(_IS_WITHDRAWN, [newcomer]).fetchone():
             db.execute("update articles set duplicate_of = ? where id = ?", pair[::-1])
             return True
-    ids = [row[0] for row in db.execute(f"select id from articles where content_digest = ? {_ORDER}", [digest])]
+    db.execute(
+        "update articles set duplicate_of = null where content_digest = ? and duplicate_of is not null "
+        f"and not {_LIVE}",
+        [digest],
+    )
+    query = f"select id from articles where content_digest = ? and {_LIVE} {_ORDER}"
+    ids = [row[0] for row in db.execute(query, [digest])]
     for article_id in ids:
         original = None if article_id == ids[0] else ids[0]
         db.execute(

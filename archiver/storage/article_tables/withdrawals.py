@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from archiver.storage.article_tables.articles import settle_duplicates
 from archiver.storage.pages import stamp
 
 
@@ -29,12 +30,22 @@ def withdraw_article(db: Database, article_id: int, reason: str, at: datetime) -
         "insert into withdrawn_articles (article_id, withdrawn_at, reason) values (?, ?, ?)",
         [article_id, stamp(at), reason],
     )
+    _settle_copies(db, article_id)
     return True
 
 
 def restore_article(db: Database, article_id: int) -> bool:
     """Ends the withdrawal of an article, so that it counts as a post again. Returns False if it was not withdrawn."""
-    return bool(db.execute("delete from withdrawn_articles where article_id = ?", [article_id]).rowcount)
+    if not db.execute("delete from withdrawn_articles where article_id = ?", [article_id]).rowcount:
+        return False
+    _settle_copies(db, article_id)
+    return True
+
+
+def _settle_copies(db: Database, article_id: int) -> None:
+    """Chooses the original again among the articles with the text of this one."""
+    row = db.execute("select content_digest from articles where id = ?", [article_id]).fetchone()
+    settle_duplicates(db, row[0] if row else None)
 
 
 def count_withdrawn(db: Database, site: str) -> int:

@@ -1,0 +1,77 @@
+"""What the commands say of posts whose pages show less than is stored, and how the operator decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from archiver.cli.run_output import format_run_summary
+from tests.small_sites import made_paragraph
+from tests.spiders.crawling import archiver, crawl, rows
+from tests.spiders.site_server import Answer, SiteServer, home, serving
+
+COUNT = 4
+
+
+def entry(number: int, paragraphs: list[str]) -> Answer:
+    text = "".join(f"<p>{one}</p>" for one in paragraphs)
+    return Answer(
+        f"<html><head><title>Log {number}</title></head><body><article><h1>Log {number}</h1>"
+        f'<time datetime="2024-05-0{number + 1}">{number + 1} May 2024</time>{text}</article></body></html>'.encode()
+    )
+
+
+@pytest.fixture
+def cut(tmp_path: Path) -> Iterator[tuple[SiteServer, Path]]:
+    """A site whose posts were archived, and whose pages then show only the first paragraph."""
+    archive, dice = tmp_path / "a.db", Random(5)
+    texts = {f"/log-{n}/": [made_paragraph(dice) for _ in range(5)] for n in range(COUNT)}
+    with serving({"/": home(*texts), **{path: entry(n, text) for n, (path, text) in enumerate(texts.items())}}) as site:
+        assert crawl(site.url, archive=archive).returncode == 0
+        site.pages.update({path: entry(n, text[:1]) for n, (path, text) in enumerate(texts.items())})
+        crawl(site.url, "--full", archive=archive)
+        yield site, archive
+
+
+def test_why_says_that_a_page_is_held(cut: tuple[SiteServer, Path]) -> None:
+    site, archive = cut
+    said = archiver("why", f"{site.url}log-1/", archive=archive).stdout
+    assert "held: what it shows replaces nothing until it is confirmed" in said
+
+
+def test_what_was_accepted_is_taken_back_by_undoing_the_run_that_is_named(cut: tuple[SiteServer, Path]) -> None:
+    site, archive = cut
+    name = site.url.removeprefix("http://").strip("/")
+    whole = rows(archive, "select id, body from articles")
+    accepted = archiver("sites", "release", name, "--accept", archive=archive).stdout
+    assert f"{COUNT} articles revised" in accepted
+    assert "'archiver runs undo 2'" in accepted
+    assert rows(archive, "select id, body from articles") != whole
+    undone = archiver("runs", "undo", "2", archive=archive).stdout
+    assert f"{COUNT} edits were taken back, 0 posts were marked online again" in undone
+    assert rows(archive, "select id, body from articles") == whole
+
+
+def summary(**changed: object) -> str:
+    names = (
+        "new", "revised", "unchanged", "aliased", "duplicate", "gone", "found", "requests", "bytes", "seconds",
+        "fetched", "trapped", "refused", "held", "rejudged", "withdrawn", "requisite_requests", "requisites",
+        "requisites_failed", "due",
+    )  # fmt: skip
+    result: dict[str, object] = dict.fromkeys(names, 0)
+    result |= {"site": "low.example", "outcome": "finished", "reason": "", "failures": {}, "edits": None, **changed}
+    return "\n".join(format_run_summary(result, "a.db"))
+
+
+def test_a_summary_has_no_negative_number_of_skipped_addresses() -> None:
+    assert "3 URLs skipped" in summary(trapped=3)
+    assert "skipped" not in summary(trapped=-1)
+
+
+def test_a_failed_run_says_nothing_of_edits_that_it_did_not_look_for() -> None:
+    edits = {"sentence": "7 known posts were not looked at again"}
+    assert "looked at again" in summary(edits=edits)
+    assert "looked at again" not in summary(edits=edits, outcome="failed", reason="the server is away")
