@@ -224,8 +224,9 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
     them as entries.
 
     A form of which none of this is true is a form of other pages if the site has a form of posts. So is a form of a
-    few pages in the top folder that declare a time of publication and do not show it, if all posts are in other
-    folders and show it: many programs write the time of the file into the head of every page.
+    few pages in the top folder, or at addresses of a pattern that none of the many posts has, that declare a time of
+    publication and do not show it, if all posts are in other folders and show it: many programs write the time of the
+    file into the head of every page.
 
     So is a form of a few pages that no source or listing shows, if sources or listings show all posts, and those have
     addresses of other patterns. That is decided only if the site was crawled to its end (`is_complete`), since
@@ -247,7 +248,7 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
             )
         elif why := _other_reason(one) or (_stray_reason(one, posts) if is_complete else ""):
             verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))
-        elif why := _undated_reason(one, posts):
+        elif why := _undated_reason(one, posts, is_complete=is_complete):
             verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
     return SiteVerdicts.of(verdicts)
 
@@ -286,17 +287,18 @@ def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
     reported or listed, and those have addresses of another pattern; "" if that is not so.
     """
     pages, members = len(form.members), [one for other in posts for one in other.members]
-    if (
-        pages >= MIN_PAGES
-        or len(members) < _MANY_POSTS
-        or any(one.is_strong or _is_vouched(one) for one in form.members)
-    ):
+    if pages >= MIN_PAGES or any(one.is_strong or _is_vouched(one) for one in form.members):
         return ""
-    if {pattern for one in posts for pattern in patterns_of_posts(one.address)} & set(patterns_of_posts(form.address)):
-        return ""
-    if sum(map(_is_vouched, members)) < _NEARLY_ALL * len(members):
+    if not _has_other_address(form, posts) or sum(map(_is_vouched, members)) < _NEARLY_ALL * len(members):
         return ""
     return f"nothing lists its {pages} pages, whose addresses are not like those of the {len(members)} listed posts"
+
+
+def _has_other_address(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:
+    """Returns True if the site has many posts, and none of them has an address of this form's pattern."""
+    patterns = {pattern for one in posts for pattern in patterns_of_posts(one.address)}
+    is_known = sum(len(one.members) for one in posts) >= _MANY_POSTS
+    return is_known and patterns.isdisjoint(patterns_of_posts(form.address))
 
 
 def _is_vouched(member: FormMember) -> bool:
@@ -317,15 +319,17 @@ def _are_nearly_all_posts(form: FormEvidence) -> bool:
     return form.address not in _TOP_ADDRESSES and sure >= _VARIETY * len(form.members)
 
 
-def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
+def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_complete: bool) -> str:
     """Returns why the few pages of a form are no posts although they declare a time of publication; "" if they may be
     posts: a feed, an API or a listing has one, one shows its date, or posts of the site have such addresses, too, or
     show no date.
     """
-    pages = len(form.members)
-    if pages >= MIN_PAGES or form.address not in _TOP_ADDRESSES:
+    pages, is_top = len(form.members), form.address in _TOP_ADDRESSES
+    if pages >= MIN_PAGES or not all(_are_dated(one.posts) for one in posts):
         return ""
-    if any(one.address in _TOP_ADDRESSES or not _are_dated(one.posts) for one in posts):
+    if is_top and any(one.address in _TOP_ADDRESSES for one in posts):
+        return ""
+    if not is_top and not (is_complete and _has_other_address(form, posts)):
         return ""
     if any(one.promised or one.listed or one.shows_date or one.hentry == "post" for one in form.members):
         return ""

@@ -262,6 +262,20 @@ def test_a_few_pages_in_the_top_folder_that_do_not_show_the_time_they_declare_ar
 
 
 @pytest.mark.parametrize(
+    ("posts", "address", "kind"),
+    [(24, "s/s/s", PageKind.OTHER), (24, "Y/9/s", None), (19, "s/s/s", None)],
+    ids=["address like no post's", "address of the posts", "few posts"],
+)
+def test_such_pages_in_another_folder_are_no_posts_where_many_posts_have_other_addresses(
+    posts: int, address: str, kind: PageKind | None
+) -> None:
+    verdicts = judge_forms(
+        [form(1, POSTS, members(posts, PageKind.POST, "json-ld", date_slot=9)), about(address=address)]
+    )
+    assert (verdicts.forms[3].kind if 3 in verdicts.forms else None) is kind
+
+
+@pytest.mark.parametrize(
     "more",
     [
         {"promised": True},
