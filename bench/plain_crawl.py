@@ -115,7 +115,7 @@ def _fetch(opener: urllib.request.OpenerDirector, url: str) -> Answer:
     try:
         with opener.open(quote(url, safe=":/?=%&+,;@!$'()*~#[]"), timeout=60) as reply:
             return Answer(reply.url, reply.headers.get_content_type(), reply.read())
-    except (urllib.error.URLError, OSError, ValueError):  # a missing page, or an address that is none
+    except (urllib.error.URLError, OSError, ValueError):  # a missing page, or an invalid address
         return Answer(url)
 
 

@@ -57,7 +57,7 @@ WRITTEN_IN: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class LanguageRow:
-    """The signs by which a language is told from others of its script: frequent `words`, `letters` that most of the
+    """The signs that distinguish a language from others of its script: frequent `words`, `letters` that most of the
     others lack, and letters that the others have and this language lacks (`never`).
     """
 

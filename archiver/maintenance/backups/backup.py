@@ -45,6 +45,8 @@ def copy_database(
 
     Raises BackupDamaged if the copy is damaged, BackupRefused, DiskFull, and what `open_archive` raises.
     """
+    if target.is_dir():
+        raise BackupRefused(str(target), "it is a folder: name a file in it, such as archive.db")
     source = open_archive(archive, read_only=True, to_copy=True)
     part = target.with_name(f".{target.name}.partial")
     try:
@@ -162,8 +164,6 @@ def _make_folder(target: Path) -> None:
 
 
 def _check_target(source: Database, archive: Path, target: Path, *, force: bool) -> None:
-    if target.is_dir():
-        raise BackupRefused(str(target), "it is a folder: name a file in it, such as archive.db")
     if not target.exists():
         return
     if target.samefile(archive):
