@@ -163,7 +163,7 @@ def test_only_an_earlier_backup_is_overwritten(archive: Path, tmp_path: Path) ->
     notes.write_text("mine")
     with Run(archive, QUAY, START + timedelta(days=5)) as run:
         run.post(f"{QUAY}50", page("Day 50", text(50), 5))
-    for file in (other, notes, archive, tmp_path, Path("."), Path("/"), Path("/proc/backup.db")):
+    for file in (other, notes, archive, tmp_path, Path(), Path("/"), Path("/proc/backup.db")):
         before = file.read_bytes() if file.is_file() else b""
         refused = backup(archive, file)
         assert (refused.exit_code, fault(refused).split()[0]) == (1, "BackupRefused")
