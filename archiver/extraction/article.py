@@ -102,10 +102,11 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     if options.posts_only and kind is not PageKind.POST:
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
     host = (urlsplit(page.url).hostname or "").lower()
-    site = {fold_text(n) for n in _title.site_names(page)}
+    names = _title.site_names(page)
+    site = {fold_text(n) for n in names}
     evidence = [page.decoded.evidence()]
 
-    titles = _title.title_candidates(page, post, hint, host)
+    titles = _title.title_candidates(page, post, hint, names, host)
     title = resolve.resolve_title(titles, site, page.path)
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""

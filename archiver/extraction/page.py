@@ -160,6 +160,7 @@ class Page:
         self.root, self.decoded, self.url, self.captured_at = root, decoded, url, captured_at
         self.text, self.encoding = decoded.text, decoded.encoding
         self.constants = SiteConstants()
+        self._joined: dict[str, str] = {}
 
     @cached_property
     def index(self) -> Index:
@@ -227,7 +228,12 @@ class Page:
 
     def join(self, href: str | None) -> str:
         """Returns an address on the page as an absolute, normalized URL; "" if it is missing or invalid."""
-        return (normalize(href, self.base) or "") if href else ""
+        if not href:
+            return ""
+        url = self._joined.get(href)
+        if url is None:
+            url = self._joined[href] = normalize(href, self.base) or ""
+        return url
 
     @cached_property
     def canonical(self) -> str:

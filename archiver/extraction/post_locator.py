@@ -5,7 +5,7 @@ belong to the post.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -76,7 +76,7 @@ _PART_OF_POST = re.compile(
     r"(?:(?:comment-)?page[/-]?)?\d+$|(?:amp|attachment|print|embed|comments?|feed|trackback|index\.\w+)(?:$|/)",
     re.IGNORECASE,
 )
-_UNLIKE = 0.4
+_UNLIKE, _HARDLY_ANY_TEXT = 0.4, 200
 ALIKE = 0.6
 """The least similarity at which a heading counts as a declared title."""
 
@@ -101,14 +101,9 @@ def most_similar_heading(declared: list[str], headings: list[Element]) -> Elemen
     return headings[alike.index(max(alike))]
 
 
-def is_at_start_of(body: Element, el: Element) -> bool:
+def is_at_start_of(page: Page, body: Element, el: Element) -> bool:
     """Returns True if an element is at the start of the body that contains it, with hardly any text before it."""
-    before = 0
-    for at in body.iter("*"):
-        if at is el:
-            return before < 200
-        before += len((at.text or "").strip())
-    return False
+    return page.index.text_length_before(el, body) < _HARDLY_ANY_TEXT
 
 
 def is_in_site_header(page: Page, el: Element) -> bool:
@@ -641,7 +636,7 @@ class _TitleSearch:
         found = [e for e in self.index.select(rule) if self.is_clear(e)]
         if body is not None:
             found = [e for e in found if not is_below(e, body)] or [
-                e for e in found if e.tag == "h1" and is_at_start_of(body, e)
+                e for e in found if e.tag == "h1" and is_at_start_of(self.post.page, body, e)
             ]
         if entry is not None:
             found = [e for e in found if is_below(e, entry)] or [
@@ -699,7 +694,7 @@ class _TitleSearch:
         If the site's constants are known, it may be the first of several texts. Otherwise it must be the only one
         whose class says "title", or the page must declare nothing but <title> and have only one heading.
         """
-        left = other_headings(self.post)
+        left = list(other_headings(self.post))
         if same := [e for e in left if fold_text(element_line(e)) in self.names]:
             return same[0]
         if self.refuses:
@@ -725,30 +720,33 @@ class _TitleSearch:
     def _second_headings(self) -> list[Element]:
         body = self.post.body
         clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
-        return [e for e in clear if body is None or not is_below(e, body) or is_at_start_of(body, e)]
+        return [e for e in clear if body is None or not is_below(e, body) or is_at_start_of(self.post.page, body, e)]
 
 
-def other_headings(post: Post) -> list[Element]:
-    """Returns other headings, and elements whose class says "title", that may hold the post's title, in document order;
-    [] if the located title is marked as a title. Left out are navigation and the like, headings in the text, dates,
+def other_headings(post: Post) -> Iterator[Element]:
+    """Yields other headings, and elements whose class says "title", that may hold the post's title, in document order;
+    none if the located title is marked as a title. Left out are navigation and the like, headings in the text, dates,
     and links to other pages.
     """
     if post.title_rule not in _GUESSED or (post.title is not None and not element_line(post.title)):
-        return []
+        return
     index = post.page.index
     named = [e for name in index.classes() if _NAMED_TITLE.search(name) for e in index.with_class(name)[:_HEADINGS]]
     found = {e for tag in ("h1", "h2", "h3", "h4") for e in index.tag(tag)[:_HEADINGS]}
     found |= {e for e in named if e.tag in _NAMED_TAGS}
-    return [e for e in sorted(found, key=index.order.__getitem__) if e is not post.title and _may_be_title(post, e)]
+    for el in sorted(found, key=index.order.__getitem__):
+        if el is not post.title and _may_be_title(post, el):
+            yield el
 
 
 def _may_be_title(post: Post, el: Element) -> bool:
-    text, body = element_line(el), post.body
+    body = post.body
+    if body is not None and is_below(el, body) and not is_at_start_of(post.page, body, el):
+        return False
+    text = element_line(el)
     if not 0 < len(text) <= _MAX_TITLE or post.page.constants.refuses_title(text):
         return False
     if post.is_noise(el) or leads_home(post.page, el) or _is_date(text, post.page.date_language):
-        return False
-    if body is not None and is_below(el, body) and not is_at_start_of(body, el):
         return False
     return all(post.leads_here(a) for a in el.iter("a"))
 

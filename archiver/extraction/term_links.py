@@ -80,6 +80,7 @@ _LABEL_END = {
 _LABEL = re.compile(rf"^(?:{_LABELS['category']}|{_LABELS['tag']}|in|under)\s*[:：]?\s*$", re.IGNORECASE)
 
 _COUNT = re.compile(r"\s*(?:[\(（\[]\s*\d[\d.,]*\s*[\)）\]]|[×x]\s*\d+)$")
+_DIGIT = re.compile(r"\d")
 _SIGN = re.compile(r"^[#＃]+\s*(?=\w)|^(?:tags?|标签|分类)\s*[:：]\s*(?=\S)", re.IGNORECASE)
 _LEFT_OUT = " \t,;、·|/•，；›»«→←↑→▸–—"
 _PLACE = re.compile(
@@ -362,7 +363,8 @@ def _is_counted_item(a: Element) -> bool:
     item = a.getparent()
     if item is None or item.tag != "li" or item.getparent() is None:
         return False
-    return _COUNT.search(f" {element_line(item)}") is not None
+    has_digit = any(map(_DIGIT.search, item.itertext()))  # type: ignore[arg-type]
+    return has_digit and _COUNT.search(f" {element_line(item)}") is not None
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:

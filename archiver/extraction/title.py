@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
 
 from lxml.etree import _Element as Element
 
@@ -316,13 +315,14 @@ def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
     return text
 
 
-def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str) -> list[Candidate[str]]:
+def title_candidates(
+    page: Page, post: Post, hint: SourceHint | None, names: list[str], host: str
+) -> list[Candidate[str]]:
     """Returns the title candidates with their sources, without the site's name and without titles that are constants of
     the site.
 
-    A post whose title element is empty gives "" as a candidate.
+    `names`: the names of the site, from `site_names`. A post whose title element is empty gives "" as a candidate.
     """
-    names = site_names(page)
     declared = _declared_titles(page, post, names, host)
     out: list[Candidate[str]] = []
     if hint is not None and is_from_api(hint):
@@ -338,8 +338,13 @@ def title_candidates(page: Page, post: Post, hint: SourceHint | None, host: str)
 
 def _other_headings(post: Post) -> list[Candidate[str]]:
     """Returns the other texts in the place of a title, as candidates that count if no other is left."""
-    texts = dict.fromkeys(t for e in other_headings(post) if 0 < len(t := _clean_title(heading_text(e))) <= _MAX_OTHER)
-    return [Candidate(t, OTHER_HEADING, "", round(0.3 - n / 100, 2)) for n, t in enumerate(islice(texts, _OTHERS))]
+    found: list[str] = []
+    for el in other_headings(post):
+        if 0 < len(text := _clean_title(heading_text(el))) <= _MAX_OTHER and text not in found:
+            found.append(text)
+            if len(found) == _OTHERS:
+                break
+    return [Candidate(text, OTHER_HEADING, "", round(0.3 - n / 100, 2)) for n, text in enumerate(found)]
 
 
 def _clean_title(text: str) -> str:

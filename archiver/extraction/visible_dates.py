@@ -102,7 +102,7 @@ _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[ã€
 _UNREAD = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
                      "pre", "button", "head", "html"))  # fmt: skip
 _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
-_MAX_LENGTH, _ALONE = 160, 24
+_SHORTEST, _MAX_LENGTH, _ALONE = 5, 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
 _TEXT, _MAX_COUNT, _HOLDERS, _LISTED = 400, 80, 300, 3
 
@@ -283,9 +283,9 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
         }
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
     for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
-        if text and _looks_dated(text):
+        if len(text) > _SHORTEST and _looks_dated(text):
             found.setdefault(index.elements[n], n)
-        if tail and _looks_dated(tail) and (holder := index.elements[n].getparent()) is not None:
+        if len(tail) > _SHORTEST and _looks_dated(tail) and (holder := index.elements[n].getparent()) is not None:
             found.setdefault(holder, index.order.get(holder, 0))
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
@@ -294,7 +294,7 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
 
 
 def _looks_dated(text: str) -> bool:
-    return 5 < len(text) <= _MAX_LENGTH and _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
+    return len(text) <= _MAX_LENGTH and _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
 
 
 def _names(el: Element) -> list[str]:

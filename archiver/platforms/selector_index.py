@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from cssselect import SelectorError, parser
 from lxml.etree import _Element as Element
@@ -193,6 +193,10 @@ def split_words(value: str) -> list[str]:
     if value.isascii() and value.isprintable():
         return value.split()
     return _WORD.findall(value)
+
+
+def _distinct_words(value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(split_words(value)))
 
 
 @lru_cache(maxsize=16_384)
@@ -381,6 +385,13 @@ class Index:
         start, end = self.order[el], self.end(el)
         return texts[end] - texts[start] + tails[end] - tails[start + 1]
 
+    def text_length_before(self, el: Element, top: Element) -> int:
+        """Returns the number of characters in the texts of the elements from `top` to `el`, which is below it, each
+        without surrounding white space and without tails.
+        """
+        texts = self._letters[0]
+        return texts[self.order[el]] - texts[self.order[top]]
+
     @cached_property
     def _maps(self) -> tuple[_Map, _Map, _Map]:
         """Three maps to elements: by the value of the class attribute (which many elements share), by id, and by the
@@ -426,7 +437,8 @@ class Index:
         """For each class name, the values of class attributes that contain it."""
         found: dict[str, list[str]] = {}
         for names in self._by_names:
-            for name in set(split_words(names)):
+            words = names.split() if names.isascii() and names.isprintable() else split_words(names)
+            for name in set(words):
                 have = found.get(name)
                 if have is None:
                     found[name] = [names]
@@ -440,7 +452,7 @@ class Index:
         found: dict[str, list[Element]] = {}
         for attr, elements in self._attrs.items():
             for el in elements:
-                for word in set(split_words(el.get(attr) or "")):
+                for word in _distinct_words(el.get(attr) or ""):
                     found.setdefault(f"{attr}={word}", []).append(el)
         return found
 
@@ -448,8 +460,8 @@ class Index:
     def _keys(self) -> set[str]:
         """All keys that this page has, in the form of `Plan.needs`."""
         return {
-            *(f".{name}" for name in self._names), *(f"#{ident}" for ident in self._ids),
-            *(f"[{attr}" for attr in self._attrs), *(f"={word}" for word in self._words),
+            *map(".".__add__, self._names), *map("#".__add__, self._ids),
+            *map("[".__add__, self._attrs), *map("=".__add__, self._words),
         }  # fmt: skip
 
     def _of(self, key: str) -> list[Element]:
@@ -461,7 +473,9 @@ class Index:
     def tag(self, *names: str) -> list[Element]:
         """Returns all elements with any of these tag names, in document order."""
         if len(names) > 1:
-            return list(self.root.iter(*names))
+            if "elements" not in self.__dict__:
+                return list(self.root.iter(*names))
+            return sorted(chain.from_iterable(map(self.tag, names)), key=self.order.__getitem__)
         name = names[0]
         if name == "*":
             return self.elements

@@ -67,7 +67,10 @@ _BY_SCRIPT: dict[str, tuple[LanguageRow, ...]] = {
 _LANGUAGES_OF_WORD: dict[str, tuple[str, ...]] = {
     word: tuple(row.tag for row in ROWS if word in row.words.split()) for row in ROWS for word in row.words.split()
 }
-_HAS_WORDS = frozenset(row.tag for row in ROWS)
+_WORDS_OF: dict[str, frozenset[str]] = {
+    tag: frozenset(word for row in ROWS if row.tag == tag for word in row.words.split())
+    for tag in {row.tag for row in ROWS}
+}
 _ASCII = re.compile(r"[\x00-\x7f]+")
 _NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _PUNCTUATION = ".,;:!?\"'()[]«»“”„‘’–—…-،؛؟।"
@@ -161,7 +164,7 @@ def _is_in_other_words(tag: str, sample: _Text) -> bool:
     """Returns True if the words of a text plainly belong to another language, and hardly any of them to the language of
     `tag`.
     """
-    if tag not in _HAS_WORDS or len(sample.words) < _SURE_HITS:
+    if tag not in _WORDS_OF or _is_plainly_in(tag, sample.text) or len(sample.words) < _SURE_HITS:
         return False
     best = _most_hits(sample.hits)
     if best is None or best[0] == tag:
@@ -172,6 +175,14 @@ def _is_in_other_words(tag: str, sample: _Text) -> bool:
         and hits >= _SURE_AGAINST * sample.hits[tag]
         and _language_of(sample) == name
     )
+
+
+def _is_plainly_in(tag: str, text: str) -> bool:
+    """Returns True if a text has so many frequent words of a language that no other language can lead by the factor
+    _SURE_AGAINST. Words beside punctuation do not count here, which is faster and never makes it True wrongly.
+    """
+    words = text.casefold().split()
+    return _SURE_AGAINST * sum(map(_WORDS_OF[tag].__contains__, words)) > len(words)
 
 
 def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
