@@ -1,7 +1,7 @@
 """plain_crawl.py URL [PROXY]: follow every link of a site, and count what answers. Prints a line of JSON.
 
-A crawl that knows nothing of sites needs that many requests: one for each HTML page that links reach, and those
-for robots.txt, the sitemaps and the feeds. Redirects, missing pages and other files are counted apart (`others`).
+A crawl that knows nothing of sites needs that many requests: one for each HTML page that links reach, those for
+robots.txt, the sitemaps and the feeds, and those that dead links and redirects cost (`others`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _MOST = 5_000
 _LINKS = "//a/@href | //area/@href | //link[@rel='next' or @rel='prev']/@href | //iframe/@src"
 _SOURCES = "//link[contains(@type, 'rss') or contains(@type, 'atom') or @rel='sitemap']/@href"
 _SITEMAPS = "/*[local-name()='sitemapindex']/*/*[local-name()='loc']/text()"
+_XHTML = b"http://www.w3.org/1999/xhtml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class Answer:
 
 @dataclass(slots=True)
 class Plain:
-    """The counts of a plain crawl: HTML `pages`, `sources` (robots.txt, sitemaps, feeds), and `others`, which are not
-    part of `requests`. `cut`: there were more pages than the limit.
+    """The counts of a plain crawl: HTML `pages`, `sources` (robots.txt, sitemaps, feeds), and `others` (redirects,
+    missing pages, other files). `cut`: there were more pages than the limit.
     """
 
     pages: int = 0
@@ -51,7 +52,7 @@ class Plain:
 
     @property
     def requests(self) -> int:
-        return self.pages + self.sources
+        return self.pages + self.sources + self.others
 
 
 @dataclass(slots=True)
@@ -103,12 +104,18 @@ def plain_crawl(start: str, proxy: str = "", most: int = _MOST) -> Plain:
 
 
 def _count(out: Plain, answer: Answer, *, is_source: bool) -> None:
-    if answer.kind in ("text/html", "application/xhtml+xml"):
+    if _is_page(answer):
         out.pages += 1
     elif answer.kind and is_source:
         out.sources += 1
     else:
         out.others += 1
+
+
+def _is_page(answer: Answer) -> bool:
+    """Returns True for HTML, and for XHTML of any media type, which browsers show as a page."""
+    is_xhtml = answer.kind.endswith("xml") and _XHTML in answer.body[:1_000] and b"<html" in answer.body[:1_000]
+    return answer.kind == "text/html" or is_xhtml
 
 
 def _fetch(opener: urllib.request.OpenerDirector, url: str) -> Answer:
@@ -120,7 +127,7 @@ def _fetch(opener: urllib.request.OpenerDirector, url: str) -> Answer:
 
 
 def _sitemaps_of(answer: Answer) -> list[str]:
-    if not answer.kind.endswith("xml") or answer.kind.startswith("application/xhtml"):
+    if not answer.kind.endswith("xml") or _is_page(answer):
         return []
     try:
         return [str(text).strip() for text in lxml.etree.fromstring(answer.body).xpath(_SITEMAPS)]
@@ -129,7 +136,7 @@ def _sitemaps_of(answer: Answer) -> list[str]:
 
 
 def _links_of(answer: Answer) -> Iterator[str]:
-    if not answer.kind.endswith("html"):
+    if not _is_page(answer):
         return
     try:
         root = lxml.html.document_fromstring(answer.body)

@@ -282,15 +282,23 @@ _MAX_PAGER_LENGTH = 120
 _MAX_SEAM = 6
 
 
+def is_other_post(first: Article, other: Article) -> bool:
+    """Returns True if two pages are surely of different posts: if their post IDs differ, or their days by more than
+    one.
+    """
+    if first.post_id and other.post_id and first.post_id != other.post_id:
+        return True
+    days = (first.published.date() - other.published.date()).days if first.published and other.published else 0
+    return abs(days) > 1
+
+
 def is_further_part(first: Article, part: Article) -> bool:
     """Returns True if a page is a further page of the post with the given first page: post ID, day and title are the
     same, as far as both pages have them.
 
     The title may end with the page's number, and may be any of the page's title candidates.
     """
-    if first.post_id and part.post_id and first.post_id != part.post_id:
-        return False
-    if first.published and part.published and abs((first.published.date() - part.published.date()).days) > 1:
+    if is_other_post(first, part):
         return False
     titles = {_without_page_number(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
     from archiver.extraction.pagination import MARK  # imported late: it loads lxml, which a search does without

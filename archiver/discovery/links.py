@@ -36,9 +36,9 @@ from archiver.urls import Scope, normalize, urlkey
 # Well-known addresses. Each guess costs a request.
 
 # For a site whose platform is not known. The platform tables have the addresses of each platform.
-_SITEMAPS = ("sitemap.xml", "sitemap_index.xml", "sitemap-index.xml", "wp-sitemap.xml")
+_SITEMAPS = ("sitemap.xml", "sitemap_index.xml", "sitemap-index.xml")
 _FEEDS = ("feed/", "feed.xml", "atom.xml", "rss.xml", "index.xml", "rss/")
-_ROOT_SITEMAPS = _SITEMAPS[:2]
+_ROOT_SITEMAPS = _SITEMAPS[:1]
 _MOST = 3
 """How many addresses of each kind are guessed for a site whose platform is known."""
 

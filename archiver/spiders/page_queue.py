@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import Any
 
+from archiver.articles.identity import is_other_post
 from archiver.discovery import soft404
 from archiver.discovery.links import well_known_urls
 from archiver.frontier.revisit import SIDE_LISTING_PRIORITY
@@ -277,6 +278,15 @@ class PageQueue:
         """Writes pending results, then returns the stored article of a page, or None."""
         self._run.writer.flush()
         return multipage_articles.article_at(self._run.db, page.urlkey)
+
+    def was_read_as_other_post(self, url: str, first: Article) -> bool:
+        """Returns True if this run has read an address as a post that is surely not the one with this first page."""
+        self._run.writer.flush()
+        known = page_table.known_page(self._run.db, urlkey(url))
+        if known is None or known.fetched_at is None or known.fetched_at < self._run.started:
+            return False
+        own = multipage_articles.article_at(self._run.db, known.urlkey) if known.kind is PageKind.POST else None
+        return own is not None and is_other_post(first, own)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
         """Writes pending results, then returns three sets about the site's feeds, sitemaps and API: the kinds that the

@@ -44,6 +44,11 @@ class PartCollection:
         return self.waiting[0] if self.waiting and len(self.asked) <= MAX_PARTS else ""
 
     @property
+    def without_following(self) -> PartCollection:
+        """The collection without the part to request next, which is known to be another post."""
+        return replace(self, waiting=self.waiting[1:])
+
+    @property
     def with_parts(self) -> PageResult:
         """The post's result, with the numbers and addresses of the parts that were read."""
         return replace(self.result, parts=self.taken)

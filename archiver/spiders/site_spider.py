@@ -482,11 +482,14 @@ class SiteSpider(Spider):
 
     def _collect_parts(self, collection: PartCollection) -> Iterator[PageResult | Request]:
         """Yields the request for the next part of a post, or the post's result once all its parts are read."""
-        if not collection.following:
+        pages = self.archive.pages
+        while (url := collection.following) and pages.was_read_as_other_post(url, collection.first):
+            collection = collection.without_following
+        if not url:
             yield from self._finish(collection.with_parts)
             return
         self._collections[urlkey(collection.request.url)] = collection
-        page = self.archive.pages.part_request(collection.following, collection.request.url)
+        page = pages.part_request(url, collection.request.url)
         yield request_for(page, page.url, self)
 
     def _finish(self, result: PageResult, parsed: ParsedPage | None = None) -> Iterator[PageResult | Request]:

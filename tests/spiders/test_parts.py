@@ -349,3 +349,25 @@ def test_a_crawl_that_is_killed_between_two_pages_loses_nothing(tmp_path: Path) 
     assert bodies(archive) == {TITLE: body_of(1, 2, 3, 4, 5)}
     assert rows(archive, "select revision from articles") == [(1,)]
     assert "/river/2/" in conditional
+
+
+def test_a_numbered_post_that_was_read_is_not_read_again_as_a_part(tmp_path: Path) -> None:
+    """Movable Type numbers posts whose titles give the same file name: post.html, post_1.html, post_2.html."""
+    archive = tmp_path / "a.db"
+
+    def numbered(day: int, nav: str = "") -> Answer:
+        text = f"{INTRO}</p><p>{passage(day)}</p>{nav}<p hidden>"
+        return page(f"The mill on day {day}", text, date=f"2024-05-{day:02}")
+
+    nav = '<p class="page-links"><a href="/2024/05/mill_2.html">2</a> <a href="/2024/05/mill_3.html">3</a></p>'
+    pages: dict[str, Any] = {
+        "/": home("/2024/05/mill_3.html"),
+        "/2024/05/mill.html": numbered(2, nav),
+        "/2024/05/mill_2.html": numbered(9, '<a href="/2024/05/mill.html">The mill on day 2</a>'),
+        "/2024/05/mill_3.html": numbered(16, '<a href="/2024/05/mill_2.html">The mill on day 9</a>'),
+    }
+    with serving(pages) as site:
+        first = counts(site.url, archive=archive)
+        asked = sorted(r for r in site.requests if r.startswith("/2024"))
+    assert asked == ["/2024/05/mill.html", "/2024/05/mill_2.html", "/2024/05/mill_3.html"]
+    assert first["new"] == 3
