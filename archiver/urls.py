@@ -63,6 +63,7 @@ _PATH_VALUE = re.compile(PATH_VALUE)
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _MAX_LENGTH = 2_000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
+_OWN_MACHINE = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?:[:/]|$)", re.IGNORECASE)
 # Most URLs are normalized already: no port, no query, no escape, nothing to resolve.
 _NORMAL = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?:/[A-Za-z0-9._~-]++)*+/?")
 
@@ -200,12 +201,14 @@ def _is_path(key: str, value: str) -> bool:
 
 
 def start_address(text: str) -> str:
-    """Returns the normalized URL for what a person typed: "example.org" becomes "https://example.org/".
+    """Returns the normalized URL for what a person typed: "example.org" becomes "https://example.org/", and
+    "localhost:1313" becomes "http://localhost:1313/", since servers on the own machine rarely have a certificate.
 
     Raises BadAddress with the reason if it cannot be crawled.
     """
     typed = text.strip()
-    url = typed if "://" in typed else f"https://{typed}"
+    scheme = "http" if _OWN_MACHINE.match(typed) else "https"
+    url = typed if "://" in typed else f"{scheme}://{typed}"
     scheme = url.partition("://")[0].lower()
     if scheme not in _DEFAULT_PORT:
         raise BadAddress(text, f"only http and https can be crawled, not {scheme}")

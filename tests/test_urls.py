@@ -77,6 +77,9 @@ def test_the_shortcut_for_normalized_urls_gives_the_same_result(url: str) -> Non
 def test_start_urls_are_completed_or_refused() -> None:
     assert start_address("example.org") == "https://example.org/"
     assert start_address(" http://localhost:8000/blog ") == "http://localhost:8000/blog"
+    assert start_address("localhost:1313/blog/") == "http://localhost:1313/blog/"
+    assert start_address("127.0.0.1:9999") == "http://127.0.0.1:9999/"
+    assert start_address("127.0.0.1.example.org") == "https://127.0.0.1.example.org/"
     for wrong in ("ftp://example.org", "example", "", "http://exa mple.org"):
         with pytest.raises(BadAddress):
             start_address(wrong)
