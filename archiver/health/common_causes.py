@@ -92,9 +92,7 @@ def find_common_causes(
                 other.last.site for other in series if begin.id <= other.first.id and other.last.id <= covered
             )
             if outage.is_common and folded:
-                causes.append(
-                    CommonCause(cause, folded, outage.failed, outage.ran, begin.started, outage.over_at)
-                )
+                causes.append(CommonCause(cause, folded, outage.failed, outage.ran, begin.started, outage.over_at))
     return causes
 
 
@@ -105,8 +103,8 @@ def cause_of(fault: str) -> str:
 
 @dataclass(slots=True)
 class _Outage:
-    """The runs of an outage. `last`: the last run that failed; `failed` and `ran`: how many sites failed, and ran, up to
-    this run; `over_at`: when most runs succeeded again.
+    """The runs of an outage. `last`: the last run that failed; `failed` and `ran`: how many sites failed, and ran, up
+    to this run; `over_at`: when most runs succeeded again.
     """
 
     failed: int = 0
