@@ -86,7 +86,8 @@ def test_a_site_that_was_dead_before_keeps_its_own_finding() -> None:
     daily = [one for _ in range(5) for one in (("old", AWAY), *each("abcd", OK))]
     (cause,) = causes(*daily, ("old", AWAY), *each("abcd", AWAY))
     assert set(cause.sites) == set("abcd")
-    assert cause.failed == cause.ran == 5
+    assert cause.failed == cause.ran == 4
+    assert cause.since == NOW - 3 * MINUTE
 
 
 def test_sites_that_were_not_crawled_since_stay_explained_when_the_others_work_again() -> None:
