@@ -268,8 +268,9 @@ def _find_changes(
     db: Database, archive: Path, only: Collection[str] | None, place: bool, now: datetime
 ) -> list[HealthChange]:
     found = judge_all(db, archive, scheduler_process(archive), now, effective_settings(db), only)
-    changes = [record_health(db, site, health, now) for site, health in found.sites]
-    if only is None and place:
+    folded = found.folded_sites
+    changes = [record_health(db, site, health, now) for site, health in found.sites if site["name"] not in folded]
+    if place and (only is None or found.common_causes):
         changes.append(find_archive_change(db, found.place, now))
     return [change for change in changes if change]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,73 @@ def test_an_accepted_finding_that_returns_is_reported_again(blog: Blog) -> None:
     blog.server.pages["/robots.txt"] = text("User-agent: *\nDisallow: /\n")
     crawl(blog.site, archive=blog.archive)
     assert "robots home" in blog.status()
+
+
+def dated_feed(*links: str) -> Answer:
+    items = "".join(
+        f"<item><title>Story</title><link>{link}</link><pubDate>Fri, 01 Mar 2024 10:00:00 GMT</pubDate></item>"
+        for link in links
+    )
+    return Answer(
+        f'<rss version="2.0"><channel><title>The Test Blog</title>{items}</channel></rss>'.encode(),
+        headers={"Content-Type": "application/rss+xml"},
+    )
+
+
+def test_a_feed_does_not_hide_that_pages_lost_their_dates(tmp_path: Path) -> None:
+    """The first finding is the last one, too, although the feed has the dates of the first new posts only."""
+    with serving({"/robots.txt": text("", 404)}) as server:
+        blog = Blog(server, tmp_path / "archive.db")
+        blog.publish(24, dated=True)
+        server.pages["/feed.xml"] = dated_feed(f"{server.url}story-0/")
+        assert crawl(server.url, archive=blog.archive).returncode == 0
+        archiver("sites", "set", blog.site, "sample_posts=0", archive=blog.archive)
+        seen = []
+        for _ in range(3):
+            first = blog.posts
+            blog.publish(5, dated=False)
+            listed = range(first, blog.posts) if not seen else [0]
+            server.pages["/feed.xml"] = dated_feed(*(f"{server.url}story-{post}/" for post in listed))
+            crawl(blog.site, archive=blog.archive)
+            seen.append({key: one["level"] for key, one in blog.status().items()})
+        dates = rows(blog.archive, "select count(*) from articles where published is null")
+    assert dates == [(10,)]
+    assert seen == [{"coverage published": "red"}] * 3
+
+
+def test_deleted_posts_are_named(tmp_path: Path) -> None:
+    """The site has no sitemap: the addresses of deleted posts are fetched again in their turn."""
+    with serving({"/robots.txt": text("", 404)}) as server:
+        blog = Blog(server, tmp_path / "archive.db")
+        blog.publish(24, dated=True)
+        crawl(server.url, archive=blog.archive)
+        for post in (3, 7):
+            server.pages[f"/story-{post}/"] = text("gone", 410)
+        server.pages["/"] = home(*(f"/story-{post}/" for post in range(24) if post not in (3, 7)))
+        assert crawl(blog.site, "--full", archive=blog.archive).returncode == 0
+        (finding,) = blog.status().values()
+        assert (finding["code"], finding["level"]) == ("deletions", "green")
+        assert all(f"{server.url}story-{post}/" in finding["sentence"] for post in (3, 7))
+        assert archiver("status", "--health", archive=blog.archive).returncode == 0
+
+
+def test_a_burst_of_new_posts_is_reported(tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    with serving({"/robots.txt": text("", 404)}) as server:
+        posts = {
+            f"/day-{n}/": page(f"Day {n}", f"Day {n}{_SOUND}", date=f"{today - timedelta(days=n)}")
+            for n in range(1, 13)
+        }
+        server.pages |= {"/": home(*posts), **posts}
+        crawl(server.url, archive=tmp_path / "archive.db")
+        blog = Blog(server, tmp_path / "archive.db")
+        assert blog.status() == {}
+        spam = {f"/buy-{n}/": page(f"Buy {n}", f"Buy {n}{_SOUND}", date=f"{today}") for n in range(24)}
+        server.pages |= {"/": home(*posts, *spam), **spam}
+        crawl(server.url, archive=blog.archive)
+        finding = blog.status()["burst"]
+        assert finding["level"] == "amber"
+        assert all(part in finding["sentence"] for part in ("24 new posts", f"{today}", f"{server.url}buy-0/"))
 
 
 def test_a_parked_site_is_reported_with_its_lost_sources(tmp_path: Path) -> None:
