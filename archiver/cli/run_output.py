@@ -20,13 +20,13 @@ from archiver.errors import ArchiverError
 from archiver.health.health_report import OverallHealth, format_metrics, health_as_json, judge_all
 from archiver.health.health_rules import CONTENT_CODES, Health, Level
 from archiver.health.health_state import accept_findings_of, read_health
-from archiver.health.notifications import make_channels, notify, send_test_messages
+from archiver.health.notifications import make_all_channels, notify, send_test_messages
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
 from archiver.storage.connection import environment_error, open_archive, opened, writing
 from archiver.storage.integrity_records import BackupRecord, read_backups
 from archiver.storage.locks import scheduler_process
-from archiver.storage.sites import find_site
+from archiver.storage.sites import Mute, find_site, read_mute
 
 # Health, also as exit codes for monitoring
 
@@ -70,7 +70,11 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
     print_lines(styled_line((found.state, STYLES[found.state]), f": {_count_states(found)}"))
     print_lines(
         *_format_site_findings("archive", found.place),
-        *(text for row, health in found.sites for text in _format_site_findings(row["name"], health)),
+        *(
+            text
+            for row, health in found.sites
+            for text in _format_site_findings(row["name"], health, read_mute(row, found.at))
+        ),
     )
     return EXIT_CODES[found.state]
 
@@ -99,14 +103,14 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
     else 0.
     """
     open_archive(archive, read_only=True).close()
-    if not make_channels(load_config().notify):
+    if not make_all_channels(load_config().notify):
         click.echo(f"No notifications are configured in {config_file()}; docs/operate.md shows how.", err=True)
         return 1
     sent = send_test_messages(archive) if trial else notify(Path(archive))
     for channel, failure in sent:
         click.echo(f"{channel}: {failure or 'sent'}", err=bool(failure))
     if not sent:
-        click.echo("Nothing has changed since the last notification.")
+        click.echo("Nothing is to be sent: nothing has changed, or it waits as archiver.toml says.")
     return 1 if any(failure for _, failure in sent) else 0
 
 
@@ -140,11 +144,12 @@ def _keep_site(archive: str, found: OverallHealth, site: str) -> OverallHealth:
     )
 
 
-def _format_site_findings(name: str, health: Health) -> list[Any]:
-    return [
+def _format_site_findings(name: str, health: Health, mute: Mute | None = None) -> list[Any]:
+    lines = [
         styled_line((one.level, STYLES[one.level]), "  ", (name, "bold"), f": {one.sentence}")
         for one in health.findings
     ]
+    return [*lines, *([styled_line(("muted", "dim"), "  ", (name, "bold"), f": {mute}")] if mute else ())]
 
 
 def _count_states(found: OverallHealth) -> str:

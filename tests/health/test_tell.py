@@ -135,6 +135,11 @@ def fail(archive: Path, site: int = 2) -> None:
     db.close()
 
 
+def at_once(hook: Hook) -> str:
+    """Return an archiver.toml that sends everything to a webhook at once."""
+    return f'[notify]\nafter_runs = 1\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n'
+
+
 def test_a_change_and_its_end_are_sent_once_through_each_channel(archive: Path, call: Call, tmp_path: Path) -> None:
     output = tmp_path / "output.json"
     script = (
@@ -143,6 +148,7 @@ def test_a_change_and_its_end_are_sent_once_through_each_channel(archive: Path, 
     )
     with serving(Hook()) as hook, serving(Postmaster()) as post:
         toml = f"""[notify]
+after_runs = 1
 command = {json.dumps([sys.executable, "-c", script])}
 webhook = "http://127.0.0.1:{hook.server_address[1]}/hook"
 [notify.mail]
@@ -215,7 +221,7 @@ def test_a_command_gets_a_long_text_on_its_input(letter: str, tmp_path: Path) ->
 
 
 def test_a_channel_that_cannot_send_is_a_finding(archive: Path, call: Call) -> None:
-    call("status", "--notify", toml='[notify]\ncommand = ["/none/such"]\n')
+    call("status", "--notify", toml='[notify]\nafter_runs = 1\ncommand = ["/none/such"]\n')
     fail(archive)
     call("status", "--notify")
     found = json.loads(call("status", "--health", "--json").stdout)["archive"]["findings"]
@@ -244,7 +250,8 @@ def test_a_server_that_trickles_bytes_is_given_up(monkeypatch: pytest.MonkeyPatc
 def test_a_failed_notification_is_retried_and_given_up(archive: Path, call: Call) -> None:
     with serving(Hook()) as hook:
         hook.status = 500
-        toml = f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\ncommand = ["/none/such"]\n'
+        address = f"http://127.0.0.1:{hook.server_address[1]}/"
+        toml = f'[notify]\nafter_runs = 1\nwebhook = "{address}"\ncommand = ["/none/such"]\n'
         call("status", "--notify", toml=toml)
         fail(archive)
         done = call("status", "--notify")
@@ -266,7 +273,11 @@ def test_a_failed_notification_is_retried_and_given_up(archive: Path, call: Call
         assert rows(archive, first.format("command")) == [("failed", 5)]
         told = rows(archive, "select changes from notifications where channel = 'webhook' and outcome = 'sent'")
         assert "/none/such" in told[-1][0]  # the channel that works says which one does not
-    call("status", "--notify", toml='[notify.mail]\nto = ["a@b.example"]\nhost = "127.0.0.1"\nport = 9\n')
+    call(
+        "status",
+        "--notify",
+        toml='[notify]\nafter_runs = 1\n[notify.mail]\nto = ["a@b.example"]\nhost = "127.0.0.1"\nport = 9\n',
+    )
     fail(archive)
     assert "127.0.0.1:9" in call("status", "--notify").stderr
 
@@ -274,7 +285,7 @@ def test_a_failed_notification_is_retried_and_given_up(archive: Path, call: Call
 def test_a_new_finding_at_the_same_level_is_sent(archive: Path, call: Call) -> None:
     with serving(Hook()) as hook:
         fail(archive)
-        call("status", "--notify", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
+        call("status", "--notify", toml=at_once(hook))
         db = open_archive(archive)
         db.execute("update runs set outcome = 'finished' where outcome = 'failed'")
         db.execute("update pages set outcome = 'refused', rule = 'robots' where article_id is not null and site_id = 2")
@@ -282,14 +293,14 @@ def test_a_new_finding_at_the_same_level_is_sent(archive: Path, call: Call) -> N
         for _ in range(2):
             call("status", "--notify")
         first, second = (posted["changes"][0] for posted, _ in hook.posted)
-    assert (first["before"], first["state"], second["before"], second["state"]) == ("unknown", *["amber"] * 3)
+    assert (first["before"], first["state"], second["before"], second["state"]) == ("green", *["amber"] * 3)
     assert "It fell over." in first["sentence"]
     assert "robots.txt" in second["sentence"]
 
 
 def test_the_scheduler_leaves_out_the_archive_itself_after_an_outage(archive: Path, call: Call) -> None:
     with lock_schedule(archive), serving(Hook()) as hook:
-        call("status", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
+        call("status", toml=at_once(hook))
         assert notify(archive, place=False) == [] == hook.posted
         assert notify(archive) == [("webhook", "")]
         (change,) = hook.posted[0][0]["changes"]
