@@ -158,7 +158,7 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
         if _rank(seen.finding.level) >= _least(policy):
             key = (seen.finding.code, seen.finding.about)
             out.append(_decide_present(_see(known.pop(key, None), seen, look), look, policy))
-    if look.is_conclusive:
+    if look.is_conclusive or look.is_closed:
         out += [_decide_absent(_miss(one, look), look, policy) for one in known.values()]
         out = _ends_together(out, look, policy)
     else:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.health.health_rules import LEVELS, HealthFinding, Level
@@ -323,7 +323,6 @@ def play(
     return site, {code: level for code, level in last.items() if policy.level == "amber" or level == "red"}
 
 
-@settings(max_examples=300, deadline=None)
 @given(policies, names, periods, steps)
 def test_a_fault_has_at_most_one_beginning_one_worsening_and_one_end(
     policy: NotificationPolicy, name: str, period: timedelta, todo: list[tuple[States, bool, bool]]
@@ -345,7 +344,6 @@ def test_a_fault_has_at_most_one_beginning_one_worsening_and_one_end(
                 assert told == "green"
 
 
-@settings(max_examples=300, deadline=None)
 @given(policies, names, periods, steps)
 def test_the_last_message_agrees_with_the_state_after_the_delays(
     policy: NotificationPolicy, name: str, period: timedelta, todo: list[tuple[States, bool, bool]]
@@ -363,7 +361,6 @@ def test_the_last_message_agrees_with_the_state_after_the_delays(
         assert after.before == one.state or (after.before, after.state) == (one.before, one.state)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(["amber", "red"]), max_size=30))
 def test_a_flapping_finding_is_two_messages_at_most(levels: list[Level]) -> None:
     found: list[States] = [one for level in levels for one in ({"a": level}, UP)]
@@ -371,7 +368,6 @@ def test_a_flapping_finding_is_two_messages_at_most(levels: list[Level]) -> None
     assert sent in ([], ["begins", "ends"], ["flapping", "ends"])
 
 
-@settings(max_examples=200, deadline=None)
 @given(policies, names, periods, steps)
 def test_nothing_is_sent_of_a_muted_site_or_in_quiet_hours(
     policy: NotificationPolicy, name: str, period: timedelta, todo: list[tuple[States, bool, bool]]

@@ -7,12 +7,10 @@ import json
 import os
 import socketserver
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from email import message_from_string
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -27,33 +25,11 @@ from archiver.sites.archiver_toml import Mail, Notify
 from archiver.storage.connection import open_archive
 from archiver.storage.locks import lock_schedule
 from tests.archive_fixture import make_archive
+from tests.health.receivers import Hook, Postmaster, serving
 from tests.runner import Runner, fault
 from tests.spiders.crawling import rows
 
 Call = Callable[..., Result]
-
-
-class Postmaster(socketserver.ThreadingTCPServer):
-    """A mail server that accepts everything (the part of RFC 5321 that one message needs)."""
-
-    allow_reuse_address = daemon_threads = True
-
-    def __init__(self) -> None:
-        self.letters: list[str] = []
-        outer = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                self.wfile.write(b"220 here\r\n")
-                while line := self.rfile.readline().decode().strip():
-                    word = line.split()[0].upper()
-                    if word == "DATA":
-                        self.wfile.write(b"354 go on\r\n")
-                        letter = iter(lambda: self.rfile.readline().decode(), ".\r\n")
-                        outer.letters.append("".join(letter))
-                    self.wfile.write(b"221 bye\r\n" if word == "QUIT" else b"250 ok\r\n")
-
-        super().__init__(("127.0.0.1", 0), Handler)
 
 
 class Trickle(socketserver.ThreadingTCPServer):
@@ -70,38 +46,6 @@ class Trickle(socketserver.ThreadingTCPServer):
                         time.sleep(0.02)
 
         super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Hook(HTTPServer):
-    """A webhook that responds with `status`."""
-
-    def __init__(self) -> None:
-        self.posted: list[tuple[dict[str, Any], str]] = []
-        self.status = 200
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.posted.append((json.loads(body), self.headers.get("Authorization", "")))
-                self.send_response(outer.status)
-                self.send_header("Location", "/elsewhere")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-@contextmanager
-def serving(server: Any) -> Iterator[Any]:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
