@@ -20,7 +20,7 @@ from archiver.errors import ArchiverError
 from archiver.health.health_report import OverallHealth, format_metrics, health_as_json, judge_all
 from archiver.health.health_rules import CONTENT_CODES, Health, Level
 from archiver.health.health_state import accept_findings_of, read_health
-from archiver.health.notifications import make_all_channels, notify, send_test_messages
+from archiver.health.notifications import find_unused_tags, make_all_channels, notify, send_test_messages
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
 from archiver.storage.connection import environment_error, open_archive, opened, writing
@@ -102,16 +102,19 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
     --try-notify, and prints the result per channel. Returns 1 if a message was not sent or no channel is configured,
     else 0.
     """
-    open_archive(archive, read_only=True).close()
+    with opened(archive, read_only=True) as db:
+        unused = find_unused_tags(db, load_config().notify)
     if not make_all_channels(load_config().notify):
         click.echo(f"No notifications are configured in {config_file()}; docs/operate.md shows how.", err=True)
         return 1
     sent = send_test_messages(archive) if trial else notify(Path(archive))
     for channel, failure in sent:
         click.echo(f"{channel}: {failure or 'sent'}", err=bool(failure))
+    for policy, tag in unused if trial else ():
+        click.echo(f"{policy}: no site has the tag {tag!r} ('archiver sites tag' adds it)", err=True)
     if not sent:
         click.echo("Nothing is to be sent: nothing has changed, or it waits as archiver.toml says.")
-    return 1 if any(failure for _, failure in sent) else 0
+    return 1 if any(failure for _, failure in sent) or (trial and unused) else 0
 
 
 def has_unusable_content(health: dict[str, Any]) -> bool:

@@ -291,6 +291,12 @@ def send_test_messages(archive: str) -> Sent:
     return [(name_recipients(recipients), channel(message)) for recipients, channel in channels.items()]
 
 
+def find_unused_tags(db: Database, notify: Notify) -> list[tuple[str, str]]:
+    """Returns the tags in the policies of archiver.toml that no site has: pairs of the policy's name and the tag."""
+    used = {tag for tags in tags_of_sites(db).values() for tag in tags}
+    return [(one.name, tag) for one in notify.policies for tag in one.tags if tag not in used]
+
+
 def _enter_notifications(
     db: Database, notify: Notify, channels: Collection[Recipients], found: OverallHealth, *, place: bool
 ) -> None:

@@ -46,9 +46,15 @@ class NotificationRunner:
     one sends its messages.
     """
 
-    def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        archive: Path,
+        show: Callable[[str], None],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._archive = archive
         self._show = show
+        self._clock = clock
         self._sites: set[str] = set()
         self._process: ForkServerProcess | None = None
         self._next = self._next_all = 0.0
@@ -70,7 +76,7 @@ class NotificationRunner:
                 return
             self._process.close()
             self._process = None
-        is_released = self._release is not None and datetime.now(UTC) >= self._release
+        is_released = self._release is not None and self._clock() >= self._release
         everything, place = now >= self._next_all or is_released, now >= self._caught_up
         if not everything and (not self._sites or now < self._next):
             return
@@ -82,7 +88,7 @@ class NotificationRunner:
             self._sites.clear()
             if everything:
                 self._next_all = now + _CHECK_ALL_EVERY if place else self._caught_up
-                self._release = _find_release()
+                self._release = _find_release(self._clock())
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 
     def close(self) -> None:
@@ -96,10 +102,10 @@ class NotificationRunner:
                 self._process.join()
 
 
-def _find_release() -> datetime | None:
+def _find_release(now: datetime) -> datetime | None:
     """Returns when quiet hours end next or a digest is due; None if there is none, or archiver.toml has a mistake."""
     try:
-        return next_release(load_config().notify.policies, datetime.now(UTC))
+        return next_release(load_config().notify.policies, now)
     except (BadConfig, UnreadableInput):
         return None
 

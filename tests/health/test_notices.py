@@ -18,6 +18,7 @@ from click.testing import Result
 from archiver.cli.main import cli
 from archiver.errors import BadConfig
 from archiver.health.notifications import notify
+from archiver.scheduling import daemon
 from archiver.sites.archiver_toml import parse_config
 from archiver.storage.connection import open_archive
 from archiver.storage.integrity_records import Damage, record_checked_units
@@ -217,6 +218,15 @@ def test_failing_recipients_of_a_policy_are_named_to_the_others(house: House) ->
     assert [line.partition(":")[0] for line in tested.output.splitlines()] == ["webhook", "command (desk)"]
 
 
+def test_a_policy_for_a_tag_that_no_site_has_is_reported_by_the_test_message(house: House) -> None:
+    house.configure(house.webhook + '[[notify.policy]]\nname = "desk"\ntags = "newz"\nlevel = "red"\n')
+    done = house.call("status", "--try-notify")
+    assert done.exit_code == 1
+    assert "'newz'" in done.stderr
+    house.call("sites", "tag", "newz", NOTES)
+    assert house.call("status", "--try-notify").exit_code == 0
+
+
 def test_quiet_hours_hold_back_and_then_send(house: House) -> None:
     house.configure(house.webhook + 'quiet_hours = "22:00-07:00"\ntimezone = "Europe/Berlin"\n')
     hour = timedelta(hours=1)
@@ -372,6 +382,37 @@ def test_a_message_that_could_not_be_sent_is_sent_later_and_once(house: House) -
     house.run(NOTES)
     house.run(NOTES)
     assert rows(house.archive, "select outcome, attempts from notifications") == [("sent", 2)]
+
+
+class Ended:
+    """A process that has ended."""
+
+    def is_alive(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_scheduler_notifies_of_all_sites_when_quiet_hours_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.configure('quiet_hours = "22:00-07:00"\n')
+    asked: list[tuple[str, ...] | None] = []
+
+    def ask(archive: Path, sites: tuple[str, ...] | None, *, place: bool) -> Ended:
+        asked.append(sites)
+        return Ended()
+
+    monkeypatch.setattr(daemon, "notify_changes", ask)
+    runner = daemon.NotificationRunner(house.archive, lambda text: None, lambda: house.now)
+    house.now = datetime(2031, 1, 5, 23, tzinfo=UTC)
+    for _ in range(3):
+        runner.poll()
+    house.now = datetime(2031, 1, 6, 7, tzinfo=UTC)
+    for _ in range(3):
+        runner.poll()
+    assert asked == [None, None]
 
 
 @pytest.mark.parametrize(
