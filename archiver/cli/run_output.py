@@ -18,7 +18,7 @@ from archiver.cli.options import DEFAULT_ARCHIVE
 from archiver.cli.terminal import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.health.health_report import OverallHealth, format_metrics, health_as_json, judge_all
-from archiver.health.health_rules import CONTENT_CODES, Health, Level
+from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
 from archiver.health.health_state import accept_findings_of, read_health
 from archiver.health.notifications import find_unused_tags, make_all_channels, notify, send_test_messages
 from archiver.items import format_degrees
@@ -69,12 +69,9 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
         return EXIT_CODES[found.state]
     print_lines(styled_line((found.state, STYLES[found.state]), f": {_count_states(found)}"))
     print_lines(
-        *_format_site_findings("archive", found.place),
-        *(
-            text
-            for row, health in found.sites
-            for text in _format_site_findings(row["name"], health, read_mute(row, found.at))
-        ),
+        *(_format_site_finding("archive", one) for one in found.place.findings),
+        *(_format_site_finding(name, one) for name, one in found.listed_findings()),
+        *(_format_mute(row["name"], mute) for row, _ in found.sites if (mute := read_mute(row, found.at))),
     )
     return EXIT_CODES[found.state]
 
@@ -147,12 +144,12 @@ def _keep_site(archive: str, found: OverallHealth, site: str) -> OverallHealth:
     )
 
 
-def _format_site_findings(name: str, health: Health, mute: Mute | None = None) -> list[Any]:
-    lines = [
-        styled_line((one.level, STYLES[one.level]), "  ", (name, "bold"), f": {one.sentence}")
-        for one in health.findings
-    ]
-    return [*lines, *([styled_line(("muted", "dim"), "  ", (name, "bold"), f": {mute}")] if mute else ())]
+def _format_site_finding(name: str, one: HealthFinding) -> Any:
+    return styled_line((one.level, STYLES[one.level]), "  ", (name, "bold"), f": {one.sentence}")
+
+
+def _format_mute(name: str, mute: Mute) -> Any:
+    return styled_line(("muted", "dim"), "  ", (name, "bold"), f": {mute}")
 
 
 def _count_states(found: OverallHealth) -> str:

@@ -14,7 +14,8 @@ from sqlite_utils import Database
 
 from archiver.fields import MEASURED
 from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
-from archiver.health.health_rules import Health, HealthFinding, Level, worst_level
+from archiver.health.common_causes import FOLDED_CODES, CommonCause, judge_common_causes, read_common_causes
+from archiver.health.health_rules import LEVELS, Health, HealthFinding, Level, worst_level
 from archiver.health.health_state import finding_as_json, is_crawled, measure_growth, read_health
 from archiver.health.notification_policy import SEEN_RUNS, Look, SeenFinding, hours_as_runs
 from archiver.health.notification_records import FailingChannel, find_failing_channels
@@ -46,16 +47,17 @@ def judge_archive(
     more: Iterable[HealthFinding] = (),
 ) -> Health:
     """Returns the health of the archive itself: disk space, and whether due sites are crawled. `free`: bytes left on
-    its disk; `daily`: bytes by which it grows each day; `more`: findings of `judge_safety`. `scheduler`: the
+    its disk; `daily`: bytes by which it grows each day; `more`: findings of other checks. `scheduler`: the
     scheduler's process; "" if it is no longer running; None if no scheduler was ever started, in which case no site
     counts as late.
     """
-    findings = (
+    findings = [
         *_check_disk(archive, free, daily),
         *(_check_late_sites(sites, scheduler, now) if scheduler is not None else ()),
         *more,
-    )
-    return Health(worst_level([one.level for one in findings]), findings)
+    ]
+    findings.sort(key=lambda one: -LEVELS.index(one.level))
+    return Health(worst_level([one.level for one in findings]), tuple(findings))
 
 
 def _check_disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding]:
@@ -134,7 +136,7 @@ class OverallHealth:
     """The health of the archive and all its sites at the time `at`. `place`: the health of the archive itself; `sites`:
     rows of `sites`, each with its health; `turns`: when each site is due; `free`: bytes left on the archive's disk;
     `safety`: what is recorded of backups and checks, None if the archive has no such records; `failing_channels`:
-    notification channels that cannot send.
+    notification channels that cannot send; `common_causes`: failures that many sites share.
     """
 
     at: datetime
@@ -144,6 +146,7 @@ class OverallHealth:
     free: int
     safety: ArchiveSafety | None = None
     failing_channels: tuple[FailingChannel, ...] = ()
+    common_causes: tuple[CommonCause, ...] = ()
 
     @property
     def state(self) -> Level:
@@ -151,10 +154,24 @@ class OverallHealth:
         levels = [self.place.state, *(health.state for _, health in self.sites)]
         return worst_level([level for level in levels if level != "unknown"])
 
+    @property
+    def folded_sites(self) -> frozenset[str]:
+        """The names of the sites whose failure a finding of the archive explains: nobody is notified of each."""
+        return frozenset(name for cause in self.common_causes for name in cause.sites)
+
+    def listed_findings(self) -> Iterator[tuple[str, HealthFinding]]:
+        """Yields the findings of the sites, each with the site's name, without those that a common cause explains."""
+        folded = self.folded_sites
+        for site, health in self.sites:
+            for one in health.findings:
+                if site["name"] not in folded or one.code not in FOLDED_CODES:
+                    yield site["name"], one
+
     def as_json(self) -> dict[str, Any]:
         return {
             "state": self.state,
             "archive": health_as_json(self.place),
+            "common_causes": [one.as_json() for one in self.common_causes],
             "sites": {site["name"]: health_as_json(health, read_mute(site, self.at)) for site, health in self.sites},
         }
 
@@ -174,37 +191,45 @@ def judge_all(
     safety = read_safety(db)
     unsafe = list(judge_safety(safety, load_config().maintenance, now)) if safety else []
     channels = find_failing_channels(db)
+    causes = read_common_causes(db, now)
     turns = tuple(scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
-        (row, read_health(db, row, now))
+        (site, read_health(db, site, now))
         for row in list(db.query("select * from sites order by name"))
         if only is None or row["name"] in only
+        for site in ({**row, "settings": settings(row)},)
     )
+    more = (*judge_common_causes(causes), *unsafe, *judge_channels(channels))
     return OverallHealth(
         now,
-        judge_archive(
-            str(archive), free, measure_growth(db, now), turns, scheduler, now, (*unsafe, *judge_channels(channels))
-        ),
+        judge_archive(str(archive), free, measure_growth(db, now), turns, scheduler, now, more),
         sites,
         turns,
         free,
         safety,
         tuple(channels),
+        tuple(causes),
     )
 
 
 def read_looks(db: Database, found: OverallHealth) -> dict[str, Look]:
-    """Returns the health of each site in the form in which notifications are decided, by name of the site."""
-    return {site["name"]: _look_at_site(db, site, health, found.at) for site, health in found.sites}
+    """Returns the health of each site in the form in which notifications are decided, by name of the site, without the
+    findings that a common cause explains: of that the archive itself has a finding.
+    """
+    folded = found.folded_sites
+    return {
+        site["name"]: _look_at_site(db, site, health, found.at, FOLDED_CODES if site["name"] in folded else frozenset())
+        for site, health in found.sites
+    }
 
 
-def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datetime) -> Look:
+def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datetime, without: frozenset[str]) -> Look:
     runs = last_ended_runs(db, site["id"], SEEN_RUNS)
     return Look(
         site["name"],
         now,
-        _seen_findings(health),
+        tuple(one for one in _seen_findings(health) if one.finding.code not in without),
         tuple((run.id, run.started) for run in runs),
         is_conclusive=bool(runs) and runs[0].outcome == "finished",
         muted=read_mute(site, now) is not None,
@@ -286,6 +311,11 @@ def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
             "Notifications in a row that a channel could not send.",
             [({"channel": one.channel}, one.notifications) for one in found.failing_channels],
         ),
+        Metric(
+            "archiver_common_cause_sites",
+            "Sites that share a failure: those that were not crawled since without it.",
+            [({"cause": one.cause}, len(one.sites)) for one in found.common_causes],
+        ),
         *(_safety_metrics(found.safety) if found.safety else ()),
         *_site_metrics(db, found, articles),
     ]
@@ -324,7 +354,7 @@ def _site_metrics(db: Database, found: OverallHealth, articles: dict[str, int]) 
     )
     yield Metric(
         "archiver_finding",
-        "Findings: 1 amber, 2 red; those without a site concern the archive.",
+        "Findings: 0 information, 1 amber, 2 red; those without a site concern the archive.",
         [
             ({"site": name, "code": one.code, "about": one.about}, VALUES[one.level])
             for name, health in (("", found.place), *((site["name"], health) for site, health in found.sites))

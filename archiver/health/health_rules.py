@@ -8,121 +8,31 @@ do. A check that has too little data yields nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import pairwise, takewhile
-from math import log
+from itertools import takewhile
 from statistics import median
 from typing import Literal
 
 from archiver.articles.change_guard import MASS_RULES, REASONS, HoldRule
 from archiver.fields import ESSENTIAL, MEASURED
-from archiver.frontier.edit_sample import chance_of_at_most
 from archiver.frontier.site_cadence import format_period
+from archiver.health.post_frequency import find_burst, find_silence
+from archiver.health.run_comparison import (
+    SURPRISE,
+    Drop,
+    chance_of_so_many,
+    find_fewer_posts,
+    find_lost_fields,
+    find_lost_posts,
+    group_drops,
+    is_far,
+)
+from archiver.storage.article_tables.deletions import Deletions
+from archiver.storage.article_tables.post_days import PostDay
 from archiver.storage.runs import MeasuredRun, combine_statistics
 from archiver.storage.site_content import RepeatedValue, SiteContent
-
-# Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
-
-SURPRISE = 0.001
-"""A change less probable than this is reported."""
-_MAD = 1.4826  # scales the median absolute deviation to the standard deviation of a normal distribution
-_MAX_TRIALS = 500  # larger samples are scaled down to this: more trials would not change a verdict
-
-
-def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
-    """Returns the probability of at most `hits` in `trials`, given the hit rate in the past."""
-    if trials > _MAX_TRIALS:
-        hits, trials = round(hits * _MAX_TRIALS / trials), _MAX_TRIALS
-    share = (past_hits + 1) / (past_trials + 2)
-    return chance_of_at_most(hits, trials, share)
-
-
-def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
-    """Returns the probability of at least `hits` in `trials`, given the hit rate in the past."""
-    return chance_of_so_few(trials - hits, trials, past_trials - past_hits, past_trials)
-
-
-def is_far(value: float, past: Sequence[float], factor: float) -> bool:
-    """Returns True if a value differs from the median of past values by more than `factor`, up or down, and by more
-    than five scaled median absolute deviations. Computed on logarithms, so all values must be greater than 0.
-    """
-    middle = median(log(one) for one in past)
-    spread = median(abs(log(one) - middle) for one in past) * _MAD
-    return abs(log(value) - middle) > max(log(factor), 5 * spread)
-
-
-# Which fields or posts have become rarer, and since which run.
-
-_PAST = 20
-"""Articles that earlier runs must have read before a run is compared with them."""
-_PAST_POSTS = 10
-"""The same for posts. Lower, because many feeds list only ten."""
-_LOST = 3  # fewer lost posts than this may be chance
-_FALL = 0.2
-"""A field must have dropped by this share of the articles."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """A drop in how many articles have a field, since the run that started at `since`: now `hits` of `trials` articles
-    have it, before `past_hits` of `past_trials` had it. For a drop in posts, `hits` counts the posts that were
-    stored.
-    """
-
-    since: datetime
-    hits: int
-    trials: int
-    past_hits: int
-    past_trials: int
-
-
-def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Drop]:
-    """Returns the fields that the last runs found in fewer articles than before, each with its drop. `runs` are pairs
-    of start time and statistics, in chronological order.
-    """
-    read = [(at, measured) for at, measured in runs if measured.articles]
-    found = {name: _find_drop([(at, m.fields.get(name, 0), m.articles) for at, m in read]) for name in MEASURED}
-    return {name: fall for name, fall in found.items() if fall}
-
-
-def find_lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
-    """Returns the drop, if any, in the share of stored posts among those that the site's feeds, sitemaps and APIs list.
-    `runs` is as in `find_lost_fields`.
-    """
-    return _find_lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
-
-
-def find_fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
-    """Returns the drop, if any, in the share of posts among new pages that no feed, sitemap or API lists. `runs` is as
-    in `find_lost_fields`.
-    """
-    return _find_lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
-
-
-def _find_lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Drop | None:
-    fall = _find_drop(samples, _PAST_POSTS)
-    return fall if fall and fall.trials - fall.hits >= _LOST else None
-
-
-def _find_drop(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Drop | None:
-    past_hits = past = 0
-    since: datetime | None = None
-    hits = trials = 0
-    for at, has, read in samples:
-        if past >= least and has / read < past_hits / past - _FALL:
-            since, hits, trials = since or at, hits + has, trials + read
-            continue
-        # Back to normal: what came between was chance or is over.
-        past_hits, past = past_hits + has, past + read
-        if since and chance_of_so_few(hits, trials, past_hits - has, past - read) > SURPRISE:
-            past_hits, past = past_hits + hits, past + trials
-        since, hits, trials = None, 0, 0
-    if since and chance_of_so_few(hits, trials, past_hits, past) <= SURPRISE:
-        return Drop(since, hits, trials, past_hits, past)
-    return None
-
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 
@@ -190,9 +100,7 @@ LEVELS: tuple[Level, ...] = ("green", "unknown", "amber", "red")
 _FEW = 5
 """The least number of earlier runs with statistics with which a run is compared."""
 _PAGES = 50  # pages of earlier runs: with fewer, their failure rate means little
-_POSTS = 10  # publication times: fewer show no rhythm
 _NAMES = {"body": "text", "published": "date of publication"}
-_QUIET_AT_LEAST = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,18 +127,18 @@ class SilentSource:
 class HealthInputs:
     """The stored data about a site from which its health is determined.
 
-    `runs`: its last runs, newest first; `first`: when its first run started; `published`: when its newest posts were
-    published, newest first; `dead`: for each kind of source (feed, sitemap, API) of which none works any more, one
-    silent source; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now
+    `runs`: its last runs, newest first; `first`: when its first run started; `days`: the last days on which it
+    published posts, newest first; `dead`: for each kind of source (feed, sitemap, API) of which none works any more,
+    one silent source; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now
     forbids, with `forbidden` as an example; `closed`: the robots.txt rule that forbids the home page, or "";
     `start_page`: outcome and rule of the start page if the last run fetched it; `content`: what its articles have in
-    common.
+    common; `deletions`: the posts that were found gone lately.
     """
 
     site: str
     runs: Sequence[JudgedRun] = ()
     first: datetime | None = None
-    published: Sequence[datetime] = ()
+    days: Sequence[PostDay] = ()
     dead: Sequence[SilentSource] = ()
     alive: bool = False
     forbids: int = 0
@@ -238,6 +146,7 @@ class HealthInputs:
     closed: str = ""
     start_page: tuple[str, str] | None = None
     content: SiteContent = field(default_factory=SiteContent)
+    deletions: Deletions = field(default_factory=Deletions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,10 +219,9 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
     if known.closed:
         return
     if last.outcome == "failed":
-        alone = len(alike) == 1 and len(runs) > 1
         yield HealthFinding(
             "failed",
-            "amber" if alone else "red",
+            "amber" if len(alike) == 1 else "red",
             f"Its last run failed{again}: {last.reason} {start_page_advice(known.start_page, known.site)}".rstrip(),
             since=since,
         )
@@ -330,42 +238,116 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
 
 
 def _check_quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: the site has had no new post for much longer than any gap between its recent posts. A site that was
-    already inactive at its first crawl is not reported.
-    """
-    times = sorted((at for at in known.published if at <= now), reverse=True)
+    """Checks: the site has had no new post for much longer than between its last days with posts."""
     finished = next((run.started for run in runs if run.outcome == "finished"), None)
-    if len(times) < _POSTS or finished is None:
-        return
-    gaps = sorted(a - b for a, b in pairwise(times))
-    usual, longest = gaps[len(gaps) // 2], gaps[-1]
-    silent, limit = min(now, finished) - times[0], max(1.5 * longest, 4 * usual, _QUIET_AT_LEAST)
-    if silent > limit and (known.first or finished) - times[0] <= limit:
+    if finished and (silence := find_silence(known.days, known.first, finished, now)):
         yield HealthFinding(
             "quiet",
             "amber",
-            f"No new post for {_long(silent)}; before, the longest gap was {_long(longest)}: check whether it has "
-            f"posts that 'archiver status {known.site}' does not count, has moved, or is inactive.",
-            since=times[0],
+            f"No new post for {_long(silence.lasts)}; before, the longest gap was {_long(silence.longest)}: check "
+            f"whether it has posts that 'archiver status {known.site}' does not count, has moved, or is inactive.",
+            since=silence.since,
         )
 
 
-def _check_fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: a field is missing from recent articles, for example after a redesign."""
-    for name, fall in find_lost_fields([(run.started, run.measured) for run in reversed(runs)]).items():
+def _check_burst(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Checks: the site has published far more posts on a day than ever before."""
+    if burst := find_burst(known.days, now):
         yield HealthFinding(
-            "coverage",
-            "red" if name in ESSENTIAL else "amber",
-            f"{_NAMES.get(name, name).capitalize()}: {fall.hits:,} of {fall.trials:,} articles read since "
-            f"{_moment(fall.since)} have it, before that {fall.past_hits / fall.past_trials:.0%}: the site's template "
-            "has probably changed. Posts that had it keep it. 'archiver show ID --evidence' shows what was found in a "
-            f"new post; 'archiver sites rules {known.site} --learn' learns the new template, "
-            f"--set takes rules that you write; then run 'archiver reextract {known.site}' to re-extract the stored "
-            "captures.",
-            about=name,
-            since=fall.since,
-            figure=1 - fall.hits / fall.trials,
+            "burst",
+            "amber",
+            f"{burst.posts:,} new posts on {burst.day}, usually {burst.usual:,.0f} a day and at most {burst.most:,}, "
+            f"for example {burst.example}: look at some of them ('archiver search \"site:{known.site} "
+            f"date:{burst.day}\"'). If they are spam, tell the site's owner; if a crawl took other pages for posts, "
+            "'archiver runs undo' takes them out again.",
+            since=burst.since,
+            figure=burst.posts,
         )
+
+
+_MOST_EXAMPLES = 3
+
+
+def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Checks: posts were found gone in the last days. That is amber only if the site's past does not explain it."""
+    urls = known.deletions.urls
+    if not urls:
+        return
+    posts = "A post is" if len(urls) == 1 else f"{len(urls):,} posts are"
+    more = f" and {len(urls) - _MOST_EXAMPLES:,} more" if len(urls) > _MOST_EXAMPLES else ""
+    usual = (
+        f", more than usual (before, {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known posts): "
+        "ask the site's owner if they went by mistake"
+        if _are_deletions_unusual(known.deletions)
+        else ""
+    )
+    yield HealthFinding(
+        "deletions",
+        "amber" if usual else "green",
+        f"{posts} no longer online{usual}: {', '.join(urls[:_MOST_EXAMPLES])}{more}. The archive keeps "
+        f"{'it' if len(urls) == 1 else 'them'}; 'archiver why URL' shows what the site answers.",
+        since=known.deletions.last,
+        figure=len(urls),
+    )
+
+
+def _are_deletions_unusual(found: Deletions) -> bool:
+    gone, fetched = len(found.urls), max(found.fetched, len(found.urls))
+    return (
+        gone >= _AT_LEAST
+        and found.past_fetched >= _PAGES
+        and chance_of_so_many(gone, fetched, found.past_gone, found.past_fetched) <= SURPRISE
+    )
+
+
+_REREAD = (
+    "'archiver show ID --evidence' shows what was found in a new post; 'archiver sites rules {site} --learn' learns "
+    "the new template, --set takes rules that you write; then run 'archiver reextract {site}' to re-extract the stored "
+    "captures."
+)
+
+
+def _check_template(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Checks: recent articles lack fields, or their texts are much shorter or longer than before. What began together
+    is one finding, about the most important field.
+    """
+    drops = find_lost_fields([(run.started, run.measured) for run in reversed(runs)])
+    length = _find_other_length(runs)
+    for group in group_drops(drops):
+        first = min(fall.since for fall in group.values())
+        together = length if length and abs(length.since - first) <= _TOGETHER else None
+        length = None if together else length
+        yield _changed_template(known.site, group, first, together)
+    if length:
+        yield HealthFinding(
+            "length",
+            "amber",
+            f"The texts read since {_moment(length.latest)} have {length}: check with 'archiver show' whether a new "
+            "post shows a paywall or a new template.",
+            since=length.since,
+        )
+
+
+def _changed_template(
+    site: str, group: Mapping[str, Drop], first: datetime, length: _OtherLength | None
+) -> HealthFinding:
+    names = sorted(group, key=lambda name: (name not in ESSENTIAL, list(MEASURED).index(name)))
+    lost = [
+        f"{_NAMES.get(name, name)} ({fall.hits:,} of {fall.trials:,}, before {fall.past_hits / fall.past_trials:.0%})"
+        for name in names
+        for fall in (group[name],)
+    ]
+    texts = f" Their texts have {length}." if length else ""
+    return HealthFinding(
+        "coverage",
+        "red" if names[0] in ESSENTIAL else "amber",
+        f"Articles read since {_moment(first)} lack what earlier ones have: {', '.join(lost)}.{texts} The site's "
+        f"template has probably changed; posts that had {'them' if len(names) > 1 else 'it'} keep "
+        f"{'them' if len(names) > 1 else 'it'}. {_REREAD.format(site=site)}",
+        about=names[0],
+        since=first,
+        figure=max(1 - fall.hits / fall.trials for fall in group.values()),
+    )
 
 
 def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
@@ -400,26 +382,38 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
         )
 
 
-def _check_length(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: texts are much shorter or longer than before, because of a paywall or because the template is read
-    wrongly.
+_TOGETHER = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class _OtherLength:
+    """The median length of the texts that the runs since `latest` read, if it differs from that of earlier runs
+    (`usual`), and since when it does.
+    """
+
+    characters: float
+    usual: float
+    latest: datetime
+    since: datetime
+
+    def __str__(self) -> str:
+        more = "more" if self.characters > self.usual else "fewer"
+        return f"{self.characters:,.0f} characters (median), {more} than the {self.usual:,.0f} before"
+
+
+def _find_other_length(runs: Sequence[JudgedRun]) -> _OtherLength | None:
+    """Returns the length of the last texts if they are much shorter or longer than before, because of a paywall or
+    because the template is read wrongly.
     """
     history = _median_lengths(runs)
     if len(history) <= _FEW:
-        return
+        return None
     lengths = [length for _, length in history]
     current, past = lengths[0], lengths[1:]
-    if is_far(current, past, 2.0):
-        usual = median(past)
-        since = list(takewhile(lambda one: is_far(one[1], past, 2.0), history))[-1][0]
-        yield HealthFinding(
-            "length",
-            "amber",
-            f"The texts read since {_moment(history[0][0])} have {current:,.0f} characters "
-            f"(median), {'more' if current > usual else 'fewer'} than the {usual:,.0f} before: check with 'archiver "
-            "show' whether a new post shows a paywall or a new template.",
-            since=since,
-        )
+    if not is_far(current, past, 2.0):
+        return None
+    since = list(takewhile(lambda one: is_far(one[1], past, 2.0), history))[-1][0]
+    return _OtherLength(current, median(past), history[0][0], since)
 
 
 def _median_lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
@@ -463,6 +457,8 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
 
         if hits < _AT_LEAST or not more(judged[0]):
             continue
+        if outcome == "gone" and _are_deletions_unusual(known.deletions):
+            continue  # one cause, one finding
         bad = sorted(((n, status) for status, n in last.statuses.items() if status >= "400"), reverse=True)[:3]
         statuses = ", ".join(f"{status} {n:,} times" for n, status in bad)
         how = f" (status {statuses})" if statuses and outcome in ("failed", "refused") else ""
@@ -597,7 +593,7 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
     """Checks: crawls ended as usual, and the site has no article: nothing that was read led to a post."""
     content = known.content
     is_complete = runs[0].outcome == "finished" and not runs[0].reason
-    if not is_complete or known.closed or content.articles or known.published or content.script_pages:
+    if not is_complete or known.closed or content.articles or known.days or content.script_pages:
         return
     if any(run.measured.articles or run.measured.posts for run in runs):
         return
@@ -717,10 +713,12 @@ CHECKS: tuple[Check, ...] = (
     _check_robots,
     _check_sources,
     _check_quiet,
+    _check_burst,
+    _check_deletions,
     _check_no_posts,
     _check_content,
 )
-STATISTICS_CHECKS: tuple[Check, ...] = (_check_posts, _check_fields, _check_failures, _check_length, _check_slow)
+STATISTICS_CHECKS: tuple[Check, ...] = (_check_posts, _check_template, _check_failures, _check_slow)
 """Checks that compare the statistics of runs."""
 
 

@@ -24,9 +24,11 @@ from archiver.health.health_rules import (
     judge_site,
     worst_level,
 )
+from archiver.storage.article_tables.deletions import read_deletions
+from archiver.storage.article_tables.post_days import read_post_days
 from archiver.storage.column_values import stored_object, stored_time
 from archiver.storage.completeness import count_responding_sources
-from archiver.storage.pages import moment, stamp
+from archiver.storage.pages import EPOCH, moment, stamp
 from archiver.storage.runs import MeasuredRun
 from archiver.storage.site_content import read_site_content
 from archiver.urls import urlkey
@@ -137,7 +139,6 @@ def record_health(db: Database, site: dict[str, Any], health: Health, now: datet
 _WORSE_BY = 0.25
 _RUNS = 60
 _WEEKS = timedelta(days=14)
-_POSTS = 60
 _LABELS = {"api": "API"}
 _MOST_REDIRECTS = 10
 
@@ -153,7 +154,7 @@ def read_health(db: Database, site: dict[str, Any], now: datetime) -> Health:
     """
     if not is_crawled(site):
         return Health("green", ())
-    return without_accepted(judge_site(read_health_inputs(db, site), now), read_accepted_findings(db, site["id"]))
+    return without_accepted(judge_site(read_health_inputs(db, site, now), now), read_accepted_findings(db, site["id"]))
 
 
 def drop_obsolete_acceptances(db: Database, now: datetime) -> None:
@@ -163,17 +164,17 @@ def drop_obsolete_acceptances(db: Database, now: datetime) -> None:
     for site in list(
         db.query("select s.* from sites s join site_health h on h.site_id = s.id where h.accepted <> '{}'")
     ):
-        known = read_health_inputs(db, site)
+        known = read_health_inputs(db, site, now)
         if next((run.outcome for run in known.runs if run.outcome), "") == "finished":
             drop_acceptances(db, site["id"], judge_site(known, now))
 
 
-def read_health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
+def read_health_inputs(db: Database, site: dict[str, Any], now: datetime) -> HealthInputs:
     """Reads the stored data about a site from which its health is determined."""
     pages, example = db.execute(
         "select count(*), min(url) from pages where site_id = ? and outcome = 'refused' and rule = 'robots' "
-        "and article_id is not null",
-        [site["id"]],
+        "and article_id is not null and due_at > ?",  # today's robots.txt allows pages that are due at once
+        [site["id"], EPOCH],
     ).fetchone()
     home = db.execute(
         "select reason from pages where urlkey = ? and rule = 'robots'", [urlkey(site["start_url"])]
@@ -184,7 +185,7 @@ def read_health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
         site["name"],
         runs,
         stored_time(first),
-        _read_publication_times(db, site["name"]),
+        read_post_days(db, site["name"], site["id"], now),
         _find_silent_sources(db, site, runs),
         bool(count_responding_sources(db, site["id"])),
         pages,
@@ -192,6 +193,7 @@ def read_health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
         home[0] if home else "",
         _read_start_page(db, site, runs),
         read_site_content(db, site["name"], site["id"]),
+        read_deletions(db, site["id"], now),
     )
 
 
@@ -226,15 +228,6 @@ def _read_runs(db: Database, site_id: int) -> list[JudgedRun]:
         )
         for row in rows
     ]
-
-
-def _read_publication_times(db: Database, site: str) -> list[datetime]:
-    """Returns when the site's newest posts were published, newest first. Times without a zone are left out."""
-    rows = db.execute(
-        "select published from articles where site = ? and published is not null order by published desc limit ?",
-        [site, _POSTS],
-    )
-    return [at for row in rows if (at := stored_time(row[0]))]
 
 
 def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> list[SilentSource]:

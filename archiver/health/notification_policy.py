@@ -8,7 +8,7 @@ that. Both treat the archive as a site without a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -153,11 +153,13 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
     if policy.level == "none":
         return []
     known = {(one.code, one.about): one for one in faults}
+    shown = {(one.finding.code, one.finding.about): one for one in look.findings if _is_sent(one.finding, policy)}
     out = []
-    for seen in look.findings:
-        if _rank(seen.finding.level) >= _least(policy):
-            key = (seen.finding.code, seen.finding.about)
-            out.append(_decide_present(_see(known.pop(key, None), seen, look), look, policy))
+    for key, seen in shown.items():
+        fault = known.pop(key, None)
+        if fault is None and (former := _find_former(known.values(), seen.finding, shown.keys())):
+            fault = replace(known.pop((former.code, former.about)), about=seen.finding.about)
+        out.append(_decide_present(_see(fault, seen, look), look, policy))
     if look.is_conclusive or look.is_closed:
         out += [_decide_absent(_miss(one, look), look, policy) for one in known.values()]
         out = _ends_together(out, look, policy)
@@ -170,8 +172,26 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
     ]
 
 
-def _least(policy: NotificationPolicy) -> int:
-    return _rank("red" if policy.level == "red" else "amber")
+def _is_sent(finding: HealthFinding, policy: NotificationPolicy) -> bool:
+    return _rank(finding.level) >= _rank("red" if policy.level == "red" else "amber")
+
+
+def _find_former(faults: Iterable[Fault], finding: HealthFinding, shown: Collection[tuple[str, str]]) -> Fault | None:
+    """Returns the fault that a new finding goes on with, if there is one: a finding of the same kind that began no
+    earlier, and is now shown as being about something else, such as another field that the same redesign took away.
+    """
+    return next(
+        (
+            one
+            for one in faults
+            if one.code == finding.code
+            and one.ended is None
+            and (one.code, one.about) not in shown
+            and finding.since is not None
+            and finding.since <= one.began
+        ),
+        None,
+    )
 
 
 def _rank(level: Level) -> int:

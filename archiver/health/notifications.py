@@ -255,7 +255,9 @@ def notify(
                 drop_obsolete_acceptances(db, at)
                 if channels:
                     found = judge_all(db, archive, scheduler_process(archive), at, effective_settings(db), only)
-                    _enter_notifications(db, loaded, channels, found, place=place and only is None)
+                    _enter_notifications(
+                        db, loaded, channels, found, place=place and (only is None or bool(found.common_causes))
+                    )
             return [
                 (name_recipients(recipients), _send(db, archive, notice, channels[recipients]))
                 for notice in read_due_notifications(db)

@@ -404,7 +404,9 @@ class CrawlRun:
                 self.traps.unrecorded,
                 0 if self.order.only else count_unseen_posts(self.db, site_id, self.started, datetime.now(UTC)),
             )
-            statistics = self.writer.measuring.as_json(count_responding_sources(self.db, site_id), unread)
+            statistics = self.writer.measuring.as_json(
+                count_responding_sources(self.db, site_id), unread, ending.outcome
+            )
             end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
             if ending.pages:
                 pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)

@@ -439,6 +439,7 @@ class SiteSpider(Spider):
             and error.rule not in UNREACHABLE
             and archive.is_own_host(urlsplit(request.url).hostname or "")
         ):
+            archive.run.writer.measuring.note_fault(error.rule)
             archive.end(robots_unreadable(archive.order.start_url, error.reason))
             return
         outcome, rule, reason = outcome_of_failure(error)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import SiteRemoved
-from archiver.fields import MEASURED
+from archiver.fields import MEASURED, WEIGHED
 from archiver.frontier.site_cadence import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
@@ -25,7 +25,7 @@ from archiver.frontier.site_cadence import (
     next_crawl,
     parse_cadence,
 )
-from archiver.items import Article, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.items import Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.column_values import stored_object, stored_time
 from archiver.storage.pages import last_rowid, stamp
 from archiver.urls import Scope
@@ -149,7 +149,7 @@ def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class EndedRun:
+class LastRun:
     """A crawl run that has ended."""
 
     id: int
@@ -157,14 +157,14 @@ class EndedRun:
     outcome: str
 
 
-def last_ended_runs(db: Database, site_id: int, number: int) -> list[EndedRun]:
+def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
     """Returns the last crawl runs of a site that have ended, newest first; `number` of them at most."""
     rows = db.execute(
         "select id, started_at, outcome from runs where site_id = ? and mode in ('full', 'incremental') and "
         "coalesce(outcome, '') <> '' order by id desc limit ?",
         [site_id, number],
     )
-    return [EndedRun(row[0], at, row[2]) for row in rows if (at := stored_time(row[1]))]
+    return [LastRun(row[0], at, row[2]) for row in rows if (at := stored_time(row[1]))]
 
 
 # -- run statistics
@@ -174,11 +174,18 @@ AGAIN = " again"
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
 _LEFT = (Outcome.GONE, Outcome.DUPLICATE)
-_STORED_IF_ZERO = ("articles", "fields", "listed")
+_STORED_IF_ZERO = ("articles", "fields", "shown", "listed")
 """Statistics that are stored even if they are 0 or empty; the others are left out."""
 _UNCLEAR_RULES = ("undated", "empty")
 """Rules of pages that show no sign of being a post or not."""
 _NO_POST = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
+_FAULTS = (*_BAD, Outcome.GONE, Outcome.OUT_OF_SCOPE)
+_FAILED_RUNS = ("failed", "waiting")
+_HINTS = ("feed", "sitemap")
+"""Sources of evidence that hide what a page no longer shows. An API is more reliable than the page, and hides
+nothing."""
+_SHOWN = 0.5  # the least confidence of evidence that a page shows a field
+_MAYBE_HINTED = tuple(name for name in MEASURED if name in WEIGHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +203,7 @@ class MeasuredRun:
 
     - `articles`: the number of posts whose page was fetched and extracted.
     - `fields`: for each field, the number of these posts that have it.
+    - `shown`: the same, without those whose page does not show it and that have it from a feed or sitemap.
     - `length`: the median number of characters of these posts.
     - `outcomes`: the number of pages by outcome ("failed again": pages that also failed the last time).
     - `statuses`: the number of responses by HTTP status.
@@ -215,6 +223,7 @@ class MeasuredRun:
     - `sampled`: the number of posts that were fetched only to find edits that no source announces.
     - `sample_changed`: how many of the sampled posts had changed or were gone.
     - `unseen`: the number of other posts whose edits no source announces, and that the run did not fetch.
+    - `fault`: the rule of the last page that failed, if the run failed or had to wait.
     """
 
     articles: int = 0
@@ -235,6 +244,8 @@ class MeasuredRun:
     sampled: int = 0
     sample_changed: int = 0
     unseen: int = 0
+    shown: Mapping[str, int] | None = None
+    fault: str = ""
 
     @classmethod
     def from_json(cls, text: str | None) -> MeasuredRun:
@@ -267,7 +278,7 @@ def combine_statistics(runs: Sequence[MeasuredRun]) -> MeasuredRun:
     def sums(name: str) -> dict[str, int]:
         total: Counter[str] = Counter()
         for run in runs:
-            total.update(getattr(run, name))
+            total.update(getattr(run, name) or {})
         return dict(total)
 
     def median_of(name: str) -> float | None:
@@ -279,6 +290,7 @@ def combine_statistics(runs: Sequence[MeasuredRun]) -> MeasuredRun:
     listed = [run.listed for run in runs if run.listed is not None]
     return MeasuredRun(
         fields=sums("fields"),
+        shown=None if any(run.shown is None and run.articles for run in runs) else sums("shown"),
         length=median_of("length"),
         outcomes=sums("outcomes"),
         statuses=sums("statuses"),
@@ -296,6 +308,8 @@ class RunStatistics:
     def __init__(self) -> None:
         self._articles = 0
         self._fields: Counter[str] = Counter()
+        self._hidden: Counter[str] = Counter()
+        self._fault = ""
         self._outcomes: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._lengths = array("L")
@@ -318,11 +332,17 @@ class RunStatistics:
         A page that fails again is counted separately, because every run fetches it, unlike other pages.
         """
         self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
+        if outcome in _FAULTS:
+            self._fault = result.rule
         if result.kind is PageKind.FEED:
             self._count_feed(result, outcome)
         self._count_reported_posts(result, outcome, before, kind)
         if result.article and outcome in _READ and result.status == 200:
             self._count_article(result.article)
+
+    def note_fault(self, rule: str) -> None:
+        """Notes the rule of a failure that is the result of no page: robots.txt could not be read."""
+        self._fault = rule
 
     def count_sampled(self, outcome: Outcome, *, changed: bool) -> None:
         """Counts a post that was fetched as part of the run's sample; `changed`: its article changed. A failed fetch
@@ -343,6 +363,8 @@ class RunStatistics:
         """
         self._fields.subtract(name for name in MEASURED if getattr(before, name))
         self._fields.update(name for name in MEASURED if getattr(after, name))
+        self._hidden.subtract(_fields_from_hints(before))
+        self._hidden.update(_fields_from_hints(after))
 
     def _count_feed(self, result: PageResult, outcome: Outcome) -> None:
         self._as_before |= result.status == 304
@@ -363,7 +385,7 @@ class RunStatistics:
             self._unreported += 1
             self._posts += archived
 
-    def measured(self, sources: Mapping[str, int], unread: UnreadPages | None = None) -> MeasuredRun:
+    def measured(self, sources: Mapping[str, int], unread: UnreadPages | None = None, ended: str = "") -> MeasuredRun:
         tail = quantiles(self._latencies, n=20)[-1] if len(self._latencies) > 1 else None
         return MeasuredRun(
             self._articles,
@@ -385,16 +407,34 @@ class RunStatistics:
             sampled=self._sampled,
             sample_changed=self._sample_changed,
             unseen=unread.unseen if unread else 0,
+            shown={name: max(0, number - self._hidden[name]) for name, number in self._fields.items()},
+            fault=self._fault if ended in _FAILED_RUNS else "",
         )
 
-    def as_json(self, sources: Mapping[str, int], unread: UnreadPages | None = None) -> str:
-        """Returns the statistics as JSON for the column `runs.statistics`. `sources` is as in `MeasuredRun`."""
-        return json.dumps(self.measured(sources, unread).as_dict(), ensure_ascii=False)
+    def as_json(self, sources: Mapping[str, int], unread: UnreadPages | None = None, ended: str = "") -> str:
+        """Returns the statistics as JSON for the column `runs.statistics`. `sources` is as in `MeasuredRun`; `ended` is
+        the outcome of the run.
+        """
+        return json.dumps(self.measured(sources, unread, ended).as_dict(), ensure_ascii=False)
 
     def _count_article(self, article: Article) -> None:
         self._articles += 1
         self._fields.update(name for name in MEASURED if getattr(article, name))
+        self._hidden.update(_fields_from_hints(article))
         self._lengths.append(len(article.body))
+
+
+def _fields_from_hints(article: Article) -> list[str]:
+    """Returns the fields that an article has from a feed or sitemap and that its page does not show."""
+    given = {one.field for one in article.evidence if one.source in _HINTS}
+    if not given:
+        return []
+    given.difference_update(one.field for one in article.evidence if _is_shown(one))
+    return [name for name in _MAYBE_HINTED if name in given and getattr(article, name)]
+
+
+def _is_shown(one: Evidence) -> bool:
+    return one.source not in _HINTS and one.confidence >= _SHOWN and bool(one.value)
 
 
 _SAMPLING_RUNS = 20
@@ -539,3 +579,63 @@ def _sites(db: Database, settings: Settings) -> Iterator[dict[str, Any]]:
         site = {**row, "settings": settings(row)}
         if site["settings"].get("crawl") is not False:
             yield site
+
+
+# -- runs that failed, of all sites
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run that has ended. `fault` is as in `MeasuredRun`, "" for a run that could fetch pages."""
+
+    id: int
+    site: str
+    started: datetime
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSeries:
+    """The last runs of a site, all of which failed: from `first` to `last`."""
+
+    first: EndedRun
+    last: EndedRun
+
+
+_LOOKING = "mode in ('full', 'incremental') and outcome is not null"
+_ENDED_RUN = "r.id, s.name, r.started_at, coalesce(r.statistics ->> '$.fault', '')"
+
+
+def failed_series(db: Database) -> list[FailedSeries]:
+    """Returns the failed runs of each site whose last run failed, by the time of the first of them."""
+    last = db.execute(
+        f"select {_ENDED_RUN} from sites s join runs r on r.id = "
+        f"(select max(id) from runs where site_id = s.id and {_LOOKING}) where r.statistics ->> '$.fault' <> ''"
+    ).fetchall()
+    out = []
+    for row in last:
+        first = db.execute(
+            f"select {_ENDED_RUN} from runs r join sites s on s.id = r.site_id where r.id = (select min(id) from runs "
+            f"where site_id = s.id and {_LOOKING} and id > coalesce((select max(id) from runs where site_id = s.id "
+            f"and {_LOOKING} and coalesce(statistics ->> '$.fault', '') = ''), 0)) and s.name = ?",
+            [row[1]],
+        ).fetchone()
+        out.append(FailedSeries(_ended_run(first or row), _ended_run(row)))
+    return sorted(out, key=lambda one: one.first.id)
+
+
+def ended_runs(db: Database, run_id: int, *, backwards: bool = False) -> Iterator[EndedRun]:
+    """Yields the ended runs of all sites from this one on, in the order of their start; `backwards`: from this one to
+    the first.
+    """
+    order = "<= ? and {} order by r.id desc" if backwards else ">= ? and {} order by r.id"
+    rows = db.execute(
+        f"select {_ENDED_RUN} from runs r join sites s on s.id = r.site_id where r.id {order.format(_LOOKING)}",
+        [run_id],
+    )
+    return (_ended_run(row) for row in rows)
+
+
+def _ended_run(row: tuple[int, str, str, str]) -> EndedRun:
+    number, site, started, fault = row
+    return EndedRun(number, site, stored_time(started) or datetime.fromtimestamp(0, UTC), fault)

@@ -23,14 +23,13 @@ from archiver.health.health_rules import (
     HealthInputs,
     JudgedRun,
     SilentSource,
-    chance_of_so_few,
-    chance_of_so_many,
-    is_far,
     judge_site,
 )
 from archiver.health.health_state import Acceptance, measure_growth, without_accepted
-from archiver.items import DiscoveredURL, Outcome, PageKind, PageResult
+from archiver.health.run_comparison import chance_of_so_few, chance_of_so_many, is_far
+from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
+from archiver.storage.article_tables.post_days import PostDay
 from archiver.storage.connection import open_archive
 from archiver.storage.pages import stamp
 from archiver.storage.runs import MeasuredRun, RunStatistics, Scheduled
@@ -88,11 +87,72 @@ def test_an_unchanged_site_is_green_and_one_without_a_run_unknown() -> None:
 def test_a_lost_field_is_reported_with_the_first_run_without_it() -> None:
     (fall,) = findings_of(site(measured(5, published=0)))
     assert (fall.code, fall.about, fall.level, fall.since) == ("coverage", "published", "red", NOW)
-    assert figures(fall) == ["0", "5", "2026-03-02", "12:00", "100%"]
+    assert figures(fall) == ["2026-03-02", "12:00", "0", "5", "100%"]
     assert "archiver sites rules a.example --learn" in fall.sentence
     (later,) = findings_of(site(measured(5, published=0), *[measured(2, published=0)] * 4))
     assert later.since == NOW - 4 * DAY
-    assert figures(later)[:2] == ["0", "13"]
+    assert figures(later)[2:4] == ["0", "13"]
+
+
+def test_what_a_redesign_takes_from_the_pages_is_one_finding() -> None:
+    bad = measured(5, authors=0, published=0, categories=0, length=300)
+    (finding,) = findings_of(site(bad))
+    assert (finding.code, finding.about, finding.level, finding.since) == ("coverage", "published", "red", NOW)
+    assert all(name in finding.sentence for name in ("date of publication", "authors", "categories", "300 characters"))
+    (alone,) = findings_of(site(measured(5, authors=0)))
+    assert (alone.about, alone.level) == ("authors", "amber")
+
+
+def test_a_drop_that_shows_in_a_later_run_belongs_to_the_redesign() -> None:
+    """Half of the posts had tags: it takes more articles to be sure that none has them any more."""
+    some = [measured(10, tags=5)] * 10
+    first, later = measured(3, authors=0, tags=0), measured(7, authors=0, tags=0)
+    assert codes(site(*some, first, past=0)) == [("coverage", "authors", "amber")]
+    (finding,) = findings_of(site(*some, first, later, later, past=0))
+    assert (finding.about, finding.since) == ("authors", NOW - 2 * DAY)
+    assert "tags" in finding.sentence
+
+
+def test_redesigns_at_different_times_are_different_findings() -> None:
+    first, second = measured(5, authors=0), measured(5, authors=0, image=0)
+    found = findings_of(site(*[first] * 9, *[second] * 2))
+    assert [(one.about, one.since) for one in found] == [("authors", NOW - 10 * DAY), ("image", NOW - DAY)]
+
+
+def test_dates_of_a_feed_do_not_hide_that_the_pages_lost_theirs() -> None:
+    """In the first run, the feed has the date of each post, in the second of none, in the third of each again."""
+    shown = {name: 5 for name in MEASURED if name not in ("authors", "published")}
+    runs = [replace(measured(5, authors=0, published=number), shown=shown) for number in (5, 0, 5)]
+    for number in range(1, len(runs) + 1):
+        assert codes(site(*runs[:number])) == [("coverage", "published", "red")]
+
+
+def test_run_statistics_count_what_pages_show() -> None:
+    def article(*sources: str) -> Article:
+        found = tuple(Evidence("published", "2024-05-01", source, "", 0.8) for source in sources)
+        when = datetime(2024, 5, 1, tzinfo=UTC) if sources else None
+        return Article(url="https://a.example/x", title="A", body="B", published=when, evidence=found)
+
+    counting = RunStatistics()
+    url = "https://a.example/x"
+    for one in (article("feed"), article("feed", "shown"), article("sitemap"), article("api"), article()):
+        page = PageResult(url, url, NOW, Outcome.ARCHIVED, PageKind.POST, article=one, status=200)
+        counting.count_result(page, Outcome.ARCHIVED, "due")
+    run = MeasuredRun.from_json(counting.as_json({}))
+    assert run.fields["published"] == 4
+    assert run.shown is not None
+    assert (run.shown["published"], run.shown["title"]) == (2, 5)
+
+
+def test_run_statistics_have_the_fault_of_a_failed_run() -> None:
+    counting = RunStatistics()
+    page = PageResult("https://a.example/", "https://a.example/", NOW, Outcome.FAILED, PageKind.OTHER, rule="no-host")
+    counting.count_result(page, Outcome.FAILED, "due")
+    assert [counting.measured({}, ended=outcome).fault for outcome in ("failed", "waiting", "finished")] == [
+        "no-host",
+        "no-host",
+        "",
+    ]
 
 
 def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
@@ -241,7 +301,8 @@ def test_the_endings_of_the_last_runs_are_judged() -> None:
     assert codes(site("failed")) == [("failed", "", "amber")]
     assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]
     assert figures(findings_of(site(*["failed"] * 2))[0]) == ["2", "2026-03-01"]
-    assert codes(site("failed", past=0)) == [("failed", "", "red")]
+    assert codes(site("failed", past=0)) == [("failed", "", "amber")]  # the first crawl of a site
+    assert codes(site("failed", "failed", past=0)) == [("failed", "", "red")]
     assert codes(site("interrupted")) == codes(site("waiting")) == codes(site("")) == []
     assert codes(site(*["waiting"] * 3)) == [("waiting", "", "amber")]
     assert codes(site(*["interrupted"] * 2)) == [("interrupted", "", "amber")]
@@ -303,12 +364,13 @@ def test_unusual_lengths_and_response_times_are_reported() -> None:
 @pytest.mark.parametrize(("silent", "is_reported"), [(4, False), (8, False), (12, True), (400, True)])
 def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, is_reported: bool) -> None:
     times = [NOW - (silent + 2 * n) * DAY for n in range(20)] + [NOW - (silent + 46) * DAY]
-    known = site(published=[at for at in times if at < NOW], first=NOW - (silent + 1) * DAY)
-    assert [code for code, *_ in codes(replace(known, published=times[:20]))] == (["quiet"] if is_reported else [])
+    days = [PostDay(f"{at:%Y-%m-%d}", at, 1) for at in times]
+    known = site(days=days, first=NOW - (silent + 1) * DAY)
+    assert [code for code, *_ in codes(replace(known, days=days[:20]))] == (["quiet"] if is_reported else [])
     # There was a gap of seven days before.
     assert bool(codes(known)) == (silent > 12)
     assert codes(replace(known, first=NOW)) == [] if silent == 400 else True
-    assert codes(replace(known, published=times[:5])) == []
+    assert codes(replace(known, days=days[:5])) == []
 
 
 def test_dead_sources_and_robots_txt_are_reported() -> None:

@@ -159,6 +159,24 @@ def test_the_archive_itself_is_told_of_each_new_finding() -> None:
     ]
 
 
+def test_a_finding_that_is_about_something_else_since_the_same_time_goes_on() -> None:
+    begun = START + DAY
+    runs = tuple((number, START + number * DAY) for number in (4, 3, 2, 1))
+
+    def look(number: int, about: str, level: Level, since: datetime) -> Look:
+        finding = HealthFinding("coverage", level, f"It lacks {about}.", about, since)
+        return Look("one.example", START + number * DAY, (SeenFinding(finding),), runs[-number:])
+
+    sent = []
+    faults: list[Fault] = []
+    for number, about, level in ((1, "authors", "amber"), (2, "authors", "amber"), (3, "date", "red")):
+        faults, changes = release(observe(faults, look(number, about, level, begun), DEFAULT), DEFAULT, START)
+        sent += [(one.event, one.about) for one in changes]
+    assert sent == [("begins", "authors"), ("worse", "date")]
+    later = observe(faults, look(4, "body", "red", begun + 3 * DAY), DEFAULT)
+    assert [(one.about, one.pending) for one in later] == [("body", "begins"), ("date", None)]
+
+
 def test_what_was_sent_in_one_message_ends_in_one() -> None:
     many: States = {"coverage": "amber", "length": "amber"}
     site = Site(DEFAULT)

@@ -148,6 +148,54 @@ def test_an_accepted_finding_that_returns_is_reported_again(blog: Blog) -> None:
     assert "robots home" in blog.status()
 
 
+def dated_feed(*links: str) -> Answer:
+    items = "".join(
+        f"<item><title>Story</title><link>{link}</link><pubDate>Fri, 01 Mar 2024 10:00:00 GMT</pubDate></item>"
+        for link in links
+    )
+    return Answer(
+        f'<rss version="2.0"><channel><title>The Test Blog</title>{items}</channel></rss>'.encode(),
+        headers={"Content-Type": "application/rss+xml"},
+    )
+
+
+def test_a_feed_does_not_hide_that_pages_lost_their_dates(tmp_path: Path) -> None:
+    """The first finding is the last one, too, although the feed has the dates of the first new posts only."""
+    with serving({"/robots.txt": text("", 404)}) as server:
+        blog = Blog(server, tmp_path / "archive.db")
+        blog.publish(24, dated=True)
+        server.pages["/feed.xml"] = dated_feed(f"{server.url}story-0/")
+        assert crawl(server.url, archive=blog.archive).returncode == 0
+        archiver("sites", "set", blog.site, "sample_posts=0", archive=blog.archive)
+        seen = []
+        for _ in range(3):
+            first = blog.posts
+            blog.publish(5, dated=False)
+            listed = range(first, blog.posts) if not seen else [0]
+            server.pages["/feed.xml"] = dated_feed(*(f"{server.url}story-{post}/" for post in listed))
+            crawl(blog.site, archive=blog.archive)
+            seen.append({key: one["level"] for key, one in blog.status().items()})
+        dates = rows(blog.archive, "select count(*) from articles where published is null")
+    assert dates == [(10,)]
+    assert seen == [{"coverage published": "red"}] * 3
+
+
+def test_deleted_posts_are_named(tmp_path: Path) -> None:
+    """The site has no sitemap: the addresses of deleted posts are fetched again in their turn."""
+    with serving({"/robots.txt": text("", 404)}) as server:
+        blog = Blog(server, tmp_path / "archive.db")
+        blog.publish(24, dated=True)
+        crawl(server.url, archive=blog.archive)
+        for post in (3, 7):
+            server.pages[f"/story-{post}/"] = text("gone", 410)
+        server.pages["/"] = home(*(f"/story-{post}/" for post in range(24) if post not in (3, 7)))
+        assert crawl(blog.site, "--full", archive=blog.archive).returncode == 0
+        (finding,) = blog.status().values()
+        assert (finding["code"], finding["level"]) == ("deletions", "green")
+        assert all(f"{server.url}story-{post}/" in finding["sentence"] for post in (3, 7))
+        assert archiver("status", "--health", archive=blog.archive).returncode == 0
+
+
 def test_a_parked_site_is_reported_with_its_lost_sources(tmp_path: Path) -> None:
     with serving({"/robots.txt": text("", 404)}) as server:
         blog = Blog(server, tmp_path / "archive.db")

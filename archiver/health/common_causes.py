@@ -1,0 +1,173 @@
+"""Finds failures that many sites share since about the same time, such as those of the network of this machine."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.health.health_rules import HealthFinding
+from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_series
+
+_LEAST_SITES = 3
+_LATEST = 10
+"""An outage lasts as long as at least half of so many runs, one after the other, fail."""
+_LONGEST = timedelta(days=30)
+_CAUSES = {
+    **dict.fromkeys(("no-host", "no-connection", "timeout", "broken-connection", "truncated"), "network"),
+    **dict.fromkeys(("TunnelError", "http-407", "http-502", "http-504"), "proxy"),
+}
+"""Causes by the rule of a failure; any other rule is a cause of its own."""
+_WORDS = {
+    "network": ("unreachable", "is it this machine's network or DNS?"),
+    "proxy": ("not reached through the proxy", "does the proxy work?"),
+    "tls": ("without a valid certificate", "are this machine's clock and certificates right?"),
+    "http-403": ("refusing this program", "is this machine's address blocked?"),
+}
+_OTHER = ("failing ({cause})", "do they share a server, or does something between this machine and them fail?")
+FOLDED_CODES = frozenset({"failed", "waiting", "interrupted"})
+"""Findings of a site that a common cause explains."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommonCause:
+    """A failure that many sites share. `sites`: the names of those that have not been crawled since without it;
+    `failed`: how many sites had it, of those that `ran`; `since` and `until`: when it began and ended, None while it
+    lasts.
+    """
+
+    cause: str
+    sites: tuple[str, ...]
+    failed: int
+    ran: int
+    since: datetime
+    until: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "cause": self.cause,
+            "sites": list(self.sites),
+            "failed": self.failed,
+            "ran": self.ran,
+            "since": self.since.isoformat(timespec="seconds"),
+            "until": self.until.isoformat(timespec="seconds") if self.until else None,
+        }
+
+
+def read_common_causes(db: Database, now: datetime) -> list[CommonCause]:
+    """Returns the failures that many sites of an archive share now, or that sites still have from an earlier one."""
+
+    def runs(run_id: int, backwards: bool) -> Iterable[EndedRun]:
+        return ended_runs(db, run_id, backwards=backwards)
+
+    return find_common_causes(failed_series(db), runs, now)
+
+
+def find_common_causes(
+    failing: Sequence[FailedSeries], runs: Callable[[int, bool], Iterable[EndedRun]], now: datetime
+) -> list[CommonCause]:
+    """Returns the common causes of failures. `failing`: the failed runs of each site whose last run failed, the first
+    begun first; `runs`: returns the ended runs of all sites from a run on, or (True) backwards from it.
+
+    A cause is common if at least three sites have it, and at least half of those that ran in the same time.
+    """
+    causes: list[CommonCause] = []
+    by_cause: dict[str, list[FailedSeries]] = {}
+    for one in failing:
+        if now - one.first.started <= _LONGEST:
+            by_cause.setdefault(cause_of(one.last.fault), []).append(one)
+    for cause, series in by_cause.items():
+        covered = 0
+        for one in series:
+            if one.first.id <= covered:
+                continue
+            dead = {other.last.site for other in series if other.first.id < one.first.id}
+            begin = _follow(cause, runs(one.first.id, True), dead).last or one.first
+            outage = _follow(cause, runs(begin.id, False), dead)
+            covered = max(one.first.id, outage.last.id if outage.last else 0)
+            folded = tuple(
+                other.last.site for other in series if begin.id <= other.first.id and other.last.id <= covered
+            )
+            if outage.is_common and folded:
+                causes.append(CommonCause(cause, folded, outage.failed, outage.ran, begin.started, outage.over_at))
+    return causes
+
+
+def cause_of(fault: str) -> str:
+    """Returns the cause of a failed run by the rule of its failure."""
+    return _CAUSES.get(fault, fault)
+
+
+@dataclass(slots=True)
+class _Outage:
+    """The runs of an outage. `last`: the last run that failed; `failed` and `ran`: how many sites failed, and ran, up
+    to this run; `over_at`: when most runs succeeded again.
+    """
+
+    failed: int = 0
+    ran: int = 0
+    last: EndedRun | None = None
+    over_at: datetime | None = None
+
+    @property
+    def is_common(self) -> bool:
+        return self.failed >= _LEAST_SITES and 2 * self.failed >= self.ran
+
+
+def _follow(cause: str, runs: Iterable[EndedRun], dead: Collection[str]) -> _Outage:
+    """Follows an outage from one of its runs to the last one that failed before most runs succeed: forwards to its end,
+    or backwards to its beginning. Runs of the sites in `dead`, which failed before, say nothing of it.
+    """
+    outage = _Outage()
+    failed: set[str] = set()
+    ran: set[str] = set()
+    latest: deque[bool] = deque(maxlen=_LATEST)
+    for run in runs:
+        if run.site in dead:
+            continue
+        fails = cause_of(run.fault) == cause
+        latest.append(fails)
+        ran.add(run.site)
+        window = list(latest)[-min(_LATEST, len(ran)) :]
+        if 2 * sum(window) < len(window):
+            outage.over_at = run.started
+            break
+        if fails:
+            failed.add(run.site)
+            outage.last = run
+            outage.failed, outage.ran = len(failed), len(ran)
+    return outage
+
+
+def judge_common_causes(causes: Iterable[CommonCause]) -> Iterator[HealthFinding]:
+    """Yields a finding for each common cause: red while it lasts, then information about the sites that have not been
+    crawled since.
+    """
+    for one in causes:
+        what, question = _WORDS.get(one.cause, _OTHER)
+        what = what.format(cause=one.cause)
+        whole = "All " if one.failed == one.ran else ""
+        sites = f"{whole}{one.failed:,} of {one.ran:,} sites"
+        began = f"{one.since:%Y-%m-%d %H:%M} UTC"
+        if one.until is None:
+            yield HealthFinding(
+                "common-cause",
+                "red",
+                f"{sites} {what} since {began}: {question} The next crawls try again; 'archiver status SITE' shows "
+                f"what a site answers, for example {one.sites[0]}.",
+                one.cause,
+                one.since,
+            )
+        else:
+            yield HealthFinding(
+                "common-cause",
+                "green",
+                f"{sites} were {what} from {began} to {one.until:%Y-%m-%d %H:%M} UTC; {len(one.sites):,} of them were "
+                "not crawled since.",
+                one.cause,
+                one.since,
+            )

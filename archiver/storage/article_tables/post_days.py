@@ -1,0 +1,83 @@
+"""Counts the posts of a site by their day of publication."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from archiver.storage.column_values import stored_time
+from archiver.storage.pages import stamp
+
+_DAYS = 60
+_RECENT = timedelta(days=8)
+_MOST_UNDATED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class PostDay:
+    """A day on which a site published posts.
+
+    `day`: the date (ISO 8601), in the site's own time zone; `last`: when the last of its `posts` was published; `new`:
+    how many of them were not there at the site's first complete crawl and are still online, with `example` as the URL
+    of one. Counted for the last days only; a post without a date counts as new on the day it was first seen.
+    """
+
+    day: str
+    last: datetime
+    posts: int
+    new: int = 0
+    example: str = ""
+
+
+def read_post_days(db: Database, site: str, site_id: int, now: datetime) -> tuple[PostDay, ...]:
+    """Returns the last 60 days on which a site, given by its name and ID, published posts, the newest first."""
+    rows = db.execute(
+        # One look into the index for each day: a site may have published a thousand posts on one of them.
+        "with recursive days (at) as (select max(published) from articles where site = :site and published is not null "
+        "union all select (select max(published) from articles where site = :site "
+        "and published < substr(days.at, 1, 10)) from days where days.at is not null limit :days) "
+        "select substr(at, 1, 10), at, (select count(*) from articles where site = :site "
+        "and published >= substr(at, 1, 10) and published <= at) from days where at is not null",
+        {"site": site, "days": _DAYS},
+    ).fetchall()
+    new, examples = _count_new(db, site, site_id, now)
+    days = {
+        day: PostDay(day, last, posts, new[day], examples.get(day, ""))
+        for day, at, posts in rows
+        if (last := stored_time(at))
+    }
+    for day in new.keys() - days.keys():  # only undated posts were seen on it
+        if last := stored_time(day):
+            days[day] = PostDay(day, last, 0, new[day], examples[day])
+    return tuple(sorted(days.values(), key=lambda one: one.day, reverse=True))
+
+
+def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Counter[str], dict[str, str]]:
+    """Returns, by day, how many posts are new on it, and the URL of one."""
+    whole = db.execute(
+        "select min(finished_at) from runs where site_id = ? and outcome = 'finished' and coalesce(reason, '') = ''",
+        [site_id],
+    ).fetchone()[0]
+    new: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    if whole is None:
+        return new, examples
+    since = stamp(now - _RECENT)
+    rows = db.execute(
+        "select substr(published, 1, 10), url, first_seen from articles where site = ? and published >= ? "
+        "and first_seen > ? and gone_at is null and id not in (select article_id from withdrawn_articles)",
+        [site, since[:10], whole],
+    ).fetchall()
+    rows += db.execute(
+        "select substr(first_seen, 1, 10), url, first_seen from (select * from articles where site = ? "
+        "and published is null order by id desc limit ?) where first_seen > max(?, ?) and gone_at is null "
+        "and id not in (select article_id from withdrawn_articles)",
+        [site, _MOST_UNDATED, since, whole],
+    ).fetchall()
+    for day, url, _ in rows:
+        new[day] += 1
+        examples[day] = min(url, examples.get(day, url))
+    return new, examples
