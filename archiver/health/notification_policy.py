@@ -160,6 +160,7 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
         if fault is None and (former := _find_former(known.values(), seen.finding, shown.keys())):
             fault = replace(known.pop((former.code, former.about)), about=seen.finding.about)
         out.append(_decide_present(_see(fault, seen, look), look, policy))
+    out = _begin_together(out, look)
     if look.is_conclusive or look.is_closed:
         out += [_decide_absent(_miss(one, look), look, policy) for one in known.values()]
         out = _ends_together(out, look, policy)
@@ -250,6 +251,20 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
 
 def _recent_starts(fault: Fault, look: Look) -> int:
     return sum(look.count_since(run) <= WINDOW for run in fault.starts)
+
+
+def _begin_together(faults: Sequence[Fault], look: Look) -> list[Fault]:
+    """Returns the faults that a site has now. If one of them is to be sent, all others are sent with it, although they
+    may be new: they are probably of one cause, and would be a second message later.
+    """
+    if all(one.pending is None for one in faults):
+        return list(faults)
+    return [
+        replace(one, pending="begins", is_due=not look.muted)
+        if one.pending is None and not one.is_told and not one.accepted
+        else one
+        for one in faults
+    ]
 
 
 def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Fault:

@@ -185,13 +185,19 @@ def test_what_was_sent_in_one_message_ends_in_one() -> None:
     assert site.sent[-1].state == "green"
 
 
+def test_what_a_site_also_shows_is_sent_with_what_is_due() -> None:
+    both: States = {"posts": "red", "statuses": "amber"}
+    assert events(DEFAULT, UP, both, both, both, UP, UP) == ["", "begins begins", "", "", "", "ends ends"]
+    assert events(DEFAULT, RED, {**RED, "slow": "amber"}, {**RED, "slow": "amber"})[1:] == ["", "begins"]
+
+
 def test_the_end_of_the_worse_one_does_not_wait() -> None:
     site = Site(DEFAULT)
     sent = site.run_each({"a": "red", "b": "amber"}, {"b": "amber"}, {"b": "amber"}, {"b": "amber"}, UP, UP)
-    assert sent[0] == ["begins"]
+    assert sent == [["begins", "begins"], [], ["ends"], [], [], ["ends"]]
     assert [(one.code, one.event, one.before, one.state) for one in site.sent] == [
         ("a", "begins", "green", "red"),
-        ("b", "begins", "red", "red"),
+        ("b", "begins", "green", "red"),
         ("a", "ends", "red", "amber"),
         ("b", "ends", "amber", "green"),
     ]
