@@ -21,8 +21,14 @@ WINDOW = 10
 """The runs in which a finding that begins several times counts as flapping."""
 SEEN_RUNS = 60
 """How many of the last runs a look at a site has; no setting of a policy needs more."""
-_OVER = 2
-"""After how many runs without it a finding is over, unless the policy reports findings after fewer runs."""
+_TWICE = 2
+"""After how many runs a passing finding is sent, and without how many any finding is over, unless the policy says that
+findings are sent after fewer runs.
+"""
+PASSING_CODES = frozenset({"failed", "waiting", "interrupted", "source", "statuses", "slow", "late", "notify"})
+"""Findings about one run, which the next run may not have: if they are amber, they are sent after two runs, others at
+once.
+"""
 _SHORT = 160
 
 Event = Literal["begins", "flapping", "worse", "ends", "passed"]
@@ -236,7 +242,7 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
     has_returned = bool(policy.flapping) and fault.over_run is not None and look.count_since(fault.over_run) <= WINDOW
     flapping = runs < policy.steady_runs and (fault.flapping or is_often or has_returned)
     event: Event | None = None
-    is_long = runs >= (policy.after_red if fault.level == "red" else policy.after_amber)
+    is_long = runs >= _runs_needed(fault, policy)
     if fault.accepted:
         pass
     elif fault.is_told:
@@ -247,6 +253,13 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
         event = "flapping"
     is_due = event in ("begins", "flapping") and not look.muted
     return replace(fault, flapping=flapping, pending=event, is_due=is_due)
+
+
+def _runs_needed(fault: Fault, policy: NotificationPolicy) -> int:
+    """Returns in how many runs in a row a fault must be there to be sent."""
+    if fault.level == "red":
+        return policy.after_red or 1
+    return policy.after_amber or (_TWICE if fault.code in PASSING_CODES else 1)
 
 
 def _recent_starts(fault: Fault, look: Look) -> int:
@@ -272,7 +285,7 @@ def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Faul
     if look.muted:
         fault = replace(fault, is_due=False)
     is_over = look.is_closed or _runs_absent(fault, look) >= (
-        policy.steady_runs if fault.flapping else min(_OVER, policy.after_amber)
+        policy.steady_runs if fault.flapping else min(_TWICE, policy.after_amber or _TWICE)
     )
     if not is_over:
         return replace(fault, pending=None)

@@ -118,9 +118,10 @@ class NotificationPolicy:
     are its own recipients; without them those of [notify] get its notifications.
 
     `level`: the least level that is sent (amber, red, or none: nothing is). `after_amber` and `after_red`: in how many
-    runs in a row a finding must be there. `flapping`: how often a finding must begin within ten runs to count as
-    flapping (0: never); `steady_runs`: after how many runs without it a flapping finding is over. `recovery`: whether
-    the end of a finding is sent. `quiet_hours` (from, to) and `digest` (a time of day) are in `timezone`;
+    runs in a row a finding must be there; None: as usual for findings of its kind. `flapping`: how often a finding must
+    begin within ten runs to count as flapping (0: never); `steady_runs`: after how many runs without it a flapping
+    finding is over. `recovery`: whether the end of a finding is sent. `quiet_hours` (from, to) and `digest` (a time of
+    day) are in `timezone`;
     `red_at_once`: red findings wait for neither.
     """
 
@@ -132,8 +133,8 @@ class NotificationPolicy:
     webhook: str = ""
     command: tuple[str, ...] = ()
     level: str = "amber"
-    after_amber: int = 2
-    after_red: int = 1
+    after_amber: int | None = None
+    after_red: int | None = None
     flapping: int = 3
     steady_runs: int = 5
     recovery: bool = True

@@ -451,4 +451,4 @@ def test_a_policy_has_the_keys_of_notify_that_it_does_not_set() -> None:
     one = found.policy("mail", "a.example", ("news",))
     assert (one.level, one.after_amber, one.after_red, one.name) == ("red", 4, 4, "policy 1")
     for other in (found.policy("mail", "a.example", ()), found.policy("mail", "", ())):
-        assert (other.level, other.after_amber, other.after_red, other.name) == ("red", 3, 1, "")
+        assert (other.level, other.after_amber, other.after_red, other.name) == ("red", 3, None, "")
