@@ -158,7 +158,7 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
     """
     if policy.level == "none":
         return []
-    known = {(one.code, one.about): one for one in faults}
+    known = {(one.code, one.about): _not_in_future(one, look) for one in faults}
     shown = {(one.finding.code, one.finding.about): one for one in look.findings if _is_sent(one.finding, policy)}
     out = []
     for key, seen in shown.items():
@@ -177,6 +177,21 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
         for one in out
         if not _is_forgotten(one, look)
     ]
+
+
+def _not_in_future(fault: Fault, look: Look) -> Fault:
+    """Returns a fault without times after the look: the clock was wrong for some time."""
+    latest = max(fault.first_run, fault.end_run or 0, fault.over_run or 0)
+    if latest <= look.run and (fault.waiting_since is None or fault.waiting_since <= look.at):
+        return fault
+    return replace(
+        fault,
+        first_run=min(fault.first_run, look.run),
+        end_run=None if fault.end_run is None else min(fault.end_run, look.run),
+        over_run=None if fault.over_run is None else min(fault.over_run, look.run),
+        starts=tuple(min(run, look.run) for run in fault.starts),
+        waiting_since=min(fault.waiting_since, look.at) if fault.waiting_since else None,
+    )
 
 
 def _is_sent(finding: HealthFinding, policy: NotificationPolicy) -> bool:

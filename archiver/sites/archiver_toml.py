@@ -121,8 +121,7 @@ class NotificationPolicy:
     runs in a row a finding must be there; None: as usual for findings of its kind. `flapping`: how often a finding must
     begin within ten runs to count as flapping (0: never); `steady_runs`: after how many runs without it a flapping
     finding is over. `recovery`: whether the end of a finding is sent. `quiet_hours` (from, to) and `digest` (a time of
-    day) are in `timezone`;
-    `red_at_once`: red findings wait for neither.
+    day) are in `timezone`; `red_at_once`: red findings wait for neither.
     """
 
     name: str = ""

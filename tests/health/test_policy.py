@@ -233,6 +233,20 @@ def test_the_end_of_an_accepted_finding_is_sent_if_its_beginning_was() -> None:
     assert other.run_each(UP, UP) == [[], []]
 
 
+def test_a_clock_that_was_wrong_delays_nothing() -> None:
+    site = Site(NotificationPolicy(digest=time(18)), "", period=HOUR)
+    site.at += 20 * DAY
+    site.run({"late": "amber"})
+    site.at -= 20 * DAY
+    site.run_each(*[{"late": "amber"}] * 30)
+    assert [one.event for one in site.sent] == ["begins"]
+    site.at += 20 * DAY
+    site.run(UP)
+    site.at -= 20 * DAY
+    site.run_each(*[UP] * 30)
+    assert [one.event for one in site.sent] == ["begins", "ends"]
+
+
 # Mutes, quiet hours, digests.
 
 
