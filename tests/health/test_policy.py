@@ -133,6 +133,29 @@ def test_damping_can_be_turned_off() -> None:
     assert events(policy, *[DOWN, UP] * 4) == ["begins", "ends"] * 4
 
 
+def test_information_is_sent_once_and_again_when_it_is_renewed() -> None:
+    site = Site(DEFAULT)
+
+    def look(day: int, level: Level, since: int) -> Look:
+        at = START + day * DAY
+        finding = HealthFinding("deletions", level, "2 posts are gone.", since=START + since * DAY)
+        runs = tuple((number, START + number * DAY) for number in range(day, 0, -1))
+        return Look(site.name, at, (SeenFinding(finding),), runs)
+
+    sent = []
+    for day, level, since in ((1, "green", 1), (2, "green", 1), (3, "green", 3), (4, "amber", 3), (5, "green", 3)):
+        site.faults = observe(site.faults, look(day, level, since), DEFAULT)
+        sent.append([(one.event, one.before, one.state) for one in site.send()])
+    noted = [("noted", "green", "green")]
+    assert sent == [noted, [], noted, [("begins", "green", "amber")], []]
+    site.faults = observe(site.faults, look(6, "green", 3), DEFAULT)
+    assert [one.event for one in site.send()] == ["ends"]
+
+
+def test_information_is_not_sent_below_the_least_level() -> None:
+    assert events(NotificationPolicy(level="amber"), {"deletions": "green"}) == [""]
+
+
 def test_the_least_level() -> None:
     policy = NotificationPolicy(level="red", after_amber=1)
     assert events(policy, DOWN, DOWN, RED, DOWN, DOWN) == ["", "", "begins", "ends", ""]
@@ -338,10 +361,10 @@ def test_the_last_digest_is_the_day_before_until_its_hour() -> None:
 # Laws over all sequences.
 
 CODES = ("failed", "slow", "held")
-states = st.dictionaries(st.sampled_from(CODES), st.sampled_from(["amber", "red"]))
+states = st.dictionaries(st.sampled_from(CODES), st.sampled_from(["green", "amber", "red"]))
 policies = st.builds(
     NotificationPolicy,
-    level=st.sampled_from(["amber", "red"]),
+    level=st.sampled_from(["green", "amber", "red"]),
     after_amber=st.none() | st.integers(1, 4),
     after_red=st.none() | st.integers(1, 3),
     flapping=st.sampled_from([0, 2, 3, 5]),
@@ -371,7 +394,11 @@ def play(
     for _ in range(48):
         site.at += HOUR
         site.send()
-    return site, {code: level for code, level in last.items() if policy.level == "amber" or level == "red"}
+    return site, {
+        code: level
+        for code, level in last.items()
+        if LEVELS.index(level) >= max(LEVELS.index("amber"), LEVELS.index(policy.level))
+    }
 
 
 @given(policies, names, periods, steps)
@@ -381,7 +408,7 @@ def test_a_fault_has_at_most_one_beginning_one_worsening_and_one_end(
     site, _ = play(policy, name, period, todo)
     for code in CODES:
         told: Level = "green"
-        for one in (change for change in site.sent if change.code == code):
+        for one in (change for change in site.sent if change.code == code and change.event != "noted"):
             if one.event in STARTS:
                 assert told == "green"
                 told = one.level
@@ -401,7 +428,7 @@ def test_the_last_message_agrees_with_the_state_after_the_delays(
 ) -> None:
     site, last = play(policy, name, period, todo)
     for code in CODES:
-        mine = [one for one in site.sent if one.code == code]
+        mine = [one for one in site.sent if one.code == code and one.event != "noted"]
         is_told = bool(mine) and mine[-1].event not in ("ends", "passed")
         assert is_told == (code in last)
     state = site.sent[-1].state if site.sent else "green"
