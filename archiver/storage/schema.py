@@ -112,6 +112,12 @@ create table runs (
 );
 create index idx_runs_site_id on runs (site_id);
 
+-- How many responses ended runs have received, by HTTP status, since the archive was created: a counter for metrics.
+create table response_counts (
+    status text primary key,
+    responses integer not null
+) without rowid;
+
 -- The health of a site as last judged.
 create table site_health (
     site_id integer primary key references sites (id),
