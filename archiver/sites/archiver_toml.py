@@ -123,6 +123,17 @@ class Maintenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """How crawls write their log. `format` is text or json. A file that would grow beyond `max_mb` million bytes is
+    renamed to crawl.log.1, that one to crawl.log.2 and so on; `keep` of them are kept.
+    """
+
+    format: str = "text"
+    max_mb: int = 10
+    keep: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The content of archiver.toml. `defaults`: settings of all sites, with the names that `archiver sites set` uses;
     `groups`: settings by tag, for the sites with that tag.
@@ -133,6 +144,7 @@ class Config:
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notify: Notify = Notify()
     maintenance: Maintenance = Maintenance()
+    log: Log = Log()
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
         """Returns the effective settings of a site from its `own` settings and its tags. Its own settings override the
@@ -193,7 +205,7 @@ class _InvalidValue(Exception):
 
 
 def _config(values: dict[str, Any]) -> Config:
-    known = {"contact", "defaults", "groups", "notify", "maintenance"}
+    known = {"contact", "defaults", "groups", "notify", "maintenance", "log"}
     for key in values:
         if key not in known:
             raise _InvalidValue((key,), f"unknown key {key!r}; known keys are {', '.join(sorted(known))}")
@@ -203,6 +215,7 @@ def _config(values: dict[str, Any]) -> Config:
         _groups(_table(("groups",), values.get("groups", {}))),
         _notify(_table(("notify",), values.get("notify", {}))),
         _maintenance(_table(("maintenance",), values.get("maintenance", {}))),
+        _log(_table(("log",), values.get("log", {}))),
     )
 
 
@@ -303,16 +316,33 @@ _LEAST = {"backup_days": 0, "verify_days": 0, "check_days": 1, "check_minutes": 
 def _maintenance(table: dict[str, Any]) -> Maintenance:
     path = ("maintenance",)
     _only(path, table, {*_LEAST, "check_at"})
-    numbers: dict[str, int] = {}
-    for key, least in _LEAST.items():
-        value = table.get(key, getattr(Maintenance(), key))
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 100_000:
-            raise _InvalidValue((*path, key), f"{key!r} must be a whole number from {least} on")
-        numbers[key] = value
+    numbers = {
+        key: _whole_number((*path, key), table.get(key, getattr(Maintenance(), key)), least)
+        for key, least in _LEAST.items()
+    }
     at = _text((*path, "check_at"), table.get("check_at", Maintenance().check_at))
     if at and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", at):
         raise _InvalidValue((*path, "check_at"), 'it must be a time of day in UTC, such as "03:00", or "" for never')
     return Maintenance(check_at=at, **numbers)
+
+
+def _log(table: dict[str, Any]) -> Log:
+    path, usual = ("log",), Log()
+    _only(path, table, {"format", "max_mb", "keep"})
+    form = _text((*path, "format"), table.get("format", usual.format))
+    if form not in ("text", "json"):
+        raise _InvalidValue((*path, "format"), "it must be text or json")
+    return Log(
+        form,
+        _whole_number((*path, "max_mb"), table.get("max_mb", usual.max_mb), 1),
+        _whole_number((*path, "keep"), table.get("keep", usual.keep), 0),
+    )
+
+
+def _whole_number(path: tuple[str, ...], value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 100_000:
+        raise _InvalidValue(path, f"{path[-1]!r} must be a whole number from {least} on")
+    return value
 
 
 def _only(path: tuple[str, ...], table: dict[str, Any], known: set[str]) -> None:

@@ -21,6 +21,7 @@ from archiver.discovery import soft404
 from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteRemoved
+from archiver.extensions.crawl_log import log_as
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.edit_sample import DEFAULT_SAMPLE
@@ -115,6 +116,7 @@ class CrawlRun:
             try:
                 with writing(self.db):
                     self.site: dict[str, Any] = ensure_site(self.db, self.start_url, self.started)
+                log_as(self.site["name"])
                 self._locks += [lock_site(archive, self.site["name"])]
                 self._locks += [lock_host(archive, self.site["host"])]
                 self._begin()
@@ -172,6 +174,7 @@ class CrawlRun:
         repairs, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
         with writing(self.db):
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
+            log_as(self.site["name"], self.run_id)
             record_discovered_urls(
                 self.db, site_id, [DiscoveredURL(self.start_url, DiscoverySource.SEED)], self.started
             )

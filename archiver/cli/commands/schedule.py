@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as, politeness_options, workers_option
+from archiver.cli.options import (
+    archive_option,
+    json_option,
+    log_format_option,
+    pass_options_as,
+    politeness_options,
+    workers_option,
+)
 from archiver.cli.terminal import count_noun, format_time, print_json, print_table
 
 if TYPE_CHECKING:
@@ -33,6 +40,7 @@ class ScheduleOptions:
     delay: float | None
     contact: str | None
     quiet: bool
+    log_format: str | None
     kind: str | None
     folder: str | None
     as_json: bool
@@ -45,6 +53,7 @@ class ScheduleOptions:
 @workers_option("How many sites to crawl at the same time (one per host), each in its own process.")
 @politeness_options
 @click.option("--quiet", is_flag=True, help="Print only errors.")
+@log_format_option
 @click.option("--systemd", "kind", flag_value="systemd", help="Print systemd units, and do nothing else.")
 @click.option("--cron", "kind", flag_value="cron", help="Print a crontab, and do nothing else.")
 @click.option("--docker", "kind", flag_value="docker", help="Print a Docker Compose file, and do nothing else.")
@@ -116,7 +125,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             click.echo(f"Crawling the sites of {options.archive} when they are due. Stop with Ctrl-C.", err=True)
         daemon = Daemon(
             DaemonOptions(
-                CommonOptions(path, quiet=True),
+                CommonOptions(path, quiet=True, log_format=options.log_format or ""),
                 options.workers,
                 once,
                 options.delay,
