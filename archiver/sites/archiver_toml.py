@@ -134,6 +134,16 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Warc:
+    """When a WARC file is complete: a run continues the file of the last run if that was started less than `days` days
+    ago (0: each run starts a file) and is shorter than `max_mb` million bytes.
+    """
+
+    days: int = 7
+    max_mb: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The content of archiver.toml. `defaults`: settings of all sites, with the names that `archiver sites set` uses;
     `groups`: settings by tag, for the sites with that tag.
@@ -145,6 +155,7 @@ class Config:
     notify: Notify = Notify()
     maintenance: Maintenance = Maintenance()
     log: Log = Log()
+    warc: Warc = Warc()
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
         """Returns the effective settings of a site from its `own` settings and its tags. Its own settings override the
@@ -205,7 +216,7 @@ class _InvalidValue(Exception):
 
 
 def _config(values: dict[str, Any]) -> Config:
-    known = {"contact", "defaults", "groups", "notify", "maintenance", "log"}
+    known = {"contact", "defaults", "groups", "notify", "maintenance", "log", "warc"}
     for key in values:
         if key not in known:
             raise _InvalidValue((key,), f"unknown key {key!r}; known keys are {', '.join(sorted(known))}")
@@ -216,6 +227,7 @@ def _config(values: dict[str, Any]) -> Config:
         _notify(_table(("notify",), values.get("notify", {}))),
         _maintenance(_table(("maintenance",), values.get("maintenance", {}))),
         _log(_table(("log",), values.get("log", {}))),
+        _warc(_table(("warc",), values.get("warc", {}))),
     )
 
 
@@ -336,6 +348,15 @@ def _log(table: dict[str, Any]) -> Log:
         form,
         _whole_number((*path, "max_mb"), table.get("max_mb", usual.max_mb), 1),
         _whole_number((*path, "keep"), table.get("keep", usual.keep), 0),
+    )
+
+
+def _warc(table: dict[str, Any]) -> Warc:
+    path, usual = ("warc",), Warc()
+    _only(path, table, {"days", "max_mb"})
+    return Warc(
+        _whole_number((*path, "days"), table.get("days", usual.days), 0),
+        _whole_number((*path, "max_mb"), table.get("max_mb", usual.max_mb), 1),
     )
 
 

@@ -40,7 +40,8 @@ create table sites (
     quiet_until text, -- the host asked for a longer pause than a run waits (Retry-After): no request before this time
     soft_not_found text, -- JSON: what the site answers for URLs that do not exist (SoftNotFoundProfile)
     soft_not_found_at text, -- when that was last asked
-    untrusted text -- JSON: validators and lastmod dates of the server that proved false, with the time of the proof
+    untrusted text, -- JSON: validators and lastmod dates of the server that proved false, with the time of the proof
+    warc_file text -- the last WARC file of its last run, relative to the archive's folder: the next run continues it
 );
 create unique index idx_sites_name on sites (name);
 create index idx_sites_host on sites (host);
