@@ -62,8 +62,9 @@ CONCURRENT_ITEMS = 1
 # Otherwise Scrapy parses the source of the callback again for each response.
 WARN_ON_GENERATOR_RETURN_VALUE = False
 LOG_LEVEL = "WARNING"
-# One line at the end of a crawl: what it stored, and where. archiver crawl prints a summary of its own instead.
+# One line at the end of a crawl: what it stored, and where.
 LOG_SUMMARY = True
+LOG_SUMMARY_LEVEL = "WARNING"
 
 # Hands out the pages that are due; requests that do not belong to a crawl go through Scrapy's own scheduler.
 SCHEDULER = "archiver.scheduler.FrontierScheduler"

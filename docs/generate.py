@@ -43,6 +43,8 @@ TABLES = {
     "runs": "One row a crawl of a site: what it did, and run statistics (`statistics`, JSON: "
     "[operate.md](operate.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
     "robots.txt cannot be read), interrupted or failed.",
+    "response_counts": "The number of responses of all runs that ended, by HTTP status. Removing a site "
+    "does not lower it.",
     "site_health": "The health of each site as last judged, `since` when, and the findings (JSON); `accepted` are "
     "findings that a person acknowledged, with when, level and figure. See [operate.md](operate.md).",
     "faults": "What each notification channel knows of each finding of a site (`site` is empty for the archive), until "

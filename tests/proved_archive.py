@@ -20,7 +20,7 @@ from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.runs import begin_run, end_run, ensure_site
 from archiver.warc.exchange_records import Exchange, Original
-from archiver.warc.writer import WarcWriter
+from archiver.warc.writer import Continuation, WarcWriter
 
 START = datetime(2024, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)
 QUAY, HILL = "https://quay.example/", "https://hill.example/"
@@ -57,15 +57,24 @@ def page(title: str, paragraphs: list[str], day: int = 1, more: str = "") -> byt
 
 
 class Run:
-    """A run of one site that stores its results as a crawl does."""
+    """A run of one site that stores its results as a crawl does. With `continues`, it continues the WARC file of the
+    site's last run.
+    """
 
-    def __init__(self, archive: Path, start: str, at: datetime) -> None:
+    def __init__(self, archive: Path, start: str, at: datetime, *, continues: bool = False) -> None:
         self.at = at
         self.db = open_archive(archive, create=True)
         with writing(self.db):
             self.site: dict[str, Any] = ensure_site(self.db, start, at)
             self.run_id = begin_run(self.db, self.site["id"], "full", "1.0", at)
-        self.warc = WarcWriter(archive.parent, warc_prefix(self.site["name"]), "archiver/test", "a test")
+        last = self.site["warc_file"] if continues else None
+        self.warc = WarcWriter(
+            archive.parent,
+            warc_prefix(self.site["name"]),
+            "archiver/test",
+            "a test",
+            Continuation(last, 7, 1_000_000) if last else None,
+        )
         self.writer = PageWriter(StoringRun(self.db, self.site, self.run_id, at, version="1.0"), self.warc.sync)
 
     def __enter__(self) -> Run:
@@ -73,8 +82,11 @@ class Run:
 
     def __exit__(self, *error: object) -> None:
         self.writer.flush()
+        last, _ = self.warc.end
         self.warc.close()
         with writing(self.db):
+            if last:
+                self.db.execute("update sites set warc_file = ? where id = ?", [last, self.site["id"]])
             end_run(self.db, self.run_id, self.writer.counts, "finished", "", self.at)
         self.db.close()
 

@@ -227,6 +227,15 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def log_format_option(function: F) -> F:
+    """Adds the option `--log-format`: how crawls write log/crawl.log. None leaves it to archiver.toml."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        help="Write log/crawl.log as lines of text, or as one JSON object per line.",
+    )(function)
+
+
 _QUERY_OPTIONS = (
     click.argument("query", nargs=-1, metavar="[QUERY]..."),
     click.option(

@@ -22,6 +22,7 @@ from scrapy.http import Response
 from twisted.internet.task import LoopingCall
 
 from archiver.errors import ArchiverError
+from archiver.extensions.crawl_log import SUMMARY
 from archiver.extensions.throttle_slots import HOST_GIVEN_UP, SharedThrottle, ThrottleExtension
 from archiver.handlers.http_handler import REQUEST_SENT
 from archiver.items import Outcome, PageKind, PageResult
@@ -196,7 +197,8 @@ class ArchiveExtension:
         """Logs what the run stored, and where, in one line."""
         run, counts = self.run, self.run.counts
         assert run.result is not None
-        _log.warning(
+        logging.getLogger(SUMMARY).log(
+            logging.getLevelName(self._crawler.settings["LOG_SUMMARY_LEVEL"]),
             "%s: %s%s; %d new, %d revised, %d unchanged, %d gone, %d failed; %d pages still to fetch; archive: %s",
             run.site_name,
             run.result.outcome,

@@ -39,7 +39,7 @@ from archiver.fleet.shard_storage import (
 from archiver.maintenance.backups.backup import copy_database, find_known_ends
 from archiver.maintenance.merge import MergeResult, merge
 from archiver.maintenance.verify_captures import find_warc_files
-from archiver.warc.writer import index_of
+from archiver.warc.writer import held_finished, index_of
 
 ARCHIVE = "archive.db"
 _igzip: Any = igzip  # untyped
@@ -84,8 +84,10 @@ def checkpoint(
         for name, end in sorted(ends.items()):
             file = folder / name
             files.append(_store_new_bytes(file, name, end, before, put))
-            if finished.get(name) and index_of(file).exists():
-                files.append(_store_if_changed(index_of(file), str(index_of(file).relative_to(folder)), before, put))
+            with held_finished(file) as size:
+                if size == end:
+                    index = index_of(file)
+                    files.append(_store_if_changed(index, str(index.relative_to(folder)), before, put))
         manifest = Manifest(site, token, number, made, __version__, articles, tuple(files))
         data = manifest.to_json().encode()
         put("manifest.json", io.BytesIO(data), len(data))
@@ -172,8 +174,8 @@ def is_clean(folder: Path, manifest: Manifest) -> bool:
 
 
 def mark_in_use(folder: Path) -> None:
-    """Records in the folder that a job is changing its database. Existing WARC files never change, so they can still be
-    reused if the job is killed.
+    """Records in the folder that a job is changing its database. WARC files are only appended to, so if the job is
+    killed, those of the same length can still be reused.
     """
     state = folder / _STATE
     if state.exists():

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from archiver.fields import MEASURED
 from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
+from archiver.health.archive_usage import ArchiveUsage, read_usage
 from archiver.health.common_causes import FOLDED_CODES, CommonCause, judge_common_causes, read_common_causes
 from archiver.health.health_rules import LEVELS, Health, HealthFinding, Level, worst_level
 from archiver.health.health_state import finding_as_json, is_crawled, measure_growth, read_health
@@ -277,7 +278,9 @@ _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric family in the Prometheus text format. The name of a counter ends in _total; any other is a gauge."""
+    """A metric family in the Prometheus text format. The name of a counter ends in _total; a metric with quantiles is a
+    summary; any other is a gauge.
+    """
 
     name: str
     doc: str
@@ -286,8 +289,14 @@ class Metric:
     def lines(self) -> Iterator[str]:
         if self.values:
             yield f"# HELP {self.name} {self.doc}"
-            yield f"# TYPE {self.name} {'counter' if self.name.endswith('_total') else 'gauge'}"
+            yield f"# TYPE {self.name} {self._type}"
             yield from (f"{self.name}{_format_labels(labels)} {value:.10g}" for labels, value in self.values)
+
+    @property
+    def _type(self) -> str:
+        if self.name.endswith("_total"):
+            return "counter"
+        return "summary" if "quantile" in self.values[0][0] else "gauge"
 
 
 def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
@@ -317,6 +326,7 @@ def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
             [({"cause": one.cause}, len(one.sites)) for one in found.common_causes],
         ),
         *(_safety_metrics(found.safety) if found.safety else ()),
+        *_usage_metrics(read_usage(db)),
         *_site_metrics(db, found, articles),
     ]
     return "".join(f"{line}\n" for metric in families for line in metric.lines())
@@ -340,6 +350,26 @@ def _safety_metrics(known: ArchiveSafety) -> Iterator[Metric]:
     yield Metric(
         "archiver_damages", "Damaged parts of the archive that checks have found.", [({}, float(len(known.damages)))]
     )
+
+
+def _usage_metrics(known: ArchiveUsage) -> Iterator[Metric]:
+    yield Metric(
+        "archiver_scheduler_heartbeat_timestamp_seconds",
+        "When the loop of the scheduler last ran.",
+        [({}, known.heartbeat.timestamp())] if known.heartbeat else [],
+    )
+    for name, doc, label, values in (
+        ("archiver_responses_total", "Responses of all ended runs by HTTP status.", "status", known.responses),
+        (
+            "archiver_notification_failures_total",
+            "Attempts to send a notification that failed, by channel.",
+            "channel",
+            known.failed_notifications,
+        ),
+        ("archiver_bytes", "Bytes that a part of the archive occupies on disk.", "part", known.bytes),
+        ("archiver_files", "Files of a part of the archive.", "part", known.files),
+    ):
+        yield Metric(name, doc, [({label: value}, number) for value, number in values.items()])
 
 
 def _site_metrics(db: Database, found: OverallHealth, articles: dict[str, int]) -> Iterator[Metric]:

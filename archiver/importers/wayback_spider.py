@@ -11,7 +11,6 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -263,7 +262,7 @@ class WaybackSpider(scrapy.Spider):
         self._finish("interrupted", "stopped")
 
 
-def make_settings(plan: WaybackPlan, agent: str, log: Path | None) -> dict[str, Any]:
+def make_settings(plan: WaybackPlan, agent: str) -> dict[str, Any]:
     """Returns the Scrapy settings of an import. Bodies are not decompressed, because the digests of captures are of the
     bytes as sent.
     """
@@ -274,5 +273,5 @@ def make_settings(plan: WaybackPlan, agent: str, log: Path | None) -> dict[str, 
         "CONCURRENT_REQUESTS_PER_DOMAIN": _LANES,
         "PROGRESS": False,
         "ARCHIVE_PATH": str(plan.archive),
-        **({"LOG_FILE": str(log)} if log else {"LOG_ENABLED": False}),
+        "LOG_INSTALL_ROOT_HANDLER": False,
     }

@@ -187,6 +187,6 @@ def is_whole_in(archive: Path, folder: Path, name: str) -> bool:
         return False
     try:
         with opened(archive, read_only=True, to_copy=True) as db:
-            return not find_flaws(db, folder, name)
+            return not find_flaws(db, folder, name, may_be_earlier=True)
     except (ArchiverError, sqlite3.Error):
         return False

@@ -113,7 +113,7 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
     for row in theirs.query("select * from sites order by id"):
         own = next(iter(db.query("select * from sites where name = ?", [row["name"]])), None)
         if own is None:
-            db.table("sites").insert({k: v for k, v in row.items() if k != "id"})
+            db.table("sites").insert({k: v for k, v in row.items() if k not in ("id", "warc_file")})
             ids[row["id"]] = last_rowid(db)
             continue
         settings = json.loads(row["settings"] or "{}") | json.loads(own["settings"] or "{}")

@@ -298,6 +298,7 @@ def _move_rows(
                 [one.offset, one.length, one.before in changes, rows[one.before]],
             )
     db.execute("update captures set warc_file = ? where warc_file = ?", [new, name])
+    db.execute("update sites set warc_file = ? where warc_file = ?", [new, name])
     forget_lost(db, new, frozenset((one.offset, one.length) for one in moved))
     db.execute("update imports set warc_file = ?, warc_end = ? where warc_file = ?", [new, size, name])
 

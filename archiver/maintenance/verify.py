@@ -6,6 +6,7 @@ checked.
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import sqlite3
@@ -21,7 +22,7 @@ from sqlite_utils import Database
 
 from archiver.maintenance import verify_articles, verify_captures, verify_database
 from archiver.maintenance.rebuild_damaged import rebuild_damaged
-from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, is_being_written, make_index_lines
+from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, make_index_lines
 from archiver.maintenance.verify_database import (
     DERIVED_TABLES,
     FTS,
@@ -200,9 +201,12 @@ def _rebuild_index(folder: Path, subject: str) -> list[str]:
     """
     name = subject.removesuffix(".cdxj").removesuffix(".warc.gz") + ".warc.gz"
     file = folder / name
-    if is_being_written(file):
-        return []
-    seal(file, make_index_lines(file, name))
+    with file.open("rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return []
+        seal(file, make_index_lines(file, name))
     return [f"the index of {name} was rebuilt"]
 
 

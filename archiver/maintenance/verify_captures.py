@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
@@ -114,9 +114,26 @@ def is_being_written(file: Path) -> bool:
 
 
 def examine_warc(job: WARCJob) -> ExaminedWARC:
-    """Reads a WARC file once and checks it against its rows and its index. Problems are returned in the result, not
-    raised.
+    """Reads a WARC file and checks it against its rows and its index. Problems are returned in the result, not raised.
+
+    If a crawl has begun to continue the file meanwhile, only the records are checked, in a second reading.
     """
+    before = _state_of(job.file)
+    out = _examine(job)
+    if out.flaws and not job.written and (is_being_written(job.file) or _state_of(job.file) != before):
+        return _examine(replace(job, written=True))
+    return out
+
+
+def _state_of(file: Path) -> tuple[int, int]:
+    """Returns the size of a WARC file and the inode of its index; -1 for what does not exist."""
+    try:
+        return file.stat().st_size, index_of(file).stat().st_ino
+    except OSError:
+        return -1, -1
+
+
+def _examine(job: WARCJob) -> ExaminedWARC:
     out = ExaminedWARC(job.warc_file)
     name, captures = job.warc_file, tuple(row.id for row in job.rows)
     if Path(name).is_absolute() or ".." in Path(name).parts:
@@ -469,9 +486,14 @@ def make_capture_jobs_of_files(
         yield WARCJob(folder, name, tuple(rows[name]), written=not files.get(name, False))
 
 
-def find_flaws(db: Database, folder: Path, name: str) -> list[WARCFlaw]:
-    """Returns what is wrong with a WARC file below `folder` and its rows in `db`, apart from its index."""
+def find_flaws(db: Database, folder: Path, name: str, *, may_be_earlier: bool = False) -> list[WARCFlaw]:
+    """Returns what is wrong with a WARC file below `folder` and its rows in `db`, apart from its index. With
+    `may_be_earlier`, it is no flaw that the file ends before records that later runs have added.
+    """
     (job,) = make_capture_jobs_of_files(db, folder, [name], find_warc_file(folder, name))
+    if may_be_earlier and job.file.exists():
+        size = job.file.stat().st_size
+        job = replace(job, rows=tuple(row for row in job.rows if row.offset < size))
     return [flaw for flaw in examine_warc(job).flaws if flaw.kind not in _OF_INDEX]
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -16,6 +17,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.crawl_log import install_crawl_log, log_as
 from archiver.scheduling.crawl_messages import (
     GRACE,
     CommonOptions,
@@ -27,6 +29,7 @@ from archiver.scheduling.crawl_messages import (
     not_started_result,
     prepare_log_file,
 )
+from archiver.sites.archiver_toml import load_config
 from archiver.sites.crawler_identity import user_agent
 from archiver.spiders.run_ending import internal_error
 from archiver.spiders.site_spider import SiteSpider
@@ -91,7 +94,7 @@ _log = logging.getLogger(__name__)
 class CrawlerGroup:
     """All crawls of one Scrapy process. `on_result` is called with the position of each plan and its result.
 
-    Raises an ArchiverError if the log file cannot be written.
+    Raises an ArchiverError if the log file cannot be written, and what `load_config` raises.
     """
 
     def __init__(self, order: CommonOptions, on_result: Callable[[int, CrawlOutcome], None]) -> None:
@@ -101,11 +104,15 @@ class CrawlerGroup:
             {
                 "ARCHIVE_PATH": str(order.archive),
                 "PROGRESS": order.progress,
-                "LOG_SUMMARY": False,
-                "LOG_VERSIONS": [],  # to find them, Scrapy reads package metadata; LOG_LEVEL omits them from the log
-                "LOG_FILE": str(prepare_log_file(order.archive)),
+                "LOG_SUMMARY_LEVEL": "INFO",
+                "LOG_VERSIONS": [],  # to find them, Scrapy reads package metadata; the log omits them
+                "LOG_INSTALL_ROOT_HANDLER": False,
             },
             priority="cmdline",
+        )
+        log = load_config().log
+        install_crawl_log(
+            prepare_log_file(order.archive), replace(log, format=order.log_format) if order.log_format else log
         )
         self.process = CrawlProcess(settings, GRACE)
         self._settings = settings
@@ -152,6 +159,7 @@ class CrawlerGroup:
             priority="cmdline",
         )
         order = self._order
+        log_as(plan.url)
         crawler: Crawler | None = None
         try:
             crawler = Crawler(SiteSpider, self._settings)
@@ -173,7 +181,7 @@ class CrawlerGroup:
             return
         except Exception as error:
             if isinstance(error, OSError):
-                # Scrapy opens its log file again for each crawl.
+                # For example, too many files are open.
                 self._report(index, environment_error(error, order.archive))
                 return
             archive = _archive_extension_of(crawler)

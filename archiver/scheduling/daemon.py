@@ -6,7 +6,7 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import wait
@@ -27,8 +27,10 @@ from archiver.scheduling.scheduled_crawl import (
     begin_partial_check,
     notify_changes,
 )
+from archiver.scheduling.service_manager import ServiceManager
 from archiver.sites.archiver_toml import Maintenance, effective_settings, load_config
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
+from archiver.storage.locks import record_heartbeat
 from archiver.storage.runs import DueSites, Scheduled
 
 # Notifications: sent after crawls, batched; once an hour for changes that only depend on time; when quiet hours end
@@ -203,6 +205,7 @@ class Daemon:
         self._signum = 0
         self._kill_at = float("inf")
         self._due_sites = DueSites()
+        self._manager = ServiceManager()
         self._space_notice = self._archive_notice = ""
         self.unclean = 0
 
@@ -214,6 +217,7 @@ class Daemon:
         """
         with self._signals() as woken:
             try:
+                self._manager.ready()
                 self._loop(woken)
             except BaseException:
                 self._stop_children()
@@ -233,13 +237,22 @@ class Daemon:
                 if not self._options.once or not check_at:
                     due = self._find_due_sites()
                 check_at = monotonic() + _CHECK_EVERY
+                with suppress(OSError):  # the disk is full or read-only, or the archive is being moved
+                    record_heartbeat(self._options.order.archive)
             timeout = self._start_due(due) if not self._signum else _CHECK_EVERY
             if not self._options.once and not self._signum:
                 self._notifications.poll()
                 self._nightly_check.poll()
             if not self._children and (self._signum or (self._options.once and not due)):
                 return
+            self._manager.alive(self._describe(len(due)))
             self._wait(woken, min(timeout, max(0.0, check_at - monotonic())))
+
+    def _describe(self, due: int) -> str:
+        """Returns what the scheduler does now, for the service manager."""
+        if self._signum:
+            return f"Stopping: {len(self._children)} crawls are ending"
+        return self._archive_notice or self._space_notice or f"{len(self._children)} crawls running, {due} sites due"
 
     def _find_due_sites(self) -> list[Scheduled]:
         """Returns the sites that are due now; [] while another program locks the archive or the configuration is
@@ -378,6 +391,7 @@ class Daemon:
     def _on_signal(self, signum: int, frame: object) -> None:
         """Stops all crawls: after the first signal, running requests may finish; after a second one, they may not."""
         is_second = bool(self._signum)
+        self._manager.stopping()
         self._signum = self._signum or signum
         self._stop_children(at_once=is_second)
 

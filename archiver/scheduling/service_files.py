@@ -1,4 +1,6 @@
-"""Configuration files that run the scheduler with systemd, cron or Docker, filled in with the paths of this machine."""
+"""Configuration files that run the scheduler with systemd, cron or Docker, filled in with the paths of this machine;
+and the rules and the dashboard with which Prometheus and Grafana watch it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,10 @@ import getpass
 import os
 import shlex
 import sys
+from importlib.resources import files
 from pathlib import Path
+
+import archiver
 
 _RUN = """ExecStart={command} schedule{once} --archive {archive}
 WorkingDirectory={folder}
@@ -15,6 +20,10 @@ EnvironmentFile=-{folder}/archiver.env
 KillMode=mixed
 TimeoutStopSec=30
 SuccessExitStatus={success}
+# If memory runs short, only the crawl that uses most of it is killed, and its site continues in its next run.
+MemoryHigh=60%
+MemoryMax=75%
+OOMPolicy=continue
 Nice=5
 UMask=0027
 NoNewPrivileges=yes
@@ -23,6 +32,7 @@ PrivateDevices=yes
 ProtectSystem=strict
 ProtectHome=read-only
 ReadWritePaths={data}
+ReadOnlyPaths={code}
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
@@ -47,7 +57,9 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-Type=exec
+Type=notify
+# The scheduler's loop reports every 20 seconds; a loop that hangs is ended and started again.
+WatchdogSec=5min
 {run}Restart=on-failure
 RestartSec=60
 
@@ -98,11 +110,40 @@ services:
     restart: unless-stopped
     stop_grace_period: 30s
     command: ["schedule"]
+    # The scheduler is healthy while its loop runs: it sets the time of this file every 20 seconds.
+    healthcheck:
+      test: ["CMD-SHELL", "find /archive/.archive.db.scheduler -mmin -3 | grep -q ."]
+      interval: 1m
+      timeout: 10s
+      start_period: 2m
     environment:
       # How a site's owner can reach you: a mail address or a web page.
       ARCHIVER_CONTACT: ${ARCHIVER_CONTACT:?set ARCHIVER_CONTACT to your mail address}
     volumes:
       - archive:/archive
+    mem_limit: ${ARCHIVER_MEMORY:-4g}
+    read_only: true
+    tmpfs:
+      - /tmp
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+  # The web pages, at http://127.0.0.1:8001: docker compose --profile web up -d
+  web:
+    profiles: [web]
+    image: archiver
+    init: true
+    restart: unless-stopped
+    command: ["serve", "--host", "0.0.0.0"]
+    ports:
+      - "127.0.0.1:8001:8001"
+    healthcheck:
+      test: ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8001/-/health?only=reading')"]
+      interval: 10s
+      timeout: 5s
+      start_period: 30s
+    volumes:
+      - archive:/archive
+    mem_limit: ${ARCHIVER_WEB_MEMORY:-2g}
     read_only: true
     tmpfs:
       - /tmp
@@ -113,10 +154,17 @@ volumes:
 """
 
 
+_MONITORING = ("archiver.rules.yml", "archiver-dashboard.json")
+"""The files of `archiver/health/monitoring`: alert rules for Prometheus, and a dashboard for Grafana."""
+
+
 def make_service_files(kind: str, archive: str) -> dict[str, str]:
-    """Returns the configuration files for this archive and this installation, by file name. `kind` is systemd, cron or
-    docker.
+    """Returns the configuration files for this archive and this installation, by file name. `kind` is systemd, cron,
+    docker or monitoring.
     """
+    if kind == "monitoring":
+        folder = files("archiver.health") / "monitoring"
+        return {name: (folder / name).read_text(encoding="utf-8") for name in _MONITORING}
     path = Path(archive).resolve()
     values = {
         "command": _command(),
@@ -133,13 +181,27 @@ def make_service_files(kind: str, archive: str) -> dict[str, str]:
         quoted = {name: shlex.quote(value).replace("%", r"\%") for name, value in values.items()}
         return {"archiver.cron": _CRON.format(**quoted | {"command": values["command"].replace("%", r"\%")})}
     quoted = {name: _for_systemd(value) for name, value in values.items() if name != "command"} | {
-        "command": " ".join(_for_systemd(word) for word in shlex.split(values["command"]))
+        "command": " ".join(_for_systemd(word) for word in shlex.split(values["command"])),
+        "code": " ".join(_for_systemd(str(folder)) for folder in _code_folders()),
     }
     return {
         "archiver.service": _DAEMON.format(run=_RUN.format(**quoted)),
         "archiver-once.service": _ONCE.format(run=_RUN.format(**quoted | {"once": " --once", "success": "1 143"})),
         "archiver-once.timer": _TIMER,
     }
+
+
+def runs_as_root() -> bool:
+    """Returns True if the units would run as root."""
+    return os.getuid() == 0
+
+
+def _code_folders() -> list[Path]:
+    """Returns the folders with this program and its Python environment, which a crawl must not be able to change, also
+    if they are below the archive's folder.
+    """
+    package, environment = Path(archiver.__file__).resolve().parent, Path(sys.prefix).resolve()
+    return [environment] if package.is_relative_to(environment) else [environment, package]
 
 
 def _user() -> str:

@@ -192,6 +192,27 @@ class Maintenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """How crawls write their log. `format` is text or json. A file that would grow beyond `max_mb` million bytes is
+    renamed to crawl.log.1, that one to crawl.log.2 and so on; `keep` of them are kept.
+    """
+
+    format: str = "text"
+    max_mb: int = 10
+    keep: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Warc:
+    """When a WARC file is complete: a run continues the file of the last run if that was started less than `days` days
+    ago (0: each run starts a file) and is shorter than `max_mb` million bytes.
+    """
+
+    days: int = 7
+    max_mb: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The content of archiver.toml. `defaults`: settings of all sites, with the names that `archiver sites set` uses;
     `groups`: settings by tag, for the sites with that tag.
@@ -202,6 +223,8 @@ class Config:
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notify: Notify = Notify()
     maintenance: Maintenance = Maintenance()
+    log: Log = Log()
+    warc: Warc = Warc()
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
         """Returns the effective settings of a site from its `own` settings and its tags. Its own settings override the
@@ -262,7 +285,7 @@ class _InvalidValue(Exception):
 
 
 def _config(values: dict[str, Any]) -> Config:
-    known = {"contact", "defaults", "groups", "notify", "maintenance"}
+    known = {"contact", "defaults", "groups", "notify", "maintenance", "log", "warc"}
     for key in values:
         if key not in known:
             raise _InvalidValue((key,), f"unknown key {key!r}; known keys are {', '.join(sorted(known))}")
@@ -272,6 +295,8 @@ def _config(values: dict[str, Any]) -> Config:
         _groups(_table(("groups",), values.get("groups", {}))),
         _notify(_table(("notify",), values.get("notify", {}))),
         _maintenance(_table(("maintenance",), values.get("maintenance", {}))),
+        _log(_table(("log",), values.get("log", {}))),
+        _warc(_table(("warc",), values.get("warc", {}))),
     )
 
 
@@ -399,9 +424,9 @@ def _words(path: TOMLPath, value: Any) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _whole_number(path: TOMLPath, value: Any, least: int = 1, most: int = 50) -> int:
+def _whole_number(path: TOMLPath, value: Any, least: int, most: int = 100_000) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise _InvalidValue(path, f"{path[-1]!r} must be a whole number from {least} to {most}")
+        raise _InvalidValue(path, f"{path[-1]!r} must be a whole number from {least} to {most:,}")
     return value
 
 
@@ -413,10 +438,10 @@ def _level(path: TOMLPath, value: Any) -> dict[str, Any]:
 
 def _after_runs(path: TOMLPath, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        number = _whole_number(path, value)
+        number = _whole_number(path, value, 1, 50)
         return {"after_amber": number, "after_red": number}
     _only(path, value, {"amber", "red"})
-    return {f"after_{level}": _whole_number((*path, level), number) for level, number in value.items()}
+    return {f"after_{level}": _whole_number((*path, level), number, 1, 50) for level, number in value.items()}
 
 
 def _flapping(path: TOMLPath, value: Any) -> dict[str, Any]:
@@ -467,7 +492,7 @@ _POLICY_KEYS: dict[str, Callable[[TOMLPath, Any], dict[str, Any]]] = {
     "level": _level,
     "after_runs": _after_runs,
     "flapping": _flapping,
-    "steady_runs": lambda path, value: {"steady_runs": _whole_number(path, value)},
+    "steady_runs": lambda path, value: {"steady_runs": _whole_number(path, value, 1, 50)},
     "recovery": _yes_no,
     "timezone": _timezone,
     "quiet_hours": _quiet_hours,
@@ -519,16 +544,36 @@ _LEAST = {"backup_days": 0, "verify_days": 0, "check_days": 1, "check_minutes": 
 def _maintenance(table: dict[str, Any]) -> Maintenance:
     path = ("maintenance",)
     _only(path, table, {*_LEAST, "check_at"})
-    numbers: dict[str, int] = {}
-    for key, least in _LEAST.items():
-        value = table.get(key, getattr(Maintenance(), key))
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 100_000:
-            raise _InvalidValue((*path, key), f"{key!r} must be a whole number from {least} on")
-        numbers[key] = value
+    numbers = {
+        key: _whole_number((*path, key), table.get(key, getattr(Maintenance(), key)), least)
+        for key, least in _LEAST.items()
+    }
     at = _text((*path, "check_at"), table.get("check_at", Maintenance().check_at))
     if at and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", at):
         raise _InvalidValue((*path, "check_at"), 'it must be a time of day in UTC, such as "03:00", or "" for never')
     return Maintenance(check_at=at, **numbers)
+
+
+def _log(table: dict[str, Any]) -> Log:
+    path, usual = ("log",), Log()
+    _only(path, table, {"format", "max_mb", "keep"})
+    form = _text((*path, "format"), table.get("format", usual.format))
+    if form not in ("text", "json"):
+        raise _InvalidValue((*path, "format"), "it must be text or json")
+    return Log(
+        form,
+        _whole_number((*path, "max_mb"), table.get("max_mb", usual.max_mb), 1),
+        _whole_number((*path, "keep"), table.get("keep", usual.keep), 0),
+    )
+
+
+def _warc(table: dict[str, Any]) -> Warc:
+    path, usual = ("warc",), Warc()
+    _only(path, table, {"days", "max_mb"})
+    return Warc(
+        _whole_number((*path, "days"), table.get("days", usual.days), 0),
+        _whole_number((*path, "max_mb"), table.get("max_mb", usual.max_mb), 1),
+    )
 
 
 def _only(path: tuple[str, ...], table: dict[str, Any], known: set[str]) -> None:

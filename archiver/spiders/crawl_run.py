@@ -21,6 +21,7 @@ from archiver.discovery import soft404
 from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteRemoved
+from archiver.extensions.crawl_log import log_as
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.edit_sample import DEFAULT_SAMPLE
@@ -28,7 +29,7 @@ from archiver.frontier.redirect_forms import RedirectForms
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.maintenance.reextraction import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
-from archiver.sites.archiver_toml import effective_settings
+from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
@@ -60,7 +61,7 @@ from archiver.storage.sites import add_constants, retire_rules, rules_valid_at, 
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
 from archiver.warc.exchange_records import Exchange, Original
-from archiver.warc.writer import WarcWriter
+from archiver.warc.writer import Continuation, WarcWriter
 
 _log = logging.getLogger(__name__)
 Only = Literal["", "missing", "set-aside"]
@@ -115,6 +116,7 @@ class CrawlRun:
             try:
                 with writing(self.db):
                     self.site: dict[str, Any] = ensure_site(self.db, self.start_url, self.started)
+                log_as(self.site["name"])
                 self._locks += [lock_site(archive, self.site["name"])]
                 self._locks += [lock_host(archive, self.site["host"])]
                 self._begin()
@@ -137,7 +139,11 @@ class CrawlRun:
         self._place = ArchiveFileGuard(self.archive)
         self._removed = RemovedURLs(self.db, self.site_name)
         self.warc = WarcWriter(
-            self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}", f"crawl of {self.site_name}"
+            self.archive.parent,
+            warc_prefix(self.site_name),
+            f"archiver/{__version__}",
+            f"crawl of {self.site_name}",
+            self._continuation(),
         )
         # An API counts all posts of a site only once a crawl has read it completely.
         counted = not order.full and has_finished(self.db, site_id) and pages.has_api(self.db, site_id)
@@ -167,11 +173,17 @@ class CrawlRun:
         cdx = self.options.get("cdx")
         self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""
 
+    def _continuation(self) -> Continuation | None:
+        """Returns the WARC file of the last run, which this run continues if it is not too old or too long."""
+        last, limits = self.site["warc_file"], load_config().warc
+        return Continuation(last, limits.days, limits.max_mb * 1_000_000) if last and limits.days else None
+
     def _record_start(self) -> None:
         order, site_id = self.order, self.site["id"]
         repairs, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
         with writing(self.db):
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
+            log_as(self.site["name"], self.run_id)
             record_discovered_urls(
                 self.db, site_id, [DiscoveredURL(self.start_url, DiscoverySource.SEED)], self.started
             )
@@ -393,6 +405,7 @@ class CrawlRun:
         If the WARC file cannot be finished, the row is written all the same, and the next run finishes the file.
         """
         unfinished: OSError | None = None
+        last_file, _ = self.warc.end
         try:
             self.warc.close()
         except OSError as error:
@@ -408,6 +421,8 @@ class CrawlRun:
                 count_responding_sources(self.db, site_id), unread, ending.outcome
             )
             end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
+            if last_file:
+                self.db.execute("update sites set warc_file = ? where id = ?", [last_file, site_id])
             if ending.pages:
                 pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)
         if unfinished:

@@ -20,15 +20,15 @@ from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, 
 _REASON = "its capture was lost with the end of a WARC file"
 
 
-def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]]) -> int:
-    """Deletes the captures in this WARC file whose records are not in `records`, pairs of (offset, length) in bytes;
-    returns how many.
+def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]], begin: int = 0) -> int:
+    """Deletes the captures in this WARC file, from the offset `begin` on, whose records are not in `records`, pairs of
+    (offset, length) in bytes; returns how many.
 
     What was extracted from them is kept, without a capture until the page has been fetched again. Expects to run
     inside the caller's transaction.
     """
     rows = db.execute("select id, warc_offset, warc_length from captures where warc_file = ?", [warc_file]).fetchall()
-    lost = [row[0] for row in rows if (row[1], row[2]) not in records]
+    lost = [row[0] for row in rows if row[1] >= begin and (row[1], row[2]) not in records]
     for capture_id in lost:
         posts = db.execute(
             "select t.post_urlkey from pages p join article_parts t on t.urlkey = p.urlkey where p.capture_id = ?",
@@ -124,7 +124,7 @@ def recover(db: Database, folder: Path, site: dict[str, Any]) -> list[str]:
 
 def _forget_lost_captures(db: Database, repaired: RepairedFile, messages: list[str], message: str = "") -> None:
     with writing(db):
-        lost = forget_lost(db, repaired.file, repaired.records)
+        lost = forget_lost(db, repaired.file, repaired.records, repaired.length_before)
     message = message or repaired.sentence
     if lost:
         message = f"{message or repaired.file}; {lost} captures were lost with it, their pages are due again"

@@ -173,6 +173,11 @@ def opened(
         db.close()
 
 
+def path_of(db: Database) -> Path:
+    """Returns the path of an open archive."""
+    return Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
+
+
 def must_open_immutable(file: Path) -> bool:
     """Returns True if a read-only archive must be opened with SQLite's `immutable` option.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -131,6 +132,19 @@ def scheduler_process(archive: Path) -> str | None:
     except OSError:  # the file does not exist or belongs to another user
         return None
     return ""
+
+
+def record_heartbeat(archive: Path) -> None:
+    """Records that the scheduler's loop is running: sets the time of its lock file. Raises OSError."""
+    os.utime(_scheduler_lock_file(archive))
+
+
+def last_heartbeat(archive: Path) -> datetime | None:
+    """Returns when the loop of the archive's scheduler last ran; None if no scheduler has ever run. Takes no lock."""
+    try:
+        return datetime.fromtimestamp(_scheduler_lock_file(archive).stat().st_mtime, UTC)
+    except OSError:
+        return None
 
 
 def _scheduler_lock_file(archive: Path) -> Path:

@@ -111,6 +111,21 @@ def end_run(
         run_id,
         {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now), "statistics": statistics},
     )
+    if statistics:
+        db.conn.executemany(
+            "insert into response_counts (status, responses) values (?, ?) on conflict (status) do update set "
+            "responses = responses + excluded.responses",
+            json.loads(statistics).get("statuses", {}).items(),
+        )
+
+
+def count_responses(db: Database) -> dict[str, int]:
+    """Returns how many responses ended runs have received, by HTTP status; {} for an archive of an earlier version that
+    is only read.
+    """
+    if not db.execute("select 1 from sqlite_master where name = 'response_counts'").fetchone():
+        return {}
+    return dict(db.execute("select status, responses from response_counts order by status").fetchall())
 
 
 def crawl_started(db: Database, site_id: int, run_id: int) -> str:

@@ -42,7 +42,8 @@ create table sites (
     soft_not_found_at text, -- when that was last asked
     untrusted text, -- JSON: validators and lastmod dates of the server that proved false, with the time of the proof
     muted_until text, -- a person wants no notifications of the site before this time
-    muted_why text -- the reason that the person gave
+    muted_why text, -- the reason that the person gave
+    warc_file text -- the last WARC file of its last run, relative to the archive's folder: the next run continues it
 );
 create unique index idx_sites_name on sites (name);
 create index idx_sites_host on sites (host);
@@ -113,6 +114,12 @@ create table runs (
     statistics text -- JSON: run statistics, from which the health of the site is judged
 );
 create index idx_runs_site_id on runs (site_id);
+
+-- How many responses ended runs have received, by HTTP status, since the archive was created: a counter for metrics.
+create table response_counts (
+    status text primary key,
+    responses integer not null
+) without rowid;
 
 -- The health of a site as last judged.
 create table site_health (

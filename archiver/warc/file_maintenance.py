@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -28,18 +27,15 @@ from archiver.warc.gzip_records import (
     read_complete_records,
     read_record_at,
 )
-from archiver.warc.writer import index_of, make_cdxj_line, open_index_of, seal, sync_folder
+from archiver.warc.writer import NAME, index_of, length_before, make_cdxj_line, open_index_of, seal, sync_folder
 
 # Repair of WARC files whose crawl died: a torn last record is cut off, and the index is written.
-
-NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
-"""Matches the names of our WARC files: site, time, number."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepairedFile:
     """The result of repairing a WARC file. `records`: (offset, length) of each complete record; `torn`: number of bytes
-    that were cut off at the end.
+    that were cut off at the end; `length_before`: how long the file was when the run that died began to continue it.
 
     `gap` is the offset of damaged bytes that are followed by complete records. A dying crawl does not cause that,
     but a failing disk may. Such bytes are left as they are.
@@ -49,6 +45,7 @@ class RepairedFile:
     records: frozenset[tuple[int, int]]
     torn: int = 0
     gap: int | None = None
+    length_before: int = 0
 
     @property
     def sentence(self) -> str:
@@ -73,7 +70,7 @@ def find_unfinished_files(folder: Path, prefix: str) -> list[Path]:
 
 def repair_warc(file: Path, report: Callable[[RepairedFile], None]) -> RepairedFile | None:
     """Cuts a WARC file back to its last complete record, calls `report` with the result, and writes the index. Returns
-    the result; None if a crawl is writing the file.
+    the result; None if a crawl is writing the file. What earlier runs wrote to the file is never cut.
 
     `report` is called before the index is written: if it fails, the next crawl repairs the file again. Raises
     OSError.
@@ -92,13 +89,16 @@ def repair_warc(file: Path, report: Callable[[RepairedFile], None]) -> RepairedF
             capture = parse_capture(member, f"warc/{file.name}")
             if capture is not None:
                 lines.append(make_cdxj_line(capture))
-        torn = os.fstat(handle.fileno()).st_size - end
+        before = min(length_before(file), os.fstat(handle.fileno()).st_size)
+        if end < before:
+            gap = end if gap is None else gap
+        torn = os.fstat(handle.fileno()).st_size - max(end, before)
         if torn:
-            handle.truncate(end)
+            handle.truncate(max(end, before))
         os.fsync(handle.fileno())
-        repaired = RepairedFile(f"warc/{file.name}", frozenset(places), torn, gap)
+        repaired = RepairedFile(f"warc/{file.name}", frozenset(places), torn, gap, before)
         report(repaired)
-        if places:
+        if places or before:
             seal(file, lines)
         else:
             index_of(file).unlink(missing_ok=True)
@@ -238,11 +238,17 @@ def transfer_warc(source: Path, folder: Path) -> Path:
     """Puts a WARC file of another archive into `folder`, under its own name if that is free. Returns its new path.
     Raises OSError.
 
-    A finished file is never written to again, so it is hard-linked if both folders are on the same disk, otherwise
-    copied. A file whose writer died is copied up to its last complete record.
+    A finished file is hard-linked if both folders are on the same disk, otherwise copied; no crawl continues a file
+    that has several links. A file whose writer died is copied up to its last complete record. If the folder has an
+    earlier state of the file, that one is replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     own = folder / source.name
+    if index_of(source).exists() and _is_earlier_state(own, source):
+        index_of(own).unlink(missing_ok=True)  # so that the file is finished again after a kill
+        _copy(source, own)
+        finish_transfer(own, index_of(source))
+        return own
     new = find_free_name(own) if own.exists() or index_of(own).exists() else own
     if not index_of(source).exists():
         _copy(source, new)
@@ -255,6 +261,22 @@ def transfer_warc(source: Path, folder: Path) -> Path:
         _copy(source, new)
     finish_transfer(new, index_of(source))
     return new
+
+
+def _is_earlier_state(own: Path, source: Path) -> bool:
+    """Returns True if `source` begins with all bytes of `own`, and `own` is a file of its own that nobody writes to."""
+    try:
+        with own.open("rb") as handle, source.open("rb") as longer:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            found = os.fstat(handle.fileno())
+            if not 0 < found.st_size < os.fstat(longer.fileno()).st_size or found.st_nlink > 1:
+                return False
+            while data := handle.read(_CHUNK):
+                if longer.read(len(data)) != data:
+                    return False
+    except (FileNotFoundError, BlockingIOError):
+        return False
+    return True
 
 
 def finish_transfer(new: Path, index: Path) -> None:

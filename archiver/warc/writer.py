@@ -6,9 +6,10 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from posixpath import normpath
 from types import TracebackType
@@ -17,6 +18,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from archiver.items import Capture
 from archiver.warc.exchange_records import Exchange, Original, exchange_records, warcinfo_record
+from archiver.warc.gzip_records import read_record_at
 
 # The key of a CDXJ line: the SURT (Sort-friendly URI Reordering Transform), by which web archives look up addresses.
 
@@ -66,14 +68,18 @@ def _escape(data: bytes) -> bytes:
     return _ESCAPED.sub(lambda found: b"%%%02X" % found[0][0], data)
 
 
-# The CDXJ index of a WARC file: one line per capture, sorted; it exists only once the file is finished.
+# The CDXJ index of a WARC file: one line per capture, sorted; it exists only while nobody writes to the file.
 
 _WARC = ".warc.gz"
+NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
+"""Matches the names of our WARC files: site, time, number."""
+_CONTINUED = b"!continued "
+"""Begins the line of an unsorted index that says how long the file was when a run began to continue it."""
 
 
 def index_of(file: Path) -> Path:
-    """Returns the path of a WARC file's index: NAME.cdxj. The index exists once the WARC file is finished and synced to
-    disk.
+    """Returns the path of a WARC file's index: NAME.cdxj. The index exists while nobody writes to the WARC file, and
+    all of that is synced to disk.
     """
     return file.with_name(file.name.removesuffix(_WARC) + ".cdxj")
 
@@ -100,12 +106,40 @@ def make_cdxj_line(capture: Capture) -> bytes:
     return f"{surt_key(capture.url)} {stamp} {json.dumps(fields, ensure_ascii=False)}\n".encode()
 
 
+def length_before(file: Path) -> int:
+    """Returns how long a WARC file was when the run began that continued it last, if that run has not ended; 0 for a
+    file that no run has continued. What is before that offset was finished by earlier runs.
+    """
+    found = 0
+    with suppress(FileNotFoundError), open_index_of(file).open("rb") as lines:
+        for line in lines:
+            if line.startswith(_CONTINUED) and line.endswith(b"\n"):
+                with suppress(ValueError):
+                    found = int(line.removeprefix(_CONTINUED))
+    return found
+
+
+@contextmanager
+def held_finished(file: Path) -> Iterator[int | None]:
+    """Context manager that keeps a finished WARC file from being continued, and yields its length in bytes; None if it
+    is not finished: it has no index, or a process writes to it. A run that would continue it starts a new file. Raises
+    OSError.
+    """
+    with file.open("rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield os.fstat(handle.fileno()).st_size if index_of(file).exists() else None
+
+
 def seal(file: Path, lines: Iterable[bytes]) -> None:
     """Writes the sorted index of a finished WARC file atomically. Raises OSError."""
     index, unsorted = index_of(file), open_index_of(file)
     new = index.with_name(index.name + ".new")
     with new.open("wb") as handle:
-        handle.writelines(sorted(lines))
+        handle.writelines(sorted(line for line in lines if not line.startswith(b"!")))
         handle.flush()
         os.fsync(handle.fileno())
     # In this order, a kill between two steps leaves no index, so that the file is finished again.
@@ -128,16 +162,43 @@ def sync_folder(folder: Path) -> None:
 _ROTATE_AT = 1 << 30
 
 
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """The WARC file that a run continues instead of starting a new one: `file`, such as "warc/NAME.warc.gz", if it was
+    started less than `days` ago and is shorter than `max_bytes`.
+    """
+
+    file: str
+    days: int
+    max_bytes: int
+
+    def fits(self, path: Path, at: datetime) -> bool:
+        """Returns True if the file at `path` is young and short enough at this time."""
+        found = NAME.fullmatch(path.name)
+        if found is None:
+            return False
+        try:
+            started = datetime.strptime(found[2], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            return started <= at < started + timedelta(days=self.days) and path.stat().st_size < self.max_bytes
+        except (ValueError, OverflowError, FileNotFoundError):
+            return False
+
+
 class WarcWriter:
-    """Writes WARC files in the folder `root`/warc, a new one for each run and after each GiB.
+    """Writes WARC files in the folder `root`/warc: first the end of the file that `continuation` names, if that is
+    possible; a new file otherwise, and after each GiB.
 
     A file is only appended to, one complete record at a time, by one writer that holds a lock on it. So after a
     kill, at most its last record is incomplete. A file NAME.warc.gz without an index NAME.cdxj is being written, or
     was when its crawl died (see `file_maintenance.repair_warc`).
     """
 
-    def __init__(self, root: Path, prefix: str, software: str, description: str = "") -> None:
+    def __init__(
+        self, root: Path, prefix: str, software: str, description: str = "", continuation: Continuation | None = None
+    ) -> None:
         self._root = root
+        self._continuation = continuation
+        self._is_new = True
         self._prefix = prefix
         self._software = software
         self._description = description
@@ -193,8 +254,9 @@ class WarcWriter:
         if not os.fstat(self._file).st_nlink:
             raise FileNotFoundError(f"{self._path} was removed while it was written")
         os.fsync(self._file)
-        if not self._synced:
+        if self._is_new:
             sync_folder(self._path.parent)
+            self._is_new = False
         self._synced = self._offset
 
     def close(self) -> None:
@@ -226,6 +288,43 @@ class WarcWriter:
         self.close()
         folder = self._root / "warc"
         folder.mkdir(parents=True, exist_ok=True)
+        if not self._continue(at):
+            self._create(folder, at)
+        # Syncing the folder keeps the new name, or that of the open index: the old index must not come back for a file
+        # that has grown.
+        self._is_new = True
+        self._append(warcinfo_record(self._path.name, at, self._software, self._description))
+
+    def _continue(self, at: datetime) -> bool:
+        """Opens the file of the last run to append to it. Returns False if that is not possible: the file is too old or
+        too long, in use, has other hard links (such as in another archive), or is not whole up to its end.
+        """
+        continuation, self._continuation = self._continuation, None
+        if continuation is None:
+            return False
+        path = self._root / "warc" / continuation.file.removeprefix("warc/")
+        if path.parent != self._root / "warc" or not continuation.fits(path, at):
+            return False
+        file = _open_finished(path)
+        if file is None:
+            return False
+        index, unsorted = index_of(path), open_index_of(path)
+        try:
+            length = os.fstat(file).st_size
+            # With this, the file is no longer finished. If the process is killed from here on, the next run repairs it.
+            index.replace(unsorted)
+            self._index = unsorted.open("ab")
+            self._index.write(_CONTINUED + b"%d\n" % length)
+            self._index.flush()
+            os.fsync(self._index.fileno())
+        except BaseException:
+            os.close(file)
+            self._index = None
+            raise
+        self._file, self._path, self._offset, self._synced = file, path, length, length
+        return True
+
+    def _create(self, folder: Path, at: datetime) -> None:
         stamp = at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
         while self._file is None:
             self._serial += 1
@@ -233,7 +332,6 @@ class WarcWriter:
             self._file = _create_locked(self._path)
         self._offset = self._synced = 0
         self._index = open_index_of(self._path).open("wb")
-        self._append(warcinfo_record(self._path.name, at, self._software, self._description))
 
     def _append(self, data: bytes) -> None:
         """Writes without buffering, so that the rest of a failed write cannot reach the disk later. A partly written
@@ -248,6 +346,39 @@ class WarcWriter:
             os.ftruncate(self._file, self._offset)
             raise
         self._offset += len(data)
+
+
+def _open_finished(path: Path) -> int | None:
+    """Opens and locks a finished WARC file to append to it, and returns its handle; None if another process uses it, it
+    has other hard links, or its end is damaged.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(handle).st_nlink == 1 and os.path.samestat(os.fstat(handle), path.stat()) and _has_whole_end(path):
+            return handle
+    except OSError:
+        pass  # locked, deleted meanwhile, or unreadable: the run starts a new file
+    os.close(handle)
+    return None
+
+
+def _has_whole_end(path: Path) -> bool:
+    """Returns True if a WARC file consists of complete records from the last one in its index up to its end."""
+    lines = index_of(path).read_bytes().splitlines()
+    try:
+        places = [json.loads(line.split(b" ", 2)[2]) for line in lines]
+        end = max(int(place["offset"]) for place in places)
+    except (ValueError, KeyError, IndexError, TypeError):
+        return False
+    with path.open("rb") as handle:
+        size = os.fstat(handle.fileno()).st_size
+        while end < size and (member := read_record_at(handle, end)):
+            end += member.length
+    return end == size
 
 
 def _create_locked(path: Path) -> int | None:

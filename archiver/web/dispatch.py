@@ -48,6 +48,7 @@ from archiver.errors import (
     SavedSearchNotFound,
     SiteNotFound,
 )
+from archiver.health.probe import Failure, ProbeResult
 from archiver.search.query_parser import token_end
 from archiver.storage.connection import environment_error, is_environment_error
 from archiver.web import request_guard
@@ -66,6 +67,9 @@ from archiver.web.web_requests import (
 )
 
 # The pages.
+
+HEALTH = "/-/health"
+"""Where monitors ask whether the archive works. The answer is always JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/site/{name*}", "site_pages.site_page"),
     PageRoute("/article/{id}", "article_pages.article_page"),
     PageRoute("/-/metrics", "site_pages.metrics_page"),
+    PageRoute(HEALTH, "site_pages.probe_page"),
     PageRoute("/article/{id}/evidence", "article_pages.evidence_page"),
     PageRoute("/article/{id}/versions", "article_pages.revisions_page"),
     PageRoute("/article/{id}/diff", "article_pages.diff_page"),
@@ -338,6 +343,11 @@ async def render_error(request: Request, datasette: Datasette, error: Exception)
     path = unquote(request.path.partition("?")[0])
     searched = next((request.args[name] for name in request.args if name.startswith("_search")), None)
     status, sentence = describe_error(path, error, site.archive.path, searched)
+    if path == HEALTH:
+        failed = ProbeResult((Failure("archive", sentence),))
+        return Response(
+            json.dumps(failed.as_json()), status, {"cache-control": "no-store"}, "application/json; charset=utf-8"
+        )
     form = "json" if path.endswith(".json") or request.args.get("_format") == "json" else "html"
     return _error_response(_web_request(request, site, path, {}, form), sentence, status)
 

@@ -68,8 +68,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _METHODS = ("GET", "HEAD")
-_INTERNAL = ("/-/static/", "/-/static-plugins/", "/-/archiver/", "/-/metrics")
-"""The allowed paths below /-/: what Datasette's pages load, and our metrics. Its other pages show settings and
+_INTERNAL = ("/-/static/", "/-/static-plugins/", "/-/archiver/", "/-/metrics", "/-/health")
+"""The allowed paths below /-/: what Datasette's pages load, our metrics and health. Its other pages show settings and
 paths."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from archiver.errors import IndexMissing
 from archiver.extraction.template.site_rule import to_toml
 from archiver.health.health_report import CONTENT_TYPE, format_metrics, health_as_json, judge_all
 from archiver.health.health_state import read_health
+from archiver.health.probe import probe
 from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query import Query
 from archiver.sites.archiver_toml import effective_settings
@@ -154,7 +156,7 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
     )
 
 
-# Metrics.
+# Metrics, and the answer for health checks.
 
 
 def metrics_page(request: ArchiveRequest) -> RawResponse:
@@ -166,4 +168,17 @@ def metrics_page(request: ArchiveRequest) -> RawResponse:
     )
     return RawResponse(
         format_metrics(request.db, found, __version__), CONTENT_TYPE, headers={"Cache-Control": "no-store"}
+    )
+
+
+def probe_page(request: ArchiveRequest) -> RawResponse:
+    """Returns as JSON whether the archive works: 200, or 503 with the reasons. With `only=reading`, only what readers
+    need counts.
+    """
+    found = probe(request.db, datetime.now(UTC), only_reading=request.one("only") == "reading")
+    return RawResponse(
+        json.dumps(found.as_json()),
+        "application/json; charset=utf-8",
+        200 if found.ok else 503,
+        {"Cache-Control": "no-store"},
     )

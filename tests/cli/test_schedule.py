@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -23,7 +25,7 @@ from archiver.scheduling.crawl_messages import CommonOptions, CrawlOutcome, Craw
 from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.connection import open_archive
-from archiver.storage.locks import lock_host, lock_schedule, scheduler_process
+from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
 from archiver.storage.runs import DueSites, scheduled_sites
 from tests.damage import warc_files
 from tests.processes import Running, run, without_proxies
@@ -387,3 +389,64 @@ def test_the_nightly_check_can_be_switched_off(tmp_path: Path, monkeypatch: pyte
     assert daemon.due_partial_check(archive, datetime.now(UTC))
     config.write_text('[maintenance]\ncheck_at = ""\n')
     assert daemon.due_partial_check(archive, datetime.now(UTC)) is None
+
+
+def test_units_name_folders_that_exist(tmp_path: Path) -> None:
+    archive = tmp_path / "not" / "yet" / "archive.db"
+    printed = Runner().invoke(cli, ["schedule", "--systemd", "--archive", str(archive)])
+    assert not archive.parent.exists()
+    assert str(archive.parent) in printed.stderr
+    units = tmp_path / "new" / "units"
+    written = Runner().invoke(cli, ["schedule", "--systemd", "-o", str(units), "--archive", str(archive)])
+    assert written.exit_code == 0
+    assert archive.parent.is_dir()
+    assert (units / "archiver.service").exists()
+
+
+def test_units_limit_memory_and_protect_the_code(tmp_path: Path) -> None:
+    lines = run_on(tmp_path / "a.db", "schedule", "--systemd").splitlines()
+    service = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    assert service["MemoryMax"] == "75%"
+    assert service["OOMPolicy"] == "continue"
+    assert sys.prefix in service["ReadOnlyPaths"].split()
+    assert service["ReadWritePaths"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(("user", "said"), [(0, True), (1000, False)])
+def test_units_of_root_are_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, said: bool) -> None:
+    monkeypatch.setattr("os.getuid", lambda: user)
+    printed = Runner().invoke(cli, ["schedule", "--systemd", "--archive", str(tmp_path / "a.db")])
+    assert ("User=" in printed.stderr) is said
+
+
+def test_a_service_manager_is_told_that_the_loop_runs(tmp_path: Path) -> None:
+    archive, address = tmp_path / "archive.db", tmp_path / "notify"
+    open_archive(archive, create=True).close()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(address))
+        manager.settimeout(60)
+        process = Running(
+            "archiver",
+            "schedule",
+            "--archive",
+            str(archive),
+            environment={**without_proxies(), "NOTIFY_SOCKET": str(address)},
+        )
+        told = [manager.recv(4096).decode() for _ in range(2)]
+        process.send(signal.SIGTERM)
+        while told[-1] != "STOPPING=1":
+            told.append(manager.recv(4096).decode())
+    assert process.end().returncode == 143
+    assert told[0] == "READY=1"
+    assert told[1] == "STATUS=0 crawls running, 0 sites due\nWATCHDOG=1"
+
+
+def test_the_scheduler_records_when_its_loop_last_ran(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    open_archive(archive, create=True).close()
+    assert last_heartbeat(archive) is None
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    run_on(archive, "schedule", "--once", "--quiet")
+    seen = last_heartbeat(archive)
+    assert seen is not None
+    assert seen > began

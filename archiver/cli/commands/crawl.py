@@ -18,6 +18,7 @@ from archiver.cli.commands.index import update_search_index
 from archiver.cli.options import (
     archive_option,
     json_option,
+    log_format_option,
     pass_options_as,
     politeness_options,
     tag_option,
@@ -62,6 +63,7 @@ class CrawlOptions:
     contact: str | None
     demo: bool
     quiet: bool
+    log_format: str | None
     as_json: bool
 
     @property
@@ -81,6 +83,7 @@ class CrawlOptions:
             self.requisites or "",
             progress=not self.is_silent,
             quiet=self.is_silent,
+            log_format=self.log_format or "",
         )
 
 
@@ -128,6 +131,7 @@ class _Day(click.DateTime):
 @politeness_options
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog that comes with archiver.")
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
+@log_format_option
 @json_option
 @pass_options_as(CrawlOptions)
 def crawl(options: CrawlOptions) -> None:

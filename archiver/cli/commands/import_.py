@@ -260,14 +260,19 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
     from scrapy.crawler import Crawler
     from scrapy.settings import Settings
 
+    from archiver.extensions.crawl_log import install_crawl_log, log_as
     from archiver.extensions.progress import Leave, Terminal
     from archiver.importers.wayback_spider import WaybackSpider, make_settings
     from archiver.scheduling.crawl_messages import GRACE
     from archiver.scheduling.crawler_process import CrawlProcess
+    from archiver.sites.archiver_toml import load_config
 
     settings = Settings()
     settings.setmodule("archiver.settings", priority="project")
-    settings.setdict(make_settings(run.plan, agent, log), priority="cmdline")
+    settings.setdict(make_settings(run.plan, agent), priority="cmdline")
+    if log is not None:
+        install_crawl_log(log, load_config().log)
+        log_as(run.plan.url)
     process = CrawlProcess(settings, GRACE)
     crawler = Crawler(WaybackSpider, settings)
     terminal = Terminal() if shown else None

@@ -1,5 +1,5 @@
-"""`archiver schedule`: crawls sites when they are due, lists due times, and prints files for systemd, cron and
-Docker.
+"""`archiver schedule`: crawls sites when they are due, lists due times, and prints files for systemd, cron, Docker,
+Prometheus and Grafana.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as, politeness_options, workers_option
+from archiver.cli.options import (
+    archive_option,
+    json_option,
+    log_format_option,
+    pass_options_as,
+    politeness_options,
+    workers_option,
+)
 from archiver.cli.terminal import count_noun, format_time, print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """The options of `archiver schedule`. `kind` is systemd, cron or docker to print the files for it; None to
-    crawl.
+    """The options of `archiver schedule`. `kind` is systemd, cron, docker or monitoring to print the files for it; None
+    to crawl.
     """
 
     archive: str
@@ -33,6 +40,7 @@ class ScheduleOptions:
     delay: float | None
     contact: str | None
     quiet: bool
+    log_format: str | None
     kind: str | None
     folder: str | None
     as_json: bool
@@ -45,9 +53,13 @@ class ScheduleOptions:
 @workers_option("How many sites to crawl at the same time (one per host), each in its own process.")
 @politeness_options
 @click.option("--quiet", is_flag=True, help="Print only errors.")
+@log_format_option
 @click.option("--systemd", "kind", flag_value="systemd", help="Print systemd units, and do nothing else.")
 @click.option("--cron", "kind", flag_value="cron", help="Print a crontab, and do nothing else.")
 @click.option("--docker", "kind", flag_value="docker", help="Print a Docker Compose file, and do nothing else.")
+@click.option(
+    "--monitoring", "kind", flag_value="monitoring", help="Print alert rules for Prometheus and a Grafana dashboard."
+)
 @click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(), help="Write these files to DIR instead.")
 @json_option
 @pass_options_as(ScheduleOptions)
@@ -73,7 +85,7 @@ def schedule(options: ScheduleOptions) -> None:
         _print_files(options.kind, options.folder, options.archive)
         return
     if options.folder:
-        raise click.UsageError("--output needs --systemd, --cron or --docker.")
+        raise click.UsageError("--output needs --systemd, --cron, --docker or --monitoring.")
     from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.storage.connection import open_archive, opened
     from archiver.storage.runs import scheduled_sites
@@ -113,7 +125,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             click.echo(f"Crawling the sites of {options.archive} when they are due. Stop with Ctrl-C.", err=True)
         daemon = Daemon(
             DaemonOptions(
-                CommonOptions(path, quiet=True),
+                CommonOptions(path, quiet=True, log_format=options.log_format or ""),
                 options.workers,
                 once,
                 options.delay,
@@ -222,15 +234,28 @@ def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
 
 def _print_files(kind: str, folder: str | None, archive: str) -> None:
     from archiver.errors import OutputNotWritable
-    from archiver.scheduling.service_files import make_service_files
+    from archiver.scheduling.service_files import make_service_files, runs_as_root
 
     files = make_service_files(kind, archive)
-    if folder is None:
-        click.echo("\n".join(text for text in files.values()), nl=False)
-        return
-    for name, text in files.items():
-        try:
-            (Path(folder) / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise OutputNotWritable(str(Path(folder) / name), error.strerror or str(error)) from error
-        click.echo(str(Path(folder) / name))
+    place = Path(archive).resolve().parent
+    try:
+        if folder is None:
+            click.echo("\n".join(text for text in files.values()), nl=False)
+        else:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                (Path(folder) / name).write_text(text, encoding="utf-8")
+                click.echo(str(Path(folder) / name))
+        if kind == "systemd" and not place.is_dir():
+            if folder is not None:
+                place.mkdir(parents=True)
+            what = "was created" if folder is not None else "does not exist: create it before you start them"
+            click.echo(f"The units write to {place}, which {what}.", err=True)
+    except OSError as error:
+        raise OutputNotWritable(str(error.filename or folder), error.strerror or str(error)) from error
+    if kind == "systemd" and runs_as_root():
+        click.echo(
+            "The units run as root, because root printed them: to have them run as another user, change User= in both "
+            f"services, and let that user write {place}.",
+            err=True,
+        )

@@ -28,7 +28,7 @@ from archiver.maintenance.verify_captures import find_flaws
 from archiver.storage.connection import environment_error, free_bytes, open_archive
 from archiver.warc.file_maintenance import repair_warc
 from archiver.warc.gzip_records import parse_capture, read_record_at
-from archiver.warc.writer import index_of, sync_folder
+from archiver.warc.writer import held_finished, index_of, sync_folder
 
 _PAGES = 500
 Progress = Callable[[str, int, int], None]
@@ -252,7 +252,9 @@ def copy_warc_files(
         if file.stat().st_size < end and size_of(to) < end:
             out.damaged[name] = f"{file} is damaged: it ends before byte {end:,}, up to which the archive uses it."
         try:
-            _copy_warc(file, to, None if finished.get(name, False) else last, out)
+            with held_finished(file) as size:
+                is_finished = finished.get(name, False) and size is not None
+                _copy_warc(file, to, None if is_finished else last, out)
         except _DifferentFile as error:
             out.damaged[name] = _explain_difference(db, archive, target, name)
             if not out.damaged[name]:
@@ -288,7 +290,7 @@ def _explain_difference(db: Database, archive: Path, target: Path, name: str) ->
     what to do; otherwise "".
     """
     flaws = find_flaws(db, archive.parent, name)
-    if not flaws or find_flaws(db, target.parent, name):
+    if not flaws or find_flaws(db, target.parent, name, may_be_earlier=True):
         return ""
     return (
         f"{archive.parent / name} is damaged ({flaws[0].sentence}), and the copy in {target.parent} is whole: put it "
@@ -307,9 +309,15 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
         if size == end and (index_of(to).exists() or not index_of(file).exists()):
             out.kept += 1
             return
-        if size > end or (size > 0 and not _is_earlier_state(handle, to)):
+        if size > 0 and not _is_earlier_state(handle, to):
             raise _DifferentFile
+        if size > end:  # it also has records that have no row in the copied database
+            if not index_of(to).exists():
+                repair_warc(to, lambda message: None)
+            out.kept += 1
+            return
         to.parent.mkdir(parents=True, exist_ok=True)
+        index_of(to).unlink(missing_ok=True)  # after a kill, it would not fit the file, which has grown
         copy_file(handle, to, end)
     if last is None and index_of(file).exists():
         with index_of(file).open("rb") as index:
@@ -322,8 +330,8 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
 
 def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
     """Returns, by name, how many bytes of each WARC file below `folder` belong to a copied database: all bytes of a
-    finished file; of an unfinished file, the bytes up to the end of the last exchange with a row in `captures`.
-    Missing files are left out.
+    file that was finished before and is now; of any other, the bytes up to the end of the last exchange with a row in
+    `captures`. Missing files are left out.
     """
     known = _read_ends(db)
     out = {}
@@ -331,11 +339,19 @@ def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> di
         file = _path_within(folder, name)
         if file is None or not file.exists():
             continue
-        with file.open("rb") as handle:
-            whole = finished.get(name, False)
-            if end := os.fstat(handle.fileno()).st_size if whole else _find_exchange_end(handle, known[name][0]):
-                out[name] = end
+        with held_finished(file) as size, file.open("rb") as handle:
+            if size is None or not finished.get(name, False):
+                size = _find_exchange_end(handle, known.get(name, (0, 0))[0])
+            if size:
+                out[name] = size
     return out
+
+
+def has_later_records(db: Database, file: Path, name: str) -> bool:
+    """Returns True if a WARC file goes on after the last exchange that has a row in `captures`. Raises OSError."""
+    last, _ = _read_ends(db).get(name, (0, 0))
+    with file.open("rb") as handle:
+        return _find_exchange_end(handle, last) < os.fstat(handle.fileno()).st_size
 
 
 def _path_within(folder: Path, name: str) -> Path | None:

@@ -35,7 +35,8 @@ from archiver.storage.integrity_records import (
     record_failed_backup,
 )
 from archiver.storage.tombstones import tombstones
-from archiver.warc.file_maintenance import NAME, delete_warc
+from archiver.warc.file_maintenance import delete_warc
+from archiver.warc.writer import NAME
 
 KEEP = 3
 """Generations that are kept unless the user says otherwise."""

@@ -8,6 +8,7 @@ same command can be run again.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -19,12 +20,12 @@ from typing import BinaryIO
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound, ArchiverError, DiskFull, NotAnArchive, RestoreRefused
-from archiver.maintenance.backups.backup import copy_file, size_of
+from archiver.maintenance.backups.backup import copy_file, has_later_records, size_of
 from archiver.maintenance.backups.backup_check import find_fault
 from archiver.maintenance.backups.generations import SIDES, archive_id, dated_path, find_generations, made_at
 from archiver.maintenance.merge_captures_and_pages import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
-from archiver.maintenance.verify_captures import find_flaws, find_warc_files
+from archiver.maintenance.verify_captures import find_flaws, find_warc_files, make_index_lines
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened, writing
 from archiver.storage.full_text import delete_search_index
 from archiver.storage.integrity_records import (
@@ -34,7 +35,7 @@ from archiver.storage.integrity_records import (
     record_checked_units,
 )
 from archiver.storage.locks import lock_archive_exclusively, lock_schedule, scheduler_process
-from archiver.warc.writer import index_of, sync_folder
+from archiver.warc.writer import index_of, seal, sync_folder
 
 _PAGES = 2_000
 _REPLACED = "before-restore"
@@ -195,7 +196,9 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
             finish_takedowns(db, archive)
             known = {row[0] for row in db.execute("select distinct warc_file from captures")}
             out.later = [
-                name for name, file in _files_after(archive.parent, plan.made_at) if name not in known and file.exists()
+                name
+                for name, file in _files_after(archive.parent, plan.made_at)
+                if file.exists() and (name not in known or _has_grown(db, file, plan.backup.parent / name, name))
             ]
     return out
 
@@ -325,6 +328,11 @@ def _incomplete_files(db: Database, archive: Path, backup: Path) -> list[str]:
     ]
 
 
+def _has_grown(db: Database, own: Path, copy: Path, name: str) -> bool:
+    """Returns True if runs since the backup have added to a WARC file."""
+    return size_of(own) > size_of(copy) if copy.exists() else has_later_records(db, own, name)
+
+
 def _put_back_files(
     db: Database, source: Path, archive: Path, names: Iterable[str], out: RestoreResult, progress: Progress
 ) -> None:
@@ -335,14 +343,42 @@ def _put_back_files(
             out.failed[name] = "its name leads out of the archive's folder"
         elif not (source / name).exists():
             out.failed[name] = f"the backup in {source} does not have it"
-        elif flaws := find_flaws(db, source, name):
-            out.failed[name] = f"the backup's copy is no better: {flaws[0].sentence}"
         else:
-            _put_back(source / name, archive.parent / name)
+            flaws = find_flaws(db, source, name)
+            if not flaws:
+                _put_back(source / name, archive.parent / name)
+            elif find_flaws(db, source, name, may_be_earlier=True) or not _put_back_beginning(
+                db, source / name, archive.parent / name
+            ):
+                out.failed[name] = f"the backup's copy is no better: {flaws[0].sentence}"
+                continue
             out.files.append(name)
             if has_integrity_records(db):
                 with writing(db):
                     record_checked_units(db, [name], [], datetime.now(UTC))
+
+
+def _put_back_beginning(db: Database, file: Path, own: Path) -> bool:
+    """Replaces the beginning of a WARC file by its copy in a backup, if the runs since the backup have only appended to
+    the file and what they wrote is whole. Returns False, and changes nothing, if that gives no whole file.
+    """
+    folder = own.parent.parent / ".restore"
+    joined = folder / "warc" / own.name
+    try:
+        joined.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("rb") as begin, own.open("rb") as end, joined.open("wb") as out:
+            shutil.copyfileobj(begin, out)
+            end.seek(out.tell())
+            shutil.copyfileobj(end, out)
+        if find_flaws(db, folder, f"warc/{own.name}"):
+            return False
+        seal(joined, make_index_lines(joined, f"warc/{own.name}"))
+        _put_back(joined, own)
+        return True
+    except FileNotFoundError:  # the archive has no file to take the end from
+        return False
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_back(file: Path, own: Path) -> None:

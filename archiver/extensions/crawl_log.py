@@ -1,0 +1,158 @@
+"""The log of crawls: a file that several processes write to and that is rotated, and the run and site of each line."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from archiver.sites.archiver_toml import Log
+
+SUMMARY = "archiver.run"
+"""The logger of the one line that each run writes at its end."""
+
+
+# The run whose code is executing. asyncio copies the context into every callback and task, so that crawls that share a
+# process keep apart.
+
+_run: ContextVar[tuple[str, int | None]] = ContextVar("run", default=("", None))
+
+
+def log_as(site: str, run_id: int | None = None) -> None:
+    """Makes all further lines of this task, and of what it starts, name a site and its run."""
+    _run.set((site, run_id))
+
+
+class _TextFormatter(logging.Formatter):
+    """Formats a record as text. Each line begins with time, level, run, site and logger, also those of a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        site, run = _run.get()
+        where = f" run {run}" if run else ""
+        prefix = f"{_time(record)} {record.levelname}{where} {site or '-'} {record.name}: "
+        return "\n".join(prefix + line for line in _message(record).splitlines() or [""])
+
+
+class _JSONFormatter(logging.Formatter):
+    """Formats a record as one JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        site, run = _run.get()
+        fields: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "run": run,
+            "site": site or None,
+            "message": _message(record),
+        }
+        return json.dumps(fields, ensure_ascii=False)
+
+
+_plain = logging.Formatter()
+
+
+def _time(record: logging.LogRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03}Z"
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Returns the message of a record with its traceback, if it has one."""
+    text = record.getMessage()
+    if record.exc_info:
+        text += "\n" + _plain.formatException(record.exc_info)
+    return f"{text}\n{record.stack_info}" if record.stack_info else text
+
+
+class CrawlLogHandler(logging.Handler):
+    """Appends records to a log file that other processes write to as well, and rotates it.
+
+    Each record is one write(2) to a file opened with O_APPEND, so that lines of several processes do not mix. The
+    process that finds the file full locks it (flock(2)), makes sure that it still has this name, and renames it; a
+    process that still has it open writes its next record to the new file. No record is lost in between, because a
+    renamed file is still a log file. A file may become longer than the limit by a record of each process.
+    """
+
+    def __init__(self, path: Path, options: Log) -> None:
+        super().__init__(logging.INFO)
+        self.setFormatter(_JSONFormatter() if options.format == "json" else _TextFormatter())
+        self.addFilter(_is_worth_keeping)
+        self._path = path
+        self._options = options
+        self._file = -1
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+            self._open_current()
+            if self._is_full(len(data)):
+                self._rotate(len(data))
+            os.write(self._file, data)
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        self.acquire()
+        try:
+            self._close_file()
+        finally:
+            self.release()
+        super().close()
+
+    def _open_current(self) -> None:
+        """Opens the file that has the name of the log now, unless it is open."""
+        if self._file >= 0 and _identity(self._path) == _identity(self._file):
+            return
+        self._close_file()
+        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+    def _is_full(self, more: int) -> bool:
+        size = os.fstat(self._file).st_size
+        return bool(size) and size + more > self._options.max_mb * 1_000_000
+
+    def _rotate(self, more: int) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        # Another process may have rotated the file before this one got the lock, which is on the file and not its name.
+        if _identity(self._path) == _identity(self._file) and self._is_full(more):
+            for number in range(self._options.keep, 0, -1):
+                older = self._numbered(number)
+                newer = self._numbered(number - 1) if number > 1 else self._path
+                if newer.exists():
+                    newer.replace(older)
+            if not self._options.keep:
+                self._path.unlink(missing_ok=True)
+        self._open_current()
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+    def _close_file(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def _is_worth_keeping(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name == SUMMARY
+
+
+def _identity(file: Path | int) -> tuple[int, int] | None:
+    try:
+        found = os.stat(file)  # noqa: PTH116 - it also takes a file descriptor
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def install_crawl_log(path: Path, options: Log) -> None:
+    """Sends what this process logs to the file `path`, in place of an earlier log of crawls."""
+    for handler in [one for one in logging.root.handlers if isinstance(one, CrawlLogHandler)]:
+        logging.root.removeHandler(handler)
+        handler.close()
+    logging.root.setLevel(logging.NOTSET)
+    logging.root.addHandler(CrawlLogHandler(path, options))
