@@ -23,13 +23,14 @@ from archiver.health.health_state import (
     read_health,
 )
 from archiver.politeness.robots import parse_robots
-from archiver.sites.archiver_toml import load_config
+from archiver.sites.archiver_toml import Config, load_config, unused_groups
+from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes
 from archiver.storage.crawl_exclusions import find_host_file
 from archiver.storage.pages import moment
 from archiver.storage.runs import MeasuredRun, Scheduled, Settings, last_run, scheduled_sites
-from archiver.storage.sites import rules_valid_at, rules_without_match
+from archiver.storage.sites import rules_valid_at, rules_without_match, tags_in_use
 
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
@@ -120,6 +121,12 @@ def judge_channels(failing: Iterable[FailingChannel]) -> Iterator[HealthFinding]
         )
 
 
+def judge_groups(db: Database, config: Config) -> Iterator[HealthFinding]:
+    """Yields a finding for each group of archiver.toml whose tag no site has: its settings are never used."""
+    for sentence in unused_groups(config, tags_in_use(db)) if config.groups else ():
+        yield HealthFinding("group", "amber", sentence, sentence.partition("the group ")[2].partition(",")[0])
+
+
 def _format_duration(span: timedelta) -> str:
     """Formats a duration of at least an hour in whole hours or days."""
     hours = round(span / timedelta(hours=1))
@@ -178,7 +185,9 @@ def judge_all(
     safety = read_safety(db)
     unsafe = list(judge_safety(safety, load_config().maintenance, now)) if safety else []
     channels = find_failing_channels(db)
-    turns = tuple(scheduled_sites(db, now, settings))
+    config = load_config()
+    quotas = read_group_quotas(db, config, now)
+    turns = tuple(quotas.postpone(one) for one in scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
         (row, read_health(db, row, now))
@@ -188,7 +197,13 @@ def judge_all(
     return OverallHealth(
         now,
         judge_archive(
-            str(archive), free, measure_growth(db, now), turns, scheduler, now, (*unsafe, *judge_channels(channels))
+            str(archive),
+            free,
+            measure_growth(db, now),
+            turns,
+            scheduler,
+            now,
+            (*unsafe, *judge_channels(channels), *judge_groups(db, config)),
         ),
         sites,
         turns,

@@ -83,7 +83,8 @@ class CrawlPlan:
 @dataclass(frozen=True, slots=True)
 class CommonOptions:
     """The options of a crawl command, which apply to all its sites. `since` is a date or ""; `limit` is the maximum
-    number of pages, 0 for no limit; `requisites` is "" to use each site's own setting.
+    number of pages, 0 for no limit; `requisites` is "" to use each site's own setting; `scheduled`: the quotas of
+    groups and blackout hours limit the runs.
     """
 
     archive: Path
@@ -94,6 +95,7 @@ class CommonOptions:
     requisites: str = ""
     progress: bool = False
     quiet: bool = False
+    scheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

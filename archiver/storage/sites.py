@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
-from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
+from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.fields import LINKS
+from archiver.frontier.blackout_hours import parse_blackout
 from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.site_cadence import DEFAULT_CADENCE, parse_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from archiver.extraction.template.site_constants import SiteConstants
     from archiver.extraction.template.site_rule import SiteRules
 
-_NAMED_IN_ERROR = 8
 PUBLISHED = ("reference", "features", "excerpt", "full")
 
 
@@ -110,6 +110,10 @@ def _parse_cadence(text: str) -> str:
     return str(parse_cadence(text))
 
 
+def _parse_blackout(text: str) -> str:
+    return str(parse_blackout(text))
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number_parser(0), "seconds between two requests to its host"),
     Setting("revisit_days", _parse_whole_number, "days within which every known page is fetched again"),
@@ -150,6 +154,12 @@ SETTINGS: tuple[Setting, ...] = (
         "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has new posts "
         f"({DEFAULT_CADENCE} is the default)",
     ),
+    Setting(
+        "blackout",
+        _parse_blackout,
+        "hours in which 'archiver schedule' does not crawl it: 08:00-18:00, or 'mon-fri 08:00-18:00 Europe/Berlin' "
+        "(the time zone is UTC if none is given)",
+    ),
 )
 
 
@@ -182,9 +192,7 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
             scope = None
         row = next(iter(db.query("select * from sites where name = ?", [scope.name])), None) if scope else None
     if row is None:
-        names = [r["name"] for r in db.query("select name from sites order by name")]
-        more = len(names) - _NAMED_IN_ERROR
-        raise SiteNotFound(text, ", ".join(names[:_NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else ""))
+        raise SiteNotFound(text, [r["name"] for r in db.query("select name from sites order by name")])
     return _site_with_last_run(db, row)
 
 
@@ -309,6 +317,19 @@ def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
     for site, tag in db.execute("select site_id, tag from site_tags order by site_id, tag"):
         out[site] = (*out.get(site, ()), tag)
     return out
+
+
+def tags_in_use(db: Database) -> list[str]:
+    """Returns all tags that sites have."""
+    return [row[0] for row in db.execute("select distinct tag from site_tags order by tag")]
+
+
+def site_ids_with_tag(db: Database, tag: str) -> set[int]:
+    """Returns the IDs of the sites with this tag. Raises TagNotFound if there are none."""
+    found = {row[0] for row in db.execute("select site_id from site_tags where tag = ?", [tag])}
+    if not found:
+        raise TagNotFound(tag, tags_in_use(db))
+    return found
 
 
 def add_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:

@@ -37,7 +37,7 @@ class Blog:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Returns the findings by code and subject."""
-        health = json.loads(archiver("status", "--json", archive=self.archive).stdout)[0]["health"]
+        health = json.loads(archiver("status", "--long", "--json", archive=self.archive).stdout)[0]["health"]
         return {f"{one['code']} {one['about']}".strip(): one for one in health["findings"]}
 
     def last_run(self) -> str:
@@ -89,7 +89,7 @@ def test_pages_that_fail_in_every_run_are_not_reported(tmp_path: Path) -> None:
 
 
 def test_a_run_stores_its_statistics(blog: Blog) -> None:
-    measures = json.loads(archiver("status", "--json", archive=blog.archive).stdout)[0]["runs"][0]["statistics"]
+    measures = json.loads(archiver("status", "--long", "--json", archive=blog.archive).stdout)[0]["runs"][0]["statistics"]
     assert measures["articles"] == 24
     assert measures["fields"]["published"] == measures["fields"]["authors"] == 24
     assert measures["outcomes"]["archived"] == 24

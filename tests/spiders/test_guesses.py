@@ -12,7 +12,7 @@ from tests.traps.test_traps import run
 
 
 def status(archive: Path) -> dict[str, Any]:
-    [state] = json.loads(run(archive, "", "status", "--json").stdout)
+    [state] = json.loads(run(archive, "", "status", "--long", "--json").stdout)
     return dict(state)
 
 

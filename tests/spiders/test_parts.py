@@ -101,7 +101,7 @@ def test_the_commands_show_the_parts(tmp_path: Path) -> None:
         assert (f"{site.url}river/3/", "part") in [(one["url"], one["outcome"]) for one in whole["parts"]]
         assert f"{site.url}river/3/" in said("why", f"{site.url}river/")
         record = json.loads(said("show", f"{site.url}river/3/", "--json"))
-        state = json.loads(said("status", "--json"))[0]
+        state = json.loads(said("status", "--long", "--json"))[0]
         assert (record["url"], record["aliases"]) == (f"{site.url}river/", [f"{site.url}river/{n}/" for n in (2, 3)])
     assert (state["posts"]["found"], state["posts"]["archived"], state["pages"]["part"]) == (1, 1, 2)
     assert state["complete"]
