@@ -195,7 +195,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # only for mistakes
 
     by_folded = {one.casefold(): one for one in known}
-    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
     return f"; did you mean {by_folded[found[0]]!r}" if found else ""
 
 
@@ -214,6 +214,20 @@ class SiteNotFound(ArchiverError):
             site,
             f"The archive has no site {site!r}{question}{'?' if question else '.'}"
             + ("" if question and more > 0 else f" It has {names or 'none yet'}."),
+        )
+
+
+class CannotMoveSite(ArchiverError):
+    """Raised when a site cannot be moved to another address; the message says what to do instead."""
+
+
+class SiteMoved(ArchiverError):
+    """Raised when an address is crawled from which a site has moved."""
+
+    def __init__(self, old: str, new: str) -> None:
+        super().__init__(
+            old,
+            f"{old} has moved to {new}: crawl that, or take the move back with 'archiver sites move {new} {old}'.",
         )
 
 

@@ -35,6 +35,8 @@ TABLES = {
     "sites": "The sites, with their settings (JSON). `soft_not_found` is what a site answers for a URL that does not "
     "exist, `untrusted` which of its validators and dates have proved false (both JSON).",
     "site_tags": "Tags of sites, which group them.",
+    "former_sites": "The addresses that sites had before `archiver sites move`: they still find the site, and captures "
+    "of them belong to it.",
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "site_rules": "The extraction rules of a site, one row a version: TOML, and the captures it is for (`since`, "
     "`until`). "

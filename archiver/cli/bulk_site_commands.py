@@ -1,4 +1,4 @@
-"""Subcommands of `archiver sites` for many sites: `import`, `export`, `tag` and `check`."""
+"""Subcommands of `archiver sites` for many sites: `import`, `export`, `tag` and `check`; and `move`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,9 @@ from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, host_of
 from archiver.storage.connection import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope
+
+if TYPE_CHECKING:
+    from archiver.maintenance.site_move import SiteMove
 
 # `sites import`, `sites export` and `sites tag`
 
@@ -168,6 +171,75 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
         f"{name}: {'removed from' if remove else 'added to'} {count_noun(changed, 'site')}"
         + ("" if changed == len(sites) else f", {len(sites) - changed:,} unchanged")
     )
+
+
+@click.command()
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option("--dry-run", is_flag=True, help="Only count what would move; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
+@archive_option
+def move(old: str, new: str, dry_run: bool, yes: bool, as_json: bool, archive: str) -> None:
+    """Give a site that has moved its new address. OLD is its name, NEW the start URL that it has now.
+
+    The site keeps its settings, tags, rules, runs and captures. Its posts get the addresses that they have below NEW,
+    and keep the former ones as aliases: 'show', 'why', citations and links find them by both, and the next crawl
+    recognises them at the new address. If a post is not there under the same path, a redirect from its former
+    address or its text identifies it.
+
+    It is one transaction: if it is stopped, nothing has changed. It is refused while a crawl of OLD or NEW is running.
+
+    \b
+    Examples:
+      archiver sites move blog.example.org https://example.net --dry-run
+      archiver sites move blog.example.org https://example.net/blog/
+
+    Exit code: 0 moved; 1 not moved; 2 wrong usage.
+    """
+    from archiver.maintenance.site_move import locked_for_move, move_site
+    from archiver.search.index_refresh import refresh_after_writing
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import find_site
+
+    now = datetime.now(UTC)
+    with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):
+        planned = move_site(db, old, new, now, dry_run=True)
+        if not dry_run:
+            if not yes:
+                _confirm_move(planned)
+            move_site(db, old, new, now)
+    if as_json:
+        print_json({**planned.as_dict(), "dry_run": dry_run})
+    else:
+        click.echo(_describe_move(planned, dry_run=dry_run))
+        if not dry_run and not planned.crawl:
+            click.echo(f"It has crawl=no: 'archiver sites set {planned.new} crawl=' makes it crawled again.")
+        elif not dry_run:
+            click.echo(f"'archiver crawl {planned.new}' fetches it at its new address.")
+    if not dry_run and (sentence := refresh_after_writing(Path(archive))):
+        click.echo(sentence, err=True)
+
+
+def _confirm_move(planned: SiteMove) -> None:
+    """Asks whether to move the site. Aborts if the answer is no, or if nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
+    click.echo(_describe_move(planned, dry_run=True), err=True)
+    click.confirm(f"Move {planned.old} to {planned.start_url}?", abort=True, err=True)
+
+
+def _describe_move(done: SiteMove, *, dry_run: bool) -> str:
+    parts = (
+        count_noun(done.articles, "article"),
+        count_noun(done.aliases, "former address", "former addresses") + " as aliases",
+        count_noun(done.pages, "page"),
+        count_noun(done.runs, "run"),
+        count_noun(done.tags, "tag"),
+        count_noun(done.settings, "setting"),
+    )
+    kept = f"; {done.kept:,} without a new address, because another page has it" if done.kept else ""
+    return f"{done.old} {'would move' if dry_run else 'moved'} to {done.new}: {', '.join(parts)}{kept}"
 
 
 def _as_csv(rows: list[dict[str, Any]]) -> bytes:

@@ -20,7 +20,7 @@ from archiver.articles.impossible_values import drop_impossible_values
 from archiver.discovery import soft404
 from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft404 import SoftNotFoundProfile
-from archiver.errors import ArchiverError, SiteRemoved
+from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.edit_sample import DEFAULT_SAMPLE
@@ -118,6 +118,8 @@ class CrawlRun:
             try:
                 with writing(self.db):
                     self.site: dict[str, Any] = ensure_site(self.db, self.start_url, self.started)
+                if (former := Scope.of(self.start_url).name) != self.site_name:
+                    raise SiteMoved(former, self.site_name)
                 self._locks += [lock_site(archive, self.site["name"])]
                 self._locks += [lock_host(archive, self.site["host"])]
                 self._begin()

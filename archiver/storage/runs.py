@@ -69,14 +69,26 @@ class Counts:
 
 
 def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
-    """Returns the row of the site with this start URL; inserts the site if it is new."""
+    """Returns the row of the site with this start URL; inserts the site if it is new. If a site has moved away from
+    this address, returns that site.
+    """
     scope = Scope.of(start_url)
+    if moved := moved_site(db, scope.name):
+        return moved
     db.execute(
         "insert into sites (name, start_url, host, path, settings, added_at) values (?, ?, ?, ?, '{}', ?) "
         "on conflict (name) do nothing",
         [scope.name, start_url, scope.host, scope.path, stamp(now)],
     )
     return next(iter(db.query("select * from sites where name = ?", [scope.name])))
+
+
+def moved_site(db: Database, name: str) -> dict[str, Any] | None:
+    """Returns the row of the site that had this name before it moved; None if no site had it."""
+    return next(
+        iter(db.query("select s.* from former_sites f join sites s on s.id = f.site_id where f.name = ?", [name])),
+        None,
+    )
 
 
 def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, mended: Sequence[str] = ()) -> int:

@@ -28,7 +28,7 @@ from archiver.storage.connection import writing
 from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
-from archiver.storage.runs import ensure_site
+from archiver.storage.runs import ensure_site, moved_site
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
@@ -181,8 +181,8 @@ def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """Returns the site with this name, or the site whose scope equals the scope of a start URL. Raises SiteNotFound,
-    whose message has the existing sites.
+    """Returns the site with this name, or the site whose scope equals the scope of a start URL, now or before it moved.
+    Raises SiteNotFound, whose message has the existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
@@ -191,6 +191,7 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
         except BadAddress:
             scope = None
         row = next(iter(db.query("select * from sites where name = ?", [scope.name])), None) if scope else None
+        row = row or moved_site(db, scope.name if scope else text)
     if row is None:
         raise SiteNotFound(text, [r["name"] for r in db.query("select name from sites order by name")])
     return _site_with_last_run(db, row)
@@ -271,7 +272,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
         db.execute(f"update revisions set run_id = null where run_id in {runs}", values)
         db.execute("delete from site_rules where site_id = :id", values)
-        for table in ("site_health", "site_tags", "runs"):
+        for table in ("site_health", "site_tags", "former_sites", "runs"):
             db.execute(f"delete from {table} where site_id = :id", values)
         db.execute("delete from sites where id = :id", values)
         for link in LINKS:
@@ -390,8 +391,9 @@ def enter_sites(db: Database, sites: Iterable[SiteToEnter], now: datetime) -> En
 
 
 def _enter_site(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) -> None:
-    new = db.execute("select 1 from sites where name = ?", [Scope.of(one.url).name]).fetchone() is None
+    sites_before = db.execute("select max(id) from sites").fetchone()[0] or 0
     site = ensure_site(db, one.url, now)
+    new = site["id"] > sites_before
     before = json.loads(site["settings"] or "{}")
     settings = before | {key: value for key, value in one.settings.items() if value is not None}
     if settings != before:
@@ -418,8 +420,8 @@ class SiteScope:
 
 
 class SiteLookup:
-    """Looks up the site that a URL belongs to, with a cache per host, because an archive may have many thousands of
-    sites.
+    """Looks up the site that a URL belongs to, also a URL of a site's former address. Keeps a cache per host, because
+    an archive may have many thousands of sites.
     """
 
     def __init__(self, db: Database) -> None:
@@ -455,7 +457,9 @@ class SiteLookup:
             found = tuple(
                 SiteScope(row[0], row[1], Scope(row[2], row[3]), row[4])
                 for row in self._db.execute(
-                    "select id, name, host, path, start_url from sites where host = ? order by length(path) desc",
+                    "select * from (select id, name, host, path, start_url from sites where host = ?1 union all "
+                    "select s.id, s.name, f.host, f.path, s.start_url from former_sites f "
+                    "join sites s on s.id = f.site_id where f.host = ?1) order by length(path) desc",
                     [host],
                 )
             )

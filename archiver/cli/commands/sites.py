@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from archiver import __version__
-from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, tag
+from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, move, tag
 from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 from archiver.errors import NothingLearned
@@ -31,7 +31,7 @@ def sites() -> None:
     """
 
 
-for command in (check, import_, export, tag):
+for command in (check, import_, export, tag, move):
     sites.add_command(command)
 
 
