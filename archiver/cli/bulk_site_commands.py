@@ -1,9 +1,10 @@
-"""Subcommands of `archiver sites` for many sites: `import`, `export`, `tag` and `check`; and `move`."""
+"""Subcommands of `archiver sites` for many sites: `import`, `export`, `set`, `tag` and `check`; and `move`."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -133,12 +134,13 @@ def export(form: str, output: str, tag: str | None, archive: str) -> None:
       archiver sites export -f opml --tag news -o news.opml
     """
     from archiver.storage.connection import opened
-    from archiver.storage.sites import list_sites, tags_of_sites
+    from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
+        chosen = site_ids_with_tag(db, tag) if tag else None
         rows = [{**row, "tags": tags.get(row["id"], ())} for row in list_sites(db)]
-    rows = [row for row in rows if tag is None or tag in row["tags"]]
+    rows = [row for row in rows if chosen is None or row["id"] in chosen]
     with open_output(output) as out:
         out.write({"csv": _as_csv, "opml": _as_opml, "text": _as_text}[form](rows))
 
@@ -171,6 +173,51 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
         f"{name}: {'removed from' if remove else 'added to'} {count_noun(changed, 'site')}"
         + ("" if changed == len(sites) else f", {len(sites) - changed:,} unchanged")
     )
+
+
+_SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
+"""The beginning of KEY=VALUE; a URL with a query does not begin so."""
+
+
+@click.command("set")
+@click.argument("words", metavar="[SITE]... KEY=VALUE...", nargs=-1, required=True)
+@tag_option("tag", help="Also the sites with this tag.")
+@json_option
+@archive_option
+def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -> None:
+    """Change settings of sites; an empty VALUE restores the default. 'sites show' lists them.
+
+    Several sites are changed together or, if one of them is not in the archive, not at all.
+
+    \b
+    Examples:
+      archiver sites set blog.example.org delay=2 revisit_days=14
+      archiver sites set blog.example.org other.example delay=
+      archiver sites set --tag news 'blackout=mon-fri 08:00-18:00 Europe/Berlin'
+    """
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import find_site, read_setting, set_settings, site_ids_with_tag
+
+    changes = dict(read_setting(word) for word in words if _SETTING.match(word))
+    names = [word for word in words if not _SETTING.match(word)]
+    if not changes:
+        raise click.UsageError("Give the settings to change as KEY=VALUE.")
+    if not names and not tag:
+        raise click.UsageError("Name the sites to change, or select them with --tag.")
+    with opened(archive) as db:
+        chosen = {site["name"]: site for site in (find_site(db, name) for name in names)}
+        if tag:
+            tagged = site_ids_with_tag(db, tag)
+            chosen |= {row["name"]: row for row in db.query("select * from sites order by name") if row["id"] in tagged}
+        rows = set_settings(db, chosen, changes)
+    if as_json:
+        print_json(rows[0] if len(names) == 1 and not tag else rows)
+    elif len(rows) == 1:
+        shown = ", ".join(f"{name}={value}" for name, value in rows[0]["settings"].items())
+        click.echo(f"{rows[0]['name']}: {shown or 'all settings have their defaults'}")
+    else:
+        shown = ", ".join(f"{name}={'the default' if value is None else value}" for name, value in changes.items())
+        click.echo(f"{count_noun(len(rows), 'site')}: {shown}")
 
 
 @click.command()

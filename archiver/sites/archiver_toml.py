@@ -125,11 +125,11 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The most that the scheduled crawls of all sites of a group fetch together in a day (in UTC); 0 means no limit. A
-    megabyte is 1,000,000 bytes as received.
+    """How many requests the scheduled crawls of all sites of a group send together in a day (in UTC), and how many
+    megabytes (1,000,000 bytes) they receive; 0 means no limit.
     """
 
-    pages_a_day: int = 0
+    requests_a_day: int = 0
     megabytes_a_day: float = 0.0
 
 
@@ -271,7 +271,7 @@ def _groups(table: dict[str, Any]) -> dict[str, _Group]:
 
 def _quota(path: tuple[str, ...], table: dict[str, Any]) -> Quota:
     for key, value in table.items():
-        whole = key == "pages_a_day"
+        whole = key == "requests_a_day"
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not 0 < value <= 1e9:
             raise _InvalidValue((*path, key), f"{key!r} must be a {'whole ' if whole else ''}number greater than 0")
     return Quota(**table)

@@ -19,7 +19,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class GroupQuotas:
-    """The quotas of groups and what is left of them today. `left`: pages and megabytes by tag, None for no limit;
+    """The quotas of groups and what is left of them today. `left`: requests and megabytes by tag, None for no limit;
     `renewed_at`: when the next day begins.
     """
 
@@ -49,10 +49,10 @@ class GroupQuotas:
     def limit(self, limits: RunLimits, site_id: int) -> RunLimits:
         """Returns the limits of a run of the site, reduced to what the quotas of its groups leave."""
         for tag in self.tags.get(site_id, ()):
-            pages, megabytes = self.left.get(tag, (None, None))
+            requests, megabytes = self.left.get(tag, (None, None))
             cause = f"what is left today of the quota of group {tag}"
-            if pages is not None:
-                limits = limits.reduced("max_pages", max(int(pages), 1), cause)
+            if requests is not None:
+                limits = limits.reduced("max_pages", max(int(requests), 1), cause)
             if megabytes is not None:
                 limits = limits.reduced("max_megabytes", max(megabytes, 0.001), cause)
         return limits
@@ -67,13 +67,13 @@ def read_group_quotas(db: Database, config: Config, now: datetime) -> GroupQuota
     left: dict[str, tuple[float | None, float | None]] = {}
     for tag, quota in config.quotas.items():
         sites = [used[site] for site, names in tags.items() if tag in names and site in used]
-        left[tag] = _left(quota, sum(pages for pages, _ in sites), sum(size for _, size in sites) / 1e6)
+        left[tag] = _left(quota, sum(requests for requests, _ in sites), sum(size for _, size in sites) / 1e6)
     return GroupQuotas(left, tags, today + timedelta(days=1))
 
 
-def _left(quota: Quota, pages: float, megabytes: float) -> tuple[float | None, float | None]:
+def _left(quota: Quota, requests: float, megabytes: float) -> tuple[float | None, float | None]:
     return (
-        quota.pages_a_day - pages if quota.pages_a_day else None,
+        quota.requests_a_day - requests if quota.requests_a_day else None,
         quota.megabytes_a_day - megabytes if quota.megabytes_a_day else None,
     )
 

@@ -130,11 +130,13 @@ def end_run(
 
 
 def usage_since(db: Database, at: datetime) -> dict[int, tuple[int, int]]:
-    """Returns the pages and bytes that runs have fetched which began since this time, by site ID."""
+    """Returns the requests and received bytes of the runs that began since this time, by site ID."""
     rows = db.execute(
-        "select site_id, total(fetched), total(bytes) from runs where started_at >= ? group by 1", [stamp(at)]
+        "select site_id, total(requests) + total(requisite_requests), total(bytes) from runs where started_at >= ? "
+        "group by 1",
+        [stamp(at)],
     )
-    return {site: (int(pages), int(size)) for site, pages, size in rows}
+    return {site: (int(requests), int(size)) for site, requests, size in rows}
 
 
 def forget_run_health(db: Database, site_id: int) -> None:

@@ -222,15 +222,20 @@ def read_setting(text: str) -> tuple[str, Any]:
         raise BadSetting(text, str(error)) from error
 
 
-def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, Any]:
-    """Changes settings of a site, by name; None resets a setting. Returns the site with its new settings. Raises
-    SiteNotFound.
+def set_settings(db: Database, names: Iterable[str], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Changes settings of sites, by name, in one transaction; None resets a setting. Returns the sites with their new
+    settings. Raises SiteNotFound.
     """
-    site = find_site(db, name)
-    settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
+    out = []
     with writing(db):
-        db.execute("update sites set settings = ? where id = ?", [json.dumps(settings, ensure_ascii=False), site["id"]])
-    return {**site, "settings": settings}
+        for name in names:
+            site = find_site(db, name)
+            settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
+            db.execute(
+                "update sites set settings = ? where id = ?", [json.dumps(settings, ensure_ascii=False), site["id"]]
+            )
+            out.append({**site, "settings": settings})
+    return out
 
 
 def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:

@@ -93,7 +93,7 @@ def test_the_number_of_queries_does_not_grow_with_the_sites(tmp_path: Path) -> N
         db = archive_of(tmp_path / f"{sites}.db", sites)
         seen: list[str] = []
         db.conn.set_trace_callback(seen.append)
-        read_site_table(db, parse_config("[groups.news]\npages_a_day = 100", "t"), NOW)
+        read_site_table(db, parse_config("[groups.news]\nrequests_a_day = 100", "t"), NOW)
         return len(seen)
 
     assert count(4) == count(40)

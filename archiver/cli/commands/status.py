@@ -288,9 +288,10 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
     from archiver.cli.run_output import format_findings
 
     platform = f" ({state['platform']})" if state["platform"] else ""
+    next_run = f"next: {_describe_next(state['next_run'])}"
     print_lines(styled_line((state["site"], "bold"), platform, "  ", (state["start_url"], "blue")))
     if not state["runs"]:
-        print_lines(styled_line("never crawled", indent=2))
+        print_lines(styled_line("never crawled", indent=2), styled_line(next_run, indent=2))
         return
     print_lines(
         *format_findings(health),
@@ -298,7 +299,7 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
         styled_line(_count_articles(state), indent=2),
         *([styled_line(state["edits"]["sentence"], indent=2)] if state["edits"] else []),
         *_format_judged(state),
-        styled_line(f"next: {_describe_next(state['next_run'])}", indent=2),
+        styled_line(next_run, indent=2),
     )
     for section, key in _SECTIONS:
         if state[key]:
