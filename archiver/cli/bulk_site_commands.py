@@ -196,10 +196,12 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
       archiver sites set --tag news 'blackout=mon-fri 08:00-18:00 Europe/Berlin'
     """
     from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site, read_setting, set_settings, site_ids_with_tag
+    from archiver.storage.sites import SETTINGS, find_site, read_setting, set_settings, site_ids_with_tag
 
-    changes = dict(read_setting(word) for word in words if _SETTING.match(word))
-    names = [word for word in words if not _SETTING.match(word)]
+    known = {one.name for one in SETTINGS}
+    settings = [word for word in words if _SETTING.match(word) or word in known]
+    changes = dict(map(read_setting, settings))
+    names = [word for word in words if word not in settings]
     if not changes:
         raise click.UsageError("Give the settings to change as KEY=VALUE.")
     if not names and not tag:
