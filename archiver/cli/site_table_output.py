@@ -140,7 +140,7 @@ def _fold(
         if n < len(reason):
             plain = cell_len(click.unstyle(text))
             text += " " * (sum(widths) + _GAP * len(widths) - plain) + reason[n]
-        lines.append(text)
+        lines.append(text.rstrip())
     return lines
 
 

@@ -136,7 +136,7 @@ def test_a_page_that_fails_is_missing_and_tried_again(tmp_path: Path, status: in
         assert bodies(archive)[TITLE] == body_of(1, 2)
         [(without_third,)] = rows(archive, "select reason from pages where kind = 'post'")
         assert " 3 " in without_third
-        status_now = archiver("status", archive=archive)
+        status_now = archiver("status", "--long", archive=archive)
         assert status_now.returncode == 1
         assert f"{site.url}river/3/" in status_now.stdout
         pages["/river/3/"] = whole

@@ -331,7 +331,7 @@ def test_status_says_what_was_withdrawn_and_what_looks_like_a_post(
     (state,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
     assert [(state["withdrawn"],)] == rows(archive, "select count(*) from withdrawn_articles")
     assert state["posts"]["archived"] == state["articles"]["all"] - state["withdrawn"]
-    assert f"{state['withdrawn']} withdrawn)" in archiver("status", archive=archive).stdout
+    assert f"{state['withdrawn']} withdrawn)" in archiver("status", "--long", archive=archive).stdout
     assert state["untaken"] == []
     diary = Diary()
     main = (
