@@ -285,13 +285,20 @@ class _Moving:
             target = self._mapping.target(url)
             if target is None:
                 continue
-            if not self._free_alias(urlkey(target), article):
+            key = urlkey(target)
+            if self._belongs_to_other(key, article):
                 done.kept += 1
                 continue
             db.execute("update aliases set kind = 'moved' where article_id = ? and kind = 'url'", [article])
             db.execute(
                 "update articles set url = ?, urlkey = ?, canonical_url = ? where id = ?",
-                [target, urlkey(target), canonical and (self._mapping.target(canonical) or canonical), article],
+                [target, key, canonical and (self._mapping.target(canonical) or canonical), article],
+            )
+            # With the time of the move, since the ID of a record in datasets follows from the first address.
+            db.execute(
+                "insert into aliases (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
+                "on conflict (urlkey) do update set url = excluded.url, kind = 'url'",
+                [key, target, article, self._now],
             )
             done.articles += 1
             done.aliases += 1
@@ -304,13 +311,10 @@ class _Moving:
                     [urlkey(target), target, article, kind, since],
                 ).rowcount
 
-    def _free_alias(self, key: str, article: int) -> bool:
-        """Makes an address free that is an alias of the same article. Returns False if another article has it."""
-        owners = {row[0] for row in self._db.execute("select article_id from article_urls where urlkey = ?", [key])}
-        if owners - {article}:
-            return False
-        self._db.execute("delete from aliases where urlkey = ?", [key])
-        return True
+    def _belongs_to_other(self, key: str, article: int) -> bool:
+        """Returns True if another article than this one has the address with this urlkey."""
+        owners = self._db.execute("select article_id from article_urls where urlkey = ?", [key]).fetchall()
+        return any(row[0] != article for row in owners)
 
     def _move_tombstones(self) -> None:
         """Keeps removed posts removed at their new addresses, too."""

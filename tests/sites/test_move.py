@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from archiver.cli.main import cli
 from archiver.errors import CannotMoveSite
 from archiver.maintenance.site_move import AddressMapping, move_site
+from archiver.storage.article_tables.records import record_id_of
 from archiver.storage.connection import open_archive, opened
 from archiver.storage.sites import SiteLookup, add_site, find_site
 from archiver.urls import Scope, urlkey
@@ -180,9 +181,12 @@ def test_everything_of_a_site_moves_and_nothing_of_others(archive: Path) -> None
 def test_a_site_may_move_back(archive: Path) -> None:
     with opened(archive) as db:
         urls = db.execute("select id, url, site, urlkey from articles order by id").fetchall()
+        records = [record_id_of(db, row[0]) for row in urls]
         move_site(db, "harbour.example", "https://quay.example/", NOW)
+        assert [record_id_of(db, row[0]) for row in urls] == records
         move_site(db, "quay.example", "https://harbour.example/", NOW)
         assert db.execute("select id, url, site, urlkey from articles order by id").fetchall() == urls
+        assert [record_id_of(db, row[0]) for row in urls] == records
         assert db.execute("select name from former_sites").fetchall() == [("quay.example",)]
 
 
