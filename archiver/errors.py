@@ -213,7 +213,7 @@ class SiteNotFound(ArchiverError):
         super().__init__(
             site,
             f"The archive has no site {site!r}{question}{'?' if question else '.'}"
-            + ("" if question and more > 0 else f" It has {names or 'none yet'}."),
+            + ("" if question else f" It has {names or 'none yet'}."),
         )
 
 

@@ -123,8 +123,8 @@ def judge_channels(failing: Iterable[FailingChannel]) -> Iterator[HealthFinding]
 
 def judge_groups(db: Database, config: Config) -> Iterator[HealthFinding]:
     """Yields a finding for each group of archiver.toml whose tag no site has: its settings are never used."""
-    for sentence in unused_groups(config, tags_in_use(db)) if config.groups else ():
-        yield HealthFinding("group", "amber", sentence, sentence.partition("the group ")[2].partition(",")[0])
+    for name, sentence in unused_groups(config, tags_in_use(db)).items():
+        yield HealthFinding("group", "amber", sentence, name)
 
 
 def _format_duration(span: timedelta) -> str:

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from archiver.storage.column_values import stored_time
 
 HISTORY_RUNS = 30
+_FAR = 4
 _COUNTS = ("articles", "new", "revised", "gone", "held", "failed")
 LABELS = {
     "articles": "articles",
@@ -62,12 +63,14 @@ class Measure:
 
     def levels(self, steps: int) -> list[int | None]:
         """Returns the height of each value as a bar of 0 to `steps`; only 0 has height 0. The number of articles is
-        shown from its least value on, since it hardly changes from run to run.
+        shown from its least value on, since it hardly changes from run to run. A greatest value that is far from all
+        others, such as the new articles of the first run, is cut off.
         """
         base = max(self.least - 1, 0) if self.name == "articles" else 0
-        span = self.most - base
+        above = sorted(value - base for value in self.values if value is not None and value > base)
+        top = above[-2] if len(above) > 1 and above[-1] > _FAR * above[-2] else above[-1] if above else 0
         return [
-            None if value is None else 0 if value <= base else max(1, round((value - base) / span * steps))
+            None if value is None else 0 if value <= base else min(steps, max(1, round((value - base) / top * steps)))
             for value in self.values
         ]
 

@@ -256,7 +256,7 @@ class Daemon:
 
     def _warn_of_unused_groups(self, db: Database, config: Config) -> None:
         """Reports groups of archiver.toml that no site is in, each once."""
-        for sentence in unused_groups(config, tags_in_use(db)) if config.groups else ():
+        for sentence in unused_groups(config, tags_in_use(db)).values():
             if sentence not in self._unused_groups:
                 self._unused_groups.add(sentence)
                 self._options.show(sentence)

@@ -393,14 +393,17 @@ def effective_settings(db: Database, config: Config | None = None) -> Settings:
     return settings
 
 
-def unused_groups(config: Config, tags: Iterable[str]) -> list[str]:
-    """Returns a sentence for each group of archiver.toml whose tag no site has, with the most similar of the `tags` in
-    use.
+def unused_groups(config: Config, tags: Iterable[str]) -> dict[str, str]:
+    """Returns the groups of archiver.toml whose tag no site has, each with a sentence that says so and names the most
+    similar of the `tags` in use.
     """
     known = set(tags)
-    return [
-        f"{config_file()} has settings for the group {name!r}, but no site has this tag{did_you_mean(name, known)}. "
-        f"'archiver sites tag {shlex.quote(name)} SITE' adds it to a site."
-        for name in config.groups
-        if name not in known
-    ]
+    return {name: _describe_unused_group(name, known) for name in config.groups if name not in known}
+
+
+def _describe_unused_group(name: str, tags: set[str]) -> str:
+    question = did_you_mean(name, tags)
+    return (
+        f"{config_file()} has settings for the group {name!r}, but no site has this tag{question}"
+        f"{'?' if question else '.'} 'archiver sites tag {shlex.quote(name)} SITE' adds it to a site."
+    )

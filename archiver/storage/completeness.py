@@ -451,8 +451,8 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     urlkey, site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, due_for
     (why it is due then), attempts, sources, source_hints, article, parts, captures, requisite (see `requisite_at`;
     the other keys repeat it if the URL is only a requisite). A URL that was never fetched itself, but is an alias of
-    an article, has outcome None and `article.address_kind`. `parts` are the other pages of the post (number, url,
-    outcome).
+    an article, or that was captured before its site moved, has outcome None and `article.address_kind`. `parts` are
+    the other pages of the post (number, url, outcome).
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -470,6 +470,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     known = next(iter(db.query("select * from article_urls where urlkey = ?", [key])), None)
     requisite = requisite_at(db, typed)
     own = page or (dict(requisite) if requisite and not known else _excluded_by_classifier(db, asked))
+    own = own or _captured_at_former_address(db, asked)
     if not own and known is None:
         if removal := tombstone_at(db, key):
             raise ArticleRemoved(asked, removal.explanation)
@@ -580,6 +581,18 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
         "rule": rule,
         "reason": trap_reason(rule),
     }
+
+
+def _captured_at_former_address(db: Database, asked: str) -> dict[str, Any]:
+    """If a URL was captured before its site moved away, returns the part of its row in `pages` that is still known;
+    otherwise {}.
+    """
+    row = db.execute(
+        "select s.name from captures c join runs r on r.id = c.run_id join sites s on s.id = r.site_id "
+        "where c.url = ? limit 1",
+        [asked],
+    ).fetchone()
+    return {"url": asked, "site": row[0]} if row else {}
 
 
 def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:

@@ -202,7 +202,7 @@ def test_a_group_without_sites_is_a_finding(archive: Path, call: Call) -> None:
     configure(archive, "[groups.newz]\ndelay = 3\n[groups.blogs]\ndelay = 3\n")
     found = json.loads(call("status", "--health", "--json").stdout)["archive"]["findings"]
     (finding,) = [one for one in found if one["code"] == "group"]
-    assert (finding["level"], finding["about"]) == ("amber", "'newz'")
+    assert (finding["level"], finding["about"]) == ("amber", "newz")
     assert "'news'" in finding["sentence"]
     assert finding["sentence"] in " ".join(call("status").stdout.split())
 

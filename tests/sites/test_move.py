@@ -109,6 +109,8 @@ def test_a_crawl_after_a_move_finds_the_known_posts(
     assert (state["complete"], len(state["history"]), state["health"]["state"]) == (True, 3, "green")
     why = json.loads(archiver("why", f"{old.url}2024/post-3/", "--json", archive=archive).stdout)
     assert (why["article"]["url"], why["article"]["address_kind"]) == (f"{new.url}2024/post-3/", "moved")
+    home = json.loads(archiver("why", old.url, "--json", archive=archive).stdout)
+    assert (home["site"], home["outcome"], home["captures"] != []) == (name_of(new), None, True)
     assert archiver("verify", archive=archive).returncode == 0
 
 
