@@ -7,6 +7,8 @@ gone, a host that refuses) are stored outcomes, not errors.
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -186,11 +188,61 @@ class SchedulerAlreadyRunning(ArchiverError):
 # -- storage: what an archive does not have ---------------------------------------------------------
 
 
-class SiteNotFound(ArchiverError):
-    """Raised when the archive has no site of this name. `known` lists the sites that it has."""
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns a phrase that names the most similar of the known words: "; did you mean 'news'?" without the question
+    mark; "" if none is similar.
+    """
+    from difflib import get_close_matches  # only for mistakes
 
-    def __init__(self, site: str, known: str) -> None:
-        super().__init__(site, f"The archive has no site {site!r}; it has {known or 'none yet'}.")
+    by_folded = {one.casefold(): one for one in known}
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
+    return f"; did you mean {by_folded[found[0]]!r}" if found else ""
+
+
+_NAMED_SITES = 8
+
+
+class SiteNotFound(ArchiverError):
+    """Raised when the archive has no site of this name. `known` are the names of the sites that it has."""
+
+    def __init__(self, site: str, known: Sequence[str]) -> None:
+        name = site.partition("://")[2] or site
+        more = len(known) - _NAMED_SITES
+        names = ", ".join(known[:_NAMED_SITES]) + (f" and {more:,} more" if more > 0 else "")
+        question = did_you_mean(name.rstrip("/"), known)
+        super().__init__(
+            site,
+            f"The archive has no site {site!r}{question}{'?' if question else '.'}"
+            + ("" if question else f" It has {names or 'none yet'}."),
+        )
+
+
+class CannotMoveSite(ArchiverError):
+    """Raised when a site cannot be moved to another address; the message says what to do instead."""
+
+
+class SiteMoved(ArchiverError):
+    """Raised when an address is crawled from which a site has moved."""
+
+    def __init__(self, old: str, new: str) -> None:
+        super().__init__(
+            old,
+            f"{old} has moved to {new}: crawl that, or take the move back with 'archiver sites move {new} {old}'.",
+        )
+
+
+class TagNotFound(ArchiverError):
+    """Raised when no site has this tag. `known` are the tags that sites have."""
+
+    def __init__(self, tag: str, known: Iterable[str]) -> None:
+        tags = sorted(known)
+        question = did_you_mean(tag, tags)
+        super().__init__(
+            tag,
+            f"No site has the tag {tag!r}{question}{'?' if question else '.'}"
+            + ("" if question else f" The tags are {', '.join(tags)}." if tags else " No site has a tag yet.")
+            + f" 'archiver sites tag {shlex.quote(tag)} SITE' adds it to a site.",
+        )
 
 
 class SiteRemoved(ArchiverError):

@@ -36,6 +36,8 @@ TABLES = {
     "exist, `untrusted` which of its validators and dates have proved false (both JSON). No notifications of a site "
     "are sent before `muted_until`.",
     "site_tags": "Tags of sites, which group them.",
+    "former_sites": "The addresses that sites had before `archiver sites move`: they still find the site, and captures "
+    "of them belong to it.",
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "site_rules": "The extraction rules of a site, one row a version: TOML, and the captures it is for (`since`, "
     "`until`). "

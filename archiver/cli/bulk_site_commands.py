@@ -1,16 +1,17 @@
-"""Subcommands of `archiver sites` for many sites: `import`, `export`, `tag` and `check`."""
+"""Subcommands of `archiver sites` for many sites: `import`, `export`, `set`, `tag` and `check`; and `move`."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,9 @@ from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, host_of
 from archiver.storage.connection import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope
+
+if TYPE_CHECKING:
+    from archiver.maintenance.site_move import SiteMove
 
 # `sites import`, `sites export` and `sites tag`
 
@@ -130,12 +134,13 @@ def export(form: str, output: str, tag: str | None, archive: str) -> None:
       archiver sites export -f opml --tag news -o news.opml
     """
     from archiver.storage.connection import opened
-    from archiver.storage.sites import list_sites, tags_of_sites
+    from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
+        chosen = site_ids_with_tag(db, tag) if tag else None
         rows = [{**row, "tags": tags.get(row["id"], ())} for row in list_sites(db)]
-    rows = [row for row in rows if tag is None or tag in row["tags"]]
+    rows = [row for row in rows if chosen is None or row["id"] in chosen]
     with open_output(output) as out:
         out.write({"csv": _as_csv, "opml": _as_opml, "text": _as_text}[form](rows))
 
@@ -235,6 +240,122 @@ def _read_end_of_mute(text: str, now: datetime) -> datetime:
     if at <= now:
         raise click.BadParameter(f"{text!r} is in the past: a mute must end in the future.", param_hint="--until")
     return at
+
+
+_SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
+"""The beginning of KEY=VALUE; a URL with a query does not begin so."""
+
+
+@click.command("set")
+@click.argument("words", metavar="[SITE]... KEY=VALUE...", nargs=-1, required=True)
+@tag_option("tag", help="Also the sites with this tag.")
+@json_option
+@archive_option
+def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -> None:
+    """Change settings of sites; an empty VALUE restores the default. 'sites show' lists them.
+
+    Several sites are changed together or, if one of them is not in the archive, not at all.
+
+    \b
+    Examples:
+      archiver sites set blog.example.org delay=2 revisit_days=14
+      archiver sites set blog.example.org other.example delay=
+      archiver sites set --tag news 'blackout=mon-fri 08:00-18:00 Europe/Berlin'
+    """
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import SETTINGS, find_site, read_setting, set_settings, site_ids_with_tag
+
+    known = {one.name for one in SETTINGS}
+    settings = [word for word in words if _SETTING.match(word) or word in known]
+    changes = dict(map(read_setting, settings))
+    names = [word for word in words if word not in settings]
+    if not changes:
+        raise click.UsageError("Give the settings to change as KEY=VALUE.")
+    if not names and not tag:
+        raise click.UsageError("Name the sites to change, or select them with --tag.")
+    with opened(archive) as db:
+        chosen = {site["name"]: site for site in (find_site(db, name) for name in names)}
+        if tag:
+            tagged = site_ids_with_tag(db, tag)
+            chosen |= {row["name"]: row for row in db.query("select * from sites order by name") if row["id"] in tagged}
+        rows = set_settings(db, chosen, changes)
+    if as_json:
+        print_json(rows[0] if len(names) == 1 and not tag else rows)
+    elif len(rows) == 1:
+        shown = ", ".join(f"{name}={value}" for name, value in rows[0]["settings"].items())
+        click.echo(f"{rows[0]['name']}: {shown or 'all settings have their defaults'}")
+    else:
+        shown = ", ".join(f"{name}={'the default' if value is None else value}" for name, value in changes.items())
+        click.echo(f"{count_noun(len(rows), 'site')}: {shown}")
+
+
+@click.command()
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option("--dry-run", is_flag=True, help="Only count what would move; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
+@archive_option
+def move(old: str, new: str, dry_run: bool, yes: bool, as_json: bool, archive: str) -> None:
+    """Give a site that has moved its new address. OLD is its name, NEW the start URL that it has now.
+
+    The site keeps its settings, tags, rules, runs and captures. Its posts get the addresses that they have below NEW,
+    and keep the former ones as aliases: 'show', 'why', citations and links find them by both, and the next crawl
+    recognises them at the new address. If a post is not there under the same path, a redirect from its former
+    address or its text identifies it.
+
+    It is one transaction: if it is stopped, nothing has changed. It is refused while a crawl of OLD or NEW is running.
+
+    \b
+    Examples:
+      archiver sites move blog.example.org https://example.net --dry-run
+      archiver sites move blog.example.org https://example.net/blog/
+
+    Exit code: 0 moved; 1 not moved; 2 wrong usage.
+    """
+    from archiver.maintenance.site_move import locked_for_move, move_site
+    from archiver.search.index_refresh import refresh_after_writing
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import find_site
+
+    now = datetime.now(UTC)
+    with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):
+        planned = move_site(db, old, new, now, dry_run=True)
+        if not dry_run:
+            if not yes:
+                _confirm_move(planned)
+            move_site(db, old, new, now)
+    if as_json:
+        print_json({**planned.as_dict(), "dry_run": dry_run})
+    else:
+        click.echo(_describe_move(planned, dry_run=dry_run))
+        if not dry_run and not planned.crawl:
+            click.echo(f"It has crawl=no: 'archiver sites set {planned.new} crawl=' makes it crawled again.")
+        elif not dry_run:
+            click.echo(f"'archiver crawl {planned.new}' fetches it at its new address.")
+    if not dry_run and (sentence := refresh_after_writing(Path(archive))):
+        click.echo(sentence, err=True)
+
+
+def _confirm_move(planned: SiteMove) -> None:
+    """Asks whether to move the site. Aborts if the answer is no, or if nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
+    click.echo(_describe_move(planned, dry_run=True), err=True)
+    click.confirm(f"Move {planned.old} to {planned.start_url}?", abort=True, err=True)
+
+
+def _describe_move(done: SiteMove, *, dry_run: bool) -> str:
+    parts = (
+        count_noun(done.articles, "article"),
+        count_noun(done.aliases, "former address", "former addresses") + " as aliases",
+        count_noun(done.pages, "page"),
+        count_noun(done.runs, "run"),
+        count_noun(done.tags, "tag"),
+        count_noun(done.settings, "setting"),
+    )
+    kept = f"; {done.kept:,} without a new address, because another page has it" if done.kept else ""
+    return f"{done.old} {'would move' if dry_run else 'moved'} to {done.new}: {', '.join(parts)}{kept}"
 
 
 def _as_csv(rows: list[dict[str, Any]]) -> bytes:

@@ -32,6 +32,7 @@ from archiver.errors import (
     BadSetting,
     BadSplits,
     ContactMissing,
+    TagNotFound,
 )
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -47,6 +48,7 @@ USAGE_ERRORS = (
     BadSetting,
     BadSplits,
     ContactMissing,
+    TagNotFound,
 )
 
 

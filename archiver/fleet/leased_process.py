@@ -151,7 +151,7 @@ def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], 
     result: CrawlOutcome
     try:
         (result,), _ = run_plans(
-            [make_plan(url, settings, None, contact, known=True)], CommonOptions(archive, quiet=True), 1
+            [make_plan(url, settings, None, contact, known=True)], CommonOptions(archive, quiet=True, scheduled=True), 1
         )
     except ArchiverError as error:
         result = error

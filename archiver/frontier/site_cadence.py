@@ -185,11 +185,14 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class RecrawlTime:
-    """When a site is due for its next crawl, its current period, and the reason as a phrase."""
+    """When a site is due for its next crawl, its current period, and the reason as a phrase. `postponed_by` is the
+    setting that postpones the crawl (blackout or quota), "" if none does.
+    """
 
     at: datetime
     period: timedelta
     why: str
+    postponed_by: str = ""
 
 
 def next_crawl(

@@ -21,13 +21,14 @@ from archiver.health.health_state import finding_as_json, is_crawled, measure_gr
 from archiver.health.notification_policy import SEEN_RUNS, Look, SeenFinding, hours_as_runs
 from archiver.health.notification_records import FailingChannel, find_failing_channels
 from archiver.politeness.robots import parse_robots
-from archiver.sites.archiver_toml import load_config
+from archiver.sites.archiver_toml import Config, load_config, unused_groups
+from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes
 from archiver.storage.crawl_exclusions import find_host_file
 from archiver.storage.pages import moment
 from archiver.storage.runs import MeasuredRun, Scheduled, Settings, last_ended_runs, last_run, scheduled_sites
-from archiver.storage.sites import Mute, read_mute, rules_valid_at, rules_without_match
+from archiver.storage.sites import Mute, read_mute, rules_valid_at, rules_without_match, tags_in_use
 
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
@@ -119,6 +120,12 @@ def judge_channels(failing: Iterable[FailingChannel]) -> Iterator[HealthFinding]
         )
 
 
+def judge_groups(db: Database, config: Config) -> Iterator[HealthFinding]:
+    """Yields a finding for each group of archiver.toml whose tag no site has: its settings are never used."""
+    for name, sentence in unused_groups(config, tags_in_use(db)).items():
+        yield HealthFinding("group", "amber", sentence, name)
+
+
 def _format_duration(span: timedelta) -> str:
     """Formats a duration of at least an hour in whole hours or days."""
     hours = round(span / timedelta(hours=1))
@@ -189,11 +196,13 @@ def judge_all(
     `settings` as in `scheduled_sites`; `only` has the names of the sites to include, None for all. Raises what
     `load_config` raises.
     """
+    config = load_config()
     safety = read_safety(db)
-    unsafe = list(judge_safety(safety, load_config().maintenance, now)) if safety else []
+    unsafe = list(judge_safety(safety, config.maintenance, now)) if safety else []
     channels = find_failing_channels(db)
     causes = read_common_causes(db, now)
-    turns = tuple(scheduled_sites(db, now, settings))
+    quotas = read_group_quotas(db, config, now)
+    turns = tuple(quotas.postpone(one) for one in scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
         (site, read_health(db, site, now))
@@ -201,7 +210,7 @@ def judge_all(
         if only is None or row["name"] in only
         for site in ({**row, "settings": settings(row)},)
     )
-    more = (*judge_common_causes(causes), *unsafe, *judge_channels(channels))
+    more = (*judge_common_causes(causes), *unsafe, *judge_channels(channels), *judge_groups(db, config))
     return OverallHealth(
         now,
         judge_archive(str(archive), free, measure_growth(db, now), turns, scheduler, now, more),

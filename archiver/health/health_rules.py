@@ -40,8 +40,8 @@ TRY_AGAIN = (
     "Look at its home page; 'archiver crawl {site}' tries again, and log/crawl.log next to the archive has the details."
 )
 _MOVED = (
-    "It has moved: run 'archiver crawl' with the new address, and 'archiver sites set {site} crawl=no' to stop "
-    "crawling the old one."
+    "It has moved: 'archiver sites move {site} {target}' gives the site its new address, and keeps its posts, settings "
+    "and history."
 )
 _REFUSED = (
     "It blocks this program: set a longer delay ('archiver sites set {site} delay=5'), or ask its owner for access."
@@ -85,13 +85,14 @@ OUTCOME_ADVICE = {
 """Outcomes that store nothing: the verb that describes them, and what to do if there are many."""
 
 
-def start_page_advice(start_page: tuple[str, str] | None, site: str) -> str:
-    """Returns a sentence on what to do about a failed run, given the outcome and rule of the site's start page. "" if
-    the run did not fetch the start page, or could use it; then the run's own reason says enough.
+def start_page_advice(start_page: tuple[str, str] | None, site: str, moved_to: str = "") -> str:
+    """Returns a sentence on what to do about a failed run, given the outcome and rule of the site's start page, and
+    where it redirects to. "" if the run did not fetch the start page, or could use it; then the run's own reason says
+    enough.
     """
     if start_page is None or start_page[0] not in _UNUSABLE:
         return ""
-    return START_PAGE_ADVICE.get(start_page[1], TRY_AGAIN).format(site=site)
+    return START_PAGE_ADVICE.get(start_page[1], TRY_AGAIN).format(site=site, target=moved_to or "NEW")
 
 
 Level = Literal["green", "amber", "red", "unknown"]
@@ -131,8 +132,9 @@ class HealthInputs:
     published posts, newest first; `dead`: for each kind of source (feed, sitemap, API) of which none works any more,
     one silent source; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now
     forbids, with `forbidden` as an example; `closed`: the robots.txt rule that forbids the home page, or "";
-    `start_page`: outcome and rule of the start page if the last run fetched it; `content`: what its articles have in
-    common; `deletions`: the posts that were found gone lately.
+    `start_page`: outcome and rule of the start page if the last run fetched it; `moved_to`: the address on another
+    host to which it redirects, or ""; `content`: what its articles have in common; `deletions`: the posts that were
+    found gone lately.
     """
 
     site: str
@@ -145,6 +147,7 @@ class HealthInputs:
     forbidden: str = ""
     closed: str = ""
     start_page: tuple[str, str] | None = None
+    moved_to: str = ""
     content: SiteContent = field(default_factory=SiteContent)
     deletions: Deletions = field(default_factory=Deletions)
 
@@ -219,10 +222,11 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
     if known.closed:
         return
     if last.outcome == "failed":
+        advice = start_page_advice(known.start_page, known.site, known.moved_to)
         yield HealthFinding(
             "failed",
             "amber" if len(alike) == 1 else "red",
-            f"Its last run failed{again}: {last.reason} {start_page_advice(known.start_page, known.site)}".rstrip(),
+            f"Its last run failed{again}: {last.reason} {advice}".rstrip(),
             since=since,
         )
     elif last.outcome == "waiting" and len(alike) > 2:

@@ -5,6 +5,7 @@ determined.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -141,6 +142,11 @@ _RUNS = 60
 _WEEKS = timedelta(days=14)
 _LABELS = {"api": "API"}
 _MOST_REDIRECTS = 10
+_REACHED = (
+    "with recursive reached (urlkey, hops) as (values (?, 0) union select p.redirect_urlkey, hops + 1 "
+    "from reached r join pages p on p.urlkey = r.urlkey where p.redirect_urlkey is not null and hops < ?)"
+)
+"""SQL for the pages to which a page redirects, itself included; its parameters are a urlkey and _MOST_REDIRECTS."""
 
 
 def is_crawled(site: dict[str, Any]) -> bool:
@@ -192,6 +198,7 @@ def read_health_inputs(db: Database, site: dict[str, Any], now: datetime) -> Hea
         example or "",
         home[0] if home else "",
         _read_start_page(db, site, runs),
+        _read_moved_to(db, site),
         read_site_content(db, site["name"], site["id"]),
         read_deletions(db, site["id"], now),
     )
@@ -205,13 +212,24 @@ def _read_start_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRu
     if ended is None:
         return None
     row = db.execute(
-        "with recursive reached (urlkey, hops) as (values (?, 0) union select p.redirect_urlkey, hops + 1 "
-        "from reached r join pages p on p.urlkey = r.urlkey where p.redirect_urlkey is not null and hops < ?) "
-        "select p.outcome, p.rule from reached r join pages p on p.urlkey = r.urlkey where p.fetched_at >= ? "
-        "order by hops desc limit 1",
+        f"{_REACHED} select p.outcome, p.rule from reached r join pages p on p.urlkey = r.urlkey "
+        "where p.fetched_at >= ? order by hops desc limit 1",
         [urlkey(site["start_url"]), _MOST_REDIRECTS, stamp(ended.started)],
     ).fetchone()
     return (row[0], row[1] or "") if row else None
+
+
+def _read_moved_to(db: Database, site: dict[str, Any]) -> str:
+    """Returns the address on another host to which the site's start page redirected when it was last fetched; "" if it
+    did not.
+    """
+    row = db.execute(
+        f"{_REACHED} select p.reason from reached r join pages p on p.urlkey = r.urlkey "
+        "where p.outcome = 'out-of-scope' order by hops desc limit 1",
+        [urlkey(site["start_url"]), _MOST_REDIRECTS],
+    ).fetchone()
+    found = re.search(r"redirects to (https?://\S+)", row[0] or "") if row else None
+    return found[1] if found else ""
 
 
 def _read_runs(db: Database, site_id: int) -> list[JudgedRun]:

@@ -20,7 +20,7 @@ from archiver.storage.connection import writing
 from archiver.storage.held_pages import make_held_due, release_page
 from archiver.storage.page_result_writer import Storing, StoringRun, identify, record, revise
 from archiver.storage.pages import hint_of_capture, moment
-from archiver.storage.runs import Counts
+from archiver.storage.runs import Counts, forget_run_health
 
 _STAGES = (identify, revise, record)
 """The stages of a page that is accepted: what it links to was recorded when it was fetched."""
@@ -56,6 +56,7 @@ def release_held(db: Database, site: dict[str, Any]) -> ReleasedPages:
     with writing(db):
         due = make_held_due(db, site["id"], _RELEASED)
         db.execute("delete from held_pages where page_id in (select id from pages where site_id = ?)", [site["id"]])
+        forget_run_health(db, site["id"])
     return ReleasedPages(site["name"], due=due)
 
 
@@ -74,6 +75,7 @@ def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, 
             storing = Storing(result, counts, capture_id=row["capture_id"])
             for stage in _STAGES:
                 stage(run, storing)
+            forget_run_health(db, site["id"])
             done.revised += counts.revised + counts.new
             done.gone += counts.gone
             done.not_posts += result.outcome is Outcome.NOT_ARTICLE

@@ -46,6 +46,7 @@ from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text import batch_indexing
 from archiver.storage.migrations import migrations
 from archiver.storage.pages import last_rowid
+from archiver.storage.runs import moved_site
 from archiver.storage.sites import SiteLookup
 from archiver.storage.tombstones import Tombstone, keep_url_out, pending_takedowns
 
@@ -112,6 +113,7 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
     ids: IDMap = {}
     for row in theirs.query("select * from sites order by id"):
         own = next(iter(db.query("select * from sites where name = ?", [row["name"]])), None)
+        own = own or moved_site(db, row["name"])
         if own is None:
             db.table("sites").insert({k: v for k, v in row.items() if k not in ("id", "warc_file")})
             ids[row["id"]] = last_rowid(db)
@@ -132,6 +134,9 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
             },
         )
         ids[row["id"]] = own["id"]
+    for row in theirs.query("select * from former_sites"):
+        if db.execute("select 1 from sites where name = ?", [row["name"]]).fetchone() is None:
+            db.table("former_sites").insert({**row, "site_id": ids[row["site_id"]]}, ignore=True)
     for site, tag in theirs.execute("select site_id, tag from site_tags"):
         db.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [ids[site], tag])
     return ids

@@ -16,6 +16,7 @@ from archiver.storage.article_tables.undoing import undo_gone, undo_revision
 from archiver.storage.article_tables.withdrawals import withdraw_article
 from archiver.storage.connection import writing
 from archiver.storage.pages import EPOCH, stamp
+from archiver.storage.runs import forget_run_health
 
 _MAX_RUNS = 50
 
@@ -88,6 +89,7 @@ class _Undoing:
             ).rowcount
             self.db.execute("delete from recent_changes where article_id = ?", [article_id])
         self.db.execute("update runs set undone_at = ? where id = ?", [stamp(self.at), self.run["id"]])
+        forget_run_health(self.db, self.run["site_id"])
         return self.done
 
     def _undo_revisions(self) -> set[int]:

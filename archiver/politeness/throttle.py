@@ -8,7 +8,7 @@ clock; dates are aware.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -136,6 +136,8 @@ class RunLimits:
     max_pages: int = 0
     max_megabytes: float = 0.0
     max_minutes: float = 0.0
+    causes: Mapping[str, str] = field(default_factory=dict)
+    """What a limit is, by its name, where it is not the site's setting."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RunLimits:
@@ -146,13 +148,25 @@ class RunLimits:
             float(settings.get("max_minutes") or 0),
         )
 
+    def reduced(self, name: str, most: float, cause: str) -> RunLimits:
+        """Returns these limits with one of them reduced to `most`, as a phrase says; unchanged if it is lower."""
+        current = getattr(self, name)
+        if current and current <= most:
+            return self
+        changes: dict[str, Any] = {name: most, "causes": {**self.causes, name: cause}}
+        return replace(self, **changes)
+
     def reached_limit(self, pages: int, size: int, seconds: float) -> str:
         """Returns which limit a run has reached, as a phrase with the name of its setting; "" if none. `size` is in
         bytes.
         """
         rows = (
-            (pages, self.max_pages, f"{self.max_pages:,} pages (max_pages)"),
-            (size / 1e6, self.max_megabytes, f"{self.max_megabytes:g} MB (max_megabytes)"),
-            (seconds / 60, self.max_minutes, f"{self.max_minutes:g} minutes (max_minutes)"),
+            ("max_pages", pages, f"{self.max_pages:,} pages"),
+            ("max_megabytes", size / 1e6, f"{self.max_megabytes:g} MB"),
+            ("max_minutes", seconds / 60, f"{self.max_minutes:g} minutes"),
         )
-        return next((f"the site's budget of {words}" for used, most, words in rows if most and used >= most), "")
+        for name, used, words in rows:
+            most = getattr(self, name)
+            if most and used >= most:
+                return self.causes.get(name) or f"the site's budget of {words} ({name})"
+        return ""

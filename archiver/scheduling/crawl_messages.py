@@ -83,8 +83,8 @@ class CrawlPlan:
 @dataclass(frozen=True, slots=True)
 class CommonOptions:
     """The options of a crawl command, which apply to all its sites. `since` is a date or ""; `limit` is the maximum
-    number of pages, 0 for no limit; `requisites` is "" to use each site's own setting, and
-    `log_format` to use that of archiver.toml.
+    number of pages, 0 for no limit; `requisites` is "" to use each site's own setting, and `log_format` "" to use that
+    of archiver.toml. If `scheduled`, the quotas of groups and blackout hours limit the runs.
     """
 
     archive: Path
@@ -96,6 +96,7 @@ class CommonOptions:
     progress: bool = False
     quiet: bool = False
     log_format: str = ""
+    scheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

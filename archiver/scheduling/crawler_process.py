@@ -174,6 +174,7 @@ class CrawlerGroup:
                     since=order.since,
                     only=order.only,
                     requisites=order.requisites,
+                    scheduled=order.scheduled,
                 ),
             )
         except ArchiverError as error:

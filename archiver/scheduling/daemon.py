@@ -14,6 +14,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from time import monotonic
 
+from sqlite_utils import Database
+
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.site_cadence import start_interval
 from archiver.health.health_report import RESERVE
@@ -28,10 +30,12 @@ from archiver.scheduling.scheduled_crawl import (
     notify_changes,
 )
 from archiver.scheduling.service_manager import ServiceManager
-from archiver.sites.archiver_toml import Maintenance, effective_settings, load_config
+from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
+from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
 from archiver.storage.locks import record_heartbeat
 from archiver.storage.runs import DueSites, Scheduled
+from archiver.storage.sites import tags_in_use
 
 # Notifications: sent after crawls, batched; once an hour for changes that only depend on time; when quiet hours end
 
@@ -207,6 +211,7 @@ class Daemon:
         self._due_sites = DueSites()
         self._manager = ServiceManager()
         self._space_notice = self._archive_notice = ""
+        self._unused_groups: set[str] = set()
         self.unclean = 0
 
     def run(self) -> int:
@@ -262,7 +267,11 @@ class Daemon:
         try:
             db = open_archive(archive, read_only=True)
             try:
-                due = self._due_sites.due(db, now, effective_settings(db))
+                config = load_config()
+                due = self._due_sites.due(db, now, effective_settings(db, config))
+                quotas = read_group_quotas(db, config, now)
+                due = [one for one in due if not quotas.exhausted_group(one.site["id"])]
+                self._warn_of_unused_groups(db, config)
                 self._archive_notice = ""
                 return due
             except sqlite3.Error as error:
@@ -275,6 +284,13 @@ class Daemon:
                 self._archive_notice = str(error)
                 self._options.show(f"No crawls are started for now: {error}")
             return []
+
+    def _warn_of_unused_groups(self, db: Database, config: Config) -> None:
+        """Reports groups of archiver.toml that no site is in, each once."""
+        for sentence in unused_groups(config, tags_in_use(db)).values():
+            if sentence not in self._unused_groups:
+                self._unused_groups.add(sentence)
+                self._options.show(sentence)
 
     def _start_due(self, due: list[Scheduled]) -> float:
         """Starts crawls of due sites and removes these from the list. Returns the seconds until more can be started."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import time
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlite_utils import Database
 
-from archiver.errors import BadConfig, BadSetting, UnreadableInput
+from archiver.errors import BadConfig, BadSetting, UnreadableInput, did_you_mean
 from archiver.storage.column_values import settings_of
 from archiver.storage.sites import read_setting, read_tag, tags_of_sites
 
@@ -213,9 +214,19 @@ class Warc:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How many requests the scheduled crawls of all sites of a group send together in a day (in UTC), and how many
+    megabytes (1,000,000 bytes) they receive; 0 means no limit.
+    """
+
+    requests_a_day: int = 0
+    megabytes_a_day: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The content of archiver.toml. `defaults`: settings of all sites, with the names that `archiver sites set` uses;
-    `groups`: settings by tag, for the sites with that tag.
+    `groups`: settings by tag, for the sites with that tag; `quotas`: the quotas of the groups that have one, by tag.
     """
 
     contact: str = ""
@@ -225,6 +236,7 @@ class Config:
     maintenance: Maintenance = Maintenance()
     log: Log = Log()
     warc: Warc = Warc()
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
         """Returns the effective settings of a site from its `own` settings and its tags. Its own settings override the
@@ -235,6 +247,13 @@ class Config:
         for one in (*reversed(groups), own):
             out |= one
         return out
+
+    def origin_of(self, name: str, own: Mapping[str, Any], tags: tuple[str, ...]) -> str:
+        """Returns where the effective value of a setting is from: "group NAME", "" for the site's own or the
+        defaults.
+        """
+        group = next((tag for tag, settings in self.groups.items() if tag in tags and name in settings), "")
+        return "" if name in own or not group else f"group {group}"
 
 
 def config_file() -> Path:
@@ -289,14 +308,16 @@ def _config(values: dict[str, Any]) -> Config:
     for key in values:
         if key not in known:
             raise _InvalidValue((key,), f"unknown key {key!r}; known keys are {', '.join(sorted(known))}")
+    groups = _groups(_table(("groups",), values.get("groups", {})))
     return Config(
         _contact(values.get("contact", "")),
         _settings(("defaults",), _table(("defaults",), values.get("defaults", {}))),
-        _groups(_table(("groups",), values.get("groups", {}))),
+        {tag: _settings(("groups", name), group) for tag, (name, group, _) in groups.items()},
         _notify(_table(("notify",), values.get("notify", {}))),
         _maintenance(_table(("maintenance",), values.get("maintenance", {}))),
         _log(_table(("log",), values.get("log", {}))),
         _warc(_table(("warc",), values.get("warc", {}))),
+        {tag: _quota(("groups", name), quota) for tag, (name, _, quota) in groups.items() if quota},
     )
 
 
@@ -320,9 +341,14 @@ def _settings(path: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _groups(table: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Parses the table [groups]; returns settings by tag. Tags are converted to lower case."""
-    out: dict[str, Mapping[str, Any]] = {}
+_Group = tuple[str, dict[str, Any], dict[str, Any]]
+"""The name of a group as it is written, its settings, and its quota."""
+_QUOTAS = tuple(one.name for one in fields(Quota))
+
+
+def _groups(table: dict[str, Any]) -> dict[str, _Group]:
+    """Splits the table [groups] by tag. Tags are converted to lower case."""
+    out: dict[str, _Group] = {}
     for name, group in table.items():
         path = ("groups", name)
         try:
@@ -331,8 +357,18 @@ def _groups(table: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
             raise _InvalidValue(path, f"{name!r} is not a tag: {error.why}") from error
         if tag in out:
             raise _InvalidValue(path, f"the group {tag!r} is defined twice: tags are not case-sensitive")
-        out[tag] = _settings(path, _table(path, group))
+        values = _table(path, group)
+        quota = {key: value for key, value in values.items() if key in _QUOTAS}
+        out[tag] = (name, {key: value for key, value in values.items() if key not in quota}, quota)
     return out
+
+
+def _quota(path: tuple[str, ...], table: dict[str, Any]) -> Quota:
+    for key, value in table.items():
+        whole = key == "requests_a_day"
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not 0 < value <= 1e9:
+            raise _InvalidValue((*path, key), f"{key!r} must be a {'whole ' if whole else ''}number greater than 0")
+    return Quota(**table)
 
 
 def _notify(table: dict[str, Any]) -> Notify:
@@ -616,3 +652,19 @@ def effective_settings(db: Database, config: Config | None = None) -> Settings:
         return loaded.settings(settings_of(site["settings"]), tags.get(site["id"], ()))
 
     return settings
+
+
+def unused_groups(config: Config, tags: Iterable[str]) -> dict[str, str]:
+    """Returns the groups of archiver.toml whose tag no site has, each with a sentence that says so and names the most
+    similar of the `tags` in use.
+    """
+    known = set(tags)
+    return {name: _describe_unused_group(name, known) for name in config.groups if name not in known}
+
+
+def _describe_unused_group(name: str, tags: set[str]) -> str:
+    question = did_you_mean(name, tags)
+    return (
+        f"{config_file()} has settings for the group {name!r}, but no site has this tag{question}"
+        f"{'?' if question else '.'} 'archiver sites tag {shlex.quote(name)} SITE' adds it to a site."
+    )

@@ -20,17 +20,19 @@ from archiver.articles.impossible_values import drop_impossible_values
 from archiver.discovery import soft404
 from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft404 import SoftNotFoundProfile
-from archiver.errors import ArchiverError, SiteRemoved
+from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.redirect_forms import RedirectForms
+from archiver.health.run_health import record_run_health
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.maintenance.reextraction import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
+from archiver.sites.group_quotas import limit_scheduled_run
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.site_judge import SiteJudge
@@ -72,7 +74,7 @@ Only = Literal["", "missing", "set-aside"]
 class CrawlOrder:
     """What one run is asked to do. `full` fetches every known page again; `limit` ends the run after that many posts;
     `since` skips posts that a source dates earlier; `only` limits the run to missing pages; `mode` overrides the
-    site's own setting for requisites.
+    site's own setting for requisites; a `scheduled` run is limited by the quotas of groups and by blackout hours.
     """
 
     start_url: str
@@ -81,6 +83,7 @@ class CrawlOrder:
     since: datetime | None = None
     only: Only = ""
     mode: Mode | None = None
+    scheduled: bool = False
 
 
 @contextmanager
@@ -117,6 +120,8 @@ class CrawlRun:
                 with writing(self.db):
                     self.site: dict[str, Any] = ensure_site(self.db, self.start_url, self.started)
                 log_as(self.site["name"])
+                if (former := Scope.of(self.start_url).name) != self.site_name:
+                    raise SiteMoved(former, self.site_name)
                 self._locks += [lock_site(archive, self.site["name"])]
                 self._locks += [lock_host(archive, self.site["host"])]
                 self._begin()
@@ -128,8 +133,11 @@ class CrawlRun:
         """Repairs what the last run left unfinished, records this run, and sets up its state in memory."""
         site_id, order = self.site["id"], self.order
         self.scope = Scope(self.site["host"], self.site["path"])
-        self.options: dict[str, Any] = effective_settings(self.db)(self.site)
+        config = load_config()
+        self.options: dict[str, Any] = effective_settings(self.db, config)(self.site)
         self.budget = RunLimits.of(self.options)
+        if order.scheduled:
+            self.budget = limit_scheduled_run(self.db, site_id, self.options, config, self.started)
         self.mode: Mode = order.mode or self.options.get("requisites") or DEFAULT_MODE
         self.revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.samples = samples_of(self.db, site_id)
@@ -425,6 +433,7 @@ class CrawlRun:
                 self.db.execute("update sites set warc_file = ? where id = ?", [last_file, site_id])
             if ending.pages:
                 pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)
+            record_run_health(self.db, self.site, self.run_id, datetime.now(UTC))
         if unfinished:
             raise unfinished
         return tuple(

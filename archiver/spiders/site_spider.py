@@ -271,6 +271,7 @@ class SiteSpider(Spider):
         since: str = "",
         only: Only = "",
         requisites: str = "",
+        scheduled: bool = False,
         **kwargs: Any,
     ) -> None:
         if kwargs:
@@ -286,6 +287,7 @@ class SiteSpider(Spider):
                 since=_read_since(since),
                 only=only,
                 mode=_read_requisites(requisites),
+                scheduled=scheduled,
             )
         self._home: FetchedPage | None = None
         self._home_has_links: bool | None = None

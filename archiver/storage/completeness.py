@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ from archiver.storage.article_tables.withdrawals import count_withdrawn
 from archiver.storage.column_values import stored_object
 from archiver.storage.held_pages import held_pages
 from archiver.storage.listed_posts import unlisted_posts
-from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
+from archiver.storage.page_discoveries import Count, page_counts, page_counts_of_sites, record_discovered_urls
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.requisites import requisite_at
@@ -244,7 +244,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     """
     site_id = site["id"]
     newest = [
-        {**row, "statistics": stored_object(row.get("statistics"))}
+        {**row, "statistics": stored_object(row.get("statistics")), "health": stored_object(row.get("health")) or None}
         for row in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
     ]
     counted = page_counts(db, site_id)
@@ -283,6 +283,51 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "runs": newest,
         "complete": bool(newest) and newest[0]["outcome"] == "finished" and not missing and not posts["missing"],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class PostCounts:
+    """The numbers of a site's URLs of posts by state (as in `posts` of `site_completeness`), and of all its missing
+    URLs.
+    """
+
+    posts: dict[str, int]
+    missing: int = 0
+
+    @property
+    def coverage(self) -> float | None:
+        """The share (0 to 1) of archived posts among the archived and missing ones; None if there are none."""
+        known = self.posts["archived"] + self.posts["missing"]
+        return self.posts["archived"] / known if known else None
+
+
+def count_posts_of_sites(db: Database, now: datetime) -> dict[int, PostCounts]:
+    """Returns for each site with pages, by ID, its numbers of posts and missing URLs, with three queries for all sites.
+
+    Unlike `site_completeness`, pages that are gone and that only a web archive has captured do not count as posts.
+    """
+    listings = dict(
+        db.execute(
+            "select p.site_id, count(*) from page_counts c join pages p on p.site_id = c.site_id and p.outcome = 'due' "
+            "and p.kind = 'listing' and p.due_at <= ? where c.source = '' and c.outcome = 'due' and c.kind = 'listing' "
+            "and not c.with_article and c.pages > 0 group by 1",
+            [stamp(now)],
+        ).fetchall()
+    )
+    return {
+        site: PostCounts(_by_state(counted, 0), sum(map(_count_missing, counted)) + listings.get(site, 0))
+        for site, counted in page_counts_of_sites(db).items()
+    }
+
+
+def _count_missing(count: Count) -> int:
+    """Returns how many pages of a `Count` are missing, as in `_MISSING`, without listings that are due."""
+    is_missing = (
+        count.outcome == Outcome.FAILED
+        or (count.outcome == Outcome.HELD and not count.with_article)
+        or (count.outcome == Outcome.DUE and count.kind != PageKind.LISTING)
+    )
+    return count.pages if is_missing else 0
 
 
 def _state_of(count: Count) -> str:
@@ -406,8 +451,8 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     urlkey, site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, due_for
     (why it is due then), attempts, sources, source_hints, article, parts, captures, requisite (see `requisite_at`;
     the other keys repeat it if the URL is only a requisite). A URL that was never fetched itself, but is an alias of
-    an article, has outcome None and `article.address_kind`. `parts` are the other pages of the post (number, url,
-    outcome).
+    an article, or that was captured before its site moved, has outcome None and `article.address_kind`. `parts` are
+    the other pages of the post (number, url, outcome).
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -425,6 +470,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     known = next(iter(db.query("select * from article_urls where urlkey = ?", [key])), None)
     requisite = requisite_at(db, typed)
     own = page or (dict(requisite) if requisite and not known else _excluded_by_classifier(db, asked))
+    own = own or _captured_at_former_address(db, asked)
     if not own and known is None:
         if removal := tombstone_at(db, key):
             raise ArticleRemoved(asked, removal.explanation)
@@ -535,6 +581,18 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
         "rule": rule,
         "reason": trap_reason(rule),
     }
+
+
+def _captured_at_former_address(db: Database, asked: str) -> dict[str, Any]:
+    """If a URL was captured before its site moved away, returns the part of its row in `pages` that is still known;
+    otherwise {}.
+    """
+    row = db.execute(
+        "select s.name from captures c join runs r on r.id = c.run_id join sites s on s.id = r.site_id "
+        "where c.url = ? limit 1",
+        [asked],
+    ).fetchone()
+    return {"url": asked, "site": row[0]} if row else {}
 
 
 def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:

@@ -102,6 +102,16 @@ def page_counts(db: Database, site_id: int) -> list[Count]:
     return [Count(source, kind, outcome, bool(article), pages) for source, kind, outcome, article, pages in rows]
 
 
+def page_counts_of_sites(db: Database) -> dict[int, list[Count]]:
+    """Returns for each site, by ID, the counts of all its pages by kind and outcome, with one query for all sites."""
+    out: dict[int, list[Count]] = {}
+    for site, kind, outcome, article, pages in db.execute(
+        "select site_id, kind, outcome, with_article, pages from page_counts where source = '' and pages <> 0"
+    ):
+        out.setdefault(site, []).append(Count("", kind, outcome, bool(article), pages))
+    return out
+
+
 def recount_pages(db: Database) -> None:
     """Rebuilds the table `page_counts` by counting all pages."""
     db.execute("delete from page_counts")

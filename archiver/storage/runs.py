@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from archiver.errors import SiteRemoved
 from archiver.fields import MEASURED, WEIGHED
+from archiver.frontier.blackout_hours import BlackoutHours, parse_blackout
 from archiver.frontier.site_cadence import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
@@ -68,14 +69,26 @@ class Counts:
 
 
 def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
-    """Returns the row of the site with this start URL; inserts the site if it is new."""
+    """Returns the row of the site with this start URL; inserts the site if it is new. If a site has moved away from
+    this address, returns that site.
+    """
     scope = Scope.of(start_url)
+    if moved := moved_site(db, scope.name):
+        return moved
     db.execute(
         "insert into sites (name, start_url, host, path, settings, added_at) values (?, ?, ?, ?, '{}', ?) "
         "on conflict (name) do nothing",
         [scope.name, start_url, scope.host, scope.path, stamp(now)],
     )
     return next(iter(db.query("select * from sites where name = ?", [scope.name])))
+
+
+def moved_site(db: Database, name: str) -> dict[str, Any] | None:
+    """Returns the row of the site that had this name before it moved; None if no site had it."""
+    return next(
+        iter(db.query("select s.* from former_sites f join sites s on s.id = f.site_id where f.name = ?", [name])),
+        None,
+    )
 
 
 def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, mended: Sequence[str] = ()) -> int:
@@ -107,16 +120,40 @@ def end_run(
     """Closes a run. `outcome` is finished, waiting, interrupted or failed; `reason` is a sentence, except for a
     finished run; `statistics` is the JSON from `RunStatistics.as_json`.
     """
-    db.table("runs").update(
-        run_id,
-        {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now), "statistics": statistics},
-    )
+    articles = db.execute(
+        "select count(*) from articles where site = "
+        "(select s.name from runs r join sites s on s.id = r.site_id where r.id = ?)",
+        [run_id],
+    ).fetchone()[0]
+    ended = {"outcome": outcome, "reason": reason, "finished_at": stamp(now)}
+    db.table("runs").update(run_id, {**asdict(counts), **ended, "articles": articles, "statistics": statistics})
     if statistics:
         db.conn.executemany(
             "insert into response_counts (status, responses) values (?, ?) on conflict (status) do update set "
             "responses = responses + excluded.responses",
             json.loads(statistics).get("statuses", {}).items(),
         )
+
+
+def usage_since(db: Database, at: datetime) -> dict[int, tuple[int, int]]:
+    """Returns the requests and received bytes of the runs that began since this time, by site ID."""
+    rows = db.execute(
+        "select site_id, total(requests) + total(requisite_requests), total(bytes) from runs where started_at >= ? "
+        "group by 1",
+        [stamp(at)],
+    )
+    return {site: (int(requests), int(size)) for site, requests, size in rows}
+
+
+def forget_run_health(db: Database, site_id: int) -> None:
+    """Deletes the health stored with the last run of a site, because what the run did was changed by hand. The site is
+    then judged when it is shown.
+    """
+    db.execute(
+        "update runs set health = null where id = "
+        "(select id from runs where site_id = ? and outcome is not null order by id desc limit 1)",
+        [site_id],
+    )
 
 
 def count_responses(db: Database) -> dict[str, int]:
@@ -515,7 +552,8 @@ def scheduled_sites(db: Database, now: datetime, settings: Settings) -> list[Sch
     """Returns the schedules of an archive's sites, the longest due first, without sites with crawl=no. `settings`
     returns the effective settings for a row of `sites`.
     """
-    return sorted((scheduled_site(db, site, now) for site in _sites(db, settings)), key=_due_order)
+    past = past_runs_of_sites(db)
+    return sorted((_schedule(site, past.get(site["id"], []), now) for site in _sites(db, settings)), key=_due_order)
 
 
 class DueSites:
@@ -547,20 +585,34 @@ class DueSites:
             before = self._kept.get(site["id"])
             kept[site["id"]] = before if before and before[0] == key else (key, scheduled_site(db, site, now))
         self._kept = kept
-        due = [one for _, one in kept.values() if one.turn.at <= now]
+        due = [one for _, one in kept.values() if one.turn.at <= now and not _blackout_end(one.site, now)]
         return sorted(due, key=_due_order)
 
 
 def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Scheduled:
     """Returns the schedule of one site. `site` is its row with decoded settings."""
+    return _schedule(site, past_runs(db, site["id"]), now)
+
+
+def _schedule(site: dict[str, Any], past: Sequence[PastRun], now: datetime) -> Scheduled:
     cadence = cadence_of(site["settings"])
-    past = past_runs(db, site["id"])
-    return Scheduled(
-        site,
-        cadence,
-        past[0] if past else None,
-        next_crawl(cadence, past, site["name"], now, stored_time(site.get("quiet_until"))),
-    )
+    turn = next_crawl(cadence, past, site["name"], now, stored_time(site.get("quiet_until")))
+    if end := _blackout_end(site, max(turn.at, now)):
+        turn = RecrawlTime(end, turn.period, f"blackout {site['settings']['blackout']}", "blackout")
+    return Scheduled(site, cadence, past[0] if past else None, turn)
+
+
+def blackout_of(settings: Mapping[str, Any]) -> BlackoutHours | None:
+    """Returns the blackout hours of a site, by its settings; invalid ones (written by hand) count as not set."""
+    try:
+        return parse_blackout(settings["blackout"]) if settings.get("blackout") else None
+    except ValueError:
+        return None
+
+
+def _blackout_end(site: dict[str, Any], at: datetime) -> datetime | None:
+    hours = blackout_of(site["settings"])
+    return hours.end_of(at) if hours else None
 
 
 def cadence_of(settings: dict[str, Any]) -> Cadence:
@@ -578,6 +630,23 @@ def past_runs(db: Database, site_id: int) -> list[PastRun]:
         [site_id, REMEMBERED_RUNS],
     )
     return [_past_run(row, started) for row in rows if (started := stored_time(row["started_at"]))]
+
+
+def past_runs_of_sites(db: Database) -> dict[int, list[PastRun]]:
+    """Returns for each site, by ID, what `past_runs` returns, with one query for all sites."""
+    rows = db.execute(
+        "select r.site_id, r.started_at, r.outcome, r.new, "
+        "case when json_valid(r.statistics) then r.statistics ->> '$.listed' end "
+        "from sites s join runs r on r.site_id = s.id and r.mode in ('full', 'incremental') "
+        "where r.id >= coalesce((select id from runs where site_id = s.id and mode in ('full', 'incremental') "
+        "order by id desc limit 1 offset ?), 0) order by r.site_id, r.id desc",
+        [REMEMBERED_RUNS - 1],
+    )
+    out: dict[int, list[PastRun]] = {}
+    for site, started, outcome, new, listed in rows:
+        if at := stored_time(started):
+            out.setdefault(site, []).append(PastRun(at, outcome or "", new or 0, listed or 0))
+    return out
 
 
 def _past_run(row: dict[str, Any], started: datetime) -> PastRun:

@@ -56,6 +56,18 @@ create table site_tags (
 ) without rowid;
 create index idx_site_tags_tag on site_tags (tag);
 
+-- The addresses that sites had before they moved: what belonged to such an address belongs to the site.
+create table former_sites (
+    name text primary key,
+    host text not null,
+    path text not null,
+    start_url text not null,
+    site_id integer not null references sites (id) on delete cascade,
+    moved_at text not null
+);
+create index idx_former_sites_host on former_sites (host);
+create index idx_former_sites_site_id on former_sites (site_id);
+
 -- robots.txt and tdmrep.json of each host as last read: requested conditionally, and used while they cannot be read.
 create table host_files (
     origin text,
@@ -111,9 +123,12 @@ create table runs (
     requisites_failed integer not null default 0,
     held integer not null default 0, -- pages whose new state replaced nothing
     undone_at text, -- when what it did to articles was taken back
-    statistics text -- JSON: run statistics, from which the health of the site is judged
+    articles integer, -- of the site, when the run ended
+    statistics text, -- JSON: run statistics, from which the health of the site is judged
+    health text -- JSON: the findings about the site when the run ended; empty: not judged, or no longer true
 );
 create index idx_runs_site_id on runs (site_id);
+create index idx_runs_started_at on runs (started_at, site_id, new);
 
 -- How many responses ended runs have received, by HTTP status, since the archive was created: a counter for metrics.
 create table response_counts (

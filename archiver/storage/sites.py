@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
-from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
+from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.fields import LINKS
+from archiver.frontier.blackout_hours import parse_blackout
 from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.site_cadence import DEFAULT_CADENCE, parse_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
@@ -27,14 +28,13 @@ from archiver.storage.connection import writing
 from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
-from archiver.storage.runs import ensure_site
+from archiver.storage.runs import ensure_site, moved_site
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
     from archiver.extraction.template.site_constants import SiteConstants
     from archiver.extraction.template.site_rule import SiteRules
 
-_NAMED_IN_ERROR = 8
 PUBLISHED = ("reference", "features", "excerpt", "full")
 
 
@@ -110,6 +110,10 @@ def _parse_cadence(text: str) -> str:
     return str(parse_cadence(text))
 
 
+def _parse_blackout(text: str) -> str:
+    return str(parse_blackout(text))
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number_parser(0), "seconds between two requests to its host"),
     Setting("revisit_days", _parse_whole_number, "days within which every known page is fetched again"),
@@ -150,6 +154,12 @@ SETTINGS: tuple[Setting, ...] = (
         "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has new posts "
         f"({DEFAULT_CADENCE} is the default)",
     ),
+    Setting(
+        "blackout",
+        _parse_blackout,
+        "hours in which 'archiver schedule' does not crawl it: 08:00-18:00, or 'mon-fri 08:00-18:00 Europe/Berlin' "
+        "(the time zone is UTC if none is given)",
+    ),
 )
 
 
@@ -171,8 +181,8 @@ def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """Returns the site with this name, or the site whose scope equals the scope of a start URL. Raises SiteNotFound,
-    whose message has the existing sites.
+    """Returns the site with this name, or the site whose scope equals the scope of a start URL, now or before it moved.
+    Raises SiteNotFound, whose message has the existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
@@ -181,10 +191,9 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
         except BadAddress:
             scope = None
         row = next(iter(db.query("select * from sites where name = ?", [scope.name])), None) if scope else None
+        row = row or moved_site(db, scope.name if scope else text)
     if row is None:
-        names = [r["name"] for r in db.query("select name from sites order by name")]
-        more = len(names) - _NAMED_IN_ERROR
-        raise SiteNotFound(text, ", ".join(names[:_NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else ""))
+        raise SiteNotFound(text, [r["name"] for r in db.query("select name from sites order by name")])
     return _site_with_last_run(db, row)
 
 
@@ -213,15 +222,20 @@ def read_setting(text: str) -> tuple[str, Any]:
         raise BadSetting(text, str(error)) from error
 
 
-def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, Any]:
-    """Changes settings of a site, by name; None resets a setting. Returns the site with its new settings. Raises
-    SiteNotFound.
+def set_settings(db: Database, names: Iterable[str], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Changes settings of sites, by name, in one transaction; None resets a setting. Returns the sites with their new
+    settings. Raises SiteNotFound.
     """
-    site = find_site(db, name)
-    settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
+    out = []
     with writing(db):
-        db.execute("update sites set settings = ? where id = ?", [json.dumps(settings, ensure_ascii=False), site["id"]])
-    return {**site, "settings": settings}
+        for name in names:
+            site = find_site(db, name)
+            settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
+            db.execute(
+                "update sites set settings = ? where id = ?", [json.dumps(settings, ensure_ascii=False), site["id"]]
+            )
+            out.append({**site, "settings": settings})
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +304,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
         db.execute(f"update revisions set run_id = null where run_id in {runs}", values)
         db.execute("delete from site_rules where site_id = :id", values)
-        for table in ("site_health", "site_tags", "runs"):
+        for table in ("site_health", "site_tags", "former_sites", "runs"):
             db.execute(f"delete from {table} where site_id = :id", values)
         db.execute("delete from sites where id = :id", values)
         for link in LINKS:
@@ -336,6 +350,19 @@ def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
     for site, tag in db.execute("select site_id, tag from site_tags order by site_id, tag"):
         out[site] = (*out.get(site, ()), tag)
     return out
+
+
+def tags_in_use(db: Database) -> list[str]:
+    """Returns all tags that sites have."""
+    return [row[0] for row in db.execute("select distinct tag from site_tags order by tag")]
+
+
+def site_ids_with_tag(db: Database, tag: str) -> set[int]:
+    """Returns the IDs of the sites with this tag. Raises TagNotFound if there are none."""
+    found = {row[0] for row in db.execute("select site_id from site_tags where tag = ?", [tag])}
+    if not found:
+        raise TagNotFound(tag, tags_in_use(db))
+    return found
 
 
 def add_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:
@@ -396,8 +423,9 @@ def enter_sites(db: Database, sites: Iterable[SiteToEnter], now: datetime) -> En
 
 
 def _enter_site(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) -> None:
-    new = db.execute("select 1 from sites where name = ?", [Scope.of(one.url).name]).fetchone() is None
+    sites_before = db.execute("select max(id) from sites").fetchone()[0] or 0
     site = ensure_site(db, one.url, now)
+    new = site["id"] > sites_before
     before = json.loads(site["settings"] or "{}")
     settings = before | {key: value for key, value in one.settings.items() if value is not None}
     if settings != before:
@@ -424,8 +452,8 @@ class SiteScope:
 
 
 class SiteLookup:
-    """Looks up the site that a URL belongs to, with a cache per host, because an archive may have many thousands of
-    sites.
+    """Looks up the site that a URL belongs to, also a URL of a site's former address. Keeps a cache per host, because
+    an archive may have many thousands of sites.
     """
 
     def __init__(self, db: Database) -> None:
@@ -461,7 +489,9 @@ class SiteLookup:
             found = tuple(
                 SiteScope(row[0], row[1], Scope(row[2], row[3]), row[4])
                 for row in self._db.execute(
-                    "select id, name, host, path, start_url from sites where host = ? order by length(path) desc",
+                    "select * from (select id, name, host, path, start_url from sites where host = ?1 union all "
+                    "select s.id, s.name, f.host, f.path, s.start_url from former_sites f "
+                    "join sites s on s.id = f.site_id where f.host = ?1) order by length(path) desc",
                     [host],
                 )
             )

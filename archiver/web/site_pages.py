@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +13,11 @@ from archiver.extraction.template.site_rule import to_toml
 from archiver.health.health_report import CONTENT_TYPE, format_metrics, health_as_json, judge_all
 from archiver.health.health_state import read_health
 from archiver.health.probe import probe
+from archiver.health.run_history import HistoricalRun, Measure, measures_of, read_history
+from archiver.health.site_table import describe_next_run, read_next_run
 from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query import Query
-from archiver.sites.archiver_toml import effective_settings
+from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import completeness
 from archiver.storage.completeness import site_completeness
 from archiver.storage.sites import (
@@ -39,15 +42,21 @@ def site_page(request: ArchiveRequest) -> PageResponse:
     site = find_site(request.db, request.named["name"])
     now = datetime.now(UTC)
     health = read_health(request.db, site, now)
-    state = {**site_completeness(request.db, site), "health": health_as_json(health, read_mute(site, now))}
+    history = read_history(request.db, site["id"])
+    state = {
+        **site_completeness(request.db, site),
+        "health": health_as_json(health, read_mute(site, now)),
+        "next_run": describe_next_run(*read_next_run(request.db, site, load_config(), now)),
+        "history": [asdict(run) for run in history],
+    }
     rules = rules_valid_at(request.db, site["id"])
-    history = rule_versions(request.db, site["id"])
+    versions = rule_versions(request.db, site["id"])
     quiet = site.get("quiet_until") or ""
     details = {
         "settings": site["settings"],
         "added_at": site["added_at"],
         "rules": to_toml(rules) if rules else None,
-        "rule_versions": history,
+        "rule_versions": versions,
     }
     return PageResponse(
         "site.html",
@@ -63,12 +72,39 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "counts": RUN_COUNTS,
             **_build_chart(request, site),
             "rules": details["rules"],
-            "history": history,
+            "versions": versions,
+            "history": [_draw_measure(one, history) for one in measures_of(history)] if len(history) > 1 else [],
             "settings": SETTINGS,
-            "quiet": quiet if quiet > datetime.now(UTC).isoformat() else "",
+            "quiet": quiet if quiet > now.isoformat() else "",
         },
         state | details,
     )
+
+
+_BAR_STEPS = 24
+"""The height of a bar in the history, in units of its drawing."""
+
+
+def _draw_measure(one: Measure, runs: list[HistoricalRun]) -> dict[str, Any]:
+    """Returns a measure of the site's history as bars, one per run: label, bars (at, height, title), and as text its
+    last and greatest value and all values, oldest first.
+    """
+
+    def text(value: float | None) -> str:
+        if value is None:
+            return "unknown"
+        return f"{value:,.0f} s" if one.name == "seconds" else f"{value:,.0f}"
+
+    return {
+        "label": one.label,
+        "bars": [
+            (at, height, f"{run.started_at[:16].replace('T', ' ')} UTC, {run.outcome or 'not ended'}: {text(value)}")
+            for at, (run, value, height) in enumerate(zip(runs, one.values, one.levels(_BAR_STEPS), strict=True))
+        ],
+        "last": text(one.last),
+        "most": text(one.most),
+        "values": f"{one.label} in the last {len(runs)} runs, oldest first: {', '.join(map(text, one.values))}",
+    }
 
 
 def _build_chart(request: ArchiveRequest, site: dict[str, Any]) -> dict[str, Any]:

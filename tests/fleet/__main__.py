@@ -102,7 +102,7 @@ def run_and_kill(
     db = open_archive(catalogue, create=True)
     for url in served.urls:
         site, _ = add_site(db, url, datetime.now(UTC))
-        set_settings(db, site["name"], {"delay": words.delay})
+        set_settings(db, [site["name"]], {"delay": words.delay})
     db.close()
     made = fleet.do(
         "init",

@@ -33,7 +33,7 @@ def test_settings_of_archiver_toml_apply_in_a_fleet(tmp_path: Path, monkeypatch:
         if tag:
             with db.atomic():
                 add_tags(db, site["id"], [tag])
-    set_settings(db, "d.example", {"delay": 3.0})
+    set_settings(db, ["d.example"], {"delay": 3.0})
     db.close()
     found = {one.name: one.settings for one in read_sites_of_archive(tmp_path / "archive.db")}
     assert {name: settings["delay"] for name, settings in found.items()} == {

@@ -35,7 +35,7 @@ def test_another_worker_continues_the_sites_of_a_killed_one(fleet: Fleet, sites:
     db = open_archive(catalogue, create=True)
     for url in sites.urls:
         site, _ = add_site(db, url, datetime.now(UTC))
-        set_settings(db, site["name"], {"delay": _DELAY})
+        set_settings(db, [site["name"]], {"delay": _DELAY})
     db.close()
     made = fleet.do(
         "init", "--storage", fleet.storage, "--archive", str(catalogue), "--lease", "3", "--checkpoint", "1"

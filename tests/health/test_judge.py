@@ -322,8 +322,9 @@ def test_advice_for_a_failed_run_follows_the_outcome_and_rule_of_the_start_page(
     start_page: tuple[str, str] | None, advice: str
 ) -> None:
     runs = [JudgedRun(NOW, "failed", "A reason.", MeasuredRun())]
-    (finding,) = findings_of(HealthInputs("a.example", runs, start_page=start_page))
-    assert finding.sentence == f"Its last run failed: A reason. {advice.format(site='a.example')}".rstrip()
+    (finding,) = findings_of(HealthInputs("a.example", runs, start_page=start_page, moved_to="https://b.example/"))
+    said = advice.format(site="a.example", target="https://b.example/")
+    assert finding.sentence == f"Its last run failed: A reason. {said}".rstrip()
 
 
 def test_more_failing_pages_than_usual_are_reported() -> None:

@@ -38,7 +38,7 @@ class Blog:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Returns the findings by code and subject."""
-        health = json.loads(archiver("status", "--json", archive=self.archive).stdout)[0]["health"]
+        health = json.loads(archiver("status", "--long", "--json", archive=self.archive).stdout)[0]["health"]
         return {f"{one['code']} {one['about']}".strip(): one for one in health["findings"]}
 
     def last_run(self) -> str:
@@ -90,7 +90,8 @@ def test_pages_that_fail_in_every_run_are_not_reported(tmp_path: Path) -> None:
 
 
 def test_a_run_stores_its_statistics(blog: Blog) -> None:
-    measures = json.loads(archiver("status", "--json", archive=blog.archive).stdout)[0]["runs"][0]["statistics"]
+    (site,) = json.loads(archiver("status", "--long", "--json", archive=blog.archive).stdout)
+    measures = site["runs"][0]["statistics"]
     assert measures["articles"] == 24
     assert measures["fields"]["published"] == measures["fields"]["authors"] == 24
     assert measures["outcomes"]["archived"] == 24
@@ -257,4 +258,4 @@ def test_a_failed_crawl_gets_the_advice_for_its_start_page(tmp_path: Path, answe
         assert crawl(blog.site, archive=blog.archive).returncode == 1
         (finding,) = (one for key, one in blog.status().items() if key == "failed")
     advice = START_PAGE_ADVICE[rule] if rule else TRY_AGAIN
-    assert advice.format(site=blog.site) in finding["sentence"]
+    assert advice.format(site=blog.site, target="https://elsewhere.invalid/") in finding["sentence"]

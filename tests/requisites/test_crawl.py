@@ -67,7 +67,7 @@ def test_each_post_s_lead_image_is_captured_once(tmp_path: Path) -> None:
         ("revisit", 304),
     ]
     assert rows(archive, "select count(*) from pages where url like '%.png'") == [(0,)]
-    state = json.loads(archiver("status", "--json", archive=archive).stdout)[0]
+    state = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)[0]
     assert (state["complete"], state["posts"]["missing"], state["requisites"]["captured"]) == (True, 0, {"image": 3})
     shown = json.loads(archiver("show", f"{site.url}two/", "--json", "--evidence", archive=archive).stdout)[
         "image_capture"
@@ -169,7 +169,7 @@ def test_what_is_not_an_image_has_an_outcome_and_no_capture(tmp_path: Path) -> N
         again = world.crawl(tmp_path, BLOG, "--json")
         assert len(far.requests) == asked_before
         assert again.code == 0
-        state = json.loads(world.run(tmp_path, "status", "--json").out)[0]
+        state = json.loads(world.run(tmp_path, "status", "--long", "--json").out)[0]
         assert (state["complete"], sum(row["number"] for row in state["requisites"]["lacking"])) == (True, 8)
         missing = world.crawl(tmp_path, BLOG, "--missing", "--json")
         assert set(far.requests[asked_before:]) == {"/robots.txt", "/broken.png", "/circle.png", "/large.png"}

@@ -51,11 +51,11 @@ def test_an_encrypted_post_is_refused(archive: Path) -> None:
 
 
 def test_status_counts_an_encrypted_post(archive: Path) -> None:
-    (site,) = json.loads(archiver("status", "--json", archive=archive).stdout)
+    (site,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
     assert (site["posts"]["archived"], site["posts"]["refused"]) == (COUNT - 1, 1)
 
 
 def test_the_picture_of_the_site_is_no_lost_field(archive: Path) -> None:
-    (site,) = json.loads(archiver("status", "--json", archive=archive).stdout)
+    (site,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
     assert site["health"]["findings"] == []
     assert rows(archive, "select count(image) from articles") == [(0,)]

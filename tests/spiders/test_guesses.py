@@ -12,7 +12,7 @@ from tests.traps.test_traps import run
 
 
 def status(archive: Path) -> dict[str, Any]:
-    [state] = json.loads(run(archive, "", "status", "--json").stdout)
+    [state] = json.loads(run(archive, "", "status", "--long", "--json").stdout)
     return dict(state)
 
 
@@ -27,7 +27,7 @@ def test_a_guess_that_never_existed_is_not_gone(tmp_path: Path) -> None:
         guesses = rows(archive, "select url from pages where outcome = 'not-found'")
         assert state["wrong_guesses"] == len(guesses) > 0
         assert state["balance"]["found"] == 3
-        assert f"{len(guesses)} guessed URLs" in run(archive, "", "status").stdout
+        assert f"{len(guesses)} guessed URLs" in run(archive, "", "status", "--long").stdout
         site.requests.clear()
         counts(site.url, archive=archive)
     asked = {f"{site.url}{path.removeprefix('/')}" for path in site.requests}

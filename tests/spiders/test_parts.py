@@ -101,7 +101,7 @@ def test_the_commands_show_the_parts(tmp_path: Path) -> None:
         assert (f"{site.url}river/3/", "part") in [(one["url"], one["outcome"]) for one in whole["parts"]]
         assert f"{site.url}river/3/" in said("why", f"{site.url}river/")
         record = json.loads(said("show", f"{site.url}river/3/", "--json"))
-        state = json.loads(said("status", "--json"))[0]
+        state = json.loads(said("status", "--long", "--json"))[0]
         assert (record["url"], record["aliases"]) == (f"{site.url}river/", [f"{site.url}river/{n}/" for n in (2, 3)])
     assert (state["posts"]["found"], state["posts"]["archived"], state["pages"]["part"]) == (1, 1, 2)
     assert state["complete"]
@@ -136,7 +136,7 @@ def test_a_page_that_fails_is_missing_and_tried_again(tmp_path: Path, status: in
         assert bodies(archive)[TITLE] == body_of(1, 2)
         [(without_third,)] = rows(archive, "select reason from pages where kind = 'post'")
         assert " 3 " in without_third
-        status_now = archiver("status", archive=archive)
+        status_now = archiver("status", "--long", archive=archive)
         assert status_now.returncode == 1
         assert f"{site.url}river/3/" in status_now.stdout
         pages["/river/3/"] = whole

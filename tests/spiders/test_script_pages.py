@@ -42,7 +42,7 @@ def shell_at_home(base: str) -> Pages:
 
 
 def findings(archive: Path) -> list[dict[str, Any]]:
-    (site,) = json.loads(run("archiver", "status", "--json", "--archive", str(archive)).stdout)
+    (site,) = json.loads(run("archiver", "status", "--long", "--json", "--archive", str(archive)).stdout)
     found: list[dict[str, Any]] = site["health"]["findings"]
     return found
 

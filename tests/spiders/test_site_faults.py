@@ -72,7 +72,7 @@ def test_a_fault_of_the_site_replaces_nothing(fault: Theme, tmp_path: Path) -> N
         crawl(server.url, "--full", archive=archive)
         crawl(server.url, archive=archive)
         assert stored(archive) == before
-        (said,) = json.loads(archiver("status", "--json", archive=archive).stdout)
+        (said,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
         codes = {one["code"] for one in said["health"]["findings"]}
         assert codes, "a fault of the whole site is reported"
         pages.update(site(good))

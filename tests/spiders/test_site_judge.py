@@ -328,10 +328,10 @@ def test_status_says_what_was_withdrawn_and_what_looks_like_a_post(
     handbook: tuple[SiteServer, Path], tmp_path: Path
 ) -> None:
     _, archive = handbook
-    (state,) = json.loads(archiver("status", "--json", archive=archive).stdout)
+    (state,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
     assert [(state["withdrawn"],)] == rows(archive, "select count(*) from withdrawn_articles")
     assert state["posts"]["archived"] == state["articles"]["all"] - state["withdrawn"]
-    assert f"{state['withdrawn']} withdrawn)" in archiver("status", archive=archive).stdout
+    assert f"{state['withdrawn']} withdrawn)" in archiver("status", "--long", archive=archive).stdout
     assert state["untaken"] == []
     diary = Diary()
     main = (
@@ -341,7 +341,7 @@ def test_status_says_what_was_withdrawn_and_what_looks_like_a_post(
     pages = {**diary.pages(), "/d/90.html": strange}
     pages["/m/3.html"] = diary.listing("Month 3", ["/d/90.html", "/d/6.html", "/d/7.html"])
     with crawled(pages, tmp_path) as (_, archive):
-        (state,) = json.loads(archiver("status", "--json", archive=archive).stdout)
+        (state,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
         assert [(one["pages"], one["example"][-10:]) for one in state["untaken"]] == [(1, "/d/90.html")]
 
 

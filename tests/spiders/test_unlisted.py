@@ -51,7 +51,7 @@ def site(shell: str) -> Pages:
 
 def state(archive: Path) -> tuple[Any, list[tuple[str, str]]]:
     """Return what `status` says of posts that are no longer listed, and the findings."""
-    (found,) = json.loads(archiver("status", "--json", archive=archive).stdout)
+    (found,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
     findings = [(one["code"], one["level"]) for one in found["health"]["findings"]]
     return found["unlisted"]["posts"], findings
 

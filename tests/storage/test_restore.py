@@ -98,7 +98,7 @@ def test_what_only_the_archive_has_is_counted_before(archive: Path, target: Path
     found = restored(archive, target)
     assert (found["lost_runs"], found["lost_articles"], found["lost_revisions"]) == (2, 2, 2)
     assert len(found["later_warc_files"]) == 2
-    damage_table(archive, "runs")
+    damage_table(archive, "idx_runs_started_at")  # with the table alone, this index still counts them
     assert restored(archive, target)["lost_runs"] is None
 
 

@@ -12,7 +12,7 @@ from tests.traps.test_traps import run
 
 
 def status(archive: Path, *words: str) -> Any:
-    return json.loads(run(archive, "", "status", *words, "--json").stdout)
+    return json.loads(run(archive, "", "status", "--long", *words, "--json").stdout)
 
 
 def test_only_missing_pages_are_requested(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_trap_excluded_pages_are_requested_with_set_aside(tmp_path: Path) -> Non
         assert state["runs"][0]["statistics"]["set_aside"] == {
             "pattern-budget: terms": {"/tag/*": {"pages": 41, "sampled": 10, "hits": 0}}
         }
-        assert "10 read, 0 led to an unknown post" in run(archive, "", "status").stdout
+        assert "10 read, 0 led to an unknown post" in run(archive, "", "status", "--long").stdout
         left = state["traps"][0]["example"]
         why = json.loads(run(archive, "", "why", left, "--json").stdout)
         assert (why["outcome"], why["rule"]) == ("trap", state["traps"][0]["rule"])
@@ -119,4 +119,4 @@ def test_files_beyond_a_thousand_are_counted_without_rows(tmp_path: Path) -> Non
             [row] = status(archive)[0]["traps"]
             assert (row["rule"], row["pages"], row["unrecorded"]) == ("file", 1_000, expected)
         assert not [path for path in site.requests if path.endswith(".jpg")]
-    assert "120 more links" in run(archive, "", "status").stdout
+    assert "120 more links" in run(archive, "", "status", "--long").stdout

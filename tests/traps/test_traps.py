@@ -74,7 +74,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crawled]:
             "6",
         )
         assert done.stdout, done.stderr
-        states = json.loads(run(archive, served.address, "status", "--json").stdout)
+        states = json.loads(run(archive, served.address, "status", "--long", "--json").stdout)
         yield Crawled(served, archive, {r["site"]: r for r in json.loads(done.stdout)}, {s["site"]: s for s in states})
 
 

@@ -30,6 +30,7 @@ PAGES = {
     "saved": "/searches/tides",
     "collection": "/collection?id=1&id=6&style=bibtex&name=Quay",
     "sites": "/sites",
+    "site": "/site/harbour.example",
     "failure": "/search?q=is:new",
 }
 SCREENS = (

@@ -32,6 +32,7 @@ from archiver.cli.run_output import (
     read_health_after_crawl,
     suggest_searches,
 )
+from archiver.errors import TagNotFound
 from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_messages import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
@@ -183,7 +184,7 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         tag = options.tag
         sites = options.sites + tuple(row["name"] for row in known if tag and tag in row["tags"])
         if tag and not sites:
-            raise click.UsageError(f"No site has the tag {tag!r}. Add it with 'archiver sites tag {tag} SITE'.")
+            raise TagNotFound(tag, {one for row in known for one in row["tags"]})
         excluded = {url for url, own in settings.items() if own.get("crawl") is False}
         urls = _resolve_start_urls(
             sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded

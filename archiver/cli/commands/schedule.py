@@ -87,12 +87,16 @@ def schedule(options: ScheduleOptions) -> None:
     if options.folder:
         raise click.UsageError("--output needs --systemd, --cron, --docker or --monitoring.")
     from archiver.sites.archiver_toml import effective_settings, load_config
+    from archiver.sites.group_quotas import read_group_quotas
     from archiver.storage.connection import open_archive, opened
     from archiver.storage.runs import scheduled_sites
 
     if options.dry_run:
         with opened(options.archive, read_only=True) as db:
-            _print_due_times(scheduled_sites(db, datetime.now(UTC), effective_settings(db)), options.as_json)
+            config, now = load_config(), datetime.now(UTC)
+            quotas = read_group_quotas(db, config, now)
+            rows = [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
+            _print_due_times(rows, options.as_json)
         return
     load_config()  # reports mistakes in the file at once
     open_archive(options.archive).close()  # migrates the archive before the first crawl
@@ -125,7 +129,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             click.echo(f"Crawling the sites of {options.archive} when they are due. Stop with Ctrl-C.", err=True)
         daemon = Daemon(
             DaemonOptions(
-                CommonOptions(path, quiet=True, log_format=options.log_format or ""),
+                CommonOptions(path, quiet=True, scheduled=True, log_format=options.log_format or ""),
                 options.workers,
                 once,
                 options.delay,

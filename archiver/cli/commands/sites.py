@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from archiver import __version__
-from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, mute, tag
+from archiver.cli.bulk_site_commands import (
+    check,
+    describe_rules_without_match,
+    export,
+    import_,
+    move,
+    mute,
+    set_,
+    tag,
+)
 from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 from archiver.errors import NothingLearned
@@ -31,7 +40,7 @@ def sites() -> None:
     """
 
 
-for command in (check, import_, export, tag, mute):
+for command in (check, import_, export, set_, tag, move, mute):
     sites.add_command(command)
 
 
@@ -76,21 +85,17 @@ def list_(label: str | None, as_json: bool, archive: str) -> None:
       archiver sites list --tag news --json
     """
     from archiver.storage.connection import opened
-    from archiver.storage.sites import list_sites, tags_of_sites
+    from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
+        chosen = site_ids_with_tag(db, label) if label else None
         rows = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(db)]
-    rows = [row for row in rows if label is None or label in row["tags"]]
+    rows = [row for row in rows if chosen is None or row["id"] in chosen]
     if as_json:
         print_json(rows)
     elif not rows:
-        click.echo(
-            "No site has this tag."
-            if label
-            else "The archive has no sites yet. Add one with 'archiver sites add URL'.",
-            err=True,
-        )
+        click.echo("The archive has no sites yet. Add one with 'archiver sites add URL'.", err=True)
     else:
         print_table(
             ("site", "articles", "platform", "last run", "outcome"),
@@ -245,32 +250,6 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
         click.echo(to_toml(used), nl=False)
         for line in describe_rules_without_match(unmatched):
             click.echo(f"The {line}.", err=True)
-
-
-@sites.command("set")
-@click.argument("site")
-@click.argument("settings", metavar="KEY=VALUE...", nargs=-1, required=True)
-@json_option
-@archive_option
-def set_(site: str, settings: tuple[str, ...], as_json: bool, archive: str) -> None:
-    """Change a site's settings; an empty VALUE restores the default. 'sites show' lists them.
-
-    \b
-    Examples:
-      archiver sites set blog.example.org delay=2 revisit_days=14
-      archiver sites set blog.example.org delay=
-    """
-    from archiver.storage.connection import opened
-    from archiver.storage.sites import read_setting, set_settings
-
-    changes = dict(read_setting(text) for text in settings)
-    with opened(archive) as db:
-        row = set_settings(db, site, changes)
-    if as_json:
-        print_json(row)
-    else:
-        shown = ", ".join(f"{name}={value}" for name, value in row["settings"].items())
-        click.echo(f"{row['name']}: {shown or 'all settings have their defaults'}")
 
 
 @sites.command()

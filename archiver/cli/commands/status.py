@@ -6,13 +6,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, pass_options_as
+from archiver.cli.options import archive_option, json_option, pass_options_as, tag_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 from archiver.items import SOURCE_NAMES
 
@@ -45,6 +45,10 @@ class StatusOptions:
     """The options of `archiver status`."""
 
     site: str | None
+    tag: str | None
+    only: tuple[str, ...]
+    sort: str
+    long: bool
     missing: bool
     health_only: bool
     prometheus: str | None
@@ -55,8 +59,36 @@ class StatusOptions:
     archive: str
 
 
+SORTS = ("health", "name", "articles", "new", "last", "next", "coverage")
+
+
+def _read_levels(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    levels = tuple(filter(None, (one.strip().lower() for one in value.split(","))))
+    known = ("red", "amber", "green", "unknown")
+    for one in levels:
+        if one not in known:
+            raise click.BadParameter(f"{one!r} is not a level: use {', '.join(known)}, with commas between them.")
+    return levels
+
+
 @click.command(short_help="Show what was found and archived, and what is missing.")
 @click.argument("site", required=False)
+@tag_option("tag", help="Only the sites with this tag.")
+@click.option(
+    "--only",
+    metavar="LEVEL,...",
+    default="",
+    callback=_read_levels,
+    help="Only the sites whose health is one of these: red, amber, green, unknown (never crawled).",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(SORTS),
+    default="health",
+    show_default=True,
+    help="Order of the table: the worst, most, latest or soonest first.",
+)
+@click.option("--long", is_flag=True, help="Show all details of each site.")
 @click.option("--missing", is_flag=True, help="List everything that is missing, and nothing else.")
 @click.option("--health", "health_only", is_flag=True, help="Show only problems, with exit codes for monitoring.")
 @click.option(
@@ -78,10 +110,15 @@ class StatusOptions:
 @archive_option
 @pass_options_as(StatusOptions)
 def status(options: StatusOptions) -> None:
-    """Show whether the archive is complete: what each source lists compared to what is archived, and any problems.
+    """Show a table of all sites, or one site with its history: what each source lists compared to what is archived,
+    and any problems.
+
+    The table has the articles of each site, those that its runs stored in the last seven days (new), its last and
+    next run, which share of the known posts is archived (coverage), and the worst problem. 'status SITE' and
+    --long show everything about a site.
 
     A post is missing if a feed, sitemap, API or page lists it, but it is not archived and not known to be gone or
-    refused. Without SITE, all sites are shown. 'archiver crawl SITE --missing' fetches only what is missing.
+    refused. 'archiver crawl SITE --missing' fetches only what is missing.
 
     The health of each site is green, amber or red, judged by its own history; each finding says what to do. See
     docs/operate.md.
@@ -89,6 +126,7 @@ def status(options: StatusOptions) -> None:
     \b
     Examples:
       archiver status
+      archiver status --tag news --only red,amber --sort last
       archiver status --health
       archiver status --prometheus /var/lib/node_exporter/archiver.prom
       archiver status blog.example.org --json
@@ -114,11 +152,15 @@ def status(options: StatusOptions) -> None:
         _print_all_missing(options)
     elif options.accept:
         _accept_findings(options)
-    else:
+    elif options.site or options.long:
         _print_sites(options)
+    else:
+        _print_table(options)
 
 
 def _reject_combinations(options: StatusOptions) -> None:
+    if options.site and (options.tag or options.only):
+        raise click.UsageError("--tag and --only select several sites: leave out SITE.")
     if (
         sum(
             (
@@ -133,6 +175,9 @@ def _reject_combinations(options: StatusOptions) -> None:
         > 1
     ):
         raise click.UsageError("Use one of --missing, --health, --prometheus, --notify, --try-notify and --accept.")
+    health_options = options.health_only or options.prometheus is not None or options.notify or options.try_notify
+    if health_options and (options.tag or options.only):
+        raise click.UsageError("--tag and --only are for the table, --long and --missing.")
     if options.accept and not options.site:
         raise click.UsageError("--accept needs a SITE.")
 
@@ -140,11 +185,19 @@ def _reject_combinations(options: StatusOptions) -> None:
 @contextmanager
 def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
     """Opens the archive read-only. Yields it with the rows of the selected sites."""
+    from archiver.health.run_health import read_healths
     from archiver.storage.connection import opened
-    from archiver.storage.sites import find_site, list_sites
+    from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
 
     with opened(options.archive, read_only=True) as db:
-        yield db, [find_site(db, options.site)] if options.site else list_sites(db)
+        sites = [find_site(db, options.site)] if options.site else list_sites(db)
+        if options.tag:
+            tagged = site_ids_with_tag(db, options.tag)
+            sites = [row for row in sites if row["id"] in tagged]
+        if options.only:
+            healths = read_healths(db, sites, datetime.now(UTC))
+            sites = [row for row in sites if healths[row["id"]].state in options.only]
+        yield db, sites
 
 
 def _accept_findings(options: StatusOptions) -> None:
@@ -156,6 +209,42 @@ def _accept_findings(options: StatusOptions) -> None:
     accept_findings(options.archive, site["name"], health, datetime.now(UTC))
 
 
+def _print_table(options: StatusOptions) -> None:
+    """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
+    from archiver.cli.run_output import format_findings
+    from archiver.cli.site_table_output import print_site_table, summarize_rows
+    from archiver.health.archive_safety import find_unsafe
+    from archiver.health.health_report import judge_groups
+    from archiver.health.health_rules import Health
+    from archiver.health.site_table import read_site_table, sort_rows
+    from archiver.sites.archiver_toml import load_config
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import site_ids_with_tag
+
+    config, now = load_config(), datetime.now(UTC)
+    with opened(options.archive, read_only=True) as db:
+        if options.tag:
+            site_ids_with_tag(db, options.tag)
+        rows = read_site_table(db, config, now)
+        findings = (*find_unsafe(db, config.maintenance, now), *judge_groups(db, config))
+    known = bool(rows)
+    rows = [row for row in rows if not options.tag or options.tag in row.tags]
+    rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], options.sort)
+    if options.as_json:
+        print_json([row.as_json() for row in rows])
+    elif not known:
+        click.echo("The archive has no sites yet. Run 'archiver crawl URL'.", err=True)
+    elif not rows:
+        click.echo(f"No site is {' or '.join(options.only)}.", err=True)
+    else:
+        print_lines(summarize_rows(rows), "")
+        print_site_table(rows, now)
+    if findings and known and not options.as_json:
+        print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", findings)))
+    if any(row.last_run and not row.complete for row in rows):
+        sys.exit(1)
+
+
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
     from archiver.cli.run_output import format_findings
@@ -163,17 +252,25 @@ def _print_sites(options: StatusOptions) -> None:
     from archiver.health.health_report import health_as_json
     from archiver.health.health_rules import Health
     from archiver.health.health_state import read_health
+    from archiver.health.run_history import read_history
+    from archiver.health.site_table import describe_next_run, read_next_run
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.completeness import site_completeness
     from archiver.storage.sites import read_mute
 
+    config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
-        healths = [read_health(db, row, datetime.now(UTC)) for row in sites]
+        healths = [read_health(db, row, now) for row in sites]
         states = [
-            {**site_completeness(db, row), "health": health_as_json(health, read_mute(row, datetime.now(UTC)))}
+            {
+                **site_completeness(db, row),
+                "health": health_as_json(health, read_mute(row, now)),
+                "next_run": describe_next_run(*read_next_run(db, row, config, now)),
+                "history": [asdict(run) for run in read_history(db, row["id"])],
+            }
             for row, health in zip(sites, healths, strict=True)
         ]
-        unsafe = [] if options.site else find_unsafe(db, load_config().maintenance, datetime.now(UTC))
+        unsafe = [] if options.site else find_unsafe(db, config.maintenance, now)
     if options.as_json:
         print_json(states)
     elif not states:
@@ -192,11 +289,12 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
     from archiver.cli.run_output import format_findings
 
     platform = f" ({state['platform']})" if state["platform"] else ""
+    next_run = f"next: {_describe_next(state['next_run'])}"
     print_lines(styled_line((state["site"], "bold"), platform, "  ", (state["start_url"], "blue")))
     if muted := state["health"].get("muted"):
         print_lines(styled_line(f"muted until {format_time(muted['until'])}: {muted['why']}", indent=2))
     if not state["runs"]:
-        print_lines(styled_line("never crawled", indent=2))
+        print_lines(styled_line("never crawled", indent=2), styled_line(next_run, indent=2))
         return
     print_lines(
         *format_findings(health),
@@ -204,13 +302,40 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
         styled_line(_count_articles(state), indent=2),
         *([styled_line(state["edits"]["sentence"], indent=2)] if state["edits"] else []),
         *_format_judged(state),
+        styled_line(next_run, indent=2),
     )
     for section, key in _SECTIONS:
         if state[key]:
             section(state)
+    _print_history(state["history"])
     print_lines(
         "", styled_line(("runs", "bold")), *(styled_line(_describe_run(run), indent=2) for run in state["runs"])
     )
+
+
+def _print_history(rows: list[dict[str, Any]]) -> None:
+    from archiver.cli.site_table_output import can_print_blocks, format_history
+    from archiver.health.run_history import HistoricalRun
+
+    runs = [HistoricalRun(**row) for row in rows]
+    if len(runs) < 2:
+        return
+    since = f" ({len(runs)} runs since {format_time(runs[0].started_at)[:10]})"
+    print_lines(
+        "",
+        styled_line(("history", "bold"), since),
+        *(styled_line(line, indent=2) for line in format_history(runs, blocks=can_print_blocks())),
+    )
+
+
+def _describe_next(turn: dict[str, Any] | None) -> str:
+    """Describes when the scheduler crawls a site next: "after 18:00 UTC (blackout of group news)"."""
+    if turn is None:
+        return "only if it is named (crawl=no)"
+    if turn["postponed_by"]:
+        return f"after {format_time(turn['at'])[:16]} UTC ({turn['why']})"
+    due = datetime.fromisoformat(turn["at"]) <= datetime.now(UTC)
+    return f"{'due now' if due else format_time(turn['at'])} ({turn['why']})"
 
 
 def _print_sources(state: dict[str, Any]) -> None:

@@ -95,7 +95,8 @@ def _is_requisite_only(found: dict[str, Any]) -> bool:
 
 def _format_outcome(found: dict[str, Any]) -> str:
     phrases = {**_OUTCOMES, **_REQUISITE_OUTCOMES} if _is_requisite_only(found) else _OUTCOMES
-    outcome = phrases.get(found["outcome"], "never fetched at this URL")
+    without_page = "no longer fetched at this URL" if found["captures"] else "never fetched at this URL"
+    outcome = phrases.get(found["outcome"], without_page)
     return outcome + (f": {found['reason']}" if found["reason"] else "")
 
 

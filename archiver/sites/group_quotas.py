@@ -1,0 +1,91 @@
+"""Quotas of groups and blackout hours: when they postpone a scheduled crawl, and how they limit one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlite_utils import Database
+
+from archiver.frontier.site_cadence import RecrawlTime
+from archiver.politeness.throttle import RunLimits
+from archiver.sites.archiver_toml import Config, Quota
+from archiver.storage.runs import Scheduled, blackout_of, usage_since
+from archiver.storage.sites import tags_of_sites
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQuotas:
+    """The quotas of groups and what is left of them today. `left`: requests and megabytes by tag, None for no limit;
+    `renewed_at`: when the next day begins.
+    """
+
+    left: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    tags: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    renewed_at: datetime = _NEVER
+
+    def exhausted_group(self, site_id: int) -> str:
+        """Returns a group of the site whose quota of today is used up; "" if there is none."""
+        return next(
+            (
+                tag
+                for tag in self.tags.get(site_id, ())
+                if any(rest is not None and rest <= 0 for rest in self.left.get(tag, ()))
+            ),
+            "",
+        )
+
+    def postpone(self, one: Scheduled) -> Scheduled:
+        """Returns the schedule of a site, postponed to the next day if the quota of one of its groups is used up."""
+        group = self.exhausted_group(one.site["id"])
+        if not group or one.turn.at >= self.renewed_at:
+            return one
+        why = f"the daily quota of group {group} is used up"
+        return replace(one, turn=RecrawlTime(self.renewed_at, one.turn.period, why, "quota"))
+
+    def limit(self, limits: RunLimits, site_id: int) -> RunLimits:
+        """Returns the limits of a run of the site, reduced to what the quotas of its groups leave."""
+        for tag in self.tags.get(site_id, ()):
+            requests, megabytes = self.left.get(tag, (None, None))
+            cause = f"what is left today of the quota of group {tag}"
+            if requests is not None:
+                limits = limits.reduced("max_pages", max(int(requests), 1), cause)
+            if megabytes is not None:
+                limits = limits.reduced("max_megabytes", max(megabytes, 0.001), cause)
+        return limits
+
+
+def read_group_quotas(db: Database, config: Config, now: datetime) -> GroupQuotas:
+    """Reads what the crawls that began today (in UTC) have left of the quotas of groups."""
+    if not config.quotas:
+        return GroupQuotas()
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    tags, used = tags_of_sites(db), usage_since(db, today)
+    left: dict[str, tuple[float | None, float | None]] = {}
+    for tag, quota in config.quotas.items():
+        sites = [used[site] for site, names in tags.items() if tag in names and site in used]
+        left[tag] = _left(quota, sum(requests for requests, _ in sites), sum(size for _, size in sites) / 1e6)
+    return GroupQuotas(left, tags, today + timedelta(days=1))
+
+
+def _left(quota: Quota, requests: float, megabytes: float) -> tuple[float | None, float | None]:
+    return (
+        quota.requests_a_day - requests if quota.requests_a_day else None,
+        quota.megabytes_a_day - megabytes if quota.megabytes_a_day else None,
+    )
+
+
+def limit_scheduled_run(
+    db: Database, site_id: int, settings: Mapping[str, object], config: Config, now: datetime
+) -> RunLimits:
+    """Returns the limits of a scheduled run of a site, which begins now: those of its settings, reduced to the quotas
+    of its groups and to the time until its blackout begins.
+    """
+    limits = read_group_quotas(db, config, now).limit(RunLimits.of(settings), site_id)
+    if hours := blackout_of(settings):
+        minutes = (hours.next_begin(now) - now) / timedelta(minutes=1)
+        limits = limits.reduced("max_minutes", max(minutes, 0.001), f"the time before its blackout ({hours})")
+    return limits

@@ -1,0 +1,228 @@
+"""The table of `archiver status`, the history of a site, and the health that runs store."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from sqlite_utils import Database
+
+from archiver import __version__
+from archiver.cli.main import cli
+from archiver.cli.site_table_output import TableLayout, format_history, format_site_table
+from archiver.frontier.site_cadence import RecrawlTime
+from archiver.health.health_rules import Health, HealthFinding
+from archiver.health.health_state import accept_findings_of, read_health
+from archiver.health.run_health import read_healths, record_run_health
+from archiver.health.run_history import HistoricalRun, measures_of, read_history
+from archiver.health.site_table import SiteRow, read_site_table, sort_rows
+from archiver.sites.archiver_toml import Config, parse_config
+from archiver.storage.completeness import PostCounts, site_completeness
+from archiver.storage.connection import open_archive, writing
+from archiver.storage.pages import stamp
+from archiver.storage.runs import Counts, begin_run, end_run, forget_run_health
+from archiver.storage.sites import add_site, add_tags
+from archiver.urls import urlkey
+from tests.runner import Runner
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def archive_of(path: Path, sites: int = 3, runs: int = 4) -> Database:
+    """Returns a new archive with sites that each have runs and pages; of every third, the last two runs failed."""
+    db = open_archive(path, create=True)
+    for number in range(sites):
+        row, _ = add_site(db, f"https://site-{number}.example/", NOW - 30 * 24 * HOUR)
+        with writing(db):
+            _fill(db, row, number, runs)
+    return db
+
+
+def _fill(db: Database, row: dict[str, Any], number: int, runs: int) -> None:
+    add_tags(db, row["id"], [("news", "blogs")[number % 2]])
+    address = f"https://site-{number}.example/post-0"
+    db.execute(
+        "insert into articles (url, urlkey, site, title, body, revision, first_seen, last_seen) "
+        "values (?, ?, ?, 'A post', 'Its text.', 1, ?, ?)",
+        [address, urlkey(address), row["name"], stamp(NOW), stamp(NOW)],
+    )
+    for n in range(runs):
+        at = NOW - (runs - n) * 12 * HOUR
+        failed = number % 3 == 0 and n >= runs - 2
+        run = begin_run(db, row["id"], "incremental", __version__, at)
+        counts = Counts(new=n, requests=5)
+        end_run(db, run, counts, "failed" if failed else "finished", "It fell over." if failed else "", at + HOUR)
+        record_run_health(db, row, run, at + HOUR)
+    for n, outcome in enumerate(("archived", "archived", "due" if number == 1 else "gone")):
+        url = f"https://site-{number}.example/post-{n}"
+        db.execute(
+            "insert into pages (site_id, url, urlkey, kind, outcome, found_at, due_at) "
+            "values (?, ?, ?, 'post', ?, ?, ?)",
+            [row["id"], url, urlkey(url), outcome, stamp(NOW), stamp(NOW - HOUR)],
+        )
+
+
+def by_site(rows: list[SiteRow]) -> dict[str, SiteRow]:
+    return {row.site: row for row in rows}
+
+
+def test_the_table_agrees_with_the_health_and_completeness_of_each_site(tmp_path: Path) -> None:
+    db = archive_of(tmp_path / "archive.db")
+    rows = by_site(read_site_table(db, Config(), NOW))
+    for site in list(db.query("select * from sites")):
+        row, whole = rows[site["name"]], site_completeness(db, site)
+        assert row.health == read_health(db, site, NOW)
+        assert (row.complete, row.posts.posts, row.posts.missing) == (
+            whole["complete"],
+            whole["posts"],
+            whole["missing_total"],
+        )
+    assert rows["site-0.example"].health.state == "red"
+    assert rows["site-1.example"].reason == "1 URL missing"
+    assert rows["site-1.example"].posts.coverage == pytest.approx(2 / 3)
+    assert rows["site-2.example"].new == 0 + 1 + 2 + 3
+
+
+def test_the_number_of_queries_does_not_grow_with_the_sites(tmp_path: Path) -> None:
+    def count(sites: int) -> int:
+        db = archive_of(tmp_path / f"{sites}.db", sites)
+        seen: list[str] = []
+        db.conn.set_trace_callback(seen.append)
+        read_site_table(db, parse_config("[groups.news]\nrequests_a_day = 100", "t"), NOW)
+        return len(seen)
+
+    assert count(4) == count(40)
+
+
+def test_a_run_under_way_or_never_crawled_is_shown(tmp_path: Path) -> None:
+    db = archive_of(tmp_path / "archive.db", 1)
+    begin_run(db, 1, "incremental", __version__, NOW)
+    add_site(db, "https://fresh.example/", NOW)
+    fresh, running = read_site_table(db, Config(), NOW)
+    assert (fresh.health.state, fresh.last_run, fresh.complete) == ("unknown", None, False)
+    assert running.last_run is not None
+    assert (running.last_run["outcome"], running.health.state) == (None, "red")
+
+
+def test_the_stored_health_is_used_and_may_be_forgotten(tmp_path: Path) -> None:
+    db = archive_of(tmp_path / "archive.db", 1)
+    (site,) = db.query("select * from sites")
+    finding = {"code": "x", "about": "", "level": "amber", "sentence": "It is odd.", "since": None}
+    db.execute("update runs set health = ?", [json.dumps({"findings": [finding]})])
+    assert read_healths(db, [site], NOW)[1] == Health("amber", (HealthFinding("x", "amber", "It is odd."),))
+    accept_findings_of(db, 1, [HealthFinding("x", "amber", "It is odd.")], NOW)
+    assert read_healths(db, [site], NOW)[1].state == "green"
+    forget_run_health(db, 1)
+    assert read_healths(db, [site], NOW)[1] == read_health(db, site, NOW)
+    db.execute("update sites set settings = '{\"crawl\": false}'")
+    (site,) = db.query("select * from sites")
+    assert read_healths(db, [site], NOW)[1] == Health("green")
+
+
+def test_a_health_of_another_version_is_judged_again(tmp_path: Path) -> None:
+    db = archive_of(tmp_path / "archive.db", 1)
+    (site,) = db.query("select * from sites")
+    db.execute("update runs set health = '{\"findings\": []}', version = '0.0'")
+    assert read_healths(db, [site], NOW)[1].state == "red"
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([], ["site-0.example", "site-1.example", "site-2.example"]),
+        (["--tag", "News"], ["site-0.example", "site-2.example"]),
+        (["--only", "red,amber"], ["site-0.example"]),
+        (["--only", "green", "--sort", "coverage"], ["site-1.example", "site-2.example"]),
+        (["--sort", "name"], ["site-0.example", "site-1.example", "site-2.example"]),
+        (["--tag", "blogs", "--long"], ["site-1.example"]),
+        (["--only", "red", "--missing"], ["site-0.example"]),
+    ],
+)
+def test_sites_are_selected_and_sorted(tmp_path: Path, words: list[str], names: list[str]) -> None:
+    archive_of(tmp_path / "archive.db").close()
+    done = Runner().invoke(
+        cli,
+        ["status", *words, "--json", "--archive", str(tmp_path / "archive.db")],
+    )
+    assert [row["site"] for row in json.loads(done.stdout)] == names
+
+
+def row_of(site: str, **other: Any) -> SiteRow:
+    values: dict[str, Any] = {
+        "site": site,
+        "start_url": f"https://{site}/",
+        "platform": None,
+        "tags": (),
+        "health": Health("green"),
+        "articles": 12,
+        "new": 1,
+        "last_run": {"started_at": stamp(NOW - 3 * HOUR), "outcome": "finished", "reason": ""},
+        "next_run": RecrawlTime(NOW + 2 * HOUR, HOUR, "every 1h"),
+        "posts": PostCounts({"found": 12, "archived": 12, "missing": 0, "gone": 0, "refused": 0}),
+    }
+    return SiteRow(**values | other)
+
+
+LONG_NAME = "a-journal-with-a-very-long-name-indeed.harbour-news.example/blog/english"
+RED = Health("red", (HealthFinding("failed", "red", "Its last run failed: the server has refused the connection."),))
+
+
+@pytest.mark.parametrize("width", [80, 100, 200, None])
+@pytest.mark.parametrize("colours", [False, True])
+def test_names_are_whole_and_lines_fit(width: int | None, colours: bool) -> None:
+    rows = [row_of("short.example", articles=1_234_567), row_of(LONG_NAME, health=RED)]
+    lines = [click.unstyle(line) for line in format_site_table(rows, NOW, TableLayout(width, colours))]
+    assert width is None or max(map(len, lines)) <= width
+    name = max(map(len, ("short.example", LONG_NAME))) if width is None else lines[0].index("health") - 2
+    column = "".join(line[:name].strip() for line in lines[1:] if not line.startswith("  "))
+    assert column == f"short.example{LONG_NAME}"
+    assert "Its last run failed" in " ".join(lines)
+
+
+def test_the_columns_say_when() -> None:
+    rows = [
+        row_of("a.example", next_run=RecrawlTime(NOW + 6 * HOUR, HOUR, "blackout", "blackout"), blackout="group x"),
+        row_of("b.example", next_run=None),
+        row_of("c.example", last_run=None, next_run=RecrawlTime(NOW, HOUR, "never crawled"), health=Health("unknown")),
+    ]
+    lines = format_site_table(rows, NOW, TableLayout())
+    assert [line.split("  ")[0] for line in lines[1:]] == ["a.example", "b.example", "c.example"]
+    assert "3h ago  18:00 UTC     100 %  next crawl postponed: blackout of group x" in lines[1]
+    assert "3h ago  crawl=no" in lines[2]
+    assert "never   due" in lines[3]
+
+
+def test_the_orders_put_the_worst_most_or_soonest_first() -> None:
+    a = row_of("a.example", health=RED, articles=5, new=0, next_run=None)
+    b = row_of("b.example", articles=9, new=3)
+    c = row_of("c.example", last_run=None, articles=7, new=2, next_run=RecrawlTime(NOW, HOUR, ""))
+    orders = {name: "".join(row.site[0] for row in sort_rows([c, b, a], name)) for name in ("health", "new", "next")}
+    assert orders == {"health": "abc", "new": "bca", "next": "cba"}
+    assert [row.site[0] for row in sort_rows([c, b, a], "last")] == ["a", "b", "c"]
+
+
+def test_the_history_has_a_bar_for_each_run(tmp_path: Path) -> None:
+    db = archive_of(tmp_path / "archive.db", 1, 40)
+    begin_run(db, 1, "incremental", __version__, NOW)
+    runs = read_history(db, 1)
+    assert [run.new for run in runs] == [*range(11, 40), 0]
+    assert (runs[0].seconds, runs[-1].seconds, runs[-1].articles, runs[0].articles) == (3600, None, None, 1)
+    assert {len(one.levels(8)) for one in measures_of(runs)} == {30}
+    lines = format_history(runs, blocks=False)
+    assert "\n".join(lines).isascii()
+    assert lines[-1].split()[1] == "." * 27 + "xx?"
+
+
+def test_only_zero_has_no_bar() -> None:
+    runs = [
+        HistoricalRun(n, stamp(NOW), "finished", 1000 + n, new, 0, 0, 0, 0, 1.0) for n, new in enumerate((0, 1, 500))
+    ]
+    measures = {one.name: one.levels(8) for one in measures_of(runs)}
+    assert measures["new"] == [0, 8, 8]  # 500 is cut off
+    assert measures["gone"] == [0, 0, 0]
+    assert measures["articles"] == [3, 5, 8]
