@@ -65,6 +65,4 @@ def _health_of(
 
 
 def _finding(one: dict[str, Any]) -> HealthFinding:
-    return HealthFinding(
-        one["code"], one["level"], one["sentence"], one["about"], stored_time(one["since"]), one["figure"]
-    )
+    return HealthFinding(**{**one, "since": stored_time(one["since"])})

@@ -21,7 +21,7 @@ from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.storage.pages import stamp
 from archiver.storage.runs import scheduled_site, scheduled_sites
-from archiver.storage.sites import tags_of_sites
+from archiver.storage.sites import Mute, read_mute, tags_of_sites
 
 _WEEK = timedelta(days=7)
 _NO_POSTS = PostCounts({"found": 0, "archived": 0, "missing": 0, "gone": 0, "refused": 0})
@@ -31,7 +31,7 @@ _NO_POSTS = PostCounts({"found": 0, "archived": 0, "missing": 0, "gone": 0, "ref
 class SiteRow:
     """One site in the table. `new`: articles that its runs of the last seven days stored first; `last_run`: its last
     run, None if it was never crawled; `next_run`: when the scheduler crawls it next, None if it does not; `blackout`:
-    the group that its blackout hours are from, "" if none.
+    the group that its blackout hours are from, "" if none; `mute`: None if the site is not muted.
     """
 
     site: str
@@ -45,6 +45,7 @@ class SiteRow:
     next_run: RecrawlTime | None
     posts: PostCounts
     blackout: str = ""
+    mute: Mute | None = None
 
     @property
     def complete(self) -> bool:
@@ -60,16 +61,23 @@ class SiteRow:
 
     @property
     def reason(self) -> str:
-        """The one thing to know about the site: its worst finding, why it is not complete, or why it is postponed."""
-        if self.health.findings:
-            more = len(self.health.findings) - 1
-            return self.health.findings[0].sentence + (f" (and {more} more)" if more else "")
+        """The one thing to know about the site: its worst finding, why it is not complete, why it is postponed, or
+        what it shows that is no problem. A site that is muted says so, too.
+        """
+        return " ".join(filter(None, (f"[{self.mute}]" if self.mute else "", self._state)))
+
+    @property
+    def _state(self) -> str:
+        problems = [one for one in self.health.findings if one.level != "green"]
+        if problems:
+            more = len(problems) - 1
+            return problems[0].sentence + (f" (and {more} more)" if more else "")
         run = self.last_run
         if run is not None and run["outcome"] not in ("finished", None):
             return f"{run['outcome']}: {run['reason']}" if run["reason"] else run["outcome"]
         if missing := max(self.posts.missing, self.posts.posts["missing"]):
             return f"{missing:,} {'URL' if missing == 1 else 'URLs'} missing"
-        return self.postponed
+        return self.postponed or next((one.sentence for one in self.health.findings), "")
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -77,7 +85,7 @@ class SiteRow:
             "start_url": self.start_url,
             "platform": self.platform,
             "tags": list(self.tags),
-            "health": health_as_json(self.health),
+            "health": health_as_json(self.health, self.mute),
             "articles": {"all": self.articles, "new_this_week": self.new},
             "last_run": self.last_run,
             "next_run": describe_next_run(self.next_run, self.blackout),
@@ -123,6 +131,7 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
             turns.get(site["id"]),
             posts.get(site["id"], _NO_POSTS),
             config.origin_of("blackout", settings_of(site["settings"]), tags.get(site["id"], ())),
+            read_mute(site, now),
         )
         for site in sites
     ]

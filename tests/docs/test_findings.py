@@ -16,7 +16,7 @@ def made_codes() -> set[str]:
     codes: set[str] = set()
     for path in (ROOT / "archiver").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "HealthFinding":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "HealthFinding" and node.args:
                 code = node.args[0]
                 assert isinstance(code, ast.Constant), f"{path.name}:{node.lineno}: the code is no literal"
                 codes.add(code.value)
