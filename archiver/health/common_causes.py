@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,16 +85,15 @@ def find_common_causes(
         for one in series:
             if one.first.id <= covered:
                 continue
-            begin = _follow(cause, runs(one.first.id, True)).last or one.first
-            outage = _follow(cause, runs(begin.id, False))
+            dead = {other.last.site for other in series if other.first.id < one.first.id}
+            begin = _follow(cause, runs(one.first.id, True), dead).last or one.first
+            outage = _follow(cause, runs(begin.id, False), dead)
             covered = max(one.first.id, outage.last.id if outage.last else 0)
             folded = tuple(
                 other.last.site for other in series if begin.id <= other.first.id and other.last.id <= covered
             )
             if outage.is_common and folded:
-                causes.append(
-                    CommonCause(cause, folded, outage.failed, outage.ran, begin.started, outage.over_at)
-                )
+                causes.append(CommonCause(cause, folded, outage.failed, outage.ran, begin.started, outage.over_at))
     return causes
 
 
@@ -105,8 +104,8 @@ def cause_of(fault: str) -> str:
 
 @dataclass(slots=True)
 class _Outage:
-    """The runs of an outage. `last`: the last run that failed; `failed` and `ran`: how many sites failed, and ran, up to
-    this run; `over_at`: when most runs succeeded again.
+    """The runs of an outage. `last`: the last run that failed; `failed` and `ran`: how many sites failed, and ran, up
+    to this run; `over_at`: when most runs succeeded again.
     """
 
     failed: int = 0
@@ -119,15 +118,17 @@ class _Outage:
         return self.failed >= _LEAST_SITES and 2 * self.failed >= self.ran
 
 
-def _follow(cause: str, runs: Iterable[EndedRun]) -> _Outage:
+def _follow(cause: str, runs: Iterable[EndedRun], dead: Collection[str]) -> _Outage:
     """Follows an outage from one of its runs to the last one that failed before most runs succeed: forwards to its end,
-    or backwards to its beginning.
+    or backwards to its beginning. Runs of the sites in `dead`, which failed before, say nothing of it.
     """
     outage = _Outage()
     failed: set[str] = set()
     ran: set[str] = set()
     latest: deque[bool] = deque(maxlen=_LATEST)
     for run in runs:
+        if run.site in dead:
+            continue
         fails = cause_of(run.fault) == cause
         latest.append(fails)
         ran.add(run.site)

@@ -27,7 +27,7 @@ from archiver.storage.article_tables.deletions import read_deletions
 from archiver.storage.article_tables.post_days import read_post_days
 from archiver.storage.column_values import stored_object, stored_time
 from archiver.storage.completeness import count_responding_sources
-from archiver.storage.pages import moment, stamp
+from archiver.storage.pages import EPOCH, moment, stamp
 from archiver.storage.runs import MeasuredRun
 from archiver.storage.site_content import read_site_content
 from archiver.urls import urlkey
@@ -255,8 +255,8 @@ def read_health_inputs(db: Database, site: dict[str, Any], now: datetime) -> Hea
     """Reads the stored data about a site from which its health is determined."""
     pages, example = db.execute(
         "select count(*), min(url) from pages where site_id = ? and outcome = 'refused' and rule = 'robots' "
-        "and article_id is not null",
-        [site["id"]],
+        "and article_id is not null and due_at > ?",  # today's robots.txt allows pages that are due at once
+        [site["id"], EPOCH],
     ).fetchone()
     home = db.execute(
         "select reason from pages where urlkey = ? and rule = 'robots'", [urlkey(site["start_url"])]

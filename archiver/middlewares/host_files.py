@@ -32,7 +32,7 @@ from archiver.politeness.usage_statements import TDMFile, parse_tdm_file
 from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
 from archiver.spiders.run_ending import outcome_of_failure
 from archiver.storage.connection import writing
-from archiver.storage.crawl_exclusions import find_host_file, store_host_file
+from archiver.storage.crawl_exclusions import find_host_file, make_allowed_due, store_host_file
 
 T = TypeVar("T")
 # Ahead of any page of the host.
@@ -109,16 +109,20 @@ class HostFileReader:
         """
         return find_host_file(self._archive.run.db, origin, self._name) if self._archive else None
 
-    def store(self, origin: str, file: HostFile) -> None:
-        """Stores the file for the next run. An error is ignored: the next run fetches the file again, and other code
-        reports archive errors.
+    def store(self, origin: str, file: HostFile, robots: Robots | None = None) -> None:
+        """Stores the file for the next run; pages that a new robots.txt allows (`robots`: its rules) become due. An
+        error is ignored: the next run fetches the file again, and other code reports archive errors.
         """
         if self._archive is None:
             return
-        db = self._archive.run.db
+        run = self._archive.run
+        db = run.db
         try:
             with writing(db):
+                before = find_host_file(db, origin, self._name)
                 store_host_file(db, origin, self._name, file)
+                if robots and (before is None or before.body != file.body):
+                    make_allowed_due(db, run.site["id"], origin, robots)
         except (sqlite3.Error, ArchiveLocked):
             return
 
@@ -180,8 +184,8 @@ class RobotsMiddleware:
         if not is_conclusive_status(file.status):
             unreadable = RobotsUnreadable(f"http-{file.status}", f"the server answers {file.status}")
             return self._from_copy(origin) or unreadable
-        self._reader.store(origin, file)
         robots = parse_robots(file.body)
+        self._reader.store(origin, file, robots)
         self._crawler.signals.send_catch_log(
             signals.robots_parsed, robotparser=_Parsed(robots), request=response.request
         )

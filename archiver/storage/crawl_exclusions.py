@@ -20,7 +20,7 @@ from archiver.frontier import redundant_urls
 from archiver.frontier.revisit import VALIDATORS, ClaimTally, are_claims_believed, claim_of, reasons_of_claim
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource, Outcome, PageKind
-from archiver.politeness.robots import HostFile
+from archiver.politeness.robots import HostFile, Robots
 from archiver.storage import pages
 from archiver.storage.page_discoveries import page_counts
 from archiver.storage.pages import moment, stamp
@@ -429,6 +429,15 @@ def find_host_file(db: Database, origin: str, name: str) -> HostFile | None:
     at = moment(row[0])
     assert at is not None
     return HostFile(at, row[1], row[2] or b"", row[3] or "", row[4] or "")
+
+
+def make_allowed_due(db: Database, site_id: int, origin: str, robots: Robots) -> None:
+    """Makes the pages of a site and an origin due that an earlier robots.txt forbade and this one allows."""
+    rows = db.execute(
+        "select id, url from pages where site_id = ? and outcome = ? and rule = 'robots'", [site_id, Outcome.REFUSED]
+    ).fetchall()
+    allowed = [page_id for page_id, url in rows if url.startswith(origin) and not robots.refusal(url)]
+    pages.make_pages_due(db, allowed, "robots.txt allows it now")
 
 
 def store_host_file(db: Database, origin: str, name: str, file: HostFile) -> None:

@@ -337,11 +337,30 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
         [EPOCH, site_id, everything, stamp(now + _CLOCK_TOLERANCE)],
     )
+    _make_lost_sources_due(db, site_id, now)
     db.conn.executemany("update pages set due_at = ? where id = ?", [(due, page) for page, due in waiting])
     db.execute(
         "update pages set due_at = ? where site_id = ? and urlkey in (select t.post_urlkey from article_parts t "
         "join pages p on p.urlkey = t.urlkey where p.site_id = ? and p.outcome = 'failed')",
         [EPOCH, site_id, site_id],
+    )
+
+
+_LOST_SOURCES_PER_RUN = 10
+_LOST_FOR = timedelta(hours=20)
+
+
+def _make_lost_sources_due(db: Database, site_id: int, now: datetime) -> None:
+    """Makes sources due that once answered and were given up, the longest unread first, each about once a day: a feed
+    that was refused, gone or led off the site for some days may be back.
+    """
+    db.execute(
+        "update pages set due_at = ? where id in (select p.id from pages p where p.site_id = ? and p.priority = 0 "
+        "and p.kind in ('feed', 'sitemap', 'api') and p.fetched_at < ? and (p.outcome in "
+        "('gone', 'refused', 'out-of-scope') or (p.outcome = 'duplicate' and exists (select 1 from pages t "
+        "where t.urlkey = p.redirect_urlkey and t.outcome in ('gone', 'not-found', 'refused', 'out-of-scope')))) "
+        "and exists (select 1 from captures c where c.url = p.url and c.status = 200) order by p.fetched_at limit ?)",
+        [EPOCH, site_id, stamp(now - _LOST_FOR), _LOST_SOURCES_PER_RUN],
     )
 
 

@@ -86,7 +86,8 @@ def test_a_site_that_was_dead_before_keeps_its_own_finding() -> None:
     daily = [one for _ in range(5) for one in (("old", AWAY), *each("abcd", OK))]
     (cause,) = causes(*daily, ("old", AWAY), *each("abcd", AWAY))
     assert set(cause.sites) == set("abcd")
-    assert cause.failed == cause.ran == 5
+    assert cause.failed == cause.ran == 4
+    assert cause.since == NOW - 3 * MINUTE
 
 
 def test_sites_that_were_not_crawled_since_stay_explained_when_the_others_work_again() -> None:
@@ -225,3 +226,11 @@ def test_a_site_that_was_reported_before_is_not_healthy_by_a_common_cause(
     ran(archive, "abcd", OK, 40)
     call("status", "--notify")
     assert sent(tmp_path) == [[("a.example", "amber")], [("", "red")], [("a.example", "green"), ("", "green")]]
+
+
+def test_a_group_that_is_not_crawled_has_no_findings(archive: Path, call: Call, tmp_path: Path) -> None:
+    ran(archive, "ab", AWAY, 0)
+    call("sites", "tag", "old", "a.example")
+    (tmp_path / "archiver.toml").write_text("[groups.old]\ncrawl = false\n")
+    found = json.loads(call("status", "--health", "--json")[1])["sites"]
+    assert [(name, one["state"]) for name, one in found.items()][:2] == [("a.example", "green"), ("b.example", "amber")]

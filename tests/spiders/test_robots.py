@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sqlite3
 import zlib
 from itertools import pairwise
@@ -13,7 +14,7 @@ import pytest
 
 from tests.hostile.attacks import BOMB, MB, OK, Attack, Send, attacking, forever, later
 from tests.hostile.world import two_hosts
-from tests.spiders.crawling import crawl, last_run, rows, scrapy, text
+from tests.spiders.crawling import archiver, crawl, last_run, rows, scrapy, text
 from tests.spiders.site_server import Answer, home, page, serving
 
 
@@ -195,3 +196,53 @@ def test_a_feed_that_robots_txt_forbade_is_read_again_once_it_is_allowed(tmp_pat
         crawl(site.url, archive=archive)
         assert "/rss" in site.requests
     assert rows(archive, "select kind, outcome from pages where url like '%/rss'") == [("feed", "not-article")]
+
+
+def test_posts_that_robots_txt_forbade_are_fetched_again_once_they_are_allowed(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    posts = [f"/post-{number}/" for number in range(4)]
+    with serving(site_of(text(""), *posts)) as site:
+        crawl(site.url, archive=archive)
+        site.pages["/robots.txt"] = text("User-agent: *\nDisallow: /post\n")
+        crawl(site.url, "--full", archive=archive)
+        assert rows(archive, "select count(*) from pages where outcome = 'refused' and rule = 'robots'") == [(4,)]
+        assert findings(archive) == [("robots", "posts")]
+        site.pages["/robots.txt"] = text("User-agent: *\nDisallow: /post-3\n")
+        asked = len(site.requests)
+        crawl(site.url, archive=archive)
+        assert set(posts) & set(site.requests[asked:]) == set(posts[:3])
+        refused = "select url from pages where outcome = 'refused' and rule = 'robots'"
+        assert rows(archive, refused) == [(f"{site.url}post-3/",)]
+        site.pages["/robots.txt"] = text("")
+        crawl(site.url, archive=archive)
+    assert rows(archive, refused) == []
+    assert findings(archive) == []
+
+
+def test_a_feed_that_led_off_the_site_is_read_again_a_day_later(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    feed = text(
+        '<rss version="2.0"><channel><title>T</title><item><title>One</title><link>/one/</link></item></channel></rss>'
+    )
+    start = home("/one/")
+    start.body = start.body.replace(b"</head>", b'<link rel="alternate" type="application/rss+xml" href="/rss"></head>')
+    with serving({**site_of(text(""), "/one/"), "/": start, "/rss": feed}) as site:
+        crawl(site.url, archive=archive)
+        site.pages["/rss"] = text("", 301, Location="http://127.0.0.9:9/feed")
+        for _ in range(4):
+            crawl(site.url, archive=archive)
+        assert findings(archive) == [("source", "feed")]
+        site.pages["/rss"] = feed
+        asked = len(site.requests)
+        crawl(site.url, archive=archive)
+        assert "/rss" not in site.requests[asked:]  # at most once a day
+        with sqlite3.connect(archive) as db:
+            db.execute("update pages set fetched_at = datetime(fetched_at, '-1 day') || '+00:00'")
+        crawl(site.url, archive=archive)
+        assert "/rss" in site.requests[asked:]
+    assert findings(archive) == []
+
+
+def findings(archive: Path) -> list[tuple[str, str]]:
+    health = json.loads(archiver("status", "--json", archive=archive).stdout)[0]["health"]
+    return [(one["code"], one["about"]) for one in health["findings"]]
