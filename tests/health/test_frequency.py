@@ -174,6 +174,13 @@ def test_posts_are_counted_by_their_day_of_publication(archive: Archive) -> None
     }  # fmt: skip
 
 
+def test_days_to_come_are_left_out(archive: Archive) -> None:
+    """Sites that announce events date them in advance, for more days than are read."""
+    for n in range(-90, 2):
+        archive.post(NOW.date() - n * DAY, NOW)
+    assert list(archive.days()) == ["2026-03-03", "2026-03-02", "2026-03-01"]
+
+
 def test_neither_the_first_crawl_nor_a_backfill_is_new(archive: Archive) -> None:
     today = NOW.date()
     for _ in range(30):

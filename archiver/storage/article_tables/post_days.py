@@ -33,15 +33,17 @@ class PostDay:
 
 
 def read_post_days(db: Database, site: str, site_id: int, now: datetime) -> tuple[PostDay, ...]:
-    """Returns the last 60 days on which a site, given by its name and ID, published posts, the newest first."""
+    """Returns the last 60 days on which a site, given by its name and ID, published posts, the newest first. Days that
+    are still to come are left out: some sites announce events so.
+    """
     rows = db.execute(
         # One look into the index for each day: a site may have published a thousand posts on one of them.
-        "with recursive days (at) as (select max(published) from articles where site = :site and published is not null "
+        "with recursive days (at) as (select max(published) from articles where site = :site and published < :tomorrow "
         "union all select (select max(published) from articles where site = :site "
         "and published < substr(days.at, 1, 10)) from days where days.at is not null limit :days) "
         "select substr(at, 1, 10), at, (select count(*) from articles where site = :site "
         "and published >= substr(at, 1, 10) and published <= at) from days where at is not null",
-        {"site": site, "days": _DAYS},
+        {"site": site, "days": _DAYS, "tomorrow": _tomorrow(now)},
     ).fetchall()
     new, examples = _count_new(db, site, site_id, now)
     days = {
@@ -68,8 +70,9 @@ def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Co
     since = stamp(now - _RECENT)
     rows = db.execute(
         "select substr(published, 1, 10), url, first_seen from articles where site = ? and published >= ? "
-        "and first_seen > ? and gone_at is null and id not in (select article_id from withdrawn_articles)",
-        [site, since[:10], whole],
+        "and published < ? and first_seen > ? and gone_at is null "
+        "and id not in (select article_id from withdrawn_articles)",
+        [site, since[:10], _tomorrow(now), whole],
     ).fetchall()
     rows += db.execute(
         "select substr(first_seen, 1, 10), url, first_seen from (select * from articles where site = ? "
@@ -81,3 +84,8 @@ def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Co
         new[day] += 1
         examples[day] = min(url, examples.get(day, url))
     return new, examples
+
+
+def _tomorrow(now: datetime) -> str:
+    """Returns the first day that has begun nowhere yet: a time zone may be 14 hours ahead."""
+    return stamp(now + timedelta(days=2))[:10]
