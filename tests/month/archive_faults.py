@@ -92,7 +92,7 @@ def _flip_warc(branch: Branch) -> None:
 
 
 def _put_back_captures(branch: Branch) -> None:
-    branch.command("restore", "backup/archive.db", "--captures")
+    branch.command("restore", "backup/archive.db", "--captures", "--yes")
 
 
 def _put_back(branch: Branch) -> None:

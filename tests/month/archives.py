@@ -25,7 +25,7 @@ class Kept:
 
 def articles(archive: Path) -> dict[str, Kept]:
     """Return the articles by their address."""
-    with closing(sqlite3.connect(archive)) as db:
+    with closing(_open(archive)) as db:
         db.row_factory = sqlite3.Row
         history: dict[int, list[tuple[Any, ...]]] = {}
         for row in db.execute("select article_id, revision, meaning_digest from revisions order by 1, 2"):
@@ -48,8 +48,12 @@ def articles(archive: Path) -> dict[str, Kept]:
 
 
 def held_pages(archive: Path) -> int:
-    with closing(sqlite3.connect(archive)) as db:
+    with closing(_open(archive)) as db:
         return int(db.execute("select count(*) from held_pages").fetchone()[0])
+
+
+def _open(archive: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{archive}?mode=ro", uri=True)
 
 
 def messages(folder: Path) -> list[dict[str, Any]]:

@@ -124,19 +124,19 @@ Theme = Callable[[Blog, Post], str]
 
 @dataclass(frozen=True)
 class View:
-    """What a blog shows at a moment: its posts, newest first, in a theme. `lists` are the posts that home page and
-    sources list, by default all.
+    """What a blog shows at a moment: its posts, newest first, in a theme. `began`: when the fault of the moment began;
+    `extra`: responses by path that it gives instead of its own.
     """
 
     blog: Blog
     posts: tuple[Post, ...]
     theme: Theme
-    base: str = ""
+    began: datetime
     extra: dict[str, Answer] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
-        return self.base or self.blog.url
+        return self.blog.url
 
     def answer(self, target: str) -> Answer:
         """Return the response to the request for a path with its query."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
+from types import SimpleNamespace
 from typing import Any
+
+from sqlite_utils import migrations
 
 _real = datetime
 
@@ -38,4 +41,6 @@ def hold_clock(at: datetime) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("archiver.") and vars(module).get("datetime") is _real:
             module.datetime = HeldDatetime  # type: ignore[attr-defined]
+    # sqlite-utils dates the creation of the archive.
+    migrations.datetime = SimpleNamespace(datetime=HeldDatetime, timezone=timezone)  # type: ignore[assignment]
     time.time = lambda: real_time() + ahead

@@ -221,7 +221,7 @@ class _Simulation:
     def run(self) -> None:
         fault, last = self._fault, max(self._fault.days)
         self._month.world.inbox.clear()
-        self._branch.day = self._month.world.day = self._day
+        self._branch.day = self._month.world.day = self._month.world.began = self._day
         if isinstance(fault, ArchiveFault):
             self._prepare(fault)
         for number in range(last + 1):
@@ -231,6 +231,7 @@ class _Simulation:
         if isinstance(fault, ArchiveFault):
             self._branch.shift = timedelta(0)
             fault.end(self._branch)
+            self._branch.backup()
         else:
             self._month.world.begin(None)
         for number in range(last + 1, last + 1 + _REPAIRED_RUNS):
@@ -247,7 +248,7 @@ class _Simulation:
 
     def _one_run(self, number: int, *, faulty: bool) -> None:
         disturb = getattr(self._fault, "disturb", "") if faulty else ""
-        kill_at = self._kill[1] if self._kill and self._kill[0] == number else 0
+        kill_at = self._kill[1] if self._kill and self._kill[0] <= number and not self._outcome.killed else 0
         done = self._branch.run(self._day + number, kill_at, disturb)
         if kill_at and done.killed:
             self._outcome.killed = f"run {number + 1} at step {kill_at}"
@@ -286,8 +287,8 @@ class _Simulation:
             outcome.told_on, outcome.channels, outcome.sentence = number + 1, told, sentence
 
     def _check_values(self, number: int) -> None:
-        """Check that each article says what its post said some time in the month, and that none was lost. A post that
-        came out during the fault may lack what the blog did not show.
+        """Check that each article says what its post said some time in the month, and nothing older than before, and
+        that none was lost. A post that came out during the fault may lack what the blog did not show.
         """
         try:
             now = articles(self._branch.archive)
@@ -297,18 +298,27 @@ class _Simulation:
             raise error
         versions = self._month.world.versions(self._day + number)
         for address, said in self._genuine.items():
-            versions.setdefault(address, set()).update(said)
+            versions.setdefault(address, []).extend(said)
         wrong = Counter[str]()
         for address, kept in now.items():
             good = versions.get(address)
             if good is None:
                 wrong["articles that are no post"] += 1
+            elif self._is_older(address, kept.said, good):
+                wrong["articles set back to an earlier version"] += 1
             elif kept.said not in good and not (address not in self._before and _is_less(kept.said, good)):
                 wrong[f"articles with another {_difference(kept.said, good)}"] += 1
             if kept.gone and not self._fault_is_genuine:
                 wrong["articles marked as gone"] += 1
         wrong["articles lost"] = len(self._before.keys() - now.keys() - {self._removed})
         self._outcome.missed += [f"after run {number + 1}: {count} {what}" for what, count in wrong.items() if count]
+
+    def _is_older(self, address: str, said: Said, versions: list[Said]) -> bool:
+        """Return True if an article says something older than before the fault."""
+        before = self._before.get(address)
+        if before is None or address in self._genuine or before.said not in versions or said not in versions:
+            return False
+        return versions.index(said) < versions.index(before.said)
 
     def _judge(self, day: int) -> None:
         outcome, fault = self._outcome, self._fault
@@ -332,14 +342,14 @@ class _Simulation:
             outcome.missed.append(f"not healthy after two runs: {_first_finding(red.out)}")
 
 
-def _difference(said: Said, good: set[Said]) -> str:
+def _difference(said: Said, good: Collection[Said]) -> str:
     """Return the fields in which an article differs from all versions of its post, from that with the fewest."""
     fields = Said.__dataclass_fields__
     by_version = [[name for name in fields if getattr(said, name) != getattr(one, name)] for one in good]
     return " and ".join(min(by_version, key=len))
 
 
-def _is_less(said: Said, good: set[Said]) -> bool:
+def _is_less(said: Said, good: Collection[Said]) -> bool:
     """Return True if an article says only what a version of its post says, but not all of it."""
     return any(
         said.title == one.title

@@ -226,8 +226,8 @@ def _spam(count: int) -> Callable[[View], View]:
                 number=1000 + n,
                 title=f"Win the {n} best prizes of {made_paragraph(dice).split()[1]}",
                 paragraphs=tuple(made_paragraph(dice) for _ in range(2)),
-                at=newest.at + timedelta(minutes=n + 1),
-                changed=newest.at + timedelta(minutes=n + 1),
+                at=view.began - timedelta(minutes=90 - n),
+                changed=view.began - timedelta(minutes=90 - n),
             )
             for n in range(count)
         )

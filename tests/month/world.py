@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.month.blogs import BLOGS, Post, View, healthy, posts_at
+from tests.month.blogs import BLOGS, Post, View, healthy, posts_at, time_of
 from tests.month.server import Server
 from tests.month.site_faults import SiteFault
 from tests.spiders.certificates import Authority
@@ -44,6 +44,8 @@ class World:
         self.seed = seed
         self.day = 1.0
         self.fault: SiteFault | None = None
+        self.began = 1.0
+        """The first day of the fault."""
         self._servers = {name: Server(blog.host, blog.port, self._responder(name)) for name, blog in BLOGS.items()}
         self.inbox: list[dict[str, Any]] = []
         """The messages that the webhook has received."""
@@ -71,14 +73,15 @@ class World:
             server.close()
         self._inbox.close()
 
-    def versions(self, day: float) -> dict[str, set[Said]]:
-        """Return what each post has said up to this day, by its address."""
-        out: dict[str, set[Said]] = {}
-        days = [float(one) for one in range(1, int(day) + 1)]
+    def versions(self, day: float) -> dict[str, list[Said]]:
+        """Return what each post has said up to this day, by its address, the oldest version first."""
+        out: dict[str, list[Said]] = {}
         for name, blog in BLOGS.items():
-            for one in days:
+            for one in range(1, int(day) + 1):
                 for post in posts_at("a" if name == "f" else name, one, self.seed):
-                    out.setdefault(blog.url.rstrip("/") + post.path, set()).add(Said.of(post))
+                    known = out.setdefault(blog.url.rstrip("/") + post.path, [])
+                    if (said := Said.of(post)) not in known:
+                        known.append(said)
         return out
 
     def shown(self) -> dict[str, Said]:
@@ -91,7 +94,9 @@ class World:
         }
 
     def _view(self, name: str) -> View:
-        view = View(BLOGS[name], posts_at("a" if name == "f" else name, self.day, self.seed), healthy)
+        view = View(
+            BLOGS[name], posts_at("a" if name == "f" else name, self.day, self.seed), healthy, time_of(self.began)
+        )
         return self.fault.view(view) if self.fault and name in self.fault.blogs else view
 
     def _responder(self, name: str) -> Any:
