@@ -33,7 +33,8 @@ SHAPES = {
 }
 TABLES = {
     "sites": "The sites, with their settings (JSON). `soft_not_found` is what a site answers for a URL that does not "
-    "exist, `untrusted` which of its validators and dates have proved false (both JSON).",
+    "exist, `untrusted` which of its validators and dates have proved false (both JSON). No notifications of a site "
+    "are sent before `muted_until`.",
     "site_tags": "Tags of sites, which group them.",
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "site_rules": "The extraction rules of a site, one row a version: TOML, and the captures it is for (`since`, "
@@ -43,8 +44,12 @@ TABLES = {
     "[operate.md](operate.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
     "robots.txt cannot be read), interrupted or failed.",
     "site_health": "The health of each site as last judged, `since` when, and the findings (JSON); `accepted` are "
-    "findings that a person acknowledged. See [operate.md](operate.md).",
-    "notifications": "Messages about changes of health (JSON), one row for each channel; `outcome` is due, sent or "
+    "findings that a person acknowledged, with when, level and figure. See [operate.md](operate.md).",
+    "faults": "What each notification channel knows of each finding of a site (`site` is empty for the archive), until "
+    "the finding is over and its end was sent: since when and in which runs it was there, the worst level that was "
+    "sent, and what is to be sent. See [operate.md](operate.md#notifications).",
+    "notifications": "Messages about changes of health (JSON), one row for each channel and, where a policy has "
+    "recipients of its own, `policy`; `digest` (JSON) is the table of sites of a digest. `outcome` is due, sent or "
     "failed, `reason` why.",
     "captures": "One row a stored response: where its WARC record is, `warc_file` relative to the archive's folder. "
     "An imported one has the import (`import_id`) and the article that it shows (`article_id`); "

@@ -170,6 +170,73 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
     )
 
 
+@click.command(short_help="Send no notifications of sites until a date.")
+@click.argument("names", metavar="SITE...", nargs=-1)
+@tag_option("tag", help="The sites with this tag.")
+@click.option("--until", metavar="DATE", help="When the mute ends: 2026-12-24, or 2026-12-24T18:00 (UTC).")
+@click.option("--why", metavar="TEXT", help="The reason, which 'archiver status' shows.")
+@click.option("--off", is_flag=True, help="End the mute now.")
+@json_option
+@archive_option
+def mute(
+    names: tuple[str, ...],
+    tag: str | None,
+    until: str | None,
+    why: str | None,
+    off: bool,
+    as_json: bool,
+    archive: str,
+) -> None:
+    """Send no notifications of sites until a date.
+
+    The sites are crawled, and 'archiver status' shows their findings, as before. When the mute ends, findings that are
+    still there are sent. A new mute replaces the earlier one.
+
+    \b
+    Examples:
+      archiver sites mute blog.example.org --until 2026-12-24 --why "the owner moves the server"
+      archiver sites mute --tag news --until 2026-12-24T18:00 --why maintenance
+      archiver sites mute blog.example.org --off
+    """
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import Mute, find_site, list_sites, mute_sites, tags_of_sites
+
+    if not names and tag is None:
+        raise click.UsageError("Name a SITE, or use --tag.")
+    if off == (until is not None or why is not None) or (not off and (until is None or not (why or "").strip())):
+        raise click.UsageError("Use --until and --why together, or --off alone.")
+    chosen = None if until is None else Mute(_read_end_of_mute(until, datetime.now(UTC)), (why or "").strip())
+    with opened(archive) as db:
+        tags = tags_of_sites(db)
+        selected = {row["id"]: row["name"] for row in (find_site(db, name) for name in names)}
+        selected |= {
+            row["id"]: row["name"] for row in (list_sites(db) if tag else ()) if tag in tags.get(row["id"], ())
+        }
+        if not selected:
+            raise click.UsageError(f"No site has the tag {tag!r}.")
+        with writing(db):
+            mute_sites(db, selected, chosen)
+    if as_json:
+        print_json([{"site": name, "muted": chosen.as_json() if chosen else None} for name in selected.values()])
+        return
+    for name in selected.values():
+        click.echo(f"{name}: {chosen or 'not muted'}")
+
+
+def _read_end_of_mute(text: str, now: datetime) -> datetime:
+    """Returns the time that --until names, in UTC if it has no zone."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not a date. Use 2026-12-24, or 2026-12-24T18:00 with a time in UTC.", param_hint="--until"
+        ) from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if at <= now:
+        raise click.BadParameter(f"{text!r} is in the past: a mute must end in the future.", param_hint="--until")
+    return at
+
+
 def _as_csv(rows: list[dict[str, Any]]) -> bytes:
     used = sorted({key for row in rows for key in row["settings"]})
     text = io.StringIO()

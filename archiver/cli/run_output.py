@@ -20,13 +20,13 @@ from archiver.errors import ArchiverError
 from archiver.health.health_report import OverallHealth, format_metrics, health_as_json, judge_all
 from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
 from archiver.health.health_state import accept_findings_of, read_health
-from archiver.health.notifications import make_channels, notify, send_test_messages
+from archiver.health.notifications import find_unused_tags, make_all_channels, notify, send_test_messages
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
 from archiver.storage.connection import environment_error, open_archive, opened, writing
 from archiver.storage.integrity_records import BackupRecord, read_backups
 from archiver.storage.locks import scheduler_process
-from archiver.storage.sites import find_site
+from archiver.storage.sites import Mute, find_site, read_mute
 
 # Health, also as exit codes for monitoring
 
@@ -71,6 +71,7 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
     print_lines(
         *(_format_site_finding("archive", one) for one in found.place.findings),
         *(_format_site_finding(name, one) for name, one in found.listed_findings()),
+        *(_format_mute(row["name"], mute) for row, _ in found.sites if (mute := read_mute(row, found.at))),
     )
     return EXIT_CODES[found.state]
 
@@ -98,16 +99,19 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
     --try-notify, and prints the result per channel. Returns 1 if a message was not sent or no channel is configured,
     else 0.
     """
-    open_archive(archive, read_only=True).close()
-    if not make_channels(load_config().notify):
+    with opened(archive, read_only=True) as db:
+        unused = find_unused_tags(db, load_config().notify)
+    if not make_all_channels(load_config().notify):
         click.echo(f"No notifications are configured in {config_file()}; docs/operate.md shows how.", err=True)
         return 1
     sent = send_test_messages(archive) if trial else notify(Path(archive))
     for channel, failure in sent:
         click.echo(f"{channel}: {failure or 'sent'}", err=bool(failure))
+    for policy, tag in unused if trial else ():
+        click.echo(f"{policy}: no site has the tag {tag!r} ('archiver sites tag' adds it)", err=True)
     if not sent:
-        click.echo("Nothing has changed since the last notification.")
-    return 1 if any(failure for _, failure in sent) else 0
+        click.echo("Nothing is to be sent: nothing has changed, or it waits as archiver.toml says.")
+    return 1 if any(failure for _, failure in sent) or (trial and unused) else 0
 
 
 def has_unusable_content(health: dict[str, Any]) -> bool:
@@ -142,6 +146,10 @@ def _keep_site(archive: str, found: OverallHealth, site: str) -> OverallHealth:
 
 def _format_site_finding(name: str, one: HealthFinding) -> Any:
     return styled_line((one.level, STYLES[one.level]), "  ", (name, "bold"), f": {one.sentence}")
+
+
+def _format_mute(name: str, mute: Mute) -> Any:
+    return styled_line(("muted", "dim"), "  ", (name, "bold"), f": {mute}")
 
 
 def _count_states(found: OverallHealth) -> str:

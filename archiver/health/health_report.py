@@ -16,21 +16,17 @@ from archiver.fields import MEASURED
 from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
 from archiver.health.common_causes import FOLDED_CODES, CommonCause, judge_common_causes, read_common_causes
 from archiver.health.health_rules import LEVELS, Health, HealthFinding, Level, worst_level
-from archiver.health.health_state import (
-    FailingChannel,
-    find_failing_channels,
-    finding_as_json,
-    measure_growth,
-    read_health,
-)
+from archiver.health.health_state import finding_as_json, is_crawled, measure_growth, read_health
+from archiver.health.notification_policy import SEEN_RUNS, Look, SeenFinding, hours_as_runs
+from archiver.health.notification_records import FailingChannel, find_failing_channels
 from archiver.politeness.robots import parse_robots
 from archiver.sites.archiver_toml import load_config
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import free_bytes
 from archiver.storage.crawl_exclusions import find_host_file
 from archiver.storage.pages import moment
-from archiver.storage.runs import MeasuredRun, Scheduled, Settings, last_run, scheduled_sites
-from archiver.storage.sites import rules_valid_at, rules_without_match
+from archiver.storage.runs import MeasuredRun, Scheduled, Settings, last_ended_runs, last_run, scheduled_sites
+from archiver.storage.sites import Mute, read_mute, rules_valid_at, rules_without_match
 
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
@@ -176,7 +172,7 @@ class OverallHealth:
             "state": self.state,
             "archive": health_as_json(self.place),
             "common_causes": [one.as_json() for one in self.common_causes],
-            "sites": {site["name"]: health_as_json(health) for site, health in self.sites},
+            "sites": {site["name"]: health_as_json(health, read_mute(site, self.at)) for site, health in self.sites},
         }
 
 
@@ -199,9 +195,10 @@ def judge_all(
     turns = tuple(scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
-        (row, read_health(db, {**row, "settings": settings(row)}, now))
+        (site, read_health(db, site, now))
         for row in list(db.query("select * from sites order by name"))
         if only is None or row["name"] in only
+        for site in ({**row, "settings": settings(row)},)
     )
     more = (*judge_common_causes(causes), *unsafe, *judge_channels(channels))
     return OverallHealth(
@@ -216,8 +213,52 @@ def judge_all(
     )
 
 
-def health_as_json(health: Health) -> dict[str, Any]:
-    return {"state": health.state, "findings": [finding_as_json(one) for one in health.findings]}
+def read_looks(db: Database, found: OverallHealth) -> dict[str, Look]:
+    """Returns the health of each site in the form in which notifications are decided, by name of the site, without the
+    findings that a common cause explains: of that the archive itself has a finding.
+    """
+    folded = found.folded_sites
+    return {
+        site["name"]: _look_at_site(db, site, health, found.at, FOLDED_CODES if site["name"] in folded else frozenset())
+        for site, health in found.sites
+    }
+
+
+def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datetime, without: frozenset[str]) -> Look:
+    runs = last_ended_runs(db, site["id"], SEEN_RUNS)
+    return Look(
+        site["name"],
+        now,
+        tuple(one for one in _seen_findings(health) if one.finding.code not in without),
+        tuple((run.id, run.started) for run in runs),
+        is_conclusive=bool(runs) and runs[0].outcome == "finished",
+        muted=read_mute(site, now) is not None,
+        is_closed=not is_crawled(site),
+    )
+
+
+def look_at_archive(found: OverallHealth) -> Look:
+    """Returns the health of the archive itself in the form in which notifications are decided."""
+    return Look("", found.at, _seen_findings(found.place), hours_as_runs(found.at))
+
+
+def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:
+    return (
+        *(SeenFinding(one) for one in health.findings),
+        *(SeenFinding(one, accepted=True) for one in health.accepted),
+    )
+
+
+def health_as_json(health: Health, mute: Mute | None = None) -> dict[str, Any]:
+    """Returns the health of a site or the archive as JSON values. The keys accepted and muted are there if they say
+    something.
+    """
+    out: dict[str, Any] = {"state": health.state, "findings": [finding_as_json(one) for one in health.findings]}
+    if health.accepted:
+        out["accepted"] = [finding_as_json(one) for one in health.accepted]
+    if mute:
+        out["muted"] = mute.as_json()
+    return out
 
 
 # Metrics in the Prometheus text format (version 0.0.4), for a scrape or node_exporter.

@@ -154,7 +154,8 @@ class HealthFinding:
     """A problem of a site or the archive.
 
     `code`: the check that found it; `about`: its subject (a field, a source), for a check that can find several
-    problems; `since`: when the problem began, if that is known.
+    problems; `since`: when the problem began, if that is known; `figure`: how large it is, a number or a share that
+    grows as it gets worse, if that is measured.
     """
 
     code: str
@@ -162,16 +163,23 @@ class HealthFinding:
     sentence: str
     about: str = ""
     since: datetime | None = None
+    figure: float | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells the finding from others of its site: its code, and what it is about."""
+        return f"{self.code} {self.about}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """The health of a site or the archive. `state` is the worst level of the findings, or "unknown" if no run of the
-    site has ended.
+    site has ended. `accepted`: findings that a person has acknowledged; they do not count.
     """
 
     state: Level
     findings: tuple[HealthFinding, ...] = field(default=())
+    accepted: tuple[HealthFinding, ...] = field(default=())
 
 
 def judge_site(known: HealthInputs, now: datetime) -> Health:
@@ -253,6 +261,7 @@ def _check_burst(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
             f"date:{burst.day}\"'). If they are spam, tell the site's owner; if a crawl took other pages for posts, "
             "'archiver runs undo' takes them out again.",
             since=burst.since,
+            figure=burst.posts,
         )
 
 
@@ -278,6 +287,7 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
         f"{posts} no longer online{usual}: {', '.join(urls[:_MOST_EXAMPLES])}{more}. The archive keeps "
         f"{'it' if len(urls) == 1 else 'them'}; 'archiver why URL' shows what the site answers.",
         since=known.deletions.last,
+        figure=len(urls),
     )
 
 
@@ -336,6 +346,7 @@ def _changed_template(
         f"{'them' if len(names) > 1 else 'it'}. {_REREAD.format(site=site)}",
         about=names[0],
         since=first,
+        figure=max(1 - fall.hits / fall.trials for fall in group.values()),
     )
 
 
@@ -354,6 +365,7 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
             "inserts it, or a login, a consent wall or a block keeps this program out, and its owner can give access.",
             about="listed",
             since=fall.since,
+            figure=1 - fall.hits / fall.trials,
         )
     if fall := find_fewer_posts(history):
         yield HealthFinding(
@@ -366,6 +378,7 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
             f"{known.site} --full' fetches them again.",
             about="pages",
             since=fall.since,
+            figure=1 - fall.hits / fall.trials,
         )
 
 
@@ -456,6 +469,7 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
             f"{how}, before {earlier / before:.0%}: {advice.format(site=known.site)}",
             about=outcome,
             since=_start_of_series(judged, more),
+            figure=hits / total,
         )
 
 
@@ -476,6 +490,7 @@ def _check_slow(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -
             f"Its responses take {latest:.1f} s (median), before {median(past):.1f} s: the crawl slows down "
             "automatically; if that lasts, set a longer delay or ask its owner.",
             since=_start_of_series(timed, slower),
+            figure=latest,
         )
 
 
@@ -526,6 +541,7 @@ def _check_robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
             f"Its robots.txt now forbids {pages} that the archive holds as posts, for example {known.forbidden}: they "
             "are kept but not fetched again; 'archiver why' names the rule, and its owner can give permission.",
             about="posts",
+            figure=known.forbids,
         )
 
 
@@ -566,6 +582,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             f"{content.empty:,} of {content.articles:,} articles have neither text nor a picture, for example "
             f"{content.empty_example}: 'archiver show URL --evidence' shows what was read; if the page has text, "
             f"'archiver sites rules {known.site} --set' takes a rule that says where it is.",
+            figure=content.empty / content.articles,
         )
     for one in content.repeated:
         if one.articles >= _SEVERAL and one.articles >= _EVIDENT.get(one.field, _EVIDENT_OTHER) * content.articles:
@@ -609,6 +626,7 @@ def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
         f"{content.untaken_rule!r}, for example {content.untaken_example}: 'archiver why URL' shows what was read, "
         f"'archiver reextract {site} --pages' judges them again, and 'archiver sites rules {site} --set' takes a rule "
         "that says what a post is.",
+        figure=content.untaken,
     )
 
 
@@ -624,6 +642,7 @@ def _judge_undated(content: SiteContent, site: str) -> HealthFinding | None:
         f"{content.undated:,} pages that its lists show as entries have no date or other mark of a post, so they were "
         f"not stored, for example {content.undated_example}: if they are posts, 'archiver sites rules {site} --set' "
         "takes a rule that says where their date is; or crawl the address of a feed that lists them.",
+        figure=content.undated,
     )
 
 
@@ -637,6 +656,7 @@ def _judge_script_pages(content: SiteContent) -> HealthFinding | None:
         f"{empty:,} of {content.pages:,} pages have no text without JavaScript, for example {content.script_example}: "
         "archiver runs no scripts. Look for a feed with full texts or an API that the site does not declare, and crawl "
         'its address; see docs/crawl.md, "Pages that need JavaScript".',
+        figure=empty,
     )
 
 
@@ -649,6 +669,7 @@ def _judge_unlisted(content: SiteContent) -> HealthFinding | None:
         "amber",
         f"{which} no longer listed, for example {content.unlisted_example}, and may be gone: the site sends the same "
         "page for every address, so archiver cannot know. Open it in a browser; the archive keeps it either way.",
+        figure=content.unlisted,
     )
 
 
@@ -668,6 +689,7 @@ def _judge_held(content: SiteContent, site: str) -> HealthFinding:
         f"{len(content.held):,} pages are held since {content.held[0].since[:10]}, and nothing that is stored was "
         f"replaced ({shown}). Look at {content.held[0].url}. The next crawls look again; 'archiver sites release "
         f"{site} --accept' stores what the pages show now.",
+        figure=len(content.held),
     )
 
 
@@ -681,6 +703,7 @@ def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFindi
         f"probably the site's and not theirs. 'archiver sites rules {site} --set' takes a rule that says where the "
         f"{name} is, and 'archiver reextract {site}' applies it to the stored captures.",
         about=one.field,
+        figure=one.articles / articles,
     )
 
 

@@ -1,11 +1,11 @@
-"""Stores the last health of each site, accepted findings and notifications, and reads the data from which a site's
-health is determined.
+"""Stores the last health of each site and accepted findings, and reads the data from which a site's health is
+determined.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -14,6 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.health.health_rules import (
+    LEVELS,
     Health,
     HealthFinding,
     HealthInputs,
@@ -33,39 +34,27 @@ from archiver.storage.runs import MeasuredRun
 from archiver.storage.site_content import read_site_content
 from archiver.urls import urlkey
 
-MOST_ATTEMPTS = 5
-"""Attempts to deliver a notification before it is given up."""
-
 
 @dataclass(frozen=True, slots=True)
-class HealthChange:
-    """A change of health that people are notified of: a site's state changed, or it has a new finding. `sentence` is
-    the worst new finding. `site` is "" for the archive itself.
-    """
+class Acceptance:
+    """That a person acknowledged a finding: when, and which level and figure it had then."""
 
-    site: str
-    before: Level
-    state: Level
-    sentence: str
-    since: datetime
+    at: datetime
+    level: Level
+    figure: float | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "site": self.site,
-            "before": self.before,
-            "state": self.state,
-            "sentence": self.sentence,
-            "since": self.since.isoformat(timespec="seconds"),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """A stored notification of health changes that is to be sent through `channel`."""
-
-    id: int
-    channel: str
-    changes: list[dict[str, Any]]
+    def covers(self, finding: HealthFinding) -> bool:
+        """Returns True if a finding is the acknowledged one and no worse: its level is not higher, and its figure not
+        twice as large, nor larger by a quarter of the whole if it is a share.
+        """
+        if finding.since and finding.since > self.at:
+            return False
+        if LEVELS.index(finding.level) > LEVELS.index(self.level):
+            return False
+        now, then = finding.figure, self.figure
+        if now is None or then is None or now <= then:
+            return True
+        return now < 2 * then and not (now <= 1 and now - then >= _WORSE_BY)
 
 
 def finding_as_json(finding: HealthFinding) -> dict[str, Any]:
@@ -78,59 +67,62 @@ def finding_as_json(finding: HealthFinding) -> dict[str, Any]:
     }
 
 
-def read_accepted_findings(db: Database, site_id: int) -> dict[str, datetime]:
-    """Returns the findings of a site that a person has accepted: a dict from "code about" of the finding to when it was
-    accepted.
-    """
+def read_accepted_findings(db: Database, site_id: int) -> dict[str, Acceptance]:
+    """Returns the findings of a site that a person has accepted, by key of the finding."""
     row = db.execute("select accepted from site_health where site_id = ?", [site_id]).fetchone()
-    accepted: dict[str, str] = json.loads(row[0]) if row else {}
-    return {key: at for key, text in accepted.items() if (at := moment(text))}
+    accepted: dict[str, dict[str, Any]] = json.loads(row[0]) if row else {}
+    return {
+        key: Acceptance(at, one["level"], one["figure"]) for key, one in accepted.items() if (at := moment(one["at"]))
+    }
+
+
+def _as_json(accepted: Mapping[str, Acceptance]) -> str:
+    return json.dumps(
+        {key: {"at": stamp(one.at), "level": one.level, "figure": one.figure} for key, one in accepted.items()}
+    )
 
 
 def has_accepted_findings(db: Database) -> bool:
     return bool(db.execute("select exists (select 1 from site_health where accepted <> '{}')").fetchone()[0])
 
 
-def without_accepted(health: Health, accepted: dict[str, datetime]) -> Health:
-    """Returns the health of a site without the findings that a person has accepted. A finding that began after it was
-    accepted is kept.
+def without_accepted(health: Health, accepted: Mapping[str, Acceptance]) -> Health:
+    """Returns the health of a site with the findings that a person has accepted apart. A finding that began after it
+    was accepted, or has got worse since, is not accepted any more.
     """
-    left = tuple(
-        one for one in health.findings if not (at := accepted.get(_key(one))) or (one.since and one.since > at)
-    )
-    if health.state == "unknown" or len(left) == len(health.findings):
+    hidden = tuple(one for one in health.findings if (found := accepted.get(one.key)) and found.covers(one))
+    if health.state == "unknown" or not hidden:
         return health
-    return Health(worst_level([one.level for one in left]), left)
+    left = tuple(one for one in health.findings if one not in hidden)
+    return Health(worst_level([one.level for one in left]), left, hidden)
 
 
 def accept_findings_of(db: Database, site_id: int, findings: Iterable[HealthFinding], now: datetime) -> None:
-    """Marks these findings of a site as accepted, so that they are not reported any more."""
-    accepted = {key: stamp(at) for key, at in read_accepted_findings(db, site_id).items()} | {
-        _key(one): stamp(now) for one in findings
+    """Marks these findings of a site as accepted, so that they are not reported any more unless they get worse."""
+    accepted = read_accepted_findings(db, site_id) | {
+        one.key: Acceptance(now, one.level, one.figure) for one in findings
     }
     db.execute(
         "insert into site_health (site_id, state, since, judged_at, accepted) values (?, 'unknown', ?, ?, ?) "
         "on conflict (site_id) do update set accepted = excluded.accepted",
-        [site_id, stamp(now), stamp(now), json.dumps(accepted)],
+        [site_id, stamp(now), stamp(now), _as_json(accepted)],
     )
 
 
 def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
-    """Deletes the acceptance of findings that are not in `found` any more, so that they are reported if they return."""
-    accepted, keys = read_accepted_findings(db, site_id), {_key(one) for one in found.findings}
-    left = {key: stamp(at) for key, at in accepted.items() if key in keys}
-    if len(left) < len(accepted):
-        db.execute("update site_health set accepted = ? where site_id = ?", [json.dumps(left), site_id])
-
-
-def record_health(db: Database, site: dict[str, Any], health: Health, now: datetime) -> HealthChange | None:
-    """Stores the health of a site. Returns how it changed since the last call, or None.
-
-    A new finding at the same level counts as a change; a first state of green does not.
+    """Deletes the acceptance of findings that are not in `found` any more, so that they are reported if they return,
+    and of those that have got worse.
     """
-    row = db.execute("select state, since, findings from site_health where site_id = ?", [site["id"]]).fetchone()
-    before: Level = row[0] if row else "unknown"
-    since = row[1] if row and before == health.state else stamp(now)
+    accepted, findings = read_accepted_findings(db, site_id), {one.key: one for one in found.findings}
+    left = {key: one for key, one in accepted.items() if (now := findings.get(key)) and one.covers(now)}
+    if len(left) < len(accepted):
+        db.execute("update site_health set accepted = ? where site_id = ?", [_as_json(left), site_id])
+
+
+def record_health(db: Database, site: dict[str, Any], health: Health, now: datetime) -> None:
+    """Stores the health of a site, and since when it has its state."""
+    row = db.execute("select state, since from site_health where site_id = ?", [site["id"]]).fetchone()
+    since = row[1] if row and row[0] == health.state else stamp(now)
     db.execute(
         "insert into site_health (site_id, state, since, judged_at, findings) values (?, ?, ?, ?, ?) "
         "on conflict (site_id) do update set state = excluded.state, since = excluded.since, "
@@ -143,99 +135,25 @@ def record_health(db: Database, site: dict[str, Any], health: Health, now: datet
             json.dumps([finding_as_json(one) for one in health.findings], ensure_ascii=False),
         ],
     )
-    if (before == "unknown" and health.state == "green") or health.state == "unknown":
-        return None
-    known = {f"{one['code']} {one['about']}".strip() for one in json.loads(row[2])} if row else set()
-    news = [one for one in health.findings if before != health.state or _key(one) not in known]
-    if before == health.state and not news:
-        return None
-    return HealthChange(site["name"], before, health.state, news[0].sentence if news else _RECOVERED, now)
 
 
-def enter_notifications(db: Database, changes: Sequence[HealthChange], channels: Iterable[str], now: datetime) -> None:
-    """Stores one notification per channel, with all changes, to be sent later."""
-    data = json.dumps([change.as_json() for change in changes], ensure_ascii=False)
-    for channel in channels if changes else ():
-        db.execute("insert into notifications (at, channel, changes) values (?, ?, ?)", [stamp(now), channel, data])
-
-
-def read_due_notifications(db: Database) -> list[Notification]:
-    """Returns the notifications that have not been sent and have failed fewer than MOST_ATTEMPTS times."""
-    rows = db.execute(
-        "select id, channel, changes from notifications where outcome = 'due' or (outcome = 'failed' and "
-        "attempts < ?) order by id",
-        [MOST_ATTEMPTS],
-    )
-    return [Notification(row[0], row[1], json.loads(row[2])) for row in rows]
-
-
-def record_delivery(db: Database, notice: Notification, failure: str, now: datetime) -> None:
-    """Stores the result of an attempt to send a notification; `failure` is "" if the notification was sent."""
-    db.execute(
-        "update notifications set outcome = ?, reason = ?, attempts = attempts + 1, sent_at = ? where id = ?",
-        ["failed" if failure else "sent", failure, None if failure else stamp(now), notice.id],
-    )
-
-
-def _key(finding: HealthFinding) -> str:
-    return f"{finding.code} {finding.about}".strip()
-
-
-def find_archive_change(db: Database, health: Health, now: datetime) -> HealthChange | None:
-    """Returns how the health of the archive itself changed, or None. Its last state is read from the stored
-    notifications, in which it has no site name.
-    """
-    row = db.execute(
-        "select c.value ->> 'state' from notifications n, json_each(n.changes) c where c.value ->> "
-        "'site' = '' "
-        "order by n.id desc limit 1"
-    ).fetchone()
-    before: Level = row[0] if row else "green"
-    if before == health.state:
-        return None
-    sentence = health.findings[0].sentence if health.findings else _RECOVERED
-    return HealthChange("", before, health.state, sentence, now)
-
-
-_RECOVERED = "It is healthy again."
+_WORSE_BY = 0.25
 _RUNS = 60
 _WEEKS = timedelta(days=14)
 _LABELS = {"api": "API"}
 _MOST_REDIRECTS = 10
-_MOST_NOTIFICATIONS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class FailingChannel:
-    """A notification channel that cannot send: how many notifications in a row it did not deliver, why, and since
-    when.
-    """
-
-    channel: str
-    notifications: int
-    reason: str
-    since: datetime
-
-
-def find_failing_channels(db: Database) -> list[FailingChannel]:
-    """Returns the notification channels whose last notification could not be sent."""
-    out = []
-    for (channel,) in db.execute("select distinct channel from notifications order by 1").fetchall():
-        rows = db.execute(
-            "select outcome, reason, at from notifications where channel = ? and attempts > 0 order by id desc limit ?",
-            [channel, _MOST_NOTIFICATIONS],
-        )
-        failed = list(takewhile(lambda row: row[0] != "sent", rows.fetchall()))
-        if failed and (since := moment(failed[-1][2])):
-            out.append(FailingChannel(channel, len(failed), failed[0][1], since))
-    return out
+def is_crawled(site: dict[str, Any]) -> bool:
+    """Returns False if a site (a row of `sites`) is not crawled any more (crawl=no)."""
+    return stored_object(site.get("settings")).get("crawl") is not False
 
 
 def read_health(db: Database, site: dict[str, Any], now: datetime) -> Health:
     """Returns the health of a site (a row of `sites`) without accepted findings. A site that is not crawled any more
     (crawl=no) has none.
     """
-    if stored_object(site.get("settings")).get("crawl") is False:
+    if not is_crawled(site):
         return Health("green", ())
     return without_accepted(judge_site(read_health_inputs(db, site, now), now), read_accepted_findings(db, site["id"]))
 

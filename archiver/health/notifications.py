@@ -12,9 +12,9 @@ import smtplib
 import sqlite3
 import ssl
 import subprocess
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -30,56 +30,75 @@ from sqlite_utils import Database
 from w3lib.url import safe_url_string
 
 from archiver.errors import ArchiverError
-from archiver.health.health_report import judge_all
-from archiver.health.health_rules import LEVELS
-from archiver.health.health_state import (
-    HealthChange,
+from archiver.health.health_report import OverallHealth, judge_all, look_at_archive, read_looks
+from archiver.health.health_state import drop_obsolete_acceptances, has_accepted_findings, record_health
+from archiver.health.notification_messages import HealthMessage, compose_message
+from archiver.health.notification_policy import HealthChange, Look, is_in_digest, observe, release
+from archiver.health.notification_records import (
     Notification,
-    drop_obsolete_acceptances,
-    enter_notifications,
-    find_archive_change,
-    has_accepted_findings,
+    drop_faults_of_removed_sites,
+    enter_notification,
+    read_digest,
     read_due_notifications,
+    read_faults,
     record_delivery,
-    record_health,
+    write_faults,
 )
-from archiver.sites.archiver_toml import Mail, Notify, effective_settings, load_config
+from archiver.sites.archiver_toml import (
+    CHANNELS,
+    Mail,
+    NotificationPolicy,
+    Notify,
+    effective_settings,
+    load_config,
+)
 from archiver.storage.connection import environment_error, open_archive, writing
 from archiver.storage.locks import lock_notifications, scheduler_process
+from archiver.storage.sites import read_mute, tags_of_sites
 
 _SECONDS = 15
 _MAX_VARIABLE = 8_000  # characters, at most 32 KB in UTF-8
 _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 
-@dataclass(frozen=True, slots=True)
-class HealthMessage:
-    """A message about changes in health. `state` is the worst state in it; `data` is the JSON object that commands and
-    webhooks receive.
-    """
-
-    subject: str
-    text: str
-    state: str
-    data: Mapping[str, Any]
-
-
 Channel = Callable[[HealthMessage], str]
 """Sends a message; returns why that failed, or ""."""
 
+Recipients = tuple[str, str]
+"""Who gets a message: the name of a channel, and the name of the policy whose recipients get it, "" for those of
+[notify]."""
+
 
 def make_channels(notify: Notify) -> dict[str, Channel]:
-    """Returns the notification channels that archiver.toml and the environment configure: a dict from name to a
-    function that sends a message.
+    """Returns the notification channels that [notify] in archiver.toml and the environment configure: a dict from name
+    to a function that sends a message.
     """
-    webhook = os.environ.get("ARCHIVER_WEBHOOK") or notify.webhook
+    return _make_channels(notify.command, os.environ.get("ARCHIVER_WEBHOOK") or notify.webhook, notify.mail)
+
+
+def make_all_channels(notify: Notify) -> dict[Recipients, Channel]:
+    """Returns all notification channels, those with the recipients of a policy included."""
+    out = {(name, ""): channel for name, channel in make_channels(notify).items()}
+    for policy in notify.policies:
+        mail = replace(notify.mail, to=policy.to) if notify.mail and policy.to else None
+        for name, channel in _make_channels(policy.command, policy.webhook, mail).items():
+            out[name, policy.name] = channel
+    return out
+
+
+def name_recipients(recipients: Recipients) -> str:
+    """Returns the name of a channel, with that of the policy if the recipients are those of a policy."""
+    channel, policy = recipients
+    return f"{channel} ({policy})" if policy else channel
+
+
+def _make_channels(command: tuple[str, ...], webhook: str, mail: Mail | None) -> dict[str, Channel]:
     channels: dict[str, Channel] = {}
-    if notify.command:
-        channels["command"] = lambda message: _send_to_command(notify.command, message)
+    if command:
+        channels["command"] = lambda message: _send_to_command(command, message)
     if webhook:
         channels["webhook"] = _with_deadline("the webhook", lambda message: _send_to_webhook(webhook, message))
-    if notify.mail:
-        mail = notify.mail
+    if mail:
         channels["mail"] = _with_deadline(mail.host, lambda message: _send_mail(mail, message))
     return channels
 
@@ -177,6 +196,8 @@ def _send_mail(mail: Mail, message: HealthMessage) -> str:
     letter["Date"], letter["Message-ID"] = formatdate(), make_msgid(domain="archiver")
     letter["Auto-Submitted"] = "auto-generated"
     letter.set_content(message.text)
+    if message.html:
+        letter.add_alternative(message.html, subtype="html")
     port = mail.port or _PORTS[mail.security]
     try:
         with (
@@ -208,32 +229,39 @@ Sent = list[tuple[str, str]]
 """For each message its channel and why sending failed ("" if it was sent)."""
 
 
-def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = True) -> Sent:
-    """Determines the health of sites, and sends what has changed since the last notification. Returns, for each
-    message, its channel and why sending it failed.
+def notify(
+    archive: Path, only: Collection[str] | None = None, *, place: bool = True, now: datetime | None = None
+) -> Sent:
+    """Determines the health of sites, and sends the notifications of which the policies in archiver.toml say that they
+    are due. Returns, for each message, its channel and why sending it failed.
 
-    `only`: names of the sites to include, None for all; `place`: also include the archive itself. Deletes
-    acceptances of findings that no longer exist, even if no channel is configured. Does nothing if another process
-    is notifying. Raises what `open_archive` and `load_config` raise.
+    `only`: names of the sites to include, None for all; `place`: also include the archive itself; `now`: the current
+    time. What was held back before is sent for all sites. Deletes acceptances of findings that no longer exist or have
+    got worse, even if no channel is configured. Does nothing if another process is notifying. Raises what
+    `open_archive` and `load_config` raise.
     """
-    channels = make_channels(load_config().notify)
+    loaded = load_config().notify
+    channels = make_all_channels(loaded)
     lock = lock_notifications(archive)
     if lock is None:
         return []
     with lock:
         db = open_archive(archive)
         try:
-            at = datetime.now(UTC)
+            at = now or datetime.now(UTC)
             if not channels and not has_accepted_findings(db):
                 return []
             with writing(db):
                 drop_obsolete_acceptances(db, at)
                 if channels:
-                    enter_notifications(db, _find_changes(db, archive, only, place, at), channels, datetime.now(UTC))
+                    found = judge_all(db, archive, scheduler_process(archive), at, effective_settings(db), only)
+                    _enter_notifications(
+                        db, loaded, channels, found, place=place and (only is None or bool(found.common_causes))
+                    )
             return [
-                (notice.channel, _send(db, archive, notice, channels))
+                (name_recipients(recipients), _send(db, archive, notice, channels[recipients]))
                 for notice in read_due_notifications(db)
-                if notice.channel in channels
+                if (recipients := (notice.channel, notice.policy)) in channels
             ]
         except sqlite3.Error as error:
             raise environment_error(error, archive) from error
@@ -256,44 +284,79 @@ def notify_after_runs(
 
 
 def send_test_messages(archive: str) -> Sent:
-    """Sends a test message through each configured channel. Returns each channel's name and why sending failed ("" if
-    the message was sent).
+    """Sends a test message to all recipients of each configured channel. Returns each channel's name and why sending
+    failed ("" if the message was sent).
     """
     text = f"This is a test of the notifications of {archive}: nothing has changed."
     message = HealthMessage("archiver: test message", text, "green", {"archive": archive, "text": text, "changes": []})
-    return [(name, channel(message)) for name, channel in make_channels(load_config().notify).items()]
+    channels = make_all_channels(load_config().notify)
+    return [(name_recipients(recipients), channel(message)) for recipients, channel in channels.items()]
 
 
-def _find_changes(
-    db: Database, archive: Path, only: Collection[str] | None, place: bool, now: datetime
-) -> list[HealthChange]:
-    found = judge_all(db, archive, scheduler_process(archive), now, effective_settings(db), only)
-    folded = found.folded_sites
-    changes = [record_health(db, site, health, now) for site, health in found.sites if site["name"] not in folded]
-    if place and (only is None or found.common_causes):
-        changes.append(find_archive_change(db, found.place, now))
-    return [change for change in changes if change]
+def find_unused_tags(db: Database, notify: Notify) -> list[tuple[str, str]]:
+    """Returns the tags in the policies of archiver.toml that no site has: pairs of the policy's name and the tag."""
+    used = {tag for tags in tags_of_sites(db).values() for tag in tags}
+    return [(one.name, tag) for one in notify.policies for tag in one.tags if tag not in used]
 
 
-def _send(db: Database, archive: Path, notice: Notification, channels: dict[str, Channel]) -> str:
-    failure = channels[notice.channel](_compose_message(str(archive), notice.changes))
+def _enter_notifications(
+    db: Database, notify: Notify, channels: Collection[Recipients], found: OverallHealth, *, place: bool
+) -> None:
+    """Stores the health of the sites, and the notifications that are due. Runs inside the caller's transaction.
+    `place`: whether to include the archive itself.
+    """
+    looks = read_looks(db, found)
+    if place:
+        looks[""] = look_at_archive(found)
+    for site, health in found.sites:
+        record_health(db, site, health, found.at)
+    drop_faults_of_removed_sites(db)
+    sites = _read_sites(db, found.at)
+    for channel in CHANNELS:
+        messages: dict[tuple[Recipients, NotificationPolicy | None], list[HealthChange]] = {}
+        known = read_faults(db, channel, looks)
+        for name in sorted({*known, *looks}):
+            policy = notify.policy(channel, name, sites[name].tags)
+            recipients = (channel, policy.name if policy.has_target(channel) else "")
+            if recipients not in channels:
+                continue
+            before = known.get(name, [])
+            after = observe(before, _without_own_failure(looks[name], recipients), policy) if name in looks else before
+            after, changes = release(after, policy, found.at, muted=sites[name].muted)
+            write_faults(db, channel, before, after)
+            for change in changes:
+                messages.setdefault((recipients, policy if is_in_digest(change, policy) else None), []).append(change)
+        for (recipients, digest), changes in messages.items():
+            names = [name for name, site in sites.items() if notify.policy(channel, name, site.tags) == digest]
+            enter_notification(db, recipients, changes, read_digest(db, names, found.at) if digest else None, found.at)
+
+
+@dataclass(frozen=True, slots=True)
+class _NotifiedSite:
+    """What decides who is notified of a site."""
+
+    tags: tuple[str, ...] = ()
+    muted: bool = False
+
+
+def _read_sites(db: Database, now: datetime) -> dict[str, _NotifiedSite]:
+    """Returns all sites by name, and the archive itself, whose name is ""."""
+    tags = tags_of_sites(db)
+    rows = list(db.query("select id, name, muted_until, muted_why from sites"))
+    return {"": _NotifiedSite()} | {
+        row["name"]: _NotifiedSite(tags.get(row["id"], ()), read_mute(row, now) is not None) for row in rows
+    }
+
+
+def _without_own_failure(look: Look, recipients: Recipients) -> Look:
+    """Returns a look without the finding that these recipients get no notifications: they would not get it."""
+    own = ("notify", name_recipients(recipients))
+    left = tuple(one for one in look.findings if (one.finding.code, one.finding.about) != own)
+    return look if look.site else replace(look, findings=left)
+
+
+def _send(db: Database, archive: Path, notice: Notification, channel: Channel) -> str:
+    failure = channel(compose_message(str(archive), notice))
     with writing(db):
         record_delivery(db, notice, failure, datetime.now(UTC))
     return failure
-
-
-def _compose_message(archive: str, changes: list[dict[str, Any]]) -> HealthMessage:
-    by_level = sorted(changes, key=lambda one: -LEVELS.index(one["state"]))
-    worst = by_level[0]["state"]
-    who = by_level[0]["site"] or "the archive"
-    more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
-    lines = [
-        f"{one['state']} (was {one['before']}): {one['site'] or 'the archive'}: {one['sentence']}" for one in by_level
-    ]
-    text = "\n\n".join([*lines, f"'archiver status --health --archive {archive}' shows the health of all."]) + "\n"
-    return HealthMessage(
-        f"archiver: {worst}: {who}{more}",
-        text,
-        worst,
-        {"archive": archive, "state": worst, "text": text, "changes": by_level},
-    )

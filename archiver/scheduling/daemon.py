@@ -17,6 +17,7 @@ from time import monotonic
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.site_cadence import start_interval
 from archiver.health.health_report import RESERVE
+from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check import is_part_due
 from archiver.scheduling.crawl_messages import GRACE, CommonOptions, CrawlOutcome, CrawlResult
 from archiver.scheduling.scheduled_crawl import (
@@ -30,7 +31,7 @@ from archiver.sites.archiver_toml import Maintenance, effective_settings, load_c
 from archiver.storage.connection import environment_error, free_bytes, open_archive, opened
 from archiver.storage.runs import DueSites, Scheduled
 
-# Notifications: sent after crawls, batched, and once an hour for changes that only depend on time
+# Notifications: sent after crawls, batched; once an hour for changes that only depend on time; when quiet hours end
 
 _NOTIFY_EVERY = 60.0
 """Seconds between two notifications, so that several changes become one message."""
@@ -45,12 +46,19 @@ class NotificationRunner:
     one sends its messages.
     """
 
-    def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        archive: Path,
+        show: Callable[[str], None],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._archive = archive
         self._show = show
+        self._clock = clock
         self._sites: set[str] = set()
         self._process: ForkServerProcess | None = None
         self._next = self._next_all = 0.0
+        self._release: datetime | None = None
         self._caught_up = monotonic() + _CATCH_UP
         self._started_at = 0.0
 
@@ -68,7 +76,8 @@ class NotificationRunner:
                 return
             self._process.close()
             self._process = None
-        everything, place = now >= self._next_all, now >= self._caught_up
+        is_released = self._release is not None and self._clock() >= self._release
+        everything, place = now >= self._next_all or is_released, now >= self._caught_up
         if not everything and (not self._sites or now < self._next):
             return
         try:
@@ -79,6 +88,7 @@ class NotificationRunner:
             self._sites.clear()
             if everything:
                 self._next_all = now + _CHECK_ALL_EVERY if place else self._caught_up
+                self._release = _find_release(self._clock())
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 
     def close(self) -> None:
@@ -90,6 +100,14 @@ class NotificationRunner:
             if self._process.exitcode is None:
                 self._process.kill()
                 self._process.join()
+
+
+def _find_release(now: datetime) -> datetime | None:
+    """Returns when quiet hours end next or a digest is due; None if there is none, or archiver.toml has a mistake."""
+    try:
+        return next_release(load_config().notify.policies, now)
+    except (BadConfig, UnreadableInput):
+        return None
 
 
 class NightlyCheck:

@@ -1,4 +1,4 @@
-"""Reads archiver.toml: settings for all sites and for groups of sites, and whom to notify when something is wrong.
+"""Reads archiver.toml: settings for all sites and for groups of sites, and whom to notify of what is wrong, and when.
 
 The file is read from the current directory, or from the path in ARCHIVER_CONFIG. Errors name its line and column.
 Secrets come from the environment and are not allowed in the file. A site's own settings override those of its
@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlite_utils import Database
 
@@ -54,13 +57,17 @@ def toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
 
 
 def _keys(text: str) -> Iterator[tuple[TOMLPath, int, int]]:
-    """Yields the path, line and column of each table header and of each key at the start of a line. Lines of multi-line
-    strings that look like one are included.
+    """Yields the path, line and column of each table header and of each key at the start of a line. The path of a row
+    of an array of tables ends with its number. Lines of multi-line strings that look like one are included.
     """
     table: TOMLPath = ()
+    rows: Counter[TOMLPath] = Counter()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
             table = _path(header[1]) or table
+            if line.lstrip().startswith("[["):
+                rows[table] += 1
+                table = (*table, str(rows[table] - 1))
             yield table, number, len(line) - len(line.lstrip()) + 1
         elif key := _KEY.match(line):
             yield (*table, *_path(key[2])), number, len(key[1]) + 1
@@ -98,13 +105,75 @@ class Mail:
     sender: str = "archiver@localhost"
 
 
+CHANNELS = ("command", "webhook", "mail")
+"""The names of the notification channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationPolicy:
+    """Which findings are sent through which channels, and when.
+
+    `name`: how the policy is called in messages about it, "" for the keys of [notify] itself. `channels`, `tags` and
+    `about` (sites, archive or "" for both) say what it is for; empty ones are for all. `to`, `webhook` and `command`
+    are its own recipients; without them those of [notify] get its notifications.
+
+    `level`: the least level that is sent (amber, red, or none: nothing is). `after_amber` and `after_red`: in how many
+    runs in a row a finding must be there. `flapping`: how often a finding must begin within ten runs to count as
+    flapping (0: never); `steady_runs`: after how many runs without it a flapping finding is over. `recovery`: whether
+    the end of a finding is sent. `quiet_hours` (from, to) and `digest` (a time of day) are in `timezone`;
+    `red_at_once`: red findings wait for neither.
+    """
+
+    name: str = ""
+    channels: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    about: str = ""
+    to: tuple[str, ...] = ()
+    webhook: str = ""
+    command: tuple[str, ...] = ()
+    level: str = "amber"
+    after_amber: int = 2
+    after_red: int = 1
+    flapping: int = 3
+    steady_runs: int = 5
+    recovery: bool = True
+    timezone: str = "UTC"
+    quiet_hours: tuple[time, time] | None = None
+    digest: time | None = None
+    red_at_once: bool = False
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def applies(self, channel: str, site: str, tags: tuple[str, ...]) -> bool:
+        """Returns True if the policy is for this channel and this site ("" for the archive itself)."""
+        if self.channels and channel not in self.channels:
+            return False
+        if not site:
+            return self.about != "sites" and not self.tags
+        return self.about != "archive" and (not self.tags or not set(self.tags).isdisjoint(tags))
+
+    def has_target(self, channel: str) -> bool:
+        """Returns True if the policy has recipients of its own for a channel."""
+        return bool({"command": self.command, "webhook": self.webhook, "mail": self.to}[channel])
+
+
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Where notifications go: a command that gets JSON on stdin, a webhook that JSON is posted to, mail addresses."""
+    """Where notifications go: a command that gets JSON on stdin, a webhook that JSON is posted to, mail addresses.
+    `policies`: which of them gets what, and when. The first policy that applies to a channel and a site is used; the
+    last one, from the keys of [notify] itself, applies to all.
+    """
 
     command: tuple[str, ...] = ()
     webhook: str = ""
     mail: Mail | None = None
+    policies: tuple[NotificationPolicy, ...] = (NotificationPolicy(),)
+
+    def policy(self, channel: str, site: str, tags: tuple[str, ...]) -> NotificationPolicy:
+        """Returns the policy of a channel for a site; `site` is "" for the archive itself."""
+        return next(one for one in self.policies if one.applies(channel, site, tags))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +312,33 @@ def _groups(table: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _notify(table: dict[str, Any]) -> Notify:
     path = ("notify",)
-    _only(path, table, {"command", "webhook", "mail"})
-    command = table.get("command", [])
+    _only(path, table, {"command", "webhook", "mail", "policy", *_POLICY_KEYS})
+    base = _policy_values(path, NotificationPolicy(), table)
+    rows = table.get("policy", [])
+    if not isinstance(rows, list):
+        raise _InvalidValue((*path, "policy"), "policies are written as [[notify.policy]], each on a line of its own")
+    policies = [_policy((*path, "policy", str(number)), base, row) for number, row in enumerate(rows)]
+    names = [one.name for one in policies]
+    if (twice := next((n for n, name in enumerate(names) if name in names[:n]), None)) is not None:
+        raise _InvalidValue((*path, "policy", str(twice), "name"), f"another policy has the name {names[twice]!r}")
+    if "mail" not in table and (number := next((n for n, one in enumerate(policies) if one.to), None)) is not None:
+        raise _InvalidValue((*path, "policy", str(number), "to"), "mail needs the table [notify.mail]")
+    return Notify(
+        _command((*path, "command"), table.get("command", [])),
+        _webhook((*path, "webhook"), table.get("webhook", "")),
+        _mail(table["mail"]) if "mail" in table else None,
+        (*policies, base),
+    )
+
+
+def _command(path: TOMLPath, command: Any) -> tuple[str, ...]:
     if not isinstance(command, list) or not all(isinstance(word, str) and word for word in command):
-        raise _InvalidValue(
-            (*path, "command"), 'a command must be a list of words, such as ["notify-send", "archiver"]'
-        )
-    webhook = _text((*path, "webhook"), table.get("webhook", ""))
+        raise _InvalidValue(path, 'a command must be a list of words, such as ["notify-send", "archiver"]')
+    return tuple(command)
+
+
+def _webhook(path: TOMLPath, value: Any) -> str:
+    webhook = _text(path, value)
     try:
         parts = urlsplit(webhook)
         is_valid = not webhook or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
@@ -257,26 +346,153 @@ def _notify(table: dict[str, Any]) -> Notify:
         is_valid = False
     if not is_valid or webhook != "".join(webhook.split()):
         raise _InvalidValue(
-            (*path, "webhook"),
-            "a webhook must be an http or https URL; put a URL that is itself a secret into ARCHIVER_WEBHOOK",
+            path, "a webhook must be an http or https URL; put a URL that is itself a secret into ARCHIVER_WEBHOOK"
         )
     if "@" in parts.netloc:
-        raise _InvalidValue((*path, "webhook"), "it contains a password: put the whole URL into ARCHIVER_WEBHOOK")
-    return Notify(tuple(command), webhook, _mail(table["mail"]) if "mail" in table else None)
+        raise _InvalidValue(path, "it contains a password: put the whole URL into ARCHIVER_WEBHOOK")
+    return webhook
+
+
+def _policy(path: TOMLPath, base: NotificationPolicy, row: Any) -> NotificationPolicy:
+    """Parses one [[notify.policy]]. Keys that it lacks are as in [notify]."""
+    table = _table(path, row)
+    _only(path, table, {"name", "channels", "tags", "about", "to", "webhook", "command", *_POLICY_KEYS})
+    channels = _words((*path, "channels"), table.get("channels", []))
+    if unknown := [one for one in channels if one not in CHANNELS]:
+        raise _InvalidValue((*path, "channels"), f"{unknown[0]!r} is no channel; channels are {', '.join(CHANNELS)}")
+    tags = []
+    for name in _words((*path, "tags"), table.get("tags", [])):
+        try:
+            tags.append(read_tag(name))
+        except BadSetting as error:
+            raise _InvalidValue((*path, "tags"), f"{name!r} is not a tag: {error.why}") from error
+    about = _text((*path, "about"), table.get("about", ""))
+    if about not in ("", "sites", "archive"):
+        raise _InvalidValue((*path, "about"), 'it must be "sites" or "archive", or be left out for both')
+    if about == "archive" and tags:
+        raise _InvalidValue((*path, "about"), "tags are of sites: leave out either of them")
+    return replace(
+        _policy_values(path, base, table),
+        name=_text((*path, "name"), table.get("name", "")) or f"policy {int(path[-1]) + 1}",
+        channels=channels,
+        tags=tuple(tags),
+        about=about,
+        to=_addresses((*path, "to"), table["to"]) if "to" in table else (),
+        webhook=_webhook((*path, "webhook"), table.get("webhook", "")),
+        command=_command((*path, "command"), table.get("command", [])),
+    )
+
+
+def _policy_values(path: TOMLPath, base: NotificationPolicy, table: dict[str, Any]) -> NotificationPolicy:
+    """Returns a policy with the values that [notify] or a [[notify.policy]] sets, and else those of `base`."""
+    values: dict[str, Any] = {}
+    for key, parse in _POLICY_KEYS.items():
+        if key in table:
+            values |= parse((*path, key), table[key])
+    return replace(base, **values)
+
+
+def _words(path: TOMLPath, value: Any) -> tuple[str, ...]:
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
+        raise _InvalidValue(path, f"{path[-1]!r} must be a text or a list of texts")
+    return tuple(words)
+
+
+def _whole_number(path: TOMLPath, value: Any, least: int = 1, most: int = 50) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise _InvalidValue(path, f"{path[-1]!r} must be a whole number from {least} to {most}")
+    return value
+
+
+def _level(path: TOMLPath, value: Any) -> dict[str, Any]:
+    if value not in ("amber", "red", "none"):
+        raise _InvalidValue(path, 'a level must be "amber", "red" or "none"')
+    return {"level": value}
+
+
+def _after_runs(path: TOMLPath, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        number = _whole_number(path, value)
+        return {"after_amber": number, "after_red": number}
+    _only(path, value, {"amber", "red"})
+    return {f"after_{level}": _whole_number((*path, level), number) for level, number in value.items()}
+
+
+def _flapping(path: TOMLPath, value: Any) -> dict[str, Any]:
+    if value == 1:
+        raise _InvalidValue(path, "a finding that begins once is not flapping: use a number from 2 on, or 0 for never")
+    return {"flapping": _whole_number(path, value, 0, 10)}
+
+
+def _yes_no(path: TOMLPath, value: Any) -> dict[str, Any]:
+    if not isinstance(value, bool):
+        raise _InvalidValue(path, f"{path[-1]!r} must be true or false")
+    return {path[-1]: value}
+
+
+def _timezone(path: TOMLPath, value: Any) -> dict[str, Any]:
+    name = _text(path, value)
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise _InvalidValue(path, f'{name!r} is not a time zone, such as "Europe/Berlin"') from error
+    return {"timezone": name}
+
+
+def _quiet_hours(path: TOMLPath, value: Any) -> dict[str, Any]:
+    text = _text(path, value)
+    if not text:
+        return {"quiet_hours": None}
+    begin, dash, end = text.partition("-")
+    times = (_time_of_day(begin), _time_of_day(end))
+    if not dash or times[0] is None or times[1] is None or times[0] == times[1]:
+        raise _InvalidValue(path, 'quiet hours must be two times of day, such as "22:00-07:00"')
+    return {"quiet_hours": times}
+
+
+def _digest(path: TOMLPath, value: Any) -> dict[str, Any]:
+    text = _text(path, value)
+    if text and _time_of_day(text) is None:
+        raise _InvalidValue(path, 'it must be a time of day, such as "07:30"')
+    return {"digest": _time_of_day(text)}
+
+
+def _time_of_day(text: str) -> time | None:
+    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
+    return time(int(match[1]), int(match[2])) if match else None
+
+
+_POLICY_KEYS: dict[str, Callable[[TOMLPath, Any], dict[str, Any]]] = {
+    "level": _level,
+    "after_runs": _after_runs,
+    "flapping": _flapping,
+    "steady_runs": lambda path, value: {"steady_runs": _whole_number(path, value)},
+    "recovery": _yes_no,
+    "timezone": _timezone,
+    "quiet_hours": _quiet_hours,
+    "digest": _digest,
+    "red_at_once": _yes_no,
+}
+"""The keys of a notification policy, in [notify] and [[notify.policy]]: functions that return attributes."""
+
+
+def _addresses(path: TOMLPath, value: Any) -> tuple[str, ...]:
+    to = [value] if isinstance(value, str) else value
+    if (
+        not isinstance(to, list)
+        or not to
+        or not all(isinstance(one, str) and "@" in one and one.isprintable() for one in to)
+    ):
+        raise _InvalidValue(path, "it must be a mail address or a list of mail addresses")
+    return tuple(to)
 
 
 def _mail(value: Any) -> Mail:
     path = ("notify", "mail")
     table = _table(path, value)
     _only(path, table, {"to", "host", "port", "security", "user", "from"})
-    to = table.get("to", [])
-    to = [to] if isinstance(to, str) else to
-    if (
-        not isinstance(to, list)
-        or not to
-        or not all(isinstance(one, str) and "@" in one and one.isprintable() for one in to)
-    ):
-        raise _InvalidValue((*path, "to"), "it must be a mail address or a list of mail addresses")
+    to = _addresses((*path, "to"), table.get("to", []))
     port = table.get("port", 0)
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
         raise _InvalidValue((*path, "port"), "a port must be a number up to 65535")
@@ -287,7 +503,7 @@ def _mail(value: Any) -> Mail:
     if not host.strip():
         raise _InvalidValue((*path, "host"), "it must be the host name of the mail server")
     return Mail(
-        tuple(to),
+        to,
         host,
         port,
         security,

@@ -148,6 +148,25 @@ def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """A crawl run that has ended."""
+
+    id: int
+    started: datetime
+    outcome: str
+
+
+def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
+    """Returns the last crawl runs of a site that have ended, newest first; `number` of them at most."""
+    rows = db.execute(
+        "select id, started_at, outcome from runs where site_id = ? and mode in ('full', 'incremental') and "
+        "coalesce(outcome, '') <> '' order by id desc limit ?",
+        [site_id, number],
+    )
+    return [LastRun(row[0], at, row[2]) for row in rows if (at := stored_time(row[1]))]
+
+
 # -- run statistics
 
 AGAIN = " again"

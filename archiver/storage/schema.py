@@ -40,7 +40,9 @@ create table sites (
     quiet_until text, -- the host asked for a longer pause than a run waits (Retry-After): no request before this time
     soft_not_found text, -- JSON: what the site answers for URLs that do not exist (SoftNotFoundProfile)
     soft_not_found_at text, -- when that was last asked
-    untrusted text -- JSON: validators and lastmod dates of the server that proved false, with the time of the proof
+    untrusted text, -- JSON: validators and lastmod dates of the server that proved false, with the time of the proof
+    muted_until text, -- a person wants no notifications of the site before this time
+    muted_why text -- the reason that the person gave
 );
 create unique index idx_sites_name on sites (name);
 create index idx_sites_host on sites (host);
@@ -119,15 +121,41 @@ create table site_health (
     since text not null, -- when this state began
     judged_at text not null,
     findings text not null default '[]', -- JSON
-    accepted text not null default '{}' -- JSON: findings a person acknowledged, with the time; not reported again
+    accepted text not null default '{}' -- JSON: findings a person acknowledged: when, with which level and figure
 );
+
+-- What each notification channel knows of each finding, until the finding is over and its end was sent.
+create table faults (
+    channel text not null,
+    site text not null, -- the site's name, '' for the archive itself
+    code text not null, -- of the finding
+    about text not null,
+    level text not null, -- as last seen
+    sentence text not null,
+    began_at text not null,
+    first_run integer not null, -- in which it began; for the archive itself, hours since 1970
+    ended_at text, -- since when it is not there
+    end_run integer,
+    starts text not null, -- JSON: the runs in which it began of late
+    accepted integer not null, -- 1: a person acknowledged it
+    flapping integer not null, -- 1: it began too often
+    over_run integer, -- the run of which the last sent end was
+    told_level text not null, -- the worst level that was sent; green: none
+    told_at text,
+    is_due integer not null, -- 1: it was there long enough to be sent, and is held back
+    pending text, -- what is to be sent: begins, flapping, worse, ends or passed
+    waiting_since text,
+    primary key (channel, site, code, about)
+) without rowid;
 
 -- Messages about changes of health, one row for each channel.
 create table notifications (
     id integer primary key,
     at text not null,
     channel text not null,
+    policy text not null default '', -- of the policy whose recipients get it; '': those of [notify]
     changes text not null, -- JSON
+    digest text, -- JSON: the table of sites, if it is a digest
     outcome text not null default 'due', -- due, sent or failed
     reason text not null default '',
     attempts integer not null default 0,

@@ -9,7 +9,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.site_cadence import DEFAULT_CADENCE, parse_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import clusters
-from archiver.storage.column_values import settings_of
+from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.connection import writing
 from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
 from archiver.storage.pages import stamp
@@ -222,6 +222,33 @@ def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, 
     with writing(db):
         db.execute("update sites set settings = ? where id = ?", [json.dumps(settings, ensure_ascii=False), site["id"]])
     return {**site, "settings": settings}
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """That a person wants no notifications of a site until a time, and why."""
+
+    until: datetime
+    why: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"until": self.until.isoformat(timespec="seconds"), "why": self.why}
+
+    def __str__(self) -> str:
+        return f"muted until {self.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {self.why}"
+
+
+def read_mute(site: Mapping[str, Any], now: datetime) -> Mute | None:
+    """Returns the mute of a site (a row of `sites`); None if there is none, or it has ended."""
+    until = stored_time(site.get("muted_until"))
+    return Mute(until, site.get("muted_why") or "") if until and until > now else None
+
+
+def mute_sites(db: Database, site_ids: Iterable[int], mute: Mute | None) -> None:
+    """Mutes sites, or with None ends their mute. Runs inside the caller's transaction."""
+    values = (stamp(mute.until), mute.why) if mute else (None, None)
+    for site_id in site_ids:
+        db.execute("update sites set muted_until = ?, muted_why = ? where id = ?", [*values, site_id])
 
 
 def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:

@@ -15,7 +15,15 @@ from archiver.search.query import Query
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage import completeness
 from archiver.storage.completeness import site_completeness
-from archiver.storage.sites import SETTINGS, find_site, list_sites, rule_versions, rules_valid_at, tags_of_sites
+from archiver.storage.sites import (
+    SETTINGS,
+    find_site,
+    list_sites,
+    read_mute,
+    rule_versions,
+    rules_valid_at,
+    tags_of_sites,
+)
 from archiver.web.search_widgets import build_bars
 from archiver.web.web_requests import ArchiveRequest, PageResponse, RawResponse, parse_offset
 
@@ -27,8 +35,9 @@ RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "dup
 def site_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page of one site: completeness, runs, health, extraction rules and settings."""
     site = find_site(request.db, request.named["name"])
-    health = read_health(request.db, site, datetime.now(UTC))
-    state = {**site_completeness(request.db, site), "health": health_as_json(health)}
+    now = datetime.now(UTC)
+    health = read_health(request.db, site, now)
+    state = {**site_completeness(request.db, site), "health": health_as_json(health, read_mute(site, now))}
     rules = rules_valid_at(request.db, site["id"])
     history = rule_versions(request.db, site["id"])
     quiet = site.get("quiet_until") or ""

@@ -113,7 +113,7 @@ def test_only_one_daemon_runs_and_it_recovers_from_a_kill(tmp_path: Path) -> Non
         db.execute("update runs set started_at = '2024-01-01T00:00:00+00:00', outcome = 'failed', reason = 'It fell.'")
         db.close()
         config, heard = tmp_path / "archiver.toml", tmp_path / "heard"
-        config.write_text(f'[notify]\ncommand = ["sh", "-c", "cat > {heard}"]\n')
+        config.write_text(f'[notify]\nafter_runs = 1\ncommand = ["sh", "-c", "cat > {heard}"]\n')
         third = Running(
             "archiver",
             "schedule",

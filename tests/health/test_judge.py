@@ -25,7 +25,7 @@ from archiver.health.health_rules import (
     SilentSource,
     judge_site,
 )
-from archiver.health.health_state import measure_growth, without_accepted
+from archiver.health.health_state import Acceptance, measure_growth, without_accepted
 from archiver.health.run_comparison import chance_of_so_few, chance_of_so_many, is_far
 from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
@@ -268,8 +268,13 @@ def test_a_finding_is_reported_until_it_is_over_or_accepted() -> None:
     long = site(*[measured(3, authors=0)] * 30, past=6)
     assert codes(long) == [("coverage", "authors", "amber")]
     health = judge_site(long, NOW)
-    assert without_accepted(health, {"coverage authors": NOW}).state == "green"
-    assert without_accepted(health, {"coverage tags": NOW, "coverage authors": NOW - 40 * DAY}) == health
+    assert without_accepted(health, {"coverage authors": Acceptance(NOW, "amber")}).state == "green"
+    assert (
+        without_accepted(
+            health, {"coverage tags": Acceptance(NOW, "amber"), "coverage authors": Acceptance(NOW - 40 * DAY, "amber")}
+        )
+        == health
+    )
 
 
 @pytest.mark.parametrize(
@@ -287,7 +292,7 @@ def test_an_accepted_finding_is_not_reported_by_the_next_run(bad: MeasuredRun) -
         (finding,) = findings_of(known)
         assert finding.since == since
     assert (
-        without_accepted(judge_site(second, NOW), {f"{finding.code} {finding.about}".strip(): NOW - DAY / 2}).state
+        without_accepted(judge_site(second, NOW), {finding.key: Acceptance(NOW - DAY / 2, finding.level)}).state
         == "green"
     )
 

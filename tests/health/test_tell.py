@@ -7,12 +7,10 @@ import json
 import os
 import socketserver
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from email import message_from_string
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -27,33 +25,11 @@ from archiver.sites.archiver_toml import Mail, Notify
 from archiver.storage.connection import open_archive
 from archiver.storage.locks import lock_schedule
 from tests.archive_fixture import make_archive
+from tests.health.receivers import Hook, Postmaster, serving
 from tests.runner import Runner, fault
 from tests.spiders.crawling import rows
 
 Call = Callable[..., Result]
-
-
-class Postmaster(socketserver.ThreadingTCPServer):
-    """A mail server that accepts everything (the part of RFC 5321 that one message needs)."""
-
-    allow_reuse_address = daemon_threads = True
-
-    def __init__(self) -> None:
-        self.letters: list[str] = []
-        outer = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                self.wfile.write(b"220 here\r\n")
-                while line := self.rfile.readline().decode().strip():
-                    word = line.split()[0].upper()
-                    if word == "DATA":
-                        self.wfile.write(b"354 go on\r\n")
-                        letter = iter(lambda: self.rfile.readline().decode(), ".\r\n")
-                        outer.letters.append("".join(letter))
-                    self.wfile.write(b"221 bye\r\n" if word == "QUIT" else b"250 ok\r\n")
-
-        super().__init__(("127.0.0.1", 0), Handler)
 
 
 class Trickle(socketserver.ThreadingTCPServer):
@@ -70,38 +46,6 @@ class Trickle(socketserver.ThreadingTCPServer):
                         time.sleep(0.02)
 
         super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Hook(HTTPServer):
-    """A webhook that responds with `status`."""
-
-    def __init__(self) -> None:
-        self.posted: list[tuple[dict[str, Any], str]] = []
-        self.status = 200
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.posted.append((json.loads(body), self.headers.get("Authorization", "")))
-                self.send_response(outer.status)
-                self.send_header("Location", "/elsewhere")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-@contextmanager
-def serving(server: Any) -> Iterator[Any]:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
@@ -135,6 +79,11 @@ def fail(archive: Path, site: int = 2) -> None:
     db.close()
 
 
+def at_once(hook: Hook) -> str:
+    """Return an archiver.toml that sends everything to a webhook at once."""
+    return f'[notify]\nafter_runs = 1\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n'
+
+
 def test_a_change_and_its_end_are_sent_once_through_each_channel(archive: Path, call: Call, tmp_path: Path) -> None:
     output = tmp_path / "output.json"
     script = (
@@ -143,6 +92,7 @@ def test_a_change_and_its_end_are_sent_once_through_each_channel(archive: Path, 
     )
     with serving(Hook()) as hook, serving(Postmaster()) as post:
         toml = f"""[notify]
+after_runs = 1
 command = {json.dumps([sys.executable, "-c", script])}
 webhook = "http://127.0.0.1:{hook.server_address[1]}/hook"
 [notify.mail]
@@ -215,7 +165,7 @@ def test_a_command_gets_a_long_text_on_its_input(letter: str, tmp_path: Path) ->
 
 
 def test_a_channel_that_cannot_send_is_a_finding(archive: Path, call: Call) -> None:
-    call("status", "--notify", toml='[notify]\ncommand = ["/none/such"]\n')
+    call("status", "--notify", toml='[notify]\nafter_runs = 1\ncommand = ["/none/such"]\n')
     fail(archive)
     call("status", "--notify")
     found = json.loads(call("status", "--health", "--json").stdout)["archive"]["findings"]
@@ -244,7 +194,8 @@ def test_a_server_that_trickles_bytes_is_given_up(monkeypatch: pytest.MonkeyPatc
 def test_a_failed_notification_is_retried_and_given_up(archive: Path, call: Call) -> None:
     with serving(Hook()) as hook:
         hook.status = 500
-        toml = f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\ncommand = ["/none/such"]\n'
+        address = f"http://127.0.0.1:{hook.server_address[1]}/"
+        toml = f'[notify]\nafter_runs = 1\nwebhook = "{address}"\ncommand = ["/none/such"]\n'
         call("status", "--notify", toml=toml)
         fail(archive)
         done = call("status", "--notify")
@@ -266,7 +217,11 @@ def test_a_failed_notification_is_retried_and_given_up(archive: Path, call: Call
         assert rows(archive, first.format("command")) == [("failed", 5)]
         told = rows(archive, "select changes from notifications where channel = 'webhook' and outcome = 'sent'")
         assert "/none/such" in told[-1][0]  # the channel that works says which one does not
-    call("status", "--notify", toml='[notify.mail]\nto = ["a@b.example"]\nhost = "127.0.0.1"\nport = 9\n')
+    call(
+        "status",
+        "--notify",
+        toml='[notify]\nafter_runs = 1\n[notify.mail]\nto = ["a@b.example"]\nhost = "127.0.0.1"\nport = 9\n',
+    )
     fail(archive)
     assert "127.0.0.1:9" in call("status", "--notify").stderr
 
@@ -274,7 +229,7 @@ def test_a_failed_notification_is_retried_and_given_up(archive: Path, call: Call
 def test_a_new_finding_at_the_same_level_is_sent(archive: Path, call: Call) -> None:
     with serving(Hook()) as hook:
         fail(archive)
-        call("status", "--notify", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
+        call("status", "--notify", toml=at_once(hook))
         db = open_archive(archive)
         db.execute("update runs set outcome = 'finished' where outcome = 'failed'")
         db.execute("update pages set outcome = 'refused', rule = 'robots' where article_id is not null and site_id = 2")
@@ -282,14 +237,14 @@ def test_a_new_finding_at_the_same_level_is_sent(archive: Path, call: Call) -> N
         for _ in range(2):
             call("status", "--notify")
         first, second = (posted["changes"][0] for posted, _ in hook.posted)
-    assert (first["before"], first["state"], second["before"], second["state"]) == ("unknown", *["amber"] * 3)
+    assert (first["before"], first["state"], second["before"], second["state"]) == ("green", *["amber"] * 3)
     assert "It fell over." in first["sentence"]
     assert "robots.txt" in second["sentence"]
 
 
 def test_the_scheduler_leaves_out_the_archive_itself_after_an_outage(archive: Path, call: Call) -> None:
     with lock_schedule(archive), serving(Hook()) as hook:
-        call("status", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
+        call("status", toml=at_once(hook))
         assert notify(archive, place=False) == [] == hook.posted
         assert notify(archive) == [("webhook", "")]
         (change,) = hook.posted[0][0]["changes"]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from archiver import __version__
-from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, tag
+from archiver.cli.bulk_site_commands import check, describe_rules_without_match, export, import_, mute, tag
 from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, print_table, styled_line
 from archiver.errors import NothingLearned
@@ -31,7 +31,7 @@ def sites() -> None:
     """
 
 
-for command in (check, import_, export, tag):
+for command in (check, import_, export, tag, mute):
     sites.add_command(command)
 
 
@@ -117,7 +117,7 @@ def show(site: str, as_json: bool, archive: str) -> None:
     """
     from archiver.sites.archiver_toml import effective_settings
     from archiver.storage.connection import opened
-    from archiver.storage.sites import SETTINGS, find_site, rule_versions, tags_of_sites
+    from archiver.storage.sites import SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
@@ -140,6 +140,8 @@ def show(site: str, as_json: bool, archive: str) -> None:
         print_lines(styled_line(f"tags: {', '.join(tags)}", indent=2))
     if (until := row.get("quiet_until") or "") > datetime.now(UTC).isoformat():
         print_lines(styled_line(f"the site asked for a pause until {format_time(until)}", indent=2))
+    if muted := read_mute(row, datetime.now(UTC)):
+        print_lines(styled_line(str(muted), indent=2))
     print_lines(*(styled_line(text, indent=2) for text in _describe_rules(history, row["name"])), "")
     print_table(
         ("setting", "value", "meaning"),

@@ -72,7 +72,7 @@ class StatusOptions:
 @click.option(
     "--accept",
     is_flag=True,
-    help="Acknowledge the current problems of SITE; they are hidden unless they disappear and come back.",
+    help="Acknowledge the current problems of SITE; they are hidden unless they get worse, or end and come back.",
 )
 @json_option
 @archive_option
@@ -165,11 +165,12 @@ def _print_sites(options: StatusOptions) -> None:
     from archiver.health.health_state import read_health
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.completeness import site_completeness
+    from archiver.storage.sites import read_mute
 
     with _open_sites(options) as (db, sites):
         healths = [read_health(db, row, datetime.now(UTC)) for row in sites]
         states = [
-            {**site_completeness(db, row), "health": health_as_json(health)}
+            {**site_completeness(db, row), "health": health_as_json(health, read_mute(row, datetime.now(UTC)))}
             for row, health in zip(sites, healths, strict=True)
         ]
         unsafe = [] if options.site else find_unsafe(db, load_config().maintenance, datetime.now(UTC))
@@ -192,6 +193,8 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
 
     platform = f" ({state['platform']})" if state["platform"] else ""
     print_lines(styled_line((state["site"], "bold"), platform, "  ", (state["start_url"], "blue")))
+    if muted := state["health"].get("muted"):
+        print_lines(styled_line(f"muted until {format_time(muted['until'])}: {muted['why']}", indent=2))
     if not state["runs"]:
         print_lines(styled_line("never crawled", indent=2))
         return

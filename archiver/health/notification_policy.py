@@ -1,0 +1,448 @@
+"""Decides which findings people are notified of, and when: after several runs, not in quiet hours, flapping ones once.
+
+Pure functions on frozen values; the current time is an argument. A `Fault` is what one channel knows of one finding of
+a site, or of the archive. `observe` compares the faults of a site with what its last run shows, and marks those of
+which a notification is pending. `release` returns the changes that may be sent now, and the faults as they are after
+that. Both treat the archive as a site without a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from archiver.health.health_rules import LEVELS, HealthFinding, Level, worst_level
+from archiver.sites.archiver_toml import NotificationPolicy
+
+WINDOW = 10
+"""The runs in which a finding that begins several times counts as flapping."""
+SEEN_RUNS = 60
+"""How many of the last runs a look at a site has; no setting of a policy needs more."""
+_OVER = 2
+"""After how many runs without it a finding is over, unless the policy reports findings after fewer runs."""
+_SHORT = 160
+
+Event = Literal["begins", "flapping", "worse", "ends", "passed"]
+"""What a notification says of a finding: it is there; it comes and goes; amber has become red; it is over; it was there
+and is over (both in one, because quiet hours or a digest held back its beginning)."""
+_ENDS: tuple[Event, ...] = ("ends", "passed")
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFinding:
+    """A finding that the health of a site shows. `accepted`: a person has acknowledged it."""
+
+    finding: HealthFinding
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The health of a site at one moment. `site` is "" for the archive.
+
+    `runs`: number and start of its last ended runs, newest first; each hour counts as a run of the archive.
+    `is_conclusive`: False if the last run failed, so that a finding which it does not show need not be over. `muted`: a
+    person wants no notifications of the site. `is_closed`: the site is not crawled any more, and has no findings.
+    """
+
+    site: str
+    at: datetime
+    findings: tuple[SeenFinding, ...] = ()
+    runs: tuple[tuple[int, datetime], ...] = ()
+    is_conclusive: bool = True
+    muted: bool = False
+    is_closed: bool = False
+
+    @property
+    def run(self) -> int:
+        """The number of the last run."""
+        return self.runs[0][0] if self.runs else 0
+
+    def count_since(self, run: int) -> int:
+        """Returns the number of runs from `run` on."""
+        return sum(number >= run for number, _ in self.runs)
+
+    def first_run_since(self, since: datetime | None) -> int:
+        """Returns the number of the first run that started at `since` or later; without `since`, of the last run."""
+        return min((number for number, started in self.runs if since and started >= since), default=self.run)
+
+
+def hours_as_runs(now: datetime) -> tuple[tuple[int, datetime], ...]:
+    """Returns the last hours in the form of `Look.runs`: the archive itself has no runs."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    number = int(hour.timestamp() // 3600)
+    return tuple((number - n, hour - timedelta(hours=n)) for n in range(SEEN_RUNS))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a channel knows of one finding of a site, from its first run until it is over and the channel was told so.
+
+    `level` and `sentence` are as last seen. It was last seen to begin at `began`, in the run `first_run`; `ended` and
+    `end_run`, if not None, say since when it is not there. `starts`: the runs in which it began of late; `flapping`: it
+    began too often. `over_run`: the run after which the last notification of its end was due.
+    `told_level`: the worst level that was sent, "green" if none was, and `told`, when. `is_due`: it was there long
+    enough to be sent, and quiet hours or a digest held it back. `pending`: what is to be sent, since `waiting_since`.
+    """
+
+    site: str
+    code: str
+    about: str
+    level: Level
+    sentence: str
+    began: datetime
+    first_run: int
+    ended: datetime | None = None
+    end_run: int | None = None
+    starts: tuple[int, ...] = ()
+    accepted: bool = False
+    flapping: bool = False
+    over_run: int | None = None
+    told_level: Level = "green"
+    told: datetime | None = None
+    is_due: bool = False
+    pending: Event | None = None
+    waiting_since: datetime | None = None
+
+    @property
+    def is_told(self) -> bool:
+        return self.told_level != "green"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChange:
+    """A change that people are notified of: what happened to a finding (`code`, `about`) of a site, or of the archive
+    itself (`site` is ""). `before` and `state` are the worst levels of the site of which the channel knows, before and
+    after this notification; `level` is that of the finding.
+    """
+
+    site: str
+    before: Level
+    state: Level
+    sentence: str
+    since: datetime
+    event: Event = "begins"
+    code: str = ""
+    about: str = ""
+    level: Level = "amber"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "site": self.site,
+            "before": self.before,
+            "state": self.state,
+            "sentence": self.sentence,
+            "since": self.since.isoformat(timespec="seconds"),
+            "event": self.event,
+            "code": self.code,
+            "about": self.about,
+            "level": self.level,
+        }
+
+
+# What a look at a site changes.
+
+
+def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> list[Fault]:
+    """Returns the faults of a site after a look at it, with what is to be sent of each. A finding below the policy's
+    level counts as not there. Faults that are over and of which nothing is to be sent are left out.
+    """
+    if policy.level == "none":
+        return []
+    known = {(one.code, one.about): one for one in faults}
+    shown = {(one.finding.code, one.finding.about): one for one in look.findings if _is_sent(one.finding, policy)}
+    out = []
+    for key, seen in shown.items():
+        fault = known.pop(key, None)
+        if fault is None and (former := _find_former(known.values(), seen.finding, shown.keys())):
+            fault = replace(known.pop((former.code, former.about)), about=seen.finding.about)
+        out.append(_decide_present(_see(fault, seen, look), look, policy))
+    out = _begin_together(out, look)
+    if look.is_conclusive or look.is_closed:
+        out += [_decide_absent(_miss(one, look), look, policy) for one in known.values()]
+        out = _ends_together(out, look, policy)
+    else:
+        out += known.values()
+    return [
+        replace(one, waiting_since=(one.waiting_since or look.at) if one.pending else None)
+        for one in out
+        if not _is_forgotten(one, look)
+    ]
+
+
+def _is_sent(finding: HealthFinding, policy: NotificationPolicy) -> bool:
+    return _rank(finding.level) >= _rank("red" if policy.level == "red" else "amber")
+
+
+def _find_former(faults: Iterable[Fault], finding: HealthFinding, shown: Collection[tuple[str, str]]) -> Fault | None:
+    """Returns the fault that a new finding goes on with, if there is one: a finding of the same kind that began no
+    earlier, and is now shown as being about something else, such as another field that the same redesign took away.
+    """
+    return next(
+        (
+            one
+            for one in faults
+            if one.code == finding.code
+            and one.ended is None
+            and (one.code, one.about) not in shown
+            and finding.since is not None
+            and finding.since <= one.began
+        ),
+        None,
+    )
+
+
+def _rank(level: Level) -> int:
+    return LEVELS.index(level)
+
+
+def _see(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
+    found = seen.finding
+    first = look.first_run_since(found.since)
+    if fault is None:
+        return Fault(
+            look.site,
+            found.code,
+            found.about,
+            found.level,
+            found.sentence,
+            found.since or look.at,
+            first,
+            starts=(first,),
+            accepted=seen.accepted,
+        )
+    if fault.accepted and not seen.accepted:  # it has got worse since a person acknowledged it: it is sent again
+        fault = replace(fault, told_level="green", told=None)
+    fault = replace(fault, level=found.level, sentence=found.sentence, accepted=seen.accepted)
+    if fault.ended is None:
+        return fault
+    first = first if fault.end_run is not None and first > fault.end_run else look.run
+    recent = tuple(run for run in fault.starts if look.count_since(run) <= WINDOW)
+    began = found.since if found.since and found.since > fault.ended else look.at
+    return replace(fault, began=began, first_run=first, ended=None, end_run=None, starts=(*recent, first))
+
+
+def _miss(fault: Fault, look: Look) -> Fault:
+    return fault if fault.ended else replace(fault, ended=look.at, end_run=look.run)
+
+
+def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fault:
+    """Returns a fault that is there, with what is to be sent of it."""
+    runs = look.count_since(fault.first_run)
+    is_often = bool(policy.flapping) and _recent_starts(fault, look) >= policy.flapping
+    has_returned = bool(policy.flapping) and fault.over_run is not None and look.count_since(fault.over_run) <= WINDOW
+    flapping = runs < policy.steady_runs and (fault.flapping or is_often or has_returned)
+    event: Event | None = None
+    is_long = runs >= (policy.after_red if fault.level == "red" else policy.after_amber)
+    if fault.accepted:
+        pass
+    elif fault.is_told:
+        event = "worse" if is_long and _rank(fault.level) > _rank(fault.told_level) else None
+    elif is_long or (fault.is_due and not look.muted):
+        event = "begins"
+    elif is_often:
+        event = "flapping"
+    is_due = event in ("begins", "flapping") and not look.muted
+    return replace(fault, flapping=flapping, pending=event, is_due=is_due)
+
+
+def _recent_starts(fault: Fault, look: Look) -> int:
+    return sum(look.count_since(run) <= WINDOW for run in fault.starts)
+
+
+def _begin_together(faults: Sequence[Fault], look: Look) -> list[Fault]:
+    """Returns the faults that a site has now. If one of them is to be sent, all others are sent with it, although they
+    may be new: they are probably of one cause, and would be a second message later.
+    """
+    if all(one.pending is None for one in faults):
+        return list(faults)
+    return [
+        replace(one, pending="begins", is_due=not look.muted)
+        if one.pending is None and not one.is_told and not one.accepted
+        else one
+        for one in faults
+    ]
+
+
+def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Fault:
+    """Returns a fault that is not there any more, with what is to be sent of it."""
+    if look.muted:
+        fault = replace(fault, is_due=False)
+    is_over = look.is_closed or _runs_absent(fault, look) >= (
+        policy.steady_runs if fault.flapping else min(_OVER, policy.after_amber)
+    )
+    if not is_over:
+        return replace(fault, pending=None)
+    if fault.is_told and not policy.recovery:
+        return _close(fault)
+    return replace(fault, pending="ends" if fault.is_told else "passed" if fault.is_due else None)
+
+
+def _runs_absent(fault: Fault, look: Look) -> int:
+    return look.count_since(fault.end_run) if fault.end_run is not None else 0
+
+
+def _close(fault: Fault) -> Fault:
+    """Returns a fault after its end was sent."""
+    return replace(
+        fault,
+        told_level="green",
+        told=None,
+        flapping=False,
+        accepted=False,
+        is_due=False,
+        over_run=fault.end_run,
+        pending=None,
+        waiting_since=None,
+    )
+
+
+def _ends_together(faults: Sequence[Fault], look: Look, policy: NotificationPolicy) -> list[Fault]:
+    """Returns the faults of a site; those that were sent in one notification also end in one. An end waits for the
+    others that are still there, at most as long as for one that is flapping, unless the site is better without it.
+    """
+    open_ones = [one for one in faults if one.is_told and not one.accepted and one.pending != "ends"]
+    worst = max((_rank(one.told_level) for one in open_ones), default=0)
+    return [
+        replace(one, pending=None)
+        if one.pending == "ends"
+        and any(other.told == one.told for other in open_ones)
+        and _rank(one.told_level) <= worst
+        and _runs_absent(one, look) < policy.steady_runs
+        else one
+        for one in faults
+    ]
+
+
+def _is_forgotten(fault: Fault, look: Look) -> bool:
+    """Returns True if a fault is over, nothing is to be sent of it, and it is too old to show flapping."""
+    if fault.ended is None or fault.is_told or fault.pending or fault.is_due:
+        return False
+    return look.is_closed or all(
+        look.count_since(run) > WINDOW for run in (*fault.starts, *filter(None, [fault.over_run]))
+    )
+
+
+# What is sent now.
+
+
+def release(
+    faults: Sequence[Fault], policy: NotificationPolicy, now: datetime, *, muted: bool = False
+) -> tuple[list[Fault], list[HealthChange]]:
+    """Returns the faults of a site after all pending notifications that may be sent now are sent, and these."""
+    chosen = (
+        []
+        if muted or policy.level == "none"
+        else [one for one in faults if one.pending and _may_be_sent(one, policy, now)]
+    )
+    if not chosen:
+        return list(faults), []
+    after = [_mark_sent(one, now) if one in chosen else one for one in faults]
+    before, state = _state_of(faults), _state_of(after)
+    changes = [
+        HealthChange(
+            one.site,
+            before,
+            state,
+            _describe(one),
+            one.began,
+            one.pending or "begins",
+            one.code,
+            one.about,
+            one.told_level if one.pending == "ends" else one.level,
+        )
+        for one in chosen
+    ]
+    return after, changes
+
+
+def _mark_sent(fault: Fault, now: datetime) -> Fault:
+    if fault.pending in _ENDS:
+        return _close(fault)
+    return replace(
+        fault,
+        told_level=worst_level([fault.level, fault.told_level]),
+        told=fault.told or now,
+        is_due=False,
+        pending=None,
+        waiting_since=None,
+    )
+
+
+def _state_of(faults: Iterable[Fault]) -> Level:
+    return worst_level([one.told_level for one in faults if not one.accepted])
+
+
+def _describe(fault: Fault) -> str:
+    short = fault.sentence if len(fault.sentence) <= _SHORT else f"{fault.sentence[:_SHORT].rpartition(' ')[0]} …"
+    if fault.pending == "flapping":
+        return (
+            f"It comes and goes ({len(fault.starts)} times of late), and is reported again when it is steady: {short}"
+        )
+    if fault.pending == "ends":
+        return f"Over since {_moment(fault.ended)}: {short}"
+    if fault.pending == "passed":
+        return f"From {_moment(fault.began)} to {_moment(fault.ended)}, and over now: {short}"
+    return fault.sentence
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "now"
+
+
+def _may_be_sent(fault: Fault, policy: NotificationPolicy, now: datetime) -> bool:
+    if policy.red_at_once and fault.level == "red" and fault.pending not in _ENDS:
+        return True
+    if is_quiet(policy, now):
+        return False
+    if policy.digest is None:
+        return True
+    return fault.waiting_since is not None and fault.waiting_since < last_digest(policy, now)
+
+
+def is_in_digest(change: HealthChange, policy: NotificationPolicy) -> bool:
+    """Returns True if a change that may be sent is part of the digest of a policy, and no message of its own."""
+    return policy.digest is not None and not (
+        policy.red_at_once and change.level == "red" and change.event not in _ENDS
+    )
+
+
+def is_quiet(policy: NotificationPolicy, now: datetime) -> bool:
+    """Returns True if `now` is in the quiet hours of a policy."""
+    if policy.quiet_hours is None:
+        return False
+    begin, end = policy.quiet_hours
+    at = now.astimezone(policy.zone).time()
+    return begin <= at < end if begin < end else at >= begin or at < end
+
+
+def last_digest(policy: NotificationPolicy, now: datetime) -> datetime:
+    """Returns the last moment up to `now` at which the digest of a policy was due."""
+    at = policy.digest or datetime.min.time()
+    today = datetime.combine(now.astimezone(policy.zone).date(), at, policy.zone)
+    return today if today <= now else today - timedelta(days=1)
+
+
+def next_release(policies: Iterable[NotificationPolicy], now: datetime) -> datetime | None:
+    """Returns the next moment at which quiet hours end or a digest is due; None if there is none."""
+    times = [
+        (at, one.zone)
+        for one in policies
+        for at in (one.digest, one.quiet_hours[1] if one.quiet_hours else None)
+        if at is not None
+    ]
+    days = (0, 1)
+    moments = [
+        moment
+        for at, zone in times
+        for day in days
+        if (moment := _on_day(now, zone, day).replace(hour=at.hour, minute=at.minute)) > now
+    ]
+    return min(moments, default=None)
+
+
+def _on_day(now: datetime, zone: ZoneInfo, days: int) -> datetime:
+    return now.astimezone(zone).replace(second=0, microsecond=0) + timedelta(days=days)

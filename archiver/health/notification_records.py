@@ -1,0 +1,218 @@
+"""Stores notifications and their outcome, and what each channel knows of each finding (tables `notifications` and
+`faults`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.health.notification_policy import Fault, HealthChange
+from archiver.storage.pages import moment, stamp
+
+MOST_ATTEMPTS = 5
+"""Attempts to deliver a notification before it is given up."""
+_MOST_NOTIFICATIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A stored notification of health changes that is to be sent through `channel`, to the recipients of `policy` (""
+    for those of [notify]). `digest` is the table of sites if it is a digest.
+    """
+
+    id: int
+    channel: str
+    policy: str
+    changes: list[dict[str, Any]]
+    digest: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailingChannel:
+    """A notification channel that cannot send: how many notifications in a row it did not deliver, why, and since
+    when. `channel` is its name, and the name of the policy if the recipients are those of a policy.
+    """
+
+    channel: str
+    notifications: int
+    reason: str
+    since: datetime
+
+
+def enter_notification(
+    db: Database,
+    recipients: tuple[str, str],
+    changes: Sequence[HealthChange],
+    digest: Mapping[str, Any] | None,
+    now: datetime,
+) -> None:
+    """Stores a notification, to be sent later. `recipients`: the channel, and the policy whose recipients get it."""
+    db.execute(
+        "insert into notifications (at, channel, policy, changes, digest) values (?, ?, ?, ?, ?)",
+        [
+            stamp(now),
+            *recipients,
+            json.dumps([change.as_json() for change in changes], ensure_ascii=False),
+            json.dumps(digest, ensure_ascii=False) if digest else None,
+        ],
+    )
+
+
+def read_due_notifications(db: Database) -> list[Notification]:
+    """Returns the notifications that have not been sent and have failed fewer than MOST_ATTEMPTS times."""
+    rows = db.execute(
+        "select id, channel, policy, changes, digest from notifications where outcome = 'due' or "
+        "(outcome = 'failed' and attempts < ?) order by id",
+        [MOST_ATTEMPTS],
+    )
+    return [
+        Notification(number, channel, policy, json.loads(changes), json.loads(digest) if digest else None)
+        for number, channel, policy, changes, digest in rows
+    ]
+
+
+def record_delivery(db: Database, notice: Notification, failure: str, now: datetime) -> None:
+    """Stores the result of an attempt to send a notification; `failure` is "" if the notification was sent."""
+    db.execute(
+        "update notifications set outcome = ?, reason = ?, attempts = attempts + 1, sent_at = ? where id = ?",
+        ["failed" if failure else "sent", failure, None if failure else stamp(now), notice.id],
+    )
+
+
+def find_failing_channels(db: Database) -> list[FailingChannel]:
+    """Returns the notification channels whose last notification could not be sent."""
+    out = []
+    for channel, policy in db.execute("select distinct channel, policy from notifications order by 1, 2").fetchall():
+        rows = db.execute(
+            "select outcome, reason, at from notifications where channel = ? and policy = ? and attempts > 0 "
+            "order by id desc limit ?",
+            [channel, policy, _MOST_NOTIFICATIONS],
+        )
+        failed = list(takewhile(lambda row: row[0] != "sent", rows.fetchall()))
+        if failed and (since := moment(failed[-1][2])):
+            name = f"{channel} ({policy})" if policy else channel
+            out.append(FailingChannel(name, len(failed), failed[0][1], since))
+    return out
+
+
+# What a channel knows of each finding.
+
+_COLUMNS = (
+    "site, code, about, level, sentence, began_at, first_run, ended_at, end_run, starts, accepted, flapping, over_run, "
+    "told_level, told_at, is_due, pending, waiting_since"
+)
+
+
+def read_faults(db: Database, channel: str, sites: Iterable[str]) -> dict[str, list[Fault]]:
+    """Returns what a channel knows, by name of the site ("" for the archive): all faults of `sites`, and those of other
+    sites that have one of which a notification is pending.
+    """
+    wanted = set(sites)
+    out: dict[str, list[Fault]] = {}
+    for row in db.execute(f"select {_COLUMNS} from faults where channel = ?", [channel]):
+        out.setdefault(row[0], []).append(_read(row))
+    return {name: found for name, found in out.items() if name in wanted or any(one.pending for one in found)}
+
+
+def _read(row: Sequence[Any]) -> Fault:
+    site, code, about, level, sentence, began, first_run, ended, end_run, starts, *state = row
+    accepted, flapping, over_run, told_level, told, is_due, pending, waiting_since = state
+    return Fault(
+        site,
+        code,
+        about,
+        level,
+        sentence,
+        datetime.fromisoformat(began),
+        first_run,
+        moment(ended),
+        end_run,
+        tuple(json.loads(starts)),
+        bool(accepted),
+        bool(flapping),
+        over_run,
+        told_level,
+        moment(told),
+        bool(is_due),
+        pending,
+        moment(waiting_since),
+    )
+
+
+def write_faults(db: Database, channel: str, before: Sequence[Fault], after: Sequence[Fault]) -> None:
+    """Stores what a channel knows of a site after a look at it; `before` is what it knew until then."""
+    left = {(one.site, one.code, one.about) for one in after}
+    for one in before:
+        if (one.site, one.code, one.about) not in left:
+            db.execute(
+                "delete from faults where channel = ? and site = ? and code = ? and about = ?",
+                [channel, one.site, one.code, one.about],
+            )
+    known = set(before)
+    for one in after:
+        if one not in known:
+            db.execute(
+                f"insert or replace into faults (channel, {_COLUMNS}) values ({', '.join('?' * 19)})",
+                [channel, *_as_row(one)],
+            )
+
+
+def _as_row(fault: Fault) -> list[Any]:
+    return [
+        fault.site,
+        fault.code,
+        fault.about,
+        fault.level,
+        fault.sentence,
+        stamp(fault.began),
+        fault.first_run,
+        stamp(fault.ended) if fault.ended else None,
+        fault.end_run,
+        json.dumps(fault.starts),
+        int(fault.accepted),
+        int(fault.flapping),
+        fault.over_run,
+        fault.told_level,
+        stamp(fault.told) if fault.told else None,
+        int(fault.is_due),
+        fault.pending,
+        stamp(fault.waiting_since) if fault.waiting_since else None,
+    ]
+
+
+def drop_faults_of_removed_sites(db: Database) -> None:
+    """Deletes what channels know of sites that the archive no longer has."""
+    db.execute("delete from faults where site <> '' and site not in (select name from sites)")
+
+
+def read_digest(db: Database, names: Iterable[str], now: datetime) -> dict[str, Any]:
+    """Returns the table of sites that a digest shows, as JSON values: `at`, and for each site its name, state, since
+    when, number of articles, worst finding and until when it is muted; the worst state first.
+    """
+    wanted = set(names)
+    rows = db.execute(
+        "select s.name, coalesce(h.state, 'unknown'), h.since, (select count(*) from articles a where a.site = s.name),"
+        " coalesce(h.findings ->> '$[0].sentence', ''), s.muted_until from sites s left join site_health h "
+        "on h.site_id = s.id order by case h.state when 'red' then 0 when 'amber' then 1 when 'green' then 3 else 2 "
+        "end, s.name"
+    )
+    sites = [
+        {
+            "site": name,
+            "state": state,
+            "since": since,
+            "articles": articles,
+            "sentence": sentence,
+            "muted_until": muted if muted and muted > stamp(now) else None,
+        }
+        for name, state, since, articles, sentence, muted in rows
+        if name in wanted
+    ]
+    return {"at": now.isoformat(timespec="seconds"), "sites": sites}

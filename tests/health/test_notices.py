@@ -1,0 +1,454 @@
+"""Policies of archiver.toml on a real archive: a mail server, a webhook and a command receive what is due, by a clock
+that the test holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email import message_from_string, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from archiver.cli.main import cli
+from archiver.errors import BadConfig
+from archiver.health.notifications import notify
+from archiver.scheduling import daemon
+from archiver.sites.archiver_toml import parse_config
+from archiver.storage.connection import open_archive
+from archiver.storage.integrity_records import Damage, record_checked_units
+from archiver.storage.pages import stamp
+from tests.archive_fixture import make_archive
+from tests.health.receivers import Hook, Postmaster, serving
+from tests.runner import Runner, failure
+from tests.spiders.crawling import rows
+
+NOTES, HARBOUR = "notes.example/blog", "harbour.example"
+IDS = {HARBOUR: 1, NOTES: 2}
+MAINTENANCE = '\n[maintenance]\nbackup_days = 0\nverify_days = 0\ncheck_at = ""\n'
+
+
+class House:
+    """An archive with two sites that run once a day, those who are notified of them, and the clock."""
+
+    def __init__(self, folder: Path, hook: Hook, post: Postmaster) -> None:
+        self.archive = make_archive(folder / "archive.db")
+        self.heard = folder / "heard"
+        self.heard.mkdir()
+        self.config = folder / "archiver.toml"
+        self.hook, self.post = hook, post
+        self.now = datetime(2031, 1, 5, 6, tzinfo=UTC)
+        self.execute("update runs set outcome = 'finished'")
+
+    @property
+    def webhook(self) -> str:
+        return f'webhook = "http://127.0.0.1:{self.hook.server_address[1]}/"\n'
+
+    @property
+    def command(self) -> str:
+        script = 'f=$(mktemp "$0/XXXXXX"); cat > "$f"'
+        return f"command = {json.dumps(['sh', '-c', script, str(self.heard)])}\n"
+
+    @property
+    def mail(self) -> str:
+        return (
+            '[notify.mail]\nto = "ann@example.org"\nfrom = "archive@example.org"\nhost = "127.0.0.1"\n'
+            f"port = {self.post.server_address[1]}\n"
+        )
+
+    def configure(self, toml: str) -> None:
+        self.config.write_text(f"[notify]\n{toml}{MAINTENANCE}")
+
+    def execute(self, sql: str, values: Any = ()) -> None:
+        db = open_archive(self.archive)
+        with db.atomic():
+            db.execute(sql, values)
+        db.close()
+
+    def run(self, *failed: str, after: timedelta = timedelta(days=1)) -> list[tuple[str, str]]:
+        """Lets all sites run, of which those in `failed` fail, and notifies; returns what was sent."""
+        self.now += after
+        for name, number in IDS.items():
+            outcome, reason = ("failed", "The connection was refused.") if name in failed else ("finished", "")
+            self.execute(
+                "insert into runs (site_id, mode, started_at, finished_at, outcome, reason) values "
+                "(?, 'incremental', ?, ?, ?, ?)",
+                [number, stamp(self.now), stamp(self.now + timedelta(minutes=1)), outcome, reason],
+            )
+        return self.notify()
+
+    def notify(self) -> list[tuple[str, str]]:
+        return notify(self.archive, now=self.now + timedelta(minutes=5))
+
+    def call(self, *words: str) -> Result:
+        return Runner().invoke(cli, [*words, "--archive", str(self.archive)])
+
+    @property
+    def posted(self) -> list[dict[str, Any]]:
+        return [data for data, _ in self.hook.posted]
+
+    @property
+    def changes(self) -> list[tuple[str, str, str]]:
+        """What the webhook received: site, state and event of each change."""
+        return [(one["site"], one["state"], one["event"]) for data in self.posted for one in data["changes"]]
+
+    @property
+    def letters(self) -> list[EmailMessage]:
+        return [message_from_string(text, policy=policy.default) for text in self.post.letters]
+
+    @property
+    def commanded(self) -> list[dict[str, Any]]:
+        return [
+            json.loads(file.read_text()) for file in sorted(self.heard.iterdir(), key=lambda one: one.stat().st_mtime)
+        ]
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "archiver.toml"))
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("ARCHIVER_WEBHOOK", raising=False)
+    with serving(Hook()) as hook, serving(Postmaster()) as post:
+        yield House(tmp_path, hook, post)
+
+
+def test_a_fault_is_one_message_through_each_channel_and_its_end_another(house: House) -> None:
+    house.configure(house.webhook + house.command + house.mail)
+    assert house.run() == house.run(NOTES) == []
+    assert sorted(house.run(NOTES)) == [("command", ""), ("mail", ""), ("webhook", "")]
+    assert house.run(NOTES) == house.run() == []
+    assert len(house.run()) == 3
+    assert house.run() == []
+    assert house.changes == [(NOTES, "red", "begins"), (NOTES, "green", "ends")]
+    assert house.commanded == house.posted
+    assert [letter["Subject"] for letter in house.letters] == [
+        f"archiver: red: {NOTES}",
+        f"archiver: green: {NOTES}",
+    ]
+
+
+def test_one_refused_connection_is_not_sent(house: House) -> None:
+    house.configure(house.webhook)
+    for failed in ((), (NOTES,), (), (), ()):
+        house.run(*failed)
+    assert house.posted == []
+
+
+def test_six_days_of_flapping_are_two_messages(house: House) -> None:
+    house.configure(house.webhook)
+    for _ in range(6):
+        house.run(NOTES)
+        house.run()
+    for _ in range(8):
+        house.run()
+    assert house.changes == [(NOTES, "amber", "flapping"), (NOTES, "green", "ends")]
+
+
+def test_notifying_again_changes_nothing_without_a_run(house: House) -> None:
+    house.configure(house.webhook)
+    house.run(NOTES)
+    assert [house.notify() for _ in range(5)] == [[]] * 5
+
+
+def damage(house: House, unit: str) -> None:
+    db = open_archive(house.archive)
+    with db.atomic():
+        found = Damage(unit, "file-damaged", f"warc/{unit}", f"warc/{unit} is damaged", "Put it back.")
+        record_checked_units(db, [unit], [found], house.now)
+    db.close()
+
+
+def test_new_damage_of_an_amber_archive_is_sent(house: House) -> None:
+    house.configure(house.webhook)
+    house.run()
+    for unit in ("a.warc.gz", "b.warc.gz"):
+        damage(house, unit)
+        house.run()
+        house.run()
+    assert [(one["about"], one["before"], one["state"]) for data in house.posted for one in data["changes"]] == [
+        ("file-damaged: warc/a.warc.gz", "green", "amber"),
+        ("file-damaged: warc/b.warc.gz", "amber", "amber"),
+    ]
+
+
+def test_groups_have_their_own_recipients_and_levels(house: House) -> None:
+    house.configure(
+        house.command
+        + house.mail
+        + '[[notify.policy]]\nname = "desk"\nchannels = "mail"\ntags = ["news"]\n'
+        + 'to = ["desk@example.org"]\nafter_runs = 1\n'
+        + '[[notify.policy]]\nchannels = "command"\nabout = "sites"\nlevel = "none"\n'
+    )
+    house.call("sites", "tag", "news", NOTES)
+    house.run(NOTES, HARBOUR)
+    house.run(NOTES, HARBOUR)
+    damage(house, "a.warc.gz")
+    house.run(NOTES, HARBOUR)
+    assert [(one["To"], one["Subject"]) for one in house.letters] == [
+        ("desk@example.org", f"archiver: amber: {NOTES}"),
+        ("ann@example.org", f"archiver: red: {HARBOUR}"),
+        ("desk@example.org", f"archiver: red: {NOTES}"),
+        ("ann@example.org", "archiver: amber: the archive"),
+    ]
+    assert [[one["code"] for one in data["changes"]] for data in house.commanded] == [["damage"]]
+    assert rows(house.archive, "select distinct channel, policy from notifications order by 1, 2") == [
+        ("command", ""),
+        ("mail", ""),
+        ("mail", "desk"),
+    ]
+
+
+def test_failing_recipients_of_a_policy_are_named_to_the_others(house: House) -> None:
+    house.configure(
+        house.webhook
+        + '[[notify.policy]]\nname = "desk"\ntags = "news"\ncommand = ["/none/such"]\nchannels = "command"\n'
+    )
+    house.call("sites", "tag", "news", NOTES)
+    for _ in range(3):
+        house.run(NOTES)
+    health = json.loads(house.call("status", "--health", "--json").stdout)
+    assert [one["about"] for one in health["archive"]["findings"] if one["code"] == "notify"] == ["command (desk)"]
+    assert ("", "amber", "begins") in house.changes
+    tested = house.call("status", "--try-notify")
+    assert [line.partition(":")[0] for line in tested.output.splitlines()] == ["webhook", "command (desk)"]
+
+
+def test_a_policy_for_a_tag_that_no_site_has_is_reported_by_the_test_message(house: House) -> None:
+    house.configure(house.webhook + '[[notify.policy]]\nname = "desk"\ntags = "newz"\nlevel = "red"\n')
+    done = house.call("status", "--try-notify")
+    assert done.exit_code == 1
+    assert "'newz'" in done.stderr
+    house.call("sites", "tag", "newz", NOTES)
+    assert house.call("status", "--try-notify").exit_code == 0
+
+
+def test_quiet_hours_hold_back_and_then_send(house: House) -> None:
+    house.configure(house.webhook + 'quiet_hours = "22:00-07:00"\ntimezone = "Europe/Berlin"\n')
+    hour = timedelta(hours=1)
+    house.now = datetime(2031, 1, 5, 21, tzinfo=UTC)
+    house.run(NOTES, after=hour)
+    house.run(NOTES, after=hour)
+    house.now = datetime(2031, 1, 6, 5, 50, tzinfo=UTC)
+    assert house.notify() == []
+    house.now = datetime(2031, 1, 6, 5, 55, tzinfo=UTC)
+    assert house.notify() == [("webhook", "")]
+    assert house.changes == [(NOTES, "red", "begins")]
+
+
+def test_red_breaks_through_quiet_hours_if_it_may(house: House) -> None:
+    house.configure(house.webhook + 'quiet_hours = "00:00-23:59"\nred_at_once = true\n')
+    house.run(NOTES)
+    house.run(NOTES)
+    assert house.changes == [(NOTES, "red", "begins")]
+
+
+def test_a_digest_is_one_mail_a_day_with_a_table_of_the_sites(house: House) -> None:
+    house.configure('digest = "07:00"\n' + house.mail)
+    house.call("sites", "mute", HARBOUR, "--until", "2032-01-01", "--why", "a move")
+    for failed in ((NOTES,), (NOTES,), (NOTES,)):
+        house.run(*failed)
+    house.now = house.now.replace(hour=6, minute=54)
+    assert house.notify() == []
+    damage(house, "a<b>.warc.gz")
+    house.run(NOTES, after=timedelta(days=1, minutes=2))
+    (letter,) = house.letters
+    assert letter.get_content_type() == "multipart/alternative"
+    plain, page = (part.get_content() for part in letter.iter_parts())
+    (listed,) = rows(house.archive, "select digest from notifications")
+    assert [(one["site"], one["state"]) for one in json.loads(listed[0])["sites"]] == [
+        (NOTES, "red"),
+        ("quiet.example", "unknown"),
+        (HARBOUR, "green"),
+    ]
+    for text in (plain, page):
+        assert [name in text for name in (NOTES, HARBOUR, "muted until 2032-01-01")] == [True] * 3
+    assert page.count("<tr>") == 4
+    house.run(NOTES)
+    (_, second) = house.letters
+    assert "a&lt;b&gt;.warc.gz" in second.get_body(("html",)).get_content()
+
+
+def test_a_muted_site_is_shown_and_not_sent_until_the_mute_ends(house: House) -> None:
+    house.configure(house.webhook)
+    muted = house.call("sites", "mute", NOTES, "--until", "2031-01-08T12:00", "--why", "its owner moves it", "--json")
+    wanted = {"until": "2031-01-08T12:00:00+00:00", "why": "its owner moves it"}
+    assert json.loads(muted.stdout) == [{"site": NOTES, "muted": wanted}]
+    for _ in range(3):
+        house.run(NOTES, HARBOUR)
+    assert house.changes == [(HARBOUR, "red", "begins")]
+    assert json.loads(house.call("status", "--health", "--json").stdout)["sites"][NOTES]["muted"] == wanted
+    shown = {one["site"]: one["health"].get("muted") for one in json.loads(house.call("status", "--json").stdout)}
+    assert shown == {NOTES: wanted, HARBOUR: None, "quiet.example": None}
+    for words in (("status", NOTES), ("status", "--health"), ("sites", "show", NOTES)):
+        assert wanted["why"] in house.call(*words).stdout
+    house.now = datetime(2031, 1, 8, 12, 30, tzinfo=UTC)
+    assert house.notify() == [("webhook", "")]
+    assert house.changes[1:] == [(NOTES, "red", "begins")]
+
+
+def test_a_mute_can_end_early_and_be_for_a_tag(house: House) -> None:
+    house.configure(house.webhook)
+    house.call("sites", "tag", "news", NOTES, HARBOUR)
+    house.call("sites", "mute", "--tag", "news", "--until", "2031-02-01", "--why", "a move")
+    house.run(NOTES, HARBOUR)
+    house.run(NOTES, HARBOUR)
+    assert house.changes == []
+    assert house.call("sites", "mute", HARBOUR, "--off").exit_code == 0
+    house.notify()
+    assert house.changes == [(HARBOUR, "red", "begins")]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (NOTES, "--until", "tomorrow", "--why", "x"),
+        (NOTES, "--until", "2031-02-30", "--why", "x"),
+        (NOTES, "--until", "2020-01-01", "--why", "x"),
+        (NOTES, "--until", "2031-02-01"),
+        (NOTES, "--why", "x"),
+        (NOTES, "--until", "2031-02-01", "--why", " "),
+        (NOTES, "--off", "--why", "x"),
+        ("--until", "2031-02-01", "--why", "x"),
+        ("--tag", "none", "--until", "2031-02-01", "--why", "x"),
+        (NOTES,),
+    ],
+)
+def test_a_mute_that_says_too_little_is_refused(house: House, words: tuple[str, ...]) -> None:
+    done = house.call("sites", "mute", *words)
+    assert done.exit_code == 2
+    assert rows(house.archive, "select count(*) from sites where muted_until is not null") == [(0,)]
+
+
+def test_an_unknown_site_cannot_be_muted(house: House) -> None:
+    done = house.call("sites", "mute", NOTES, "none.example", "--until", "2031-02-01", "--why", "x")
+    assert type(failure(done)).__name__ == "SiteNotFound"
+    assert rows(house.archive, "select count(*) from sites where muted_until is not null") == [(0,)]
+
+
+def forbid(house: House, pages: int) -> None:
+    """Lets robots.txt forbid this many posts of a site."""
+    house.execute("update pages set outcome = 'archived', rule = null where site_id = 2 and rule = 'robots'")
+    house.execute(
+        "update pages set outcome = 'refused', rule = 'robots' where id in (select id from pages where site_id = 2 and "
+        "article_id is not null order by id limit ?)",
+        [pages],
+    )
+
+
+def test_an_accepted_finding_comes_back_when_its_figure_is_twice_as_large(house: House) -> None:
+    house.configure(house.webhook)
+    forbid(house, 1)
+    house.run()
+    house.run()
+    assert house.changes == [(NOTES, "amber", "begins")]
+    assert house.call("status", NOTES, "--accept").exit_code == 0
+    house.run()
+    assert json.loads(house.call("status", "--health", "--json").stdout)["sites"][NOTES]["state"] == "green"
+    forbid(house, 2)
+    house.run()
+    assert house.changes[1:] == [(NOTES, "amber", "begins")]
+    assert json.loads(house.call("status", "--health", "--json").stdout)["sites"][NOTES]["state"] == "amber"
+    forbid(house, 0)
+    house.run()
+    house.run()
+    assert house.changes[2:] == [(NOTES, "green", "ends")]
+    forbid(house, 1)
+    house.run()
+    assert json.loads(house.call("status", "--health", "--json").stdout)["sites"][NOTES]["state"] == "amber"
+
+
+def test_a_site_that_is_not_crawled_any_more_is_over(house: House) -> None:
+    house.configure(house.webhook)
+    house.run(NOTES)
+    house.run(NOTES)
+    house.call("sites", "set", NOTES, "crawl=no")
+    house.notify()
+    assert house.changes == [(NOTES, "red", "begins"), (NOTES, "green", "ends")]
+    house.notify()
+    assert rows(house.archive, "select count(*) from faults") == [(0,)]
+
+
+def test_a_message_that_could_not_be_sent_is_sent_later_and_once(house: House) -> None:
+    house.configure(house.webhook)
+    house.hook.status = 500
+    house.run(NOTES)
+    house.run(NOTES)
+    house.hook.status = 200
+    house.run(NOTES)
+    house.run(NOTES)
+    assert rows(house.archive, "select outcome, attempts from notifications") == [("sent", 2)]
+
+
+class Ended:
+    """A process that has ended."""
+
+    def is_alive(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_scheduler_notifies_of_all_sites_when_quiet_hours_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.configure('quiet_hours = "22:00-07:00"\n')
+    asked: list[tuple[str, ...] | None] = []
+
+    def ask(archive: Path, sites: tuple[str, ...] | None, *, place: bool) -> Ended:
+        asked.append(sites)
+        return Ended()
+
+    monkeypatch.setattr(daemon, "notify_changes", ask)
+    runner = daemon.NotificationRunner(house.archive, lambda text: None, lambda: house.now)
+    house.now = datetime(2031, 1, 5, 23, tzinfo=UTC)
+    for _ in range(3):
+        runner.poll()
+    house.now = datetime(2031, 1, 6, 7, tzinfo=UTC)
+    for _ in range(3):
+        runner.poll()
+    assert asked == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("toml", "line", "column"),
+    [
+        ("[notify]\nlevel = 'yellow'\n", 2, 1),
+        ("[notify]\nafter_runs = 0\n", 2, 1),
+        ("[notify]\nafter_runs = {amber = 2, green = 1}\n", 2, 1),
+        ("[notify]\nquiet_hours = '22-7'\n", 2, 1),
+        ("[notify]\nquiet_hours = '22:00-22:00'\n", 2, 1),
+        ("[notify]\ndigest = '25:00'\n", 2, 1),
+        ("[notify]\ntimezone = 'Berlin'\n", 2, 1),
+        ("[notify]\nrecovery = 'no'\n", 2, 1),
+        ("[notify]\nflapping = 1\n", 2, 1),
+        ("[notify]\npolicy = 3\n", 2, 1),
+        ("[[notify.policy]]\nlevel = 'red'\n[[notify.policy]]\n  level = 'blue'\n", 4, 3),
+        ("[[notify.policy]]\nchannels = ['pigeon']\n", 2, 1),
+        ("[[notify.policy]]\ntags = ['a,b']\n", 2, 1),
+        ("[[notify.policy]]\nabout = 'archive'\ntags = ['news']\n", 2, 1),
+        ("[[notify.policy]]\nlevel = 'red'\nto = 'a@b.example'\n", 3, 1),
+        ("[[notify.policy]]\nname = 'x'\n[[notify.policy]]\nname = 'x'\n", 4, 1),
+        ("[[notify.policy]]\ncolour = 'red'\n", 2, 1),
+        ("[[notify.policy]]\npassword = 'red'\n", 2, 1),
+    ],
+)
+def test_a_mistake_in_a_policy_is_reported_with_line_and_column(toml: str, line: int, column: int) -> None:
+    with pytest.raises(BadConfig) as error:
+        parse_config(toml, "archiver.toml")
+    assert f"line {line}, column {column}:" in str(error.value)
+
+
+def test_a_policy_has_the_keys_of_notify_that_it_does_not_set() -> None:
+    found = parse_config(
+        "[notify]\nlevel = 'red'\nafter_runs = {amber = 3}\n[[notify.policy]]\ntags = 'News'\nafter_runs = 4\n", "x"
+    ).notify
+    one = found.policy("mail", "a.example", ("news",))
+    assert (one.level, one.after_amber, one.after_red, one.name) == ("red", 4, 4, "policy 1")
+    for other in (found.policy("mail", "a.example", ()), found.policy("mail", "", ())):
+        assert (other.level, other.after_amber, other.after_red, other.name) == ("red", 3, 1, "")
