@@ -42,7 +42,7 @@ def main() -> int:
         _say(f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}")
         missed = 0
         for name in names:
-            outcome = simulate(month, FAULTS[name], days[name])
+            outcome = simulate(month, FAULTS[name], days[name], dice[name] if words.kill else None)
             _say(_row(outcome))
             missed += bool(outcome.missed)
             if words.kill and outcome.tried:

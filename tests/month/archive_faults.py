@@ -32,11 +32,11 @@ class ArchiveFault:
     begin: Callable[[Branch], None] = _nothing
     end: Callable[[Branch], None] = _nothing
     told: Told = "yes"
+    told_by: int = 2
     shift: timedelta = timedelta(0)
     on_disk: bool = False
     removes: bool = False
     days: tuple[int, ...] = (0, 1)
-    messages: int = 2
     disturb: str = ""
     """What happens to the runs of the fault: "kill", "terminate" or "twice" (a second scheduler)."""
 

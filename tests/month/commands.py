@@ -43,7 +43,7 @@ class Running:
     """A running command. See `run_at`."""
 
     def __init__(
-        self, at: datetime, words: tuple[str, ...], folder: Path, environment: Mapping[str, str], kill_at: int
+        self, at: datetime, words: tuple[str, ...], folder: Path, environment: Mapping[str, str], kill_at: int | None
     ) -> None:
         self._words = words
         self._outputs = tempfile.TemporaryDirectory(prefix="month-")
@@ -80,10 +80,10 @@ class Running:
 
 
 def start_at(
-    at: datetime, *words: str, folder: Path, environment: Mapping[str, str] | None = None, kill_at: int = 0
+    at: datetime, *words: str, folder: Path, environment: Mapping[str, str] | None = None, kill_at: int | None = None
 ) -> Running:
     """Start `archiver words` in a folder at this time. `kill_at`: the step at which the command and all its processes
-    are killed, 0 for none.
+    are killed; 0 only counts the steps, None does not, which is faster.
 
     A step is a statement that writes to the database, or a call that writes, syncs, renames or deletes a file.
     """
@@ -91,14 +91,19 @@ def start_at(
 
 
 def run_at(
-    at: datetime, *words: str, folder: Path, environment: Mapping[str, str] | None = None, kill_at: int = 0
+    at: datetime, *words: str, folder: Path, environment: Mapping[str, str] | None = None, kill_at: int | None = None
 ) -> Done:
     """Run a command to its end, as `start_at` starts it."""
     return start_at(at, *words, folder=folder, environment=environment, kill_at=kill_at).end()
 
 
 def _run(
-    at: datetime, words: tuple[str, ...], folder: Path, environment: dict[str, str], files: list[Path], kill_at: int
+    at: datetime,
+    words: tuple[str, ...],
+    folder: Path,
+    environment: dict[str, str],
+    files: list[Path],
+    kill_at: int | None,
 ) -> None:
     os.setsid()  # so that a kill of this group ends all its processes
     for number, file in enumerate(files[:2], start=1):
@@ -111,7 +116,8 @@ def _run(
     os.chdir(folder)
     _fork_without_server()
     hold_clock(at)
-    _Steps(files[2], kill_at).count()
+    if kill_at is not None:
+        _Steps(files[2], kill_at).count()
     sys.argv = ["archiver", *words]
     runpy.run_module("archiver", run_name="__main__", alter_sys=True)
 

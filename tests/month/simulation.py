@@ -89,7 +89,7 @@ class Branch:
     def archive(self) -> Path:
         return self.folder / "archive.db"
 
-    def run(self, day: float, kill_at: int = 0, disturb: str = "") -> Done:
+    def run(self, day: float, kill_at: int | None = None, disturb: str = "") -> Done:
         """Run the day: a backup now and then, and the crawls that are due, with notices and the nightly check."""
         self.day = self.world.day = day
         if not day % _BACKUP_EVERY and not disturb:
@@ -98,7 +98,7 @@ class Branch:
             return self._disturbed(disturb)
         return self.command(*_SCHEDULE, kill_at=kill_at)
 
-    def command(self, *words: str, kill_at: int = 0) -> Done:
+    def command(self, *words: str, kill_at: int | None = None) -> Done:
         return run_at(self._now(), *words, **self._where(), kill_at=kill_at)
 
     def backup(self) -> Done:
@@ -164,7 +164,7 @@ def simulate(
     month: Month, fault: Fault, day: int, dice: Random | None = None, steps: dict[int, int] | None = None
 ) -> Outcome:
     """Run a fault that begins on this day of the month, and two runs after its repair. With `dice`, one of the runs is
-    killed at one of its `steps` and then run again.
+    killed at one of its `steps` and then run again; without `steps`, they are only counted.
     """
     outcome = Outcome(fault, day)
     with _branch(month, fault, day) as branch:
@@ -213,6 +213,7 @@ class _Simulation:
         self._genuine: dict[str, set[Said]] = {}
         self._removed = ""
         self._heard = Counter[str]()
+        self._counts_steps = dice is not None
         self._kill: tuple[int, int] | None = None
         if dice and steps:
             number = dice.choice([one for one in steps if steps[one] > 1])
@@ -248,7 +249,9 @@ class _Simulation:
 
     def _one_run(self, number: int, *, faulty: bool) -> None:
         disturb = getattr(self._fault, "disturb", "") if faulty else ""
-        kill_at = self._kill[1] if self._kill and self._kill[0] <= number and not self._outcome.killed else 0
+        kill_at = 0 if self._counts_steps else None
+        if self._kill and self._kill[0] <= number and not self._outcome.killed:
+            kill_at = self._kill[1]
         done = self._branch.run(self._day + number, kill_at, disturb)
         if kill_at and done.killed:
             self._outcome.killed = f"run {number + 1} at step {kill_at}"
@@ -322,7 +325,7 @@ class _Simulation:
 
     def _judge(self, day: int) -> None:
         outcome, fault = self._outcome, self._fault
-        if fault.told == "yes" and outcome.told_on not in (1, 2):
+        if fault.told == "yes" and not 0 < outcome.told_on <= fault.told_by:
             outcome.missed.append(f"told by run {outcome.told_on}" if outcome.told_on else "not told")
         most = 0 if fault.told == "no" else 1
         if outcome.begun > most:
@@ -334,12 +337,14 @@ class _Simulation:
         now = {url: one for url, one in articles(self._branch.archive).items() if url.startswith(sites)}
         expected.pop(self._removed, None)
         outcome.missed += _differences(expected, now, self._before, self._genuine)
+        for replaced in (self._branch.folder / "warc").glob("*.damaged*"):
+            replaced.unlink()  # what a restore kept of the damaged file
         outcome.missed += [f"the archive is not sound: {one}" for one in flaws(self._branch.archive)[:3]]
         if held := held_pages(self._branch.archive):
             outcome.missed.append(f"{held} pages are still held")
-        red = self._branch.command("status", "--health")
-        if red.code:
-            outcome.missed.append(f"not healthy after two runs: {_first_finding(red.out)}")
+        health = self._branch.command("status", "--health")
+        if health.code and not self._fault_is_genuine:
+            outcome.missed.append(f"not healthy after two runs: {_first_finding(health.out)}")
 
 
 def _difference(said: Said, good: Collection[Said]) -> str:
@@ -385,4 +390,4 @@ def _differences(
 
 
 def _first_finding(text: str) -> str:
-    return next((line.strip()[:200] for line in text.splitlines() if "amber" in line or "red" in line), text[:200])
+    return next((line.strip()[:200] for line in text.splitlines()[1:] if line.strip()), text[:200])

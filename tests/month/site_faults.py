@@ -20,8 +20,9 @@ Told = Literal["yes", "no", "either"]
 class SiteFault:
     """A fault of `blogs` (all at once). `view` changes what a blog has and shows, `answer` single responses.
 
-    `told`: whether somebody must hear of it. `genuine`: the blog really says so, so that the archive has to follow;
-    then nothing is expected of the values that its view shows. `days`: the days of the fault, counted from its first.
+    `told`: whether somebody must hear of it, `told_by`: by which run. `genuine`: the blog really says so, so that the
+    archive has to follow, and what it says of that is still news after two runs. `days`: the days of the fault, counted
+    from its first.
     """
 
     name: str
@@ -29,13 +30,12 @@ class SiteFault:
     view: Callable[[View], View] = lambda view: view
     answer: Callable[[str, Answer, View], Answer] = lambda target, good, view: good
     told: Told = "yes"
+    told_by: int = 2
     genuine: bool = False
     closed: bool = False
     expired: bool = False
     delay: float = 0.0
     days: tuple[int, ...] = (0, 1)
-    messages: int = 2
-    """How many messages there may be: one when it begins and one when it is over, for a fault that comes once."""
 
 
 def _theme(page: Callable[[Blog, Post], str]) -> Callable[[View], View]:
@@ -268,7 +268,8 @@ SITE_FAULTS = (
     SiteFault("moved-301", ("a",), answer=_moved),
     SiteFault("port-closed", ("d",), closed=True),
     SiteFault("own-line-down", ("a", "b", "c", "d", "e"), closed=True),
-    SiteFault("flapping", ("d",), closed=True, days=(0, 2, 4)),
+    # An outage that is over by the next run is no news; that it comes again and again is.
+    SiteFault("flapping", ("d",), closed=True, days=(0, 2, 4), told_by=5),
     SiteFault("consent-wall", ("a",), answer=_everywhere(_consent)),
     SiteFault("login-wall", ("e",), answer=_to_login),
     SiteFault("all-404", ("a",), answer=_all(NOT_FOUND)),
