@@ -21,13 +21,20 @@ WINDOW = 10
 """The runs in which a finding that begins several times counts as flapping."""
 SEEN_RUNS = 60
 """How many of the last runs a look at a site has; no setting of a policy needs more."""
-_OVER = 2
-"""After how many runs without it a finding is over, unless the policy reports findings after fewer runs."""
+_TWICE = 2
+"""After how many runs a passing finding is sent, and without how many any finding is over, unless the policy says that
+findings are sent after fewer runs.
+"""
+PASSING_CODES = frozenset({"failed", "waiting", "interrupted", "source", "statuses", "slow", "late", "notify"})
+"""Findings about one run, which the next run may not have: if they are amber, they are sent after two runs, others at
+once.
+"""
 _SHORT = 160
 
-Event = Literal["begins", "flapping", "worse", "ends", "passed"]
+Event = Literal["begins", "flapping", "worse", "ends", "passed", "noted"]
 """What a notification says of a finding: it is there; it comes and goes; amber has become red; it is over; it was there
-and is over (both in one, because quiet hours or a digest held back its beginning)."""
+and is over (both in one, because quiet hours or a digest held back its beginning); it is information, which has no end.
+"""
 _ENDS: tuple[Event, ...] = ("ends", "passed")
 
 
@@ -83,9 +90,10 @@ class Fault:
 
     `level` and `sentence` are as last seen. It was last seen to begin at `began`, in the run `first_run`; `ended` and
     `end_run`, if not None, say since when it is not there. `starts`: the runs in which it began of late; `flapping`: it
-    began too often. `over_run`: the run after which the last notification of its end was due.
-    `told_level`: the worst level that was sent, "green" if none was, and `told`, when. `is_due`: it was there long
-    enough to be sent, and quiet hours or a digest held it back. `pending`: what is to be sent, since `waiting_since`.
+    began too often. `over_run`: the run after which the last notification of its end was due. `told_level`: the worst
+    level that was sent, "green" if none was or the finding is information, and `told`, when. `is_due`: it was there
+    long enough to be sent, and quiet hours or a digest held it back. `pending`: what is to be sent, since
+    `waiting_since`.
     """
 
     site: str
@@ -152,17 +160,22 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
     """
     if policy.level == "none":
         return []
-    known = {(one.code, one.about): one for one in faults}
+    known = {(one.code, one.about): _not_in_future(one, look) for one in faults}
     shown = {(one.finding.code, one.finding.about): one for one in look.findings if _is_sent(one.finding, policy)}
     out = []
     for key, seen in shown.items():
+        if seen.finding.level == "green":
+            if key not in known or known[key].level == "green":
+                out.append(_note(known.pop(key, None), seen, look))
+            continue
         fault = known.pop(key, None)
         if fault is None and (former := _find_former(known.values(), seen.finding, shown.keys())):
             fault = replace(known.pop((former.code, former.about)), about=seen.finding.about)
         out.append(_decide_present(_see(fault, seen, look), look, policy))
     out = _begin_together(out, look)
     if look.is_conclusive or look.is_closed:
-        out += [_decide_absent(_miss(one, look), look, policy) for one in known.values()]
+        out += [_decide_absent(_miss(one, look), look, policy) for one in known.values() if one.level != "green"]
+        out += [one for one in known.values() if one.level == "green" and one.pending and not look.muted]
         out = _ends_together(out, look, policy)
     else:
         out += known.values()
@@ -173,8 +186,23 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
     ]
 
 
+def _not_in_future(fault: Fault, look: Look) -> Fault:
+    """Returns a fault without times after the look: the clock was wrong for some time."""
+    latest = max(fault.first_run, fault.end_run or 0, fault.over_run or 0)
+    if latest <= look.run and (fault.waiting_since is None or fault.waiting_since <= look.at):
+        return fault
+    return replace(
+        fault,
+        first_run=min(fault.first_run, look.run),
+        end_run=None if fault.end_run is None else min(fault.end_run, look.run),
+        over_run=None if fault.over_run is None else min(fault.over_run, look.run),
+        starts=tuple(min(run, look.run) for run in fault.starts),
+        waiting_since=min(fault.waiting_since, look.at) if fault.waiting_since else None,
+    )
+
+
 def _is_sent(finding: HealthFinding, policy: NotificationPolicy) -> bool:
-    return _rank(finding.level) >= _rank("red" if policy.level == "red" else "amber")
+    return policy.level != "none" and _rank(finding.level) >= LEVELS.index(policy.level)
 
 
 def _find_former(faults: Iterable[Fault], finding: HealthFinding, shown: Collection[tuple[str, str]]) -> Fault | None:
@@ -186,6 +214,7 @@ def _find_former(faults: Iterable[Fault], finding: HealthFinding, shown: Collect
             one
             for one in faults
             if one.code == finding.code
+            and one.level != "green"
             and one.ended is None
             and (one.code, one.about) not in shown
             and finding.since is not None
@@ -202,18 +231,8 @@ def _rank(level: Level) -> int:
 def _see(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
     found = seen.finding
     first = look.first_run_since(found.since)
-    if fault is None:
-        return Fault(
-            look.site,
-            found.code,
-            found.about,
-            found.level,
-            found.sentence,
-            found.since or look.at,
-            first,
-            starts=(first,),
-            accepted=seen.accepted,
-        )
+    if fault is None or fault.level == "green":
+        return _new_fault(seen, look)
     if fault.accepted and not seen.accepted:  # it has got worse since a person acknowledged it: it is sent again
         fault = replace(fault, told_level="green", told=None)
     fault = replace(fault, level=found.level, sentence=found.sentence, accepted=seen.accepted)
@@ -223,6 +242,30 @@ def _see(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
     recent = tuple(run for run in fault.starts if look.count_since(run) <= WINDOW)
     began = found.since if found.since and found.since > fault.ended else look.at
     return replace(fault, began=began, first_run=first, ended=None, end_run=None, starts=(*recent, first))
+
+
+def _new_fault(seen: SeenFinding, look: Look) -> Fault:
+    found = seen.finding
+    first = look.first_run_since(found.since)
+    return Fault(
+        look.site,
+        found.code,
+        found.about,
+        found.level,
+        found.sentence,
+        found.since or look.at,
+        first,
+        starts=(first,),
+        accepted=seen.accepted,
+    )
+
+
+def _note(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
+    """Returns what a channel knows of a finding that is information: it is sent once, and again when it is renewed."""
+    since = seen.finding.since
+    if fault is None or (since and since > fault.began):
+        return replace(_new_fault(seen, look), pending=None if seen.accepted else "noted")
+    return fault
 
 
 def _miss(fault: Fault, look: Look) -> Fault:
@@ -236,7 +279,7 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
     has_returned = bool(policy.flapping) and fault.over_run is not None and look.count_since(fault.over_run) <= WINDOW
     flapping = runs < policy.steady_runs and (fault.flapping or is_often or has_returned)
     event: Event | None = None
-    is_long = runs >= (policy.after_red if fault.level == "red" else policy.after_amber)
+    is_long = runs >= _runs_needed(fault, policy)
     if fault.accepted:
         pass
     elif fault.is_told:
@@ -247,6 +290,13 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
         event = "flapping"
     is_due = event in ("begins", "flapping") and not look.muted
     return replace(fault, flapping=flapping, pending=event, is_due=is_due)
+
+
+def _runs_needed(fault: Fault, policy: NotificationPolicy) -> int:
+    """Returns in how many runs in a row a fault must be there to be sent."""
+    if fault.level == "red":
+        return policy.after_red or 1
+    return policy.after_amber or (_TWICE if fault.code in PASSING_CODES else 1)
 
 
 def _recent_starts(fault: Fault, look: Look) -> int:
@@ -261,7 +311,7 @@ def _begin_together(faults: Sequence[Fault], look: Look) -> list[Fault]:
         return list(faults)
     return [
         replace(one, pending="begins", is_due=not look.muted)
-        if one.pending is None and not one.is_told and not one.accepted
+        if one.pending is None and not one.is_told and not one.accepted and one.level != "green"
         else one
         for one in faults
     ]
@@ -272,7 +322,7 @@ def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Faul
     if look.muted:
         fault = replace(fault, is_due=False)
     is_over = look.is_closed or _runs_absent(fault, look) >= (
-        policy.steady_runs if fault.flapping else min(_OVER, policy.after_amber)
+        policy.steady_runs if fault.flapping else min(_TWICE, policy.after_amber or _TWICE)
     )
     if not is_over:
         return replace(fault, pending=None)

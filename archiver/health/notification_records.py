@@ -14,6 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.health.notification_policy import Fault, HealthChange
+from archiver.storage.column_values import stored_time
 from archiver.storage.pages import moment, stamp
 
 MOST_ATTEMPTS = 5
@@ -117,32 +118,37 @@ def read_faults(db: Database, channel: str, sites: Iterable[str]) -> dict[str, l
     wanted = set(sites)
     out: dict[str, list[Fault]] = {}
     for row in db.execute(f"select {_COLUMNS} from faults where channel = ?", [channel]):
-        out.setdefault(row[0], []).append(_read(row))
+        if fault := _read(row):
+            out.setdefault(fault.site, []).append(fault)
     return {name: found for name, found in out.items() if name in wanted or any(one.pending for one in found)}
 
 
-def _read(row: Sequence[Any]) -> Fault:
+def _read(row: Sequence[Any]) -> Fault | None:
+    """Returns a fault; None if another program wrote a time that is none: then the finding is new to the channel."""
     site, code, about, level, sentence, began, first_run, ended, end_run, starts, *state = row
     accepted, flapping, over_run, told_level, told, is_due, pending, waiting_since = state
+    begun = stored_time(began)
+    if begun is None:
+        return None
     return Fault(
         site,
         code,
         about,
         level,
         sentence,
-        datetime.fromisoformat(began),
+        begun,
         first_run,
-        moment(ended),
+        stored_time(ended),
         end_run,
         tuple(json.loads(starts)),
         bool(accepted),
         bool(flapping),
         over_run,
         told_level,
-        moment(told),
+        stored_time(told),
         bool(is_due),
         pending,
-        moment(waiting_since),
+        stored_time(waiting_since),
     )
 
 

@@ -74,7 +74,7 @@ REQUIRED = {
 }
 """Columns that are never null, although the schema allows it."""
 TIMES = {
-    "sites": ("added_at", "quiet_until", "soft_not_found_at"),
+    "sites": ("added_at", "quiet_until", "soft_not_found_at", "muted_until"),
     "runs": ("started_at", "finished_at"),
     "captures": ("captured_at",),
     "pages": ("lastmod", "found_at", "fetched_at", "changed_at", "due_at"),
@@ -93,6 +93,7 @@ TIMES = {
     "integrity_checks": ("started_at", "finished_at", "covers_since"),
     "checked_units": ("checked_at",),
     "damages": ("found_at",),
+    "faults": ("began_at", "ended_at", "told_at", "waiting_since"),
 }
 JSON = {
     "sites": ("settings", "soft_not_found", "untrusted"),

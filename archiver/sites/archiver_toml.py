@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -117,11 +117,11 @@ class NotificationPolicy:
     `about` (sites, archive or "" for both) say what it is for; empty ones are for all. `to`, `webhook` and `command`
     are its own recipients; without them those of [notify] get its notifications.
 
-    `level`: the least level that is sent (amber, red, or none: nothing is). `after_amber` and `after_red`: in how many
-    runs in a row a finding must be there. `flapping`: how often a finding must begin within ten runs to count as
-    flapping (0: never); `steady_runs`: after how many runs without it a flapping finding is over. `recovery`: whether
-    the end of a finding is sent. `quiet_hours` (from, to) and `digest` (a time of day) are in `timezone`;
-    `red_at_once`: red findings wait for neither.
+    `level`: the least level that is sent (green: information too; amber, red, or none: nothing is). `after_amber` and
+    `after_red`: in how many runs in a row a finding must be there; None: as usual for findings of its kind. `flapping`:
+    how often a finding must begin within ten runs to count as flapping (0: never); `steady_runs`: after how many runs
+    without it a flapping finding is over. `recovery`: whether the end of a finding is sent. `quiet_hours` (from, to)
+    and `digest` (a time of day) are in `timezone`; `red_at_once`: red findings wait for neither.
     """
 
     name: str = ""
@@ -131,9 +131,9 @@ class NotificationPolicy:
     to: tuple[str, ...] = ()
     webhook: str = ""
     command: tuple[str, ...] = ()
-    level: str = "amber"
-    after_amber: int = 2
-    after_red: int = 1
+    level: Literal["green", "amber", "red", "none"] = "green"
+    after_amber: int | None = None
+    after_red: int | None = None
     flapping: int = 3
     steady_runs: int = 5
     recovery: bool = True
@@ -406,8 +406,8 @@ def _whole_number(path: TOMLPath, value: Any, least: int = 1, most: int = 50) ->
 
 
 def _level(path: TOMLPath, value: Any) -> dict[str, Any]:
-    if value not in ("amber", "red", "none"):
-        raise _InvalidValue(path, 'a level must be "amber", "red" or "none"')
+    if value not in ("green", "amber", "red", "none"):
+        raise _InvalidValue(path, 'a level must be "green", "amber", "red" or "none"')
     return {"level": value}
 
 

@@ -17,6 +17,7 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.errors import BadConfig
+from archiver.health import notifications
 from archiver.health.notifications import notify
 from archiver.scheduling import daemon
 from archiver.sites.archiver_toml import parse_config
@@ -384,6 +385,20 @@ def test_a_message_that_could_not_be_sent_is_sent_later_and_once(house: House) -
     assert rows(house.archive, "select outcome, attempts from notifications") == [("sent", 2)]
 
 
+def test_a_message_is_not_lost_if_the_process_dies_before_it_is_sent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.configure(house.webhook)
+    house.run(NOTES)
+    with monkeypatch.context() as patched:
+        patched.setattr(notifications, "_send", lambda *words: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            house.run(NOTES)
+    assert house.notify() == [("webhook", "")]
+    assert house.notify() == []
+    assert house.changes == [(NOTES, "red", "begins")]
+
+
 class Ended:
     """A process that has ended."""
 
@@ -451,4 +466,4 @@ def test_a_policy_has_the_keys_of_notify_that_it_does_not_set() -> None:
     one = found.policy("mail", "a.example", ("news",))
     assert (one.level, one.after_amber, one.after_red, one.name) == ("red", 4, 4, "policy 1")
     for other in (found.policy("mail", "a.example", ()), found.policy("mail", "", ())):
-        assert (other.level, other.after_amber, other.after_red, other.name) == ("red", 3, 1, "")
+        assert (other.level, other.after_amber, other.after_red, other.name) == ("red", 3, None, "")

@@ -92,6 +92,12 @@ def test_a_finding_is_sent_in_its_second_run_and_its_end_too() -> None:
     assert events(DEFAULT, DOWN, DOWN, DOWN, UP, UP, UP) == ["", "begins", "", "", "ends", ""]
 
 
+@pytest.mark.parametrize(("code", "run"), [("slow", 1), ("statuses", 1), ("held", 0), ("damage", 0), ("coverage", 0)])
+def test_an_amber_finding_about_a_single_run_waits_for_the_next_one(code: str, run: int) -> None:
+    sent = events(DEFAULT, {code: "amber"}, {code: "amber"}, {code: "amber"})
+    assert sent == ["begins" if number == run else "" for number in range(3)]
+
+
 def test_a_red_finding_is_sent_at_once() -> None:
     assert events(DEFAULT, RED, RED, UP, UP) == ["begins", "", "", "ends"]
 
@@ -116,9 +122,38 @@ def test_a_flapping_finding_that_stays_is_not_sent_again() -> None:
     assert [word for word in events(DEFAULT, *[DOWN, UP] * 3, *[DOWN] * 9, UP, UP) if word] == ["flapping", "ends"]
 
 
+def test_after_how_many_runs_can_be_set_for_all_findings() -> None:
+    assert events(NotificationPolicy(after_amber=3), *[{"held": "amber"}] * 4) == ["", "", "begins", ""]
+    assert events(NotificationPolicy(after_red=2), RED, RED) == ["", "begins"]
+    assert events(NotificationPolicy(after_amber=1), DOWN, UP) == ["begins", "ends"]
+
+
 def test_damping_can_be_turned_off() -> None:
     policy = NotificationPolicy(after_amber=1, flapping=0)
     assert events(policy, *[DOWN, UP] * 4) == ["begins", "ends"] * 4
+
+
+def test_information_is_sent_once_and_again_when_it_is_renewed() -> None:
+    site = Site(DEFAULT)
+
+    def look(day: int, level: Level, since: int) -> Look:
+        at = START + day * DAY
+        finding = HealthFinding("deletions", level, "2 posts are gone.", since=START + since * DAY)
+        runs = tuple((number, START + number * DAY) for number in range(day, 0, -1))
+        return Look(site.name, at, (SeenFinding(finding),), runs)
+
+    sent = []
+    for day, level, since in ((1, "green", 1), (2, "green", 1), (3, "green", 3), (4, "amber", 3), (5, "green", 3)):
+        site.faults = observe(site.faults, look(day, level, since), DEFAULT)
+        sent.append([(one.event, one.before, one.state) for one in site.send()])
+    noted = [("noted", "green", "green")]
+    assert sent == [noted, [], noted, [("begins", "green", "amber")], []]
+    site.faults = observe(site.faults, look(6, "green", 3), DEFAULT)
+    assert [one.event for one in site.send()] == ["ends"]
+
+
+def test_information_is_not_sent_below_the_least_level() -> None:
+    assert events(NotificationPolicy(level="amber"), {"deletions": "green"}) == [""]
 
 
 def test_the_least_level() -> None:
@@ -152,7 +187,7 @@ def test_a_finding_that_the_past_runs_had_is_sent_at_once() -> None:
 def test_the_archive_itself_is_told_of_each_new_finding() -> None:
     site = Site(DEFAULT, "", period=12 * HOUR)
     sent = site.run_each(UP, {"backup": "amber"}, {"backup": "amber"}, *[{"backup": "amber", "damage": "amber"}] * 3)
-    assert sent == [[], [], ["begins"], [], ["begins"], []]
+    assert sent == [[], ["begins"], [], ["begins"], [], []]
     assert [(one.before, one.state, one.code) for one in site.sent] == [
         ("green", "amber", "backup"),
         ("amber", "amber", "damage"),
@@ -169,7 +204,7 @@ def test_a_finding_that_is_about_something_else_since_the_same_time_goes_on() ->
 
     sent = []
     faults: list[Fault] = []
-    for number, about, level in ((1, "authors", "amber"), (2, "authors", "amber"), (3, "date", "red")):
+    for number, about, level in ((1, "authors", "amber"), (2, "tags", "amber"), (3, "date", "red")):
         faults, changes = release(observe(faults, look(number, about, level, begun), DEFAULT), DEFAULT, START)
         sent += [(one.event, one.about) for one in changes]
     assert sent == [("begins", "authors"), ("worse", "date")]
@@ -181,7 +216,7 @@ def test_what_was_sent_in_one_message_ends_in_one() -> None:
     many: States = {"coverage": "amber", "length": "amber"}
     site = Site(DEFAULT)
     sent = site.run_each(many, many, {"length": "amber"}, {"length": "amber"}, UP, UP)
-    assert sent == [[], ["begins", "begins"], [], [], [], ["ends", "ends"]]
+    assert sent == [["begins", "begins"], [], [], [], [], ["ends", "ends"]]
     assert site.sent[-1].state == "green"
 
 
@@ -219,6 +254,20 @@ def test_the_end_of_an_accepted_finding_is_sent_if_its_beginning_was() -> None:
     other = Site(DEFAULT)
     other.run(RED, accepted=["failed"])
     assert other.run_each(UP, UP) == [[], []]
+
+
+def test_a_clock_that_was_wrong_delays_nothing() -> None:
+    site = Site(NotificationPolicy(digest=time(18)), "", period=HOUR)
+    site.at += 20 * DAY
+    site.run({"late": "amber"})
+    site.at -= 20 * DAY
+    site.run_each(*[{"late": "amber"}] * 30)
+    assert [one.event for one in site.sent] == ["begins"]
+    site.at += 20 * DAY
+    site.run(UP)
+    site.at -= 20 * DAY
+    site.run_each(*[UP] * 30)
+    assert [one.event for one in site.sent] == ["begins", "ends"]
 
 
 # Mutes, quiet hours, digests.
@@ -311,12 +360,13 @@ def test_the_last_digest_is_the_day_before_until_its_hour() -> None:
 
 # Laws over all sequences.
 
-states = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from(["amber", "red"]))
+CODES = ("failed", "slow", "held")
+states = st.dictionaries(st.sampled_from(CODES), st.sampled_from(["green", "amber", "red"]))
 policies = st.builds(
     NotificationPolicy,
-    level=st.sampled_from(["amber", "red"]),
-    after_amber=st.integers(1, 4),
-    after_red=st.integers(1, 3),
+    level=st.sampled_from(["green", "amber", "red"]),
+    after_amber=st.none() | st.integers(1, 4),
+    after_red=st.none() | st.integers(1, 3),
     flapping=st.sampled_from([0, 2, 3, 5]),
     steady_runs=st.integers(1, 8),
     quiet_hours=st.sampled_from([None, (time(22), time(7)), (time(9), time(17))]),
@@ -344,7 +394,11 @@ def play(
     for _ in range(48):
         site.at += HOUR
         site.send()
-    return site, {code: level for code, level in last.items() if policy.level == "amber" or level == "red"}
+    return site, {
+        code: level
+        for code, level in last.items()
+        if LEVELS.index(level) >= max(LEVELS.index("amber"), LEVELS.index(policy.level))
+    }
 
 
 @given(policies, names, periods, steps)
@@ -352,9 +406,9 @@ def test_a_fault_has_at_most_one_beginning_one_worsening_and_one_end(
     policy: NotificationPolicy, name: str, period: timedelta, todo: list[tuple[States, bool, bool]]
 ) -> None:
     site, _ = play(policy, name, period, todo)
-    for code in "abc":
+    for code in CODES:
         told: Level = "green"
-        for one in (change for change in site.sent if change.code == code):
+        for one in (change for change in site.sent if change.code == code and change.event != "noted"):
             if one.event in STARTS:
                 assert told == "green"
                 told = one.level
@@ -373,8 +427,8 @@ def test_the_last_message_agrees_with_the_state_after_the_delays(
     policy: NotificationPolicy, name: str, period: timedelta, todo: list[tuple[States, bool, bool]]
 ) -> None:
     site, last = play(policy, name, period, todo)
-    for code in "abc":
-        mine = [one for one in site.sent if one.code == code]
+    for code in CODES:
+        mine = [one for one in site.sent if one.code == code and one.event != "noted"]
         is_told = bool(mine) and mine[-1].event not in ("ends", "passed")
         assert is_told == (code in last)
     state = site.sent[-1].state if site.sent else "green"
@@ -387,7 +441,7 @@ def test_the_last_message_agrees_with_the_state_after_the_delays(
 
 @given(st.lists(st.sampled_from(["amber", "red"]), max_size=30))
 def test_a_flapping_finding_is_two_messages_at_most(levels: list[Level]) -> None:
-    found: list[States] = [one for level in levels for one in ({"a": level}, UP)]
+    found: list[States] = [one for level in levels for one in ({"failed": level}, UP)]
     sent = [word for word in events(DEFAULT, *found, *[UP] * 20) if word and word != "worse"]
     assert sent in ([], ["begins", "ends"], ["flapping", "ends"])
 
