@@ -23,7 +23,7 @@ from tests.month.world import Said, World
 
 Fault = SiteFault | ArchiveFault
 CRAWLED = ("a", "b", "c", "d", "e")
-ARCHIVE_FAULT_BLOGS = ("a", "d")
+ARCHIVE_FAULT_BLOGS = ("d",)
 """The blogs that are crawled while something is wrong with the archive itself."""
 FIRST_FAULT_DAY = 11
 _BACKUP_EVERY = 5
@@ -36,6 +36,11 @@ cadence = "12h"
 [notify]
 command = ["/bin/sh", "-c", "{command}"]
 webhook = "{webhook}"
+"""
+# The nightly check reads all of so small an archive, which takes as long as two crawls.
+_CHECK_LITTLE = """
+[maintenance]
+check_minutes = {minutes}
 """
 _NOT_NOW = """
 [groups.{name}]
@@ -75,12 +80,17 @@ class Month:
 
 
 class Branch:
-    """An archive with its folder, at a day of the month. Only `blogs` are crawled each day."""
+    """An archive with its folder, at a day of the month. Only `blogs` are crawled each day. `checks_all`: the nightly
+    check reads the whole archive.
+    """
 
-    def __init__(self, world: World, folder: Path, blogs: Collection[str] = CRAWLED) -> None:
+    def __init__(
+        self, world: World, folder: Path, blogs: Collection[str] = CRAWLED, *, checks_all: bool = False
+    ) -> None:
         self.world = world
         self.folder = folder
         self.blogs = blogs
+        self.checks_all = checks_all
         self.day = 1.0
         self.shift = timedelta(0)
         self.refused: list[str] = []
@@ -120,6 +130,7 @@ class Branch:
 
     def _configure(self, command: str) -> None:
         text = _CONFIG.format(command=command, webhook=self.world.inbox_url)
+        text += _CHECK_LITTLE.format(minutes=10 if self.checks_all else 0)
         text += "".join(_NOT_NOW.format(name=name) for name in CRAWLED if name not in self.blogs)
         (self.folder / "archiver.toml").write_text(text)
 
@@ -185,7 +196,9 @@ def _branch(month: Month, fault: Fault, day: int) -> Iterator[Branch | None]:
         yield None
         return
     blogs = fault.blogs if isinstance(fault, SiteFault) else ARCHIVE_FAULT_BLOGS
-    branch = Branch(month.world, folder if on_disk else folder / "archive", blogs)
+    branch = Branch(
+        month.world, folder if on_disk else folder / "archive", blogs, checks_all=isinstance(fault, ArchiveFault)
+    )
     shutil.copytree(month.folders[day - 1], branch.folder, dirs_exist_ok=True)
     branch.mend_command()
     try:
