@@ -157,8 +157,8 @@ def judge_common_causes(causes: Iterable[CommonCause]) -> Iterator[HealthFinding
             yield HealthFinding(
                 "common-cause",
                 "red",
-                f"{sites} {what} since {began}: {question} The next crawls try again; 'archiver status SITE' shows "
-                f"what a site answers, for example {one.sites[0]}.",
+                f"{sites} have been {what} since {began}: {question} The next crawls try again; 'archiver status SITE' "
+                f"shows what a site answers, for example {one.sites[0]}.",
                 one.cause,
                 one.since,
             )

@@ -30,8 +30,9 @@ _RELEASED = "released by 'archiver sites release'"
 
 @dataclass(slots=True)
 class ReleasedPages:
-    """The result of releasing the held pages of a site: numbers of articles `revised`, of posts that are `gone`, and of
-    pages that are only fetched again (`due`); `left` says, for each page that stays held, why. `runs` are the
+    """The result of releasing the held pages of a site: numbers of articles `revised`, of posts that are `gone`, of
+    pages that show no post, so that their articles stay (`not_posts`), of pages that show what is stored (`unchanged`),
+    and of pages that are only fetched again (`due`); `left` says, for each page that stays held, why. `runs` are the
     runs that held the accepted pages: undoing them takes the acceptance back.
     """
 
@@ -39,6 +40,8 @@ class ReleasedPages:
     revised: int = 0
     gone: int = 0
     due: int = 0
+    not_posts: int = 0
+    unchanged: int = 0
     left: list[str] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
 
@@ -73,6 +76,8 @@ def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, 
                 stage(run, storing)
             done.revised += counts.revised + counts.new
             done.gone += counts.gone
+            done.not_posts += result.outcome is Outcome.NOT_ARTICLE
+            done.unchanged += counts.unchanged
             if counts.revised + counts.new + counts.gone and row["run_id"] and row["run_id"] not in done.runs:
                 done.runs.append(row["run_id"])
     return done

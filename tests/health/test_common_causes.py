@@ -16,7 +16,8 @@ from archiver.health.common_causes import CommonCause, find_common_causes, judge
 from archiver.storage.connection import open_archive
 from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_series
 from tests.runner import Runner
-from tests.spiders.crawling import rows
+from tests.spiders.crawling import archiver, crawl, rows, text
+from tests.spiders.site_server import serving
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -226,6 +227,27 @@ def test_a_site_that_was_reported_before_is_not_healthy_by_a_common_cause(
     ran(archive, "abcd", OK, 40)
     call("status", "--notify")
     assert sent(tmp_path) == [[("a.example", "amber")], [("", "red")], [("", "green"), ("a.example", "green")]]
+
+
+def test_new_sites_that_cannot_be_reached_share_a_cause(tmp_path: Path) -> None:
+    """Each is amber at its first failure, and the archive says once what they have in common."""
+    archive = tmp_path / "new.db"
+    with serving({}) as site:
+        port = site.url.rpartition(":")[2]
+    done = crawl(*(f"http://127.0.0.{n}:{port}" for n in (2, 3, 4)), archive=archive)
+    assert done.returncode == 1
+    found = json.loads(archiver("status", "--health", "--json", archive=archive).stdout)
+    assert [(one["cause"], len(one["sites"])) for one in found["common_causes"]] == [("network", 3)]
+    assert [one["state"] for one in found["sites"].values()] == ["amber"] * 3
+    shown = archiver("status", "--health", archive=archive).stdout.splitlines()
+    assert len([line for line in shown if "127.0.0." in line]) == 1
+
+
+def test_a_robots_txt_that_cannot_be_read_is_the_fault_of_a_run_that_waits(tmp_path: Path) -> None:
+    with serving({"/robots.txt": text("", 502)}) as site:
+        crawl(site.url, archive=tmp_path / "new.db")
+    found = rows(tmp_path / "new.db", "select outcome, statistics ->> '$.fault' from runs")
+    assert found == [("waiting", "http-502")]
 
 
 def test_a_group_that_is_not_crawled_has_no_findings(archive: Path, call: Call, tmp_path: Path) -> None:

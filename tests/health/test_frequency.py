@@ -174,6 +174,13 @@ def test_posts_are_counted_by_their_day_of_publication(archive: Archive) -> None
     }  # fmt: skip
 
 
+def test_days_to_come_are_left_out(archive: Archive) -> None:
+    """Sites that announce events date them in advance, for more days than are read."""
+    for n in range(-90, 2):
+        archive.post(NOW.date() - n * DAY, NOW)
+    assert list(archive.days()) == ["2026-03-03", "2026-03-02", "2026-03-01"]
+
+
 def test_neither_the_first_crawl_nor_a_backfill_is_new(archive: Archive) -> None:
     today = NOW.date()
     for _ in range(30):
@@ -194,6 +201,21 @@ def test_a_burst_that_was_removed_is_over(archive: Archive) -> None:
         archive.post(NOW.date(), NOW, gone=NOW)
     archive.post(NOW.date(), NOW)
     assert archive.days() == {"2026-03-02": (4, 1)}
+
+
+def test_a_burst_that_was_removed_says_nothing_of_the_site(archive: Archive) -> None:
+    spam, today = NOW.date() - 5 * DAY, NOW.date()
+    for n in range(40):
+        archive.post(spam, NOW - 5 * DAY, gone=NOW - 4 * DAY if n > 1 else None)
+        archive.post(spam - DAY, NOW - 6 * DAY)
+    archive.db.execute(
+        "insert into withdrawn_articles (article_id, withdrawn_at, reason) "
+        "select min(id), '2026', 'a test' from articles where published = ?",
+        [f"{spam}"],
+    )
+    for n in range(10, 30):
+        archive.post(today - n * DAY, NOW - 31 * DAY)
+    assert (archive.days()[f"{spam}"], archive.days()[f"{spam - DAY}"]) == ((1, 1), (40, 40))
 
 
 def test_before_the_first_complete_crawl_nothing_is_new(archive: Archive) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,25 @@ def test_deleted_posts_are_named(tmp_path: Path) -> None:
         assert (finding["code"], finding["level"]) == ("deletions", "green")
         assert all(f"{server.url}story-{post}/" in finding["sentence"] for post in (3, 7))
         assert archiver("status", "--health", archive=blog.archive).returncode == 0
+
+
+def test_a_burst_of_new_posts_is_reported(tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    with serving({"/robots.txt": text("", 404)}) as server:
+        posts = {
+            f"/day-{n}/": page(f"Day {n}", f"Day {n}{_SOUND}", date=f"{today - timedelta(days=n)}")
+            for n in range(1, 13)
+        }
+        server.pages |= {"/": home(*posts), **posts}
+        crawl(server.url, archive=tmp_path / "archive.db")
+        blog = Blog(server, tmp_path / "archive.db")
+        assert blog.status() == {}
+        spam = {f"/buy-{n}/": page(f"Buy {n}", f"Buy {n}{_SOUND}", date=f"{today}") for n in range(24)}
+        server.pages |= {"/": home(*posts, *spam), **spam}
+        crawl(server.url, archive=blog.archive)
+        finding = blog.status()["burst"]
+        assert finding["level"] == "amber"
+        assert all(part in finding["sentence"] for part in ("24 new posts", f"{today}", f"{server.url}buy-0/"))
 
 
 def test_a_parked_site_is_reported_with_its_lost_sources(tmp_path: Path) -> None:

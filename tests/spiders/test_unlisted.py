@@ -111,5 +111,5 @@ def test_a_site_that_tells_missing_pages_finds_the_deletion(tmp_path: Path) -> N
         server.pages["/posts.xml"] = feed(*(n for n in range(COUNT) if n != 3))
         del server.pages["/report/3"]
         crawl_again(server.url, archive)
-    assert state(archive) == (0, [])
+    assert state(archive) == (0, [("deletions", "green")])
     assert rows(archive, "select url from articles where gone_at is not null") == [(f"{server.url}report/3",)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from sqlite_utils import Database
 from archiver.search.query_tree import PREDICATES, ByRows
 from archiver.storage import completeness
 from archiver.storage.article_tables import records
+from archiver.storage.article_tables.deletions import read_deletions
+from archiver.storage.article_tables.post_days import read_post_days
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import open_archive
 from archiver.storage.pages import EPOCH, due_pages
@@ -73,6 +76,20 @@ def test_the_state_of_a_site_is_computed_without_reading_its_pages(db: Database)
     assert (
         sum("COVERING" in step for step in lacking) == 2
     )  # rows are read only for lists (when they are due) and held pages (whether they have an article)
+
+
+def test_the_days_and_deletions_of_a_site_are_read_by_indexes(db: Database) -> None:
+    site, now = find_site(db, "harbour.example"), datetime(2024, 6, 1, tzinfo=UTC)
+    asked: list[tuple[str, object]] = []
+    with db.tracer(lambda sql, values: asked.append((sql, values or ()))):
+        read_post_days(db, site["name"], site["id"], now)
+        read_deletions(db, site["id"], now)
+    steps = [step for sql, values in asked for step in plan(db, sql, values)]
+    assert [step for step in steps if "INDEX idx_articles_site_published" in step]
+    assert [step for step in steps if "INDEX idx_pages_site_id_outcome" in step]
+    assert not [
+        step for step in steps if step.startswith(("SCAN pages", "SCAN articles", "SCAN p", "SCAN a", "SCAN runs"))
+    ]
 
 
 def test_what_a_site_holds_is_judged_without_reading_its_pages(db: Database) -> None:

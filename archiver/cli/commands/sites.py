@@ -324,10 +324,12 @@ def release(site: str, accept: bool, as_json: bool, archive: str) -> None:
             done = release_held(db, row)
     if as_json:
         print_json(done.as_dict())
-    elif not (done.revised or done.gone or done.due or done.left):
+    elif not (done.revised or done.gone or done.due or done.not_posts or done.unchanged or done.left):
         click.echo(f"{row['name']} has no held pages.")
     elif accept:
-        click.echo(f"{row['name']}: {count_noun(done.revised, 'article')} revised, {done.gone:,} gone")
+        others = ((done.unchanged, "unchanged"), (done.not_posts, "kept because their pages show no post"))
+        more = "".join(f", {number:,} {what}" for number, what in others if number)
+        click.echo(f"{row['name']}: {count_noun(done.revised, 'article')} revised, {done.gone:,} gone{more}")
         for run in done.runs:
             click.echo(f"'archiver runs undo {run}' takes back what run {run} showed.")
     else:

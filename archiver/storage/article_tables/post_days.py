@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median
 
 from sqlite_utils import Database
 
@@ -13,6 +14,8 @@ from archiver.storage.pages import stamp
 
 _DAYS = 60
 _RECENT = timedelta(days=8)
+_MANY = 20
+"""Posts of a day beyond the usual number: they may be a burst that was taken back."""
 _MOST_UNDATED = 2_000
 
 
@@ -20,9 +23,10 @@ _MOST_UNDATED = 2_000
 class PostDay:
     """A day on which a site published posts.
 
-    `day`: the date (ISO 8601), in the site's own time zone; `last`: when the last of its `posts` was published; `new`:
-    how many of them were not there at the site's first complete crawl and are still online, with `example` as the URL
-    of one. Counted for the last days only; a post without a date counts as new on the day it was first seen.
+    `day`: the date (ISO 8601), in the site's own time zone; `last`: when the last of its `posts` was published; on a
+    day with many, only those that are still online count. `new`: how many of them were not there at the site's first
+    complete crawl and are still online, with `example` as the URL of one. Counted for the last days only; a post
+    without a date counts as new on the day it was first seen.
     """
 
     day: str
@@ -33,19 +37,24 @@ class PostDay:
 
 
 def read_post_days(db: Database, site: str, site_id: int, now: datetime) -> tuple[PostDay, ...]:
-    """Returns the last 60 days on which a site, given by its name and ID, published posts, the newest first."""
+    """Returns the last 60 days on which a site, given by its name and ID, published posts, the newest first. Days that
+    are still to come are left out: some sites announce events so.
+    """
     rows = db.execute(
         # One look into the index for each day: a site may have published a thousand posts on one of them.
-        "with recursive days (at) as (select max(published) from articles where site = :site and published is not null "
+        "with recursive days (at) as (select max(published) from articles where site = :site and published < :tomorrow "
         "union all select (select max(published) from articles where site = :site "
         "and published < substr(days.at, 1, 10)) from days where days.at is not null limit :days) "
         "select substr(at, 1, 10), at, (select count(*) from articles where site = :site "
         "and published >= substr(at, 1, 10) and published <= at) from days where at is not null",
-        {"site": site, "days": _DAYS},
+        {"site": site, "days": _DAYS, "tomorrow": _tomorrow(now)},
     ).fetchall()
+    usual = median(row[2] for row in rows) if rows else 0
     new, examples = _count_new(db, site, site_id, now)
     days = {
-        day: PostDay(day, last, posts, new[day], examples.get(day, ""))
+        day: PostDay(
+            day, last, _count_online(db, site, day) if posts > usual + _MANY else posts, new[day], examples.get(day, "")
+        )
         for day, at, posts in rows
         if (last := stored_time(at))
     }
@@ -53,6 +62,17 @@ def read_post_days(db: Database, site: str, site_id: int, now: datetime) -> tupl
         if last := stored_time(day):
             days[day] = PostDay(day, last, 0, new[day], examples[day])
     return tuple(sorted(days.values(), key=lambda one: one.day, reverse=True))
+
+
+def _count_online(db: Database, site: str, day: str) -> int:
+    """Returns how many posts of a day are neither gone nor withdrawn. That takes a look at each of them."""
+    return int(
+        db.execute(
+            "select count(*) from articles where site = ? and published >= ? and published < ? and gone_at is null "
+            "and id not in (select article_id from withdrawn_articles)",
+            [site, day, f"{day}~"],
+        ).fetchone()[0]
+    )
 
 
 def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Counter[str], dict[str, str]]:
@@ -68,8 +88,9 @@ def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Co
     since = stamp(now - _RECENT)
     rows = db.execute(
         "select substr(published, 1, 10), url, first_seen from articles where site = ? and published >= ? "
-        "and first_seen > ? and gone_at is null and id not in (select article_id from withdrawn_articles)",
-        [site, since[:10], whole],
+        "and published < ? and first_seen > ? and gone_at is null "
+        "and id not in (select article_id from withdrawn_articles)",
+        [site, since[:10], _tomorrow(now), whole],
     ).fetchall()
     rows += db.execute(
         "select substr(first_seen, 1, 10), url, first_seen from (select * from articles where site = ? "
@@ -81,3 +102,8 @@ def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Co
         new[day] += 1
         examples[day] = min(url, examples.get(day, url))
     return new, examples
+
+
+def _tomorrow(now: datetime) -> str:
+    """Returns the first day that has begun nowhere yet: a time zone may be 14 hours ahead."""
+    return stamp(now + timedelta(days=2))[:10]
