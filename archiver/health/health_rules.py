@@ -275,16 +275,16 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
         return
     posts = "A post is" if len(urls) == 1 else f"{len(urls):,} posts are"
     more = f" and {len(urls) - _MOST_EXAMPLES:,} more" if len(urls) > _MOST_EXAMPLES else ""
-    usual = (
-        f", more than usual (before, {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known posts): "
-        "ask the site's owner if they went by mistake"
+    unusual = (
+        f"That is more than usual (before, {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known "
+        "posts): ask the site's owner if they went by mistake. "
         if _are_deletions_unusual(known.deletions)
         else ""
     )
     yield HealthFinding(
         "deletions",
-        "amber" if usual else "green",
-        f"{posts} no longer online{usual}: {', '.join(urls[:_MOST_EXAMPLES])}{more}. The archive keeps "
+        "amber" if unusual else "green",
+        f"{posts} no longer online: {', '.join(urls[:_MOST_EXAMPLES])}{more}. {unusual}The archive keeps "
         f"{'it' if len(urls) == 1 else 'them'}; 'archiver why URL' shows what the site answers.",
         since=known.deletions.last,
         figure=len(urls),
