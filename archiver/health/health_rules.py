@@ -209,8 +209,8 @@ def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
 
 
 def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: the last runs failed, wait or were interrupted. A single failure may be chance; a single interrupted run
-    is continued by the next one.
+    """Checks: the last runs failed, wait or were interrupted. A single failure may be chance; a single run that waits
+    or was interrupted is continued by the next one.
     """
     last = runs[0]
     alike = list(takewhile(lambda run: run.outcome == last.outcome, runs))
@@ -225,7 +225,7 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
             f"Its last run failed{again}: {last.reason} {start_page_advice(known.start_page, known.site)}".rstrip(),
             since=since,
         )
-    elif last.outcome == "waiting" and len(alike) > 2:
+    elif last.outcome == "waiting" and len(alike) > 1:
         yield HealthFinding("waiting", "amber", f"Its crawls are on hold{again}: {last.reason}", since=since)
     elif last.outcome == "interrupted" and len(alike) > 1:
         yield HealthFinding(

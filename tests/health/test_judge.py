@@ -304,7 +304,7 @@ def test_the_endings_of_the_last_runs_are_judged() -> None:
     assert codes(site("failed", past=0)) == [("failed", "", "amber")]  # the first crawl of a site
     assert codes(site("failed", "failed", past=0)) == [("failed", "", "red")]
     assert codes(site("interrupted")) == codes(site("waiting")) == codes(site("")) == []
-    assert codes(site(*["waiting"] * 3)) == [("waiting", "", "amber")]
+    assert codes(site(*["waiting"] * 2)) == [("waiting", "", "amber")]
     assert codes(site(*["interrupted"] * 2)) == [("interrupted", "", "amber")]
     assert codes(site("failed", measured())) == []
 
