@@ -318,7 +318,8 @@ def _check_template(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         together = length if length and abs(length.since - first) <= _TOGETHER else None
         length = None if together else length
         yield _changed_template(known.site, group, first, together)
-    if length:
+    burst = find_burst(known.days, now)
+    if length and not (burst and burst.since <= length.since):  # the texts of the burst are other texts
         yield HealthFinding(
             "length",
             "amber",
@@ -574,7 +575,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
     if finding := _judge_unlisted(content):
         yield finding
     if content.held:
-        yield _judge_held(content, known.site)
+        yield _judge_held(content, known.site, runs[0].measured.outcomes)
     if content.empty >= _AT_LEAST and content.empty > _EVIDENT["body"] * content.articles:
         yield HealthFinding(
             "empty-body",
@@ -673,15 +674,22 @@ def _judge_unlisted(content: SiteContent) -> HealthFinding | None:
     )
 
 
+_FETCHED_POSTS = ("archived", "unchanged", "gone", "held")
 _MANY_HELD = 0.2
 """The share of a site's articles that are held from which the site itself is at fault."""
 
 
-def _judge_held(content: SiteContent, site: str) -> HealthFinding:
+def _judge_held(content: SiteContent, site: str, outcomes: Mapping[str, int]) -> HealthFinding:
+    """Returns the finding about held pages. It is red if the site itself is at fault: a run is held as a whole, a fifth
+    of the articles is held, or half of the posts that the last run fetched. `outcomes`: of that run.
+    """
     rules = Counter(one.rule for one in content.held)
     shown = "; ".join(f"{number:,}: {REASONS[HoldRule(rule)]}" for rule, number in rules.most_common())
-    is_mass = not MASS_RULES.isdisjoint(map(HoldRule, rules)) or len(content.held) >= max(
-        _SEVERAL, _MANY_HELD * content.articles
+    held, fetched = outcomes.get("held", 0), sum(outcomes.get(one, 0) for one in _FETCHED_POSTS)
+    is_mass = (
+        not MASS_RULES.isdisjoint(map(HoldRule, rules))
+        or len(content.held) >= max(_SEVERAL, _MANY_HELD * content.articles)
+        or held >= max(_AT_LEAST, fetched / 2)
     )
     return HealthFinding(
         "held",

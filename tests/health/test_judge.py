@@ -349,6 +349,14 @@ def test_more_failing_pages_than_usual_are_reported() -> None:
     assert codes(site(*shaky, measured(outcomes={"archived": 5, "failed": 6}), past=0)) == []
 
 
+def test_short_texts_of_a_burst_are_not_reported_beside_it() -> None:
+    day = [
+        PostDay(f"{NOW - n * DAY:%Y-%m-%d}", NOW - n * DAY, 200 if not n else 3, 200 if not n else 0, "x")
+        for n in range(14)
+    ]
+    assert codes(replace(site(measured(length=300)), days=day)) == [("burst", "", "amber")]
+
+
 def test_unusual_lengths_and_response_times_are_reported() -> None:
     assert codes(site(measured(length=300))) == [("length", "", "amber")]
     assert codes(site(measured(length=9000))) == [("length", "", "amber")]

@@ -37,6 +37,7 @@ class ArchiveFault:
     on_disk: bool = False
     removes: bool = False
     days: tuple[int, ...] = (0, 1)
+    faults: int = 1
     disturb: str = ""
     """What happens to the runs of the fault: "kill", "terminate" or "twice" (a second scheduler)."""
 
@@ -139,6 +140,10 @@ def _take_down(branch: Branch) -> None:
     branch.command("remove", branch.some_post(), "--reason", "its author asked for it", "--yes")
 
 
+def _remove_from_backups(branch: Branch) -> None:
+    branch.command("backup", "backup/archive.db", "--purge")
+
+
 ARCHIVE_FAULTS = (
     ArchiveFault("disk-low", _remount("size=150m"), _remount("size=600m"), on_disk=True),
     ArchiveFault("disk-full", _fill, _remount("size=600m"), on_disk=True),
@@ -156,6 +161,8 @@ ARCHIVE_FAULTS = (
     ArchiveFault("database-truncated", _truncate, _put_back),
     ArchiveFault("database-missing", _lose, _put_back),
     ArchiveFault("archive-moved", _move_away, told="no"),
-    ArchiveFault("hook-broken", _break_hook, _mend_hook),
-    ArchiveFault("takedown", _take_down, told="no", removes=True),
+    # The hook, and the outage that it should tell of.
+    ArchiveFault("hook-broken", _break_hook, _mend_hook, faults=2),
+    # It is told that backups still hold the post.
+    ArchiveFault("takedown", _take_down, _remove_from_backups, removes=True),
 )

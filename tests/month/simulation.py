@@ -340,10 +340,10 @@ class _Simulation:
         outcome, fault = self._outcome, self._fault
         if fault.told == "yes" and not 0 < outcome.told_on <= fault.told_by:
             outcome.missed.append(f"told by run {outcome.told_on}" if outcome.told_on else "not told")
-        most = 0 if fault.told == "no" else 1
+        most = 0 if fault.told == "no" else fault.faults
         if outcome.begun > most:
             outcome.missed.append(f"{outcome.begun} messages while it lasted")
-        if outcome.over > 1:
+        if outcome.over > fault.faults:
             outcome.missed.append(f"{outcome.over} messages after it")
         sites = tuple(BLOGS[name].url for name in self._branch.blogs)
         expected = {url: one for url, one in self._month.expected(day).items() if url.startswith(sites)}

@@ -36,6 +36,8 @@ class SiteFault:
     expired: bool = False
     delay: float = 0.0
     days: tuple[int, ...] = (0, 1)
+    faults: int = 1
+    """How many faults there are at the same time. Each may be one message, and its end another."""
 
 
 def _theme(page: Callable[[Blog, Post], str]) -> Callable[[View], View]:
