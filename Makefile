@@ -31,9 +31,10 @@ demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at
 test: lint $(VENV)/validators/.installed $(VENV)/s3/.installed ## run every check: ruff, mypy, pytest (ARGS go to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
-soak: $(VENV)/.checked ## the long checks: thousands of examples of each property, 2,000 posts and 50 kills (ten minutes or more)
+soak: $(VENV)/.checked ## the long checks: thousands of examples of each property, 2,000 posts and 50 kills, a month with faults (15 minutes or more)
 	$(BIN)/python -m pytest --hypothesis-profile=thorough -m hypothesis
 	$(BIN)/python -m tests.faults --posts 2000 --kills 50
+	$(BIN)/python -m tests.month --kill
 
 lint: $(VENV)/.checked ## run ruff and mypy
 	$(BIN)/ruff check .

@@ -55,6 +55,8 @@ class PageKind(StrEnum):
 
 NEEDS_JAVASCRIPT = "needs-javascript"
 """The rule of a page that has no content unless a browser runs its scripts."""
+EMPTY_SITEMAP = "empty sitemap"
+"""The rule of a sitemap that lists neither pages nor sitemaps."""
 
 
 NO_LONGER_LISTED = "no longer lists it"

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from archiver.discovery.source_hints import HintDigest
 from archiver.discovery.url_classifier import is_secondary_listing
-from archiver.items import NO_LONGER_LISTED, DiscoveredURL, DiscoverySource, Outcome, PageKind
+from archiver.items import NEEDS_JAVASCRIPT, NO_LONGER_LISTED, DiscoveredURL, DiscoverySource, Outcome, PageKind
 
 # Discovery sources come before posts, so that the hints of a feed or an API are known when a post's page is read. The
 # list of a web archive has no hints and may take minutes, so it is read together with the first posts.
@@ -145,6 +145,19 @@ def next_fetch_time(
         age = max(now - max(published, edited or published), timedelta(0))
         return now + min(max(age / 10, _YOUNGEST), revisit)
     return now + revisit
+
+
+MAY_BE_NEW_POST = frozenset({NEEDS_JAVASCRIPT, "empty", "undated", "wall"})
+"""The rules of pages that are no posts, by which a post looks while its site is at fault or under repair."""
+_NEXT_TRY = timedelta(hours=20)
+"""Less than a day, so that a run each day asks each day."""
+
+
+def next_try_of_new_page(found: datetime, now: datetime, revisit: timedelta = DEFAULT_REVISIT) -> datetime:
+    """Returns the time at which a page is due again that was `found` by a site that was crawled before and that is gone
+    or shows no post: a new post may look like that for some days. It is fetched a day later, then at twice its age.
+    """
+    return now + min(max(now - found - _YOUNGEST + _NEXT_TRY, _NEXT_TRY), revisit)
 
 
 # Claims of change: the pages that a source called changed are compared with what the server then sent.

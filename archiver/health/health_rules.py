@@ -212,8 +212,8 @@ def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
 
 
 def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: the last runs failed, wait or were interrupted. A single failure may be chance; a single interrupted run
-    is continued by the next one.
+    """Checks: the last runs failed, wait or were interrupted. A single failure may be chance; a single run that waits
+    or was interrupted is continued by the next one.
     """
     last = runs[0]
     alike = list(takewhile(lambda run: run.outcome == last.outcome, runs))
@@ -229,7 +229,7 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
             f"Its last run failed{again}: {last.reason} {advice}".rstrip(),
             since=since,
         )
-    elif last.outcome == "waiting" and len(alike) > 2:
+    elif last.outcome == "waiting" and len(alike) > 1:
         yield HealthFinding("waiting", "amber", f"Its crawls are on hold{again}: {last.reason}", since=since)
     elif last.outcome == "interrupted" and len(alike) > 1:
         yield HealthFinding(
@@ -279,16 +279,16 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
         return
     posts = "A post is" if len(urls) == 1 else f"{len(urls):,} posts are"
     more = f" and {len(urls) - _MOST_EXAMPLES:,} more" if len(urls) > _MOST_EXAMPLES else ""
-    usual = (
-        f", more than usual (before, {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known posts): "
-        "ask the site's owner if they went by mistake"
+    unusual = (
+        f"That is more than usual (before, {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known "
+        "posts): ask the site's owner if they went by mistake. "
         if _are_deletions_unusual(known.deletions)
         else ""
     )
     yield HealthFinding(
         "deletions",
-        "amber" if usual else "green",
-        f"{posts} no longer online{usual}: {', '.join(urls[:_MOST_EXAMPLES])}{more}. The archive keeps "
+        "amber" if unusual else "green",
+        f"{posts} no longer online: {', '.join(urls[:_MOST_EXAMPLES])}{more}. {unusual}The archive keeps "
         f"{'it' if len(urls) == 1 else 'them'}; 'archiver why URL' shows what the site answers.",
         since=known.deletions.last,
         figure=len(urls),
@@ -322,7 +322,8 @@ def _check_template(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         together = length if length and abs(length.since - first) <= _TOGETHER else None
         length = None if together else length
         yield _changed_template(known.site, group, first, together)
-    if length:
+    burst = find_burst(known.days, now)
+    if length and not (burst and burst.since <= length.since):  # the texts of the burst are other texts
         yield HealthFinding(
             "length",
             "amber",
@@ -578,7 +579,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
     if finding := _judge_unlisted(content):
         yield finding
     if content.held:
-        yield _judge_held(content, known.site)
+        yield _judge_held(content, known.site, runs[0].measured.outcomes)
     if content.empty >= _AT_LEAST and content.empty > _EVIDENT["body"] * content.articles:
         yield HealthFinding(
             "empty-body",
@@ -677,15 +678,22 @@ def _judge_unlisted(content: SiteContent) -> HealthFinding | None:
     )
 
 
+_FETCHED_POSTS = ("archived", "unchanged", "gone", "held")
 _MANY_HELD = 0.2
 """The share of a site's articles that are held from which the site itself is at fault."""
 
 
-def _judge_held(content: SiteContent, site: str) -> HealthFinding:
+def _judge_held(content: SiteContent, site: str, outcomes: Mapping[str, int]) -> HealthFinding:
+    """Returns the finding about held pages. It is red if the site itself is at fault: a run is held as a whole, a fifth
+    of the articles is held, or half of the posts that the last run fetched. `outcomes`: of that run.
+    """
     rules = Counter(one.rule for one in content.held)
     shown = "; ".join(f"{number:,}: {REASONS[HoldRule(rule)]}" for rule, number in rules.most_common())
-    is_mass = not MASS_RULES.isdisjoint(map(HoldRule, rules)) or len(content.held) >= max(
-        _SEVERAL, _MANY_HELD * content.articles
+    held, fetched = outcomes.get("held", 0), sum(outcomes.get(one, 0) for one in _FETCHED_POSTS)
+    is_mass = (
+        not MASS_RULES.isdisjoint(map(HoldRule, rules))
+        or len(content.held) >= max(_SEVERAL, _MANY_HELD * content.articles)
+        or held >= max(_AT_LEAST, fetched / 2)
     )
     return HealthFinding(
         "held",

@@ -25,6 +25,7 @@ from archiver.health.health_rules import (
     judge_site,
     worst_level,
 )
+from archiver.items import EMPTY_SITEMAP
 from archiver.storage.article_tables.deletions import read_deletions
 from archiver.storage.article_tables.post_days import read_post_days
 from archiver.storage.column_values import stored_object, stored_time
@@ -255,11 +256,11 @@ def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[Judg
     measured = [run for run in runs if run.outcome and run.measured.outcomes]
     if not measured:
         return []
-    emptied = _find_emptied_feed(db, site, measured)
+    emptied = (_find_emptied_feed(db, site, measured), _find_emptied_sitemap(db, site, measured))
     lost = {kind for run in measured[1:] for kind in run.measured.sources} - set(measured[0].measured.sources)
     return [
         *(_make_silent_source(db, site, kind, measured) for kind in sorted(lost)),
-        *([emptied] if emptied and "feed" not in lost else ()),
+        *(one for one in emptied if one and one.kind not in lost),
     ]
 
 
@@ -295,23 +296,43 @@ def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[Judged
     return SilentSource("feed", feed.url, feed.reason or "it is empty", empty[-1].started)
 
 
+def _find_emptied_sitemap(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
+    """Returns the sitemap that used to list the most pages, if no sitemap that listed pages does any more; otherwise
+    None.
+    """
+    documents = [one for one in _read_source_documents(db, site, "sitemap") if one.kind == "sitemap"]
+    if not documents or any(one.rule != EMPTY_SITEMAP for one in documents):
+        return None
+    (last,) = db.execute(
+        "select max(s.last_seen) from page_sources s join pages p on p.id = s.page_id where p.site_id = ? "
+        "and s.source = 'sitemap'",
+        [site["id"]],
+    ).fetchone()
+    seen = stored_time(last)
+    since = [run.started for run in runs if seen is None or run.started > seen]
+    return (
+        SilentSource("sitemap", documents[0].url, documents[0].reason or "it is empty", min(since)) if since else None
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _SourceDocument:
-    """A feed, sitemap or API document that listed posts: its URL, its current kind, and the reason of its last
+    """A feed, sitemap or API document that listed posts: its URL, its current kind, and the reason and rule of its last
     outcome.
     """
 
     url: str
     kind: str
     reason: str | None
+    rule: str | None = None
 
 
 def _read_source_documents(db: Database, site: dict[str, Any], kind: str) -> Iterator[_SourceDocument]:
     """Yields the documents that listed pages of the site as sources of this kind, those with the most pages first."""
     rows = db.execute(
-        "select p.url, p.kind, p.reason from page_sources s join pages t on t.id = s.page_id join pages p on p.url = "
-        "s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id group by p.id "
-        "order by count(*) desc",
+        "select p.url, p.kind, p.reason, p.rule from page_sources s join pages t on t.id = s.page_id "
+        "join pages p on p.url = s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id "
+        "group by p.id order by count(*) desc",
         [kind, site["id"]],
     ).fetchall()
     return (_SourceDocument(*row) for row in rows)

@@ -25,7 +25,7 @@ _TWICE = 2
 """After how many runs a passing finding is sent, and without how many any finding is over, unless the policy says that
 findings are sent after fewer runs.
 """
-PASSING_CODES = frozenset({"failed", "waiting", "interrupted", "source", "statuses", "slow", "late", "notify"})
+PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "notify"})
 """Findings about one run, which the next run may not have: if they are amber, they are sent after two runs, others at
 once.
 """

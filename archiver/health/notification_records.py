@@ -79,6 +79,11 @@ def read_due_notifications(db: Database) -> list[Notification]:
     ]
 
 
+def last_notification(db: Database) -> int:
+    """Returns the number of the last stored notification, 0 if there is none."""
+    return int(db.execute("select coalesce(max(id), 0) from notifications").fetchone()[0])
+
+
 def record_delivery(db: Database, notice: Notification, failure: str, now: datetime) -> None:
     """Stores the result of an attempt to send a notification; `failure` is "" if the notification was sent."""
     db.execute(

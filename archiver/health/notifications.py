@@ -12,7 +12,7 @@ import smtplib
 import sqlite3
 import ssl
 import subprocess
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ from archiver.health.notification_records import (
     Notification,
     drop_faults_of_removed_sites,
     enter_notification,
+    last_notification,
     read_digest,
     read_due_notifications,
     read_faults,
@@ -251,6 +252,8 @@ def notify(
             at = now or datetime.now(UTC)
             if not channels and not has_accepted_findings(db):
                 return []
+            earlier = _deliver(db, archive, channels, after=0)  # first: a channel that works again is no finding
+            last = last_notification(db)
             with writing(db):
                 drop_obsolete_acceptances(db, at)
                 if channels:
@@ -258,15 +261,20 @@ def notify(
                     _enter_notifications(
                         db, loaded, channels, found, place=place and (only is None or bool(found.common_causes))
                     )
-            return [
-                (name_recipients(recipients), _send(db, archive, notice, channels[recipients]))
-                for notice in read_due_notifications(db)
-                if (recipients := (notice.channel, notice.policy)) in channels
-            ]
+            return [*earlier, *_deliver(db, archive, channels, after=last)]
         except sqlite3.Error as error:
             raise environment_error(error, archive) from error
         finally:
             db.close()
+
+
+def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel], after: int) -> Sent:
+    """Sends the stored notifications that are due, those with a higher number than `after`."""
+    return [
+        (name_recipients(recipients), _send(db, archive, notice, channels[recipients]))
+        for notice in read_due_notifications(db)
+        if notice.id > after and (recipients := (notice.channel, notice.policy)) in channels
+    ]
 
 
 def notify_after_runs(

@@ -24,6 +24,7 @@ from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.frontier.revisit import SOURCE_KINDS
 from archiver.items import (
+    EMPTY_SITEMAP,
     NEEDS_JAVASCRIPT,
     Article,
     DiscoveredURL,
@@ -81,6 +82,8 @@ def parse_sitemap_page(fetched: FetchedPage, result: PageResult, request: PageRe
     targets = tuple(replace(t, found_on=request.url) for t in (*parsed.children, *parsed.targets))
     kind = sitemaps.kind_of_sitemap(fetched.url)
     rule = f"sitemap of {kind}" if kind in (PageKind.LISTING, PageKind.PAGE) else "sitemap"
+    if not parsed.targets and not parsed.children:
+        rule = EMPTY_SITEMAP
     reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps"
     reason += _MORE if parsed.is_cut else ""
     return ParsedPage(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from archiver.items import Article, SourceHint
 from archiver.maintenance.constant_values import refuse_constants
 from archiver.maintenance.late_hints import LateHintReading, LateHintTally, find_late_hints
 from archiver.maintenance.rejudging import Rejudging, RejudgingTally, judge_site, rejudge
+from archiver.storage.held_pages import hold_of
 from archiver.storage.page_forms import is_promised, stored_verdicts
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.runs import has_finished, last_run
@@ -69,6 +70,10 @@ class SiteJudge:
 
     def has_post_form(self, page: Page, article: Article) -> bool:
         return self._verdicts.post_form_of(page_form(page), article.kind, article.kind_rule) is not None
+
+    def held_among(self, urls: Collection[str]) -> Collection[str]:
+        self._writer.flush()
+        return {url for url in urls if hold_of(self._db, urlkey(url)) is not None}
 
     def judge(self) -> None:
         """Judges the forms by all pages that the archive has of the site."""

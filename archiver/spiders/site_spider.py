@@ -424,7 +424,7 @@ class SiteSpider(Spider):
 
     def failed(self, failure: Failure) -> Iterator[PageResult | Request]:
         """Scrapy errback: yields the result of a page whose request had no response (refused by robots.txt, no such
-        host, a timeout).
+        host, a timeout), or one that cannot be read but was captured.
         """
         request: Request = failure.request  # type: ignore[attr-defined]
         page, archive = page_of(request), self.archive
@@ -459,6 +459,7 @@ class SiteSpider(Spider):
             kind=page.kind,
             reason=reason,
             rule=rule,
+            capture=notes_of(request).capture,
         )
         yield from self._guarded(lambda: self._handle(page, ParsedPage(result)))
 

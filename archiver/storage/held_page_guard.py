@@ -101,12 +101,12 @@ def _digest(result: PageResult, hold: Hold | None) -> str:
 
 
 def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
-    """Ends the hold on a page that shows its post again. If the whole site was at fault, makes its other held pages due
-    at once.
+    """Ends the hold on a page that shows its post again, and makes other held pages due at once: all of the site if the
+    whole site was at fault, else those with the same fault.
     """
     held_pages.release_page(db, key)
-    if hold.rule in MASS_RULES or hold.rule in (HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST):
-        held_pages.make_held_due(db, site_id, _SHOWS_POST_AGAIN)
+    is_of_site = hold.rule in MASS_RULES or hold.rule in (HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST)
+    held_pages.make_held_due(db, site_id, _SHOWS_POST_AGAIN, None if is_of_site else hold)
 
 
 def _rule_for(db: Database, site_id: int, post: FetchedPost, result: PageResult) -> HoldRule | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 from sqlite_utils import Database
 
@@ -32,7 +33,8 @@ from archiver.storage.article_tables.undoing import undo_gone, undo_revision
 from archiver.storage.pages import EPOCH, moment, stamp
 
 _FEW = 20
-"""Held pages of a site that are all fetched again each day; of more than these, each is fetched every third day."""
+"""Held pages of a site that are all fetched again each day; of more than these, about so many are, and the others every
+third day."""
 _LATER = 3 * LOOK_EVERY
 
 
@@ -86,9 +88,12 @@ def count_held(db: Database, site_id: int) -> int:
     )
 
 
-def next_look(db: Database, site_id: int, at: datetime) -> datetime:
-    """Returns when a held page of the site, fetched at `at`, is fetched again."""
-    return at + (LOOK_EVERY if count_held(db, site_id) <= _FEW else _LATER)
+def next_look(db: Database, site_id: int, key: str, at: datetime) -> datetime:
+    """Returns when the held page at this urlkey, fetched at `at`, is fetched again. Of many held pages some are fetched
+    each day, to notice when the site shows its posts again.
+    """
+    share = 1 + (count_held(db, site_id) - 1) // _FEW
+    return at + (LOOK_EVERY if crc32(key.encode()) % share == 0 else _LATER)
 
 
 def shows_shared_text(db: Database, site_id: int, key: str, digest: str) -> bool:
@@ -131,12 +136,18 @@ def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
     )
 
 
-def make_held_due(db: Database, site_id: int, reason: str) -> int:
-    """Makes all held pages of a site due, for example when a held page shows its post again. Returns how many."""
+def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = None) -> int:
+    """Makes the held pages of a site due, for example when a held page shows its post again. Returns how many. `like`:
+    only those that are held by the same rule since about the same time.
+    """
+    held, values = "select page_id from held_pages", []
+    if like is not None:
+        held += " where rule = ? and held_since between ? and ?"
+        values = [like.rule, stamp(like.since - TOGETHER), stamp(like.since + TOGETHER)]
     return int(
         db.execute(
-            "update pages set due_at = ?, reason = ? where site_id = ? and id in (select page_id from held_pages)",
-            [EPOCH, reason, site_id],
+            f"update pages set due_at = ?, reason = ? where site_id = ? and id in ({held})",
+            [EPOCH, reason, site_id, *values],
         ).rowcount
     )
 

@@ -19,7 +19,14 @@ from sqlite_utils import Database
 from archiver.articles.change_guard import REASONS, HoldRule
 from archiver.articles.form_verdicts import OTHER_FORM_RULE
 from archiver.frontier.edit_sample import SAMPLE_REASON
-from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, is_announced, next_fetch_time
+from archiver.frontier.revisit import (
+    DEFAULT_REVISIT,
+    MAY_BE_NEW_POST,
+    SOURCE_KINDS,
+    is_announced,
+    next_fetch_time,
+    next_try_of_new_page,
+)
 from archiver.items import (
     NO_LONGER_LISTED,
     UNLISTED,
@@ -39,6 +46,7 @@ from archiver.storage.article_tables.articles import (
     edited_at,
     mark_gone,
     mark_seen,
+    publication_time,
     store_identified,
 )
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
@@ -424,8 +432,10 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
     if result.kind is PageKind.PART:
         return None
     if effect.outcome is Outcome.HELD:
-        return next_look(run.db, run.site_id, result.at)
-    published = result.article.published if result.article else None
+        return next_look(run.db, run.site_id, storing.key, result.at)
+    if effect.article_id is None and (found := _found_as_new_page(run, storing, effect.outcome)):
+        return next_try_of_new_page(found, result.at, run.revisit)
+    published = result.article.published if result.article else publication_time(run.db, effect.article_id)
     only_from_cdx = (
         effect.outcome is Outcome.GONE
         and effect.article_id is None
@@ -440,6 +450,17 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
         edited_at(run.db, effect.article_id),
         hearsay=only_from_cdx,
     )
+
+
+def _found_as_new_page(run: StoringRun, storing: Storing, outcome: Outcome) -> datetime | None:
+    """Returns when a page was found that may be a new post which its site does not show yet, or does not show for now;
+    None for any other page.
+    """
+    if outcome not in (Outcome.GONE, Outcome.NOT_ARTICLE):
+        return None
+    found, rule = pages.found_after_first_crawl(run.db, run.site_id, storing.key) or (None, "")
+    rules = {rule, storing.result.rule}  # a page that the server calls unchanged keeps the rule of its last state
+    return found if outcome is Outcome.GONE or rules & MAY_BE_NEW_POST else None
 
 
 def _recheck_vanished(run: StoringRun, result: PageResult) -> None:

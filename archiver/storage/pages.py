@@ -383,6 +383,18 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
     return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_PER_RUN else []
 
 
+def found_after_first_crawl(db: Database, site_id: int, key: str) -> tuple[datetime, str] | None:
+    """Returns when the page at this urlkey was found, and the rule of its outcome, if the site had been crawled before;
+    otherwise None.
+    """
+    row = db.execute(
+        "select found_at, coalesce(rule, '') from pages where urlkey = ? and exists "
+        "(select 1 from runs where site_id = ? and outcome = 'finished' and finished_at < found_at)",
+        [key, site_id],
+    ).fetchone()
+    return (datetime.fromisoformat(row[0]), row[1]) if row else None
+
+
 def pages_no_longer_listed(
     db: Database, site_id: int, source: DiscoverySource, found_on: str, since: datetime
 ) -> list[int]:

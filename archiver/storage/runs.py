@@ -231,8 +231,8 @@ _STORED_IF_ZERO = ("articles", "fields", "shown", "listed")
 _UNCLEAR_RULES = ("undated", "empty")
 """Rules of pages that show no sign of being a post or not."""
 _NO_POST = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
-_FAULTS = (*_BAD, Outcome.GONE, Outcome.OUT_OF_SCOPE)
 _FAILED_RUNS = ("failed", "waiting")
+_FORBIDDEN = "robots"
 _HINTS = ("feed", "sitemap")
 """Sources of evidence that hide what a page no longer shows. An API is more reliable than the page, and hides
 nothing."""
@@ -275,7 +275,8 @@ class MeasuredRun:
     - `sampled`: the number of posts that were fetched only to find edits that no source announces.
     - `sample_changed`: how many of the sampled posts had changed or were gone.
     - `unseen`: the number of other posts whose edits no source announces, and that the run did not fetch.
-    - `fault`: the rule of the last page that failed, if the run failed or had to wait.
+    - `fault`: the rule of the last page that failed or was refused (not by robots.txt), if the run failed or had to
+      wait.
     """
 
     articles: int = 0
@@ -384,7 +385,7 @@ class RunStatistics:
         A page that fails again is counted separately, because every run fetches it, unlike other pages.
         """
         self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
-        if outcome in _FAULTS:
+        if outcome in _BAD and result.rule != _FORBIDDEN:
             self._fault = result.rule
         if result.kind is PageKind.FEED:
             self._count_feed(result, outcome)

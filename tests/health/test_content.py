@@ -8,6 +8,7 @@ import pytest
 
 from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
 from archiver.items import Article, Outcome, PageKind, PageResult
+from archiver.storage.held_pages import HeldPage
 from archiver.storage.runs import MeasuredRun, RunStatistics
 from archiver.storage.site_content import RepeatedValue, SiteContent
 
@@ -95,3 +96,15 @@ def test_entries_of_lists_without_a_date_outnumber_the_articles(articles: int, u
 def test_pages_that_look_like_posts_and_were_not_taken(untaken: int, level: str) -> None:
     content = SiteContent(articles=100, pages=120, untaken=untaken, untaken_rule="undated")
     assert [(one.code, one.level) for one in judge(content)] == ([("untaken", level)] if level else [])
+
+
+@pytest.mark.parametrize(
+    ("held", "unchanged", "level"), [(3, 3, "red"), (2, 0, "amber"), (3, 4, "amber"), (5, 30, "amber")]
+)
+def test_pages_that_are_held(held: int, unchanged: int, level: str) -> None:
+    """Half of the posts that a run fetched, and three at least, show that the site is at fault."""
+    pages = [HeldPage(f"https://quay.example/{n}/", "not-a-post", "", "2026-03-02", 1, n) for n in range(held)]
+    run = JudgedRun(NOW, "finished", "", MeasuredRun(outcomes={"held": held, "unchanged": unchanged, "not-article": 2}))
+    content = SiteContent(articles=100, held=tuple(pages))
+    (found,) = judge_site(HealthInputs("quay.example", [run], content=content), NOW).findings
+    assert (found.code, found.level) == ("held", level)

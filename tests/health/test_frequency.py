@@ -203,6 +203,21 @@ def test_a_burst_that_was_removed_is_over(archive: Archive) -> None:
     assert archive.days() == {"2026-03-02": (4, 1)}
 
 
+def test_a_burst_that_was_removed_says_nothing_of_the_site(archive: Archive) -> None:
+    spam, today = NOW.date() - 5 * DAY, NOW.date()
+    for n in range(40):
+        archive.post(spam, NOW - 5 * DAY, gone=NOW - 4 * DAY if n > 1 else None)
+        archive.post(spam - DAY, NOW - 6 * DAY)
+    archive.db.execute(
+        "insert into withdrawn_articles (article_id, withdrawn_at, reason) "
+        "select min(id), '2026', 'a test' from articles where published = ?",
+        [f"{spam}"],
+    )
+    for n in range(10, 30):
+        archive.post(today - n * DAY, NOW - 31 * DAY)
+    assert (archive.days()[f"{spam}"], archive.days()[f"{spam - DAY}"]) == ((1, 1), (40, 40))
+
+
 def test_before_the_first_complete_crawl_nothing_is_new(archive: Archive) -> None:
     archive.db.execute("update runs set reason = 'the limit of 5 posts'")
     archive.post(NOW.date(), NOW)

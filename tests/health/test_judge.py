@@ -304,7 +304,7 @@ def test_the_endings_of_the_last_runs_are_judged() -> None:
     assert codes(site("failed", past=0)) == [("failed", "", "amber")]  # the first crawl of a site
     assert codes(site("failed", "failed", past=0)) == [("failed", "", "red")]
     assert codes(site("interrupted")) == codes(site("waiting")) == codes(site("")) == []
-    assert codes(site(*["waiting"] * 3)) == [("waiting", "", "amber")]
+    assert codes(site(*["waiting"] * 2)) == [("waiting", "", "amber")]
     assert codes(site(*["interrupted"] * 2)) == [("interrupted", "", "amber")]
     assert codes(site("failed", measured())) == []
 
@@ -348,6 +348,14 @@ def test_more_failing_pages_than_usual_are_reported() -> None:
         assert codes(site(nothing, measured())) == codes(site(measured(0, outcomes={outcome: 2}))) == []
     shaky = [measured(outcomes={"archived": 10, "failed": 10})] * 5
     assert codes(site(*shaky, measured(outcomes={"archived": 5, "failed": 6}), past=0)) == []
+
+
+def test_short_texts_of_a_burst_are_not_reported_beside_it() -> None:
+    day = [
+        PostDay(f"{NOW - n * DAY:%Y-%m-%d}", NOW - n * DAY, 200 if not n else 3, 200 if not n else 0, "x")
+        for n in range(14)
+    ]
+    assert codes(replace(site(measured(length=300)), days=day)) == [("burst", "", "amber")]
 
 
 def test_unusual_lengths_and_response_times_are_reported() -> None:

@@ -385,6 +385,17 @@ def test_a_message_that_could_not_be_sent_is_sent_later_and_once(house: House) -
     assert rows(house.archive, "select outcome, attempts from notifications") == [("sent", 2)]
 
 
+def test_nobody_is_told_of_a_channel_that_works_again(house: House) -> None:
+    house.configure(house.webhook + house.command)
+    house.hook.status = 500
+    house.run(NOTES)
+    house.run(NOTES)
+    house.hook.status = 200
+    house.run(NOTES)
+    house.run(NOTES)
+    assert [[one["code"] for one in data["changes"]] for data in house.commanded] == [["failed"]]
+
+
 def test_a_message_is_not_lost_if_the_process_dies_before_it_is_sent(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.hostile.world import World
 from tests.processes import Running
 from tests.runner import fault, in_process
-from tests.spiders.crawling import crawl, last_run, rows
+from tests.spiders.crawling import archiver, crawl, last_run, rows
 from tests.spiders.site_server import Answer, home, page, serving
 from tests.waiting import PATIENCE, until
 
@@ -92,6 +92,20 @@ def test_each_fault_is_an_outcome_and_the_good_posts_are_stored(tmp_path: Path) 
         ("Fermé",),
     ]
     assert rows(archive, "select body from articles where title = 'Fermé'")[0][0].startswith("Le café était fermé")
+
+
+def test_a_response_that_cannot_be_unpacked_is_no_damage_of_the_archive(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    broken = bytearray(gzip.compress(page("A post").body))
+    broken[20:60] = bytes(40)
+    pages = {"/": home("/one/"), "/one/": Answer(bytes(broken), headers={"Content-Encoding": "gzip"})}
+    with serving(pages) as site:  # type: ignore[arg-type]
+        crawl(site.url, archive=archive)
+        assert outcomes(archive, site.url)["one/"][0] == "failed"
+        assert archiver("verify", archive=archive).returncode == 0
+        pages["/one/"] = page("A post")
+        crawl(site.url, archive=archive)
+    assert rows(archive, "select title from articles") == [("A post",)]
 
 
 def test_what_failed_is_tried_again_by_the_next_crawl(tmp_path: Path) -> None:

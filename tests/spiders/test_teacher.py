@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ import pytest
 from archiver import __version__
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import SiteRules
-from archiver.extraction.template.template_learner import ENOUGH, TemplateLearner
+from archiver.extraction.template.template_learner import ENOUGH, Judge, NoJudge, TemplateLearner
 from archiver.items import Article, PageKind
 from archiver.maintenance.reextraction import extract_from_capture
 from archiver.storage.connection import open_archive
@@ -33,10 +33,10 @@ START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 class School:
     """A template learner with a simulated archive."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge | None = None) -> None:
         self.learned: list[SiteRules] = []
         self.retired: list[datetime] = []
-        self.teacher = TemplateLearner(None, self._learned, self._outdated)
+        self.teacher = TemplateLearner(None, self._learned, self._outdated, judge)
         self.read_pages = 0
 
     def _learned(self, rules: SiteRules) -> SiteRules:
@@ -58,6 +58,34 @@ class School:
             self.read_pages += 1
             out.append(self.teacher.read(page, None, PageKind.UNKNOWN))
         return out
+
+
+class DoubtingJudge(NoJudge):
+    """Holds each page from the moment at which `holds` is set."""
+
+    holds = False
+
+    def held_among(self, urls: Collection[str]) -> Collection[str]:
+        return urls if self.holds else ()
+
+
+def test_held_pages_do_not_retire_the_template() -> None:
+    judge = DoubtingJudge()
+    school = School(judge)
+    school.read(classic, sample_posts(ENOUGH))
+    judge.holds = True
+    school.read(silent, sample_posts(ENOUGH + 30, seed=8))
+    assert school.retired == []
+    assert len(school.learned) == 1
+
+
+def test_no_template_is_learned_from_held_pages() -> None:
+    judge = DoubtingJudge()
+    judge.holds = True
+    school = School(judge)
+    school.read(classic, sample_posts(ENOUGH + 30))
+    school.teacher.finish()
+    assert school.learned == []
 
 
 def test_the_template_is_learned_from_25_posts_and_the_last_of_them_is_read_by_it() -> None:

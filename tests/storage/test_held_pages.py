@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -343,3 +343,66 @@ def test_released_pages_are_fetched_again(site: Site) -> None:
     row = dict(next(iter(site.db.query("select * from sites"))))
     assert release_held(site.db, row).due == 1
     assert site.held() == []
+
+
+def test_when_one_page_shows_its_post_again_those_with_the_same_fault_are_due(site: Site) -> None:
+    site.crawl(1, [replace(post(n), body=post(n).body[:150]) for n in (3, 4)])
+    site.crawl(1.1, [replace(post(5), title="Blog", body="Blog D", authors=(), published=None)])
+    site.crawl(2, [post(3)])
+    due = {row["url"] for row in site.db.query("select url from pages where due_at < '2000'")}
+    assert due == {url_of(4)}
+
+
+def test_of_many_held_pages_some_are_fetched_the_next_day(tmp_path: Path) -> None:
+    with archive_of_one_site(tmp_path) as db:
+        site = Site(db)
+        site.crawl(0, [post(n) for n in range(90)])
+        site.crawl(1, [replace(post(n), body=post(n).body[:150]) for n in range(90)])
+        next_day = stamp(AT + timedelta(days=2))
+        (soon,) = db.execute("select count(*) from pages where outcome = 'held' and due_at < ?", [next_day]).fetchone()
+        assert 20 <= soon <= 45
+
+
+def due_after(site: Site, url: str, day: float) -> float:
+    """Return in how many days after `day` a page is due."""
+    (due,) = site.db.execute("select due_at from pages where url = ?", [url]).fetchone()
+    return (datetime.fromisoformat(due) - AT) / timedelta(days=1) - day
+
+
+EMPTY = {"rule": "needs-javascript", "reason": "it has no text without JavaScript", "kind": PageKind.OTHER}
+
+
+def test_a_new_page_that_shows_no_post_is_fetched_again_soon_then_rarely(site: Site) -> None:
+    new = replace(post(20), url=url_of(20))
+    waits = []
+    for day in (1, 2, 3, 5, 9, 17):
+        site.crawl(day, [result(new, day, Outcome.NOT_ARTICLE, **EMPTY)])
+        waits.append(round(due_after(site, new.url, day), 1))
+    assert waits == [0.8, 0.8, 1.8, 3.8, 7.8, 15.8]
+
+
+def test_a_new_page_without_a_post_that_is_unchanged_is_fetched_again_soon(site: Site) -> None:
+    site.crawl(1, [result(post(20), 1, Outcome.NOT_ARTICLE, **EMPTY)])
+    unchanged = {"status": 304, "rule": "http-304", "reason": "the server says it is unchanged"}
+    site.crawl(2, [result(post(20), 2, Outcome.UNCHANGED, **unchanged)])
+    assert due_after(site, url_of(20), 2) < 1
+
+
+def test_a_new_page_that_is_gone_is_fetched_again_soon(site: Site) -> None:
+    site.crawl(1, [gone(20, 1)])
+    assert due_after(site, url_of(20), 1) < 1
+
+
+def test_pages_of_the_first_crawl_that_show_no_post_wait(tmp_path: Path) -> None:
+    with archive_of_one_site(tmp_path) as db:
+        site = Site(db)
+        site.crawl(0, [post(1), result(post(2), 0, Outcome.NOT_ARTICLE, **EMPTY)])
+        assert due_after(site, url_of(2), 0) == 30
+
+
+def test_a_young_post_that_the_server_calls_unchanged_is_due_as_any_young_post(site: Site) -> None:
+    new = replace(post(20), published=AT + timedelta(days=1))
+    site.crawl(1, [new])
+    unchanged = {"status": 304, "rule": "http-304", "reason": "the server says it is unchanged"}
+    site.crawl(2, [result(new, 2, Outcome.UNCHANGED, **unchanged)])
+    assert due_after(site, new.url, 2) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -70,6 +70,9 @@ class Judge(Protocol):
     def has_post_form(self, page: Page, article: Article) -> bool:
         """Returns True if a page that was guessed to be no post has the form of the site's posts."""
 
+    def held_among(self, urls: Collection[str]) -> Collection[str]:
+        """Returns those of the URLs whose pages are held: what they show is doubted, and teaches nothing."""
+
 
 class NoJudge:
     """A Judge for when nothing is known of a site's other pages: it leaves each page the kind that it was classified
@@ -86,6 +89,9 @@ class NoJudge:
 
     def has_post_form(self, page: Page, article: Article) -> bool:
         return False
+
+    def held_among(self, urls: Collection[str]) -> Collection[str]:
+        return ()
 
 
 class TemplateLearner:
@@ -193,6 +199,9 @@ class TemplateLearner:
 
     def _learn(self) -> None:
         self._judge.before_learning()
+        self._posts = self._without_held(self._posts)
+        if len(self._posts) < MIN_POSTS:
+            return
         known = self.rules.constants if self.rules is not None else SiteConstants()
         rules = learn_with_constants(
             [k.sample() for k in self._posts],
@@ -233,16 +242,34 @@ class TemplateLearner:
                     parse_page(page.decoded, page.url, captured_at=page.captured_at), hint, known, posts_only=True
                 )
                 self._agrees.append(_are_similar(article, plain))
-        strange = [kept for kept in self._strange if kept is not None]
-        changed = len(self._strange) == _WATCHED and len(strange) >= _MAX_STRANGE * _WATCHED
+        strange = self._changed_pages()
+        changed = bool(strange)
         is_constant = len(self._titles) == _WATCHED and len(set(self._titles)) < _MIN_VARIETY * _WATCHED
         if changed or is_constant or self._agrees.count(False) >= _MAX_WRONG:
             first = strange[0].captured_at if changed else page.captured_at
             self.rules = self._outdated(first or datetime.now(UTC))
+            strange = strange or [kept for kept in self._strange if kept is not None]
             self._posts = [k for k in strange if k.article and k.article.body and len(k.text) <= _MAX_PAGE_LENGTH // 4]
             self._strange.clear()
             self._agrees.clear()
             self._titles.clear()
+
+    def _changed_pages(self) -> list[_KeptPage]:
+        """Returns the last posts that the rules do not fit, if they are so many that the site has another template;
+        otherwise [].
+        """
+        strange = [kept for kept in self._strange if kept is not None]
+        if len(self._strange) < _WATCHED or len(strange) < _MAX_STRANGE * _WATCHED:
+            return []
+        strange = self._without_held(strange)
+        if len(strange) >= _MAX_STRANGE * _WATCHED:
+            return strange
+        self._strange = deque((kept for kept in self._strange if kept is None or kept in strange), maxlen=_WATCHED)
+        return []
+
+    def _without_held(self, kept: list[_KeptPage]) -> list[_KeptPage]:
+        held = self._judge.held_among([one.url for one in kept])
+        return [one for one in kept if one.url not in held]
 
 
 def _new_constants(samples: list[Sample]) -> SiteConstants:

@@ -61,6 +61,7 @@ from archiver.storage.article_tables.revisions import (
     write_revision,
 )
 from archiver.storage.capture_recovery import set_missing_capture
+from archiver.storage.column_values import stored_time
 from archiver.storage.pages import insert_row, late_hint, resolve_redirects, stamp
 from archiver.storage.tombstones import next_article_id
 from archiver.urls import normalize, urlkey
@@ -483,6 +484,12 @@ def edited_at(db: Database, article_id: int | None) -> datetime | None:
         "select max(observed_at) from revisions where article_id = ? and revision > 1", [article_id]
     ).fetchone()
     return datetime.fromisoformat(row[0]) if row[0] else None
+
+
+def publication_time(db: Database, article_id: int | None) -> datetime | None:
+    """Returns when an article was published; None if that is not known."""
+    row = db.execute("select published from articles where id = ?", [article_id]).fetchone()
+    return stored_time(row[0]) if row else None
 
 
 def mark_seen(db: Database, article_id: int, at: datetime) -> None:

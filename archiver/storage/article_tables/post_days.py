@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median
 
 from sqlite_utils import Database
 
@@ -13,6 +14,8 @@ from archiver.storage.pages import stamp
 
 _DAYS = 60
 _RECENT = timedelta(days=8)
+_MANY = 20
+"""Posts of a day beyond the usual number: they may be a burst that was taken back."""
 _MOST_UNDATED = 2_000
 
 
@@ -20,9 +23,10 @@ _MOST_UNDATED = 2_000
 class PostDay:
     """A day on which a site published posts.
 
-    `day`: the date (ISO 8601), in the site's own time zone; `last`: when the last of its `posts` was published; `new`:
-    how many of them were not there at the site's first complete crawl and are still online, with `example` as the URL
-    of one. Counted for the last days only; a post without a date counts as new on the day it was first seen.
+    `day`: the date (ISO 8601), in the site's own time zone; `last`: when the last of its `posts` was published; on a
+    day with many, only those that are still online count. `new`: how many of them were not there at the site's first
+    complete crawl and are still online, with `example` as the URL of one. Counted for the last days only; a post
+    without a date counts as new on the day it was first seen.
     """
 
     day: str
@@ -45,9 +49,12 @@ def read_post_days(db: Database, site: str, site_id: int, now: datetime) -> tupl
         "and published >= substr(at, 1, 10) and published <= at) from days where at is not null",
         {"site": site, "days": _DAYS, "tomorrow": _tomorrow(now)},
     ).fetchall()
+    usual = median(row[2] for row in rows) if rows else 0
     new, examples = _count_new(db, site, site_id, now)
     days = {
-        day: PostDay(day, last, posts, new[day], examples.get(day, ""))
+        day: PostDay(
+            day, last, _count_online(db, site, day) if posts > usual + _MANY else posts, new[day], examples.get(day, "")
+        )
         for day, at, posts in rows
         if (last := stored_time(at))
     }
@@ -55,6 +62,17 @@ def read_post_days(db: Database, site: str, site_id: int, now: datetime) -> tupl
         if last := stored_time(day):
             days[day] = PostDay(day, last, 0, new[day], examples[day])
     return tuple(sorted(days.values(), key=lambda one: one.day, reverse=True))
+
+
+def _count_online(db: Database, site: str, day: str) -> int:
+    """Returns how many posts of a day are neither gone nor withdrawn. That takes a look at each of them."""
+    return int(
+        db.execute(
+            "select count(*) from articles where site = ? and published >= ? and published < ? and gone_at is null "
+            "and id not in (select article_id from withdrawn_articles)",
+            [site, day, f"{day}~"],
+        ).fetchone()[0]
+    )
 
 
 def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Counter[str], dict[str, str]]:

@@ -1,0 +1,46 @@
+"""A clock that the test holds: processes of the program begin at a given time, and time goes on from there."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime, timedelta, timezone, tzinfo
+from types import SimpleNamespace
+from typing import Any
+
+from sqlite_utils import migrations
+
+_real = datetime
+
+
+class _Kind(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, _real)
+
+
+class HeldDatetime(datetime, metaclass=_Kind):
+    """`datetime` with another `now`. All its constructors return plain datetimes, so that no value is of this class."""
+
+    _now = _real.now()
+    _begun = time.monotonic()
+
+    def __new__(cls, *args: Any, **named: Any) -> Any:
+        return _real(*args, **named)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Any:
+        at = cls._now + timedelta(seconds=time.monotonic() - cls._begun)
+        return at.astimezone(tz) if tz else at.astimezone().replace(tzinfo=None)
+
+
+def hold_clock(at: datetime) -> None:
+    """Make it this time (aware) for all modules of the program in this process and the processes that it forks."""
+    HeldDatetime._now, HeldDatetime._begun = at, time.monotonic()
+    real_time = time.time
+    ahead = at.timestamp() - real_time()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("archiver.") and vars(module).get("datetime") is _real:
+            module.datetime = HeldDatetime  # type: ignore[attr-defined]
+    # sqlite-utils dates the creation of the archive.
+    migrations.datetime = SimpleNamespace(datetime=HeldDatetime, timezone=timezone)  # type: ignore[assignment]
+    time.time = lambda: real_time() + ahead
