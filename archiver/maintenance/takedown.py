@@ -459,23 +459,20 @@ def overwrite_free_pages(db: Database, archive: Path) -> None:
 
 
 @contextmanager
-def archive_without_writers(archive: Path, task: str) -> Iterator[Database]:
+def archive_without_writers(archive: Path) -> Iterator[Database]:
     """Context manager that opens the archive while crawls and imports are locked out. Raises ArchiveInUse if one is
     running, what `open_archive` raises, and storage errors as `environment_error` converts them.
     """
     db = open_archive(archive)
-    locks = []
     try:
-        locks += lock_archive_exclusively(archive, task)
-        yield db
+        with lock_archive_exclusively(archive):
+            yield db
     except (sqlite3.Error, OSError) as error:
         if is_environment_error(error):
             raise environment_error(error, archive) from error
         raise
     finally:
         db.close()
-        for one in locks:
-            one.close()
 
 
 def finish_pending_takedowns(archive: Path, say: Callable[[str], None]) -> None:
@@ -487,7 +484,7 @@ def finish_pending_takedowns(archive: Path, say: Callable[[str], None]) -> None:
     if not is_pending:
         return
     try:
-        with archive_without_writers(archive, "remove") as db:
+        with archive_without_writers(archive) as db:
             finish_takedowns(db, archive)
     except ArchiverError as error:
         say(f"A takedown is not finished yet: {error}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from archiver.errors import ArchiveBusy, NotEnoughSpace
 from archiver.storage.connection import environment_error, free_bytes, open_archive, writing
-from archiver.storage.locks import lock_files
+from archiver.storage.locks import lock_holder
 from archiver.storage.pages import delete_unused_hints
 
 PATIENCE_MS = 5_000
@@ -66,19 +65,6 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
     finally:
         db.close()
     return VacuumResult(before, _size(archive))
-
-
-def lock_holder(archive: Path) -> str:
-    """Returns the process that is crawling or importing into an archive, as a phrase for messages ("process 123"),
-    determined from the lock files of its sites; "" if no process is.
-    """
-    for path in lock_files(archive):
-        with path.open("rb") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return f"process {handle.read(100).decode(errors='replace').strip() or 'unknown'}"
-    return ""
 
 
 def _convert_error(error: sqlite3.Error, archive: Path) -> Exception:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 from sqlite_utils import Database
 
@@ -43,7 +43,7 @@ from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness import count_responding_sources, record_cdx_list
 from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing
-from archiver.storage.locks import lock_host, lock_site
+from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.requisites import DEFAULT_MODE, Mode
@@ -113,7 +113,7 @@ class CrawlRun:
         self.start_url = order.start_url
         self.run_id = 0
         self.result: RunResult | None = None
-        self._locks: list[BinaryIO] = []
+        self._locks: list[HeldLock] = []
         with archive_faults(archive):
             self.db: Database = open_archive(archive, create=True)
             try:

@@ -1,6 +1,13 @@
 """File locks of an archive: per site, per host, for the scheduler, for notifications and for the entire archive.
 
-Each lock is a file next to the archive and contains the ID of the process that holds it.
+Each lock is a hidden file next to the archive and contains the ID of the process that holds it. The files of sites and
+hosts are deleted when they are released, so that they do not pile up. Who takes such a lock makes sure afterwards that
+its file still has its name: otherwise two processes could hold the same lock, one of them on a deleted file.
+
+Two files are never deleted. Whoever holds the lock of a site or host, and every reader, holds a shared lock on
+`.access`; a program that needs the archive for itself locks that file exclusively. Readers hold a shared lock on
+`.readers`, and then look for the locks of writers; a writer takes its own lock, and then makes sure that nobody holds
+`.readers`. So at least one of the two notices the other.
 """
 
 from __future__ import annotations
@@ -8,8 +15,12 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import BufferedRandom
 from pathlib import Path
 from typing import BinaryIO, Literal
 from urllib.parse import quote
@@ -31,9 +42,7 @@ def lock_file(archive: Path, kind: Literal["site", "host"], name: str) -> Path:
 
 
 def lock_files(archive: Path) -> list[Path]:
-    """Returns the existing lock files of an archive, sorted: every process that takes several locks takes them in this
-    order.
-    """
+    """Returns the lock files of sites and hosts that exist: of those that are held, and of killed processes."""
     return sorted(archive.parent.glob(f".{glob.escape(archive.name)}.*.lock"))
 
 
@@ -44,63 +53,96 @@ def set_lock_holder(pid: int) -> None:
     _parent_pid[:] = [pid]
 
 
-def lock_archive_exclusively(archive: Path, task: str) -> list[BinaryIO]:
-    """Takes every lock of the archive exclusively: until the returned files are closed, no crawl or import writes to
-    the archive.
+class HeldLock:
+    """A lock that this process holds until `close`; the end of the process also releases it."""
 
-    Raises ArchiveInUse if a crawl or an import is running. `task` names the lock that this process adds.
+    def __init__(self, handles: Sequence[BinaryIO], file: Path | None = None) -> None:
+        self._handles = handles
+        self._file = file
+
+    def close(self) -> None:
+        """Releases the lock. Its file is deleted first, while nobody else can hold it."""
+        if self._file is not None and not self._handles[0].closed:
+            with suppress(OSError):  # the folder cannot be written any more: the file stays
+                self._file.unlink()
+        for handle in self._handles:
+            handle.close()
+
+    def __enter__(self) -> HeldLock:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def lock_archive_exclusively(archive: Path) -> HeldLock:
+    """Locks out everybody else: until the returned lock is closed, no crawl or import writes to the archive, and no
+    other program reads it under a lock. Deletes lock files that killed processes have left.
+
+    Raises ArchiveInUse if a crawl or an import is running.
     """
-    held: list[BinaryIO] = []
-    for path in sorted({*lock_files(archive), lock_file(archive, "site", task)}):
-        lock = _take_lock(path)
-        if isinstance(lock, str):
-            for other in held:
-                other.close()
-            raise ArchiveInUse(str(archive), f"process {lock}")
-        held.append(lock)
-    return held
+    access = _access_file(archive).open("a+b")
+    if not _try(access, fcntl.LOCK_EX):
+        access.close()
+        raise ArchiveInUse(str(archive), lock_holder(archive) or "another process")
+    _write_holder(access)
+    for file in lock_files(archive):
+        file.unlink(missing_ok=True)
+    return HeldLock([access])
 
 
-def lock_archive_shared(archive: Path) -> list[BinaryIO]:
-    """Takes shared locks on an archive that is only read: until the returned files are closed, no crawl writes to the
-    archive.
+def lock_archive_shared(archive: Path) -> HeldLock:
+    """Takes the lock of an archive that is only read: until it is closed, no crawl or import writes to the archive.
 
     Writes nothing to its folder. Raises ArchiveInUse if a crawl is running.
     """
-    held: list[BinaryIO] = []
-    for path in lock_files(archive):
-        handle = path.open("rb")
-        held.append(handle)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = _read_holder(handle)
-            for lock in held:
-                lock.close()
-            raise ArchiveInUse(str(archive), f"process {holder}") from error
-    return held
+    with ExitStack() as stack:
+        held: list[BinaryIO] = []
+        for path in (_access_file(archive), _readers_file(archive)):
+            with suppress(FileNotFoundError):  # no crawl has ever locked this archive
+                held.append(stack.enter_context(path.open("rb")))
+                if not _try(held[-1], fcntl.LOCK_SH):
+                    raise ArchiveInUse(str(archive), lock_holder(archive) or "another process")
+        for path in lock_files(archive):
+            with suppress(FileNotFoundError):  # released meanwhile
+                held.append(stack.enter_context(path.open("rb")))
+                if not _try(held[-1], fcntl.LOCK_SH):
+                    raise ArchiveInUse(str(archive), f"process {_read_holder(held[-1])}")
+        stack.pop_all()
+    return HeldLock(held)
 
 
-def lock_site(archive: Path, site: str) -> BinaryIO:
-    """Takes the exclusive lock of a site; closing the returned file releases it, and so does the end of the process.
+def lock_site(archive: Path, site: str) -> HeldLock:
+    """Takes the exclusive lock of a site; closing the returned lock releases it, and so does the end of the process.
 
     Raises ArchiveInUse if another process holds it.
     """
-    lock = _take_lock(lock_file(archive, "site", site))
+    lock = _take_one(archive, lock_file(archive, "site", site))
     if isinstance(lock, str):
-        raise ArchiveInUse(f"{archive} for {site}", f"process {lock}")
+        raise ArchiveInUse(f"{archive} for {site}", lock)
     return lock
 
 
-def lock_host(archive: Path, host: str) -> BinaryIO:
+def lock_host(archive: Path, host: str) -> HeldLock:
     """Takes the exclusive lock of a host, so that only one crawl fetches from it; several sites may be on one host.
 
     Raises HostInUse if another process holds it.
     """
-    lock = _take_lock(lock_file(archive, "host", host))
+    lock = _take_one(archive, lock_file(archive, "host", host))
     if isinstance(lock, str):
-        raise HostInUse(host, f"process {lock}")
+        raise HostInUse(host, lock)
     return lock
+
+
+def lock_holder(archive: Path) -> str:
+    """Returns the process that is crawling or importing into an archive, or has locked it exclusively, as a phrase for
+    messages ("process 123"); "" if no process does.
+    """
+    for path in (*lock_files(archive), _access_file(archive)):
+        with suppress(FileNotFoundError), path.open("rb") as handle:
+            if not _try(handle, fcntl.LOCK_SH, 0.0):
+                return f"process {_read_holder(handle)}"
+    return ""
 
 
 def lock_schedule(archive: Path) -> BinaryIO:
@@ -151,18 +193,72 @@ def _scheduler_lock_file(archive: Path) -> Path:
     return archive.parent / f".{archive.name}.scheduler"
 
 
-def _take_lock(path: Path) -> BinaryIO | str:
+_MOMENT = 0.2
+"""Seconds to try to take a lock, so that a process that only tests it for a moment is not mistaken for its holder."""
+
+
+def _access_file(archive: Path) -> Path:
+    return archive.parent / f".{archive.name}.access"
+
+
+def _readers_file(archive: Path) -> Path:
+    return archive.parent / f".{archive.name}.readers"
+
+
+def _take_one(archive: Path, path: Path) -> HeldLock | str:
+    """Takes the lock of a site or host; returns it, or who prevents that, as a phrase for messages."""
+    with ExitStack() as stack:
+        access = stack.enter_context(_access_file(archive).open("a+b"))
+        if not _try(access, fcntl.LOCK_SH):
+            return lock_holder(archive) or "another process"
+        while isinstance(lock := _take_lock(path), BufferedRandom) and not _has_name(lock, path):
+            lock.close()  # its last holder has deleted the file meanwhile
+        if isinstance(lock, str):
+            return f"process {lock}"
+        stack.enter_context(lock)
+        with _readers_file(archive).open("a+b") as readers:
+            if not _try(readers, fcntl.LOCK_EX):
+                path.unlink()
+                return "a process that reads it"
+        stack.pop_all()
+    return HeldLock([lock, access], path)
+
+
+def _try(handle: BinaryIO, kind: int, seconds: float = _MOMENT) -> bool:
+    """Tries to lock a file, for this many seconds. Returns False if another process holds a lock that conflicts."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.005)
+
+
+def _has_name(handle: BinaryIO, path: Path) -> bool:
+    """Returns True if this open file is the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _take_lock(path: Path) -> BufferedRandom | str:
     """Takes the exclusive lock on a file; returns the open file, or the ID of the process that holds the lock."""
     handle = path.open("a+b")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _try(handle, fcntl.LOCK_EX):
         with handle:
             return _read_holder(handle)
+    _write_holder(handle)
+    return handle
+
+
+def _write_holder(handle: BinaryIO) -> None:
     handle.truncate(0)
     handle.write(str(*_parent_pid or [os.getpid()]).encode())
     handle.flush()
-    return handle
 
 
 def _read_holder(handle: BinaryIO) -> str:

@@ -73,6 +73,7 @@ def _escape(data: bytes) -> bytes:
 _WARC = ".warc.gz"
 NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
 """Matches the names of our WARC files: site, time, number."""
+_OFFSET = re.compile(rb'(?<!\\)"offset": "(\d+)"')
 _CONTINUED = b"!continued "
 """Begins the line of an unsorted index that says how long the file was when a run began to continue it."""
 
@@ -126,12 +127,13 @@ def held_finished(file: Path) -> Iterator[int | None]:
     OSError.
     """
     with file.open("rb") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        yield os.fstat(handle.fileno()).st_size if index_of(file).exists() else None
+        size = None
+        # A file without an index is not locked: that could keep the next run from repairing it.
+        if index_of(file).exists():
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                size = os.fstat(handle.fileno()).st_size if index_of(file).exists() else None
+        yield size
 
 
 def seal(file: Path, lines: Iterable[bytes]) -> None:
@@ -368,12 +370,11 @@ def _open_finished(path: Path) -> int | None:
 
 def _has_whole_end(path: Path) -> bool:
     """Returns True if a WARC file consists of complete records from the last one in its index up to its end."""
-    lines = index_of(path).read_bytes().splitlines()
-    try:
-        places = [json.loads(line.split(b" ", 2)[2]) for line in lines]
-        end = max(int(place["offset"]) for place in places)
-    except (ValueError, KeyError, IndexError, TypeError):
+    index = index_of(path).read_bytes()
+    offsets = [int(number) for number in _OFFSET.findall(index)]
+    if not offsets or len(offsets) != index.count(b"\n"):
         return False
+    end = max(offsets)
     with path.open("rb") as handle:
         size = os.fstat(handle.fileno()).st_size
         while end < size and (member := read_record_at(handle, end)):

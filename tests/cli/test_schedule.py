@@ -450,3 +450,24 @@ def test_the_scheduler_records_when_its_loop_last_ran(tmp_path: Path) -> None:
     seen = last_heartbeat(archive)
     assert seen is not None
     assert seen > began
+
+
+def test_containers_are_healthy_while_the_loop_runs(tmp_path: Path) -> None:
+    """The health checks look at the file whose time the scheduler sets."""
+    import yaml
+
+    archive = tmp_path / "archive.db"
+    lock_schedule(archive).close()
+    (seen,) = [file.name for file in tmp_path.iterdir()]
+    services = yaml.safe_load(run_on(archive, "schedule", "--docker"))["services"]
+    check = f"find /archive/{seen} -mmin -3 | grep -q ."
+    assert services["archiver"]["healthcheck"]["test"] == ["CMD-SHELL", check]
+    assert "/-/health?only=reading" in services["web"]["healthcheck"]["test"][-1]
+    assert all(service["mem_limit"] for service in services.values())
+    dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text()
+    assert f"CMD {check}\n" in dockerfile
+    here = check.replace("/archive/", f"{tmp_path}/")
+    assert subprocess.run(["sh", "-c", here]).returncode == 0
+    long_ago = time.time() - 600
+    os.utime(tmp_path / seen, (long_ago, long_ago))
+    assert subprocess.run(["sh", "-c", here]).returncode != 0

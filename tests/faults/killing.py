@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
+from archiver.storage.locks import lock_holder
 from tests.faults.server import BlogServer
 from tests.processes import Running
 
@@ -99,9 +100,8 @@ def _wait(
     if moment == "start":
         time.sleep(dice.uniform(0, 0.4))
         return
-    lock = next(iter(archive.parent.glob(f".{archive.name}.*.lock")), None)
-    if moment == "repair" and lock:
-        until(lambda: lock.read_text() == str(process.pid))
+    if moment == "repair":
+        until(lambda: lock_holder(archive) == f"process {process.pid}")
         time.sleep(dice.uniform(0, 0.06))
     elif moment == "end":
         until(lambda: len(server.asked) > asked and time.monotonic() - server.last > 0.3)

@@ -75,7 +75,7 @@ def copy(archive: Path, folder: Path) -> Path:
 
 def merge(into: Path, other: Path) -> MergeResult:
     open_archive(into, create=True).close()
-    with archive_without_writers(into, "merge") as db:
+    with archive_without_writers(into) as db:
         return merge_into(db, into, other)
 
 

@@ -251,7 +251,7 @@ def test_a_takedown_deletes_every_hint_of_the_post(tmp_path: Path) -> None:
     archive = crawled(tmp_path / "a", Fetch(1, hint=HINT), Fetch(2, hint=replace(HINT, title="Day 1, in short")))
     with Run(archive, QUAY, START + timedelta(days=3)) as run:
         fetch(run, Fetch(5, hint=replace(HINT, title="Another")), f"{QUAY}another")
-    with archive_without_writers(archive, "remove") as db:
+    with archive_without_writers(archive) as db:
         remove_articles(db, archive, [1], "a test", "", lambda what, done, of: None)
     assert rows(archive, "select json_extract(hint, '$.title') from source_hints") == [("Another",)]
     with Run(archive, QUAY, START + timedelta(days=4)) as run, writing(run.db):

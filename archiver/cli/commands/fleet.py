@@ -492,7 +492,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
             out = fetch_shards(place, apart, unfinished=unfinished, progress=progress)
     else:
         open_archive(archive, create=True).close()
-        with archive_without_writers(Path(archive), "merge") as db, show_stage_progress(quiet or as_json) as progress:
+        with archive_without_writers(Path(archive)) as db, show_stage_progress(quiet or as_json) as progress:
             out = collect_shards(db, Path(archive), place, unfinished=unfinished, progress=progress)
     if as_json:
         print_json(asdict(out))

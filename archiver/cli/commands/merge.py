@@ -49,16 +49,12 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
     for other in others:  # before locking, because it would wait for its own lock
         refuse_itself(Path(other), Path(archive))
     done: list[tuple[str, MergeResult]] = []
-    with archive_without_writers(Path(archive), "merge") as db:
+    with archive_without_writers(Path(archive)) as db:
         for other in others:
-            locks = lock_archive_shared(Path(other))
-            try:
+            with lock_archive_shared(Path(other)):
                 done.append(
                     (other, merge_archive(db, Path(archive), Path(other), _make_progress_reporter(quiet or as_json)))
                 )
-            finally:
-                for one in locks:
-                    one.close()
             if not quiet and not as_json:
                 for line in _format_merged(*done[-1]):
                     click.echo(line)

@@ -194,7 +194,7 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> i
 
     if not numbers:
         return 0
-    with archive_without_writers(archive, "remove") as db:
+    with archive_without_writers(archive) as db:
         return remove_articles(
             db, archive, numbers, takedown.reason, takedown.requested_by, _make_progress_reporter(takedown.as_json)
         )
@@ -262,7 +262,7 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
     from archiver.storage.tombstones import pending_takedowns
 
-    with archive_without_writers(archive, "remove") as db:
+    with archive_without_writers(archive) as db:
         waiting = pending_takedowns(db)
         records = finish_takedowns(db, archive, _make_progress_reporter(as_json))
     if as_json:
@@ -282,7 +282,7 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
     from archiver.storage.pages import EPOCH, stamp
     from archiver.storage.tombstones import allow_again, tombstone_named
 
-    with archive_without_writers(archive, "remove") as db:
+    with archive_without_writers(archive) as db:
         found = []
         for post in posts:
             removal = tombstone_named(db, post)

@@ -15,7 +15,6 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from sqlite_utils import Database
 
@@ -207,13 +206,9 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
 def _without_writers(archive: Path) -> Iterator[None]:
     """Context manager that keeps schedulers, crawls and imports from the archive."""
     # A lock file of a scheduler means that the archive has one; this function creates none.
-    with lock_schedule(archive) if scheduler_process(archive) is not None else nullcontext():
-        held: list[BinaryIO] = lock_archive_exclusively(archive, "restore")
-        try:
-            yield
-        finally:
-            for lock in held:
-                lock.close()
+    scheduler = lock_schedule(archive) if scheduler_process(archive) is not None else nullcontext()
+    with scheduler, lock_archive_exclusively(archive):
+        yield
 
 
 @contextmanager
