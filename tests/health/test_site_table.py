@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from archiver.storage.pages import stamp
 from archiver.storage.runs import Counts, begin_run, end_run, forget_run_health
 from archiver.storage.sites import add_site, add_tags
 from archiver.urls import urlkey
+from tests.processes import run
 from tests.runner import Runner
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -226,3 +228,12 @@ def test_only_zero_has_no_bar() -> None:
     assert measures["new"] == [0, 8, 8]  # 500 is cut off
     assert measures["gone"] == [0, 0, 0]
     assert measures["articles"] == [3, 5, 8]
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "█"), ("ascii", "@")])
+def test_the_bars_suit_the_terminal(tmp_path: Path, encoding: str, sign: str) -> None:
+    archive_of(tmp_path / "archive.db", 1, 5).close()
+    words = ("status", "site-0.example", "--archive", str(tmp_path / "archive.db"))
+    shown = run("archiver", *words, environment={**os.environ, "PYTHONIOENCODING": encoding}).stdout
+    assert sign in shown
+    assert shown.isascii() == (encoding == "ascii")
