@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,6 @@ from archiver.storage.pages import stamp
 from archiver.storage.runs import Counts, begin_run, end_run, forget_run_health
 from archiver.storage.sites import add_site, add_tags
 from archiver.urls import urlkey
-from tests.processes import run
 from tests.runner import Runner
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -233,7 +234,9 @@ def test_only_zero_has_no_bar() -> None:
 @pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "█"), ("ascii", "@")])
 def test_the_bars_suit_the_terminal(tmp_path: Path, encoding: str, sign: str) -> None:
     archive_of(tmp_path / "archive.db", 1, 5).close()
-    words = ("status", "site-0.example", "--archive", str(tmp_path / "archive.db"))
-    shown = run("archiver", *words, environment={**os.environ, "PYTHONIOENCODING": encoding}).stdout
+    words = ("-m", "archiver", "status", "site-0.example", "--archive", str(tmp_path / "archive.db"))
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, check=False)
+    shown = done.stdout.decode(encoding)
     assert sign in shown
     assert shown.isascii() == (encoding == "ascii")
