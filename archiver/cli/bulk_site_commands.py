@@ -292,17 +292,25 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
 @click.command()
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
+@click.option(
+    "--merge",
+    is_flag=True,
+    help="If NEW is a site of the archive, too, remove it with its articles; its captures can then be imported.",
+)
 @click.option("--dry-run", is_flag=True, help="Only count what would move; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @archive_option
-def move(old: str, new: str, dry_run: bool, yes: bool, as_json: bool, archive: str) -> None:
+def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: bool, archive: str) -> None:
     """Give a site that has moved its new address. OLD is its name, NEW the start URL that it has now.
 
     The site keeps its settings, tags, rules, runs and captures. Its posts get the addresses that they have below NEW,
     and keep the former ones as aliases: 'show', 'why', citations and links find them by both, and the next crawl
     recognises them at the new address. If a post is not there under the same path, a redirect from its former
     address or its text identifies it.
+
+    If the archive crawls NEW already, as another site, --merge makes them one site: the articles and runs of NEW are
+    removed, and an import of its WARC files, which stay, brings its posts and edits back.
 
     It is one transaction: if it is stopped, nothing has changed. It is refused while a crawl of OLD or NEW is running.
 
@@ -320,11 +328,11 @@ def move(old: str, new: str, dry_run: bool, yes: bool, as_json: bool, archive: s
 
     now = datetime.now(UTC)
     with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):
-        planned = move_site(db, old, new, now, dry_run=True)
+        planned = move_site(db, old, new, now, merge=merge, dry_run=True)
         if not dry_run:
             if not yes:
                 _confirm_move(planned)
-            move_site(db, old, new, now)
+            move_site(db, old, new, now, merge=merge)
     if as_json:
         print_json({**planned.as_dict(), "dry_run": dry_run})
     else:
@@ -333,8 +341,22 @@ def move(old: str, new: str, dry_run: bool, yes: bool, as_json: bool, archive: s
             click.echo(f"It has crawl=no: 'archiver sites set {planned.new} crawl=' makes it crawled again.")
         elif not dry_run:
             click.echo(f"'archiver crawl {planned.new}' fetches it at its new address.")
+        if planned.files:
+            _print_files_to_import(Path(archive), planned)
     if not dry_run and (sentence := refresh_after_writing(Path(archive))):
         click.echo(sentence, err=True)
+
+
+def _print_files_to_import(archive: Path, done: SiteMove) -> None:
+    """Prints how the captures of the site that was removed become captures of the moved site."""
+    click.echo(
+        f"'archiver import FILE...' of {count_noun(len(done.files), 'WARC file')} brings back the posts and edits "
+        f"of the {count_noun(done.removed, 'article')} that {done.new} had:"
+    )
+    for file in done.files[:_SHOWN]:
+        click.echo(f"  {archive.parent / file}")
+    if len(done.files) > _SHOWN:
+        click.echo(f"  and {len(done.files) - _SHOWN:,} more ('--json' lists them)")
 
 
 def _confirm_move(planned: SiteMove) -> None:
@@ -346,14 +368,15 @@ def _confirm_move(planned: SiteMove) -> None:
 
 
 def _describe_move(done: SiteMove, *, dry_run: bool) -> str:
-    parts = (
+    parts = [
         count_noun(done.articles, "article"),
         count_noun(done.aliases, "former address", "former addresses") + " as aliases",
         count_noun(done.pages, "page"),
         count_noun(done.runs, "run"),
         count_noun(done.tags, "tag"),
         count_noun(done.settings, "setting"),
-    )
+        *([f"in place of {count_noun(done.removed, 'article')} of {done.new}"] if done.removed else []),
+    ]
     kept = f"; {done.kept:,} without a new address, because another page has it" if done.kept else ""
     return f"{done.old} {'would move' if dry_run else 'moved'} to {done.new}: {', '.join(parts)}{kept}"
 

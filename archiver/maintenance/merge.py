@@ -46,7 +46,7 @@ from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text import batch_indexing
 from archiver.storage.migrations import migrations
 from archiver.storage.pages import last_rowid
-from archiver.storage.runs import moved_site
+from archiver.storage.runs import current_site_names, moved_site
 from archiver.storage.sites import SiteLookup
 from archiver.storage.tombstones import Tombstone, keep_url_out, pending_takedowns
 
@@ -334,10 +334,12 @@ class _Merge:
         db.execute("create temp table if not exists merged_articles (theirs integer primary key, ours integer)")
         db.execute("delete from merged_articles")
         create_requisite_ids(db)
+        names = current_site_names(db)
         total = self._theirs.execute("select count(*) from articles").fetchone()[0]
         for batch in read_article_batches(self._theirs, _BATCH):
             with writing(db), batch_indexing(db):
                 for row in batch:
+                    row["site"] = names.get(row["site"], row["site"])
                     number = self._article(read_their_article(self._theirs, row))
                     db.execute("insert into merged_articles values (?, ?)", [row["id"], number])
                 reopen_takedowns(db, self._captures.removed)

@@ -20,6 +20,7 @@ from archiver.maintenance.takedown_scope import find_urls_of_post
 from archiver.storage import saved_searches as stored
 from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages import EPOCH, insert_row, last_rowid
+from archiver.storage.runs import current_site_names
 from archiver.storage.tombstones import allow_again, is_payload_removed, tombstone_at, tombstones
 from archiver.urls import urlkey
 from archiver.warc.file_maintenance import compute_file_digest, finish_transfer, transfer_warc
@@ -435,8 +436,9 @@ def merge_tombstones(db: Database, theirs: Database) -> int:
     If this archive has the post of a new tombstone, its takedown is left pending; `finish_takedowns` completes it. A
     tombstone in both archives that was lifted in the other one is lifted in this one, too.
     """
-    new = 0
+    new, names = 0, current_site_names(db)
     for row in theirs.query("select * from tombstones order by id"):
+        row["site"] = names.get(row["site"], row["site"])
         same = tombstones(db, "site = ? and url = ? and removed_at = ?", [row["site"], row["url"], row["removed_at"]])
         if same:
             if row["allowed_at"] and not same[0].allowed_at:

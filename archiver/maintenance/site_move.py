@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from archiver.storage.locks import lock_host, lock_site
 from archiver.storage.page_discoveries import replace_page_references
 from archiver.storage.pages import EPOCH, stamp
 from archiver.storage.runs import forget_run_health
-from archiver.storage.sites import find_site
+from archiver.storage.sites import find_site, remove_site
 from archiver.urls import Scope, start_address, urlkey
 
 _MOVED = "the site has moved to this address"
@@ -35,7 +35,8 @@ class SiteMove:
     """What a move changes: numbers of `articles` and `pages` that get a new address, of addresses of articles that
     become `aliases`, and of runs, captures, tags and settings that stay with the site. `kept` pages and articles
     keep their address, because another page has the new one. `tombstones`: removed posts that stay removed at their
-    new address. `replaced`: NEW was an empty site of the archive.
+    new address. `replaced`: NEW was a site of the archive, which was removed with its `removed` articles; `files` are
+    the WARC files with its captures.
     """
 
     old: str
@@ -51,6 +52,8 @@ class SiteMove:
     settings: int = 0
     crawl: bool = True
     replaced: bool = False
+    removed: int = 0
+    files: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -90,15 +93,18 @@ def locked_for_move(archive: Path, site: dict[str, Any], new_url: str) -> Iterat
         yield
 
 
-def move_site(db: Database, name: str, new_url: str, now: datetime, *, dry_run: bool = False) -> SiteMove:
-    """Moves the site with this name to a new start URL, in one transaction. With `dry_run`, only counts. Raises
-    SiteNotFound, BadAddress, and CannotMoveSite with what to do instead.
+def move_site(
+    db: Database, name: str, new_url: str, now: datetime, *, merge: bool = False, dry_run: bool = False
+) -> SiteMove:
+    """Moves the site with this name to a new start URL, in one transaction. With `merge`, a site that the archive has
+    there is removed; its captures stay, so that an import of them into the moved site brings back its posts and edits.
+    With `dry_run`, only counts. Raises SiteNotFound, BadAddress, and CannotMoveSite with what to do instead.
     """
     site = find_site(db, name)
     url = start_address(new_url)
     with writing(db):
         db.execute("savepoint moving")
-        done = _Moving(db, site, url, now).move()
+        done = _Moving(db, site, url, now, merge=merge).move()
         if dry_run:
             db.execute("rollback to moving")
         db.execute("release moving")
@@ -106,8 +112,9 @@ def move_site(db: Database, name: str, new_url: str, now: datetime, *, dry_run: 
 
 
 class _Moving:
-    def __init__(self, db: Database, site: dict[str, Any], url: str, now: datetime) -> None:
+    def __init__(self, db: Database, site: dict[str, Any], url: str, now: datetime, *, merge: bool) -> None:
         self._db = db
+        self._merge = merge
         self._site = site
         self._id = site["id"]
         self._now = stamp(now)
@@ -130,38 +137,35 @@ class _Moving:
             raise CannotMoveSite(old, f"{old} already has the address {self._done.start_url}.")
         other = next(iter(self._db.query("select * from sites where name = ?", [new])), None)
         if other is not None:
-            self._replace_empty_site(other)
+            self._remove_other_site(other)
         former = self._db.execute(
             "select s.name, f.site_id from former_sites f join sites s on s.id = f.site_id where f.name = ?", [new]
         ).fetchone()
         if former and former[1] != self._id:
             raise CannotMoveSite(old, f"{old} cannot move to {new}, because that is the former address of {former[0]}.")
 
-    def _replace_empty_site(self, other: dict[str, Any]) -> None:
-        """Deletes the site at the new address if nothing was archived there. Raises CannotMoveSite if it has articles
-        or captured pages.
+    def _remove_other_site(self, other: dict[str, Any]) -> None:
+        """Removes the site at the new address. Raises CannotMoveSite if it has articles or runs and is not to be
+        merged.
         """
-        old, new = self._done.old, self._done.new
-        (articles,) = self._db.execute("select count(*) from articles where site = ?", [new]).fetchone()
-        if articles or self._has_runs(other["id"]):
+        db, old, new = self._db, self._done.old, self._done.new
+        (articles,) = db.execute("select count(*) from articles where site = ?", [new]).fetchone()
+        has_runs = db.execute("select 1 from runs where site_id = ? limit 1", [other["id"]]).fetchone() is not None
+        if (articles or has_runs) and not self._merge:
             number = f"{articles:,} {'article' if articles == 1 else 'articles'}"
             raise CannotMoveSite(
                 old,
                 f"{old} cannot move to {new}, because {new} is a site of the archive, with {number}. If both are the "
-                f"same site, remove that one first with 'archiver sites remove {new} --with-articles' (its WARC files "
-                f"stay), then move {old}: the next crawl finds again what only {new} had.",
+                f"same site, 'archiver sites move {old} {new} --merge' makes them one.",
             )
-        values: dict[str, object] = {"id": other["id"]}
-        pages = "(select id from pages where site_id = :id)"
-        replace_page_references(self._db, pages, values)
-        self._db.execute(f"delete from page_discoveries where page_id in {pages}", values)
-        for table in ("pages", "forms", "site_rules", "site_health", "site_tags"):
-            self._db.execute(f"delete from {table} where site_id = :id", values)
-        self._db.execute("delete from sites where id = :id", values)
-        self._done.replaced = True
-
-    def _has_runs(self, site_id: int) -> bool:
-        return self._db.execute("select 1 from runs where site_id = ? limit 1", [site_id]).fetchone() is not None
+        files = db.execute(
+            "select distinct warc_file from captures where warc_file is not null and "
+            "run_id in (select id from runs where site_id = ?) order by 1",
+            [other["id"]],
+        )
+        self._done.files = [row[0] for row in files]
+        self._done.replaced, self._done.removed = True, articles
+        remove_site(db, new, with_articles=True)
 
     def _rename_site(self) -> None:
         db, site, new = self._db, self._site, self._mapping.new

@@ -91,6 +91,11 @@ def moved_site(db: Database, name: str) -> dict[str, Any] | None:
     )
 
 
+def current_site_names(db: Database) -> dict[str, str]:
+    """Returns the present names of the sites that have moved, by their former names."""
+    return dict(db.execute("select f.name, s.name from former_sites f join sites s on s.id = f.site_id").fetchall())
+
+
 def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, mended: Sequence[str] = ()) -> int:
     """Inserts a run that begins now and returns its ID. An earlier run that never ended (a kill, a power cut) is closed
     as interrupted.

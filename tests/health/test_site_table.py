@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -226,3 +229,14 @@ def test_only_zero_has_no_bar() -> None:
     assert measures["new"] == [0, 8, 8]  # 500 is cut off
     assert measures["gone"] == [0, 0, 0]
     assert measures["articles"] == [3, 5, 8]
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "█"), ("ascii", "@")])
+def test_the_bars_suit_the_terminal(tmp_path: Path, encoding: str, sign: str) -> None:
+    archive_of(tmp_path / "archive.db", 1, 5).close()
+    words = ("-m", "archiver", "status", "site-0.example", "--archive", str(tmp_path / "archive.db"))
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, check=False)
+    shown = done.stdout.decode(encoding)
+    assert sign in shown
+    assert shown.isascii() == (encoding == "ascii")

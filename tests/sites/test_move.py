@@ -144,6 +144,48 @@ def test_a_move_to_other_paths_follows_the_redirects(tmp_path: Path, two: tuple[
     assert found == find_article_ids(archive, [f"{new.url}journal/post-1/"] * 2)
 
 
+def test_a_site_that_was_crawled_at_both_addresses_becomes_one(
+    tmp_path: Path, two: tuple[SiteServer, SiteServer]
+) -> None:
+    old, new = two
+    archive = tmp_path / "archive.db"
+    old.pages.update(blog(old.url))
+    crawl(old.url, archive=archive)
+    new.pages.update(blog(new.url))
+    new.pages["/2024/post-3/"] = page("Post 3", "The edited text of post three is here. " * 30)
+    new.pages["/2024/post-99/"] = page("Post 99", "The text of a post that only the new site has. " * 30)
+    new.pages["/2024/post-4/"] = page(
+        "Post 4", "The text of post 4 is here. " * 30, tail='<a href="/2024/post-99/">x</a>'
+    )
+    crawl(new.url, archive=archive)
+    words = ["sites", "move", name_of(old), new.url, "--yes", "--json"]
+    refused = archiver(*words, archive=archive)
+    assert refused.returncode == 1
+    assert f"archiver sites move {name_of(old)} {name_of(new)} --merge" in refused.stderr
+    done = json.loads(archiver(*words, "--merge", archive=archive).stdout)
+    assert (done["articles"], done["removed"], len(done["files"])) == (POSTS, POSTS + 1, 1)
+    archiver("import", *(str(tmp_path / file) for file in done["files"]), archive=archive)
+    articles = dict(rows(archive, "select url, revision from articles where site = (select name from sites)"))
+    assert articles == {f"{new.url}2024/post-{n}/": 2 if n == 3 else 1 for n in (*range(POSTS), 99)}
+    assert archiver("verify", archive=archive).returncode == 0
+
+
+def test_an_archive_with_the_former_address_is_merged_into_the_moved_site(
+    tmp_path: Path, two: tuple[SiteServer, SiteServer]
+) -> None:
+    old, new = two
+    here, there = tmp_path / "here.db", tmp_path / "there" / "archive.db"
+    there.parent.mkdir()
+    old.pages.update(blog(old.url))
+    for archive in (here, there):
+        crawl(old.url, archive=archive)
+    archiver("sites", "move", name_of(old), new.url, "--yes", archive=here)
+    assert archiver("merge", str(there), archive=here).returncode == 0
+    assert rows(here, "select name from sites") == [(name_of(new),)]
+    assert rows(here, "select count(*), count(distinct site) from articles") == [(POSTS, 1)]
+    assert rows(here, "select count(*) from runs") == [(2,)]
+
+
 def find_article_ids(archive: Path, urls: list[str]) -> list[Any]:
     return [json.loads(archiver("show", url, "--json", archive=archive).stdout)["id"] for url in urls]
 
