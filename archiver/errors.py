@@ -65,8 +65,8 @@ class ArchiveTooNew(ArchiverError):
 
 
 class ArchiveTooOld(ArchiverError):
-    """Raised when an archive that is only read lacks what a pending migration adds: a column or a view (`missing`).
-    `writable` is whether this process could migrate it.
+    """Raised when an archive that is opened for reading lacks a column or view (`missing`) that a pending migration
+    would add. `writable` is whether this process could migrate the archive.
     """
 
     def __init__(self, path: str, missing: str, *, writable: bool) -> None:
@@ -354,8 +354,8 @@ class BackupRefused(ArchiverError):
 
 
 class BackupDamaged(ArchiverError):
-    """Raised when a new backup is found damaged before it takes the place of the last one, which is kept. `what` says
-    what is damaged, `advice` what was kept and what to do, in whole sentences.
+    """Raised when a new backup turns out to be damaged before it replaces the last one. The last one is kept. `what`
+    says what is damaged; `advice` says in whole sentences what was kept and what to do.
     """
 
     def __init__(self, path: str, what: str, advice: str) -> None:
@@ -575,8 +575,8 @@ class SnapshotRefused(ArchiverError):
 class NothingToPublish(ArchiverError):
     """Raised when a dataset would have no articles.
 
-    `asked` is the query with its options, "" for the whole archive; `cutoff` is the cut-off time, "" for none.
-    `holds` says whether the dataset's folder has an earlier build.
+    `asked` is the query with its options ("" for the whole archive), and `cutoff` is the cut-off time ("" for none).
+    `holds` is True if the dataset's folder contains an earlier build.
     """
 
     def __init__(self, path: str, asked: str, cutoff: str, *, holds: bool = False) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Shape = Literal["text", "integer", "time", "texts", "geotags", "capture"]
-"""time is ISO 8601 with a zone, texts a list of strings, geotags a list of objects, capture an object."""
+"""The form of a field's values. `time` is ISO 8601 with a zone, `texts` is a list of strings, `geotags` is a list of
+objects, and `capture` is one object."""
 Choice = Literal["", "weighed", "text", "collected", "places", "first"]
 """How a value is chosen from the content of a page: `weighed` compares candidates from several sources; `text` takes
 the part of the page that is the post; `collected` and `places` keep all values found; `first` takes the first source
@@ -22,7 +23,8 @@ Prose = Literal["", "line", "paragraphs"]
 Tier = Literal["", "reference", "features", "excerpt", "full"]
 """The tiers of a dataset (`archiver.datasets.publication_rules`), in ascending order of what they publish."""
 Variety = Literal["repeated", "distinct", "long"]
-"""How values vary between articles: shared by many, different for nearly each, or different and long."""
+"""How the values of a field vary between articles. `repeated` values are shared by many articles; `distinct` values
+differ in nearly every article; `long` values are distinct and long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Field:
     """One field of the record: a row of the field table.
 
     name, shape, doc: its name in the record, the form of its values (see `Shape`), and a description for the docs.
-    word: the singular that queries use for one of its values (`author:`), "" if that is `name`.
+    word: the singular form by which queries name the field (`author:`); "" if queries use `name`.
 
     Content
         stored: it is a column of `articles`; False if the record takes it from another table.
@@ -417,7 +419,7 @@ def names(matches: Callable[[Field], object]) -> tuple[str, ...]:
 
 
 def _with_moved(fields: tuple[str, ...], name: str, *, after: str) -> tuple[str, ...]:
-    """Returns the field names in another order: `name` is moved to directly after the name `after`."""
+    """Returns the field names with `name` moved to the place directly after `after`."""
     rest = [other for other in fields if other != name]
     rest.insert(rest.index(after) + 1, name)
     return tuple(rest)
@@ -463,8 +465,8 @@ STORED_LISTS = names(lambda f: f.stored and f.is_list)
 MEANING = names(lambda f: f.meaning)
 ADDED = names(lambda f: f.added)
 LATEST = names(lambda f: f.latest)
-"""Fields of which an article has the value extracted last, while its revision keeps the value it was first seen
-with.
+"""Fields of which an article stores the value that was extracted last. Its revisions keep the values with which they
+were first seen.
 """
 COMPARED = names(lambda f: f.from_page and (f.choice or f.address))
 """The fields that are compared when two revisions are shown side by side."""
@@ -496,13 +498,14 @@ WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The fields that a query without a field name searches, with their weights."""
 LONG_TEXTS = names(lambda f: f.varies == "long")
 LIST_FIELDS_BY_QUERY_NAME: dict[str, str] = {f.query_name: f.name for f in FIELDS if f.from_page and f.is_list}
-"""List fields by their names in queries."""
+"""The names of the fields that hold lists, by the names that queries use for them."""
 HAS_FIELDS: dict[str, str] = {
     f.query_name: f.name
     for f in FIELDS
     if f.from_page and f.indexed and f.shape in ("text", "texts") and f.name != "title"
 }
-"""Text and list fields by the names that follow `has:` in a query. The title is left out: every article has one."""
+"""Text and list fields by the names that follow `has:` in a query. The title is left out because every article has
+one."""
 OPTIONS = tuple(f.query_name for f in FIELDS if f.option)
 """The options that filter a search."""
 FACETS = OPTIONS + tuple(f.query_name for f in FIELDS if f.facet and not f.option)
@@ -513,9 +516,9 @@ HIT_FIELDS = names(lambda f: f.in_hit)
 PUBLISHED = names(lambda f: f.published)
 PERSONS = names(lambda f: f.persons)
 OWN_TEXTS = names(lambda f: f.from_page and f.choice and f.shape == "text" and f.varies != "repeated")
-"""Texts that are a post's own: a value that many posts of a site share was read wrongly."""
+"""Text fields whose values belong to one post only. A value that many posts of a site share was extracted wrongly."""
 WRITTEN = PROSE + names(lambda f: f.from_page and f.shape == "texts" and not f.persons)
-"""Texts that may contain names and contacts of persons."""
+"""Fields whose texts may contain names and contacts of persons."""
 QUOTING = names(lambda f: f.choice and f.shape in ("text", "texts") and not f.address and f.published != "full")
 """Fields that are published without the body and may quote a passage of it."""
 ADDRESSES = names(lambda f: f.address)

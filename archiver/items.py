@@ -34,7 +34,7 @@ SOURCE_NAMES = {
     "redirect": "redirects",
     "import": "imports",
 }
-"""The names of discovery sources in lists of several, where they differ from the stored value."""
+"""The names by which tables and lists show discovery sources, where they differ from the stored value."""
 
 
 class PageKind(StrEnum):
@@ -60,10 +60,10 @@ EMPTY_SITEMAP = "empty sitemap"
 
 
 NO_LONGER_LISTED = "no longer lists it"
-"""The end of the reason of a page that is fetched because a source or listing has left it out."""
+"""The last words of the reason for fetching a page that a source or listing no longer lists."""
 UNLISTED = "unlisted"
-"""The rule of a post that its sources have left out and whose page cannot show whether it is gone, because the site
-sends the same page, without content, for every address."""
+"""The rule of a post that its sources no longer list and that may be gone. Its page cannot show whether it is gone,
+because the site sends the same page, without content, for every address."""
 
 
 class Outcome(StrEnum):
@@ -71,8 +71,7 @@ class Outcome(StrEnum):
     one.
 
     NOT_FOUND is for addresses of feeds and sitemaps that the crawl guessed and that do not exist. They are not GONE,
-    because they never existed. A HELD page shows something that does not replace what is stored until it is
-    confirmed.
+    because they never existed. The content of a HELD page replaces the stored content only after it is confirmed.
     """
 
     DUE = "due"
@@ -91,7 +90,7 @@ class Outcome(StrEnum):
 
 
 class RequisiteKind(StrEnum):
-    """The kind of a requisite, a file that a page needs to be shown. Stored in `requisites.kind`."""
+    """The kind of a requisite: a file that a browser needs to display a page. Stored in `requisites.kind`."""
 
     IMAGE = "image"
     STYLESHEET = "stylesheet"
@@ -100,8 +99,8 @@ class RequisiteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requisite:
-    """A file that a page or a stylesheet needs to be shown: an image, a stylesheet or a font, by the URL that a browser
-    would request.
+    """An image, stylesheet or font that a browser needs to display a page, with the URL that a browser would request.
+    A page or another stylesheet refers to it.
 
     `is_lead` is True for the lead image of a post.
     """
@@ -138,9 +137,10 @@ def format_degrees(*degrees: float, between: str = ",") -> str:
 CONSTANT = "constant"
 """The source of the evidence for a text that was refused because it belongs to the site and not to the post."""
 OTHER_HEADING = "other heading"
-"""The source of a text in the place of a title, which is the title only if no other candidate is the post's own."""
+"""The source of a title candidate that is one of the page's other headings. It becomes the title only if all other
+candidates proved to belong to the site and not to the post."""
 UNCONFIRMED = "unconfirmed"
-"""The source of the evidence that the page no longer has a field's value; its `value` is the time since when."""
+"""The source of the evidence that the page no longer shows a field's value. Its `value` is the time since when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +162,10 @@ class SourceHint:
 
     `guid` is the feed's guid or Atom id; `post_id` is the platform's own ID of the post ("wordpress:123"), which
     stays the same when its URL changes. `body_html` is the full text, or "" if the source has only an excerpt.
-    `published_precision` and `modified_precision` are the precision of these times, "" for a second; `..._unzoned`:
-    the source gives no time zone, so the written digits are stored in UTC.
-    `protected`: the post requires a password. `from_api`: the hint comes from the site's own API, which
-    distinguishes authors, categories and tags.
+    `published_precision` and `modified_precision` are the precision of these times, "" if they are precise to the
+    second. `published_unzoned` and `modified_unzoned` are True if the source gives no time zone; the written time is
+    then stored as if it were in UTC. `protected` is True if the post requires a password. `from_api` is True if the
+    hint comes from the site's own API, which distinguishes authors, categories and tags.
     """
 
     title: str = ""
@@ -194,8 +194,8 @@ class DiscoveredURL:
     """A URL that a discovery source reported: the only output of discovery.
 
     `found_on` is the URL of the feed, sitemap, listing or page that contains it; `hint` is the source hint. `trap`
-    names the trap rule that keeps the URL from being fetched ("" for nearly all). `captured` is when a web archive
-    first and last captured it, if the source says so.
+    names the trap rule that keeps the URL from being fetched; it is "" for nearly all URLs. `captured` holds the times
+    at which a web archive first and last captured the URL, if the source states them.
     """
 
     url: str
@@ -212,8 +212,8 @@ class DiscoveredURL:
 class ListedPosts:
     """What a feed or one page of a listing shows.
 
-    `entries`: the urlkeys of its entries, in order; `others`: the urlkeys of all other pages to which it links.
-    `is_first`: no newer posts precede it in the same list; `is_last`: no older posts follow it.
+    `entries` are the urlkeys of its entries, in order; `others` are the urlkeys of all other pages to which it links.
+    `is_first` is True if no newer posts precede it in the same list, `is_last` if no older posts follow it.
     """
 
     entries: tuple[str, ...] = ()
@@ -226,18 +226,18 @@ class ListedPosts:
 class Article:
     """The content extracted from one page. Attributes are named as in the record (see `archiver.fields`).
 
-    `published_precision` is one of second, minute, hour, day, month, year and never finer than on the page; a date
-    with precision day has the time 00:00. `kind` says whether the page is a post at all, `kind_rule` names the rule
-    that decided so. `post_id` as in `SourceHint`. `given_urls` are the post's addresses in og:url and JSON-LD,
-    `short_url` is its declared shortlink, not normalized.
+    `published_precision` is one of second, minute, hour, day, month and year, and never finer than on the page; a date
+    with precision day has the time 00:00. `kind` says whether the page is a post at all, and `kind_rule` names the
+    rule that decided this. `post_id` is the same as in `SourceHint`. `given_urls` are the post's addresses in og:url
+    and JSON-LD; `short_url` is its declared shortlink, not normalized.
 
-    For a post that is split over several pages: `parts` are the URLs of its other pages, in order, as far as this
-    page links to them; `part` is the number of this page; `part_of` is the URL of the first page if that is another
-    one. `whole_at` is the URL of a page that shows the complete post: this page's own URL if `body` is complete.
+    If a post is split over several pages, `parts` are the URLs of its other pages, in order, as far as this page links
+    to them. `part` is the number of this page, and `part_of` is the URL of the first page unless this is the first
+    page. `whole_at` is the URL of a page that shows the complete post, which is this page's own URL if `body` is
+    complete.
 
-    `read_by` names the version of the site rules used to extract the article ("rules-3"), "" if none were used;
-    "rules-3 in part" if only the rules written by a person were applied to the result of an extraction without
-    rules.
+    `read_by` names the version of the site rules used to extract the article ("rules-3"). It is "" if none were used,
+    and "rules-3 in part" if the article was extracted without rules and only hand-written rules were then applied.
     """
 
     url: str
@@ -306,12 +306,13 @@ class UsageStatement:
 
 @dataclass(frozen=True, slots=True)
 class PageForm:
-    """The form of a page, by which the pages of one template are known, and what the page shows.
+    """The form of a page, by which pages made from the same template are recognized, and some facts about its content.
 
-    `tokens` are the hashes of its markup tokens (32 bits each), `address` is the pattern of its address.
-    `hentry` is the post type that its only hentry names; `length` the number of bits of its text's length; `media`
-    the number of images and embedded media; `titles` the hashes of its <title> and first heading (0: none);
-    `date_slot` the hash of the place that shows the date of publication (0: none, or not a post).
+    `tokens` are the hashes of its markup tokens (32 bits each), and `address` is the pattern of its address.
+    `hentry` is the post type given by the page's only hentry. `length` is the number of bits of the text's length, and
+    `media` is the number of images and embedded media. `titles` are the hashes of the <title> and the first heading,
+    0 for a missing one. `date_slot` is the hash of the place that shows the date of publication, 0 if there is none or
+    the page is not a post.
     """
 
     tokens: frozenset[int]
@@ -327,7 +328,7 @@ class PageForm:
 class PageResult:
     """One attempt to fetch a URL, with everything that followed from it: the item that the spider yields.
 
-    A document of a source that has more documents to fetch has the outcome `due`.
+    The outcome is `due` for a document of a source that has more documents to fetch.
 
     - `url`, `final_url`: the requested URL, and the URL that responded after `redirects`.
     - `targets`: the URLs discovered on this page. They are stored in the same transaction as the page itself, so that
@@ -345,8 +346,8 @@ class PageResult:
     - `requisites`: the files that a post's page needs, if the site's settings ask for all of them.
     - `listed`: what a feed or a listing shows, None for other pages.
     - `form`: the page's form, None if it was not parsed.
-    - `is_shell`: the page shows no more than an address that does not exist, so its article has its text from a
-      source.
+    - `is_shell`: the page has no more content than the site shows at addresses that do not exist, so the article's text
+      comes from a feed or an API.
     """
 
     url: str
@@ -383,7 +384,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Generic[T]):
-    """A candidate value for a field, with its evidence. `visible`: the value is part of the post's visible text."""
+    """A candidate value for a field, with its evidence. `visible` is True if the value is part of the visible text."""
 
     value: T
     source: str

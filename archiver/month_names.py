@@ -6,7 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# One row per language with twelve cells, forms of one month separated by spaces; _ is a space in a name.
+# One row per language, with one cell per month. A cell has the month's forms, separated by spaces; _ stands for a space
+# within a form.
 _MONTH_TABLE = (
     "january jan|february feb|march mar|april apr|may|june jun|july jul|august aug|september sep sept|october oct|"
     "november nov|december dec",
@@ -80,13 +81,13 @@ _MONTH_TABLE = (
     "იანვარი|თებერვალი|მარტი|აპრილი|მაისი|ივნისი|ივლისი|აგვისტო|სექტემბერი|ოქტომბერი|ნოემბერი|დეკემბერი",
     "հունվարի|փետրվարի|մարտի|ապրիլի|մայիսի|հունիսի|հուլիսի|օգոստոսի|սեպտեմբերի|հոկտեմբերի|նոյեմբերի|դեկտեմբերի",
 )
-# The solar year of Iran, and its months by their names in Afghanistan.
+# The months of the Persian solar year: their names in Iran, in Afghanistan, and in Latin letters.
 _SOLAR_TABLE = (
     "فروردین فروردين|اردیبهشت ارديبهشت|خرداد|تیر تير|مرداد امرداد|شهریور شهريور|مهر|آبان ابان|آذر اذر|دی دي|بهمن|اسفند",
     "حمل|ثور|جوزا|سرطان|اسد|سنبله|میزان|عقرب|قوس|جدی|دلو|حوت",
     "farvardin|ordibehesht|khordad|tir|mordad|shahrivar|mehr|aban|azar|dey|bahman|esfand",
 )
-# Words that name a month, or another month than elsewhere, in one language only.
+# Words that name a month in only one language, or a different month there than in other languages.
 _OF_LANGUAGE = {
     "hr": {"listopad": 10, "listopada": 10, "lis": 10},
     "bs": {"listopad": 10, "listopada": 10},
@@ -122,9 +123,9 @@ VIETNAMESE_MONTHS = {_fold(k): v for k, v in _VIETNAMESE.items()}
 
 @lru_cache(maxsize=4_096)
 def month_number(name: str, language: str = "") -> int | None:
-    """Returns the number of a month by its name or short name; None if the text is not a month.
+    """Returns the number of a month by its name or short name in any language; None if the text is not a month.
 
-    Names are looked up in `language`, the page's, and in all other languages.
+    If a name means different months in different languages, its meaning in `language`, the page's language, counts.
     """
     folded = _fold(name).strip(" .")
     own = _OF_LANGUAGE.get(language[:2].lower())

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 _BATCH = 64
-"""Due pages read from the table at a time; pending results are written first."""
+"""At most this many due pages are read from the table at a time. Pending results are written first."""
 _UNDECIDED, _FIRST_PAGES = 2, 20
-"""How many pages are requested at the same time while it is not known to which form of an address the host redirects.
-This applies to the first pages of a crawl only, since some addresses never show it."""
+"""While it is not known to which form of an address the host redirects, at most `_UNDECIDED` pages are requested at the
+same time. This limit applies to the first `_FIRST_PAGES` pages of a crawl only, since on some sites no response ever
+shows the form."""
 _log = logging.getLogger(__name__)
 
 
@@ -129,8 +130,8 @@ class FrontierScheduler(Scheduler):
         ]
 
     def _next_page(self) -> Request | None:
-        """Returns the request for the next due page; None while the first responses are to show the form of address to
-        which the host redirects, since the pages requested before would all be redirected.
+        """Returns the request for the next due page. Returns None while the crawl waits for the first responses to show
+        to which form of an address the host redirects, since pages requested before then would all be redirected.
         """
         page = purpose_of(self._due[0])
         if self._archive is not None and isinstance(page, PageRequest) and not page.is_source:
@@ -144,8 +145,8 @@ class FrontierScheduler(Scheduler):
         return self._in_learned_form(self._due.popleft())
 
     def _in_learned_form(self, request: Request) -> Request:
-        """Returns the request for a page at the form of its address to which the host is believed to redirect it. It is
-        chosen when the request is sent, because the responses before it may have shown the form.
+        """Returns the request for a page with its address in the form to which the host is believed to redirect it. The
+        form is chosen only when the request is sent, because responses until then may have shown it.
         """
         page = purpose_of(request)
         if self._archive is None or not isinstance(page, PageRequest) or page.is_source or request.url != page.url:

@@ -23,17 +23,19 @@ DOWNLOAD_DELAY = 0.5
 DOWNLOAD_DELAY_JITTER = 0
 BUSY_MOST_STRIKES = MAX_STRIKES
 BUSY_LONGEST_PAUSE = MAX_PAUSE
-# Import from a web archive: tries per request, and seconds before the second try; the wait doubles each time.
+# For imports from a web archive: the number of tries per request, and the seconds to wait before the second try. The
+# wait doubles after each try.
 PAST_TRIES = 5
 PAST_WAIT = 2.0
-# Seconds for a list of captures: a web archive searches millions of lines for it.
+# The timeout in seconds for a list of captures, for which a web archive searches millions of lines.
 PAST_LIST_TIMEOUT = 180
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2
-# Seconds for a whole response, from the DNS lookup to the last byte.
+# The timeout in seconds for a whole response, from the DNS lookup to the last byte.
 DOWNLOAD_TIMEOUT = 60
-# Bytes, both compressed and decompressed. A sitemap may have 50 MB; the extraction reads 12 MB of a page.
+# At most this many bytes are read of a response; the limits apply to the compressed and the decompressed size. A
+# sitemap may have 50 MB; the extraction reads 12 MB of a page.
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
 PAGE_MAXSIZE = 16 * 1024 * 1024
 REQUISITE_MAXSIZE = 10 * 1024 * 1024
@@ -43,7 +45,7 @@ TWISTED_DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
-# Only codings that the standard library can decode, so that anyone can read a capture.
+# Accepts only content codings that the standard library can decode, so that anyone can read a capture.
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/rss+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Encoding": "gzip, deflate",
@@ -57,9 +59,9 @@ TELNETCONSOLE_ENABLED = False
 _REMOTE = {"scrapy.extensions.remote_control.RemoteControl", "scrapy.extensions.telnet.TelnetConsole"}
 EXTENSIONS_BASE = {name: order for name, order in default_settings.EXTENSIONS_BASE.items() if name not in _REMOTE}
 TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
-# Scrapy starts this many tasks for each response's items: one is enough, and twice as fast.
+# Scrapy starts this many tasks to process the items of each response. One is enough, and twice as fast.
 CONCURRENT_ITEMS = 1
-# Otherwise Scrapy parses the source of the callback again for each response.
+# If this is True, Scrapy parses the source code of the callback again for each response.
 WARN_ON_GENERATOR_RETURN_VALUE = False
 LOG_LEVEL = "WARNING"
 # One line at the end of a crawl: what it stored, and where.
@@ -68,8 +70,8 @@ LOG_SUMMARY_LEVEL = "WARNING"
 
 # Hands out the pages that are due; requests that do not belong to a crawl go through Scrapy's own scheduler.
 SCHEDULER = "archiver.scheduler.FrontierScheduler"
-# Each of these adds another wrapper around the spider's output, and none is needed: the pages table records depth,
-# addresses are checked before they are stored, the spider handles every status, and no Referer is sent.
+# Each of these would add another wrapper around the spider's output. None is needed, because the pages table records
+# depth, addresses are checked before they are stored, the spider handles every status, and no Referer is sent.
 SPIDER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
     "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
@@ -77,7 +79,7 @@ SPIDER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
 }
-# Only http and https: no redirect can reach a file on this machine.
+# Only http and https are allowed, so that no redirect can reach a file on this machine.
 DOWNLOAD_HANDLERS: dict[str, Any] = {
     "http": "archiver.handlers.http_handler.GuardedHTTPHandler",
     "https": "archiver.handlers.http_handler.GuardedHTTPHandler",
@@ -97,7 +99,7 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.host_files.TdmRepMiddleware": 110,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
     "archiver.middlewares.host_files.PlainRedirectMiddleware": 600,
-    # The spider follows meta refreshes itself: like any redirect, each is a row of the pages table.
+    # The spider follows meta refreshes itself, because each of them, like any redirect, is a row of the pages table.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "archiver.middlewares.response_body.UnpackingMiddleware": 590,

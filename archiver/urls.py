@@ -18,7 +18,7 @@ from w3lib.url import safe_url_string
 
 from archiver.errors import BadAddress
 
-# Parameters for the visitor's origin, which do not change what is shown. `p`, `id` and `page_id` name posts.
+# Parameters that say where the visitor came from and do not change what is shown.
 TRACKING = re.compile(
     r"(utm_\w+|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|twclid|ttclid|igshid|igsh|mc_cid|mc_eid|"
     r"_ga|_gl|_hsenc|_hsmi|mkt_tok|oly_anon_id|oly_enc_id|vero_id|wickedid|ref_src|ref_url|at_medium|at_campaign|"
@@ -31,7 +31,8 @@ SAME_PAGE = re.compile(
     r"amp|output|noamp|format)",
     re.IGNORECASE,
 )
-# ?m=1 is Blogger's mobile page; elsewhere it is January. Blogger's URLs have no script names and no other parameters.
+# ?m=1 means the mobile page on Blogger, but January on other sites. Blogger's URLs have no script names, and no
+# parameters but these.
 _BLOGGER = frozenset({"m", "updated-max", "max-results", "start", "by-date", "showcomment"})
 _SCRIPT = re.compile(r"\.(?:php\d?|aspx?|cgi|jsp|pl|cfm|do)/?$", re.IGNORECASE)
 _SAME_PAGE_VALUE = {
@@ -42,29 +43,31 @@ _SAME_PAGE_VALUE = {
     "print": re.compile(r"(1|true|print|pdf|)"),
     "amp": re.compile(r"(1|true|)"),
 }
-# Session IDs that servers put into the path for visitors without cookies: of Java and PHP, then of ASP.NET.
+# Session IDs that servers put into the path for visitors without cookies: first those of Java and PHP, then those of
+# ASP.NET.
 _SESSION = re.compile(r";\w*(?:session|sid|sess)\w*=[^/;?]*|/\((?:[A-Z]\([0-9A-Za-z]{10,}\))+\)", re.IGNORECASE)
 _INDEX = re.compile(r"/(index|default)\.([sx]?html?|php\d?|aspx?|jspx?|cfm)$", re.IGNORECASE)
-# Programs without a path per post name posts by ID or path in a parameter. These parameters may name a post:
+# Programs whose posts have no path of their own identify a post by an ID or a path in a parameter. These parameters may
+# identify a post.
 _MAY_NAME = re.compile(
     r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"
     r"path|file|artikel|noticia|nota)",
     re.IGNORECASE,
 )
-# and these do, even next to a category or a year: ?cat=3&nid=12.
+# These parameters identify a post, even next to a category or a year: ?cat=3&nid=12.
 _NAMES = re.compile(
     r"(?:p|(?:n|a|s|p|art|article|news|story|post|entry|content|doc|text|node|nota|noticia|artikel|beitrag)?_?id|"
     r"post|article|story|news|entry|slug|no|nr|artikel|noticia|nota)",
     re.IGNORECASE,
 )
-# ?q=node/12 (Drupal), ?s=/news/read/12 (ThinkPHP), ?/archives/12-a-title.html (Serendipity).
+# A path in a parameter: ?q=node/12 (Drupal), ?s=/news/read/12 (ThinkPHP), ?/archives/12-a-title.html (Serendipity).
 PATH_VALUE = r"/?[\w.,:~-]+(?:/[\w.,:~-]+)+/?"
 _PATH_VALUE = re.compile(PATH_VALUE)
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _MAX_LENGTH = 2_000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
 _OWN_MACHINE = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?:[:/]|$)", re.IGNORECASE)
-# Most URLs are normalized already: no port, no query, no escape, nothing to resolve.
+# Matches URLs that are normalized already, which most are: they have no port, query or escape, and nothing to resolve.
 _NORMAL = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?:/[A-Za-z0-9._~-]++)*+/?")
 
 
@@ -84,7 +87,7 @@ def _host(parts: SplitResult) -> str:
 
 def _path(path: str) -> str:
     """Returns a URL's path without session IDs and with normalized percent-escapes (RFC 3986, section 6.2.2): needless
-    ones decoded, others in upper case.
+    escapes are decoded, the others are in upper case.
     """
     path = _SESSION.sub("", re.sub(r"/{2,}", "/", path)) or "/"
     return quote(unquote(path, errors="surrogateescape"), safe="/!$&'()*+,;=:@~-._", errors="surrogateescape")
@@ -105,8 +108,8 @@ def _is_significant(key: str, value: str, has_months: bool) -> bool:
 
 
 def _has_months(path: str, keys: Iterable[str]) -> bool:
-    """Returns True if the parameter `m` of a URL (its path and parameter names) may be a month or anything else but
-    Blogger's switch to the mobile page.
+    """Returns True if the parameter `m` of a URL, given by its path and parameter names, may be something other than
+    Blogger's switch to the mobile page, such as a month.
     """
     return bool(_SCRIPT.search(path)) or any(
         k not in _BLOGGER and not TRACKING.fullmatch(k) and not (SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys)
@@ -191,7 +194,7 @@ def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
 
 def names_post(pairs: Iterable[tuple[str, str]]) -> bool:
     """Returns True if a query string, given as (name, value) pairs, identifies one post, even if another parameter
-    names a list: ?cat=3&nid=12.
+    identifies a list, as in ?cat=3&nid=12.
     """
     return any(bool(value and _NAMES.fullmatch(key)) for key, value in pairs)
 
@@ -202,7 +205,7 @@ def _is_path(key: str, value: str) -> bool:
 
 def start_address(text: str) -> str:
     """Returns the normalized URL for what a person typed: "example.org" becomes "https://example.org/", and
-    "localhost:1313" becomes "http://localhost:1313/", since servers on the own machine rarely have a certificate.
+    "localhost:1313" becomes "http://localhost:1313/", since servers on the user's machine rarely have a certificate.
 
     Raises BadAddress with the reason if it cannot be crawled.
     """

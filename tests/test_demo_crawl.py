@@ -92,7 +92,7 @@ def test_the_archive_tells_where_each_value_comes_from(crawled: tuple[Demo, Path
             assert {e.field for e in explained if e.chosen} == {e.field for e in explained if any(e.won)}
             encoding = next(e for e in explained if e.field == "encoding")
             assert (
-                encoding.why == "the bytes are valid in it"
+                encoding.why == "the bytes are valid UTF-8"
             )  # also for pages that were stored first and extracted later
 
 

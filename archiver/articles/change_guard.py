@@ -1,9 +1,10 @@
 """Decides whether what a page of a known post shows now may replace what is stored, or is held until it is confirmed.
 
-A server that answers 200 may still send something bad: a maintenance page at every address, the shell of a script, a
-teaser in place of the text, a template that lost half of its fields. A page is held if its text is only a small part
-of the stored text, if it shows another text altogether, or if other posts show the same text. All edits of a run are
-held if the site has changed far more of its posts at once than ever before. All functions are pure.
+A server that answers 200 may still send something bad, such as a maintenance page at every address, an empty page that
+a script would fill, a teaser in place of the text, or a template that lost half of its fields. A page is held if its
+text is only a small part of the stored text, if it shows an altogether different text, or if other posts show the same
+text. All edits of a run are held if the site has changed far more of its posts at once than ever before. All functions
+are pure.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class HoldRule(StrEnum):
     - STUB: it shows the text of a paywall or consent wall, or nothing.
     - SHORTER: it shows less than half of the stored text.
     - OTHER_TEXT: it shows neither the title nor anything of the stored text, and no date or author.
-    - SHARED_TEXT: it shows a text that pages of other posts show, too.
+    - SHARED_TEXT: it shows a text that the pages of other posts also show.
     - NOT_A_POST: it no longer looks like a post.
     - STILL_LISTED: it is gone, but a feed, sitemap or API lists it.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
@@ -41,20 +42,20 @@ class HoldRule(StrEnum):
 
 
 MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE})
-"""The rules that hold a run as a whole."""
+"""The rules by which all changed or gone pages of a run are held together."""
 SHARED_BY = 2
 """The number of other posts that must show the same new text before it counts as a text of the site."""
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
     HoldRule.OTHER_TEXT: "it shows nothing of the stored post",
-    HoldRule.SHARED_TEXT: "it shows a text that other posts of the site show, too",
+    HoldRule.SHARED_TEXT: "it shows a text that other posts of the site also show",
     HoldRule.NOT_A_POST: "it no longer looks like a post",
     HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
     HoldRule.MASS_CHANGE: "an unusual share of the site's posts changed at once",
-    HoldRule.MASS_GONE: "an unusual share of the site's posts went at once",
+    HoldRule.MASS_GONE: "an unusual share of the site's posts disappeared at once",
 }
-"""The reason of a held page, as a phrase, by rule."""
+"""For each rule, the reason why a page is held, as a phrase."""
 
 _SHARE = 0.5
 _SIGNS = re.compile(r"\W+")
@@ -66,8 +67,8 @@ def count_letters(text: str) -> int:
 
 
 def suspicion(old: Article, new: Article) -> HoldRule | None:
-    """Returns the rule by which the new state of a post's page is held, looking at this page alone; None if it may
-    replace the stored state (`old`).
+    """Returns the rule by which the new state of a post's page is held; None if it may replace the stored state
+    (`old`). Looks only at this page, not at other pages of the site.
     """
     if is_stub(old.body, new.body):
         return HoldRule.STUB
@@ -81,10 +82,10 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A held page: why and since when it is held, and on how many days it was fetched with the same text since
-    (`looks`).
+    """A held page, with the rule by which it is held and the time since when.
 
-    `text_digest` is the digest of the text that it showed last, and `looked_at` the time of that fetch.
+    `looks` is the number of fetches that found the same text, each at least `LOOK_EVERY` after the one before.
+    `looked_at` is the time of the last of them, and `text_digest` is the digest of the text.
     """
 
     rule: HoldRule
@@ -94,8 +95,8 @@ class Hold:
     text_digest: str
 
     def seen_again(self, rule: HoldRule, text_digest: str, at: datetime) -> Hold:
-        """Returns the hold after another fetch at `at`. If the page showed another text than last time, counting starts
-        again.
+        """Returns the hold after another fetch at `at`. If the page showed a different text from last time, the count
+        starts again.
         """
         if text_digest != self.text_digest:
             return Hold(rule, self.since, at, 1, text_digest)
@@ -105,7 +106,7 @@ class Hold:
 
 
 LOOK_EVERY = timedelta(hours=20)
-"""The shortest time between two fetches of a held page that confirm each other."""
+"""The least time between two fetches of a held page that are counted separately."""
 CONFIRMED_BY = 3
 """The number of fetches that must show the same text before a held page is accepted."""
 _CONFIRMED_AFTER = timedelta(hours=44)
@@ -113,8 +114,8 @@ _NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT})
 
 
 def is_confirmed(hold: Hold, at: datetime) -> bool:
-    """Returns True if the new state of a held page may be stored, because the page has shown the same for two days. A
-    stub, and a text that other posts show too, are never confirmed without an operator.
+    """Returns True if the new state of a held page may be stored, because the page has shown the same text for two
+    days. A stub, or a text that other posts also show, is never confirmed without an operator.
     """
     return hold.rule not in _NEVER_ACCEPTED and hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
 
@@ -141,15 +142,17 @@ TOGETHER = timedelta(days=4)
 posts.
 """
 UNUSUAL_SHARE = 0.4
-"""The share of the known posts from which on edits may be a fault of the site."""
+"""If at least this share of the known posts changed at once, the cause may be a fault of the site."""
 _MIN_CHANGED = 8
 _USUAL_RATE = 0.05
 _CHANCE = 1e-5
 
 
 def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int) -> bool:
-    """Returns True if so many known posts changed (or are gone) that the site's past does not explain it: at least
-    eight posts, at least two in five, and a probability below one in 100,000 at twice the rate of the past.
+    """Returns True if so many known posts changed (or are gone) that the site's past does not explain it.
+
+    That is the case if at least eight posts and at least two in five changed, and if the probability of so many
+    changes is below one in 100,000 at twice the site's past rate.
     """
     if changed < _MIN_CHANGED or changed < UNUSUAL_SHARE * fetched:
         return False

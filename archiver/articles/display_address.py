@@ -1,4 +1,4 @@
-"""Which of two addresses of a post a person would cite: the display address. Pure functions."""
+"""Decides which of two addresses of a post is its display address: the one that a person would cite. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from archiver.urls import names_post, urlkey
 class KnownAddress:
     """An address at which a post was read.
 
-    `is_short`: a page of the post declares it as its shortlink; `is_given`: a feed, sitemap or API lists it in this
-    crawl, or another page of the post gives it as og:url or in JSON-LD; `is_canonical`: a page of the post declares it
-    as canonical.
+    - `is_short`: a page of the post declares it as its shortlink.
+    - `is_given`: a feed, sitemap or API listed it in this crawl, or another page of the post has it in og:url or
+      JSON-LD.
+    - `is_canonical`: a page of the post declares it as canonical.
     """
 
     url: str
@@ -25,8 +26,8 @@ class KnownAddress:
 
     @property
     def is_readable(self) -> bool:
-        """False if the address is the shortlink, or names the post by its number: ?p=12, also as a file in a static
-        copy of a site (index.html%3Fp=12.html).
+        """False if the address is the shortlink, or identifies the post by a number, as in ?p=12 or, in a static copy
+        of a site, index.html%3Fp=12.html.
         """
         _, query = path_and_query(self.url)
         return not self.is_short and not names_post((k, v) for k, v in parse_qsl(query) if v.isdigit())
@@ -38,9 +39,11 @@ def is_more_readable(here: KnownAddress, there: KnownAddress) -> bool | None:
 
 
 def is_preferred(here: KnownAddress, there: KnownAddress) -> bool | None:
-    """Returns True if `here` is the better of two addresses that both answer, False if `there` is, and None if nothing
-    distinguishes them. Preferred is, in this order, the readable one, the one that others give, the declared one,
-    the shorter one.
+    """Returns True if `here` is the better of two addresses that both respond, False if `there` is, and None if nothing
+    distinguishes them.
+
+    Prefers, in this order, a readable address, an address that other pages or sources give, an address that is
+    declared canonical, and the shorter address.
     """
     one, other = ((a.is_readable, a.is_given, a.is_canonical, -len(urlkey(a.url))) for a in (here, there))
     return None if one == other else one > other

@@ -1,5 +1,5 @@
-"""Decides which forms of a site's pages are forms of posts, and by them corrects the kinds of pages that were
-classified one by one.
+"""Decides which forms of a site's pages are forms of posts, and corrects with these verdicts the kinds of pages that
+were classified one by one. All pages of one form have nearly the same markup and addresses of the same pattern.
 
 A kind that a page declares is final. A kind that was guessed is replaced if the other pages of the form contradict
 it. A page whose form is unknown keeps the guessed kind.
@@ -20,29 +20,30 @@ from archiver.items import Article, PageForm, PageKind
 POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"
 MIN_PAGES = 8
-"""A form with fewer pages gets no verdict: they show what these pages have in common, not what the form is."""
+"""A form with fewer pages is not judged by what its pages have in common, because that may be chance."""
 ALIKE = 0.85
-"""The least similarity (Jaccard) of two pages' tokens at which they have the same form."""
-_VARIETY = 0.8  # distinct titles, of all
-_STRONG = 0.3  # posts by a declaration, of all pages of the form
-_PROMISED = 3  # pages that a feed or an API lists as posts
-_LISTED = 0.5  # pages that listings show as an entry
-_DATED = 0.5  # posts with a date in the same place
+"""Two pages have the same form if the Jaccard similarity of their tokens is at least this."""
+_VARIETY = 0.8  # at least this share of a post form's titles is distinct
+_STRONG = 0.3  # at least this share of a form's pages declare that they are posts
+_PROMISED = 3  # at least this many pages are listed as posts by a feed or an API
+_LISTED = 0.5  # at least this share of a form's pages are shown as entries by listings
+_DATED = 0.5  # at least this share of a form's posts has its date in the same place
 _ALWAYS_DATED = 0.9
 _MIN_DATED = 3
-_MAX_LISTED = 0.2  # of pages that are no posts
+_MAX_LISTED = 0.2  # at most this share of the pages is listed if they are not posts
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
 _WHOLE_FORM = 0
-"""The mark of a form without marks of which nearly all pages are posts: no token has this hash."""
+"""Stands in place of the marks if a form has none but nearly all of its pages are posts. No token has this hash."""
 _TOP_ADDRESSES = frozenset(("s", "s.html", "s.htm", "s.php"))
 DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
-"""The rules of posts by what programs write into the head of every page, with the time at which a file was written, or
-by what was learned from such posts."""
+"""Rules that take a page for a post because it declares a time of publication in its head, or because of what was
+learned from such posts. Many programs write the time of the file there, on every page."""
 _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
 _MANY_POSTS, _NEARLY_ALL = 20, 0.98
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
-"""The rules of posts that another form overrules: a date, a byline, or what was learned from such posts."""
+"""Rules that take a page for a post on weak signs: a date, a byline, or what was learned from such posts. If the page's
+form is not a form of posts, it overrules them."""
 _NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
 _PLAIN_GUESSES = frozenset(("listing address", "page address", "several posts"))
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
@@ -50,11 +51,10 @@ _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 @dataclass(frozen=True, slots=True)
 class FormMember:
-    """A page of a form, as classified so far: its kind and the rule that decided it, what it shows, and who reported
-    it.
+    """A page of a form: its kind so far and the rule that decided it, what the page shows, and who reported it.
 
-    `promised`: a feed or an API reports it as a post; `mapped`: a sitemap has it; `listed`: a listing shows its
-    title as a link.
+    `promised` is True if a feed or an API reports it as a post, `mapped` if a sitemap has it, and `listed` if a listing
+    shows its title as a link.
     """
 
     kind: PageKind
@@ -95,11 +95,12 @@ class FormEvidence:
 
 @dataclass(frozen=True, slots=True)
 class FormVerdict:
-    """What a form is: POST, PAGE (no post), OTHER (no post, although its pages declare a time of publication), or
-    UNKNOWN; and why, as a phrase.
+    """What a form is, and the reason as a phrase. `kind` is POST, PAGE (not a post), OTHER (not a post, although its
+    pages declare a time of publication), or UNKNOWN.
 
-    `marks`: tokens of a post form that the site's other pages do not have; without them `_WHOLE_FORM`, if nearly all of
-    its pages are posts. `is_dated`: nearly all of its posts show their date.
+    `marks` are the tokens of a post form that the site's other pages do not have. If it has too few of them and nearly
+    all of its pages are posts, `marks` is only `_WHOLE_FORM`. `is_dated` is True if nearly all of its posts show their
+    date.
     """
 
     form_id: int
@@ -111,7 +112,9 @@ class FormVerdict:
     is_dated: bool = False
 
     def fits(self, form: PageForm) -> bool:
-        """Returns True if a page has this form, or all of its marks and its pattern of address."""
+        """Returns True if a page has the address pattern of this form and most of its marks. If the form has no marks,
+        the page must have nearly the same markup.
+        """
         if self.address not in patterns_of_posts(form.address):
             return False
         is_member = self.has_member(form)
@@ -125,15 +128,15 @@ class FormVerdict:
         return similarity(form.tokens, self.tokens) >= ALIKE
 
     def overrules(self, rule: str) -> bool:
-        """Returns True if having this form outweighs what the rule `rule` guessed a page to be. If all pages of a site
-        look alike, guesses by a page's address and by the entries on it are more reliable than the form.
+        """Returns True if the form of a page is more reliable than the guess of the rule `rule`. If all pages of a site
+        look alike, guesses from a page's address or the entries on it are more reliable than its form.
         """
         return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
 
 @dataclass(frozen=True, slots=True)
 class SiteVerdicts:
-    """The verdicts on the forms of a site. Without any, no page is overruled."""
+    """The verdicts on the forms of a site, by form ID. If it has none, all pages keep their kinds."""
 
     forms: Mapping[int, FormVerdict] = field(default_factory=dict)
 
@@ -142,10 +145,8 @@ class SiteVerdicts:
         return cls({one.form_id: one for one in verdicts})
 
     def post_form_of(self, form: PageForm, kind: PageKind, rule: str) -> FormVerdict | None:
-        """Returns the form of posts to which a page belongs that was guessed not to be a post; None if its form is not
-        a form of posts, or if it declares its kind.
-
-        If the posts of the form show a date, the page must show one, too.
+        """Returns the form of posts to which a page belongs although it was guessed not to be a post. Returns None if
+        its form is not a form of posts, or if the page declares its kind.
         """
         if kind not in _OTHERS or is_declared(rule) or form.hentry not in ("", "post"):
             return None
@@ -178,13 +179,13 @@ def judge_article(
     is_promised: Callable[[], bool],
     extract: Callable[[Answer], Article],
 ) -> Article:
-    """Returns the article of a page with the kind that the forms of its site give it: unchanged, as a post, or as a
-    page that is not a post.
+    """Returns the article of a page after applying the verdict on its form, which may make it a post or a page that is
+    not a post, or leave it unchanged.
 
-    `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the
-    page with a given kind and rule. A page becomes a post only if this extraction finds a text or media, and a date
-    if the other posts of its form show one. The date of a
-    post without a title may be in any place.
+    `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the page
+    again as a given kind, decided by a given rule. A page becomes a post only if this extraction finds a text or media.
+    If the other posts of its form show a date, it must find a date, too; for a post without a title, the date may be in
+    any place.
     """
     if article.kind is PageKind.POST:
         rule = article.kind_rule
@@ -201,8 +202,8 @@ def judge_article(
 
 
 def patterns_of_posts(address: str) -> tuple[str, ...]:
-    """Returns the address patterns of posts that a page with this address pattern may belong to: its own, and the same
-    pattern with a name in place of the number at the end, since a slug may be a number ("/blog/2022/" beside
+    """Returns the address patterns of posts that match a page's address pattern: the pattern itself, and the same
+    pattern with a name in place of a number at the end, since a slug may be a number ("/blog/2022/" next to
     "/blog/a-name/").
     """
     named = _NUMBER_AT_END.sub("s", address)
@@ -219,18 +220,22 @@ def similarity(one: frozenset[int], other: frozenset[int]) -> float:
 def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> SiteVerdicts:
     """Returns the verdicts on the forms of a site: which are forms of posts, and which are forms of other pages.
 
-    A form is a form of posts if it has `MIN_PAGES` pages with different titles, and one of these is true: many of
-    them declare that they are posts; a feed or an API reports them; they show a date in one place, and listings show
-    them as entries.
+    A form is a form of posts if it has at least `MIN_PAGES` pages with different titles and one of these is true:
 
-    A form of which none of this is true is a form of other pages if the site has a form of posts. So is a form of a
-    few pages in the top folder, or at addresses of a pattern that none of the many posts has, that declare a time of
-    publication and do not show it, if all posts are in other folders and show it: many programs write the time of the
-    file into the head of every page.
+    - Many of its pages declare that they are posts.
+    - A feed or an API reports some of them.
+    - Its posts show a date in the same place, and listings show its pages as entries.
 
-    So is a form of a few pages that no source or listing shows, if sources or listings show all posts, and those have
-    addresses of other patterns. That is decided only if the site was crawled to its end (`is_complete`), since
-    otherwise its listings may not have been read.
+    If the site has a form of posts, these are forms of other pages:
+
+    - A form of many pages, none of which declares that it is a post or is reported, and few of which are listed.
+    - A form of a few pages that no source or listing shows, if sources or listings show nearly all of many posts, and
+      the posts have addresses of other patterns.
+    - A form of a few pages that declare a time of publication without showing it, if the posts show theirs and have
+      addresses of other patterns. Many programs write the time of the file into the head of every page.
+
+    The last two are used only if the site was crawled to its end (`is_complete`), since otherwise its listings may not
+    have been read. The last one is used earlier for pages in the top folder, if the site has no posts there.
     """
     known = {one.id: _post_reason(one) for one in forms}
     posts = [one for one in forms if known[one.id]]
@@ -283,8 +288,10 @@ def _other_reason(form: FormEvidence) -> str:
 
 
 def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
-    """Returns why the few pages of a form are no posts: nothing reports or lists them, all of the site's posts are
-    reported or listed, and those have addresses of another pattern; "" if that is not so.
+    """Returns, as a phrase, why the few pages of a form are not posts; "" if they may be posts.
+
+    They are not posts if nothing reports or lists them, while nearly all of the site's posts are reported or listed and
+    have addresses of other patterns.
     """
     pages, members = len(form.members), [one for other in posts for one in other.members]
     if pages >= MIN_PAGES or any(one.is_strong or _is_vouched(one) for one in form.members):
@@ -312,17 +319,19 @@ def _is_numbered(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:
 
 
 def _are_nearly_all_posts(form: FormEvidence) -> bool:
-    """Returns True if nearly all pages of a form below the top folder are declared or promised as posts. The remaining
-    pages are then taken for posts, even if the site has one template for all of its pages.
+    """Returns True if a form is below the top folder, and nearly all of its pages declare that they are posts or are
+    reported as posts. The remaining pages are then taken for posts, even if all pages of the site have one template.
     """
     sure = sum(one.is_strong or one.promised for one in form.members)
     return form.address not in _TOP_ADDRESSES and sure >= _VARIETY * len(form.members)
 
 
 def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_complete: bool) -> str:
-    """Returns why the few pages of a form are no posts although they declare a time of publication; "" if they may be
-    posts: a feed, an API or a listing has one, one shows its date, or posts of the site have such addresses, too, or
-    show no date.
+    """Returns, as a phrase, why the few pages of a form are not posts although they declare a time of publication; ""
+    if they may be posts.
+
+    They may be posts if a feed, an API or a listing has one of them, if one of them shows its date, if the site's posts
+    have addresses of the same pattern, or if the site's posts show no dates.
     """
     pages, is_top = len(form.members), form.address in _TOP_ADDRESSES
     if pages >= MIN_PAGES or not all(_are_dated(one.posts) for one in posts):
@@ -342,7 +351,7 @@ def _undated_reason(form: FormEvidence, posts: Sequence[FormEvidence], *, is_com
 
 
 def _titles_vary(members: Sequence[FormMember]) -> bool:
-    """Returns True if the <title> or the first heading is a different one on nearly all pages."""
+    """Returns True if the <title> or the first heading differs between nearly all pages."""
     for place in (0, 1):
         filled = [one.titles[place] for one in members if one.titles[place]]
         if 2 * len(filled) >= len(members) and len(set(filled)) >= _VARIETY * len(filled):
@@ -356,7 +365,7 @@ def _are_dated(posts: Sequence[FormMember]) -> bool:
 
 
 def _weights(forms: Sequence[FormEvidence]) -> dict[int, float]:
-    """Returns for each token the share of the pages of these forms that have it."""
+    """Returns, for each token, the share of all pages of these forms that have the token."""
     pages = sum(len(one.members) for one in forms)
     weights: Counter[int] = Counter()
     for one in forms:

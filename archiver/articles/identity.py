@@ -19,9 +19,9 @@ from functools import lru_cache
 from archiver.fields import ADDED, MEANING
 from archiver.items import Article, GeoTag
 
-# Comparable text: without typography and without lines that programs insert.
+# Texts in comparable form: with plain typography, and without lines that programs insert.
 
-# Programs change quotation marks, dashes and dots (WordPress: wptexturize), in old posts too.
+# Programs such as WordPress (wptexturize) change quotation marks, dashes and dots, even in old posts.
 _QUOTES = (
     '"`´\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f'
 )
@@ -95,9 +95,10 @@ def lasting_text(body: str) -> str:
 
 # Digests and comparisons of articles.
 
-# Fewer letters than this do not prove that two posts are the same: "Hello!", or a picture without text.
+# Equal texts with fewer letters than this do not prove that two posts are the same: both may say only "Hello!".
 _MIN_SHARED_LETTERS = 80
-# A text with the words of a wall, and shorter than this share of the old text, is a stub and not an edit.
+# A text is a stub and not an edit if it has the words of a paywall or consent wall and is shorter than this share of
+# the old text.
 _STUB_SHARE = 0.5
 # Sources of a value other than the page itself.
 _OTHER_SOURCES = frozenset({"feed", "api", "address"})
@@ -111,7 +112,8 @@ _WALL = re.compile(
 )
 
 
-_sorted_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode  # json.dumps makes an encoder at each call
+# One encoder for all calls: json.dumps would create a new one at each call.
+_sorted_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 _SIGNS = re.compile(r"[\W_]+")
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
@@ -143,7 +145,7 @@ def _comparable(name: str, value: object) -> object:
         return value.isoformat()
     if isinstance(value, tuple) and name == "geotags":
         return sorted({_comparable_geotag(g) for g in value})
-    # Some templates set names in capitals, but they are the same names.
+    # A name that a template writes in capitals is still the same name.
     return sorted({plain_typography(v).casefold() for v in value}) if isinstance(value, tuple) else value
 
 
@@ -176,16 +178,16 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
     """
     before, after = meaning_of(old), meaning_of(new)
     if old.published and new.published and _have_same_time(old, new):
-        # The same time, once to the second and once to the day (from another source), is not an edit.
+        # It is not an edit if the same time is given to the second in one state and to the day in the other.
         before["published"] = after["published"]
     if old.title.isupper() != new.title.isupper() and old.title.casefold() == new.title.casefold():
-        before["title"] = after["title"]  # a template that sets its headings in capitals
+        before["title"] = after["title"]  # the site's template now writes headings in capitals, or no longer does
     return tuple(name for name in MEANING if before[name] != after[name])
 
 
 def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
-    """Returns the names of the fields of meaning, except the body, that have a value in the old state of an article and
-    none in the new one. A missing value is not an edit: the site's template may have lost the field.
+    """Returns the names of the `meaning` fields, except the body, that have a value in the old state of an article and
+    none in the new one. A missing value is not an edit, because the site's template may have lost the field.
     """
     return tuple(name for name in MEANING if name != "body" and getattr(old, name) and not getattr(new, name))
 
@@ -216,8 +218,8 @@ def no_longer_shows(old: Article, new: Article) -> bool:
 
 
 def is_other_page(old: Article, new: Article) -> bool:
-    """Returns True if a page that showed a post (`old`) no longer shows anything of it (`new`): another title, no date,
-    author or post ID of its own, and no twelve consecutive letters of the post's text.
+    """Returns True if a page that showed a post (`old`) no longer shows anything of it. The page (`new`) then has a
+    different title, no date, author or post ID, and no twelve consecutive letters of the post's text.
     """
     if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
         return False
@@ -283,8 +285,8 @@ _MAX_SEAM = 6
 
 
 def is_other_post(first: Article, other: Article) -> bool:
-    """Returns True if two pages are surely of different posts: if their post IDs differ, or their days by more than
-    one.
+    """Returns True if two pages surely belong to different posts, because their post IDs differ or their dates are more
+    than one day apart.
     """
     if first.post_id and other.post_id and first.post_id != other.post_id:
         return True
@@ -293,15 +295,15 @@ def is_other_post(first: Article, other: Article) -> bool:
 
 
 def is_further_part(first: Article, part: Article) -> bool:
-    """Returns True if a page is a further page of the post with the given first page: post ID, day and title are the
-    same, as far as both pages have them.
+    """Returns True if a page is a further page of the post with the given first page. Their post IDs, dates and titles
+    must agree as far as both pages have them.
 
     The title may end with the page's number, and may be any of the page's title candidates.
     """
     if is_other_post(first, part):
         return False
     titles = {_without_page_number(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
-    from archiver.extraction.pagination import MARK  # imported late: it loads lxml, which a search does without
+    from archiver.extraction.pagination import MARK  # imported late: this loads lxml, which a search does not need
 
     return fold_words(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
 
@@ -322,9 +324,9 @@ def repeats_part(text: str, before: Sequence[str]) -> bool:
 def join_parts(texts: Sequence[str]) -> str:
     """Joins the texts of a post's pages, in order, into one body without repetitions.
 
-    An introduction that is above the text of each page is kept only on the first page, a note that is below each
-    only on the last. A paragraph that ends one page and begins the next is kept once. Paragraphs that only link to
-    the other pages are dropped.
+    An introduction above the text of each page is kept only on the first page, and a note below the text of each page
+    only on the last. A paragraph that ends one page and begins the next is kept once. Paragraphs that only link to the
+    other pages are dropped.
     """
     pages = [_without_page_links(text.split("\n\n")) for text in texts if text.strip()]
     if len(texts) < 2 or not pages:

@@ -20,8 +20,8 @@ def drop_impossible_values(article: Article, at: datetime) -> tuple[Article, tup
     """Returns the article without values that cannot be true at the time `at` of its capture, and a phrase for each
     removed value.
 
-    A date may be up to a day ahead (time zones). Control characters and unpaired surrogates, which neither a
-    database nor JSON can store, are removed from texts.
+    A date may be up to a day after the capture, because of time zones. Control characters and unpaired surrogates,
+    which neither a database nor JSON can store, are removed from texts.
     """
     problems: list[str] = []
     values: dict[str, object] = {name: _clean_text(getattr(article, name)) for name in PROSE}
@@ -32,14 +32,14 @@ def drop_impossible_values(article: Article, at: datetime) -> tuple[Article, tup
     for name in PAGE_TIMES:
         time: datetime | None = getattr(article, name)
         if time is not None and not _EARLIEST <= _with_zone(time) <= at + _TOMORROW:
-            problems.append(f"{name} {time.date()} dropped: after the capture, or before {_EARLIEST.year}")
+            problems.append(f"dropped {name} {time.date()}, which is after the capture or before {_EARLIEST.year}")
             time = None
         values[name] = _with_zone(time) if time else None
     if values["published"] is None:
         values["published_precision"] = None
     kept = tuple(g for g in article.geotags if _is_on_globe(g))
     if len(kept) < len(article.geotags):
-        problems.append("a position off the globe dropped")
+        problems.append("dropped a position that is off the globe")
     return replace(article, geotags=kept, **values), tuple(problems)  # type: ignore[arg-type]
 
 

@@ -1,9 +1,8 @@
 """Finds near-duplicates: compares two texts by the passages they share, computes MinHash signatures, and finds which
 article of a cluster the others were copied from.
 
-The measure is the share of a text that is in passages of the other text. An edited copy shares passages throughout,
-with small gaps where words were changed; a text that quotes another shares some passages and otherwise has its own
-text.
+Similarity is measured as the share of a text that consists of passages of the other text. An edited copy shares
+passages throughout, with small gaps where words were changed. A text that quotes another shares only some passages.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from rensa import RMinHash
 
 from archiver.articles.identity import fold_words
 
-# Texts in the form that is compared: the words in order, and short sequences of them (shingles).
+# Texts in the form in which they are compared: the words in order, and short sequences of them (shingles).
 
 _HAN = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3105-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -38,7 +37,7 @@ _UNSPACED = re.compile(f"[{_HAN}{_THAI}]")
 _PIECES = re.compile(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
 _IS_HAN = re.compile(f"[{_HAN}]")
 _MIN_LINES = 8
-_MAX_LETTERS = 120_000  # the beginning of a book is enough
+_MAX_LETTERS = 120_000  # at most this many letters are compared; the beginning of a book is enough
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
@@ -47,9 +46,12 @@ class Script:
     """The thresholds for comparing texts in one kind of script (with spaces, Han, Thai). All numbers except `habits`
     count words.
 
-    `shingle`: words in a shingle; `least`: a shorter text is not compared; `shared`: words that copies share at
-    least; `gap`: two shared passages no further apart count as one; `line`: a line no longer than this is a list
-    entry; `habits`: posts of one site that share less than this part of their words (0 to 1) are not copies.
+    - `shingle`: the number of words in a shingle.
+    - `least`: a text with fewer words is not compared.
+    - `shared`: copies have at least this many words in common.
+    - `gap`: two shared passages that are at most this far apart count as one passage.
+    - `line`: a line of at most this many words is a list entry.
+    - `habits`: posts of one site that share less than this fraction of their words (0 to 1) are not copies.
     """
 
     name: str
@@ -70,8 +72,8 @@ THAI = Script("thai", 9, 150, 100, 24, 30, 0.5)
 class Wording:
     """The words of a text in order, prepared for comparison with other texts.
 
-    The n-th of `shingles` (short word sequences) begins at the n-th word. `is_list`: the text is a list, that is,
-    most of its lines are short.
+    The n-th of `shingles` (short word sequences) begins at the n-th word. `is_list` is True if most lines of the text
+    are short.
     """
 
     script: Script
@@ -121,13 +123,15 @@ def _split_words(body: str) -> tuple[Script, list[str]]:
 
 SLOTS = 24
 SKETCH_VERSION = 1
-"""Increased when the same text would get another signature (other words, another algorithm in rensa). Stored signatures
-with another number are not compared; `archiver clusters --rebuild` makes them again."""
-ALGORITHM = 2  # of rensa, whose releases may change it; a test pins the signature of a text
+"""Must be increased when the same text would get a different signature, because of a different split into words or a
+different algorithm in rensa. Stored signatures with another number are not compared; `archiver clusters --rebuild`
+computes them again."""
+ALGORITHM = 2  # rensa's algorithm, which a release may change; a test checks the signature of a text
 _SEED = 42
 _LOWEST = -(1 << 31)
 _random = random.Random(_SEED)
-# All slots share one index, so each permutes the values in its own way. Signed 32-bit numbers take SQLite four bytes.
+# All slots share one database index, so each slot permutes the values in its own way. SQLite stores a signed 32-bit
+# number in four bytes.
 _SALTS = tuple(_random.getrandbits(32) for _ in range(SLOTS))
 
 
@@ -148,8 +152,8 @@ K = TypeVar("K", bound=Hashable)
 
 
 class UnionFind(Generic[K]):
-    """Union-find: disjoint sets of elements, built from pairs of linked elements. An element without links forms a set
-    alone.
+    """Union-find: disjoint sets of elements, built from pairs of linked elements. An element without links is a set of
+    its own.
     """
 
     __slots__ = ("_above",)
@@ -203,10 +207,10 @@ class NearDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """How much of one text another text also contains, in words: the text has `size` words, `shared` of them are in
-    shingles that both texts have.
+    """How much of one text is also in another text. `size` is the number of words of the text, and `shared` is how many
+    of them are in shingles that both texts have.
 
-    `passages` also counts the words in small gaps between shared words; `before` and `after` are the numbers of
+    `passages` is `shared` plus the words in small gaps between shared words. `before` and `after` are the numbers of
     words before the first and after the last shared passage.
     """
 
@@ -221,7 +225,7 @@ def _cover(text: Wording, other: Wording) -> _Cover:
     width, there = text.script.shingle, other.unique
     begins = int.from_bytes(bytes(map(there.__contains__, text.shingles)), "little")
     shared = 0
-    for at in range(width):  # one byte per word; sets all words of the shared shingles
+    for at in range(width):  # one byte per word: sets the bytes of all words in shared shingles
         shared |= begins << 8 * at
     size = len(text.words)
     flags = shared.to_bytes(size, "little")
@@ -230,7 +234,8 @@ def _cover(text: Wording, other: Wording) -> _Cover:
 
 
 def near_duplicate(a: Wording, b: Wording, *, one_site: bool = False) -> NearDuplicate | None:
-    """Compares two texts, in any order. Returns how they are similar, or None if they are not near-duplicates.
+    """Compares two texts, in any order. Returns their similarity and its reason, or None if they are not
+    near-duplicates.
 
     Two posts of the same site (`one_site`) must share more, since all posts of a site have phrases in common.
     """
@@ -309,10 +314,10 @@ def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
     """Returns True if three texts only look like near-duplicates, because they were made from one template or share
     boilerplate.
 
-    Edits change each copy of a story in different passages, so three copies have less in common than two. A
-    template's fixed text does not change, so the third text has what the other two share, even if much else differs.
-    If all differences are in one passage (another introduction to the same story), only posts of the same site
-    (`one_site`) count as a series.
+    Edits change each copy of a story in different passages, so three copies have less in common than two. The fixed
+    text of a template does not change, so what two texts have in common is in the third text, too. If all differences
+    are in one passage, such as a different introduction to the same story, only posts of the same site (`one_site`)
+    count as a series.
     """
     pairs = [len(x.unique & y.unique) for x, y in ((a, b), (a, c), (b, c))]
     smallest = min(len(a.unique), len(b.unique), len(c.unique))
@@ -348,8 +353,8 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 class ClusterMember:
     """One article of a cluster, with what is needed to find the cluster's source.
 
-    `keys`: the urlkeys of its URLs; `canonical`: the urlkey of its canonical URL; `names`: the urlkeys of the URLs
-    in its text; `precision`: the precision of `published`; `credits`: as in the record.
+    `keys` are the urlkeys of its URLs, `canonical` is the urlkey of its canonical URL, and `names` are the urlkeys of
+    the URLs in its text. `precision` is the precision of `published`; `credits` are the same as in the record.
     """
 
     id: int
@@ -367,9 +372,9 @@ def find_source(members: Sequence[ClusterMember]) -> tuple[int, str]:
     """Returns the ID of the member that the others were copied from, and the reason as a phrase. `members` must not be
     empty.
 
-    Statements of the copies decide first: a copy declares the other member's URL as canonical (RFC 6596), has its
-    URL in the text, or credits its site. Otherwise it is the member published first, within the precision of the
-    dates; if several may be the first, the one the archive saw first.
+    The source is the member that copies point to: they declare its URL as canonical (RFC 6596), have its URL in the
+    text, or credit its site. If no copy does so, the source is the member that was published first. If the dates are
+    too imprecise to tell which was first, it is the one of the possible members that the archive saw first.
     """
     for sign in _SIGNS:
         named = Counter(
@@ -404,8 +409,8 @@ def _credits_site_of(one: ClusterMember, other: ClusterMember) -> bool:
 class _Sign:
     """A kind of sign that an article was copied from another member of its cluster, such as a credit.
 
-    `names` tests whether one member has this sign for another member. `may_name` tests quickly whether a member has
-    such a sign at all; most have none, and need not be compared with all others.
+    `names(one, other)` returns True if `one` shows this sign that it was copied from `other`. `may_name` tests quickly
+    whether a member shows such a sign at all. Most members show none and need not be compared with all others.
     """
 
     reason: str
@@ -434,8 +439,8 @@ def _is_named(credit: str, site: str) -> bool:
 
 
 def _earliest_member(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
-    """Returns the member that was published first, and the reason as a phrase. If several may be the first by their
-    dates, returns the one of them that the archive saw first.
+    """Returns the member that was published first, and the reason as a phrase. If the dates allow several members to be
+    the first, returns the one of them that the archive saw first.
     """
     spans = [(_publication_period(member), member) for member in members]
     ended = min(end for (_, end), _ in spans)

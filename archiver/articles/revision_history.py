@@ -1,8 +1,9 @@
-"""Rules for the revisions of an article: reverts, where an article extracted from an old capture belongs, and what
-re-extraction keeps.
+"""Rules for the revisions of an article: recognizes reverts, inserts articles extracted from old captures at the right
+place, and decides which values re-extraction keeps.
 
-All functions are pure. The revisions of a post are runs of captures with equal meaning: each run begins with its
-first capture and lasts until the next one begins. The runs are the same in whatever order captures are entered.
+All functions are pure. The revisions of a post are runs of captures with equal meaning. Each run begins with its first
+capture and lasts until the next run begins. The resulting runs do not depend on the order in which captures are
+entered.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ from archiver.items import CONSTANT, UNCONFIRMED, Article, Evidence
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
 ALTERNATION_PERIOD = timedelta(days=90)
-"""A second revert within this time of the last is not an editor's decision: the server alternates between texts."""
+"""A second revert within this time of the last one is not an editor's decision, but a sign that the server alternates
+between texts."""
 MAX_REVERTS = 3
-"""Revisions of an article that may repeat an earlier one, in all."""
+"""At most this many revisions of an article repeat an earlier revision."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastRevision:
     """The part of a stored revision that is needed to recognize reverts.
 
-    `same_as`: the number of the earlier revision that it repeats. `seen_again`: how often the post reverted to it
-    without a new revision being stored; `seen_again_at`: the last time that happened.
+    `same_as` is the number of the earlier revision that it repeats. `seen_again` is how often the post reverted to it
+    without a new revision being stored, and `seen_again_at` is the last time that happened.
     """
 
     revision: int
@@ -42,8 +44,8 @@ class PastRevision:
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """A return of a post to the content of its earlier revision number `of`. It is stored as a new revision, unless
-    `counted` is True: then it is only counted.
+    """A return of a post to the content of an earlier revision, whose number is `of`. If `counted` is True, the return
+    is only counted; otherwise it is stored as a new revision.
     """
 
     of: int
@@ -54,9 +56,9 @@ def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datet
     """Recognizes a revert. If a post at the time `at` equals earlier revisions of it, returns how to store it;
     otherwise None.
 
-    `history` are the article's revisions in order, `equal` the numbers of the revisions that the post now equals
-    (never the current one). The first revert always becomes a revision. In all, n different contents make at most n
-    + MAX_REVERTS revisions.
+    `history` has the article's revisions in order. `equal` has the numbers of the revisions that the post now equals,
+    which never include the current revision. The first revert always becomes a revision. A post that has had n
+    different contents has at most n + MAX_REVERTS revisions.
     """
     if not equal:
         return None
@@ -71,12 +73,12 @@ def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datet
 
 @dataclass(frozen=True, slots=True)
 class RevisionRun:
-    """A revision as a run of captures: `at` is the time of its first capture, `capture` that capture's ID, `digest` its
-    payload digest.
+    """A revision as a run of captures. `at`, `capture` and `digest` are the time, the ID and the payload digest of its
+    first capture.
 
-    `number` is the number of the stored revision, 0 if it is not stored. `changed`: the fields that differ from the
-    previous revision, () for the first. `extractor` is the version of the program that extracted `article`, None if
-    unknown.
+    `number` is the number of the stored revision, 0 if it is not stored. `changed` are the fields that differ from the
+    previous revision, () for the first revision. `extractor` is the version of the program that extracted `article`,
+    None if unknown.
     """
 
     at: datetime
@@ -89,16 +91,16 @@ class RevisionRun:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """The sort key of runs. Captures of the same second are ordered by their digest, so that the order is
-        unique.
+        """The sort key of runs. Runs whose first captures are of the same second are ordered by digest, so that the
+        order is unambiguous.
         """
         return self.at, self.digest
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A later capture of the same run with the same meaning, which proves that the revision was still online then.
-    `article` is the article extracted from this capture; None if it equals the run's article.
+    """A capture of a run after its first one, which proves that the revision was still online then. `article` is the
+    article extracted from this capture; None if it equals the run's article.
     """
 
     at: datetime
@@ -110,9 +112,11 @@ class Sighting:
 class Placement(Enum):
     """What inserting an extracted article did to the stored revisions.
 
-    INSERTED: it became a revision. EXTENDED: an existing revision now begins earlier. WITHIN: it lies within an
-    existing revision. STUB: it shows only a stub. COUNTED: it is a further revert of a post that alternates between
-    texts, and was only counted.
+    - INSERTED: the article became a revision.
+    - EXTENDED: an existing revision now begins earlier.
+    - WITHIN: the article lies within an existing revision.
+    - STUB: the article is only a stub.
+    - COUNTED: the article is a further revert of a post that alternates between texts, and was only counted.
     """
 
     INSERTED = auto()
@@ -141,10 +145,10 @@ def insert_into_runs(
     """Inserts an article extracted from an old capture among the revisions, at its time; returns the new revisions and
     what changed.
 
-    The given revisions are in order and not empty. `again`: the first capture of the surrounding run that is later
-    than the inserted one; None if that run was not seen again. A stub (the text of a paywall or consent wall) after
-    a full text is not a revision. If a run now begins earlier, the earlier article replaces the stored one, unless
-    they differ only because of the extractor (`changed` finds nothing although the words differ).
+    `runs` are in order and not empty. `again` is the first capture of the surrounding run that is later than the
+    inserted one; None if that run was not seen again. A stub (the text of a paywall or consent wall) after a full text
+    does not become a revision. If a run now begins earlier, the earlier article replaces the stored one, unless they
+    differ only because of the extractor (`changed` finds nothing although the words differ).
     """
     n = index_of_run_at(runs, extracted)
     if n is not None:
@@ -171,8 +175,8 @@ def insert_into_runs(
 
 
 def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
-    """Merges adjacent runs with equal content, drops stubs that follow a full text, and sets `changed` in each run. Two
-    revisions that are both stored are not merged.
+    """Merges adjacent runs with equal content, drops stubs that follow a full text, and sets `changed` in each run.
+    Never merges two runs that are both stored.
     """
     out: list[RevisionRun] = []
     for run in runs:
@@ -194,17 +198,18 @@ def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[Revision
     return tuple(out)
 
 
-# Re-extraction: which stored values to keep when a capture is extracted again.
+# Re-extraction: decides which stored values to keep when a capture is extracted again.
 
 _REPORTING = frozenset({"api", "feed", "sitemap"})
 _PLACES_OF_SOURCES = frozenset(
     {"georss", "w3c-geo", "dcterms:spatial", "dc:coverage", "json", "news-sitemap", "wordpress"}
 )
-"""How feeds, sitemaps and APIs write geo-tags, whose evidence names the notation instead of the source."""
-_BEGINNING = 120  # letters by which a text is recognised
+"""The notations in which feeds, sitemaps and APIs write geo-tags. The evidence for a geo-tag has its notation in place
+of its source."""
+_BEGINNING = 120  # this many letters at its beginning are compared to recognize a text
 
 Entries = Sequence[dict[str, Any]]
-"""Evidence as stored: field, value, source ...; `won` is set on those whose value was chosen."""
+"""Stored evidence: each entry has a field, a value, a source and more. `won` is set if the value was chosen."""
 
 
 def source_only_fields(entries: Entries) -> frozenset[str]:
@@ -217,8 +222,9 @@ def _is_from_source(one: dict[str, Any]) -> bool:
 
 
 def with_source_values(article: Article, stored: Article, then: Entries, but: Collection[str] = ()) -> Article:
-    """Returns an article extracted without source hints, completed by the fields that it lacks and that only a source
-    gave for the stored article of the same post, except the fields `but`. `then` is the stored evidence.
+    """Completes an article that was extracted without source hints. Fields that it lacks get their values from the
+    stored article of the same post if those came only from a source. The fields `but` are left out; `then` is the
+    stored evidence.
     """
     given = source_only_fields(then) - set(but)
     names = [name for name in HINTED if name in given and not getattr(article, name) and getattr(stored, name)]
@@ -237,10 +243,11 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     """Returns the fields that keep their stored value when a capture is extracted again, because the capture alone does
     not contain it.
 
-    `stored` and `then` are the stored article and its evidence, `extracted` is the new extraction. `with_hint`: it
-    was made with the source hint of the capture's time; without it, values that only a source gave are kept. A value
-    that the page had already lost when it was captured is kept, too. A full body from an API or feed is kept if its
-    text is no longer stored. A text or title that proved to belong to the site, and not to the post, is not kept.
+    `stored` and `then` are the stored article and its evidence, and `extracted` is the new extraction. `with_hint` is
+    True if the new extraction used the source hint of the time of the capture. If it did not, values that only a source
+    gave are kept. A value that the page had already lost when it was captured is also kept. A full body from an API or
+    feed is kept if the new text is only its beginning. A text or title that proved to belong to the site, and not to
+    the post, is not kept.
     """
     kept = set() if with_hint else set(source_only_fields(then))
     kept |= {one["field"] for one in then if one["source"] == UNCONFIRMED and not getattr(extracted, one["field"])}
@@ -252,13 +259,13 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     if stored.title and not extracted.title and "title" not in refused:
         kept.add("title")
     if "body" in kept and stored.authors and not extracted.authors:
-        kept.add("authors")  # signed below the text
+        kept.add("authors")  # their names may be below the text that was lost
     return frozenset(kept)
 
 
 def _is_picture_only(one: Evidence) -> bool:
-    """Returns True if a piece of evidence says that the place of the post's text was found but has no text, as on a
-    post with only a picture.
+    """Returns True if a piece of evidence says that the place of the post's text was found but is without text. That is
+    so for a post that consists of a picture.
     """
     return one.field == "body" and one.source == "position" and one.value == "0 characters"
 
@@ -272,7 +279,7 @@ def _is_beginning(part: str, full: str) -> bool:
 
 
 def merge_extracted_fields(stored: Article, extracted: Article, fields: Collection[str]) -> Article:
-    """Returns the stored article with new values for these fields, taken from a new extraction. The stored URL and IDs
+    """Returns the stored article with the values of these fields taken from a new extraction. The stored URL and IDs
     are kept.
     """
     values: dict[str, Any] = {name: getattr(extracted, name) for name in fields}
@@ -296,7 +303,7 @@ def edits_after_reextraction(
 ) -> tuple[str, ...]:
     """Returns the fields that the edit between two revisions changed, after both revisions were extracted again.
 
-    `fields` are those that were extracted again; `recorded` are those that were recorded as changed before.
+    `fields` are the fields that were extracted again. `recorded` are the fields that were recorded as changed before.
     """
     found = changed_fields(before, after)
     return tuple(name for name in MEANING if name in (found if name in fields else recorded))

@@ -1,8 +1,8 @@
 """Compares two texts word by word: which words were removed, and which were added.
 
-Anchors are words that occur once in both texts (the patience method of Bram Cohen, as in bzr). They are found in O(n
-log n), and they keep a moved sentence in one piece, which a shortest edit script would split at common words. Only
-the short stretches between anchors are compared in full.
+Anchors are words that occur exactly once in each text, as in Bram Cohen's patience diff (known from bzr). They are
+found in O(n log n), and they keep a moved sentence in one piece; a shortest edit script would split it at common words.
+Only the short stretches between anchors are compared in full.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-# Scripts without spaces between words: a word is one letter with its combining signs.
+# In scripts without spaces between words, each letter with its combining signs counts as a word.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003134f"
@@ -31,11 +31,12 @@ _WORD = re.compile(
     re.DOTALL,
 )
 _COSTLY = 4_000
-"""Steps (`_cost`) up to which a stretch is compared in full."""
+"""A stretch is compared in full if that takes at most this many steps (see `_cost`)."""
 _RUN = 4
 _MAX_DEPTH = 12
 _MAX_WORDS = 200_000
-"""Words beyond which a text is compared only by paragraph."""
+"""Two texts that together have more words than this, at five letters a word, are only compared paragraph by paragraph.
+"""
 
 
 class DiffOp(StrEnum):
@@ -55,7 +56,7 @@ class Piece:
 
 
 def split_words(text: str) -> list[str]:
-    """Splits a text into words, and the spaces and punctuation marks between them. The parts joined give the text
+    """Splits a text into its words and the spaces and punctuation marks between them. Joined, the parts are the text
     again.
     """
     return _WORD.findall(text)
@@ -65,8 +66,8 @@ def word_diff(old: str, new: str) -> tuple[Piece, ...]:
     """Compares two texts word by word.
 
     The returned pieces that are not `insert` form the old text; the pieces that are not `delete` form the new text.
-    Removed text precedes its replacement. The time is bounded: some tenths of a second for texts of 10,000 words
-    that have nothing in common. Never raises.
+    Removed text precedes its replacement. The time is bounded: texts of 10,000 words that have nothing in common take
+    a few tenths of a second. Never raises.
     """
     if old == new:
         return (Piece(DiffOp.EQUAL, old),) if old else ()
@@ -117,7 +118,7 @@ def _diff_middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iter
     a = b = 0
     for i, j in anchors:
         if i < a or j < b:
-            continue  # part of the anchor before it
+            continue  # this anchor is already inside the equal stretch around the previous one
         back = _common_prefix_length(old[a:i][::-1], new[b:j][::-1])
         yield from _diff_middle(old[a : i - back], new[b : j - back], depth + 1)
         length = 1
@@ -144,9 +145,9 @@ def _diff_in_full(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
 
 
 def _find_anchors(old: Sequence[str], new: Sequence[str], length: int) -> list[tuple[int, int]]:
-    """Returns the positions, in both texts, of word sequences of this length that occur exactly once in each.
+    """Returns anchors: the positions, in both texts, of word sequences of this length that occur exactly once in each.
 
-    The positions are the longest series of pairs that is in the same order in both texts.
+    The anchors are the longest series of such pairs of positions that has the same order in both texts.
     """
     a, b = _word_sequences(old, length), _word_sequences(new, length)
     once = {run for run, n in Counter(a).items() if n == 1} & {run for run, n in Counter(b).items() if n == 1}

@@ -22,11 +22,12 @@ from archiver.urls import Scope, normalize, urlkey
 HTML = ("text/html", "application/xhtml+xml")
 _MAX_ROW_LENGTH = 8_192
 _MAX_BRACKETS = 100
-# A row or an object without nested ones. Deeper nesting is not CDX, and a JSON parser would take long to reject it.
+# Matches a row or an object without further rows or objects inside. Deeper nesting is not CDX, and a JSON parser would
+# take long to reject it.
 _FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
 _ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
 _OWN_NAMES = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
-# The letters of a CDX header (archive.org/web/researcher/cdx_legend.php) for the columns that this module keeps.
+# Letters in a CDX header (archive.org/web/researcher/cdx_legend.php), with the columns that they stand for.
 _LETTERS = {
     "N": "urlkey",
     "A": "urlkey",
@@ -55,9 +56,8 @@ _FIRST_MOMENT = "00000101000000"
 class CdxEntry:
     """One capture in a CDX list. `timestamp` is in UTC; `url` is the address as it was captured.
 
-    `status` and the location in the web archive's own files (`filename`, `offset`, `length`) are None or "" if the
-    list does not have them. `last` is the time of the latest capture if one entry represents all captures of an
-    address.
+    `status` and the location in the web archive's own files (`filename`, `offset`, `length`) are None or "" if the list
+    does not have them. If the entry represents all captures of an address, `last` is the time of the latest of them.
     """
 
     urlkey: str
@@ -76,9 +76,9 @@ class CdxEntry:
 class CdxPage:
     """One parsed response of a CDX server.
 
-    `resume_key` requests the next part of the list ("" if this is the last part); `bad` counts unreadable rows.
-    `error` is "" if the server sent a list, even an empty one, otherwise the beginning of what it sent. `is_cut` is
-    True if the response has more entries than were read.
+    `resume_key` is the key with which the next part of the list is requested, "" if this is the last part. `bad` is the
+    number of unreadable rows. `error` is "" if the server sent a list, even an empty one; otherwise it is the beginning
+    of what the server sent. `is_cut` is True if the response has more entries than were read.
     """
 
     entries: tuple[CdxEntry, ...] = ()
@@ -91,8 +91,8 @@ class CdxPage:
 def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS) -> CdxPage:
     """Parses the response of a CDX server, or a CDX file. Never raises; reads at most `limit` entries.
 
-    `fields` are the columns that were requested; without them, the columns of plain lines follow from a header line
-    or from their number. gzip is decompressed up to 64 MB.
+    `fields` are the columns that were requested. If it is empty, the columns of plain lines are recognized by a header
+    line or by their number. gzip is decompressed up to 64 MB.
     """
     text = decode(inflate(body))
     reader = _EntryReader(fields, limit)
@@ -123,7 +123,7 @@ class _EntryReader:
         return self.is_cut
 
     def note_empty_row(self) -> None:
-        """Notes an empty row: if one more row follows it, that row is the resume key."""
+        """Records that a row is empty. If exactly one row follows it, that row is the resume key."""
         self._at_end = True
 
     def read_value(self, value: Any, source: str) -> None:
@@ -136,8 +136,8 @@ class _EntryReader:
             self._skip(source)
 
     def read_row(self, values: list[str], source: str) -> None:
-        """Reads a row of values, from a JSON array or a plain line. The columns are given by the header, or else by the
-        request; without either, they follow from the number of values.
+        """Reads a row of values from a JSON array or a plain line. The header says which columns they are, or else the
+        request; if there is neither, the number of values does.
         """
         if not values:
             self.note_empty_row()
@@ -213,7 +213,7 @@ def _read_lines(text: str, reader: _EntryReader) -> None:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yields the lines of a text without line ends. (A list of all lines would take several times the memory.)"""
+    """Yields the lines of a text without line ends. A list of all lines would need several times as much memory."""
     at = 0
     while at < len(text):
         end = text.find("\n", at)
@@ -232,8 +232,8 @@ def _json(text: str) -> Any:
 
 
 def timestamp(text: Any) -> datetime | None:
-    """Parses a CDX timestamp of 14 digits in UTC; returns None if it is invalid. A shorter timestamp is the beginning
-    of a period: "2009" is 2009-01-01 00:00:00.
+    """Parses a CDX timestamp of 14 digits in UTC; returns None if it is invalid. A shorter timestamp means the
+    beginning of its period: "2009" is 2009-01-01 00:00:00.
     """
     text = str(text) if isinstance(text, (str, int)) else ""
     if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 17) or (len(text) < 14 and len(text) % 2):
@@ -257,8 +257,8 @@ def _number(value: Any, most: int = 1 << 62) -> int | None:
 
 
 def is_page(entry: CdxEntry) -> bool:
-    """Returns True if a capture is, or may be, an HTML page with status 200. It may be one if the list gives no status
-    or no type.
+    """Returns True if a capture is an HTML page with status 200, or may be one because the list gives no status or no
+    type.
     """
     return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 
@@ -276,15 +276,15 @@ def newest_captures(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
 # Requests to a web archive for its list of captures.
 
 SERVICES = {"internet-archive": "https://web.archive.org/cdx/search/cdx"}
-"""CDX servers by a short name."""
+"""The addresses of CDX servers by a short name."""
 A_PAGE = 5_000
-"""Captures per request. The Internet Archive reads 150,000 lines of its index for one response and then stops silently,
-so there must be room for many captures of each address."""
+"""At most this many captures are requested at a time. The Internet Archive reads 150,000 lines of its index for one
+response and then stops silently, so this is low enough for addresses with many captures each."""
 UNPAGED = MAX_TARGETS
-"""Captures per request to a server without resume keys."""
+"""At most this many captures are requested from a server without resume keys."""
 
 _FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
-# For a prefix, and with `collapse`, the Internet Archive also returns the time of each address's last capture.
+# If the request has a prefix and `collapse`, the Internet Archive also returns the time of each address's last capture.
 _LAST_CAPTURE = ("endtimestamp", "groupcount")
 _PAGES = f"({'|'.join(HTML).replace('+', '.')})"
 # Captures that can be evidence about a post: pages, redirects, 404 and 410, and revisit records (which have no status
@@ -314,9 +314,9 @@ def site_prefix(scope: Scope) -> str:
 class CdxQuery:
     """What to request from a CDX server.
 
-    `pages_only`: list only HTML captures with status 200. `collapse`: list only the first capture of each address
-    (pywb cannot do this and lists all). `fields`: the columns, by the server's names. `since` and `until` are aware
-    datetimes and inclusive.
+    If `pages_only` is True, only HTML captures with status 200 are listed. If `collapse` is True, only the first
+    capture of each address is listed (pywb cannot do this and lists all). `fields` are the columns, by the server's
+    names. `since` and `until` are aware datetimes and inclusive.
     """
 
     pages_only: bool = True
@@ -354,15 +354,15 @@ def captures_url(service: str, address: str, since: datetime | None = None, unti
     """Returns the address at which a CDX server lists all relevant captures of one URL, or of all URLs with a prefix if
     it ends with "*".
 
-    Relevant are pages, redirects, 404 and 410, and revisit records. Adjacent equal captures are not collapsed,
-    because the server would also collapse captures of two addresses (redirects without a body have the same digest),
-    and would not say when a page was seen last.
+    Relevant captures are those of pages, redirects, 404 and 410 responses, and revisit records. Adjacent equal captures
+    are not collapsed, because the server would not say when a page was seen last. It would also collapse captures of
+    different addresses, since all redirects without a body have the same digest.
     """
     if is_wayback_server(service):
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
         filters = [f"statuscode:{_STATUSES}", f"mimetype:{_TYPES}"]
     else:
-        # An entry that lacks a field matches as if the field were empty.
+        # These servers treat a field that an entry lacks as an empty field, so the expressions also match "".
         pairs = [("url", f"http://{address}"), ("output", "json")]
         filters = [f"~status:{_STATUSES}?$", f"~mime:{_TYPES}?$"]
     return _address(service, [*pairs, *_filters(filters), *_period(since, until)], None)
@@ -391,8 +391,8 @@ def _address(service: str, pairs: _Pairs, limit: int | None) -> str:
 
 
 def is_wayback_server(service: str) -> bool:
-    """Returns True if a CDX server takes the Internet Archive's parameters, as its path "/cdx/search" shows. Servers
-    with pywb take other parameters.
+    """Returns True if the path of a CDX server ("/cdx/search") shows that it takes the Internet Archive's parameters.
+    pywb servers take different ones.
     """
     return "/cdx/search" in urlsplit(service).path
 
@@ -404,16 +404,16 @@ def requested_limit(url: str) -> int:
 
 
 def next_part_url(url: str, key: str) -> str:
-    """Returns the address of the next part of a capture list, from the address of this part and its resume key. Servers
-    usually send the key percent-encoded; otherwise this function encodes it.
+    """Returns the address of the next part of a capture list, given the address of this part and its resume key.
+    Servers usually send the key percent-encoded; if not, this function encodes it.
     """
     return f"{url}&resumeKey={key if _ENCODED.fullmatch(key) else quote(key, safe='')}"
 
 
 # Addresses worth requesting from a site, without the many broken ones in web archives.
 
-# Control characters, quotation marks, brackets, braces; an extra blank, full stop or comma at the end; escaped
-# entities; another address within the path.
+# Signs of a broken address: control characters, quotation marks, brackets or braces; an extra blank, full stop or comma
+# at the end; escaped entities; another address within the path.
 _BROKEN = re.compile(
     r"%(?:[01][0-9A-F]|7F|22|3C|3E|5C|60|7B|7D)|(?:%20|%C2%A0|%E2%80%A6|%EF%BF%BD|\.\.\.|[,;'])+$|"
     r"&(?:amp|quot|lt|gt|#\d+)(?:;|%3B)",
@@ -425,8 +425,8 @@ _LISTS = frozenset({"paging", "terms", "dates"})
 
 @dataclass(frozen=True, slots=True)
 class KnownURLs:
-    """The addresses selected from a list of captures (`targets`), each with the times of its first and, if known, last
-    capture. `left_out` is the number of captures that were not selected.
+    """The addresses selected from a list of captures (`targets`), each with the time of its first capture and, if
+    known, of its last one. `left_out` is the number of captures that were not selected.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -437,8 +437,9 @@ def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, lat
     """Selects from a list of captures the addresses of a site's pages, each once. Crawl traps are included and marked,
     as for links.
 
-    Leaves out other hosts, files, feeds, listings (the site links to those that still exist), broken addresses, and
-    addresses with query parameters that select no post if they were also captured without parameters.
+    Leaves out other hosts, files, feeds, listings (the site links to those that still exist) and broken addresses. Also
+    leaves out an address with query parameters if none of them selects a post and the address without parameters was
+    captured, too.
     """
     found: dict[str, DiscoveredURL] = {}
     left_out = 0
@@ -468,8 +469,8 @@ def is_broken(url: str) -> bool:
 
 
 def classify_capture(url: str, scope: Scope, latest_year: int = 2100) -> ClassifiedLink | None:
-    """Classifies a captured address; returns None if it cannot be a post: other hosts, files, feeds, listings and
-    broken addresses.
+    """Classifies a captured address; returns None if it cannot be a post, because it is on another host, is broken, or
+    is a file, a feed or a listing.
 
     The result's `url` always has http and no www.
     """
@@ -486,8 +487,8 @@ def classify_capture(url: str, scope: Scope, latest_year: int = 2100) -> Classif
 
 
 def is_view_of_page(url: str, scope: Scope) -> bool:
-    """Returns True if an address has query parameters and none of them selects a post, so that it shows the same page
-    as without them.
+    """Returns True if an address has query parameters and none of them selects a post. It then shows the same page as
+    without them.
     """
     return "?" in url and pattern_of(url, scope.path).family == "query"
 

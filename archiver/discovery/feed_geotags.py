@@ -30,7 +30,7 @@ def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
     """Returns the geo-tags among the child elements of a feed item (`XmlItem.children`), without coordinates that are
     out of range or 0,0.
 
-    Of a GeoRSS box, line or polygon the middle of its bounds is used, of a circle its centre.
+    The position of a GeoRSS box, line or polygon is the middle of its bounds; that of a circle is its centre.
     """
     name = _first(children, "georss:featurename")
     found = [*_georss(children, name), *_gml(children, name), *_basic_geo(children, name)]
@@ -59,8 +59,8 @@ def json_geotag(row: dict[str, Any]) -> tuple[GeoTag, ...]:
 
 
 def _georss(children: _Children, name: str) -> list[GeoTag]:
-    """Returns the GeoRSS geo-tags of an item, from the first shape in _SHAPES that yields any. (Blogger writes both a
-    point and the box around it.)
+    """Returns the GeoRSS geo-tags of an item, from the first kind of shape in _SHAPES that yields any. Only one kind is
+    used because Blogger writes both a point and the box around it.
     """
     for key in _SHAPES:
         found = [tag for e in children.get(key, ()) if (tag := _georss_shape(key, _ordinates(_text(e)), name))]
@@ -108,21 +108,20 @@ def _text(element: etree._Element) -> str:
     return " ".join("".join(str(t) for t in element.itertext())[:_MAX_TEXT].split())
 
 
-# GML: positions with their reference system and number of dimensions, which an ancestor may give.
+# GML: positions, with their reference system and number of dimensions, which may be attributes of an ancestor.
 
 _GML_HOLDERS = ("georss:where", "gml:point", "gml:linestring", "gml:polygon", "gml:envelope")
 _GML_POSITIONS = ("pos", "poslist")
 _GML_CORNERS = ("lowercorner", "uppercorner")
-# Reference systems in degrees on (nearly) the WGS 84 ellipsoid: latitude first in EPSG's, longitude first in OGC's.
+# Names of reference systems in degrees on (nearly) the WGS 84 ellipsoid. EPSG's have the latitude first, OGC's the
+# longitude.
 _LATITUDE_FIRST = re.compile(r"(?:^|\D)(?:4326|4979|4258|4269)$|^(?:urn:)?wgs[ _:-]?84$", re.IGNORECASE)
 _LONGITUDE_FIRST = re.compile(r"CRS:?84h?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """How the numbers of a GML position are to be read: how many belong to a point (0: unknown), and if longitude is
-    first.
-    """
+    """How to read the numbers of a GML position. `dimension` is how many numbers belong to a point, 0 if unknown."""
 
     dimension: int = 0
     longitude_first: bool = False
@@ -162,13 +161,13 @@ def _gml_place(where: etree._Element, name: str) -> GeoTag | None:
 
 
 def _dimension(written: list[str], is_list: bool) -> int:
-    """Returns how many numbers make a point, where the element does not say so: 2, or 3 if 2 is impossible."""
+    """Returns how many numbers belong to a point if the element does not say so: 2, or 3 if 2 is impossible."""
     return 3 if len(written) == 3 or (is_list and len(written) % 2 and len(written) % 3 == 0) else 2
 
 
 def _frame(element: etree._Element) -> _Frame | None:
-    """Returns how to read a position, from the attributes of its element or of an ancestor; None if it is not in
-    degrees of WGS 84.
+    """Returns how to read a position, according to the attributes of its element and the element's ancestors. Returns
+    None if the position is not in degrees of WGS 84.
     """
     scope = [element, *element.iterancestors()]
     dimension = next((d for e in scope if (d := e.get("srsDimension") or e.get("dimension"))), "")
@@ -186,9 +185,9 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
 def _ordinates(text: str) -> list[str]:
-    """Splits a text into the numbers of a position, as written: by spaces and commas.
+    """Splits a text at spaces and commas into the numbers of a position, as written.
 
-    A comma is the decimal sign if no number has a point and every number has one comma ("50,1 8,6").
+    Commas are decimal signs if every number has one and none has a point ("50,1 8,6").
     """
     words = text.split()
     if len(words) > 1 and all(map(_DECIMAL_COMMA.fullmatch, words)):
@@ -201,8 +200,8 @@ def _number(written: str) -> float | None:
 
 
 def _pairs(written: Sequence[str], dimension: int, longitude_first: bool = False) -> list[_Pair]:
-    """Returns the positions in a list of numbers, without their heights; [] if one is invalid or numbers are left
-    over.
+    """Returns the positions in a list of numbers, without their heights. Returns [] if a position is invalid or numbers
+    are left over.
     """
     if not written or len(written) % dimension:
         return []
@@ -234,8 +233,8 @@ def _decimals(written: str) -> int:
 
 
 def _middle(pairs: list[_Pair], name: str) -> GeoTag | None:
-    """Returns the middle of the bounds of a line or polygon, also if it crosses the 180th meridian; None without
-    positions.
+    """Returns the middle of the bounds of a line or polygon, even if it crosses the 180th meridian. Returns None if
+    there are fewer than two positions.
     """
     if len(pairs) < 2:
         return None
@@ -248,8 +247,10 @@ def _middle(pairs: list[_Pair], name: str) -> GeoTag | None:
 
 
 def _box(corners: list[_Pair], name: str) -> GeoTag | None:
-    """Returns the middle of a box given by its lower (south-west) and upper corner. It crosses the 180th meridian if
-    its west is more than 180 degrees east of its east; in a smaller difference the corners are exchanged.
+    """Returns the middle of a box given by its lower (south-west) and upper (north-east) corner.
+
+    If the western longitude exceeds the eastern one by more than 180 degrees, the box crosses the 180th meridian. If it
+    exceeds it by less, the corners were written in the wrong order.
     """
     (south, west), (north, east) = corners
     return _geotag((_half([south, north]), _half([west, east + 360 if west - east > 180 else east])), name, "georss")
@@ -260,8 +261,8 @@ def _half(numbers: list[float]) -> float:
 
 
 def _geotag(place: _Pair, name: str, source: str, precision: float | None = None) -> GeoTag | None:
-    """Returns the geo-tag of a position; None for 0,0, which programs write for "no place". `precision` is unknown for
-    the middle of a shape.
+    """Returns the geo-tag of a position; None for 0,0, which programs write for "no place". `precision` is None for the
+    middle of a shape, because it is unknown.
     """
     lat, lon = place
     lon = lon - 360 if lon > 180 else lon + 360 if lon < -180 else lon

@@ -51,14 +51,15 @@ NAMESPACES = {
 """
 _MEDIA = ("media:content", "media:thumbnail")
 _NAMES = ("name", "atom:name")
-# A scheme or domain that says that a category is a tag: ".../types#tag", ".../tag/", "post_tag". Not "tag:" URIs.
+# Matches a scheme or domain that says that a category is a tag (".../types#tag", ".../tag/", "post_tag"), but not
+# "tag:" URIs.
 _TAG_SCHEME = re.compile(r"(?:^|[/#:_])tags?(?:[/#?]|$)", re.IGNORECASE)
 
 
 class XmlItem:
     """An RSS <item>, an Atom <entry>, or the channel of a feed.
 
-    Its methods take element names as "prefix:local", without a prefix for the feed's own namespaces (`own`).
+    Its methods take element names as "prefix:local", or only "local" in the feed's own namespaces (`own`).
     """
 
     def __init__(self, element: etree._Element, url: str, own: frozenset[str]) -> None:
@@ -74,12 +75,12 @@ class XmlItem:
         return [e for name in names for e in self.children.get(name, ())]
 
     def text(self, *names: str) -> str:
-        """Returns the text of the first non-empty element with one of these names, else ""."""
+        """Returns the text of the first non-empty element with one of these names; "" if there is none."""
         return next((t for t in (inner_text(e) for e in self.all(*names)) if t), "")
 
     def base(self, element: etree._Element) -> str:
-        """Returns the base URL for relative addresses in an element (XML Base): its own or its ancestors' xml:base,
-        else the feed's URL.
+        """Returns the base URL for relative addresses in an element (XML Base): the xml:base of the element and its
+        ancestors, or else the feed's URL.
         """
         bases = [e.get(_XML_BASE) for e in (element, *element.iterancestors())]
         url = self.url
@@ -104,8 +105,8 @@ class XmlItem:
         return [inner_text(e) or e.get("href") or "" for e in links]
 
     def link(self) -> str | None:
-        """Returns the address of the post: FeedBurner's original link, else the item's link, else a permanent guid,
-        else the RDF or Atom id; None if the item has none of these.
+        """Returns the address of the post: the first of FeedBurner's original link, the item's link, a permanent guid,
+        and the RDF or Atom id. Returns None if the item has none of these.
         """
         original = self.text("feedburner:origlink")
         if original and (found := normalize(original, self.url)):
@@ -122,7 +123,7 @@ class XmlItem:
 
     def _own_link(self) -> str | None:
         """Returns the item's Atom link to an HTML page ("" if its address is invalid) or its RSS link, whichever comes
-        first; None without a usable link.
+        first. Returns None if there is no usable link.
         """
         for e in self.all("link"):
             kind, rel = e.get("type") or "text/html", e.get("rel") or "alternate"
@@ -176,8 +177,8 @@ class XmlItem:
         return self.text("updated", "atom:updated", "modified", "dcterms:modified")
 
     def categories(self) -> list[str]:
-        """Returns the terms that the feed does not mark as tags. Few feeds distinguish categories from tags, so some
-        may be tags.
+        """Returns the item's terms that the feed does not mark as tags. Some may be tags nevertheless, since few feeds
+        distinguish categories from tags.
         """
         return [text for text, is_tag in self._terms() if not is_tag]
 
@@ -232,8 +233,8 @@ class XmlItem:
 
 
 def own_namespaces(root: etree._Element, core: str) -> frozenset[str]:
-    """Returns the namespaces (in lower case) whose elements belong to the feed's format: no namespace, the namespaces
-    of the format (`core`: rss or atom), and the namespace of the root element, unless that is RDF.
+    """Returns the namespaces (in lower case) whose elements belong to the feed's format: the empty namespace, the
+    namespaces of the format (`core` is rss or atom), and the namespace of the root element, unless that is RDF.
     """
     known = {space for space, prefix in NAMESPACES.items() if prefix == core}
     space = _namespace(root)
@@ -241,8 +242,8 @@ def own_namespaces(root: etree._Element, core: str) -> frozenset[str]:
 
 
 def qualified_name(element: etree._Element, own: frozenset[str]) -> str:
-    """Returns the name of an element as "prefix:local" in lower case; only "local" if its namespace is one of the
-    feed's `own`. So an element of an extension is never taken for an element of the feed's format.
+    """Returns the name of an element as "prefix:local" in lower case, or only "local" if its namespace is one of the
+    feed's own (`own`). So an element of an extension is never taken for an element of the feed's format.
     """
     if not isinstance(element.tag, str):
         return ""
@@ -257,7 +258,7 @@ def _namespace(element: etree._Element) -> str:
 
 
 def inner_text(element: etree._Element, markup: bool = False) -> str:
-    """Returns the text of an element; with `markup`, its child elements are kept as HTML."""
+    """Returns the text of an element. If `markup` is True, its child elements are kept as HTML."""
     if len(element) == 0:
         return (element.text or "").strip()
     if not markup:

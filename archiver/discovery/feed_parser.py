@@ -29,7 +29,7 @@ from archiver.discovery.url_classifier import is_comment_feed
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize
 
-# One item of a feed, through one interface for RSS, Atom and JSON.
+# One item of a feed, with the same interface for RSS, Atom and JSON.
 
 _BLOGGER_ID = re.compile(r"tag:blogger\.com,1999:blog-\d+\.post-(\d+)")
 _WORDPRESS_GUID = re.compile(r"[?&](?:p|page_id)=(\d+)(?:&|$|#)")
@@ -74,7 +74,7 @@ def is_comment(item: Item) -> bool:
 
 
 def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | None:
-    """Returns the post of a feed item as a discovered URL with its source hint; None if the item has no address."""
+    """Returns the post of a feed item as a discovered URL with a source hint; None if the item has no address."""
     address = item.link()
     if not address:
         return None
@@ -109,8 +109,8 @@ def discovered_url_of(item: Item, url: str, language: str) -> DiscoveredURL | No
 
 
 def post_id_of(guid: str) -> str:
-    """Returns the platform's ID of a post from its guid or Atom id: "wordpress:123" for "...?p=123", "blogger:2" for
-    "...post-2", else "".
+    """Returns the platform's ID of a post, given its guid or Atom id: "wordpress:123" for "...?p=123", "blogger:2" for
+    "...post-2", and "" for other forms.
     """
     if match := _BLOGGER_ID.search(guid):
         return f"blogger:{match.group(1)}"
@@ -133,8 +133,8 @@ def remove_credit_line(markup: str, address: str) -> str:
 
 
 def _is_whole_post(summary: str) -> bool:
-    """Returns True if an RSS description seems to be the whole post and not an excerpt, by its length, its paragraphs,
-    and whether it ends with "..." or the like.
+    """Returns True if an RSS description seems to be the whole post and not an excerpt. The signs are its length, its
+    paragraphs, and whether it ends with "..." or the like.
     """
     if len(summary) < _FULL_TEXT or not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
         return False
@@ -143,7 +143,7 @@ def _is_whole_post(summary: str) -> bool:
 
 
 def _precision(time: Timestamp | None) -> str:
-    """Returns the precision of a time for its source hint: "" for the usual one, a second."""
+    """Returns the precision of a time for its source hint, "" if the time is precise to the second."""
     return time.precision if time and time.precision != "second" else ""
 
 
@@ -158,7 +158,7 @@ def _later(*times: datetime | None) -> datetime | None:
 # Feed documents.
 
 _ROOT = re.compile(r"<([A-Za-z:]+)[\s>/]")
-# lxml selects these by name, which is ten times as fast as checking each element.
+# lxml selects the elements by these names, which is ten times as fast as checking each element.
 _ITEMS = tuple(f"{{*}}{form(name)}" for name in ("item", "entry") for form in (str, str.title, str.upper))
 _ITEM_NAMES = ("item", "entry", "rss:item", "atom:entry")
 _KINDS = {"rss": "rss", "feed": "atom", "rdf": "rdf", "channel": "rss"}
@@ -169,11 +169,11 @@ _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/ve
 class Feed:
     """The parsed content of one feed document.
 
-    `kind`: rss, rdf, atom, json, comments (a feed of comments, which has no `targets`), or "" if the body is not a
-    feed. `next_url`: the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next`: the next
-    page that a WordPress feed usually has without declaring it; since it may be a 404, it is fetched only if older
-    posts are missing. `unread_dates` is the number of items whose date cannot be read. `is_cut` is True if the feed
-    has more than is read of one document (MAX_TARGETS, MAX_TAGS).
+    `kind` is rss, rdf, atom, json, comments (a feed of comments, which has no `targets`), or "" if the body is not a
+    feed. `next_url` is the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next` is the
+    next page that a WordPress feed usually has without declaring it; it may not exist, so it is fetched only if older
+    posts are missing. `unread_dates` is the number of items whose date cannot be read. `is_cut` is True if the feed was
+    not read to its end because it exceeds the limits for one document (MAX_TARGETS, MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -209,8 +209,8 @@ def looks_like_feed(body: bytes) -> bool:
 def parse_feed(body: bytes, url: str) -> Feed:
     """Parses the body of the feed at `url`. Never raises; returns an empty Feed of kind "" if the body is not a feed.
 
-    A discovered URL has kind POST if its item has a date, since static pages in a feed often have none. It has a
-    source hint, and as `lastmod` the later of the item's published and modified times.
+    A discovered URL has kind POST if its item has a date, since static pages in a feed often have none. Each discovered
+    URL has a source hint. Its `lastmod` is the later of the item's published and modified times.
     """
     if inflate(body[:65_536], limit=64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _json_feed(body, url)
@@ -238,7 +238,7 @@ def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -
     )
     if is_comment_feed(url):
         return about
-    # One by one, since a feed may have more items than should be in memory at once.
+    # Items are read one by one, since a feed may have more items than should be in memory at once.
     found: dict[str, DiscoveredURL] = {}
     items = posts = unread = 0
     for element in _items(root, channel, own):
@@ -282,9 +282,9 @@ def _enter(found: dict[str, DiscoveredURL], item: XmlItem | JsonItem, url: str, 
 
 
 def _next_page(following: str | None, url: str) -> str | None:
-    """Returns the address of a feed's next page, from the address that the feed declares (`following`); None if the
-    feed declares none. Blogger declares an address on www.blogger.com; this function puts the feed's own host in its
-    place.
+    """Returns the address of a feed's next page, given the address that the feed declares (`following`); None if the
+    feed declares none. Blogger declares an address on www.blogger.com; this function replaces that host by the feed's
+    own.
     """
     if not following:
         return None

@@ -1,4 +1,5 @@
-"""Converts titles and names of feed items to plain text, by their type or, if the feed gives none, by their form."""
+"""Converts titles and names of feed items to plain text. Their type says whether they are HTML; if the feed gives no
+type, their form decides."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ import re
 
 from archiver.discovery.safe_parsing import plain_text, replace_controls
 
-# Titles. RSS does not say whether a title is HTML; many are, and many are plain text with angle brackets ("List<T>").
+# Titles. RSS does not say whether a title is HTML. Many titles are HTML, and many are plain text with angle brackets
+# ("List<T>").
 
 _HIDDEN = re.compile(r"<(script|style|template)\b[^<>]*>.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
 _INLINE = (
@@ -33,10 +35,10 @@ _MAX_TITLE = 1_000
 def title_text(source: str, kind: str = "") -> str:
     """Returns a title as one line of plain text of at most 1,000 characters.
 
-    `kind` is "text" (angle brackets are text), "html" (known elements are markup; other words in angle brackets are
-    text) or "" (unknown). If it is unknown, the title is taken for HTML if it has a line break, an image, or the
-    start and end tag of an element that formats text, as in "<em>one</em>". Entities are decoded in all three cases,
-    since many programs escape plain text twice.
+    If `kind` is "text", angle brackets are text. If it is "html", the tags of known elements are markup, and other
+    words in angle brackets are text. If it is "" (unknown), the title is taken for HTML if it has a line break, an
+    image, or the start and end tag of an element that formats text, as in "<em>one</em>". Entities are decoded in all
+    three cases, since many programs escape plain text twice.
     """
     text = source[: _MAX_TITLE * 8]
     if "<" in text and kind != "text":
@@ -50,7 +52,7 @@ def title_text(source: str, kind: str = "") -> str:
     return " ".join(replace_controls(text).split())[:_MAX_TITLE]
 
 
-# Names of authors. RSS asks for an address of mail, which is nobody's name.
+# Names of authors. RSS requires an e-mail address in their place, which is not a name.
 
 _MAIL = re.compile(
     r"(?:mailto:\s*)?[\w.+%'-]+(?:@|\s*(?:\[at\]|\(at\)|\{at\})\s*|\s+at\s+(?=[\w-]+(?:\.|\s+dot\s|\s*[\[(]dot)))"
@@ -64,8 +66,8 @@ _AROUND_NAME = ' \t"“”„«»,;:|/–—-'
 
 
 def person_name(source: str) -> str:
-    """Returns the name of a person without e-mail address and the punctuation around it; "" if the text has no name.
-    Reads "mail (Name)", "Name (mail)", '"Name" <mail>', "mail, Name", "mailto:mail" and "name at host.example".
+    """Returns the name of a person without an e-mail address and the punctuation around it; "" if the text has no name.
+    Understands "mail (Name)", "Name (mail)", '"Name" <mail>', "mail, Name", "mailto:mail" and "name at host.example".
     """
     text = plain_text(_TAG_WITH_MAIL.sub(r" \1 ", html.unescape(source[:1_000])), 300)
     bare = _MAIL.sub(" ", text)

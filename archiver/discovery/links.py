@@ -1,6 +1,6 @@
 """Finds the links of a page: feeds, sitemaps, the platform's API, further pages of a listing, and all URLs in scope.
 
-Also has the well-known addresses of feeds and sitemaps, for sites that declare none.
+Also guesses the addresses of feeds and sitemaps of sites that declare none.
 """
 
 from __future__ import annotations
@@ -35,21 +35,20 @@ from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.
 
-# For a site whose platform is not known. The platform tables have the addresses of each platform.
+# The guesses for a site whose platform is unknown. The addresses for known platforms are in the platform tables.
 _SITEMAPS = ("sitemap.xml", "sitemap_index.xml", "sitemap-index.xml")
 _FEEDS = ("feed/", "feed.xml", "atom.xml", "rss.xml", "index.xml", "rss/")
 _ROOT_SITEMAPS = _SITEMAPS[:1]
 _MOST = 3
-"""How many addresses of each kind are guessed for a site whose platform is known."""
+"""At most this many feeds, and as many sitemaps, are guessed for a site whose platform is known."""
 
 
 def well_known_urls(start_url: str, scope: Scope, platform: str = "") -> tuple[DiscoveredURL, ...]:
-    """Returns the well-known addresses of feeds and sitemaps on a site, most likely first: in the site's folder, then
-    sitemaps in the host's root.
+    """Returns the well-known addresses of feeds and sitemaps on a site, most likely first. Addresses in the site's
+    folder come before sitemaps in the host's root, which may list pages outside the scope.
 
-    If the `platform` is known, returns the addresses usual on it, else those usual with the most common programs.
-    Sitemaps in the root may list pages outside the scope. The source of the discovered URLs is SEED, because no page
-    links to them.
+    If the `platform` is known, returns its usual addresses, otherwise those of the most common programs. The source of
+    the discovered URLs is SEED, because no page links to them.
     """
     parts = urlsplit(start_url)
     root = f"{parts.scheme}://{parts.netloc}/"
@@ -100,7 +99,7 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _NEXT_DATA = "//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url"
 _LISTING_ENTRIES = 3
-_MAX_URL_LENGTH = 4_000  # characters of an address as written; longer ones would fill the cache
+_MAX_URL_LENGTH = 4_000  # at most this many characters in an address as written; longer ones would fill the cache
 _MAX_TRAPS = 200
 
 
@@ -108,11 +107,13 @@ _MAX_TRAPS = 200
 class PageLinks:
     """The addresses of the links on one page, each once, in the order of the page.
 
-    `next_pages`: further pages of this listing. `links`: everything else in scope. Their kind is LISTING if their
-    address or `rel` says so, else UNKNOWN; their source is LISTING if the link is the title of an entry, else LINK.
-    `refresh` and `canonical` are absolute and may be out of scope. `nofollow`: meta robots asks crawlers not to
-    follow the page's links. `is_listing`: the page itself is a listing of posts. `traps`: addresses in scope that
-    are crawl traps or not worth fetching; they are recorded and not fetched.
+    - `next_pages`: the next and previous pages of the listing that this page belongs to.
+    - `links`: all other addresses in scope. Their kind is LISTING if their address or `rel` says so, otherwise UNKNOWN.
+      Their source is LISTING if the link is the title of an entry, otherwise LINK.
+    - `refresh`, `canonical`: absolute addresses, which may be out of scope.
+    - `nofollow`: True if meta robots asks crawlers not to follow the page's links.
+    - `is_listing`: True if the page itself is a listing of posts.
+    - `traps`: addresses in scope that are crawl traps or not worth fetching. They are recorded but not fetched.
     """
 
     feeds: tuple[DiscoveredURL, ...] = ()
@@ -137,9 +138,10 @@ def parse_links(
     """Returns the links of the page at `url` (its address after redirects). `root` is its lxml.html tree.
 
     Leaves out addresses out of scope, assets, comment feeds and AMP copies. Feeds of single categories, tags and
-    authors are taken from the home page only, since their listings contain more. Feeds and sitemaps may be anywhere
-    on the host, declared feeds anywhere. Links that differ from the page's own origin only in http/https or www get
-    the page's form. rel=nofollow on a link within the site is about ranking and is ignored.
+    authors are taken from the home page only, since the listings of these contain more. Feeds and sitemaps may be
+    anywhere on the host; feeds that the page declares may also be on other hosts. Links that differ from the page's own
+    origin only in http/https or www get the page's origin. rel=nofollow on a link within the site only concerns its
+    ranking in search engines, so it is ignored.
     """
     return _Page(root, url, scope, latest_year).links(link_header)
 
@@ -182,9 +184,10 @@ class _Page:
         is_listing = self.entries >= _LISTING_ENTRIES or self.is_home or self.kind is PageKind.LISTING
         following: dict[str, DiscoveredURL] = {}
         for address, target in self.pagers.items():
-            # On a post, "next" is the next post.
+            # If this page is a post and not a listing, "next" leads to the next post.
             if target.kind is PageKind.LISTING or is_listing:
-                # A page that looks like a listing may be a post; only a numbered page is surely one of a listing.
+                # This page may be a post that looks like a listing, so only a numbered page surely belongs to a
+                # listing.
                 kind = PageKind.LISTING if self._is_in_series(address) else target.kind
                 following[address] = DiscoveredURL(address, DiscoverySource.LISTING, kind, self.url)
             else:
@@ -204,8 +207,8 @@ class _Page:
         )
 
     def _classify(self, href: str | None) -> ClassifiedLink | None:
-        """Classifies a link. Records it if it is a feed, a sitemap or a trap; returns its classification if it is
-        another page in scope, else None.
+        """Classifies a link. Records it if it is a feed, a sitemap or a trap. Returns its classification if it leads to
+        another page in scope, otherwise None.
         """
         if not href or href.startswith("#") or len(href) > _MAX_URL_LENGTH:
             return None
@@ -257,7 +260,7 @@ class _Page:
         self.pagers.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, kind, self.url))
 
     def _is_in_series(self, address: str) -> bool:
-        """Returns True if an address is a numbered page of a listing, or the first page of the listing of this one."""
+        """Returns True if an address is a numbered page of a listing, or the first page of this page's listing."""
         if series_of(address):
             return True
         own = series_of(self.url).partition("#")[0].rstrip("/?")
@@ -333,8 +336,8 @@ class _Page:
             self.feeds.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, PageKind.FEED, self.url))
 
     def _is_own_comment_feed(self, address: str) -> bool:
-        """Returns True if a feed's address is the page's own address + "feed/", where WordPress has the comments of a
-        post.
+        """Returns True if a feed's address is the page's own address followed by "feed/". WordPress has the feed of a
+        post's comments there.
         """
         head, _, last = address.rstrip("/").rpartition("/")
         return (
@@ -385,12 +388,12 @@ def _in_pager(element: etree._Element) -> bool:
 
 
 def _is_entry(element: etree._Element) -> bool:
-    """Returns True if a link looks like the title of an entry in a listing, by its class, or by a heading in or around
-    it.
+    """Returns True if a link looks like the title of an entry in a listing, because of its class or a heading in or
+    around it.
     """
     if (names := element.get("class")) and _is_entry_class(names[:_MAX_URL_LENGTH]):
         return True
-    if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading
+    if any(child.tag in _HEADINGS for child in element):  # the link is a whole card, with the heading inside
         return True
     node = element.getparent()
     for _ in range(3):

@@ -1,4 +1,5 @@
-"""Finds the requisites of pages and stylesheets (images, stylesheets, fonts), and checks that a response is one.
+"""Finds the images, stylesheets and fonts that a page or stylesheet needs (its requisites), and checks that the
+response to a request for one has the right type.
 
 Scripts, video and audio are not included.
 """
@@ -17,21 +18,22 @@ from archiver.items import Requisite, RequisiteKind
 from archiver.urls import asset_address
 
 MAX_REQUISITES = 400
-"""Addresses that are read of one page or stylesheet."""
-_MAX_CSS = 2_000_000  # characters
+"""At most this many addresses are taken from one page or stylesheet."""
+_MAX_CSS = 2_000_000  # at most this many characters of a stylesheet are read
 _MAX_URL_LENGTH = 2_000
-# Attributes with addresses of images: in HTML itself, and for lazy loading, because its scripts do not run in a
-# replayed page.
+# Attributes with addresses of images: those of HTML, and those from which scripts load images late. Such scripts do not
+# run in a replayed page.
 _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
 _ICONS = frozenset({"icon", "apple-touch-icon"})
-# Links to images that a page shows small: a picture at its full size.
+# Matches links to image files, which show at full size a picture that the page shows small.
 _IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|heic)$", re.IGNORECASE)
 _FONT = re.compile(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
 # Formats of a font that only old browsers request.
 _OLD_FONT = re.compile(r"\.(?:eot|svg)$", re.IGNORECASE)
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-# CSS Syntax Module 3, section 4.3.6, and CSS Cascade, section 2: url(...) plain or quoted, @import with either form.
+# Matches url(...), plain or quoted, and @import with a URL or a string (CSS Syntax Module 3, section 4.3.6; CSS
+# Cascade, section 2).
 _NAMED = re.compile(
     r"""(@import\s+)?url\(\s*(?:"([^"\n]{1,2000})"|'([^'\n]{1,2000})'|([^\s"'()]{1,2000}))\s*\)"""
     r"""|@import\s+(?:"([^"\n]{1,2000})"|'([^'\n]{1,2000})')""",
@@ -42,7 +44,7 @@ _ESCAPE = re.compile(r"\\([^0-9a-fA-F\n])")
 
 
 def requisites_of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
-    """Returns the images, stylesheets and fonts that a page needs, in the order of the page, each once and at most
+    """Returns the images, stylesheets and fonts that a page needs, in the order of the page, each once. Returns at most
     MAX_REQUISITES.
 
     Includes images that the page links to as files, and every candidate of a `srcset`, since the screen at replay
@@ -52,8 +54,8 @@ def requisites_of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
 
 
 def requisites_of_stylesheet(css: str, url: str) -> tuple[Requisite, ...]:
-    """Returns the files that a stylesheet imports or uses in url(...), in its order. Of a font in several formats, only
-    those that current browsers request.
+    """Returns the files that a stylesheet imports or uses in url(...), in its order. If a font is offered in several
+    formats, returns only those that current browsers request.
     """
     return _first(_of_css(css, url))
 
@@ -73,7 +75,7 @@ def rewrite_stylesheet_urls(css: str, base: str, put: Callable[[str], str]) -> s
         url = asset_address(plain, base)
         here = put(url) if url else ""
         if match[0][:1] == "@":
-            return f'@import url("{here}")' if here else "@nothing"  # an unknown rule is ignored
+            return f'@import url("{here}")' if here else "@nothing"  # browsers ignore an unknown rule
         return f'url("{here or "data:,"}")'
 
     return _NAMED.sub(name, _COMMENT.sub(" ", css[:_MAX_CSS]))
@@ -163,7 +165,7 @@ def _candidates(element: etree._Element) -> Iterator[str]:
 def srcset_urls(text: str) -> Iterator[str]:
     """Yields the addresses in a srcset attribute (HTML Standard, "parse a srcset attribute").
 
-    An address may contain commas, except at its end; a descriptor may contain them in parentheses.
+    An address may contain commas, but not end with one. A descriptor may contain commas in parentheses.
     """
     at, size = 0, len(text)
     while at < size:
@@ -204,8 +206,8 @@ def _of_css(css: str, base: str) -> Iterator[Requisite]:
 
 
 def _unneeded_formats(face: str) -> Iterator[str]:
-    """Yields the addresses in a @font-face rule that current browsers do not request: old formats, and everything but
-    WOFF 2 if that is offered.
+    """Yields the addresses in a @font-face rule that current browsers do not request: those of old formats and, if WOFF
+    2 is offered, those of all other formats.
     """
     names = [next(v for v in match.groups()[1:] if v) for match in _NAMED.finditer(face)]
     paths = {name: name.partition("?")[0].partition("#")[0].lower() for name in names}
@@ -218,13 +220,14 @@ def _unneeded_formats(face: str) -> Iterator[str]:
 # Responses for requisites.
 
 KEPT_STATUSES = frozenset({200, 301, 302, 303, 304, 307, 308})
-"""Statuses of responses that are stored: the requisite itself, not modified, and redirects, which replay follows."""
+"""The statuses of responses that are stored: 200 for the requisite itself, 304 for not modified, and redirects, which
+replay follows."""
 ACCEPT = {
     RequisiteKind.IMAGE: "image/*,*/*;q=0.5",
     RequisiteKind.STYLESHEET: "text/css,*/*;q=0.1",
     RequisiteKind.FONT: "font/*,*/*;q=0.5",
 }
-"""No format is preferred, since a server without a preference usually sends the original."""
+"""The Accept header by kind. It prefers no format, since a server then usually sends the original file."""
 _ARTICLES = {kind: f"an {kind}" if kind is RequisiteKind.IMAGE else f"a {kind}" for kind in RequisiteKind}
 _HEAD = 1_024
 _TYPES = {
@@ -232,7 +235,8 @@ _TYPES = {
     RequisiteKind.STYLESHEET: re.compile(r"text/css"),
     RequisiteKind.FONT: re.compile(r"(?:font/.+|application/(?:x-)?(?:font-?|vnd\.ms-font).*|image/svg\+xml)"),
 }
-# Types that servers send for unknown files. The first bytes then decide (WHATWG MIME Sniffing, sections 6.1 and 6.2).
+# Types that servers send for files of unknown type. The first bytes of the body then decide (WHATWG MIME Sniffing,
+# sections 6.1 and 6.2).
 _UNKNOWN_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream", "text/plain", "application/unknown"})
 _MAGIC = {
     RequisiteKind.IMAGE: re.compile(
@@ -247,11 +251,10 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html|<head|<body|
 
 
 def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_coding: str = "") -> str:
-    """Returns why a response with status 200 is not a requisite of this kind, as a phrase; "" if it is such a
-    requisite.
+    """Returns, as a phrase, why a response with status 200 is not a file of this kind; "" if it is one.
 
-    `body` is as received, still encoded. An HTML page never counts as a requisite, whatever its declared type,
-    because hosts send one if a file does not exist.
+    `body` is the body as received, still encoded. An HTML page never counts as such a file, whatever its declared type,
+    because many hosts send a page if a file does not exist.
     """
     if not body:
         return "the response is empty"
@@ -268,7 +271,7 @@ def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_c
 
 def body_prefix(body: bytes, content_coding: str) -> bytes | None:
     """Returns the first bytes of a response body, decoded from its content coding; None if the coding is unsupported or
-    broken.
+    the data is broken.
     """
     coding = content_coding.strip().lower()
     if coding in ("", "identity"):
@@ -283,10 +286,8 @@ def body_prefix(body: bytes, content_coding: str) -> bytes | None:
 
 
 def image_size(body: bytes) -> tuple[int, int] | None:
-    """Returns the width and height of an image in pixels, as shown (after EXIF rotation); None if its header does not
-    have them.
-
-    Always None for SVG, which has no size in pixels.
+    """Returns the width and height of an image in pixels, as shown (after EXIF rotation). Returns None if its header
+    does not have them, and always for SVG, which has no size in pixels.
     """
     if body.lstrip()[:1] == b"<":
         return None

@@ -20,12 +20,12 @@ from lxml import etree
 # The source of an XML document before parsing.
 
 MAX_TAGS = 2_000_000
-"""Tags that are read of one document, including end tags. A full sitemap (50,000 addresses, each in ten languages) has
-1,500,000. An element takes some 200 bytes of memory, regardless of its length in the source."""
+"""At most this many tags of one document are read, including end tags. A full sitemap (50,000 addresses, each in ten
+languages) has 1,500,000. An element needs some 200 bytes of memory, regardless of its length in the source."""
 
 _SPACE = re.compile(r"\s*")
 _DOCTYPE = "<!doctype"
-_MAX_DOCTYPES = 1  # XML 1.0, section 2.8
+_MAX_DOCTYPES = 1  # a document has at most one (XML 1.0, section 2.8)
 _IN_DOCTYPE = re.compile(r"""["'\[\]>]|<!--|<\?""")
 _CLOSES = {'"': '"', "'": "'", "<!--": "-->", "<?": "?>"}
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
@@ -109,9 +109,9 @@ def truncate_document(text: str, most: int = MAX_TAGS) -> str:
 # Bytes, text and trees.
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Bytes that are read of one document, after decompression. The sitemap protocol allows 50 MB."""
+"""At most this many bytes of one document are read, after decompression. The sitemap protocol allows 50 MB."""
 MAX_TARGETS = 100_000
-"""Addresses that are read of one document. The sitemap protocol allows 50,000."""
+"""At most this many addresses of one document are read. The sitemap protocol allows 50,000."""
 
 _GZIP = b"\x1f\x8b"
 _BOMS = (
@@ -123,7 +123,7 @@ _BOMS = (
 )
 _DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
 _MAX_BEFORE = 16_384
-_MAX_AMPERSANDS = 1_000_000  # each is an element of a list during repair
+_MAX_AMPERSANDS = 1_000_000  # at most this many are repaired, since each becomes an element of a list in memory
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _AMPERSAND = re.compile(r"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,31});)")
@@ -138,12 +138,12 @@ _SHOWN_AGAIN = {"": re.compile("-->")} | {
 
 
 def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
-    """Decompresses gzip, recognised by its first bytes (RFC 1952), up to `limit` bytes; returns other bytes unchanged,
-    cut to `limit`.
+    """Decompresses gzip data up to `limit` bytes. Returns other data unchanged, cut to `limit` bytes. gzip is
+    recognized by its first bytes (RFC 1952).
 
     Of a broken or truncated file, returns the part that can be decompressed.
     """
-    for _ in range(2):  # a server may compress a .gz file again
+    for _ in range(2):  # twice, since a server may compress a .gz file again
         if not body.startswith(_GZIP):
             break
         parts: list[bytes] = []
@@ -161,8 +161,8 @@ def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
 
 
 def decode(body: bytes) -> str:
-    """Decodes an XML or JSON document to text, by its byte order mark, else its XML declaration, else as UTF-8, else as
-    windows-1252.
+    """Decodes an XML or JSON document to text. The encoding is that of its byte order mark or its XML declaration; if
+    it has neither, UTF-8, or windows-1252 if it is not UTF-8.
     """
     for mark, encoding in _BOMS:
         if body.startswith(mark):
@@ -184,8 +184,8 @@ def decode(body: bytes) -> str:
 
 
 def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
-    """Parses an XML document, repairing it if necessary. Returns its root element (None if nothing can be read) and
-    True if it was cut at MAX_TAGS.
+    """Parses an XML document, repairing it if necessary. Returns its root element (None if nothing can be read), and
+    whether it was cut at MAX_TAGS.
 
     Repairs text before the first tag, control characters, bare ampersands, HTML's named entities, missing end tags,
     and all errors that libxml2 recovers from.
@@ -247,7 +247,7 @@ def _named(match: re.Match[str]) -> str:
 
 
 def _without_hidden(markup: str) -> str:
-    """Returns HTML without scripts, styles, <head>, templates and comments. One that is not closed is left in place."""
+    """Returns HTML without scripts, styles, <head>, templates and comments. Leaves unclosed ones in place."""
     out, done, at = [], 0, 0
     endless: set[str] = set()
     while match := _UNSHOWN.search(markup, at):
@@ -276,14 +276,14 @@ def plain_text(markup: str, limit: int = 10_000) -> str:
     return " ".join(replace_controls(text).split())[:limit]
 
 
-# C1 controls have no use in text: they are windows-1252 that was written as a numeric reference (&#146;).
+# C1 control characters have no use in text. They stem from numeric references to windows-1252 characters (&#146;).
 _C1 = re.compile("[\x80-\x9f]")
 _WINDOWS_1252 = {b: bytes([b]).decode("cp1252", errors="replace") for b in range(0x80, 0xA0)}
 
 
 def replace_controls(text: str) -> str:
-    """Returns a text with its C1 control characters as the windows-1252 characters of the same number, as HTML reads
-    numeric references (section 13.2.5.80).
+    """Returns a text in which each C1 control character is replaced by the windows-1252 character of the same number,
+    as the HTML Standard does for numeric references (section 13.2.5.80).
     """
     return text.translate(_WINDOWS_1252) if _C1.search(text) else text
 
@@ -291,12 +291,13 @@ def replace_controls(text: str) -> str:
 # JSON.
 
 _MAX_VALUES = 3_000_000
-"""Brackets and commas that are read of one body. A value may take two bytes in it, but some 60 bytes of memory."""
+"""A body with more opening brackets and commas than this is not parsed. A value may have only two bytes in the body,
+but needs some 60 bytes of memory."""
 
 
 def parse_json(body: bytes) -> Any:
-    """Returns the JSON value in a body; None if the body has no JSON value, or too many values. Other text before the
-    value (such as a PHP notice) and after it is ignored.
+    """Returns the JSON value in a body; None if the body has no JSON value or too many values. Text before the value,
+    such as a PHP notice, and after it is ignored.
     """
     text = decode(inflate(body)).strip()
     if len(text) > _MAX_VALUES and sum(map(text.count, "[{,")) > _MAX_VALUES:

@@ -18,8 +18,8 @@ from archiver.urls import normalize
 
 _ROOT = re.compile(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
 _ENTRIES = tuple(f"{{*}}{form(name)}" for name in ("url", "sitemap") for form in (str, str.title, str.upper))
-# The first row that matches the file name decides. Names as in Yoast, Rank Math, WordPress core, Jetpack, Ghost,
-# Squarespace and on news sites.
+# File names of sitemaps, as Yoast, Rank Math, WordPress core, Jetpack, Ghost, Squarespace and news sites write them.
+# The first row that matches decides.
 _KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple(
     (re.compile(pattern), kind)
     for pattern, kind in (
@@ -41,7 +41,7 @@ class Sitemap:
     (`children`, of kind SITEMAP).
 
     Only news sitemaps have source hints. `is_sitemap` is False if the body is not a sitemap. `is_cut` is True if the
-    sitemap is larger than the limits for one document (MAX_TARGETS, MAX_TAGS) and was read only up to them.
+    sitemap was not read to its end because it exceeds the limits for one document (MAX_TARGETS, MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -51,7 +51,7 @@ class Sitemap:
 
 
 def kind_of_sitemap(url: str) -> PageKind:
-    """Returns the kind of the pages in a sitemap by its file name: POST for "post-sitemap2.xml", LISTING for
+    """Returns the kind of the pages in a sitemap, judging by its file name: POST for "post-sitemap2.xml", LISTING for
     "wp-sitemap-users-1.xml".
     """
     try:
@@ -75,11 +75,11 @@ def looks_like_sitemap(body: bytes) -> bool:
 
 
 def parse_sitemap(body: bytes, url: str) -> Sitemap:
-    """Parses the body of the sitemap at `url`. Never raises. Of broken XML, returns the readable part; reads up to 64
-    MB of decompressed gzip and 100,000 addresses.
+    """Parses the body of the sitemap at `url`. Never raises. Returns the readable part of broken XML. Reads at most 64
+    MB of decompressed data and 100,000 addresses.
 
-    The kind of the discovered URLs follows from the sitemap's file name (POST for an entry in the news namespace).
-    `lastmod` is aware, in UTC if the sitemap gives no zone.
+    The kind of a discovered URL is POST if its entry is in the news namespace; otherwise the sitemap's file name
+    determines it. `lastmod` is aware, in UTC if the sitemap gives no zone.
     """
     body = inflate(body)
     if looks_like_feed(body):
@@ -135,8 +135,8 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
 
 
 def _kind_of(address: str, kind: PageKind) -> PageKind:
-    """Returns the kind of a listed page: the sitemap's `kind`, else the kind that the address shows. The home page is
-    always UNKNOWN, since it is the first entry even in sitemaps of posts.
+    """Returns the kind of a listed page: the sitemap's `kind` or, if that is UNKNOWN, the kind that the address shows.
+    The home page is always UNKNOWN, since it is the first entry even in sitemaps of posts.
     """
     if kind is PageKind.UNKNOWN:
         return kind_by_address(address)
@@ -159,7 +159,9 @@ def _local_name(element: etree._Element) -> str:
 
 
 def _news_hint(news: etree._Element) -> SourceHint:
-    """Returns the source hint in Google's news namespace (title, publication_date, language, keywords, places)."""
+    """Returns the source hint from elements in Google's news namespace (title, publication_date, language, keywords,
+    places).
+    """
     fields: dict[str, str] = {}
     for element in news.iter(etree.Element):
         fields.setdefault(_local_name(element), "".join(str(t) for t in element.itertext()).strip())

@@ -1,8 +1,8 @@
-"""Recognises soft 404s and walls: pages that have status 200 although they say that the page does not exist, or ask for
-a login or for consent.
+"""Recognizes soft 404s and walls. These are pages with status 200 that say that the page does not exist, or that ask
+for a login or consent.
 
-A crawl requests an address that cannot exist and stores a profile of the response with the site. A page that looks
-the same does not exist either, regardless of its status and language.
+A crawl requests an address that cannot exist and stores a profile of the response with the site. A page that looks the
+same does not exist either, regardless of its status and language.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from archiver.urls import Scope, urlkey
 
 _SHINGLE = 3
 _MAX_WORDS = 4_000
-# A page without content has at most this many word sequences of its own: the time of day, a count of visitors. Even a
-# post of one line and a date has more.
+# If a page has at most this many word sequences that the page for missing addresses lacks, it has no content. They may
+# come from the time of day or a count of visitors. Even a post of one line and a date has more.
 _MAX_OWN_SHINGLES = 8
 _MIN_WORDS = 5
-"""A page with fewer words is filled by a script. It is the same for every address and does not prove that one is
-gone."""
+"""A page with fewer words than this is filled by a script. It is the same for every address, so it does not prove that
+an address is gone."""
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "head"})
 _WORD = re.compile(r"[^\W_]+")
 
 
 def probe_url(start_url: str, scope: Scope, token: str) -> str:
-    """Returns an address in the site's folder that cannot exist, to see how the site answers for missing pages. `token`
-    is random.
+    """Returns an address in the site's folder that cannot exist. It is requested to see how the site responds for
+    missing pages. `token` is random.
     """
     parts = urlsplit(start_url)
     return urljoin(f"{parts.scheme}://{parts.netloc}/", f"{scope.path}{token}/")
@@ -41,8 +41,8 @@ def probe_url(start_url: str, scope: Scope, token: str) -> str:
 
 @dataclass(frozen=True)
 class PageFingerprint:
-    """The title and the first 4,000 words of a page, by which pages are compared. Words of the page's own address are
-    left out, since error pages repeat them.
+    """The title and the first 4,000 words of a page, by which pages are compared. Words in the page's own address are
+    left out, since error pages repeat the address.
     """
 
     title: str
@@ -55,7 +55,7 @@ class PageFingerprint:
 
 
 def fingerprint_of(root: etree._Element | None, title: str, url: str) -> PageFingerprint:
-    """Returns the fingerprint of the page at `url` from its title and its tree."""
+    """Returns the fingerprint of the page at `url`, given its title and its tree."""
     echoed = frozenset(_words([unquote(url)]))
     words = _words(_texts(root)) if root is not None else []
     return PageFingerprint(
@@ -79,9 +79,9 @@ def _words(texts: Iterable[str]) -> list[str]:
 class SoftNotFoundProfile:
     """How a site responds for an address that does not exist.
 
-    `location`: the urlkey that it redirects to, "" if it does not redirect; `look`: the fingerprint of the page it
-    shows, None if the status is an error. `everywhere`: the home page shows the same, so this look does not prove
-    that an address does not exist.
+    `location` is the urlkey to which the site redirects, "" if it does not redirect. `look` is the fingerprint of the
+    page that it shows, None if the status is an error. `everywhere` is True if the home page shows the same; this look
+    then does not prove that an address does not exist.
     """
 
     url: str
@@ -96,8 +96,8 @@ class SoftNotFoundProfile:
         return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
     def resembles(self, look: PageFingerprint) -> bool:
-        """Returns True if a page looks like the site's page for missing addresses: it has the same title, and hardly
-        any text that the other lacks. If the page has few words, all of them must be the same.
+        """Returns True if a page looks like the site's page for missing addresses. It must have the same title, and
+        hardly any text that the site's page lacks. If the site's page has few words, all of them must be the same.
         """
         if self.look is None or look.title != self.look.title:
             return False
@@ -106,14 +106,14 @@ class SoftNotFoundProfile:
         return len(look.shingles - self.look.shingles) <= _MAX_OWN_SHINGLES
 
     def is_like(self, look: PageFingerprint) -> bool:
-        """Returns True if a page proves to be missing: it looks like the site's page for missing addresses, which has
-        words enough to compare and is not the site's page for all addresses.
+        """Returns True if a page is proved to be missing. It must look like the site's page for missing addresses,
+        which must have enough words to compare and must not be what the site shows at all addresses.
         """
         return self.has_enough_words and not self.everywhere and self.resembles(look)
 
     def is_shell(self, look: PageFingerprint) -> bool:
-        """Returns True if a page shows nothing that distinguishes it from the site's page for missing addresses, so
-        that it is unknown whether it exists.
+        """Returns True if a page looks like what the site shows at all addresses, existing or not, so that it is
+        unknown whether the page exists.
         """
         return (self.everywhere or not self.has_enough_words) and self.resembles(look)
 

@@ -1,5 +1,5 @@
-"""Compares and combines source hints: whether a source says something else about a post than before, and what several
-sources say together.
+"""Compares and combines source hints: decides whether what a source says about a post has changed, and merges what
+several sources say.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from archiver.items import DiscoverySource, SourceHint
 from archiver.urls import urlkey
 
 _TEXT_SIZE, _PART_SIZE, _FEED_SIZE = 10, 4, 3
-"""Bytes of a digest: of the text, of the other parts, of the address of a feed."""
+"""The number of bytes in the digests of the text, of the other parts, and of a feed's address."""
 _BETWEEN = "."
 
 
 @dataclass(frozen=True, slots=True)
 class HintDigest:
-    """The digests of what a source says about a post, in three parts: title and `text` ("" if the source gives
-    neither), the other `details`, and the date of publication (`date`, "" if the source gives none).
+    """The digests of what a source says about a post, in three parts. `text` is the digest of the title and the text,
+    "" if the source gives neither. `date` is the digest of the date of publication, "" if the source gives none.
+    `details` is the digest of the rest.
 
-    Left out are values that change with every request, such as the signature of an image's address, the IDs of the
-    post, and the date of its last change, which `DiscoveredURL.lastmod` has.
+    The digests leave out the post's IDs, its date of last change (which is in `DiscoveredURL.lastmod`), and values that
+    change with every request, such as the signature in an image's address.
     """
 
     text: str = ""
@@ -66,50 +67,52 @@ def _digest(text: str, size: int) -> str:
 
 @lru_cache(maxsize=256)  # a feed lists many posts
 def source_key(source: DiscoverySource, found_on: str) -> str:
-    """Returns the key by which the digests of a page distinguish its sources. Each feed has a key, since feeds of one
-    site may differ in what they say of a post.
+    """Returns the key under which the digest of a source is stored for a page. Each feed has its own key, since the
+    feeds of a site may say different things about a post.
     """
     if source is not DiscoverySource.FEED or not found_on:
         return str(source)
     try:
         address = urlkey(found_on)
-    except ValueError:  # a file name
+    except ValueError:  # `found_on` is a file name and not a URL
         address = found_on
     return f"{source}:{_digest(address, _FEED_SIZE)}"
 
 
 def last_digest(digests: Mapping[str, str], key: str, new: HintDigest) -> HintDigest | None:
-    """Returns the digest of what a source said last about a page; None if it has said nothing yet. If a source says the
-    same as another one, its digest is not stored.
+    """Returns the digest of what a source last said about a page; None if it has said nothing yet.
+
+    No digest is stored for a source that says the same as another one. So if it has none, and `new` is the digest of
+    another source, returns `new`.
     """
     if key in digests:
         return HintDigest.parse(digests[key])
     return new if str(new) in digests.values() else None
 
 
-# What several sources say of one post.
+# Combining what several sources say about one post.
 
 _RANKS = (DiscoverySource.SITEMAP, DiscoverySource.FEED, DiscoverySource.API)
-"""Sources by how much they know about a post, the best one last; other sources know less."""
+"""The kinds of sources that know most about a post, in ascending order."""
 _DEPENDENT = {
     "published": ("published_precision", "published_unzoned"),
     "modified": ("modified_precision", "modified_unzoned"),
 }
-"""Attributes of a hint that belong to the value of another one."""
+"""Attributes of a hint that are taken together with another attribute, because they describe its value."""
 _OWN = frozenset({"from_api", *(name for names in _DEPENDENT.values() for name in names)})
 _VALUES = tuple(one.name for one in fields(SourceHint) if one.name not in _OWN)
 
 
 def rank_of(key: str) -> int:
-    """Returns the rank of a source by its key among digests. The more a kind of source knows about a post, the higher
-    its rank.
+    """Returns the rank of the source with this key (see `source_key`). The more a kind of source knows about a post,
+    the higher its rank.
     """
     source = key.partition(":")[0]
     return next((n for n, one in enumerate(_RANKS) if one == source), -1)
 
 
 def complete_hint(hint: SourceHint, other: SourceHint) -> SourceHint:
-    """Returns a hint, with the values that it lacks taken from another hint."""
+    """Returns `hint` with the values that it lacks taken from `other`."""
     names = [name for name in _VALUES if not getattr(hint, name) and getattr(other, name)]
     taken = [one for name in names for one in (name, *_DEPENDENT.get(name, ()))]
     return replace(hint, **{name: getattr(other, name) for name in taken}) if taken else hint
@@ -118,11 +121,12 @@ def complete_hint(hint: SourceHint, other: SourceHint) -> SourceHint:
 def combine_hints(
     latest: SourceHint | None, digests: Mapping[str, str], hint: SourceHint, key: str, *, is_changed: bool
 ) -> SourceHint:
-    """Returns the hint to store for a page: what the source with this `key` says now, combined with the `latest` stored
-    hint, which came from the sources in `digests`.
+    """Returns the hint to store for a page. It combines `hint`, which the source with this `key` gives now, with the
+    stored hint `latest`, which came from the sources in `digests`.
 
-    An API's hint replaces all others. Of other hints, the one that changed is preferred (`is_changed`: this one),
-    then the one from the kind of source that gives more. Values that it lacks are added from the other hint.
+    An API's hint replaces all others. Otherwise, `hint` is preferred if it has changed (`is_changed`) or its source has
+    a higher rank than the others, and `latest` is preferred if not. Values that the preferred hint lacks are taken from
+    the other.
     """
     others = [other for other in digests if other != key]
     if latest is None or not others or key == DiscoverySource.API:

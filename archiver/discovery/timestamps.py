@@ -1,7 +1,7 @@
 """Parses the times that feeds, sitemaps and APIs write: RFC 3339, W3C-DTF, ISO 8601, RFC 822, asctime, and the forms
 that programs write in their place.
 
-A result is never more precise than the text. A time whose zone is missing, unknown or ambiguous is not zoned.
+A result is never more precise than the text. `zoned` is False for a time whose zone is missing, unknown or ambiguous.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from archiver.month_names import month_number
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A time as a source writes it. `precision` is year, month, day, minute or second. `zoned`: the text has a zone;
-    else `at` has the written digits in UTC.
+    """A time as a source writes it. `precision` is year, month, day, minute or second. `zoned` is True if the text has
+    a zone; otherwise `at` is the written time taken as UTC.
     """
 
     at: datetime
@@ -51,13 +51,14 @@ class _Zone:
 
 
 _FIRST_YEAR, _LAST_YEAR = 1980, 2100
-"""The years that are believed: programs write years before and after them for "no date" ("0001-01-01")."""
+"""The first and last year that are believed. Earlier and later years are what programs write for "no date"
+("0001-01-01")."""
 _MAX_LENGTH = 100
 
 
 def parse_timestamp(text: str) -> Timestamp | None:
     """Parses a time. Returns None if the text is not a time, if it is a date that can be read in two ways (3/4/2024),
-    and for years outside 1980 to 2100.
+    or if its year is outside 1980 to 2100.
     """
     written = " ".join(text[:_MAX_LENGTH].split())
     text = written
@@ -85,7 +86,9 @@ def is_unreadable_time(text: str) -> bool:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Returns the time that `parse_timestamp` parses, without its precision: aware, in UTC if it is not zoned."""
+    """Returns the time that `parse_timestamp` parses, without its precision. The time is aware, and in UTC if the text
+    has no zone.
+    """
     found = parse_timestamp(text)
     return found.at if found else None
 
@@ -99,8 +102,7 @@ _ISO = re.compile(
     r"|\s*(?P<day_zone>Z|[+-]\d\d:\d\d))?",
     re.IGNORECASE,
 )
-# The forms of ISO 8601:1988 with a year of two digits: YY-MM-DD, YYMMDD, -YY-MM, -YYMM, and YYDDD with the day of the
-# year.
+# The forms of ISO 8601:1988 with a two-digit year: YY-MM-DD, YYMMDD, -YY-MM, -YYMM, and YYDDD with the day of the year.
 _SHORT_DATE = re.compile(r"(\d\d)(-?)(\d\d)\2(\d\d)|-(\d\d)-?(\d\d)")
 _ORDINAL = re.compile(r"(\d\d)(\d{3})")
 _EPOCH = re.compile(r"(1\d{9})(?:\d{3})?(?:\.\d+)?")
@@ -143,14 +145,14 @@ def _epoch(text: str) -> Timestamp | None:
 
 
 def _full_year(text: str) -> int:
-    """Returns the year that a text gives; a year of two digits is taken as one from 1970 to 2069."""
+    """Returns the year in a text. A year of two digits is taken as one from 1970 to 2069."""
     year = int(text)
     return year if len(text) > 2 else year + (2000 if year < 70 else 1900)
 
 
 def _timestamp(day: _Day, clock: _Clock | None, zone: _Zone | None) -> Timestamp | None:
-    """Builds a timestamp; None if the day or time of day does not exist, or the year is not believed. 24:00:00 is the
-    start of the next day (ISO 8601), a leap second the second before it.
+    """Builds a timestamp. Returns None if the day or time of day does not exist, or if the year is not believed.
+    24:00:00 becomes the start of the next day (ISO 8601), and a leap second becomes the second before it.
     """
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         return None
@@ -170,11 +172,11 @@ def _timezone_of(zone: _Zone | None) -> timezone:
     return timezone(timedelta(minutes=zone.minutes)) if zone and zone.minutes else UTC
 
 
-# RFC 822 and everything else with words or with another order.
+# RFC 822, and all other forms with words or with a different order.
 
 _EAST_ASIAN = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일号號]?")
 _KOREAN = re.compile(r"[년월일]|오전|오후")
-_KOREAN_TIME = timezone(timedelta(hours=9))  # the country has one zone and no daylight saving time
+_KOREAN_TIME = timezone(timedelta(hours=9))  # Korea has one time zone and no daylight saving time
 _CLOCK = re.compile(
     r"(?P<part>오전|오후|上午|下午|午前|午後)?\s*(?<![\d:])(?P<hour>\d{1,2}):(?P<minute>\d{1,2})"
     r"(?::(?P<second>\d{1,2})(?:[.,]\d+)?)?(?![\d:])\s*(?P<half>[ap]\.?\s?m\b\.?|[πμ]\.?\s?μ\b\.?)?",
@@ -188,7 +190,7 @@ _AFTER_CLOCK = re.compile(
 )
 _NUMBERS = re.compile(r"(\d{1,4})\s?([/.-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{1,2})\.?(?!\d)")
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
-# Words that may follow the first number of a date beside the month.
+# Besides the month, these words may follow the first number of a date.
 _FILLERS = frozenset((
     "t", "st", "nd", "rd", "th", "of", "the", "at", "de", "del", "di", "den", "der", "am", "um", "uhr", "à", "a", "las",
     "le", "el", "h", "kl", "klo", "om", "o", "na", "г", "года", "р", "року", "mon", "tue", "wed", "thu", "fri", "sat",
@@ -224,8 +226,8 @@ def _in_words(text: str) -> Timestamp | None:
 
 
 def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _Day | None:
-    """Parses a date of three numbers, or of two numbers and the name of a month; if no time of day follows, also of a
-    year and the name of a month. Other words, such as weekdays, are accepted only before the date.
+    """Parses a date of three numbers, or of two numbers and the name of a month. If the text has no time of day
+    (`is_timed`), a year and the name of a month are enough. Words not in `_FILLERS` are accepted only before the date.
     """
     if match := _NUMBERS.search(text):
         return _numeric_day(match, is_american) if not _TOKEN.search(text, match.end()) else None
@@ -237,7 +239,7 @@ def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _D
     others = (n for n, word in words if not month_number(word) and word not in _FILLERS)
     if not months or any(n > first for n in others):
         return None
-    month = months[-1]  # an earlier one is a weekday: "mar" is Tuesday, too
+    month = months[-1]  # an earlier one is a weekday, since "mar" also means Tuesday
     if len(numbers) == 1 and len(numbers[0]) == 4 and not is_timed:
         return _Day(int(numbers[0]), month)
     if len(numbers) != 2:
@@ -249,8 +251,8 @@ def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _D
 def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
     """Returns the day given by three numbers; None if it is unclear which is the day and which the month.
 
-    If points separate them, the day is first. Otherwise a number above 12 is the day, and the 12-hour clock
-    (`is_american`) means that the month is first.
+    If points separate the numbers, the day is first. Otherwise a number above 12 is the day. If neither is above 12,
+    the month is first if the time is on the 12-hour clock (`is_american`).
     """
     first, sign, second, third = match.groups()
     if len(first) == 4:
@@ -265,8 +267,9 @@ def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
 
 # Time zones.
 
-# Names with one meaning, in minutes. CST, EST and the like as in RFC 822. Left out: IST (India, Israel,
-# Ireland), and the letters of RFC 822, whose meaning RFC 5322 withdraws (section 4.3).
+# Names of zones with only one meaning, and their offset in minutes. CST, EST and the like have the meaning of RFC 822.
+# IST is left out because it has several (India, Israel, Ireland). So are the single letters of RFC 822, since RFC 5322
+# no longer gives them a meaning (section 4.3).
 _ZONES = {
     "z": 0, "utc": 0, "ut": 0, "gmt": 0, "etc/gmt": 0, "etc/utc": 0, "wet": 0, "west": 60,
     "bst": 60, "cet": 60, "cest": 120, "met": 60, "mest": 120, "mez": 60, "mesz": 120,
@@ -278,15 +281,15 @@ _ZONES = {
     "art": -180, "clt": -240, "at": -240, "et": -300, "ct": -360, "mt": -420, "pt": -480,
 }  # fmt: skip
 _AMERICAN = frozenset(("at", "et", "ct", "mt", "pt"))
-"""Names of zones without standard or daylight saving time: the day decides."""
+"""Names that do not say whether standard or daylight saving time is meant, so the date decides."""
 _OFFSET_PARTS = re.compile(r"(?:(?:Etc/)?(?:GMT|UTC|UT)\s?)?([+-])\s?(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
 _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z_]*(?:/[A-Za-z_]+)*")
 _MAX_OFFSET = 15 * 60
 
 
 def _parse_zone(text: str) -> _Zone | None:
-    """Parses a zone, which may be an offset ("+02:00", "GMT+2", "-0700") or a name; None for any other text. A comment
-    after an offset is ignored ("+0200 (CEST)").
+    """Parses a zone, which may be an offset ("+02:00", "GMT+2", "-0700") or a name; returns None for any other text. A
+    comment after an offset is ignored ("+0200 (CEST)").
     """
     text = re.sub(r"\s*\([^()]*\)$", "", text).strip()
     if match := _OFFSET_PARTS.fullmatch(text):

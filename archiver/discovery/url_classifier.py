@@ -1,7 +1,7 @@
-"""Classifies URLs by their form alone: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
+"""Classifies URLs only by their form: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
 
-Only forms that are common on the web in general are used. The words for listings are those that blog and news
-programs put in addresses, in the languages that these programs are translated into.
+Only forms that are common on the whole web are used. The words for listings are those that blog and news programs put
+in addresses, in the languages into which these programs are translated.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from archiver.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_p
 
 
 class TrapRule(NamedTuple):
-    """A rule that recognises one kind of crawl trap. `path` is searched in the unescaped path; `key` must match a whole
-    parameter name, and `value` its value. `says` is the reason shown to people, as a phrase.
+    """A rule that recognizes one kind of crawl trap. `path` is searched in the unescaped path; `key` must match a whole
+    parameter name, and `value` the parameter's value. `says` is the reason shown to people, as a phrase.
     """
 
     name: str
@@ -85,7 +85,7 @@ TRAPS: tuple[TrapRule, ...] = (
         r"/calendar/|/kalender/\d",
         r"ical|outlook-ical|tribe[-_][\w-]+|eventdisplay|calendar|cal-?date",
     ),
-    # The value decides, since old programs also show posts by ?action=.
+    # The value must match, too, since old programs also show posts at ?action=...
     _row(
         "action",
         "an action, not a page",
@@ -99,9 +99,11 @@ _EVENTS = re.compile(
     r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)", re.IGNORECASE
 )
 _EVENT_KEYS = frozenset({"date", "month", "year", "day", "week", "view"})
-_DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")  # with a segment after it, it is a dated post
+# If a segment follows the date, the address is that of a dated post.
+_DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")
 _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
-_NAMED_DAY = re.compile(r"/[12]\d{3}/\d\d?/\d\d?/[^/]*[^\W\d_][^/]*/?$")  # a post of that day, not a calendar
+# The address of a post of that day, not of a calendar page.
+_NAMED_DAY = re.compile(r"/[12]\d{3}/\d\d?/\d\d?/[^/]*[^\W\d_][^/]*/?$")
 _MAX_STEPS = 14
 _MAX_REPEATS = 4
 _EARLIEST = 1990
@@ -116,18 +118,18 @@ _SAYS = {row.name: row.says for row in TRAPS} | _OWN_SAYS
 
 
 def trap_reason(rule: str) -> str:
-    """Returns the reason of a trap rule for people, as a phrase; "" for no rule."""
+    """Returns the reason of a trap rule for people, as a phrase; "" if `rule` is ""."""
     return _SAYS[rule] if rule else ""
 
 
 def outcome_of_trap_rule(rule: str) -> Outcome:
-    """Returns the outcome of an address that a trap rule excludes (OUT_OF_SCOPE or TRAP); DUE for no rule."""
+    """Returns the outcome of an address that a trap rule excludes (OUT_OF_SCOPE or TRAP); DUE if `rule` is ""."""
     return Outcome.DUE if not rule else Outcome.OUT_OF_SCOPE if rule == SCOPE else Outcome.TRAP
 
 
 def matching_trap_rule(url: str, latest_year: int = 2100) -> str:
-    """Returns the name of the rule by which a URL is a crawl trap; "" if no rule matches. Years in its path after
-    `latest_year` are a trap.
+    """Returns the name of the rule by which a URL is a crawl trap; "" if no rule matches. A URL with a year after
+    `latest_year` in its path is a trap, too.
     """
     path, query = path_and_query(url)
     by_path = next((row.name for row in TRAPS if row.path and row.path.search(path)), "")
@@ -157,7 +159,7 @@ def _by_query(path: str, query: str) -> str:
 
 def path_and_query(url: str) -> tuple[str, str]:
     """Returns the path (unescaped) and the query of a URL. In a static copy of a site, the query is part of the file
-    name ("%3F...html"), and is read from the file name.
+    name ("%3F...html"), so it is read from there.
     """
     parts = urlsplit(url)
     path, separator, kept = unquote(parts.path).partition("?")
@@ -226,8 +228,8 @@ Role = Literal["page", "feed", "sitemap", "comments", "trap", "unwanted"]
 
 
 class ClassifiedLink(NamedTuple):
-    """The classification of a link by its address. `kind` is set only if `role` is page, `rule` (the trap rule) only if
-    it is trap.
+    """The classification of a link by its address. `kind` is set only if `role` is page, and `rule` (the name of the
+    trap rule) only if `role` is trap.
     """
 
     url: str
@@ -236,10 +238,10 @@ class ClassifiedLink(NamedTuple):
     rule: str = ""
 
 
-@lru_cache(maxsize=16_384)  # a site's menu is on each of its pages
+@lru_cache(maxsize=16_384)  # cached because the links of a site's menu are on each of its pages
 def classify_link(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> ClassifiedLink | None:
-    """Classifies a link by its address; returns None if it is not a web address. The role `unwanted` means out of
-    scope; a file in scope that is not a web page has the role `trap`.
+    """Classifies a link by its address; returns None if it is not a web address. The role is `unwanted` if the address
+    is out of scope, and `trap` if it is a file in scope that is not a web page.
 
     `origin` ("https://example.org/") is the preferred form of the site's address.
     """
@@ -269,7 +271,7 @@ def origin_of(url: str) -> str:
 
 
 def with_origin(url: str, origin: str) -> str:
-    """Returns `url` with the scheme and host of `origin` if the two differ only in http/https or www; else `url`
+    """Returns `url` with the scheme and host of `origin` if their hosts differ at most in www; otherwise returns `url`
     unchanged.
     """
     own = origin_of(url)
@@ -284,16 +286,16 @@ def _bare(origin: str) -> str:
 
 
 def is_feed(url: str) -> bool:
-    """Returns True if a URL has the form of a feed (RSS, Atom, JSON Feed; WordPress, Blogger, static site
-    generators).
+    """Returns True if a URL has the form of a feed (RSS, Atom or JSON Feed), as WordPress, Blogger and static site
+    generators have them.
     """
     parts = urlsplit(url)
     return bool(_FEED_PATH.search(unquote(parts.path)) or _FEED_QUERY.search(parts.query))
 
 
 def is_part_feed(url: str, folder: str = "/") -> bool:
-    """Returns True if a feed's address shows that it has only the posts of one category, tag, author or month. `folder`
-    is the scope's path.
+    """Returns True if a feed's address shows that the feed has only the posts of one category, tag, author or month.
+    `folder` is the scope's path.
     """
     query = urlsplit(url).query
     if _FEED_QUERY.search(query) and _kind_by_query(query) is PageKind.LISTING:
@@ -317,16 +319,16 @@ def is_sitemap(url: str) -> bool:
 
 
 def is_asset(url: str) -> bool:
-    """Returns True if the last step of a URL's path has the file extension of something that is not a page: documents,
-    media, scripts, data. A page of a wiki about a file (File:quay.jpg) is a page.
+    """Returns True if the last segment of a URL's path has the file extension of a document, media file, script or data
+    file. A wiki's page about a file (File:quay.jpg) is not one.
     """
     last = path_and_query(url)[0].rpartition("/")[2]
     return ":" not in last and bool(_ASSET.search(last))
 
 
 def kind_by_address(url: str, folder: str = "/") -> PageKind:
-    """Returns the kind of page that a URL shows by its form: LISTING, PAGE (WordPress's ?page_id=), or UNKNOWN.
-    `folder` is the scope's path.
+    """Returns the kind of page at a URL as far as the form of the URL shows it: LISTING, PAGE (WordPress's ?page_id=)
+    or UNKNOWN. `folder` is the scope's path.
     """
     path, query = path_and_query(url)
     if query and (kind := _kind_by_query(query)):
@@ -359,21 +361,23 @@ def _is_listing_path(segments: list[str]) -> bool:
 
 
 def _is_listing_overview(segments: list[str]) -> bool:
-    """Returns True if a path ends with a listing word, and so lists all tags or archives: /tags/, /en/archive.html."""
+    """Returns True if a path ends with a word for listings. Such a page lists all tags or archives: /tags/,
+    /en/archive.html.
+    """
     first = next((at for at, s in enumerate(segments[:3]) if _bare_word(s) in _LISTING_WORD), -1)
     return first >= 0 and not segments[first + 1 :]
 
 
 def listing_word(segments: list[str]) -> str:
-    """Returns the word in a path that makes it a listing of one category, tag or author ("tag" of /en/tag/sea/); "" for
-    other paths.
+    """Returns the word in a path that makes it a listing of one category, tag or author, such as "tag" in /en/tag/sea/.
+    Returns "" for other paths.
     """
     for at, segment in enumerate(segments[:3]):
         kind, rest = _LISTING_WORD.get(_bare_word(segment)), segments[at + 1 :]
         if kind is None or not rest:
             continue
         last = _bare_word(rest[-1])
-        if kind == "archive":  # many sites have the posts themselves under /archives/
+        if kind == "archive":  # many sites have posts, not listings, under /archives/
             return ""
         is_post = _LONG_SLUG.match(last) or (last.isdecimal() and len(last) > 4) or len(rest) > 3
         return "" if is_post else segment
@@ -394,7 +398,8 @@ _PAGE_STEP = re.compile(
     re.IGNORECASE,
 )
 _PAGE_KEY = re.compile(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
-# Parameters that identify the next page by the last entry of this one: Blogger's updated-max, cursors.
+# Parameters that identify a page of a list by the last entry of the page before, such as Blogger's updated-max and
+# cursors.
 _CHAIN_KEY = re.compile(
     r"updated-max|max-results|before|after|cursor|max_id|page_?token|start-?after|older-?than", re.IGNORECASE
 )
@@ -405,11 +410,17 @@ _SEARCH = re.compile(r"/(?:search|suche|buscar|recherche|cerca|busca)/[^/]+/?$",
 class URLPattern(NamedTuple):
     """The pattern of a URL: what it has in common with other URLs that the same program generated.
 
-    `family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no pattern. The
-    frontier adds five families: below (below a post), captures (known only from a web archive), folder (plain pages
-    of one folder that no source vouches for), form (such pages with addresses of one form) and feeds (of parts of
-    the site). `key`: for paging the address of the list; for the other families the part that all URLs of this
-    pattern share.
+    `family` is paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" if the URL has no
+    pattern. The frontier adds five families:
+
+    - below: addresses below the address of a post.
+    - captures: addresses known only from a web archive.
+    - folder: plain pages of one folder that no source vouches for.
+    - form: plain pages that no source vouches for, with addresses of one form.
+    - feeds: feeds of parts of the site.
+
+    `key` is the address of the list if the family is paging. For the other families it is the part that all URLs of
+    the pattern share.
     """
 
     family: str
@@ -422,7 +433,7 @@ _FAMILIES_OF_POSTS = frozenset({"", "numbers", "query"})
 
 @lru_cache(maxsize=16_384)
 def pattern_of(url: str, folder: str = "/") -> URLPattern:
-    """Returns the pattern of a URL, which is the same with and without an index file. `folder` is the scope's path."""
+    """Returns the pattern of a URL. An index file at the end makes no difference. `folder` is the scope's path."""
     path, query = path_and_query(url)
     path = folder_path(path)
     pairs = parse_qsl(query, keep_blank_values=True)
@@ -449,16 +460,16 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
 
 
 def series_of(url: str) -> str:
-    """Returns the address of a list without the page number, from the URL of one of its pages; "" if the URL has no
-    page number.
+    """Returns the address of a list without a page number, given the URL of one of the list's pages. Returns "" if the
+    URL has no page number.
     """
     path, query = path_and_query(url)
     return _series(folder_path(path), parse_qsl(query, keep_blank_values=True))
 
 
 def page_number(url: str) -> int | None:
-    """Returns the number of a URL as one page of a list, 1 if it has none; None if the page is not identified by a
-    number (Blogger's `updated-max`, cursors).
+    """Returns the page number in a URL, 1 if it has none. Returns None if the URL identifies a page of a list by
+    something other than a number (Blogger's `updated-max`, cursors).
     """
     path, query = path_and_query(url)
     pairs = parse_qsl(query, keep_blank_values=True)
@@ -471,15 +482,15 @@ def page_number(url: str) -> int | None:
 
 
 def capture_pattern(url: str) -> URLPattern:
-    """Returns the pattern of a URL that only a web archive reports and that has no other pattern. All such URLs in a
-    folder have the same pattern.
+    """Returns the pattern of a URL that only a web archive reports and that has no other pattern. Such URLs have the
+    same pattern if they are in the same folder.
     """
     return URLPattern("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
 
 
 def folder_pattern(url: str, folder: str = "/") -> URLPattern:
-    """Returns the pattern of a plain page that no source vouches for. It is shared by all pages in the same first
-    folder below `folder`, the scope's path.
+    """Returns the pattern of a plain page that no source vouches for. All pages below the same subfolder of `folder`,
+    the scope's path, have the same pattern.
     """
     path = folder_path(path_and_query(url)[0])
     below = path.removeprefix(folder).lstrip("/")
@@ -489,7 +500,7 @@ def folder_pattern(url: str, folder: str = "/") -> URLPattern:
 
 def form_pattern(url: str, folder: str = "/") -> URLPattern:
     """Returns the pattern of a plain page by the form of its address: `/news/9/9/s.html` for /news/2014/08/a-name.html.
-    The first step is kept, unless it is a number; `folder` is the scope's path.
+    Keeps the first segment below `folder`, the scope's path, unless it is a number.
     """
     below = folder_path(path_and_query(url)[0]).removeprefix(folder).strip("/")
     first, *rest = below.split("/")
@@ -505,23 +516,23 @@ def _form_of_step(step: str) -> str:
 
 
 def feed_without_format(url: str) -> str:
-    """Returns the address of a feed with the names of feed formats left out, which is the same for a feed's RSS and
-    Atom forms: /news/*.xml for /news/rss.xml, /feed/ for /feed/atom/.
+    """Returns the address of a feed without the names of feed formats: /news/*.xml for /news/rss.xml, /feed/ for
+    /feed/atom/. The result is the same for the RSS and the Atom version of a feed.
     """
     return re.sub(r"(?<![a-z])(?:rss2?|atom|rdf)(?![a-z])", "*", url, flags=re.IGNORECASE).replace("/feed/*", "/feed")
 
 
 def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
-    """Returns True if a URL may be the address of a post, by its pattern, and has another pattern than the page that
-    shows it.
+    """Returns True if the pattern of a URL is one that posts may have, and is not the pattern of the page that links to
+    it (`found_on`).
     """
     pattern = pattern_of(url, folder)
     return pattern.family in _FAMILIES_OF_POSTS and pattern != found_on
 
 
 def is_secondary_listing(url: str, folder: str = "/") -> bool:
-    """Returns True if a URL is a secondary listing: a list by tag, author, category, date or a parameter, whose entries
-    other pages list too.
+    """Returns True if a URL is a secondary listing: a list by tag, author, category, date or a parameter. Other pages
+    list its entries, too.
     """
     return pattern_of(url, folder).family in ("terms", "dates", "query")
 
@@ -531,7 +542,7 @@ def _series(path: str, pairs: list[tuple[str, str]]) -> str:
         return f"{path[: paged.start()]}/#?{_rest(pairs, set())}"
     keys = {k for k, v in pairs if (v.isdecimal() and _PAGE_KEY.fullmatch(k)) or (v and _CHAIN_KEY.fullmatch(k))}
     if keys == {"p"} and path in ("", "/", "/index.php"):
-        return ""  # WordPress's number of a post
+        return ""  # in WordPress, this `p` is the number of a post
     return f"{path}?{_rest(pairs, keys)}#" if keys else ""
 
 

@@ -1,7 +1,8 @@
-"""Addresses and lists of captures in web archives (Memento), and the choice of the captures to fetch.
+"""Builds the addresses of captures in web archives (Memento), parses lists of captures, and chooses the captures to
+fetch.
 
-A capture is requested as it was taken: with the flag `id_` after its time, the web archive (Internet Archive,
-OpenWayback, pywb) neither adds markup nor rewrites links. A TimeMap is a list of the captures of one address (RFC
+A capture is requested with the flag `id_` after its time, so that the web archive (Internet Archive, OpenWayback, pywb)
+sends it unmodified, without added markup and rewritten links. A TimeMap is a list of the captures of one address (RFC
 7089, section 5; application/link-format, RFC 6690).
 """
 
@@ -21,7 +22,7 @@ from archiver.discovery.cdx import timestamp as moment_of
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
 
 _TIMEMAP = re.compile(r"(.*/)timemap/[\w*-]+/$")
-# The prefix of the addresses of captures by the path of the list. The first row that matches decides.
+# How to get the prefix of the addresses of captures from the address of the list. The first row that matches decides.
 _REPLAY = (
     (re.compile(r"(https?://[^/]+/)cdx/search(?:/cdx)?/?"), r"\1web/"),  # the Internet Archive
     (re.compile(r"(.*/)cdx/search(?:/cdx)?/?"), r"\1"),
@@ -36,8 +37,8 @@ _ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveService:
-    """The addresses of one web archive. `asks`: its CDX server, or the prefix of its TimeMaps (`is_timemap`); `replay`:
-    the prefix of its captures, up to the time.
+    """The addresses of one web archive. `asks` is the address of its CDX server or, if `is_timemap` is True, the prefix
+    of the addresses of its TimeMaps. `replay` is the prefix of the addresses of its captures, up to the time.
     """
 
     asks: str
@@ -55,8 +56,9 @@ class ArchiveService:
         return self.asks + url
 
     def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
-        """Returns the time and the original URL of a capture from its address `location` (relative to `base`), with
-        http or https; None if the address does not belong to a capture in this web archive.
+        """Returns the time and the original URL of the capture at the address `location` (relative to `base`). It makes
+        no difference whether the address has http or https. Returns None if there is no capture of this web archive at
+        such an address.
         """
         here = re.sub(r"^https?:", "", urljoin(base, location.strip()))
         prefix = re.sub(r"^https?:", "", self.replay)
@@ -66,17 +68,17 @@ class ArchiveService:
 
 
 def parse_archive_service(text: str, replay: str = "") -> ArchiveService:
-    """Returns the web archive with this short name, or with this address of its CDX server or TimeMaps.
+    """Returns the web archive given by its short name, or by the address of its CDX server or TimeMaps.
 
-    `replay` is the prefix of the addresses of its captures; needed only if it does not follow from `text`. Raises
-    ValueError, with the reason, if the text is neither a name nor such an address, or if the prefix is invalid.
+    `replay` is the prefix of the addresses of its captures. It is needed only if it cannot be derived from `text`.
+    Raises ValueError, with the reason, if `text` is neither a name nor such an address, or if the prefix is invalid.
     """
     asks = service_address(text)
     if not replay:
         replay = next((found.expand(form) for rule, form in _REPLAY if (found := rule.fullmatch(asks))), "")
     if not replay:
         raise ValueError(
-            "the addresses of its captures do not follow from its own address; give their prefix with "
+            "the addresses of its captures cannot be derived from its own address; give their prefix with "
             "--replay https://archive.example/coll/"
         )
     if not replay.startswith(("http://", "https://")) or not urlsplit(replay).hostname or "@" in replay:
@@ -112,8 +114,8 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
 
 
 def original_url(link: str) -> str:
-    """Returns the original address of a capture from its Link header (rel="original", RFC 7089, section 2.2.1), else
-    "".
+    """Returns the original address of a capture, given its Link header (rel="original", RFC 7089, section 2.2.1); "" if
+    the header does not have it.
     """
     for found in _LINK.finditer(link):
         attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
@@ -131,11 +133,12 @@ def parse_http_date(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-# The choice of captures of one address to fetch.
+# Choosing the captures of one address to fetch.
 
 GONE = frozenset({404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# A revisit record does not say what it repeats; old indexes write "unk" for a type that is missing.
+# The media types that a page may have in a list. The type of what a revisit record repeats is not given, and old
+# indexes write "unk" for a missing type.
 _PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
 _ITSELF = timedelta(minutes=1)
 
@@ -153,7 +156,7 @@ class CaptureAction(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CaptureListEntry:
     """One capture of `url` in a web archive's list. `at` is aware; `digest` is "" if unknown. `asked` is the address as
-    captured, with all its parameters, if it differs from `url`.
+    captured, with all its parameters, "" if it is the same as `url`.
     """
 
     at: datetime
@@ -168,8 +171,8 @@ class CaptureListEntry:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What the capture shows: a page or redirect with its digest, or that the page was gone. Adjacent captures with
-        equal values form a run.
+        """What the capture shows: a page or redirect, with its digest, or that the page was gone. Adjacent captures for
+        which this value is equal form a run.
         """
         if self.status in GONE:
             return ("gone",)
@@ -184,13 +187,14 @@ def is_relevant(entry: CdxEntry) -> bool:
 
 
 def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[CaptureListEntry, CaptureAction]]:
-    """Yields the captures of one address that are worth entering, each with the action to take. `captures` are in order
+    """Yields the captures of one address that are worth storing, each with the action to take. `captures` are in order
     of time.
 
-    A payload (by its digest) is fetched once, at its first capture. Of consecutive captures with one payload, the
-    first and the last are yielded, because they show from when to when it was online; of consecutive 404 responses
-    likewise, because they show when the page was gone. A redirect within a minute of a page of the same address
-    leads to that page (http to https, to www, to a slash), and is not fetched.
+    Each payload (distinguished by its digest) is fetched once, at its first capture. Of consecutive captures with the
+    same payload, only the first and the last are yielded, because they show from when to when it was online. The same
+    goes for consecutive 404 and 410 responses, which show when the page was gone. A redirect within a minute of a
+    capture of a page at the same address is not fetched, because it leads to that page (from http to https, to www, or
+    to a slash at the end).
     """
     pages = [c.at for c in captures if c.is_page]
     fetched: set[str] = set()

@@ -1,5 +1,5 @@
-"""The WordPress REST API (wp/v2): finds its address on a page, builds the addresses of its pages of posts, and parses
-them.
+"""The WordPress REST API (wp/v2): finds its address on a page, builds the addresses of its lists of posts, and parses
+the responses.
 
 https://developer.wordpress.org/rest-api/reference/posts/
 """
@@ -23,12 +23,12 @@ from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, Sou
 from archiver.urls import normalize
 
 PER_PAGE = 100
-"""Posts per response, the maximum that the API allows."""
+"""The number of posts per response: the maximum that the API allows."""
 _RELATION = "https://api.w.org/"
 _LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
 _WORDPRESS_ASSET = re.compile(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
 _OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
-# The fields are named, since those that SEO plugins add (yoast_head) are larger than the posts.
+# Only these fields are requested, since those that SEO plugins add (yoast_head) are larger than the posts.
 _FIELDS = (
     "id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
     "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded"
@@ -42,8 +42,8 @@ _OFFSET_LIMIT = timedelta(hours=15)
 class APIPage:
     """One parsed page of posts from the API. `total` and `total_pages` are the server's counts, None if not given.
 
-    `error` is None, or what the API sent instead of posts ("rest_post_invalid_page_number: ..."). `past_end` is True
-    if that error means that there are no more pages.
+    `error` is what the API sent instead of posts ("rest_post_invalid_page_number: ..."), None if it sent posts.
+    `past_end` is True if the error means that there are no more pages.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -57,8 +57,8 @@ def api_endpoint(html_root: etree._Element | None, link_header: str, home_url: s
     """Returns the address of the API's root (".../wp-json/" or "...?rest_route=/"); None if the page shows no sign of
     WordPress.
 
-    It is taken from the Link header or a <link> of the page, else from the oEmbed link; else, if the page loads
-    WordPress files from the same host, it is the usual address next to them.
+    The address is taken from the Link header or a <link> of the page, or else from the oEmbed link. If there is none
+    but the page loads WordPress files from the same host, returns the usual address next to these files.
     """
     match = _LINK_HEADER.search(link_header)
     if match and (found := _root(match.group(1), home_url)):
@@ -97,8 +97,8 @@ def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) 
 
 
 def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """Returns the API address of one page of posts, as `posts_url` does, for a response with only the ID, address and
-    modification time of each post. It serves to compare all posts cheaply.
+    """Returns the API address of one page of posts, as `posts_url` does. The response has only the ID, address and
+    modification time of each post, which is enough to compare all posts cheaply.
     """
     return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
 
@@ -123,8 +123,8 @@ def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> APIPage:
     """Parses the API's response to `posts_url` or `ids_url`. Never raises; if the response is not a list of posts,
     `error` is set.
 
-    `published` and `modified` have the site's own UTC offset, computed from local and UTC times, so that they have
-    the calendar day that the site shows.
+    `published` and `modified` have the site's own UTC offset, so that they have the calendar day that the site shows.
+    The offset is the difference of a post's local and UTC times.
     """
     counts = {k.lower(): v for k, v in headers.items()}
     total, pages = _count(counts.get("x-wp-total")), _count(counts.get("x-wp-totalpages"))
@@ -221,8 +221,8 @@ def _pair(row: dict[str, Any], name: str) -> tuple[datetime | None, datetime | N
 
 
 def _utc_offset(row: dict[str, Any]) -> timedelta | None:
-    """Returns the site's UTC offset from the local and UTC times of a post; None if a time is missing or their
-    difference cannot be a time zone.
+    """Returns the site's UTC offset, given a post with local and UTC times. Returns None if a time is missing or their
+    difference cannot be the offset of a time zone.
     """
     for name in ("date", "modified"):
         local, utc = _pair(row, name)
@@ -235,7 +235,8 @@ def _utc_offset(row: dict[str, Any]) -> timedelta | None:
 
 def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
     local, utc = _pair(row, name)
-    own = _utc_offset({k: row.get(k) for k in (name, f"{name}_gmt")})  # daylight saving time differs between the two
+    # Each of the two times has its own offset, since daylight saving time may apply to only one of them.
+    own = _utc_offset({k: row.get(k) for k in (name, f"{name}_gmt")})
     zone = timezone(offset if own is None else own) if (own or offset) else UTC
     if utc:
         return utc.astimezone(zone)
@@ -243,8 +244,8 @@ def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
 
 
 def _geotags(row: dict[str, Any]) -> tuple[GeoTag, ...]:
-    """Returns the geo-tag in a post's metadata, by the names that WordPress's geo plugins use (geo_latitude ...), if
-    the API exposes it.
+    """Returns the geo-tag in a post's metadata, if the API exposes it, under the names that WordPress's geo plugins use
+    (geo_latitude ...).
     """
     for holder in (row.get("meta"), row.get("geo"), row):
         if not isinstance(holder, dict) or str(holder.get("geo_public", "1")) == "0":

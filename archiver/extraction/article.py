@@ -1,7 +1,7 @@
-"""Extracts an article from a parsed page, with the rules of its site if they fit the page, else with general
-extraction.
+"""Extracts an article from a parsed page: with the rules of its site if they fit the page, otherwise without site
+rules.
 
-General extraction has one module of candidates for each field; `resolve` chooses among them.
+Extraction without site rules has one module for each field that collects candidates; `resolve` chooses among them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """How a page is extracted: `posts_only`, `part_of` and `decided` as in `extract_page`."""
+    """How a page is extracted. The attributes are the parameters of `extract_page` with the same names."""
 
     posts_only: bool
     part_of: str
@@ -52,16 +52,20 @@ def extract_page(
     """Extracts the article of a page: all fields, the page's kind (`kind`, `kind_rule`), and the evidence for each
     field.
 
-    `hint`: what a feed or an API says about this address, used as a further source. `known_kind`: as in
-    `classify_page`. `posts_only`: for a page that is not a post, return only its kind, which is all that a crawl
-    needs of a listing. `part_of`: the address of the post, if the page was fetched as one of its further pages.
-    `rules`: the rules of the site; a page that does not fit them is read by general extraction, and then only the
-    rules written by a person are applied, which may also make it a post. `decided`: the kind and rule if the site's
-    other pages decided them, so that the page is not classified. Never raises for what a page contains; the same page
-    always gives the same article.
+    - `hint` is what a feed or an API says about this address, which is used as a further source.
+    - `known_kind` has the same meaning as in `classify_page`.
+    - If `posts_only` is True, only the kind is returned for a page that is not a post. That is all that a crawl needs
+      of a listing.
+    - `part_of` is the address of the post if the page was fetched as one of its further pages.
+    - `rules` are the rules of the site. If the page does not fit them, it is extracted without site rules, and then
+      only the hand-written rules are applied. These may also make the page a post.
+    - `decided` is the kind and rule of the page if the site's other pages decided them. The page is then not
+      classified.
+
+    Never raises because of what a page contains. The same page always results in the same article.
     """
     collects = gc.isenabled()
-    gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
+    gc.disable()  # reference counting frees the page's objects, and garbage collection would take 5 % of the time
     try:
         return _extract(page, hint, known_kind, _Options(posts_only, part_of, decided), rules)
     finally:
@@ -95,7 +99,7 @@ def _extract(
 
 
 def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind, options: _Options) -> Article:
-    """Extracts the article of a page by general extraction, without the rules of its site."""
+    """Extracts the article of a page without site rules."""
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
     kind, rule = options.decided or classify_page(page, hint, known_kind, post, beside)

@@ -30,23 +30,23 @@ _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _DROP_TAGS = frozenset({"nav", "footer", "form", "aside", "button", "figcaption"})
 _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL)
-# "Figure 3.", "Fig. 3", "Abb. 3", "图3": a caption that the text refers to.
+# Matches a caption to which the text refers: "Figure 3.", "Fig. 3", "Abb. 3", "图3".
 _FIGURE = re.compile(
     r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*\d",
     re.IGNORECASE,
 )
 _MAX_ROWS = 20
 _COMMENTS = "form for comments"
-"""The mark of a form for comments, which is no text however short the post is."""
-_COMMENT_FORM = 1_500  # letters of the labels and notes of a form for comments
+"""The mark of a form for comments, which is never part of the text, however short the post is."""
+_COMMENT_FORM = 1_500  # the labels and notes of a form for comments have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
 
 
 @dataclass(frozen=True, slots=True)
 class KnownBoilerplate:
-    """What was found for other fields and is not body text: the title, byline lines and elements, and the authors'
-    names.
+    """What was found for other fields and is therefore not body text: the title, the lines and elements of the byline,
+    and the authors' names.
     """
 
     title: str = ""
@@ -60,8 +60,8 @@ def boilerplate_spans(
 ) -> list[tuple[int, int]]:
     """Returns the block ranges of elements whose tag, attribute, class or id marks them as boilerplate.
 
-    Elements are ignored if they, or all elements with the same mark, contain more than `share` of the text. `lo` and
-    `hi` bound the container's blocks; `size` has the prefix sums of the blocks' sizes.
+    An element does not count if it, or all elements with the same mark together, contains more than `share` of the
+    text. `lo` and `hi` bound the container's blocks; `size` has the prefix sums of the blocks' sizes.
     """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
@@ -72,7 +72,7 @@ def boilerplate_spans(
         is_small = why == _COMMENTS or size[z] - size[a] <= share * whole
         if why and is_small and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
-    # Ignore a mark whose elements contain most of the text.
+    # A mark does not count if its elements contain most of the text.
     sound = [
         spans
         for why, spans in found.items()
@@ -82,7 +82,9 @@ def boilerplate_spans(
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
-    """Returns what marks an element as boilerplate: a word in its class or id, or its tag; "" if nothing does."""
+    """Returns the mark of an element as boilerplate: a word in its class or id, its tag, or "hidden"; "" if it has
+    none.
+    """
     if el.tag == "form" and _is_comment_form(el):
         return _COMMENTS
     why = layout.boilerplate_word(el) or (el.tag if el.tag in _DROP_TAGS else "")
@@ -90,15 +92,15 @@ def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
 
 
 def _is_comment_form(form: Element) -> bool:
-    """Returns True if a form is for comments, and not a form around the whole page."""
+    """Returns True if a form is for writing a comment, and is not a form around the whole page."""
     if next(form.iter("textarea"), None) is None or next(form.iter("h1", "article", "main"), None) is not None:
         return False
     return text_length(form) < _COMMENT_FORM
 
 
 def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
-    """Returns True if an element with the boilerplate mark `why` is text of the post all the same: a button in a
-    heading, a long <aside>.
+    """Returns True if an element is text of the post although it has the boilerplate mark `why`. Examples are a button
+    in a heading and a long <aside>.
     """
     if why == "button":
         parent = el.getparent()
@@ -115,8 +117,8 @@ def text_blocks(
 ) -> list[TextBlock]:
     """Returns the blocks of a container that are text of the post, in reading order, without boilerplate.
 
-    `lo` and `hi` bound the container's blocks. With `weights` (from `text_weights`), prose between the title and the
-    container is included.
+    `lo` and `hi` bound the container's blocks. If `weights` (from `text_weights`) are given, prose between the title
+    and the container is included.
     """
     blocks = layout.blocks
     size = layout.prefix_sums([b.size for b in blocks])
@@ -165,7 +167,7 @@ def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[fl
 
 
 def _text_start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
-    """Returns the index of the block where the text begins: after the title, if that is near the beginning."""
+    """Returns the index of the block where the text begins. It begins after the title, if that is near the start."""
     known = fold_text(title)
     if not known:
         return lo
@@ -181,7 +183,9 @@ def _text_start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size
 
 
 def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
-    """Returns the index of the block where the text ends: before a heading for other posts, the author or comments."""
+    """Returns the index of the block where the text ends. It ends before a heading that introduces other posts, the
+    author or comments.
+    """
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
         b = blocks[i]
@@ -195,8 +199,8 @@ def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: 
 
 
 def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
-    """Returns True if most of the text is in <p>, <li> and the like. A <div> with a few words is then not part of the
-    text.
+    """Returns True if most of the text is in <p>, <li> and the like. In this case, a <div> with a few words is not part
+    of the text.
     """
     whole = p = 0.0
     for i in range(lo, hi):
@@ -270,7 +274,9 @@ def _links_of(b: TextBlock) -> Iterable[Element]:
 
 
 def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks blocks as dead whose text occurs before or elsewhere in the body, such as invitations and pull quotes."""
+    """Marks blocks as dead if their text also occurs elsewhere in the body, as that of invitations and pull quotes
+    does.
+    """
     seen: set[str] = set()
     quoted: list[tuple[int, str]] = []
     for i in range(lo, hi):
@@ -308,7 +314,7 @@ def _with_ancestors(el: Element, levels: int) -> list[Element]:
 def _drop_author_notes(
     blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
-    """Marks paragraphs at the end as dead that begin with an author's name, since they are about the author."""
+    """Marks paragraphs at the end as dead if they begin with an author's name, since they are about the author."""
     if not people:
         return
     last = size[hi] - 0.12 * (size[hi] - size[lo]) - 300
@@ -332,7 +338,8 @@ def _drop_empty_headings(blocks: list[TextBlock], lo: int, hi: int, dead: bytear
         i -= 1
 
 
-# Finds the element that contains the text: the one with the heaviest blocks, where prose adds and links subtract.
+# Finding the element that contains the text: the one whose blocks weigh most. Prose has a positive weight, links have a
+# negative one.
 
 _SENTENCE_END = re.compile(r"[.!?…。！？؟۔।։።:;][\"'”’»)\]）」』]*\s*$")
 _NO_TEXT = frozenset({"nav", "aside", "footer", "form"})
@@ -368,7 +375,7 @@ def text_weights(layout: BlockLayout) -> list[float]:
     prose = layout.prefix_sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
     out = list(map(_block_weight, blocks))
     for word, spans in _spans_by_mark(layout, prose).items():
-        # Ignore a mark whose elements contain most of the page.
+        # A mark does not count if its elements contain most of the page.
         if word in LONG or word == _COMMENTS or covered_total(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
@@ -386,8 +393,8 @@ def _block_weight(b: TextBlock) -> float:
 
 
 def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
-    """Returns where boilerplate elements are, as (first, end) block numbers, grouped by the class or id word, or the
-    tag, that shows them to be boilerplate.
+    """Returns the block ranges of boilerplate elements, as (first, end), grouped by the word in a class or id or the
+    tag that marks them as boilerplate.
 
     Elements that contain an <h1> or a large share of the prose are left out.
     """
@@ -405,9 +412,9 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
 
 
 def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
-    """Returns the smallest element with nearly all the weight of the heaviest element.
+    """Returns the smallest element that has nearly all the weight of the heaviest element.
 
-    A smaller share of the weight is enough if the element's class or id is one commonly used for the text.
+    An element whose class or id is commonly used for the text needs a smaller share of the weight.
     """
     found = [
         _Span(sums[z] - sums[a], el, a, z)
@@ -426,7 +433,7 @@ def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
 
 
 def _is_named_text(el: Element) -> bool:
-    """Returns True if an element's tag, class, id or itemprop is one commonly used for the text of an article."""
+    """Returns True if an element's tag, class, id or itemprop is commonly used for the text of an article."""
     if el.tag == "article" or "articleBody" in (el.get("itemprop") or ""):
         return True
     names = f"{el.get('class') or ''} {el.get('id') or ''}"
@@ -448,29 +455,30 @@ def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
     )
 
 
-# The body: chooses the container of the text, and returns its text.
+# The body: choosing the element that contains the text, and reading it.
 
 _NOTICE = 200
-"""Characters of the longest text that is taken for a notice if the source's text is five times as long."""
+"""A text on the page with at most this many characters may be a notice. It is taken for one if the text from the feed
+or API is five times as long."""
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
 _TRIED, _LEVELS = 5, 3
 _LITTLE = 200
-"""Letters outside the box of the title that do not outweigh a short text in the box."""
+"""The text in the title's box is preferred unless the other text has at least this many letters more."""
 _OUTER = frozenset({"body", "main", "html", "header", "table", "tbody"})
 _HEADER_NAME = re.compile(
     r"(?:^|[\s_-])(?:head(?:er|ing)?|hero|masthead|top|intro|banner|title\w*)(?:$|[\s_-])", re.IGNORECASE
 )
 _OWN_BLOCKS = frozenset({"p", "ul", "ol", "dl", "blockquote", "figure", "pre"})
 _FEW_WORDS = 300.0
-_SHORT = 600  # letters of a text that may be that of a sidebar rather than the post's
+_SHORT = 600  # a text with fewer letters than this may be that of a sidebar and not the post's
 _MEDIA = ("img", "iframe", "video", "audio", "embed", "object")
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The text of a post and how it was found. `is_whole`: a feed or API gave the whole text, and the page shows only a
-    part of it.
+    """The text of a post and how it was found. `is_whole` is True if the text is the whole text from a feed or API, and
+    the page shows only a part of it.
     """
 
     text: str
@@ -483,8 +491,8 @@ class Body:
 def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: SourceHint | None = None) -> Body:
     """Extracts the post's text: paragraphs separated by a blank line, without title, byline, share buttons or footer.
 
-    If the page shows only a part of the post (one of several pages, or the beginning with "read more") and its feed
-    or API gave the whole text, that text is returned.
+    If the page shows only a part of the post (one of several pages, or the beginning with "read more"), and a feed or
+    API has the whole text, returns the whole text.
     """
     shown = _body_on_page(page, post, title, beside)
     if text := hint_body(shown.text, page.url, title, hint):
@@ -493,8 +501,8 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
 
 
 def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> str:
-    """Returns the whole text from the feed or API if `shown`, the text on the page, is only its beginning, or only a
-    notice as on pages that scripts fill ("You need JavaScript"); else "".
+    """Returns the whole text from the feed or API if the text on the page (`shown`) is only its beginning, or only a
+    notice such as "You need JavaScript". Otherwise returns "".
     """
     text = body_of_html(hint.body_html, url, title) if hint is not None and hint.body_html else ""
     if len(text) <= 1.15 * len(shown) + 20:
@@ -525,7 +533,7 @@ def render_container(
 ) -> str:
     """Returns the text of the element `top` with the usual boilerplate removed.
 
-    `extra_drop`: selectors of further elements to leave out.
+    `extra_drop` are selectors of further elements to leave out.
     """
     skip = _elements_to_skip(page, extra_drop) | _meta_blocks_below(post, top)
     return _render_post(post, lay_out(top, skip), top, _known_boilerplate(page, title, beside, top))
@@ -538,7 +546,7 @@ def _meta_blocks_below(post: Post, top: Element) -> set[Element]:
 def _render_post(
     post: Post, plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> str:
-    """Returns the text of a post in `top`. A text equal to the title is kept if it is the only text of the post."""
+    """Returns the text of a post in `top`. A text that equals the title is kept only if the post has no other text."""
     text = _render(plan, top, known, weights)
     if text or not known.title or (post.title is not None and is_below(post.title, top)):
         return text
@@ -561,9 +569,7 @@ def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
 
 
 def _beside_main_content(page: Page) -> Iterator[Element]:
-    """Yields the sidebars, navigation and footers that are outside of the element that the page marks as its main
-    content.
-    """
+    """Yields the sidebars, navigation and footers outside of the element that the page marks as its main content."""
     if (main := page.main_content) is not None:
         for el in page.index.tag("aside", "nav", "footer"):
             if not is_below(el, main) and not is_below(main, el):
@@ -592,7 +598,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     plan = lay_out(everything, _elements_to_skip(page) | _meta_blocks_below(post, everything), page.index.texts)
     weights = text_weights(plan)
     if sum(w for w in weights if w > _HEAD) < _FEW_WORDS:
-        weights = [w if w != _HEAD else 0.0 for w in weights]  # a banner would weigh as much as the text
+        weights = [w if w != _HEAD else 0.0 for w in weights]  # the text is so short that a heading could outweigh it
     sums = plan.prefix_sums(weights)
     top = heaviest_container(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
@@ -608,7 +614,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     known = _known_boilerplate(page, title, beside, top)
     text = _render_post(post, plan, top, known, weights if source != "platform" else None)
     if not text and len(bare := _render(lay_out(top), top, known)) > 200:
-        text = bare  # a selector of elements to drop matched the text itself
+        text = bare  # one of the selectors for elements to drop had matched the text itself
     found = Body(text, source, locator, confidence)
     if source != "density" or len(text) >= _SHORT:
         return found
@@ -629,8 +635,8 @@ def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLa
 
 
 def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBlock, found: Body, top: Element) -> Body:
-    """Returns the text of a short post. It is the text of the page's main content if that is in `top`; otherwise the
-    text `found` in `top`, unless `top` is outside the post's entry.
+    """Returns the text of a short post: that of the page's main content if that is in `top`, otherwise the text `found`
+    in `top`. If `top` is outside the post's entry, returns the text below the title.
     """
     main, article = post.page.main_content, _article(post)
     if main is not None and is_below(main, top) and not (article is not None and is_below(article, main)):
@@ -640,7 +646,7 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
     short = _short_text(post, plan, title, beside)
     is_around = article is not None and article is not top and is_below(article, top)
     if is_around and short is not None and not short.text:
-        return short  # the post is a picture, and what was found is beside it
+        return short  # the post consists of a picture, and the text that was found is not part of it
     if found.text and not _is_outside_entry(post, top):
         return found
     return short or (found if found.text else _last_resort(post.page))
@@ -653,14 +659,14 @@ def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
-    """Returns True if an element is neither in the post's entry nor around it, as a sidebar or a footer is."""
+    """Returns True if an element is neither in the post's entry nor around it. It may be a sidebar or a footer."""
     entry = _entry(post)
     return entry is not None and not is_below(top, entry) and not is_below(entry, top)
 
 
 def _entry(post: Post) -> Element | None:
-    """Returns the <article> of the post; without one, the page's main content if it has the post's title; otherwise
-    None.
+    """Returns the <article> of the post. If there is none, returns the page's main content if it has the post's title,
+    otherwise None.
     """
     found, main = _article(post), post.page.main_content
     if found is None and main is not None and post.title is not None and is_below(post.title, main):
@@ -669,7 +675,9 @@ def _entry(post: Post) -> Element | None:
 
 
 def _article(post: Post) -> Element | None:
-    """Returns the <article> that contains the post's title, else the only <article> of the page; None without one."""
+    """Returns the <article> that contains the post's title, or else the only <article> on the page; None if there is
+    none.
+    """
     if post.title is not None and (entry := next(post.title.iterancestors("article"), None)) is not None:
         return entry
     articles = [e for e in post.page.index.tag("article") if not post.is_noise(e)]
@@ -677,10 +685,11 @@ def _article(post: Post) -> Element | None:
 
 
 def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
-    """Returns the text below the title by its position, for a post too short to be found by its weight; else None.
+    """Returns the text below the title, found by its position, for a post that is too short to be found by its weight;
+    None if there is no text below the title.
 
-    That is an element named for text in the post's entry, else the rest of the entry. An entry that has only a picture
-    or a recording has no text.
+    It is the text of an element in the post's entry whose class says that it has the text, or else the rest of the
+    entry. If the entry has only a picture or a recording, its text is "".
     """
     article, entry = _article(post), _entry(post)
     if entry is None and post.holder is not None and post.holder.tag != "body":
@@ -701,10 +710,11 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
 
 
 def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> str | None:
-    """Returns the text below the title in the same small box; "" if the box has only a picture below the title. None if
-    the title has no such box.
+    """Returns the text below the title in the small box that contains both; "" if the box has only a picture below the
+    title. Returns None if the title is not in such a box.
 
-    A short post needs this, since the rest of the page, such as "No comments" or its footer, is as long as its text.
+    This is needed for a short post, since the rest of the page, such as "No comments" or its footer, is as long as its
+    text.
     """
     if post.title is None or _article(post) is not None:
         return None
@@ -721,8 +731,9 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
 
 
 def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
-    """Returns the first box below the title in `entry` with text or pictures. Returns `entry` itself if its text is in
-    paragraphs directly inside it, and None if only lines with date, author and terms follow the title.
+    """Returns the first box in `entry` that is below the title and has text or pictures. Returns `entry` itself if the
+    text is in paragraphs directly inside it. Returns None if the title is only followed by lines with the date, authors
+    and terms.
     """
     assert post.title is not None
     order = post.page.index.order

@@ -1,4 +1,4 @@
-"""The text of an element as blocks in reading order, measured in one walk through its tree."""
+"""Reads the text of an element as blocks in reading order, with their lengths, in one walk through its tree."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ _INLINE = frozenset(
         "g",
     ]
 )
-# The kinds of elements in the walk; all others are divisions.
+# How the walk treats elements, by tag. All other elements are treated as divisions.
 _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
     **dict.fromkeys(UNREAD, "unread"),
 }  # fmt: skip
-# Elements that mostly contain plain text, and the elements that they must not contain to be read in one piece.
+# Elements that mostly contain plain text. They are read in one piece unless they contain one of the elements below.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
 _NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
@@ -98,10 +98,10 @@ Texts = tuple[str, str]
 
 
 class TextBlock:
-    """A run of text between two breaks. `gap`: the white space before it, "" or one or two line ends.
+    """A run of text between two breaks. `gap` is the white space before it: "" or one or two line ends.
 
-    `size` is the number of characters in the width of Latin letters (a Han character counts as two and a half),
-    `linked` the part of `size` inside links. `element` is the block-level element that contains the text.
+    `size` is the length of the text, counted in Latin letters; a Han character counts as two and a half of these.
+    `linked` is the part of `size` that is inside links. `element` is the block-level element that contains the text.
     """
 
     __slots__ = ("element", "gap", "linked", "size", "text")
@@ -114,7 +114,7 @@ class TextBlock:
 
 
 class BlockLayout:
-    """The text blocks in `top`, and for each block-level element the range of its blocks (`spans`)."""
+    """The text blocks in `top`. `spans` has the range of blocks of each block-level element."""
 
     __slots__ = ("_boilerplate_words", "blocks", "spans", "top")
 
@@ -130,16 +130,16 @@ class BlockLayout:
         return found
 
     def prefix_sums(self, of: list[float]) -> list[float]:
-        """Returns the prefix sums of `of`, a number for each block; `s[hi] - s[lo]` is then the sum over a range of
-        blocks.
+        """Returns the prefix sums of `of`, which has a number for each block. The sum over the blocks from `lo` to `hi`
+        is then `s[hi] - s[lo]`.
         """
         return [0.0, *accumulate(of)]
 
 
 def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
-    """Returns the total of a number over several block ranges; blocks in nested ranges count once.
+    """Returns the sum of the blocks' numbers over several ranges of blocks. Blocks in nested ranges count once.
 
-    `sums`: the number's prefix sums, from `BlockLayout.prefix_sums`.
+    `sums` are the prefix sums of these numbers, from `BlockLayout.prefix_sums`.
     """
     total, done = 0.0, 0
     for lo, hi in sorted(spans):
@@ -150,15 +150,15 @@ def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
 
 
 def text_width(text: str) -> float:
-    """Returns the length of a text in the width of Latin letters; a Han character and the like counts as 2.5."""
+    """Returns the length of a text, counted in Latin letters. A Han character and the like counts as 2.5."""
     return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
 class _LayoutReader:
     """The state of the walk: finished blocks, the block range of each element, and the text since the last break.
 
-    `at` is the block-level element being read; `pre`, `links` and `in_cell` count the open elements of these kinds;
-    `cells` has the cells read so far of the current row.
+    `at` is the block-level element that is being read. `pre`, `links` and `in_cell` are the numbers of open elements of
+    these kinds. `cells` has the cells of the current row that have been read.
     """
 
     __slots__ = (
@@ -213,7 +213,7 @@ class _LayoutReader:
         if tag == "tr":
             self.end_row()
         gap = ""
-        if self.buffer or self.gap != _BLANK:  # else it changes nothing
+        if self.buffer or self.gap != _BLANK:  # otherwise ending the line would change nothing
             gap = _gap_before(el, tag, self.top)
             self.end_line(gap)
         outer, first = self.at, len(self.blocks)
@@ -235,8 +235,8 @@ class _LayoutReader:
         self.at = outer
 
     def read_cell(self, el: Element) -> None:
-        """Reads a table cell: as part of its row's line or, if the table is used for layout, as a separate block. Line
-        numbers of the code in the next cell are left out.
+        """Reads a table cell as a part of its row's line or, if the table is used for layout, as a separate block.
+        Skips a cell with the line numbers of the code in the next cell.
         """
         if not self.in_cell and _numbers_lines(el):
             return
@@ -258,7 +258,7 @@ class _LayoutReader:
         self.at = outer
 
     def read_other(self, el: Element, tag: str, kind: str) -> None:
-        """Reads an element of any other tag or context; `read_inside` itself handles the commonest cases."""
+        """Reads an element of any kind in any context. `read_inside` itself handles the commonest cases."""
         if kind == "inline":
             self.links += tag == "a"
             self.read_inside(el)
@@ -290,7 +290,7 @@ class _LayoutReader:
             self.cells.clear()
 
     def end_line(self, gap: str) -> None:
-        """Ends the current run of text and makes blocks of it; the next block is preceded by at least `gap`."""
+        """Ends the current run of text and makes blocks of it. The gap before the next block is at least `gap`."""
         if self.buffer:
             text = "".join(self.buffer)
             self.buffer.clear()
@@ -317,9 +317,7 @@ class _LayoutReader:
 
 
 def _ancestors_of(skip: Collection[Element]) -> set[Element]:
-    """Returns all ancestors of the elements in `skip`; an ancestor cannot be read in one piece, since a part is
-    skipped.
-    """
+    """Returns all ancestors of the elements in `skip`. They cannot be read in one piece, since a part is skipped."""
     found: set[Element] = set()
     for el in skip:
         for at in el.iterancestors():
@@ -339,10 +337,12 @@ def lay_out(
 ) -> BlockLayout:
     """Reads the text of an element into blocks.
 
-    Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by " |
-    ") are blocks after a line end; two consecutive <br> separate paragraphs; `pre` keeps its lines. `skip`: elements
-    to leave out; `texts`: the text and tail of each element, if already known. Time and memory are linear in the
-    size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper than `page.MAX_DEPTH`.
+    Paragraphs, headings and the like are blocks after a blank line. List items and table rows (with cells joined by
+    " | ") are blocks after a line end. Two consecutive <br> separate paragraphs. `pre` keeps its lines.
+
+    `skip` are elements to leave out. `texts` has the text and tail of each element, if they are already known. Time and
+    memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper
+    than `page.MAX_DEPTH`.
     """
     if texts is None:
         texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
@@ -357,8 +357,8 @@ def lay_out(
 
 
 def _is_division(cell: Element) -> bool:
-    """Returns True if a table cell is a layout division: it contains a table, headings, several paragraphs or lines of
-    code, or several boxes with a paragraph.
+    """Returns True if a table cell is used for layout, because it contains a table, headings, several paragraphs or
+    lines of code, or several boxes with a paragraph.
     """
     if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
         return True
@@ -376,8 +376,9 @@ def _has_lines(cell: Element) -> bool:
 
 
 def _numbers_lines(cell: Element) -> bool:
-    """Returns True if a table cell has only the numbers of the lines of code in the next cell, as highlighters of code
-    write them."""
+    """Returns True if a table cell has only the line numbers of the code in the next cell, as syntax highlighters write
+    them.
+    """
     beside = cell.getnext()
     if beside is None or beside.tag != "td" or next(beside.iter("pre"), None) is None:
         return False
@@ -399,5 +400,5 @@ def _gap_before(el: Element, tag: str, top: Element) -> str:
 
 
 def written_text(blocks: list[TextBlock]) -> str:
-    """Returns blocks as plain text, each after its gap."""
+    """Returns blocks as plain text. The gap of each block is written before it."""
     return "".join(b.gap + b.text for b in blocks).strip("\n")

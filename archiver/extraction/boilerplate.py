@@ -11,7 +11,7 @@ from archiver.extraction.text import clean_text
 
 # Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...
 
-# Words and pairs of words in them, which themes join in various ways: "author-bio", "AuthorBio", "author_bio".
+# Words and pairs of words in these names. Themes join them in various ways: "author-bio", "AuthorBio", "author_bio".
 _NEVER = frozenset(
     [
         "share",
@@ -330,17 +330,18 @@ _PAIRS = frozenset(
         "you might",
     ]
 )
-# Comments and other posts may well be longer than the post.
+# These marks count even if their elements contain most of the text, since comments and other posts may be longer than
+# the post.
 LONG = frozenset(["comments", "comment", "commentlist", "disqus", "replies", "related", "relatedposts", "recommended"])
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
-# "with-sidebar", "no-comments", "sidebar-layout" describe what is beside the element, not the element itself.
+# A name with one of these words describes the layout, not the element: "with-sidebar", "no-comments", "sidebar-layout".
 _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
 _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8_192)
 def is_footer_name(names: str) -> bool:
-    """Returns True if a string of classes and ids names the footer of a page."""
+    """Returns True if a string of classes and ids has a name for the footer of a page."""
     return bool(_FOOTER.search(names))
 
 
@@ -379,8 +380,8 @@ def boilerplate_word(el: Element) -> str:
 
 
 def _compile_any(*parts: str) -> re.Pattern[str]:
-    """Compiles a pattern that matches a whole text, apart from punctuation around it, if one of `parts` matches it. The
-    pattern is for texts in lower case (`_lower`), because only case-sensitive patterns let the engine skip
+    """Compiles a pattern that matches a text if one of `parts` matches all of it, apart from punctuation around it. The
+    pattern is for texts in lower case (`_lower`), because only with case-sensitive patterns can the engine skip
     alternatives by their first letter.
     """
     return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
@@ -430,13 +431,13 @@ _LINE = _compile_any(
     r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
 )
 _MAX_LINE_LENGTH = 160
-"""The most letters that any of these has, with the signs around it."""
-# Buttons with a count: "Like 12".
+"""At most this many letters are in a text that one of these patterns matches, with the signs around it."""
+# The texts of buttons with a count: "Like 12".
 _LIKES = (
     r"(?:likes?|i like (?:it|this)|gefällt mir|j['’]aime|me gusta|mi piace|curtir|gosto|vind ik leuk|lubię to|нравится|"
     r"beğen|thích|赞|點讚|いいね!?|좋아요|أعجبني) ?[(:]? ?\d[\d.,]*k?\+?\)?"
 )
-# What themes write where a post has no comments, few, or a form for them, in the languages of websites.
+# What themes write if a post has few or no comments, or above its comment form, in the languages of websites.
 _NO_COMMENTS = {
     "en": r"(?:\d+ )?comments?(?: »| \(\d+\))?|there are (?:currently )?no comments|new comment|"
     r"(?:\d+|no) (?:comments?|replies|responses?|thoughts)(?: so far| yet| »)?"
@@ -485,7 +486,7 @@ _LONG_LINE = _compile_any(
     r"follow (?:us|me|him|her|them|@?\w+(?: \w+)?) (?:on|at) .{0,100}",
 )
 
-# Patterns for phrases with the decisive words in the middle; _WITHIN_WORDS are searched first, which is cheap.
+# Patterns for phrases with the decisive words in the middle. _WITHIN_WORDS are searched first, because that is cheap.
 _WITHIN = _compile_any(
     r".{0,60}(?:getty images|shutterstock|istock|unsplash|alamy)",
     r".{0,60}\bthis (?:post|article|page|blog|site|website|story) (?:may |might )?contains? .{0,40}(?:affiliate|"
@@ -515,7 +516,7 @@ _ALSO = re.compile(
     re.IGNORECASE,
 )
 
-# A heading that introduces other posts, the author or the comments; nothing of the post follows it.
+# A heading that introduces other posts, the author or the comments. The post ends before it.
 _END = _compile_any(
     r"(?:you (?:may|might|ll|will|would)(?: also)? (?:like|love|enjoy|be interested).{0,40})",
     r"(?:related|similar|recommended|further|recent|popular|latest|trending|featured|more|other|explore|keep) "
@@ -596,7 +597,7 @@ def is_notice(text: str) -> bool:
     return False
 
 
-# The words of a link to the next or the previous post, before or after its title.
+# The words in a link to the next or the previous post, before or after that post's title.
 _NEIGHBOUR = re.compile(
     r"^[\s←→«»‹›<>⟵⟶◀▶⬅➡|:-]*(?:next|previous|prev|older|newer|nächster?|vorheriger?|weiter|zurück|suivante?|"
     r"précédente?|siguiente|anterior|próxim[oa]|successivo|precedente|volgende|vorige|następny|poprzedni|nästa|"
@@ -610,7 +611,7 @@ _NEIGHBOUR_SIGN = re.compile(r"^\s*(?:[←→«»‹›⟵⟶⬅➡]|&[lr]arr;)|
 
 
 def names_neighbour(text: str) -> bool:
-    """Returns True if the text of a link marks it as a link to the next or the previous post ("Next → Title")."""
+    """Returns True if the text of a link shows that it leads to the next or the previous post ("Next → Title")."""
     return len(text) < 200 and (_NEIGHBOUR.search(text) is not None or _NEIGHBOUR_SIGN.search(text) is not None)
 
 

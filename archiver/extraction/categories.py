@@ -1,4 +1,4 @@
-"""Category and tag candidates from term links, post classes, metadata, breadcrumbs, and the lists of a feed or API."""
+"""Collects category and tag candidates from term links, post classes, metadata, breadcrumbs, feeds and APIs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 
-# category-SLUG and tag-SLUG of WordPress's post class: all terms of the post, with the names the page gives them.
+# WordPress's post class has all terms of the post, as category-SLUG and tag-SLUG. Their names are taken from the page.
 
 _KINDS: dict[str, Kind] = {"category": "category", "tag": "tag"}
 _CLASS_TERM = re.compile(r"^(category|tag)-(.+)$")
@@ -47,9 +47,11 @@ _SIMPLE = re.compile(r"[a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class ClassTerms:
-    """The categories or the tags in a post's class attribute. `slugs`: as the class has them; `names`: as the page
-    shows them, or the slugs if it does not. `is_complete`: the class has every term of the post. It may lack some if
-    a slug has no Latin letters, since the class then has only a number for it.
+    """The categories or the tags in a post's class attribute.
+
+    `slugs` are written as in the class. `names` are the names that the page shows, or the slugs if it shows none.
+    `is_complete` is True if the class has every term of the post. It may lack some if a slug has no Latin letters,
+    since the class then has only a number for it.
     """
 
     slugs: Terms
@@ -61,9 +63,9 @@ def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) 
     """Returns the categories and tags in the post's WordPress class (category-SLUG, tag-SLUG); {} if it has no such
     class.
 
-    `declared`: names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if there
-    are as many names as slugs, since WordPress sorts both by name. A complete post class without any tag means that
-    the post has none.
+    `declared` are the names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if
+    there are as many names as slugs, since WordPress sorts both by name. A complete post class without any tag means
+    that the post has no tags.
     """
     classes = _post_class(post)
     terms = [(kind, m[2]) for name in classes if (m := _CLASS_TERM.match(name)) and (kind := _KINDS[m[1]])]
@@ -72,7 +74,7 @@ def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) 
     if not any(found.values()):
         return {}
     shown = _shown_names(page, post, {s for slugs in found.values() for s in slugs})
-    # Every post of WordPress has a category: a class without one comes from a theme that leaves terms out.
+    # Every WordPress post has a category, so a class without one was written by a theme that leaves terms out.
     complete = "type-post" in classes and any(kind == "category" for kind, _ in terms)
     out: dict[Kind, ClassTerms] = {}
     for kind, slugs in found.items():
@@ -100,15 +102,16 @@ def slug_in_class(slug: str) -> str:
 
 @lru_cache(maxsize=4_096)
 def _possible_slugs(name: str) -> frozenset[str]:
-    """Returns the slugs that a system may have made from a name."""
+    """Returns the slugs that a publishing system may have made from a name."""
     written = {name, re.sub(r"['’.&]", "", name), name.replace("&", " and ")}
     return frozenset(map(slugify, written)) - {""}
 
 
 def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
-    """Returns the names of terms by kind and slug, from links whose address ends in the slug. The post's own links are
-    preferred, then links in WordPress's term lists and links whose text makes the slug; other links, as in a menu,
-    may call a category anything.
+    """Returns the names of terms by kind and slug: the texts of links whose address ends in the slug.
+
+    The post's own links are preferred. Otherwise, links in WordPress's term lists and links with a text that fits the
+    slug are used. Other links, such as those in a menu, may have any text.
     """
     best: dict[tuple[Kind, str], str] = {}
     other: dict[tuple[Kind, str], str] = {}
@@ -128,7 +131,7 @@ def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, st
 
 
 def _is_of_post(a: Element, post: Post) -> bool:
-    """Returns True if a link is in the post's own lines of date, author and terms, not in its body."""
+    """Returns True if a link is in the lines with the post's date, authors and terms, and not in its body."""
     return post.holder is not None and not post.is_noise(a) and is_below(a, post.holder) and not post.in_body(a)
 
 
@@ -146,7 +149,7 @@ def _is_in_term_list(a: Element) -> bool:
 
 
 def _declared_terms(slugs: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
-    """Returns the declared names by slug, matched by their letters, else by order."""
+    """Returns the declared names by slug. They are matched by their letters, or else by their order."""
     names = [t for d in declared if (t := clean_term(d))]
     out = {slug: name for name in names for slug in _possible_slugs(name) & set(slugs)}
     if len(names) == len(slugs):
@@ -160,7 +163,7 @@ Found = tuple[Kind, Candidate[Terms]]
 
 @dataclass(frozen=True, slots=True)
 class _Meta:
-    """A meta element that holds terms. `is_list`: one element has several terms."""
+    """A meta element with terms. `is_list` is True if one element has several terms."""
 
     kind: Kind
     name: str
@@ -179,11 +182,11 @@ _METAS = (
     _Meta("tag", "news_keywords", 0.68, is_list=True),
     _Meta("tag", "sailthru.tags", 0.68, is_list=True),
     _Meta("tag", "citation_keywords", 0.68, is_list=True),
-    _Meta("tag", "keywords", 0.35, is_list=True),  # written for search engines
+    _Meta("tag", "keywords", 0.35, is_list=True),  # low, since these are written for search engines
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
-"""Platforms whose posts show their categories if they have any. Breadcrumbs on them are only folders, unless their
-address leads to a category.
+"""Platforms whose posts always show their categories in other ways. Breadcrumbs on these platforms are only folders,
+unless their address leads to a category.
 """
 _CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
 _TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
@@ -193,7 +196,7 @@ _STARTS_LABEL = re.compile(r"[:：]\s*$")
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs", "#breadcrumb")
 _TAG_ADDRESS = "tag address"
 _TOLD_APART = 0.5
-"""The confidence from which a candidate of the page says whether a term is a category or a tag."""
+"""Only candidates on the page with at least this confidence say whether a term of a feed is a category or a tag."""
 _MAX_LINKS = 600
 _DATED_PATH = re.compile(r"/(.+?)/(?:19|20)\d\d/\d\d/\d\d/")
 _MAX_STEPS = 10
@@ -203,7 +206,7 @@ _MAX_COUNT = 60
 def term_candidates(
     page: Page, post: Post, hint: SourceHint | None
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
-    """Returns two lists of candidates, for a post's categories and for its tags: sets of terms, each with its
+    """Returns two lists of candidates, for a post's categories and for its tags. A candidate is a set of terms with its
     source.
     """
     found = [
@@ -227,8 +230,8 @@ def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> 
     category, tag = resolve_terms(cats), resolve_terms([t for t in tags if t.confidence >= 0.5])
     tagged = tag.value if tag else ()
     if tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS and category is not None:
-        # rel="tag" marks categories too; the platform's selector has found which of the terms are categories. A link to
-        # an address that leads to the listing of a tag belongs to a tag, whatever the categories are called.
+        # rel="tag" marks categories, too, so terms that the chosen categories include are not tags. But a link to the
+        # listing of a tag is always a tag, even if a category has the same name.
         tagged = tuple(t for t in tagged if fold_text(t) not in {fold_text(c) for c in category.value})
     return category.value if category else (), tagged
 
@@ -242,9 +245,9 @@ def _as_candidate(
 def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> Iterator[Found]:
     """Yields the terms of a feed or an API.
 
-    An API gives categories and tags separately. RSS and Atom have one element for both: a term of a feed is a tag if
-    the post's own terms (`found`), or the addresses of the site's listings, have it as a tag and not as a category.
-    All other terms of a feed are categories.
+    An API gives categories and tags separately. RSS and Atom have one element for both. A term of a feed is a tag if it
+    is a tag, and not a category, among the post's own terms (`found`) or by the addresses of the site's listings. All
+    other terms of a feed are categories.
     """
     if hint is None:
         return
@@ -262,9 +265,9 @@ def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> I
 def _terms_known_as_tags(page: Page, terms: Sequence[str], found: Sequence[Found]) -> frozenset[str]:
     """Returns the terms of a feed, folded, that are tags on the page.
 
-    If the platform has only categories or only tags, that decides. Otherwise the post's own terms decide, then the
-    addresses of links to listings anywhere on the page. On a Jekyll site, the folders before the date in the page's
-    address are the post's categories, and the other terms are tags.
+    If the platform has only categories or only tags, all terms are of that kind. Otherwise the post's own terms
+    (`found`) decide, and then the addresses of links to listings anywhere on the page. On a Jekyll site, the folders
+    before the date in the page's address are the post's categories, and all other terms are tags.
     """
     wanted = {fold_text(t) for t in terms}
     platform = page.platform
@@ -287,7 +290,9 @@ def _terms_known_as_tags(page: Page, terms: Sequence[str], found: Sequence[Found
 
 
 def _listing_links(page: Page) -> Iterator[tuple[Kind, set[str]]]:
-    """Yields kind and names of the links to listings of a category or tag: their text, and the slug in the address."""
+    """Yields the kind and names of each link to the listing of a category or tag. The names are the link's text and the
+    slug in its address.
+    """
     for a in page.index.tag("a")[:_MAX_LINKS]:
         href = a.get("href") or ""
         if (kind := kind_of_address(href)) and is_own_site(page, href):
@@ -325,10 +330,11 @@ def _from_unlinked(page: Page, post: Post) -> Iterator[Found]:
 
 
 def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
-    """Returns the texts of the category or tag links that a selector matches, without links in sentences and to other
-    sites.
+    """Returns the texts of the category or tag links that a selector matches, without links in sentences and links to
+    other sites.
 
-    `both`: the selector matches categories and tags, so that a link whose address is of the other kind is left out.
+    `both` is True if the selector matches categories and tags. A link whose address is of the other kind is then left
+    out.
     """
     found: list[str] = []
     prose: dict[Element, bool] = {}
@@ -347,14 +353,16 @@ def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -
 
 
 def _elements_of_rule(page: Page, post: Post, rule: str) -> list[Element]:
-    """Returns what a selector matches in the post's own lines; rel="category" also counts in the post's text."""
+    """Returns the elements that a selector matches in the lines with the post's date, authors and terms. Links with
+    rel="category" also count in the post's text.
+    """
     if "rel~=category" not in rule:
         return [el for el, _ in post.select([rule], anywhere=False)]
     return [el for el in page.index.select(rule) if not post.is_noise(el) and post.is_beside(el)]
 
 
 def _unlinked_terms(page: Page, post: Post, names: Sequence[str]) -> list[str]:
-    """Returns the texts of elements named for a category or tag and without a link, beside the date of the post."""
+    """Returns the texts of elements near the post's date that have a class for categories or tags, but no link."""
     for name in names:
         named = [e for e in page.index.with_class(name)[:_MAX_COUNT] if e.tag in _CATEGORY_TAGS]
         if found := [clean_term(element_line(e)) for e in named if _is_unlinked_term(post, e)]:
@@ -374,7 +382,7 @@ def _is_unlinked_term(post: Post, el: Element) -> bool:
 
 
 def _has_date(el: Element) -> bool:
-    """Returns True if an element close to a category also has a date in an element made for it."""
+    """Returns True if an element near a category has a date in a <time> or in an element with a date class."""
     return any(
         e.tag == "time" or any(map(names_a_date, (e.get("class") or "").split()))
         for e in islice(el.iter("*"), _NEAR_DATE)
@@ -387,7 +395,7 @@ def _is_other_site(page: Page, el: Element, href: str) -> bool:
 
 def _from_links(page: Page, post: Post) -> Iterator[Found]:
     links = term_links(page, post)
-    has_one_kind = bool(page.platform.categories) != bool(page.platform.tags)  # Blogger's labels
+    has_one_kind = bool(page.platform.categories) != bool(page.platform.tags)  # as on Blogger, which has only labels
     kinds: tuple[Kind, ...] = ("category", "tag")
     for kind in kinds:
         sure = [x.text for x in links if x.kind == kind and x.sure]
@@ -411,7 +419,7 @@ def _from_metadata(page: Page) -> Iterator[Found]:
     yield _as_candidate(
         "category", [p for t in sections for p in _split_sections(page, t)], "json-ld", "articleSection", 0.82
     )
-    # Rank Math writes search phrases in this element, not the post's tags.
+    # Rank Math writes search phrases into this property, not the post's tags.
     trust = 0.3 if _is_by_rank_math(page) else 0.78
     yield _as_candidate("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
     for one in data.declared(page.addresses):
@@ -440,8 +448,8 @@ def _from_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
 
 
 def _folders_of_posts(page: Page) -> set[str]:
-    """Returns the folders of the page's address that only say that it is a post, such as "posts"; they are not
-    categories.
+    """Returns the folders in the page's address that are not categories, because they only say that the page is a post,
+    such as "posts".
     """
     return {folder for folder in page.path.split("/") if fold_text(folder) in FOLDER_WORDS}
 
@@ -453,8 +461,8 @@ def _is_by_rank_math(page: Page) -> bool:
 def _split_sections(page: Page, text: str) -> list[str]:
     """Splits the text of a section field into sections: "News,Health" is two; "Health, Wellness & Beauty" is one.
 
-    A text with spaces after its commas is a list if each part is also a link, or if the whole text is not a link and
-    has no "and".
+    A text with spaces after its commas is split if each part is also the text of a link. It is also split if the whole
+    text is not that of a link and the last part has no "and".
     """
     parts = re.split(r"\s*[,;]\s+", text)
     if len(parts) == 1:
@@ -475,13 +483,14 @@ def _from_class(page: Page, post: Post) -> Iterator[Found]:
         "tag": terms_in_lists(page.data.texts(node, "keywords")) or page.data.meta("article:tag"),
     }
     for kind, found in class_terms(page, post, declared).items():
-        if found.names or found.is_complete:  # a post class without any tag: the post has none, unless a link shows one
+        # A complete post class without any tag means that the post has none, unless a link shows one.
+        if found.names or found.is_complete:
             confidence = 0.6 if not found.is_complete else 0.94 if found.names else 0.79
             yield _as_candidate(kind, found.names, "class", "post class", confidence)
 
 
 def _from_breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
-    """Yields the breadcrumbs as categories, without home, the post itself, and folders such as "Blog"."""
+    """Yields the breadcrumbs as categories, without the home page, the post itself, and folders such as "Blog"."""
     own = {
         fold_text(element_line(post.title)) if post.title is not None else "",
         *map(fold_text, page.data.meta("og:title")),

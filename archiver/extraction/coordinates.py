@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
-# Rough bounds of countries, enough to distinguish latitude from longitude if a page names its region.
+# Rough bounds of countries, which are enough to distinguish latitude from longitude if a page names its region.
 
-# ISO 3166-1 code: south, west, north, east, in whole degrees that contain the country (its mainland, if it has parts
-# far away).
+# Each entry is an ISO 3166-1 code and the country's bounds in whole degrees: south, west, north, east. If a country has
+# remote parts, these are the bounds of its mainland.
 _BOUNDS = """
 AE 22 51 27 57; AF 29 60 39 75; AL 39 19 43 22; AR -56 -74 -21 -53; AT 46 9 50 18; AU -44 112 -10 154; AZ 38 44 42 51
 BA 42 15 46 20; BD 20 88 27 93; BE 49 2 52 7; BG 41 22 45 29; BO -23 -70 -9 -57; BR -34 -74 6 -34; BY 51 23 57 33
@@ -55,7 +55,7 @@ for _row in _BOUNDS.replace("\n", ";").split(";"):
 def is_swapped(latitude: float, longitude: float, region: str) -> bool:
     """Returns True if a position lies in its region's country only after latitude and longitude are exchanged.
 
-    `region`: an ISO 3166 code such as "DE" or "DE-BE".
+    `region` is an ISO 3166 code such as "DE" or "DE-BE".
     """
     bounds = BOUNDS.get(region[:2].upper()) if len(region) == 2 or region[2:3] in ("-", "_") else None
     return bounds is not None and not bounds.holds(latitude, longitude) and bounds.holds(longitude, latitude)
@@ -65,8 +65,8 @@ def is_swapped(latitude: float, longitude: float, region: str) -> bool:
 class Position:
     """A position in degrees of WGS 84, north and east positive, with the precision in which it was written.
 
-    `precision` is in degrees, as Darwin Core's coordinatePrecision: 0.0001 for four decimals, 1/3600 for seconds;
-    None if unknown.
+    `precision` is in degrees, like Darwin Core's coordinatePrecision: 0.0001 for four decimals, 1/3600 for seconds.
+    It is None if unknown.
     """
 
     latitude: float
@@ -74,7 +74,8 @@ class Position:
     precision: float | None = None
 
 
-# The words for the compass directions, before or after a number. "O" is west in Romance, east in Germanic languages.
+# The words for the compass directions, before or after a number. "O" means west in Romance languages, but east in
+# Germanic ones.
 _SIDES: tuple[tuple[str, str], ...] = (
     (
         "N",
@@ -177,7 +178,9 @@ def _plain_text(text: str | None, language: str = "") -> str:
 
 
 def parse_degrees(text: str | None) -> float | None:
-    """Parses one coordinate, in degrees: "10.5", "10,5", "10° 30' 0'' S", "-10.5", "西经 10.5". None if invalid."""
+    """Parses one coordinate, such as "10.5", "10,5", "10° 30' 0'' S", "-10.5" or "西经 10.5". Returns it in degrees, or
+    None if the text is not a coordinate.
+    """
     found = parse_degrees_with_precision(text)
     return found[0] if found else None
 
@@ -195,7 +198,7 @@ def parse_degrees_with_precision(text: str | None) -> tuple[float, float] | None
 def _degrees(m: re.Match[str], n: str) -> tuple[float, float] | None:
     parts = [(m[k + n] or "").replace(",", ".") for k in "dms"]
     if any("." in p for p, finer in pairwise(parts) if finer):
-        return None  # "10.5° 30'" is not a coordinate
+        return None  # only the last number may have decimals: "10.5° 30'" is not a coordinate
     d, minutes, seconds = (float(p or 0) for p in parts)
     if minutes >= 60 or seconds >= 60:
         return None
@@ -206,9 +209,9 @@ def _degrees(m: re.Match[str], n: str) -> tuple[float, float] | None:
 
 
 def parse_position(text: str | None, language: str = "") -> Position | None:
-    """Parses latitude and longitude from one text; None if the text is not a position.
+    """Parses a text with a latitude and a longitude; returns None if the text is not a position.
 
-    For example "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7", "lat: 10.5, lon: 106.7",
+    Examples are "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7", "lat: 10.5, lon: 106.7",
     "北纬10°30′ 东经106°42′". `language` (BCP 47) decides whether "O" means east or west.
     """
     if not text or not any(c.isdecimal() for c in text[:200]):
@@ -231,9 +234,10 @@ def parse_position(text: str | None, language: str = "") -> Position | None:
 def _from_pair(
     first: tuple[float, float], second: tuple[float, float], sides: tuple[str, str], longitude_first: bool
 ) -> Position | None:
-    """Returns the position made of two coordinates, each in degrees with its precision.
+    """Returns the position made of two coordinates, each given in degrees with its precision.
 
-    `sides`: the compass letter of each, or "". None if the two letters contradict each other, such as N and S.
+    `sides` are their compass letters, "" for a missing one. Returns None if the letters do not fit together, as N and
+    S.
     """
     if any(sides) and not (set(sides) & {"N", "S"} and set(sides) & {"E", "W"}):
         return None
@@ -246,7 +250,8 @@ def _from_pair(
 def centre_of_bounds(text: str | None, turned: bool = False) -> Position | None:
     """Returns the centre of the bounding box of a line, box or polygon given as "lat lon lat lon ...".
 
-    `turned`: the list is "lon lat lon lat ...". None if the list has an odd count or is out of range.
+    `turned` is True if the list is "lon lat lon lat ...". Returns None if the list has an odd number of numbers, or if
+    they are out of range.
     """
     numbers = [float(n) for n in re.findall(r"[+-]?\d{1,3}(?:\.\d{1,15})?", (text or "")[:20_000])]
     if len(numbers) < 2 or len(numbers) % 2:
@@ -256,8 +261,8 @@ def centre_of_bounds(text: str | None, turned: bool = False) -> Position | None:
 
 
 def as_dms(degrees: float, axis: str = "NS") -> str:
-    """Returns a coordinate in degrees, minutes and seconds with two decimals, such as 10°30'0.00"N. `axis`: "NS" or
-    "EW".
+    """Returns a coordinate in degrees, minutes and seconds with two decimals, such as 10°30'0.00"N. `axis` is "NS" for
+    a latitude, "EW" for a longitude.
     """
     hundredths = round(abs(degrees) * 360_000)
     whole, rest = divmod(hundredths, 360_000)
@@ -265,7 +270,7 @@ def as_dms(degrees: float, axis: str = "NS") -> str:
     return f"{whole}°{minutes}'{rest / 100:.2f}\"{axis[0] if degrees >= 0 else axis[1]}"
 
 
-# The position in a link or a frame of a map service: a table with one row per service.
+# Positions in the addresses of links and frames of map services: a table with one row per service.
 
 _NUM = r"([+-]?\d{1,3}(?:\.\d{1,15})?)"
 _PAIR = re.compile(rf"{_NUM}\s*(?:,|%2C|_|~|\s)\s*{_NUM}")
@@ -275,11 +280,14 @@ _METRES_A_DEGREE = 111_320.0
 
 @dataclass(frozen=True, slots=True)
 class MapService:
-    """How a map service writes positions into its addresses, most reliable notation first.
+    """How a map service writes positions into its addresses.
 
-    `pairs`: two query parameters with one number each; `patterns`: regular expressions for path, query and fragment,
-    with True if longitude comes first; `queries`: query parameters that hold both numbers, with True likewise.
-    `only`: a parameter and the value it must have, for services whose own grid is not WGS 84.
+    - `pairs`: pairs of query parameters with one number each.
+    - `patterns`: regular expressions for path, query and fragment, each with True if the longitude comes first.
+    - `queries`: query parameters that have both numbers, each with True if the longitude comes first.
+    - `only`: a parameter and the value that it must have, for services whose own coordinates are not WGS 84.
+
+    The notations are tried in the order `pairs`, `patterns`, `queries`, and the most reliable one of each comes first.
     """
 
     host: str
@@ -350,7 +358,8 @@ SERVICES = (
     MapService(r"^map\.naver\.com$", pairs=(("lat", "lng"),)),
     MapService(r"^geohack\.(?:toolforge|wmflabs)\.org$|^tools\.wmflabs\.org$", queries=_latitude_first("params")),
 )
-"""Baidu's and Amap's own grids (BD-09, GCJ-02) are off by some hundred metres: only addresses in WGS 84 are read."""
+"""The map services. Of Baidu and Amap, only addresses in WGS 84 are read, since their own coordinates (BD-09, GCJ-02)
+are off by some hundred metres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +393,9 @@ SIGNS = (
     "geohack",
     "\ngeo:",
 )
-"""Parts of the addresses of map services, in lower case; a line break marks the start of the address."""
+"""Every address of a map service contains one of these, in lower case. A line break stands for the start of the
+address.
+"""
 _GEOHACK = re.compile(r"^([\d._-]+[NS]_[\d._-]+[EW])", re.IGNORECASE)
 
 
@@ -413,8 +424,8 @@ def map_link_position(href: str) -> Position | None:
 
 
 def _position_in_address(compiled: _CompiledService, whole: str, query: Mapping[str, list[str]]) -> Position | None:
-    """Returns the position in an address of a map service; None if the address has no position. `whole`: path, query
-    and fragment, unescaped; `query`: the parsed query.
+    """Returns the position in an address of a map service; None if the address has no position. `whole` is the path,
+    query and fragment, unescaped. `query` is the parsed query.
     """
     for lat_key, lon_key in compiled.service.pairs:
         if lat_key in query and lon_key in query:
@@ -434,7 +445,7 @@ def _position_in_address(compiled: _CompiledService, whole: str, query: Mapping[
 
 def _position_of_pair(first: str, second: str, turned: bool) -> Position | None:
     found = parse_position(f"{second};{first}" if turned else f"{first};{second}")
-    # A service never swaps its numbers: a pair that fits only if swapped is not a position.
+    # A service always writes the numbers in its own order, so a pair that fits only when swapped is not a position.
     return found if found and found.latitude == round(float(second if turned else first), 7) else None
 
 

@@ -1,4 +1,5 @@
-"""Parses dates: written by people in many languages, by machines, in addresses, and relative to the time of capture.
+"""Parses dates: those that people write in many languages, those that machines write, those in addresses, and times
+relative to the capture.
 
 A result is never more precise than the text.
 """
@@ -17,18 +18,19 @@ from archiver.month_names import MONTHS, month_number, solar_month_number, vietn
 
 # Years of other calendars: Buddhist, Japanese, of the Republic of China, and the Persian solar year.
 
-# The year before the first of each era, so that year n of the era is n years later.
+# The year before the first year of each era. Year n of the era is n years later.
 ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "明治": 1867, "民國": 1911, "民国": 1911}
 _BUDDHIST, _BUDDHIST_YEARS = 543, range(2_440, 2_650)
-# Higher numbers are years of the Islamic lunar calendar, whose days cannot be computed.
+# Years of the Persian solar calendar. Higher numbers are years of the Islamic lunar calendar, whose days cannot be
+# computed.
 _SOLAR_YEARS = range(1_300, 1_430)
-# Years in which the 33-year cycle of leap years is broken (after Borkowski, The Persian calendar for 3000 years).
+# Years in which the 33-year cycle of leap years is broken (Borkowski, The Persian calendar for 3000 years).
 _BREAKS = (1_210, 1_635)
 _HAN_DIGITS = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {"○": 0, "零": 0, "元": 1}
 
 
 def civil_year(year: int) -> int:
-    """Returns the year of the common era; a Buddhist year, as written in Thailand, is 543 higher."""
+    """Returns a year as a year of the common era. A Buddhist year, as written in Thailand, is reduced by 543."""
     return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
 
 
@@ -40,20 +42,20 @@ def is_solar_year(year: int) -> bool:
 def from_solar(year: int, month: int, day: int) -> date | None:
     """Converts a day of the Persian solar calendar to the Gregorian calendar; None if there is no such day.
 
-    The first of Farvardin is 21 March or the day before or after; leap years follow the 33-year cycle, which agrees
-    with the observed calendar from 1210 to 1634.
+    The first of Farvardin is 20, 21 or 22 March. Leap years follow the 33-year cycle, which agrees with the observed
+    calendar from 1210 to 1634.
     """
     if not (_BREAKS[0] <= year < _BREAKS[1] and 1 <= month <= 12 and 1 <= day <= _days_in_month(year, month)):
         return None
     before = 31 * (month - 1) if month <= 7 else 186 + 30 * (month - 7)
     cycles, rest = divmod(year - _BREAKS[0], 33)
-    # 1210/1/1 was 21 March 1831.
+    # The day 1210/1/1 was 21 March 1831.
     days = cycles * 12_053 + rest * 365 + _leap_years(rest) + before + day - 1
     return date(1_831, 3, 21) + timedelta(days=days)
 
 
 def _leap_years(years: int) -> int:
-    """Returns the number of leap years among the first `years` of a cycle that began with year 1210."""
+    """Returns the number of leap years among the first `years` years of a cycle, counted from year 1210."""
     return sum(_is_leap(_BREAKS[0] + n) for n in range(years))
 
 
@@ -66,7 +68,9 @@ def _days_in_month(year: int, month: int) -> int:
 
 
 def han_number(text: str) -> int | None:
-    """Parses a number in ASCII or Han digits, positional (二〇二四) or with tens (二十一). None for other texts."""
+    """Parses a number in ASCII or Han digits. Han digits may be positional (二〇二四) or with tens (二十一).
+    Returns None for any other text.
+    """
     if text.isdigit():
         return int(text)
     if any(c not in _HAN_DIGITS and c != "十" for c in text) or not text:
@@ -79,12 +83,13 @@ def han_number(text: str) -> int | None:
     return 10 * (_HAN_DIGITS[tens] if tens else 1) + (_HAN_DIGITS[ones] if ones else 0)
 
 
-# A moment as written, and how machines write one: ISO 8601, RFC 5322, JavaScript, epoch seconds, dates in URLs.
+# Dates as machines write them: ISO 8601, RFC 5322, JavaScript, epoch seconds, dates in URLs.
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
-"""The years believed in visible text; a declared date may be older, as in a newspaper's own archive."""
+"""The first and last year that are believed in visible text. A declared date may be older, as in a newspaper's own
+archive."""
 _FIRST_DECLARED = 1800
-# What databases store instead of "no date".
+# Days that databases store in place of "no date".
 _EMPTY_DAYS = {(1970, 1, 1), (1969, 12, 31), (1900, 1, 1), (1899, 12, 30), (1899, 12, 31)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO_DATE = re.compile(
@@ -94,7 +99,7 @@ _ZERO_DATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DateParts:
-    """The numbers of a date as written. `hour` and `second` are None if not given; `zone` is the zone's text."""
+    """The numbers of a date as written. `hour` and `second` are None if not given; `zone` is the text of the zone."""
 
     year: int
     month: int
@@ -126,7 +131,9 @@ class AddressDate:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date or time and its precision, such as "day" or "second". `zoned`: with a time zone; else `at` is in UTC."""
+    """A date or time and its precision, such as "day" or "second". `zoned` is True if it has a time zone; otherwise
+    `at` is in UTC.
+    """
 
     at: datetime
     precision: str
@@ -181,8 +188,8 @@ def _parse_zone(text: str | None) -> timezone | None:
 def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
     """Builds a moment from its numbers; None if the day does not exist or its year is before `first`.
 
-    Buddhist and Persian solar years are converted. Days that databases store for "no date", such as 1970-01-01, give
-    None.
+    Buddhist and Persian solar years are converted. Also returns None for days that databases store in place of "no
+    date", such as 1970-01-01.
     """
     year, month_number, day = parts.year, parts.month, parts.day
     if is_solar_year(year):
@@ -198,14 +205,16 @@ def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
         at = datetime(year, month_number, day, parts.hour or 0, parts.minute, parts.second or 0, tzinfo=tz or UTC)
     except ValueError:
         return None
-    if at == _EPOCH and parts.hour is not None:  # the zero of Unix time in another zone
+    if at == _EPOCH and parts.hour is not None:  # 0 as Unix time, written in another zone
         return None
     precision = "day" if parts.hour is None else "minute" if parts.second is None else "second"
     return Moment(at, precision, tz is not None)
 
 
 def is_zero_date(text: str) -> bool:
-    """Returns True if a text is what programs write for "no date": 0000-00-00, 0001-01-01, midnight of 1970-01-01."""
+    """Returns True if a text is what programs write for "no date", such as 0000-00-00, 0001-01-01 or midnight of
+    1970-01-01.
+    """
     text = clean_text(text)
     if _ZERO_DATE.match(text):
         return True
@@ -214,10 +223,10 @@ def is_zero_date(text: str) -> bool:
 
 
 def machine_date(text: str | None) -> Moment | None:
-    """Parses a date written by a machine: ISO 8601 (also with a space), 20240131, RFC 5322, JavaScript or epoch
-    seconds.
+    """Parses a date written by a machine: ISO 8601 (with "T" or a space), 20240131, RFC 5322, JavaScript, or epoch
+    seconds or milliseconds.
 
-    Epoch milliseconds are read too. What databases write for "no date" (1970-01-01, 0001-01-01) gives None.
+    Returns None for any other text, and for what databases write for "no date" (1970-01-01, 0001-01-01).
     """
     text = clean_text(text).translate(DIGITS)
     if (m := ISO.match(text)) or (m := _COMPACT.match(text)):
@@ -240,8 +249,8 @@ def machine_date(text: str | None) -> Moment | None:
     return make_moment(parts, first=_FIRST_DECLARED)
 
 
-# A day is a whole step of the path ("/2014/05/16/", "/2014-05-16.html"), or begins the slug after its month, separated
-# alike ("/2014-05-16-slug"): in "/2014/05/3-reasons" the 3 is no day.
+# A day is a whole segment of the path ("/2014/05/16/", "/2014-05-16.html"), or it is at the start of a slug together
+# with its year and month ("/2014-05-16-slug"). The 3 in "/2014/05/3-reasons" is not a day.
 _URL_DAY = re.compile(
     r"/((?:19|20)\d{2})/(\d{1,2})[/-](\d{1,2})(?=/|$|\.\w{2,5}$)|/((?:19|20)\d{2})-(\d{1,2})-(\d{1,2})(?=[/._-]|$)|"
     r"/((?:19|20)\d{2})(\d{2})(\d{2})(?=[/._-]|$)"
@@ -265,7 +274,7 @@ _CJK = re.compile(
     rf"({'|'.join(ERAS)})?\s*(元|[{_HAN}]{{1,4}})\s*[年년]\s*([{_HAN}]{{1,3}})\s*[月월]\s*([{_HAN}]{{1,3}})\s*[日号號일]?"
 )
 _YMD = re.compile(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![\d])")
-# No point before a slash: 9.5/10 is a rating.
+# A point must not be followed by a slash, since 9.5/10 is a rating.
 _DMY = re.compile(
     r"(?<![\d/.])(\d{1,2})(?:\s?/\s?|(?:\.\s?|-)(?!\d{1,2}\s?/))(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{4}|\d{2})(?![\d/])"
 )
@@ -293,7 +302,7 @@ _LATVIAN = re.compile(r"(?<!\d)(\d{4})\.?\s*gada\s+(\d{1,2})\.?\s*" + _WORD, re.
 _MONTH_YEAR = re.compile(r"^(?:de\s+)?" + _WORD + r"\.?,?\s+(?:de\s+)?(\d{4})$", re.IGNORECASE)
 _CLOCK = re.compile(
     r"(?P<part>上午|下午|午前|午後|오전|오후|晚上|凌晨|早上)?\s*(?<![\d:.])(?P<h>\d{1,2})"
-    # "12.30" is a time only where a word says so.
+    # "12.30" is a time only if a word before or after it says so.
     r"(?:\s?[:hH点點時时시]\s?|(?<=\b(?:kl|om|um)\s\d\d)\.|(?<=\b(?:ore|klo|kl\.)\s\d\d)\.|(?<=\balle\s\d\d)\.|"
     r"\.(?=\d\d\s?(?:Uhr|uur|WIB)\b))(?P<m>\d{2})(?!\d)"
     r"(?:[:分]\s?(?P<s>\d{2}))?\s*(?P<half>a\.?m\.?|p\.?m\.?|ص|م|SA|CH)?(?!\w)\s*"
@@ -303,24 +312,24 @@ _CLOCK = re.compile(
 )
 _AFTERNOON = frozenset(("pm", "ch", "م", "下午", "午後", "오후", "晚上"))
 _MORNING = frozenset(("am", "sa", "ص", "上午", "午前", "오전", "凌晨", "早上"))
-# Languages whose months are in the tables: dateparser would find no date in them that the tables miss.
+# Languages whose months are in the tables. In these, dateparser would find no date that the tables miss.
 _KNOWN = frozenset(re.split(
     r"\s+",
     "en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro "
     "hu el th hi bn ta ka hy zh ja ko vi",
 ))  # fmt: skip
 _WITH_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
-# Languages whose all-number dates put the month first.
+# Languages in which dates of only numbers have the month first.
 _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
 
 @lru_cache(maxsize=4_096)
 def visible_date(text: str, language: str = "", loose: bool = False) -> Moment | None:
-    """Returns the first date in a short visible text, with the time of day written beside it; None if the text has no
+    """Returns the first date in a short visible text, with the time of day written next to it; None if the text has no
     date.
 
-    `language` (BCP 47) decides the order of 3/4/2021. `loose`: also try the dateparser library if no rule of this
-    module matches and the tables do not have the page's language.
+    `language` (BCP 47) decides the order of day and month in 3/4/2021. If `loose` is True, the dateparser library is
+    also tried if no rule of this module matches and the tables do not have this language.
     """
     text = plain_date_text(text)
     if "年" not in text and not any(c.isdigit() for c in text):
@@ -340,7 +349,7 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
 
 
 def _with_clock(found: _WrittenDate, clock: re.Match[str]) -> DateParts:
-    """Returns the numbers of a date together with the time of day beside it, on the 24-hour clock."""
+    """Returns the numbers of a date together with the time of day next to it, on the 24-hour clock."""
     hour = int(clock["h"])
     half = (clock["half"] or clock["part"] or "").lower().replace(".", "")
     if half in _AFTERNOON and hour < 12:
@@ -351,7 +360,9 @@ def _with_clock(found: _WrittenDate, clock: re.Match[str]) -> DateParts:
 
 
 def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str] | None:
-    """Returns the match of the time of day beside the date at `start` to `end`, unless it belongs to the next date."""
+    """Returns the match of the time of day after or before the date from `start` to `end`; None if there is none. A
+    time that belongs to the next date does not count.
+    """
     after = _CLOCK.search(text, end, end + 40)
     between = text[end : after.start()] if after else ""
     if after and not (any(c.isdigit() for c in between) and _first_date(between, language)):
@@ -375,7 +386,7 @@ def text_around_date(text: str, language: str = "") -> tuple[str, str] | None:
 
 
 def plain_date_text(text: str) -> str:
-    """Returns a text as one line of at most 300 characters, with ASCII digits and Thai month names written out."""
+    """Returns a text as one line of at most 300 characters, with ASCII digits and with Thai months written in full."""
     text = clean_text(text).translate(DIGITS)[:300]
     if "ค." in text or "ย." in text or "พ." in text:
         for name, number in THAI_SHORT.items():
@@ -408,7 +419,9 @@ def _full_year(text: str | None, short: str | None = None) -> int:
 
 
 def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
-    """Yields the dates in a text whose month is written as a word or a sign, one notation after another."""
+    """Yields the dates in a text whose month is written as a word or marked by a sign such as 月, one notation after
+    another.
+    """
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:
         yield from _vietnamese(text)
@@ -429,7 +442,7 @@ def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
 def _date_of_match(
     year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
 ) -> Iterator[_WrittenDate]:
-    """Yields the date of a match if its month and day are in range; `start` replaces the start of the match."""
+    """Yields the date of a match if its month and day are in range. `start`, if given, replaces the match's start."""
     if number and 1 <= number <= 12 and 1 <= day <= 31:
         yield _WrittenDate((year, number, day), m.start() if start is None else start, m.end())
 
@@ -477,7 +490,7 @@ def _by_dateparser(text: str, language: str) -> Moment | None:
     try:
         at = dateparser.parse(text, languages=languages, settings=settings)
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError):
-        # An unknown language, or a text that breaks dateparser's locale tables: no date either way.
+        # Either dateparser does not know the language, or the text breaks its tables. In both cases there is no date.
         return None
     if at is None or not FIRST_YEAR <= at.year <= LAST_YEAR:
         return None
@@ -485,7 +498,7 @@ def _by_dateparser(text: str, language: str) -> Moment | None:
 
 
 def parse_month_and_year(text: str, language: str = "") -> Moment | None:
-    """Parses a text that consists of month and year, such as "May 2019"; None for any other text."""
+    """Parses a text that consists of month and year, such as "May 2019"; returns None for any other text."""
     m = _MONTH_YEAR.match(plain_date_text(text))
     number = month_number(m[1], language) if m else None
     made = make_moment(DateParts(int(m[2]), number, 1)) if m and number else None
@@ -494,7 +507,7 @@ def parse_month_and_year(text: str, language: str = "") -> Moment | None:
 
 # Times relative to the capture: "3 hours ago", "hace 2 días", "vor 3 Tagen", "2日前".
 
-# The stems of the words for each unit, all languages in one row; longer words with such a beginning mean the same.
+# The words for each unit in all languages. A stem followed by \w* stands for all words that begin with it.
 _UNITS = {
     "minute": r"min\w*|λεπτ\w*|минут\w*|мин|хвилин\w*|phút|menit|dakika|dk|دقيق\w*|دقائق|دقیقه|דקות|דקה|perc\w*|"
               r"मिनट|นาที|分钟|分鐘|分|분",
@@ -532,9 +545,10 @@ _DAYS = (
                    re.IGNORECASE)),
 )  # fmt: skip
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "year": 525_960}
-# "A week ago" may be any of several days, even in two months.
+# "A week ago" may be any of several days, even days of different months.
 _PRECISION = {"week": "month"}
-# Letters beside a relative time ("at 14:05 Uhr", "Posted ... by Ada Byrne"); with more it is part of a sentence.
+# A text with more than so many characters, or with more around the relative time, is a sentence. "Yesterday" may be
+# followed by so many letters ("at 14:05 Uhr"), "3 hours ago" surrounded by so many ("Posted ... by Ada Byrne").
 _MAX_LENGTH, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
 _MONTH_OR_YEAR = ("month", "year")
 
@@ -543,7 +557,7 @@ def relative_time(text: str, captured_at: datetime) -> Moment | None:
     """Parses a relative time such as "3 hours ago" in a short text, counted back from `captured_at` (aware).
 
     The precision of the result is the unit: "3 hours ago" is precise to the hour, "2 days ago" to the day, "2 weeks
-    ago" only to the month. None if the text has no such time; "3 days" without "ago" is a duration.
+    ago" only to the month. Returns None if the text has no such time; "3 days" without "ago" is a duration.
     """
     text = plain_date_text(text)
     if not text or len(text) > _MAX_LENGTH:
@@ -560,7 +574,7 @@ def relative_time(text: str, captured_at: datetime) -> Moment | None:
 
 
 def _time_before(at: datetime, number: int, unit: str) -> Moment | None:
-    """Returns the time `number` units before `at`, with the precision of the unit; None before the year 1."""
+    """Returns the time `number` units before `at`, with the precision of the unit; None if it is before the year 1."""
     try:
         return _start_of_unit(at - timedelta(minutes=number * _MINUTES[unit]), _PRECISION.get(unit, unit))
     except OverflowError:

@@ -1,16 +1,16 @@
-"""The words of dates in many languages: short months, labels, relative times. Tables for `date_text` and `dates`."""
+"""Abbreviated months and the labels of dates in many languages, for `date_text`, `dates` and `visible_dates`."""
 
 from __future__ import annotations
 
 import re
 
-# Thai abbreviations of months; they contain dots, so they are replaced before a date is parsed.
+# Thai abbreviations of months. They contain dots, so they are replaced before a date is parsed.
 THAI_SHORT = {
     "ม.ค.": 1, "ก.พ.": 2, "มี.ค.": 3, "เม.ย.": 4, "พ.ค.": 5, "มิ.ย.": 6,
     "ก.ค.": 7, "ส.ค.": 8, "ก.ย.": 9, "ต.ค.": 10, "พ.ย.": 11, "ธ.ค.": 12,
 }  # fmt: skip
 
-# Words for the time of the last change ...
+# Words that label the date of the last change.
 MODIFIED = re.compile(
     r"(?:last\s+)?(?:updat|modif|edited|revis|reviewed)|last\s+changed?\b|"
     r"aktualisiert|geändert|stand\s*:|mis(?:e)? à jour|modifié|actualizad|aggiornat|"
@@ -20,7 +20,7 @@ MODIFIED = re.compile(
     r"ενημερώθηκε|แก้ไขล่าสุด|อัปเดต|अपडेट",
     re.IGNORECASE,
 )
-# ... of publication ...
+# Words that label the date of publication.
 PUBLISHED = re.compile(
     r"\b(?:publi(?:shed|sh\s+date|cation\s+date|ée?|cado|cada|cerad)|date\s+of\s+publication|posted|post\s+(?:date|time)|"
     r"created|released?|written\s+on|originally|"
@@ -33,15 +33,15 @@ PUBLISHED = re.compile(
     r"เผยแพร่|โพสต์|प्रकाशित",
     re.IGNORECASE,
 )
-# ... and, right before the date, of a paper's arrival or acceptance at its journal. "Submitted" is not among them,
-# since some systems write it for "posted".
+# Words that, right before a date, label it as the day on which a journal received or accepted a paper. "Submitted" is
+# not among them, since some systems write it for "posted".
 SENT = re.compile(
     r"(?:\b(?:received|accepted|eingegangen|angenommen|reçue?|acceptée?|recibido|aceptado|recebido|aceite|aceito|ricevuto|"
     r"accettato|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
     r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|접수일?|게재확정일?)[\s:：]*$",
     re.IGNORECASE,
 )
-# ... and of first publication, if another day is beside it.
+# Words that label the date of first publication if there is also another date.
 FIRST = re.compile(
     r"\b(?:originally|first)\s+(?:published|posted|appeared)|\b(?:ursprünglich|erstmals|initialement|originalmente|"
     r"originariamente|oorspronkelijk|первоначально|впервые\s+опубликован)",

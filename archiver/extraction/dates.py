@@ -1,4 +1,5 @@
-"""Candidates for the dates of publication and of the last change, from metadata, scripts, bylines and visible text."""
+"""Collects candidates for the dates of publication and of the last change: from metadata, scripts, bylines and visible
+text."""
 
 from __future__ import annotations
 
@@ -21,10 +22,10 @@ from archiver.extraction.visible_dates import VisibleDate, visible_dates
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 
-# Dates in the data of a page's scripts (a framework's state, a data layer): JSON, or JSON inside JSON strings.
+# Dates in the data of a page's scripts, such as the state of a framework. The data are JSON, or JSON in JSON strings.
 
-# Parts of names to search for, and the form of a property: "publishedAt":"2024-...", \"datePublished\":...,
-# publishDate: '...'.
+# Parts of the names of date properties, which are searched first, and the form of such a property:
+# "publishedAt":"2024-...", \"datePublished\":..., publishDate: '...'.
 _FRAGMENTS = ("ublish", "ublication", "ubDate", "ub_date", "ostDate", "ost_date", "ostedAt")
 _STATE_PUBLISHED = re.compile(
     r"(?<![A-Za-z])((?:[a-z]{1,12}_?)?(?:first_?|original_?|initial_?)?(?:date_?)?publi(?:sh(?:ed|ing)?|cation)_?"
@@ -39,7 +40,9 @@ _MIN_SLUG_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class StateDate:
-    """A date of publication in the data of a page's scripts. `sure`: no other day of publication is in these data."""
+    """A date of publication in the data of a page's scripts. `sure` is True if the data have no other day of
+    publication.
+    """
 
     moment: Moment
     key: str
@@ -47,11 +50,11 @@ class StateDate:
 
 
 def state_date(page: Page) -> StateDate | None:
-    """Returns the date of publication in the data of a page's scripts: the only day in them, else the day nearest to
-    the slug.
+    """Returns the date of publication in the data of a page's scripts. If the data have several, returns the one
+    nearest to the slug of the page's address.
 
-    The data contain other posts too, each with its own address beside it; a date far from this page's slug belongs
-    to another post.
+    The data also contain other posts, each with its own address next to its date. A date far from this page's slug
+    belongs to another post.
     """
     found = _dates_in_text(page.text)
     if not found:
@@ -75,7 +78,7 @@ def _dates_in_text(text: str) -> dict[int, StateDate]:
 
 
 def _positions(text: str, part: str) -> Iterator[int]:
-    """Yields the positions at which a text contains a part, at most _MAX_POSITIONS of them."""
+    """Yields the positions of `part` in a text, at most _MAX_POSITIONS of them."""
     at = text.find(part)
     for _ in range(_MAX_POSITIONS):
         if at < 0:
@@ -110,7 +113,7 @@ _MODIFIED = (
     "datemodified", "last-modified", "lastmod", "revised", "modified_time", "article.updated", "sailthru.lastmodified",
 )  # fmt: skip
 _KNOWN_METAS = frozenset(name for names, _ in _PUBLISHED for name in names)
-# Names of meta elements that are in no table: "x:publishdate", "page-date".
+# Matches other names of meta elements with the date of publication, such as "x:publishdate" and "page-date".
 _META_PUBLISHED = re.compile(r"publi(?:sh|cation)|posted|pub_?date|(?:^|[:._-])date$", re.IGNORECASE)
 _META_OTHER = re.compile(
     r"modif|updat|revis|expir|event|start|end|valid|copyright|birth|publisher|unpublish", re.IGNORECASE
@@ -127,14 +130,14 @@ its place.
 
 
 def precision_bonus(moment: Moment, visible: bool) -> float:
-    """Returns the confidence that a date gains by its precision, time zone and visibility. Of two dates that are
-    otherwise equal, the more precise one is thus chosen.
+    """Returns the confidence that is added to a date for its precision, time zone and visibility. So the more precise
+    of two otherwise equal dates is chosen.
     """
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
 
 class _DateCandidates(list[When]):
-    """The date candidates of one page. `add` raises the confidence of dates that are more precise than others."""
+    """The date candidates of one page. `add` raises the confidence of a date by its `precision_bonus`."""
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
         if moment is not None:
@@ -144,7 +147,7 @@ class _DateCandidates(list[When]):
 def published_candidates(page: Page, post: Post, hint: SourceHint | None, beside: BylineBlock) -> list[When]:
     """Returns the candidates for the date of publication from every source.
 
-    The result is cached on `post` unless the source hint has a date, since the page classifier needs it too.
+    The result is cached on `post` unless the source hint has a date, since the page classifier also needs it.
     """
     if hint is not None and hint.published is not None:
         return _collect_published(page, post, hint, beside)
@@ -170,7 +173,7 @@ def _collect_published(page: Page, post: Post, hint: SourceHint | None, beside: 
         out.add(machine_date(f"{address.year:04}-{address.month:02}-{address.day:02}"), "address", page.path, 0.55)
     changed = _add_shown(page, post, out, language)
     if not any(c.confidence >= _SURE for c in out):
-        # Scripts are searched only if the page itself is unclear, since that scans its whole source.
+        # Scripts are searched only if no candidate is sure enough, since this scans the page's whole source.
         if (found := state_date(page)) is not None:
             out.add(found.moment, "script", found.key, 0.62 if found.sure else 0.52)
         if not any(c.confidence >= _UNTRUSTED for c in out):
@@ -198,7 +201,7 @@ _SURE = 0.8
 
 
 def _is_day_settled(found: list[When]) -> bool:
-    """Returns True if metadata and a visible line agree on one day, so that the rest of the page is not searched."""
+    """Returns True if metadata and a visible line agree on one day. The rest of the page is then not searched."""
     days = [{c.value.day for c in found if c.visible is seen and c.confidence >= _SURE} for seen in (True, False)]
     return bool(days[0] & days[1])
 
@@ -227,7 +230,7 @@ def _element_name(el: Element) -> str:
 
 
 def _parse_date(text: str, language: str) -> Moment | None:
-    """Parses a declared date, in machine notation or as written for readers."""
+    """Parses a declared date, written in a machine's notation or for readers."""
     return machine_date(text) or visible_date(text, language)
 
 
@@ -281,7 +284,7 @@ def _add_metas(page: Page, out: _DateCandidates, language: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Dated:
-    """An element and its date; `in_text`: the date was read from its visible text, not from an attribute."""
+    """An element and its date. `in_text` is True if the date was read from its visible text, not from an attribute."""
 
     element: Element
     moment: Moment
@@ -304,8 +307,8 @@ def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
 
 
 def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
-    """Returns the first element with a date of publication among the first three that a selector matches. A date of the
-    last change does not count.
+    """Returns the first element with a date of publication among the first three elements that a selector matches. A
+    date of the last change does not count.
     """
     for el, _ in post.select([rule])[:3]:
         moment, in_text = date_of_element(el, language)
@@ -339,7 +342,7 @@ def _is_modified_date(el: Element) -> bool:
 
 
 def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
-    """Returns the date of an element (or None), and True if it was read from the visible text and not from an
+    """Returns the date of an element (or None), and whether it was read from the visible text and not from an
     attribute.
     """
     for attr in ("datetime", "content", "title", "data-datetime", "data-time", "data-timestamp"):
@@ -356,8 +359,8 @@ def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
 
 
 def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
-    """Returns the date in an element's visible text if it adds a time of day to `moment`, the attribute's day; else
-    None.
+    """Returns the date in an element's visible text if it adds a time of day to `moment`, the day in its attribute.
+    Otherwise returns None.
     """
     if moment.precision != "day":
         return None

@@ -11,15 +11,16 @@ from w3lib.encoding import http_content_type_encoding, read_bom, resolve_encodin
 
 from archiver.items import Evidence
 
-# Repairs text that was encoded as UTF-8 twice ("cafÃ©", "donâ€™t"), where that is certain.
+# Repairing text that was certainly encoded as UTF-8 twice ("cafÃ©", "donâ€™t").
 
 _MANY, _MAX_COUNT = 3, 20_000
-"""The certain sequences that a page must have (fewer may be a text about such errors), and the runs that are read."""
+"""A page is repaired only if it has at least `_MANY` sequences that prove the mistake, since fewer may be in a text
+about such errors. At most `_MAX_COUNT` runs of text are examined."""
 
 
 def _byte_table(codec: str) -> dict[int, int]:
-    """Returns a map from each character of a single-byte encoding to the byte that it was decoded from. Undefined bytes
-    are mapped to themselves, as are, in windows-1252, the C1 control characters of ISO 8859-1.
+    """Returns a map from each character of a single-byte encoding to its byte. Undefined bytes are mapped to
+    themselves. In windows-1252, so are the C1 control characters of ISO 8859-1.
     """
     out: dict[int, int] = {}
     for byte in range(0x80, 0x100):
@@ -33,8 +34,8 @@ def _character_class(table: dict[int, int], first: int, last: int) -> str:
 
 
 class _Misreading:
-    """A single-byte encoding in which UTF-8 text was wrongly decoded. Every such text contains one of `marks`; `sure`
-    matches sequences that prove the mistake.
+    """A single-byte encoding with which UTF-8 text was wrongly decoded. Every text that was decoded so contains one of
+    `marks`. `sure` matches sequences that prove the mistake.
     """
 
     def __init__(self, codec: str, marks: str) -> None:
@@ -51,14 +52,15 @@ class _Misreading:
         )
 
     def matches(self, text: str, beyond: set[str]) -> bool:
-        """Returns True if a text has been misread: it has a mark and at least `_MANY` proving sequences.
+        """Returns True if a text was wrongly decoded, because it has a mark and at least `_MANY` sequences that prove
+        it.
 
-        `beyond`: the text's characters outside ASCII.
+        `beyond` are the text's characters outside ASCII.
         """
         if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
             return False
         count = last = 0
-        # A sequence that proves it is in a run outside ASCII, with at most one more character on either side.
+        # Such a sequence is within a run of non-ASCII characters, with at most one more character on either side.
         for m in _SEVERAL.finditer(text):
             at = max(m.start() - 1, last)
             while hit := self.sure.search(text, at, m.end() + 1):
@@ -69,8 +71,8 @@ class _Misreading:
         return False
 
     def restore(self, stretch: str) -> str:
-        """Returns the original of a run of non-ASCII characters that was wrongly decoded in this encoding; "" if it was
-        decoded correctly.
+        """Returns the original of a run of non-ASCII characters that was wrongly decoded with this encoding; "" if it
+        was decoded correctly.
         """
         try:
             return bytes(self.table[ord(c)] for c in stretch).decode("utf-8")
@@ -78,7 +80,8 @@ class _Misreading:
             return ""
 
 
-# The marks are the commonest letters (Latin, Cyrillic, Greek, Hebrew, Arabic, Thai, CJK) as they look when misread.
+# The marks are the commonest letters (Latin, Cyrillic, Greek, Hebrew, Arabic, Thai, CJK) as they look when they are
+# wrongly decoded.
 _MISREADINGS = (
     _Misreading("cp1252", "Ã â€ â\x80 Ð Ñ Î± ×™ ×\x99 Ø§ à¸ ï¼ ã€ ã\x80 ã\x81 ì´ ì— ì\x97 ä¸"),
     _Misreading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
@@ -92,7 +95,7 @@ _ASCII = bytes(range(128))
 def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
     """Returns a text with double encoding repaired, and the number of repaired runs. A correct text is not changed.
 
-    `source`: the same text as UTF-8 bytes, if at hand, since bytes are searched faster.
+    `source` is the same text as UTF-8 bytes, if the caller has it, since bytes are searched faster.
     """
     if text.isascii():
         return text, 0
@@ -101,7 +104,7 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
     for misreading in _MISREADINGS:
         if source and not count and not any(hint in source for hint in misreading.hints):
             continue
-        for _ in range(2):  # some texts were misread twice
+        for _ in range(2):  # some texts were wrongly decoded twice
             if beyond is None:
                 beyond = _non_ascii_characters(text.encode("utf-8", errors="ignore") if count or not source else source)
             if not misreading.matches(text, beyond):
@@ -144,17 +147,18 @@ def _repair_runs(text: str, misreading: _Misreading) -> tuple[str, int]:
 def _is_plausible(original: str) -> bool:
     """Returns True if a repaired text has only characters in common use.
 
-    Repairing a letter that merely stood before a quotation mark gives phonetic signs or control characters instead.
+    If a letter before a quotation mark was wrongly taken for such a sequence, the repair yields phonetic signs or
+    control characters.
     """
     return bool(original) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in original)
 
 
-# Guesses the encoding of bytes that declare none (or a false one), by the letters they would spell.
+# Guessing the encoding of bytes that declare none (or a wrong one), by the letters that the bytes would mean.
 
 _LETTER_RUN = re.compile(rb"[^<>]+")
 _SAMPLE = 16_000
 _LETTERS = re.compile(rb"[A-Za-z]")
-# The letters and marks that texts in these encodings actually use.
+# Encodings, each with the letters and punctuation marks that are common in texts in this encoding.
 _ALPHABETS = (
     ("cp1252", "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßÀÁÂÄÅÆÇÈÉÊËÍÎÓÔÖØÚÜÑœŒ€«»“”„‘’…–—·º°ª¿¡§ \u00a0"),
     ("cp1250", "áäčďéěíĺľňóôŕřšťúůýžąćęłńśźżőűđăâîşţöüßÁČĎÉĚÍĽŇÓŘŠŤÚŮÝŽĄĆĘŁŃŚŹŻŐŰĐĂÂÎŞŢÖÜ„“”‘’«»…–—§° \u00a0"),
@@ -165,7 +169,7 @@ _ALPHABETS = (
 
 
 def text_sample(body: bytes) -> bytes:
-    """Returns a sample of the text between tags that has non-ASCII bytes; markup reveals nothing about the encoding."""
+    """Returns a sample of the texts between tags that have non-ASCII bytes. Markup says nothing about the encoding."""
     out: list[bytes] = []
     room = _SAMPLE
     for m in _LETTER_RUN.finditer(body[:400_000]):
@@ -173,7 +177,7 @@ def text_sample(body: bytes) -> bytes:
         if run.isascii():
             continue
         if len(run) > room:
-            # Not inside a character: no trailing byte of a legacy encoding looks like a space.
+            # A cut at a space is never inside a character, since in no legacy encoding is a trailing byte a space.
             run = run[: max(run.rfind(b" ", 0, room), run.rfind(b"\n", 0, room)) if b" " in run[:room] else room]
         out.append(run)
         room -= len(run)
@@ -183,7 +187,7 @@ def text_sample(body: bytes) -> bytes:
 
 
 def non_ascii_share(body: bytes) -> float:
-    """Returns the share (0 to 1) of letters outside ASCII; every byte outside ASCII counts as a letter."""
+    """Returns the share (0 to 1) of non-ASCII letters among all letters. Every non-ASCII byte counts as a letter."""
     sample = text_sample(body)
     high = len(sample.translate(None, _ASCII))
     return high / max(high + len(_LETTERS.findall(sample)), 1)
@@ -233,13 +237,13 @@ def _guess_by_library(sample: bytes) -> str:
 
 
 MAX_BYTES = 12_000_000
+"""At most this many bytes of a page are read. No post is longer, and the parser must not be given a video."""
 _GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
-"""The rest of a page is not read: no post is longer, and the parser must not be given a video."""
 
 _HEAD = 16_384
 _META = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _XML = re.compile(rb"""^\s{0,99}<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})["']""", re.IGNORECASE)
-# Labels that browsers know (WHATWG Encoding, section 4.2) and Python does not.
+# Labels of encodings that browsers know (WHATWG Encoding, section 4.2) but Python does not.
 _LABELS = {
     "x-gbk": "gb18030",
     "chinese": "gb18030",
@@ -289,7 +293,7 @@ _LABELS = {
     "utf8mb4": "utf-8",
     "utf-8-sig": "utf-8",
 }
-# The encodings that browsers use for the labels of their subsets.
+# Encodings, each with the superset that browsers use in its place.
 _WIDER = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
@@ -350,7 +354,8 @@ _CONTROL = bytes([*range(9), 11, 12, *range(14, 32)])
 UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
-# Controls of ISO 6429 have no use on pages: they are windows-1252 that was read as latin-1 before it became UTF-8.
+# Control characters of ISO 6429 have no use on pages. They were windows-1252 characters before a program read them as
+# latin-1 and wrote them as UTF-8.
 _CONTROLS = {b: bytes([b]).decode("cp1252") for b in range(0x80, 0xA0) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 _HAS_CONTROLS = re.compile("[\x80-\x9f]")
 _HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
@@ -358,12 +363,12 @@ _HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class DecodedText:
-    """The text of a page, the encoding it was decoded with (Python's name), and what determined that encoding.
+    """The text of a page, the encoding with which it was decoded (Python's name), and what determined that encoding.
 
-    `how`: "text" (given as text), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml", "language"
-    (of <html lang>), "zeros" (UTF-16 without a byte order mark) or "detected". `repaired`: the number of runs of
-    text that had been encoded twice and were repaired. `packed`: "gzip" or "deflate" if the bytes were compressed
-    although no header says so.
+    `how` is "text" (the page was given as text), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml",
+    "language" (of <html lang>), "zeros" (UTF-16 without a byte order mark) or "detected". `repaired` is the number of
+    runs of text that had been encoded twice and were repaired. `packed` is "gzip" or "deflate" if the bytes were
+    compressed although no header says so.
     """
 
     text: str
@@ -374,21 +379,21 @@ class DecodedText:
 
     def evidence(self) -> Evidence:
         notes = [f"{self.repaired} runs of text were encoded twice"] if self.repaired else []
-        notes += [f"compressed with {self.packed}, which no header says"] if self.packed else []
+        notes += [f"compressed with {self.packed}, although no header says so"] if self.packed else []
         locator = "; ".join(notes)
         sure = self.how not in ("language", "detected")
         return Evidence("encoding", self.encoding, self.how, locator, 0.95 if sure else 0.7)
 
 
 def unpack_undeclared(body: bytes, limit: int = MAX_BYTES) -> tuple[bytes, str]:
-    """If a page's bytes are compressed without a Content-Encoding, returns them decompressed, and the name of the
-    method. At most `limit` bytes are decompressed. Other bytes, and bytes that are cut or cannot be decompressed,
-    are returned unchanged, with "".
+    """Decompresses a page's bytes that were compressed without a Content-Encoding, up to `limit` bytes; returns them
+    and the name of the method. Bytes that are not compressed, are cut, or cannot be decompressed are returned
+    unchanged, with "".
     """
     method = "gzip" if body.startswith(_GZIP) else "deflate" if body.startswith(_ZLIB) else ""
     if not method:
         return body, ""
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by the first bytes
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: the first bytes decide between gzip and zlib
     try:
         text = unpacker.decompress(body, limit)
     except zlib.error:
@@ -401,12 +406,19 @@ def decode_page(body: bytes | str, content_type: str = "") -> DecodedText:
 
     Bytes that were compressed although no header says so are decompressed first.
 
-    The encoding is determined, in this order, by: a byte order mark; the zero bytes of UTF-16; whether the bytes are
-    valid UTF-8 and more than ASCII, whatever is declared; the Content-Type header; the document's own declaration;
-    the usual encoding of its language before UTF-8; a guess; else windows-1252. A declared western encoding is
-    ignored if most letters are outside ASCII, since servers declare latin-1 for everything. Broken bytes become
-    U+FFFD; characters that an XML tree cannot hold are removed; UTF-8 that was clearly decoded as something else is
-    repaired.
+    The first of these that applies determines the encoding:
+
+    - a byte order mark;
+    - the zero bytes of UTF-16, or a Content-Type header with UTF-16;
+    - UTF-8, if the bytes are valid UTF-8 and not only ASCII, whatever is declared;
+    - the Content-Type header;
+    - the declaration in the document, unless it is a western encoding and most letters are outside ASCII, since servers
+      declare latin-1 for everything;
+    - the encoding that was usual for the document's language before UTF-8;
+    - a guess from the bytes, or windows-1252 if there is none.
+
+    Broken bytes become U+FFFD. Characters that an XML tree cannot contain are removed. UTF-8 that was clearly decoded
+    with another encoding is repaired.
     """
     packed = ""
     if isinstance(body, bytes):
@@ -469,7 +481,7 @@ def _decode_by_zeros(body: bytes) -> DecodedText | None:
 
 
 def _decode_by_wide_header(body: bytes, content_type: str) -> DecodedText | None:
-    """Decodes with UTF-16 if the Content-Type header says so and the bytes then are markup; else None.
+    """Decodes with UTF-16 if the Content-Type header says so and the decoded text has markup; otherwise returns None.
 
     The header precedes everything but a byte order mark (HTML, section 13.2.3.2). "utf-16" means little-endian
     (WHATWG Encoding, section 4.2).
@@ -482,8 +494,8 @@ def _decode_by_wide_header(body: bytes, content_type: str) -> DecodedText | None
 
 
 def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
-    """Decodes ASCII bytes, with the declared encoding if that uses escape sequences, as ISO-2022-JP does. ISO-2022-JP
-    is also recognised without a declaration, by its escape sequences for JIS X 0208.
+    """Decodes ASCII bytes. If the declared encoding uses escape sequences, as ISO-2022-JP does, decodes them with that.
+    ISO-2022-JP is also recognized without a declaration, by its escape sequences for JIS X 0208.
     """
     if b"\x1b" in body or b"~{" in body:
         for name, how in _declared_encodings(body, content_type):
@@ -495,10 +507,11 @@ def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
 
 
 def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
-    """Decodes UTF-8 that is cut within its last character or has a few broken bytes; None if the bytes are not UTF-8.
+    """Decodes UTF-8 that is cut within its last character or has a few broken bytes; returns None if the bytes are not
+    UTF-8.
 
-    `text`: the valid part, if only the end is cut. A cut character is not an error, unless it is the only reason to
-    assume UTF-8.
+    `text` is the part before the cut if only the last character is cut. If another encoding is declared, this part must
+    have more than three non-ASCII characters.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
         return _as_utf8(text)
@@ -508,8 +521,8 @@ def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> Decoded
 
 
 def _decode_as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | None:
-    """Decodes with the first declared encoding that fits all bytes, else with the first that fits nearly all; else
-    None.
+    """Decodes with the first declared encoding that fits all bytes, or else with the first one that fits nearly all.
+    Returns None if there is none.
     """
     usable = [(name, how) for name, how in declared if name != "utf-8"]
     if any(name in _WESTERN for name, _ in usable) and non_ascii_share(body) > 0.5:
@@ -536,7 +549,7 @@ def _decode_by_guess(body: bytes) -> DecodedText:
 
 
 def _utf16_by_zeros(body: bytes) -> str:
-    """Returns "utf-16-le" or "utf-16-be" if every other byte is zero, as in markup in UTF-16; else ""."""
+    """Returns "utf-16-le" or "utf-16-be" if about every other byte is zero, as in UTF-16 markup; otherwise ""."""
     head = body[:2_000]
     half = len(head) // 2
     if half < 4 or b"\0" not in head:
@@ -548,7 +561,7 @@ def _utf16_by_zeros(body: bytes) -> str:
 
 
 def _legacy_encoding(body: bytes) -> str:
-    """Returns the usual encoding, before UTF-8, of the page's declared language; "" if unknown.
+    """Returns the encoding that was usual for the page's declared language before UTF-8; "" if unknown.
 
     It is windows-1252 for a western European language. If most letters of such a page are outside ASCII, its
     language was declared wrongly, and "" is returned.
@@ -572,7 +585,7 @@ def _codec(label: str) -> str:
     if info is None or not getattr(info, "_is_text_encoding", True) or info.name in ("utf-7", "idna", "punycode"):
         return ""
     if info.name.startswith(("utf-16", "utf-32")):
-        # A declaration that can be read as ASCII is not in a wide encoding (HTML, section 13.2.3.2).
+        # A document whose declaration of UTF-16 can be read as ASCII is not in UTF-16 (HTML, section 13.2.3.2).
         return "utf-8"
     if info.name.startswith(("unicode", "raw-unicode", "undefined", "mbcs", "oem")):
         return ""
@@ -580,7 +593,7 @@ def _codec(label: str) -> str:
 
 
 def _declared_encodings(body: bytes, content_type: str) -> list[tuple[str, str]]:
-    """Returns pairs of declared encoding and where it is declared, the most reliable first, each encoding once."""
+    """Returns the declared encodings, each once and with the place of its declaration, the most reliable one first."""
     head = body[:_HEAD]
     out: dict[str, str] = {}
     labels = [(http_content_type_encoding(content_type) or _loose_charset(content_type), "header")]
@@ -596,8 +609,8 @@ def _declared_encodings(body: bytes, content_type: str) -> list[tuple[str, str]]
 
 
 def _loose_charset(content_type: str) -> str:
-    """Returns the charset in a Content-Type header that is malformed or has a charset that w3lib does not know; "" if
-    the header has no charset.
+    """Returns the charset in a Content-Type header, even if the header is malformed or w3lib does not know the charset;
+    "" if the header has no charset.
     """
     m = re.search(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", content_type[:1_000], re.IGNORECASE)
     return m[1] if m else ""
@@ -613,20 +626,20 @@ def _decode_strictly(body: bytes, name: str) -> str:
 
 
 def _broken_share(body: bytes) -> float:
-    """Returns the share of the non-ASCII characters that are invalid UTF-8; in another encoding it is nearly 1."""
+    """Returns the share of invalid characters among the non-ASCII characters when bytes are read as UTF-8. It is nearly
+    1 if the bytes are in another encoding.
+    """
     text = body[:400_000].decode("utf-8", errors="replace")
     return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", errors="ignore")), 1)
 
 
-# Quotation marks, dashes and spaces of word processors, in windows-1252.
+# Quotation marks, dashes and spaces that word processors write, in windows-1252.
 _STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA0, 0xAB, 0xBB)}
 
 
 def _decode_stray(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Handles decoding errors in UTF-8: a single invalid byte between ASCII bytes is read as a pasted windows-1252
-    sign.
-
-    Any other invalid byte becomes U+FFFD.
+    """Handles errors when decoding UTF-8. A single invalid byte between ASCII bytes is read as a windows-1252 sign that
+    somebody has pasted. Any other invalid byte becomes U+FFFD.
     """
     assert isinstance(error, UnicodeDecodeError)
     at, data = error.start, error.object

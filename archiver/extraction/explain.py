@@ -31,26 +31,26 @@ FIELDS = (
 _SETS = tuple(name for name in WEIGHED if BY_NAME[name].is_list)
 _KEEPS_ALL = (*fields_with_choice("collected"), *fields_with_choice("places"))
 _FIRST_FOUND = fields_with_choice("first")
-_LINKED_FILE = "file of places"  # a link to a file, from which no geo-tags are read
+_LINKED_FILE = "file of places"  # the locator of a link to a file from which geo-tags are not read
 _SHOWN = frozenset(
     (OTHER_HEADING, "platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb")
 )
 _DECLARED = frozenset(("json-ld", "meta", "microdata", "rdfa", "head", "script"))
 _DECISIVE = {
-    BY_HAND: "a rule written by hand",
+    BY_HAND: "a hand-written rule",
     "api": "from the site's own API",
 }
 _BODY_REASONS = {
     "platform": "the platform's own element for the text",
-    "class": "the element whose name marks it as the text",
+    "class": "the element whose class marks it as the text",
     "density": "the part of the page with the most text",
     "feed": "the feed has the whole text, the page only its beginning",
-    "json-ld": "the page shows no text, but declares it",
+    "json-ld": "the page shows no text, but declares one",
 }
 _ENCODING_REASONS = {
     "text": "the page was given as text",
     "bom": "a byte order mark",
-    "utf-8": "the bytes are valid in it",
+    "utf-8": "the bytes are valid UTF-8",
     "header": "declared by the response's header",
     "meta": "declared by the page",
     "xml": "declared by the page",
@@ -58,15 +58,15 @@ _ENCODING_REASONS = {
     "zeros": "every other byte is zero",
     "detected": "detected from the bytes; no declaration fits",
 }
-_NOTHING, _NOT_KEPT = "no candidates", "its candidates were not kept"
+_NOTHING, _NOT_KEPT = "no candidates", "its candidates were not stored"
 _EXACT, _SAME, _PARTLY = 3, 2, 1
-"""How well a candidate matches the chosen value: exactly, apart from spelling, or in part (for a date: its day)."""
+"""How well a candidate matches the chosen value: exactly, except for spelling, or partly (for a date, only the day)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldExplanation:
-    """Why one field has its value: the value as text, the reason, all candidates, and for each candidate whether it
-    won.
+    """Why one field has its value. `chosen` is the value as text, `why` is the reason, and `won` says for each of the
+    candidates whether it was chosen.
     """
 
     field: str
@@ -79,7 +79,7 @@ class FieldExplanation:
 def explain(values: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[FieldExplanation, ...]:
     """Explains the value of each field in FIELDS from an article's evidence.
 
-    `values`: the article's fields by name, as in `Article` or a record.
+    `values` has the article's fields by name, as in `Article` or a record.
     """
     by_field: dict[str, list[Evidence]] = {name: [] for name in FIELDS}
     for one in evidence:
@@ -96,7 +96,7 @@ def _explain_field(name: str, value: Any, found: Sequence[Evidence], path: str) 
     chosen = _value_text(name, value)
     if unmatched := [c for c in found if c.source == BY_HAND and not c.value]:
         rest = _explain_field(name, value, [c for c in found if c not in unmatched], path)
-        why = f"the rule written by hand finds nothing; {rest.why}"
+        why = f"the hand-written rule finds nothing; {rest.why}"
         return replace(
             rest, why=why, candidates=(*unmatched, *rest.candidates), won=(*(False for _ in unmatched), *rest.won)
         )
@@ -141,7 +141,7 @@ def _value_text(name: str, value: Any) -> str:
 def _match_level(name: str, chosen: str, one: Evidence) -> int:
     if not chosen:
         return 0
-    if name == "body":  # the same candidate, even if lines were removed from its end
+    if name == "body":  # every candidate matches at least partly, since lines may have been removed from its end
         return _EXACT if one.value == chosen else _PARTLY
     if name in PAGE_TIMES:
         return _date_match_level(chosen, one.value)
@@ -230,7 +230,7 @@ def _reason_against_rival(name: str, won: Evidence, rival: Evidence, path: str) 
         made = title_in_url(won.value, path) > title_in_url(rival.value, path)
         return "the page's address was made from it" if made else ""
     if name in PAGE_TIMES:
-        return f"the day that readers see; {rival.source} has another" if shown else ""
+        return f"the day that readers see; {rival.source} has another day" if shown else ""
     mine, theirs = _folded_names(won.value), _folded_names(rival.value)
     if name == "authors":
         if all(WEAK_ACCOUNTS.match(n) for n in theirs):

@@ -26,7 +26,7 @@ from archiver.extraction.post_locator import Post
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.items import GeoTag
 
-# Places in <meta> elements and in custom fields that a theme shows.
+# Places in <meta> elements, and in custom fields that a theme shows.
 
 _WHOLE = ("geo.position", "icbm", "geo.point", "geo:position", "dc.coverage.x-geo", "geo.coordinates", "geo")
 _HALVES = (
@@ -64,11 +64,11 @@ _NOWHERE = re.compile(
 
 
 def geo_metas(page: Page) -> Iterator[GeoTag]:
-    """Yields the places in meta elements, positions first; none if `geo_public` is 0, as WordPress's geodata plugin
-    defines.
+    """Yields the places in meta elements, positions first. Yields nothing if `geo_public` is 0, which means in
+    WordPress's geodata plugin that the place is not public.
 
-    The position in Open Graph has the role "publisher" if the page also gives the address of a business. Latitude
-    and longitude are exchanged if they fit the named region only then.
+    The position in Open Graph has the role "publisher" if the page also gives the address of a business. Latitude and
+    longitude are exchanged if the position is in the region given by the page only after that.
     """
     data = page.data
     if data.meta_first("geo_public", "geo.public") == "0":
@@ -91,7 +91,7 @@ def geo_metas(page: Page) -> Iterator[GeoTag]:
 
 
 def _positions(page: Page) -> list[tuple[Position, str]]:
-    """Returns each position in one meta element, or in a pair of meta elements, with its source."""
+    """Returns the positions that are in one meta element or in a pair of meta elements, each with its source."""
     data = page.data
     language = page.language or ""
     whole = [
@@ -109,9 +109,11 @@ def _positions(page: Page) -> list[tuple[Position, str]]:
 
 
 def _is_business_address(page: Page) -> bool:
-    """Returns True if the page's Open Graph place data describes the site's business address, not the place of the
-    post. True for every page on Squarespace, which puts the owner's address in these data, and for a page whose data
-    include a telephone number, a street address or a type such as "restaurant".
+    """Returns True if the place in the page's Open Graph data is the site's business address, not the place of the
+    post.
+
+    That is so for every page on Squarespace, which puts the owner's address there, and for a page whose data include a
+    telephone number, a street address or a type such as "restaurant".
     """
     data = page.data
     return page.platform.name == "squarespace" or bool(
@@ -124,14 +126,15 @@ def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> 
 
 
 def split_position(lat: str | None, lon: str | None) -> Position | None:
-    """Returns the position whose latitude and longitude are given as two texts; None if they are invalid."""
+    """Returns the position with this latitude and longitude, which are texts; None if they are invalid."""
     a, b = parse_degrees_with_precision(lat), parse_degrees_with_precision(lon)
     return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
 
 
 def dublin_core(text: str, source: str) -> GeoTag | None:
-    """Parses a Dublin Core spatial coverage into a geo-tag; None if it has neither a position nor a place name. It may
-    be a DCMI Point ("east=..; north=..; name=.."), a DCMI Box, a position, or the name of a place.
+    """Parses a Dublin Core spatial coverage into a geo-tag. The text may be a DCMI Point ("east=..; north=..;
+    name=.."), a DCMI Box, a position, or the name of a place. Returns None if it has neither a position nor a place
+    name.
     """
     given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
     name = given.get("name", "")
@@ -201,7 +204,7 @@ _LOCATION = (".post-location a", ".entry-location a", ".post-geo a", ".geo-locat
 _MAX_LINKS = 2_000
 _MAX_COUNT = 50
 _INSIDE = 60
-"""Elements of a card that are read."""
+"""At most this many elements of a card are read."""
 _NAME_CLASSES = frozenset(("fn", "p-name", "org", "locality"))
 _CARDS = frozenset(("vcard", "h-card", "location", "p-location", "vevent"))
 _LONGITUDES = frozenset(("longitude", "geo:long", "schema:longitude"))
@@ -210,9 +213,8 @@ _TRACKS = re.compile(r"\.(?:kml|kmz|gpx|geojson)(?:$|[?#])", re.IGNORECASE)
 
 
 def place_role(post: Post, el: Element) -> str | None:
-    """Returns the role of the place in an element: "content" (the post's), "author" or "publisher".
-
-    None for a place in comments, sidebars and other posts.
+    """Returns the role of the place in an element: "content" for a place of the post, "author" or "publisher". Returns
+    None if the place is in comments, a sidebar or another post.
     """
     in_footer = False
     for at in (el, *el.iterancestors()):
@@ -232,7 +234,7 @@ def place_role(post: Post, el: Element) -> str | None:
 
 
 def _owner(el: Element) -> str:
-    """Returns "author" or "publisher" if an element's class or microdata says that it describes one; else ""."""
+    """Returns "author" or "publisher" if an element's class or microdata says that it describes one, otherwise ""."""
     item = f"{el.get('itemprop') or ''} {el.get('itemtype') or ''}".lower()
     kinds = item.split()
     if "author" in kinds or item.endswith("/person") or not _AUTHOR.isdisjoint((el.get("class") or "").lower().split()):
@@ -245,7 +247,7 @@ def _is_in_holder(post: Post, el: Element) -> bool:
 
 
 def geo_microformats(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Yields the places in geo and h-geo microformats and in cards with a position, and the post's own adr."""
+    """Yields the places in geo and h-geo microformats, in cards with a position, and in the post's own adr."""
     language = page.language or ""
     for lat_class, lon_class, holders, source in _FORMATS:
         for el in (e for name in holders for e in page.index.with_class(name)[:_MAX_COUNT]):
@@ -257,7 +259,7 @@ def geo_microformats(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _address_parts(el: Element) -> list[str]:
-    """Returns town, region and country of an address in microformats, each once."""
+    """Returns the town, region and country in a microformats address, each once."""
     parts = [
         element_line(e) for e in islice(el.iter("*"), _INSIDE) if _ADDRESS_PARTS & set((e.get("class") or "").split())
     ]
@@ -265,9 +267,9 @@ def _address_parts(el: Element) -> list[str]:
 
 
 def _position_in_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
-    """Returns the position in a microformat: its latitude and longitude, else a position in its title or text.
+    """Returns the position in a microformat: its latitude and longitude, or else a position in its title or text.
 
-    The text of a card or location is not read, since it has more than a position.
+    The text of a card or location is not read, since it contains more than a position.
     """
     inner = list(islice(el.iter("*"), _INSIDE))
     lat, lon = _first_of_class(inner, lat_class), _first_of_class(inner, lon_class)
@@ -289,7 +291,7 @@ def _first_of_class(elements: list[Element], name: str) -> str | None:
 
 
 def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Yields the places in microdata and RDFa: positions, and places that have only a name."""
+    """Yields the places in microdata and RDFa: first those with a position, then places with only a name."""
     for attribute, source in (("itemprop", "microdata"), ("property", "rdfa")):
         for el in _elements_with(page, attribute, "latitude", "geo:lat", "schema:latitude"):
             longitude = _longitude_beside(el, attribute)
@@ -307,7 +309,7 @@ def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _longitude_beside(el: Element, attribute: str) -> Element | None:
-    """Returns the longitude element of the same item as a latitude element; None in <head> or without a match."""
+    """Returns the longitude element that belongs to a latitude element; None if there is none, or in <head>."""
     holder = el.getparent()
     if holder is None or (el.tag == "meta" and holder.tag == "head"):
         return None
@@ -328,7 +330,7 @@ def _name_in(el: Element) -> str:
 
 
 def _is_in_article(el: Element) -> bool:
-    """Returns True if the microdata item around an element is an article, or at least no business and no person."""
+    """Returns True if a microdata item around an element is an article, or if none is a business or person."""
     at = item_of(el)
     outermost: Element | None = None
     while at is not None:
@@ -352,7 +354,9 @@ def _value_of(el: Element) -> str:
 
 
 def _name_around(el: Element) -> str:
-    """Returns the name of the place whose card contains a position; "" if the card has no name."""
+    """Returns the name of a place, given an element with its position: the name in the card around the element. Returns
+    "" if there is none.
+    """
     for at in islice(el.iterancestors(), 4):
         if at.get("itemscope") is None and _CARDS.isdisjoint((at.get("class") or "").split()):
             continue
@@ -364,8 +368,8 @@ def _name_around(el: Element) -> str:
 
 
 def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Yields the place linked in the post's location line, then the places of maps in its text: links, frames,
-    scripts.
+    """Yields the place to which the post's location line links, then the places of maps in its text. Maps may be links,
+    frames, elements with coordinates, or scripts.
     """
     for a, _ in post.select(_LOCATION, anywhere=False)[:1]:
         if p := map_link_position(a.get("href") or ""):
@@ -380,7 +384,7 @@ def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _map_links(post: Post, body: Element) -> tuple[list[GeoTag], bool]:
-    """Returns the places of map links and frames, and True if the limit was reached before all were read."""
+    """Returns the places of map links and frames, and whether the limit was reached before all were read."""
     found: list[GeoTag] = []
     for el in islice(body.iter("a", "iframe", "img"), _MAX_LINKS):
         href = _frame_source(el) if el.tag == "iframe" else el.get("href") or el.get("src") or ""
@@ -426,7 +430,7 @@ def kml_links(page: Page, post: Post) -> list[str]:
     return list(dict.fromkeys(u for u in found if u))[:_MAX_COUNT]
 
 
-# Places in JSON-LD: what an article is about, where it was written, and where its publisher is.
+# Places in JSON-LD: those that an article is about, where it was written, and where its publisher is.
 
 _OWN = (
     ("contentLocation", "content", True),
@@ -439,7 +443,7 @@ _OWN = (
     ("itemReviewed", "content", False),
     ("mainEntity", "content", False),
 )
-"""Property, role, and whether a place without a position counts too."""
+"""Each row has a property, the role of its places, and True if a place without a position also counts."""
 _PEOPLE = (("author", "author"), ("creator", "author"), ("publisher", "publisher"), ("sourceOrganization", "publisher"))
 _ADDRESSES = ("location", "homeLocation", "workLocation", "areaServed")
 _PLACES = re.compile(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)
@@ -447,7 +451,7 @@ _SHAPES = ("box", "polygon", "line", "circle")
 _NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
 _MAX_NODES = 300
 _MAX_BESIDE = 5
-"""A page with more organisations that have positions is a directory, and they are not its publisher."""
+"""If a page has more organisations with positions than this, it is a directory, and they are not its publisher."""
 
 
 def geo_json_ld(page: Page) -> Iterator[GeoTag]:
@@ -473,15 +477,15 @@ def geo_json_ld(page: Page) -> Iterator[GeoTag]:
 
 
 def _addresses_of(page: Page, someone: Any) -> list[Any]:
-    """Returns the values that may hold the place of a person or an organisation: the node itself and its addresses."""
+    """Returns the values in which the place of a person or organisation may be: the node itself and its addresses."""
     if not isinstance(someone, dict):
         return []
     return [someone, *(v for key in _ADDRESSES for v in page.data.resolve(someone.get(key)))]
 
 
 def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str]]]:
-    """Returns the nodes other than `article` that have a position, with their types; [] if they are more than
-    _MAX_BESIDE, as in a directory.
+    """Returns the nodes other than `article` that have a position, with their types. Returns [] if there are more than
+    _MAX_BESIDE of them, as in a directory.
     """
     found = [
         (other, kinds)
@@ -492,9 +496,8 @@ def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str
 
 
 def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
-    """Returns True if a page without an article node is about the place `node`: its title has the place's name.
-
-    The site's own name does not count.
+    """Returns True if a page without an article node is about the place `node`, because the place's name is in its
+    title. A place with the name of the site does not count.
     """
     names = {fold_text(n) for n in page.data.texts(node, "name")} - {""}
     title = fold_text(page.head_title)
@@ -506,7 +509,7 @@ def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
 
 
 def _geotags_of_place(page: Page, value: Any, role: str, source: str, named: bool) -> Iterator[GeoTag]:
-    """Yields the geo-tag of a JSON-LD object or text, if it has a position; if `named`, a name is enough."""
+    """Yields the geo-tag of a JSON-LD object or text if it has a position or, if `named` is True, at least a name."""
     if isinstance(value, str):
         if (p := parse_position(value)) is not None:
             yield make_geotag(p, "", "", role, source)
@@ -533,17 +536,17 @@ def _name_and_region(page: Page, place: Node) -> tuple[str, str]:
 
 
 def _clean_name(text: str) -> str:
-    """Returns a place's name without remarks: "NEW JERSEY" for "NEW JERSEY (WABC)".
+    """Returns a place's name without a remark in brackets: "NEW JERSEY" for "NEW JERSEY (WABC)".
 
-    "" for a text with digits, an address or more than seven words, which is not a name.
+    Returns "" if the text has digits, an address or more than seven words, since it is then not a name.
     """
     text = clean_text(text).partition("(")[0].strip(" ,-–—:")
     return text if 1 < len(text) < 80 and len(text.split()) <= 7 and not re.search(r"\d|https?:", text) else ""
 
 
 def _position_of(page: Page, place: Node) -> Position | None:
-    """Returns the position of a JSON-LD place: its own, the centre of its shape, or the position in its map's
-    address.
+    """Returns the position of a JSON-LD place: its own position, the centre of its shape, or the position in the
+    address of its map.
     """
     data = page.data
     for geo in [*data.resolve(place.get("geo")), place]:
@@ -562,7 +565,7 @@ def _position_of(page: Page, place: Node) -> Position | None:
 def _middle_of_shape(page: Page, geo: Node) -> Position | None:
     for key in _SHAPES:
         text = " ".join(page.data.texts(geo, key))
-        if key == "circle":  # a middle and a radius
+        if key == "circle":  # a circle is its centre and a radius
             text = " ".join(re.split(r"[\s,]+", text)[:2])
         if text and (found := centre_of_bounds(text)):
             return found

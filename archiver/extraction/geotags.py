@@ -25,7 +25,7 @@ from archiver.extraction.post_locator import Post
 from archiver.extraction.text import fold_text
 from archiver.items import Evidence, GeoTag, SourceHint, format_degrees
 
-# A check whether a page can contain a place; it takes a tenth of the time of the full search and misses none.
+# A check whether a page can contain a place. It takes a tenth of the time of the full search and misses no place.
 
 # Parts of the names of meta elements and properties, regardless of case.
 _NAMES = ("geo", "icbm", "lat", "locality", "location", "coverage", "spatial", "country", "region", "place", "dateline")
@@ -47,7 +47,7 @@ _CLASSES = (
     ".post-geo",
     ".geo-location",
 )
-# For a subject, an author or a publisher only positions count, so these words cover them too.
+# These words are enough for subjects, authors and publishers, too, since only their positions count.
 _JSON = ('"geo"', "latitude", "map", "contentlocation", "spatial", "locationcreated", "dateline", '"location"')
 _DATA = ("-lat", "data-coord", "data-center", "data-geo")
 _SCRIPT = re.compile(r"L\.(?:marker|circle)|setView|[lL]atLng|mapCenter|\blat\b")
@@ -55,7 +55,7 @@ _MAX_LINKS = 2_000
 
 
 def may_have_geotags(page: Page, body: Element | None) -> bool:
-    """Returns False if the page certainly has no geo-tags; a cheap check before the page is searched for them."""
+    """Returns False if the page certainly has no geo-tags. This cheap check is made before the page is searched."""
     index = page.index
     names = [
         *page.data.meta_names(),
@@ -99,7 +99,7 @@ _OF_POST = frozenset(("content", "dateline"))
 
 
 def place_key(tag: GeoTag) -> PlaceKey:
-    """Returns the key by which two geo-tags are the same place: the position to some 10 m, else the folded name."""
+    """Returns a key that is equal for geo-tags of one place: the position to some 10 m, or else the folded name."""
     if tag.latitude is not None and tag.longitude is not None:
         return round(tag.latitude, 4), round(tag.longitude, 4)
     return fold_text(tag.placename)
@@ -111,7 +111,7 @@ def format_place_key(key: PlaceKey) -> str:
 
 
 def parse_place_key(name: str) -> PlaceKey:
-    """Returns the place key for a place in site rules; the inverse of `format_place_key`."""
+    """Returns the place key of a place in site rules. This is the inverse of `format_place_key`."""
     latitude, comma, longitude = name.partition(",")
     try:
         return (float(latitude), float(longitude)) if comma else fold_text(name)
@@ -120,10 +120,10 @@ def parse_place_key(name: str) -> PlaceKey:
 
 
 def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozenset[PlaceKey]:
-    """Returns the places that a site's template puts on its posts, such as the capital of its country.
+    """Returns the places that a site's template puts on its posts, such as the capital of its country. A place belongs
+    to the template if at least five posts, and at least 60 % of all posts, have it.
 
-    `pages`: the geo-tags of each post; `posts`: the number of posts, including those without a place. A place
-    belongs to the template if at least five posts and 60 % of all have it.
+    `pages` has the geo-tags of each post. `posts` is the number of posts, including those without a place.
     """
     counts: Counter[PlaceKey] = Counter()
     for tags in pages:
@@ -132,7 +132,7 @@ def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozens
 
 
 def with_publisher_role(tags: tuple[GeoTag, ...], places: frozenset[PlaceKey]) -> tuple[GeoTag, ...]:
-    """Returns the geo-tags, with the role "publisher" for those among `places` (from `publisher_places`)."""
+    """Returns the geo-tags, with the role "publisher" for those at one of `places` (see `publisher_places`)."""
     return tuple(replace(t, role="publisher") if t.role in _OF_POST and place_key(t) in places else t for t in tags)
 
 
@@ -141,25 +141,25 @@ _MAX_COUNT = 100
 _DECLARED = frozenset(("geo.position", "ICBM", "og:latitude", "place:location:latitude", "geo_latitude"))
 _SAMPLES = frozenset(
     (
-        (-34.397, 150.644),  # the example of Google's documentation
-        (37.4419, -122.1419),  # its older one
+        (-34.397, 150.644),  # the example in Google's documentation
+        (37.4419, -122.1419),  # an older example in Google's documentation
         (40.7207559, -74.0007613),  # Squarespace's default
         (37.09024, -95.712891),  # what geocoders return for "United States"
         (39.8283, -98.5795),
-        (51.505, -0.09),  # the example of Leaflet's documentation
+        (51.505, -0.09),  # the example in Leaflet's documentation
     )
 )
-"""Positions of examples and default values, which nobody chose."""
+"""Positions that nobody has chosen, because they are examples or default values."""
 
 
 def geotags(page: Page, post: Post, hint: SourceHint | None, dateline: str = "") -> tuple[GeoTag, ...]:
     """Returns every place of a post once, most trusted notation first.
 
-    The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within
-    some 50 m of each other are one place; its name, region and precision are taken from whichever notation has them.
-    Positions out of range and well-known example positions are left out; so is 0,0 without a name, since empty forms
-    contain it. A position that the page also gives for its publisher has the role "publisher", unless the text has
-    it too. `dateline`: the place in the dateline of the text.
+    The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within some
+    50 m of each other are one place, whose name, region and precision are taken from any notation that has them.
+    Positions out of range and well-known example positions are left out. So is 0,0 without a name, since empty forms
+    contain it. A position that the page also gives for its publisher has the role "publisher", unless it is also in the
+    text. `dateline` is the place in the dateline of the text.
     """
     if dateline or (hint is not None and hint.geotags) or may_have_geotags(page, post.body):
         return _collect(page, post, hint, dateline)
@@ -181,7 +181,7 @@ def _collect(page: Page, post: Post, hint: SourceHint | None, dateline: str) -> 
 
 
 def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
-    """Returns one row of evidence for each place, and one for each file of places that the post links to."""
+    """Returns one row of evidence for each place, and one for each file of places to which the post links."""
     rows = []
     for t in tags:
         where = f"{t.latitude}, {t.longitude}" if t.latitude is not None else ""
@@ -191,8 +191,8 @@ def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Ev
 
 
 def merge_geotags(found: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Merges geo-tags of the same place, until each place occurs once. Merging is repeated, since a name that has got a
-    position from one merge may then equal another place.
+    """Merges geo-tags of the same place until each place occurs once. Merging is repeated because a place that got its
+    position in one merge may then be the same as another place.
     """
     before, out = tuple(found), _merge_once(found)
     while len(out) < len(before):
@@ -213,7 +213,9 @@ def _merge_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 
 def _complete(have: GeoTag, tag: GeoTag) -> GeoTag:
-    """Returns the geo-tag `have` with what `tag`, another notation of the same place, adds: position, name, region."""
+    """Returns the geo-tag `have`, completed with the position, name, region and precision of `tag`, which is another
+    notation of the same place.
+    """
     if have.latitude is None and tag.latitude is not None:
         have = replace(have, latitude=tag.latitude, longitude=tag.longitude, precision=tag.precision)
     return replace(
@@ -226,9 +228,8 @@ def _complete(have: GeoTag, tag: GeoTag) -> GeoTag:
 
 
 def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Joins a position without a name and a name without a position into one place, if they are the only two; else ().
-
-    Both must have the same role.
+    """Joins a position without a name and a name without a position into one place if they have the same role and there
+    are no others of their kind. Otherwise returns ().
     """
     placed = [t for t in tags if t.latitude is not None]
     loose = [t for t in tags if t.latitude is None]
@@ -238,8 +239,8 @@ def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 
 def _is_deliberate(tag: GeoTag) -> bool:
-    """Returns True if a person chose the position. Not chosen are a known example position, the same number twice, and
-    a corner of the map.
+    """Returns False for a position that nobody has chosen: a known example, the same number twice, or a corner of the
+    map. Without a position, returns True if the geo-tag has a name.
     """
     lat, lon = tag.latitude, tag.longitude
     if lat is None or lon is None:

@@ -1,4 +1,4 @@
-"""Reads a page's metadata about itself: JSON-LD, meta elements (Open Graph, Dublin Core), microdata and RDFa."""
+"""Reads the metadata of a page: JSON-LD, meta elements (Open Graph, Dublin Core), microdata and RDFa."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from lxml.etree import _Element as Element
 from archiver.extraction.text import clean_text, element_line
 from archiver.platforms.selector_index import Index
 
-# JSON-LD. Most of it is well formed; the rest is repaired if its meaning is clear, else left out.
+# JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.
 
 Node = dict[str, Any]
 MAX_NODES = 4_000
 _MAX_SCRIPT, _MAX_REPAIRED, _MAX_DEPTH = 2_000_000, 300_000, 200
 _BEFORE = re.compile(r"(?:\s|\ufeff|<!--|//\s?<!\[CDATA\[|/\*\s?<!\[CDATA\[\s?\*/|<!\[CDATA\[)*+")
 _AFTER = re.compile(r"(?:\s|;|//\s?-->|-->|//\s?\]\]>|/\*\s?\]\]>\s?\*/|\]\]>)+$")
-# Surrogates without their other half, which are not valid in text.
+# Matches surrogates without their other half, which are not valid in text.
 _HALF = re.compile(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 class Scripts:
-    """Parses the JSON-LD scripts of one page in order; limits apply to all its scripts together."""
+    """Parses the JSON-LD scripts of one page in order. The limits apply to all scripts of the page together."""
 
     def __init__(self) -> None:
         self.room, self.broken = MAX_NODES, _MAX_REPAIRED
@@ -70,7 +70,7 @@ class Scripts:
 
 
 def flatten_nodes(value: Any, room: int) -> Iterator[Node]:
-    """Yields all objects in a JSON value, nested ones too, at most `room`, in document order."""
+    """Yields at most `room` objects in a JSON value, including nested ones, in document order."""
     stack = [value]
     while stack and room > 0:
         at = stack.pop()
@@ -82,7 +82,7 @@ def flatten_nodes(value: Any, room: int) -> Iterator[Node]:
             stack.extend(reversed(at))
 
 
-# A quotation mark ends a string only if JSON continues after it; others belong to the text and were not escaped.
+# A quotation mark ends a string only if JSON continues after it. Otherwise it belongs to the text and was not escaped.
 _CONTINUES = r"""\s*+(?:[:}\]]|/[/*]|,\s*+(?:["'{\[\d}\],/-]|true|false|null)|$)"""
 _TOKEN = re.compile(
     rf'"(?P<double>(?:[^"\\]++|\\.|"(?!{_CONTINUES}))*+)"?|'
@@ -109,11 +109,11 @@ class _Writer:
         self.too_deep = False
 
     def value(self, text: str) -> None:
-        """Writes a value given in JSON notation; where an object expects a key, writes it as the key."""
+        """Writes a value given in JSON notation. If the current object needs a key, writes the value as the key."""
         if not self._open:
-            return  # words between values
+            return  # text between top-level values
         if self._last == "value":
-            self._out.append(",")  # a comma was missing
+            self._out.append(",")  # the comma is missing in the source
         if self._open[-1] == "{" and self._last != ":":
             if self._last == "key":
                 self._out.append(":null,")
@@ -154,7 +154,7 @@ class _Writer:
             self._last = ""
 
     def comma(self) -> None:
-        """Completes a key that has no value.
+        """Adds null to a key that has no value.
 
         The comma itself is written with the next value, so that a trailing comma is dropped.
         """
@@ -177,10 +177,10 @@ class _Writer:
 
 
 def repair_json(raw: str) -> list[str]:
-    """Repairs a broken JSON text; returns one well-formed text for each value in it.
+    """Repairs a broken JSON text. Returns one well-formed text for each value in it.
 
-    Repaired are extra or missing commas, comments, control characters, unescaped or single quotation marks, bare
-    keys, several values in a row, and a missing end.
+    Repairs extra or missing commas, comments, control characters, unescaped or single quotation marks, keys without
+    quotation marks, several values in a row, and a missing end.
     """
     writer = _Writer()
     for m in _TOKEN.finditer(raw):
@@ -207,7 +207,7 @@ def repair_json(raw: str) -> list[str]:
 
 
 def _repair_word(word: str) -> str:
-    """Returns an unquoted word in JSON notation: a number or constant unchanged, a bare key as a string, any other word
+    """Returns an unquoted word in JSON notation: a number or constant unchanged, a key as a string, and any other word
     as null.
     """
     if word in _WORDS or _NUMBER.fullmatch(word):
@@ -258,7 +258,7 @@ _SAME = {
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedItem:
-    """A microdata or RDFa item. `element` contains it; `top`: it is not the value of another item's property."""
+    """A microdata or RDFa item. `element` contains it. `top` is False if it is a property of another item."""
 
     node: Node
     element: Element
@@ -292,7 +292,9 @@ def _property_word(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Syntax:
-    """How microdata or RDFa marks items: the test for an item, and the functions for names of properties and types."""
+    """How microdata or RDFa marks up items. `is_scope` tests whether an element is an item, and `names` and `types`
+    return the names of an element's properties and types.
+    """
 
     is_scope: Callable[[Element], bool]
     names: Callable[[Element], list[str]]
@@ -314,7 +316,7 @@ _RDFA = _Syntax(
 class _Reader:
     """Collects the items of a page and their properties.
 
-    `referred`: for elements named in an itemref, the item that they belong to.
+    `referred` has, for each element to which an itemref refers, the item to which the element belongs.
     """
 
     def __init__(self, syntax: _Syntax, scopes: list[Element], referred: dict[Element, Element]) -> None:
@@ -343,7 +345,7 @@ class _Reader:
         return [EmbeddedItem(node, el, el not in owned) for el, node in self.nodes.items()]
 
     def _add_relations(self, el: Element, node: Node) -> None:
-        """Adds RDFa relations (rel). The related item is the element itself or inside it."""
+        """Adds an element's RDFa relations (rel) to a node. The related item is the element itself or inside it."""
         for word in (el.get("rel") or "").split():
             if word in _SAME and (item := next((self.nodes[e] for e in el.iter("*") if e in self.nodes), None)):
                 node.setdefault(_SAME[word], []).append(item)
@@ -354,7 +356,7 @@ class _Reader:
             if ":" in name or name in _LONG:
                 continue
             if name == "name" and item is not None:
-                # In RDFa 1.0, which Drupal 7 writes, this is the name of the item on the element itself.
+                # In RDFa 1.0, which Drupal 7 writes, this is the name of the item that the element itself is.
                 item.setdefault(name, []).append(_item_value(el, name))
             elif given := item or _item_value(el, name):
                 node.setdefault(name, []).append(given)
@@ -413,7 +415,7 @@ ARTICLE_TYPES = frozenset(
 _DESCRIPTIVE = ("headline", "datePublished", "author", "name", "articleBody")
 _MAX_META, _MAX_PER_NAME, _MAX_CONTENT = 4_000, 100, 20_000
 _DUBLIN = {"dc": "dc", "dcterms": "dcterms", "dct": "dcterms"}
-# Keys of <meta name="parsely-page">, a JSON object, and the meta elements with the same meaning.
+# The keys of the JSON object in <meta name="parsely-page">, with the meta elements that have the same meaning.
 _PARSELY = {
     "title": "parsely-title",
     "link": "parsely-link",
@@ -445,9 +447,9 @@ def types(node: Node) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredArticle:
-    """The page's article as described by one kind of markup. `source`: "json-ld", "microdata" or "rdfa".
+    """The page's own article as one kind of markup describes it. `source` is "json-ld", "microdata" or "rdfa".
 
-    `element`: the element that contains the item, None for JSON-LD.
+    `element` is the element that contains the item, None for JSON-LD.
     """
 
     source: str
@@ -491,7 +493,9 @@ class PageMetadata:
                         self._add(key, content)
 
     def meta(self, *names: str) -> list[str]:
-        """Returns the contents of all meta elements with these names (in lower case), in the order of the names."""
+        """Returns the contents of all meta elements with these names, in the order of the names. Names are in lower
+        case.
+        """
         return [v for n in names for v in self._meta.get(n, ())]
 
     def meta_first(self, *names: str) -> str:
@@ -501,7 +505,7 @@ class PageMetadata:
         return list(self._meta)
 
     def resolve(self, value: Any) -> list[Any]:
-        """Returns a property's values as a list, with references by @id replaced by their nodes."""
+        """Returns a property's values as a list, with each reference by @id replaced by its node."""
         many = value if isinstance(value, list) else [value]
         out: list[Any] = []
         for one in many[:200]:
@@ -514,7 +518,9 @@ class PageMetadata:
         return out
 
     def texts(self, node: Node | None, *names: str) -> list[str]:
-        """Returns the texts of these properties of a node; for an object as value, its name, headline or value."""
+        """Returns the texts of these properties of a node. The text of a value that is an object is its name, headline,
+        value or url.
+        """
         found: list[str] = []
         for name in names:
             for value in self.resolve((node or {}).get(name)):
@@ -539,16 +545,16 @@ class PageMetadata:
 
     @cached_property
     def microdata_items(self) -> list[EmbeddedItem]:
-        """The typed microdata items, in document order."""
+        """The microdata items that have a type, in document order."""
         return microdata(self.index)
 
     @cached_property
     def rdfa_items(self) -> list[EmbeddedItem]:
-        """The typed RDFa items, in document order."""
+        """The RDFa items that have a type, in document order."""
         return rdfa(self.index)
 
     def articles(self) -> list[Node]:
-        """Returns the JSON-LD nodes that describe an article; nodes that only refer to one are left out."""
+        """Returns the JSON-LD nodes that describe an article, without nodes that only refer to one."""
         return self._articles
 
     @cached_property
@@ -558,8 +564,8 @@ class PageMetadata:
     def article(self, urls: set[str]) -> Node | None:
         """Returns the JSON-LD node of the page's own article; None if the page has none.
 
-        It is the node that has one of `urls`, the page's addresses. If no node has, it is the first with an author
-        or a date, provided that the page has at most three such nodes.
+        It is the node that has one of `urls`, the page's addresses. If there is no such node, it is the first node with
+        an author or a date, provided that the page has at most three of these.
         """
         key = frozenset(urls)
         if key not in self._article:
@@ -567,11 +573,11 @@ class PageMetadata:
         return self._article[key]
 
     def declared(self, urls: set[str]) -> list[DeclaredArticle]:
-        """Returns the page's own article as described by each kind of markup, most reliable first. All descriptions
-        have the same property names.
+        """Returns the page's own article as each kind of markup describes it, the most reliable kind first. All
+        descriptions have the same property names.
 
-        An item of microdata or RDFa counts if it is the page's only item or has one of `urls`, the page's addresses;
-        other items are teasers.
+        An article in microdata or RDFa counts only if it is the only one on the page or has one of `urls`, the page's
+        addresses. Others are teasers.
         """
         key = frozenset(urls)
         if key in self._declared:
@@ -587,7 +593,7 @@ class PageMetadata:
         return out
 
     def rdfa_article(self, urls: set[str]) -> Node | None:
-        """Returns the RDFa node of the page's own article; None if the page has none. `urls`: the page's addresses."""
+        """Returns the RDFa node of the page's own article; None if it has none. `urls` are the page's addresses."""
         return next((one.node for one in self.declared(urls) if one.source == "rdfa"), None)
 
     def _naming(self, found: list[Node], urls: set[str]) -> Node | None:
@@ -620,7 +626,7 @@ class PageMetadata:
 
 
 def _meta_names(given: str) -> Iterable[str]:
-    """Yields the names of a meta element in lower case; a Dublin Core name has a dot and not a colon."""
+    """Yields the names of a meta element in lower case. Dublin Core names get a dot in place of a colon."""
     for key in given.lower().split():
         prefix, colon, word = key.partition(":")
         yield f"{_DUBLIN[prefix]}.{word}" if colon and prefix in _DUBLIN else key
@@ -631,14 +637,14 @@ def _articles(nodes: Iterable[Node]) -> list[Node]:
 
 
 def _first_text(value: Any) -> str:
-    """Returns the value if it is a text, the first text if it is a list, else ""."""
+    """Returns the value if it is a text, the first text in it if it is a list, and "" otherwise."""
     if isinstance(value, list):
         value = next((v for v in value if isinstance(v, str)), "")
     return value if isinstance(value, str) else ""
 
 
 def item_of(el: Element) -> Element | None:
-    """Returns the microdata item that a property belongs to: the nearest itemscope above it (HTML, section 5.2.5)."""
+    """Returns the microdata item to which a property belongs: the nearest itemscope around it (HTML, section 5.2.5)."""
     at = el.getparent()
     while at is not None and at.get("itemscope") is None:
         at = at.getparent()

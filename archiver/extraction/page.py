@@ -1,4 +1,4 @@
-"""A decoded and parsed page, which all modules of extraction read, and the limits on how much of a page is parsed."""
+"""Decodes and parses a page for all modules of extraction, and limits how much of a page is parsed."""
 
 from __future__ import annotations
 
@@ -22,28 +22,32 @@ from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
 
-# Limits: of a page that is built to be slow or is badly broken, only the beginning is parsed.
+# Limits. If a page is badly broken, or was built to be slow to parse, only its beginning is parsed.
 
 LARGE = 400_000
-"""A tree is checked if its source has more characters; in a smaller one no part can be too large."""
+"""The parts of a page are checked against the limits only if its source has more characters than this, since no part of
+a smaller page can be too large."""
 MAX_TAGS = 40_000
 MAX_DEPTH = 120
-"""Levels of elements. Deeper text becomes part of the last level, since selectors walk through all ancestors."""
+"""Elements are nested at most this deep. Deeper text becomes part of the last level, since selectors walk through all
+ancestors."""
 MAX_TEXT = 1_500_000
-"""Characters of all text nodes together."""
+"""All text nodes together have at most this many characters."""
 MAX_RUN = 300_000
-"""Characters of one text node."""
+"""One text node has at most this many characters."""
 MAX_ATTRIBUTES = 500
 MAX_VALUE = 20_000
-"""Characters of an attribute. Longer ones are data (an image, a program's state), not a class or a name."""
+"""An attribute has at most this many characters. A longer one is data (an image, a program's state), not a class or a
+name."""
 MAX_CLASSES, CUT_CLASS = 500_000, 60
-"""Characters of all class attributes together; after that, each one is cut to the second number."""
+"""All class attributes together have at most `MAX_CLASSES` characters. After these, each further one is cut to
+`CUT_CLASS` characters."""
 
 _UNREAD = frozenset({"script", "style"})
 _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
-# Tags and end tags of ordinary length, each read once from its name to its end (HTML, section 13.2.5): quotation
-# marks count after "=", scripts and comments are skipped. If this stops before the end of a source, a tag with very
-# many attributes may follow.
+# Matches source code with tags of ordinary length, and reads each character only once (HTML, section 13.2.5). Quotation
+# marks count only after "="; scripts and comments are skipped. If the match ends before the source does, a tag with
+# very many attributes may follow.
 _INSIDE = rf"(?:[^>=]{{1,20}}+|=\s*+{_QUOTED}?){{0,1500}}+(?:>|$)"
 _RAW_NAMES = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 _RAW = "|".join(rf"(?i:{name})\b{_INSIDE}(?:[^<]++|<(?!/(?i:{name})))*+" for name in _RAW_NAMES)
@@ -53,7 +57,7 @@ _ORDINARY = re.compile(
     rf"""(?:[^<]++|<(?:{_COMMENT}|(?=[sStTxXiInN])(?:{_RAW})|/?[a-zA-Z]{_INSIDE}|(?!/?[a-zA-Z])))*+"""
 )
 _ATTRIBUTE = rf"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
-# The same tags, with attributes split as a browser does; slower.
+# Matches tags and splits their attributes as a browser does, which is slower.
 _TAG = re.compile(
     rf"""<!--(?:-?>|.*?--!?>|.*+)|<(?:(?P<raw>{"|".join(_RAW_NAMES)})\b|/?[a-zA-Z][^\s/>]*+)(?P<all>(?:{_ATTRIBUTE})*+)"""
     r"""(?P<after>(?(raw)[\s/]*+>(?:.*?</(?P=raw)|.*+)|))""",
@@ -63,10 +67,9 @@ _ONE = re.compile(_ATTRIBUTE)
 
 
 def cut_source(text: str) -> str:
-    """Returns HTML source cut before the first tag above MAX_TAGS, and without the attributes of a tag above
-    MAX_ATTRIBUTES.
+    """Returns HTML source with at most MAX_TAGS tags, each with at most MAX_ATTRIBUTES attributes.
 
-    The parser takes quadratic time in the attributes of an element (minutes for 100,000), so it must not see them.
+    The parser's time grows with the square of the number of attributes of an element: it takes minutes for 100,000.
     """
     if (ordinary := _ORDINARY.match(text)) is None or ordinary.end() < len(text):
         text = _TAG.sub(_limit_attributes, text)
@@ -92,7 +95,7 @@ _TOO_DEEP = etree.XPath("/*" * MAX_DEPTH)
 
 
 def flatten(root: Element) -> None:
-    """Replaces elements nested deeper than MAX_DEPTH by their text, in place."""
+    """Replaces elements that are nested deeper than MAX_DEPTH by their text, in place."""
     found: list[Element] = _TOO_DEEP(root)  # type: ignore[assignment]
     for el in found:
         text = " ".join(str(t) for t in el.itertext() if t.strip())
@@ -106,9 +109,9 @@ _LONG_VALUES = etree.XPath(f"//*[@*[string-length() > {MAX_VALUE}]]")
 def bound_page(root: Element, size: int) -> None:
     """Cuts attributes and texts of a large page's tree to the limits of this module, in place.
 
-    `size`: characters of the page's source.
+    `size` is the number of characters in the page's source.
     """
-    few = size <= min(MAX_CLASSES, MAX_TEXT)  # only one value or one text can be too long
+    few = size <= min(MAX_CLASSES, MAX_TEXT)  # a single value or text can be too long, but not all of them together
     some: Iterable[Element] = _LONG_VALUES(root) if few else root.iter("*")  # type: ignore[assignment]
     classes = MAX_CLASSES
     for el in some:
@@ -140,7 +143,7 @@ def _remove_unfit(text: str | bytes) -> str:
 
 # The page.
 
-# Two-letter top-level domains that do not imply the day before the month: those used worldwide, and .us.
+# Two-letter top-level domains that do not show that the day precedes the month: those that are used worldwide, and .us.
 _GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
 _NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-](?:19|20)\d{2}(?![\d/-])")
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")
@@ -149,11 +152,12 @@ _EMPTY = "<html><head></head><body></body></html>"
 
 
 class Page:
-    """A parsed page: `root` is its <html> element, `text` its decoded source, `url` the address it was fetched from.
+    """A parsed page: `root` is its <html> element, `text` its decoded source, and `url` the address from which it was
+    fetched.
 
-    `captured_at` (aware) is when the page was fetched, None if unknown; relative dates such as "3 hours ago" are
-    counted back from it. `constants` are values that belong to the site and not to a post. Each attribute is
-    computed at most once and never changes.
+    `captured_at` (aware) is when the page was fetched, None if unknown. Relative dates such as "3 hours ago" are
+    counted back from it. `constants` are values that belong to the site and not to a post. Each attribute is computed
+    at most once and never changes.
     """
 
     def __init__(self, root: Element, decoded: DecodedText, url: str, captured_at: datetime | None = None) -> None:
@@ -182,7 +186,7 @@ class Page:
     def ask(self, selector: str) -> list[Found]:
         """Returns the nodes and strings that parsel finds for a CSS or XPath selector of the site's rules.
 
-        Raises BadRules for an XPath that fails only when it meets a node, such as `//p[count('x')]`.
+        Raises BadRules for an XPath that fails only when it is evaluated on a node, such as `//p[count('x')]`.
         """
         try:
             return self.index.by_parsel(selector)
@@ -198,18 +202,18 @@ class Page:
         return detect_platform(self.index, self.data.meta_first("generator"))
 
     def assume(self, platform: Platform) -> None:
-        """Sets the platform to the platform in the site's rules, unless it has been detected already."""
+        """Sets the platform to `platform`, the one in the site's rules, unless it has already been detected."""
         self.__dict__.setdefault("platform", platform)
 
     @cached_property
     def body_classes(self) -> tuple[str, ...]:
-        """The classes of <body> and <html>, by which many platforms mark what kind of page it is."""
+        """The classes of <body> and <html>, with which many platforms mark the kind of a page."""
         found = [e.get("class") or "" for tag in ("body", "html") for e in self.index.tag(tag)[:1]]
         return tuple(" ".join(found).split())
 
     @cached_property
     def main_content(self) -> Element | None:
-        """The element that the page marks as its main content, if that has a text or a picture; else None."""
+        """The element that the page marks as its main content; None if there is none, or if it is empty."""
         found = (e for rule in ("main", "[role=main]") for e in self.index.select(rule))
         return next((e for e in found if self.index.text_length(e) or e.find(".//img") is not None), None)
 
@@ -237,7 +241,7 @@ class Page:
 
     @cached_property
     def canonical(self) -> str:
-        """The address that the page declares as its own (rel=canonical, else og:url), normalized; "" if it declares
+        """The address that the page declares as its own (rel=canonical, or else og:url), normalized; "" if it declares
         none.
         """
         for el in self.index.select("link[rel~=canonical]"):
@@ -247,8 +251,8 @@ class Page:
 
     @cached_property
     def addresses(self) -> set[str]:
-        """The page's own addresses (fetched, canonical, og:url) without fragment and final slash, to find it in its
-        metadata.
+        """The page's own addresses (fetched, canonical, og:url), without fragment and final slash. They serve to find
+        the page itself in its metadata.
         """
         return {
             u.partition("#")[0].rstrip("/")
@@ -258,8 +262,8 @@ class Page:
 
     @cached_property
     def hosts(self) -> tuple[str, str, tuple[str, ...]]:
-        """The page's host, the host of its canonical address (both without "www."), and every prefix of an address on
-        these hosts.
+        """The page's host, the host of its canonical address (both without "www."), and the prefixes with which the
+        addresses on these hosts begin.
         """
         own, canonical = (_host(url).removeprefix("www.") for url in (self.url, self.canonical or self.url))
         beginnings = (
@@ -301,8 +305,8 @@ class Page:
 
     @cached_property
     def declared_languages(self) -> tuple[tuple[str, str, str], ...]:
-        """The declared BCP 47 tags, most trusted first, each with the source that declares it and the locator of the
-        tag in that source.
+        """The declared languages as BCP 47 tags, most trusted first, each with the source that declares it and the
+        locator of the tag in that source.
         """
         given = [(self.root.get(name), "head", "html[lang]") for name in _LANG]
         given += [(e.get("lang"), "head", "body[lang]") for e in self.index.tag("body")[:1]]
@@ -314,11 +318,11 @@ class Page:
 
     @cached_property
     def date_language(self) -> str:
-        """The page's language with a country that decides the order of day and month in all-number dates; "" if
+        """The page's language, with a country if that is needed to know the order of day and month in 3/4/2021; "" if
         unknown.
 
-        "en" alone does not say which number of 3/4/2021 is the month. Another date of the page that is unambiguous
-        decides, else the country of the page's host.
+        "en" without a country does not say which number is the month. An unambiguous date on the page decides, or else
+        the country of the page's host.
         """
         language = self.language or ""
         if language and language != "en" and not language.startswith("en-"):
@@ -350,10 +354,10 @@ def language_tag(value: str | None) -> str:
 def parse_page(
     body: bytes | str | DecodedText, url: str, content_type: str = "", captured_at: datetime | None = None
 ) -> Page:
-    """Decodes and parses a page. Never raises; a body that is not HTML gives an empty document.
+    """Decodes and parses a page. Never raises; for a body that is not HTML, the page is an empty document.
 
-    `body` that is decoded already is not decoded again. `content_type` is the response's header, for its charset;
-    `captured_at` (aware) as in `Page`. An invalid `url` becomes "".
+    A DecodedText is not decoded again. `content_type` is the response's header, whose charset is used. `captured_at`
+    (aware) is the same as in `Page`. An invalid `url` is replaced by "".
     """
     decoded = body if isinstance(body, DecodedText) else decode_page(body, content_type)
     root: Element | None = None

@@ -1,4 +1,5 @@
-"""Samples known posts for edits that no source announces, and estimates from the hits how many posts have changed.
+"""Fetches a random sample of known posts to find edits that no source announces, and estimates from the hits how many
+posts have changed.
 
 All functions are pure.
 """
@@ -17,7 +18,7 @@ DEFAULT_SAMPLE = 10
 SAMPLE_REASON = "sampled, because no source says when posts are edited"
 """The reason of pages that are due as part of the sample."""
 REMEMBERED_SAMPLES = 10
-"""The number of runs whose samples an estimate counts: the newest ones."""
+"""At most this many runs, the newest ones, are used for an estimate."""
 CONFIDENCE = 0.95
 _MOST_EAGER = 10.0
 _EAGER_FROM = 2
@@ -38,25 +39,28 @@ class Sampled:
 
     @property
     def eagerness(self) -> float:
-        """By what factor the sample grows and the revisit period shrinks: 1 to 10. One hit may be chance; from the
-        second on, each hit in 100 sampled posts adds a fifth.
+        """The factor, from 1 to 10, by which the sample grows and the revisit period shrinks.
+
+        It is 1 with fewer than two hits, since one may be chance. Otherwise each percent of the sampled posts that had
+        changed adds 0.2.
         """
         if self.changed < _EAGER_FROM:
             return 1.0
         return min(1 + 20 * self.changed / self.sampled, _MOST_EAGER)
 
     def sample_size(self, setting: int) -> int:
-        """Returns how many posts the next run samples, where the site's setting is `setting`."""
+        """Returns how many posts the next run samples if the site's setting is `setting`."""
         return ceil(setting * self.eagerness)
 
     def revisit_period(self, setting: timedelta) -> timedelta:
-        """Returns the longest time between two visits of a post, where the site's setting is `setting`."""
+        """Returns the longest time between two fetches of a post if the site's setting is `setting`."""
         return min(setting, max(setting / self.eagerness, _SHORTEST_REVISIT))
 
     @property
     def at_most(self) -> float:
-        """The share of posts (0 to 1) that have changed at most, with a confidence of 95 %: the upper limit of Clopper
-        and Pearson, which never promises too much. 1 without a sample.
+        """With a confidence of 95 %, at most this share of the posts (0 to 1) has changed; 1 if there is no sample.
+
+        It is the upper limit of the Clopper-Pearson interval, which is never too low for its confidence.
         """
         n, k = self.sampled, self.changed
         if k >= n:
@@ -76,8 +80,8 @@ def chance_of_at_most(k: int, n: int, p: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class EditEstimate:
-    """How many known posts of a site its last run did not look at again (`unseen`), and the samples by which the edits
-    among them are estimated.
+    """How many known posts of a site its last run did not fetch again (`unseen`), and the samples from which the number
+    of edits among them is estimated.
     """
 
     site: str
@@ -107,9 +111,9 @@ class EditEstimate:
             since = f" in the last {self.samples.runs} runs" if self.samples.runs > 1 else ""
             sampled = (
                 f" of {self.samples.sampled:,} sampled{since}, {self.samples.changed:,} had changed "
-                f"(at most {ceil(100 * self.samples.at_most)} of 100 may have, 95 %);"
+                f"(with 95 % confidence, at most {ceil(100 * self.samples.at_most)} of 100 have);"
             )
-        return f"{self.unseen:,} {posts} not looked at again;{sampled} 'archiver crawl {self.site} --full' looks at all"
+        return f"{self.unseen:,} {posts} not fetched again;{sampled} 'archiver crawl {self.site} --full' fetches all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +128,8 @@ class KnownPost:
 def choose_sample(posts: Iterable[KnownPost], size: int, run_id: int, now: datetime) -> list[int]:
     """Returns the IDs of the pages to sample, at most `size`, without keeping all posts in memory.
 
-    A one-year-old post has half the chance of a new one, a ten-year-old post an eleventh of it; every post has a
-    chance. The choice depends only on the run and on the paths of the posts (weighted sampling by Efraimidis and
-    Spirakis).
+    Every post has a chance: a one-year-old post half that of a new post, and a ten-year-old post an eleventh of it. The
+    choice depends only on the run and on the paths of the posts (weighted sampling by Efraimidis and Spirakis).
     """
     chosen = nsmallest(size, ((_lot(one, run_id, now), one.page_id) for one in posts))
     return [page_id for _, page_id in chosen]

@@ -1,8 +1,8 @@
-"""Decides which posts were removed from a feed or a page of a listing, by comparing what the feed or page showed before
-and shows now.
+"""Decides which posts were removed from a feed or a page of a listing, by comparing its earlier entries with its
+present ones.
 
-A post that is no longer shown has usually just moved: down to the next page, or out of the feed's window. It was
-removed only if its place in the order was read, and it is not there.
+A post that is no longer shown has usually just moved down to the next page, or out of the feed. It was removed only if
+the part of the list in which it would be was read, and it is not there.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 MOST_RECHECKED = 50
-"""The number of posts a day that are fetched again because lists no longer show them, so that a redesign does not
-fetch the whole site at once."""
+"""At most this many posts a day are fetched again because lists no longer show them. Without this limit, a redesign
+could make the crawl fetch the whole site at once."""
 _MOSTLY = 0.75
-"""The share of a list's posts that must be in order of date for the list to be ordered by date."""
+"""A list counts as ordered by date if at least this share of its posts is in order of date."""
 
 
 def removed_posts(
@@ -27,14 +27,15 @@ def removed_posts(
     is_last: bool = False,
 ) -> list[int]:
     """Returns the IDs of the posts that were removed from a list, newest first. They are among its earlier entries
-    (`before`) and not among its present ones (`now`), although their place in the order was read.
+    (`before`) but not among its present ones (`now`), although the part of the list in which they would be was read.
 
-    `days` has the day of publication of each post, None if it is unknown; pages that are not in it are not posts.
-    The place of a post was read if posts that were before and after it in the list still are. At the top of a list
-    (`is_first`) no post before it is needed. At its end (`is_last`) no post after it is needed, but the list must
-    have become shorter, because a list may show only its newest posts.
+    `days` has the day of publication of each post, None if it is unknown. Pages that are not in `days` are not posts.
+    A post counts as removed only if the list still shows a post that was before it and a post that was after it. On the
+    first page of a list (`is_first`), no post before it is needed. On the last page (`is_last`), no post after it is
+    needed if the page has become shorter; otherwise the list may only show a fixed number of its newest posts.
 
-    Returns [] if the list is not ordered by date, before or now, such as a selection, or several lists on one page.
+    Returns [] if the list was or is not ordered by date, for example because it is a selection or the page has several
+    lists.
     """
     old, new = _in_order(before, days), _in_order(now, days)
     standing = set(old) & set(new)
@@ -49,8 +50,8 @@ def removed_posts(
 
 
 def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[int]:
-    """Returns the posts of a list that are in order of date, the newest first. Posts out of place, such as a pinned
-    post, are left out; [] if too many are out of place.
+    """Returns the posts of a list that are in order of date, newest first, without posts that are out of place, such as
+    a pinned post. Returns [] if too many are out of place.
     """
     posts = [entry for entry in dict.fromkeys(entries) if entry in days]
     ordered = _longest_descending(posts, _filled([days[post] for post in posts]))
@@ -58,8 +59,8 @@ def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[i
 
 
 def _filled(days: list[date | None]) -> list[int]:
-    """Returns the days as numbers. In place of an unknown day is the day before it in the list, or, at the beginning of
-    the list, the first known day.
+    """Returns the days as numbers. Each unknown day is replaced by the last known day before it in the list, or by the
+    first known day if there is none before it.
     """
     known = next((day for day in days if day is not None), date.min)
     filled = []

@@ -1,9 +1,10 @@
-"""Learns, during a crawl, to which form of an address a host redirects: with or without a slash at the end, an index
-file, https or www.
+"""Learns, during a crawl, to which form of an address a host redirects. The forms are with or without a slash at the
+end, an index file, https or www.
 
 All forms of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
-answered without a redirect, further addresses of the folder are requested in the redirected form at once. If such a
-form is missing, the crawl requests the known address, so a wrong belief costs a request and loses nothing.
+answered without a redirect, the crawl requests further addresses of the folder directly in the redirected form. If the
+host has no page at that form, the crawl requests the known address, so a wrong guess costs one request and loses
+nothing.
 """
 
 from __future__ import annotations
@@ -16,13 +17,12 @@ from archiver.discovery.url_classifier import folder_pattern
 from archiver.urls import folder_path
 
 ENOUGH = 2
-"""The number of addresses of one folder that must be redirected in the same way."""
+"""A form is believed in a folder if at least this many addresses of the folder were redirected to it."""
 _ENOUGH_ANYWHERE = 2 * ENOUGH
-"""The number of redirected addresses that is enough for all folders, if none of any folder refutes it."""
+"""A form is believed in all folders if at least this many addresses were redirected to it and no address refutes it."""
 _WWW = re.compile(r"^www\d?\.", re.IGNORECASE)
-_FILE_EXTENSION = re.compile(
-    r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE
-)  # not the last number of a version: /release-1.2.0
+# An extension begins with a letter, so that the last number of a version (/release-1.2.0) is none.
+_FILE_EXTENSION = re.compile(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
 _OPPOSITE = {"slash": "no slash", "https": "http", "www": "no www"}
 _OPPOSITE |= {other: name for name, other in _OPPOSITE.items()}
 _OF_HOST = ("https", "http", "www", "no www")
@@ -59,7 +59,7 @@ class RedirectForms:
         """Records that an address was redirected to another form of itself."""
         before, after = urlsplit(asked), urlsplit(target)
         for form in (*_OF_HOST, *_OF_PATH):
-            if form == "slash":  # whether the target has one is seen without the index file
+            if form == "slash":  # removes the index file first, which would hide the slash before it
                 before = before._replace(path=folder_path(before.path))
             changed = _changed(form, before)
             if changed != before and _agree(form, changed, after):
@@ -69,7 +69,7 @@ class RedirectForms:
                     self._refute(other, asked)
 
     def record_response(self, url: str) -> None:
-        """Records that an address answered without a redirect: the host does not redirect it to another form."""
+        """Records that an address answered without a redirect, which refutes that the host redirects to other forms."""
         parts = urlsplit(url)
         for form in (*_OF_HOST, *_OF_PATH):
             if _changed(form, parts) != parts:
@@ -92,9 +92,7 @@ class RedirectForms:
         return parts.geturl()
 
     def is_undecided(self, url: str) -> bool:
-        """Returns True if the host may redirect an address to another form of its path, and no response has shown yet
-        whether it does.
-        """
+        """Returns True if no response has shown yet whether the host redirects an address to another form of path."""
         parts = urlsplit(url)
         return any(
             _changed(form, parts) != parts and form not in self._refuted_anywhere and not self._is_believed(form, url)
@@ -110,8 +108,8 @@ class RedirectForms:
 
 
 def _agree(form: str, changed: SplitResult, after: SplitResult) -> bool:
-    """Returns True if an address that was changed to `form` agrees with the redirect's target in the part that the form
-    is about.
+    """Returns True if `changed`, an address in the form `form`, agrees with the redirect's target `after` in the part
+    that this form concerns: the scheme, the host or the path.
     """
     if form in ("https", "http"):
         return changed.scheme == after.scheme
@@ -123,5 +121,5 @@ def _agree(form: str, changed: SplitResult, after: SplitResult) -> bool:
 
 
 def _folder(form: str, url: str) -> str:
-    """Returns the folder in which a form is learned; "" for a form of the host, which is the same in all folders."""
+    """Returns the folder for which a form is learned; "" for https and www, which are the same for all folders."""
     return "" if form in _OF_HOST else folder_pattern(url).key

@@ -1,17 +1,17 @@
 """Learns, during a crawl, which URLs bring nothing new: URL patterns without news, and equivalent URLs.
 
-A page has news if it is a post, or shows a possible post that no other page of its pattern has shown in this run. So
-a partition of the posts (by month, category or author) always has news, even if all posts were known before; its
-cost is bounded by the number of posts. A pattern has a budget of pages without news. When the budget is used up, the
-other pages of the pattern are trap-excluded.
+A page has news if it is a post, or shows a possible post that no other page of its pattern has shown in this run. Each
+pattern has a budget of pages without news. When the budget is used up, the other pages of the pattern are not fetched
+(trap-excluded). Pages that divide the posts by month, category or author always have news, even if all posts were known
+before, because each post is on only one of them. Their number is limited by the number of posts.
 
-An equivalent URL shows the post of a plainer URL, for instance with `?lang=de`, in capital letters or below
-`/print/`. Sites differ: on one, `?lang=de` is ignored, on another it shows a translation. So a difference is ignored
-on a site only once five posts have confirmed that it does not matter and none has refuted it, and only if the
-plainer URL is in the pages table.
+An equivalent URL shows the same post as a plainer URL: it has `?lang=de`, capital letters or `/print/` in addition.
+Sites differ: one ignores `?lang=de`, another shows a translation. So such a difference is ignored on a site only if the
+plainer URL is in the pages table, five posts have confirmed that the difference does not matter, and none has refuted
+it.
 
-If a feed, a sitemap or an API lists all posts (`source_coverage`), further pages that list posts are hardly ever
-needed. Then only pages that lead to an unknown possible post have news, and the budgets are small.
+If a feed, a sitemap or an API lists all posts (`source_coverage`), other pages that list posts are hardly ever needed.
+Then only pages that lead to an unknown possible post have news, and the budgets are small.
 """
 
 from __future__ import annotations
@@ -25,25 +25,27 @@ from archiver.discovery.url_classifier import URLPattern
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 
-# Budgets: how many pages of one pattern are fetched without news. They end the crawl of endless URL spaces.
+# Budgets: at most how many pages of one pattern without news are fetched. They end the crawl of endless URL spaces.
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
-"""Addresses below the address of a post, mostly of pages with its pictures."""
+"""The pattern of addresses one step below the address of a post. Most of these pages show its pictures."""
 PART_FEEDS = URLPattern("feeds", "feeds that other pages than the home page declare")
-"""Feeds that pages other than the home page declare, mostly feeds of a folder, a category or a language."""
+"""The pattern of feeds that are declared by pages other than the home page. Most are feeds of a folder, a category or a
+language."""
 
 
 class PatternBudget(NamedTuple):
-    """How many pages of a URL pattern may be fetched without news.
+    """At most how many pages without news of a URL pattern are fetched.
 
-    - `idle`: how many pages in a row.
-    - `per_post`: how many more for each known post.
-    - `per_own_post`: how many more for each post that has this pattern itself; None if one such post ends the limit.
-    - `from_elsewhere`: URLs found on pages of another pattern are always fetched.
-    - `vouched`: URLs from a feed, a sitemap or an API are always fetched.
-    - `says`: how messages name such pages.
-    - `when_listed`: if a source lists all posts, how many pages in a row may lead to no unknown possible post (half as
-      many if links lead to all posts, too); None if that makes no difference.
+    - `idle`: this many pages in a row.
+    - `per_post`: this many more pages for each known post.
+    - `per_own_post`: this many more pages for each post that has this pattern itself; None if there is no limit once a
+      post has this pattern.
+    - `from_elsewhere`: True if URLs found on pages of another pattern are always fetched.
+    - `vouched`: True if URLs from a feed, a sitemap or an API are always fetched.
+    - `says`: the words for such pages in messages.
+    - `when_listed`: the limit that replaces `idle` if a source lists all posts: this many pages in a row may lead to no
+      unknown possible post, or half as many if links also lead to all posts. None if `idle` remains the limit.
     """
 
     idle: int
@@ -55,8 +57,8 @@ class PatternBudget(NamedTuple):
     when_listed: int | None = None
 
 
-# Paging gets one page for each known post, since a site may show one post per page and the new ones last. Months are
-# few and in order. For tags, a sample without news is enough.
+# Paging gets one more page for each known post, since a site may show one post per page and the new posts last. Months
+# are few and in order. For tags, a few pages without news are enough.
 ALLOWED: dict[str, PatternBudget] = {
     "paging": PatternBudget(20, 1, from_elsewhere=False, vouched=True, says="pages of lists", when_listed=0),
     "dates": PatternBudget(
@@ -68,45 +70,49 @@ ALLOWED: dict[str, PatternBudget] = {
     ),
     "query": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="views of one page", when_listed=5),
     "below": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="pages below posts", when_listed=5),
-    # Each slug may be a post, but a web archive may have 100,000 spam addresses of a site that was broken into.
+    # Any of these addresses may be a post, but of a hacked site a web archive may have 100,000 spam addresses.
     "captures": PatternBudget(300, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
-    # A documentation beside a blog. Posts that only such pages link to credit the folder of the page.
+    # For example documentation next to a blog. If only such pages link to a post, it counts for their folder.
     "folder": PatternBudget(
         50, 0, from_elsewhere=False, vouched=True, says="plain pages", per_own_post=1, when_listed=10
     ),
-    # The addresses that a site had before it moved: old posts still link to hundreds of them.
+    # For example addresses that a site had before it moved, to hundreds of which old posts still link.
     "form": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="addresses of this form", when_listed=5),
-    # Only if a source lists all posts.
+    # This budget applies only if a source lists all posts.
     "feeds": PatternBudget(1, 0, from_elsewhere=False, vouched=False, says="feeds of parts of the site", when_listed=2),
 }
 SIDE_LISTS = frozenset({"terms", "dates"})
-"""Families of lists that show, in another order, what the main list of a site shows."""
+"""Families of lists that show the posts of the site's main list in another order or selection."""
 _LISTS_OF_POSTS = SIDE_LISTS | {"paging"}
 _MOST_MISSING = 5
-"""How many pages of one list in a row may be missing before the others of the list are set aside."""
+"""Once this many pages of a list in a row do not exist, the other pages of the list are not fetched."""
 SAMPLE_ROUNDS = {"folder": 2}
-"""How often the set-aside pages of a family are sampled. In a folder, the links of the first sample are sampled too,
-because a post and the page that links to it look alike. Other families: once.
+"""How often the set-aside pages of a family are sampled; once if the family is not here. A folder is sampled twice, so
+that the pages found by the first sample are sampled too, because a post and the page that links to it may both be in
+the folder.
 """
 _REOPENED = 5
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
 PATTERN_BUDGET_RULE = "pattern-budget"
-"""The rule of pages that a budget excludes. The pattern's family follows it: "pattern-budget: dates"."""
+"""The rule of pages that a budget excludes. The family of the pattern is appended to it: "pattern-budget: dates"."""
 LISTED_REASON = "a feed, sitemap or API lists all posts, and the last pages like this one led to no other"
-"""The reason of pages that are set aside because a source lists all posts. They are fetched once that proves false."""
+"""The reason of pages that are set aside because a source lists all posts. They are fetched if that proves false."""
 SHOWN_REASON = (
     "other lists were read to their end and showed all posts, and the last pages like this one led to no other"
 )
-"""The reason of pages that are set aside because the lists of another pattern show all posts, and nothing unknown."""
+"""The reason of pages that are set aside because the lists of another pattern showed all posts and no unknown page."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatternTally:
     """The counts of a URL pattern's pages in this run.
 
-    `idle`: pages without news in a row; `known`: pages in a row that led to no unknown possible post; `missing`:
-    pages in a row that do not exist. `posts`: pages that were posts or the only pages to lead to a post; `unknown`:
-    pages that led to unknown possible posts. `reopened`: a sample of the pattern's set-aside pages had news.
+    - `idle`: the number of pages without news in a row.
+    - `posts`: the number of pages that were posts, and of posts that only pages of this pattern link to.
+    - `reopened`: True if a sample of the pattern's set-aside pages had news.
+    - `known`: the number of pages in a row that led to no unknown possible post.
+    - `missing`: the number of pages in a row that do not exist.
+    - `unknown`: the number of pages that were posts or led to unknown possible posts.
     """
 
     idle: int = 0
@@ -119,7 +125,7 @@ class PatternTally:
 
 class PatternBudgets:
     """Counts the pages of each URL pattern during a run, and says how many more may be fetched. `known_posts` returns
-    the number of posts in the pages table, `coverage` how many of them sources list.
+    the number of posts in the pages table, and `coverage` returns how many of them sources list and pages link to.
     """
 
     def __init__(self, known_posts: Callable[[], int], coverage: Callable[[], SourceCoverage] = SourceCoverage) -> None:
@@ -128,7 +134,7 @@ class PatternBudgets:
         self._coverage = coverage
 
     def copy(self) -> PatternBudgets:
-        """Returns a copy of the counts, to which later changes do not apply."""
+        """Returns a copy of the counts, which later changes do not affect."""
         out = PatternBudgets(self._known_posts, self._coverage)
         out._tallies = dict(self._tallies)
         return out
@@ -142,8 +148,8 @@ class PatternBudgets:
         has_unknown: bool = False,
         is_missing: bool = False,
     ) -> None:
-        """Counts a fetched page of this pattern. `has_news`: it showed possible posts that no other page of the pattern
-        has shown. `has_unknown`: nothing else had reported one of these posts.
+        """Counts a fetched page of this pattern. `has_news` is True if it showed possible posts that no other page of
+        the pattern has shown, and `has_unknown` is True if nothing had reported one of these posts before.
         """
         if pattern.family not in ALLOWED:
             return
@@ -158,17 +164,17 @@ class PatternBudgets:
         )
 
     def credit(self, pattern: URLPattern) -> None:
-        """Counts a post that only pages of this pattern link to, as if it were a page of the pattern."""
+        """Counts a post that only pages of this pattern link to as if the post were a page of the pattern."""
         tally = self._tallies.get(pattern, PatternTally())
         self._tallies[pattern] = replace(tally, idle=0, known=0, posts=tally.posts + 1)
 
     def is_used_by_posts(self, pattern: URLPattern) -> bool:
-        """Returns True if a page of this pattern was a post, or the only page that led to a post."""
+        """Returns True if a page of this pattern was a post, or if only pages of this pattern led to a post."""
         tally = self._tallies.get(pattern)
         return tally is not None and tally.posts > 0
 
     def patterns_of_known(self) -> list[URLPattern]:
-        """Returns the patterns of lists whose fetched pages all led to known posts only."""
+        """Returns the patterns of tag and date lists whose fetched pages led only to known posts."""
         return [
             pattern
             for pattern, tally in self._tallies.items()
@@ -198,10 +204,10 @@ class PatternBudgets:
         return max(limit - tally.idle, 0)
 
     def is_limited_by_sources(self, pattern: URLPattern) -> bool:
-        """Returns True if a pattern has the small budget for sites whose sources list all posts.
+        """Returns True if the small budget for sites whose sources list all posts applies to a pattern.
 
-        The pages of a list have it only if links on pages lead to all posts, too, since most links are found on the
-        pages of lists.
+        It applies to the pages of a list only if links on pages also lead to all posts, since most links are found on
+        the pages of lists.
         """
         budget, coverage = ALLOWED.get(pattern.family), self._coverage()
         if budget is None or budget.when_listed is None:
@@ -214,9 +220,9 @@ def is_exempt_from_budget(
 ) -> bool:
     """Returns True if a page is fetched even if the budget of its URL pattern is used up.
 
-    `found`: the sources that listed the page, each with the URL pattern of the page where it was found.
-    `by_sources`: the budget is the small one for sites whose sources list all posts; the page of a month is then not
-    exempt because a sitemap or the menu has it, too.
+    `found` has the sources that listed the page, each with the URL pattern of the page where it was found. `by_sources`
+    is True if the budget is the small one for sites whose sources list all posts. Then a page of a month, for example,
+    is not exempt even if a sitemap or the menu has it.
     """
     budget = ALLOWED.get(pattern.family)
     if budget is None:
@@ -237,7 +243,7 @@ def pattern_budget_reason(pattern: URLPattern) -> str:
 # Equivalent URLs.
 
 ENOUGH = 5
-"""The number of posts that must confirm a variant before it is believed."""
+"""At least this many posts must confirm a variant before it is believed."""
 EQUIVALENT_URL_RULE = "equivalent-url"
 _STEP = re.compile(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
 _ENDING = re.compile(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)
@@ -245,11 +251,11 @@ _MAX_STEPS = 8
 
 
 def plainer_urls(key: str) -> dict[str, str]:
-    """Returns the plainer URLs to which a URL may be equivalent, by variant. URLs are urlkeys. A variant describes the
-    difference between the URL and the plainer one: "letter case", "?lang=", "relative link 2".
+    """Returns the plainer URLs to which a URL may be equivalent, by variant. All URLs are urlkeys. A variant describes
+    the difference between the URL and the plainer one: "letter case", "?lang=", "relative link 2".
 
-    The number in "relative link 2" is the number of removed path segments, since a wrong relative link may add
-    several.
+    The number in "relative link 2" is the number of path segments that were removed. A wrong relative link may have
+    added several.
     """
     host, bracket, rest = key.partition(")")
     path, _, query = rest.partition("?")
@@ -277,7 +283,7 @@ def plainer_urls(key: str) -> dict[str, str]:
 
 
 def variant_family(variant: str) -> str:
-    """Returns a variant without its number, since what is learned from one wrong relative link holds for all."""
+    """Returns a variant without its number, since what is learned from one wrong relative link applies to all."""
     return "relative link" if variant.startswith("relative link") else variant
 
 
@@ -295,8 +301,8 @@ def equivalent_url_reason(variant: str, plain: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EquivalenceCounts:
-    """How often URLs of one variant showed the same post as the plainer URL (`confirmed`), and whether one ever showed
-    another post (`refuted`).
+    """How often URLs of one variant showed the same post as the plainer URL (`confirmed`), and whether one of them ever
+    showed a different post (`refuted`).
     """
 
     confirmed: int = 0
@@ -304,16 +310,15 @@ class EquivalenceCounts:
 
 
 class EquivalentURLs:
-    """Remembers which variants of a URL (see `plainer_urls`) a run has found to show the same post as the plainer URL,
-    on one site. Posts confirm or refute a variant; it is believed once enough posts have confirmed it and none has
-    refuted it.
+    """Remembers, for one site and run, which variants of a URL (see `plainer_urls`) show the same post as the plainer
+    URL. A variant is believed once enough posts have confirmed it and none has refuted it.
     """
 
     def __init__(self) -> None:
         self._counts: dict[str, EquivalenceCounts] = {}
 
     def copy(self) -> EquivalentURLs:
-        """Returns a copy, to which later changes do not apply."""
+        """Returns a copy, which later changes do not affect."""
         out = EquivalentURLs()
         out._counts = dict(self._counts)
         return out
@@ -332,8 +337,8 @@ class EquivalentURLs:
             self._counts[variant] = replace(counts, confirmed=counts.confirmed + 1)
 
     def record_own_post(self, key: str, plain_is_post: set[str]) -> None:
-        """Records that the URL `key` shows another post than its plainer URLs in `plain_is_post`, which are posts
-        themselves. This refutes the variants between `key` and these URLs.
+        """Records that the URL `key` shows a post of its own, although the URLs of the variants `plain_is_post` are
+        posts, too. This refutes these variants.
         """
         for variant in {variant_family(w) for w in plainer_urls(key) if w in plain_is_post}:
             self._counts[variant] = replace(self._counts.get(variant, EquivalenceCounts()), refuted=True)

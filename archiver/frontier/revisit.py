@@ -34,21 +34,22 @@ PRIORITY: dict[PageKind, int] = {
 SIDE_LISTING_PRIORITY = 4
 """The priority of listings by tag, author or month, and of other views of a page."""
 VOUCHING_SOURCES = frozenset({DiscoverySource.FEED, DiscoverySource.API, DiscoverySource.SITEMAP})
-"""Sources that list pages on purpose. The pages that they list are fetched even if their URLs look like traps."""
+"""Sources whose purpose is to list pages. The pages that they list are fetched even if their URLs look like traps."""
 SOURCE_KINDS = frozenset({*(k for k, p in PRIORITY.items() if p == 0), PageKind.CDX})
 
 _RETRY = timedelta(hours=1)
 _YOUNGEST = timedelta(days=1)
 DEFAULT_REVISIT = timedelta(days=30)
 CDX_REVISIT = timedelta(days=30)
-"""The shortest time between two requests for the list of a web archive, which is a third party's and grows slowly."""
+"""At least this time passes between two requests for a web archive's list of captures, which belongs to a third party
+and grows slowly."""
 _HEARSAY_REVISIT = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownPage:
-    """A row of the pages table. Times are aware. `lastmod` is the latest modification date that any source gave for the
-    page; `digests` has the digest of each source's hint for it, by the source's key.
+    """A row of the pages table. All times are aware. `lastmod` is the latest modification date that any source gave for
+    the page. `digests` has the digest of each source's hint for the page, by the source's key.
     """
 
     id: int
@@ -66,9 +67,8 @@ class KnownPage:
 def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str = "/") -> int:
     """Returns the priority of a page; pages with 0 are fetched first.
 
-    The seed has priority 0, since it links to the feeds and the API. Listings by tag, author or month and other
-    views of a page come last: most of what they show is also on other pages, and once those are read, it is known
-    whether they show anything else.
+    The seed has priority 0, since it links to the feeds and the API. Listings by tag, author or month, and other views
+    of a page, come last, since most of what they show is also on pages that are fetched before.
     """
     if source is DiscoverySource.SEED and kind is not PageKind.CDX:
         return 0
@@ -77,7 +77,8 @@ def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str
 
 
 Believes = Callable[[str], bool]
-"""Returns True if a claim of change is believed, by its name (see `dates_claim`, `details_claim`)."""
+"""A function that returns True if a claim of change is believed. It takes the name of the claim (see `dates_claim` and
+`details_claim`)."""
 
 
 def refetch_reason(
@@ -88,12 +89,12 @@ def refetch_reason(
     *,
     believes: Believes = lambda claim: True,
 ) -> str:
-    """Returns why a page that was fetched before must be fetched again now that a source has listed it; "" if it need
-    not be.
+    """Returns the reason why a known page must be fetched again now that a source has listed it; "" if it need not be
+    fetched.
 
-    Reasons are a later date from the source, a change of what its hint says (from the digest `before` to the digest
+    Reasons are that the source gives a later date, that its hint has changed (from the digest `before` to the digest
     `now`), or that the page was gone. Being listed is not a reason in itself, and neither is a source's first hint.
-    Claims that proved false are not believed (`believes`).
+    `believes` says which claims are believed; claims that proved false are not.
     """
     if known.fetched_at is None:
         return ""
@@ -160,27 +161,27 @@ def next_try_of_new_page(found: datetime, now: datetime, revisit: timedelta = DE
     return now + min(max(now - found - _YOUNGEST + _NEXT_TRY, _NEXT_TRY), revisit)
 
 
-# Claims of change: the pages that a source called changed are compared with what the server then sent.
+# Claims of change: when a source says that pages changed, the claim is compared with what the server then sends.
 
 VALIDATORS = "validators"
 MIN_CLAIMS = 20
-"""The number of pages that a source must have called changed before its claims can prove false."""
+"""A source must have claimed at least this many pages to be changed before its claims can prove false."""
 _RARELY = 0.05
 TRUST_AGAIN_AFTER = timedelta(days=90)
-"""The time after which a claim that proved false is believed again, since software is repaired."""
+"""A claim that proved false is believed again after this time, since the site's software may have been repaired."""
 _CLAIMS = {
     "says it changed at": "dates",
     "has another date for it": "dates",
     "has other details for it": "details",
 }
-"""What is claimed by the reasons of `refetch_reason` that may prove false."""
+"""The phrases in the reasons of `refetch_reason` that make a claim, and what each claim is based on."""
 _SAYS = re.compile(rf"(\w+) ({'|'.join(_CLAIMS)})")
-# "tells another text" was written before 0.3, and is in the reasons of existing archives.
+# "tells another text" was used before 0.3 and is still in the stored reasons of old archives.
 _REFETCH_PHRASES = (*_CLAIMS, "has another text for it", "tells another text", "listed again")
 
 
 def is_announced(reason: str) -> bool:
-    """Returns True if a page is due for this reason because a source said that it changed, or no longer lists it."""
+    """Returns True if this reason means that a source said that the page changed, or no longer lists it."""
     return is_refetch_reason(reason) or reason.endswith(NO_LONGER_LISTED)
 
 
@@ -202,26 +203,28 @@ def dates_claim(source: DiscoverySource | str) -> str:
 
 
 def details_claim(source: DiscoverySource | str) -> str:
-    """Returns the name under which a source's claims of change by other details are counted: authors, categories ..."""
+    """Returns the name under which a source's claims of change by other details, such as authors or categories, are
+    counted.
+    """
     return f"{source} details"
 
 
 def claim_of(reason: str) -> str:
-    """Returns the name of the claim that made a page due, from a reason returned by `refetch_reason`; "" for any other
-    reason.
+    """Returns the name of the claim that made a page due, given a reason from `refetch_reason`; "" if the reason is not
+    a claim that may prove false.
     """
     m = _SAYS.match(reason)
     return f"{m[1]} {_CLAIMS[m[2]]}" if m else ""
 
 
 def reasons_of_claim(claim: str) -> tuple[str, ...]:
-    """Returns the beginnings of the reasons that are counted under the name of a claim."""
+    """Returns the texts with which the reasons begin that are counted under this name of a claim."""
     source, _, kind = claim.rpartition(" ")
     return tuple(f"{source} {phrase}" for phrase, one in _CLAIMS.items() if one == kind)
 
 
 def are_claims_believed(since: datetime | None, now: datetime) -> bool:
-    """Returns True if a source's claims of change may be believed now. `since`: when the claims proved false; None if
-    they never did.
+    """Returns True if a source's claims of change may be believed now. `since` is the time when the claims proved
+    false; None if they never did.
     """
     return since is None or now - since > TRUST_AGAIN_AFTER

@@ -13,12 +13,12 @@ from archiver.discovery.url_classifier import URLPattern
 _LEAST, _MOST, _MORE_PER = 10, 20, 500
 _MOST_PATTERNS = 100
 OTHER_PATTERNS = "other patterns"
-"""The key under which `SetAsidePages.as_json` sums the patterns of a family after the first hundred."""
+"""The key under which `SetAsidePages.as_json` counts all patterns of a family after the first hundred together."""
 
 
 def sample_size(pages: int, *, by_sources: bool = False) -> int:
-    """Returns how many of a number of set-aside pages are sampled: 10, plus one for every 500 pages, at most 20. Of
-    pages that are set aside because a source lists all posts (`by_sources`): one in ten, at most 20.
+    """Returns how many of a number of set-aside pages are sampled: 10, plus one for every 500 pages, but at most 20. If
+    the pages were set aside because a source lists all posts (`by_sources`), one in ten is sampled, but at most 20.
     """
     return min(pages, _MOST, -(-pages // 10) if by_sources else _LEAST + pages // _MORE_PER)
 
@@ -27,10 +27,12 @@ def sample_size(pages: int, *, by_sources: bool = False) -> int:
 class SetAside:
     """The pages of one URL pattern that a run has set aside.
 
-    `pages`: how many; `sampled`: how many of these were sampled; `hits`: how many of the sampled pages are posts or
-    lead to unknown ones. `chosen`: the IDs of the pages to sample next, a uniform random choice from the `waiting`
-    pages, which were set aside since the last sample. `rounds`: the number of samples since the pattern was last
-    reopened.
+    - `pages`: how many pages are set aside now.
+    - `sampled`: how many pages were sampled, and are therefore no longer set aside.
+    - `hits`: how many of the sampled pages are posts or lead to unknown posts.
+    - `rounds`: the number of samples since the pattern was last reopened.
+    - `waiting`: how many pages were set aside since the last sample.
+    - `chosen`: the IDs of the pages to sample next, chosen uniformly at random from the waiting pages.
     """
 
     pages: int = 0
@@ -53,7 +55,7 @@ class SetAsidePages:
     _patterns: dict[URLPattern, SetAside] = field(default_factory=dict)
 
     def copy(self) -> SetAsidePages:
-        """Returns a copy, to which later changes do not apply."""
+        """Returns a copy, which later changes do not affect."""
         return SetAsidePages(self.run_id, dict(self._patterns))
 
     def __contains__(self, pattern: URLPattern) -> bool:
@@ -75,9 +77,9 @@ class SetAsidePages:
     def take_samples(
         self, rounds: Mapping[str, int], by_sources: Callable[[URLPattern], bool] = lambda pattern: False
     ) -> dict[int, URLPattern]:
-        """Returns the pages to sample now, by ID, each with its pattern. A pattern is sampled once, or as often as
-        `rounds` says for its family, until it is reopened. `by_sources`: whether the pages of a pattern are set aside
-        because a source lists all posts.
+        """Returns the pages to sample now, by ID, each with its pattern. Until a pattern is reopened, it is sampled as
+        often as `rounds` says for its family, or once. `by_sources` returns True if the pages of a pattern are set
+        aside because a source lists all posts.
         """
         out: dict[int, URLPattern] = {}
         for pattern, known in self._patterns.items():
@@ -106,9 +108,9 @@ class SetAsidePages:
         self._patterns[pattern] = replace(known, pages=0, rounds=0, waiting=0, chosen=())
 
     def as_json(self, rule: str) -> dict[str, dict[str, dict[str, int]]]:
-        """Returns the counts for a run's statistics, by rule (`rule` and the family) and pattern: pages (not counting
-        those that were read), sampled, hits. Of each family, the hundred patterns with the most pages have an entry
-        each; all others share one entry.
+        """Returns the counts of each pattern for a run's statistics, by rule (`rule` and the family) and pattern. The
+        counts are `pages` (without those that were sampled), `sampled` and `hits`. In each family, the hundred patterns
+        with the most pages have an entry each, and all others share one entry.
         """
         out: dict[str, dict[str, dict[str, int]]] = {}
         for pattern, known in sorted(self._patterns.items(), key=lambda one: (-one[1].pages, one[0])):

@@ -15,10 +15,10 @@ class ShownAddresses:
     """The addresses (urlkeys) that the pages of each URL pattern have shown, as one Bloom filter of `size` bytes, a
     power of two.
 
-    The filter has 10 bits and 4 probes for each pair of a pattern and an address, so at most about one new address
-    in a hundred is wrongly taken for a shown one. The default of 2 MB holds 1.6 million pairs. When the filter is
-    full it is emptied. All addresses then count as new again, so that no page is taken for one without news because
-    memory was short.
+    The filter has 10 bits and 4 probes for each pair of a pattern and an address, so at most about one new address in a
+    hundred is wrongly taken for one that was shown. The default of 2 MB holds 1.6 million pairs. When the filter is
+    full, it is emptied and all addresses count as new again. So a lack of memory never makes a page count as one
+    without news.
     """
 
     def __init__(self, size: int = _BYTES) -> None:
@@ -29,7 +29,9 @@ class ShownAddresses:
         self._uncommitted: list[int] = []
 
     def add(self, pattern: URLPattern, addresses: Iterable[str]) -> list[str]:
-        """Adds what one page of a pattern shows; returns the addresses that no other page of the pattern has shown."""
+        """Adds the addresses that a page of a pattern shows, and returns those that no other page of the pattern has
+        shown.
+        """
         if self._added >= self._most:
             self._bits = bytearray(len(self._bits))
             self._added = 0

@@ -1,7 +1,8 @@
-"""Decides when a site is crawled next, from its cadence (how often, as the user set it) and its past runs.
+"""Decides when a site is crawled next. The decision depends on the site's past runs and on its cadence, which is the
+setting for how often it is crawled.
 
-All functions are pure, and the past runs are those stored in the archive. So a scheduler that dies forgets nothing,
-a crawl that a person starts counts, and one run makes up for any number of missed periods.
+All functions are pure, and the past runs are those stored in the archive. So a scheduler that dies forgets nothing, a
+crawl that a person starts counts as a run, and one run makes up for any number of missed periods.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ SHORTEST_PERIOD = timedelta(minutes=5)
 LONGEST_PERIOD = timedelta(days=366)
 DEFAULT_CADENCE = "adaptive"
 DEFAULT_BOUNDS = (timedelta(hours=1), timedelta(days=7))
-"""The bounds of a cadence that is just "adaptive". News sites reach the first, dormant blogs the second."""
+"""The shortest and longest period of a cadence that is set to "adaptive" without bounds. News sites reach the shortest,
+dormant blogs the longest."""
 FIRST_PERIOD = timedelta(hours=12)
 """The period with which an adaptive site begins."""
 _UNITS = {"m": 1, "min": 1, "h": 60, "d": 1440, "w": 10080}
 _FIELDS = ((0, 59), (0, 23), (1, 28), (1, 12), (0, 6))
-"""The range of H in each field of a cron expression. Every month has a 28th."""
+"""The lowest and highest value that can replace an H in each field of a cron expression. Days end at 28, which every
+month has."""
 _MONTH, _FEBRUARY = 3, 2
 
 
@@ -112,7 +115,7 @@ def _cron(expression: str) -> Cron:
     found = Cron(expression)
     if len(expression.split()) != len(_FIELDS):
         raise ValueError("a cron expression has five fields: minute, hour, day, month, day of the week")
-    try:  # with February for an H in the month, since every value of H must give a valid date
+    try:  # with February for an H in the month, since the expression must have a valid date for every month
         next(
             CronSim(
                 found.replace_h(lambda index, low, _: _FEBRUARY if index == _MONTH else low),
@@ -154,18 +157,21 @@ def _parse_period(text: str) -> timedelta:
 # The next crawl.
 
 REMEMBERED_RUNS = 24
-"""Past runs that are considered. Within them, an adaptive period can go from one of its bounds to the other."""
+"""At most this many past runs are considered. They are enough for an adaptive period to go from one of its bounds to
+the other."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far a clock may be set back. A run that began further in the future than this is ignored."""
+"""The clock may have been set back by at most this. A run that began further in the future is ignored."""
 _RETRY = timedelta(minutes=10)
-"""The wait after a run that was stopped; it doubles each time, up to the period."""
+"""The wait after a run that was stopped. It doubles with each further one that is stopped, up to the period."""
 _FEED_LENGTH = 10
-"""The number of posts in a feed, if unknown."""
+"""The number of posts that a feed is assumed to list if that is unknown."""
 _SPREAD = 0.05
-"""Sites with equal adaptive periods are spread by up to this fraction of the period, earlier or later."""
+"""The crawls of sites with equal adaptive periods are moved by up to this fraction of the period, so that they do not
+coincide."""
 _MUCH_SHORTER, _SHORTER, _NO_NEWS, _FAILED = 0.5, 0.75, 1.5, 2.0
-_MANY_NEW = 0.5  # above this share of new posts in a feed, a post may enter and leave the feed between two runs
+# If at least this share of a feed's posts is new, some posts may have entered and left the feed between two runs.
+_MANY_NEW = 0.5
 _SOME_NEW = 0.2
 
 
@@ -173,8 +179,9 @@ _SOME_NEW = 0.2
 class PastRun:
     """One past run of a site.
 
-    When it began; its `outcome` as in the table `runs` ("" if it is running or was killed); the number of `new`
-    posts that it stored; and the number of posts that the site's feeds listed then (0 if unknown).
+    `started` is when it began. `outcome` is the same as in the table `runs`, "" if it is running or was killed. `new`
+    is the number of new posts that it stored, and `listed` is the number of posts that the site's feeds then listed, 0
+    if unknown.
     """
 
     started: datetime
@@ -198,10 +205,11 @@ class RecrawlTime:
 def next_crawl(
     cadence: Cadence, past: Sequence[PastRun], name: str, now: datetime, quiet_until: datetime | None = None
 ) -> RecrawlTime:
-    """Returns when a site is due for its next crawl. `past`: its last runs (up to REMEMBERED_RUNS), newest first;
-    `name`: its name; `quiet_until`: the end of a pause that its host asked for. All times are aware.
+    """Returns when a site is due for its next crawl.
 
-    Runs in the future were written with a wrong clock and are ignored.
+    `past` are the site's last runs (up to REMEMBERED_RUNS), newest first. `name` is the site's name, and `quiet_until`
+    is the end of a pause that its host asked for. All times are aware. Runs in the future are ignored, because they
+    were written with a wrong clock.
     """
     runs = [run for run in past if run.started <= now + _CLOCK_TOLERANCE]
     period = _period(cadence, runs, name, now)
@@ -229,8 +237,8 @@ def start_interval(waiting: int) -> float:
 def _regular(cadence: Cadence, period: timedelta, last: datetime, name: str) -> datetime:
     match cadence:
         case Every():
-            # The slots are fixed, so a late run does not move those after it. A slot less than half a period after the
-            # last run is skipped, for instance after a run that a person started.
+            # The times of the crawls are fixed, so a late run does not move later ones. A time less than half a period
+            # after the last run is skipped, for instance after a run that a person started.
             first = last + period / 2
             phase = period * stable_fraction(name)
             return _EPOCH + phase + period * -((_EPOCH + phase - first) // period)
@@ -253,9 +261,9 @@ def _period(cadence: Cadence, runs: Sequence[PastRun], name: str, now: datetime)
 
 
 def _adapted_period(cadence: Adaptive, runs: Sequence[PastRun]) -> timedelta:
-    """Returns the period of an adaptive cadence after these runs (newest first). Each run makes the period shorter or
-    longer. A failed run, or a run without new posts, counts only if it began at least half a period after the run
-    before it.
+    """Returns the period of an adaptive cadence after these runs (newest first). A run with many new posts makes the
+    period shorter. A failed run, or a run without new posts, makes it longer if it began at least half a period after
+    the run before it.
     """
     period = _within(cadence, FIRST_PERIOD)
     for before, run in zip(reversed(runs), list(reversed(runs))[1:], strict=False):
@@ -282,6 +290,6 @@ def _reason(cadence: Cadence, period: timedelta) -> str:
         case Cron():
             return str(cadence)
         case Adaptive():
-            return f"every {format_period(period)}, adapted to its news"
+            return f"every {format_period(period)}, adapted to how often it publishes"
         case Every():
             return f"every {format_period(period)}"

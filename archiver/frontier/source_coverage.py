@@ -1,10 +1,10 @@
 """Decides whether a site's feeds, sitemaps or API list all of its posts, by comparing them with the links on its pages.
 
-A source is taken to be complete if it lists every known post of the site, and pages link to at least 20 of these
-posts, and to half of them. Links and sources are made in different ways, so a source that left out posts would most
-likely lack some of those that pages link to: if it lacked one post in ten, 20 linked posts would all be listed in
-one case of eight, 60 in one of five hundred. The frontier then reads only samples of the other pages that list
-posts.
+A source is taken to be complete if it lists every known post of the site, and pages link to at least 20 of these posts
+and to at least half of them. Sources and links are made independently of each other, so a source that left out posts
+would most likely lack some of the posts that pages link to. If it lacked one post in ten, the chance that it lists all
+of 20 linked posts would be one in eight; for 60 linked posts it would be one in five hundred. If a source is complete,
+the frontier fetches only samples of the other pages that list posts.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ _LINKS = (DiscoverySource.LINK, DiscoverySource.LISTING)
 
 @dataclass(frozen=True, slots=True)
 class SourceCoverage:
-    """How complete the sources of a site are. `posts`: how many posts are known, stored or due; `listed`: how many of
-    them the kind of source lists that lists most; `linked`: how many of them pages link to, at least.
+    """How complete the sources of a site are.
+
+    `posts` is the number of known posts, stored or due. `listed` is how many of them are listed by the kind of source
+    (feed, sitemap or API) that lists the most. Pages link to at least `linked` of them.
     """
 
     posts: int = 0
@@ -31,7 +33,9 @@ class SourceCoverage:
 
     @classmethod
     def of(cls, by_source: Mapping[str, int]) -> SourceCoverage:
-        """Returns the coverage from the number of posts that each discovery source reported ("": all posts)."""
+        """Returns the coverage, given the number of posts that each discovery source reported. The key "" has the
+        number of all known posts.
+        """
         return cls(
             by_source.get("", 0),
             max(by_source.get(source, 0) for source in _LISTS),
@@ -40,19 +44,17 @@ class SourceCoverage:
 
     @property
     def is_complete(self) -> bool:
-        """True if a source is believed to list all posts, those that nothing has shown yet included."""
+        """True if a source is believed to list all posts of the site, including any that are not known yet."""
         return self.listed == self.posts and self.linked >= max(_FEWEST_LINKED, self.posts / 2)
 
     @property
     def is_undecided(self) -> bool:
-        """True if a source lists all known posts, but pages link to only some of them, so that further links may show
-        that it is complete.
+        """True if a source lists all known posts, but pages link to only some of them. Further links may then show that
+        the source is complete.
         """
         return self.listed == self.posts >= _FEWEST_LINKED and self.linked < self.posts
 
     @property
     def is_complete_twice(self) -> bool:
-        """True if a source is believed to list all posts, and links on the pages that were read lead to all of them,
-        too.
-        """
+        """True if a source is believed to list all posts, and links on the fetched pages also lead to all of them."""
         return self.is_complete and self.linked == self.posts

@@ -1,4 +1,4 @@
-"""The selectors for ABlog, which makes a blog of some pages of a Sphinx manual: only a post has a card in a sidebar."""
+"""The selectors for ABlog, which turns pages of a Sphinx manual into a blog. Only posts have a card in a sidebar."""
 
 from __future__ import annotations
 

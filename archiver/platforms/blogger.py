@@ -1,5 +1,5 @@
-"""The selectors for Blogger (Blogspot): classic, layouts and Contempo-family themes. The blog's own title is often the
-only <h1>.
+"""The selectors for Blogger (Blogspot): classic themes, layouts themes and the Contempo family. The blog's own title is
+often the only <h1>.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The marks of programs that make reference documentation, such as javadoc, Doxygen, Sphinx and rustdoc."""
+"""The marks of programs that generate reference documentation, such as javadoc, Doxygen, Sphinx and rustdoc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The selectors for MkDocs and the blog of its theme Material, which keeps the meta data of a post in a sidebar."""
+"""The selectors for MkDocs and the blog of its theme Material, which shows a post's metadata in a sidebar."""
 
 from __future__ import annotations
 

@@ -18,17 +18,20 @@ _NOT_TABLES = {"platform_table", "selectors"}
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What all sites of one platform have in common. Selectors are CSS or XPath, best first, and select elements;
-    `::text` and `::attr()` are only for the rules of single sites.
+    """What all sites of one platform have in common. Selectors are CSS or XPath, best first. They select elements, so
+    `::text` and `::attr()` are not allowed here (only in the rules of single sites).
 
-    `generator` is a regular expression for <meta name="generator">. `marks` are selectors, any of which identifies
-    the platform if the page has no generator (with `many_marks`, two must match, because other platforms use the
-    same names). `kinds` and `paths` determine the kind of a page: each row has a regular expression (for the classes
-    of <html> and <body>, or for the URL's path), the kind, and the rule's name; the first row that fully matches
-    decides. `drop` selects blocks inside the body that are not text of the post; `main` selects the content, even if
-    its class names look like boilerplate. `feeds`, `sitemaps` and `api` are relative to the site's address.
-    `section_is_folder`: article:section is the folder of the post's source file ("posts"), not a category.
-    `is_documentation`: the program makes reference documentation, whose pages are not posts.
+    - `generator`: a regular expression for <meta name="generator">.
+    - `marks`: selectors that identify the platform if the page has no generator. One match is enough, or two if
+      `many_marks` is True because other platforms use the same names.
+    - `drop`: selects blocks inside the body that are not part of the post's text.
+    - `main`: selects the content, even if its class names look like boilerplate.
+    - `kinds`, `paths`: determine the kind of a page. Each row has a regular expression, the kind, and the rule's name;
+      the first row that fully matches decides. `kinds` are matched with the classes of <html> and <body>, `paths` with
+      the URL's path.
+    - `feeds`, `sitemaps`, `api`: addresses relative to the site's address.
+    - `section_is_folder`: True if article:section is the folder of the post's source file ("posts"), not a category.
+    - `is_documentation`: True if the program generates reference documentation, whose pages are not posts.
     """
 
     name: str
@@ -54,7 +57,7 @@ class Platform:
     is_documentation: bool = False
 
     def fits(self, index: Index, generator: str) -> bool:
-        """Returns True if a page is of this platform, by its generator or its marks."""
+        """Returns True if the generator or the marks of a page show that it is of this platform."""
         if self.generator and generator and re.search(self.generator, generator, re.IGNORECASE):
             return True
         count = 0
@@ -84,8 +87,8 @@ def by_name(name: str) -> Platform:
 
 
 def detect_platform(index: Index, generator: str = "") -> Platform:
-    """Returns the platform of a page: the platform in its generator, else the first whose marks the page has, else
-    generic.
+    """Returns the platform of a page: the platform that its generator names, or else the first platform whose marks it
+    has, or else generic.
     """
     if generator:
         for p in platform_tables():

@@ -22,7 +22,7 @@ from parsel.csstranslator import css2xpath
 # Selectors in parsel's language: CSS with `::text` and `::attr(name)`, or XPath.
 
 Found = Element | str
-"""One result of a selector: an element, or a text (of `::text`, `::attr()` or an XPath that gives strings)."""
+"""One result of a selector: an element, or a text (from `::text`, `::attr()` or an XPath that returns strings)."""
 
 _PREFIX = re.compile(r"\s*(css|xpath)=(.*)", re.DOTALL)
 _AXES = (
@@ -70,20 +70,20 @@ def evaluate(page: Selector, selector: str) -> list[Found]:
     """Evaluates a selector with parsel; returns elements or texts in parsel's order. Numbers and booleans are returned
     as texts.
 
-    Raises ValueError if parsel cannot evaluate the selector on this page, `cssselect.SelectorError` if it cannot
-    parse it.
+    Raises ValueError if parsel cannot evaluate the selector on this page, and `cssselect.SelectorError` if it cannot
+    parse the selector.
     """
     try:
         found = page.xpath(as_xpath(selector))
-    except (TypeError, re.error) as error:  # from functions written in Python, such as re:test()
+    except (TypeError, re.error) as error:  # raised by functions written in Python, such as re:test()
         raise ValueError(f"{error} in {selector}") from error
     return [one.root if isinstance(one.root, (str, Element)) else str(one.get()) for one in found]
 
 
 @lru_cache(maxsize=4_096)
 def element_selector(selector: str) -> str:
-    """Returns a selector for elements from one for their text, by removing `::text` or `text()`; "" if the selector is
-    for an attribute.
+    """Returns the selector of the elements whose text a selector selects, by removing `::text` or `text()`. Returns ""
+    for a selector of an attribute.
     """
     if is_xpath(selector):
         return "" if _XPATH_ATTRIBUTE.search(selector) else _XPATH_TEXT.sub("", selector)
@@ -96,7 +96,7 @@ def selector_error(selector: str) -> str:
         return "it is empty"
     try:
         evaluate(_probe(), selector)
-    except (SelectorError, ValueError) as error:  # cssselect's for CSS, parsel's for XPath
+    except (SelectorError, ValueError) as error:  # cssselect raises the first for CSS, parsel the second for XPath
         return " ".join(str(error).split()).removeprefix("XPath error: ")
     return next(_undefined_names(remove_selector_prefix(selector)), "") if is_xpath(selector) else ""
 
@@ -127,7 +127,7 @@ def _has_function(name: str) -> bool:
         _probe().xpath(f"{name}()")
     except ValueError as error:
         return "Unregistered function" not in str(error)
-    except TypeError:  # the function exists, is written in Python, and needs arguments
+    except TypeError:  # the function exists, but is written in Python and needs arguments
         return True
     return True
 
@@ -157,7 +157,8 @@ _WORD = re.compile(r"[^ \t\r\n]+")
 class Compound:
     """The conditions that one element must meet: its tag, classes, ids and attributes.
 
-    `child` is True after ">": the element must be a child of the one before in the selector, not just a descendant.
+    `child` is True after ">". The element must then be a child, not just a descendant, of the element for the previous
+    compound.
     """
 
     tag: str
@@ -168,18 +169,18 @@ class Compound:
 
     @property
     def single(self) -> bool:
-        """True if the only condition is one class or one id, so that every element found by that key matches."""
+        """True if the only condition is one class or one id. Every element that is found by this key then matches."""
         return not self.tag and not self.attrs and len(self.classes) + len(self.ids) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the index evaluates a CSS selector. `parts`: its compounds, separated by " " or ">"; `keys`: for each part,
-    the keys by which its elements are looked up; `needs`: all keys, each of which must be on the page for the
-    selector to match.
+    """How the index evaluates a CSS selector.
 
-    A key is ".class", "#id", "[attribute" or "=attribute=word". `attribute`: the attribute whose values are the
-    result, "" if the result is the elements.
+    `parts` are its compounds, separated by " " or ">". `keys` has, for each part, the keys by which its elements are
+    looked up; a key is ".class", "#id", "[attribute" or "=attribute=word". `needs` are all keys; each of them must be
+    on the page for the selector to match. `attribute` is the attribute whose values are the result, "" if the result is
+    the elements.
     """
 
     parts: tuple[Compound, ...]
@@ -307,8 +308,8 @@ def _is_any(part: Compound) -> bool:
 
 
 def _keys(part: Compound) -> tuple[str, ...]:
-    """Returns the keys by which the elements for a compound are looked up: its id, its classes or one attribute; () if
-    the compound has only a tag.
+    """Returns the keys by which the elements for a compound are looked up, which are its id, its classes or one
+    attribute. Returns () if the compound has only a tag.
     """
     if part.ids:
         return (f"#{part.ids[0]}",)
@@ -316,7 +317,8 @@ def _keys(part: Compound) -> tuple[str, ...]:
         return tuple(f".{name}" for name in part.classes)
     for name, op, value in part.attrs:
         if name in INDEXED:
-            # By a word of the value if possible, since fewer elements have it.
+            # Elements are looked up by a word of the attribute's value if possible, since fewer elements have that
+            # word.
             whole = op in ("=", "~=") and split_words(value) == [value]
             return (f"={name}={value}" if whole else f"[{name}",)
     return ()
@@ -363,8 +365,8 @@ class Index:
 
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
-        """Two running sums over the elements: the number of characters in their texts, and in their tails, both without
-        surrounding white space.
+        """Two running sums over the elements in document order: the number of characters in their texts, and in their
+        tails, both without surrounding white space.
         """
         texts, tails = zip(*self.texts.values(), strict=True)
         return (
@@ -386,8 +388,8 @@ class Index:
         return texts[end] - texts[start] + tails[end] - tails[start + 1]
 
     def text_length_before(self, el: Element, top: Element) -> int:
-        """Returns the number of characters in the texts of the elements from `top` to `el`, which is below it, each
-        without surrounding white space and without tails.
+        """Returns the number of characters in the texts of the elements from `top` to `el`, a descendant of `top`. Each
+        text is counted without surrounding white space, and tails are not counted.
         """
         texts = self._letters[0]
         return texts[self.order[el]] - texts[self.order[top]]
@@ -519,8 +521,8 @@ class Index:
         return found
 
     def by_parsel(self, selector: str) -> list[Found]:
-        """Evaluates a selector with parsel, without the index; for a site's rules and other selectors that people
-        write. The result is cached.
+        """Evaluates a selector with parsel, without the index, and caches the result. It is meant for a site's rules
+        and other selectors that people write.
         """
         found = self._answers.get(selector)
         if found is None:
@@ -528,7 +530,9 @@ class Index:
         return found[:]
 
     def answer(self, selector: str) -> list[Found]:
-        """Evaluates a selector by the index if possible, else with parsel; for trying hundreds of selectors."""
+        """Evaluates a selector with the index if possible, otherwise with parsel. It is meant for trying hundreds of
+        selectors.
+        """
         known = compile_selector(selector)
         if known is None:
             return self.by_parsel(selector)
@@ -538,8 +542,8 @@ class Index:
         return [value for value in values if value is not None]
 
     def select(self, selector: str, within: Element | None = None) -> list[Element]:
-        """Returns the elements that a selector matches, in document order; with `within` only those inside that
-        element.
+        """Returns the elements that a selector matches, in document order. If `within` is given, returns only elements
+        inside it.
         """
         known = compile_selector(selector)
         found = (
@@ -554,15 +558,15 @@ class Index:
     def _planned(self, selector: str, known: Plan) -> list[Element]:
         found = self._found.get(selector)
         if found is None:
-            # Most rules name a class that the page does not have at all.
+            # Most selectors need a class that is nowhere on the page.
             if not known.needs <= self._keys:
                 return []
             found = self._found[selector] = self._match(known)
         return found
 
     def present(self, selectors: tuple[str, ...]) -> list[str]:
-        """Returns the selectors that may match on this page, in their order. Most cannot, because a class or id that
-        they need is missing.
+        """Returns those of the selectors that may match on this page, in their order. Most cannot match, because the
+        page lacks a class or id that they need.
         """
         needed, first, free = group_by_needed_key(selectors)
         places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])
@@ -594,7 +598,7 @@ class Index:
                 return start
         else:
             start = self.tag(part.tag or "*")
-            # A quick test: few pages have the substring of an address in any of these attributes.
+            # A quick test first: on few pages does any of these attributes contain the substring of an address.
             if any(op == "*=" and value not in self._values(part.tag, name) for name, op, value in part.attrs):
                 return []
         return [e for e in start if _fits(e, part)]

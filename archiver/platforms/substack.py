@@ -1,4 +1,4 @@
-"""The selectors for Substack: newsletters at NAME.substack.com or at a domain of their own; posts are under /p/."""
+"""The selectors for Substack. Its newsletters are at NAME.substack.com or on their own domain, with posts under /p/."""
 
 from __future__ import annotations
 

@@ -42,11 +42,11 @@ def one(field: str, said: Any, *rows: tuple[str, str, float], url: str = URL) ->
     ("title", "Rope and chain", [("Quay notes", "heading", 0.85), ("Rope and chain", "meta", 0.7)], 1,
      "the page's address was made from it"),
     ("title", "Ropes!", [("Buy ropes", "meta", 0.8), ("Ropes!", "heading", 0.7)], 1, "the heading that readers see"),
-    ("title", "Ropes", [("Ropes", "rule by hand", 1.0), ("Quay", "heading", 0.8)], 0, "a rule written by hand"),
+    ("title", "Ropes", [("Ropes", "rule by hand", 1.0), ("Quay", "heading", 0.8)], 0, "a hand-written rule"),
     ("title", "Ropes", [("Ropes", "learned", 0.98)], 0, "a learned rule, agreement 0.98"),
     ("title", "Ropes", [("Ropes", "api", 0.97), ("Ropes!", "heading", 0.8)], 0, "from the site's own API"),
     ("title", "", [("", "platform", 0.9), ("Quay notes", "head", 0.6)], 0, "none, according to platform"),
-    ("title", "", [], None, "no candidates"), ("title", "Ropes", [], None, "its candidates were not kept"),
+    ("title", "", [], None, "no candidates"), ("title", "Ropes", [], None, "its candidates were not stored"),
     ("authors", ("Ada Berg", "Bo Lind"), [("Ada Berg", "signed", 0.9), ("Ada Berg, Bo Lind", "meta", 0.8)], 1,
      "has all the people from signed and more"),
     ("authors", ["Ada Berg"], [("admin", "platform", 0.9), ("Ada Berg", "byline", 0.8)], 1,
@@ -57,7 +57,7 @@ def one(field: str, said: Any, *rows: tuple[str, str, float], url: str = URL) ->
      "shown on the page and declared; no source disagrees"),
     ("published", "2001-04-24T00:00:00+00:00",
      [("2025-12-01T05:10:15+00:00", "json-ld", 0.9), ("2001-04-24T00:00:00+00:00", "byline", 0.8)], 1,
-     "the day that readers see; json-ld has another"),
+     "the day that readers see; json-ld has another day"),
     ("tags", ["Knots"], [("Knots", "platform", 0.9), ("Rope, chain", "meta", 0.3)], 0,
      "the platform's own element for it"),
     ("tags", ["Knots", "Rope"], [("Knots", "link", 0.8), ("Rope, Knots", "json-ld", 0.7)], 1,
@@ -105,7 +105,7 @@ def test_a_rule_is_named_as_the_reason() -> None:
         (rules, "a learned rule, agreement 1.00"),
         (
             replace(rules, fields={n: replace(r, by_hand=True) for n, r in rules.fields.items()}),
-            "a rule written by hand",
+            "a hand-written rule",
         ),
     ):
         article = extract_page(page, rules=used)

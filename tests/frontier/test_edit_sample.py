@@ -39,9 +39,7 @@ def test_the_upper_limit_is_above_the_share_of_hits(sampled: int, changed: int) 
 def test_an_estimate_counts_posts_and_has_a_sentence() -> None:
     estimate = EditEstimate("blog.example", 318, Sampled(1, 10, 0)).as_dict()
     assert (estimate["posts_at_most"], estimate["share_at_most"]) == (83, 0.2589)
-    assert str(estimate["sentence"]).startswith(
-        "318 known posts were not looked at again; of 10 sampled, 0 had changed"
-    )
+    assert str(estimate["sentence"]).startswith("318 known posts were not fetched again; of 10 sampled, 0 had changed")
 
 
 def test_an_estimate_without_a_sample_has_no_limit() -> None:

@@ -84,6 +84,6 @@ def test_a_summary_has_no_negative_number_of_skipped_addresses() -> None:
 
 
 def test_a_failed_run_says_nothing_of_edits_that_it_did_not_look_for() -> None:
-    edits = {"sentence": "7 known posts were not looked at again"}
-    assert "looked at again" in summary(edits=edits)
-    assert "looked at again" not in summary(edits=edits, outcome="failed", reason="the server is away")
+    edits = {"sentence": "7 known posts were not fetched again"}
+    assert "not fetched again" in summary(edits=edits)
+    assert "not fetched again" not in summary(edits=edits, outcome="failed", reason="the server is away")

@@ -1,4 +1,4 @@
-"""The agencies and outlets that a post names as its sources, and the byline in its last paragraphs."""
+"""Finds the agencies and outlets that a post names as its sources, and the byline in its last paragraphs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text import clean_text, element_line, fold_text
 
-# Agencies known by their name alone, and the words around a named source: one row per language and form.
+# Agencies that are recognized by their name, and the words that introduce a source: one row per language and form.
 
 Form = Literal["label", "note", "origin"]
 
 
 class AgencyWords(NamedTuple):
-    """Words by which a language introduces the source of a text. `words` is a regular expression for what precedes the
-    name.
+    """Words with which a language introduces the source of a text. `words` is a regular expression for the words before
+    the name.
 
     `form` is "label" ("Source: X"), "note" ("with material from X") or "origin" ("Originally published in X").
     """
@@ -173,7 +173,7 @@ agências, agenzie, Agenturen, agences, ajanslar
 KNOWN_AGENCIES = {fold_text(a) for a in AGENCIES.replace("\n", " ").split(",")}
 _AMBIGUOUS = "AA, AP, TT, SID, ANI, APA, ATS, PAP, SDA, DHA, CNA, UNI, PA, SPA, VNA, APP, BTA, NAN, QNA, 共同, 時事"
 AMBIGUOUS = {fold_text(a) for a in _AMBIGUOUS.split(",")}
-"""Short names that also have other meanings in brackets."""
+"""Short names of agencies that may mean something else when they are in brackets."""
 
 NO_OUTLET = re.compile(
     r"^(?:the\s+author|author|own|image|photo|internet|web|online|unknown|anonymous|this|that|these|it|he|she|they|here|"
@@ -208,7 +208,8 @@ _BARE_LABEL = re.compile(
     rf"^{_OPEN}(?P<word>(?:tổng\s+hợp\s+)?theo|nguồn|via|avec|mit|con|kaynak)\s+(?P<who>[^()\[\]。:]{{2,80}}?){_CLOSE}$",
     re.IGNORECASE,
 )
-"""A line of its own or in brackets, without a colon: "(Theo VnExpress)", "(avec AFP)", "(mit dpa)"."""
+"""Matches a line or a text in brackets that introduces a source without a colon: "(Theo VnExpress)", "(avec AFP)",
+"(mit dpa)"."""
 _PREPOSITIONS = frozenset(("avec", "mit", "con"))
 _NOTE = re.compile(
     rf"(?:^|[\s(\[（*—–-])(?:{words_of_form('note')})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE
@@ -290,8 +291,8 @@ _METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "
 
 @dataclass(frozen=True, slots=True)
 class BodyTail:
-    """The authors and sources named in the last paragraphs of a body, and how many of these paragraphs contain nothing
-    else.
+    """The authors and sources named in the last paragraphs of a body. `paragraphs` is the number of paragraphs at the
+    end that contain nothing else.
     """
 
     authors: tuple[str, ...] = ()
@@ -321,7 +322,7 @@ def find_outlets(text: str) -> list[str]:
 
 
 def is_outlet(text: str) -> bool:
-    """Returns True if a text can be an outlet's name: short, and with a capital or in a script without capitals."""
+    """Returns True if a text can be an outlet's name: it is short, and has a capital unless its script has none."""
     if not 2 <= len(text) <= _MAX_LENGTH or len(text.split()) > _MAX_WORDS or not any(c.isalpha() for c in text):
         return False
     starts_like_name = text[0].isupper() or text[0].isdigit() or not text[0].isascii()
@@ -334,7 +335,7 @@ def find_agencies(text: str, sure: bool = True) -> list[str]:
     """Returns the news agencies in a phrase such as "Reuters", "dpa/AFP" or "dpa/lni"; [] if the phrase also has a name
     that is not a known agency.
 
-    An editor's initials, as in "dpa/lni", are ignored. Without `sure`, the phrase must have a name that is not
+    An editor's initials, as in "dpa/lni", are ignored. If `sure` is False, at least one name in the phrase must not be
     AMBIGUOUS.
     """
     if len(text) > _MAX_LIST_LENGTH:
@@ -368,7 +369,7 @@ def credits_of_line(text: str) -> list[str]:
 
 
 def _sources_in_note_line(text: str) -> list[str]:
-    """Returns the sources named in a note such as "This report is based on information from Reuters"; else []."""
+    """Returns the sources in a note such as "This report is based on information from Reuters"; [] for other texts."""
     m = _NOTE.search(text) if len(text) < 300 else None
     return find_outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
 
@@ -393,10 +394,10 @@ def _sources_at_end(text: str) -> list[str]:
 
 
 def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
-    """Returns the names after a label without a colon, if they are names and not a sentence.
+    """Returns the names after a label without a colon; [] if what follows is a sentence.
 
-    `m` is a match of _BARE_LABEL. After "mit", "con" and "avec" only known agencies count, since many other words
-    may follow these prepositions.
+    `m` is a match of _BARE_LABEL. After "mit", "con" and "avec" only known agencies count, since many other words may
+    follow these prepositions.
     """
     who = m["who"]
     if m["word"].lower() in _PREPOSITIONS:
@@ -410,7 +411,8 @@ def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
 def read_tail(body: str) -> BodyTail:
     """Reads the byline and the notes on sources in the last paragraphs of a body.
 
-    A line such as "Jane Doe (with material from Reuters)" is both. Such paragraphs are not part of the post's text.
+    A line such as "Jane Doe (with material from Reuters)" is both a byline and a note. Such paragraphs are not part of
+    the post's text.
     """
     paragraphs = body.split("\n\n")
     authors: list[str] = []
@@ -443,7 +445,7 @@ def _read_signed_note(text: str) -> tuple[list[str], list[str]]:
 
 
 def _sources_of_note_paragraph(text: str) -> list[str]:
-    """Returns the sources in a line that consists only of a note on them, in brackets or after a label; else []."""
+    """Returns the sources in a line that only names them, in brackets or after a label; [] for other lines."""
     is_note = text[0] in "([（【*" or _LABEL.match(text) or _BARE_LABEL.match(text)
     return credits_of_line(text) if is_note else []
 
@@ -454,7 +456,7 @@ def _sources_in_note(note: str) -> list[str]:
 
 
 def _consists_of_names(text: str, who: list[str]) -> bool:
-    """Returns True if a text has little besides the names found in it."""
+    """Returns True if a text has little besides the names `who`, which were found in it."""
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
 
@@ -464,9 +466,9 @@ def collect_credits(
 ) -> tuple[str, ...]:  # fmt: skip
     """Returns the news agencies and other outlets that a post credits, except the site itself (`own`: its names).
 
-    They are read from the end of the body, a dateline such as "HANOI (Reuters) -", separate notes, the byline's
-    `lines`, and `beside`, the credits already found outside the text (by `credits_on_page`). Paragraphs that are
-    `captions` are skipped, since a source named in a caption is the source of the picture.
+    Credits are read from the end of the body (`tail`), a dateline such as "HANOI (Reuters) -", separate notes, and the
+    byline's `lines`. `beside` are credits that were already found outside the text (by `credits_on_page`). Paragraphs
+    among `captions` are skipped, since a source named in a caption is the source of the picture.
     """
     found = list(tail.credits)
     for one in lines:
@@ -501,7 +503,7 @@ def read_dateline(text: str) -> tuple[str, list[str]]:
     """Returns the place and the agencies in the dateline at the start of a paragraph; ("", []) if the paragraph has no
     dateline.
 
-    The place is "" unless it is in capitals, as agencies write it.
+    The place is "" unless it is written in capitals, as agencies write it.
     """
     for rule in _DATELINES:
         m = rule.match(text[:160])
@@ -518,9 +520,7 @@ def read_dateline(text: str) -> tuple[str, list[str]]:
 
 
 def dateline_place(body: str) -> str:
-    """Returns the place in the dateline of a body, in capitals as the dateline has it; "" if the body has no
-    dateline.
-    """
+    """Returns the place in the dateline of a body, in capitals as written there; "" if the body has none."""
     return next((place for p in body[:2_000].split("\n\n")[:3] if (place := read_dateline(clean_text(p))[0])), "")
 
 

@@ -1,4 +1,4 @@
-"""Author candidates from a platform's bylines, metadata, lines beside the heading, and a byline at the end."""
+"""Author candidates from a platform's bylines, metadata, lines near the heading, and a byline at the end."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def _unique_names(found: list[str]) -> Names:
 
 
 _OF_ACCOUNT = 0.4
-"""The confidence of an account such as "admin": it is what the page says, and not who wrote the post."""
+"""The confidence of an account such as "admin", which is not a person's name although the page names it as the author.
+"""
 _DESK = re.compile(
     r".*\b(?:desk|team|staff|bureau|newsroom|editors?|editorial|agency|agencies|service|redaktion|rédaction|redacción|"
     r"redazione|editorial board|wire)$|.*(?:编辑部|編集部|记者|本报讯)$",
@@ -97,8 +98,8 @@ def author_candidates(
 ) -> list[Candidate[Names]]:
     """Returns the candidates for a post's authors: sets of names, each with its source and confidence.
 
-    `site`: the site's own names, folded; `beside`: the byline beside the heading; `end`: the names in the byline at
-    the end of the body; `text`: the body.
+    `site` are the site's own names, folded. `beside` is the byline near the heading. `end` are the names in the byline
+    at the end of the body, and `text` is the body.
     """
     out: list[Candidate[Names]] = []
     node = page.data.article(page.addresses)
@@ -136,7 +137,7 @@ def author_candidates(
 def _add_visible(page: Page, post: Post, add: Add) -> None:
     """Adds the authors shown in elements that match the platform's author selectors or the generic author selectors.
 
-    Of each of the two groups of selectors, only the first selector that finds a name is used.
+    In each of these two groups of selectors, only the first selector that finds a name is used.
     """
     generic = by_name("generic")
     if page.platform is not generic:
@@ -160,7 +161,7 @@ def _is_marked(el: Element) -> bool:
 
 
 def _is_not_author(el: Element) -> bool:
-    """Returns True if an element is not an author by its class or link, such as a category or a topic in a byline."""
+    """Returns True if the class or link of an element shows that it is not an author, but for example a category."""
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
     return author_markup.author_mark(classes) == author_markup.NOT or author_markup.leads_to_term(el.get("href") or "")
@@ -171,8 +172,8 @@ def _is_inside(el: Element, top: Element) -> bool:
 
 
 def names_of_element(el: Element) -> list[str]:
-    """Returns the names in an author element: the names in its profile links, or, if it has none, the names in its own
-    text.
+    """Returns the names in an author element. They are the names in its links to profiles or, if it has no such links,
+    the names in its text.
     """
     if el.tag == "meta":
         return split_names(el.get("content") or "", one=True)

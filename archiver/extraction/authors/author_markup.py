@@ -1,4 +1,4 @@
-"""How markup shows that a text is an author's name: the words in its class, its link, a picture's alternative text."""
+"""Recognizes an author's name by its markup: the words in its class, its link, and a picture's alternative text."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from archiver.extraction.authors.byline_vocabulary import word_set
 from archiver.extraction.text import clean_text
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
-"""The meanings of a class: the element is the name itself, something about the author, a box about the author, or
-something else beside an author (a picture, a job title)."""
+"""What a class says about an element: that it is the author's name, something about the author, a box about the author,
+or something that accompanies an author's name (a picture, a job title)."""
 
 _AUTHOR_WORDS = word_set(
     "author authors authored byline bylines writer writers contributor contributors autor autores autoren auteur "
@@ -44,7 +44,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 _BESIDE_WORDS = word_set("date time datetime published updated and")
-# Every author word contains one of these; a quick check, since most classes contain none.
+# Every word for an author contains one of these. They allow a quick check, since most classes contain none of them.
 _HINTS = (
     "auth", "line", "by", "writ", "contribut", "autor", "auteur", "verfass", "redak", "redac", "journalis", "reporter",
     "columnist", "yazar", "penulis", "gia", "forfatter", "skribent", "avtor",
@@ -86,7 +86,7 @@ def _mark_of_class(name: str) -> str:
     if not author:
         return ""
     if have & _BESIDE_WORDS:
-        return BOX  # a line with both: "dateAndAuthor"
+        return BOX  # the element has both the date and the author, as in "dateAndAuthor"
     if have & _NOT_WORDS:
         return NOT
     if words[-1].endswith("name") or words[-1] == "fn" or _NAMED.search(name.lower()):
@@ -101,7 +101,7 @@ def _is_author_compound(word: str) -> bool:
     )
 
 
-_PERSON_PAGE = re.compile(  # "/licenses/by/4.0/" is a licence of Creative Commons
+_PERSON_PAGE = re.compile(  # not "/licenses/by/4.0/", which is a licence of Creative Commons
     r"(?<!/licenses)/(?:author|authors|autor|autores|auteur|auteurs|autori|autore|profile|profiles|profil|people|person|staff|by|"
     r"contributor|contributors|user|users|member|members|writer|writers|columnist|columnists|expert|experts|journalist|"
     r"journalists|reporter|reporters|yazar|yazarlar|penulis|tac-gia|team|our-team|bio|bios|u|u/\d+|bloggers?|redakteur|"
@@ -157,7 +157,7 @@ def _is_foreign_name(names: str) -> bool:
 
 
 def ancestors_of(el: Element) -> Iterator[Element]:
-    """Returns the ancestors of an element, nearest first; at most _DEPTH, since some pages nest thousands deep."""
+    """Returns at most _DEPTH ancestors of an element, nearest first. Some pages nest elements thousands deep."""
     return islice(el.iterancestors(), _DEPTH)
 
 
@@ -188,7 +188,7 @@ def name_in_picture(el: Element) -> str:
     return clean_text(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""
 
 
-# The lines of a page around its post, each piece with what marks it as an author's name.
+# The lines of a page around its post. Each piece of text has the marks that may show it to be an author's name.
 
 _BLOCK = word_set(
     "p div ul ol li h1 h2 h3 h4 h5 h6 pre table tr td blockquote section header figure article footer aside nav hr "
@@ -200,16 +200,16 @@ _UNREAD = word_set(
 )
 
 
-_MAX_COUNT = 4000  # characters of one text that are read: no byline is longer
-_PICTURES = 8  # in one line: a gallery shows no author
+_MAX_COUNT = 4000  # at most this many characters of one text are read, since no byline is longer
+_PICTURES = 8  # at most this many pictures of one line are read, since a gallery does not show the author
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
     """A piece of text within one element, with the marks around it.
 
-    `mark`: the innermost author mark; `href`: the address of the link around the text; `head`: True inside a
-    heading.
+    `mark` is the innermost author mark, and `href` is the address of the link around the text. `head` is True if the
+    text is inside a heading.
     """
 
     text: str
@@ -221,7 +221,7 @@ class MarkedText:
 
 @dataclass(frozen=True, slots=True)
 class _SurroundingMarks:
-    """The marks around the text being read: author mark, link and heading, as in `MarkedText`."""
+    """The marks around the text that is being read. The attributes are the same as in `MarkedText`."""
 
     mark: str = ""
     href: str = ""
@@ -252,7 +252,7 @@ class MarkedLine:
 def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
     """Yields the nodes that follow an element in the document, up to the end of the body.
 
-    Each is a pair: (element, False) for a whole element to read, (element, True) for only the text after it.
+    Each is a pair: (element, False) if the whole element is to be read, (element, True) if only the text after it is.
     """
     at: Element | None = el
     while at is not None and at.tag not in ("body", "html"):
@@ -277,8 +277,8 @@ def nodes_before(el: Element) -> Iterator[tuple[Element, bool]]:
 class LineReader:
     """Reads elements into lines; a line ends where a block-level element begins or ends.
 
-    Menus, comments, lists of other posts, quotations and forms are left out. `room`: the number of characters left
-    to read.
+    Menus, comments, lists of other posts, quotations and forms are left out. `room` is the number of characters that
+    may still be read.
     """
 
     def __init__(self, room: int) -> None:
@@ -312,7 +312,7 @@ class LineReader:
 
     def _read(self, root: Element) -> Iterator[MarkedLine]:
         stack = [(root, _NOTHING_AROUND)]
-        entered: list[Element] = []  # an element is on the stack twice: to enter it and to leave it
+        entered: list[Element] = []  # each element is put on the stack twice, to be entered and to be left
         while stack and self.room > 0:
             el, around = stack.pop()
             if entered and entered[-1] is el:

@@ -1,4 +1,6 @@
-"""The byline around a heading: "Posted on: Sat 20 June 2026 by NAME", "May 6, 2022 - NAME (@handle) NAME"."""
+"""Reads the byline near a heading, such as "Posted on: Sat 20 June 2026 by NAME" or "May 6, 2022 - NAME (@handle)
+NAME".
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ _BLOCK = frozenset(
     }
 )
 _UNREAD = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
-_MAX_LINES, _ROOM = 10, 900  # lines and characters that are read after the heading
+_MAX_LINES, _ROOM = 10, 900  # at most so many lines and characters are read after the heading
 
 
 @dataclass(slots=True)
@@ -91,8 +93,8 @@ def lines_below_heading(post: Post) -> list[Line]:
 
 
 class _LineReader:
-    """Reads the text between the heading of a post and its body into lines. `room`: the number of characters left to
-    read.
+    """Reads the text between the heading of a post and its body into lines. `room` is the number of characters that may
+    still be read.
     """
 
     def __init__(self, post: Post) -> None:
@@ -120,7 +122,7 @@ class _LineReader:
         self._close()
 
     def _read_siblings(self, el: Element) -> bool:
-        """Reads the siblings after an element; returns True if it met the post's body, where it stops."""
+        """Reads the siblings after an element, up to the post's body. Returns True if it reached the body."""
         sibling = el.getnext()
         while sibling is not None and not self.is_full:
             if sibling is self.post.body:
@@ -168,24 +170,25 @@ _MAX_LINKS = 12
 _OF_AUTHOR = re.compile(r"author|autor|user|about|profile|people|person|staff|team|bio|/~|@", re.IGNORECASE)
 _DASH = re.compile(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
 _DOTS = re.compile(r"\s*[·|•]\s*")
-_LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # "Category:" introduces no author
+_LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # a label such as "Category:", which does not introduce an author
 _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
 _SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
 _IN_TERM = re.compile(
     r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s+(?=(\S.*))", re.IGNORECASE
 )
 _ENDS_IN = re.compile(r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s*$", re.IGNORECASE)
-_LABEL_LENGTH = 40  # "Last updated:" on a line of its own
-_DATELINE_WORDS = 2  # "NEW YORK, May 3, 2020 - ..." is the start of a text
+_LABEL_LENGTH = 40  # a line with fewer characters may be a label for the next one: "Last updated:"
+_DATELINE_WORDS = 2  # at most so many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
 _LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
-_FAR, _MAX_OTHER_LENGTH = 3, 120  # after these a line without date and name is the start of the text
+# A line without date and name is the start of the text if it is further below the heading, or longer, than this.
+_FAR, _MAX_OTHER_LENGTH = 3, 120
 _LABEL = re.compile(
     r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|"
     r"опубликовано|đăng|发布于|发表于|"
     r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b",
     re.IGNORECASE,
 )
-_BEFORE_BY = 3  # words before a "by" that do not make a sentence yet: "A guest post by"
+_BEFORE_BY = 3  # with at most so many words before "by", the line is not a sentence: "A guest post by"
 _SEARCH_BY = re.compile(
     r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$",
     re.IGNORECASE,
@@ -207,7 +210,7 @@ _CJK_LABEL = re.compile(
 class BylineBlock:
     """The names and dates in the lines right below (or above) the heading, with these lines and their elements.
 
-    `sure`: a word such as "by" or a handle shows that the names are names of authors.
+    `sure` is True if a word such as "by", or a handle, shows that the names are names of authors.
     """
 
     names: tuple[str, ...] = ()
@@ -219,7 +222,7 @@ class BylineBlock:
 
 
 def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
-    """Reads the byline from the short lines after the heading or, if they have no date or name, before it."""
+    """Reads the byline from the short lines after the heading or, if these have no date or name, those before it."""
     if post.title is None:
         return BylineBlock()
     above = lines_above_heading(post)
@@ -240,8 +243,8 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
 def _terms_beside(page: Page, post: Post) -> frozenset[str]:
     """Returns the texts of the links beside a heading that lead to a list of posts, in lower case.
 
-    Such a link has rel="category", or its address also occurs among the other links of the page, as the address of a
-    category occurs in a menu. Links to authors are left out.
+    Such a link has rel="category", or another link on the page has the same address, since categories are also in
+    menus. Links to authors are left out.
     """
     if post.title is None:
         return frozenset()
@@ -263,7 +266,7 @@ def _is_term_link(a: Element, count: int) -> bool:
 
 
 class _MetaLines:
-    """Collects names, publication date and modification date from the lines around a heading; the first of each."""
+    """Collects the first names, publication date and modification date in the lines around a heading."""
 
     def __init__(self, page: Page) -> None:
         self.language, self.captured_at = page.date_language, page.captured_at
@@ -290,8 +293,8 @@ class _MetaLines:
         return self._add(one, published, modified, self._people(_names_in(bare, rest, dated)))
 
     def _without_terms(self, one: Line) -> Line:
-        """Returns a line without the texts of links to lists of posts. If such a text follows "in", as in "by Ann Lee
-        in Boats", "in" is removed with it.
+        """Returns a line without the texts of links to lists of posts. If "in" precedes such a text, as in "by Ann Lee
+        in Boats", it is also removed.
         """
         if not self.terms:
             return one
@@ -301,7 +304,7 @@ class _MetaLines:
         return Line(one.text[:cut], [_ENDS_IN.sub("", c) for c in chunks], one.elements)
 
     def _people(self, names: list[str]) -> list[str]:
-        """Returns names without those that are the text of a link to a list of posts."""
+        """Returns the names that are not the text of a link to a list of posts."""
         return [name for name in names if name.casefold() not in self.terms]
 
     def read_above(self, one: Line) -> None:
@@ -355,9 +358,9 @@ def names_of_line(el: Element) -> list[str]:
 
 
 def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
-    """Returns the names in a line: after "by" or a label; in a dated line also pieces that have the form of names.
+    """Returns the names after "by" or a label in a line. In a line with a date, pieces that look like names count, too.
 
-    `rest`: the line without its date. `dated`: the line has a date.
+    `rest` is the line without its date. `dated` is True if the line has a date.
     """
     if m := _LABELLED.search(one.text):
         return [x for x in split_names(m[1]) if looks_personal(x)]
@@ -369,12 +372,12 @@ def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
 
 
 def _names_after_by(rest: str, dated: bool) -> list[str]:
-    """Returns the names after a "by" within a line; if the line has no date, "by" must come within its first words."""
+    """Returns the names after "by" within a line. If the line has no date, "by" must be among its first words."""
     m = _SEARCH_BY.search(rest)
     if not m or not (dated or len(rest[: m.start()].split()) <= _BEFORE_BY):
         return []
     found = split_names(m[1])
-    # "di", "por", "von" are common words too: only "by" may introduce a name in lower case.
+    # A name in lower case counts only after "by", since "di", "por" and "von" are also common words.
     plain = m[1][:3].lower() == "by "
     return found if all(looks_personal(x) and (plain or not x[0].islower()) for x in found) else []
 
@@ -398,12 +401,12 @@ def _names_beside_date(one: Line) -> list[str]:
             return []
         out += found
         if behalf:
-            break  # the pieces that follow name the group
+            break  # the following pieces are the name of the group for which the author writes
     return out
 
 
 def _looks_like_full_name(text: str) -> bool:
-    """Returns True if a text looks like a full name: capitalised words or, in Han and kana, the length of a name."""
+    """Returns True if a text looks like a full name: it has capitalized words or, in Han and kana, a name's length."""
     if _HAN_NAME.fullmatch(text):
         return not _CJK_LABEL.search(text)
     words = text.split()

@@ -1,4 +1,4 @@
-"""The words around an author's name in many languages, as patterns for the author rules."""
+"""Patterns for the words around an author's name, in many languages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Words before an author's name, one row per language. Prepositions that are common words of their language are in
-# _SHORT, and count only where a name is expected.
+# Words before an author's name, one row per language. Prepositions that are common words in their language are in
+# _SHORT and are recognized only where a name is expected.
 _PHRASES = (
     r"(?:article|story|text|words|report|reporting|analysis|opinion|review|interview|column|essay|post|"
     r"blog\s*post)\s+by",
@@ -50,12 +50,12 @@ BY = re.compile(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)}|{_SHORT})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
     re.IGNORECASE,
 )
-# The same without the short words: enough to recognise a byline anywhere.
+# The same words without those in _SHORT. They show a byline anywhere on a page.
 SIGNED = re.compile(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
     re.IGNORECASE,
 )
-# A whole text that introduces the author's name.
+# Matches a text that consists only of an introduction of the author's name.
 LABEL = re.compile(
     r"(?:the\s+)?(?:authors?|writers?|contributors?|written\s+by|autor(?:in|en|es)?|auteurs?|autor[ei]|автор|作者|"
     r"about\s+the\s+authors?|meet\s+the\s+authors?|über\s+den\s+autor|à\s+propos\s+de\s+l['’]auteur|sobre\s+el\s+autor|"
@@ -87,7 +87,7 @@ OTHER_PART = re.compile(
     r"(?:ترجمة|تصوير|مراجعة|المصدر|صورة)\s*:|(?:צילום|תרגום|עריכה|עורך|מקור)\s*:)",
     re.IGNORECASE,
 )
-# A whole text that is a label, a system account or a command, and not a person's name.
+# Matches a text that consists only of a label, a system account or a command, so that it is not a person's name.
 NOT_A_NAME = re.compile(
     r"^(?:admin(?:istrator)?s?|(?:written|posted|published|authored|reviewed|edited|fact[- ]checked|"
     r"medically reviewed)(?: by)?|by|the authors?|author|authors|editors?|posted|published|unknown|anonymous|"
@@ -111,7 +111,7 @@ NOT_A_NAME = re.compile(
     r"редакция сайта|作者|编辑|記者|记者|管理员|本站|原创|转载|佚名|網站編輯)$",
     re.IGNORECASE,
 )
-# System accounts that sign posts where nobody has changed the name of the first account.
+# Names of system accounts, which are shown as authors if nobody has renamed a site's first account.
 ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|管理员)$", re.IGNORECASE)
 WEAK_ACCOUNTS = re.compile(
     r"^(?:admin\w{0,3}|administrator|webmaster|root|editor|redaktion|wpapi|user\d*|siteadmin|wp-?admin|superuser|"
@@ -119,13 +119,13 @@ WEAK_ACCOUNTS = re.compile(
     r"quản trị|quantri|管理员|管理者|관리자|مدير|المدير|yönetici|администратор)$",
     re.IGNORECASE,
 )
-# What follows is for whom the author writes, and not another author.
+# Words after which the text names those for whom the author writes, and not another author.
 BEHALF = re.compile(
     r"(?:^|\s+|[,(]\s*)(?:on\s+behalf\s+of|for\s+the|im\s+namen\s+(?:von|des?r?)|au\s+nom\s+d(?:e|u|es)|en\s+nombre\s+del?|"
     r"em\s+nome\s+d[aeo]s?|a\s+nome\s+d(?:i|el|ella|ei)|namens|w\s+imieniu|от\s+имени|thay\s+mặt)(?:\s|$)",
     re.IGNORECASE,
 )
-# Between two names.
+# What separates two names.
 AND = re.compile(
     r"\s*(?:[,;/|、，；·⋅•＆&+]|\n)\s*(?:(?:and|und|y|et|e|и|và|ve|with)\s+)?|"
     r"\s+(?:and|und|et|en|och|og|и|и|và|ve|with|with additional reporting by|dan|oraz|と|και|ו)\s+|\s+y\s+|\s+e\s+|"

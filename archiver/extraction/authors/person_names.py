@@ -1,4 +1,4 @@
-"""Splits a byline into names, without prefixes, job titles, handles and affiliations; marks doubtful authors."""
+"""Splits a byline into names, without prefixes, job titles, handles and affiliations, and marks doubtful authors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from archiver.extraction.page import Page
 from archiver.extraction.text import clean_text, fold_text
 from archiver.items import Candidate
 
-# Text in brackets is part of the name as written ("Mei Tan (May)", "Jon Reed (Acme Labs)"), unless it is a handle, an
-# address, a job title or an agency.
+# Text in brackets belongs to the name ("Mei Tan (May)", "Jon Reed (Acme Labs)"), unless it is a handle, an address, a
+# job title or an agency. This pattern matches only
+# these.
 _PAREN = re.compile(
     r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|"
     r"she|they|him|her|Reuters|AP|AFP|dpa|CNN|BBC)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]",
@@ -66,7 +67,7 @@ _PARTICLES = word_set(
     "ap 't "
     "of san st d' i"
 )
-# Words of headings, menus and topics that are in hardly any name.
+# Words that are common in headings, menus and topics, but in hardly any name.
 _COMMON = word_set(
     "a an and are at be by for from has have how in is it its more new news not now of on or our out over read see "
     "share "
@@ -117,7 +118,7 @@ _CJK_LABEL = re.compile(
 _HANGUL = re.compile(r"[가-힣]{2,4}")
 _KANA_OR_SPACE = re.compile(r"[\u3040-\u30ff\s]")
 _INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
-"""Particles that no name begins with."""
+"""Particles with which no name begins."""
 _BEFORE_OFFICE = re.compile(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
 _MAX_LENGTH, _MAX_COUNT = 400, 25
 _TAIL = re.compile(
@@ -131,7 +132,7 @@ _SUFFIX = re.compile(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
 
 @lru_cache(maxsize=4096)
 def looks_personal(text: str) -> bool:
-    """Returns True if a text has the form of a person's name (one to five capitalised words without digits) or is a
+    """Returns True if a text has the form of a person's name (one to five capitalized words without digits) or is a
     handle.
     """
     words = re.sub(r"\s*[(（][^)）]*[)）]", "", text).split()
@@ -144,10 +145,10 @@ def looks_personal(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_full_name(text: str) -> bool:
-    """Returns True if a text is recognisable as a person's name even where nothing marks it as one.
+    """Returns True if a text is recognizable as a person's name even without markup or words such as "by".
 
-    It needs a first and a last name with capitals and no word that is common in headings; in scripts without
-    capitals, the length of a name.
+    It must consist of a first and a last name with capitals, and have no word that is common in headings. In scripts
+    without capitals, it must have the length of a name.
     """
     if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or ROLE.match(text):
         return False
@@ -183,15 +184,15 @@ def is_name(text: str) -> bool:
     return not _LEAK.search(text)
 
 
-_LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # a word with a colon introduces something else
+_LABEL_WORD = re.compile(r"\s*\w+\s*[:：]\s*")  # a word with a colon, which introduces something other than an author
 
 
 def split_names(text: str, one: bool = False) -> list[str]:
     """Returns the names in a byline, in order, each once.
 
-    `one`: the text is expected to hold one author (a profile link, an author object). It is then split only where it
-    clearly names two people, so that "Science and Health" stays whole; and an account name such as "admin" is
-    returned, because it is what readers see.
+    `one` is True if the text is expected to name one author, because it is from a link to a profile or an author
+    object. It is then split only if it clearly names two people, so that "Science and Health" remains one name. An
+    account name such as "admin" is then returned, too, because it is what readers see.
     """
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
@@ -214,12 +215,14 @@ def split_names(text: str, one: bool = False) -> list[str]:
 
 
 def _is_role(piece: str, follows: bool) -> bool:
-    """Returns True if a piece of a byline is a job title or degree; capitals such as "PHD" count only after a name."""
+    """Returns True if a piece of a byline is a job title or degree. Capitals such as "PHD" are a degree only after a
+    name (`follows`).
+    """
     return bool(ROLE.match(piece)) and (follows or not _CAPITALS.fullmatch(piece))
 
 
 def _in_mixed_case(piece: str) -> str:
-    """Returns a name that is written all in capitals in mixed case: "JANE DOE" as "Jane Doe"."""
+    """Converts a name that is written in capitals to mixed case: "JANE DOE" to "Jane Doe"."""
     if piece.isupper() and len(piece) > 5 and " " in piece and piece.isascii():
         return " ".join(w.capitalize() if len(w) > 2 else w for w in piece.split())
     return piece
@@ -259,10 +262,10 @@ def _split_pieces(text: str, one: bool) -> list[str]:
 
 
 def _chinese_names(text: str) -> list[str]:
-    """Returns the Chinese names in a text that separates them by spaces; [] if the text has another form.
+    """Returns the names in a text that consists of Chinese names separated by spaces; [] for any other text.
 
-    Two words may be the family and given name of one Japanese person, so each of them must begin with a Chinese
-    surname.
+    If there are only two words, each must begin with a Chinese surname, since they may also be the family name and the
+    given name of one Japanese person.
     """
     words = text.split()
     if len(words) < 2 or not all(_HAN.match(w) for w in words):
@@ -271,18 +274,18 @@ def _chinese_names(text: str) -> list[str]:
 
 
 def given_name_first(text: str) -> str:
-    """Returns "Doe, Jane" as "Jane Doe"; citation_author and dc.creator have the family name first."""
+    """Converts "Doe, Jane" to "Jane Doe". In citation_author and dc.creator the family name comes first."""
     m = re.fullmatch(r"([^,\s]+(?:\s[^,\s]+)?),\s*([^,]+)", clean_text(text))
     return f"{m[2]} {m[1]}" if m and not ROLE.match(m[2]) else clean_text(text)
 
 
-# Which declared authors are doubtful: the name of the site or the host, an account name not meant for readers.
+# Doubtful declared authors: the name of the site or the host, and account names that are not meant for readers.
 
 Names = tuple[str, ...]
 DOUBTFUL = 0.3
-"""The confidence of a candidate that is kept as evidence and never chosen."""
+"""The confidence of a candidate that is kept as evidence but never chosen."""
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
-# Account names not meant for readers: with digits among the letters; with words joined by signs.
+# Account names that are not meant for readers: those with digits among the letters, and those of words joined by signs.
 _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 _JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
@@ -291,7 +294,7 @@ def downgrade_doubtful_authors(found: list[Candidate[Names]], page: Page, site: 
     """Returns all candidates, with the confidence of doubtful ones lowered to DOUBTFUL. Only declared authors can be
     doubtful.
 
-    `site`: the site's own names, folded.
+    `site` are the site's own names, folded.
     """
     doubts = _Doubts(page, site, found)
     return [
@@ -323,11 +326,12 @@ class _Doubts:
         return self._is_single_weak_source(one, is_phrase) and not is_shown_on_page(self.page, one.value)
 
     def _is_single_weak_source(self, one: Candidate[Names], is_phrase: bool) -> bool:
-        """Returns True if a candidate with one name is given by only one source on the page, and that source is weak.
+        """Returns True if only one source on the page names the author, and that source is weak. The candidate must
+        have only one name.
 
-        A name that only JSON-LD or Dublin Core gives may be the name of the person who entered the page in the
-        system, and a phrase in a meta element may be a job title. WordPress is an exception: its JSON-LD declares
-        the author, whether the theme shows the name or not.
+        A name that only JSON-LD or Dublin Core gives may be that of the person who entered the page into the system. A
+        phrase in a meta element may be a job title. WordPress is an exception, because its JSON-LD declares the author
+        even if the theme does not show the name.
         """
         is_weak = one.source == "json-ld" or one.locator.startswith("dc") or is_phrase
         is_single = len(_keys(one)) == 1
@@ -350,7 +354,7 @@ def _declared_persons(page: Page) -> set[str]:
 
 
 def _host_names(page: Page) -> set[str]:
-    """Returns the labels of a page's host that may be the site's name: "example" of www.example.co.uk."""
+    """Returns the labels of a page's host that may be the site's name, such as "example" in www.example.co.uk."""
     labels = (urlsplit(page.url).hostname or "").removeprefix("www.").split(".")
     return {fold_text(label) for label in labels[:2] if len(label) > 3}
 

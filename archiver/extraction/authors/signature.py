@@ -1,4 +1,4 @@
-"""Finds the bylines of a post by what shows them to be one: words such as "by", markup, links, job titles, dates."""
+"""Finds the bylines of a post by their signs: words such as "by", markup, links, job titles and dates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archiver.extraction.text import clean_text, element_line, fold_text
 
 # The boxes about the author that follow a post.
 
-_MAX_COUNT = 2  # people in the boxes of one post
+_MAX_COUNT = 2  # the boxes of one post are about at most so many people
 _BOXES, _LINKS, _TITLE_LENGTH = 60, 13, 22
 _NO_BOX = frozenset({"html", "body", "main", "link", "meta"})
 _ABOUT = re.compile(
@@ -31,8 +31,8 @@ def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, s
     """Returns the people named in author boxes after the element at position `end`, each with the first line of the
     box.
 
-    `top`: the post's heading. Boxes for more than two people are a staff list or other posts, so none of them
-    counts.
+    `top` is the post's heading. If the boxes are about more than two people, they are a staff list or belong to other
+    posts, so none of them counts.
     """
     out: list[tuple[str, str]] = []
     last: Element | None = None
@@ -86,13 +86,13 @@ def _is_inside(el: Element, top: Element | None) -> bool:
 
 
 def _first_texts(el: Element) -> str:
-    """Returns the first text nodes of an element, joined; enough to distinguish a label from a title."""
+    """Returns the first text nodes of an element, joined. They are enough to distinguish a label from a title."""
     return clean_text(" ".join(islice(map(str, el.itertext()), 20)))
 
 
 def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is in the card of another post: near a link to another page that is as long as a
-    title.
+    """Returns True if an element is in the card of another post. Near it is then a link to another page whose text is
+    as long as a title.
     """
     at = el.getparent()
     for _ in range(4):
@@ -117,12 +117,12 @@ def _is_title_link(page: Page, a: Element) -> bool:
 
 
 CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
-"""The confidence of each kind of sign beside the heading."""
+"""The confidence of each kind of sign near the heading."""
 SURE = ("by", "mark", "link")
-_AWAY = 0.14  # less confidence for a sign after the text
-_NEAR = 16  # lines below the heading that may hold an unmarked name
-_SHORT, MIDDLE = 80, 240  # characters of a line that can be a byline among the text, and before it
-LONG = 200  # characters that make a paragraph of text, not a meta line
+_AWAY = 0.14  # the confidence of a sign after the text is lower by this
+_NEAR = 16  # an unmarked name is at most so many lines below the heading
+_SHORT, MIDDLE = 80, 240  # a byline has at most so many characters within the text, and before the text
+LONG = 200  # a line of at least so many characters is a paragraph of the text and not a byline
 _DATE = re.compile(
     r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d\b|\b\d+\s*(?:min|minute|hour|day|week|month|year)s?\b|"
     r"\b(?:19|20)\d\d[年./-]|\d\s*月\s*\d",
@@ -135,9 +135,10 @@ _MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One byline: its names, what identifies it (`kind`, a key of CONFIDENCE), and where it is.
+    """One byline: its names, the kind of sign that shows it to be a byline (`kind`, a key of CONFIDENCE), and its
+    place.
 
-    `place` is "above" or "below" the heading or "after" the text; `raw` is the text of its line; `line` is the
+    `place` is "above" or "below" (the heading) or "after" (the text). `raw` is the text of its line, and `line` is the
     number of the line among the lines of that place.
     """
 
@@ -158,7 +159,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """One chunk of text within a list of lines: the lines, the number of its line, and its index in that line."""
+    """The position of one chunk of text: the lines, the number of its line, and its index in that line."""
 
     lines: list[MarkedLine]
     number: int
@@ -173,21 +174,21 @@ class _Spot:
         return self.line.chunks[self.index]
 
     def signature(self) -> re.Match[str] | None:
-        """Returns the match of the words that introduce an author at the start of the chunk, unless they are in a
-        sentence.
+        """Returns the match of the words at the start of the chunk that introduce an author. Returns None if there are
+        none, or if they are part of a sentence.
         """
         in_sentence = self.index and _is_prose(self.line.chunks[self.index - 1].text)
         return None if in_sentence else SIGNED.match(self.chunk.text)
 
     def is_before_role(self) -> bool:
-        """Returns True if a job title follows, in this line or at the start of the next."""
+        """Returns True if the chunk is followed by a job title, in this line or at the start of the next."""
         following = self.line.chunks[self.index + 1 : self.index + 2]
         if not following:
             following = [c for one in self.lines[self.number + 1 : self.number + 2] for c in one.chunks[:1]]
         return bool(following and ROLE.match(following[0].text.strip(" -–—,·|")))
 
     def is_beside_date(self) -> bool:
-        """Returns True if a date is in this line, or in the short line before or after it."""
+        """Returns True if there is a date in this line, or in a short line directly before or after it."""
         beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
         beside += self.lines[self.number + 1 : self.number + 2]
         return any(len(x.text) < 60 and _DATE.search(x.text) for x in beside) and len(self.line.text) < 90
@@ -201,14 +202,15 @@ def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
 _RIGHTS = re.compile(
     r"©|\(c\)|\b(?:copyright|licen[sc]ed|licen[sc]e|lizenz|licence|licencia|licenza)\b|лицензи", re.IGNORECASE
 )
-"""A line about rights has a year and names, too: of the holder, of the licence, of the software."""
+"""Matches a line about rights. Such a line also has a year and names (of the holder, the licence or the software), but
+is not a byline."""
 
 
 class _BylineReader:
     """Collects the bylines in some lines of a page. The names of one byline may be in several chunks.
 
-    `state` is "by" while names are expected or may continue, "other" while the names belong to people who did
-    something other than write the post (edit, translate), else "".
+    `state` is "by" while names are expected or may continue. It is "other" while the names belong to people who did
+    something other than write the post, such as edit or translate it. Otherwise it is "".
     """
 
     def __init__(self, lines: list[MarkedLine], place: str) -> None:
@@ -269,7 +271,7 @@ class _BylineReader:
     def _pass_over(self, text: str) -> None:
         """Ends the current byline at a text that is not an author's name.
 
-        The byline goes on after a word that joins names, and past the names of editors, translators and the like.
+        The byline does not end at a word that joins names, or at the names of editors, translators and the like.
         """
         if not (self.state == "other" and split_names(text)) and not _JOINT.fullmatch(text):
             self._stop()
@@ -290,17 +292,17 @@ class _BylineReader:
         self.state = "by" if kind == "by" and not self.is_complete else ""
 
     def _continues(self, kind: str, shape: tuple[object, ...], text: str) -> bool:
-        """Returns True if a name belongs to the current byline: after a conjunction, or in an element of the same
-        shape.
+        """Returns True if a name belongs to the current byline, because it follows a conjunction or is in an element of
+        the same shape as the names before it.
         """
         if not self.names or (self.kind != kind and kind == "date"):
             return False
         return not self.is_complete or self.shape == shape or text[:1] in ",&"
 
     def _kind_of(self, at: _Spot, signed: bool) -> str:
-        """Returns the kind of sign (a key of CONFIDENCE) that shows a chunk to be an author's name, "" if none does.
+        """Returns the kind of sign (a key of CONFIDENCE) that shows a chunk to be an author's name; "" if none does.
 
-        `signed`: the chunk begins with words that introduce an author.
+        `signed` is True if the chunk begins with words that introduce an author.
         """
         chunk, text = at.chunk, at.chunk.text
         if (
@@ -319,8 +321,8 @@ class _BylineReader:
         return self._kind_by_look(at) if self._may_be_unmarked(at) else ""
 
     def _may_be_unmarked(self, at: _Spot) -> bool:
-        """Returns True if a chunk may be an author's name although nothing marks it as one: near the heading, in a line
-        of names and dates.
+        """Returns True if a chunk may be an author's name although nothing marks it as one, because it is near the
+        heading, in a line of names and dates.
         """
         chunk, line = at.chunk, at.line.text
         if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":") or _RIGHTS.search(line):
@@ -351,7 +353,7 @@ def _kind_by_markup(chunk: MarkedText) -> str:
 
 
 def _is_beside_name(text: str) -> bool:
-    """Returns True if a text may accompany a name in a byline: one or two words, a date, a job title."""
+    """Returns True if a text may accompany a name in a byline: one or two words, a date or a job title."""
     return bool(len(text.split()) < 3 or _DATE.search(text) or ROLE.match(text))
 
 
@@ -371,14 +373,14 @@ def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
 
 
 def _are_full_names(text: str) -> bool:
-    """Returns True if a text consists of names that are recognisable without a mark."""
+    """Returns True if a text consists of names that are recognizable without a mark."""
     return is_full_name(text) or (
         any(c in text for c in ",;&、") and len(found := split_names(text)) > 1 and all(is_full_name(x) for x in found)
     )
 
 
 def _has_degrees(text: str) -> bool:
-    """Returns True if a text is full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
+    """Returns True if a text consists of full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
     pieces = [p.strip(" .") for p in AND.split(text) if p.strip(" .")]
     people = [p for p in pieces if not ROLE.match(p)]
     return len(people) < len(pieces) and bool(people) and all(is_full_name(p) for p in people)
@@ -395,20 +397,20 @@ def _has_required_form(name: str, kind: str) -> bool:
 
 # Bylines around the heading and after the text, on any platform.
 
-_MANY = 3  # bylines of one post: more than these belong to several posts
-_TOP = 2  # lines below the heading that hold the post's own byline, whatever follows
-_LAST = 4  # paragraphs at the end of a body that may be its byline
+_MANY = 3  # more bylines than this belong to several posts
+_TOP = 2  # a byline in the first so many lines below the heading is the post's own, even if many others follow
+_LAST = 4  # a byline in the body is among its last so many paragraphs
 _NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 
 
 def find_signatures(
     page: Page, post: Post, declared: Collection[frozenset[str]] = (), *, agreed: bool = False
 ) -> tuple[list[Sign], bool]:
-    """Returns every byline found, best first, and True if they belong to many posts or works with different authors.
+    """Returns every byline found, best first, and whether they belong to many posts or works with different authors.
 
-    `declared`: the sets of names (folded) that the page declares as its authors. The text after the body is not read
-    if a byline beside the heading has exactly one of these sets, or if another visible source did (`agreed`): two
-    sources of different kinds are enough.
+    `declared` are the sets of names (folded) that the page declares as its authors. `agreed` is True if another visible
+    source names exactly one of these sets. In that case, or if a byline near the heading does so, the text after the
+    body is not read, because two sources of different kinds are enough.
     """
     top = _find_heading(page, post)
     out, end = _bylines_around_heading(page, top) if top is not None else (_bylines_at_start(page), -1)
@@ -425,12 +427,12 @@ def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
     below = list(_lines_until_text(LineReader(3500).lines(nodes_after(top))))
     end = page.index.order.get(below[-1].chunks[-1].el, -1) if below and below[-1].chunks else -1
     out = read_bylines(below, "below")
-    # Right above a heading a plain name beside a date is a topic as often as a person.
+    # A plain name next to a date right above a heading is a topic as often as a person.
     return out + [s for s in read_bylines(above, "above") if s.kind != "date"], end
 
 
 def _bylines_at_start(page: Page) -> list[Sign]:
-    """Returns the certain bylines at the start of a page without a heading."""
+    """Returns the bylines with a certain sign (SURE) at the start of a page without a heading."""
     body = page.index.tag("body")[:1]
     lines = list(_lines_until_text(LineReader(3500).lines((child, False) for b in body for child in b)))
     return [s for s in read_bylines(lines, "below") if s.kind in SURE]
@@ -478,8 +480,8 @@ def _lines_until_heading(lines: list[MarkedLine]) -> Iterator[MarkedLine]:
 
 
 def _find_heading(page: Page, post: Post) -> Element | None:
-    """Returns the post's heading, which may be empty; if it is unknown, the first <h1>, or an <h2> that the page's
-    <title> begins with.
+    """Returns the post's heading, which may be empty. If it is unknown, returns the first element that is an <h1>, or
+    an <h2> with whose text the page's <title> begins.
     """
     if post.title is not None:
         return post.title

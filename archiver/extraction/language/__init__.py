@@ -1,1 +1,1 @@
-"""The language of a post: what its page declares, checked against the writing and the words of its text."""
+"""The language of a post: the one that its page declares, checked against the script and the words of its text."""

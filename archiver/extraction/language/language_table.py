@@ -1,4 +1,4 @@
-"""Scripts, frequent words and letters of languages: the tables by which `text_language` recognises the language of a
+"""Tables of the scripts, frequent words and letters of languages, by which `text_language` recognizes the language of a
 text.
 
 Scripts are named as in Unicode's character names. HAN means CJK ideographs, KANA means Hiragana and Katakana.
@@ -19,16 +19,16 @@ SCRIPTS = {
                      "MALAYALAM", "GUJARATI", "GURMUKHI", "ORIYA", "SINHALA", "ETHIOPIC", "MONGOLIAN", "THAANA")
     },
 }  # fmt: skip
-"""The script of a character by the first word of its name in Unicode."""
+"""The script of a character, by the first word of the character's name in Unicode."""
 LETTERS_A_CHARACTER = {KANA: 2, HAN: 2, HANGUL: 2}
-"""How many letters of an alphabet a character of these scripts is worth."""
+"""How many letters of an alphabet one character of these scripts counts as."""
 
 SOLE_LANGUAGE = {
     KANA: "ja", HAN: "zh", HANGUL: "ko", "GREEK": "el", "THAI": "th", "LAO": "lo", "KHMER": "km", "MYANMAR": "my",
     "TIBETAN": "bo", "GEORGIAN": "ka", "ARMENIAN": "hy", "TAMIL": "ta", "TELUGU": "te", "KANNADA": "kn",
     "MALAYALAM": "ml", "GUJARATI": "gu", "GURMUKHI": "pa", "ORIYA": "or", "SINHALA": "si", "THAANA": "dv",
 }  # fmt: skip
-"""The language of a text in a script that today only this language is commonly written in."""
+"""Scripts in which today only one language is commonly written, and that language."""
 
 _LATIN = (
     "af br ca ceb co cs cy da de en eo es et eu fi fil fo fr fy ga gd gl haw hr ht hu id ig is it jv la lb lt lv mg mi "
@@ -52,13 +52,14 @@ WRITTEN_IN: dict[str, frozenset[str]] = {
     "pa": frozenset({"GURMUKHI", "ARABIC"}),
     "sr": frozenset({"CYRILLIC", LATIN}),
 }
-"""The scripts of a language. A language that is not in this table (Kazakh, Uzbek, Kurdish) may be written in any."""
+"""The scripts in which a language is written. A language that is not in this table (Kazakh, Uzbek, Kurdish) may be
+written in any script."""
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageRow:
-    """The signs that distinguish a language from others of its script: frequent `words`, `letters` that most of the
-    others lack, and letters that the others have and this language lacks (`never`).
+    """The signs that distinguish a language from others in the same script. `words` are its frequent words, `letters`
+    are letters that most of the others lack, and `never` are letters that this language lacks but others have.
     """
 
     tag: str
@@ -296,4 +297,4 @@ ROWS = (
     LanguageRow("ti", "ETHIOPIC", "ኣብ እዩ ናይ ካብ ከም ድማ እዚ", "ኣ"),
 )
 SAME_LANGUAGE = {"nb": "no", "nn": "no", "iw": "he", "cmn": "zh"}
-"""Other tags of a language in `ROWS`."""
+"""Further tags for languages in `ROWS`, with the tag that is used there."""

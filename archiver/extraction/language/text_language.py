@@ -1,5 +1,5 @@
-"""Decides the language of a post: the declared one, unless the text is in a script that this language never uses, or
-its words plainly belong to another language.
+"""Decides the language of a post. It is the declared language, unless the text is in a script that this language never
+uses, or its words clearly belong to another language.
 """
 
 from __future__ import annotations
@@ -25,21 +25,24 @@ from archiver.extraction.language.language_table import (
 )
 
 SAMPLE = 1_500
-"""Characters of a text that are looked at."""
+"""At most this many characters of a text are examined."""
 _LETTERS, _LATIN_LETTERS = 8, 40
-"""The least letters that show a script. Latin ones are frequent in texts of all scripts, as names and code."""
+"""At least this many letters of a script show that a text is in it; more for Latin, since names and code in Latin
+letters are in texts of all scripts."""
 _OTHER_SCRIPT, _OWN_SCRIPT = 0.4, 0.05
-"""The share of a text from which another script contradicts a language of the Latin script, and up to which its own
-script may be absent from a text of another language."""
+"""A language in the Latin script is contradicted if at least `_OTHER_SCRIPT` of the text is in another script. Any
+other language is contradicted if at most `_OWN_SCRIPT` of the text is in its own script."""
 _KANA = 0.05
-"""The least share of kana among the characters of a Japanese text."""
+"""At least this share of the characters of a Japanese text is kana."""
 _LONG_WITHOUT_KANA = 60
 _FOREIGN = 0.01
-"""The share of letters that a language lacks (names of people and places) up to which a text may be in it."""
+"""A text may be in a language if at most this share of its letters is missing from that language's alphabet. Such
+letters are in names of people and places."""
 _LEAST_HITS, _LEAST_SHARE, _MARGIN = 2, 0.06, 1.25
 _SURE_HITS, _SURE_SHARE, _SURE_MARGIN, _SURE_AGAINST = 8, 0.2, 1.4, 6
-"""Hits and share of the frequent words of a language, its lead over the next one, and over the declared language, from
-which its words contradict a declaration in the same script."""
+"""The words of a text contradict the declared language if another language of the same script has at least so many
+frequent words in it, at least this share of its words, and at least so many times the frequent words of the next and of
+the declared language."""
 _MAX_MARKS = 3
 
 Declared = tuple[str, str, str]
@@ -47,8 +50,8 @@ Declared = tuple[str, str, str]
 
 
 class _ScriptOf(dict[int, str | None]):
-    """A table for `str.translate` that replaces each letter by the sign of its script and removes the rest; filled as
-    characters are met.
+    """A table for `str.translate` that replaces each letter by the sign of its script and removes all other characters.
+    A character is added to the table when it first occurs.
     """
 
     def __missing__(self, code: int) -> str | None:
@@ -84,7 +87,9 @@ class _Text:
 
     @cached_property
     def scripts(self) -> Mapping[str, int]:
-        """The letters in each script. All characters of a Japanese text count as kana, and rare kana as none."""
+        """The number of letters in each script. In a Japanese text, Han characters count as kana; in a Chinese text, a
+        few kana count as Han.
+        """
         signs = Counter(_ASCII.sub("", self.text).translate(_SCRIPT_OF))
         signs[_SIGNS[LATIN]] += len(self.text.encode("ascii", "ignore").translate(None, delete=_NO_LETTERS))
         found = {name: signs[sign] * LETTERS_A_CHARACTER.get(name, 1) for name, sign in _SIGNS.items() if signs[sign]}
@@ -103,23 +108,23 @@ class _Text:
 
     @cached_property
     def hits(self) -> Counter[str]:
-        """How many words are frequent words of each language."""
+        """For each language, the number of words in the text that are frequent words of it."""
         known = _LANGUAGES_OF_WORD
         return Counter(tag for word in self.words if word in known for tag in known[word])
 
     def main_script(self) -> str:
-        """The script of most of the text; "" if the text has too few letters to decide."""
+        """The script of most letters of the text; "" if the text has too few letters to decide."""
         name = max(self.scripts, key=self.scripts.__getitem__, default="")
         return name if name and self.scripts[name] >= max(_LETTERS, _OTHER_SCRIPT * self.length) else ""
 
 
 def choose_language(declared: Sequence[Declared], text: str) -> Declared:
-    """Returns the language of a post: the first declared language that its text does not contradict, else the language
-    of the text.
+    """Returns the language of a post: the first declared language that its text does not contradict, or else the
+    language of the text.
 
-    `declared`: in the order of trust; `text`: title and body. Returns ("", "", "") if nothing is declared, or if the
-    text contradicts every declaration and its own language is not certain. If the page declares no language, none is
-    guessed.
+    `declared` has the declared languages, most trusted first; `text` is the title and body. Returns ("", "", "") if the
+    text contradicts every declaration and its own language is not certain. Also returns ("", "", "") if nothing is
+    declared, since the language is not guessed.
     """
     sample = _Text(text[:SAMPLE])
     fitting = next((one for one in declared if not _is_contradicted(one[0], sample)), None)
@@ -161,7 +166,7 @@ def _is_in_other_script(primary: str, own: frozenset[str], sample: _Text) -> boo
 
 
 def _is_in_other_words(tag: str, sample: _Text) -> bool:
-    """Returns True if the words of a text plainly belong to another language, and hardly any of them to the language of
+    """Returns True if the words of a text clearly belong to another language, and hardly any of them to the language of
     `tag`.
     """
     if tag not in _WORDS_OF or _is_plainly_in(tag, sample.text) or len(sample.words) < _SURE_HITS:
@@ -178,16 +183,16 @@ def _is_in_other_words(tag: str, sample: _Text) -> bool:
 
 
 def _is_plainly_in(tag: str, text: str) -> bool:
-    """Returns True if a text has so many frequent words of a language that no other language can lead by the factor
-    _SURE_AGAINST. Words beside punctuation do not count here, which is faster and never makes it True wrongly.
+    """Returns True if a text has so many frequent words of a language that no other language can have _SURE_AGAINST
+    times as many. Words next to punctuation are not counted, which is faster and never makes the result True wrongly.
     """
     words = text.casefold().split()
     return _SURE_AGAINST * sum(map(_WORDS_OF[tag].__contains__, words)) > len(words)
 
 
 def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
-    """Returns the language with most hits, its number of hits, and the number of hits of the second language; None if
-    there are no hits.
+    """Returns the language with the most hits, its number of hits, and the next language's number of hits. Returns None
+    if there are no hits.
     """
     if not hits:
         return None
@@ -208,7 +213,9 @@ def _language_of(sample: _Text) -> str:
 
 
 def _scores(script: str, sample: _Text) -> Iterator[tuple[str, float]]:
-    """Yields the languages of a script that a text may be in, with the number of their words and own letters in it."""
+    """Yields the languages of a script in which a text may be, each with its score: the number of its frequent words
+    and (at most _MAX_MARKS) distinctive letters in the text.
+    """
     letters = Counter(sample.text.casefold())
     for row in _BY_SCRIPT.get(script, ()):
         if sum(letters[c] for c in row.never) <= _FOREIGN * sample.length:
