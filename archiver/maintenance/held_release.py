@@ -1,4 +1,4 @@
-"""Releases the held pages of a site: fetches them again, or accepts what they show, from their captures."""
+"""Releases the held pages of a site: makes them due, or accepts what they showed, from their captures."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.runs import Counts
 
 _STAGES = (identify, revise, record)
-"""The stages of a page that is accepted: what it links to was recorded when it was fetched."""
+"""The stages that an accepted page passes. The stage `enter` is left out: its discovered URLs were stored when it was
+fetched."""
 _GONE = frozenset({HoldRule.STILL_LISTED, HoldRule.MASS_GONE})
 _RELEASED = "released by 'archiver sites release'"
 
 
 @dataclass(slots=True)
 class ReleasedPages:
-    """The result of releasing the held pages of a site: numbers of articles `revised`, of posts that are `gone`, and of
-    pages that are only fetched again (`due`); `left` says, for each page that stays held, why. `runs` are the
-    runs that held the accepted pages: undoing them takes the acceptance back.
+    """The result of releasing the held pages of a site: how many articles were `revised`, how many posts are `gone`,
+    and how many pages are only fetched again (`due`). `left` says, for each page that stays held, why. `runs` are the
+    runs that held the accepted pages; undoing these runs takes the acceptance back.
     """
 
     site: str
@@ -91,8 +92,8 @@ def _held_rows(db: Database, site_id: int) -> list[dict[str, Any]]:
 def _accepted_result(
     db: Database, folder: Path, site: dict[str, Any], row: dict[str, Any], rules: RulesByTime, done: ReleasedPages
 ) -> PageResult | None:
-    """Returns the result of a held page as it was fetched, to be stored now; None, with a reason in `done`, if the page
-    stays held.
+    """Returns the result of fetching a held page, read from its capture, to be stored now; None, with a reason in
+    `done`, if the page stays held.
     """
     fetched_at = moment(row["fetched_at"])
     assert fetched_at is not None

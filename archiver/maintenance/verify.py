@@ -209,7 +209,7 @@ def _rebuild_index(folder: Path, subject: str) -> list[str]:
 # Running the checks.
 
 _SPAWN_AT = 32 << 20
-"""Bytes to read from which other processes are worth starting."""
+"""Other processes are started only if at least this many bytes are to be read."""
 _ARTICLES_A_TASK = 200
 T = TypeVar("T")
 R = TypeVar("R")
@@ -235,8 +235,9 @@ def verify(
     reread: bool = False,
     progress: Progress = lambda what, done, of: None,
 ) -> VerifyResult:
-    """Verifies an archive. With `ids`, only these articles and their captures are checked; with `quick`, no WARC files
-    are read; with `reread`, each article is also compared with what today's extraction finds in its capture.
+    """Verifies an archive. If `ids` is given, only these articles and their captures are checked. If `quick` is True,
+    no WARC files are read. If `reread` is True, each article is also compared with what today's extraction finds in its
+    capture.
 
     Raises what `open_archive` raises.
     """
@@ -274,7 +275,7 @@ def _verify_database(db: Database, archive: Path, progress: Progress) -> list[Ve
 
 
 def unreadable(archive: Path, what: str, error: sqlite3.Error) -> VerifyFinding:
-    """Returns the finding for a check that failed because the database is damaged or has another schema."""
+    """Returns the finding for a check that failed because the database is damaged or has a different schema."""
     if isinstance(error, sqlite3.OperationalError) and "no such" in str(error):
         return VerifyFinding(
             "check-impossible",

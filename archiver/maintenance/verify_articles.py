@@ -37,7 +37,7 @@ def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
         try:
             article = article_from_row(row)
         except (ValueError, TypeError, KeyError, AttributeError):
-            continue  # the check of values reports the column
+            continue  # the check of values reports this column
         yield from _check_text(row, article, own)
         yield from _check_revision_numbers(row, own)
         yield from _check_facets(row, article, facets)
@@ -152,8 +152,8 @@ def _comparable_geotag(tag: Row) -> tuple[Any, ...]:
 
 
 def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each article for which today's extraction finds another title or text in its capture than is
-    stored.
+    """Yields a finding for each article in whose capture today's extraction finds a different title or text from the
+    stored one.
     """
     sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
     marks = ",".join("?" * len(ids))

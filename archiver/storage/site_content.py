@@ -1,4 +1,4 @@
-"""Reads what the stored articles and pages of a site have in common, to find fields that were read wrongly."""
+"""Reads what the stored articles and pages of a site have in common, to find fields that were extracted wrongly."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from archiver.storage.listed_posts import unlisted_posts
 from archiver.storage.page_forms import untaken_pages
 
 SAMPLE = 500
-"""Newest articles of a site that are compared; all others would only cost time."""
+"""At most this many of a site's newest articles are compared; more would only cost time."""
 SHORT_BODY = 40
-"""A body with fewer characters that many articles share is a button or a label, not a text."""
+"""A body of fewer characters is a button or a label, not a text, if many articles share it."""
 
 
 @dataclass(frozen=True, slots=True)

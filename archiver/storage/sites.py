@@ -172,7 +172,7 @@ def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
     """Returns the site with this name, or the site whose scope equals the scope of a start URL. Raises SiteNotFound,
-    whose message has the existing sites.
+    whose message lists the existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
@@ -272,8 +272,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
 
 
 def _replace_originals(db: Database, name: str) -> None:
-    """Chooses a new original for duplicates on other sites whose original is about to be removed with this site: the
-    earliest duplicate.
+    """Chooses a new original for duplicates on other sites whose original is about to be removed with this site. The
+    new original is the earliest of them.
     """
     heirs = db.execute(
         "select d.duplicate_of, min(d.id) from articles d join articles o on o.id = d.duplicate_of "
@@ -344,8 +344,8 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """The counts of a bulk entry: sites added, sites known before, and how many of the latter got further tags or other
-    settings.
+    """The counts of a bulk entry: sites that were added, sites that were known before, and how many of the latter got
+    new tags or settings.
     """
 
     added: int = 0
@@ -406,14 +406,14 @@ class SiteLookup:
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """Returns the site whose scope contains this URL; of several such sites the one with the longest path; None if
-        no site contains it.
+        """Returns the site whose scope contains this URL; None if no site contains it. Of several such sites it is the
+        one with the longest path.
         """
         return next((site for site in self._at(_scope_host(url)) if site.scope.contains(url)), None)
 
     def make(self, url: str, now: datetime) -> SiteScope:
-        """Adds a site for the host of a URL that belongs to no site yet, and returns it. It is crawled only if a person
-        names it.
+        """Adds a site for the host of a URL that belongs to no site yet, and returns it. The site is crawled only if a
+        person names it.
         """
         parts = urlsplit(url)
         row = ensure_site(self._db, f"{parts.scheme}://{parts.netloc}/", now)
@@ -449,9 +449,9 @@ def _scope_host(url: str) -> str:
     return re.sub(r"^www\d?\.", "", urlsplit(url).netloc.rpartition("@")[2].lower())
 
 
-# -- site rules, learned or written by hand: one row per version, with the time it is valid for
+# -- site rules, learned or hand-written: one row per version, with the time it is valid for
 #
-# Their module is imported late: it loads lxml, which finding a site does without.
+# Their module is imported late because it loads lxml, which is not needed to find a site.
 
 
 def rules_valid_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
@@ -508,8 +508,8 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
 def store_relearned_rules(
     db: Database, site_id: int, rules: SiteRules, at: datetime, since: datetime | None
 ) -> SiteRules:
-    """Stores site rules that were learned from stored captures, for the captures from `since` on; None: for all
-    captures of the rules that are valid now. Returns the rules now valid.
+    """Stores site rules that were learned from stored captures, for the captures from `since` on. If `since` is None,
+    they are for all captures of the rules that are valid now. Returns the rules now valid.
     """
     row = db.execute(
         "select since from site_rules where site_id = ? and not by_hand and until is null and pages > 0 "
@@ -524,7 +524,7 @@ def store_relearned_rules(
 
 def _end_of_last_template(db: Database, site_id: int) -> str | None:
     """Returns when the last learned rules of a site ended; None if the site had none. Rules without fields are skipped:
-    they have only the site's constants, so they belonged to no template.
+    they consist only of the site's constants and belonged to no template.
     """
     (found,) = db.execute(
         "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
@@ -601,8 +601,8 @@ def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str,
 
 
 def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
-    """Deletes the rules of a site that a person wrote, or, without `by_hand`, the learned ones; returns the number of
-    deleted versions.
+    """Deletes the learned rules of a site, or, if `by_hand` is True, the rules that a person wrote; returns the number
+    of deleted versions.
 
     The extractor of articles that were extracted with these rules is deleted, so that any later extraction may
     replace them.

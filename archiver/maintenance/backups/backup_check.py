@@ -22,9 +22,9 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
     """Checks a copy of the database of `archive` that is to take the place of the backup at `target`. Raises
     BackupDamaged if the copy is damaged.
 
-    Checked are all pages, tables and indexes by SQLite, the schema, and that every row can be read. Without `force`,
-    each article's text is also compared with its digest, and no article of the backup at `target` may be missing
-    without a reason.
+    The check covers all pages, tables and indexes (by SQLite), the schema, and whether every row can be read. Unless
+    `force` is True, each article's text is also compared with its digest, and no article of the backup at `target` may
+    be missing without a reason.
     """
     if found := find_fault(copy):
         what = (
@@ -106,7 +106,7 @@ def _find_lost_articles(copy: Database, target: Path) -> list[int]:
         own = {row[0] for row in copy.execute("select id from articles")}
         lost = [row for row in earlier.execute("select id, urlkey, site from articles") if row[0] not in own]
     except sqlite3.Error:
-        return []  # the earlier backup is damaged; it is kept and not counted
+        return []  # the earlier backup is damaged: it is kept, but not compared
     finally:
         earlier.close()
     return sorted(

@@ -31,7 +31,7 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
         make_own_url(db, row[0], target_key)
         return int(row[0]), False
     if resolve_redirects(db, own) == urlkey(alias):
-        # So it has, by several redirects, of which this is the last.
+        # The post has moved to a URL that redirected to its own through several redirects, of which this is the last.
         is_new = bool(add_aliases(db, row[0], [alias], "redirect", at))
         make_own_url(db, row[0], target_key)
         return int(row[0]), is_new

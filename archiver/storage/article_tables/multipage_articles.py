@@ -68,8 +68,8 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, result: PageResult) -> bool:
-    """Returns True if a page claims to be a part of another post, but was stored before as a post of its own, and so is
-    one.
+    """Returns True if a page that claims to be a part of another post was stored before as a post of its own, and so
+    still counts as one.
 
     The claim is decided when the other post is fetched (`release_parts`). A released page that makes the claim again
     is not a part.
@@ -98,7 +98,7 @@ def enter_part(db: Database, result: PageResult) -> int | None:
         "select article_id from pages where urlkey = ? and outcome in ('archived', 'unchanged')", [post]
     ).fetchone()
     if row and not listed and result.rule == CLAIMED_PART_RULE:
-        # The post must be read in full: that it is unchanged does not show whether parts that were never fetched exist.
+        # Fetch the post unconditionally: a 304 would not show whether it has parts that were never fetched.
         pages.make_due_again(db, post, f"{result.url} says that it is a page of it", unconditional=True)
     return row[0] if row and listed else None
 
@@ -216,7 +216,7 @@ def release_parts(db: Database, post: str, keep: set[str], *, only_claims: bool 
     """Releases the parts that the post at this urlkey does not list (all but `keep`): they are fetched again as pages
     of their own.
 
-    `only_claims`: release only those that are not linked to an article.
+    If `only_claims` is True, only parts that are not linked to an article are released.
     """
     claims = " and p.article_id is null" if only_claims else ""
     rows: list[Any] = db.execute(
