@@ -94,9 +94,9 @@ def write_metrics(archive: str, file: str) -> None:
 
 
 def show_deliveries(archive: str, *, trial: bool) -> int:
-    """Sends the notifications that are due for `archiver status --notify`, or with `trial` a test message for
-    --try-notify, and prints the result per channel. Returns 1 if a message was not sent or no channel is configured,
-    else 0.
+    """Sends the notifications that are due, for `archiver status --notify`, or, if `trial` is True, a test message for
+    --try-notify. Prints the result per channel. Returns 1 if a message was not sent or no channel is configured, else
+    0.
     """
     open_archive(archive, read_only=True).close()
     if not make_channels(load_config().notify):
@@ -190,12 +190,12 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         lines.append(f"  {result['refused']:,} refused (by robots.txt, a password, or the server)")
     if result["held"]:
         lines.append(
-            f"  {count_noun(result['held'], 'page')} held: what they show replaced nothing "
+            f"  {count_noun(result['held'], 'page')} held: their new state was not stored "
             f"('archiver status {result['site']}' lists them)"
         )
     if result["rejudged"] or result["withdrawn"]:
         lines.append(
-            f"  judged by the form of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "
+            f"  by comparison of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "
             f"{count_noun(result['withdrawn'], 'article')} withdrawn"
         )
     if result["requisite_requests"]:

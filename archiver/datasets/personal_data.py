@@ -18,9 +18,10 @@ from archiver.errors import ExtraMissing
 from archiver.fields import PERSONS, WRITTEN
 
 SHORTEST_KEY = 16
-"""Bytes: a shorter key could be found by brute force."""
+"""Minimum length of a key in bytes: a shorter key could be found by brute force."""
 EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
-# Addresses, also as pages hide them from robots: "name (at) example.org", "name [at] example [dot] org".
+# E-mail addresses, including the forms in which pages hide them from robots: "name (at) example.org", "name [at]
+# example [dot] org".
 _AT = r"(?:@|\s?[\[({]\s?(?:at|@)\s?[\])}]\s?)"
 _DOT = r"(?:\.|\s?[\[({]\s?(?:dot|\.)\s?[\])}]\s?)"
 _EMAIL = re.compile(
@@ -48,8 +49,8 @@ class Pseudonymizer:
     """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
 
     def __init__(self, key: bytes | None, *, contacts: bool) -> None:
-        """Sets what is replaced. With `key`, authors are replaced by pseudonyms made with this key. With `contacts`,
-        e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
+        """Sets what is replaced. If `key` is given, authors are replaced by pseudonyms made with this key. If
+        `contacts` is True, e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
         """
         self._key, self._contacts = key, contacts
         self._names: dict[str, str] = {}

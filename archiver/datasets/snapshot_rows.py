@@ -304,9 +304,9 @@ def article_rows(
 ) -> Iterator[ArticleRow]:
     """Yields the chosen articles in order, as they are published.
 
-    `change` removes personal data from a record. With `counted` the words are yielded as well. `leaked` are passages
-    that must not be published. With `limited` only articles below the tier full are yielded, without anything
-    derived from a withheld text.
+    `change` removes personal data from a record. If `counted` is True, the words are yielded as well. `leaked` are
+    passages that must not be published. If `limited` is True, only articles below the tier full are yielded, without
+    anything derived from a withheld text.
     """
     for row in db.execute(_query(db, limited=limited), {"cutoff": cutoff or NEWEST}):
         record = _record_at_cutoff(row)

@@ -154,8 +154,8 @@ class _Package:
 
     @contextmanager
     def entry(self, path: str, *, packed: bool = False, listed: bool = True) -> Iterator[_HashingWriter]:
-        """Opens a new file in the ZIP. With `packed` it is compressed; WARC files and compressed indexes are stored, so
-        that a player can read parts of them (WACZ, section "Zip Format").
+        """Opens a new file in the ZIP. If `packed` is True, it is compressed; WARC files and compressed indexes are
+        stored uncompressed, so that a player can read parts of them (WACZ, section "Zip Format").
         """
         info = zipfile.ZipInfo(path, self._created.timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED

@@ -237,8 +237,8 @@ class ArchiveExtension:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
 
     def _sent(self, request: Request) -> None:
-        """Signal handler: counts a request that was sent, whether for a page, a requisite or a host's file, first try
-        or retry.
+        """Signal handler: counts a request that was sent, whether for a page, a requisite or a host's file. Retries are
+        counted, too.
         """
         if requisite_of(request) is not None:
             self.run.counts.requisite_requests += 1

@@ -102,7 +102,8 @@ class Worker:
         ]
         waiting = asyncio.create_task(ending.wait())
         await asyncio.wait([*both, waiting], return_when=asyncio.FIRST_COMPLETED)
-        # If one has given up, the other must end as well: it would compete with the workers that are started next.
+        # If one of the two queues has given up, end the other, too: it would compete with the workers that are started
+        # next.
         for task in (*both, waiting):
             task.cancel()
         for result in await asyncio.gather(*both, return_exceptions=True):

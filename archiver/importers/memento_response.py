@@ -99,8 +99,8 @@ class Memento(StreamPosition):
 class _Payload:
     """The payload of a capture, restored from a web archive's response.
 
-    `coding`: the content coding of `body`; `was_coded`: the original had a coding that cannot be restored;
-    `is_proven`: the payload matches the digest in the list of captures.
+    `coding` is the content coding of `body`. `was_coded` is True if the original had a coding that cannot be restored.
+    `is_proven` is True if the payload matches the digest in the list of captures.
     """
 
     body: bytes

@@ -43,18 +43,19 @@ from archiver.warc.problems import Problem, ProblemKind
 # The plan of an import from a web archive, and its outcome.
 
 LIST_SECONDS = 2.5
-"""Seconds between requests for lists: 0.4 requests per second, the limit of the Internet Archive."""
+"""Minimum number of seconds between requests for lists: 0.4 requests per second, the limit of the Internet Archive."""
 CAPTURE_SECONDS = 0.125
-"""Seconds between requests for captures: 8 requests per second."""
+"""Minimum number of seconds between requests for captures: 8 requests per second."""
 FIRST = datetime(1991, 1, 1, tzinfo=UTC)
-"""Earlier than any page on the web."""
+"""A time earlier than any page on the web."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaybackPlan:
     """What to import from a web archive.
 
-    `url` is the start URL of a site, or with `exact` the URL of one page. `since` and `until` are aware times, both
+    `url` is the start URL of a site or, if `exact` is True, the URL of one page. `since` and `until` are aware times,
+    both
     inclusive; None means no limit. `limit` is the maximum number of captures to fetch, 0 for all. `delay` is the
     minimum number of seconds between requests; LIST_SECONDS and CAPTURE_SECONDS apply in any case.
     """

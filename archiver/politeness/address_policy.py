@@ -184,7 +184,7 @@ def permission_for(start_url: str, *, private: bool = False, service: str = "") 
 
 
 def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
-    """Returns the private zones that a user allows by typing this URL; with `private`, all zones that can be
+    """Returns the private zones that a user allows by typing this URL; if `private` is True, all zones that can be
     allowed.
     """
     host = urlsplit(url).hostname or ""
@@ -195,8 +195,8 @@ def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
 
 
 def objection_to_url(url: str, given: Permission) -> str:
-    """Returns why a URL may not be requested, by the spelling of its host alone, without resolving it; "" if it may be
-    requested.
+    """Returns why a URL may not be requested, judging only by the spelling of its host, without resolving it; "" if it
+    may be requested.
     """
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)

@@ -33,7 +33,7 @@ _HEAP_BYTES = 24 << 20
 _CACHE_KILOBYTES = 2_000
 """SQLite's page cache for an update, which reads most pages once."""
 _LARGE_UPDATE = 1_000
-"""Articles from which on an update first returns unused memory to the system."""
+"""An update of at least this many articles first returns unused memory to the system."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of indexed articles and the total."""
@@ -180,7 +180,7 @@ def fill_index(
     progress: Progress | None = None,
 ) -> None:
     """Adds the documents of these articles to an index, or replaces them. Adjacent words that are both in `common` are
-    indexed as pairs, too. With `rebuild` the index must be empty.
+    indexed as pairs, too. If `rebuild` is True, the index must be empty.
     """
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for start in range(0, len(ids), _BATCH):
@@ -306,8 +306,8 @@ _REMEDY = "Run 'archiver verify --repair' or 'archiver index --rebuild' to rebui
 
 
 def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator[VerifyFinding]:
-    """Yields the differences between an archive and its search index as findings. `quick` compares only the IDs of the
-    articles.
+    """Yields the differences between an archive and its search index as findings. If `quick` is True, only the IDs of
+    the articles are compared.
 
     A missing index and changes that are not indexed yet are not reported, because the next search updates the index.
     Neither is an index that the user has no permission to read.

@@ -74,7 +74,8 @@ class _Token:
 def parse_query(text: str, *, stem: bool = False) -> Node | None:
     """Parses a query into a tree; returns None for an empty query, which matches everything.
 
-    With `stem`, words outside quotation marks also match in their other forms. Raises BadQuery with the position of
+    If `stem` is True, words outside quotation marks also match in their other forms. Raises BadQuery with the position
+    of
     the error if the query has no words, is too long or too deeply nested, has a predicate with an invalid value, or
     has NEAR beside something that is not a word or phrase.
     """
@@ -194,8 +195,9 @@ def _term_node(text: str, found: re.Match[str], at: int, value: str, stem: bool,
             raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
     column = COLUMN_OF.get(group.name, "")
     if found["phrase"] is not None:
+        # without the comma or semicolon after a word of a list
         return _term(value, column, prefix=bool(found["star"]), stem=group.stem)
-    word = value.rstrip(",;")  # between words, as in a list
+    word = value.rstrip(",;")  # in a list of words, punctuation follows a word
     return _term(word.rstrip("*"), column, prefix=word.endswith("*"), stem=stem or group.stem)
 
 

@@ -163,8 +163,8 @@ def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> N
 
 
 def last_reported(db: Database, name: str, most: int | None = None, *, of_run: str | None = None) -> tuple[NewHit, ...]:
-    """Returns the matches that a saved search has already reported, with their current fields, latest first. `of_run`
-    limits them to the run at that time.
+    """Returns the matches that a saved search has already reported, with their current fields, latest first. If
+    `of_run` is given, only those that the run at that time reported.
 
     Articles that no longer match are left out. Raises what `run_saved_search` raises.
     """

@@ -554,9 +554,7 @@ class PageWriter:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
     def _hold_unusual_changes(self, now: datetime, counts: Counts) -> None:
-        """Takes back the edits and deletions of the last days and holds their pages, if there are too many changes to be
-        true.
-        """
+        """Takes back the edits and deletions of the last days and holds their pages, if they are implausibly many."""
         run = self._run
         forget_old_changes(run.db, run.site_id, now)
         for rule in unusual_changes(run.db, run.site, now):

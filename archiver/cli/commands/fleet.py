@@ -83,7 +83,7 @@ def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
 def reextract(
     sites: tuple[str, ...], jobs: str, fields: tuple[str, ...], since: str | None, until: str | None, as_json: bool
 ) -> None:
-    """Have the workers re-extract the shards of these sites, or of all, like 'archiver reextract' does for an archive.
+    """Have the workers re-extract the shards of these sites, or of all, as 'archiver reextract' does for an archive.
 
     There is one job per shard; crawls that are due have priority. 'archiver fleet status' shows the progress and the
     shards that failed. A shard that is already queued is not queued twice.
@@ -132,7 +132,7 @@ def reextract(
 @click.option("--again", is_flag=True, help="Also read files that were imported before.")
 @json_option
 def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: bool, **choice: Any) -> None:
-    """Have the workers import captures into shards, like 'archiver import' does for an archive. FILE is a WARC, ARC or
+    """Have the workers import captures into shards, as 'archiver import' does for an archive. FILE is a WARC, ARC or
     WACZ file, or a folder of them: a path that is the same on every machine, a URL (s3://, gs://, az://, https://), or
     a key in the fleet's storage.
 
@@ -167,7 +167,9 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
     if as_json:
         print_json({"queue": queue.where, "files": len(found), "new": new})
     else:
-        click.echo(f"{count_noun(len(found), 'file')} to import ({new:,} new); 'archiver fleet status' shows how far.")
+        click.echo(
+            f"{count_noun(len(found), 'file')} to import ({new:,} new); 'archiver fleet status' shows the progress."
+        )
 
 
 _KINDS = {"reextract": "re-extraction", "scan": "files scanned", "import": "imports"}
@@ -467,7 +469,7 @@ fleet.add_command(import_)
 @json_option
 @archive_option
 def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_json: bool, archive: str) -> None:
-    """Merge all shards into one archive, like 'archiver merge'. Run it again to fetch what has changed since.
+    """Merge all shards into one archive, as 'archiver merge' does. Run it again to fetch what has changed since.
 
     \b
     Example:
