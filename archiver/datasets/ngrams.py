@@ -330,7 +330,7 @@ class Ngrams:
                 lines += found
                 if (
                     len(lines) > self._buffer_rows // 4
-                ):  # merge several batches per file, to limit the number of open files
+                ):  # several batches are merged into one file, to limit the number of open files
                     runs.append(_SortedLines(self._folder, lines))
                     lines = []
         runs.append(_SortedLines(self._folder, lines))

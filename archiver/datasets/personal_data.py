@@ -106,7 +106,7 @@ def _change_fields(record: dict[str, Any], names: Iterable[str], change: Callabl
             record[name] = list(map(change, value)) if isinstance(value, list) else change(value)
 
 
-@lru_cache(maxsize=256)  # most sites have few authors
+@lru_cache(maxsize=256)  # the cache may be small because most sites have few authors
 def _names_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     """Returns a regular expression that matches any of the names, with one group for each name."""
     return re.compile("|".join(f"({_name_pattern(name)})" for name in names), re.IGNORECASE)
@@ -119,7 +119,7 @@ def _name_pattern(name: str) -> str:
     scripts without spaces other words surround it directly; in Korean particles follow it directly.
     """
     words = [word for word in _SEPARATORS.split(name) if word]
-    if len("".join(words)) < 2:  # too short for a name: matches nothing
+    if len("".join(words)) < 2:  # the name is too short, so return a pattern that matches nothing
         return "(?!)"
     written = r"[\W_]{1,3}".join(map(re.escape, words))
     if _UNSPACED.search(name):

@@ -114,7 +114,7 @@ def request_from_json(data: Any, where: str) -> SnapshotRequest:
         values["formats"] = tuple(values.get("formats", ("parquet",)))
         values["splits"] = tuple((str(name), int(share)) for name, share in values.get("splits", ()))
         request = SnapshotRequest(**values)
-        for part in (request, request.search_query):  # an invalid query raises here
+        for part in (request, request.search_query):  # reading `search_query` raises an error if the query is invalid
             kinds = get_type_hints(type(part))
             for one in fields(part):
                 value = getattr(part, one.name)

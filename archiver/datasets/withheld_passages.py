@@ -239,7 +239,7 @@ def first_words(text: str | None, share: int = SHARE) -> str | None:
         if count == WORDS or piece.end() > most:
             break
         out, count = text[: piece.end()], count + 1
-    if not count and share > 1 and not text.isascii():  # a script without spaces
+    if not count and share > 1 and not text.isascii():  # the text is in a script without spaces
         out = text[: min(most, 2 * WORDS)]
     out = " ".join(out.split())
     return f"{out} …" if out and len(out) < len(text.strip()) else out or None

@@ -65,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 60
-    wbufsize = 1 << 16  # sends headers and body in one packet
+    wbufsize = 1 << 16  # large enough to send headers and body in one packet
     demo: Demo
 
     def do_GET(self) -> None:

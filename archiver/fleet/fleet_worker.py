@@ -60,7 +60,7 @@ class Worker:
             loop.add_signal_handler(signum, stop, signum)
         self._register()
         over = threading.Event()
-        loop.set_default_executor(ThreadPoolExecutor(self.slots + 8))  # one thread per crawl
+        loop.set_default_executor(ThreadPoolExecutor(self.slots + 8))  # each crawl occupies one thread
         beat = threading.Thread(
             target=self._send_heartbeats, daemon=True, args=(over, lambda: loop.call_soon_threadsafe(ending.set))
         )

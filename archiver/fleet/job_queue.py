@@ -200,7 +200,7 @@ async def _enqueue(app: App, jobs: list[Job]) -> int:
         return 0
     try:
         return len(await app.job_manager.batch_defer_jobs_async(jobs))
-    except AlreadyEnqueued:  # another worker was faster with some of them
+    except AlreadyEnqueued:  # another worker has already enqueued some of them
         done = 0
         for one in jobs:
             try:
@@ -231,7 +231,7 @@ async def retry_stalled(app: App, board: QueueDatabase) -> int:
         if number is not None:
             try:
                 await app.job_manager.retry_job_by_id_async(number, retry_at=datetime.now(UTC))
-            except ConnectorException as error:  # another worker was faster
+            except ConnectorException as error:  # another worker has already retried the job
                 _log.info("job %d: %s", number, error.__cause__ or error)
     await app.job_manager.prune_stalled_workers(fleet.lease * 4)
     return len(stalled) + len(orphans)

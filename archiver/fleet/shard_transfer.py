@@ -42,7 +42,7 @@ from archiver.maintenance.verify_captures import find_warc_files
 from archiver.warc.writer import index_of
 
 ARCHIVE = "archive.db"
-_igzip: Any = igzip  # untyped
+_igzip: Any = igzip  # the package has no type hints
 _CHUNK = 1 << 20
 _STATE = "shard.json"
 
@@ -267,7 +267,7 @@ def lock_work_folder(folder: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise WorkFolderUnusable(str(folder), "another worker uses it") from error
-        shutil.rmtree(folder / SCANS, ignore_errors=True)  # left by a killed worker
+        shutil.rmtree(folder / SCANS, ignore_errors=True)  # the folder was left by a killed worker
         yield folder / "shards"
 
 
@@ -319,7 +319,7 @@ def _read_first_valid(storage: ShardStorage, keys: list[str]) -> Manifest | None
         if data := storage.read(key):
             try:
                 return read_manifest(data)
-            except ValueError:  # incomplete: its writer died, and the previous state is valid
+            except ValueError:  # the manifest is incomplete because its writer died, so the previous state is valid
                 continue
     return None
 

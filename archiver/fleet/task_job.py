@@ -101,7 +101,7 @@ def _locate(storage: ShardStorage, file: str) -> tuple[ShardStorage, str]:
     """Returns the storage that contains a file, and the file's key in it."""
     if "://" not in file and not file.startswith("/"):
         return storage, file
-    if "/" not in file.partition("://")[2] and "://" in file:  # a whole bucket
+    if "/" not in file.partition("://")[2] and "://" in file:  # the file is a whole bucket
         return ShardStorage(file), ""
     folder, _, key = file.rpartition("/")
     return ShardStorage(folder or "/"), key
@@ -348,7 +348,7 @@ def _run_on_shard(place: WorkerContext, held: SiteLease, lease: Lease, task: Tas
         if task.kind == IMPORT and order.known:
             prepare_shard(archive, held)
         elif task.kind == IMPORT:
-            open_archive(archive, create=True).close()  # its site is created with its first post
+            open_archive(archive, create=True).close()  # the site will be created with its first post
         return begin_task(archive, order)
 
     end: TaskEnd = work_on_shard(place, held, lease, start).result

@@ -42,7 +42,7 @@ _SMALL = 24 << 20
 
 @dataclass
 class FileResult:
-    """The result of importing one file. `outcome`: finished, known (imported before), limited, interrupted or
+    """The result of importing one file. `outcome` is finished, known (imported before), limited, interrupted or
     unreadable. `kinds` counts its problems by kind; `problems` has the first of them.
     """
 

@@ -162,7 +162,7 @@ class CaptureList:
     def __init__(self, plan: WaybackPlan) -> None:
         self._plan = plan
         self._home = urlkey(plan.url)
-        self._db = sqlite3.connect("")  # a temporary file, which SQLite removes with the connection
+        self._db = sqlite3.connect("")  # SQLite uses a temporary file, and deletes it when the connection is closed
         self._db.executescript(
             "create table listed (n integer primary key, key text, at text, url text, status integer, digest text, "
             "asked text, view integer); create table todo (n integer primary key, key text, do text, digest text);"
@@ -361,7 +361,7 @@ class ListRequests:
                 if page.resume_key and page.entries
                 else ""
             )
-            # A repeated key would never end.
+            # If the server sent a resume key again, requesting its list would never end.
             self._resumed = following if following not in self._known else ""
             self._known.add(following)
             if not self._resumed:

@@ -348,7 +348,7 @@ def select_articles(db: Database, request: ReextractionRequest, done_by: int | N
         if given:
             where.append(f"{column} in (select value from json_each(?))")
             values.append(json.dumps(given))
-    if len(where) == 3:  # both sites and articles are given: select either
+    if len(where) == 3:  # both sites and articles are given, so select what matches either
         where = [f"({where[1]} or {where[2]})"]
     if request.since or request.until:
         where.append(

@@ -133,7 +133,7 @@ class Rejudging:
         at = moment(capture["captured_at"])
         assert at is not None
         hint, rules = late or hint_of_capture(self.db, row["capture_id"]), self._rules.at(self.site["id"], at)
-        known = PageKind.POST if late and late.published else PageKind.UNKNOWN  # as for the dated items of a feed
+        known = PageKind.POST if late and late.published else PageKind.UNKNOWN  # dated items of feeds are posts
         parsed = parse_page(response.body, row["url"], response.content_type, at)
 
         def extract(decided: Answer | None = None, rules: SiteRules | None = rules) -> Article:
@@ -198,8 +198,8 @@ def rejudge(
     most: int | None = None,
     take: Callable[[RejudgedPage], None] = lambda page: None,
 ) -> tuple[RejudgingTally, Counts]:
-    """Decides the kinds of a site's pages again by the verdicts on its forms, for at most `most` pages, and stores what
-    changes; if `run` is None, nothing is written. `take` is called with each page.
+    """Decides again of what kind the pages of a site are, according to the verdicts on its forms, for at most `most`
+    pages. Stores what changes; if `run` is None, nothing is written. `take` is called with each page.
     """
     tally, counts = RejudgingTally(), Counts()
     pages = judging.pages(everything=everything)

@@ -292,7 +292,7 @@ def _guarded(archive: Path, read: Callable[[], list[int]], otherwise: list[int])
     try:
         return read()
     except sqlite3.Error:
-        return otherwise  # an earlier check reports it
+        return otherwise  # an earlier check reports this
 
 
 def _verify_articles(

@@ -87,7 +87,8 @@ class Throttle:
 
     def _struck(self, asked_at: float, now: float, wait: float) -> Throttle:
         if asked_at <= self.struck_at:
-            # This request was sent before the last strike, so it is not another one.
+            # This request was sent before the last 429 or 503 arrived, so its response does not count as another
+            # strike.
             return replace(self, until=max(self.until, now + wait))
         penalty = min(max(_FIRST_PENALTY, self.floor, 2 * self.penalty), MAX_DELAY)
         return replace(

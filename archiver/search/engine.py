@@ -220,7 +220,7 @@ def _fold_matches(
         top_hits(searcher, shown.query)
         if has_ranking_terms(node)
         else Best([], count_hits(searcher, matching) - shown.left_out)
-    )  # counting all articles is cheap
+    )  # without ranking, all matches are counted, which is cheap
     return FoldedMatches(node, shown.query, shown.beneath, best)
 
 
@@ -476,7 +476,7 @@ def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
     beneath = _beneath(plan, page)
     for found in page:
         row = rows.get(found.id)
-        if row is None:  # deleted since the search
+        if row is None:  # the article was deleted after the search
             continue
         shown, marks = snippet(unicodedata.normalize("NFC", row["body"] or row["description"] or ""), highlighted)
         yield Hit(

@@ -306,7 +306,7 @@ def numeric_fields(row: Row) -> dict[str, int]:
         try:
             out[name], out[f"{name}_at"] = local_seconds(row[column]), utc_seconds(row[column])
         except ValueError:
-            continue  # missing or invalid, such as 0000-00-00
+            continue  # the date is missing or invalid, such as 0000-00-00
         if name == "published":
             day = datetime.fromisoformat(row[column])
             out["year"], out["month"] = day.year, day.year * 100 + day.month

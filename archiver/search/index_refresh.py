@@ -144,7 +144,7 @@ def _write_documents(
     """
     try:
         fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, rebuild=rebuild, progress=progress)
-    except ValueError as error:  # the only exception that tantivy raises
+    except ValueError as error:  # tantivy raises no other exception
         if rebuild:
             raise OSError(str(error)) from error
         return None
@@ -256,7 +256,7 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
     folder = index_folder(archive)
     try:
         if not tantivy_index.is_migrated(db):
-            return None  # reading an archive of an earlier release must not migrate it
+            return None  # the archive is of an earlier release, and reading it must not migrate it
         if db not in _NOT_UPDATED and is_writable(archive) and is_writable(archive.parent):
             writable = open_archive(archive)
             try:
@@ -272,7 +272,8 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
         state = tantivy_index.index_state(folder)
         with openable_folder(folder) as place:
             found = Searcher(open_index_in(place), folder, frozenset(state.get("common", ())))
-        # If another process has rebuilt the index in the meantime, these are no longer its common words.
+        # If another process has rebuilt the index in the meantime, the common words in `state` are not those of the new
+        # index.
         return (
             found
             if tantivy_index.is_index_of(db, folder)

@@ -86,7 +86,7 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
         return None
     parser = _Parser(clean, list(_tokens(clean, stem)))
     node = parser.every(0)
-    while not parser.ended():  # the text after a surplus closing parenthesis
+    while not parser.ended():  # text that follows a surplus closing parenthesis remains
         parser.position += 1
         more = parser.every(0)
         node = _join(And, [n for n in (node, more) if n])
@@ -195,9 +195,8 @@ def _term_node(text: str, found: re.Match[str], at: int, value: str, stem: bool,
             raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
     column = COLUMN_OF.get(group.name, "")
     if found["phrase"] is not None:
-        # without the comma or semicolon after a word of a list
         return _term(value, column, prefix=bool(found["star"]), stem=group.stem)
-    word = value.rstrip(",;")  # in a list of words, punctuation follows a word
+    word = value.rstrip(",;")  # the words of a list may be followed by punctuation
     return _term(word.rstrip("*"), column, prefix=word.endswith("*"), stem=stem or group.stem)
 
 

@@ -311,7 +311,7 @@ def atom_feed(
     If an article has no author, the name of its site is used, because an entry must have an author (RFC 4287,
     section 4.1.2).
     """
-    from lxml import etree  # imported late: only a feed needs it
+    from lxml import etree  # imported late because only a feed needs it
 
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
     _add(root, "id", f"urn:uuid:{saved.uuid}")

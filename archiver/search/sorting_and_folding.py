@@ -113,7 +113,7 @@ def sorted_matches(
     if not sort.field and not sort.down:  # tantivy cannot sort by ascending score
         all_matches = hits_to_matches(searcher, _best(searcher, query, Sort("", down=True), searcher.num_docs))
         return sorted(all_matches, key=lambda match: (match.key, match.turn))[first:last]
-    if known is None:  # only scores need the count
+    if known is None:  # the count is needed only when sorting by score
         known = Best([], 0 if sort.field else count_hits(searcher, query))
     return _matches_with_ties(_SortRequest(searcher, query, sort, last, known))[first:last]
 
@@ -372,7 +372,7 @@ def _by_text(searcher: Searcher, query: Query) -> FoldedQuery:
             texts[group].append(number)
         else:
             texts[group] = [number]
-    for first, *others in without_original.values():  # the original does not match: show the first copy
+    for first, *others in without_original.values():  # if the original does not match, show the first copy
         if others:
             beneath[first] = others
     shown = [alike[0] for alike in without_original.values()]

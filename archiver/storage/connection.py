@@ -119,9 +119,9 @@ def open_archive(
 ) -> Database:
     """Opens the archive at `path` and migrates it to this version's schema.
 
-    With `create`, a missing file (and its folder) is created. With `read_only`, nothing is written,
-    not even a migration: tables of pending migrations appear empty, and an archive that lacks their columns or views
-    is refused, unless it is opened only `to_copy` it. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew,
+    If `create` is True, a missing file (and its folder) is created. If `read_only` is True, nothing is written, not
+    even a migration: tables of pending migrations appear empty, and an archive that lacks columns or views of pending
+    migrations is refused, unless `to_copy` is True. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew,
     ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
 
     After a power cut the database is intact, in the state of one of its last commits (`synchronous=NORMAL` with a
@@ -140,7 +140,7 @@ def open_archive(
         _check_is_archive(db, file, empty=not read_only)
         if not read_only:
             db.conn.execute("PRAGMA synchronous=NORMAL")
-            make_schema(db)  # before a log exists, so that a full disk leaves the file unchanged
+            make_schema(db)  # called before a log exists, so that a full disk leaves the file unchanged
             db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
             db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
@@ -153,7 +153,7 @@ def open_archive(
     except sqlite3.Error as error:
         db.close()
         raise environment_error(error, file) from error
-    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message, which need not be UTF-8
         db.close()
         raise ArchiveDamaged(str(file), "its schema cannot be read") from error
     except BaseException:

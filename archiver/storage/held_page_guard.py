@@ -34,7 +34,7 @@ from archiver.storage.article_tables.withdrawals import withdrawal_of
 from archiver.storage.pages import latest_hint, stamp
 from archiver.urls import urlkey
 
-_GONE_FOR_GOOD = 410  # RFC 9110, section 15.5.11
+_GONE_FOR_GOOD = 410  # the status that says that a page is gone for good (RFC 9110, section 15.5.11)
 _SHOWS_POST_AGAIN = "other held pages show their posts again"
 
 
@@ -131,7 +131,7 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         shown = bool(new.body) and held_pages.shows_shared_text(db, site_id, post.key, held_pages.text_digest(new.body))
         return HoldRule.SHARED_TEXT if shown else None
     if urlkey(new.url) != post.row["urlkey"] and not is_move(db, post.row, new, post.run_started):
-        return None  # a copy at another address replaces nothing
+        return None  # a copy at another address does not replace the stored post
     old = article_from_row(post.row)
     if (
         old.body != new.body

@@ -31,7 +31,7 @@ def discovery_place(db: Database, url: str) -> Place:
     """
     try:
         key = urlkey(url)
-    except ValueError:  # a file name
+    except ValueError:  # the URL is a file name
         return url, None
     row = db.execute("select id from pages where urlkey = ? and url = ?", [key, url]).fetchone()
     return (None, row[0]) if row else (url, None)
@@ -230,7 +230,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         )
     )
     if news and known.kind is PageKind.PART:
-        # A further page of a post is fetched with its post.
+        # A further page of a post is only fetched together with its post, so the post is made due.
         post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
         make_due_again(db, post[0] if post else "", news)
         news = ""

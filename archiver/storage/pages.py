@@ -282,8 +282,7 @@ def record_result(
 PAGE_REQUEST_QUERY = (
     "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, h.id as hint_id, h.hint, p.priority, "
     "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
-    # "and" would be slow: in a result column SQLite evaluates both of its operands, and the second reads every
-    # discovery
+    # "and" would be slow: in a result column SQLite evaluates both operands, and the second reads every discovery
     "case when p.attempts > 0 and p.priority = 0 then exists (select 1 from page_discoveries t "
     "where t.found_on_page_id = p.id or t.found_on = p.url) else 0 end as has_told, "
     "c.url as capture_url, c.captured_at, c.digest from pages p "

@@ -86,7 +86,8 @@ def _parse_contact(text: str) -> str:
 
 
 def _parse_cdx(text: str) -> str | None:
-    from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search does not need
+    # Imported late because it loads lxml, which a search does not need.
+    from archiver.discovery.cdx import SERVICES, service_address
 
     if text.lower() == "no":
         return None

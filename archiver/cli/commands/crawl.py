@@ -196,7 +196,7 @@ def _index_and_notify(options: CrawlOptions, results: list[CrawlResult], signum:
         return
     if not any(result.outcome == "failed" for result in results):
         update_search_index(options.archive, quiet=options.is_silent)
-    if Path(options.archive).exists():  # if it was deleted during the crawl, the results say so
+    if Path(options.archive).exists():  # if the archive was deleted during the crawl, the results say so
         notify_after_runs(Path(options.archive), {result.site for result in results}, print_notice)
 
 

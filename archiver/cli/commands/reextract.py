@@ -218,7 +218,7 @@ class _Report:
                     shown.append((outcome.article_id, _format_example(name, version.before, version.article)))
 
     def _entry(self, change: dict[str, Any]) -> None:
-        # Printed one by one, because the changes of a million articles would not fit in memory.
+        # The changes are printed one by one, because those of a million articles would not fit in memory.
         click.echo(("," if self.written else '{"changes": [') + "\n" + json.dumps(change, ensure_ascii=False), nl=False)
         self.written += 1
 

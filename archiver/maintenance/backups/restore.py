@@ -204,7 +204,7 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
 @contextmanager
 def _without_writers(archive: Path) -> Iterator[None]:
     """Context manager that keeps schedulers, crawls and imports from the archive."""
-    # A lock file of a scheduler means that the archive has one; this function creates none.
+    # If there is a lock file of a scheduler, the archive has a scheduler. This function does not create such a file.
     with lock_schedule(archive) if scheduler_process(archive) is not None else nullcontext():
         held: list[BinaryIO] = lock_archive_exclusively(archive, "restore")
         try:

@@ -523,8 +523,8 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
 
 
 def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
-    """Returns True if the page at this urlkey showed its post, without a redirect, when it was last fetched; with
-    `since`, only if that was after this time.
+    """Returns True if the page at this urlkey showed its post, without a redirect, when it was last fetched. If `since`
+    is given, the page must also have been fetched after that time.
     """
     return (
         db.execute(

@@ -269,7 +269,7 @@ def _load_member(db: Database, number: int) -> ClusterMember:
 def _urlkey_or_empty(url: str) -> str:
     try:
         return urlkey(url) if url else ""
-    except ValueError:  # text that only looks like a URL
+    except ValueError:  # the text only looks like a URL
         return ""
 
 

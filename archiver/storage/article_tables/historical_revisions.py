@@ -146,7 +146,7 @@ def find_next_sighting(
             [row["id"], row["last_seen"]],
         ).fetchone()
     ):
-        return None  # the last sighting was a stub
+        return None  # the article was last seen in a stub, which is not a sighting of this run
     return Sighting(moment(row["last_seen"]) or run.at, runs[n].capture, runs[n].digest)
 
 
@@ -437,7 +437,7 @@ def _enter_among_revisions(
     aliases = _enter_url(db, row, extracted)
     runs = revision_runs_of(db, row)
     n = index_of_run_at(runs, _as_run(extracted))
-    if (-1 if n is None else n) >= len(runs) - 2:  # it lies in the current revision, or right before it
+    if (-1 if n is None else n) >= len(runs) - 2:  # the capture falls within the current revision or right before it
         extracted = _with_current_source_values(db, row, extracted)
     article_id, run = row["id"], _as_run(extracted)
     next_sighting = find_next_sighting(db, row, runs, run, extract_again)

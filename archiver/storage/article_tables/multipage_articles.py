@@ -143,7 +143,7 @@ def link_parts_to_article(db: Database, site_id: int, result: PageResult, articl
     if article_id is None or not (result.parts or result.article):
         if result.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
             release_parts(db, urlkey(result.url), set(), only_claims=True)
-        # A post that fails now still lacks the same parts: adding them later is not an edit.
+        # A post that cannot be fetched now still lacks the same parts, so adding them later is not an edit.
         return _phrase_of_unread_parts(db, urlkey(result.url)) if result.outcome is not Outcome.GONE else ""
     urls = [url for _, url in result.parts]
     asked = {urlkey(url) for url in urls}

@@ -132,7 +132,7 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
     keys = minhash(own.words)
     found, held = lsh_candidates(db, article_id, keys, _MAX_CANDIDATES)
     if keys and digest:
-        # All articles with the same text are linked with the first of them, however many there are.
+        # An article with the same text as many others is linked only with the first of them.
         found = list(dict.fromkeys([*_first_with_same_text(db, article_id, digest), *found]))
     links, seen = _compare(own, _texts(db, found))
     unlinked = _drop_series(db, own, links, seen)

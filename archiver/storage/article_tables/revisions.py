@@ -69,7 +69,7 @@ SHORTENED = f"""
 # -- articles as rows
 
 _HINT_SOURCES = ("api", "feed")
-_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder each time
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for each call
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]
 """A function that extracts the capture of a stored article (a row of `articles`) again; () if the capture is lost."""
@@ -152,7 +152,7 @@ def write_facets(db: Database, article_id: int, article: Article, *, new: bool =
         )
         for position, name in enumerate(getattr(article, link.table)):
             if not db.execute(insert, [article_id, position, name]).rowcount:
-                # The name is new, which is rare.
+                # The name is not in the table yet, which is rare.
                 db.execute(
                     f"insert into {link.table} (name, slug) values (?, ?) on conflict (name) do nothing",
                     [name, slugify(name, allow_unicode=True)],
@@ -182,7 +182,7 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
 class NewRevision:
     """A revision to store: its number, the extracted article, when it was observed, and the fields that changed.
 
-    `previous`: the number of the revision that was current until then. `same_as`: the number of an earlier revision
+    `previous` is the number of the revision that was current until then. `same_as` is the number of an earlier revision
     with the same content, if the post reverted to it; else None.
     """
 
