@@ -1,7 +1,7 @@
 """Decides how much of a record may be published (its tier), and parses the operator's publication rules.
 
-The decision is based on statements: what the operator and the site's definition say, what the page said about its
-use when it was captured, and what limits the copies of its text. The strictest statement wins, both among those that
+The decision is based on statements: what the operator and the site's definition say, what the page said about its use
+when it was captured, and which limits apply to copies of its text. The strictest statement wins, both among those that
 permit and among those that limit. Without any statement only features are published: a public page gives nobody the
 right to redistribute its text, but metadata and word counts are not a copy of it.
 """
@@ -234,7 +234,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What of a record is published: its tier, its licence ("" if unknown), whether its places are published, and all
+    """What is published of a record: its tier, its licence ("" if unknown), whether its places are published, and all
     statements that affected the decision.
     """
 

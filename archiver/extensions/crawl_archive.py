@@ -211,8 +211,8 @@ class ArchiveExtension:
         )
 
     def _final_ending(self) -> RunEnding | None:
-        """Returns the ending of a run that has no pending requests: at a limit on posts or pages, or with nothing left
-        to fetch.
+        """Returns how a run ends that has no pending requests: it has reached a limit on posts or pages, or has nothing
+        left to fetch.
         """
         ending = None
         with self.guarded():

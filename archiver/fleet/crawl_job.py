@@ -169,7 +169,6 @@ def work_on_shard(
     place: WorkerContext, held: SiteLease, lease: Lease, start: Callable[[Path], LeasedProcess]
 ) -> ShardWork:
     """Fetches a shard, runs the process that `start` starts on its archive, and stores the shard at checkpoints and at
-    the end. Raises Fenced if another worker has the site, the ArchiverError that the process sends, and what
     the end. Raises Fenced if another worker has the site, the ArchiverError that the process sends, and the errors of
     fetching and storing.
     """

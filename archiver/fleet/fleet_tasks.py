@@ -31,7 +31,7 @@ class NoSuchSite(ArchiverError):
     """Raised if the fleet has no site with this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, f"The fleet has no site {name}: 'archiver fleet init URL' enters it.")
+        super().__init__(name, f"The fleet has no site {name}: 'archiver fleet init URL' adds it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class TaskEnd:
 
 
 def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Checks that the fleet has sites with these names, and returns the names; without names, returns the names of all
-    sites of the fleet. Raises NoSuchSite.
+    """Checks that the fleet has sites with these names, and returns the names; if there are none, returns the names of
+    all sites of the fleet. Raises NoSuchSite.
     """
     known = [row["name"] for row in board.all("select name from fleet_sites order by name")]
     names = list(dict.fromkeys(words))

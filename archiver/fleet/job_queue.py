@@ -23,7 +23,7 @@ from archiver.fleet.task_job import do_task
 
 _log = logging.getLogger(__name__)
 SITES, CARE = "sites", "care"
-"""The queues: one for crawls and tasks; one for planning and retries, with a slot of its own in each worker."""
+"""The queues: SITES is for crawls and tasks. CARE is for planning and retries; each worker has an extra slot for it."""
 _CRAWL, _TASK = "crawl-site", "do-task"
 _AFTER_CRAWLS = -1
 """The priority of tasks. It is lower than that of crawls, because crawls are due at a certain time."""

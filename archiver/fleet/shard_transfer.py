@@ -57,8 +57,8 @@ def checkpoint(
     commit: Callable[[Manifest], bool],
 ) -> Manifest:
     """Stores the current state of a shard, and returns its manifest. `before` is the manifest of the previous state.
-    `commit` is called with the new manifest and returns False if another worker has the site; the written objects
-    are then deleted and Fenced is raised.
+    `commit` is called with the new manifest and returns False if another worker has the site; the written objects are
+    then deleted and Fenced is raised.
 
     If `commit` raises an error, the objects are kept, because it may have succeeded all the same; otherwise a later
     `delete_old_objects` deletes them. Nothing is written to a storage without the fleet's mark, such as the empty

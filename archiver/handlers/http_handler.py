@@ -1,7 +1,7 @@
 """Scrapy's download handler for http and https, hardened against malicious servers.
 
-It adds three features that no setting of Scrapy 2.19 offers: a check of the IP address before a connection is made,
-a limit on the size of a response's header (Twisted sets none), and rules for errors that a retry does not help.
+It adds three features that no setting of Scrapy 2.19 offers: a check of the IP address before a connection is made, a
+limit on the size of a response's header (Twisted sets none), and rules for errors that a retry does not help.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ class GuardedHTTPHandler(HTTP11DownloadHandler):
                 return await maybe_deferred_to_future(agent.download_request(request))
         except DownloadTimeoutError as error:
             if agent.has_started:
-                reason = "its response was too slow to be complete in time"
+                reason = "its response did not arrive completely in time"
                 raise Refusal(Outcome.FAILED, "too-slow", reason) from error
             raise
         except DownloadFailedError as error:

@@ -55,8 +55,7 @@ class WaybackPlan:
     """What to import from a web archive.
 
     `url` is the start URL of a site or, if `exact` is True, the URL of one page. `since` and `until` are aware times,
-    both
-    inclusive; None means no limit. `limit` is the maximum number of captures to fetch, 0 for all. `delay` is the
+    both inclusive; None means no limit. `limit` is the maximum number of captures to fetch, 0 for all. `delay` is the
     minimum number of seconds between requests; LIST_SECONDS and CAPTURE_SECONDS apply in any case.
     """
 

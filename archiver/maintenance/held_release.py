@@ -23,8 +23,8 @@ from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.runs import Counts
 
 _STAGES = (identify, revise, record)
-"""The stages that an accepted page passes. The stage `enter` is left out: its discovered URLs were stored when it was
-fetched."""
+"""The stages that an accepted page passes. The stage `enter` is left out: the URLs found on the page were stored when
+it was fetched."""
 _GONE = frozenset({HoldRule.STILL_LISTED, HoldRule.MASS_GONE})
 _RELEASED = "released by 'archiver sites release'"
 

@@ -149,9 +149,7 @@ def _page_to_judge(db: Database, one: LateHint) -> PageToRejudge:
 
 
 def _attach(db: Database, one: LateHint) -> None:
-    """Links a capture to the hint that it was extracted with, and gives its article the post ID and guid of the
-    hint.
-    """
+    """Links a capture to the hint that it was extracted with, and gives its article the hint's post ID and guid."""
     db.execute("update captures set hint_id = ? where id = ?", [one.hint_id, one.capture_id])
     db.execute(
         "update articles set guid = coalesce(nullif(guid, ''), ?), post_id = coalesce(nullif(post_id, ''), ?) "

@@ -258,7 +258,8 @@ class MergeResult:
     """The result of a merge, in counts unless stated otherwise. `articles` are new articles; `joined` are articles that
     this archive already had; `revised` is how many of the latter got a new revision. `removed` are posts that were left
     out because this archive has their tombstone. `lost` has the names of WARC files that the other archive lacks;
-    `searches_kept_out` has the names
+    `searches_kept_out` has the names of saved searches that were not copied because this archive uses the name for
+    another query.
     """
 
     articles: int = 0

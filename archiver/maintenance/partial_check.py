@@ -1,8 +1,8 @@
 """Checks the part of the archive that has not been read for the longest time. `archiver schedule` runs this each night,
 so that everything is read within some weeks, and damage is found before a reader finds it.
 
-The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that
-are missing or too short come first, then what was damaged before.
+The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that are
+missing or too short come first, then what was damaged before.
 """
 
 from __future__ import annotations

@@ -585,9 +585,9 @@ class _Article:
     def _fields_from_later_captures(
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
-        """Returns the fields whose stored values came from a later capture of the same revision. Maps each to the new
-        extraction result of that capture and the capture's ID; the result is None if the capture cannot be read, or
-        if the value came from a source hint that is no longer known, so that the stored value stays.
+        """Returns the fields whose stored values came from a later capture of the same revision, as a dict that maps
+        each field to the new extraction result of that capture and the capture's ID. The result is None if the stored
+        value must stay, because the capture cannot be read or the value came from a source hint that is not known now.
         """
         out: dict[str, tuple[Article | None, int]] = {}
         sources = readers(then, own)

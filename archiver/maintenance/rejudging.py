@@ -44,9 +44,9 @@ to were stored when it was fetched."""
 
 @dataclass(frozen=True, slots=True)
 class RejudgedPage:
-    """A page, and the kind that the verdict on its form gives it. `kind` and `rule` are the new ones;
-    the previous ones are in `page`. `article` is the article to store, None for a page that is not a post. `form` is
-    the page's form, `at` the time of its capture. `left` says why a page was left unchanged ("" if it was changed).
+    """A page, and the kind that the verdict on its form gives it. `kind` and `rule` are the new ones; the previous ones
+    are in `page`. `article` is the article to store, None for a page that is not a post. `form` is the page's form,
+    `at` the time of its capture. `left` says why a page was left unchanged ("" if it was changed).
     """
 
     page: PageToRejudge

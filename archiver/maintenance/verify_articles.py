@@ -47,14 +47,14 @@ def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[Ver
     """Yields a finding if the article's stored text or fields were altered, and one for each altered revision."""
     differing = []
     if (content_digest(article.body) or None) != row["content_digest"]:
-        differing.append("its text has another digest (content_digest)")
+        differing.append("its text does not match its digest (content_digest)")
     if row["meaning_digest"] != meaning_digest(article):
-        differing.append("its fields have another digest (meaning_digest)")
+        differing.append("its fields do not match their digest (meaning_digest)")
     if _urlkey_or_empty(article.url) != row["urlkey"]:
-        differing.append("its URL has another urlkey")
+        differing.append("its URL does not match its urlkey")
     current = next((v for v in versions if v["revision"] == row["revision"]), None)
     if current is not None and (names := _differing_fields(article, _revision_or_none(current))):
-        differing.append(f"its current revision, {row['revision']}, has another {', '.join(names)}")
+        differing.append(f"its current revision, {row['revision']}, differs from it in {', '.join(names)}")
     if differing:
         yield VerifyFinding(
             "article-altered",
@@ -69,7 +69,7 @@ def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[Ver
                 "version-altered",
                 f"article {row['id']} version {version['revision']}",
                 f"Revision {version['revision']} of article {row['id']} was changed by another program: its "
-                "fields have another digest",
+                "fields do not match their digest",
                 "Restore the row of 'revisions' from a backup.",
             )
 

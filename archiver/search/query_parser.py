@@ -75,8 +75,7 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
     """Parses a query into a tree; returns None for an empty query, which matches everything.
 
     If `stem` is True, words outside quotation marks also match in their other forms. Raises BadQuery with the position
-    of
-    the error if the query has no words, is too long or too deeply nested, has a predicate with an invalid value, or
+    of the error if the query has no words, is too long or too deeply nested, has a predicate with an invalid value, or
     has NEAR beside something that is not a word or phrase.
     """
     # A shell passes bytes that are not UTF-8 as unpaired surrogates.

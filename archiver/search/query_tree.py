@@ -44,8 +44,7 @@ class Term:
     search weight.
 
     If `stem` is True, each word matches in all its forms. `archiver.search.engine` looks these up in an index and
-    stores
-    them in `forms`, one tuple for each word.
+    stores them in `forms`, one tuple for each word.
     """
 
     text: str

@@ -484,8 +484,8 @@ def _due_for(page: dict[str, Any]) -> str:
         return "every crawl fetches it, because it reports posts"
     days = f"{max(1, round((due - fetched) / timedelta(days=1)))} days after the last fetch"
     if page["kind"] == PageKind.POST and page["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        return f"{days}: the older a post, the rarer, unless a source says before that it changed or a crawl samples it"
-    return f"{days}, unless a source says before that it changed"
+        return f"{days} (older posts less often), or sooner if a source says that it changed or a crawl samples it"
+    return f"{days}, or sooner if a source says that it changed"
 
 
 def _if_parameters_removed(typed: str) -> str:

@@ -121,8 +121,8 @@ def open_archive(
 
     If `create` is True, a missing file (and its folder) is created. If `read_only` is True, nothing is written, not
     even a migration: tables of pending migrations appear empty, and an archive that lacks columns or views of pending
-    migrations is refused, unless `to_copy` is True. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew,
-    ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
+    migrations is refused, unless `to_copy` is True. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveTooOld,
+    ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
 
     After a power cut the database is intact, in the state of one of its last commits (`synchronous=NORMAL` with a
     write-ahead log).

@@ -353,8 +353,8 @@ class Trust:
     """Which claims of a site's server about changes are trusted: the dates in its feeds, sitemaps and APIs, their other
     details beside title and text, and its validators (ETag, Last-Modified).
 
-    Reads and writes the site's column `untrusted`: the claims that proved false (see `frontier.revisit`), each with
-    the time. Claims are tested while a run's results are written.
+    Reads and writes the site's column `untrusted`: the claims that proved false (see `frontier.revisit`), each with the
+    time. Claims are tested while a run's results are written.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:

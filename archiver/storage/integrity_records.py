@@ -163,9 +163,7 @@ def end_check(db: Database, number: int, result: IntegrityCheck) -> None:
 
 
 def read_last_check(db: Database, kind: CheckKind, *, finished: bool = True) -> IntegrityCheck | None:
-    """Returns the last check of this kind; None if none was made. If `finished` is True, skips checks that were
-    killed.
-    """
+    """Returns the last check of this kind; None if none was made. If `finished` is True, killed checks are skipped."""
     row = db.execute(
         "select started_at, finished_at, covers_since, articles, warc_files, bytes, findings from integrity_checks "
         f"where kind = ? {'and finished_at is not null' if finished else ''} order by id desc limit 1",

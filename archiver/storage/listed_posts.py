@@ -36,8 +36,8 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
     """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read. Posts
     that are already due are left out.
 
-    A post was not removed if another feed, sitemap, API or listing shows it in this run, or if the page still links
-    to it.
+    A post was not removed if another feed, sitemap, API or listing shows it in this run, or if the page still links to
+    it.
     """
     row = db.execute("select id, listed from pages where urlkey = ?", [key]).fetchone()
     entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])
@@ -109,8 +109,8 @@ def is_left_out(db: Database, key: str, due_for: str) -> bool:
 
 
 def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
-    """Returns the number of a site's posts that their lists no longer show and that may be gone, and the URL of one
-    ("" if there are none).
+    """Returns the number of a site's posts that their lists no longer show and that may be gone, and the URL of one (""
+    if there are none).
     """
     row = db.execute(
         f"select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.rule = '{UNLISTED}' "

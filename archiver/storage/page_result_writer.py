@@ -376,7 +376,9 @@ def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
     is_web_page = result.is_shell or result.kind in (PageKind.PAGE, PageKind.OTHER)
     if is_web_page and crawl_exclusions.is_wrong_guess(run.db, storing.key):
         storing.result = replace(result, kind=PageKind(storing.known_kind))
-        shown = "no more than an address that does not exist" if result.is_shell else "a web page, no feed or sitemap"
+        shown = (
+            "no more than an address that does not exist" if result.is_shell else "a web page, not a feed or sitemap"
+        )
         return Effect(Outcome.NOT_FOUND, f"it shows {shown}")
     if result.rule == OTHER_FORM_RULE:
         row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
@@ -554,12 +556,12 @@ class PageWriter:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
     def _hold_unusual_changes(self, now: datetime, counts: Counts) -> None:
-        """Takes back the edits and deletions of the last days and holds their pages, if they are implausibly many."""
+        """Takes back the edits and deletions of the last days and holds their pages if there are implausibly many."""
         run = self._run
         forget_old_changes(run.db, run.site_id, now)
         for rule in unusual_changes(run.db, run.site, now):
             done = hold_recent_changes(run.db, run.site_id, rule, run.run_id, now)
-            _log.warning("%s: %d posts are held: %s", run.site["name"], done.held, REASONS[rule])
+            _log.warning("%s: Holding %d posts: %s", run.site["name"], done.held, REASONS[rule])
             counts.held += done.held
             if rule is HoldRule.MASS_GONE:
                 counts.gone -= done.undone

@@ -479,7 +479,7 @@ def quarantine_gone(result: PageResult) -> PageResult:
         result,
         outcome=Outcome.FAILED,
         rule=MASS_DISAPPEARANCE_RULE,
-        reason=f"{result.reason}, like most pages at once: to be confirmed by a crawl a day later",
+        reason=f"{result.reason}, as for most pages of the site: a crawl a day later must confirm it",
     )
 
 

@@ -73,8 +73,8 @@ class NeededBy:
 class _Due:
     """For whom a requisite is recorded, and when it is due again if it was last fetched before `before`.
 
-    `wanted` is "lead" for a lead image, "page" for other files of a page. `depth` and `hops` count the stylesheets
-    and redirects that led to the requisite.
+    `wanted` is "lead" for a lead image, "page" for other files of a page. `depth` and `hops` count the stylesheets and
+    redirects that led to the requisite.
     """
 
     site_id: int

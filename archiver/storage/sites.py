@@ -142,7 +142,7 @@ SETTINGS: tuple[Setting, ...] = (
         "the most that may be published of its posts: reference, features, excerpt or full (docs/datasets.md)",
     ),
     Setting("licence", str, "the licence of its posts: a URL or an SPDX identifier"),
-    Setting("crawl", _parse_yes_no, "no: it is crawled only if it is named, like sites that an import added"),
+    Setting("crawl", _parse_yes_no, "no: crawl it only if it is named, as by default the sites that an import added"),
     Setting("private", _parse_yes_no, "yes: its host may have a private IP address, in your own network"),
     Setting(
         "cadence",
@@ -407,8 +407,8 @@ class SiteLookup:
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """Returns the site whose scope contains this URL; None if no site contains it. Of several such sites it is the
-        one with the longest path.
+        """Returns the site whose scope contains this URL; if there are several, the one with the longest path; None if
+        there is none.
         """
         return next((site for site in self._at(_scope_host(url)) if site.scope.contains(url)), None)
 
@@ -605,8 +605,8 @@ def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
     """Deletes the learned rules of a site, or, if `by_hand` is True, the rules that a person wrote; returns the number
     of deleted versions.
 
-    The extractor of articles that were extracted with these rules is deleted, so that any later extraction may
-    replace them.
+    The extractor of articles that were extracted with these rules is deleted, so that any later extraction may replace
+    them.
     """
     db.execute(
         "update articles set extractor = null where extractor like '% rules-%' "

@@ -247,7 +247,7 @@ class _Report:
             f"{tally.articles - tally.changed:,} unchanged"
         )
         if tally.without_capture:
-            print_lines(f"{count_noun(tally.without_capture, 'article')} skipped, because there is no capture")
+            print_lines(f"{count_noun(tally.without_capture, 'article')} skipped, because they have no capture")
         for name, found in (("skipped", tally.left), ("unreadable", tally.unreadable)):
             if found:
                 _print_captures(name, found)

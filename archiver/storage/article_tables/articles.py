@@ -496,8 +496,8 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     second URL of the post.
 
     If both URLs answer, `articles.display_address` decides. Otherwise the first of these that applies decides: the
-    canonical URL; an old URL that redirects to the new one or is gone; and, for a post with a platform ID, whether
-    this crawl began after the post was last seen at its old URL.
+    canonical URL; an old URL that redirects to the new one or is gone; and, for a post with a platform ID, whether this
+    crawl began after the post was last seen at its old URL.
     """
     here, there = urlkey(article.url), row["urlkey"]
     if not row["gone_at"] and _answers(db, there):

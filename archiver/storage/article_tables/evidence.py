@@ -1,7 +1,7 @@
 """Evidence: the candidates for each field of an article, which of them were chosen, and their compact storage.
 
 `revisions.evidence` stores each candidate as a list (`FORM`). `articles.evidence` is shorter, because what the posts of
-a site share is stored once in `evidence_kinds`. It stores each candidate as one of
+a site share is stored once in `evidence_kinds`. Each entry of `articles.evidence` is one of
 
 - an integer: the candidate was chosen, its value is that of the article, and the row of `evidence_kinds` with this ID
   has the field, the source, the locator and the confidence;

@@ -433,7 +433,7 @@ def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
 def _enter_among_revisions(
     db: Database, row: dict[str, Any], extracted: HistoricalArticle, extract_again: ExtractWithoutHints
 ) -> Stored:
-    """Enters an article captured at any time among the stored revisions of its post."""
+    """Enters an article among the stored revisions of its post, at the time at which it was captured."""
     aliases = _enter_url(db, row, extracted)
     runs = revision_runs_of(db, row)
     n = index_of_run_at(runs, _as_run(extracted))

@@ -71,8 +71,8 @@ def is_own_post(db: Database, result: PageResult) -> bool:
     """Returns True if a page that claims to be a part of another post was stored before as a post of its own, and so
     still counts as one.
 
-    The claim is decided when the other post is fetched (`release_parts`). A released page that makes the claim again
-    is not a part.
+    The claim is decided when the other post is fetched (`release_parts`). A released page that makes the claim again is
+    not a part.
     """
     known = pages.known_page(db, urlkey(result.url))
     if known is None or known.fetched_at is None or text_of_part(db, known.urlkey) is not None:
@@ -99,7 +99,7 @@ def enter_part(db: Database, result: PageResult) -> int | None:
     ).fetchone()
     if row and not listed and result.rule == CLAIMED_PART_RULE:
         # Fetch the post unconditionally: a 304 would not show whether it has parts that were never fetched.
-        pages.make_due_again(db, post, f"{result.url} says that it is a page of it", unconditional=True)
+        pages.make_due_again(db, post, f"{result.url} says that it is a page of this post", unconditional=True)
     return row[0] if row and listed else None
 
 
@@ -167,7 +167,10 @@ def link_parts_to_article(db: Database, site_id: int, result: PageResult, articl
     ).fetchall()
     phrases = (
         (_UNREAD, [str(number) for number, unread in failed if unread]),
-        ("of it fails now, its text is kept", [str(number) for number, unread in failed if not unread]),
+        (
+            "of it cannot be fetched now, so its stored text is kept",
+            [str(number) for number, unread in failed if not unread],
+        ),
     )
     return "; ".join(f"page {', '.join(numbers)} {phrase}" for phrase, numbers in phrases if numbers)
 
@@ -178,7 +181,7 @@ def was_incomplete(db: Database, key: str) -> bool:
 
 
 def _phrase_of_unread_parts(db: Database, key: str) -> str:
-    """Returns the phrase about parts that could not be fetched from a page's reason; "" if all were fetched."""
+    """Returns the phrase in a page's stored reason about parts that could not be fetched; "" if all were fetched."""
     row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
     return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
 
@@ -207,7 +210,7 @@ def _enter_part_unfetched(db: Database, site_id: int, result: PageResult, url: s
         db.execute(
             "update pages set kind = 'part', outcome = 'part', reason = ?, due_at = null where urlkey = ? "
             "and (fetched_at is null or (kind = 'part' and outcome = 'part')) returning id",
-            [f"{part_reason(number, result.url)}; its text is known without it", urlkey(url)],
+            [f"{part_reason(number, result.url)}; its text is known without fetching it", urlkey(url)],
         ).fetchall()
     )
 

@@ -122,7 +122,7 @@ def edited_fields(
     has changed.
 
     A field is not edited if a new extraction of the old capture (one of `readings`) yields the new value too. A field
-    is always edited if the site's API or feed now states a different value from the one in the stored evidence
+    always counts as edited if the site's API or feed now states a different value from the one in the stored evidence
     (`then`), because source hints are not part of a capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
@@ -168,8 +168,8 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
     """Yields the rows of `revisions` that match an SQL condition. Each row has all fields of the revision as `said`
     (JSON), including the fields that are stored only in `articles`.
 
-    The condition refers to the revision as `r` and to its article as `a`; further clauses may follow it. `more` is
-    SQL for other columns.
+    The condition refers to the revision as `r` and to its article as `a`; further clauses may follow it. `more` is SQL
+    for other columns.
     """
     return db.query(
         f"select r.*, {FULL_CONTENT} as said{more and ', '}{more} from revisions r join articles a "
@@ -198,8 +198,7 @@ class NewRevision:
 
 def write_revision(db: Database, article_id: int, new: NewRevision, *, current: dict[str, Any] | None = None) -> None:
     """Stores a new revision. If it is the article's current one, fields that equal those in `articles` are left out.
-    `current` is the article's row if it was just inserted from this revision, so that all fields are known to be
-    equal.
+    `current` is the article's row if it was just inserted from this revision, so that all fields are known to be equal.
     """
     content = (
         _content(new.article, _current_fields(db, article_id, new.number))
