@@ -63,7 +63,7 @@ ID = Column(
     "identifier of the article in every version, derived from the URL at which the archive first saw it",
     "identifier",
 )
-_CAPTURED = Column("captured_at", "text", "when the capture was made that the row was extracted from")
+_CAPTURED = Column("captured_at", "text", "time of the capture from which the row was extracted")
 _PAYLOAD = Column("payload_digest", "text", "SHA-1 of the capture's payload, in the notation of WARC")
 
 _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
@@ -113,11 +113,11 @@ ARTICLES = DatasetTable(
         Column(
             "sketch",
             "text",
-            "hashes of up to twelve passages of the body, by which rehydrate.py recognizes it; not if the tier is full",
+            "hashes of up to twelve passages of the body, by which rehydrate.py recognizes it, unless the tier is full",
         ),
         Column("tier", "text", "how much of the record is published: full, excerpt, features or reference"),
         Column("licence", "text", "licence of the article, if known", "license"),
-        Column("split", "text", "split for machine learning; all articles of a cluster are in the same"),
+        Column("split", "text", "split for machine learning; all articles of a cluster are in the same split"),
     ),
     ("id",),
 )
@@ -188,7 +188,7 @@ MISSING = DatasetTable(
 )
 NGRAMS = DatasetTable(
     "ngrams",
-    "Number of articles of a year that have an n-gram; rare ones are left out.",
+    "Number of articles of a year that have an n-gram; rare n-grams are left out.",
     (
         Column("year", "text", "year of publication"),
         Column("language", "text", "language (first part of its tag)"),

@@ -134,7 +134,7 @@ def tls_problem(error: BaseException | None) -> str:
             messages = [str(row[-1]) for row in cause.args[0]] if cause.args and isinstance(cause.args[0], list) else []
             if "certificate verify failed" in messages:
                 return _UNTRUSTED
-            return f"no secure connection could be made ({messages[-1] if messages else 'the server broke it off'})"
+            return f"no secure connection could be made ({messages[-1] if messages else 'the server hung up'})"
     return ""
 
 

@@ -59,7 +59,7 @@ CHECKS: tuple[Check, ...] = (
         "tables, columns, indexes, triggers and views against those of a new archive",
         verify_database.check_schema,
     ),
-    Check("foreign keys", "rows that point to rows", verify_database.check_foreign_keys),
+    Check("foreign keys", "references from rows to other rows", verify_database.check_foreign_keys),
     Check("values", "column types, required values, times, JSON", verify_database.check_values),
     Check(
         "references",

@@ -283,7 +283,7 @@ def _find_duplicate_rows(job: WARCJob) -> list[WARCFlaw]:
             "capture-twice",
             f"capture {row.id}",
             f"Captures {rows[row.offset].id} and {row.id} point to the same record",
-            "Another program wrote it: delete one of the rows.",
+            "Another program wrote one of the rows: delete that row.",
             (row.id,),
         )
         for row in job.rows

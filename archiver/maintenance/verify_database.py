@@ -603,7 +603,7 @@ def check_full_text(db: Database) -> Iterator[VerifyFinding]:
         yield VerifyFinding(
             "index-differs",
             "articles_fts",
-            "The full-text index does not have the words of the articles",
+            "The words in the full-text index differ from the words of the articles",
             _REBUILD_INDEX,
             "fts",
         )

@@ -117,8 +117,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "sample_posts",
         _parse_sample,
-        f"known posts that each run looks at again if no source says when posts are edited (default: {DEFAULT_SAMPLE}; "
-        "0: none)",
+        "number of known posts that each run fetches again if no source says when posts are edited (default: "
+        f"{DEFAULT_SAMPLE}; 0: none)",
     ),
     Setting("max_pages", _parse_whole_number, "maximum number of pages fetched in one run"),
     Setting("max_megabytes", _number_parser(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
@@ -142,7 +142,9 @@ SETTINGS: tuple[Setting, ...] = (
         "the most that may be published of its posts: reference, features, excerpt or full (docs/datasets.md)",
     ),
     Setting("licence", str, "the licence of its posts: a URL or an SPDX identifier"),
-    Setting("crawl", _parse_yes_no, "no: crawl it only if it is named, as by default the sites that an import added"),
+    Setting(
+        "crawl", _parse_yes_no, "no: crawl the site only if it is named (the default for sites that an import added)"
+    ),
     Setting("private", _parse_yes_no, "yes: its host may have a private IP address, in your own network"),
     Setting(
         "cadence",

@@ -117,7 +117,7 @@ def reextract(
 @click.command(name="import", short_help="Import WARC files into shards, one job per file and site.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @jobs_option
-@storage_option("The fleet's storage, as this machine reaches it  [default: as given to init]")
+@storage_option("The fleet's storage, if this machine reaches it at a different URL  [default: as given to init]")
 @click.option("--only", multiple=True, metavar="SITE", help="Only captures of this site; may be repeated.")
 @click.option(
     "--new-sites",
@@ -302,7 +302,7 @@ def init(
 
 @fleet.command(short_help="Crawl, import and re-extract until the fleet is drained.")
 @jobs_option
-@storage_option("The fleet's storage, as this machine reaches it  [default: as given to init]")
+@storage_option("The fleet's storage, if this machine reaches it at a different URL  [default: as given to init]")
 @click.option(
     "--slots",
     type=click.IntRange(1, 256),

@@ -134,7 +134,7 @@ def _checkpoint_replaced_log(target: Path) -> None:
         old.execute("pragma wal_checkpoint(truncate)").fetchone()
         old.close()
     if any(file.exists() for file in logs):
-        raise BackupRefused(str(target), "another program has it open: close that first")
+        raise BackupRefused(str(target), "another program has it open: close that program first")
 
 
 @contextmanager
@@ -185,7 +185,7 @@ def _why_not_backup(source: Database, target: Path) -> str:
         return "it is not an archive"
     try:
         if archive_id(other) != archive_id(source):
-            return "it is another archive"
+            return "it is a different archive"
         for table in ("runs", "imports", "reextractions"):
             for number, at in other.execute(f"select id, started_at from {table} order by id desc limit 1"):
                 if not source.execute(
@@ -250,7 +250,9 @@ def copy_warc_files(
             continue
         last, end = known.get(name, (0, 0))
         if file.stat().st_size < end and size_of(to) < end:
-            out.damaged[name] = f"{file} is damaged: it ends before byte {end:,}, up to which the archive uses it."
+            out.damaged[name] = (
+                f"{file} is damaged: it ends before byte {end:,}, but the archive refers to records up to there."
+            )
         try:
             _copy_warc(file, to, None if finished.get(name, False) else last, out)
         except _DifferentFile as error:

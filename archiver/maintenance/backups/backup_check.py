@@ -41,14 +41,15 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
             str(target),
             f"the text of {_list_articles(altered)} does not match its digest: {archive} is damaged, or another "
             "program changed it",
-            f"{_advice(copy, source, archive, target)} If the text is right, --force makes the backup.",
+            f"{_advice(copy, source, archive, target)} If the text is right, --force makes the backup anyway.",
         )
     if lost := _find_lost_articles(copy, target):
         raise BackupDamaged(
             str(target),
-            f"{_list_articles(lost)} of the backup there {'is' if len(lost) == 1 else 'are'} missing in {archive}, and "
-            "no removal is recorded",
-            f"{_advice(copy, source, archive, target)} If they are meant to be missing, --force makes the backup.",
+            f"{_list_articles(lost)} of the existing backup {'is' if len(lost) == 1 else 'are'} missing in {archive}, "
+            "and no removal is recorded",
+            f"{_advice(copy, source, archive, target)} If they are meant to be missing, --force makes the backup "
+            "anyway.",
         )
 
 
