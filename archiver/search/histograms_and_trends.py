@@ -116,8 +116,8 @@ def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = (
     if len(out) > MAX_PERIODS:
         raise BadQuery(
             f"by {unit}",
-            f"from {UNITS[unit].name(out[0])} to {UNITS[unit].name(out[-1])} there are {len(out):,} periods, but at most "
-            f"{MAX_PERIODS:,} can be shown; choose a longer unit or narrow the dates",
+            f"from {UNITS[unit].name(out[0])} to {UNITS[unit].name(out[-1])} there are {len(out):,} periods, but at "
+            f"most {MAX_PERIODS:,} can be shown; choose a longer unit or narrow the dates",
         )
     return out
 
