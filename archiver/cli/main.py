@@ -127,12 +127,12 @@ class LazyGroup(click.Group):
     def main(self, *args: Any, **named: Any) -> Any:
         """Runs the command line. If standard output is a closed pipe or on a full disk, ends without a traceback."""
         if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
-            sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal's encoding lacks
+            sys.stdout.reconfigure(errors="backslashreplace")  # escapes characters that the terminal's encoding lacks
         try:
             try:
                 return super().main(*args, **named)
             finally:
-                if sys.stdout is not None:  # None if it was closed before the start
+                if sys.stdout is not None:  # it is None if standard output was closed before the start
                     sys.stdout.flush()
         except OSError as error:
             if error.filename is not None or error.errno not in (*_FULL, errno.EPIPE):

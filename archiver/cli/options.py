@@ -35,8 +35,8 @@ class QueryCommand(click.Command):
 class OptionalValueCommand(QueryCommand):
     """A query command with options whose value may be omitted, such as `--recent 30 flood` and `--recent flood`.
 
-    `optional` maps each such option to a function that says whether the next argument is its value, and the default
-    otherwise.
+    `optional` maps each such option to a pair: a function that returns True if the next argument is the option's value,
+    and the default that is used otherwise.
     """
 
     optional: ClassVar[dict[str, OptionalValue]] = {}
@@ -349,7 +349,7 @@ def read_bytes(file: str) -> bytes:
 # Which archives a command reads: one, several, or all in a folder.
 
 MAX_ARCHIVES = 250
-"""Archives open at the same time; each uses some of the process's file descriptors."""
+"""At most this many archives are open at the same time; each uses some of the process's file descriptors."""
 
 
 class _UnsplitPath(click.Path):

@@ -29,7 +29,7 @@ _EXAMPLES = 5
 
 def rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_json: bool) -> None:
     """Decides again, from their captures, which pages of these sites are posts, stores the changes (unless `dry_run`)
-    and prints them. Without `words` (names of sites), does so for all sites.
+    and prints them. `words` are names of sites; () means all sites.
 
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """
@@ -95,7 +95,7 @@ def _format_report(report: dict[str, Any], *, dry_run: bool) -> list[str]:
     verb = "would be " if dry_run else ""
     posts, withdrawn = len(report["posts"]), len(report["withdrawn"])
     lines = [
-        f"{report['site']}: {count_noun(report['read'], 'page')} judged again by their form: {posts:,} {verb}stored as "
+        f"{report['site']}: {count_noun(report['read'], 'page')} checked again: {posts:,} {verb}stored as "
         f"posts, {withdrawn:,} {verb}withdrawn"
     ]
     for name, pages in (("posts", report["posts"]), ("withdrawn", report["withdrawn"])):
@@ -104,7 +104,7 @@ def _format_report(report: dict[str, Any], *, dry_run: bool) -> list[str]:
             lines.append(f"  and {len(pages) - _EXAMPLES:,} more {name} (--json lists all)")
     if report["without_form"]:
         lines.append(
-            f"  {count_noun(report['without_form'], 'page')} without a form"
+            f"  {count_noun(report['without_form'], 'page')} not yet compared with the other pages"
             + (": run the command without --dry-run to read their captures" if dry_run else "")
         )
     for message in (*report["left"], *report["unreadable"]):

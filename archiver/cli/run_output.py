@@ -95,9 +95,9 @@ def write_metrics(archive: str, file: str) -> None:
 
 
 def show_deliveries(archive: str, *, trial: bool) -> int:
-    """Sends the notifications that are due for `archiver status --notify`, or with `trial` a test message for
-    --try-notify, and prints the result per channel. Returns 1 if a message was not sent or no channel is configured,
-    else 0.
+    """Sends the notifications that are due, for `archiver status --notify`, or, if `trial` is True, a test message for
+    --try-notify. Prints the result per channel. Returns 1 if a message was not sent or no channel is configured, else
+    0.
     """
     with opened(archive, read_only=True) as db:
         unused = find_unused_tags(db, load_config().notify)
@@ -186,7 +186,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         f"  {count_noun(result['found'], 'URL')} found, {count_noun(result['requests'], 'request')} "
         f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s"
     )
-    if result["trapped"] > 0:  # samples of what an earlier run skipped count as negative
+    if result["trapped"] > 0:  # pages that an earlier run skipped and this one sampled make the count negative
         lines.append(
             f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps "
             f"('archiver status {result['site']}' lists them)"
@@ -195,12 +195,12 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         lines.append(f"  {result['refused']:,} refused (by robots.txt, a password, or the server)")
     if result["held"]:
         lines.append(
-            f"  {count_noun(result['held'], 'page')} held: what they show replaced nothing "
+            f"  {count_noun(result['held'], 'page')} held: their new state was not stored "
             f"('archiver status {result['site']}' lists them)"
         )
     if result["rejudged"] or result["withdrawn"]:
         lines.append(
-            f"  judged by the form of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "
+            f"  by comparison of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "
             f"{count_noun(result['withdrawn'], 'article')} withdrawn"
         )
     if result["requisite_requests"]:

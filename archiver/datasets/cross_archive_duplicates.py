@@ -48,7 +48,7 @@ def consider_copies(
     """Adds copies of the chosen articles in other archives to `temp.considered`, and sets the duplicates and clusters
     of all articles across the archives.
 
-    `choose_articles` must have chosen the `selected` articles of each archive before. With `fold`, only one of
+    `choose_articles` must have chosen the `selected` articles of each archive before. If `fold` is True, only one of
     several equal texts stays chosen. Returns the groups of copies that are in more than one archive.
     """
     texts = _equal_texts(dbs, cutoff) if len(dbs) > 1 else []
@@ -113,8 +113,8 @@ def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[
 
 
 def _set_original(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
-    """Marks the chosen copy that was published first as the original of the other copies. `fold`: only the original
-    stays chosen.
+    """Marks the chosen copy that was published first as the original of the other copies. If `fold` is True, only the
+    original stays chosen.
     """
     chosen = sorted(
         (copy for copy in _read(dbs, group) if copy.chosen),

@@ -194,8 +194,8 @@ class DatasetChanges:
     """The differences between two versions of a dataset, each as a list of article identifiers (`withdrawn` with the
     reasons).
 
-    `gone`: articles that are no longer in the dataset but were not withdrawn, because the query, the rules or the
-    archive changed. `moved`: articles that are now in another split, for example because two clusters were joined.
+    `gone` are articles that are no longer in the dataset but were not withdrawn, because the query, the rules or the
+    archive changed. `moved` are articles that are now in another split, for example because two clusters were joined.
     """
 
     since: str
@@ -211,7 +211,7 @@ def compare_snapshots(folder: Path, stats: SnapshotStatistics, previous: Path, s
     Raises NotASnapshot.
     """
     reasons = _withdrawn(folder, stats)
-    with closing(sqlite3.connect("")) as db:  # SQLite moves it to the disk when it outgrows memory
+    with closing(sqlite3.connect("")) as db:  # SQLite moves this database to the disk when it outgrows memory
         for name, place in (("before", previous), ("now", folder)):
             db.execute(f"create table {name} (id text primary key, state text, split text) without rowid")
             db.executemany(f"insert or replace into {name} values (?, ?, ?)", _rows(place))
@@ -276,7 +276,7 @@ def changes_text(stats: SnapshotStatistics, changes: DatasetChanges | None, sinc
 # Plots of a dataset as SVG: articles over time with gaps, languages, and a map of places.
 
 _MONTHS = 360
-"""Over a longer range than this, articles are counted by year."""
+"""If the articles span more months than this, they are counted by year."""
 _YEARS = 400
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 _BAR, _WIDE = 20, 760

@@ -58,7 +58,7 @@ def citation_cff(stats: SnapshotStatistics, about: DatasetAbout) -> str:
         "keywords": list(about.keywords),
         "authors": [_cff_author(one) for one in about.creators],
     }
-    if is_listed(about.spdx):  # CFF's schema may not list any other
+    if is_listed(about.spdx):  # CFF's schema may not list any other identifier
         fields["license"] = about.spdx
     else:
         fields["license-url"] = about.licences[0]

@@ -29,9 +29,9 @@ from archiver.datasets.parquet import import_arrow
 # Words and passages: how texts are compared, and how a text is recognized without publishing it.
 
 RUN = 8
-"""Words of a passage: so many in a row that two texts do not share them by chance."""
+"""Number of words of a passage: so many in a row that two texts do not share them by chance."""
 PASSAGES = 12
-"""Passages in the sketch of a text."""
+"""Maximum number of passages in the sketch of a text."""
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
@@ -181,7 +181,7 @@ def run_hashes(text: str, words: int) -> list[int]:
 
 
 class Bitmap:
-    """A fast filter for a set of 64-bit hashes: it accepts every hash in the set, and only few hashes that are not."""
+    """A fast filter for a set of 64-bit hashes: it accepts every hash in the set, and few others."""
 
     _MOST_BITS = 27
 
@@ -227,15 +227,16 @@ def _powers(count: int) -> tuple[Any, Any]:
 # Counting n-grams.
 
 MAX_N = 5
-"""Words of the longest n-grams that can be counted."""
+"""Maximum number of words of an n-gram."""
 MIN_ARTICLES = 5
-"""N-grams that fewer articles have are left out."""
+"""N-grams that occur in fewer articles than this are left out."""
 _BUFFER_ROWS = 1_000_000
-"""Rows (an n-gram of an article, about 24 bytes) that are kept in memory before they are written to a file."""
+"""At most this many rows (each an n-gram of an article, about 24 bytes) are kept in memory before they are written to a
+file."""
 _PARTS = 256
-"""Hashes are added up in parts by their first byte, one part at a time."""
+"""Hashes are added up in this many parts, by their first byte, one part at a time."""
 _QUERY_ROWS = 2_000_000
-"""N-grams whose words are searched for in one pass over the texts."""
+"""At most this many n-grams have their words searched for in one pass over the texts."""
 _BATCHES = 128
 _LOW = (1 << 32) - 1
 _MAX_BYTES = 1 << 22
@@ -329,7 +330,7 @@ class Ngrams:
                 lines += found
                 if (
                     len(lines) > self._buffer_rows // 4
-                ):  # merge several batches per file, to limit the number of open files
+                ):  # several batches are merged into one file, to limit the number of open files
                     runs.append(_SortedLines(self._folder, lines))
                     lines = []
         runs.append(_SortedLines(self._folder, lines))

@@ -19,7 +19,7 @@ from archiver.fields import FIELDS, fields_varying
 
 _ROWS = 10_000
 _CHUNK_ROWS = 200
-"""Rows that are converted to columns at a time: few enough to stay in the processor's cache during conversion."""
+"""Number of rows that are converted to columns at a time: few enough to stay in the processor's cache."""
 _CHARACTERS = 24_000_000
 """A row group ends at `_ROWS` rows, or at this many characters of body text."""
 _LONG = frozenset({*fields_varying("long"), "excerpt", "sketch"})

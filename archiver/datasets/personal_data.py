@@ -18,9 +18,10 @@ from archiver.errors import ExtraMissing
 from archiver.fields import PERSONS, WRITTEN
 
 SHORTEST_KEY = 16
-"""Bytes: a shorter key could be found by brute force."""
+"""Minimum length of a key in bytes: a shorter key could be found by brute force."""
 EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
-# Addresses, also as pages hide them from robots: "name (at) example.org", "name [at] example [dot] org".
+# E-mail addresses, including the forms in which pages hide them from robots: "name (at) example.org", "name [at]
+# example [dot] org".
 _AT = r"(?:@|\s?[\[({]\s?(?:at|@)\s?[\])}]\s?)"
 _DOT = r"(?:\.|\s?[\[({]\s?(?:dot|\.)\s?[\])}]\s?)"
 _EMAIL = re.compile(
@@ -48,8 +49,8 @@ class Pseudonymizer:
     """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
 
     def __init__(self, key: bytes | None, *, contacts: bool) -> None:
-        """Sets what is replaced. With `key`, authors are replaced by pseudonyms made with this key. With `contacts`,
-        e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
+        """Sets what is replaced. If `key` is given, authors are replaced by pseudonyms made with this key. If
+        `contacts` is True, e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
         """
         self._key, self._contacts = key, contacts
         self._names: dict[str, str] = {}
@@ -105,7 +106,7 @@ def _change_fields(record: dict[str, Any], names: Iterable[str], change: Callabl
             record[name] = list(map(change, value)) if isinstance(value, list) else change(value)
 
 
-@lru_cache(maxsize=256)  # most sites have few authors
+@lru_cache(maxsize=256)  # the cache may be small because most sites have few authors
 def _names_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     """Returns a regular expression that matches any of the names, with one group for each name."""
     return re.compile("|".join(f"({_name_pattern(name)})" for name in names), re.IGNORECASE)
@@ -118,7 +119,7 @@ def _name_pattern(name: str) -> str:
     scripts without spaces other words surround it directly; in Korean particles follow it directly.
     """
     words = [word for word in _SEPARATORS.split(name) if word]
-    if len("".join(words)) < 2:  # too short for a name: matches nothing
+    if len("".join(words)) < 2:  # the name is too short, so return a pattern that matches nothing
         return "(?!)"
     written = r"[\W_]{1,3}".join(map(re.escape, words))
     if _UNSPACED.search(name):

@@ -1,7 +1,7 @@
 """Decides how much of a record may be published (its tier), and parses the operator's publication rules.
 
-The decision is based on statements: what the operator and the site's definition say, what the page said about its
-use when it was captured, and what limits the copies of its text. The strictest statement wins, both among those that
+The decision is based on statements: what the operator and the site's definition say, what the page said about its use
+when it was captured, and which limits apply to copies of its text. The strictest statement wins, both among those that
 permit and among those that limit. Without any statement only features are published: a public page gives nobody the
 right to redistribute its text, but metadata and word counts are not a copy of it.
 """
@@ -234,7 +234,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What of a record is published: its tier, its licence ("" if unknown), whether its places are published, and all
+    """What is published of a record: its tier, its licence ("" if unknown), whether its places are published, and all
     statements that affected the decision.
     """
 
@@ -288,7 +288,7 @@ def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageSta
     bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else page_limits(page, at)
     grants = stated if permission else [*stated, *licensed]
     default = [] if grants else [Reason(DEFAULT, "nothing permits more", permits=True)]
-    # A permission is listed right after the licences, limits of the page at the end.
+    # A permission is listed right after the licences, but the limits that a page states are listed last.
     reasons = [*stated, *licensed, *(bounds + default if permission else default + bounds)]
     tier = min(reason.tier for reason in (*grants, *default, *bounds))
     found = named[0] if len(named) == 1 else ""
@@ -354,7 +354,8 @@ def tier_of_licence(name: str) -> Tier | None:
         return _OTHER_LICENCES[identifier]
     if re.fullmatch(r"cc-by(-[a-z]+)*-\d\.\d", identifier):
         return Tier.EXCERPT if "-nd" in identifier else Tier.FULL
-    if found := _CC_URL.fullmatch(name.strip()):  # not a sentence that only mentions one
+    # the whole value must be a licence's URL, not a sentence that mentions one
+    if found := _CC_URL.fullmatch(name.strip()):
         return Tier.EXCERPT if "nd" in (found[1] or "").lower().split("-") else Tier.FULL
     return None
 

@@ -97,7 +97,7 @@ Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
 @dataclass(frozen=True, slots=True)
 class Format:
     """An export format of records. `function` is the writer as MODULE.NAME within `archiver.datasets`; the module is
-    imported on use. `in_datasets`: `snapshot_writer` can write a dataset in it.
+    imported on use. If `in_datasets` is True, `snapshot_writer` can write a dataset in this format.
     """
 
     name: str

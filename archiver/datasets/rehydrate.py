@@ -299,7 +299,7 @@ def decode_page(body: bytes, headers: Any) -> str:
     coding = named[1] if named else meta[1].decode("ascii", "replace") if meta else "utf-8"
     try:
         return body.decode(coding, "replace")
-    except (LookupError, ValueError):  # unknown or invalid charset
+    except (LookupError, ValueError):  # the charset is unknown or invalid
         return body.decode("utf-8", "replace")
 
 

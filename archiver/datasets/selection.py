@@ -47,7 +47,7 @@ def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
 # The choice.
 
 NEWEST = "9999"
-"""Used as cut-off where none is given: later than any time."""
+"""The cut-off if none is given: it is later than any time."""
 _ENTER = f"""insert or ignore into temp.considered
     (article_id, id, chosen, first_seen, published, site, url, root, cluster, revision, gone_at)
     select a.id, record_id({FIRST_ADDRESS}), a.id in (select article_id from temp.chosen), a.first_seen, a.published,

@@ -150,10 +150,10 @@ class BuiltSnapshot:
 class BuildOptions:
     """Options for building a snapshot that do not affect which articles are in it.
 
-    `progress` is called with the progress. `key` is the key for pseudonyms, if the request asks for them. `previous`
-    is the folder of the previous version, with which CHANGES.md compares; `since` is that version if its folder is
-    not available. Each of `sites` must be in one of the archives. An existing folder is replaced only with
-    `replace`.
+    `progress` is called with the name of the table that is being written and the number of its rows so far. `key` is
+    the key for pseudonyms, if the request asks for them. `previous` is the folder of the previous version, with which
+    CHANGES.md compares; `since` is that version if its folder is not available. Each of `sites` must be in one of the
+    archives. An existing folder is replaced only if `replace` is True.
     """
 
     software: str
@@ -179,8 +179,8 @@ class _Choice:
 def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions) -> BuiltSnapshot:
     """Builds a snapshot into the folder `out`, from one archive or from several archives that have no site in common.
 
-    Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, and what searching and
-    `open_archive` raise.
+    Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, and the errors of searching
+    and of `open_archive`.
     """
     import_arrow()
     try:

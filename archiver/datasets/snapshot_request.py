@@ -31,10 +31,10 @@ class SnapshotRequest:
     """The specification of a snapshot: which articles it contains, and in which form.
 
     `query` has the fields of a search query that differ from their defaults; it is empty for the whole archive.
-    `cutoff` is a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the latest time in the archive.
-    `rules` is the text of the rule file. `ngrams` is the length of the longest n-grams that are counted; with None
-    it depends on whether texts are withheld. `splits` are names with shares in percent. `pseudonymised` is the
-    fingerprint of the key for pseudonyms; the key itself is not stored.
+    `cutoff` is a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the latest time in the archive. `rules`
+    is the text of the rule file. `ngrams` is the length of the longest n-grams that are counted; if it is None, it
+    depends on whether texts are withheld. `splits` are names with shares in percent. `pseudonymised` is the fingerprint
+    of the key for pseudonyms; the key itself is not stored.
     """
 
     version: str
@@ -114,7 +114,7 @@ def request_from_json(data: Any, where: str) -> SnapshotRequest:
         values["formats"] = tuple(values.get("formats", ("parquet",)))
         values["splits"] = tuple((str(name), int(share)) for name, share in values.get("splits", ()))
         request = SnapshotRequest(**values)
-        for part in (request, request.search_query):  # an invalid query raises here
+        for part in (request, request.search_query):  # reading `search_query` raises an error if the query is invalid
             kinds = get_type_hints(type(part))
             for one in fields(part):
                 value = getattr(part, one.name)

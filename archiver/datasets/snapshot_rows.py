@@ -63,7 +63,7 @@ ID = Column(
     "identifier of the article in every version, derived from the URL at which the archive first saw it",
     "identifier",
 )
-_CAPTURED = Column("captured_at", "text", "when the capture was made that the row was extracted from")
+_CAPTURED = Column("captured_at", "text", "time of the capture from which the row was extracted")
 _PAYLOAD = Column("payload_digest", "text", "SHA-1 of the capture's payload, in the notation of WARC")
 
 _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
@@ -113,11 +113,11 @@ ARTICLES = DatasetTable(
         Column(
             "sketch",
             "text",
-            "hashes of up to twelve passages of the body, by which rehydrate.py recognizes it; not if the tier is full",
+            "hashes of up to twelve passages of the body, by which rehydrate.py recognizes it, unless the tier is full",
         ),
         Column("tier", "text", "how much of the record is published: full, excerpt, features or reference"),
         Column("licence", "text", "licence of the article, if known", "license"),
-        Column("split", "text", "split for machine learning; all articles of a cluster are in the same"),
+        Column("split", "text", "split for machine learning; all articles of a cluster are in the same split"),
     ),
     ("id",),
 )
@@ -188,7 +188,7 @@ MISSING = DatasetTable(
 )
 NGRAMS = DatasetTable(
     "ngrams",
-    "Number of articles of a year that have an n-gram; rare ones are left out.",
+    "Number of articles of a year that have an n-gram; rare n-grams are left out.",
     (
         Column("year", "text", "year of publication"),
         Column("language", "text", "language (first part of its tag)"),
@@ -304,9 +304,9 @@ def article_rows(
 ) -> Iterator[ArticleRow]:
     """Yields the chosen articles in order, as they are published.
 
-    `change` removes personal data from a record. With `counted` the words are yielded as well. `leaked` are passages
-    that must not be published. With `limited` only articles below the tier full are yielded, without anything
-    derived from a withheld text.
+    `change` removes personal data from a record. If `counted` is True, the words are yielded as well. `leaked` are
+    passages that must not be published. If `limited` is True, only articles below the tier full are yielded, without
+    anything derived from a withheld text.
     """
     for row in db.execute(_query(db, limited=limited), {"cutoff": cutoff or NEWEST}):
         record = _record_at_cutoff(row)

@@ -120,7 +120,7 @@ def write_tables(
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
     longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
     leaked = (
-        withheld_passages.leaked_passages(  # texts are withheld completely only below the tier excerpt
+        withheld_passages.leaked_passages(  # only texts of articles below the tier excerpt are withheld completely
             chain.from_iterable(snapshot_rows.published_texts(db, stats.cutoff, change) for db in dbs),
             lambda: chain.from_iterable(snapshot_rows.withheld_texts(db, stats.cutoff) for db in dbs),
         )

@@ -29,17 +29,17 @@ from archiver.warc.writer import make_cdxj_line
 # The captures of the articles, the requisites of their pages, and the entries of pages.jsonl.
 
 _CHOSEN = (
-    # The captures that articles and revisions were read from.
+    # These are the captures that articles and revisions were extracted from.
     "select a.capture_id from articles a join wacz_articles w on w.id = a.id where a.capture_id is not null",
     "select r.capture_id from revisions r join wacz_articles w on w.id = r.article_id where r.capture_id is not null",
-    # The other parts of a post over several pages.
+    # These are the other parts of posts that are split over several pages.
     "select p.capture_id from articles a join wacz_articles w on w.id = a.id join article_parts t on t.post_urlkey = "
     "a.urlkey "
     "join pages p on p.urlkey = t.urlkey where p.capture_id is not null",
-    # The newest capture of each article's own URL, to which redirects lead.
+    # This is the newest capture of each article's own URL, to which redirects lead.
     "select (select c.id from captures c where c.url = a.url and c.status = 200 order by c.captured_at desc limit 1) "
     "from articles a join wacz_articles w on w.id = a.id",
-    # Redirects to the article, and revisit records.
+    # These are redirects to the article, and revisit records.
     "select id from captures where (record_type = 'revisit' or status between 300 and 399) "
     "and url in (select url from article_urls where article_id in (select id from wacz_articles))",
 )
@@ -154,8 +154,8 @@ class _Package:
 
     @contextmanager
     def entry(self, path: str, *, packed: bool = False, listed: bool = True) -> Iterator[_HashingWriter]:
-        """Opens a new file in the ZIP. With `packed` it is compressed; WARC files and compressed indexes are stored, so
-        that a player can read parts of them (WACZ, section "Zip Format").
+        """Opens a new file in the ZIP. If `packed` is True, it is compressed; WARC files and compressed indexes are
+        stored uncompressed, so that a player can read parts of them (WACZ, section "Zip Format").
         """
         info = zipfile.ZipInfo(path, self._created.timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED

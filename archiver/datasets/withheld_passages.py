@@ -20,11 +20,12 @@ from archiver.datasets.publication_rules import Tier
 from archiver.fields import BY_NAME, QUOTING, published_from
 
 _QUERY_ROWS = 2_000_000
-"""Passages that are searched for in one pass over the texts, at 8 bytes each and a bitmap."""
+"""At most this many passages are searched for in one pass over the texts. They take 8 bytes each, and a bitmap."""
 _BUFFER_ROWS = 1_000_000
-"""Candidate passages that are buffered before they are looked up."""
+"""At most this many candidate passages are buffered before they are looked up."""
 _SHARE_BITS = 4
-"""Hashes are looked up in shares by this many leading bits, because Arrow's hash table of two million takes 100 MB."""
+"""Hashes are divided by this many leading bits, and one share is looked up at a time, because Arrow's hash table of two
+million takes 100 MB."""
 
 
 class LeakedPassages:
@@ -33,7 +34,7 @@ class LeakedPassages:
     """
 
     def __init__(self, found: Any = None) -> None:
-        """Stores the hashes of the passages. `found`: an Arrow array of the hashes, in ascending order."""
+        """Stores the hashes of the passages, an Arrow array in ascending order (None: no passages)."""
         self._found = array("Q")
         if found is not None and len(found):
             start = found.offset * self._found.itemsize
@@ -238,7 +239,7 @@ def first_words(text: str | None, share: int = SHARE) -> str | None:
         if count == WORDS or piece.end() > most:
             break
         out, count = text[: piece.end()], count + 1
-    if not count and share > 1 and not text.isascii():  # a script without spaces
+    if not count and share > 1 and not text.isascii():  # the text is in a script without spaces
         out = text[: min(most, 2 * WORDS)]
     out = " ".join(out.split())
     return f"{out} …" if out and len(out) < len(text.strip()) else out or None

@@ -14,7 +14,7 @@ from archiver.errors import ArchiverError
 
 HOST = "127.0.0.1"
 PORT = 28080
-"""Fixed, because the port is part of an article's identity; below the range of ephemeral ports."""
+"""The port is fixed because it is part of an article's identity. It is below the range of ephemeral ports."""
 
 
 class DemoPortTaken(ArchiverError):
@@ -65,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 60
-    wbufsize = 1 << 16  # headers and body leave in one packet
+    wbufsize = 1 << 16  # large enough to send headers and body in one packet
     demo: Demo
 
     def do_GET(self) -> None:

@@ -88,7 +88,7 @@ class ArchiveExtension:
         run, crawler = self.run, self._crawler
         run.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
         self.outages = OutageGuard(run.site_name, self.order.start_url, self.stop, gone_confirmed=run.gone_confirmed)
-        if self.order.only:  # such a run does not request the home page
+        if self.order.only:  # a run that fetches only missing pages does not request the home page
             self.home_url = run.home
         if run.quiet_until:
             self.ending = still_quiet(self.order.start_url, run.quiet_until)
@@ -213,8 +213,8 @@ class ArchiveExtension:
         )
 
     def _final_ending(self) -> RunEnding | None:
-        """Returns the ending of a run that has no pending requests: at a limit on posts or pages, or with nothing left
-        to fetch.
+        """Returns how a run ends that has no pending requests: it has reached a limit on posts or pages, or has nothing
+        left to fetch.
         """
         ending = None
         with self.guarded():
@@ -234,13 +234,13 @@ class ArchiveExtension:
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
         throttle, cdx_host = self._crawler.get_extension(ThrottleExtension), urlsplit(self.run.cdx).hostname or ""
-        # The site's own host keeps the site's delay.
+        # If the list comes from the site's own host, the host keeps the site's delay.
         if throttle and cdx_host and cdx_host != urlsplit(self.order.start_url).hostname:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
 
     def _sent(self, request: Request) -> None:
-        """Signal handler: counts a request that was sent, whether for a page, a requisite or a host's file, first try
-        or retry.
+        """Signal handler: counts a request that was sent, whether for a page, a requisite or a host's file. Retries are
+        counted, too.
         """
         if requisite_of(request) is not None:
             self.run.counts.requisite_requests += 1

@@ -26,10 +26,11 @@ from archiver.politeness.address_policy import AddressZone, zone_of_host
 from archiver.politeness.throttle import BUSY, MIN_THIRD_PARTY_DELAY, Throttle, retry_after
 from archiver.sites.crawler_identity import POLITE_DELAY
 
-# A host that several crawls share, also those of other processes: all sites use the same web archive.
+# A host that several crawls share, including crawls of other processes. All sites use the same web archive, for
+# example.
 
 _FARTHEST = 3600.0
-"""Seconds. A turn further ahead was written before the clock was set back."""
+"""A turn that is more than this many seconds ahead is ignored: it was written before the clock was set back."""
 
 
 class SharedThrottle:

@@ -40,9 +40,9 @@ from archiver.storage.sites import add_site
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2
 _RETRY, _RETRY_LONGEST = 600.0, 6 * 3600.0
-"""Seconds until a site that could not be crawled is retried, doubled each time; and the longest wait."""
+"""Seconds after which a site that could not be crawled is retried, doubled each time, and the maximum of this time."""
 _COST = 20
-"""Between two checkpoints, a crawl runs at least so many times as long as the last checkpoint took."""
+"""Between two checkpoints, a crawl runs at least this many times as long as the last checkpoint took."""
 E = TypeVar("E")
 
 
@@ -169,8 +169,8 @@ def work_on_shard(
     place: WorkerContext, held: SiteLease, lease: Lease, start: Callable[[Path], LeasedProcess]
 ) -> ShardWork:
     """Fetches a shard, runs the process that `start` starts on its archive, and stores the shard at checkpoints and at
-    the end. Raises Fenced if another worker has the site, the ArchiverError that the process sends, and what
-    fetching and storing raise.
+    the end. Raises Fenced if another worker has the site, the ArchiverError that the process sends, and the errors of
+    fetching and storing.
     """
     folder = place.folder / shard_folder(held.site).rpartition("/")[2]
     storage_owner(place.storage)

@@ -113,7 +113,7 @@ def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
 
 _HOUR = 3600
 _LISTED = 20
-"""Tasks to list; all are counted."""
+"""At most this many tasks are listed; all are counted."""
 
 
 def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:

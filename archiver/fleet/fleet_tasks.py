@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REEXTRACT, SCAN, IMPORT = "reextract", "scan", "import"
 FINISHED, FAILED, INTERRUPTED = "finished", "failed", "interrupted"
 TRIES = 5
-"""A task that has failed so many times is given up, until it is entered again."""
+"""A task that has failed this many times is given up until it is entered again."""
 _RETRY = 60.0
 """Seconds until a failed task is retried; doubled each time."""
 
@@ -31,12 +31,12 @@ class NoSuchSite(ArchiverError):
     """Raised if the fleet has no site with this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, f"The fleet has no site {name}: 'archiver fleet init URL' enters it.")
+        super().__init__(name, f"The fleet has no site {name}: 'archiver fleet init URL' adds it.")
 
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task to be entered. `file` is the path or URL of a WARC file as `files_named` returns it, "" for a
+    """A task to be entered. `file` is the path or URL of a WARC file as `find_import_files` returns it, "" for a
     re-extraction.
     """
 
@@ -72,8 +72,8 @@ class TaskEnd:
 
 
 def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Checks that the fleet has sites with these names, and returns the names; without names, returns the names of all
-    sites of the fleet. Raises NoSuchSite.
+    """Checks that the fleet has sites with these names, and returns the names; if there are none, returns the names of
+    all sites of the fleet. Raises NoSuchSite.
     """
     known = [row["name"] for row in board.all("select name from fleet_sites order by name")]
     names = list(dict.fromkeys(words))
@@ -84,7 +84,7 @@ def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
 
 
 def select_shards(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Returns the names that `sites_named` returns, except sites that have no shard in the storage yet. Raises
+    """Returns the names that `select_sites` returns, except sites that have no shard in the storage yet. Raises
     NoSuchSite.
     """
     stored = {row["name"] for row in board.all("select name from fleet_sites where manifest is not null")}

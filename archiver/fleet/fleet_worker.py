@@ -60,7 +60,7 @@ class Worker:
             loop.add_signal_handler(signum, stop, signum)
         self._register()
         over = threading.Event()
-        loop.set_default_executor(ThreadPoolExecutor(self.slots + 8))  # one thread per crawl
+        loop.set_default_executor(ThreadPoolExecutor(self.slots + 8))  # each crawl occupies one thread
         beat = threading.Thread(
             target=self._send_heartbeats, daemon=True, args=(over, lambda: loop.call_soon_threadsafe(ending.set))
         )
@@ -102,7 +102,8 @@ class Worker:
         ]
         waiting = asyncio.create_task(ending.wait())
         await asyncio.wait([*both, waiting], return_when=asyncio.FIRST_COMPLETED)
-        # If one has given up, the other must end as well: it would compete with the workers that are started next.
+        # If one of the two queues has given up, end the other, too: it would compete with the workers that are started
+        # next.
         for task in (*both, waiting):
             task.cancel()
         for result in await asyncio.gather(*both, return_exceptions=True):

@@ -23,10 +23,10 @@ from archiver.fleet.task_job import do_task
 
 _log = logging.getLogger(__name__)
 SITES, CARE = "sites", "care"
-"""The queues: one for crawls and tasks; one for planning and retries, with a slot of its own in each worker."""
+"""The queues: SITES is for crawls and tasks. CARE is for planning and retries; each worker has an extra slot for it."""
 _CRAWL, _TASK = "crawl-site", "do-task"
 _AFTER_CRAWLS = -1
-"""The priority of tasks: lower than the priority of crawls, which are due at a time."""
+"""The priority of tasks. It is lower than that of crawls, because crawls are due at a certain time."""
 _TOGETHER = 500
 _AWAY, _BROKEN = 5.0, 60.0
 """Seconds until a job is retried that could not reach PostgreSQL, or failed unexpectedly."""
@@ -113,7 +113,7 @@ def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: i
     def do(context: JobContext, task: int) -> None:
         attempt(f"task {task}", lambda place: do_task(place, task))
 
-    # Without locks: the lock of a dead worker would keep all others from taking over.
+    # These jobs take no lock, because the lock of a dead worker would keep all other workers from taking over.
     @app.periodic(cron="* * * * * */2", periodic_id="plan")
     @app.task(name="plan", queue=CARE, queueing_lock="plan")
     async def plan(timestamp: int) -> None:
@@ -200,7 +200,7 @@ async def _enqueue(app: App, jobs: list[Job]) -> int:
         return 0
     try:
         return len(await app.job_manager.batch_defer_jobs_async(jobs))
-    except AlreadyEnqueued:  # another worker was faster with some of them
+    except AlreadyEnqueued:  # another worker has already enqueued some of them
         done = 0
         for one in jobs:
             try:
@@ -214,8 +214,8 @@ async def _enqueue(app: App, jobs: list[Job]) -> int:
 async def retry_stalled(app: App, board: QueueDatabase) -> int:
     """Enqueues the jobs of dead workers again, and returns how many.
 
-    A worker counts as dead if it has sent no heartbeat for the length of a lease. It also does if its job's host has
-    had no lease for twice that time: it then died between two statements.
+    A worker counts as dead if it has sent no heartbeat for the length of a lease, or if the host of its job has had no
+    lease for twice that time, because it then died between two statements.
     """
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}
@@ -231,7 +231,7 @@ async def retry_stalled(app: App, board: QueueDatabase) -> int:
         if number is not None:
             try:
                 await app.job_manager.retry_job_by_id_async(number, retry_at=datetime.now(UTC))
-            except ConnectorException as error:  # another worker was faster
+            except ConnectorException as error:  # another worker has already retried the job
                 _log.info("job %d: %s", number, error.__cause__ or error)
     await app.job_manager.prune_stalled_workers(fleet.lease * 4)
     return len(stalled) + len(orphans)

@@ -37,9 +37,9 @@ its crawl.
 
 @dataclass(frozen=True, slots=True)
 class SiteLease:
-    """A worker's lease on a site, valid until `until` (in `monotonic_seconds`) unless renewed. `token`: its fencing
-    token; `manifest`: the key of the shard's current state, None for a new shard; `lease`: the length of the lease
-    in seconds; `every`: seconds between checkpoints.
+    """A worker's lease on a site, valid until `until` (in `monotonic_seconds`) unless renewed. `token` is its fencing
+    token. `manifest` is the key of the shard's current state, None for a new shard. `lease` is the length of the lease
+    in seconds; `every` is the number of seconds between checkpoints.
     """
 
     site: str
@@ -56,8 +56,8 @@ class SiteLease:
 
 @dataclass(frozen=True, slots=True)
 class LeaseWait:
-    """Returned by `take_lease` if the lease cannot be taken now; retry after `seconds`. 0 means that the job is no
-    longer due.
+    """Returned by `take_lease` if the lease cannot be taken now. The job must be retried after `seconds`; 0 means that
+    it is no longer due.
     """
 
     seconds: float
@@ -66,8 +66,8 @@ class LeaseWait:
 def take_lease(
     board: QueueDatabase, site: str, worker: str, delay: float, task: int | None = None
 ) -> SiteLease | LeaseWait:
-    """Takes the lease of a site and its host, for a due crawl, or for the open task with the ID `task`. `delay`:
-    seconds between two requests to the host. Returns the lease, or how long to wait.
+    """Takes the lease of a site and its host, for a due crawl, or for the open task with the ID `task`. `delay` is the
+    number of seconds between two requests to the host. Returns the lease, or how long to wait.
     """
     asked = monotonic_seconds()
     with board.transaction() as conn:
@@ -148,8 +148,8 @@ def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """The result of a crawl, and when its site is due again. `period` and `why` explain that time; `rest`: seconds to
-    leave the host without requests.
+    """The result of a crawl, and when its site is due again. `period` and `why` explain that time. `rest` is the number
+    of seconds for which the host must get no requests.
     """
 
     outcome: str

@@ -114,26 +114,28 @@ create table fleet_workers (
     ended_at timestamptz
 );
 """
-"""`fleet_hosts.lease_until`: when the lease of `worker` on the host ends, by PostgreSQL's clock; the lease is for
-`site` with `token`. `fleet_sites.token`: the fencing token, which grows by one with each run and which a commit must
-have; `manifest`: the key of the shard's current state. `fleet.draining`: '', 'drain' (running jobs are finished) or
-'now' (they are interrupted). `fleet_tasks`: one-time tasks (see `fleet_tasks.py`); `ended_at` is set when a task has
-finished or failed too often. `fleet_runs.task`: the task of a run, null for a crawl."""
+"""`fleet_hosts.lease_until` is when the lease of `worker` on the host ends, by PostgreSQL's clock; the lease is for
+`site` with `token`. `fleet_sites.token` is the fencing token, which grows by one with each run and which a commit must
+have; `fleet_sites.manifest` is the key of the shard's current state. `fleet.draining` is '', 'drain' (running jobs are
+finished) or 'now' (they are interrupted). `fleet_tasks` has one-time tasks (see `fleet_tasks.py`); `ended_at` is set
+when a task has finished or failed too often. `fleet_runs.task` is the task of a run, null for a crawl."""
 
 
 _SECONDS = 10
 _IDLE = 5.0
-"""Seconds that a transaction may idle between two statements. A process that is suspended in a transaction would block
-its rows for all other workers."""
+"""Maximum number of seconds for which a transaction may be idle between two statements. A process that is suspended in
+a transaction would otherwise block its rows for all other workers."""
 _CLOCK = 60.0
-"""Seconds by which clocks may differ. Leases do not depend on this: they use PostgreSQL's clock and monotonic ones."""
+"""Maximum difference in seconds between this machine's clock and PostgreSQL's. Leases do not depend on it, because they
+use PostgreSQL's clock and monotonic clocks."""
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The settings of a fleet. `lease`: seconds after which the host of a worker without heartbeat becomes free;
-    `every`: minimum seconds between two checkpoints of a crawl; `draining`: "", "drain" or "now".
+    """The settings of a fleet. `lease` is the number of seconds after which the host of a worker without heartbeat
+    becomes free. `every` is the minimum number of seconds between two checkpoints of a crawl. `draining` is "", "drain"
+    or "now".
     """
 
     fleet_id: str

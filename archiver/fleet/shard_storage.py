@@ -192,7 +192,7 @@ class ObjectPart:
 @dataclass(frozen=True, slots=True)
 class ShardFile:
     """A file of a shard: its name relative to the archive's folder ("warc/x.warc.gz"), and the stored objects that make
-    it up, in order. `packed`: the objects are compressed with gzip.
+    it up, in order. `packed` is True if the objects are compressed with gzip.
     """
 
     name: str
@@ -206,8 +206,8 @@ class ShardFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The list of files that make up one state of a shard. `token`: the fencing token of the worker that wrote it;
-    `checkpoint`: its number within that worker's run; `made_at`: ISO 8601 in UTC.
+    """The list of files that make up one state of a shard. `token` is the fencing token of the worker that wrote it,
+    `checkpoint` is its number within that worker's run, and `made_at` is its time (ISO 8601 in UTC).
     """
 
     site: str

@@ -1,8 +1,8 @@
 """Transfers shards: from a worker's disk to the storage at checkpoints, and back to the disk of the next worker; also
 collects all shards into one archive.
 
-A checkpoint stores only what is new: a consistent copy of the whole database, and the new bytes of the WARC files,
-which only grow: from the last checkpoint up to the last record that the database knows. The manifest is written
+A checkpoint stores a consistent copy of the whole database, but only the new bytes of the WARC files, because these
+only grow: the bytes from the last checkpoint up to the last record that the database knows. The manifest is written
 last.
 """
 
@@ -42,7 +42,7 @@ from archiver.maintenance.verify_captures import find_warc_files
 from archiver.warc.writer import held_finished, index_of
 
 ARCHIVE = "archive.db"
-_igzip: Any = igzip  # untyped
+_igzip: Any = igzip  # the package has no type hints
 _CHUNK = 1 << 20
 _STATE = "shard.json"
 
@@ -57,12 +57,12 @@ def checkpoint(
     commit: Callable[[Manifest], bool],
 ) -> Manifest:
     """Stores the current state of a shard, and returns its manifest. `before` is the manifest of the previous state.
-    `commit` is called with the new manifest and returns False if another worker has the site; the written objects
-    are then deleted and Fenced is raised.
+    `commit` is called with the new manifest and returns False if another worker has the site; the written objects are
+    then deleted and Fenced is raised.
 
-    If `commit` raises, the objects stay, because it may have succeeded; if it did not, a later `delete_old_objects`
-    deletes them. Nothing is written to a storage without the fleet's mark, such as the empty folder of a missing
-    mount. Raises Fenced, StorageRefused, what `commit` raises, and what a backup raises.
+    If `commit` raises an error, the objects are kept, because it may have succeeded all the same; otherwise a later
+    `delete_old_objects` deletes them. Nothing is written to a storage without the fleet's mark, such as the empty
+    folder of a missing mount. Raises Fenced, StorageRefused, and the errors of `commit` and of a backup.
     """
     storage_owner(storage)
     written: list[str] = []
@@ -244,7 +244,7 @@ def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manife
 # The folder of a worker on its own disk, used by one worker at a time.
 
 SCANS = "scans"
-"""The folder for WARC files that are scanned for sites, next to that for shards."""
+"""The folder for WARC files that are scanned for sites. It is next to the folder for shards."""
 
 
 class WorkFolderUnusable(ArchiverError):
@@ -269,7 +269,7 @@ def lock_work_folder(folder: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise WorkFolderUnusable(str(folder), "another worker uses it") from error
-        shutil.rmtree(folder / SCANS, ignore_errors=True)  # left by a killed worker
+        shutil.rmtree(folder / SCANS, ignore_errors=True)  # the folder was left by a killed worker
         yield folder / "shards"
 
 
@@ -281,9 +281,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class CollectedShards:
-    """The result of collecting shards into one archive. `merged`: the result of each merge, by site; `known`: number of
-    shards that have not changed since; `unfinished`: sites that are being crawled or whose worker died; `damaged`: a
-    message for each damaged shard.
+    """The result of collecting shards into one archive. `merged` has the result of each merge, by site. `known` is the
+    number of shards that have not changed since. `unfinished` are sites that are being crawled or whose worker died.
+    `damaged` has a message for each damaged shard.
     """
 
     merged: dict[str, MergeResult] = field(default_factory=dict)
@@ -294,7 +294,7 @@ class CollectedShards:
 
 @dataclass
 class FetchedShards:
-    """The result of fetching shards without merging them. `fetched`: the path of each archive, by site; the other
+    """The result of fetching shards without merging them. `fetched` has the path of each archive, by site. The other
     fields are as in `CollectedShards`.
     """
 
@@ -321,7 +321,7 @@ def _read_first_valid(storage: ShardStorage, keys: list[str]) -> Manifest | None
         if data := storage.read(key):
             try:
                 return read_manifest(data)
-            except ValueError:  # incomplete: its writer died, and the previous state is valid
+            except ValueError:  # the manifest is incomplete because its writer died, so the previous state is valid
                 continue
     return None
 
@@ -341,10 +341,11 @@ def collect_shards(
     progress: Progress = lambda what, done, of: None,
 ) -> CollectedShards:
     """Merges each shard that has changed since the last call into `archive`, which is open as `db`; no other program
-    may write to it. A site that is being crawled is skipped unless `unfinished` is set, because its WARC file would
-    be merged again after it has grown. `progress` is called with the progress.
+    may write to it. A site that is being crawled is skipped unless `unfinished` is True, because its WARC file would be
+    merged again after it has grown. `progress` is called with the name of the current step, the number done, and the
+    total.
 
-    After an interruption, the next call continues. Raises StorageRefused, and what a merge raises.
+    After an interruption, the next call continues. Raises StorageRefused, and the errors of a merge.
     """
     out, notes = CollectedShards(), _MergedStates(archive)
     states = list(read_manifests(storage))
@@ -371,7 +372,7 @@ def fetch_shards(
     storage: ShardStorage, into: Path, *, unfinished: bool = False, progress: Progress = lambda what, done, of: None
 ) -> FetchedShards:
     """Fetches each shard into its own folder below `into`, without merging them. Unchanged shards are not fetched
-    again; a site that is being crawled is skipped unless `unfinished` is set. Raises StorageRefused, OSError.
+    again. A site that is being crawled is skipped unless `unfinished` is True. Raises StorageRefused, OSError.
     """
     out = FetchedShards()
     states = list(read_manifests(storage))

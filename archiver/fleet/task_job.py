@@ -101,7 +101,7 @@ def _locate(storage: ShardStorage, file: str) -> tuple[ShardStorage, str]:
     """Returns the storage that contains a file, and the file's key in it."""
     if "://" not in file and not file.startswith("/"):
         return storage, file
-    if "/" not in file.partition("://")[2] and "://" in file:  # a whole bucket
+    if "/" not in file.partition("://")[2] and "://" in file:  # the file is a whole bucket
         return ShardStorage(file), ""
     folder, _, key = file.rpartition("/")
     return ShardStorage(folder or "/"), key
@@ -114,9 +114,9 @@ _CAPTURES = frozenset({"response", "resource", "revisit"})
 
 @dataclass
 class SitesFound:
-    """The result of scanning a WARC file. `sites`: names of the fleet's sites that it has captures of; `others`: hosts
-    of possible pages that belong to none of these sites, as a dict from the name that their site would get to its
-    start URL.
+    """The result of scanning a WARC file. `sites` are the names of the fleet's sites that it has captures of. `others`
+    are hosts of possible pages that belong to none of these sites, as a dict from the name that their site would get to
+    its start URL.
     """
 
     sites: set[str] = field(default_factory=set)
@@ -172,14 +172,14 @@ def find_sites_in_file(path: Path, scopes: Iterable[Scope], choice: RecordFilter
 
 _log = logging.getLogger(__name__)
 _LISTED = 20
-"""Problems of a task that are kept as messages; all are counted."""
+"""At most this many problems of a task are kept as messages; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskOrder:
-    """A task with everything that its process needs. `storage`: the URL of the shard storage; `scopes`: the fleet's
-    sites, for a scan; `known`: whether the fleet crawls the shard's site, and `apart`: the sites within it that have
-    their own shards, both for an import.
+    """A task with everything that its process needs. `storage` is the URL of the shard storage. `scopes` are the
+    fleet's sites, for a scan. For an import, `known` is True if the fleet crawls the shard's site, and `apart` are the
+    sites within it that have their own shards.
     """
 
     task: Task
@@ -311,7 +311,7 @@ _KINDS: dict[str, Callable[[Path, TaskOrder], TaskEnd | SitesFound]] = {
 
 _POLL_SECONDS = 0.2
 _LEASH = 30.0
-"""Seconds for which a scan may run without a message from its worker."""
+"""Maximum number of seconds for which a scan may run without a message from its worker."""
 
 
 def do_task(place: WorkerContext, number: int) -> float:
@@ -348,7 +348,7 @@ def _run_on_shard(place: WorkerContext, held: SiteLease, lease: Lease, task: Tas
         if task.kind == IMPORT and order.known:
             prepare_shard(archive, held)
         elif task.kind == IMPORT:
-            open_archive(archive, create=True).close()  # its site is created with its first post
+            open_archive(archive, create=True).close()  # the site will be created with its first post
         return begin_task(archive, order)
 
     end: TaskEnd = work_on_shard(place, held, lease, start).result

@@ -1,7 +1,7 @@
 """Scrapy's download handler for http and https, hardened against malicious servers.
 
-It adds three features that no setting of Scrapy 2.19 offers: a check of the IP address before a connection is made,
-a limit on the size of a response's header (Twisted sets none), and rules for errors that a retry cannot mend.
+It adds three features that no setting of Scrapy 2.19 offers: a check of the IP address before a connection is made, a
+limit on the size of a response's header (Twisted sets none), and rules for errors that a retry does not help.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Refusal(IgnoreRequest):
 def permission_of(crawler: Crawler, request: Request) -> Permission:
     """Returns which private addresses this request may reach besides the public internet.
 
-    A crawl's spider has its `permission`. A person (`scrapy shell`, `fetch`, `parse`) may reach the address as
-    typed, but nothing that it redirects to. Other spiders have no permission.
+    A crawl's spider has its `permission`. A person (`scrapy shell`, `fetch`, `parse`) may reach the address as typed,
+    but no private address to which it redirects. Other spiders have no permission.
     """
     spider = crawler.spider
     given: Permission | None = getattr(spider, "permission", Permission())
@@ -82,12 +82,12 @@ def refuse_private_address(reason: str, request: Request) -> Refusal:
 
     Also logs it if the request does not belong to a crawl.
     """
-    if "page" not in request.meta:  # nothing else reports it
-        _log.warning("%s is not requested: %s", request.url, reason)
+    if "page" not in request.meta:  # otherwise nothing would report it
+        _log.warning("Not requesting %s: %s", request.url, reason)
     return Refusal(Outcome.REFUSED, "private-address", reason)
 
 
-# Errors that middlewares raise for a request that was not made; the spider turns them into outcomes.
+# Errors that middlewares raise for a request that was not made. The spider turns them into outcomes.
 
 
 class ForbiddenByRobots(IgnoreRequest):
@@ -118,7 +118,7 @@ class RunEnded(IgnoreRequest):
     """Raised for a request that had not been made when the run ended. Its page is still due."""
 
 
-# The cause of a failed TLS connection, in words: Scrapy says only that the connection failed.
+# Phrases for the cause of a failed TLS connection. Scrapy says only that the connection failed.
 
 _UNTRUSTED = "its certificate cannot be trusted: it is self-signed, expired, or from an unknown authority"
 
@@ -134,7 +134,7 @@ def tls_problem(error: BaseException | None) -> str:
             messages = [str(row[-1]) for row in cause.args[0]] if cause.args and isinstance(cause.args[0], list) else []
             if "certificate verify failed" in messages:
                 return _UNTRUSTED
-            return f"no secure connection could be made ({messages[-1] if messages else 'the server broke it off'})"
+            return f"no secure connection could be made ({messages[-1] if messages else 'the server hung up'})"
     return ""
 
 
@@ -149,7 +149,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-# The last checks: of the IP address before a connection is made, and of the process's lease before data are sent.
+# The last checks: of the IP address before a connection is made, and of the process's lease before data is sent.
 
 
 @implementer(IReactorPluggableNameResolver)
@@ -181,7 +181,7 @@ class GuardedReactor:
 
 
 REQUEST_SENT = object()
-"""Signal: a request was written to a connection; sent for each time. Argument: request."""
+"""Signal: a request was written to a connection. It is sent once for each time this happens. Argument: request."""
 
 
 class HeaderFlood(Exception):
@@ -216,7 +216,7 @@ class GuardedHTTPHandler(HTTP11DownloadHandler):
                 return await maybe_deferred_to_future(agent.download_request(request))
         except DownloadTimeoutError as error:
             if agent.has_started:
-                reason = "its response was too slow to be complete in time"
+                reason = "its response did not arrive completely in time"
                 raise Refusal(Outcome.FAILED, "too-slow", reason) from error
             raise
         except DownloadFailedError as error:
@@ -313,10 +313,10 @@ class _Factory(_LenientHTTP11ClientFactory):
 _NO_HTTP = "its server violates HTTP"
 _TABLE: tuple[tuple[type[BaseException], str, str], ...] = (
     (HeaderFlood, "header-flood", "the header of its response is larger than the limit"),
-    (ParseError, "bad-http", _NO_HTTP),  # no status line
+    (ParseError, "bad-http", _NO_HTTP),  # the response has no status line
     (BadHeaders, "bad-http", _NO_HTTP),
-    (ValueError, "bad-http", _NO_HTTP),  # invalid or contradictory lengths
-    (KeyError, "bad-http", _NO_HTTP),  # an unknown transfer coding
+    (ValueError, "bad-http", _NO_HTTP),  # a length is invalid or contradicts another one
+    (KeyError, "bad-http", _NO_HTTP),  # the transfer coding is unknown
 )
 
 

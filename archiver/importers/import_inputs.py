@@ -31,10 +31,10 @@ _SELECTABLE = frozenset({"response", "resource", "revisit"})
 class RecordFilter:
     """Which records to import.
 
-    `only`: hosts or names of sites ("example.org", "example.org/blog") whose URLs are imported, () for all; `apart`:
-    sites within these whose URLs are left out because they belong to another archive; `since` and `until`: days
-    (YYYY-MM-DD, UTC), both inclusive, or ""; `known_sites`: import only URLs of sites that the archive has;
-    `all_captures`: also import captures that are not pages.
+    `only` has hosts or names of sites ("example.org", "example.org/blog") whose URLs are imported, () for all. `apart`
+    has sites within these whose URLs are left out because they belong to another archive. `since` and `until` are days
+    (YYYY-MM-DD, UTC), both inclusive, or "". If `known_sites` is True, only URLs of sites that the archive has are
+    imported. If `all_captures` is True, captures that are not pages are imported, too.
     """
 
     only: tuple[str, ...] = ()

@@ -37,12 +37,12 @@ from archiver.warc.problems import Problem, ProblemKind
 
 _PREFIX = "import"
 _SMALL = 24 << 20
-"""Bytes: reading a smaller file takes less time than starting processes for it."""
+"""Size in bytes below which reading a file takes less time than starting processes for it."""
 
 
 @dataclass
 class FileResult:
-    """The result of importing one file. `outcome`: finished, known (imported before), limited, interrupted or
+    """The result of importing one file. `outcome` is finished, known (imported before), limited, interrupted or
     unreadable. `kinds` counts its problems by kind; `problems` has the first of them.
     """
 
@@ -78,8 +78,8 @@ ProgressCallback = Callable[[FileResult, int, int], None]
 class ImportRun:
     """Imports files into an archive, which is created if it does not exist.
 
-    `on_progress` is called with the progress. Raises what `open_archive` raises, and ArchiveInUse if another import is
-    running.
+    `on_progress` is called whenever a part of a file has been written (see ProgressCallback). Raises the errors of
+    `open_archive`, and ArchiveInUse if another import is running.
     """
 
     def __init__(
@@ -301,8 +301,8 @@ class ImportProgress:
 
 
 def progress_line(tally: ImportCounts, records: int, seconds: float) -> str:
-    """Returns a progress line such as "records 1,200  posts 310  damaged 2  95/s". `records` and `seconds`: records
-    read by this run and the time it took, which give the rate.
+    """Returns a progress line such as "records 1,200  posts 310  damaged 2  95/s". The rate at its end is computed from
+    `records`, the number of records that this run has read, and `seconds`, the time it took.
     """
     rate = records / seconds if seconds > 0 else 0.0
     return f"records {tally.records:,}  posts {tally.posts:,}  damaged {tally.damaged:,}  {rate:,.0f}/s"

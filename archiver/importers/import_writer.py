@@ -73,8 +73,8 @@ class ImportSource:
 class ImportWriter:
     """Stores imported records in the order in which they were read, within the caller's transaction.
 
-    A capture that the archive already has, from a crawl or an import, changes nothing. With `known_sites`, no new
-    sites are created; `now` is the creation time of new sites.
+    A capture that the archive already has, from a crawl or an import, changes nothing. If `known_sites` is True, no new
+    sites are created. `now` is the creation time of new sites.
     """
 
     def __init__(
@@ -258,7 +258,7 @@ class ImportWriter:
 
     def _store_revisit(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts, *, keep: bool) -> bool:
         """Stores a revisit record, which shows that a post was seen again with the same payload. Returns False if the
-        payload is unknown; with `keep`, the record is then stored until the payload is imported.
+        payload is unknown; if `keep` is True, the record is then stored until the payload is imported.
         """
         db = self.db
         original = historical_captures.capture_of_revisit(db, found)

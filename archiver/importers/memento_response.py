@@ -99,8 +99,8 @@ class Memento(StreamPosition):
 class _Payload:
     """The payload of a capture, restored from a web archive's response.
 
-    `coding`: the content coding of `body`; `was_coded`: the original had a coding that cannot be restored;
-    `is_proven`: the payload matches the digest in the list of captures.
+    `coding` is the content coding of `body`. `was_coded` is True if the original had a coding that cannot be restored.
+    `is_proven` is True if the payload matches the digest in the list of captures.
     """
 
     body: bytes
@@ -125,13 +125,13 @@ def memento_record(
         return other
     at = at or requested.at
     if not payload.is_proven and at != requested.at:
-        declared = ""  # the digest belongs to another capture
+        declared = ""  # the listed digest belongs to another capture
     elif not payload.is_proven and payload.was_coded and declared:
         # The digest is of the coded bytes, which are not available: it proves nothing, but is kept as information.
         declared = f"list:{requested.digest}"
     headers = _original_headers(response, service, payload.coding)
     if payload.is_proven or payload.was_coded:
-        # A length of other bytes would make the page look truncated.
+        # The original length, which is that of other bytes, would make the page look truncated.
         headers = tuple((name, value) for name, value in headers if name.lower() != b"content-length")
     fields = {
         "warc-type": "response",
@@ -167,7 +167,7 @@ def _mismatch(
             ProblemKind.NOT_A_MEMENTO, response.uri, requested.url, f"it is a capture of another URL: {of[:200]}"
         )
     if _is_redirect(status) and requested.status == 200 and (target := _redirect_target(response, requested, service)):
-        return target  # a capture of the same second, with http or without a slash
+        return target  # the target is a capture of the same second, whose URL has http or lacks a slash
     if (
         not payload.is_proven
         and status == 200

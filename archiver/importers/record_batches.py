@@ -48,7 +48,7 @@ from archiver.warc.problems import Problem, ProblemKind
 
 # From a stream of records to batches. Records that need no reading are only counted.
 
-_PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # limits of one batch
+_PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # a batch has at most this many pages, bytes and records
 
 
 @dataclass
@@ -77,7 +77,7 @@ def record_batches(
     """Yields the records of a stream in batches, all of them or the first `limit` pages. The last batch has `end` set
     and may be empty.
 
-    With `begun`, the stream starts where an earlier run stopped, so that it is not an error if it has no further
+    If `begun` is True, the stream starts where an earlier run stopped, so that it is not an error if it has no further
     records.
     """
     pairing = RecordPairs(ForeignRecords(unpacked, selector))
@@ -171,8 +171,9 @@ class RecordKind(StrEnum):
 class ReadRecord:
     """The result of reading one record.
 
-    `rule`: the name of the rule by which it is a post or not; `target`: where a redirect leads; `digest`: the
-    payload digest in the form that the archive stores; `exchange`: set if the record may be copied into the archive.
+    `rule` is the name of the rule by which the record is a post or not. `target` is where a redirect leads. `digest` is
+    the payload digest in the form that the archive stores. `exchange` is set if the record may be copied into the
+    archive.
     """
 
     kind: RecordKind
@@ -325,7 +326,7 @@ def open_reader(archive: Path, version: str, now: datetime, *, all_captures: boo
 # Readers on all cores. Results come back in the order of the batches.
 
 _MAX_BYTES = 96 << 20
-_AHEAD = 3  # queued batches per process
+_AHEAD = 3  # at most this many batches per process are queued
 Results = list[ReadRecord | Problem]
 B = TypeVar("B")
 

@@ -43,19 +43,19 @@ from archiver.warc.problems import Problem, ProblemKind
 # The plan of an import from a web archive, and its outcome.
 
 LIST_SECONDS = 2.5
-"""Seconds between requests for lists: 0.4 requests per second, the limit of the Internet Archive."""
+"""Minimum number of seconds between requests for lists: 0.4 requests per second, the limit of the Internet Archive."""
 CAPTURE_SECONDS = 0.125
-"""Seconds between requests for captures: 8 requests per second."""
+"""Minimum number of seconds between requests for captures: 8 requests per second."""
 FIRST = datetime(1991, 1, 1, tzinfo=UTC)
-"""Earlier than any page on the web."""
+"""A time earlier than any page on the web."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaybackPlan:
     """What to import from a web archive.
 
-    `url` is the start URL of a site, or with `exact` the URL of one page. `since` and `until` are aware times, both
-    inclusive; None means no limit. `limit` is the maximum number of captures to fetch, 0 for all. `delay` is the
+    `url` is the start URL of a site or, if `exact` is True, the URL of one page. `since` and `until` are aware times,
+    both inclusive; None means no limit. `limit` is the maximum number of captures to fetch, 0 for all. `delay` is the
     minimum number of seconds between requests; LIST_SECONDS and CAPTURE_SECONDS apply in any case.
     """
 
@@ -161,7 +161,7 @@ class CaptureList:
     def __init__(self, plan: WaybackPlan) -> None:
         self._plan = plan
         self._home = urlkey(plan.url)
-        self._db = sqlite3.connect("")  # a temporary file, which SQLite removes with the connection
+        self._db = sqlite3.connect("")  # SQLite uses a temporary file, and deletes it when the connection is closed
         self._db.executescript(
             "create table listed (n integer primary key, key text, at text, url text, status integer, digest text, "
             "asked text, view integer); create table todo (n integer primary key, key text, do text, digest text);"
@@ -360,7 +360,7 @@ class ListRequests:
                 if page.resume_key and page.entries
                 else ""
             )
-            # A repeated key would never end.
+            # If the server sent a resume key again, requesting its list would never end.
             self._resumed = following if following not in self._known else ""
             self._known.add(following)
             if not self._resumed:

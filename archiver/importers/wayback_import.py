@@ -94,8 +94,8 @@ class WaybackImport:
                 self.listing.drop(row)
 
     def _drop_known(self, db: Database) -> None:
-        """Removes captures that the archive already has. If it has the same payload from another time, only the time is
-        to be stored.
+        """Removes captures that the archive already has. If the archive has the same payload from another time, only
+        the time of the capture remains to be stored.
         """
         listing, result = self.listing, self.result
         for row in listing.rows(CaptureAction.FETCH):

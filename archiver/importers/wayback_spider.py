@@ -102,7 +102,7 @@ class WaybackSpider(scrapy.Spider):
         except Exception as error:
             self._fail(error)
         return
-        yield  # makes this a generator
+        yield  # never reached: it only makes this function a generator
 
     @property
     def _is_limited(self) -> bool:
@@ -207,7 +207,7 @@ class WaybackSpider(scrapy.Spider):
                 reason, n = outcome_of_failure(error)[2], n + 1
                 continue
             if response.status in BUSY:
-                continue  # the throttle waits as requested, and raises HostBusy in the end
+                continue  # the throttle waits as long as the service asked for, and finally raises HostBusy
             if response.status not in _RETRY_STATUSES:
                 self._streak.add(failed=False)
                 return response

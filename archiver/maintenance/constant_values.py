@@ -1,5 +1,5 @@
-"""Finds values in stored articles that belong to the site and not to a post, and extracts the articles that have one
-again without it.
+"""Finds values in stored articles that belong to the site and not to a post, and extracts the affected articles again
+without these values.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from archiver.storage.connection import writing
 from archiver.storage.sites import add_constants, rules_valid_at
 
 _SAMPLE = 200
-"""Articles with one title that are looked at for other titles."""
+"""At most this many articles with the same title are searched for other title candidates."""
 _MOST = 2_000
-"""Articles that are read again at once; the next run continues."""
+"""At most this many articles are extracted again in one run; the next run continues."""
 _COLUMNS = tuple(name for name in OWN_TEXTS if name in MEASURED)
 _LIVE = "site = :site and gone_at is null and id not in (select article_id from withdrawn_articles)"
 
@@ -82,7 +82,9 @@ def _is_constant_title(db: Database, site: str, title: str) -> bool:
 
 
 def _sample_read_generally(db: Database, site: str) -> list[Article]:
-    """Returns the newest articles that were read without a learned rule for the title, which have its candidates."""
+    """Returns a site's newest articles, without those whose title came from a learned rule: these have no other
+    candidates for the title as evidence.
+    """
     rows = db.query(
         f"select * from articles where {_LIVE} order by id desc limit :most", {"site": site, "most": _SAMPLE}
     )
@@ -97,15 +99,15 @@ def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
 
 @dataclass(frozen=True, slots=True)
 class RefusedConstants:
-    """What refusing the site's values led to: `articles` that changed, and how many of them lost each field."""
+    """The result of refusing the site's values: how many `articles` changed, and how many of them lost each field."""
 
     articles: int = 0
     lost: Mapping[str, int] = field(default_factory=dict)
 
 
 def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version: str, at: datetime) -> RefusedConstants:
-    """Adds the values that belong to the site, and not to a post, to the site's rules. Extracts the articles that have
-    one of these values again.
+    """Adds the values that belong to the site, and not to a post, to the site's rules, and extracts the articles that
+    have one of these values again.
     """
     found = find_stored_constants(db, site["name"])
     rules = rules_valid_at(db, site["id"])
@@ -130,7 +132,7 @@ def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version:
 
 
 def _with_fields(db: Database, ids: Sequence[int]) -> Counter[str]:
-    """Returns how many of these articles have each field that a constant may be the value of."""
+    """Returns, for each field that a constant may be the value of, how many of these articles have the field."""
     counts = ", ".join(f"total({column} <> '')" for column in _COLUMNS)
     row = db.execute(
         f"select {counts} from articles where id in (select value from json_each(?))", [json.dumps(ids)]
@@ -139,7 +141,7 @@ def _with_fields(db: Database, ids: Sequence[int]) -> Counter[str]:
 
 
 def _articles_with(db: Database, site: str, constants: SiteConstants, rules: str) -> list[int]:
-    """Returns the IDs of the articles that have a constant as a value and were not read by these rules."""
+    """Returns the IDs of the articles that have a constant as a value and were not extracted with these rules."""
     values = {"titles": "title", "images": "image", "descriptions": "description"}
     has_one = " or ".join(f"{column} in (select value from json_each(:{name}))" for name, column in values.items())
     rows = db.execute(

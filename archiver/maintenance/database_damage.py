@@ -24,9 +24,9 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseDamage:
-    """Damage to a table of a database file, or to an index of the table. `table`: the table; `pages`: numbers of the
-    damaged pages with the table or index of each, as far as SQLite reports them; `message`: what SQLite says;
-    `page_size`: in bytes.
+    """Damage to a table of a database file, or to an index of the table. `table` is the table's name. `pages` has the
+    numbers of the damaged pages, each with the table or index that it belongs to, as far as SQLite reports them.
+    `message` is what SQLite says; `page_size` is in bytes.
     """
 
     table: str
@@ -133,8 +133,8 @@ def _find_damaged_pages(db: Database, table: str) -> Iterator[tuple[int, str]]:
 
 
 def find_unreadable_articles(db: Database) -> list[int]:
-    """Returns the IDs of the articles whose current row or revisions cannot be read, as far as other tables name
-    them.
+    """Returns the IDs of the articles whose current row or revisions cannot be read, as far as other tables have their
+    IDs.
     """
     ids: set[int] = set()
     for query in (
@@ -168,7 +168,7 @@ def _is_readable(db: Database, query: str, first: int, last: int) -> bool:
 
 
 def _unreadable(ids: list[int], is_readable: Callable[[int, int], bool]) -> Iterator[int]:
-    """Yields the IDs, of a sorted list, that cannot be read, by halving ranges that cannot."""
+    """Yields the IDs in a sorted list that cannot be read, by halving each range that cannot be read as a whole."""
     waiting = [ids] if ids else []
     while waiting:
         some = waiting.pop()

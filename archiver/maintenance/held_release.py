@@ -1,4 +1,4 @@
-"""Releases the held pages of a site: fetches them again, or accepts what they show, from their captures."""
+"""Releases the held pages of a site: makes them due, or accepts what they showed, from their captures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.runs import Counts, forget_run_health
 
 _STAGES = (identify, revise, record)
-"""The stages of a page that is accepted: what it links to was recorded when it was fetched."""
+"""The stages that an accepted page passes. The stage `enter` is left out: the URLs found on the page were stored when
+it was fetched."""
 _GONE = frozenset({HoldRule.STILL_LISTED, HoldRule.MASS_GONE})
 _RELEASED = "released by 'archiver sites release'"
 
@@ -98,8 +99,8 @@ def _held_rows(db: Database, site_id: int) -> list[dict[str, Any]]:
 def _accepted_result(
     db: Database, folder: Path, site: dict[str, Any], row: dict[str, Any], rules: RulesByTime, done: ReleasedPages
 ) -> PageResult | None:
-    """Returns the result of a held page as it was fetched, to be stored now; None, with a reason in `done`, if the page
-    stays held.
+    """Returns the result of fetching a held page, read from its capture, to be stored now; None, with a reason in
+    `done`, if the page stays held.
     """
     fetched_at = moment(row["fetched_at"])
     assert fetched_at is not None

@@ -1,7 +1,7 @@
-"""Reads stored captures again with source hints that came after them, for example from a feed that failed in the first
-crawl or was found late.
+"""Extracts stored captures again with source hints that were found after them, for example because a feed failed in the
+first crawl or was found late.
 
-Nothing is fetched, and no revision is made of what a source says late.
+Nothing is fetched, and no revision is stored for what a source says late.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from archiver.storage.runs import Counts
 
 _BATCH = 40
 _MOST = 5_000
-"""Pages that the end of a run reads again; the next run continues."""
+"""At most this many pages are extracted again at the end of a run; the next run continues."""
 _NO_FORM = -1
 
 
 @dataclass(frozen=True, slots=True)
 class LateHint:
-    """A source hint that came after the capture of its page was extracted. `article_id` is None if the page was not
-    taken for a post.
+    """A source hint that was found after the capture of its page was extracted. `article_id` is None if the page was
+    not classified as a post.
     """
 
     page_id: int
@@ -53,8 +53,8 @@ class LateHint:
 
 @dataclass(slots=True)
 class LateHintTally:
-    """The result of reading captures again with late hints: numbers of articles that were `read`, of articles that
-    `changed`, and of pages that proved to be `posts`; `unreadable` are messages.
+    """The result of extracting captures again with late hints: how many articles were `read`, how many of them
+    `changed`, and how many other pages proved to be `posts`. `unreadable` has messages.
     """
 
     read: int = 0
@@ -102,7 +102,7 @@ class LateHintReading:
             self._read_articles(of_articles, at)
 
     def _read_pages(self, hints: list[LateHint]) -> None:
-        """Classifies pages again that were not taken for posts, now with their late hint, and stores the pages that
+        """Classifies pages that were not taken for posts again, now with their late hints, and stores the pages that
         prove to be posts.
         """
         tally = RejudgingTally()
@@ -149,7 +149,7 @@ def _page_to_judge(db: Database, one: LateHint) -> PageToRejudge:
 
 
 def _attach(db: Database, one: LateHint) -> None:
-    """Links a capture to the hint that it has been read with, and its article to the IDs that the hint gives."""
+    """Links a capture to the hint that it was extracted with, and gives its article the hint's post ID and guid."""
     db.execute("update captures set hint_id = ? where id = ?", [one.hint_id, one.capture_id])
     db.execute(
         "update articles set guid = coalesce(nullif(guid, ''), ?), post_id = coalesce(nullif(post_id, ''), ?) "

@@ -120,7 +120,7 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
             continue
         settings = json.loads(row["settings"] or "{}") | json.loads(own["settings"] or "{}")
         if own["settings"] == "{}" and json.loads(row["settings"] or "{}") == {"crawl": False}:
-            settings = {}  # created by an import in the other archive, by a crawl or a person in this one
+            settings = {}  # an import added the site to the other archive; here, a crawl or a person did
         db.table("sites").update(
             own["id"],
             {
@@ -255,15 +255,16 @@ def _upsert(db: Database, table: str, row: dict[str, Any], key: tuple[str, ...],
 _BATCH = 50
 _ROWS = 500
 Progress = Callable[[str, int, int], None]
-"""Called with what is merged, the number done, and the total."""
+"""Called with a name for what is being merged, the number done, and the total."""
 
 
 @dataclass
 class MergeResult:
-    """The result of a merge, in counts unless stated otherwise. `articles`: new articles; `joined`: articles that this
-    archive had already; `revised`: how many of the latter got a new revision; `removed`: posts left out because this
-    archive has their tombstone; `lost`: names of WARC files that the other archive lacks; `searches_kept_out`: names
-    of saved searches that were not copied because this archive uses the name for another query.
+    """The result of a merge, in counts unless stated otherwise. `articles` are new articles; `joined` are articles that
+    this archive already had; `revised` is how many of the latter got a new revision. `removed` are posts that were left
+    out because this archive has their tombstone. `lost` has the names of WARC files that the other archive lacks;
+    `searches_kept_out` has the names of saved searches that were not copied because this archive uses the name for
+    another query.
     """
 
     articles: int = 0
@@ -282,7 +283,7 @@ class MergeResult:
 def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None) -> MergeResult:
     """Merges the archive `other` into this one. No other program may write to either archive meanwhile.
 
-    Raises what `open_for_merge` raises, and storage errors. Everything committed before an error stays, and
+    Raises the errors of `open_for_merge`, and storage errors. Everything committed before an error is kept, and
     repeating the merge continues it. Memory use is bounded by the captures of one post plus one ID for each site and
     run.
     """
@@ -290,7 +291,8 @@ def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda 
         merging = _Merge(db, archive, theirs, other.parent, progress)
         out = merging.run()
     if merging.removed:
-        # Merged feeds and listings may quote these posts. This archive lacks their texts, so this cannot wait.
+        # Merged feeds and listings may quote these posts. Only the other archive has their texts, so this must be done
+        # now.
         erase_records(db, archive.parent, merging.removed.values(), progress, merging.texts)
     if pending_takedowns(db):
         progress("tombstones", 0, 1)

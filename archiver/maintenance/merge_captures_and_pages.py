@@ -145,7 +145,7 @@ def copy_files(
         own = _find_same_file(source, sizes[source.stat().st_size])
         if own is None:
             own = transfer_warc(source, folder / "warc")
-            if not own.exists():  # it had no complete record
+            if not own.exists():  # the copied file had no complete record
                 continue
             sizes[own.stat().st_size].append(own)
         elif not index_of(own).exists():
@@ -249,7 +249,8 @@ def _merge_values(own: Row, row: Row, article_id: int | None, captures: CaptureM
             "article_id": article_id or own["article_id"],
         }
         if capture is None and own["capture_id"] != capture:
-            values |= {"etag": None, "last_modified": None}  # they belong to a response that this archive lacks
+            # the validators belong to a response that this archive lacks
+            values |= {"etag": None, "last_modified": None}
     elif article_id and not own["article_id"]:
         values["article_id"] = article_id
     return values
@@ -279,8 +280,8 @@ def _merge_sources(db: Database, theirs: Database, their_id: int, page_id: int) 
 
 @dataclass(frozen=True, slots=True)
 class _SamePage:
-    """The IDs of one page in the other archive (`there`) and in this one (`here`). `newer`: the other archive fetched
-    it later.
+    """The IDs of one page in the other archive (`there`) and in this one (`here`). `newer` is True if the other archive
+    fetched it later.
     """
 
     there: int
@@ -302,7 +303,7 @@ def _merge_hints(db: Database, theirs: Database, page: _SamePage, captures: Capt
         if hint["completes"] in numbers and not own:
             db.execute("update source_hints set completes = ? where id = ?", [numbers[hint["completes"]], number])
         for row in theirs.query("select * from captures where hint_id = ?", [hint["id"]]):
-            # The post may have been removed from this archive, and its hint with it.
+            # The post may have been removed from this archive together with its hint.
             db.execute(
                 "update captures set hint_id = (select id from source_hints where id = ?) "
                 "where id = ? and hint_id is null",

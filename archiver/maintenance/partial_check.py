@@ -1,8 +1,8 @@
-"""Checks the part of the archive that was not read for the longest time. `archiver schedule` runs this each night, so
-that everything is read in some weeks, and damage is found before a reader finds it.
+"""Checks the part of the archive that has not been read for the longest time. `archiver schedule` runs this each night,
+so that everything is read within some weeks, and damage is found before a reader finds it.
 
-The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that
-are missing or too short come first, then what was damaged before.
+The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that are
+missing or too short come first, then what was damaged before.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ _FILES_A_BATCH, _BYTES_A_BATCH = 16, 64 << 20
 _RECORD_EVERY = 5.0
 _MISSING = "file-missing"
 _PATIENCE = 20.0
-"""Seconds to wait for another program's transaction before results are recorded later."""
+"""Seconds to wait for another program's transaction before recording the results is postponed."""
 Progress = Callable[[str, int, int], None]
 """Called with a name for the current work, the number of units done, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckBudget:
-    """How much a check of a part reads: at least one `days`-th of the archive, and more until `seconds` have passed."""
+    """How much a partial check reads: at least 1/`days` of the archive, and more until `seconds` have passed."""
 
     days: int = 30
     seconds: float = 600.0
@@ -81,8 +81,8 @@ class Unit:
 
 @dataclass(slots=True)
 class PartResult:
-    """The result of checking a part: the number of units and bytes that were read, of units that are left, and what was
-    found damaged. `covers_since`: everything in the archive was read after this time.
+    """The result of a partial check: how many units and bytes were read, how many units are left, and what was found
+    damaged. Everything in the archive was read after `covers_since`.
     """
 
     units: int = 0
@@ -95,8 +95,8 @@ class PartResult:
 
 
 def list_units(db: Database, folder: Path, files: Iterable[str]) -> list[Unit]:
-    """Returns all units of an archive. `files` are the names of its WARC files below `folder`; those that `captures`
-    names are added. Raises sqlite3.Error if the schema cannot be read.
+    """Returns all units of an archive. `files` are the names of its WARC files below `folder`; files with rows in
+    `captures` are added. Raises sqlite3.Error if the schema cannot be read.
     """
     pages, page_size = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
     tables = stored_tables(db)
@@ -139,10 +139,10 @@ def check_part(
     progress: Progress = lambda what, done, of: None,
     clock: Callable[[], float] = monotonic,
 ) -> PartResult:
-    """Checks the units that were not read for the longest time, and records the results in the archive.
+    """Checks the units that have not been read for the longest time, and records the results in the archive.
 
-    If it is killed, what was recorded counts. Raises ArchiveLocked if another program locks the archive for too long,
-    and what `open_archive` raises.
+    If the process is killed, the results recorded so far are kept. Raises ArchiveLocked if another program locks the
+    archive for too long, and the errors of `open_archive`.
     """
     return _PartCheck(archive, budget, clock).run(progress)
 
@@ -250,7 +250,9 @@ class _PartCheck:
             return [unreadable(self._archive, unit.name, error)]
 
     def _record(self, *, final: bool) -> None:
-        """Records what was checked since the last time. Unless it is `final`, a locked archive postpones it."""
+        """Records what was checked since the last time. If the archive is locked, this is postponed unless `final` is
+        True.
+        """
         at = datetime.now(UTC)
         try:
             self._write(lambda db: record_checked_units(db, [unit.name for unit in self._read], self._found, at))
@@ -318,7 +320,7 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
 
 def is_part_due(db: Database, at: str, now: datetime) -> bool:
     """Returns True if the nightly check is due: none has begun since the last `at` (a time of day in UTC, such as
-    "03:00"). A new archive is first checked in the next night.
+    "03:00"). A new archive is first checked in the following night.
     """
     hour, minute = map(int, at.split(":"))
     turn = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
@@ -369,11 +371,13 @@ def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Da
 
 
 _OF_ARTICLES = ("article-altered", "version-altered", "versions-missing", "facets-differ")
-"""What a check of a range of articles finds."""
+"""The kinds of findings of a check of a range of articles."""
 
 
 def _with_range(damage: Damage) -> Damage:
-    """Returns damage to an article with the unit in which a later check finds it again, or finds it whole."""
+    """Returns damage to an article, assigned to the range of articles whose next check will find it again or find it
+    repaired.
+    """
     number = re.match(r"article (\d+)", damage.subject)
     if damage.kind not in _OF_ARTICLES or not number:
         return damage

@@ -14,7 +14,7 @@ from archiver.storage.connection import opened, writing
 
 def rebuild_damaged(archive: Path) -> list[str]:
     """Rebuilds the damaged indexes, and the full-text index if it is damaged, in one transaction. Returns a phrase for
-    each. Does nothing if a table is damaged that cannot be rebuilt: a backup must be restored then.
+    each. Does nothing if a damaged table cannot be rebuilt, because a backup must be restored then.
 
     SQLite cannot drop what it cannot read. So the entries of the indexes are deleted from the schema, and VACUUM then
     leaves their pages out. Raises ArchiveLocked and sqlite3.Error.
@@ -39,7 +39,7 @@ def rebuild_damaged(archive: Path) -> list[str]:
 
 
 def _read_statements(db: Database, names: set[str]) -> dict[str, str]:
-    """Returns the SQL that creates each of these indexes and tables, as a new archive has it."""
+    """Returns the SQL that creates each of these indexes and tables in a new archive."""
     fresh = migrated_like(db)
     try:
         rows = fresh.execute("select name, sql from sqlite_master where sql is not null").fetchall()
@@ -66,7 +66,7 @@ def _forget(db: Database, names: set[str]) -> None:
 
 
 def _vacuum(db: Database) -> str:
-    """Rewrites the file without unused pages. Returns what is left to do, as the end of a phrase."""
+    """Rewrites the file without unused pages. Returns what is left to do, as the end of a phrase; "" if nothing is."""
     try:
         db.execute("vacuum")
     except sqlite3.OperationalError as error:

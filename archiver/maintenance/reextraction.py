@@ -61,7 +61,7 @@ from archiver.warc.gzip_records import StoredResponse, read_record
 # Reading captured pages.
 
 _OTHERS = 15
-"""Pages that are no posts, as counter-examples when rules are learned."""
+"""At most this many pages that are not posts are used as counter-examples when rules are learned."""
 
 
 def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
@@ -155,7 +155,7 @@ def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_i
 
 @dataclass(frozen=True, slots=True)
 class RelearnedRules:
-    """Site rules learned from stored captures. `since`: the time of the first of these captures that the rules fit;
+    """Site rules learned from stored captures. `since` is the time of the first of these captures that the rules fit;
     None if they fit all.
     """
 
@@ -164,8 +164,8 @@ class RelearnedRules:
 
 
 def relearn_site_rules(db: Database, folder: Path, site: dict[str, Any], most: int) -> RelearnedRules | None:
-    """Learns site rules from the newest captures of a site's posts, at most `most`; None if the posts have no common
-    template. The constants of the site that were known are kept.
+    """Learns site rules from the newest captures of a site's posts, at most `most`; returns None if the posts have no
+    common template. The known constants of the site are kept.
     """
     read = list(_samples(db, folder, site["name"], most))
     valid = rules_valid_at(db, site["id"])
@@ -252,10 +252,10 @@ class ReextractedRevision:
     """The result of extracting one revision again. `article` has its new values, or is None if they equal the stored
     ones.
 
-    `before`: the stored values; `differs`: the names of the fields whose values differ; `evidence` and `extractor`:
-    to be stored with the revision, where an `extractor` of None keeps the stored one because only some fields were
-    extracted; `changed`: the new list of fields that the edit leading to this revision changed, None to keep the
-    stored list.
+    `before` has the stored values; `differs` has the names of the fields whose values differ. `evidence` and
+    `extractor` are to be stored with the revision; an `extractor` of None keeps the stored one because only some fields
+    were extracted. `changed` is the new list of fields that were changed by the edit which led to this revision, None
+    to keep the stored list.
     """
 
     revision: int
@@ -273,8 +273,8 @@ class ReextractedRevision:
 class ReextractedArticle:
     """The result of extracting all revisions of an article again.
 
-    `seen`: the article's `seen_values` when it was read; `parts`: urlkey and new text of each part whose text
-    differs; `unreadable`: a message for each capture that could not be read; `left`: a message for each revision
+    `seen` has the article's `seen_values` when it was read. `parts` has the urlkey and new text of each part whose text
+    differs. `unreadable` has a message for each capture that could not be read; `left` has a message for each revision
     that was left unchanged because its capture is no longer read as a post.
     """
 
@@ -348,7 +348,7 @@ def select_articles(db: Database, request: ReextractionRequest, done_by: int | N
         if given:
             where.append(f"{column} in (select value from json_each(?))")
             values.append(json.dumps(given))
-    if len(where) == 3:  # both sites and articles are given: select either
+    if len(where) == 3:  # both sites and articles are given, so select what matches either
         where = [f"({where[1]} or {where[2]})"]
     if request.since or request.until:
         where.append(
@@ -399,8 +399,8 @@ class RulesByTime:
 
 class ReextractionReader:
     """Extracts articles of the archive `db` again. `folder` is the archive's folder, `version` the version of this
-    program, `at` the time of the re-extraction (ISO 8601 in UTC). With `late`, only these captures are read, by ID,
-    with these source hints in place of their own.
+    program, `at` the time of the re-extraction (ISO 8601 in UTC). If `late` is given, only the captures with these IDs
+    are read, with the given source hints in place of their own.
     """
 
     def __init__(
@@ -428,8 +428,9 @@ class ReextractionReader:
         return ReextractedArticle(article_id) if row is None else _Article(self, row).outcome()
 
     def page(self, site: str, capture_id: int, url: str, part_of: str = "") -> Article:
-        """Extracts the article from a capture with the source hint and the site rules of the capture's time. With
-        `part_of`, the URL of a post, the capture is read as a further part of that post. Raises UnreadableInput.
+        """Extracts the article from a capture with the source hint and the site rules of the capture's time. If
+        `part_of` (the URL of a post) is given, the capture is read as a further part of that post. Raises
+        UnreadableInput.
         """
         hint = self.late.get(capture_id) or hint_of_capture(self.db, capture_id)
         response, capture = read_verified_response(self.db, self._folder, capture_id)
@@ -451,12 +452,12 @@ class ReextractionReader:
 
         article = read(rules)
         if article.read_by and rules is not None and (article.parts or article.part > 1):
-            article = read(rules.by_hand())  # all parts of a post are read in the same way, as in a crawl
+            article = read(rules.by_hand())  # extract all parts of a post in the same way, as in a crawl
         return drop_impossible_values(article, at)[0]
 
     def _decided(self, url: str) -> Answer | None:
-        """Returns the kind and rule of a page that is a post only because its form is a form of the site's posts; None
-        for other pages.
+        """Returns the kind and rule of a page that counts as a post only because it has the form of the site's posts;
+        None for other pages.
         """
         row = self.db.execute("select rule from pages where urlkey = ?", [urlkey(url)]).fetchone()
         return (PageKind.POST, POST_FORM_RULE) if row and row[0] == POST_FORM_RULE else None
@@ -547,7 +548,7 @@ class _Article:
         """Returns the names of the fields whose values are taken from the new extraction result."""
         kept = kept_fields(stored, then, reading, with_hint=self._has_hint(capture_id))
         if self._pages and not is_current:
-            kept |= {"body", "credits"}  # the captures of its further parts are unknown
+            kept |= {"body", "credits"}  # the captures of the post's further parts are unknown
         return [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
 
     def _has_hint(self, capture_id: int) -> bool:
@@ -584,9 +585,9 @@ class _Article:
     def _fields_from_later_captures(
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
-        """Returns the fields whose stored values came from a later capture of the same revision. Maps each to the new
-        extraction result of that capture and the capture's ID; the result is None if the capture cannot be read, or
-        if the value came from a source hint that is no longer known, so that the stored value stays.
+        """Returns the fields whose stored values came from a later capture of the same revision, as a dict that maps
+        each field to the new extraction result of that capture and the capture's ID. The result is None if the stored
+        value must stay, because the capture cannot be read or the value came from a source hint that is not known now.
         """
         out: dict[str, tuple[Article | None, int]] = {}
         sources = readers(then, own)

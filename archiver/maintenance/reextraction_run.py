@@ -167,7 +167,7 @@ def _write_edit(db: Database, article_id: int, version: ReextractedRevision) -> 
 
 _BATCH = 200
 Read = Callable[[list[int]], Iterable[list[ReextractedArticle]]]
-"""Reads these articles again, and yields the results in any order."""
+"""Extracts these articles again, and yields the results in any order."""
 
 
 def reextract(
@@ -178,7 +178,7 @@ def reextract(
     take: Callable[[ReextractedArticle], None] = lambda outcome: None,
 ) -> ReextractionTally:
     """Extracts the articles `ids` again and writes the values that differ; if `begun` is None, nothing is written.
-    `take` is called with each final result. An article that a crawl changes meanwhile is read again.
+    `take` is called with each final result. An article that a crawl changes meanwhile is extracted again.
     """
     tally, waiting = ReextractionTally(), list[ReextractedArticle]()
 
@@ -207,9 +207,9 @@ def reextract(
 # The reading processes: each opens the archive itself.
 
 _CHUNK = 40
-"""Articles per task; their captures are next to each other in the WARC files."""
+"""Number of articles per task. Their captures are next to each other in the WARC files."""
 _FEW = 4 * _CHUNK
-"""Up to so many articles, this process is done before others have started."""
+"""Up to this number of articles, this process alone finishes before other processes would have started."""
 _reader: ReextractionReader | None = None
 
 

@@ -1,5 +1,5 @@
-"""Decides again, from their captures, which stored pages of a site are posts, by the forms of the site. Stores the
-pages that prove to be posts, and withdraws articles that prove not to be. Nothing is fetched.
+"""Decides again, from their captures, which stored pages of a site are posts, according to the forms of the site.
+Stores the pages that prove to be posts, and withdraws articles whose pages prove not to be. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ from archiver.storage.runs import Counts
 
 _BATCH = 50
 _STAGES = (identify, revise, record)
-"""The stages of a result that is stored again: what its page linked to was recorded when it was fetched."""
+"""The stages that a result passes when it is stored again. The stage `enter` is left out: the URLs that its page links
+to were stored when it was fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejudgedPage:
-    """A page with the kind that the forms of its site give it: `kind` and `rule` before and now. `article` is the
-    article to store, None for a page that is not a post; `form` is the page's form, `at` the time of its capture.
-    `left` says why a page was left unchanged ("" if it was changed).
+    """A page, and the kind that the verdict on its form gives it. `kind` and `rule` are the new ones; the previous ones
+    are in `page`. `article` is the article to store, None for a page that is not a post. `form` is the page's form,
+    `at` the time of its capture. `left` says why a page was left unchanged ("" if it was changed).
     """
 
     page: PageToRejudge
@@ -63,10 +64,10 @@ class RejudgedPage:
 
 @dataclass(slots=True)
 class RejudgingTally:
-    """The result of judging pages again by the forms of their site: numbers of pages `read`, of pages that proved to be
-    `posts`, of articles `withdrawn`, of pages that had no form before (`formed`), and of articles that were read
-    again without a constant of the site (`reread`). `left` and `unreadable` are messages. `is_complete` is False if
-    pages remain.
+    """The result of judging pages again by the forms of their site: how many pages were `read`, how many proved to be
+    `posts`, how many articles were `withdrawn`, how many pages had no form before (`formed`), and how many articles
+    were extracted again without a constant of the site (`reread`). `left` and `unreadable` have messages. `is_complete`
+    is False if pages remain.
     """
 
     read: int = 0
@@ -81,7 +82,7 @@ class RejudgingTally:
 
 def judge_site(db: Database, site_id: int, at: datetime, *, is_complete: bool = True) -> SiteVerdicts:
     """Decides for each form of a site, from all pages of the site, whether it is a form of posts; stores these
-    verdicts, and returns them. `is_complete`: the site has been crawled to its end.
+    verdicts, and returns them. `is_complete` is True if the site has been crawled to its end.
     """
     verdicts = judge_forms(forms_of_site(db, site_id), is_complete=is_complete)
     with writing(db):
@@ -120,8 +121,8 @@ class Rejudging:
         return pages_to_rejudge(self.db, self.site["id"], self.verdicts, everything=everything)
 
     def read(self, page: PageToRejudge, late: SourceHint | None = None) -> RejudgedPage:
-        """Decides the kind of a page by the forms of its site, from its capture. Writes nothing. With `late`, the
-        capture is read with this source hint, which came after it, in place of its own.
+        """Decides the kind of a page by the forms of its site, from its capture. Writes nothing. If `late` is given,
+        the capture is read with this source hint, which was found later, in place of its own.
         """
         row = page.row
         before = RejudgedPage(page, PageKind(row["kind"]), row["rule"] or "")
@@ -132,7 +133,7 @@ class Rejudging:
         at = moment(capture["captured_at"])
         assert at is not None
         hint, rules = late or hint_of_capture(self.db, row["capture_id"]), self._rules.at(self.site["id"], at)
-        known = PageKind.POST if late and late.published else PageKind.UNKNOWN  # as feeds report dated items
+        known = PageKind.POST if late and late.published else PageKind.UNKNOWN  # dated items of feeds are posts
         parsed = parse_page(response.body, row["url"], response.content_type, at)
 
         def extract(decided: Answer | None = None, rules: SiteRules | None = rules) -> Article:
@@ -183,7 +184,7 @@ class Rejudging:
         storing = Storing(result, own, capture_id=row["capture_id"])
         for stage in _STAGES:
             stage(run, storing)
-        # The page was fetched when it was, and counts as fetched once.
+        # The page keeps its time of fetching, and this does not count as another fetch.
         self.db.execute("update pages set fetched_at = ? where id = ?", [row["fetched_at"], row["id"]])
         own.fetched, own.rejudged = 0, int(is_post)
         counts.add(own)
@@ -197,8 +198,8 @@ def rejudge(
     most: int | None = None,
     take: Callable[[RejudgedPage], None] = lambda page: None,
 ) -> tuple[RejudgingTally, Counts]:
-    """Decides the kinds of a site's pages again by the verdicts on its forms, for at most `most` pages, and stores what
-    changes; if `run` is None, nothing is written. `take` is called with each page.
+    """Decides again of what kind the pages of a site are, according to the verdicts on its forms, for at most `most`
+    pages. Stores what changes; if `run` is None, nothing is written. `take` is called with each page.
     """
     tally, counts = RejudgingTally(), Counts()
     pages = judging.pages(everything=everything)

@@ -23,9 +23,9 @@ _MAX_RUNS = 50
 
 @dataclass(slots=True)
 class UndoneRun:
-    """The result of undoing a run: numbers of articles whose edit was taken back (`revised`), of articles that are
-    online again (`gone`), and of new articles, which are withdrawn (`new`). `left`: articles that a later run has
-    changed again. `due` pages are fetched again by the next crawl.
+    """The result of undoing a run: how many articles lost their new edit (`revised`), how many articles are marked as
+    online again (`gone`), and how many new articles are withdrawn (`new`). `left` counts the articles that a later run
+    has changed again. `due` counts the pages that the next crawl fetches again.
     """
 
     run: int
@@ -41,7 +41,8 @@ class UndoneRun:
 
 
 def undo_run(db: Database, number: int, at: datetime, *, dry_run: bool = False) -> UndoneRun:
-    """Takes back what the run with this ID did to articles, and makes their pages due. With `dry_run`, only counts.
+    """Takes back what the run with this ID did to articles, and makes their pages due. If `dry_run` is True, only
+    counts.
 
     Raises RunNotFound if there is no such run, or if it was undone before.
     """

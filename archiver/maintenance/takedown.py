@@ -51,16 +51,16 @@ from archiver.warc.file_maintenance import (
 from archiver.warc.gzip_records import read_record
 
 Progress = Callable[[str, int, int], None]
-"""Called with the file that is read, its index, and the number of files."""
+"""Called with the name of the file that is read, its index, and the number of files."""
 
 
 @dataclass
 class ErasureScope:
     """What a takedown erases from the WARC files.
 
-    `ids`: IDs of the removed articles; `keys`: urlkeys of their URLs; `digests`: digests of their payloads;
-    `shared`: those payload digests that captures of other articles have, too; `own`: IDs of their captures; `sites`:
-    names of their sites; `words`: detects quotes of their texts.
+    `ids` are the IDs of the removed articles, `keys` the urlkeys of their URLs, `digests` the digests of their
+    payloads, `shared` those of these digests that captures of other articles have, too, `own` the IDs of their
+    captures, and `sites` the names of their sites. `words` detects quotes of their texts.
     """
 
     ids: set[int]
@@ -168,8 +168,8 @@ def _files_to_search(db: Database, folder: Path, scope: ErasureScope) -> list[st
 
 def _rescue_shared_payloads(db: Database, folder: Path, scope: ErasureScope) -> dict[str, dict[int, bytes]]:
     """Returns replacements for revisit records of other articles whose payload is in a record that is about to be
-    removed, so that the payload survives. By file name and offset: for each such payload, one revisit record
-    rewritten as a response.
+    removed, so that the payload survives. For each such payload, one revisit record is rewritten as a response. The
+    result maps file name and offset of that record to its new content.
     """
     out: dict[str, dict[int, bytes]] = {}
     own = json.dumps(sorted(scope.own))

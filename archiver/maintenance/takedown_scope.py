@@ -18,9 +18,9 @@ from archiver.urls import urlkey
 # Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 
 _RUN = 8
-"""So many equal words in a row are no coincidence."""
+"""A quote has at least this many equal words in a row: so many are no coincidence."""
 _FEWEST = 4
-"""A title, or a text of fewer than _RUN words, needs at least so many words to be looked for."""
+"""A title, or a text of fewer than _RUN words, is looked for only if it has at least this many words."""
 _TAG = re.compile(r"<!\[CDATA\[|<[^<>]*>")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
@@ -84,7 +84,7 @@ def _unescaped(match: re.Match[str]) -> str:
 # The scope of a takedown.
 
 _EMPTY = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
-"""The digest of an empty payload, which redirects and others share."""
+"""The digest of an empty payload, which redirects and other responses share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,9 @@ class SimilarArticle:
 
 @dataclass(frozen=True, slots=True)
 class TakedownScope:
-    """What a takedown of one article removes, for display before it is confirmed. `captures`: IDs of its captures;
-    `versions`: number of its revisions; `copies`: other articles with equal or nearly equal text, which are not
-    removed.
+    """What a takedown of one article removes, for display before it is confirmed. `captures` are the IDs of its
+    captures, `versions` is the number of its revisions. `copies` are other articles with equal or nearly equal text,
+    which are not removed.
     """
 
     article_id: int
@@ -203,7 +203,7 @@ def find_own_captures(db: Database, article_id: int | None, urls: list[str]) -> 
 
 
 def find_payloads(db: Database, captures: set[int], *, shared: bool = False) -> set[str]:
-    """Returns the digests of the payloads that only these captures have; with `shared`, instead those that other
+    """Returns the digests of the payloads that only these captures have, or, if `shared` is True, of those that other
     captures have, too.
     """
     numbers = json.dumps(sorted(captures))

@@ -60,7 +60,7 @@ CHECKS: tuple[Check, ...] = (
         "tables, columns, indexes, triggers and views against those of a new archive",
         verify_database.check_schema,
     ),
-    Check("foreign keys", "rows that point to rows", verify_database.check_foreign_keys),
+    Check("foreign keys", "references from rows to other rows", verify_database.check_foreign_keys),
     Check("values", "column types, required values, times, JSON", verify_database.check_values),
     Check(
         "references",
@@ -213,7 +213,7 @@ def _rebuild_index(folder: Path, subject: str) -> list[str]:
 # Running the checks.
 
 _SPAWN_AT = 32 << 20
-"""Bytes to read from which other processes are worth starting."""
+"""Other processes are started only if at least this many bytes are to be read."""
 _ARTICLES_A_TASK = 200
 T = TypeVar("T")
 R = TypeVar("R")
@@ -239,8 +239,9 @@ def verify(
     reread: bool = False,
     progress: Progress = lambda what, done, of: None,
 ) -> VerifyResult:
-    """Verifies an archive. With `ids`, only these articles and their captures are checked; with `quick`, no WARC files
-    are read; with `reread`, each article is also compared with what today's extraction finds in its capture.
+    """Verifies an archive. If `ids` is given, only these articles and their captures are checked. If `quick` is True,
+    no WARC files are read. If `reread` is True, each article is also compared with what today's extraction finds in its
+    capture.
 
     Raises what `open_archive` raises.
     """
@@ -278,7 +279,7 @@ def _verify_database(db: Database, archive: Path, progress: Progress) -> list[Ve
 
 
 def unreadable(archive: Path, what: str, error: sqlite3.Error) -> VerifyFinding:
-    """Returns the finding for a check that failed because the database is damaged or has another schema."""
+    """Returns the finding for a check that failed because the database is damaged or has a different schema."""
     if isinstance(error, sqlite3.OperationalError) and "no such" in str(error):
         return VerifyFinding(
             "check-impossible",
@@ -295,7 +296,7 @@ def _guarded(archive: Path, read: Callable[[], list[int]], otherwise: list[int])
     try:
         return read()
     except sqlite3.Error:
-        return otherwise  # an earlier check reports it
+        return otherwise  # an earlier check reports this
 
 
 def _verify_articles(

@@ -37,7 +37,7 @@ def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
         try:
             article = article_from_row(row)
         except (ValueError, TypeError, KeyError, AttributeError):
-            continue  # the check of values reports the column
+            continue  # the check of values reports this column
         yield from _check_text(row, article, own)
         yield from _check_revision_numbers(row, own)
         yield from _check_facets(row, article, facets)
@@ -47,14 +47,14 @@ def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[Ver
     """Yields a finding if the article's stored text or fields were altered, and one for each altered revision."""
     differing = []
     if (content_digest(article.body) or None) != row["content_digest"]:
-        differing.append("its text has another digest (content_digest)")
+        differing.append("its text does not match its digest (content_digest)")
     if row["meaning_digest"] != meaning_digest(article):
-        differing.append("its fields have another digest (meaning_digest)")
+        differing.append("its fields do not match their digest (meaning_digest)")
     if _urlkey_or_empty(article.url) != row["urlkey"]:
-        differing.append("its URL has another urlkey")
+        differing.append("its URL does not match its urlkey")
     current = next((v for v in versions if v["revision"] == row["revision"]), None)
     if current is not None and (names := _differing_fields(article, _revision_or_none(current))):
-        differing.append(f"its current revision, {row['revision']}, has another {', '.join(names)}")
+        differing.append(f"its current revision, {row['revision']}, differs from it in {', '.join(names)}")
     if differing:
         yield VerifyFinding(
             "article-altered",
@@ -69,7 +69,7 @@ def _check_text(row: Row, article: Article, versions: list[Row]) -> Iterator[Ver
                 "version-altered",
                 f"article {row['id']} version {version['revision']}",
                 f"Revision {version['revision']} of article {row['id']} was changed by another program: its "
-                "fields have another digest",
+                "fields do not match their digest",
                 "Restore the row of 'revisions' from a backup.",
             )
 
@@ -152,8 +152,8 @@ def _comparable_geotag(tag: Row) -> tuple[Any, ...]:
 
 
 def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each article for which today's extraction finds another title or text in its capture than is
-    stored.
+    """Yields a finding for each article in whose capture today's extraction finds a different title or text from the
+    stored one.
     """
     sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
     marks = ",".join("?" * len(ids))

@@ -33,7 +33,8 @@ _BACK = "Restore the file from a backup."
 _INDEX = "Run 'archiver verify --repair': it rebuilds the index from the records."
 _MOST = 50
 _MOST_FRAMES = 4
-"""A file with more different gzip headers comes from a program that writes times into them: none is suspicious."""
+"""A file may have at most this many different gzip headers. If it has more, they come from a program that writes times
+into them, and none is suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ class WARCFlaw:
 class WARCJob:
     """A WARC file to check against its rows of `captures`.
 
-    `warc_file`: its path relative to `folder`; `written`: True if a crawl is writing the file, or may have started
-    to since the rows were read; `whole`: True to check all records, False to check only those with a row.
+    `warc_file` is its path relative to `folder`. `written` is True if a crawl is writing the file, or may have started
+    to since the rows were read. `whole` is True if all records are checked, False if only those with a row are.
     """
 
     folder: Path
@@ -214,9 +215,9 @@ def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
 class _FileCheck:
     """The progress of checking one WARC file, whose records are passed to `take` in order.
 
-    `left`: rows by offset whose record has not been read yet; `lost`: byte ranges that are not records; `end`: the
-    offset after the last record; `lines`: hashes of the lines that the file's index must have; `frames`: how often
-    each gzip header occurs; `odd`: the first records with each gzip header.
+    `left` has, by offset, the rows whose record has not been read yet. `lost` are byte ranges that are not records.
+    `end` is the offset after the last record. `lines` are hashes of the lines that the file's index must have. `frames`
+    counts how often each gzip header occurs; `odd` has the first records with each gzip header.
     """
 
     job: WARCJob
@@ -299,7 +300,7 @@ def _find_duplicate_rows(job: WARCJob) -> list[WARCFlaw]:
             "capture-twice",
             f"capture {row.id}",
             f"Captures {rows[row.offset].id} and {row.id} point to the same record",
-            "Another program wrote it: delete one of the rows.",
+            "Another program wrote one of the rows: delete that row.",
             (row.id,),
         )
         for row in job.rows
@@ -578,7 +579,7 @@ def _listed(numbers: list[int]) -> str:
 
 def _should_have_row(db: Database, url: str) -> bool:
     """Returns True if the URL is in the pages table and was fetched, but has no capture at all. Other records without a
-    row are expected: host files, probes, and batches lost when a crawl was killed.
+    row are expected: files about a host such as robots.txt, probes, and batches that were lost when a crawl was killed.
     """
     return bool(
         db.execute(

@@ -26,10 +26,10 @@ from archiver.urls import urlkey
 class VerifyFinding:
     """A problem found by `archiver verify`.
 
-    `kind`: a code for programs; `subject`: the article, file and offset, table or row that it concerns; `sentence`:
-    the problem in words; `remedy`: what the user can do; `mend`: the name of the repair in `verify.repair` that
-    fixes it, or "" if there is none; `unit`: what was read and is damaged, as in `integrity_records`, "" if it is no
-    unit.
+    `kind` is a code for programs. `subject` is the article, file and offset, table or row that it concerns. `sentence`
+    is the problem in words, and `remedy` what the user can do. `mend` is the name of the repair in `verify.repair` that
+    fixes it, or "" if there is none. `unit` is the unit that was read and is damaged, as in `integrity_records`, "" if
+    it is not a unit.
     """
 
     kind: str
@@ -473,7 +473,7 @@ def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterat
 
 
 def list_numbers(numbers: Sequence[int], most: int = 10) -> str:
-    """Returns numbers as a phrase; if they are more than `most`, only the first of them."""
+    """Returns numbers as a phrase; if there are more than `most`, only the first ones and how many more there are."""
     more = f" and {len(numbers) - most:,} more" if len(numbers) > most else ""
     return ", ".join(map(str, numbers[:most])) + more
 
@@ -604,7 +604,7 @@ def check_full_text(db: Database) -> Iterator[VerifyFinding]:
         yield VerifyFinding(
             "index-differs",
             "articles_fts",
-            "The full-text index does not have the words of the articles",
+            "The words in the full-text index differ from the words of the articles",
             _REBUILD_INDEX,
             "fts",
         )

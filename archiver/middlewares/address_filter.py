@@ -14,7 +14,7 @@ from archiver.items import Outcome
 from archiver.politeness.address_policy import objection_to_url
 from archiver.spiders.page_request import page_of
 
-# Feeds use these in place of the posts' own addresses, to which they redirect.
+# Feeds may use addresses on these hosts in place of the posts' own addresses, to which they redirect.
 _FORWARDERS = frozenset({"feeds.feedburner.com", "feeds2.feedburner.com", "feedproxy.google.com", "feedpress.me"})
 
 

@@ -35,20 +35,20 @@ from archiver.storage.connection import writing
 from archiver.storage.crawl_exclusions import find_host_file, make_allowed_due, store_host_file
 
 T = TypeVar("T")
-# Ahead of any page of the host.
+# These files are requested before any page of the host.
 _PRIORITY = 1000
 _log = logging.getLogger(__name__)
-# More than is parsed, so that the parser notices that a file is cut off.
+# This is more than is parsed, so that the parser notices if a file is cut off.
 _READ = 2 * MAX_ROBOTS_BYTES
-# Rules of failures that count as a missing file: too many redirects (RFC 9309, section 2.3.1.2), or a redirect to a
-# non-public address.
+# These are the rules of failures that count as a missing file: too many redirects (RFC 9309, section 2.3.1.2), or a
+# redirect to a non-public address.
 _MISSING = frozenset({"ignored", "private-address"})
 _TDMREP = ".well-known/tdmrep.json"
 
 
 class OncePerOrigin(Generic[T]):
-    """Calls `read` once for each origin (scheme and host), however many requests wait for the value, and again after a
-    day.
+    """Calls `read` once for each origin (scheme and host), however many requests wait for the value; calls it again
+    after a day.
     """
 
     def __init__(self, read: Callable[[str], Awaitable[T]]) -> None:
@@ -61,14 +61,14 @@ class OncePerOrigin(Generic[T]):
         if started is None or reading is None or now - started >= FRESH_FOR:
             reading = asyncio.ensure_future(self._read(origin))
             self._known[origin] = (now, reading)
-        # Shielded, so that cancelling one request does not cancel the read for the others.
+        # The task is shielded, so that cancelling one request does not cancel the read for the others.
         return await asyncio.shield(reading)
 
 
 class HostFileReader:
     """Fetches a host's robots.txt or tdmrep.json, conditionally if a copy is stored, and stores it.
 
-    `most` is the number of bytes to read of a longer file; 0 if only the whole file is of use.
+    Of a longer file, `most` bytes are read. If `most` is 0, a file is of use only as a whole.
     """
 
     def __init__(self, crawler: Crawler, name: str, most: int = 0) -> None:
@@ -201,7 +201,7 @@ def _log_refusal(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
     report it then.
     """
     if purpose_of(request) is None:
-        _log.warning("%s is not requested: %s", request.url, refusal)
+        _log.warning("Not requesting %s: %s", request.url, refusal)
     return refusal
 
 
@@ -237,7 +237,7 @@ class TdmRepMiddleware:
         return parse_tdm_file(file.body, origin + _TDMREP)
 
 
-# Redirects that Scrapy follows itself: for robots.txt and tdmrep.json, and for requests that a person makes.
+# Redirects that Scrapy follows itself: those of robots.txt and tdmrep.json, and those of requests that a person makes.
 
 
 class PlainRedirectMiddleware(RedirectMiddleware):

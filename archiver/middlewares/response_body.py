@@ -19,8 +19,8 @@ from archiver.spiders.page_request import page_of, purpose_of, requisite_of
 from archiver.warc.payload import Decoding, decode_content
 
 _GZIP = ("gzip", "x-gzip")
-# zlib's errors if the data are complete and only the checksum or length after them is missing: some servers omit these
-# eight bytes.
+# zlib raises these errors if the data is complete and only the checksum or length after it is missing. Some servers
+# omit these eight bytes.
 _TRAILER_ERRORS = ("incorrect data check", "incorrect length check")
 
 
@@ -140,10 +140,10 @@ class LimitsMiddleware:
     """Limits the size of responses. Runs between the capture (605) and the decoding of content codings (590).
 
     Sources (sitemaps, feeds, the API) may have DOWNLOAD_MAXSIZE bytes, other pages PAGE_MAXSIZE, requisites
-    REQUISITE_MAXSIZE; each limit applies on the wire and again after decompression. One coding is usual, and a
-    server that compresses a compressed file sends two; a response with more (RFC 9110, section 8.4 sets no limit) is
-    refused as an attack. If only the beginning of a response is needed (`BodyPrefix`), it is decoded here, and there
-    is no limit.
+    REQUISITE_MAXSIZE; each limit applies to the bytes received and again after decompression. One content coding is
+    usual; a server that compresses a compressed file sends two. A response with more (RFC 9110, section 8.4 sets no
+    limit) is refused as an attack. If only the beginning of a response is needed (`BodyPrefix`), it is decoded here,
+    and there is no limit.
     """
 
     def __init__(self, page_maxsize: int, requisite_maxsize: int) -> None:
@@ -168,7 +168,7 @@ class LimitsMiddleware:
             return response
         codings = b",".join(response.headers.getlist("Content-Encoding")).split(b",")
         if len(codings) > _MAX_CODINGS:
-            raise Refusal(Outcome.FAILED, "too-large", f"its response names {len(codings)} content codings")
+            raise Refusal(Outcome.FAILED, "too-large", f"its response has {len(codings)} content codings")
         beginning: BodyPrefix | None = request.meta.get(META)
         if beginning is None:
             return response

@@ -1,5 +1,5 @@
-"""Scrapy middleware that retries failed requests: at once after an error, and after the host's pause if it said that it
-is busy.
+"""Scrapy middleware that retries failed requests: at once after an error, or after the pause that a busy host asked
+for.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class BusyMiddleware(RetryMiddleware):
     def process_exception(
         self, request: Request, exception: Exception, spider: object = None
     ) -> Request | Response | None:
-        # Trying again does not mend a certificate.
+        # A retry does not help if the certificate is at fault.
         return None if tls_problem(exception) else super().process_exception(request, exception)
 
     def _given_up(self, request: Request) -> str:

@@ -32,9 +32,7 @@ class ValidatePipeline:
 
 
 class BatchPipeline(ABC):
-    """Base of the pipelines whose work is done later, by their `stage`, in the transaction that stores the item's
-    batch.
-    """
+    """Base of the pipelines whose work is done later by their `stage`, in the transaction of the item's batch."""
 
     @abstractmethod
     def stage(self, run: StoringRun, storing: Storing) -> None:

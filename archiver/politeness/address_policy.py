@@ -44,7 +44,8 @@ PERMITTABLE = frozenset(
 _ZONES: tuple[tuple[IPv4Network | IPv6Network, AddressZone], ...] = tuple(
     (ip_network(net), zone)
     for zone, nets in (
-        # Metadata services, which give credentials to any program on the machine: AWS, Azure, Google, Alibaba, Oracle.
+        # The metadata services of AWS, Azure, Google, Alibaba and Oracle, which give credentials to any program on the
+        # machine.
         (
             AddressZone.METADATA,
             "169.254.169.254/32 169.254.170.2/32 168.63.129.16/32 100.100.100.200/32 192.0.0.192/32 "
@@ -61,7 +62,7 @@ _ZONES: tuple[tuple[IPv4Network | IPv6Network, AddressZone], ...] = tuple(
     )
     for net in nets.split()
 )
-_UNICAST = IPv6Network("2000::/3")  # RFC 4291, section 2.4: other addresses are not assigned
+_UNICAST = IPv6Network("2000::/3")  # no other IPv6 unicast addresses are assigned (RFC 4291, section 2.4)
 
 # IPv6 addresses that contain an IPv4 address, and the number of bits after it: IPv4-mapped and -compatible (RFC 4291,
 # section 2.5.5), IPv4-translated (RFC 2765), NAT64 (RFC 6052), 6to4 (RFC 3056).
@@ -184,7 +185,7 @@ def permission_for(start_url: str, *, private: bool = False, service: str = "") 
 
 
 def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
-    """Returns the private zones that a user allows by typing this URL; with `private`, all zones that can be
+    """Returns the private zones that a user allows by typing this URL; if `private` is True, all zones that can be
     allowed.
     """
     host = urlsplit(url).hostname or ""
@@ -195,8 +196,8 @@ def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
 
 
 def objection_to_url(url: str, given: Permission) -> str:
-    """Returns why a URL may not be requested, by the spelling of its host alone, without resolving it; "" if it may be
-    requested.
+    """Returns why a URL may not be requested, judging only by the spelling of its host, without resolving it; "" if it
+    may be requested.
     """
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)

@@ -45,9 +45,9 @@ class HostFile:
 
 PRODUCT_TOKEN = "archiver"
 MAX_ROBOTS_BYTES = 500 * 1024
-"""Bytes of the file that are read (the minimum in section 2.5)."""
+"""At most this many bytes of the file are read. RFC 9309 requires no less (section 2.5)."""
 
-_MAX_SEARCHED = 2_000  # rules that are searched for the one that forbids an address
+_MAX_SEARCHED = 2_000  # at most this many rules are searched for the one that forbids an address
 # The value may have a colon of its own: "Sitemap https://...", "Disallow /a:b".
 _WITHOUT_COLON = re.compile(r"([A-Za-z_-]+)\s+((?:/|\*|https?:)\S*|[^\s:]+)")
 _LINE = re.compile(r"\r\n|\r|\n")
@@ -141,7 +141,7 @@ def _parse_records(body: bytes) -> Iterator[tuple[str, str]]:
     """Yields the name and value of each known record (Allow, Disallow ...) in a robots.txt; skips comments and unknown
     records.
 
-    Without a colon, a line of exactly two words is a name and its value.
+    A line without a colon that has exactly two words is read as a name and its value.
     """
     for line in _LINE.split(_parsed_part(body)):
         text = line.partition("#")[0].strip()

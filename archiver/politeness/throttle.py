@@ -29,7 +29,8 @@ MIN_THIRD_PARTY_DELAY = 2.5
 """The shortest delay, in seconds, between two requests to a third party's host (a web archive)."""
 _FIRST_PENALTY = 1.0
 _PENALTY_LEFT = 0.8  # share of a penalty that is left after each good response
-_REST = 2.0  # a host that took one second gets the next request after two, so it is idle for as long as it worked
+# after a request that took one second, the host gets the next one two seconds later, so it is idle as long as it worked
+_REST = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class Throttle:
 
     def _struck(self, asked_at: float, now: float, wait: float) -> Throttle:
         if asked_at <= self.struck_at:
-            # This request was sent before the last strike, so it is not another one.
+            # This request was sent before the last 429 or 503 arrived, so its response does not count as another
+            # strike.
             return replace(self, until=max(self.until, now + wait))
         penalty = min(max(_FIRST_PENALTY, self.floor, 2 * self.penalty), MAX_DELAY)
         return replace(

@@ -21,7 +21,7 @@ from archiver.items import UsageStatement
 from archiver.politeness.robots import path_matcher
 
 MAX_STATEMENTS = 100
-"""Statements that are kept per response; real ones have a handful."""
+"""At most this many statements are kept per response; real responses have a handful."""
 _MAX_LENGTH = 500
 _MAX_FILE_SIZE = 500 * 1024
 _MAX_RULES = 2_000

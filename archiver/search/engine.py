@@ -56,7 +56,7 @@ _MAX_SHARE = 0.1
 """Words in more than this share of all articles are ignored (a third in small archives)."""
 _SMALL_ARCHIVE = 40
 _MIN_SHARED = 0.2
-"""A similar article has at least this share of the words."""
+"""A similar article has at least this share of the distinctive words."""
 
 
 def similar_articles_query(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
@@ -135,7 +135,7 @@ def _in_all_forms(term: Term, column: str, searcher: Searcher) -> Term:
     if not term.stem:
         return term
     tokens, begun = lookup_words(term.text)
-    if begun:  # part of a run: a script without such forms
+    if begun:  # the term is part of a run, so its script has no such forms
         return term
     return replace(term, forms=tuple(stem_forms(searcher, token, (column,) if column else WEIGHTS) for token in tokens))
 
@@ -220,7 +220,7 @@ def _fold_matches(
         top_hits(searcher, shown.query)
         if has_ranking_terms(node)
         else Best([], count_hits(searcher, matching) - shown.left_out)
-    )  # counting all articles is cheap
+    )  # without ranking, all matches are counted, which is cheap
     return FoldedMatches(node, shown.query, shown.beneath, best)
 
 
@@ -476,7 +476,7 @@ def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
     beneath = _beneath(plan, page)
     for found in page:
         row = rows.get(found.id)
-        if row is None:  # deleted since the search
+        if row is None:  # the article was deleted after the search
             continue
         shown, marks = snippet(unicodedata.normalize("NFC", row["body"] or row["description"] or ""), highlighted)
         yield Hit(

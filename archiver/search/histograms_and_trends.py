@@ -90,7 +90,7 @@ def choose_unit(plans: Iterable[Plan], requested: str = "", bounds: Collection[d
     """Returns the requested unit, or chooses one by the time span: days for up to two months, months for up to sixty,
     otherwise years.
 
-    The span reaches over the matches and the dates in `bounds`. Without `bounds`, only months that have articles
+    The time span covers the matches and the dates in `bounds`. If `bounds` is empty, only months that have articles
     count, so that a single article dated 1970 does not change the unit. Raises BadQuery for an unknown unit.
     """
     if requested:
@@ -116,8 +116,8 @@ def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = (
     if len(out) > MAX_PERIODS:
         raise BadQuery(
             f"by {unit}",
-            f"from {UNITS[unit].name(out[0])} to {UNITS[unit].name(out[-1])} are {len(out):,} periods, and at most "
-            f"{MAX_PERIODS:,} can be shown; choose a longer unit or narrow the dates",
+            f"from {UNITS[unit].name(out[0])} to {UNITS[unit].name(out[-1])} there are {len(out):,} periods, but at "
+            f"most {MAX_PERIODS:,} can be shown; choose a longer unit or narrow the dates",
         )
     return out
 

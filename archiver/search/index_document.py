@@ -70,7 +70,7 @@ def spellings_by_folded_name(names: Iterable[str]) -> dict[str, str]:
 
 
 def spelling_entry(field: str, folded: str, name: str = "") -> str:
-    """Returns the index entry that stores one spelling of a folded name. Without `name`, returns the common prefix of
+    """Returns the index entry that stores one spelling of a folded name. If `name` is "", returns the common prefix of
     the entries of all its spellings.
     """
     return _SEPARATOR.join((field, folded, name))
@@ -140,7 +140,7 @@ FOLDED_NAMES: tuple[str, ...] = tuple(LIST_FIELDS_BY_QUERY_NAME)
 """Fields of names that are indexed in folded form (`spellings_by_folded_name`)."""
 FORMAT = " ".join(("7", *TEXTS, *FOLDED_NAMES))
 SPELLINGS = "ways"
-"""The field with the spellings of those names. Counting by folded names is faster; the spelling is looked up for the
+"""The field with the spellings of FOLDED_NAMES. Counting by folded names is faster; the spelling is looked up for the
 few that are shown."""
 NAMES: tuple[str, ...] = ("site", "language", *FOLDED_NAMES)
 PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in LONG_TEXTS}
@@ -306,7 +306,7 @@ def numeric_fields(row: Row) -> dict[str, int]:
         try:
             out[name], out[f"{name}_at"] = local_seconds(row[column]), utc_seconds(row[column])
         except ValueError:
-            continue  # missing or invalid, such as 0000-00-00
+            continue  # the date is missing or invalid, such as 0000-00-00
         if name == "published":
             day = datetime.fromisoformat(row[column])
             out["year"], out["month"] = day.year, day.year * 100 + day.month

@@ -33,7 +33,7 @@ _HEAP_BYTES = 24 << 20
 _CACHE_KILOBYTES = 2_000
 """SQLite's page cache for an update, which reads most pages once."""
 _LARGE_UPDATE = 1_000
-"""Articles from which on an update first returns unused memory to the system."""
+"""An update of at least this many articles first returns unused memory to the system."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of indexed articles and the total."""
@@ -144,7 +144,7 @@ def _write_documents(
     """
     try:
         fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, rebuild=rebuild, progress=progress)
-    except ValueError as error:  # the only exception that tantivy raises
+    except ValueError as error:  # tantivy raises no other exception
         if rebuild:
             raise OSError(str(error)) from error
         return None
@@ -180,7 +180,7 @@ def fill_index(
     progress: Progress | None = None,
 ) -> None:
     """Adds the documents of these articles to an index, or replaces them. Adjacent words that are both in `common` are
-    indexed as pairs, too. With `rebuild` the index must be empty.
+    indexed as pairs, too. If `rebuild` is True, the index must be empty.
     """
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for start in range(0, len(ids), _BATCH):
@@ -256,7 +256,7 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
     folder = index_folder(archive)
     try:
         if not tantivy_index.is_migrated(db):
-            return None  # reading an archive of an earlier release must not migrate it
+            return None  # the archive is of an earlier release, and reading it must not migrate it
         if db not in _NOT_UPDATED and is_writable(archive) and is_writable(archive.parent):
             writable = open_archive(archive)
             try:
@@ -272,7 +272,8 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
         state = tantivy_index.index_state(folder)
         with openable_folder(folder) as place:
             found = Searcher(open_index_in(place), folder, frozenset(state.get("common", ())))
-        # If another process has rebuilt the index in the meantime, these are no longer its common words.
+        # If another process has rebuilt the index in the meantime, the common words in `state` are not those of the new
+        # index.
         return (
             found
             if tantivy_index.is_index_of(db, folder)
@@ -306,8 +307,8 @@ _REMEDY = "Run 'archiver verify --repair' or 'archiver index --rebuild' to rebui
 
 
 def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator[VerifyFinding]:
-    """Yields the differences between an archive and its search index as findings. `quick` compares only the IDs of the
-    articles.
+    """Yields the differences between an archive and its search index as findings. If `quick` is True, only the IDs of
+    the articles are compared.
 
     A missing index and changes that are not indexed yet are not reported, because the next search updates the index.
     Neither is an index that the user has no permission to read.

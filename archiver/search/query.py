@@ -52,11 +52,11 @@ class Query:
     `near` is (latitude, longitude) and `within` the radius in kilometres (None: 25). `bbox` is (west, south, east,
     north) in degrees; if west is greater than east, it crosses the antimeridian.
 
-    `sort` is a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text,
-    otherwise newest first. `recent` ranks newer articles higher: it is the number of days in which a score halves
-    (see `sorting_and_folding`). `fold` is a key of `sorting_and_folding.FOLDS`; "" means "none" if `duplicates`
-    is set, otherwise "text". `limit` None means no limit. `stem` also finds other forms of English words that are
-    not in quotation marks. `like` is the ID or a URL of an article, and finds articles on the same topic.
+    `sort` is a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, otherwise
+    newest first. `recent` ranks newer articles higher: it is the number of days in which a score halves (see
+    `sorting_and_folding`). `fold` is a key of `sorting_and_folding.FOLDS`; "" means "none" if `duplicates` is True,
+    otherwise "text". A `limit` of None means no limit. If `stem` is True, other forms of English words that are not in
+    quotation marks are found, too. `like` is the ID or a URL of an article, and finds articles on the same topic.
     """
 
     text: str = ""

@@ -111,7 +111,7 @@ tantivy cannot be interrupted."""
 
 
 class TooManyPrefixes(Exception):
-    """A prefix (word*) within a phrase or NEAR matches too many words to be searched in reasonable time."""
+    """Raised if a prefix (word*) within a phrase or NEAR matches too many words to be searched in reasonable time."""
 
 
 def compile_query(node: Node | None, db: Database, searcher: Searcher) -> Query:

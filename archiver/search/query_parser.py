@@ -74,8 +74,8 @@ class _Token:
 def parse_query(text: str, *, stem: bool = False) -> Node | None:
     """Parses a query into a tree; returns None for an empty query, which matches everything.
 
-    With `stem`, words outside quotation marks also match in their other forms. Raises BadQuery with the position of
-    the error if the query has no words, is too long or too deeply nested, has a predicate with an invalid value, or
+    If `stem` is True, words outside quotation marks also match in their other forms. Raises BadQuery with the position
+    of the error if the query has no words, is too long or too deeply nested, has a predicate with an invalid value, or
     has NEAR beside something that is not a word or phrase.
     """
     # A shell passes bytes that are not UTF-8 as unpaired surrogates.
@@ -85,7 +85,7 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
         return None
     parser = _Parser(clean, list(_tokens(clean, stem)))
     node = parser.every(0)
-    while not parser.ended():  # the text after a surplus closing parenthesis
+    while not parser.ended():  # text that follows a surplus closing parenthesis remains
         parser.position += 1
         more = parser.every(0)
         node = _join(And, [n for n in (node, more) if n])
@@ -195,7 +195,7 @@ def _term_node(text: str, found: re.Match[str], at: int, value: str, stem: bool,
     column = COLUMN_OF.get(group.name, "")
     if found["phrase"] is not None:
         return _term(value, column, prefix=bool(found["star"]), stem=group.stem)
-    word = value.rstrip(",;")  # between words, as in a list
+    word = value.rstrip(",;")  # the words of a list may be followed by punctuation
     return _term(word.rstrip("*"), column, prefix=word.endswith("*"), stem=stem or group.stem)
 
 

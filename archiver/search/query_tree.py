@@ -43,8 +43,8 @@ class Term:
     """Matches a word, or a phrase of adjacent words. `column` "" means all fields of `archiver.fields` that have a
     search weight.
 
-    With `stem` each word matches in all its forms. `archiver.search.engine` looks these up in an index and stores
-    them in `forms`, one tuple for each word.
+    If `stem` is True, each word matches in all its forms. `archiver.search.engine` looks these up in an index and
+    stores them in `forms`, one tuple for each word.
     """
 
     text: str

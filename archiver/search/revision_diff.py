@@ -239,7 +239,9 @@ def edited_fields_html(before: dict[str, Any], after: dict[str, Any]) -> Iterato
 
 
 def pieces_as_html(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
-    """Formats the pieces of a diff as HTML with <del> and <ins>. With `paragraphs` each blank line starts a new <p>."""
+    """Formats the pieces of a diff as HTML with <del> and <ins>. If `paragraphs` is True, each blank line starts a new
+    <p>.
+    """
     return "".join(_marked(pieces, paragraphs=paragraphs))
 
 

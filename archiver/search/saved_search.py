@@ -163,8 +163,8 @@ def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> N
 
 
 def last_reported(db: Database, name: str, most: int | None = None, *, of_run: str | None = None) -> tuple[NewHit, ...]:
-    """Returns the matches that a saved search has already reported, with their current fields, latest first. `of_run`
-    limits them to the run at that time.
+    """Returns the matches that a saved search has already reported, with their current fields, latest first. If
+    `of_run` is given, only those that the run at that time reported.
 
     Articles that no longer match are left out. Raises what `run_saved_search` raises.
     """
@@ -311,7 +311,7 @@ def atom_feed(
     If an article has no author, the name of its site is used, because an entry must have an author (RFC 4287,
     section 4.1.2).
     """
-    from lxml import etree  # imported late: only a feed needs it
+    from lxml import etree  # imported late because only a feed needs it
 
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
     _add(root, "id", f"urn:uuid:{saved.uuid}")

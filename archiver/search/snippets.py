@@ -126,7 +126,8 @@ def occurrences_among_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
             if here == row or (is_prefix and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
                 begin, end = placed.place(position + last)
                 if is_prefix and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run_letter(row[last]):
-                    second = placed.place(position + last + 1)[0]  # only the first letter of the pair
+                    # Of the pair only the first letter belongs to the match.
+                    second = placed.place(position + last + 1)[0]
                     end = second if second > begin else end
                 yield placed.place(position)[0], end, number
 

@@ -26,15 +26,17 @@ so only those that remain become a `Match`."""
 BEST = 200
 """The number of best hits that are fetched together with the total."""
 _SPARE = (180, 3_000)
-"""How many hits beyond the requested ones are read, first and second try, to include all ties of the last one."""
+"""How many hits beyond the requested ones are read, at the first and the second attempt, so that all ties of the last
+one are included."""
 _TIE_SAMPLE = 64
 """If most hits tie, this many hits are searched for each requested one."""
 _DIGITS = 4
 """Scores are rounded to this many digits, because tantivy does not always sum them in the same order."""
 _LOOKUP_RATIO = 50
 _MAX_LOOKUPS = 300
-"""Looking up single IDs is faster than comparing with a set for up to one in _LOOKUP_RATIO articles and _MAX_LOOKUPS in
-all (measured with 100,000 and 200,000 articles)."""
+"""At most this many IDs, and at most one in _LOOKUP_RATIO articles, are looked up one by one. Up to there this is
+faster than comparing with a set (measured with 100,000 and 200,000 articles).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def sorted_matches(
     if not sort.field and not sort.down:  # tantivy cannot sort by ascending score
         all_matches = hits_to_matches(searcher, _best(searcher, query, Sort("", down=True), searcher.num_docs))
         return sorted(all_matches, key=lambda match: (match.key, match.turn))[first:last]
-    if known is None:  # only scores need the count
+    if known is None:  # the count is needed only when sorting by score
         known = Best([], 0 if sort.field else count_hits(searcher, query))
     return _matches_with_ties(_SortRequest(searcher, query, sort, last, known))[first:last]
 
@@ -249,7 +251,8 @@ def _matches_with_score(request: _SortRequest, score: float, known: list[Pair], 
         turns = _turns(searcher, request.query, reach)
         found = _best(searcher, _up_to(request.query, turns[-1][0]), Sort("", down=True), len(turns))
         same = [hit for hit in found if hit[0] == score]
-        if len(same) < most and len(turns) < reach:  # all hits were read: a last digit differed this time
+        # all hits were read, but the last digit of a score differed this time
+        if len(same) < most and len(turns) < reach:
             same = known
         if len(same) >= most:
             return hits_to_matches(searcher, _first_ties(searcher, same, most))
@@ -369,7 +372,7 @@ def _by_text(searcher: Searcher, query: Query) -> FoldedQuery:
             texts[group].append(number)
         else:
             texts[group] = [number]
-    for first, *others in without_original.values():  # the original does not match: show the first copy
+    for first, *others in without_original.values():  # if the original does not match, show the first copy
         if others:
             beneath[first] = others
     shown = [alike[0] for alike in without_original.values()]
@@ -536,7 +539,7 @@ class _RecencySearch:
                 if not older:
                     return ranked
                 high = int(older[0][0])
-            if beyond < inf:  # back to where even a hit with the best score would no longer be among them
+            if beyond < inf:  # go back to the age at which even a hit with the best score would no longer be among them
                 width = max(width, int(min(beyond * self.half_life * _DAY, _WIDEST)) + 1)
             elif band.read < _SPARE_CANDIDATES / 4:
                 width = max(width, _DAY) * 4

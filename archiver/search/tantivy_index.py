@@ -370,8 +370,9 @@ class Searcher:
     def _checked(self, ask: Callable[[], _T]) -> _T:
         try:
             return ask()
-        except ValueError as error:  # tantivy raises only this; its panics are not subclasses of Exception
-            if "expansions" not in str(error):  # a phrase whose prefix matches too many words is the query's fault
+        except ValueError as error:  # tantivy raises no other exception: its panics are not subclasses of Exception
+            # If the prefix of a phrase matches too many words, the index is not at fault.
+            if "expansions" not in str(error):
                 self._raise_if_damaged(error)
             raise
         except BaseException as error:

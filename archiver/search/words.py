@@ -91,7 +91,7 @@ def _even(letter: str) -> str:
         return _ODD
     whole = unicodedata.normalize("NFKC", letter)
     if any(unicodedata.category(c)[0] == "M" or "\u1100" <= c <= "\u11ff" for c in letter + whole.lstrip()):
-        return _ODD  # such letters may combine with the preceding one
+        return _ODD  # such a letter may combine with the preceding one
     folded = whole.translate(_TABLE)
     return folded if len(folded) == 1 else " " if folded and not folded.strip() else _ODD
 
@@ -242,8 +242,8 @@ def _run_positions(run: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def _folded_letters(chunk: str) -> Iterator[tuple[str, int, int]]:
-    """Yields each folded letter of a chunk with the (start, end) it comes from: "" for a dropped character, and a space
-    at the end.
+    """Yields each folded letter of a chunk with the (start, end) of the characters that it comes from; "" stands for a
+    dropped character. The last item is a space.
     """
     signs = {match.start(): match.end() for match in _SUFFIXED.finditer(chunk)}
     first = 0

@@ -127,7 +127,7 @@ def _forget_lost_captures(db: Database, repaired: RepairedFile, messages: list[s
         lost = forget_lost(db, repaired.file, repaired.records, repaired.length_before)
     message = message or repaired.sentence
     if lost:
-        message = f"{message or repaired.file}; {lost} captures were lost with it, their pages are due again"
+        message = f"{message or repaired.file}; {lost} captures were lost with it, and their pages are due again"
     if message:
         _notice.warning("%s", message)
         messages.append(message)

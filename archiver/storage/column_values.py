@@ -1,7 +1,8 @@
-"""Reads column values in the shapes of the field table, even if another program wrote invalid ones.
+"""Reads column values in the form that the field table states (`Shape`: a time, a list of texts ...), even if another
+program wrote invalid values.
 
-A value of another shape is read as None or empty, so that one wrong value does not prevent reading the rest of the
-row; `archiver verify` reports it.
+An invalid value is read as None or empty, so that it does not prevent reading the rest of the row. `archiver verify`
+reports it.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def find_known_sources(db: Database, site_id: int) -> tuple[set[str], set[str], 
     """
     rows = db.execute(
         "select kind, urlkey, outcome, "
-        # "or" would not do: in a result column SQLite evaluates both of its operands, and the last one reads every row
+        # "or" would be slow: in a result column SQLite evaluates both of its operands, and the last one reads every row
         "case when outcome = 'not-article' then 1 when outcome not in ('due', 'failed') then 0 "
         "when exists (select 1 from page_sources s where s.page_id = p.id and s.source <> 'seed') then 1 "
         "when outcome = 'failed' then exists (select 1 from page_discoveries s "
@@ -121,7 +121,7 @@ def count_responding_sources(db: Database, site_id: int) -> dict[str, int]:
 
 # -- missing pages: found, and without a final outcome
 
-# A page that is fetched gets another outcome; one that fails again is due an hour later.
+# Once a page is fetched, it gets another outcome; if it fails again, it is due an hour later.
 _MISSING_OUTCOMES = (
     "p.site_id = ? and p.kind <> 'part' and (p.outcome in ('due', 'failed') or p.urlkey in ("
     "select t.post_urlkey from article_parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id "
@@ -138,7 +138,9 @@ _MISSING = (
 
 
 def make_missing_due(db: Database, site_id: int, *, include_excluded: bool) -> None:
-    """Makes a site's missing pages due now; `include_excluded`: also the pages that learned trap rules excluded."""
+    """Makes a site's missing pages due now. If `include_excluded` is True, so are pages that learned trap rules
+    excluded.
+    """
     db.execute(f"update pages as p set due_at = ? where {_MISSING_OUTCOMES}", [EPOCH, site_id])
     if include_excluded:
         crawl_exclusions.include_again(db, site_id, EPOCH)
@@ -220,8 +222,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
 
     - site, start_url, platform.
     - articles: all, and how many are gone, duplicates, revised.
-    - withdrawn: articles whose pages proved to be no posts.
-    - untaken: pages that have the form of the posts and were not stored as posts (rule, pages, example).
+    - withdrawn: articles whose pages proved not to be posts.
+    - untaken: pages that look like the posts of the site, but were not stored as posts (rule, pages, example).
     - unlisted: posts that are no longer listed and may be gone (posts, example).
     - removed: posts removed by takedown (docs/operate.md).
     - posts: URLs of posts by state, the total as `found`.
@@ -229,12 +231,12 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     - balance: all URLs by outcome, the total as `found`; pages: the same without empty outcomes.
     - wrong_guesses: how many addresses of feeds and sitemaps the crawl guessed that do not exist; no other key counts
       them.
-    - traps: rule, pages, `unrecorded` links of the last run that have no row, example, as `asked` whether they were
-      fetched, and the latest sample: how many pages were `sampled`, and `hits`: how many of these are posts or lead to
-      an unknown post. Both are None for a rule without samples.
+    - traps: rule, pages, `unrecorded` links of the last run that have no row, example, `asked` (whether the pages were
+      fetched), and the latest sample: `sampled` is the number of sampled pages, `hits` how many of these are posts or
+      lead to an unknown post. Both are None for a rule without samples.
     - missing: up to 20 URLs with their reason; missing_total.
     - failures: reason, pages, example.
-    - untrusted: claims of the site's server that proved false, and since when.
+    - untrusted: false claims of the site's server, and since when they are no longer trusted.
     - edits: the estimate of the edits that the last crawl did not see (`EditEstimate.as_dict`); None if sources
       announce them.
     - held: pages whose new state replaced nothing (`HeldPage`).
@@ -342,7 +344,7 @@ def _state_of(count: Count) -> str:
 
 def _counts_as_posts(count: Count) -> bool:
     """Returns True if the pages of a `Count` are reported as posts. A part of a post is reported only if it could not
-    be fetched, and a page whose article was withdrawn is no post.
+    be fetched. A page whose article was withdrawn is not reported.
     """
     if count.kind == PageKind.PART:
         return count.outcome == Outcome.FAILED
@@ -351,10 +353,10 @@ def _counts_as_posts(count: Count) -> bool:
 
 
 def _gone_but_captured(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
-    """Returns, by source, the number of pages that were gone before the archive could ever fetch them, but that a web
-    archive has captured.
+    """Returns, by source, the number of pages that were already gone when the archive first fetched them, but that a
+    web archive has captured.
 
-    They may have been posts.
+    These pages may have been posts.
     """
     if not any(_is_gone_unread(count) and count.source == DiscoverySource.CDX for count in counted):
         return {}
@@ -528,8 +530,8 @@ def _due_for(page: dict[str, Any]) -> str:
         return "every crawl fetches it, because it reports posts"
     days = f"{max(1, round((due - fetched) / timedelta(days=1)))} days after the last fetch"
     if page["kind"] == PageKind.POST and page["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        return f"{days}: the older a post, the rarer, unless a source says before that it changed or a crawl samples it"
-    return f"{days}, unless a source says before that it changed"
+        return f"{days} (older posts less often), or sooner if a source says that it changed or a crawl samples it"
+    return f"{days}, or sooner if a source says that it changed"
 
 
 def _if_parameters_removed(typed: str) -> str:

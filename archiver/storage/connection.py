@@ -40,7 +40,8 @@ from archiver.storage.migrations import (
 # -- faults of the disk and the database
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NEARLY_FULL = 256 * 1024  # bytes; SQLite reports some full disks as I/O errors
+# bytes; with at most this much free space an I/O error is taken as a full disk, which SQLite may report so
+_NEARLY_FULL = 256 * 1024
 _PRIMARY = 0xFF
 _ENVIRONMENT_CODES = {
     sqlite3.SQLITE_FULL,
@@ -105,12 +106,12 @@ def _error_code(error: sqlite3.Error) -> int:
 
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
-"""Prepared statements to cache: writing a page takes more than Python's default of 128."""
+"""Number of prepared statements to cache: writing a page takes more than Python's default of 128."""
 _LOG_PAGES = 8_000
-"""Pages in the write-ahead log before a checkpoint (32 MB). Index pages that each batch changes are then copied once
-for many batches. Committed data is just as safe in the log."""
+"""Number of pages in the write-ahead log before a checkpoint (32 MB). Index pages that each batch changes are then
+copied once for many batches. Committed data is just as safe in the log."""
 _CACHE_KILOBYTES = 16_000
-"""A writer's page cache, in KiB: a new row changes distant pages of a dozen indexes."""
+"""Size of a writer's page cache, in KiB. It is large because a new row changes distant pages of a dozen indexes."""
 
 
 def open_archive(
@@ -118,10 +119,10 @@ def open_archive(
 ) -> Database:
     """Opens the archive at `path` and migrates it to this version's schema.
 
-    With `create`, a missing file (and its folder) is created. With `read_only`, nothing is written,
-    not even a migration: tables of pending migrations appear empty, and an archive that lacks their columns or views
-    is refused, unless it is opened only `to_copy` it. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew,
-    ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
+    If `create` is True, a missing file (and its folder) is created. If `read_only` is True, nothing is written, not
+    even a migration: tables of pending migrations appear empty, and an archive that lacks columns or views of pending
+    migrations is refused, unless `to_copy` is True. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveTooOld,
+    ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
 
     After a power cut the database is intact, in the state of one of its last commits (`synchronous=NORMAL` with a
     write-ahead log).
@@ -133,13 +134,13 @@ def open_archive(
         raise NotAnArchive(str(file), "it is a folder")
     if create:
         _make_writable(file)
-    # To look for plugins of sqlite-utils, it would read the metadata of every installed package.
+    # Without this, sqlite-utils would read the metadata of every installed package to look for its plugins.
     db = Database(_connect(file, read_only=read_only), execute_plugins=False)
     try:
         _check_is_archive(db, file, empty=not read_only)
         if not read_only:
             db.conn.execute("PRAGMA synchronous=NORMAL")
-            make_schema(db)  # before a log exists, so that a full disk leaves the file unchanged
+            make_schema(db)  # called before a log exists, so that a full disk leaves the file unchanged
             db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
             db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
@@ -152,7 +153,7 @@ def open_archive(
     except sqlite3.Error as error:
         db.close()
         raise environment_error(error, file) from error
-    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message, which need not be UTF-8
         db.close()
         raise ArchiveDamaged(str(file), "its schema cannot be read") from error
     except BaseException:
@@ -221,7 +222,7 @@ def _check_is_archive(db: Database, file: Path, *, empty: bool) -> None:
     """Raises an error if a file is not an SQLite database or not an archive, or was written by a newer or an unreleased
     version.
 
-    An empty file is accepted only with `empty`.
+    An empty file is accepted only if `empty` is True.
     """
     try:
         tables = set(db.table_names())

@@ -346,15 +346,15 @@ def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-# -- the claims of a server that are not believed
+# -- claims of a server that are not trusted
 
 
 class Trust:
-    """Which claims of a site's server about changes are trusted: the dates of its sources, what these say beside
-    title and text, and its validators (ETag, Last-Modified).
+    """Which claims of a site's server about changes are trusted: the dates in its feeds, sitemaps and APIs, their other
+    details beside title and text, and its validators (ETag, Last-Modified).
 
-    Reads and writes the site's column `untrusted`: the claims that proved false (see `frontier.revisit`), each with
-    the time. Claims are tested while a run's results are written.
+    Reads and writes the site's column `untrusted`: the claims that proved false (see `frontier.revisit`), each with the
+    time. Claims are tested while a run's results are written.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:
@@ -380,14 +380,14 @@ class Trust:
         return self.in_claim(VALIDATORS)
 
     def in_claim(self, claim: str) -> bool:
-        """Returns True if a claim of change is trusted, so that it makes a page due; by its name
+        """Returns True if a claim of change is trusted, so that it makes a page due. `claim` is its name
         (`revisit.dates_claim`, `revisit.details_claim`).
         """
         return are_claims_believed(pages.moment(self._since.get(claim)), self._now)
 
     def judge_claim(self, reason: str, *, changed: bool) -> None:
-        """Compares a source's claim that a page changed, which was the reason why it was due, with whether it had
-        changed.
+        """Compares a source's claim that a page changed, which was the `reason` why the page was due, with whether it
+        had changed.
 
         A claim that proves false is no longer trusted, and the other pages that the source reported as changed are
         postponed to the site's revisit period.

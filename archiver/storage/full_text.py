@@ -33,7 +33,7 @@ def batch_indexing(db: Database) -> Iterator[None]:
     Expects to run inside the caller's transaction, which is rolled back on an error.
     """
     if not db.execute("insert into fts_pending (id) values (?) on conflict do nothing", [MARK]).rowcount:
-        yield  # an outer block indexes them
+        yield  # an outer block will index the articles
         return
     yield
     db.execute(

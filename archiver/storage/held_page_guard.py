@@ -34,14 +34,14 @@ from archiver.storage.article_tables.withdrawals import withdrawal_of
 from archiver.storage.pages import latest_hint, stamp
 from archiver.urls import urlkey
 
-_GONE_FOR_GOOD = 410  # RFC 9110, section 15.5.11
+_GONE_FOR_GOOD = 410  # the status that says that a page is gone for good (RFC 9110, section 15.5.11)
 _SHOWS_POST_AGAIN = "other held pages show their posts again"
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedPost:
     """What the guard knows of a fetched page beside its result: its urlkey, the row of its article (None if none is
-    stored), the run and when it began. `announced`: a source had said that the page changed or is gone.
+    stored), the run, and when the run began. `announced` is True if a source had said that the page changed or is gone.
     """
 
     key: str
@@ -53,8 +53,8 @@ class FetchedPost:
 
 @dataclass(frozen=True, slots=True)
 class GuardedResult:
-    """The result to store: with the outcome HELD if the page is held. `is_confirmed`: the page was held, and is now
-    accepted.
+    """The result to store, which has the outcome HELD if the page is held. `is_confirmed` is True if the page was held
+    and is now accepted.
     """
 
     result: PageResult
@@ -84,7 +84,7 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     held_pages.hold_page(db, post.key, now, post.run_id)
     if rule is HoldRule.SHARED_TEXT:
         held_pages.mark_shared(db, site["id"], digest)
-    # Without validators, so that the server cannot answer that the held state is unchanged.
+    # The validators are left out, so that the server cannot answer that the held state is unchanged.
     held = replace(result, outcome=Outcome.HELD, kind=PageKind.POST, rule=rule, reason=REASONS[rule])
     return GuardedResult(replace(held, form=None, etag="", last_modified=""))
 
@@ -131,7 +131,7 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         shown = bool(new.body) and held_pages.shows_shared_text(db, site_id, post.key, held_pages.text_digest(new.body))
         return HoldRule.SHARED_TEXT if shown else None
     if urlkey(new.url) != post.row["urlkey"] and not is_move(db, post.row, new, post.run_started):
-        return None  # a copy at another address replaces nothing
+        return None  # a copy at another address does not replace the stored post
     old = article_from_row(post.row)
     if (
         old.body != new.body
@@ -148,12 +148,12 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
 
 _TAG = re.compile(r"<[^>]*>")
 _ABOUT = 1.25
-_CUT_END = 20  # letters: a teaser often ends in "Read more" or within a word
+_CUT_END = 20  # letters at the end that are not compared: a teaser often ends in "Read more" or within a word
 
 
 def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:
-    """Returns True if the author has shortened a text: the post's feed or API announced an edit and gives about as much
-    text as the page, and this text is not just the beginning of the old one.
+    """Returns True if the author has shortened a text: the post's feed or API announced an edit and contains about as
+    much text as the page, and this text is not just the beginning of the old one.
     """
     given = count_letters(html.unescape(_TAG.sub(" ", hint.body_html))) if hint is not None else 0
     shown = count_letters(new_body)

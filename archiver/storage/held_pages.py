@@ -33,8 +33,8 @@ from archiver.storage.article_tables.undoing import undo_gone, undo_revision
 from archiver.storage.pages import EPOCH, moment, stamp
 
 _FEW = 20
-"""Held pages of a site that are all fetched again each day; of more than these, about so many are, and the others every
-third day."""
+"""If a site has at most this many held pages, all of them are fetched again each day. Of more, about this many are, and
+the others are fetched every third day."""
 _LATER = 3 * LOOK_EVERY
 
 
@@ -180,8 +180,8 @@ def held_pages(db: Database, site_id: int) -> list[HeldPage]:
 
 
 def record_change(db: Database, key: str, revision: int | None, at: datetime, *, announced: bool) -> None:
-    """Records that the post of the page at this urlkey has a new revision (None: the post is gone). `announced`: a
-    source had said so.
+    """Records that the post of the page at this urlkey has a new revision (None: the post is gone). `announced` is True
+    if a source had said so.
     """
     db.execute(
         "insert into recent_changes (page_id, article_id, revision, changed_at, announced) "
@@ -191,7 +191,7 @@ def record_change(db: Database, key: str, revision: int | None, at: datetime, *,
 
 
 def forget_old_changes(db: Database, site_id: int, now: datetime) -> None:
-    """Deletes recent changes that are too old to count together with the changes of a run at `now`."""
+    """Deletes recent changes that are too old to be counted together with the changes of a run at `now`."""
     db.execute(
         "delete from recent_changes where changed_at < ? and page_id in (select id from pages where site_id = ?)",
         [stamp(now - TOGETHER), site_id],
@@ -225,7 +225,7 @@ def _count_articles(db: Database, site: str) -> int:
 
 
 def _count_fetched(db: Database, site_id: int, since: datetime) -> int:
-    """Returns how many posts that were known before have been fetched again since then."""
+    """Returns how many previously known posts have been fetched again since this time."""
     return int(
         db.execute(
             "select count(*) from pages p join articles a on a.id = p.article_id where p.site_id = ? "
@@ -263,8 +263,8 @@ class HeldRun:
 def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> HeldRun:
     """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES.
 
-    An edit of an earlier run stays if its post has changed again since, and that run found no unusual share of edits:
-    the post shows something else now, so the edit is no part of the fault.
+    An edit of an earlier run is kept if its post has changed again since and that run did not edit an unusual share of
+    posts: the post now shows something else, so the edit is not part of the fault.
     """
     assert rule in MASS_RULES
     rows = db.execute(
@@ -303,8 +303,8 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
 
 
 def _has_many_edits(db: Database, run_id: int | None) -> bool:
-    """Returns True if a run found so large a share of the known posts changed that its edits are doubtful, or if
-    nothing is known of the run.
+    """Returns True if a run found changes in so many of the known posts that its edits are doubtful, or if nothing is
+    known of the run.
     """
     row = db.execute(
         "select revised, revised + unchanged + gone from runs where id = ? and finished_at is not null", [run_id]

@@ -17,19 +17,19 @@ from archiver.storage.column_values import stored_time
 from archiver.storage.pages import last_rowid, stamp
 
 DATABASE = "database"
-"""The unit of damage to the database file, as a check of the whole file finds it."""
+"""The name of the unit that stands for the whole database file, for damage found by a check of the whole file."""
 TABLE_UNIT = "table "
-"""Units that are tables begin with this."""
+"""The names of units that are tables begin with this."""
 CheckKind = Literal["verify", "part"]
 _BACKUP_COLUMNS = "path, made_at, articles, bytes, captures, holds_since, failed_at, failure"
 
 
 @dataclass(frozen=True, slots=True)
 class BackupRecord:
-    """What is known of the backups that are written to one file. `path`: the file, absolute; `made_at`: when the last
-    backup that passed its checks was made, with `articles` and `bytes`, None if no backup has; `captures`: True if
-    WARC files are copied, too; `holds_since`: no file of the backup has posts that were removed before this time;
-    `failed_at` and `failure`: the last attempt, if it failed.
+    """What is known of the backups that are written to one file. `path` is the absolute path of the file. `made_at` is
+    when the last backup that passed its checks was made, with `articles` and `bytes` (None if no backup has passed).
+    `captures` is True if WARC files are copied, too. No file of the backup has posts that were removed before
+    `holds_since`. `failed_at` and `failure` describe the last attempt if it failed.
     """
 
     path: str
@@ -58,8 +58,8 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class IntegrityCheck:
-    """The result of a check of the archive. `covers_since`: everything in the archive was read after this time, None if
-    something was never read; `bytes`: the size of what was read; `findings`: how many causes of damage were found.
+    """The result of a check of the archive. Everything in the archive was read after `covers_since`, which is None if
+    something was never read. `bytes` is the size of what was read; `findings` is how many causes of damage were found.
     """
 
     kind: CheckKind
@@ -101,7 +101,7 @@ def read_backups(db: Database) -> list[BackupRecord]:
 
 
 def record_backup(db: Database, made: BackupRecord) -> None:
-    """Stores a backup that passed its checks in place of the record of the last one at this path."""
+    """Stores a backup that passed its checks, in place of the record of the last one at this path."""
     db.execute(
         f"insert into backups ({_BACKUP_COLUMNS}) values (?, ?, ?, ?, ?, ?, null, null) on conflict (path) do update "
         "set made_at = excluded.made_at, articles = excluded.articles, bytes = excluded.bytes, "
@@ -119,7 +119,7 @@ def record_backup(db: Database, made: BackupRecord) -> None:
 
 
 def record_failed_backup(db: Database, path: str, at: datetime, failure: str) -> None:
-    """Stores why a backup to this path failed. The record of the last good one is kept."""
+    """Stores why a backup to this path failed. The record of the last successful one is kept."""
     db.execute(
         "insert into backups (path, failed_at, failure) values (?, ?, ?) on conflict (path) do update "
         "set failed_at = excluded.failed_at, failure = excluded.failure",
@@ -128,7 +128,7 @@ def record_failed_backup(db: Database, path: str, at: datetime, failure: str) ->
 
 
 def count_posts_removed_since(db: Database, at: datetime | None) -> int:
-    """Returns how many removed posts a backup of this time may still hold; all if `at` is None."""
+    """Returns how many removed posts a backup made at this time may still contain; all if `at` is None."""
     return int(
         db.execute(
             "select count(*) from tombstones where allowed_at is null and removed_at > ?", [stamp(at) if at else ""]
@@ -163,7 +163,7 @@ def end_check(db: Database, number: int, result: IntegrityCheck) -> None:
 
 
 def read_last_check(db: Database, kind: CheckKind, *, finished: bool = True) -> IntegrityCheck | None:
-    """Returns the last check of this kind; None if none was made. With `finished`, skips checks that were killed."""
+    """Returns the last check of this kind; None if none was made. If `finished` is True, killed checks are skipped."""
     row = db.execute(
         "select started_at, finished_at, covers_since, articles, warc_files, bytes, findings from integrity_checks "
         f"where kind = ? {'and finished_at is not null' if finished else ''} order by id desc limit 1",
@@ -195,8 +195,8 @@ def read_checked_units(db: Database) -> dict[str, datetime]:
 
 
 def record_checked_units(db: Database, units: Iterable[str], found: Sequence[Damage], at: datetime) -> None:
-    """Stores that these units were read at `at`, and what was found damaged in them in place of earlier damage. Earlier
-    damage to the whole database is deleted once each table was found whole.
+    """Stores that these units were read at `at`, and replaces their earlier damage with the damage found now. Earlier
+    damage to the whole database is deleted once every table was found undamaged.
     """
     names = list(units)
     db.conn.executemany(
@@ -213,7 +213,7 @@ def record_checked_units(db: Database, units: Iterable[str], found: Sequence[Dam
 
 
 def record_full_check(db: Database, units: Iterable[str], found: Sequence[Damage], at: datetime) -> None:
-    """Stores the result of a check of the whole archive: its units, and all damage in place of earlier damage."""
+    """Stores the result of a check of the whole archive: its units, and all damage, which replaces earlier damage."""
     db.execute("delete from checked_units")
     db.conn.executemany(
         "insert or ignore into checked_units (unit, checked_at) values (?, ?)", [(unit, stamp(at)) for unit in units]

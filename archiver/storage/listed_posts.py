@@ -24,8 +24,8 @@ _VALUES_PER_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class ListChanges:
-    """What changed in a list since it was last read, as page IDs: posts that were `removed`, newest first, and posts
-    that are gone and were listed `again`.
+    """What changed in a list since it was last read, as page IDs: `removed` are the posts that were removed, newest
+    first; `again` are gone posts that are listed again.
     """
 
     removed: tuple[int, ...] = ()
@@ -33,11 +33,11 @@ class ListChanges:
 
 
 def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
-    """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read, without
-    posts that are due already.
+    """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read. Posts
+    that are already due are left out.
 
-    A post was not removed if another feed, sitemap, API or listing shows it in this run, or if the page still links
-    to it.
+    A post was not removed if another feed, sitemap, API or listing shows it in this run, or if the page still links to
+    it.
     """
     row = db.execute("select id, listed from pages where urlkey = ?", [key]).fetchone()
     entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])
@@ -98,8 +98,8 @@ def unlisted_reason(due_for: str) -> str:
 
 
 def is_left_out(db: Database, key: str, due_for: str) -> bool:
-    """Returns True if a feed, sitemap, API or listing has left out the page at this urlkey and none listed it since.
-    `due_for` is why the page was due.
+    """Returns True if a feed, sitemap, API or listing no longer shows the page at this urlkey and none has listed it
+    since. `due_for` is why the page was due.
     """
     if due_for.endswith(NO_LONGER_LISTED):
         return True
@@ -109,7 +109,9 @@ def is_left_out(db: Database, key: str, due_for: str) -> bool:
 
 
 def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
-    """Returns the number of a site's posts that were left out, and may be gone, with the URL of one ("": none)."""
+    """Returns the number of a site's posts that their lists no longer show and that may be gone, and the URL of one (""
+    if there are none).
+    """
     row = db.execute(
         f"select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.rule = '{UNLISTED}' "
         f"and not {_RELISTED}",

@@ -30,10 +30,10 @@ def m001_schema_0_3_0(db: Database) -> None:
 
 
 def follow_field_table(db: Database) -> None:
-    """Creates again what the schema makes from the field table: the triggers, the views and the full-text index. A
+    """Recreates what the schema derives from the field table: the triggers, the views and the full-text index. A
     migration calls it after adding the column of a new field.
 
-    If a later migration adds another field of today's table, that one fills the full-text index.
+    If a later migration adds another field of today's table, the full-text index is filled by that migration.
     """
     derived = [(made, statement) for statement in SCHEMA if (made := _DERIVED.match(statement))]
     for made, _ in reversed(derived):

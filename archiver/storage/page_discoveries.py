@@ -22,7 +22,7 @@ from archiver.urls import urlkey
 # -- the table page_discoveries
 
 Place = tuple[str | None, int | None]
-"""Where a URL was found: the columns `found_on` and `found_on_page_id`, one of them None."""
+"""Where a URL was found, as the values of `found_on` and `found_on_page_id`; one of them is None."""
 
 
 def discovery_place(db: Database, url: str) -> Place:
@@ -31,7 +31,7 @@ def discovery_place(db: Database, url: str) -> Place:
     """
     try:
         key = urlkey(url)
-    except ValueError:  # a file name
+    except ValueError:  # the URL is a file name
         return url, None
     row = db.execute("select id from pages where urlkey = ? and url = ?", [key, url]).fetchone()
     return (None, row[0]) if row else (url, None)
@@ -78,7 +78,7 @@ PAGE_COUNTS_QUERY = f"""select p.site_id, '' as source, {_CLASS.format("p")} as 
     from pages p {{0}} group by 1, 3, 4, 5
     union all select p.site_id, s.source, {_CLASS.format("p")}, count(*)
     from pages p join page_sources s on s.page_id = p.id {{0}} group by 1, 2, 3, 4, 5"""
-"""SQL that computes the rows of `page_counts` from the pages; {0} is a condition on `p`."""
+"""SQL that computes the rows of `page_counts` from the table `pages`; {0} is a condition on `p`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def record_discovered_urls(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A discovered URL with where and when it was found. Also when it is due if it is new, the path of its site's scope
+    """A discovered URL with where and when it was found, when it is due if it is new, the path of its site's scope
     (`folder`), and a test of whether a claim of its source is trusted (`believes`).
     """
 
@@ -240,7 +240,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         )
     )
     if news and known.kind is PageKind.PART:
-        # A further page of a post is fetched with its post.
+        # A further page of a post is only fetched together with its post, so the post is made due.
         post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
         make_due_again(db, post[0] if post else "", news)
         news = ""
@@ -268,8 +268,8 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What a source says about a page, by its digest; `key` is the key of the source (`source_key`). `is_first`: the
-    source had said nothing about the page before.
+    """What a source says about a page, by its digest; `key` is the key of the source (`source_key`). `is_first` is True
+    if the source had said nothing about the page before.
     """
 
     key: str
@@ -281,7 +281,7 @@ def _store_changed_hint(db: Database, known: KnownPage, hint: SourceHint, report
     """Stores a source hint of a known page that has changed, combined with what other sources say of it."""
     latest = latest_hint(db, known.urlkey)
     if latest and latest.body_html:
-        # The page's text comes from its source and has changed, so the page is requested in full: it would answer 304.
+        # The page's text comes from this source and has changed. A conditional request would be answered with 304.
         db.execute("update pages set etag = null, last_modified = null where id = ?", [known.id])
     hint = combine_hints(latest, known.digests, hint, report.key, is_changed=not report.is_first)
     store_hint(db, known.id, hint, {**known.digests, report.key: str(report.digest)}, completes=report.is_first)

@@ -1,5 +1,5 @@
-"""The tables `forms` and `page_forms`: the forms of a site's pages, and the evidence by which a form is found to be a
-form of posts or of other pages.
+"""The tables `forms` and `page_forms`: the forms of a site's pages, and the evidence whether a form is a form of posts
+or of other pages. Pages of one template have one form.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -35,7 +35,7 @@ from archiver.items import Outcome, PageForm, PageKind
 from archiver.storage.pages import last_rowid, stamp
 
 MAX_FORMS = 200
-"""Forms of one site; a further page that is like none of them gets no form."""
+"""A site has at most this many forms; any further page that is like none of them gets no form."""
 
 
 class SiteForms:
@@ -49,7 +49,7 @@ class SiteForms:
 
     @contextmanager
     def restored_on_error(self) -> Iterator[None]:
-        """Context manager around a batch: forgets what is cached if the batch is rolled back."""
+        """A context manager around a batch that clears the caches if the batch is rolled back."""
         try:
             yield
         except BaseException:
@@ -164,8 +164,8 @@ def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> Form
 
 
 def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datetime) -> None:
-    """Stores the verdicts on the forms of a site. If the verdict on a form has changed, marks its pages to be judged
-    again; if it is a form of posts, also the pages whose address has its pattern.
+    """Stores the verdicts on the forms of a site. If the verdict on a form has changed, its pages are marked to be
+    judged again. If the form is one of posts, pages whose address has its pattern are marked, too.
     """
     before = {
         row[0]: (row[1], tuple(row[2:]))
@@ -236,8 +236,8 @@ _WHICH = {
 def pages_to_rejudge(
     db: Database, site_id: int, verdicts: SiteVerdicts, *, everything: bool = False
 ) -> Iterator[PageToRejudge]:
-    """Yields the pages of a site whose kind was guessed before the verdicts on its forms were known; with `everything`
-    also pages that were already judged again.
+    """Yields the pages of a site whose kind was guessed before the verdicts on its forms were known. If `everything` is
+    True, also yields pages that were already judged again.
     """
     posts = {one.address for one in verdicts.forms.values() if one.kind is PageKind.POST}
     forms = list(
@@ -270,8 +270,8 @@ def pages_to_rejudge(
 
 @dataclass(frozen=True, slots=True)
 class UntakenPages:
-    """Pages that have the form of the site's posts and were not stored as posts: their number, the `rule` that decided
-    so, and the URL of one of them.
+    """Pages that have the form of the site's posts, but were not stored as posts: their number, the `rule` that decided
+    that they are not posts, and the URL of one of them.
     """
 
     rule: str
@@ -280,9 +280,12 @@ class UntakenPages:
 
 
 def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
-    """Returns the pages of a site that have the form of its posts and were not stored as posts, most pages first."""
+    """Returns the pages of a site that have the form of its posts, but were not stored as posts, by rule, the most
+    frequent rule first.
+    """
     rows = db.execute(
-        # In this order, because a site has few pages that are no articles and many that are posts.
+        # The tables are joined in this order because a site has few pages that are not articles and many that are
+        # posts.
         "select coalesce(p.rule, ''), count(*), min(p.url) from pages p cross join page_forms f on f.page_id = p.id "
         "cross join forms o on o.id = f.form_id where p.site_id = ? and p.outcome = 'not-article' and o.kind = 'post' "
         "group by 1 order by 2 desc, 1",
@@ -292,7 +295,7 @@ def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
 
 
 def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, int, bool]]:
-    """Yields ID, URL, capture ID and whether it is a post, for the captured pages of a site that have no form."""
+    """Yields the captured pages of a site that have no form, each as ID, URL, capture ID and whether it is a post."""
     rows = db.execute(
         "select id, url, capture_id, outcome in ('archived', 'unchanged') from pages p where site_id = ? "
         "and capture_id is not null and kind in ('post', 'page', 'listing', 'other', 'unknown') "
@@ -304,7 +307,7 @@ def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, i
 
 
 def mark_applied(db: Database, pages: Iterable[PageToRejudge], *, complete: bool, site_id: int) -> None:
-    """Records that the verdicts on their forms were applied to these pages; with `complete`, to all pages of the
+    """Records that the verdicts on their forms were applied to these pages; if `complete` is True, to all pages of the
     site.
     """
     for one in pages:

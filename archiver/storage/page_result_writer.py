@@ -74,12 +74,13 @@ from archiver.urls import urlkey
 class StoringRun:
     """What the stages need to know about the run whose results they store.
 
-    `run_id` is None where captures are only read again. `crawl_started` is when the crawl began that this run
-    continues. `version` is the version of this program; `reread` extracts a stored article's capture again. `mode`:
-    which of a page's requisites are captured. `listings_wait`: an API lists all posts, so new listings wait for the
-    revisit period. `post_revisit` is the revisit period of posts, None: as for other pages. `rechecked` counts the
-    posts that were made due because lists no longer show them. `gone_confirmed`: a crawl a day ago found most posts
-    gone, so that they are believed to be gone now.
+    `run_id` is None if the run only extracts stored captures again. `crawl_started` is when the crawl began that this
+    run continues. `version` is the version of this program. `reread` extracts a stored article's capture again. `mode`
+    is which of a page's requisites (images, stylesheets and fonts) are captured. `listings_wait` is True if an API
+    lists all posts, so that new listings wait for the revisit period. `post_revisit` is the revisit period of posts;
+    None if it is that of other pages. `rechecked` counts the posts that were made due because lists no longer show
+    them. `gone_confirmed` is True if a crawl at least 20 hours ago found most posts gone, so that they are now believed
+    to be gone.
     """
 
     db: Database
@@ -125,10 +126,10 @@ class Effect:
 @dataclass(slots=True)
 class Storing:
     """One page result on its way through the stages, with what each stage found out. `counts` are the counts of its
-    batch. `found` are the discovered URLs that are new; `due_for`, `was` and `known_kind` are the page's stored
-    reason, outcome and kind before this result. `removal` is the tombstone that forbids storing the post; `row` is
-    the stored article that the page shows (None if it is new). `is_confirmed`: the page was held, and what it shows
-    is accepted now.
+    batch. `found` are the discovered URLs that are new. `due_for`, `was` and `known_kind` are the reason, outcome and
+    kind that were stored for the page before this result. `removal` is the tombstone that forbids storing the post.
+    `row` is the stored article that the page shows (None if it is new). `is_confirmed` is True if the page was held and
+    what it shows is now accepted.
     """
 
     result: PageResult
@@ -175,7 +176,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
 
 def identify(run: StoringRun, storing: Storing) -> None:
     """Finds out what the page is: a further page of a post, part of a redirect loop, a removed post, or the page of an
-    article; in the last case also of which article.
+    article. In the last case it also finds out which article.
     """
     db, result = run.db, storing.result
     storing.counts.fetched += result.status is not None
@@ -200,10 +201,10 @@ def identify(run: StoringRun, storing: Storing) -> None:
 
 
 def guard(run: StoringRun, storing: Storing) -> None:
-    """Holds a page whose new state must not replace what is stored: the result's outcome becomes HELD. A page that was
-    held and shows its post again, or has been confirmed, is released.
+    """Holds a page whose new state must not replace what is stored: the result's outcome becomes HELD. A held page that
+    shows its post again, or whose new state has been confirmed, is released.
 
-    Captures that are only read again are not held.
+    A stored capture that is extracted again is never held.
     """
     if run.run_id is None or storing.removal is not None:
         return
@@ -214,8 +215,8 @@ def guard(run: StoringRun, storing: Storing) -> None:
 
 
 def revise(run: StoringRun, storing: Storing) -> None:
-    """Stores what the result means for its article (a new revision, gone, a further part ...), by the result's
-    outcome.
+    """Stores, depending on the result's outcome, what the result means for its article: a new revision, gone, a further
+    part ...
     """
     result = storing.result
     if storing.removal is not None:
@@ -227,8 +228,8 @@ def revise(run: StoringRun, storing: Storing) -> None:
 
 
 def record(run: StoringRun, storing: Storing) -> None:
-    """Writes the page's row, its requisites and what follows from its outcome: when it is due again, and which other
-    pages become due.
+    """Writes the page's row, its requisites (images, stylesheets and fonts), when it is due again, and which other
+    pages become due because of it.
     """
     assert storing.effect is not None
     db, result, effect = run.db, storing.result, storing.effect
@@ -261,7 +262,7 @@ def record(run: StoringRun, storing: Storing) -> None:
 
 
 STAGES: tuple[Stage, ...] = (enter, identify, guard, revise, record)
-"""The stages in order. A result with the outcome DUE passes only the first: its source has more documents."""
+"""The stages in order. A result with the outcome DUE passes only the first, because its source has more documents."""
 
 
 def _store_archived(run: StoringRun, storing: Storing) -> Effect:
@@ -274,7 +275,7 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     extractor: str | None = extractor_of(run.version, result.article)
     capture_id = storing.capture_id
     if result.status == 304:
-        # The page itself has not changed: a further page of the post has, and its capture is the proof.
+        # The page itself has not changed, but a further page of the post has, and that page's capture is the proof.
         capture_id = extractor = None
     stored = store_identified(
         db,
@@ -315,7 +316,8 @@ _CHANGES = {
     Change.COPY: (Outcome.DUPLICATE, False),
     Change.GONE: (Outcome.GONE, False),
 }
-"""The page's outcome for each change of its article, and whether the page counts as changed. Default: unchanged."""
+"""The page's outcome for each change of its article, and whether the page counts as changed. The default is
+"unchanged"."""
 
 
 def _count_change(counts: Counts, stored: Stored) -> None:
@@ -374,14 +376,17 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
-    """Withdraws the article of a page whose form shows that it is not a post; changes no other article. A guessed
-    address of a feed or sitemap becomes NOT_FOUND if it shows the same as a missing page, or any other web page.
+    """Withdraws the article of a page if the page's form shows that it is not a post; changes no other article. A
+    guessed address of a feed or sitemap becomes NOT_FOUND if it shows the same as a missing page or is any other web
+    page.
     """
     result = storing.result
     is_web_page = result.is_shell or result.kind in (PageKind.PAGE, PageKind.OTHER)
     if is_web_page and crawl_exclusions.is_wrong_guess(run.db, storing.key):
         storing.result = replace(result, kind=PageKind(storing.known_kind))
-        shown = "no more than an address that does not exist" if result.is_shell else "a web page, no feed or sitemap"
+        shown = (
+            "no more than an address that does not exist" if result.is_shell else "a web page, not a feed or sitemap"
+        )
         return Effect(Outcome.NOT_FOUND, f"it shows {shown}")
     if result.rule == OTHER_FORM_RULE:
         row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
@@ -415,8 +420,8 @@ _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
 
 
 def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
-    """Compares what sources and server claimed about changes of the page with whether it changed; claims that prove
-    false are no longer trusted.
+    """Compares what the sources and the server claimed about changes of the page with whether it changed. Claims that
+    prove false are no longer trusted.
     """
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
@@ -464,7 +469,7 @@ def _found_as_new_page(run: StoringRun, storing: Storing, outcome: Outcome) -> d
 
 
 def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
-    """Makes the posts due that a sitemap or API, which was read in full, no longer lists: they may be gone."""
+    """Makes posts due that a sitemap or API, which was read in full, no longer lists: they may be gone."""
     source = {PageKind.SITEMAP: DiscoverySource.SITEMAP, PageKind.API: DiscoverySource.API}.get(result.kind)
     if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
         return
@@ -473,8 +478,8 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
 
 
 def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
-    """Makes posts due by what the feed or listing at `url` shows: posts that it no longer shows at their place in the
-    order, and posts that are gone and are listed again.
+    """Makes posts due according to what the feed or listing at `url` shows: posts missing from their place in the
+    order, and gone posts that are listed again.
     """
     changes = listed_posts.changes_of_list(run.db, key, listed, run.started)
     listed_posts.recheck_removed(run.db, changes.removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)
@@ -483,7 +488,9 @@ def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> N
 
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
-    """Records the requisites of a post's page, in the same transaction as its article."""
+    """Records the requisites (images, stylesheets and fonts) of a post's page, in the transaction that stores its
+    article.
+    """
     result = storing.result
     if result.article is None:
         return
@@ -570,14 +577,12 @@ class PageWriter:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
     def _hold_unusual_changes(self, now: datetime, counts: Counts) -> None:
-        """Takes back the edits and deletions of the last days, and holds their pages, if they are too many to be
-        true.
-        """
+        """Takes back the edits and deletions of the last days and holds their pages if there are implausibly many."""
         run = self._run
         forget_old_changes(run.db, run.site_id, now)
         for rule in unusual_changes(run.db, run.site, now):
             done = hold_recent_changes(run.db, run.site_id, rule, run.run_id, now)
-            _log.warning("%s: %d posts are held: %s", run.site["name"], done.held, REASONS[rule])
+            _log.warning("%s: Holding %d posts: %s", run.site["name"], done.held, REASONS[rule])
             counts.held += done.held
             if rule is HoldRule.MASS_GONE:
                 counts.gone -= done.undone

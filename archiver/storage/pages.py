@@ -22,14 +22,15 @@ from archiver.urls import urlkey
 
 _PAGE_BREAK = "<!--nextpage-->"
 _MAX_BODY = 500_000
-"""Characters of a full text; longer ones are not stored."""
+"""A full text is stored with at most this many characters; longer ones are not stored at all."""
 _TEXT_SOURCES = frozenset({"feed", "api"})
 
 
 def hint_to_json(hint: SourceHint) -> str:
     """Returns a source hint as JSON for the table `source_hints`.
 
-    The full text is stored until the page is read, and longer only if the page lacks it (see `is_text_needed`).
+    The full text is stored until the page is read. It is kept after that only if the page lacks it (see
+    `is_text_needed`).
     """
     kept = hint if len(hint.body_html) <= _MAX_BODY else replace(hint, body_html="")
     values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
@@ -40,8 +41,8 @@ def hint_to_json(hint: SourceHint) -> str:
 
 
 def is_text_needed(result: PageResult) -> bool:
-    """Returns True if the hint that a page was read with must keep its full text, because the article has its text from
-    the hint: the page shows none or only the beginning.
+    """Returns True if the hint with which a page was extracted must keep its full text, because the article takes its
+    text from the hint: the page shows no text or only the beginning.
     """
     return (
         result.article is None
@@ -51,12 +52,12 @@ def is_text_needed(result: PageResult) -> bool:
 
 
 def is_text_from_source(evidence: Iterable[dict[str, Any]]) -> bool:
-    """Returns True if an article has its text from a feed or an API, by its stored evidence."""
+    """Returns True if an article has its text from a feed or an API, according to its stored evidence."""
     return any(one["field"] == "body" and one["source"] in _TEXT_SOURCES for one in evidence)
 
 
 def drop_hint_text(db: Database, hint_id: int) -> None:
-    """Removes the full text from a hint, unless the page shows just a part of it."""
+    """Removes the full text from a hint, unless the page shows only a part of it."""
     db.execute(
         "update source_hints set hint = json_remove(hint, '$.body_html') "
         "where id = ? and instr(hint, '\"body_html\"') > 0 and instr(hint, ?) = 0",
@@ -80,8 +81,8 @@ def hint_from_json(text: str | None) -> SourceHint | None:
 def store_hint(
     db: Database, page_id: int, hint: SourceHint, digests: Mapping[str, str], *, completes: bool = False
 ) -> None:
-    """Makes a source hint the latest hint of its page. `digests`: the digest of what each source said last, by the
-    source's key. `completes`: it is the previous latest hint with values added by another source.
+    """Makes a source hint the latest hint of its page. `digests` has the digest of what each source said last, by the
+    source's key. `completes` is True if the hint is the previous latest hint with values added by another source.
 
     The previous hint is kept, because captures may have been extracted with it. Equal hints are stored once.
     """
@@ -237,9 +238,9 @@ def record_result(
 ) -> None:
     """Stores one attempt to fetch a page in its row of `pages`.
 
-    An answer without a page (304) leaves the rule that decided the page's kind unchanged. A page without `due_at` is
-    never again fetched on its own, such as the further pages of a post, which are fetched with it. `changed`: its
-    content has changed.
+    An answer without a page (304) leaves the rule that decided the page's kind unchanged. If `due_at` is None, the page
+    is never fetched again on its own; the further pages of a post, for example, are fetched with it. `changed` is True
+    if the page's content has changed.
     """
     key = urlkey(result.url)
     redirect = urlkey(result.final_url) if urlkey(result.final_url) != key else None
@@ -281,7 +282,7 @@ def record_result(
 PAGE_REQUEST_QUERY = (
     "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, h.id as hint_id, h.hint, p.priority, "
     "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
-    # "and" would not do: in a result column SQLite evaluates both of its operands, and the second reads every discovery
+    # "and" would be slow: in a result column SQLite evaluates both operands, and the second reads every discovery
     "case when p.attempts > 0 and p.priority = 0 then exists (select 1 from page_discoveries t "
     "where t.found_on_page_id = p.id or t.found_on = p.url) else 0 end as has_told, "
     "c.url as capture_url, c.captured_at, c.digest from pages p "
@@ -302,7 +303,7 @@ def due_pages(
     """Returns the next pages of a site to fetch, at most `limit`, by priority and then by how long they have been due.
 
     While a feed, sitemap or API is due, only such sources are returned, because their hints about a post are needed
-    before its page. With `mixed`, at most half of the returned pages are sources, and other pages follow.
+    before its page. If `mixed` is True, at most half of the returned pages are sources, and other pages follow.
     """
     rows: list[dict[str, Any]] = []
     for level in range(1 if sources_only else 5):
@@ -318,15 +319,16 @@ def due_pages(
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
-    """Makes the pages due that every run fetches: the seed, the sources and failed pages; with `everything`, all pages.
+    """Makes the pages due that every run fetches: the seed, the sources and failed pages; if `everything` is True, all
+    pages.
 
     A source that robots.txt forbade is due, too: a request for it is sent only if today's robots.txt allows it.
 
-    A page with a fetch time in the future was fetched while the clock was wrong; it is made due, because it would
-    otherwise not be due for years. A child sitemap with a lastmod is fetched when its index reports a change; if it
-    is a sitemap of tags or authors, after the site's revisit period. Of child sitemaps without a lastmod, each run
-    fetches only a few (see `_sitemaps_in_turn`). A further page of a post is fetched with its post, so if it failed,
-    the post is made due.
+    A page with a fetch time in the future was fetched while the clock was wrong. It is made due because it would
+    otherwise not be due for years. A child sitemap with a lastmod is fetched when its index reports a change; a sitemap
+    of tags or authors only after the site's revisit period. Of child sitemaps without a lastmod, each run fetches only
+    a few (see `_sitemaps_in_turn`). A further page of a post is fetched with its post, so if it failed, the post is
+    made due.
     """
     waiting = [] if everything else _sitemaps_in_turn(db, site_id)
     db.execute(
@@ -368,7 +370,7 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
     """Returns the child sitemaps that this run skips, as (page ID, due time).
 
     An index without lastmod may have hundreds of children. Each run fetches only the children that changed most
-    recently, the one added last (which has the new posts), and the one fetched longest ago.
+    recently, the one that was added last (new posts are in it), and the one that was fetched longest ago.
     """
     rows = list(
         db.execute(
@@ -464,8 +466,8 @@ def postpone_pages(db: Database, site_id: int, reason: str, until: datetime) -> 
 
 
 def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool = False) -> None:
-    """Makes the page at this urlkey due; `unconditional`: request it without ETag, so that it is fetched in full even
-    if it has not changed.
+    """Makes the page at this urlkey due. If `unconditional` is True, it is requested without ETag and Last-Modified, so
+    that it is fetched in full even if it has not changed.
     """
     db.execute(
         "update pages set due_at = ?, reason = ?, etag = case when ? then null else etag end, "
@@ -494,7 +496,7 @@ def mark_host_available(db: Database, site_id: int) -> None:
     db.execute("update sites set quiet_until = null where id = ? and quiet_until is not null", [site_id])
 
 
-# -- mass disappearance: not believed before a crawl a day later finds the same
+# -- mass disappearance: it is not believed until a crawl a day later finds the same
 
 MASS_DISAPPEARANCE_RULE = "mass-disappearance"
 _CONFIRM_AFTER = timedelta(hours=20)
@@ -508,7 +510,7 @@ def quarantine_gone(result: PageResult) -> PageResult:
         result,
         outcome=Outcome.FAILED,
         rule=MASS_DISAPPEARANCE_RULE,
-        reason=f"{result.reason}, like most pages at once: to be confirmed by a crawl a day later",
+        reason=f"{result.reason}, as for most pages of the site: a crawl a day later must confirm it",
     )
 
 

@@ -1,5 +1,5 @@
-"""Requisites (images, stylesheets and fonts): the queue of those to fetch, their outcomes, and which articles need
-them.
+"""Requisites, which are the images, stylesheets and fonts of a page: the queue of requisites to fetch, their outcomes,
+and which articles need them.
 
 All functions expect to run inside the caller's transaction. A URL has one row per site that needs it. Requisites are
 not in the pages table and are not counted among a site's pages.
@@ -37,7 +37,7 @@ class FetchedRequisite:
     """One attempt to fetch a requisite. `outcome` is as for a page: archived, unchanged, duplicate (it redirects),
     gone, refused or failed.
 
-    `names` are the requisites that a stylesheet refers to, or the target of a redirect; `hops` is 1 for a redirect,
+    `names` are the requisites that a stylesheet refers to, or the target of a redirect. `hops` is 1 for a redirect,
     else 0. `size` is in bytes, decompressed; `width` and `height` are in pixels.
     """
 
@@ -71,10 +71,10 @@ class NeededBy:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """For whom a requisite is recorded, and when it is due again: if it was last fetched before `before`.
+    """For whom a requisite is recorded, and when it is due again if it was last fetched before `before`.
 
-    `wanted` is "lead" for a lead image, "page" for other files of a page. `depth` and `hops` count the stylesheets
-    and redirects that led to the requisite.
+    `wanted` is "lead" for a lead image, "page" for other files of a page. `depth` and `hops` count the stylesheets and
+    redirects that led to the requisite.
     """
 
     site_id: int
@@ -95,11 +95,12 @@ def enter_requisites(
     crawl_started: datetime,
     revisit: timedelta,
 ) -> None:
-    """Records the requisites of an article; new ones are due at once. `changed`: the article is new or was edited.
+    """Records the requisites of an article; new ones are due at once. `changed` is True if the article is new or was
+    edited.
 
-    A known requisite is fetched again, conditionally, if it was last fetched more than `revisit` ago; the lead image
-    of an edited post once per crawl. An unchanged article that has requisites keeps them, because URLs that are
-    written differently each time bring nothing new.
+    A known requisite is fetched again, conditionally, if it was last fetched more than `revisit` ago; the lead image of
+    an edited post is fetched again once per crawl. An unchanged article that has requisites keeps them: some sites
+    write the URLs differently each time, which brings nothing new.
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.is_lead == (role == "lead")]
@@ -241,8 +242,8 @@ def postpone_requisites(db: Database, site_id: int, host: str, until: datetime) 
 
 
 def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
-    """Makes failed requisites due again, even after their last retry; with `everything` also requisites that are gone
-    or were refused.
+    """Makes failed requisites due again, even after their last retry. If `everything` is True, requisites that are gone
+    or were refused become due, too.
     """
     db.execute(
         "update requisites set due_at = ?, attempts = 0 where site_id = ? and (outcome in ('failed', 'due') "
@@ -296,7 +297,8 @@ NEEDED_CAPTURES_QUERY = (
     "union select p.requisite_id from requisite_parts p join needed n on n.id = p.parent_id) "
     "select c.id from needed n join requisites r on r.id = n.id join captures c on c.url = r.url"
 )
-"""SQL: the captures of all requisites of articles, also through stylesheets; {articles} is SQL that selects IDs."""
+"""SQL: the captures of all requisites that articles need, directly or through stylesheets. {articles} is SQL that
+selects the articles' IDs."""
 _NAMED = 5
 _REASONS = 10
 _CAPTURED = "capture_id is not null"
@@ -361,7 +363,7 @@ def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
     """Returns what the archive knows about a URL as a requisite; None if no article needs it.
 
     Keys: the columns of its row, the site's name as `site`, `needed_by` (id, url and role of the first articles that
-    need it, also through stylesheets and redirects) and `needed_by_total`.
+    need it, directly or through stylesheets and redirects) and `needed_by_total`.
     """
     url = asset_address(address if "://" in address else f"https://{address}")
     if url is None:

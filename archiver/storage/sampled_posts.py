@@ -33,7 +33,9 @@ _REPORTED = (
 
 
 def make_sample_due(db: Database, site_id: int, run_id: int, now: datetime, size: int) -> None:
-    """Makes a sample of the posts due that are not due at `now` and whose edits no source announces, at most `size`."""
+    """Makes a sample of at most `size` posts due, chosen from the posts that are not due at `now` and whose edits no
+    source announces.
+    """
     if size > 0:
         make_pages_due(db, choose_sample(_posts_to_sample(db, site_id, now), size, run_id, now), SAMPLE_REASON)
 
@@ -62,8 +64,8 @@ def samples_of(db: Database, site_id: int) -> Sampled:
 
 
 def edit_estimate(db: Database, site: dict[str, Any]) -> EditEstimate | None:
-    """Returns what is estimated of the posts that the site's last crawl did not look at again; None if it looked at
-    all, or if sources announce their edits.
+    """Returns an estimate of how many edits the site's last crawl missed among the posts that it did not look at again;
+    None if it looked at all of them, or if sources announce their edits.
     """
     row = db.execute(
         "select statistics from runs where site_id = ? and outcome is not null and mode in ('full', 'incremental') "

@@ -44,8 +44,8 @@ class SavedSearchRow:
 
 @dataclass(frozen=True, slots=True)
 class NewSearch:
-    """A search to save. `before`: the state of the archive before it was last run; `ran_at`: when that was, "" for the
-    time it is saved.
+    """A search to save. `before` is the state of the archive before the search was last run; `ran_at` is when that was,
+    "" for the time at which the search is saved.
     """
 
     name: str
@@ -135,7 +135,7 @@ def add_hits(
 ) -> None:
     """Records articles as reported by a saved search; articles that were removed from the archive are skipped.
 
-    `at`: the time of the run that reported them, None for articles that matched when the search was saved; `why`:
+    `at` is the time of the run that reported them, None for articles that matched when the search was saved. `why` has
     the reasons by article ID.
     """
     reasons = why or {}
@@ -165,8 +165,8 @@ class ReportedHit:
 
 
 def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[ReportedHit]:
-    """Returns the articles that the runs of a saved search reported, latest first; with `at`, only those that the run
-    at that time reported.
+    """Returns the articles that the runs of a saved search reported, latest first. If `at` is given, only those that
+    the run at that time reported.
     """
     return [
         ReportedHit(*row)

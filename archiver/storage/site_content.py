@@ -1,4 +1,4 @@
-"""Reads what the stored articles and pages of a site have in common, to find fields that were read wrongly."""
+"""Reads what the stored articles and pages of a site have in common, to find fields that were extracted wrongly."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from archiver.storage.listed_posts import unlisted_posts
 from archiver.storage.page_forms import untaken_pages
 
 SAMPLE = 500
-"""Newest articles of a site that are compared; all others would only cost time."""
+"""At most this many of a site's newest articles are compared; more would only cost time."""
 SHORT_BODY = 40
-"""A body with fewer characters that many articles share is a button or a label, not a text."""
+"""A body of fewer characters is a button or a label, not a text, if many articles share it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class SiteContent:
       those shorter than SHORT_BODY.
     - `empty`: the number of articles with neither text nor a picture.
     - `script_pages`: how many of the `pages` that were fetched have no content unless scripts run.
-    - `untaken`: the number of pages that have the form of the posts and were not stored as posts, most of them because
-      of the rule `untaken_rule`.
-    - `undated`: the number of entries of listings that nothing marks as posts.
+    - `untaken`: the number of pages that look like the posts of the site but were not stored as posts, most of them
+      because of the rule `untaken_rule`.
+    - `undated`: the number of entries of listings that have no sign of being posts.
     - `unlisted`: the number of posts that may be gone: their sources have left them out, and their pages cannot show
       whether they are gone.
     - `held`: the pages whose new state replaced nothing, the longest held first.
@@ -116,7 +116,7 @@ def _column(name: str) -> str:
 
 
 def _count_pages(db: Database, site_id: int) -> int:
-    """Returns the number of pages of a site that are no sources and were fetched with a result."""
+    """Returns the number of pages of a site that are not sources and whose last fetch had a result."""
     return int(
         db.execute(
             "select total(pages) from page_counts where site_id = ? and source = '' "

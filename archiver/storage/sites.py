@@ -86,7 +86,8 @@ def _parse_contact(text: str) -> str:
 
 
 def _parse_cdx(text: str) -> str | None:
-    from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search does not need
+    # Imported late because it loads lxml, which a search does not need.
+    from archiver.discovery.cdx import SERVICES, service_address
 
     if text.lower() == "no":
         return None
@@ -120,8 +121,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "sample_posts",
         _parse_sample,
-        f"known posts that each run looks at again if no source says when posts are edited (default: {DEFAULT_SAMPLE}; "
-        "0: none)",
+        "number of known posts that each run fetches again if no source says when posts are edited (default: "
+        f"{DEFAULT_SAMPLE}; 0: none)",
     ),
     Setting("max_pages", _parse_whole_number, "maximum number of pages fetched in one run"),
     Setting("max_megabytes", _number_parser(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
@@ -145,7 +146,9 @@ SETTINGS: tuple[Setting, ...] = (
         "the most that may be published of its posts: reference, features, excerpt or full (docs/datasets.md)",
     ),
     Setting("licence", str, "the licence of its posts: a URL or an SPDX identifier"),
-    Setting("crawl", _parse_yes_no, "no: it is crawled only if it is named, like sites that an import added"),
+    Setting(
+        "crawl", _parse_yes_no, "no: crawl the site only if it is named (the default for sites that an import added)"
+    ),
     Setting("private", _parse_yes_no, "yes: its host may have a private IP address, in your own network"),
     Setting(
         "cadence",
@@ -182,7 +185,7 @@ def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
     """Returns the site with this name, or the site whose scope equals the scope of a start URL, now or before it moved.
-    Raises SiteNotFound, whose message has the existing sites.
+    Raises SiteNotFound, whose message lists the existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
@@ -313,8 +316,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
 
 
 def _replace_originals(db: Database, name: str) -> None:
-    """Chooses a new original for duplicates on other sites whose original is about to be removed with this site: the
-    earliest duplicate.
+    """Chooses a new original for duplicates on other sites whose original is about to be removed with this site. The
+    new original is the earliest of them.
     """
     heirs = db.execute(
         "select d.duplicate_of, min(d.id) from articles d join articles o on o.id = d.duplicate_of "
@@ -398,8 +401,8 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """The counts of a bulk entry: sites added, sites known before, and how many of the latter got further tags or other
-    settings.
+    """The counts of a bulk entry: sites that were added, sites that were known before, and how many of the latter got
+    new tags or settings.
     """
 
     added: int = 0
@@ -461,14 +464,14 @@ class SiteLookup:
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """Returns the site whose scope contains this URL; of several such sites the one with the longest path; None if
-        no site contains it.
+        """Returns the site whose scope contains this URL; if there are several, the one with the longest path; None if
+        there is none.
         """
         return next((site for site in self._at(_scope_host(url)) if site.scope.contains(url)), None)
 
     def make(self, url: str, now: datetime) -> SiteScope:
-        """Adds a site for the host of a URL that belongs to no site yet, and returns it. It is crawled only if a person
-        names it.
+        """Adds a site for the host of a URL that belongs to no site yet, and returns it. The site is crawled only if a
+        person names it.
         """
         parts = urlsplit(url)
         row = ensure_site(self._db, f"{parts.scheme}://{parts.netloc}/", now)
@@ -506,9 +509,9 @@ def _scope_host(url: str) -> str:
     return re.sub(r"^www\d?\.", "", urlsplit(url).netloc.rpartition("@")[2].lower())
 
 
-# -- site rules, learned or written by hand: one row per version, with the time it is valid for
+# -- site rules, learned or hand-written: one row per version, with the time it is valid for
 #
-# Their module is imported late: it loads lxml, which finding a site does without.
+# Their module is imported late because it loads lxml, which is not needed to find a site.
 
 
 def rules_valid_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
@@ -565,8 +568,8 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
 def store_relearned_rules(
     db: Database, site_id: int, rules: SiteRules, at: datetime, since: datetime | None
 ) -> SiteRules:
-    """Stores site rules that were learned from stored captures, for the captures from `since` on; None: for all
-    captures of the rules that are valid now. Returns the rules now valid.
+    """Stores site rules that were learned from stored captures, for the captures from `since` on. If `since` is None,
+    they are for all captures of the rules that are valid now. Returns the rules now valid.
     """
     row = db.execute(
         "select since from site_rules where site_id = ? and not by_hand and until is null and pages > 0 "
@@ -581,7 +584,7 @@ def store_relearned_rules(
 
 def _end_of_last_template(db: Database, site_id: int) -> str | None:
     """Returns when the last learned rules of a site ended; None if the site had none. Rules without fields are skipped:
-    they have only the site's constants, so they belonged to no template.
+    they consist only of the site's constants and belonged to no template.
     """
     (found,) = db.execute(
         "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
@@ -658,11 +661,11 @@ def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str,
 
 
 def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
-    """Deletes the rules of a site that a person wrote, or, without `by_hand`, the learned ones; returns the number of
-    deleted versions.
+    """Deletes the learned rules of a site, or, if `by_hand` is True, the rules that a person wrote; returns the number
+    of deleted versions.
 
-    The extractor of articles that were extracted with these rules is deleted, so that any later extraction may
-    replace them.
+    The extractor of articles that were extracted with these rules is deleted, so that any later extraction may replace
+    them.
     """
     db.execute(
         "update articles set extractor = null where extractor like '% rules-%' "

@@ -103,8 +103,8 @@ def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
 
 
 def keep_url_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
-    """Forbids archiving another URL of a removed post. `captured`: this URL of the post was captured, so its erasure is
-    pending again.
+    """Forbids archiving another URL of a removed post. `captured` is True if this URL of the post was captured, so that
+    its erasure is pending again.
     """
     db.execute(
         "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
@@ -115,8 +115,8 @@ def keep_url_out(db: Database, removal: Tombstone, url: str, *, captured: bool =
 
 
 def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
-    """Allows a removed post to be archived again: its URLs are due at `due_at`, and nothing of the post is blocked any
-    longer.
+    """Allows a removed post to be archived again: its URLs are due at `due_at`, and nothing about the post is blocked
+    any longer.
     """
     keys = [
         row[0] for row in db.execute("delete from tombstone_urls where tombstone_id = ? returning urlkey", [removal.id])
@@ -140,12 +140,12 @@ def next_article_id(db: Database) -> int:
     return int(row[0])
 
 
-# -- a listing, feed or API response that names a removed post may contain its text, and is not captured
+# -- a listing, feed or API response that contains the URL of a removed post is not captured: it may contain its text
 
 
 class RemovedURLs:
-    """The URLs of a site's removed posts, to find them in payloads: in all forms in which the site's pages may write
-    them.
+    """The URLs of a site's removed posts, in every form in which the site's pages may write them, so that they can be
+    found in payloads.
     """
 
     def __init__(self, db: Database, site: str) -> None:

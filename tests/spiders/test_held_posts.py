@@ -40,7 +40,7 @@ def cut(tmp_path: Path) -> Iterator[tuple[SiteServer, Path]]:
 def test_why_says_that_a_page_is_held(cut: tuple[SiteServer, Path]) -> None:
     site, archive = cut
     said = archiver("why", f"{site.url}log-1/", archive=archive).stdout
-    assert "held: what it shows replaces nothing until it is confirmed" in said
+    assert "held: its new state is not stored until it is confirmed" in said
 
 
 def test_what_was_accepted_is_taken_back_by_undoing_the_run_that_is_named(cut: tuple[SiteServer, Path]) -> None:

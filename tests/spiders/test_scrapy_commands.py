@@ -150,7 +150,7 @@ def test_a_typed_address_gives_no_permission_for_its_redirects(tmp_path: Path) -
         with serving({"/old": text("", 302, Location=inner.url)}) as site:
             done = scrapy("fetch", f"{site.url}old", archive=tmp_path / "a.db")
         assert "a secret" not in done.stdout
-        assert f"{inner.url} is not requested: it leads to 127.0.0.1, a loopback address" in done.stderr
+        assert f"Not requesting {inner.url}: it leads to 127.0.0.1, a loopback address" in done.stderr
         assert inner.requests == []
 
 

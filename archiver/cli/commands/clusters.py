@@ -125,8 +125,8 @@ def _print_one(found: dict[str, Any]) -> None:
 
 @contextmanager
 def _show_progress(db: Database) -> Iterator[Callable[[int], None]]:
-    """Shows a progress bar on stderr if that is a terminal. Yields a function that takes the number of articles
-    compared so far.
+    """Shows a progress bar on stderr if that is a terminal. Yields a function that is called with the number of
+    articles compared so far.
     """
     if not sys.stderr.isatty():
         yield lambda done: None

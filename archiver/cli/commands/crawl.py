@@ -98,7 +98,7 @@ class _Day(click.DateTime):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            self.fail(f"{value!r} is no day; write it like 2024-05-31.", param, ctx)
+            self.fail(f"{value!r} is not a date. Use a day such as 2024-05-31.", param, ctx)
 
 
 @click.command(short_help="Crawl sites into the archive.")
@@ -150,8 +150,8 @@ def crawl(options: CrawlOptions) -> None:
       archiver crawl --limit 20 http://127.0.0.1:8081/
       archiver crawl example.org --missing
 
-    Exit code: 0 done; 1 a page or a site failed, a site asked to wait, or most of what a site gave cannot be right
-    (its health says why); 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
+    Exit code: 0 done; 1 a page or a site failed, a site asked to wait, or most of what a site sent looks wrong (its
+    health says why); 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     if options.full and (options.missing or options.set_aside):
         raise click.UsageError("--full cannot be combined with --missing or --set-aside.")
@@ -201,7 +201,7 @@ def _index_and_notify(options: CrawlOptions, results: list[CrawlResult], signum:
         return
     if not any(result.outcome == "failed" for result in results):
         update_search_index(options.archive, quiet=options.is_silent)
-    if Path(options.archive).exists():  # if it was deleted during the crawl, the results say so
+    if Path(options.archive).exists():  # if the archive was deleted during the crawl, the results say so
         notify_after_runs(Path(options.archive), {result.site for result in results}, print_notice)
 
 

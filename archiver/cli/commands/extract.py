@@ -35,8 +35,8 @@ def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -
     """Extract an article from an HTML page in FILE (- for standard input) and print it. Nothing is fetched or stored.
 
     Rules have the form that 'archiver sites rules SITE' prints. A value that a rule finds takes precedence over
-    everything else. If a rule finds nothing, the field is read as without it, and the rule is named on the standard
-    error.
+    everything else. If a rule finds nothing, the field is extracted without it, and a message on standard error names
+    the rule.
 
     \b
     Examples:
@@ -88,7 +88,8 @@ def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
     for one in article.evidence:
         if one.source == BY_HAND and not one.value:
             click.echo(
-                f"[{one.field}] select: {one.locator} finds nothing on this page; the field is read as without it.",
+                f"[{one.field}] select: {one.locator} finds nothing on this page; "
+                "the field is extracted without this rule.",
                 err=True,
             )
     if article.kind is not PageKind.POST:

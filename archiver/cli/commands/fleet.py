@@ -83,7 +83,7 @@ def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
 def reextract(
     sites: tuple[str, ...], jobs: str, fields: tuple[str, ...], since: str | None, until: str | None, as_json: bool
 ) -> None:
-    """Have the workers re-extract the shards of these sites, or of all, like 'archiver reextract' does for an archive.
+    """Have the workers re-extract the shards of these sites, or of all, as 'archiver reextract' does for an archive.
 
     There is one job per shard; crawls that are due have priority. 'archiver fleet status' shows the progress and the
     shards that failed. A shard that is already queued is not queued twice.
@@ -117,7 +117,7 @@ def reextract(
 @click.command(name="import", short_help="Import WARC files into shards, one job per file and site.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @jobs_option
-@storage_option("The fleet's storage, as this machine reaches it  [default: as given to init]")
+@storage_option("The fleet's storage, if this machine reaches it at a different URL  [default: as given to init]")
 @click.option("--only", multiple=True, metavar="SITE", help="Only captures of this site; may be repeated.")
 @click.option(
     "--new-sites",
@@ -132,7 +132,7 @@ def reextract(
 @click.option("--again", is_flag=True, help="Also read files that were imported before.")
 @json_option
 def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: bool, **choice: Any) -> None:
-    """Have the workers import captures into shards, like 'archiver import' does for an archive. FILE is a WARC, ARC or
+    """Have the workers import captures into shards, as 'archiver import' does for an archive. FILE is a WARC, ARC or
     WACZ file, or a folder of them: a path that is the same on every machine, a URL (s3://, gs://, az://, https://), or
     a key in the fleet's storage.
 
@@ -167,7 +167,9 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
     if as_json:
         print_json({"queue": queue.where, "files": len(found), "new": new})
     else:
-        click.echo(f"{count_noun(len(found), 'file')} to import ({new:,} new); 'archiver fleet status' shows how far.")
+        click.echo(
+            f"{count_noun(len(found), 'file')} to import ({new:,} new); 'archiver fleet status' shows the progress."
+        )
 
 
 _KINDS = {"reextract": "re-extraction", "scan": "files scanned", "import": "imports"}
@@ -279,7 +281,7 @@ def init(
 
         place = ShardStorage(storage) if storage else None
         if place:
-            probe_storage(place)  # before tables are created for an unusable storage
+            probe_storage(place)  # checked first, so that no tables are created for an unusable storage
         create_queue_tables(queue)
         made = queue.make(place.url if place else "", lease, checkpoint)
         place = place or ShardStorage(made.storage)
@@ -300,7 +302,7 @@ def init(
 
 @fleet.command(short_help="Crawl, import and re-extract until the fleet is drained.")
 @jobs_option
-@storage_option("The fleet's storage, as this machine reaches it  [default: as given to init]")
+@storage_option("The fleet's storage, if this machine reaches it at a different URL  [default: as given to init]")
 @click.option(
     "--slots",
     type=click.IntRange(1, 256),
@@ -467,7 +469,7 @@ fleet.add_command(import_)
 @json_option
 @archive_option
 def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_json: bool, archive: str) -> None:
-    """Merge all shards into one archive, like 'archiver merge'. Run it again to fetch what has changed since.
+    """Merge all shards into one archive, as 'archiver merge' does. Run it again to fetch what has changed since.
 
     \b
     Example:
@@ -485,7 +487,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
     from archiver.storage.connection import open_archive
 
     place = ShardStorage(storage)
-    storage_owner(place)  # fails before an archive is created for a storage without shards
+    storage_owner(place)  # checked first, so that no archive is created if the storage has no shards
     out: CollectedShards | FetchedShards
     if apart:
         with show_stage_progress(quiet or as_json) as progress:

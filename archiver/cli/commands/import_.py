@@ -118,7 +118,7 @@ _OPTIONS = (
         "--replay",
         default="",
         metavar="URL",
-        help="URL prefix of its captures, if it does not follow from --service.",
+        help="URL prefix of the web archive's captures, if it cannot be derived from --service.",
     ),
     click.option("--exact", is_flag=True, help="Only the page at this URL, not those below it."),
     click.option(
@@ -464,7 +464,7 @@ def parse_last_day(text: str | None) -> str:
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Stop after N pages of each file (or N captures); the same command continues from there.",
+    help="Stop after N pages of each file (or N captures); run the same command again to continue.",
 )
 @click.option(
     "--all-captures", is_flag=True, help="Copy all responses into the archive's WARC files, not only those of posts."
@@ -619,7 +619,7 @@ def _format_file_summary(summary: dict[str, Any]) -> list[str]:
             "known": "was imported before (use --again to import it again)",
             "unreadable": "could not be read",
             "interrupted": f"{describe_records(file)}; not read to the end",
-            "limited": f"{describe_records(file)}; the same command continues",
+            "limited": f"{describe_records(file)}; run the same command again to continue",
         }.get(file["outcome"], describe_records(file))
         lines.append(f"{file['file']}: {what}")
     if len(summary["files"]) > 1:

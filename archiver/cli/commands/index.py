@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archiver.search.index_refresh import Progress
 
 _BAR_FROM = 2_000
-"""Articles from which on a progress bar is shown; fewer take about a second."""
+"""A progress bar is shown if at least this many articles are to be indexed; fewer take about a second."""
 
 
 @click.command(short_help="Update or rebuild the search index.")

@@ -52,8 +52,8 @@ class ReextractOptions:
 @click.option(
     "--pages",
     is_flag=True,
-    help="Instead of articles, judge pages again by their form: store those that prove to be posts, and withdraw "
-    "articles that prove to be none.",
+    help="Instead of re-extracting articles, decide again which pages are posts: store pages that prove to be posts, "
+    "and withdraw articles whose pages prove not to be.",
 )
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would change, by field.")
 @capture_filter_options
@@ -63,7 +63,8 @@ class ReextractOptions:
 @archive_option
 @pass_options_as(ReextractOptions)
 def reextract(options: ReextractOptions) -> None:
-    """Extract articles again from their captures with the current extraction: those given, those of sites, or all.
+    """Extract articles again from their captures with the current extraction: the given articles, the articles of the
+    given sites, or all.
 
     Nothing is fetched. Changed fields are replaced in the current and in earlier revisions; no new
     revision is added, because the site did not edit the post. Each field records the extractor version
@@ -80,7 +81,7 @@ def reextract(options: ReextractOptions) -> None:
     """
     if options.pages:
         if options.fields or options.since or options.until:
-            raise click.UsageError("--pages judges whole pages: leave out --field, --since and --until")
+            raise click.UsageError("--pages cannot be combined with --field, --since or --until.")
         from archiver.cli.rejudging_output import rejudge_sites
 
         rejudge_sites(Path(options.archive), options.what, dry_run=options.dry_run, as_json=options.as_json)
@@ -217,7 +218,7 @@ class _Report:
                     shown.append((outcome.article_id, _format_example(name, version.before, version.article)))
 
     def _entry(self, change: dict[str, Any]) -> None:
-        # Printed one by one, because the changes of a million articles would not fit in memory.
+        # The changes are printed one by one, because those of a million articles would not fit in memory.
         click.echo(("," if self.written else '{"changes": [') + "\n" + json.dumps(change, ensure_ascii=False), nl=False)
         self.written += 1
 
@@ -246,7 +247,7 @@ class _Report:
             f"{tally.articles - tally.changed:,} unchanged"
         )
         if tally.without_capture:
-            print_lines(f"{count_noun(tally.without_capture, 'article')} skipped, because there is no capture")
+            print_lines(f"{count_noun(tally.without_capture, 'article')} skipped, because they have no capture")
         for name, found in (("skipped", tally.left), ("unreadable", tally.unreadable)):
             if found:
                 _print_captures(name, found)

@@ -57,7 +57,7 @@ class RemoveOptions:
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """A request to remove posts, which are given as IDs or URLs. With `yes`, no confirmation is needed."""
+    """A request to remove posts, which are given as IDs or URLs. If `yes` is True, no confirmation is needed."""
 
     posts: tuple[str, ...]
     reason: str

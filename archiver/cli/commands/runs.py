@@ -47,11 +47,11 @@ def list_(site: str | None, as_json: bool, archive: str) -> None:
 @json_option
 @archive_option
 def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
-    """Take back what RUN did to articles, such as a run that met a broken site.
+    """Take back what RUN did to articles, for example if the site was broken during that run.
 
     An edit is taken back: the revision before it is current again, and the edit stays in the history, marked as
-    undone. Posts that the run found gone are online again, and articles that it stored first are withdrawn. Nothing
-    is deleted. The next crawl fetches the pages again. Articles that a later run has changed again are left.
+    undone. Posts that the run found gone are online again, and articles that it stored first are withdrawn. Nothing is
+    deleted. The next crawl fetches the pages again. Articles that a later run has changed again are left unchanged.
 
     \b
     Examples:
@@ -89,7 +89,7 @@ def _print_list(site: str | None, as_json: bool, archive: str) -> None:
         print_json(found)
         return
     if not found:
-        click.echo("There are no runs yet. 'archiver crawl URL' makes one.")
+        click.echo("There are no runs yet. 'archiver crawl URL' starts one.")
         return
     headers = ("run", "site", "started", "outcome", "new", "revised", "gone", "held", "failed")
     rows = [

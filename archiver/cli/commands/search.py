@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FOLDS = ("text", "cluster", "none")
 MODES = ("facets", "histogram", "trend", "concordance")
-"""Options that select another kind of result than hits."""
+"""Options that select a different kind of result from hits."""
 _UNITS = ("year", "month", "day")
 
 
@@ -114,8 +114,8 @@ class SearchOptions:
     "trend",
     multiple=True,
     metavar="TERM",
-    help="Which share of the archived articles (of those that QUERY and the options leave) has this word, "
-    "phrase or query, by time; several terms are compared.",
+    help="Show which share of the archived articles (those that match QUERY and the options) contains this word, "
+    "phrase or query, over time; may be repeated to compare several.",
 )
 @click.option("--by", type=click.Choice(_UNITS), help="Period for --trend: year, month or day.")
 @click.option(
@@ -186,8 +186,8 @@ def search(options: SearchOptions) -> None:
 
 @contextmanager
 def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
-    """Opens one archive for the query, after updating its search index if that is writable. With `save`, stores the
-    query as a saved search with that name.
+    """Opens one archive for the query, after updating its search index if that is writable. If `save` is given, stores
+    the query as a saved search with that name.
     """
     from archiver.cli.commands.index import update_search_index
     from archiver.cli.search_output import OneArchive

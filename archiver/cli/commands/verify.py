@@ -43,7 +43,7 @@ class VerifyOptions:
 @click.option(
     "--part",
     is_flag=True,
-    help="Check only what was not read for the longest time, as 'archiver schedule' does each night.",
+    help="Check only what has not been checked for the longest time, as 'archiver schedule' does each night.",
 )
 @click.option(
     "--reread", is_flag=True, help="Also report articles whose title or body the current extraction would change."
@@ -172,7 +172,7 @@ def _verify(options: VerifyOptions) -> None:
 
 
 _NO_DAMAGE = ("reads-otherwise", "removal-unfinished")
-"""Findings that are no damage: what today's extraction reads, and what the next crawl finishes."""
+"""Findings that are not damage: a difference from today's extraction, and a removal that the next crawl finishes."""
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
@@ -183,7 +183,7 @@ def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
     try:
         return list(check_index(db, archive, quick=quick))
     except sqlite3.Error:
-        return []  # the checks of the database report it
+        return []  # the checks of the database report this
     finally:
         db.close()
 

@@ -18,7 +18,7 @@ _OUTCOMES = {
     "part": "part of an article",
     "not-article": "fetched, not an article",
     "gone": "gone from the site",
-    "held": "held: what it shows replaces nothing until it is confirmed",
+    "held": "held: its new state is not stored until it is confirmed",
     "not-found": "a guess: the site has no such feed or sitemap",
     "refused": "not fetched (refused)",
     "out-of-scope": "outside the site's scope",

@@ -41,7 +41,7 @@ def copy_database(
 ) -> Iterator[Database]:
     """Context manager that copies the archive's database, checks the copy and yields it. When the block ends, the copy
     is moved atomically to `target`. An existing file at `target` must be an earlier backup of the same archive, unless
-    `force` is set; with `keep` greater than 1, it is kept as an earlier generation.
+    `force` is True. If `keep` is greater than 1, that file is kept as an earlier generation.
 
     Raises BackupDamaged if the copy is damaged, BackupRefused, DiskFull, and what `open_archive` raises.
     """
@@ -89,15 +89,15 @@ def _copy(source: Database, part: Path, target: Path, progress: Progress) -> Non
         )
         if source.conn.in_transaction:
             source.rollback()
-        # A single file without a write-ahead log, until it is written to again.
+        # The copy stays a single file, without a write-ahead log, until it is written to again.
         into.execute("pragma journal_mode = delete")
     finally:
         into.close()
 
 
 def _move_into_place(source: Database, part: Path, target: Path, keep: int) -> None:
-    """Syncs the finished copy to disk (fsync(2)), keeps the backup at `target` as an earlier generation if `keep` asks
-    for it, and moves the copy to `target`.
+    """Syncs the finished copy to disk (fsync(2)), keeps the backup at `target` as an earlier generation if `keep` is
+    greater than 1, and moves the copy to `target`.
     """
     with part.open("rb") as handle:
         os.fsync(handle.fileno())
@@ -109,7 +109,7 @@ def _move_into_place(source: Database, part: Path, target: Path, keep: int) -> N
 
 
 def _time_of_backup(source: Database, target: Path) -> datetime | None:
-    """Returns when the backup at `target` was made; None if the file is no backup of this archive."""
+    """Returns when the backup at `target` was made; None if the file is not a backup of this archive."""
     try:
         db = open_archive(target, read_only=True, to_copy=True)
     except ArchiverError:
@@ -134,7 +134,7 @@ def _checkpoint_replaced_log(target: Path) -> None:
         old.execute("pragma wal_checkpoint(truncate)").fetchone()
         old.close()
     if any(file.exists() for file in logs):
-        raise BackupRefused(str(target), "another program has it open: close that first")
+        raise BackupRefused(str(target), "another program has it open: close that program first")
 
 
 @contextmanager
@@ -185,7 +185,7 @@ def _why_not_backup(source: Database, target: Path) -> str:
         return "it is not an archive"
     try:
         if archive_id(other) != archive_id(source):
-            return "it is another archive"
+            return "it is a different archive"
         for table in ("runs", "imports", "reextractions"):
             for number, at in other.execute(f"select id, started_at from {table} order by id desc limit 1"):
                 if not source.execute(
@@ -214,9 +214,9 @@ _CHUNK = 1 << 20
 class CopiedFiles:
     """The result of copying an archive's WARC files.
 
-    `files` and `bytes` count what was copied, `kept` the files that the target folder had already; `missing` names
-    the files that the archive itself lacks; `damaged` has, by name, a sentence for each file of the archive that is
-    damaged.
+    `files` and `bytes` count what was copied; `kept` counts the files that the target folder already had. `missing` has
+    the names of the files that the archive itself lacks. `damaged` has, by name, a sentence for each damaged file of
+    the archive.
     """
 
     files: int = 0
@@ -232,8 +232,8 @@ def copy_warc_files(
     """Copies the WARC files that the copied database `db` refers to into the folder of `target`. `finished` has the
     name of each WARC file of the archive, and whether it was complete before the database was copied.
 
-    A file that is whole in the folder and damaged in the archive is kept as it is. Raises BackupRefused if the folder
-    has a different file with the same name or a copy differs from its original, and OSError.
+    A file that is damaged in the archive and undamaged in the folder is left unchanged there. Raises BackupRefused if
+    the folder has a different file with the same name or a copy differs from its original, and OSError.
     """
     out = CopiedFiles()
     source, folder = archive.parent, target.parent
@@ -250,7 +250,9 @@ def copy_warc_files(
             continue
         last, end = known.get(name, (0, 0))
         if file.stat().st_size < end and size_of(to) < end:
-            out.damaged[name] = f"{file} is damaged: it ends before byte {end:,}, up to which the archive uses it."
+            out.damaged[name] = (
+                f"{file} is damaged: it ends before byte {end:,}, but the archive refers to records up to there."
+            )
         try:
             with held_finished(file) as size:
                 is_finished = finished.get(name, False) and size is not None
@@ -266,7 +268,7 @@ def copy_warc_files(
 
 
 class _DifferentFile(Exception):
-    """Raised if the target folder has a file that is no earlier state of the file to copy."""
+    """Raised if the target folder has a file that is not an earlier state of the file to copy."""
 
 
 def _read_ends(db: Database) -> dict[str, tuple[int, int]]:
@@ -397,7 +399,9 @@ def copy_file(handle: BinaryIO, to: Path, end: int) -> None:
             into.flush()
             os.fsync(into.fileno())
         if _digest_on_disk(part) != (end - left, digest.digest()):
-            raise BackupRefused(str(to), "what was written to this disk is not what is read from it: check the disk")
+            raise BackupRefused(
+                str(to), "what is read from this disk differs from what was written to it: check the disk"
+            )
         shutil.copystat(handle.name, part)
         part.replace(to)
     finally:

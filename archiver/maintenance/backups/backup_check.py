@@ -22,9 +22,9 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
     """Checks a copy of the database of `archive` that is to take the place of the backup at `target`. Raises
     BackupDamaged if the copy is damaged.
 
-    Checked are all pages, tables and indexes by SQLite, the schema, and that every row can be read. Without `force`,
-    each article's text is also compared with its digest, and no article of the backup at `target` may be missing
-    without a reason.
+    The check covers all pages, tables and indexes (by SQLite), the schema, and whether every row can be read. Unless
+    `force` is True, each article's text is also compared with its digest, and no article of the backup at `target` may
+    be missing without a reason.
     """
     if found := find_fault(copy):
         what = (
@@ -41,14 +41,15 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
             str(target),
             f"the text of {_list_articles(altered)} does not match its digest: {archive} is damaged, or another "
             "program changed it",
-            f"{_advice(copy, source, archive, target)} If the text is right, --force makes the backup.",
+            f"{_advice(copy, source, archive, target)} If the text is right, --force makes the backup anyway.",
         )
     if lost := _find_lost_articles(copy, target):
         raise BackupDamaged(
             str(target),
-            f"{_list_articles(lost)} of the backup there {'is' if len(lost) == 1 else 'are'} missing in {archive}, and "
-            "no removal is recorded",
-            f"{_advice(copy, source, archive, target)} If they are meant to be missing, --force makes the backup.",
+            f"{_list_articles(lost)} of the existing backup {'is' if len(lost) == 1 else 'are'} missing in {archive}, "
+            "and no removal is recorded",
+            f"{_advice(copy, source, archive, target)} If they are meant to be missing, --force makes the backup "
+            "anyway.",
         )
 
 
@@ -106,7 +107,7 @@ def _find_lost_articles(copy: Database, target: Path) -> list[int]:
         own = {row[0] for row in copy.execute("select id from articles")}
         lost = [row for row in earlier.execute("select id, urlkey, site from articles") if row[0] not in own]
     except sqlite3.Error:
-        return []  # the earlier backup is damaged; it is kept and not counted
+        return []  # the earlier backup is damaged: it is kept, but not compared
     finally:
         earlier.close()
     return sorted(

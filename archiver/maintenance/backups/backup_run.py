@@ -1,5 +1,5 @@
-"""A backup from start to end: copies the archive, keeps earlier generations, deletes what was removed from the archive
-where that is asked for, and records the result in the archive.
+"""A backup from start to end: copies the archive, keeps earlier generations, on request deletes backup files that hold
+removed posts, and records the result in the archive.
 """
 
 from __future__ import annotations
@@ -39,15 +39,16 @@ from archiver.warc.file_maintenance import delete_warc
 from archiver.warc.writer import NAME
 
 KEEP = 3
-"""Generations that are kept unless the user says otherwise."""
+"""At most this many generations are kept unless the user asks for another number."""
 _PATIENCE = 20.0
-"""Seconds to wait for another program's transaction before the backup stays unrecorded."""
+"""Seconds to wait for another program's transaction before giving up recording the backup."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackupRequest:
-    """What to back up to where. `captures`: also the WARC files; `force`: overwrite any file; `keep`: how many
-    generations to keep; `purge`: delete what holds posts that were removed from the archive.
+    """What to back up, and where to. `captures` is True if WARC files are copied, too; `force` is True if any file may
+    be overwritten. `keep` is the number of generations to keep. `purge` is True if backup files that hold removed posts
+    are deleted.
     """
 
     target: Path
@@ -59,10 +60,10 @@ class BackupRequest:
 
 @dataclass(slots=True)
 class BackupResult:
-    """The result of a backup. `deleted`: earlier generations that were deleted; `damaged`: earlier generations that are
-    damaged, which are not counted; `purged`: WARC files that were deleted because they may hold removed posts;
-    `still_held`: how many removed posts other files in the folder may hold; `unrecorded`: why the archive has no
-    record of the backup, "" if it has one.
+    """The result of a backup. `deleted` are earlier generations that were deleted; `damaged` are earlier generations
+    that are damaged and therefore not counted. `purged` are WARC files that were deleted because they may hold removed
+    posts. `still_held` is the number of removed posts that other files in the folder may hold. `unrecorded` is why the
+    archive has no record of the backup, "" if it has one.
     """
 
     articles: int = 0
@@ -111,7 +112,7 @@ def _size(db: Database) -> int:
     return int(pages * size)
 
 
-# Deleting what holds posts that were removed from the archive.
+# Deleting backup files that hold posts which were removed from the archive.
 
 
 def holds_removed_posts(file: Path, db: Database) -> bool:
@@ -128,7 +129,7 @@ def holds_removed_posts(file: Path, db: Database) -> bool:
                 [json.dumps([one.article_id for one in removed]), json.dumps(urls)],
             ).fetchone()[0]
         )
-    return True  # what cannot be read may hold it
+    return True  # a file that cannot be read may hold removed posts
 
 
 def _delete_generations_with_removed(db: Database, target: Path) -> list[Path]:
@@ -168,7 +169,7 @@ def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[st
 
 
 def _read_warc_names(dbs: Iterable[Database], files: Iterable[Path]) -> set[str]:
-    """Returns the names of the WARC files that these archives refer to. Files that are no archives, or cannot be read,
+    """Returns the names of the WARC files that these archives refer to. Files that are not archives or cannot be read
     are left out.
     """
     found: set[str] = set()
@@ -182,16 +183,18 @@ def _read_warc_names(dbs: Iterable[Database], files: Iterable[Path]) -> set[str]
 
 
 def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int:
-    """Returns how many removed posts files in the folder of a backup may hold, apart from the backup itself."""
+    """Returns how many removed posts may still be held by files in the folder of a backup, other than the backup
+    itself.
+    """
     if not has_integrity_records(db) or request.purge:
         return 0
     return count_posts_removed_since(db, _holds_since(db, made, request))
 
 
 def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
-    """Returns a time such that no file in the folder of this new backup holds a post that was removed before it: the
-    time of the backup's oldest generation or, if WARC files are copied, which are kept, the time of the first backup
-    with WARC files.
+    """Returns a time such that no file in the folder of this new backup holds a post that was removed before it. This
+    is the time of the backup's oldest generation. If WARC files are copied, it is the time of the first backup with
+    WARC files, because these files are kept.
     """
     if request.purge:
         return made.made_at
@@ -217,7 +220,7 @@ def _record(archive: Path, made: BackupRecord, request: BackupRequest) -> str:
 
 
 def _record_failure(archive: Path, target: Path, error: ArchiverError) -> None:
-    """Stores why a backup failed, if the archive knows its place: a mistyped path is no backup."""
+    """Stores why a backup failed, if the archive already has a record of that path. A mistyped path is not recorded."""
     path = str(target.resolve())
 
     def write(db: Database) -> None:

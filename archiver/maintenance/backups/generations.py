@@ -30,8 +30,8 @@ _TIME = "%Y-%m-%d-%H%M%S"
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A file that is a backup of an archive. `made_at`: when it was made; `damage`: what is damaged in it, "" if the
-    check found no damage.
+    """A file that is a backup of an archive. `made_at` is when it was made; `damage` describes what is damaged in it,
+    "" if the check found no damage.
     """
 
     path: Path
@@ -53,7 +53,7 @@ def earlier_files(target: Path) -> list[Path]:
 
 def find_generations(target: Path, source: Database | None = None) -> Iterator[Generation]:
     """Yields the generations of a backup, newest first, each after its database was checked for damage. Files that are
-    not archives are left out; with `source`, also files that are not backups of this archive.
+    not archives are left out. If `source` is given, so are files that are not backups of this archive.
     """
     for file in (target, *earlier_files(target)):
         if (found := inspect_generation(file, source)) is not None:
@@ -61,8 +61,9 @@ def find_generations(target: Path, source: Database | None = None) -> Iterator[G
 
 
 def inspect_generation(file: Path, source: Database | None = None) -> Generation | None:
-    """Checks the database of a file for damage and returns the file as a generation; None if the file is no archive or,
-    with `source`, is not a backup of this archive. If something prevents the check, that counts as damage.
+    """Checks the database of a file for damage and returns the file as a generation. Returns None if the file is not an
+    archive or, if `source` is given, not a backup of this archive. If something prevents the check, that counts as
+    damage.
     """
     try:
         db = open_archive(file, read_only=True, to_copy=True)
@@ -87,14 +88,14 @@ def is_backup(db: Database, file: Path) -> bool:
 
 
 def archive_id(db: Database) -> object:
-    """Returns when an archive's first migration ran, to the microsecond. Only an archive and its copies have the same
-    value.
+    """Returns a value that only an archive and its copies share: the time at which the archive's first migration ran,
+    to the microsecond.
     """
     return db.execute("select applied_at from _sqlite_migrations order by rowid limit 1").fetchone()
 
 
 def made_at(db: Database, file: Path) -> datetime:
-    """Returns when a backup was made: as its own record says, otherwise when its file was written last."""
+    """Returns when a backup was made according to its own record, otherwise when its file was last written."""
     with suppress(sqlite3.Error):
         if has_integrity_records(db):
             times = [one.made_at for one in read_backups(db) if one.made_at]
@@ -132,8 +133,8 @@ def prune(target: Path, source: Database, keep: int) -> tuple[list[Path], list[G
     """Deletes the earlier generations of a backup beyond the newest `keep`, counting `target`. Returns the deleted
     files, and the damaged generations.
 
-    Only undamaged backups of the archive `source` count and are deleted: a damaged one is kept for a person to look
-    at.
+    Only undamaged backups of the archive `source` are counted and deleted. Damaged ones are kept for a person to
+    examine.
     """
     files = earlier_files(target)
     if len(files) < keep:

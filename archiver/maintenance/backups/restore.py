@@ -39,16 +39,17 @@ from archiver.warc.writer import index_of, seal, sync_folder
 _PAGES = 2_000
 _REPLACED = "before-restore"
 Progress = Callable[[str, int, int], None]
-"""Called with what is done, the amount done, and the total."""
+"""Called with a name for the current step, the amount done, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan:
     """What the restoration of a backup would do.
 
-    `backup`: its file, made at `made_at`, with `articles`; `kept_as`: the name that the archive gets. What the archive
-    has and the backup lacks: `runs` that began later, `new_articles` and `new_revisions`, each None if the archive is
-    too damaged to say; `removed`: posts that were removed later, which the backup still holds.
+    `backup` is its file, made at `made_at`, with `articles`. `kept_as` is the name that the replaced archive gets. The
+    other fields count what the archive has and the backup lacks: `runs` that began later, `new_articles` and
+    `new_revisions`; each is None if the archive is too damaged to count them. `removed` counts the posts that were
+    removed from the archive later and that the backup still holds.
     """
 
     backup: Path
@@ -64,10 +65,10 @@ class RestorePlan:
 
 @dataclass(slots=True)
 class RestoreResult:
-    """What was restored. `files`: names of the WARC files that were put back; `whole`: requested files that were
-    undamaged already; `failed`: by name, why a damaged or missing file could not be put back; `later`: WARC files
-    that were written after the backup, whose captures the database does not have; `kept_as`: the replaced archive,
-    None if nothing was replaced; `removed`: how many posts were removed again.
+    """What was restored. `files` are the names of the WARC files that were put back; `whole` are requested files that
+    were already undamaged; `failed` has, by name, why a damaged or missing file could not be put back. `later` are WARC
+    files that were written after the backup and whose captures the database does not have. `kept_as` is the replaced
+    archive, None if nothing was replaced. `removed` is the number of posts that were removed again.
     """
 
     files: list[str] = field(default_factory=list)
@@ -78,7 +79,7 @@ class RestoreResult:
     removed: int = 0
 
 
-# Planning: is the backup whole, and what would be lost?
+# Planning: is the backup undamaged, and what would be lost?
 
 
 def plan_restore(backup: Path, archive: Path) -> RestorePlan:
@@ -99,7 +100,7 @@ def plan_restore(backup: Path, archive: Path) -> RestorePlan:
         with closing(own):
             if _is_other_archive(own, theirs):
                 raise RestoreRefused(
-                    str(backup), f"it is a backup of another archive than {archive}: choose another --archive"
+                    str(backup), f"it is a backup of a different archive from {archive}: choose another --archive"
                 )
             return _plan_losses(plan, own, theirs)
 
@@ -121,7 +122,7 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
         except sqlite3.Error as error:
             raise RestoreRefused(str(backup), f"it cannot be read now ({error})") from error
         if damage:
-            raise RestoreRefused(str(backup), f"it is damaged itself ({damage}){_name_whole(backup)}")
+            raise RestoreRefused(str(backup), f"it is itself damaged ({damage}){_name_whole(backup)}")
         yield db
 
 
@@ -135,7 +136,7 @@ def _is_other_archive(own: Database, theirs: Database) -> bool:
     try:
         return archive_id(own) != archive_id(theirs)
     except sqlite3.Error:
-        return False  # too damaged to say
+        return False  # the archive is too damaged to tell whose backup it is
 
 
 def _plan_losses(plan: RestorePlan, own: Database, theirs: Database) -> RestorePlan:
@@ -279,10 +280,11 @@ def _sync(file: Path) -> None:
 
 
 def restore_captures(backup: Path, archive: Path, names: Sequence[str], progress: Progress) -> RestoreResult:
-    """Puts back WARC files that are damaged or missing in the archive and whole in the folder of a backup: those with
-    these names (as in `captures.warc_file`), or all. A damaged file stays under a name with ".damaged" at its end.
+    """Puts back WARC files that are damaged or missing in the archive and undamaged in the folder of a backup: the
+    files with these names (as in `captures.warc_file`), or all. A damaged file is kept under its name with ".damaged"
+    appended.
 
-    Raises as `restore_archive` does, and what `open_archive` raises.
+    Raises the same errors as `restore_archive` and `open_archive`.
     """
     out = RestoreResult()
     if not (backup.parent / "warc").is_dir():

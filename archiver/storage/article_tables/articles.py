@@ -66,7 +66,7 @@ from archiver.storage.pages import insert_row, late_hint, resolve_redirects, sta
 from archiver.storage.tombstones import next_article_id
 from archiver.urls import normalize, urlkey
 
-# -- duplicates: of articles with equal texts the earliest published is the original
+# -- duplicates: among articles with equal texts, the one published first is the original
 
 _ORDER = "order by datetime(published) is null, datetime(published), id"
 
@@ -79,8 +79,8 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
     """Chooses the original among the articles whose text has this digest (the one published first) and marks the others
     as its duplicates. A withdrawn article is neither. Returns True if several articles have the digest.
 
-    With `newcomer` (an article's ID) the other articles are marked already: the newcomer is compared only with their
-    original, because a notice may be repeated thousands of times.
+    If `newcomer` (the ID of a new article) is given, the other articles are already marked, so only the newcomer is
+    compared, and only with their original. The same notice may be repeated thousands of times.
     """
     if not digest:
         return False
@@ -122,8 +122,8 @@ class Change(StrEnum):
     """What storing an extracted article did to the archive.
 
     REEXTRACTED: the post is unchanged, but its extraction differs. REVERTED: the post repeats an earlier revision,
-    which is the current one again (`articles.revision_history`). STUB: the page shows only a stub of the stored
-    text. COPY: the page is at another URL of the post.
+    which becomes the current one again (`articles.revision_history`). STUB: the page shows only a stub of the stored
+    text. COPY: the page is at a second URL of the post.
     """
 
     NEW = "new"
@@ -140,8 +140,8 @@ class Change(StrEnum):
 class Stored:
     """The result of storing an extracted article: its ID, what changed in the archive, and the fields that changed.
 
-    `aliases` are the URLs that were added to it; `shares_text`: it is new and has the same text as another article.
-    `back`: after REVERTED, the number of the revision that is current again.
+    `aliases` are the URLs that were added to the article. `shares_text` is True if the article is new and has the same
+    text as another one. After REVERTED, `back` is the number of the revision that is current again.
     """
 
     article_id: int
@@ -179,8 +179,8 @@ def store_article(
     time it was last seen.
 
     If another extractor version extracted the stored article, a difference may not be an edit: `reread` extracts the
-    stored article's capture again to find out. `completes`: the stored text lacked pages that could not be fetched
-    then; adding them is no edit either.
+    stored article's capture again to find out. `completes` is True if the stored text lacks pages of the post that
+    could not be fetched; adding them is not an edit either.
     """
     row = find_article_of(db, site, article, observed.redirects)
     return store_identified(db, row, site, article, observed, reread=reread, completes=completes)
@@ -196,8 +196,8 @@ def store_identified(
     reread: Reread = lambda row: (),
     completes: bool = False,
 ) -> Stored:
-    """Stores an extracted article like `store_article`, if the stored article that it belongs to has been identified
-    before (`row`; None: it is new).
+    """Does the same as `store_article`, but the caller has already found the stored article to which the extracted one
+    belongs: `row`, or None if the article is new.
     """
     if row is None:
         return _insert(db, site, article, observed)
@@ -212,8 +212,9 @@ def store_identified(
 
 @dataclass(frozen=True, slots=True)
 class _KnownArticle:
-    """An extracted article (`article`) of a post that is stored (`row`, also as `old`), with the ways of storing it.
-    `unconfirmed` are the fields that have their values from `old`, since the page no longer has them.
+    """An extracted article (`article`) of a post that is already stored, and the methods that store it. `row` is the
+    stored article's row, and `old` is the same as an Article. `unconfirmed` are the fields whose values are taken from
+    `old` because the page no longer has them.
     """
 
     db: Database
@@ -232,8 +233,8 @@ class _KnownArticle:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
 
     def with_unconfirmed(self, reread: Reread) -> _KnownArticle:
-        """Returns the article with the stored values of the fields that a crawled page no longer has. A field stays
-        empty if the stored capture, extracted again, does not have it either.
+        """Returns the article, completed with the stored values of fields that the crawled page no longer has. A field
+        stays empty if the stored capture, extracted again, does not have it either.
         """
         names = unconfirmed_fields(self.old, self.article) if self.observed.run_id is not None else ()
         if names and self.observed.extractor not in (None, self.row["extractor"]):
@@ -271,9 +272,9 @@ class _KnownArticle:
         return Stored(self.id, Change.COPY, aliases=tuple(aliases))
 
     def store(self, reread: Reread, *, completes: bool) -> Stored:
-        """Stores an article extracted at the post's own URL. If the site edited the post, it becomes a new revision or
-        a revert; if only the extraction differs, a correction of the current revision; otherwise only the time it
-        was last seen is stored.
+        """Stores an article extracted at the post's own URL. If the site edited the post, the article becomes a new
+        revision or a revert. If only the extraction differs, it corrects the current revision. Otherwise only the time
+        at which the post was last seen is stored.
         """
         aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
         if self.has_moved:
@@ -313,7 +314,7 @@ class _KnownArticle:
 
     @property
     def _evidence(self) -> list[Entry] | None:
-        """The evidence of the article, and of its unconfirmed fields; None if there is neither."""
+        """Returns the evidence of the article and of its unconfirmed fields; None if there is no evidence."""
         if not self.unconfirmed:
             return None
         row, fields = self.row, [name for name in (*EVIDENCE, "encoding") if name not in self.unconfirmed]
@@ -389,10 +390,10 @@ class _KnownArticle:
 
 
 def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
-    """Returns the columns of a stored article (`row`) that change when an unchanged post is extracted again: the fields
-    that have the value extracted last, and the evidence. A value that the post has no more is kept.
+    """Returns the columns of a stored article (`row`) that change when an unchanged post is extracted again: the
+    evidence, and the fields for which the newest value counts. A value that the post no longer has is kept.
 
-    `extraction`: the extractor, the capture's ID and the time.
+    `extraction` consists of the extractor version, the capture's ID and the time.
     """
     values = {k: v for k, v in article_row(article).items() if k in LATEST and v not in (None, "")}
     fresh = [name for name in values if name != "url" and values[name] != row[name]]
@@ -426,8 +427,8 @@ def overwrite(
 ) -> None:
     """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article.
 
-    `evidence` is passed if it comes from several extractions; otherwise the evidence of `article` is stored, or, if
-    it has none, the stored evidence is kept. `more` are values for further columns.
+    `evidence` must be given if it comes from several extractions. By default the evidence of `article` is stored; if it
+    has none, the stored evidence is kept. `more` are values for further columns.
     """
     article_id, digest = row["id"], content_digest(article.body)
     if evidence is None:
@@ -458,8 +459,8 @@ def overwrite(
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if no article was marked.
 
-    If only an old URL of a moved post is gone, the post is not marked. Nor is it if it is still online at another of
-    its URLs; that URL then becomes its own.
+    The post is not marked if only an old URL of a moved post is gone, or if the post is still online at another of its
+    URLs, which then becomes its own URL.
     """
     row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
     if not row:
@@ -498,12 +499,12 @@ def mark_seen(db: Database, article_id: int, at: datetime) -> None:
 
 
 def is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
-    """Returns True if the URL where `article` was extracted becomes the own URL of a stored post, False if it is a
+    """Returns True if the URL where `article` was extracted becomes a stored post's own URL, False if it is only a
     second URL of the post.
 
     If both URLs answer, `articles.display_address` decides. Otherwise the first of these that applies decides: the
-    canonical URL; an old URL that redirects to the new one or is gone; and, for a post with a platform ID, whether
-    this crawl began after the post was last seen at its old URL.
+    canonical URL; an old URL that redirects to the new one or is gone; and, for a post with a platform ID, whether this
+    crawl began after the post was last seen at its old URL.
     """
     here, there = urlkey(article.url), row["urlkey"]
     if not row["gone_at"] and _answers(db, there):
@@ -529,8 +530,8 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
 
 
 def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
-    """Returns True if the page at this urlkey showed its post, without a redirect, when it was last fetched; with
-    `since`, only if that was after this time.
+    """Returns True if the page at this urlkey showed its post, without a redirect, when it was last fetched. If `since`
+    is given, the page must also have been fetched after that time.
     """
     return (
         db.execute(
@@ -559,7 +560,7 @@ def _known_address(
     return KnownAddress(
         url,
         is_short=short is not None and urlkey(short) == key,
-        # Many themes give as og:url whatever address was requested.
+        # Many themes set og:url to whatever address was requested.
         is_given=listed is not None or (key != read_at and key in map(urlkey, article.given_urls)),
         is_canonical=any(one and urlkey(one) == key for one in declared),
     )

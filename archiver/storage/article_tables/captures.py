@@ -26,7 +26,7 @@ def enter_capture(db: Database, run_id: int, capture: Capture, hint_id: int | No
     been deleted meanwhile. Expects to run inside the caller's transaction.
     """
     if hint_id is not None and not db.execute("select 1 from source_hints where id = ?", [hint_id]).fetchone():
-        hint_id = None  # its post was removed
+        hint_id = None  # the hint was deleted because its post was removed
     row = {
         "run_id": run_id,
         "hint_id": hint_id,

@@ -91,8 +91,8 @@ def regroup_all(db: Database) -> None:
 
 
 def _compare_again(db: Database, ids: Iterable[int]) -> set[int]:
-    """Compares articles again that lost a near-duplicate, so that they take its place in the LSH index; returns all
-    articles whose links may have changed.
+    """Compares articles that lost a near-duplicate with other articles again, so that they take its place in the LSH
+    index; returns all articles whose links may have changed.
     """
     touched: set[int] = set()
     for number in sorted(ids):
@@ -132,7 +132,7 @@ def _merge_clusters(db: Database, cluster: int, into: int) -> None:
 
 
 def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> None:
-    """Recomputes the clusters of these clusters' members, and of the articles `more`, from their links."""
+    """Recomputes from the stored links the clusters of all members of `clusters` and of the articles `more`."""
     had: dict[int, int | None] = dict.fromkeys(more)
     for number in sorted(had):
         had[number] = db.execute("select cluster_id from articles where id = ?", [number]).fetchone()[0]
@@ -169,11 +169,10 @@ def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> No
 def _component_keeping_id(
     db: Database, cluster: int, part_of: dict[int, int], had: dict[int, int | None]
 ) -> int | None:
-    """Returns the component that keeps the ID of a cluster that was split, as its index; None if the cluster has no
-    member left.
+    """Returns the index of the component that keeps the ID of a split cluster; None if the cluster has no member left.
 
-    It is the component of the cluster's source, else of its oldest member, preferring components with several
-    members.
+    It is the component that contains the cluster's source, otherwise the one that contains its oldest member;
+    components with several members are preferred.
     """
     members = [number for number, before in had.items() if before == cluster]
     if not members:
@@ -200,7 +199,7 @@ def _components(db: Database, ids: Collection[int]) -> list[list[int]]:
 
 
 def _insert_cluster(db: Database, article_id: int) -> int:
-    """Inserts a cluster that exists since this article was last seen; returns its ID."""
+    """Inserts a cluster that began when this article was last seen; returns the cluster's ID."""
     db.execute("insert into clusters (size, since) select 0, last_seen from articles where id = ?", [article_id])
     return last_rowid(db)
 
@@ -270,7 +269,7 @@ def _load_member(db: Database, number: int) -> ClusterMember:
 def _urlkey_or_empty(url: str) -> str:
     try:
         return urlkey(url) if url else ""
-    except ValueError:  # text that only looks like a URL
+    except ValueError:  # the text only looks like a URL
         return ""
 
 

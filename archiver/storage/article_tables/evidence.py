@@ -1,12 +1,12 @@
 """Evidence: the candidates for each field of an article, which of them were chosen, and their compact storage.
 
-`revisions.evidence` has each candidate as a list (`FORM`). `articles.evidence` is shorter, because what the posts of
-a site share is stored once in `evidence_kinds`. It has for each candidate one of
+`revisions.evidence` stores each candidate as a list (`FORM`). `articles.evidence` is shorter, because what the posts of
+a site share is stored once in `evidence_kinds`. Each entry of `articles.evidence` is one of
 
 - an integer: the candidate was chosen, its value is that of the article, and the row of `evidence_kinds` with this ID
   has the field, the source, the locator and the confidence;
 - `[id, won, value]`, followed by the values of `EXTRACTION` if it comes from another extraction. An integer as value is
-  the length of a prefix of the article's value, because long values are stored shortened;
+  the length of a prefix of the article's value, because long values are stored truncated;
 - the list of `FORM`, if no other post shares its locator, for example because that contains the post's own URL.
 
 The IDs of `evidence_kinds` never change.
@@ -121,8 +121,8 @@ def _encode(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]
 
 
 def _decode(one: int | list[Any], kinds: Mapping[int, list[Any]], row: Mapping[str, Any]) -> Entry | None:
-    """Decodes one candidate; returns None if another program deleted its row of `evidence_kinds`, which `archiver
-    verify` reports.
+    """Decodes one candidate. Returns None if another program deleted its row of `evidence_kinds`; `archiver verify`
+    reports this.
     """
     number, won, value, *extraction = (one, 1, None) if isinstance(one, int) else one
     if number not in kinds:
@@ -226,7 +226,7 @@ def entries(article: Article) -> list[Entry]:
     for name in EVIDENCE:
         if not values[name]:
             continue
-        # A single candidate wins without weighing, which would double the time for a page read by site rules.
+        # A single candidate wins without weighing: weighing would double the time for a page read by site rules.
         places = by_field.get(name, [])
         won = [True] if len(places) == 1 else list(explained[name].won) if name in weighed else []
         for place, wins in zip(places, won, strict=True):
@@ -271,8 +271,8 @@ def merge_evidence(
 
 
 def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: str) -> list[Entry]:
-    """Returns stored evidence with a mark for each of these fields, whose value the page no longer has: since when (ISO
-    8601, UTC), or the time of an earlier mark. Marks of other fields are dropped.
+    """Returns stored evidence in which these fields are marked as no longer on the page. A mark is the time `since`
+    (ISO 8601, UTC), or the time of an earlier mark. Marks of other fields are dropped.
     """
     before = {one["field"]: one for one in stored if one["source"] == UNCONFIRMED}
     kept = [one for one in stored if one["source"] != UNCONFIRMED]
@@ -303,9 +303,9 @@ def _as_text(value: Any) -> str:
 
 
 def _with_extraction(one: Entry, extraction: tuple[Any, ...] | None) -> Entry:
-    """Returns a chosen candidate with the extraction it came from noted, unless one is noted already.
+    """Returns the candidate with `extraction` noted as its origin if it was chosen and has no origin yet.
 
-    Unknown values are stored as "", because missing ones refer to the columns of the row.
+    Unknown values are stored as "", because missing values would refer to the columns of the row.
     """
     if extraction is None or not one.get("won") or "read_at" in one:
         return one

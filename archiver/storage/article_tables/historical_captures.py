@@ -129,7 +129,7 @@ def mark_gone_by_history(db: Database, article_id: int) -> bool:
     return gone_at is None
 
 
-# -- captures that are known
+# -- known captures
 
 _SECOND = timedelta(seconds=1)
 
@@ -159,8 +159,8 @@ def page_key(url: str, digest: str) -> int:
 
 
 def kind_read(db: Database, url: str, digest: str) -> str | None:
-    """Returns the kind of a page, given by URL and payload digest, that was extracted before and is not a post; None if
-    it is a post or was not extracted.
+    """Returns the kind of the page with this URL and payload digest if it was extracted before and is not a post;
+    otherwise None.
     """
     row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
     return row[0] if row else None
@@ -173,17 +173,17 @@ def store_page_kind(db: Database, url: str, digest: str, kind: str) -> None:
 
 
 def mark_memento_read(db: Database, key: str, at: datetime, digest: str) -> None:
-    """Records that a web archive's capture was fetched and extracted, for captures that have no row in `captures`.
-    `key` is its urlkey.
+    """Records that a web archive's capture was fetched and extracted. Needed for captures that have no row in
+    `captures`. `key` is the capture's urlkey.
     """
     store_page_kind(db, _memento_key(key, at), digest, "memento")
 
 
 def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
-    """Returns True if a capture that a web archive lists need not be fetched: it was fetched before, or the archive has
-    it from an import.
+    """Returns True if a capture that a web archive lists need not be fetched, because it was fetched or imported
+    before.
 
-    Compares the time to the second and the list's digest ("sha1:" and base 32).
+    The comparison uses the time to the second and the list's digest ("sha1:" and base 32).
     """
     if kind_read(db, _memento_key(urlkey(url), at), digest) is not None:
         return True
@@ -245,8 +245,8 @@ def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
 
 
 def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, secondary: bool) -> None:
-    """Links a capture to the article it shows; `secondary`: it shows only a stub, or another URL of the post, and
-    is not proof of a revision.
+    """Links a capture to the article it shows. `secondary` is True if the capture shows only a stub or another URL of
+    the post, and so does not prove a revision.
     """
     db.execute(
         "update captures set article_id = ?, secondary = ? where id = ?", [article_id, secondary or None, capture_id]
@@ -306,8 +306,8 @@ def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int
 
 
 def resolvable_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
-    """Yields the stored revisit records that may be resolvable now, and all of this import, in the order of their
-    times, each as its row and as a ForeignCapture.
+    """Yields all revisit records that this import stored, and those of earlier imports that may be resolvable now, in
+    the order of their times, each as its row and as a ForeignCapture.
     """
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
@@ -440,7 +440,7 @@ def enter_gone(db: Database, url: str, status: int, at: datetime, import_name: s
 # -- the table imports, from which an interrupted import continues
 
 MOST_PROBLEMS = 100
-"""Problems listed per file; all are counted."""
+"""At most this many problems are listed per file; all are counted."""
 
 
 @dataclass(slots=True)
@@ -516,8 +516,8 @@ def record_progress(
 ) -> None:
     """Stores how far an import has come, so that an interrupted import can continue, and adds to the listed `problems`.
 
-    `place` is the pair of offsets up to which the file is in the archive (None: as before); `warc` is the name of
-    the WARC file written and the end of its last record.
+    `place` is the pair of offsets up to which the file is in the archive; None leaves the stored offsets unchanged.
+    `warc` is the name of the WARC file written and the end of its last record.
     """
     db.execute(
         "update imports set member_offset = coalesce(?, member_offset), inner_offset = coalesce(?, "

@@ -146,7 +146,7 @@ def find_next_sighting(
             [row["id"], row["last_seen"]],
         ).fetchone()
     ):
-        return None  # the last sighting was a stub
+        return None  # the article was last seen in a stub, which is not a sighting of this run
     return Sighting(moment(row["last_seen"]) or run.at, runs[n].capture, runs[n].digest)
 
 
@@ -162,8 +162,8 @@ def write_revisions(
     after: Sequence[RevisionRun],
     extracted: RevisionRun,
 ) -> None:
-    """Replaces the stored revisions `before` of an article with `after`, which includes the new one; the article gets
-    the state of the last.
+    """Replaces the stored revisions `before` of an article with `after`, which includes the new one. The article's row
+    gets the state of the last of them.
     """
     article_id = row["id"]
     stored = {v.number: v for v in before}
@@ -263,8 +263,8 @@ def _make_current(
 
 
 def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], extracted: RevisionRun) -> None:
-    """Marks captures as secondary that turn out to show only a stub, because the new, earlier revision has the full
-    text.
+    """Marks captures as secondary if the new, earlier revision shows that they have only a stub, because that revision
+    has the full text.
     """
     for n, run in enumerate(before):
         until = before[n + 1].order if n + 1 < len(before) else None
@@ -291,8 +291,8 @@ def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article 
 # -- articles extracted from historical captures
 
 MOST_RETURNS = 40
-"""Revisions of an article that may repeat an earlier one: a thousand captures of a site that alternates between two
-headlines show no more than forty."""
+"""At most this many revisions of an article may repeat an earlier one. A site that alternates between two headlines
+would otherwise get a revision for each of its thousand captures."""
 _WRITTEN = (Placement.INSERTED, Placement.EXTENDED)
 
 
@@ -301,7 +301,7 @@ class HistoricalArticle:
     """An article extracted from a historical capture. `at` is when it was captured, `digest` the capture's payload
     digest.
 
-    `whole`: the body has the text of all pages of a post that is split over several.
+    `whole` is True if the body has the text of all pages of a post that is split over several.
     """
 
     article: Article
@@ -354,8 +354,8 @@ def _enter_as_newest(
     redirects: list[str],
     extract_again: ExtractWithoutHints,
 ) -> Stored:
-    """Enters an article captured later than all that is stored, as a crawl would, but without replacing the stored
-    content by equal content.
+    """Enters an article captured later than everything stored of its post, as a crawl would, but without replacing
+    stored content by equal content.
 
     A revert is stored as a revision, up to MOST_RETURNS; after that it is only counted, as by a crawl
     (`articles.revision_history`).
@@ -423,7 +423,7 @@ def _mark_seen(db: Database, row: dict[str, Any], at: datetime) -> None:
 
 
 def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
-    """Restores the time at which an article was found gone (`row` has it), after the article was marked as seen at an
+    """Restores from `row` the time at which an article was found gone, after the article was marked as seen at an
     earlier time.
     """
     if row["gone_at"] and row["gone_at"] > stamp(at):
@@ -433,11 +433,11 @@ def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
 def _enter_among_revisions(
     db: Database, row: dict[str, Any], extracted: HistoricalArticle, extract_again: ExtractWithoutHints
 ) -> Stored:
-    """Enters an article captured at any time among the stored revisions of its post."""
+    """Enters an article among the stored revisions of its post, at the time at which it was captured."""
     aliases = _enter_url(db, row, extracted)
     runs = revision_runs_of(db, row)
     n = index_of_run_at(runs, _as_run(extracted))
-    if (-1 if n is None else n) >= len(runs) - 2:  # it lies in the current revision, or right before it
+    if (-1 if n is None else n) >= len(runs) - 2:  # the capture falls within the current revision or right before it
         extracted = _with_current_source_values(db, row, extracted)
     article_id, run = row["id"], _as_run(extracted)
     next_sighting = find_next_sighting(db, row, runs, run, extract_again)

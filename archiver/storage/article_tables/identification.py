@@ -27,11 +27,11 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
         return None, False
     own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
     if own == urlkey(alias):
-        # The post has moved to a URL that was its alias: the two change places.
+        # The post has moved to a URL that was its alias, so the two URLs change places.
         make_own_url(db, row[0], target_key)
         return int(row[0]), False
     if resolve_redirects(db, own) == urlkey(alias):
-        # So it has, by several redirects, of which this is the last.
+        # The post has moved to a URL that redirected to its own through several redirects, of which this is the last.
         is_new = bool(add_aliases(db, row[0], [alias], "redirect", at))
         make_own_url(db, row[0], target_key)
         return int(row[0]), is_new
@@ -59,7 +59,7 @@ def enter_addresses(
     """Makes the URL of `article` the stored article's own, and the URLs that redirect to it aliases; returns the new
     aliases.
 
-    `new`: the stored article has no URL yet.
+    `new` is True if the stored article has no URL yet.
     """
     key = urlkey(article.url)
     if not new:
@@ -70,7 +70,8 @@ def enter_addresses(
     if not db.execute(
         "update aliases set kind = 'url', url = ?, article_id = ? where urlkey = ?", [article.url, article_id, key]
     ).rowcount:
-        # A row is needed only if another article has this URL too, or this article has another URL so far.
+        # A row is needed only if another article has this URL as its own, too, or if this article's own URL is a
+        # different one.
         db.execute(
             "insert into aliases (urlkey, url, article_id, kind, first_seen) select ?, ?, ?, 'url', ? "
             "where exists (select 1 from articles where urlkey = ? and id <> ?) "

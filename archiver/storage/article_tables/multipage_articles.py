@@ -68,11 +68,11 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, result: PageResult) -> bool:
-    """Returns True if a page claims to be a part of another post, but was stored before as a post of its own, and so is
-    one.
+    """Returns True if a page that claims to be a part of another post was stored before as a post of its own, and so
+    still counts as one.
 
-    The claim is decided when the other post is fetched (`release_parts`). A released page that makes the claim again
-    is not a part.
+    The claim is decided when the other post is fetched (`release_parts`). A released page that makes the claim again is
+    not a part.
     """
     known = pages.known_page(db, urlkey(result.url))
     if known is None or known.fetched_at is None or text_of_part(db, known.urlkey) is not None:
@@ -98,8 +98,8 @@ def enter_part(db: Database, result: PageResult) -> int | None:
         "select article_id from pages where urlkey = ? and outcome in ('archived', 'unchanged')", [post]
     ).fetchone()
     if row and not listed and result.rule == CLAIMED_PART_RULE:
-        # The post must be read in full: that it is unchanged does not show whether parts that were never fetched exist.
-        pages.make_due_again(db, post, f"{result.url} says that it is a page of it", unconditional=True)
+        # Fetch the post unconditionally: a 304 would not show whether it has parts that were never fetched.
+        pages.make_due_again(db, post, f"{result.url} says that it is a page of this post", unconditional=True)
     return row[0] if row and listed else None
 
 
@@ -143,7 +143,7 @@ def link_parts_to_article(db: Database, site_id: int, result: PageResult, articl
     if article_id is None or not (result.parts or result.article):
         if result.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
             release_parts(db, urlkey(result.url), set(), only_claims=True)
-        # A post that fails now still lacks the same parts: adding them later is not an edit.
+        # A post that cannot be fetched now still lacks the same parts, so adding them later is not an edit.
         return _phrase_of_unread_parts(db, urlkey(result.url)) if result.outcome is not Outcome.GONE else ""
     urls = [url for _, url in result.parts]
     asked = {urlkey(url) for url in urls}
@@ -167,7 +167,10 @@ def link_parts_to_article(db: Database, site_id: int, result: PageResult, articl
     ).fetchall()
     phrases = (
         (_UNREAD, [str(number) for number, unread in failed if unread]),
-        ("of it fails now, its text is kept", [str(number) for number, unread in failed if not unread]),
+        (
+            "of it cannot be fetched now, so its stored text is kept",
+            [str(number) for number, unread in failed if not unread],
+        ),
     )
     return "; ".join(f"page {', '.join(numbers)} {phrase}" for phrase, numbers in phrases if numbers)
 
@@ -178,7 +181,7 @@ def was_incomplete(db: Database, key: str) -> bool:
 
 
 def _phrase_of_unread_parts(db: Database, key: str) -> str:
-    """Returns the phrase about parts that could not be fetched from a page's reason; "" if all were fetched."""
+    """Returns the phrase in a page's stored reason about parts that could not be fetched; "" if all were fetched."""
     row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
     return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
 
@@ -207,7 +210,7 @@ def _enter_part_unfetched(db: Database, site_id: int, result: PageResult, url: s
         db.execute(
             "update pages set kind = 'part', outcome = 'part', reason = ?, due_at = null where urlkey = ? "
             "and (fetched_at is null or (kind = 'part' and outcome = 'part')) returning id",
-            [f"{part_reason(number, result.url)}; its text is known without it", urlkey(url)],
+            [f"{part_reason(number, result.url)}; its text is known without fetching it", urlkey(url)],
         ).fetchall()
     )
 
@@ -216,7 +219,7 @@ def release_parts(db: Database, post: str, keep: set[str], *, only_claims: bool 
     """Releases the parts that the post at this urlkey does not list (all but `keep`): they are fetched again as pages
     of their own.
 
-    `only_claims`: release only those that are not linked to an article.
+    If `only_claims` is True, only parts that are not linked to an article are released.
     """
     claims = " and p.article_id is null" if only_claims else ""
     rows: list[Any] = db.execute(

@@ -31,7 +31,7 @@ OF_A_CLUSTER = 8
 """A member of a cluster is stored under a key only if fewer articles than this have it. The others represent it, so
 that the keys of a story with hundreds of copies do not become common."""
 LEAST_MET = 2
-"""Keys that a candidate must share."""
+"""A candidate must share at least this many keys."""
 
 
 def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
@@ -52,8 +52,8 @@ def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int
 
 
 def enter_minhash(db: Database, article_id: int, keys: Sequence[int], held: Counter[int], *, clustered: bool) -> None:
-    """Stores the LSH keys of an article, and that it was compared (even if it has no keys). `held` as returned by
-    `lsh_candidates`.
+    """Stores the LSH keys of an article, and that it was compared (even if it has no keys). `held` is the number of
+    articles per key as `lsh_candidates` returned it.
     """
     db.execute(
         "insert into minhash_signatures (article_id, version) values (?, ?) on conflict (article_id) "
@@ -132,7 +132,7 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
     keys = minhash(own.words)
     found, held = lsh_candidates(db, article_id, keys, _MAX_CANDIDATES)
     if keys and digest:
-        # All articles with the same text are linked with the first of them, however many there are.
+        # An article with the same text as many others is linked only with the first of them.
         found = list(dict.fromkeys([*_first_with_same_text(db, article_id, digest), *found]))
     links, seen = _compare(own, _texts(db, found))
     unlinked = _drop_series(db, own, links, seen)

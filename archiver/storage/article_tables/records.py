@@ -161,8 +161,8 @@ def revisions(db: Database, article_id: int) -> list[Record]:
 
 
 def headlines(db: Database, site: str | None = None, *, changed: bool = False) -> list[Record]:
-    """Returns every headline that the articles of one site or all sites have had, by article and revision; with
-    `changed`, only those that replaced an earlier headline.
+    """Returns every headline that the articles of one site or all sites have had, by article and revision. If `changed`
+    is True, only headlines that replaced an earlier one are returned.
 
     Keys: article_id, site, revision, observed_at, title, `previous` (the headline it replaced, None for the first),
     same_as, seen_again. The view `headlines` has the same rows. Raises SiteNotFound.
@@ -220,8 +220,8 @@ def evidence(db: Database, article_id: int, revision: int | None = None) -> tupl
 
 
 def readers(db: Database, article_id: int, revision: int | None = None) -> dict[str, Record]:
-    """Returns, by field, which extraction its value came from, as `{extractor, capture_id, read_at}`, for fields with
-    evidence.
+    """Returns for each field with evidence the extraction that its value came from, as `{extractor, capture_id,
+    read_at}`.
     """
     row, entries = _evidence_rows(db, article_id, revision)
     own = tuple(row.get(name) for name in EXTRACTION)
@@ -229,8 +229,8 @@ def readers(db: Database, article_id: int, revision: int | None = None) -> dict[
 
 
 def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple[Record, list[Entry]]:
-    """Returns the row that has the evidence of a revision (the row of `articles` for the current one), and that
-    evidence, decoded.
+    """Returns the row that stores the evidence of a revision (the row of `articles` for the current one), and the
+    decoded evidence.
     """
     now: Record = next(iter(db.query("select * from articles where id = ?", [article_id])), {})
     if revision is None or revision == now.get("revision"):
@@ -330,7 +330,7 @@ def clusters(db: Database, site: str | None = None, limit: int | None = None) ->
     """Returns the clusters, largest first, without their members: id, source_id, reason, size, since, and the source's
     site, url and title.
 
-    With `site`, only clusters with a member of that site.
+    If `site` is given, only clusters with a member of that site are returned.
     """
     where = "and exists (select 1 from articles m where m.cluster_id = c.id and m.site = ?)" if site else ""
     return list(

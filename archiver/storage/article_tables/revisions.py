@@ -37,8 +37,8 @@ def _revision_json(article: str, name: str) -> str:
 
 
 def with_missing_fields(content: str, article: str, names: tuple[str, ...]) -> str:
-    """Returns SQL for the JSON object `content` with the fields that it lacks added from a row of `articles` (by its
-    alias).
+    """Returns SQL for the JSON object `content` in which missing fields are added from a row of `articles`, given by
+    its alias `article`.
     """
     values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
     return f"json_insert({content}, {values})"
@@ -69,7 +69,7 @@ SHORTENED = f"""
 # -- articles as rows
 
 _HINT_SOURCES = ("api", "feed")
-_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder each time
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for each call
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]
 """A function that extracts the capture of a stored article (a row of `articles`) again; () if the capture is lost."""
@@ -121,9 +121,9 @@ def edited_fields(
     """Returns the fields among `changed` that the site has edited, without fields that differ only because extraction
     has changed.
 
-    A field is not edited if a new extraction of the old capture (one of `readings`) gives the new value too. An
-    exception is a field for which the site's API or feed gives another value than before (`then` is the stored
-    evidence), because source hints are not in the capture.
+    A field is not edited if a new extraction of the old capture (one of `readings`) yields the new value too. A field
+    always counts as edited if the site's API or feed now states a different value from the one in the stored evidence
+    (`then`), because source hints are not part of a capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
     before = list(then)
@@ -140,8 +140,8 @@ def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
 
 
 def write_facets(db: Database, article_id: int, article: Article, *, new: bool = False) -> None:
-    """Stores the authors, categories, tags and places of an article in place of its previous ones; `new`: the article
-    has none yet.
+    """Replaces the stored authors, categories, tags and places of an article. `new` is True if the article has none
+    stored yet.
     """
     for link in LINKS:
         if not new:
@@ -152,7 +152,7 @@ def write_facets(db: Database, article_id: int, article: Article, *, new: bool =
         )
         for position, name in enumerate(getattr(article, link.table)):
             if not db.execute(insert, [article_id, position, name]).rowcount:
-                # The name is new, which is rare.
+                # The name is not in the table yet, which is rare.
                 db.execute(
                     f"insert into {link.table} (name, slug) values (?, ?) on conflict (name) do nothing",
                     [name, slugify(name, allow_unicode=True)],
@@ -165,11 +165,11 @@ def write_facets(db: Database, article_id: int, article: Article, *, new: bool =
 
 
 def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: str = "") -> Iterator[dict[str, Any]]:
-    """Yields the rows of `revisions` that match an SQL condition, each with all fields of the revision as `said`
-    (JSON), including those that are stored only in `articles`.
+    """Yields the rows of `revisions` that match an SQL condition. Each row has all fields of the revision as `said`
+    (JSON), including the fields that are stored only in `articles`.
 
-    The condition refers to the revision as `r` and to its article as `a`; further clauses may follow it. `more` is
-    SQL for other columns.
+    The condition refers to the revision as `r` and to its article as `a`; further clauses may follow it. `more` is SQL
+    for other columns.
     """
     return db.query(
         f"select r.*, {FULL_CONTENT} as said{more and ', '}{more} from revisions r join articles a "
@@ -182,7 +182,7 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
 class NewRevision:
     """A revision to store: its number, the extracted article, when it was observed, and the fields that changed.
 
-    `previous`: the number of the revision that was current until then. `same_as`: the number of an earlier revision
+    `previous` is the number of the revision that was current until then. `same_as` is the number of an earlier revision
     with the same content, if the post reverted to it; else None.
     """
 
@@ -198,8 +198,7 @@ class NewRevision:
 
 def write_revision(db: Database, article_id: int, new: NewRevision, *, current: dict[str, Any] | None = None) -> None:
     """Stores a new revision. If it is the article's current one, fields that equal those in `articles` are left out.
-    `current`: the article's row, if it was just inserted from this revision, so that all fields are known to be
-    equal.
+    `current` is the article's row if it was just inserted from this revision, so that all fields are known to be equal.
     """
     content = (
         _content(new.article, _current_fields(db, article_id, new.number))
@@ -288,8 +287,8 @@ def _content(article: Article, current: dict[str, Any]) -> dict[str, Any]:
 # -- reverts
 
 _COMPARED = 40
-"""How many of the newest revisions a post is compared with: a live blog, which has many, never returns to an old
-text.
+"""A post is compared with at most this many of its newest revisions: a live blog, which has many, never returns to an
+old text.
 """
 
 

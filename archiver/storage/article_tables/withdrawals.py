@@ -1,4 +1,4 @@
-"""Articles that are withdrawn because their pages later proved to be no posts. Their rows and captures stay.
+"""Articles that are withdrawn because their pages later proved not to be posts. Their rows and captures stay.
 
 All functions expect to run inside the caller's transaction.
 """
