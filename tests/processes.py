@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 
+from tests.forked_starts import forked_starts
+
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
 """Forks processes that have imported the whole program."""
@@ -101,6 +103,24 @@ def run(
     return Running(module, *words, environment=environment, folder=folder).end(timeout)
 
 
+def descendants(pid: int) -> set[int]:
+    """Return the PIDs of the children of a process, and of their children, and so on."""
+    try:
+        listed = [Path(task, "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:  # the process has ended
+        return set()
+    found = {int(child) for line in listed for child in line.split()}
+    return found.union(*map(descendants, found))
+
+
+def is_alive(pid: int) -> bool:
+    """Return True if the process runs; a zombie (Z) does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def _main(
     module: str, words: Sequence[str], environment: dict[str, str], folder: Path, outputs: tuple[Path, Path]
 ) -> None:
@@ -114,4 +134,5 @@ def _main(
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = [module, *words]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    with forked_starts():
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
