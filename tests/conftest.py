@@ -57,6 +57,12 @@ LONG = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes, which collects all tests
+        with without_source_lines():
+            processes.warm_by_fork()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Each worker collects all tests. What it makes for that is kept, so a collection of garbage would find none."""

@@ -63,8 +63,22 @@ def _forget_parent(passed: set[int]) -> None:
     for before, fd in pairwise(sorted({0, 1, 2, *passed, os.sysconf("SC_OPEN_MAX")})):
         os.closerange(before + 1, fd)
     gc.freeze()
-    _kept.extend((sys.stdin, sys.stdout, sys.stderr, *logging.root.handlers, *process._children))
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(fd, mode) for fd, mode in ((0, "r"), (1, "w"), (2, "w")))
+    _kept.extend(
+        (
+            sys.stdin,
+            sys.stdout,
+            sys.stderr,
+            sys.__stdin__,
+            sys.__stdout__,
+            sys.__stderr__,
+            *logging.root.handlers,
+            *process._children,
+        )
+    )
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = os.fdopen(fd, "w" if fd else "r")
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     logging.root.handlers.clear()
     process._children.clear()
     asyncio._set_running_loop(None)

@@ -7,6 +7,7 @@ started normally, and can be killed like one.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import re
@@ -30,6 +31,13 @@ def warm() -> None:
     """Start the fork server with all imports, before any other code starts it with fewer."""
     SERVER.set_forkserver_preload(["tests.preload"])
     forkserver.ensure_running()
+
+
+def warm_by_fork() -> None:
+    """Import the whole program here, where the tests need it too, and start the fork server as a fork."""
+    importlib.import_module("tests.preload")
+    with forked_starts():
+        warm()
 
 
 def without_proxies() -> dict[str, str]:

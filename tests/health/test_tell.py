@@ -29,6 +29,7 @@ from archiver.storage.locks import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
 from tests.spiders.crawling import rows
+from tests.waiting import POLL
 
 Call = Callable[..., Result]
 
@@ -96,7 +97,7 @@ class Hook(HTTPServer):
 
 @contextmanager
 def serving(server: Any) -> Iterator[Any]:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True).start()
     try:
         yield server
     finally:
