@@ -32,6 +32,23 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+# Thousands of small archives are written, each with several waits for the disk, and none is to survive a power failure:
+# they go into memory where there is enough of it and TMPDIR names no other place.
+_MEMORY, _ENOUGH = Path("/dev/shm"), 4 << 30
+
+
+def _can_hold_tests(folder: Path) -> bool:
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= _ENOUGH and not found.f_flag & os.ST_NOEXEC
+
+
+if "TMPDIR" not in os.environ and _can_hold_tests(_MEMORY):
+    os.environ["TMPDIR"] = str(_MEMORY)
+    tempfile.tempdir = None  # it is found again
+
+
 # The files that take longest, which begin first: at the end of a run all processes have something to do.
 LONG = (
     "traps/test_traps",
@@ -55,6 +72,12 @@ LONG = (
     "cli/",
     "extraction/",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes, which collects all tests
+        with without_source_lines():
+            processes.warm_by_fork()
 
 
 @pytest.hookimpl(wrapper=True)

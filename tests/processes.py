@@ -7,6 +7,7 @@ started normally, and can be killed like one.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import re
@@ -19,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 
+from tests.forked_starts import forked_starts
+
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
 """Forks processes that have imported the whole program."""
@@ -28,6 +31,13 @@ def warm() -> None:
     """Start the fork server with all imports, before any other code starts it with fewer."""
     SERVER.set_forkserver_preload(["tests.preload"])
     forkserver.ensure_running()
+
+
+def warm_by_fork() -> None:
+    """Import the whole program here, where the tests need it too, and start the fork server as a fork."""
+    importlib.import_module("tests.preload")
+    with forked_starts():
+        warm()
 
 
 def without_proxies() -> dict[str, str]:
@@ -101,6 +111,24 @@ def run(
     return Running(module, *words, environment=environment, folder=folder).end(timeout)
 
 
+def descendants(pid: int) -> set[int]:
+    """Return the PIDs of the children of a process, and of their children, and so on."""
+    try:
+        listed = [Path(task, "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:  # the process has ended
+        return set()
+    found = {int(child) for line in listed for child in line.split()}
+    return found.union(*map(descendants, found))
+
+
+def is_alive(pid: int) -> bool:
+    """Return True if the process runs; a zombie (Z) does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def _main(
     module: str, words: Sequence[str], environment: dict[str, str], folder: Path, outputs: tuple[Path, Path]
 ) -> None:
@@ -114,4 +142,5 @@ def _main(
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = [module, *words]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    with forked_starts():
+        runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -13,6 +13,9 @@ import pytest
 
 PATIENCE = 120.0
 """Seconds that a test waits for a condition."""
+POLL = 0.02
+"""Seconds between two looks of a test server at whether it is to end. The default of half a second would be most of the
+time of many tests."""
 MOST_WORK = 30.0
 """Seconds of CPU time of this process. Code of more than linear complexity would take many times as long."""
 

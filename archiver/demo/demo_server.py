@@ -15,6 +15,8 @@ from archiver.errors import ArchiverError
 HOST = "127.0.0.1"
 PORT = 28080
 """The port is fixed because it is part of an article's identity. It is below the range of ephemeral ports."""
+_POLL = 0.05
+"""Seconds between two checks of whether the server is to end."""
 
 
 class DemoPortTaken(ArchiverError):
@@ -111,7 +113,7 @@ def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> It
     server.daemon_threads = True
     demo = Demo(server, edition, theme)
     handler.demo = demo  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, name="demo", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_POLL,), name="demo", daemon=True)
     thread.start()
     try:
         yield demo

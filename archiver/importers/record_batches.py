@@ -443,5 +443,8 @@ class ReaderPool(Generic[B]):
         return out
 
     def _processes(self) -> ProcessPoolExecutor:
-        # Spawned, not forked: a fork would inherit the locks and the database connection of this process.
-        return ProcessPoolExecutor(self._workers, multiprocessing.get_context("spawn"), _start, (self._plan,))
+        # A fork of this process would inherit its locks and its database connection. A fork server has none, and does
+        # the imports once for all workers.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        return ProcessPoolExecutor(self._workers, context, _start, (self._plan,))

@@ -229,10 +229,11 @@ def reextract_all(
         yield from map(_read, _chunks(ids))
         _close()
         return
-    # A forked process would share the open database, which SQLite forbids (howtocorrupt, section 2.6).
-    pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), _start_worker, (archive, version, at, request, list(sys.path))
-    )
+    # A process forked from this one would share the open database, which SQLite forbids (howtocorrupt, section 2.6).
+    # One forked from a fork server does not, and the imports are done once for all workers.
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (archive, version, at, request, list(sys.path)))
     chunks = _chunks(ids)
     try:
         waiting: set[Future[list[ReextractedArticle]]] = {

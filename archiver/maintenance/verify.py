@@ -367,7 +367,10 @@ def _open_pool(size: int) -> Iterator[Executor | None]:
     if size < _SPAWN_AT or (os.cpu_count() or 1) < 2:
         yield None
         return
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+    # A fork server imports the checks once for all workers, and does not share this process's open database.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([examine_warc.__module__])
+    with ProcessPoolExecutor(mp_context=context) as pool:
         yield pool
 
 

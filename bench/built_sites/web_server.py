@@ -82,7 +82,7 @@ def serving(shell: str = "") -> Iterator[Folder]:
     folder = Folder(shell)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"served": folder}))
     folder.base = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield folder

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+from tests.waiting import POLL
+
 
 class Postmaster(socketserver.ThreadingTCPServer):
     """A mail server that accepts everything (the part of RFC 5321 that one message needs)."""
@@ -58,7 +60,7 @@ class Hook(HTTPServer):
 
 @contextmanager
 def serving(server: Any) -> Iterator[Any]:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True).start()
     try:
         yield server
     finally:

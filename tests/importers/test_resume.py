@@ -22,7 +22,7 @@ from archiver.warc.gzip_records import is_payload_intact, read_record
 from archiver.warc.writer import index_of
 from tests.importers.files import Rec, http, listing, page, post, warc, whole
 from tests.importers.importing import kinds, rows, run, state
-from tests.processes import SERVER
+from tests.processes import SERVER, descendants, is_alive
 from tests.waiting import PATIENCE, until
 
 POSTS = 80
@@ -192,36 +192,13 @@ def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path]
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    readers: list[int] = []
-    while process.poll() is None and len(readers) < 2:
-        readers = _children(process.pid)
-        time.sleep(0.005)
+    # Two readers, the fork server that started them, and multiprocessing's resource tracker.
+    until(lambda: process.poll() is not None or len(descendants(process.pid)) >= 4, every=0.005)
+    started = descendants(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert readers
-    until(lambda: not any(_alive(pid) for pid in readers))
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    return [int(p) for p in text.split() if b"spawn_main" in _words(int(p))]
-
-
-def _words(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
+    assert len(started) >= 4
+    until(lambda: not any(map(is_alive, started)))
 
 
 def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path) -> None:

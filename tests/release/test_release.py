@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import tomllib
 import zipfile
 from doctest import ELLIPSIS, OutputChecker
@@ -179,7 +178,7 @@ def test_tutorial_output_is_correct(installed: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in without_proxies().items() if not name.startswith("ARCHIVER_")}
     environment |= {"PATH": f"{installed / 'bin'}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
     # The demonstration blog has a fixed port, and tests of another working tree may be running.
-    with Path(tempfile.gettempdir(), "archiver-demonstration.lock").open("w") as turn:
+    with Path("/tmp", "archiver-demonstration.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         done = subprocess.run(
             ["bash", "-c", script],

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.waiting import POLL
+
 
 @dataclass
 class Answer:
@@ -81,7 +83,7 @@ class SiteServer:
             )
         scheme = "https" if certificate else "http"
         self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}/"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()

@@ -23,6 +23,7 @@ from archiver.storage.article_tables.evidence import decode_evidence as entries_
 from archiver.storage.article_tables.evidence import pack_evidence
 from archiver.storage.article_tables.revisions import FULL_CONTENT
 from tests.article_columns import CONTENT_COLUMNS
+from tests.processes import descendants, is_alive
 from tests.runner import Runner, fault
 from tests.small_sites import PROMOTION, classic, promoting, sample_posts
 from tests.spiders.crawling import crawl, rows
@@ -356,19 +357,6 @@ def test_several_processes_give_the_same_result(archive: Path, tmp_path: Path) -
     assert state(archive) == state(alone)
 
 
-def children(pid: int) -> set[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    return {int(one) for one in found.read_text().split()} if found.exists() else set()
-
-
-def is_running(pid: int) -> bool:
-    """Return True if the process runs; a zombie (Z) does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="it is seen in /proc that processes end")
 def test_no_worker_outlives_a_killed_parent(archive: Path, tmp_path: Path) -> None:
     script = tmp_path / "start.py"
@@ -381,13 +369,12 @@ def test_no_worker_outlives_a_killed_parent(archive: Path, tmp_path: Path) -> No
     words = [sys.executable, str(script), "reextract", "--workers", "2", "--archive", str(archive)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ran = subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    until(lambda: len(children(ran.pid)) >= 3)  # two workers and multiprocessing's resource tracker
-    left = children(ran.pid)
+    # Two workers, the fork server that started them, and multiprocessing's resource tracker.
+    until(lambda: len(descendants(ran.pid)) >= 4)
+    left = descendants(ran.pid)
     ran.kill()
     ran.wait()
-    until(lambda: not any(map(is_running, left)))
-    assert left
-    assert not [pid for pid in left if is_running(pid)]
+    until(lambda: not any(map(is_alive, left)))
 
 
 def test_the_rules_valid_at_the_capture_are_used(archive: Path) -> None:

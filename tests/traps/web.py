@@ -13,6 +13,7 @@ from random import Random
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.small_sites import WORDS, SamplePost, sample_posts
+from tests.waiting import POLL
 
 _RUNAWAY = 1_300
 """Requests after which a site stops responding, so that a crawl caught in a trap ends and fails its test."""
@@ -202,7 +203,7 @@ class Web:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL,), daemon=True).start()
 
     def answer(self, target: str, host: str, cookie: str) -> Reply:
         parts = urlsplit(target)
