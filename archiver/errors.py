@@ -227,7 +227,8 @@ class SiteMoved(ArchiverError):
     def __init__(self, old: str, new: str) -> None:
         super().__init__(
             old,
-            f"{old} has moved to {new}: crawl that, or take the move back with 'archiver sites move {new} {old}'.",
+            f"The site at {old} has moved to {new}: crawl that, or take the move back with "
+            f"'archiver sites move {new} {old}'.",
         )
 
 

@@ -156,7 +156,7 @@ class _Moving:
             raise CannotMoveSite(
                 old,
                 f"{old} cannot move to {new}, because {new} is a site of the archive, with {number}. If both are the "
-                f"same site, 'archiver sites move {old} {new} --merge' makes them one.",
+                f"same site, 'archiver sites move {old} {self._done.start_url} --merge' makes them one.",
             )
         files = db.execute(
             "select distinct warc_file from captures where warc_file is not null and "
@@ -231,7 +231,9 @@ class _Moving:
         pairs = [(new, old) for old, new in keys.items()]
         run = self._db.conn.executemany
         run("update pages set redirect_urlkey = ? where redirect_urlkey = ?", pairs)
-        self._db.execute("update pages set redirect_urlkey = null where redirect_urlkey = urlkey")
+        self._db.execute(
+            "update pages set redirect_urlkey = null where site_id = ? and redirect_urlkey = urlkey", [self._id]
+        )
         run("update article_parts set post_urlkey = ? where post_urlkey = ?", pairs)
         for url, key in self._db.execute("select url, urlkey from article_parts").fetchall():
             if key in keys and (target := self._mapping.target(url)):

@@ -120,8 +120,8 @@ class CrawlRun:
                 with writing(self.db):
                     self.site: dict[str, Any] = ensure_site(self.db, self.start_url, self.started)
                 log_as(self.site["name"])
-                if (former := Scope.of(self.start_url).name) != self.site_name:
-                    raise SiteMoved(former, self.site_name)
+                if Scope.of(self.start_url).name != self.site_name:
+                    raise SiteMoved(self.start_url, self.site_name)
                 self._locks += [lock_site(archive, self.site["name"])]
                 self._locks += [lock_host(archive, self.site["host"])]
                 self._begin()

@@ -161,7 +161,7 @@ def test_a_site_that_was_crawled_at_both_addresses_becomes_one(
     words = ["sites", "move", name_of(old), new.url, "--yes", "--json"]
     refused = archiver(*words, archive=archive)
     assert refused.returncode == 1
-    assert f"archiver sites move {name_of(old)} {name_of(new)} --merge" in refused.stderr
+    assert f"archiver sites move {name_of(old)} {new.url} --merge" in refused.stderr
     done = json.loads(archiver(*words, "--merge", archive=archive).stdout)
     assert (done["articles"], done["removed"], len(done["files"])) == (POSTS, POSTS + 1, 1)
     archiver("import", *(str(tmp_path / file) for file in done["files"]), archive=archive)
@@ -299,7 +299,7 @@ def test_a_crawl_of_the_former_address_is_refused(tmp_path: Path, two: tuple[Sit
         move_site(db, name_of(old), new.url, NOW)
     refused = crawl(old.url, archive=archive)
     assert refused.returncode == 1
-    assert f"archiver sites move {name_of(new)} {name_of(old)}" in refused.stderr
+    assert f"archiver sites move {name_of(new)} {old.url}" in refused.stderr
     assert old.requests == []
 
 
