@@ -176,7 +176,7 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
 
 
 @click.command(short_help="Send no notifications of sites until a date.")
-@click.argument("names", metavar="SITE...", nargs=-1)
+@click.argument("names", metavar="[SITE]...", nargs=-1)
 @tag_option("tag", help="The sites with this tag.")
 @click.option("--until", metavar="DATE", help="When the mute ends: 2026-12-24, or 2026-12-24T18:00 (UTC).")
 @click.option("--why", metavar="TEXT", help="The reason, which 'archiver status' shows.")
@@ -208,9 +208,10 @@ def mute(
 
     if not names and tag is None:
         raise click.UsageError("Name a SITE, or use --tag.")
-    if off == (until is not None or why is not None) or (not off and (until is None or not (why or "").strip())):
+    reason = " ".join((why or "").split())
+    if (until is not None or why is not None) if off else (until is None or not reason):
         raise click.UsageError("Use --until and --why together, or --off alone.")
-    chosen = None if until is None else Mute(_read_end_of_mute(until, datetime.now(UTC)), (why or "").strip())
+    chosen = None if until is None else Mute(_read_end_of_mute(until, datetime.now(UTC)), reason)
     with opened(archive) as db:
         tags = tags_of_sites(db)
         selected = {row["id"]: row["name"] for row in (find_site(db, name) for name in names)}

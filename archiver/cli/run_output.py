@@ -149,7 +149,7 @@ def _format_site_finding(name: str, one: HealthFinding) -> Any:
 
 
 def _format_mute(name: str, mute: Mute) -> Any:
-    return styled_line(("muted", "dim"), "  ", (name, "bold"), f": {mute}")
+    return styled_line(("note", "dim"), "  ", (name, "bold"), f": {mute}")
 
 
 def _count_states(found: OverallHealth) -> str:

@@ -460,7 +460,10 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
                 and (chance_of_so_many(count, pages, earlier, before) <= SURPRISE)
             )
 
-        if hits < _AT_LEAST or not more(judged[0]):
+        goes_on = outcome == "failed" and len(past) > 0 and more(past[0])
+        again = last.outcomes.get("failed again", 0) if goes_on else 0  # pages that fail again are part of it
+        hits, pages = hits + again, total + again
+        if hits < _AT_LEAST or not (hits / pages >= 0.1 + earlier / before if goes_on else more(judged[0])):
             continue
         if outcome == "gone" and _are_deletions_unusual(known.deletions):
             continue  # one cause, one finding
@@ -470,11 +473,11 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         yield HealthFinding(
             "statuses",
             "amber",
-            f"{hits:,} of {total:,} addresses {verb} in {_moment(judged[0].started)}"
+            f"{hits:,} of {pages:,} addresses {verb} in {_moment(judged[0].started)}"
             f"{how}, before {earlier / before:.0%}: {advice.format(site=known.site)}",
             about=outcome,
-            since=_start_of_series(judged, more),
-            figure=hits / total,
+            since=_start_of_series(past if goes_on else judged, more),
+            figure=hits / pages,
         )
 
 

@@ -340,6 +340,12 @@ def test_more_failing_pages_than_usual_are_reported() -> None:
     assert {"403", "9"} <= set(figures(finding))
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
     assert codes(site(MeasuredRun(outcomes={"archived": 2, "failed again": 9}))) == []
+    # A fault that goes on: most of what failed then fails again.
+    first, second = {"not-article": 3, "failed": 7}, {"not-article": 3, "failed": 3, "failed again": 7}
+    (lasting,) = findings_of(site(measured(0, outcomes=first), measured(0, outcomes=second)))
+    assert (lasting.code, lasting.about) == ("statuses", "failed")
+    assert {"10", "13"} <= set(figures(lasting))
+    assert codes(site(measured(0, outcomes=first), measured(outcomes={"archived": 20, "failed again": 1}))) == []
     for outcome in ("gone", "duplicate"):
         nothing = measured(0, outcomes={"not-article": 3, outcome: 4})
         assert codes(site(nothing)) == [("statuses", outcome, "amber")]

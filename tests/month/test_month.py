@@ -36,9 +36,9 @@ def test_nothing_is_told_of_a_healthy_month(month: Month) -> None:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_fault_loses_nothing_and_is_told_once(outcomes: dict[str, Outcome], name: str) -> None:
-    assert outcomes[name].told_on == 1
-    assert (outcomes[name].begun, outcomes[name].over) == (1, 1)
     assert outcomes[name].missed == []
+    assert (outcomes[name].begun, outcomes[name].over) == (1, 1)
+    assert outcomes[name].channels == ["command", "webhook"]
 
 
 def test_a_run_that_is_killed_at_a_step_and_run_again_changes_nothing(
