@@ -176,9 +176,12 @@ class _Moving:
         )
         db.execute(
             "update sites set name = ?, start_url = ?, host = ?, path = ?, quiet_until = null, soft_not_found = null, "
-            "soft_not_found_at = null where id = ?",
+            "soft_not_found_at = null, warc_file = null where id = ?",
             [new.name, self._done.start_url, new.host, new.path, self._id],
         )
+        # What each channel was sent of the site, so that the fault which the move repairs ends for it, too.
+        db.execute("delete from faults where site = ?", [new.name])
+        db.execute("update faults set site = ? where site = ?", [new.name, site["name"]])
         done = self._done
         (done.runs,) = db.execute("select count(*) from runs where site_id = ?", [self._id]).fetchone()
         (done.tags,) = db.execute("select count(*) from site_tags where site_id = ?", [self._id]).fetchone()

@@ -309,6 +309,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute("delete from site_rules where site_id = :id", values)
         for table in ("site_health", "site_tags", "former_sites", "runs"):
             db.execute(f"delete from {table} where site_id = :id", values)
+        db.execute("delete from faults where site = :name", values)
         db.execute("delete from sites where id = :id", values)
         for link in LINKS:
             db.execute(f"delete from {link.table} where id not in (select {link.key} from {link.table_of_links})")

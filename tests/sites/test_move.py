@@ -349,3 +349,19 @@ def test_the_folder_itself_is_mapped_without_its_slash() -> None:
     )
     assert mapping.target("https://www.a.example/blog") == "https://a.example/journal/"
     assert mapping.target("https://a.example/blogger") is None
+
+
+def test_what_was_sent_of_a_site_and_its_mute_move_with_it(tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "archive.db")
+    with opened(archive) as db, db.conn:
+        site = next(iter(db.query("select * from sites order by id")))
+        old, new = site["name"], "https://moved.example/"
+        db.execute("update sites set muted_until = '2031-01-01T00:00:00+00:00', muted_why = 'it moves'")
+        db.execute(
+            "insert into faults (channel, site, code, about, level, sentence, began_at, first_run, starts, accepted, "
+            "flapping, sent_level, is_due) values ('mail', ?, 'failed', '', 'red', 'x', 't', 1, '[1]', 0, 0, 'red', 0)",
+            [old],
+        )
+        move_site(db, old, new, NOW)
+        assert db.execute("select site from faults").fetchall() == [("moved.example",)]
+        assert find_site(db, "moved.example")["muted_why"] == "it moves"
