@@ -108,7 +108,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "url",
         "text",
-        "URL to cite: the readable one of those at which the article was read",
+        "URL to cite: the most readable one of those at which the article was read",
         required=True,
         from_page=True,
         address=True,

@@ -91,7 +91,7 @@ class Wording:
 
     @property
     def is_short(self) -> bool:
-        """True if the text is too short to recognise copies of it."""
+        """True if the text is too short to recognize copies of it."""
         return len(self.words) < self.script.least
 
 

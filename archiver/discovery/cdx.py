@@ -100,7 +100,7 @@ def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS)
         _read_array(text, reader)
     else:
         _read_lines(text, reader)
-    error = (reader.first_bad or "nothing in it can be read") if reader.bad and not reader.entries else ""
+    error = (reader.first_bad or "it has no readable entries") if reader.bad and not reader.entries else ""
     return CdxPage(tuple(reader.entries), reader.resume_key, reader.bad, error, reader.is_cut)
 
 

@@ -110,9 +110,9 @@ _EARLIEST = 1990
 SCOPE, FILE = "scope", "file"
 _OWN_SAYS = {
     SCOPE: "outside the site",
-    FILE: "a file, by its extension, and not a web page",
+    FILE: "a file and not a web page, according to its extension",
     "growing path": "its path repeats itself, because of wrong relative links",
-    "impossible year": "its path has a year before the web or in the future",
+    "impossible year": "its path has a year before the web existed or in the future",
 }
 _SAYS = {row.name: row.says for row in TRAPS} | _OWN_SAYS
 

@@ -1,4 +1,4 @@
-"""Recognises boilerplate by the class, id or role of elements and by phrases in the languages of websites."""
+"""Recognizes boilerplate by the class, id or role of elements and by phrases in the languages of websites."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ _STRETCHED = re.compile(
 )
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous", "bookmark", "nofollow", "external", "tag", "author"})
 _MANY = 60
-_DATE_LENGTH = 40  # in a list of posts, at most so many characters accompany a title: a date, the number of comments
+_DATE_LENGTH = 40  # in a list of posts, at most this many characters accompany a title: a date, the number of comments
 # The address of a year, month or day. It is not below another date: "/2022/03/15/1984/" is a post.
 DATE_FOLDER = re.compile(r"(?<!/\d)(?<!/\d\d)(?<!/\d{4})/((?:19|20)\d\d)(?:/\d\d?){0,2}/$")
 PAGE_PATH = re.compile(

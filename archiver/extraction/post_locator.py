@@ -212,7 +212,7 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SENTENCE = re.compile(r"\w{3,}[.!?。！？]\s*$")
 _MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 60
 _MAX_META_BLOCKS = 5
-_MAX_COUNTER = 12  # a text of at most so many letters, such as "3 comments", may be between meta blocks
+_MAX_COUNTER = 12  # a text of at most this many letters, such as "3 comments", may be between meta blocks
 _MAX_TIMES, _SIDEBAR_DEPTH = 5, 16
 _MAX_SIDEBAR_LENGTH, _MAX_SIDEBAR_LINKS = 1_500, 40
 

@@ -97,7 +97,7 @@ class _LettersOnly(dict[int, str | None]):
 
 
 _LETTERS_ONLY = _LettersOnly()
-_SHORT = 300  # results are cached for texts of at most so many characters (names, titles, lines), which recur often
+_SHORT = 300  # results are cached for texts of at most this many characters (names, titles, lines), which recur often
 
 
 def clean_text(text: str | None) -> str:

@@ -38,7 +38,7 @@ _TERM_RELS = frozenset({"category", "tag", "author"})
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:by-?line|entry-?meta|post-?meta|cat-?links|posted-?(?:on|by|in))(?:$|[\s_-])", re.IGNORECASE
 )
-_DATE_LABEL = 16  # at most so many letters accompany a date, such as "Posted on"
+_DATE_LABEL = 16  # at most this many letters accompany a date, such as "Posted on"
 _HIDDEN = re.compile(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
 _SITE_TITLES = (
     "#site-title",

@@ -29,7 +29,7 @@ from archiver.items import DiscoverySource
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
 """The pattern of addresses one step below the address of a post. Most of these pages show its pictures."""
-PART_FEEDS = URLPattern("feeds", "feeds that other pages than the home page declare")
+PART_FEEDS = URLPattern("feeds", "feeds that pages other than the home page declare")
 """The pattern of feeds that are declared by pages other than the home page. Most are feeds of a folder, a category or a
 language."""
 

@@ -146,7 +146,7 @@ _MIN_BODY_LENGTH = 60  # the container of a body with fewer letters is not certa
 _REPEATED = 0.5  # a paragraph in at least this share of the posts belongs to the site
 _MIN_REPEATS = 5
 _MAX_LINE_LENGTH = 600
-_MIN_SENTENCE_WIDTH = 14.0  # a line that ends like a sentence is one if it is at least as long as so many Latin letters
+_MIN_SENTENCE_WIDTH = 14.0  # a line with a full stop is a sentence if it is as long as this many Latin letters
 _MIN_LINE_WIDTH = 24.0
 _SENTENCE_END = tuple(".!?…。！？؟۔")
 _MAX_CONTAINERS_TRIED = 30
@@ -308,7 +308,7 @@ _SLOTS = frozenset(("authors", "categories", "published"))
 """Fields that a template shows in the same place on every post."""
 _ALWAYS_FILLED = 0.95
 _MAX_SELECTORS = 3
-_WHOLE_POST = 400  # HTML with at least so many characters in a feed is a whole post and not a summary
+_WHOLE_POST = 400  # HTML with at least this many characters in a feed is a whole post and not a summary
 
 
 @dataclass(frozen=True, slots=True)

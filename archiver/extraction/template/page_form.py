@@ -23,7 +23,7 @@ _TEXT_TAGS = frozenset(
     ("p", "blockquote", "pre", "code", "figure", "td", "tr", "th", "em", "strong", "b", "i", "h2", "h3", "h4", "dd")
 )
 _DECLARED = ("rel", "itemprop")
-_MAX_ALIKE = 6  # at most so many elements with equal classes are read, since further rows of a menu add nothing
+_MAX_ALIKE = 6  # at most this many elements with equal classes are read, since further rows of a menu add nothing
 _MAX_TOKENS = 600
 _MAX_NAMES = 8
 _MAX_VALUE_LENGTH = 400

@@ -23,10 +23,10 @@ from archiver.items import Article, PageKind, SourceHint
 ENOUGH = 25
 """A site's template is learned after this many posts. If a run ends with fewer, it is learned from these, provided that
 they are at least `MIN_POSTS`."""
-_OTHERS = 15  # at most so many pages that are not posts are kept, to distinguish posts from them
-_WATCHED = 20  # so many of the last posts decide whether the rules still fit
+_OTHERS = 15  # at most this many pages that are not posts are kept, to distinguish posts from them
+_WATCHED = 20  # the last posts, this many, decide whether the rules still fit
 _MAX_STRANGE = 0.5  # the rules are retired if they do not fit at least this share of these posts
-_AUDIT_EACH = 25  # one of so many posts that are read with rules is also extracted without them
+_AUDIT_EACH = 25  # one in this many posts that are read with rules is also extracted without them
 _AUDITS = 4
 _MAX_WRONG = 3
 _ALIKE = 0.9
