@@ -208,7 +208,7 @@ def _read_lines(text: str, reader: _EntryReader) -> None:
             reader.read_value(
                 {"urlkey": key, "timestamp": moment, **fields} if isinstance(fields, dict) else None, line
             )
-        elif line[0] not in "!#":  # the header of a CDXJ file
+        elif line[0] not in "!#":  # "!" and "#" begin the header of a CDXJ file
             reader.read_row(line.split(), line)
 
 

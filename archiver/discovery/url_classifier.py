@@ -99,10 +99,10 @@ _EVENTS = re.compile(
     r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)", re.IGNORECASE
 )
 _EVENT_KEYS = frozenset({"date", "month", "year", "day", "week", "view"})
-# If a segment follows the date, the address is that of a dated post.
+# Matches an address that ends with a date. If a segment followed the date, it would be the address of a post.
 _DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")
 _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
-# The address of a post of that day, not of a calendar page.
+# Matches an address with a name after a date. It is the address of a post of that day, not of a calendar page.
 _NAMED_DAY = re.compile(r"/[12]\d{3}/\d\d?/\d\d?/[^/]*[^\W\d_][^/]*/?$")
 _MAX_STEPS = 14
 _MAX_REPEATS = 4

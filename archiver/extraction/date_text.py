@@ -205,7 +205,7 @@ def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
         at = datetime(year, month_number, day, parts.hour or 0, parts.minute, parts.second or 0, tzinfo=tz or UTC)
     except ValueError:
         return None
-    if at == _EPOCH and parts.hour is not None:  # 0 as Unix time, written in another zone
+    if at == _EPOCH and parts.hour is not None:  # the Unix time 0 means "no date", in whatever zone it is written
         return None
     precision = "day" if parts.hour is None else "minute" if parts.second is None else "second"
     return Moment(at, precision, tz is not None)

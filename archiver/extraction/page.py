@@ -143,7 +143,8 @@ def _remove_unfit(text: str | bytes) -> str:
 
 # The page.
 
-# Two-letter top-level domains that do not show that the day precedes the month: those that are used worldwide, and .us.
+# On sites with a two-letter top-level domain, the day precedes the month. These domains are exceptions: those that are
+# used worldwide, and .us.
 _GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
 _NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-](?:19|20)\d{2}(?![\d/-])")
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")

@@ -86,7 +86,8 @@ _STRETCHED = re.compile(
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous", "bookmark", "nofollow", "external", "tag", "author"})
 _MANY = 60
 _DATE_LENGTH = 40  # in a list of posts, at most this many characters accompany a title: a date, the number of comments
-# The address of a year, month or day. It is not below another date: "/2022/03/15/1984/" is a post.
+# Matches the address of a year, month or day. If the year is below another date, as in "/2022/03/15/1984/", the address
+# is that of a post.
 DATE_FOLDER = re.compile(r"(?<!/\d)(?<!/\d\d)(?<!/\d{4})/((?:19|20)\d\d)(?:/\d\d?){0,2}/$")
 PAGE_PATH = re.compile(
     r"/(?:about(?:-us|-me)?|contact(?:-us)?|privacy(?:-policy)?|terms(?:-of-\w+)?|imprint|impressum|datenschutz|"

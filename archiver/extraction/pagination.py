@@ -110,7 +110,7 @@ _QUERY = re.compile(
     r"_page)=(\d{1,3})",
     re.IGNORECASE,
 )
-# Matches a link that may lead to a numbered page. The other links of a page, which are most, are not parsed.
+# Matches a link that may lead to a numbered page. Most links of a page do not match, and are therefore not parsed.
 MAYBE = re.compile(r"(?<!\d)\d{1,3}(?:\.[a-z]{3,5})?/?(?:[?#]|$)|=\d{1,3}&", re.IGNORECASE)
 
 

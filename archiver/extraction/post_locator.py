@@ -23,7 +23,7 @@ from archiver.urls import folder_path
 
 # The similarity of two titles.
 
-# A word, or one character of a script without spaces between words.
+# Matches a word, or one character of a script without spaces between words.
 _TOKEN = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
 )

@@ -208,7 +208,7 @@ def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
 
 # Families of sources that repeat one another. All declarations of a page come from the same field in the editor.
 _FAMILY = {"json-ld": "declared", "meta": "declared", "microdata": "declared", "rdfa": "declared", "class": "platform"}
-_AGREED = 0.05  # is added for each other family of sources that has one of the same people
+_AGREED = 0.05  # is added to the confidence for each other family of sources that has one of the same people
 _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 

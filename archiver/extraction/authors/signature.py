@@ -398,7 +398,7 @@ def _has_required_form(name: str, kind: str) -> bool:
 # Bylines around the heading and after the text, on any platform.
 
 _MANY = 3  # more bylines than this belong to several posts
-_TOP = 2  # a byline in the first lines below the heading, this many, is the post's own, even if many follow
+_TOP = 2  # the post's own byline is in the first two lines below the heading, even if many others follow
 _LAST = 4  # only this many paragraphs at the end of a body are searched for a byline
 _NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 

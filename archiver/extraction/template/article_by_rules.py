@@ -288,8 +288,8 @@ def _without_byline(text: str, times: list[Moment], language: str) -> str:
 
 
 def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
-    """Returns the element that the rule of another field reads if it is inside the body and as short as a byline;
-    otherwise None.
+    """Returns the element that `rule` reads, which is a rule of another field, if the element is inside the body and as
+    short as a byline. Otherwise returns None.
     """
     found = element_of_rule(page, rule)
     return (

@@ -24,7 +24,7 @@ ENOUGH = 25
 """A site's template is learned after this many posts. If a run ends with fewer, it is learned from these, provided that
 they are at least `MIN_POSTS`."""
 _OTHERS = 15  # at most this many pages that are not posts are kept, to distinguish posts from them
-_WATCHED = 20  # the last posts, this many, decide whether the rules still fit
+_WATCHED = 20  # the number of posts, the last ones, that decide whether the rules still fit
 _MAX_STRANGE = 0.5  # the rules are retired if they do not fit at least this share of these posts
 _AUDIT_EACH = 25  # one in this many posts that are read with rules is also extracted without them
 _AUDITS = 4
@@ -39,7 +39,7 @@ class _KeptPage:
     """A page that is kept compressed, since the trees of 25 pages would need more memory than the rest of the crawl."""
 
     text: bytes
-    decoded: DecodedText  # without its text
+    decoded: DecodedText  # its `text` is empty, since that is kept compressed
     url: str
     captured_at: datetime | None
     article: Article | None = None
