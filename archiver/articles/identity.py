@@ -298,7 +298,7 @@ def is_further_part(first: Article, part: Article) -> bool:
     """Returns True if a page is a further page of the post with the given first page. Their post IDs, dates and titles
     must agree as far as both pages have them.
 
-    The title may end with the page's number, and may be any of the page's title candidates.
+    It is enough if one of the further page's title candidates is the first page's title, with or without a page number.
     """
     if is_other_post(first, part):
         return False

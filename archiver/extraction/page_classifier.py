@@ -618,7 +618,9 @@ def _by_listing_address(context: _Context) -> Answer | None:
 
 
 def _is_of_another_year(context: _Context, year: int) -> bool:
-    """Returns True if the date near the title of a page is not in this year. The page is then no list of its posts."""
+    """Returns True if the date near the title of a page is not in the year `year`. The page is then not a list of that
+    year's posts.
+    """
     moment, title = context.beside.moment, context.post.title
     if moment is None or title is None or heading_link(context.page, title):
         return False

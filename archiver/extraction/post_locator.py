@@ -704,10 +704,11 @@ class _TitleSearch:
         return empty[0] if len(empty) == 1 else None
 
     def _only_heading_left(self) -> Element | None:
-        """Returns the text among the other headings that equals a declared title, or that is the only possible title.
+        """Returns the element among `other_headings` that is the title; None if that is uncertain.
 
-        If the site's constants are known, this is the first of the other headings. Otherwise it is the only one whose
-        class says "title", or the only one at all if the page declares no title except <title>.
+        It is the one that equals a declared title. If none does and the site's constants are known, it is the first
+        one. Otherwise it is the only one whose class says "title" or, if the page declares no title except <title>, the
+        only one at all.
         """
         left = list(other_headings(self.post))
         if same := [e for e in left if fold_text(element_line(e)) in self.names]:

@@ -284,7 +284,9 @@ def plainer_urls(key: str) -> dict[str, str]:
 
 
 def variant_family(variant: str) -> str:
-    """Returns a variant without its number, since what is learned from one wrong relative link applies to all."""
+    """Returns a variant without its number ("relative link 2" as "relative link"), since what is learned from one wrong
+    relative link applies to all.
+    """
     return "relative link" if variant.startswith("relative link") else variant
 
 

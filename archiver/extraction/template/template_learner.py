@@ -59,7 +59,7 @@ class Judge(Protocol):
     """Decides whether a page is a post by comparing it with the site's other pages."""
 
     def before_learning(self) -> None:
-        """Prepares for learning a template; called right before it."""
+        """Is called right before a template is learned, to prepare for it."""
 
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
