@@ -315,8 +315,8 @@ def _without_page_number(title: str) -> str:
 
 
 def repeats_part(text: str, before: Sequence[str]) -> bool:
-    """Returns True if a page has the same text as an earlier page of the post. Some programs answer a request for a
-    page after the last one with the last or the first page.
+    """Returns True if a page has the same text as an earlier page of the post. If asked for a page that does not exist,
+    some programs return the first or last page instead.
     """
     return bool(text) and fold_words(text) in {fold_words(t) for t in before}
 

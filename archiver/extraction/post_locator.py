@@ -516,8 +516,8 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
 
 
 def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
-    """Returns the element inside `outer` that contains only the body, together with its selector. It is looked for if
-    `outer` also contains the title. Returns None if no such element has all paragraphs of `outer`.
+    """Returns the element inside `outer` that contains only the body, together with its selector. Returns None if
+    `outer` does not contain the title or if no element without the title has all paragraphs of `outer`.
     """
     if next(outer.iter("h1"), None) is None:
         return None

@@ -340,8 +340,8 @@ class EquivalentURLs:
             self._counts[variant] = replace(counts, confirmed=counts.confirmed + 1)
 
     def record_own_post(self, key: str, plain_is_post: set[str]) -> None:
-        """Records that the URL `key` shows a post of its own, although the URLs of the variants `plain_is_post` are
-        posts, too. This refutes these variants.
+        """Records that the URL `key` shows a different post from the plainer URLs of the variants `plain_is_post`.
+        These URLs are posts, too. This refutes the variants.
         """
         for variant in {variant_family(w) for w in plainer_urls(key) if w in plain_is_post}:
             self._counts[variant] = replace(self._counts.get(variant, EquivalenceCounts()), refuted=True)

@@ -539,8 +539,8 @@ def _shown_day_selector(best: _Trial, samples: Sequence[Sample], known: Sequence
 
 
 def _selectors_for_value(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
-    """Yields selectors for all places on the page with this value or a part of it, each with the attribute in which the
-    value is; "" if it is in the element's text.
+    """Yields selectors for all places on the page with this value or a part of it. Each selector comes with the name of
+    the attribute that has the value, or with "" if the element's text has it.
     """
     read, _ = READERS[name]
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
