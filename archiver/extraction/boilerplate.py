@@ -11,7 +11,7 @@ from archiver.extraction.text import clean_text
 
 # Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...
 
-# Words and pairs of words in these names. Themes join them in various ways: "author-bio", "AuthorBio", "author_bio".
+# Words and pairs of words that mark boilerplate. Themes write a pair as "author-bio", "AuthorBio" or "author_bio".
 _NEVER = frozenset(
     [
         "share",

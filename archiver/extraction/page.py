@@ -111,7 +111,8 @@ def bound_page(root: Element, size: int) -> None:
 
     `size` is the number of characters in the page's source.
     """
-    few = size <= min(MAX_CLASSES, MAX_TEXT)  # a single value or text can be too long, but not all of them together
+    # The totals of a small page are within the limits, so only its single values and texts can be too long.
+    few = size <= min(MAX_CLASSES, MAX_TEXT)
     some: Iterable[Element] = _LONG_VALUES(root) if few else root.iter("*")  # type: ignore[assignment]
     classes = MAX_CLASSES
     for el in some:
