@@ -114,8 +114,8 @@ class Archive:
         return records(self.db, matching_ids(self.db, make_query(query, **options)))
 
     def article(self, id_or_url: int | str, revision: int | None = None) -> Record:
-        """Returns the record of one article, given by its ID or by any URL it was seen at; with `revision`, as it was
-        in that revision.
+        """Returns the record of one article, given its ID or any URL at which it was seen. If `revision` is given,
+        returns the article as it was in that revision.
 
         Raises ArticleNotFound or RevisionNotFound.
         """
@@ -133,8 +133,8 @@ class Archive:
         return explain(self.article(number, revision), evidence(self.db, number, revision))
 
     def readers(self, id_or_url: int | str, revision: int | None = None) -> dict[str, Record]:
-        """Returns, by field, how its value was extracted: the extractor's version ("0.3.0 rules-2"), the ID of the
-        capture it was extracted from, and when.
+        """Returns, for each field, how its value was extracted: the extractor's version ("0.3.0 rules-2"), the ID of
+        the capture from which it was extracted, and the time of the extraction.
 
         Raises ArticleNotFound.
         """
@@ -149,8 +149,8 @@ class Archive:
         return revisions(self.db, find_article(self.db, id_or_url))
 
     def headlines(self, site: str | None = None, *, changed: bool = False) -> list[Record]:
-        """Returns every headline that the articles of a site (or of all sites) have had; with `changed`, only those
-        that replaced an earlier headline.
+        """Returns every headline that the articles of a site (or of all sites) have had. If `changed` is True, returns
+        only those that replaced an earlier headline.
 
         Keys: article_id, site, revision, observed_at, title, previous, same_as, seen_again. Raises SiteNotFound.
         """

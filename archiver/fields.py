@@ -16,9 +16,9 @@ Shape = Literal["text", "integer", "time", "texts", "geotags", "capture"]
 """The form of a field's values. `time` is ISO 8601 with a zone, `texts` is a list of strings, `geotags` is a list of
 objects, and `capture` is one object."""
 Choice = Literal["", "weighed", "text", "collected", "places", "first"]
-"""How a value is chosen from the content of a page: `weighed` compares candidates from several sources; `text` takes
-the part of the page that is the post; `collected` and `places` keep all values found; `first` takes the first source
-in a fixed order that has one. "" if nothing is chosen."""
+"""How the value of a field is chosen from the content of a page. `weighed` chooses among candidates from several
+sources. `text` takes the text of the post. `collected` and `places` keep all values that are found. `first` tries the
+sources in a fixed order and takes the first value. "" means that the value is not chosen from a page."""
 Prose = Literal["", "line", "paragraphs"]
 Tier = Literal["", "reference", "features", "excerpt", "full"]
 """The tiers of a dataset (`archiver.datasets.publication_rules`), in ascending order of what they publish."""
@@ -108,7 +108,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "url",
         "text",
-        "URL to cite: the readable one of those at which the article was read",
+        "URL to cite: the most readable one of those at which the article was read",
         required=True,
         from_page=True,
         address=True,

@@ -91,7 +91,7 @@ class FrontierScheduler(Scheduler):
             with self._archive.guarded():
                 return self._next_due(self._archive)
         except Exception as error:
-            # Unless the run is stopped, the engine asks again and hits the same error.
+            # The run is stopped, since the engine would otherwise ask again and hit the same error.
             _log.exception("The crawl of %s cannot continue", self._archive.order.start_url)
             self._archive.stop(internal_error(self._archive.order.start_url, error).reason)
         return None

@@ -47,8 +47,8 @@ _SAME_PAGE_VALUE = {
 # ASP.NET.
 _SESSION = re.compile(r";\w*(?:session|sid|sess)\w*=[^/;?]*|/\((?:[A-Z]\([0-9A-Za-z]{10,}\))+\)", re.IGNORECASE)
 _INDEX = re.compile(r"/(index|default)\.([sx]?html?|php\d?|aspx?|jspx?|cfm)$", re.IGNORECASE)
-# Programs whose posts have no path of their own identify a post by an ID or a path in a parameter. These parameters may
-# identify a post.
+# These parameters may identify a post. Some programs have no separate path for each post, and identify posts by an ID
+# or a path in a parameter.
 _MAY_NAME = re.compile(
     r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"
     r"path|file|artikel|noticia|nota)",
@@ -165,7 +165,7 @@ def _query(path: str, query: str) -> str:
     return safe_url_string("?" + "&".join(kept))[1:] if kept else ""
 
 
-@lru_cache(maxsize=4096)  # the urlkey of a page is needed a dozen times while it is processed
+@lru_cache(maxsize=4096)  # cached because the urlkey of a page is needed a dozen times while it is processed
 def urlkey(url: str) -> str:
     """Returns the identity of a URL as a SURT: "org,example)/2024/05/a-post".
 

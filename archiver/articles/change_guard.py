@@ -120,7 +120,7 @@ def is_confirmed(hold: Hold, at: datetime) -> bool:
     return hold.rule not in _NEVER_ACCEPTED and hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
 
 
-# Runs in which an unusual share of the known posts changed.
+# Recognizing runs in which an unusual share of the known posts changed.
 
 
 @dataclass(frozen=True, slots=True)

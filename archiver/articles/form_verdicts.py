@@ -34,7 +34,8 @@ _MAX_LISTED = 0.2  # at most this share of the pages is listed if they are not p
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
 _WHOLE_FORM = 0
-"""Stands in place of the marks if a form has none but nearly all of its pages are posts. No token has this hash."""
+"""The only mark of a form that has no marks of its own, but whose pages are nearly all posts. No token has this hash.
+"""
 _TOP_ADDRESSES = frozenset(("s", "s.html", "s.htm", "s.php"))
 DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
 """Rules that take a page for a post because it declares a time of publication in its head, or because of what was

@@ -91,11 +91,11 @@ class Wording:
 
     @property
     def is_short(self) -> bool:
-        """True if the text is too short to recognise copies of it."""
+        """True if the text is too short to recognize copies of it."""
         return len(self.words) < self.script.least
 
 
-@lru_cache(maxsize=64)  # a new text is compared at once, and again with texts that arrive soon after it
+@lru_cache(maxsize=64)  # cached because a new text is compared at once, and again with texts that arrive soon after it
 def wording_of(body: str) -> Wording:
     """Returns the wording of a post's text; case, punctuation and the width of letters (NFKC) make no difference."""
     script, words = _split_words(body[:_MAX_LETTERS])
@@ -110,7 +110,7 @@ def _split_words(body: str) -> tuple[Script, list[str]]:
     if body.isascii():
         return SPACED, body.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split()
     text = unicodedata.normalize("NFKC", body).casefold().replace("_", " ")
-    if not _NOT_SIMPLE.search(text):  # the same result, several times as fast
+    if not _NOT_SIMPLE.search(text):  # faster way with the same result
         return SPACED, _WORDS.findall(text)
     unspaced, words = _UNSPACED.findall(text), _PIECES.findall(text)
     if len(unspaced) * 2 < len(words):
@@ -119,7 +119,7 @@ def _split_words(body: str) -> tuple[Script, list[str]]:
     return (HAN if han * 2 >= len(unspaced) else THAI), words
 
 
-# MinHash signatures (Broder 1997) of a text's shingles, by which its near-duplicates are found.
+# MinHash signatures (Broder 1997) of a text's shingles. Near-duplicates have similar signatures.
 
 SLOTS = 24
 SKETCH_VERSION = 1
@@ -336,7 +336,7 @@ def _is_scattered(a: Wording, b: Wording) -> bool:
     return cover.size - cover.passages < _IN_GAPS * (cover.size - cover.shared)
 
 
-# The origin of a cluster.
+# Finding the origin of a cluster.
 
 _LENGTHS = {
     "second": timedelta(seconds=1),

@@ -26,7 +26,7 @@ _SIGNS = (
 )
 _WORD = re.compile(
     rf"[{_UNSPACED}][{_SIGNS}]*"
-    rf"|(?:(?![{_UNSPACED}])[\w{_SIGNS}])+(?:['’.,](?:(?![{_UNSPACED}])\w)+)*"  # it's, 4,500, U.S
+    rf"|(?:(?![{_UNSPACED}])[\w{_SIGNS}])+(?:['’.,](?:(?![{_UNSPACED}])\w)+)*"  # such as it's, 4,500, U.S
     r"|\s+|.",
     re.DOTALL,
 )

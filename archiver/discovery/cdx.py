@@ -100,7 +100,7 @@ def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS)
         _read_array(text, reader)
     else:
         _read_lines(text, reader)
-    error = (reader.first_bad or "nothing in it can be read") if reader.bad and not reader.entries else ""
+    error = (reader.first_bad or "it has no readable entries") if reader.bad and not reader.entries else ""
     return CdxPage(tuple(reader.entries), reader.resume_key, reader.bad, error, reader.is_cut)
 
 
@@ -208,7 +208,7 @@ def _read_lines(text: str, reader: _EntryReader) -> None:
             reader.read_value(
                 {"urlkey": key, "timestamp": moment, **fields} if isinstance(fields, dict) else None, line
             )
-        elif line[0] not in "!#":  # the header of a CDXJ file
+        elif line[0] not in "!#":  # "!" and "#" begin the header of a CDXJ file
             reader.read_row(line.split(), line)
 
 

@@ -99,7 +99,7 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _NEXT_DATA = "//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url"
 _LISTING_ENTRIES = 3
-_MAX_URL_LENGTH = 4_000  # at most this many characters in an address as written; longer ones would fill the cache
+_MAX_URL_LENGTH = 4_000  # links with more characters are ignored, since they would fill the cache
 _MAX_TRAPS = 200
 
 

@@ -177,7 +177,7 @@ def decode(body: bytes) -> str:
                 return body.decode(name)
         except (LookupError, ValueError):
             continue
-    # A few bad bytes in a UTF-8 document are errors; if most bytes are bad, it has another encoding.
+    # If only a few bytes are bad, the document is UTF-8 with errors. If most are bad, it has a different encoding.
     text = body.decode("utf-8", errors="replace")
     bad = text.count("\ufffd")
     return text if bad * 20 < sum(c > "\x7f" for c in text) else body.decode("windows-1252", errors="replace")

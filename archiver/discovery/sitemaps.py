@@ -68,7 +68,7 @@ def kind_of_sitemap(url: str) -> PageKind:
 
 def looks_like_sitemap(body: bytes) -> bool:
     """Returns True if the body of a response is an XML sitemap, regardless of its address and content type. Text
-    sitemaps are not recognised.
+    sitemaps are not recognized.
     """
     start = inflate(body[:65_536], limit=4_096)[:4_096].replace(b"\x00", b"")
     return bool(_ROOT.search(start)) and b"<html" not in start.lower()

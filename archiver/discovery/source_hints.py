@@ -65,7 +65,7 @@ def _digest(text: str, size: int) -> str:
     return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=size).hexdigest()
 
 
-@lru_cache(maxsize=256)  # a feed lists many posts
+@lru_cache(maxsize=256)  # cached because a feed lists many posts
 def source_key(source: DiscoverySource, found_on: str) -> str:
     """Returns the key under which the digest of a source is stored for a page. Each feed has its own key, since the
     feeds of a site may say different things about a post.

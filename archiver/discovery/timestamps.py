@@ -226,8 +226,9 @@ def _in_words(text: str) -> Timestamp | None:
 
 
 def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _Day | None:
-    """Parses a date of three numbers, or of two numbers and the name of a month. If the text has no time of day
-    (`is_timed`), a year and the name of a month are enough. Words not in `_FILLERS` are accepted only before the date.
+    """Parses a date of three numbers, or of two numbers and the name of a month. If `is_timed` is False, the text has
+    no time of day; then a year and the name of a month are enough. Words not in `_FILLERS` are accepted only before the
+    date.
     """
     if match := _NUMBERS.search(text):
         return _numeric_day(match, is_american) if not _TOKEN.search(text, match.end()) else None

@@ -99,10 +99,10 @@ _EVENTS = re.compile(
     r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)", re.IGNORECASE
 )
 _EVENT_KEYS = frozenset({"date", "month", "year", "day", "week", "view"})
-# If a segment follows the date, the address is that of a dated post.
+# Matches an address that ends with a date. If a segment followed the date, it would be the address of a post.
 _DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")
 _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
-# The address of a post of that day, not of a calendar page.
+# Matches an address with a name after a date. It is the address of a post of that day, not of a calendar page.
 _NAMED_DAY = re.compile(r"/[12]\d{3}/\d\d?/\d\d?/[^/]*[^\W\d_][^/]*/?$")
 _MAX_STEPS = 14
 _MAX_REPEATS = 4
@@ -110,9 +110,9 @@ _EARLIEST = 1990
 SCOPE, FILE = "scope", "file"
 _OWN_SAYS = {
     SCOPE: "outside the site",
-    FILE: "a file, by its extension, and not a web page",
+    FILE: "a file and not a web page, according to its extension",
     "growing path": "its path repeats itself, because of wrong relative links",
-    "impossible year": "its path has a year before the web or in the future",
+    "impossible year": "its path has a year before the web existed or in the future",
 }
 _SAYS = {row.name: row.says for row in TRAPS} | _OWN_SAYS
 

@@ -235,7 +235,8 @@ def _utc_offset(row: dict[str, Any]) -> timedelta | None:
 
 def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
     local, utc = _pair(row, name)
-    # Each of the two times has its own offset, since daylight saving time may apply to only one of them.
+    # The time of publication and the time of the last change have separate offsets, since daylight saving time may
+    # apply to only one of them.
     own = _utc_offset({k: row.get(k) for k in (name, f"{name}_gmt")})
     zone = timezone(offset if own is None else own) if (own or offset) else UTC
     if utc:

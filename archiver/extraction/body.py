@@ -299,7 +299,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
 
 def _letters(text: str) -> str:
     """Returns only the letters and digits of a text, in lower case."""
-    if text.isascii():  # translating bytes is about ten times as fast
+    if text.isascii():  # faster way: translating bytes takes about a tenth of the time
         return text.encode("ascii").translate(None, _ASCII_SIGNS).decode("ascii").lower()
     return "".join(filter(str.isalnum, text)).lower()
 

@@ -1,4 +1,4 @@
-"""Recognises boilerplate by the class, id or role of elements and by phrases in the languages of websites."""
+"""Recognizes boilerplate by the class, id or role of elements and by phrases in the languages of websites."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archiver.extraction.text import clean_text
 
 # Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...
 
-# Words and pairs of words in these names. Themes join them in various ways: "author-bio", "AuthorBio", "author_bio".
+# Words and pairs of words that mark boilerplate. Themes write a pair as "author-bio", "AuthorBio" or "author_bio".
 _NEVER = frozenset(
     [
         "share",
@@ -393,7 +393,7 @@ def _lower(text: str) -> str:
     return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
 
 
-# A block whose whole text matches one of these is not text of the post.
+# A block is not text of the post if its whole text matches one of these.
 _LINE = _compile_any(
     r"this page (?:contains|has) geo-?tags?",
     r"advert(?:isement|ising|s)?(?: ?[-–—] .{0,40})?|sponsored(?: content| links?)?|ads? by .{0,30}|anzeige|"
@@ -431,7 +431,7 @@ _LINE = _compile_any(
     r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
 )
 _MAX_LINE_LENGTH = 160
-"""At most this many letters are in a text that one of these patterns matches, with the signs around it."""
+"""The patterns above are tried only on texts with at most this many characters, since they match no longer ones."""
 # The texts of buttons with a count: "Like 12".
 _LIKES = (
     r"(?:likes?|i like (?:it|this)|gefällt mir|j['’]aime|me gusta|mi piace|curtir|gosto|vind ik leuk|lubię to|нравится|"
@@ -500,7 +500,7 @@ _WITHIN_WORDS = (
     "your browser",
 )  # fmt: skip
 
-# "Read also: ..." and the like, followed by another post's title.
+# Matches "Read also: ..." and the like, which another post's title follows.
 _ALSO = re.compile(
     r"^[\W_]*(?:(?:also|further) (?:read|see|check)|read (?:also|more|next|this)|see also|related(?: (?:article|"
     r"story|post|reading|content|"
@@ -516,7 +516,7 @@ _ALSO = re.compile(
     re.IGNORECASE,
 )
 
-# A heading that introduces other posts, the author or the comments. The post ends before it.
+# Matches a heading that introduces other posts, the author or the comments. The post ends before it.
 _END = _compile_any(
     r"(?:you (?:may|might|ll|will|would)(?: also)? (?:like|love|enjoy|be interested).{0,40})",
     r"(?:related|similar|recommended|further|recent|popular|latest|trending|featured|more|other|explore|keep) "
@@ -597,7 +597,7 @@ def is_notice(text: str) -> bool:
     return False
 
 
-# The words in a link to the next or the previous post, before or after that post's title.
+# Matches the words in a link to the next or the previous post, before or after that post's title.
 _NEIGHBOUR = re.compile(
     r"^[\s←→«»‹›<>⟵⟶◀▶⬅➡|:-]*(?:next|previous|prev|older|newer|nächster?|vorheriger?|weiter|zurück|suivante?|"
     r"précédente?|siguiente|anterior|próxim[oa]|successivo|precedente|volgende|vorige|następny|poprzedni|nästa|"

@@ -205,7 +205,7 @@ def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
         at = datetime(year, month_number, day, parts.hour or 0, parts.minute, parts.second or 0, tzinfo=tz or UTC)
     except ValueError:
         return None
-    if at == _EPOCH and parts.hour is not None:  # 0 as Unix time, written in another zone
+    if at == _EPOCH and parts.hour is not None:  # the Unix time 0 means "no date", in whatever zone it is written
         return None
     precision = "day" if parts.hour is None else "minute" if parts.second is None else "second"
     return Moment(at, precision, tz is not None)
@@ -547,8 +547,9 @@ _DAYS = (
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "year": 525_960}
 # "A week ago" may be any of several days, even days of different months.
 _PRECISION = {"week": "month"}
-# A text with more than so many characters, or with more around the relative time, is a sentence. "Yesterday" may be
-# followed by so many letters ("at 14:05 Uhr"), "3 hours ago" surrounded by so many ("Posted ... by Ada Byrne").
+# Limits for texts with a relative time; longer texts are sentences. A text has at most _MAX_LENGTH characters,
+# "yesterday" is followed by at most _CLOCK_LETTERS letters ("at 14:05 Uhr"), and at most _BESIDE characters are around
+# "3 hours ago" ("Posted ... by Ada Byrne").
 _MAX_LENGTH, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
 _MONTH_OR_YEAR = ("month", "year")
 

@@ -42,7 +42,7 @@ _DECISIVE = {
 }
 _BODY_REASONS = {
     "platform": "the platform's own element for the text",
-    "class": "the element whose class marks it as the text",
+    "class": "the element whose class or id marks it as the text",
     "density": "the part of the page with the most text",
     "feed": "the feed has the whole text, the page only its beginning",
     "json-ld": "the page shows no text, but declares one",

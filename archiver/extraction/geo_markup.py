@@ -67,8 +67,8 @@ def geo_metas(page: Page) -> Iterator[GeoTag]:
     """Yields the places in meta elements, positions first. Yields nothing if `geo_public` is 0, which means in
     WordPress's geodata plugin that the place is not public.
 
-    The position in Open Graph has the role "publisher" if the page also gives the address of a business. Latitude and
-    longitude are exchanged if the position is in the region given by the page only after that.
+    The position in Open Graph has the role "publisher" if the page also gives the address of a business. If the page
+    gives a region, and a position is in it only with latitude and longitude exchanged, they are exchanged.
     """
     data = page.data
     if data.meta_first("geo_public", "geo.public") == "0":

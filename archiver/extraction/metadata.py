@@ -105,7 +105,7 @@ class _Writer:
         self.texts: list[str] = []
         self._out: list[str] = []
         self._open: list[str] = []
-        self._last = ""  # "", "value", "key", ":", ","
+        self._last = ""  # what was written last: "", "value", "key", ":" or ","
         self.too_deep = False
 
     def value(self, text: str) -> None:
@@ -356,7 +356,7 @@ class _Reader:
             if ":" in name or name in _LONG:
                 continue
             if name == "name" and item is not None:
-                # In RDFa 1.0, which Drupal 7 writes, this is the name of the item that the element itself is.
+                # In RDFa 1.0, which Drupal 7 writes, a name on an element with an item is the name of this item.
                 item.setdefault(name, []).append(_item_value(el, name))
             elif given := item or _item_value(el, name):
                 node.setdefault(name, []).append(given)

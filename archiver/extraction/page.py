@@ -111,7 +111,8 @@ def bound_page(root: Element, size: int) -> None:
 
     `size` is the number of characters in the page's source.
     """
-    few = size <= min(MAX_CLASSES, MAX_TEXT)  # a single value or text can be too long, but not all of them together
+    # The totals of a small page are within the limits, so only its single values and texts can be too long.
+    few = size <= min(MAX_CLASSES, MAX_TEXT)
     some: Iterable[Element] = _LONG_VALUES(root) if few else root.iter("*")  # type: ignore[assignment]
     classes = MAX_CLASSES
     for el in some:
@@ -143,7 +144,8 @@ def _remove_unfit(text: str | bytes) -> str:
 
 # The page.
 
-# Two-letter top-level domains that do not show that the day precedes the month: those that are used worldwide, and .us.
+# On sites with a two-letter top-level domain, the day precedes the month. These domains are exceptions: those that are
+# used worldwide, and .us.
 _GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
 _NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-](?:19|20)\d{2}(?![\d/-])")
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")

@@ -1,4 +1,4 @@
-"""Classifies a page as a post or something else, by an ordered list of rules; each result names its rule."""
+"""Classifies a page as a post or something else, by an ordered list of rules. Each result has the name of its rule."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOT_FOUND = re.compile(
     re.IGNORECASE,
 )
 ENDS = re.compile(r"\s*(?:$|[|·•»«–—!.()-])")
-"""What follows the words of an error if they are the whole heading, apart from the site's name."""
+"""Matches after the words of an error if the heading has nothing else, except the site's name."""
 LOGIN = re.compile(
     r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|登录|登入|ログイン|로그인|войти|accedi)"
     r"(?P<goes_on> to (?:continue|proceed|view\b.*|your account))?",
@@ -76,7 +76,8 @@ LISTING_PATH = re.compile(
     re.IGNORECASE,
 )
 IN_SECTION = re.compile(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
-"""A section has a name of a word or two; an address with a whole sentence there is a post in the section."""
+"""Matches the address of a post in a section. The name of a section has only a word or two, so an address with a whole
+sentence in that place is that of a post."""
 _CARD = re.compile(r"(?:^|[\s_-])(?:card|teaser|entry|post-?item|list-?item)(?:$|[\s_-])", re.IGNORECASE)
 _STRETCHED = re.compile(
     r"(?:stretched|overlay|cover(?:ing)?|entry|card|block|full)[_-]?link|link[_-]?overlay|absolute inset-0",
@@ -84,8 +85,9 @@ _STRETCHED = re.compile(
 )
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous", "bookmark", "nofollow", "external", "tag", "author"})
 _MANY = 60
-_DATE_LENGTH = 40  # the text beside a title in a list of posts: a date, the number of comments
-# Not below another date: "/2022/03/15/1984/" is a post.
+_DATE_LENGTH = 40  # in a list of posts, at most this many characters accompany a title: a date, the number of comments
+# Matches the address of a year, month or day. If the year is below another date, as in "/2022/03/15/1984/", the address
+# is that of a post.
 DATE_FOLDER = re.compile(r"(?<!/\d)(?<!/\d\d)(?<!/\d{4})/((?:19|20)\d\d)(?:/\d\d?){0,2}/$")
 PAGE_PATH = re.compile(
     r"/(?:about(?:-us|-me)?|contact(?:-us)?|privacy(?:-policy)?|terms(?:-of-\w+)?|imprint|impressum|datenschutz|"
@@ -100,8 +102,8 @@ PAGE_PATH = re.compile(
 
 
 def has_linked_heading(page: Page, el: Element, with_cards: bool = True) -> bool:
-    """Returns True if an element contains a heading with a link to another page. `with_cards`: also if a link covers
-    the card around the heading.
+    """Returns True if an element contains a heading with a link to another page. If `with_cards` is True, a link that
+    covers the card around the heading also counts.
     """
     return any(heading_link(page, h, with_cards) for h in el.iter("h1", "h2", "h3", "h4"))
 
@@ -109,7 +111,7 @@ def has_linked_heading(page: Page, el: Element, with_cards: bool = True) -> bool
 def heading_link(page: Page, h: Element, with_cards: bool = True) -> str:
     """Returns the address of the link from a heading to another page; "" if the heading has no such link.
 
-    The link is in the heading or around it, or (`with_cards`) covers the card that the heading is in.
+    The link is in the heading or around it. If `with_cards` is True, it may also cover the card around the heading.
     """
     links = list(h.iter("a"))
     parent = h.getparent()
@@ -129,8 +131,8 @@ def _other_page(page: Page, a: Element) -> str:
 def _card_link(page: Page, h: Element) -> str:
     """Returns the address of the link that covers the card of a heading; "" if no link does.
 
-    Such a link is next to the heading, or is the first or last child of the card. It has no text, or only a text for
-    screen readers, or a class that stretches it over the card.
+    Such a link is next to the heading, or is the first or last child of the card. It has no text or picture, or has a
+    class that stretches it over the card.
     """
     parent = h.getparent()
     card = next((e for e in islice(h.iterancestors(), 4) if e.tag in ("article", "li") or _is_card(e)), None)
@@ -156,8 +158,8 @@ def _covers_card(a: Element) -> bool:
 
 
 def linked_headings(page: Page, post: Post) -> list[tuple[Element, str]]:
-    """Returns the headings with links to other pages of the same site, each with the address of its link; one heading
-    for each page.
+    """Returns the headings with links to other pages of the same site, each with the address of its link. Returns only
+    one heading for each of these pages.
 
     Headings in comments, navigation and the like are left out.
     """
@@ -180,7 +182,9 @@ def _own_hosts(page: Page) -> set[str]:
 
 
 def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
-    """Returns True if most of the page's text is in teasers: blocks around these headings, each with one heading."""
+    """Returns True if most of the page's text is in teasers. A teaser is a block around one of these headings that
+    contains no other of them.
+    """
     if len(heads) >= _MANY:
         return True
     main = next((e for s in ("main", "[role=main]", "body") for e in page.index.select(s)), page.root)
@@ -192,8 +196,8 @@ def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
 
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
-    """Returns for each heading the largest element around it that contains no other of these headings. A heading
-    without such an element is returned with its siblings.
+    """Returns, for each heading, the largest element around it that contains no other of these headings. If there is no
+    such element, returns the heading and its siblings.
     """
     counts = Counter(at for h in heads for at in _ancestors_up_to(h, main))
     chosen = set(heads)
@@ -220,10 +224,10 @@ def _ancestors_up_to(el: Element, top: Element) -> Iterator[Element]:
 
 
 def is_filled_by_linked_items(page: Page, post: Post, has_own_date: bool = False) -> bool:
-    """Returns True if list items and table rows with little more than a link to this site make up most of the page.
+    """Returns True if most of the page consists of list items and table rows with little more than a link to this site.
 
-    Items and text are counted in the same element: the post's body, or the whole page. For a page with a body and a
-    date of its own beside the heading only the body counts, since a sidebar may well be longer than a short post.
+    They may make up most of the post's body or most of the whole page. For a page with a body and its own date near the
+    heading (`has_own_date`), only the body counts, since a sidebar may be longer than a short post.
     """
     whole = next(iter(page.index.tag("body")), page.root)
     if post.body is None:
@@ -256,8 +260,8 @@ def _is_filled_by_items(page: Page, post: Post, main: Element) -> bool:
 
 
 def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
-    """Returns the address of the only link in an item, if it leads to a page of this site and the item has little other
-    text; "" otherwise. `length`: the item's length.
+    """Returns the address of the only link in an item if it leads to another page of this site and the item has little
+    other text; otherwise "". `length` is the length of the item's text.
     """
     links = [(page.join(a.get("href")), page.index.text_length(a)) for a in item.iter("a")]
     own = {url.partition("#")[0]: n for url, n in links if url and _host(url) in hosts}
@@ -268,7 +272,7 @@ def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
 
 
 def main_types(page: Page) -> set[str]:
-    """Returns the types of the JSON-LD nodes that represent this page or its main subject, in lower case."""
+    """Returns the types (in lower case) of the JSON-LD nodes that describe this page or its main subject."""
     out: set[str] = set()
     for node in page.data.nodes:
         about = {str(node.get(k)) for k in ("url", "@id", "mainEntityOfPage") if isinstance(node.get(k), str)}
@@ -281,7 +285,7 @@ def main_types(page: Page) -> set[str]:
 def has_article_node(page: Page) -> bool:
     """Returns True if JSON-LD declares the page as an article with a date or an author.
 
-    A date that programs write for "no date" does not count: some themes declare every page as an article with it.
+    An article whose date is what programs write for "no date" does not count, since some themes declare every page so.
     """
     node = page.data.article(page.addresses)
     if node is None or any(map(is_zero_date, page.data.texts(node, "datePublished")[:1])):
@@ -292,7 +296,7 @@ def has_article_node(page: Page) -> bool:
 def declares_article(page: Page) -> bool:
     """Returns True if Open Graph declares the page as an article with a time of publication (ogp.me, "article").
 
-    Pages of errors and listings have no such time, whatever their address or heading looks like.
+    Error pages and listings have no such time, whatever their address or heading looks like.
     """
     return _is_typed_article(page) and bool(page.data.meta("article:published_time"))
 
@@ -327,17 +331,20 @@ GUESSES = frozenset(
         "wall",
     )
 )
-"""The rules that judge a page by its look, its address or what links to it: the form of the site's other pages may show
-that the result is wrong. All other rules read what the page, its platform or its source declares, which is final."""
+"""The rules that guess the kind of a page from its look, its address or the pages that link to it. The forms of the
+site's pages may show that such a guess is wrong. All other rules read what the page, its platform or its source
+declares, which is final."""
 
 
 def is_declared(rule: str) -> bool:
-    """Returns True if a rule reads a declaration, which is final; a guess may be overruled by the form of the page."""
+    """Returns True if a rule reads a declaration, which is final. If it only guesses, the form of the page may overrule
+    it.
+    """
     return bool(rule) and rule not in GUESSES
 
 
 UNDATED = "undated"
-"""The rule of a page that nothing marks as a post or as something else."""
+"""The rule of a page that is classified as a page because nothing marks it as a post or as something else."""
 _SINGLE_BUT_NO_KIND = ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")
 _ENTRY_TYPES = {"type-post": PageKind.POST, "type-page": PageKind.PAGE, "type-attachment": PageKind.OTHER}
 _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
@@ -352,8 +359,8 @@ _REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What the classification rules look at: page, located post, byline, source hint, and the kind expected of the
-    page.
+    """What the classification rules examine: the page, the post on it, its byline, its source hint, and its expected
+    kind (`known`).
     """
 
     page: Page
@@ -369,9 +376,9 @@ class _Context:
 
     @property
     def has_content(self) -> bool:
-        """True if the post has an image, a recording or an embedded page, or a text in an element that is marked as the
-        text of a post: by a name that a platform gives it, or by markup for machines. With such a mark, the text may
-        be of any length.
+        """True if the post has an image, a recording or an embedded page, or if its text is in an element that is
+        marked as the text of a post. The mark is a name that the platform uses, or machine-readable markup. The text
+        may then be of any length.
         """
         post = self.post
         if post.body is None:
@@ -382,13 +389,13 @@ class _Context:
 
     @property
     def has_own_date(self) -> bool:
-        """True if a post with a body has a date beside its title, and the title does not link to another page."""
+        """True if a post with a body has a date near its title, and the title does not link to another page."""
         post = self.post
         is_dated = self.beside.moment is not None and post.body is not None and post.title is not None
         return is_dated and post.title is not None and not heading_link(self.page, post.title)
 
     def has_body_shorter_than(self, length: int) -> bool:
-        """Returns True if the page has no body or one shorter than `length` characters."""
+        """Returns True if the post has no body, or a body with fewer than `length` characters."""
         return self.post.body is None or self.page.index.text_length(self.post.body) < length
 
 
@@ -398,7 +405,7 @@ def _is_platform_body(post: Post) -> bool:
 
 
 def _is_marked_as_post(body: Element) -> bool:
-    """Returns True if markup for machines says that an element is a post or part of one."""
+    """Returns True if machine-readable markup says that an element is a post or a part of one."""
     for el in (body, *islice(body.iterancestors(), 8)):
         names = (el.get("class") or "").split()
         if not _MARKS_OF_POST.isdisjoint(names) or not _PROPERTIES_OF_POST.isdisjoint(
@@ -417,9 +424,9 @@ def classify_page(
 ) -> Answer:
     """Returns the kind of a page, and the name of the rule that determined it.
 
-    `hint`: what a feed or an API says about this address; it makes the page a post, unless the page itself is
-    clearly something else (an error, a password form, a listing). `known_kind`: the kind expected from the sitemap
-    or link where the address was found. Only a page of kind POST becomes an article.
+    `hint` is what a feed or an API says about this address. It makes the page a post unless the page itself is clearly
+    something else (an error, a password form, a listing). `known_kind` is the kind to be expected according to the
+    sitemap or link where the address was found. Only a page of kind POST becomes an article.
     """
     post = post or locate_post(page)
     context = _Context(page, post, beside or byline_beside_heading(page, post), hint, known_kind)
@@ -427,13 +434,15 @@ def classify_page(
 
 
 def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns kind and rule by address, <body> classes or the title of an error or login page; None if unclear."""
+    """Returns the kind and rule of a page if they are clear from its address, the classes of <body>, a redirect, or the
+    title of an error or login page. Otherwise returns None.
+    """
     return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), hint, known))
 
 
 def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns the kind and rule that follow from what the page itself declares, or from its being an error or an empty
-    page; None if nothing of this applies.
+    """Returns the kind and rule of a page if its platform's classes declare its kind, or if it is an error, an empty
+    page, a redirect or a password form. Otherwise returns None.
     """
     return _first_answer(_FACTS, _Context(page, post, BylineBlock(), hint, known))
 
@@ -449,7 +458,7 @@ def _first_answer(rules: Iterable[_Rule], context: _Context) -> Answer | None:
 def _empty(context: _Context) -> Answer | None:
     page = context.page
     if context.hint is not None and context.hint.body_html:
-        return None  # scripts fill the page; its source has the text
+        return None  # a script fills the page, but its feed or API has the text
     body = page.index.tag("body")
     if body and (page.index.text_length(body[0]) >= 3 or body[0].find(".//img") is not None):
         return None
@@ -458,7 +467,7 @@ def _empty(context: _Context) -> Answer | None:
 
 
 def _redirect_stub(context: _Context) -> Answer | None:
-    """Recognises a short page that redirects the browser by a meta refresh."""
+    """Recognizes a short page that redirects the browser with a meta refresh."""
     page = context.page
     for value in page.data.meta("refresh"):
         m = _REFRESH.match(value)
@@ -482,7 +491,7 @@ def _password(context: _Context) -> Answer | None:
 
 
 def asks_for_password(body: Element) -> bool:
-    """Returns True if the body of a post is a field for a password with a few words: its text is encrypted."""
+    """Returns True if the body of a post is only a password field and a few words, because its text is encrypted."""
     if not any((e.get("type") or "").lower() == "password" for e in body.iter("input")):
         return False
     shown = (e for e in body.iter("*") if e.tag not in UNREAD)  # the encrypted text is in a script
@@ -507,10 +516,11 @@ def _platform_classes(context: _Context) -> Answer | None:
 
 
 def _entry_type(context: _Context) -> Answer | None:
-    """Returns the kind that WordPress's class gives the only entry of a page: type-post, type-page or type-attachment.
+    """Returns the kind by the class that WordPress gives the only entry of a page: type-post, type-page or
+    type-attachment.
 
-    This serves for themes that mark the entry but not <body>. An entry with a permalink to another page belongs to a
-    list.
+    This is needed for themes that mark the entry but not <body>. An entry with a permalink to another page belongs to a
+    list and does not count.
     """
     page = context.page
     entries = [e for e in page.index.with_class("hentry") if not context.post.is_noise(e)]
@@ -524,7 +534,7 @@ def _entry_type(context: _Context) -> Answer | None:
 
 
 def _wordpress_single(context: _Context, classes: Sequence[str]) -> Answer | None:
-    """Returns the kind by WordPress's class "single-post", or "single-TYPE" for a post type that the site defined."""
+    """Returns the kind by WordPress's class "single-post", or "single-TYPE" if the site defines post types."""
     if "attachment" in classes or "error404" in classes:
         return None
     if "single-post" in classes or "single-format-standard" in classes:
@@ -540,10 +550,10 @@ def _wordpress_single(context: _Context, classes: Sequence[str]) -> Answer | Non
 
 
 def _not_found(context: _Context) -> Answer | None:
-    """Recognises an error, login or consent page by its headings."""
+    """Recognizes an error, login or consent page by its headings."""
     page = context.page
     heads = [page.head_title] + [element_line(h) for h in page.index.tag("h1")[:3]]
-    # "404 new homes approved", "Access denied: the council ...": a heading with a date beside it is a headline.
+    # A heading with a date near it is a headline: "404 new homes approved", "Access denied: the council ...".
     is_dated = context.beside.moment is not None and context.text_length >= 100
     errors = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
     is_error = any(not is_dated or ENDS.match(m.string, m.end()) for m in errors)
@@ -556,8 +566,8 @@ def _not_found(context: _Context) -> Answer | None:
 
 
 def _names_wall(page: Page, heading: str) -> bool:
-    """Returns True if a heading has the words of a login form or of a check for robots, and something confirms it: how
-    the heading goes on, a password field, or the page's words for such a check.
+    """Returns True if a heading has the words of a login form or of a check for robots, and there is a further sign of
+    one: the rest of the heading, a password field, or words on the page that are typical of such a check.
     """
     if m := LOGIN.match(heading):
         is_form = any((e.get("type") or "").lower() == "password" for e in page.index.tag("input"))
@@ -584,7 +594,9 @@ def _by_source_hint(context: _Context) -> Answer | None:
 
 
 def _by_known_kind(context: _Context) -> Answer | None:
-    """Returns the kind that a sitemap or a link gave a page, unless the page shows a body, a title and a date."""
+    """Returns the kind that a sitemap or a link gave a page, unless the page has a title and body with a date, or
+    declares a time of publication.
+    """
     if context.has_own_date or declares_article(context.page):
         return None
     if context.known in (PageKind.LISTING, PageKind.PAGE):
@@ -606,7 +618,9 @@ def _by_listing_address(context: _Context) -> Answer | None:
 
 
 def _is_of_another_year(context: _Context, year: int) -> bool:
-    """Returns True if the date beside the title of a page is not in this year, so that the page does not list it."""
+    """Returns True if the date near the title of a page is not in the year `year`. The page is then not a list of that
+    year's posts.
+    """
     moment, title = context.beside.moment, context.post.title
     if moment is None or title is None or heading_link(context.page, title):
         return False
@@ -614,9 +628,10 @@ def _is_of_another_year(context: _Context, year: int) -> bool:
 
 
 def _several_posts(context: _Context) -> Answer | None:
-    """Recognises a listing by the linked headings or links that fill the page: entries of several posts, headings of
-    several posts of which the page's title is one, teasers, or a plain list of links. At an address of a listing,
-    one linked post is enough. Returns None for any other page, and for one that declares an article in JSON-LD.
+    """Recognizes a listing by its linked headings or links. It has entries of several posts, linked headings of which
+    the page's title is one, or is filled by teasers or links. At the address of a listing, one linked post is enough.
+
+    Returns None for any other page, and for a page that declares an article in JSON-LD.
     """
     page, post = context.page, context.post
     if has_article_node(page):
@@ -640,7 +655,7 @@ def _several_posts(context: _Context) -> Answer | None:
 
 
 def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
-    """Returns True if the text of a page is headed by a link to another page, as in a category with one post."""
+    """Returns True if the heading of the text on a page links to another page, as in a category with only one post."""
     if page.data.meta("article:published_time"):
         return False
     if post.title is not None and _host(heading_link(page, post.title, with_cards=False)) in _own_hosts(page):
@@ -652,15 +667,15 @@ def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
-    """Returns True if a page has two or more elements that are marked as posts and have a heading with a link to a
-    post, and at most one <article> without such a heading.
+    """Returns True if a page has at least two elements that are marked as posts and have a heading with a link, and at
+    most one <article> without such a heading.
     """
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     groups = [
         [e for e in page.index.with_class(name) if e.tag not in ("body", "main") and not post.is_noise(e)]
         for name in _ENTRY_CLASSES
     ]
-    # In a post that declares when it was published, cards may be the entries of a ranking.
+    # Cards do not count in a post that declares when it was published, since they may be the entries of a ranking.
     with_cards = not page.data.meta("article:published_time")
     most = max(sum(has_linked_heading(page, e, with_cards) for e in group) for group in [*groups, articles])
     return most >= 2 and most >= len(articles) - 1
@@ -689,7 +704,7 @@ def _is_empty_form(context: _Context) -> bool:
 
 
 def _documentation(context: _Context) -> Answer | None:
-    """Recognises reference documentation by the program that made it; a declared time of publication outweighs it."""
+    """Recognizes reference documentation by the program that generated it, unless a time of publication is declared."""
     page = context.page
     if not page.platform.is_documentation or page.data.meta("article:published_time"):
         return None
@@ -697,9 +712,10 @@ def _documentation(context: _Context) -> Answer | None:
 
 
 def _log(context: _Context) -> Answer | None:
-    """Recognises a history or changelog: several dates as headings or in one column of a table.
+    """Recognizes a history or changelog by several dates as headings or in one column of a table.
 
-    A page that declares when it was published, in a meta element or in its address, may have such a table as a post.
+    A page that declares when it was published, or has a date in its address, does not count, since a post may also have
+    such a table.
     """
     page, post = context.page, context.post
     top = post.body if post.body is not None else post.holder
@@ -733,7 +749,7 @@ def _days_of(elements: Iterable[Element], language: str) -> set[date]:
 
 
 def _by_date(context: _Context) -> Answer | None:
-    """Recognises a post by its date, and a static page by an address that most sites have ("/about/")."""
+    """Recognizes a post by its date, and a static page by an address that is common to many sites ("/about/")."""
     from archiver.extraction.dates import published_candidates
 
     page, post = context.page, context.post
@@ -758,8 +774,9 @@ def _by_date(context: _Context) -> Answer | None:
 
 
 def _is_of_article(page: Page, found: Candidate[Moment]) -> bool:
-    """Returns True if a date in JSON-LD or a meta element is the date of an article. Programs write the time of a file
-    into each page, so a date does not count on a page that declares another type than "article".
+    """Returns True if a date in JSON-LD or a meta element is the date of an article. On a page that declares a type
+    other than "article", a date in a meta element does not count, since programs write the time of the file into each
+    page.
     """
     if found.source == "json-ld":
         return found.locator != "WebPage"
@@ -767,7 +784,7 @@ def _is_of_article(page: Page, found: Candidate[Moment]) -> bool:
 
 
 def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
-    """Returns True if a meta element gives the time of publication and Open Graph, if present, says "article"."""
+    """Returns True if a meta element gives the time of publication, and Open Graph gives no type or "article"."""
     kinds = {t.lower() for t in page.data.meta("og:type")}
     return (not kinds or "article" in kinds) and any(c.source == "meta" and c.confidence > 0.8 for c in found)
 

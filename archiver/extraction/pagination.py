@@ -18,11 +18,11 @@ from archiver.extraction.page import Page
 from archiver.extraction.text import clean_text
 from archiver.urls import urlkey
 
-# The words of links between the pages of one post, in the languages that publishing programs are translated into.
+# The words in links between the pages of one post, in the languages into which publishing programs are translated.
 
 
 def _alternatives(*rows: str) -> str:
-    """Joins the alternatives in several rows into one pattern; "_" in a row is a space."""
+    """Joins the alternatives in several rows into one pattern. "_" in a row stands for a space."""
     return "|".join(word for row in rows for word in row.replace("_", " ").split("|"))
 
 
@@ -60,39 +60,40 @@ _VIEW = _alternatives("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|i
 NUMBER = re.compile(
     rf"[\W_]*(?:{_PAGE_WORDS}|第)?[\s:.-]*(\d{{1,3}})\s*(?:页|頁|ページ目?|쪽|페이지)?[\W_]*", re.IGNORECASE
 )
-"""A link that shows only a page's number (group 1)."""
+"""Matches the text of a link that is only a page's number (group 1)."""
 
 NEXT = re.compile(rf"[\W_]*(?:{_NEXT})[\W_]*", re.IGNORECASE)
 BACK = re.compile(rf"[\W_]*(?:{_BACK})[\W_]*", re.IGNORECASE)
 
 WHOLE = re.compile(rf"{_WHOLE}|^全文$", re.IGNORECASE)
-"""A link to a view with everything on one page."""
+"""Matches the text of a link to a view with everything on one page."""
 
 OF_SEVERAL = re.compile(
     rf"(?:{_PAGE_WORDS}|第)\s*\d{{1,3}}\s*(?:{_OF})\s*[2-9]|共\s*[2-9]\d?\s*[页頁]|"
     r"\d{1,2}\s*/\s*[2-9]\d?\s*(?:ページ|页|頁|페이지)",
     re.IGNORECASE,
 )
-"""A page that says it is one of several."""
+"""Matches a text that says that a page is one of several."""
 
 MARK = re.compile(rf"[\s\-–—|:,·»(\[（【]*(?:{_PAGE_OF})[)\]）】\s]*$", re.IGNORECASE)
-"""The page's number after a title, in words."""
+"""Matches a page's number after a title, written with a word such as "page"."""
 
 BARE_MARK = re.compile(r"\s*[(\[（【]\d{1,2}[)\]）】]\s*$")
-"""The page's number after a title, only in brackets."""
+"""Matches a page's number after a title that is only in brackets, without a word."""
 
-# Possessive, so that a paragraph of many numbers takes linear time.
+# The quantifier is possessive, so that a paragraph with many numbers takes linear time.
 PAGER = re.compile(
     rf"(?:[\W_]|{_CONTINUED}|{_VIEW}|{_WHOLE}|{_NEXT}|{_BACK}|(?:{_PAGE_WORDS}|of|von|de|из|van)\b|\d{{1,3}}(?!\d)|"
     r"[第共页頁]|ページ目?)++",
     re.IGNORECASE,
 )
-"""A paragraph that consists of page links."""
+"""Matches a paragraph that consists of links to pages."""
 
 
-# Addresses of further pages: what they add to the post's own address.
+# The addresses of further pages, and what they add to the post's own address.
 
-# The words for "page" that programs put in addresses. "part" is not one: "part 2" is usually a post of its own.
+# The words for "page" that programs put in addresses. "part" is not among them, since "part 2" is usually a separate
+# post.
 _LONG_WORD = "page|pagina|página|seite|trang|strona|strana|stranica|stranitsa|sivu|sayfa|halaman|страница|ページ"
 _URL_PART_WORD = f"{_LONG_WORD}|pag|pg|p|str|side|sida|стр|頁|页"
 PAGE_WORD = re.compile(_URL_PART_WORD, re.IGNORECASE)
@@ -109,12 +110,14 @@ _QUERY = re.compile(
     r"_page)=(\d{1,3})",
     re.IGNORECASE,
 )
-# The end of a link that is worth parsing, which saves most of a page's links.
+# Matches a link that may lead to a numbered page. Most links of a page do not match, and are therefore not parsed.
 MAYBE = re.compile(r"(?<!\d)\d{1,3}(?:\.[a-z]{3,5})?/?(?:[?#]|$)|=\d{1,3}&", re.IGNORECASE)
 
 
 class PartURL(NamedTuple):
-    """One way to read an address as a page of a post: the post's own address and urlkey, and the page's number."""
+    """One way to read an address as a page of a post. `stem` and `key` are the post's own address and its urlkey,
+    `number` is the page's number, and `in_query` is True if the number is in the query.
+    """
 
     stem: str
     key: str
@@ -123,10 +126,10 @@ class PartURL(NamedTuple):
 
 
 def part_urls(url: str) -> list[PartURL]:
-    """Returns every way to read an address as page N of a longer post, with the number as written.
+    """Returns every way to read an address as page N of a longer post, with N as written in the address.
 
-    For example "/a/2/", "/a/page/2", "/a-2.html", "/a/2.html", "/a-page-2", "/a?page=2". A number with a leading
-    zero is a month or a day. Pages of a site's root are left out.
+    Examples are "/a/2/", "/a/page/2", "/a-2.html", "/a/2.html", "/a-page-2" and "/a?page=2". A number with a leading
+    zero does not count, since it is a month or a day. Pages of a site's root are left out.
     """
     parts = urlsplit(url)
     found: list[PartURL] = []
@@ -157,7 +160,7 @@ def part_urls(url: str) -> list[PartURL]:
 MAX_PARTS = 50
 _MAX_LINKS = 1_000
 _WORD = re.compile(r"[a-zA-Z]{3,}")
-# Class names that platforms use only around the links to a post's own pages.
+# Matches class names that platforms use only around the links to a post's own pages.
 _OWN_BLOCK = re.compile(
     r"(?:^|[\s_-])(?:page-?links?|post-page-numbers|wp-?link-?pages|link-?pages|post-nav-links|content-page-links|"
     r"(?:post|entry|article|story)-?(?:pages|pagination|paging|pager))(?=$|[\s_-])",
@@ -180,7 +183,7 @@ _PAGERS = (
     ".multipage",
     ".fenye",
 )
-# Class names around links to pages of something else: the comments, a list of other posts.
+# Matches class names around links to the pages of something else, such as comments or a list of other posts.
 _FOREIGN = re.compile(
     r"comment|respond|disqus|discussion|related|sidebar|widget|recommend|popular|latest|blog-pager|post-navigation|"
     r"posts-navigation|gallery|slideshow",
@@ -204,9 +207,10 @@ _PRINT = re.compile(
 class PostParts:
     """The pages of one post, as far as one of its pages links to them.
 
-    `others`: absolute addresses of the further pages (from the second on), in order; `number`: the number of this
-    page; `first`: the address of the first page, if this is a further page; `whole`: the address of a view with
-    everything on one page, "" if the page has no link to such a view.
+    - `others`: the absolute addresses of the further pages (from the second on) without this page, in order.
+    - `number`: the number of this page.
+    - `first`: the address of the first page if this is a further page, otherwise "".
+    - `whole`: the address of a view with everything on one page, "" if the page has no link to such a view.
     """
 
     others: tuple[str, ...] = ()
@@ -217,9 +221,10 @@ class PostParts:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """A link that may lead to another page of this post. `ways`: the ways to read its address as the address of a page;
-    `text`: the number that the link shows; `onward`: the link says only "next"; `sure`: it is a number or in a block
-    of page links.
+    """A link that may lead to another page of this post.
+
+    `ways` are the ways to read its address as the address of a page. `text` is the number that the link shows. `onward`
+    is True if the link only says "next", and `sure` is True if it shows a number or is in a block of page links.
     """
 
     url: str
@@ -230,12 +235,13 @@ class _Link:
 
 
 def find_parts(page: Page, of: str = "") -> PostParts:
-    """Returns the other pages of the post on this page; empty for a post on one page, as nearly all are.
+    """Returns the other pages of the post on this page. For a post on one page, as nearly all posts are, the result has
+    no addresses.
 
     A further page has the post's own address followed by a number. The link to it is in a platform's block of page
-    links, has rel=next, or shows only a number or "next page". That excludes the next post, further pages of
-    comments and of a listing, pictures, and chapters with names. `of`: the address of the post, if this page is
-    known to be a part of it, since a page in the middle may have no link to the first.
+    links, has rel=next, or shows only a number or "next page". This excludes the next post, further pages of comments
+    and of a listing, pictures, and chapters with names. If this page is already known to be a further page of a post,
+    `of` is the address of that post; it is needed because such a page may have no link to the first one.
     """
     links = list(_links(page, "" if of else _own_word(page.url)))
     if of:
@@ -244,7 +250,7 @@ def find_parts(page: Page, of: str = "") -> PostParts:
         return PostParts(_in_order(known, urlkey(of)), first=of)
     own = urlkey(page.url)
     found = _pages_by_number(links, own, zero=any(k.onward and _number_at(k, own) == 1 for k in links))
-    if 2 not in found:  # a first page links to the second
+    if 2 not in found:  # the first page of a post always links to the second
         found = {}
     here = part_urls(page.url)
     if not found and here:
@@ -254,8 +260,8 @@ def find_parts(page: Page, of: str = "") -> PostParts:
 
 
 def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[PartURL]) -> PostParts:
-    """Returns the pages of a post, read on a page whose own address has a page number, be it a further page or the
-    first. `here`: the ways to read the page's own address as a page of a post.
+    """Returns the pages of a post, as found on one of its pages whose own address has a page number. `here` are the
+    ways to read this address as a page of a post.
     """
     for split in here:
         if found := _parts_by_split(page, links, own, split):
@@ -264,7 +270,9 @@ def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[Pa
 
 
 def _parts_by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostParts | None:
-    """Returns the pages of a post if `split` reads the page's own number correctly from its address; else None."""
+    """Returns the pages of a post if the links confirm that `split` is the right way to read the page's own address.
+    Otherwise returns None.
+    """
     first = _first_page(page, split)
     zero = split.in_query and any(k.text == n + 1 for k in links if (n := _number_at(k, split.key)) is not None)
     number = split.number + zero
@@ -281,14 +289,16 @@ def _parts_by_split(page: Page, links: list[_Link], own: str, split: PartURL) ->
 
 
 def _own_word(url: str) -> str:
-    """Returns a word of the page's address that absolute addresses of its further pages contain; "" if unknown."""
+    """Returns a word in the page's address that the absolute addresses of its further pages also contain; "" if
+    unknown.
+    """
     pieces = [p for p in urlsplit(url).path.split("/") if p and not p.isdigit()]
     word = _WORD.match(pieces[-1]) if pieces and "?" not in url and "%" not in url else None
     return word[0] if word and not PAGE_WORD.fullmatch(word[0]) else ""
 
 
 def _links(page: Page, word: str) -> Iterator[_Link]:
-    """Yields the links that may lead to other pages of the post; absolute addresses must contain `word`."""
+    """Yields the links that may lead to other pages of the post. An absolute address must contain `word`."""
     possible = (el for el in page.index.tag("a", "link", "option") if _may_be_page(el, _href(el), word))
     for el in islice(possible, _MAX_LINKS):
         text = _first_words(el)
@@ -312,7 +322,9 @@ def _rels(el: Element) -> list[str]:
 
 
 def _may_be_page(el: Element, href: str, word: str) -> bool:
-    """Returns True if an address has a number where pages have it, and is not a fragment or another kind of link."""
+    """Returns True if a link's address has a number where the addresses of pages have one. Fragments, comments and
+    <link> elements without rel=next do not count.
+    """
     if word and word not in href and href.startswith(("/", "http")):
         return False
     if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
@@ -333,7 +345,7 @@ def _names_above(el: Element) -> str:
 
 
 def _first_words(el: Element) -> str:
-    """Returns the first words of an element, which is enough for a link between pages."""
+    """Returns the first words of an element. They are enough to recognize a link between pages."""
     return clean_text("".join(str(text) for text in islice(el.itertext(), 12)))[:80]
 
 
@@ -342,7 +354,9 @@ def _number_at(link: _Link, key: str) -> int | None:
 
 
 def _pages_by_number(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
-    """Returns the addresses of the further pages by number. `zero`: the addresses count from 0, the links from 1."""
+    """Returns the addresses of the further pages by number. `zero` is True if addresses count pages from 0, although
+    links show numbers from 1.
+    """
     at = [(n, k) for k in links if (n := _number_at(k, key)) is not None]
     shown = [(n, k.text) for n, k in at if k.text is not None]
     zero = (zero or any(t == n + 1 for n, t in shown)) and not any(t == n for n, t in shown)
@@ -358,7 +372,7 @@ def _in_order(found: dict[int, str], own: str) -> tuple[str, ...]:
 
 
 def _first_page(page: Page, split: PartURL) -> str:
-    """Returns the address of the post's first page, if a link shows it to be that; "" if none does.
+    """Returns the address of the post's first page if a link with "1", "back" or the like leads to it; otherwise "".
 
     A link "back" to the home page or an archive does not count.
     """
@@ -379,7 +393,9 @@ def _first_page(page: Page, split: PartURL) -> str:
 
 
 def _first_of(url: str, split: PartURL, one: bool) -> str:
-    """Returns the address of the post's first page if a link leads to it, else "". `one`: the link shows "1"."""
+    """Returns the address of the post's first page if the link `url` leads to it, otherwise "". `one` is True if the
+    link shows "1".
+    """
     if urlkey(url) == split.key:
         return url
     if (one or split.in_query) and any(w.key == split.key and w.number <= 1 for w in part_urls(url)):
@@ -416,6 +432,6 @@ def _is_foreign_host(href: str, host: str) -> bool:
 
 
 def _says_several(page: Page) -> bool:
-    """Returns True if a text in a block of page links says "page 1 of 4", even if none of its links can be followed."""
+    """Returns True if a text in a block of page links says that the page is one of several: "page 1 of 4"."""
     elements = chain.from_iterable(page.index.select(rule)[:3] for rule in page.index.present(_PAGERS))
     return any(OF_SEVERAL.search(_first_words(el)) for el in elements)

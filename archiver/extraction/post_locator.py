@@ -23,24 +23,25 @@ from archiver.urls import folder_path
 
 # The similarity of two titles.
 
-# A word, or one character of a script without spaces between words.
+# Matches a word, or one character of a script without spaces between words.
 _TOKEN = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
 )
 _MIN_COUNT = 3
-"""With fewer words than this, one word in common means little."""
+"""If a title has fewer words than this, one word in common means little."""
 
 
 @lru_cache(maxsize=512)
 def title_words(text: str) -> frozenset[str]:
-    """Returns the words of a text in lower case; in scripts without word spaces, its characters."""
+    """Returns the words of a text in lower case. In scripts without spaces between words, returns its characters."""
     return frozenset(_TOKEN.findall(text.casefold()))
 
 
 def title_similarity(one: str, other: str) -> float:
-    """Returns how similar two titles are, 0 to 1: the share of the shorter title's words that the longer title has too.
+    """Returns how similar two titles are, 0 to 1: the share of the shorter title's words that the longer title also
+    has.
 
-    Also 1 if the longer title begins with the shorter. A single common word counts little, however short a title is.
+    It is 1 if the longer title begins with the shorter one. One word in common counts little, however short a title is.
     """
     if not one or not other:
         return 0.0
@@ -54,9 +55,9 @@ def title_similarity(one: str, other: str) -> float:
 
 
 def title_in_url(text: str, path: str) -> float:
-    """Returns how many words a title shares with the slug in an address's path, 0 to 1.
+    """Returns how similar a title is to the slug in an address's path, 0 to 1: the share of words that both have.
 
-    The slug is the longest segment of the path. Systems make it from the first version of the title.
+    The slug is the longest segment of the path. Publishing systems make it from the first version of the title.
     """
     name = max(unquote(path).split("/"), key=len).rpartition(".html")
     there = title_words(re.sub(r"[-_+.]", " ", name[0] or name[2]))
@@ -64,7 +65,7 @@ def title_in_url(text: str, path: str) -> float:
     return len(here & there) / len(here | there) if here and there else 0.0
 
 
-# The headings of a page: how they compare with the titles that it declares, and which of them belong to the site.
+# Comparing a page's headings with the titles that it declares, and recognizing headings that belong to the site.
 
 TITLE_PARTS = re.compile(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
 _SITE_HEADER = re.compile(
@@ -78,11 +79,13 @@ _PART_OF_POST = re.compile(
 )
 _UNLIKE, _HARDLY_ANY_TEXT = 0.4, 200
 ALIKE = 0.6
-"""The least similarity at which a heading counts as a declared title."""
+"""A heading with at least this similarity to a declared title counts as this title."""
 
 
 def declared_titles(page: Page) -> list[str]:
-    """Returns the titles that a page declares: the longest part of each, since the others name site and section."""
+    """Returns the titles that a page declares. Returns only the longest part of each, since the other parts are the
+    names of the site and section.
+    """
     data = page.data
     given = data.texts(data.article(page.addresses), "headline")[:1]
     given += [*data.meta("og:title")[:1], *data.meta("twitter:title")[:1], page.head_title]
@@ -90,8 +93,8 @@ def declared_titles(page: Page) -> list[str]:
 
 
 def most_similar_heading(declared: list[str], headings: list[Element]) -> Element:
-    """Returns the heading to use as the title: the first one, or, if the first resembles none of the declared titles,
-    the one that resembles one of them most.
+    """Returns the heading to use as the title. It is the first one or, if that is not like any of the declared titles,
+    the one that is most like one of them.
     """
     if len(headings) == 1:
         return headings[0]
@@ -107,8 +110,8 @@ def is_at_start_of(page: Page, body: Element, el: Element) -> bool:
 
 
 def is_in_site_header(page: Page, el: Element) -> bool:
-    """Returns True if a heading belongs to the site and not to the post: it is in the site's header, or has a link to
-    the home page.
+    """Returns True if a heading belongs to the site and not to the post, because it is in the site's header or has a
+    link to the home page.
     """
     at: Element | None = el
     while at is not None and at.tag not in _TOP:
@@ -119,10 +122,11 @@ def is_in_site_header(page: Page, el: Element) -> bool:
 
 
 def leads_home(page: Page, el: Element) -> bool:
-    """Returns True if a heading links to the site's home page, which is the site's name and not the title of a post.
+    """Returns True if a heading links to the site's home page. Such a heading is the site's name, not the title of a
+    post.
 
-    That is the root of the host or a folder above the page ("/blog/" for "/blog/2014/slug"), unless the page may be
-    part of the post at that address ("/slug/2/").
+    The home page is the root of the host or a folder above the page ("/blog/" for "/blog/2014/slug"). A folder does not
+    count if the page may be a part of the post at that address ("/slug/2/" of "/slug/").
     """
     parent = el.getparent()
     links = [*el.iter("a"), *([parent] if parent is not None and parent.tag == "a" else [])]
@@ -158,7 +162,7 @@ _NOISE = re.compile(
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 _GUESSED = frozenset({"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"})
-"""The rules for a title that nothing but its level, its place or its text marks as the title of the post."""
+"""The rules by which a heading is only guessed to be the title of the post, from its level, its place or its text."""
 _NAMED_TITLE = re.compile(
     r"(?:title|titel|titre|titulo|titolo|headline|subject|betreff)$|^(?:tit|heading)$", re.IGNORECASE
 )
@@ -172,7 +176,7 @@ _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "
 _HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
 _PICTURE_DEPTH = 4
-_MIN_BODY = 25  # letters of a text below which another element is preferred as the body
+_MIN_BODY = 25  # an element with fewer letters than this is the body only if no other element is found
 _MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
@@ -186,7 +190,7 @@ def _is_noise_name(names: str) -> bool:
     return bool(_NOISE.search(names.replace("elementor-widget", "")))
 
 
-# The meta blocks of a post: short lines with its date, authors and terms, inside its text or beside it.
+# The meta blocks of a post: short lines with its date, authors and terms, at the start or end of its text or near it.
 
 _META_TAGS = frozenset({"header", "footer", "address", "time", "abbr", "aside"})
 _META_NAME = re.compile(
@@ -194,7 +198,7 @@ _META_NAME = re.compile(
     r"published|publish-?date|time-?stamp|pub-?date|category|tags?)(?=$|[\s_-])",
     re.IGNORECASE,
 )
-# A block so named is one even if its date is plain text.
+# A block with such a class or id is a meta block even if its date is plain text.
 _DATED_NAME = re.compile(
     r"(?:^|[\s_-]|(?<=[a-z]))(?:meta(?:data)?|by-?line|posted(?:-?(?:on|by))?|date(?:line)?|published|time-?stamp)(?=$|[\s_-])",
     re.IGNORECASE,
@@ -208,7 +212,7 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SENTENCE = re.compile(r"\w{3,}[.!?。！？]\s*$")
 _MAX_META_LENGTH, _MAX_META_PARAGRAPH = 240, 60
 _MAX_META_BLOCKS = 5
-_MAX_COUNTER = 12  # letters of "3 comments"
+_MAX_COUNTER = 12  # a text of at most this many letters, such as "3 comments", may be between meta blocks
 _MAX_TIMES, _SIDEBAR_DEPTH = 5, 16
 _MAX_SIDEBAR_LENGTH, _MAX_SIDEBAR_LINKS = 1_500, 40
 
@@ -233,7 +237,7 @@ def is_meta_block(el: Element) -> bool:
 
 
 def _is_byline_heading(el: Element, names: str) -> bool:
-    """Returns True if a small heading is named for the date or the authors of a post and links to authors or terms."""
+    """Returns True if a small heading has a class for the date or authors of a post, and links to authors or terms."""
     return el.tag in _SMALL_HEADINGS and _DATED_NAME.search(names) is not None and any(map(_is_meta_part, el.iter("a")))
 
 
@@ -275,7 +279,7 @@ def meta_blocks_in(body: Element) -> tuple[Element, ...]:
 
 @dataclass(slots=True)
 class Post:
-    """Where the post is on its page. `holder` is the element that contains title, body and byline."""
+    """The location of the post on its page. `holder` is the element that contains the title, body and byline."""
 
     page: Page
     title: Element | None = None
@@ -284,9 +288,9 @@ class Post:
     body_rule: str = ""
     holder: Element | None = None
     sidebars: tuple[Element, ...] = ()
-    """Sidebars with the meta data of this post, outside of `holder`."""
+    """Sidebars outside of `holder` that have the metadata of this post."""
     answers: dict[str, Any] = field(default_factory=dict)
-    """Results that several stages need, computed once."""
+    """Results that several stages need, so that they are computed only once."""
     _noise: dict[Element, bool] = field(default_factory=dict)
     _main: set[Element] = field(default_factory=set)
     _meta: tuple[Element | None, tuple[Element, ...]] = (None, ())
@@ -297,7 +301,7 @@ class Post:
 
     def is_noise(self, el: Element) -> bool:
         """Returns True if an element is in a comment list, a sidebar, navigation, a list of other posts or the like.
-        Cached.
+        The result is cached.
         """
         seen: list[Element] = []
         at: Element | None = el
@@ -308,7 +312,7 @@ class Post:
                 answer = known
                 break
             if at in self.sidebars:
-                break  # whatever contains it: it has the meta data of this post
+                break  # this sidebar has the metadata of this post, so it does not matter what contains it
             seen.append(at)
             if self._is_noise_itself(at):
                 answer = True
@@ -322,15 +326,16 @@ class Post:
         if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
             return False
         if any(el is one or is_below(el, one) for one in self.sidebars):
-            return False  # its lists are marked as navigation, too, but they hold the meta data of this post
+            return False  # lists in such a sidebar may be marked as navigation, but they have the post's metadata
         noisy = self._looks_like_noise(el) and not self._has_own_meta_data(el)
         if noisy and self.body is None and el.tag in _LAYOUT_TAGS and not self.is_beside_main(el):
-            # While the body is unknown, half of the page's text is never noise, unless the page says where its text is.
+            # While the body is unknown, an element with half of the page's text is noise only if the page marks another
+            # element as its main content.
             noisy = 2 * self.page.index.text_length(el) < self.page.text_length
         return noisy and not self._contains_post(el)
 
     def _looks_like_noise(self, el: Element) -> bool:
-        """Returns True if tag, class or id mark an element as something other than the post."""
+        """Returns True if the tag, class or id of an element marks it as something other than the post."""
         if el.tag == "aside" and self._is_meta_line(el):
             return False
         if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._is_outside_posts(el)):
@@ -345,13 +350,14 @@ class Post:
         return is_meta_block(el) and _YEAR.search(element_line(el)) is not None
 
     def is_own_sidebar(self, el: Element) -> bool:
-        """Returns True if an element is a sidebar with the meta data of this post."""
+        """Returns True if an element is a sidebar with the metadata of this post."""
         return self._looks_like_noise(el) and self._has_own_meta_data(el)
 
     def _has_own_meta_data(self, el: Element) -> bool:
         """Returns True if an element has one date, and links to an author or to terms.
 
-        Any other link of the site leads to this page or to a folder above it; a link to another post makes it a list.
+        All other links to pages of the site must lead to this page or to a folder above it. An element with a link to
+        another post is a list of posts.
         """
         times = [t for t in islice(el.iter("time"), 3) if t.get("datetime")]
         if len({t.get("datetime") for t in times}) != 1 or len(times) > 2:
@@ -363,7 +369,7 @@ class Post:
         return len(others) < len(links) and all(self._stays_here(a.get("href") or "") for a in others)
 
     def leads_here(self, a: Element) -> bool:
-        """Returns True if a link leads to a place on this page, or nowhere."""
+        """Returns True if a link leads to a place on this page, or has no address."""
         href = a.get("href") or ""
         return (
             not href
@@ -372,8 +378,8 @@ class Post:
         )
 
     def _stays_here(self, href: str) -> bool:
-        """Returns True if an address does not lead to another page of the site: it is the address of this page, of a
-        folder above it, or on another host.
+        """Returns True if an address does not lead to another page of the site, because it is that of this page or of a
+        folder above it, or is on another host.
         """
         url = self.page.join(href)
         parts = urlsplit(url)
@@ -399,10 +405,10 @@ class Post:
         return True
 
     def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
-        """Returns the elements of the first selector that matches within the holder, each with that selector.
+        """Returns the elements that the first matching selector finds within the holder, each with that selector.
 
-        Noise and the body's own elements are left out. With `anywhere`, if no selector matches within the holder,
-        the elements of the first that matches outside it are returned.
+        Noise and the elements of the text are left out. If `anywhere` is True and no selector matches within the
+        holder, returns the elements that the first matching selector finds outside it.
         """
         outside: list[tuple[Element, str]] = []
         for selector in selectors:
@@ -417,7 +423,7 @@ class Post:
         return outside if anywhere else []
 
     def is_beside(self, el: Element) -> bool:
-        """Returns True if an element is in the holder, or in a sidebar with the meta data of this post."""
+        """Returns True if an element is in the holder, or in a sidebar with the metadata of this post."""
         return self.holder is None or is_below(el, self.holder) or any(is_below(el, one) for one in self.sidebars)
 
     def in_body(self, el: Element) -> bool:
@@ -429,7 +435,7 @@ class Post:
 
     @property
     def meta_blocks(self) -> tuple[Element, ...]:
-        """The meta blocks at the start and end of the element that holds the text: date, authors, terms."""
+        """The meta blocks (with date, authors and terms) at the start and end of the element that contains the text."""
         if self.body is None:
             return ()
         body, found = self._meta
@@ -448,7 +454,7 @@ def text_length(el: Element) -> int:
 
 
 def locate_post(page: Page) -> Post:
-    """Locates the post on a page, by the platform's selectors, then by generic selectors."""
+    """Locates the post on a page, by the platform's selectors or else by generic selectors."""
     post = Post(page)
     generic = by_name("generic")
     rules = page.platform.body if page.platform is generic else (*page.platform.body, *generic.body)
@@ -464,15 +470,15 @@ def locate_post(page: Page) -> Post:
 
 
 def _find_untitled(post: Post) -> None:
-    """Sets the body of a post without a title to the page's only <article> if that has a date."""
+    """Sets the body of a post without a title to the page's only <article>, if this has a date."""
     articles = [e for e in post.page.index.tag("article") if not post.is_noise(e)]
     if len(articles) == 1 and next(articles[0].iter("time"), None) is not None:
         post.body, post.body_rule = articles[0], "article"
 
 
 def _own_sidebars(post: Post) -> tuple[Element, ...]:
-    """Returns the sidebars with the meta data of this post: sidebars that its platform marks so, and sidebars with its
-    date.
+    """Returns the sidebars with the metadata of this post: those that the platform's selectors (`main`) find, and those
+    with the post's date.
     """
     holder = post.holder
     found: dict[Element, None] = {
@@ -510,8 +516,8 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
 
 
 def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
-    """Returns the body's element inside `outer`, if it contains the title too and has no text except the body's text;
-    else None.
+    """Returns the element inside `outer` that contains only the body, together with its selector. Returns None if
+    `outer` does not contain the title or if no element without the title has all paragraphs of `outer`.
     """
     if next(outer.iter("h1"), None) is None:
         return None
@@ -525,7 +531,7 @@ def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Elem
 
 
 def _has_paragraph_outside(post: Post, outer: Element, inner: Element) -> bool:
-    """Returns True if a paragraph of text is in `outer`, but not in `inner` with a text of a few words."""
+    """Returns True if there is a paragraph of text in `outer` outside of `inner`."""
     return any(
         post.page.index.text_length(p) >= _MIN_BODY and not is_below(p, inner) and not post.is_noise(p)
         for p in outer.iter("p")
@@ -533,7 +539,7 @@ def _has_paragraph_outside(post: Post, outer: Element, inner: Element) -> bool:
 
 
 def _post_of(el: Element) -> Element | None:
-    """Returns the nearest ancestor of an element that is marked as a post; None if no ancestor is."""
+    """Returns the nearest ancestor of an element that is marked as a post; None if there is none."""
     at = el.getparent()
     while at is not None and at.tag not in _KEEP:
         names = (at.get("class") or "").split()
@@ -553,9 +559,10 @@ def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
 
 
 def _find_title(post: Post, rules: Iterable[str]) -> None:
-    """Sets the post's title: the heading found by a selector, unless another one equals a title the page declares.
+    """Sets the post's title. It is the heading found by a selector, unless a different heading equals a title that the
+    page declares.
 
-    On the page of a post without a title, a heading of the site shows where the post begins.
+    If the post has no title, a heading of the site may be set, since it shows where the post begins.
     """
     rules = tuple(rules)
     _TitleSearch(post).settle(rules)
@@ -564,7 +571,9 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
 
 
 def _only_heading(el: Element) -> Element:
-    """Returns the heading inside a title's element if exactly one heading in it has text, else the element."""
+    """Returns the heading inside a title's element if exactly one heading in it has text. Otherwise returns the
+    element.
+    """
     if el.tag in _HEADING_TAGS:
         return el
     inside = [h for h in el.iter(*_HEADING_TAGS) if element_line(h)]
@@ -572,8 +581,8 @@ def _only_heading(el: Element) -> Element:
 
 
 class _TitleSearch:
-    """Finds the element that holds a post's title and stores it in `post.title`. Compares the headings with the site's
-    names, which are not titles, and with the titles that the page declares.
+    """Finds the element with a post's title and stores it in `post.title`. Compares the headings with the site's names,
+    which are not titles, and with the titles that the page declares.
     """
 
     def __init__(self, post: Post, *, refuses: bool = True) -> None:
@@ -600,7 +609,9 @@ class _TitleSearch:
         return self.refuses and self.post.page.constants.refuses_title(text)
 
     def _is_part_of_head(self, el: Element) -> bool:
-        """Returns True if a heading equals a part of the page's <title>. The longest part may be the site's name."""
+        """Returns True if a heading equals any part of the page's <title>, since the longest part may be the site's
+        name.
+        """
         return fold_text(element_line(el)) in {fold_text(part) for part in TITLE_PARTS.split(self.post.page.head_title)}
 
     def take(self, headings: list[Element], rule: str) -> None:
@@ -610,8 +621,8 @@ class _TitleSearch:
         return not (self.post.is_noise(el) or is_in_site_header(self.post.page, el) or self.refused(element_line(el)))
 
     def settle_by_selectors(self, rules: Iterable[str]) -> bool:
-        """Sets the title to the heading of the first selector that finds one; returns True if no other heading can be
-        better: if the selector is the platform's own, or if the title's element exists but is empty.
+        """Sets the title to the heading of the first selector that finds one. Returns True if no other heading can be
+        better, because the selector is the platform's own, or because the element for the title exists but is empty.
         """
         empty: tuple[Element, str] | None = None
         for rule in rules:
@@ -627,11 +638,13 @@ class _TitleSearch:
         return empty is not None
 
     def _may_be_title(self, text: str, rule: str) -> bool:
-        """Returns False for the site's name, unless the selector is specific to a post."""
+        """Returns False if a text is the site's name, unless the selector is one for the title of a post."""
         return text not in self.site or "post" in rule or "entry" in rule
 
     def _candidates(self, rule: str) -> list[Element]:
-        """Returns a selector's elements above the body or at its start, in the body's own entry or in none."""
+        """Returns the elements that a selector finds above the body or at its start. They must be in the same entry as
+        the body or, if there are none in it, in no entry.
+        """
         body, entry = self.post.body, self.entry
         found = [e for e in self.index.select(rule) if self.is_clear(e)]
         if body is not None:
@@ -657,14 +670,16 @@ class _TitleSearch:
         ]
 
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
-        """Sets the title to an <h1>, else an <h2> like a declared title, else an element whose class says it is a
-        title.
+        """Sets the title to the first of these that the page has: a heading that is the page's permalink, an <h1>, an
+        <h2> like a declared title, an element whose class says "title", the only remaining heading, or the only empty
+        heading.
         """
         if marked := self._permalinks():
             self.take(marked, "bookmark")
             return
         headings = [e for e in headings if not leads_home(self.post.page, e)]
-        # A heading over a large picture may be called "masthead" too; it is the post's if it has the declared title.
+        # The class of a heading over a large picture may say "masthead". If the heading is like a declared title, it
+        # belongs to the post nevertheless.
         if usable := clear or self._like_declared(headings) or self._outside_header(headings):
             self.take(usable, "h1")
         elif alike := self._like_declared(second := self._second_headings()):
@@ -683,16 +698,17 @@ class _TitleSearch:
             self.post.title, self.post.title_rule = empty, "empty heading"
 
     def _only_empty_heading(self) -> Element | None:
-        """Returns the only heading without any content, which a template leaves for a post without a title."""
+        """Returns the only heading without any content. A template leaves such a heading if a post has no title."""
         found = (e for tag in ("h1", "h2", "h3", "h4") for e in self.index.tag(tag)[:_HEADINGS])
         empty = [e for e in found if not element_line(e) and e.find(".//img") is None and not self.post.is_noise(e)]
         return empty[0] if len(empty) == 1 else None
 
     def _only_heading_left(self) -> Element | None:
-        """Returns the only text in the place of a title, or the text that equals a declared title.
+        """Returns the element among `other_headings` that is the title; None if that is uncertain.
 
-        If the site's constants are known, it may be the first of several texts. Otherwise it must be the only one
-        whose class says "title", or the page must declare nothing but <title> and have only one heading.
+        It is the one that equals a declared title. If none does and the site's constants are known, it is the first
+        one. Otherwise it is the only one whose class says "title" or, if the page declares no title except <title>, the
+        only one at all.
         """
         left = list(other_headings(self.post))
         if same := [e for e in left if fold_text(element_line(e)) in self.names]:
@@ -711,7 +727,7 @@ class _TitleSearch:
         return [e for e in headings if any(title_similarity(element_line(e), t) >= ALIKE for t in self.declared)]
 
     def _permalinks(self) -> list[Element]:
-        """Returns the headings that are the permalink of this very page: <h2><a rel="bookmark" href="...">."""
+        """Returns the headings with the permalink of this page: <h2><a rel="bookmark" href="...">."""
         links = self.index.select("a[rel~=bookmark]")[:_HEADINGS]
         own = [a for a in links if self.post.page.join(a.get("href")).partition("#")[0].rstrip("/") in self.addresses]
         found = (h for a in own for h in islice(a.iterancestors(), 2) if h.tag in _HEADING_TAGS)
@@ -724,9 +740,10 @@ class _TitleSearch:
 
 
 def other_headings(post: Post) -> Iterator[Element]:
-    """Yields other headings, and elements whose class says "title", that may hold the post's title, in document order;
-    none if the located title is marked as a title. Left out are navigation and the like, headings in the text, dates,
-    and links to other pages.
+    """Yields the other headings, and elements whose class says "title", that may be the post's title, in document
+    order. Yields nothing if the located title is marked as a title.
+
+    Leaves out navigation and the like, headings in the text, dates, and headings with links to other pages.
     """
     if post.title_rule not in _GUESSED or (post.title is not None and not element_line(post.title)):
         return
@@ -752,7 +769,7 @@ def _may_be_title(post: Post, el: Element) -> bool:
 
 
 def _is_date(text: str, language: str) -> bool:
-    """Returns True if a text is only a date."""
+    """Returns True if a text consists only of a date."""
     if len(text) > _MAX_DATE or not any(c.isdigit() for c in text):
         return False
     around = text_around_date(text, language)
@@ -760,11 +777,11 @@ def _is_date(text: str, language: str) -> bool:
 
 
 def _named_title(post: Post) -> Element | None:
-    """Returns an element, not a heading, whose class says "title" and whose text is the beginning of the page's
-    <title>; else None.
+    """Returns an element whose class says "title" and whose text is the beginning of the page's <title> or og:title;
+    None if there is none.
 
-    Chinese systems separate the parts of a <title> with "_": "post_section_site". If the name of the site precedes
-    the title without a separator, the name is taken from the heading that links to the home page.
+    Chinese systems separate the parts of a <title> with "_": "post_section_site". If the name of the site precedes the
+    title without a separator, the name is known from the heading that links to the home page.
     """
     page = post.page
     titles = [*page.data.meta("og:title")[:1], page.head_title]
@@ -779,7 +796,7 @@ def _named_title(post: Post) -> Element | None:
 
 
 def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
-    """Returns the post on a page whose title and body elements are already known."""
+    """Returns the post on a page, given the elements of its title and body."""
     post = Post(page, title=title, body=body)
     _find_holder(post)
     post._noise.clear()
@@ -787,7 +804,9 @@ def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
 
 
 def picture_holder(post: Post) -> Element | None:
-    """Returns the element with the picture of a post without text: its body, else what follows its title."""
+    """Returns the element with the picture of a post without text: its body, or else the element after its title that
+    contains a picture.
+    """
     if post.body is not None or post.title is None:
         return post.body
     order = post.page.index.order
@@ -812,6 +831,6 @@ def _find_holder(post: Post) -> None:
     while at is not None and post.title is not None and not is_below(post.title, at):
         at = at.getparent()
     if at is None or at.tag == "html":
-        # Pages written by hand often have everything directly below <body>.
+        # Hand-written pages often have everything directly in <body>.
         at = next((e for e in post.page.index.tag("body") if post.body is None and is_below(start, e)), start)
     post.holder = at

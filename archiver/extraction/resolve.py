@@ -1,4 +1,4 @@
-"""Chooses each field's value from its candidates: declared fields, terms, authors, publication date, title."""
+"""Chooses the value of each field from its candidates: declared fields, terms, authors, publication date, title."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ When = Candidate[Moment]
 
 
 def best_candidate(found: list[Candidate[T]]) -> Candidate[T] | None:
-    """Returns the candidate with the highest confidence, the first if several have it; None if there are no
+    """Returns the candidate with the highest confidence, or the first of those with the same; None if there are no
     candidates.
     """
     return max(found, key=lambda c: c.confidence) if found else None
 
 
-# Declared fields: language, description, lead image, canonical URL; and the platform's number of the post.
+# Declared fields (language, description, lead image, canonical URL), and the platform's number of the post.
 
 MAX_SHOWN = 80
-"""Characters of a value that its evidence keeps. There is only one candidate, so nothing is compared with it."""
+"""The evidence of a declared field has at most this many characters of the value. These fields have only one candidate,
+so it need not be complete for a comparison."""
 _DESCRIPTIONS = ("description", "og:description", "twitter:description", "dc.description", "sailthru.description")
 _IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
 _TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
@@ -45,8 +46,8 @@ _POST_ID = re.compile(r"^(?:postid|post)-(\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class DeclaredFields:
-    """The declared fields of a page: `values` as attributes of `Article`, and evidence for each value that is not
-    empty.
+    """The declared fields of a page: their `values`, by their names in `Article`, and the evidence for each value that
+    is not empty.
     """
 
     values: Mapping[str, Any]
@@ -55,15 +56,17 @@ class DeclaredFields:
 
 @dataclass(frozen=True, slots=True)
 class PostText:
-    """Title and body of a post, by which declared languages are tested, and the element of the body or the title."""
+    """The title and body of a post (`text`), with which declared languages are compared, and the element of the body or
+    the title.
+    """
 
     text: str
     element: Element | None
 
 
 def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, text: PostText) -> DeclaredFields:
-    """Returns language, description, image and canonical URL, each from the first source, in a fixed order, that has
-    it.
+    """Returns the language, description, image and canonical URL. The sources of each are tried in a fixed order, and
+    the first one that has it is used.
     """
     found = {"language": _language(page, hint, text)}
     found |= {name: read(page, body, hint) for name, read in _READERS.items()}
@@ -94,8 +97,8 @@ def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
 
 
 def _langs_around(el: Element | None) -> Iterator[str | None]:
-    """Yields the `lang` of the elements around a text, and of the text's own element if that contains the whole post:
-    editors mark pasted text with another language.
+    """Yields the `lang` of the elements around a text. The `lang` of the text's own element counts only if it contains
+    the whole post, since editors mark pasted text with other languages.
     """
     if el is None:
         return
@@ -116,7 +119,9 @@ def _description(page: Page, _: Element | None, hint: SourceHint | None) -> _Fou
 
 
 def _image(page: Page, body: Element | None, hint: SourceHint | None) -> _Found:
-    """Returns the address of the lead image: declared by the page, given by a feed or API, or the first in the body."""
+    """Returns the address of the lead image: the image that the page declares, or else the one in a feed or API, or
+    else the first one in the body.
+    """
     data = page.data
     declared: list[_Found] = [(v, "meta", name) for name in _IMAGES for v in data.meta(name)]
     if not declared:
@@ -161,7 +166,7 @@ def short_url(page: Page) -> str:
 
 
 def post_id(page: Page, hint: SourceHint | None) -> str:
-    """Returns the platform's number of the post, which stays the same if the address changes; "" if unknown."""
+    """Returns the platform's ID of the post, which stays the same if the address changes; "" if unknown."""
     if is_from_api(hint) and hint is not None:
         return hint.post_id
     if page.platform.name == "wordpress":
@@ -182,12 +187,11 @@ def post_id(page: Page, hint: SourceHint | None) -> str:
 
 
 def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses categories or tags: the most trusted candidate; a feed's list or keywords only if the page has nothing
-    better.
+    """Chooses categories or tags: the candidate with the highest confidence.
 
-    Links that were recognised only by their form may differ from the declared terms. The declared terms are then
-    chosen in two cases: if they contain all of the links (the theme shows only some), or if there are two or more of
-    them, all among the links (the other links belong to other posts).
+    If that consists of links which were recognized only by their form, the declared terms are chosen in two cases: if
+    they include all of the links and more, since the theme then shows only some; or if the links include all of the
+    declared terms (two or more) and more, since the other links then belong to other posts.
     """
     first = best_candidate(found)
     if first is None or first.source not in ("class", "link", "label") or not first.visible:
@@ -202,18 +206,18 @@ def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
 
 # Authors.
 
-# Sources that repeat one another, since all declarations of a page come from one field in the editor.
+# Families of sources that repeat one another. All declarations of a page come from the same field in the editor.
 _FAMILY = {"json-ld": "declared", "meta": "declared", "microdata": "declared", "rdfa": "declared", "class": "platform"}
-_AGREED = 0.05  # added for each other family of sources that has one of the same people
+_AGREED = 0.05  # is added to the confidence for each other family of sources that has one of the same people
 _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses the authors: the most trusted candidate. A candidate gains trust from each other kind of source that
-    names one of its people.
+    """Chooses the authors: the candidate with the most support. That is its confidence, increased for each other family
+    of sources that has one of the same people.
 
-    A candidate with the same people and more replaces it. A generic account ("admin") gives way to any source with a
-    person. The site's own name counts only if a byline shows it or a declaration calls it a person.
+    If the chosen candidate is a generic account ("admin"), a candidate with a person is chosen in its place. If another
+    candidate has the same people and more, it is chosen, unless the first is nearly certain.
     """
     usable = [(c, _folded_names(c)) for c in found if c.confidence > 0.35]
     if not usable:
@@ -239,8 +243,8 @@ def _folded_names(one: Candidate[Names]) -> set[str]:
 
 
 def _can_complete(one: Candidate[Names], people: set[str]) -> bool:
-    """Returns True if a candidate may add people to the authors: its source lists all authors, and it is not a staff
-    list.
+    """Returns True if a candidate may add people to the authors, because its source lists all authors and it is too
+    short for a staff list.
     """
     return one.source in _COMPLETES and one.confidence >= 0.6 and len(people) <= 12
 
@@ -252,7 +256,7 @@ def _family(one: Candidate[Names]) -> str:
 # Publication date.
 
 _MIN_OFFSET, _MAX_OFFSET = -12 * 60, 14 * 60
-"""The offsets from UTC, in minutes, between which all time zones lie."""
+"""The lowest and the highest offset from UTC that a time zone has, in minutes."""
 
 
 def _at_offset(instant: Moment, minutes: int) -> Moment | None:
@@ -267,7 +271,9 @@ def _minutes_between(later: datetime, earlier: datetime) -> int:
 
 
 def _find_local(moment: Moment, others: list[When]) -> Moment | None:
-    """Returns the same instant in the page's own time zone, as given by another candidate or shown; None if unknown."""
+    """Returns the same instant in the page's own time zone, which another candidate gives or a shown time reveals; None
+    if the zone is unknown.
+    """
     for c in others:
         m = c.value
         if m.zoned and m.at.utcoffset() and abs((m.at - moment.at).total_seconds()) < 60:
@@ -282,7 +288,9 @@ def _find_local(moment: Moment, others: list[When]) -> Moment | None:
 
 
 def _find_zoned(moment: Moment, others: list[When]) -> Moment | None:
-    """Returns a time of day without a zone in the zone given by another candidate's instant; None if unknown."""
+    """Returns a time without a zone as an instant in the zone that another candidate's instant reveals; None if the
+    zone is unknown.
+    """
     for c in others:
         if not c.value.zoned or c.confidence < 0.6 or c.value.precision == "day":
             continue
@@ -297,10 +305,12 @@ def resolve_published(
 ) -> When | None:
     """Chooses when the post was published: one instant, on the day that the page itself shows.
 
-    `found`: the candidates; `changed`: the candidates for the last change; `address`: the date in the page's
-    address. A time in UTC is converted to the page's own zone if another candidate gives that zone. If the day shown
-    (or the day in the address) is next to the UTC day and no zone is known, the result is only that day. Two sources
-    that agree win over one that is more than a day off. Candidates more than a day after `captured_at` are ignored.
+    `found` are the candidates, `changed` are the candidates for the last change, and `address` is the date in the
+    page's address. Candidates more than a day after `captured_at` are ignored.
+
+    A time in UTC is converted to the page's own zone if another candidate gives that zone. If no zone is known, and the
+    day that the page or its address shows is the one before or after the UTC day, the result is only the shown day. Two
+    sources that agree are preferred to one that is more than a day off.
     """
     if captured_at is not None:
         latest = captured_at + timedelta(days=1)
@@ -324,7 +334,9 @@ def resolve_published(
 
 
 def _on_day_of_address(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns a publication date on the day in the page's address, if `first` is on another day; else None."""
+    """Returns a publication date on the day in the page's address if `first` is on another day. Otherwise, or if no
+    candidate is on that day, returns None.
+    """
     if url_day is None or first.value.day == url_day:
         return None
     agreeing = [c for c in usable if c.value.day == url_day]
@@ -341,8 +353,8 @@ def _on_day_shown(first: When, shown: list[When]) -> When | None:
 
 
 def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns `first`, a UTC instant, in the page's own zone, unless that moves it off the day in the address; else
-    None.
+    """Returns `first`, an instant in UTC, in the page's own zone. Returns None if it is not in UTC, the zone is
+    unknown, or this would move it away from the day in the address.
     """
     local = _find_local(first.value, usable) if _is_utc(first.value) else None
     if local is None or (url_day is not None and first.value.day == url_day != local.day):
@@ -358,7 +370,9 @@ def _with_zone(first: When, usable: list[When]) -> When | None:
 
 
 def _with_time_of_day(first: When, usable: list[When]) -> When | None:
-    """Returns the most trusted candidate that adds a time of day to `first`, which has only a day; else None."""
+    """Returns the candidate with the highest confidence that adds a time of day to `first`, if that is only a day;
+    otherwise None.
+    """
     if first.value.precision != "day":
         return None
     return best_candidate(
@@ -374,7 +388,7 @@ def _days_apart(one: Moment, other: Moment) -> int:
     return abs((one.day - other.day).days)
 
 
-# Groups of sources. Sources that read the same lines or the same declaration count as one.
+# Groups of sources. Sources that read the same lines or the same declaration are in one group and count only once.
 _SOURCE_GROUPS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
@@ -384,13 +398,15 @@ _PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 
 def _most_supported(found: list[When], changed: set[date]) -> When | None:
-    """Returns the candidate with the most support: its own confidence, and a bonus for each other kind of source on
-    that day.
+    """Returns the candidate with the most support, which is its confidence and a bonus for each other group of sources
+    with the same day.
 
-    An instant with zone and time also agrees with the day before and the day after, since pages show the day in
-    their own zone. If readers see an earlier day, a declared date that nothing else confirms is taken for the date
-    of a migration to another system. So is a date that only JSON-LD and meta elements have, which one program
-    writes, if the byline has an earlier day in an element made for dates.
+    An instant with a zone also agrees with the day before and the day after, since pages show the day in their own
+    zone.
+
+    If the page shows an earlier day, a declared date that no other group confirms is taken for the date of a migration
+    to another system, and the earlier day is returned. The same goes for a date that only JSON-LD and meta elements
+    have (one program writes both), if the byline has an earlier day in an element made for dates.
     """
 
     def support(one: When) -> float:
@@ -412,7 +428,9 @@ def _most_supported(found: list[When], changed: set[date]) -> When | None:
 
 
 def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
-    """Returns True if `one` is shown near the heading, on a day well before `first` that is not the day of a change."""
+    """Returns True if `one` is shown near the heading and is more than a day before `first`. The day of a change does
+    not count.
+    """
     return (
         _source_group(one) == "reader"
         and one.confidence >= _NEAR_HEADING
@@ -422,11 +440,11 @@ def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
 
 
 def _without_changes(found: list[When], changed: list[When]) -> list[When]:
-    """If an earlier publication is declared, returns the candidates without shown dates that are a date of the last
-    change or later; otherwise all candidates.
+    """Returns the candidates without shown dates that are the date of a change, or are later than the last change. They
+    are left out only if the page declares an earlier date of publication.
 
-    Themes that show the last change often use the element and class meant for the day of publication. A date later
-    than the last change belongs to another post.
+    Themes that show the last change often use the element and class for the day of publication. A date later than the
+    last change belongs to another post.
     """
     days = {c.value.day for c in changed}
     declared = [c.value for c in found if not c.visible and c.confidence >= _DECLARED and c.value.day not in days]
@@ -442,7 +460,7 @@ def _without_changes(found: list[When], changed: list[When]) -> list[When]:
 
 
 def _source_group(one: When) -> str:
-    """Returns the group of related sources that a candidate belongs to; markup that readers see counts as text."""
+    """Returns the group of related sources to which a candidate belongs. Markup that readers see counts as text."""
     kind = _SOURCE_GROUPS.get(one.source, one.source)
     return "reader" if kind == "markup" and one.visible else kind
 
@@ -454,8 +472,8 @@ def _same_day(one: Moment, other: Moment) -> bool:
 
 
 def _with_day_shown(first: When, agreeing: list[When]) -> When:
-    """Returns `first` in the zone in which it falls on the day shown, if that zone is known; else the best candidate of
-    `agreeing`.
+    """Returns `first` in the page's own zone, in which it is on the shown day, if that zone is known. Otherwise returns
+    the candidate in `agreeing` with the highest confidence.
     """
     if _is_utc(first.value) and (local := _find_local(first.value, agreeing)) is not None:
         return replace(first, value=local)
@@ -467,26 +485,28 @@ def _with_day_shown(first: When, agreeing: list[When]) -> When:
 # Title.
 
 _SIMILAR, _SIMILAR_LONG, _LONG_WORDS = 0.34, 0.28, 5
-"""The least similarity by which a heading confirms a declared title; the second if it has _LONG_WORDS words or more."""
+"""A heading is confirmed by a declared title if their similarity is at least `_SIMILAR`, or at least `_SIMILAR_LONG` if
+the heading has `_LONG_WORDS` words or more."""
 _CLEARLY = 0.15
 _OF_ARTICLE = frozenset({"json-ld", "microdata", "rdfa"})
-_ALTERED = re.compile(r"\s\|\s|(?:\.\.\.|…)$")  # with a part after a bar, or cut
+_ALTERED = re.compile(r"\s\|\s|(?:\.\.\.|…)$")  # matches a title with a part after a bar, and a title that is cut
 _MAX_LENGTH = 200
-"""A longer heading is a paragraph, so that a declared title is chosen."""
+"""A heading with more characters than this is a paragraph, so a declared title is chosen."""
 _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12
 
 
 def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
-    """Chooses the title: the heading that readers see, if a declared title confirms it; else the title that most
-    sources agree on.
+    """Chooses the title: the heading that readers see, if a declared title confirms it, or else the title on which most
+    sources agree. `site` are the site's names, folded, and `path` is the path of the page's address.
 
-    The platform's own heading is chosen unless it is the site's name. Another heading is chosen if it is similar to
-    a declared title: declarations are written for search engines and may be cut, while the author wrote the heading.
-    If the address (`path`) was clearly made from the declared title, the declared title is chosen. A heading unlike
-    all declared titles (a logo, a section, "Comments") is one vote among others. Without a heading, the headline in
-    the article's markup is preferred to titles for browsers and for sharing. A post whose title element is empty has
-    no title: "" is chosen, never the site's name. Other headings of the page count only if no other candidate is
-    left. `site`: the site's names, folded.
+    - The heading that the platform's selector finds is chosen unless it is the site's name. If it is empty, the post
+      has no title, and "" is chosen.
+    - A different heading is chosen if it is similar to a declared title. The author wrote the heading, while declared
+      titles are written for search engines and may be cut. But if the address was clearly made from the declared title,
+      that is chosen.
+    - A heading that is unlike all declared titles (a logo, a section, "Comments") is only one vote among others.
+    - If there is no heading, the headline in the article's markup is preferred to titles for browsers and for sharing.
+    - Other headings of the page (`OTHER_HEADING`) count only if there is no other candidate.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or fold_text(shown.value) not in site):
@@ -514,8 +534,8 @@ def _confirmed_heading(headings: list[Candidate[str]], declared: list[str]) -> C
 
 
 def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
-    """Returns the candidate with most support: its confidence, and a vote from each source with the same or a longer
-    text.
+    """Returns the candidate with the most support. This is its confidence plus a vote from each other source whose text
+    is equal to it, contains it, or is a part of it.
     """
     texts = [(c, fold_text(c.value)) for c in usable]
 
@@ -527,8 +547,8 @@ def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
 
 
 def _vote(text: str, other: str) -> float:
-    """Returns how much one folded title supports another, 0 to 1: 1 if they are equal, less if one contains the
-    other.
+    """Returns how much a folded title supports another one: 1 if they are equal, less if one contains the other,
+    otherwise 0.
     """
     if not text:
         return 0.0
@@ -538,7 +558,7 @@ def _vote(text: str, other: str) -> float:
 
 
 def _original_title(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
-    """Returns the heading, unless the declared title is different and the address was clearly made from that.
+    """Returns the heading, unless there is a different declared title from which the address was clearly made.
 
     A declared title that is cut, or has a part after a bar, is not the original.
     """

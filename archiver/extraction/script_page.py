@@ -1,4 +1,4 @@
-"""Recognises pages whose content is inserted by JavaScript, so that nobody can read it without running scripts."""
+"""Recognizes pages whose content is inserted by JavaScript, so that it cannot be read without running scripts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from archiver.extraction.page import Page
 
 REASON = "it has no text without JavaScript"
 _MAX_TEXT = 200
-"""A page with more characters of visible text has content of its own; less may be a footer or "Loading ..."."""
+"""A page with more characters of visible text than this has content. A shorter text may be a footer or "Loading ...".
+"""
 _INVISIBLE = ("script", "style", "noscript", "template")
-# The containers that React, Vue, Angular, Svelte, Next, Nuxt, Gatsby and their kin fill.
+# The containers that React, Vue, Angular, Svelte, Next, Nuxt, Gatsby and similar frameworks fill.
 _ROOTS = (
     "#root",
     "#app",
@@ -29,8 +30,8 @@ _ASKS = re.compile(r"java\s?script|ジャバスクリプト|자바스크립트|�
 
 
 def needs_javascript(page: Page) -> bool:
-    """Returns True if a page shows hardly anything without scripts: it has scripts, hardly any text, links or pictures,
-    and either an empty container that a script fills, or a <noscript> that asks for JavaScript.
+    """Returns True if a page shows hardly anything without scripts. It then has scripts, but hardly any text, links or
+    pictures; and it has an empty container that a script fills, or a <noscript> that asks for JavaScript.
     """
     index = page.index
     body = next(iter(index.tag("body")), None)
@@ -51,7 +52,9 @@ def _visible_length(page: Page, body: Element) -> int:
 
 
 def _has_content(page: Page, body: Element) -> bool:
-    """Returns True if the page, without <noscript>, links to more than three pages or shows a picture or video."""
+    """Returns True if a page links to more than three addresses, or has a picture, recording or frame. The content of
+    <noscript> and the like does not count.
+    """
     links = {page.join(a.get("href")) for a in body.iter("a") if not _is_hidden(a)}
     media = [el for el in body.iter("img", "video", "audio", "iframe", "picture", "object") if not _is_hidden(el)]
     return len(links - {"", None}) > 3 or bool(media)

@@ -1,4 +1,4 @@
-"""Recognises the links from a post to the listings of its categories and tags, by address, rel, label or icon."""
+"""Recognizes the links from a post to the listings of its categories and tags, by their address, rel, label or icon."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from archiver.extraction.post_locator import Post
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.platforms.selector_index import Index
 
-# A category or a tag as text: the words in an address or a label that give its kind, and what is not a term.
+# Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.
 
 Terms = tuple[str, ...]
 Kind = Literal["category", "tag"]
 
-# Folders and query keys of term listings, by kind.
+# The folders and query keys in the addresses of term listings, by kind.
 _FOLDERS: dict[Kind, str] = {
     "category": (
         r"category|categories|cat|section|sections|topics?|channel|rubrik|rubriken|rubrique|rubriques|rubrica|rubric|"
@@ -47,7 +47,7 @@ _ADDRESS = {
 }
 _ANCHOR = {kind: re.compile(rf"/(?:{_FOLDERS[kind]})(?:/|\.html?)?#.", re.IGNORECASE) for kind in _FOLDERS}
 
-# What precedes terms, as a label or as the end of a sentence ("This entry was posted in").
+# Words before terms: labels, and the ends of sentences ("This entry was posted in").
 _LABELS: dict[Kind, str] = {
     "category": (
         r"categor(?:y|ies)|(?:filed|posted|published|included) (?:in|under)|sections?|kategori(?:e|en|a|er|ler)?|"
@@ -114,11 +114,13 @@ archives nachrichten noticias actualités actualites notizie artikel artikelen a
 tin-tức bài-viết 文章 博客 首页 ブログ 블로그 أخبار الأخبار חדשות
 """
 FOLDER_WORDS = frozenset(fold_text(w) for w in _FOLDER_WORDS.split())
-"""Sections that only say that a page is a post."""
+"""Names of sections and folders that are not categories, because they only say that a page is a post."""
 
 
 def clean_term(text: str | None) -> str:
-    """Returns a category or tag without its post count, its "#" and separators; "" if the text cannot be one."""
+    """Returns the name of a category or tag without the number of its posts, "#" and separators; "" if the text cannot
+    be such a name.
+    """
     text = clean_text(text)
     if len(text) > 200:
         return ""
@@ -129,15 +131,16 @@ def clean_term(text: str | None) -> str:
 
 
 def is_term(text: str, sure: bool = False) -> bool:
-    """Returns True if the text of a supposed link to a category or tag is the name of one, and not a button or a date.
-    The name of a part of the site ("Home", "Blog") counts only with `sure`: the link is certainly to a category or
-    tag.
+    """Returns True if the text of a link is the name of a category or tag, and not a button or a date. The name of a
+    part of the site ("Home", "Blog") counts only if the link certainly leads to a category or tag (`sure`).
     """
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
 
 def unique_terms(found: Iterable[str]) -> Terms:
-    """Returns the categories or tags among some texts, each once regardless of case and spacing, as first written."""
+    """Returns the categories or tags among some texts. Those that differ only in case or spacing are returned once, as
+    first written.
+    """
     out: dict[str, str] = {}
     for one in found:
         if text := clean_term(one):
@@ -146,13 +149,15 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 
 def texts_of_links(el: Element) -> list[str]:
-    """Returns the texts of the links in an element with a list of terms; if it has no links, its whole text."""
+    """Returns the texts of the links in an element with a list of terms, or its whole text if it has no links."""
     links = [text for a in el.iter("a") if (text := text_of_term_link(a))] if el.tag != "a" else []
     return links or [text_of_term_link(el)]
 
 
 def text_of_term_link(el: Element) -> str:
-    """Returns the text of a link to a category or tag without the number of its posts in an element at the end."""
+    """Returns the text of a link to a category or tag. If the number of its posts is in an element at the end, it is
+    left out.
+    """
     text = element_line(el)
     if not text or not text[-1].isdecimal() or not len(el):
         return text
@@ -164,7 +169,7 @@ def text_of_term_link(el: Element) -> str:
 
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
-    """Splits texts with lists of categories or tags ("a, b; c", "a、b"), and drops machine keys ("contentId: 12")."""
+    """Splits lists of categories or tags ("a, b; c", "a、b"). Drops machine-readable keys ("contentId: 12")."""
     return [
         p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _MAX_LENGTH
     ]
@@ -172,8 +177,8 @@ def terms_in_lists(texts: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
-    """Returns "category" or "tag" if an address leads to the listing of a category or tag, by a folder or a query key;
-    else None.
+    """Returns "category" or "tag" if a folder or query key in an address shows that it leads to the listing of one;
+    otherwise None.
     """
     if len(href) > 500:
         return None
@@ -184,7 +189,7 @@ def kind_of_address(href: str) -> Kind | None:
             found.update(dict.fromkeys(_kinds_of_folder(piece)))
     if "=" in path or "#" in path:
         found.update((k, None) for k in _ADDRESS if _ADDRESS[k].search(path) or _ANCHOR[k].search(path))
-    if len(found) == 2:  # "/category/tags/x": the last word decides
+    if len(found) == 2:  # both kinds, as in "/category/tags/x", so the last word decides
         return max(found, key=lambda k: max(m.start() for p in (_ADDRESS[k], _ANCHOR[k]) for m in p.finditer(path)))
     return next(iter(found), None)
 
@@ -195,10 +200,10 @@ def _kinds_of_folder(name: str) -> tuple[Kind, ...]:
 
 
 def kind_of_label(text: str) -> Kind | None:
-    """Returns "category" or "tag" if a text ends in a label for them ("Filed under:", "Tags:"); else None."""
+    """Returns "category" or "tag" if a text ends with a label for them ("Filed under:", "Tags:"); otherwise None."""
     text = clean_text(text)[-60:]
     for kind, words in _LABEL_END.items():
-        # Within a line, a single word is a label only with a colon: "I like tags" introduces nothing.
+        # A single word at the end of a line is a label only if it has a colon. "I like tags" does not introduce tags.
         if (m := words.search(text)) and (not m["gap"] or m["colon"] or " " in m["label"] or m["label"] == "tagged"):
             return kind
     return None
@@ -206,7 +211,9 @@ def kind_of_label(text: str) -> Kind | None:
 
 @lru_cache(maxsize=8_192)
 def slug_of(href: str) -> str:
-    """Returns the last folder of an address, decoded: the slug of the category or tag that it leads to."""
+    """Returns the last segment of an address, decoded. It is the slug of the category or tag to which the address
+    leads.
+    """
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -254,14 +261,15 @@ _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
 _MAX_LINKS = 400
 _MANY_COUNTED = 5
-"""If so many terms of one list have the number of their posts beside them, they are the terms of the site, not of a
-post.
+"""If at least this many terms in one list are shown with the number of their posts, they are the terms of the site and
+not of a post.
 """
 _WORDS_AROUND = 110
-"""Letters beside the links in a line with a post's terms; a paragraph of the text has more."""
+"""A line with a post's terms has at most this many letters besides the links. A paragraph of the text has more."""
 _CLIMB = 3
 _BELOW, _MAX_LAST = 200, 30
-"""Elements after the post, and last elements of its text, in which its tags may be."""
+"""The tags of a post may be in the first `_BELOW` elements after it, in the last `_BELOW` elements of its text, or in
+the last `_MAX_LAST` links of these."""
 _TERM_RELS = frozenset(("tag", "category"))
 _OF_THE_SITE = re.compile(
     r"(?:trending|popular|hot|top|all|most used|featured|explore)\s+(?:tags?|topics?|categories|labels|keywords)|"
@@ -271,7 +279,7 @@ _OF_THE_SITE = re.compile(
     r"人気(?:の)?タグ|タグクラウド|인기 태그|태그 클라우드|الوسوم الشائعة",
     re.IGNORECASE,
 )
-"""A heading above terms of the whole site."""
+"""Matches a heading above the terms of the whole site."""
 _ICON_TAGS = ("i", "svg", "span", "img")
 
 
@@ -279,7 +287,7 @@ _ICON_TAGS = ("i", "svg", "span", "img")
 class TermLink:
     """A link to the listing of a category or tag.
 
-    `sure`: its rel or its address gives the kind; else a label or an icon before it does.
+    `sure` is True if its rel or address shows its kind, and False if only a label or icon before it does.
     """
 
     text: str
@@ -291,8 +299,8 @@ class TermLink:
 def term_links(page: Page, post: Post) -> list[TermLink]:
     """Returns the links to the post's own categories and tags, in document order, without those in its text.
 
-    Tags are often right below the element that contains the post, or in the last line of its text. If no tags were
-    found elsewhere, those are used; in the text only with a label or rel="tag".
+    If no tags are found there, links right below the element that contains the post count, too, and then links at the
+    end of its text. In the text, a link counts only if it has a label or rel="tag".
     """
     found = _Links(page, post).terms(_links_in_holder(page, post))
     for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
@@ -305,7 +313,7 @@ def term_links(page: Page, post: Post) -> list[TermLink]:
 class _Links:
     """Decides for one link after another whether it leads to a category or tag, and to which of the two.
 
-    `strict`: the address alone is not enough.
+    If `strict` is True, the address is not enough to recognize a term: it must have a label, an icon or rel="tag".
     """
 
     def __init__(self, page: Page, post: Post, strict: bool = False) -> None:
@@ -346,9 +354,9 @@ class _Links:
         return TermLink(text, href, kind, sure)
 
     def _declared_kind(self, href: str, rel: frozenset[str]) -> Kind | None:
-        """Returns "category" or "tag" by a link's rel or address; None if neither gives it.
+        """Returns "category" or "tag" if a link's rel or address shows the kind; otherwise None.
 
-        A folder in which the site also keeps its posts does not count.
+        A folder for terms in which the site also has its posts does not count.
         """
         if "category" in rel:
             return "category"
@@ -359,7 +367,7 @@ class _Links:
 
 
 def _is_counted_item(a: Element) -> bool:
-    """Returns True if a link is a list's item with the number of its posts: "Walks (8)"."""
+    """Returns True if a link is in a list item that also has the number of posts: "Walks (8)"."""
     item = a.getparent()
     if item is None or item.tag != "li" or item.getparent() is None:
         return False
@@ -368,7 +376,9 @@ def _is_counted_item(a: Element) -> bool:
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
-    """Returns "category" or "tag" by what precedes a link: a label, an icon, or a link of known kind (`previous`)."""
+    """Returns "category" or "tag" if that is shown by what precedes a link: a label, an icon, or a link of known kind
+    (`previous`). Otherwise returns None.
+    """
     before = text_before(a, previous[0] if previous else None)
     if before is None:
         return previous[1] if previous is not None else None
@@ -376,9 +386,10 @@ def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | No
 
 
 def _links_in_holder(page: Page, post: Post) -> Iterator[Element]:
-    """Yields the first links in the element that contains the post (the holder) that are not in its body.
+    """Yields the first links that are in the element that contains the post (the holder), but not in the body. Links in
+    the post's meta blocks and own sidebars come first.
 
-    They are found by their position in the document, where an element and its descendants are one range.
+    The links are found by their position in the document, where an element and its descendants are one range.
     """
     if post.holder is None:
         return
@@ -429,7 +440,7 @@ def _elements_after(el: Element, top: Element) -> Iterator[Element]:
 
 
 def _last_links(page: Page, post: Post) -> list[Element]:
-    """Returns the links in the last elements of the post's text."""
+    """Returns the last links in the last elements of the post's text."""
     if post.body is None:
         return []
     order = page.index.order
@@ -439,13 +450,13 @@ def _last_links(page: Page, post: Post) -> list[Element]:
 
 
 def _position_range(index: Index, el: Element) -> tuple[int, int]:
-    """Returns the range of document positions of an element and its descendants, as (first, end)."""
+    """Returns the range of positions in the document of an element and its descendants, as (first, end)."""
     return index.order[el], index.end(el)
 
 
 def is_own_site(page: Page, href: str) -> bool:
-    """Returns True if an address belongs to the page's own site: relative, on the same host, or on a subdomain or
-    parent.
+    """Returns True if an address belongs to the page's own site, because it is relative, or on the same host, a
+    subdomain or a parent domain.
     """
     if "//" not in href[:10]:
         return not href.startswith(("#", "mailto:", "javascript:", "tel:"))
@@ -464,8 +475,8 @@ def _is_address_of_author(href: str) -> bool:
 
 
 def text_before(a: Element, previous: Element | None) -> str | Element | None:
-    """Returns what directly precedes a link in its line, apart from separators: a text ("" if nothing precedes it), an
-    element without text (an icon), or None if it is the link `previous`.
+    """Returns what directly precedes a link in its line, ignoring separators. This is a text, "" for nothing, or an
+    element without text (an icon). Returns None if the link `previous` precedes it.
     """
     at = a
     for _ in range(_CLIMB):
@@ -482,7 +493,7 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
 
 @dataclass(frozen=True, slots=True)
 class _Preceding:
-    """What precedes a link, as `text_before` returns it."""
+    """What precedes a link, in the form in which `text_before` returns it."""
 
     what: str | Element | None
 
@@ -508,7 +519,7 @@ def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding 
             return _Preceding("")
         text_inside = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
         if text := _text_unless_separator(text_inside):
-            # A heading "Categories" precedes the list of all categories, not of the categories of the post.
+            # A heading "Categories" is above the list of all categories of the site, not of those of the post.
             return _Preceding(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
         if not text_inside and sibling.tag in _ICON_TAGS:
             return _Preceding(sibling)
@@ -517,7 +528,7 @@ def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding 
 
 
 def _first_descendants(el: Element) -> list[Element]:
-    """Returns an element and its first descendants, as many as a label or an icon has."""
+    """Returns an element and its first descendants, at most as many as a label or an icon has."""
     return list(islice(el.iter("*"), 12))
 
 
@@ -527,7 +538,7 @@ def _kind_of_icon(el: Element) -> Kind | None:
 
 
 def is_in_prose(el: Element, known: dict[Element, bool]) -> bool:
-    """Returns True if a link is in a sentence: its block has much text besides links. `known` caches results."""
+    """Returns True if a link is in a sentence, as its block has much text besides links. `known` caches results."""
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:
         at = parent

@@ -1,4 +1,4 @@
-"""Text helpers: an element's text as one line, text folded for comparison, and tidy white space for a body."""
+"""Text helpers: read an element's text as one line, fold a text for comparison, and tidy the white space of a body."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ BREAK = frozenset(
         "option",
     ]
 )
-"""Elements that begin and end a line."""
+"""Elements before and after which a new line begins."""
 CELL = frozenset({"td", "th"})
 _NOT_INLINE = BREAK | CELL | _UNREAD | {"br"}
 
 
 class _LettersOnly(dict[int, str | None]):
-    """A table for `str.translate` that keeps letters, digits and marks and removes the rest; filled as characters are
-    met.
+    """A table for `str.translate` that keeps letters, digits and combining marks and removes all other characters. A
+    character is added to the table when it first occurs.
     """
 
     def __missing__(self, code: int) -> str | None:
@@ -97,12 +97,12 @@ class _LettersOnly(dict[int, str | None]):
 
 
 _LETTERS_ONLY = _LettersOnly()
-_SHORT = 300  # characters; texts up to this length (names, titles, lines) are folded often, so results are cached
+_SHORT = 300  # results are cached for texts of at most this many characters (names, titles, lines), which recur often
 
 
 def clean_text(text: str | None) -> str:
-    """Returns a text as one clean line: in NFC, white space collapsed, invisible characters removed, entities decoded.
-    Entities are still in the text if the page escaped it twice.
+    """Returns a text as one clean line: in NFC, with white space collapsed, invisible characters removed and entities
+    decoded. A parsed text still has entities if the page escaped it twice.
     """
     if not text:
         return ""
@@ -111,13 +111,13 @@ def clean_text(text: str | None) -> str:
     text = " ".join(text.split())
     if text.isascii():
         return text
-    if not text.isprintable():  # invisible marks are not printable
+    if not text.isprintable():  # quick test: a text with invisible characters is not printable
         text = " ".join(_INVISIBLE.sub("", text).split())
     return unicodedata.normalize("NFC", text)
 
 
 def element_line(el: Element | None) -> str:
-    """Returns all text of an element as one line, without scripts; blocks and line breaks become a space."""
+    """Returns all text of an element as one line, without scripts. Blocks and line breaks are replaced by spaces."""
     if el is None or el.tag in _UNREAD:
         return ""
     if len(el) == 0:
@@ -139,7 +139,7 @@ def element_line(el: Element | None) -> str:
 
 
 def fold_text(text: str) -> str:
-    """Returns only the letters and digits of a text, in NFKC and casefolded, to compare it with another one."""
+    """Returns only the letters and digits of a text, in NFKC and casefolded, so that it can be compared with others."""
     return _folded_cached(text) if len(text) <= _SHORT else _folded(text)
 
 
@@ -150,7 +150,7 @@ def _folded(text: str) -> str:
 _folded_cached = lru_cache(maxsize=8_192)(_folded)
 
 
-# Matches only from the start of white space, else a long run of it without a line end takes quadratic time.
+# Matches only from the start of white space. Otherwise a long run of spaces without a line end takes quadratic time.
 _BEFORE_BREAK = re.compile(r"(?<![ \t])[ \t]+\n")
 
 

@@ -1,4 +1,6 @@
-"""Title candidates: the heading of the post, the titles that the page declares, and the title in a feed or an API."""
+"""Collects title candidates: the heading of the post, the titles that the page declares, and the title in a feed or
+API.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ _TERM_RELS = frozenset({"category", "tag", "author"})
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:by-?line|entry-?meta|post-?meta|cat-?links|posted-?(?:on|by|in))(?:$|[\s_-])", re.IGNORECASE
 )
-_DATE_LABEL = 16  # letters beside a date, such as "Posted on"
+_DATE_LABEL = 16  # at most this many letters accompany a date, such as "Posted on"
 _HIDDEN = re.compile(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
 _SITE_TITLES = (
     "#site-title",
@@ -61,7 +63,7 @@ _METAS = (
     ("title", 0.65),
     ("hdl", 0.65),
 )
-"""Names of meta elements that hold a title, and the confidence of each."""
+"""The names of meta elements with a title, and the confidence of each."""
 _MAX_WORDS, _MIN_LETTERS = 5, 4
 _SENTENCE, _ALIKE = 5, 0.6
 _HEADINGS = 10
@@ -94,7 +96,7 @@ def site_names(page: Page) -> list[str]:
 
 
 def _names_in_home_links(page: Page) -> list[str]:
-    """Returns the texts of links to the home page that are the first, the last or the only part of <title>."""
+    """Returns the texts of links to the home page that equal the first, the last or the only part of <title>."""
     parts = [fold_text(part) for part in TITLE_PARTS.split(page.head_title)]
     known = {fold_text(page.head_title), parts[0], parts[-1]} - {""}
     links = page.index.tag("a")[:_LINKS_HOME] if known else []
@@ -103,13 +105,15 @@ def _names_in_home_links(page: Page) -> list[str]:
 
 def _is_long_title(text: str, declared: str) -> bool:
     """Returns True if a text in the site's header is the post's title and not the site's name, because it is long and
-    resembles the page's title.
+    similar to the page's title.
     """
     return len(text.split()) >= _SENTENCE and title_similarity(text, declared) >= _ALIKE
 
 
 def _leads_home(page: Page, el: Element) -> bool:
-    """Returns True if a site name in the header links to a home page or nowhere; a post's title links to the post."""
+    """Returns True if a text in the header is a site's name, because it links to a home page or has no link. A post's
+    title would link to the post.
+    """
     link = el if el.tag == "a" else next(el.iter("a"), None)
     if link is None:
         return el.tag != "h1" or not page.head_title.startswith(element_line(el)) or page.path == "/"
@@ -118,10 +122,10 @@ def _leads_home(page: Page, el: Element) -> bool:
 
 
 def _is_site_or_section(part: str, separator: str, host: str, path: str) -> bool:
-    """Returns True if the last part of a title is the site's name, by its host, or a section of the site.
+    """Returns True if the last part of a title is the name or a section of the site.
 
-    "Lumo" is the name of drinklumo.example. A part is a section if it is in the page's own address ("District" of
-    /district/1) or a common word such as "Blog".
+    It is the name if it is in the host: "Lumo" is the name of drinklumo.example. It is a section if it is a folder in
+    the page's address ("District" in /district/1) or a common word such as "Blog".
     """
     words = part.split()
     if not 1 <= len(words) <= _MAX_WORDS:
@@ -140,7 +144,7 @@ def _initials(name: str) -> str:
 
 
 def repair_mojibake_title(text: str) -> str:
-    """Repairs a text whose UTF-8 was once read as Latin-1 or Windows-1252."""
+    """Repairs a text in UTF-8 that was once wrongly decoded as Latin-1 or Windows-1252."""
     if not _MANGLED.search(text):
         return text
     for encoding in ("latin-1", "cp1252"):
@@ -153,7 +157,7 @@ def repair_mojibake_title(text: str) -> str:
 
 def without_site(title: str, names: list[str], host: str, path: str = "") -> str:
     """Returns a title without the site's name before or after it and without the section after it; "" if the title has
-    only the name and a separator. `path`: the path of the page's address.
+    only the name and a separator. `path` is the path of the page's address.
     """
     if len(title) > 500:
         return title
@@ -180,7 +184,7 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
 
 
 def _is_name_only(title: str, names: list[str]) -> bool:
-    """Returns True if a title is the site's name and a separator, beside which the title of the post is missing."""
+    """Returns True if a title consists of the site's name and a separator, because the title of the post is missing."""
     rest = _SIGNS_AT_START.sub("", _SIGNS_AT_END.sub("", title))
     return rest != title and fold_text(rest) in {fold_text(name) for name in names}
 
@@ -198,9 +202,7 @@ def _is_initials(part: str, names: list[str]) -> bool:
 
 
 def _without_name_behind(title: str, name: str) -> str:
-    """Returns a title without the site's name at its end and the separator before the name; "" if the title does not
-    end with the name.
-    """
+    """Returns a title without a separator and the site's name at its end; "" if the title does not end with these."""
     if not name or not title.casefold().endswith(name.casefold()):
         return ""
     head = title[: len(title) - len(name)]
@@ -208,9 +210,7 @@ def _without_name_behind(title: str, name: str) -> str:
 
 
 def _without_name_before(title: str, name: str) -> str:
-    """Returns a title without the site's name at its beginning and the separator after the name; "" if the title does
-    not begin with the name.
-    """
+    """Returns a title without the site's name and a separator at its beginning; "" if it does not begin with these."""
     if not name or not title.casefold().startswith(name.casefold()):
         return ""
     tail = title[len(name) :]
@@ -218,9 +218,9 @@ def _without_name_before(title: str, name: str) -> str:
 
 
 def _after_name(title: str, names: list[str], path: str) -> str:
-    """Returns a title without the site's name at its beginning, if no separator follows the name and the page's address
-    proves that the name is not part of the title: its words are exactly the words of the rest. Otherwise returns the
-    title unchanged.
+    """Returns a title without the site's name at its beginning if the slug in the page's address has exactly the words
+    of the rest. This proves that the name is not part of the title, although no separator follows it. Otherwise returns
+    the title unchanged.
     """
     for name in names:
         rest = title[len(name) :].strip()
@@ -230,7 +230,7 @@ def _after_name(title: str, names: list[str], path: str) -> str:
 
 
 def heading_text(el: Element) -> str:
-    """Returns the text of a heading, without a permalink sign, text for screen readers, and values of other fields."""
+    """Returns the text of a heading, without a permalink sign, text for screen readers and values of other fields."""
     text = element_line(el)
     for inner in el.iter("*"):
         if inner is not el and (_HIDDEN.search(inner.get("class") or "") or _is_other_field(inner)):
@@ -241,7 +241,7 @@ def heading_text(el: Element) -> str:
 
 
 def _is_other_field(el: Element) -> bool:
-    """Returns True if an element in a title's place is the date, a category or the byline of the post."""
+    """Returns True if an element in a heading is the date, a category or the byline of the post."""
     if el.tag == "a":
         return not _TERM_RELS.isdisjoint((el.get("rel") or "").lower().split())
     if el.tag == "time" or any(map(names_a_date, (el.get("class") or "").split())):
@@ -251,9 +251,10 @@ def _is_other_field(el: Element) -> bool:
 
 
 def without_labels(el: Element, declared: set[str]) -> str:
-    """Returns the text of a heading, without a kicker before or a subtitle after it if the declared title has none.
+    """Returns the text of a heading, without a kicker before it or a subtitle after it if a declared title has none.
 
-    `declared`: the titles that the page declares, folded. Only a whole child element of the heading is removed.
+    `declared` are the titles that the page declares, folded. A kicker or subtitle is removed only if it is a child
+    element of the heading.
     """
     text = heading_text(el)
     children = [t for child in el if isinstance(child.tag, str) and (t := element_line(child))]
@@ -269,11 +270,12 @@ def without_labels(el: Element, declared: set[str]) -> str:
 
 
 def without_section(text: str, declared: set[str], bare: str) -> str:
-    """Returns a heading without the section or site name after it, if a declared title equals the heading without them.
+    """Returns a heading without the name of the section or site after it, if a declared title equals the heading
+    without it.
 
-    `declared`: the titles that the page declares, folded; `bare`: the heading without the declared name of the site.
-    What precedes the title stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only
-    because `without_site` removed it.
+    `declared` are the titles that the page declares, folded. `bare` is the heading without the declared name of the
+    site. A name before the title is not removed, since it may belong to the title: `without_site` also removes the
+    beginning of "Lumo: a new lamp", a declared title of the site Lumo.
     """
     if fold_text(text) in declared:
         return text
@@ -284,10 +286,10 @@ def without_section(text: str, declared: set[str], bare: str) -> str:
 
 
 def restore_lost_characters(text: str, declared: list[str]) -> str:
-    """Replaces a heading in which "?" or U+FFFD has taken the place of other signs by the declared title.
+    """Replaces a heading in which other characters were lost, and became "?" or U+FFFD, by the declared title.
 
-    "The ferry?s pier" becomes "The ferry’s pier". If the declared title has the same letters, "?" is a question
-    mark.
+    "The ferry?s pier" becomes "The ferry’s pier". A "?" at the end of a word is taken for a question mark if the
+    declared title has the same letters.
     """
     parts = _LOST.split(text)
     if not 1 < len(parts) <= _MAX_LOST:
@@ -301,10 +303,10 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
 
 
 def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
-    """Replaces a heading that lacks a word in angle brackets, since its page has it as a tag, by the declared title.
+    """Replaces a heading by the declared title if it lacks a word in angle brackets that the page has as a tag.
 
     "Closing the" becomes "Closing the <dialog>" if the heading contains an element <dialog>. A declared title with an
-    end tag has markup, and no such word.
+    end tag has markup and not such a word.
     """
     for one in declared:
         tags = _TAG.findall(one)
@@ -321,7 +323,8 @@ def title_candidates(
     """Returns the title candidates with their sources, without the site's name and without titles that are constants of
     the site.
 
-    `names`: the names of the site, from `site_names`. A post whose title element is empty gives "" as a candidate.
+    `names` are the names of the site, from `site_names`. If the element for the post's title is empty, "" is a
+    candidate.
     """
     declared = _declared_titles(page, post, names, host)
     out: list[Candidate[str]] = []
@@ -337,7 +340,7 @@ def title_candidates(
 
 
 def _other_headings(post: Post) -> list[Candidate[str]]:
-    """Returns the other texts in the place of a title, as candidates that count if no other is left."""
+    """Returns the other texts in the place of a title, as candidates that count only if there are no others."""
     found: list[str] = []
     for el in other_headings(post):
         if 0 < len(text := _clean_title(heading_text(el))) <= _MAX_OTHER and text not in found:
@@ -381,8 +384,8 @@ def _declared_titles(page: Page, post: Post, names: list[str], host: str) -> lis
 def _shown_title(
     post: Post, el: Element, names: list[str], host: str, declared: list[Candidate[str]]
 ) -> Candidate[str] | None:
-    """Returns the post's heading as a candidate, in the form of a declared title; None if the heading is only the
-    host.
+    """Returns the post's heading as a candidate, corrected by the declared titles. Returns None if the heading is only
+    the name of the host.
     """
     rule, platform = post.title_rule, post.page.platform
     titles = {fold_text(c.value) for c in declared if c.source != "microdata"}

@@ -1,4 +1,4 @@
-"""Finds the visible dates of a page: beside the heading, above it, below the text, and elsewhere."""
+"""Finds the visible dates of a page: near the heading, above it, below the text, and elsewhere."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text import element_line
 
-# A line with dates: which one is the day of publication, and which one the day of the last change.
+# Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 
-_DATES = 4  # of a line: a paper has those of its submission, revision, acceptance and publication
+# At most this many dates of a line are read. A paper has those of its submission, revision, acceptance and publication.
+_DATES = 4
 _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)
 
 
@@ -30,9 +31,9 @@ def read_dates(
     """Returns the date of publication and the date of the last change in a line; each is None if the line does not have
     it.
 
-    `before`: the words before the line, for a label in a separate element. A date without a label is taken as the
-    date of publication. A year in a copyright notice is not a date, nor is the day on which a paper was submitted or
-    accepted. `captured_at`: when the page was fetched, to read dates such as "3 hours ago".
+    `before` are the words before the line, which may be a label in a separate element. A date without a label is taken
+    for the date of publication. A year in a copyright notice does not count, nor does the day on which a paper was
+    submitted or accepted. `captured_at` is when the page was fetched; it is needed for dates such as "3 hours ago".
     """
     if _RIGHTS.search(text):
         return None, None
@@ -61,8 +62,8 @@ def read_dates(
 
 
 def _relative_date(text: str, before: str, captured_at: datetime) -> tuple[Moment | None, Moment | None]:
-    """Returns a date like "3 hours ago" in a line, as (date of publication, None) or, if a label says so, as (None,
-    date of the last change).
+    """Returns a date like "3 hours ago" in a line as (date of publication, None). If a label says that it is the date
+    of the last change, returns it as (None, date of the last change).
     """
     moment = relative_time(text, captured_at)
     return (None, moment) if (date_label(text) or date_label(before)) == "modified" else (moment, None)
@@ -70,8 +71,8 @@ def _relative_date(text: str, before: str, captured_at: datetime) -> tuple[Momen
 
 @lru_cache(maxsize=4_096)
 def date_label(text: str) -> str:
-    """Returns the meaning of the last label before a date: "published", "modified", "sent" (a paper to its journal) or
-    "".
+    """Returns the meaning of the last label in a text before a date: "published", "modified" or "sent" (a paper to its
+    journal); "" if there is no label.
     """
     of = {name: max((m.end() for m in pattern.finditer(text)), default=-1) for name, pattern in _LABELS}
     name = max(of, key=lambda n: of[n])
@@ -88,7 +89,7 @@ def _is_called_change(tail: str) -> bool:
     return bool(MODIFIED.match(tail.lstrip(" ()[]|·–—-,:.")))
 
 
-# Class names and ids of dates in many themes, but not names for dates of an event or a form.
+# Matches the class names and ids that many themes use for dates, but not those for dates of an event or a form.
 _NAMED = re.compile(
     r"(?:^|[_-]|(?<=[a-z]))(?:date(?:line|time)?|time(?:stamp)?|publish(?:ed)?|pub-?date|posted(?:-?on)?|fecha|datum|"
     r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
@@ -106,8 +107,8 @@ _SHORTEST, _MAX_LENGTH, _ALONE = 5, 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
 _TEXT, _MAX_COUNT, _HOLDERS, _LISTED = 400, 80, 300, 3
 
-# The confidence of a date by its position: first if it is in <time>, in an element named for a date, or labelled;
-# second if it is alone on its line.
+# The confidence of a date by its position. The first number is for a date with a label, in <time>, or in an element
+# with a date class. The second one is for a date that is the only text on its line.
 _TRUST = {
     "near": (0.74, 0.7),
     "above": (0.66, 0.62),
@@ -119,14 +120,16 @@ _TRUST = {
 
 
 _IN_SIDEBAR = 0.36
-"""The confidence of a date in a sidebar, which counts only if it is labelled as the day of publication."""
+"""The confidence of a date in a sidebar. Such a date counts only if a label says that it is the day of publication."""
 _SURER_IF_LABELLED, _SURER_IF_FIRST, _LESS_IF_LINKED = 0.06, 0.02, 0.3
 _LISTED_LINKS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class VisibleDate:
-    """A visible date. `meaning`: "published" or "modified"; `labelled`: a label says so; `where`: a key of `_TRUST`."""
+    """A visible date. `where` is its position, a key of `_TRUST`. `meaning` is "published" or "modified", and
+    `labelled` is True if it has a label.
+    """
 
     moment: Moment
     element: Element
@@ -138,12 +141,12 @@ class VisibleDate:
 
 @lru_cache(maxsize=8_192)
 def names_a_date(name: str) -> bool:
-    """Returns True if a class or id is one commonly used for a date."""
+    """Returns True if a class or id is commonly used for a date."""
     return len(name) < 60 and bool(_NAMED.search(name)) and not _OTHER_TIME.search(name)
 
 
 class _Places:
-    """Determines where on the page an element is, by document order: near or above the post's heading, inside or after
+    """Determines by document order where on the page an element is: near or above the post's heading, inside or after
     its body, or elsewhere.
     """
 
@@ -155,7 +158,7 @@ class _Places:
         if self.title < 0 and heads:
             self.title = order[heads[0]]
         title = element_line(post.title) if len(heads) > 1 else ""
-        # Some pages repeat the heading for each width of the screen.
+        # Some pages have a copy of the heading for each width of the screen.
         self.copies = [order[h] for h in heads if title and h is not post.title and element_line(h) == title]
         self.body = order.get(post.body, -1) if post.body is not None else -1
         self.end = self.body
@@ -171,8 +174,8 @@ class _Places:
         return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
 
     def position_of(self, el: Element) -> str:
-        """Returns where an element is: "near" or "above" the heading, "edge" or "in" the body, "after" the body, or
-        "far".
+        """Returns where an element is: "near" (the heading), "above" (the heading), "edge" (the start or end of the
+        body), "in" (the body), "after" (the body), or "far".
         """
         n = self.order.get(el, 0)
         inside = self.body >= 0 and self.body < n <= self.end
@@ -185,7 +188,9 @@ class _Places:
         return "after" if 0 <= self.body <= n <= self.end + _NEAR else "far"
 
     def around_heading(self, length: int) -> tuple[int, int]:
-        """Returns the range of positions around the heading, at most up to `length`; (0, 0) without a heading."""
+        """Returns the range of positions around the heading, which ends at most at `length`; (0, 0) if there is no
+        heading.
+        """
         if self.title < 0:
             return 0, 0
         last = max(self.title + _NEAR, min(self.body, self.title + _FARTHEST))
@@ -199,8 +204,8 @@ class _Places:
 
 
 def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) -> list[VisibleDate]:
-    """Returns the visible dates of a post, likeliest first, without dates in comments, sidebars and other posts.
-    `near`: read only the elements around the heading.
+    """Returns the visible dates of a post, the likeliest first, without dates in comments, sidebars and other posts. If
+    `near` is True, only the elements around the heading are read.
     """
     places = _Places(page, post)
     found: list[VisibleDate] = []
@@ -229,8 +234,8 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """An element with a date in its text. `named`: its tag, class or id says that it holds a date; `where`: its
-    position, a key of `_TRUST` or "in".
+    """An element with a date in its text. `named` is True if its tag, class or id says that it has a date. `where` is
+    its position: a key of `_TRUST` or "in".
     """
 
     element: Element
@@ -241,7 +246,7 @@ class _Holder:
 
 
 def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
-    """Returns the element with its text and position as a `_Holder`; None if its date cannot belong to the post."""
+    """Returns an element as a `_Holder`, with its text and position; None if its date cannot belong to the post."""
     where = places.position_of(el)
     if where in ("edge", "in") and post.in_meta_block(el):
         where = "meta"
@@ -259,8 +264,8 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
 
 
 def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
-    """Returns the date, with less confidence if it is part of a link to another page that is far from the heading or in
-    a list of links: there, posts without a title are listed by their dates.
+    """Returns the date, with less confidence if it is in a link to another page and either far from the heading or in a
+    list of links. Posts without a title are listed by their dates in such places.
     """
     if (one.where != "near" or _is_in_list_of_links(one.element)) and _is_linked_elsewhere(page, one.element):
         return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
@@ -268,9 +273,8 @@ def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
 
 
 def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
-    """Returns the elements that may hold a date, outermost first, by class or id, by <time>, or by their own text.
-
-    `near`: only the elements around the heading.
+    """Returns the elements that may have a date because of their class or id, as <time>, or because of their own text.
+    Outer elements come first. If `near` is True, returns only elements around the heading.
     """
     index = page.index
     begin, end = places.around_heading(len(index.elements)) if near else (0, len(index.elements))
@@ -302,8 +306,8 @@ def _names(el: Element) -> list[str]:
 
 
 def _short_line(el: Element) -> str | None:
-    """Returns the text of an element as one line; None if it is long. Reading stops at the limit, since elements are
-    nested.
+    """Returns the text of an element as one line; None if it is too long. Reading stops at the limit, because nested
+    elements would otherwise be read again and again.
     """
     length = 0
     for text in el.itertext():
@@ -314,9 +318,7 @@ def _short_line(el: Element) -> str | None:
 
 
 def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
-    """Returns the dates in an element, if its class or id, a label or its position shows that they belong to the
-    post.
-    """
+    """Returns the dates in an element if they belong to the post (see `_is_of_post`), otherwise []."""
     el, text = holder.element, holder.text
     before = _words_before(el)
     published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)
@@ -340,7 +342,9 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
 
 
 def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
-    """Returns the date that an element shows, with the time of day that its <time datetime> adds to that day."""
+    """Returns the date that an element shows. If it is only a day and the element is a <time> whose attribute adds a
+    time of day, returns that time.
+    """
     if shown is None or shown.precision != "day" or el.tag != "time":
         return shown
     declared = machine_date(el.get("datetime"))
@@ -350,8 +354,8 @@ def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
 
 
 def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
-    """Returns the date in an element's attribute as a pair, like `read_dates`: (date of publication, date of the last
-    change), one of them None.
+    """Returns the date in an element's attribute as a pair like that of `read_dates`: (date of publication, date of the
+    last change). At least one of them is None.
     """
     moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
     if label == "sent":
@@ -360,8 +364,8 @@ def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment |
 
 
 def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
-    """Returns True if a date belongs to the post: because its element's tag, class or id says so, because it has a
-    label, because it is in a meta block, or because it is the only text of its line.
+    """Returns True if a date belongs to the post. The date must have a label, be in an element with the tag, class or
+    id of a date, be in a meta block, or be the only text on its line.
 
     A date within the body belongs to the post only if it has a label and its line is short.
     """
@@ -374,7 +378,7 @@ def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
 
 
 def _words_before(el: Element) -> str:
-    """Returns the last words right before an element, which may be a label in a separate element."""
+    """Returns the words directly before an element. They may be its label, even if they are in a separate element."""
     at = el
     for _ in range(6):
         previous = at.getprevious()
@@ -396,13 +400,13 @@ def _words_before(el: Element) -> str:
 
 
 def _is_small_aside(el: Element) -> bool:
-    """Returns True if the <aside> around an element is short and plain, as is usual for a line of the post's header."""
+    """Returns True if the <aside> around an element is short and has no class, like a line of the post's header."""
     aside = next(el.iterancestors("aside"), None)
     return aside is not None and not aside.get("class") and len(_short_line(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
 
 
 def _is_in_footer(el: Element) -> bool:
-    """Returns True if an element is in the footer of the page, where "last changed" is about the site."""
+    """Returns True if an element is in the footer of the page. "Last changed" in a footer refers to the site."""
     at: Element | None = el
     while at is not None:
         if is_footer_name(f"{at.get('class') or ''} {at.get('id') or ''}"):
@@ -412,13 +416,13 @@ def _is_in_footer(el: Element) -> bool:
 
 
 def _list_signature(el: Element) -> tuple[str, str]:
-    """Returns tag and class of an element and of its parent, which are the same for all entries of a list."""
+    """Returns the tag and class of an element and of its parent. They are the same for all entries of a list."""
     parent = el.getparent()
     return f"{el.tag}.{el.get('class') or ''}", (parent.get("class") or parent.tag) if parent is not None else ""
 
 
 def _is_in_list_of_links(el: Element) -> bool:
-    """Returns True if an element is in a list of several items, most of which are only a link."""
+    """Returns True if an element is in a list of several items, most of which consist only of a link."""
     item = next((e for e in (el, *islice(el.iterancestors(), 2)) if e.tag == "li"), None)
     items = [] if item is None or (top := item.getparent()) is None else [e for e in top if e.tag == "li"]
     bare = sum(len(e) == 1 and e[0].tag == "a" and not (e.text or e[0].tail or "").strip() for e in items)

@@ -21,7 +21,7 @@ ENOUGH = 2
 _ENOUGH_ANYWHERE = 2 * ENOUGH
 """A form is believed in all folders if at least this many addresses were redirected to it and no address refutes it."""
 _WWW = re.compile(r"^www\d?\.", re.IGNORECASE)
-# An extension begins with a letter, so that the last number of a version (/release-1.2.0) is none.
+# An extension begins with a letter, so the last number of a version (/release-1.2.0) is not an extension.
 _FILE_EXTENSION = re.compile(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
 _OPPOSITE = {"slash": "no slash", "https": "http", "www": "no www"}
 _OPPOSITE |= {other: name for name, other in _OPPOSITE.items()}

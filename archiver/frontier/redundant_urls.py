@@ -25,11 +25,11 @@ from archiver.discovery.url_classifier import URLPattern
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 
-# Budgets: at most how many pages of one pattern without news are fetched. They end the crawl of endless URL spaces.
+# Budgets, which limit how many pages without news are fetched of one pattern. They end the crawl of endless URL spaces.
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
 """The pattern of addresses one step below the address of a post. Most of these pages show its pictures."""
-PART_FEEDS = URLPattern("feeds", "feeds that other pages than the home page declare")
+PART_FEEDS = URLPattern("feeds", "feeds that pages other than the home page declare")
 """The pattern of feeds that are declared by pages other than the home page. Most are feeds of a folder, a category or a
 language."""
 
@@ -70,13 +70,14 @@ ALLOWED: dict[str, PatternBudget] = {
     ),
     "query": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="views of one page", when_listed=5),
     "below": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="pages below posts", when_listed=5),
-    # Any of these addresses may be a post, but of a hacked site a web archive may have 100,000 spam addresses.
+    # Any of these addresses may be a post. But if a site was once hacked, a web archive may list 100,000 spam
+    # addresses.
     "captures": PatternBudget(300, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
-    # For example documentation next to a blog. If only such pages link to a post, it counts for their folder.
+    # Pages of one folder, such as documentation next to a blog. A post to which only such pages link counts for them.
     "folder": PatternBudget(
         50, 0, from_elsewhere=False, vouched=True, says="plain pages", per_own_post=1, when_listed=10
     ),
-    # For example addresses that a site had before it moved, to hundreds of which old posts still link.
+    # Addresses of one form. Old posts may still link to hundreds of the addresses that the site had before it moved.
     "form": PatternBudget(20, 0, from_elsewhere=False, vouched=True, says="addresses of this form", when_listed=5),
     # This budget applies only if a source lists all posts.
     "feeds": PatternBudget(1, 0, from_elsewhere=False, vouched=False, says="feeds of parts of the site", when_listed=2),
@@ -283,7 +284,9 @@ def plainer_urls(key: str) -> dict[str, str]:
 
 
 def variant_family(variant: str) -> str:
-    """Returns a variant without its number, since what is learned from one wrong relative link applies to all."""
+    """Returns a variant without its number ("relative link 2" as "relative link"), since what is learned from one wrong
+    relative link applies to all.
+    """
     return "relative link" if variant.startswith("relative link") else variant
 
 
@@ -337,8 +340,8 @@ class EquivalentURLs:
             self._counts[variant] = replace(counts, confirmed=counts.confirmed + 1)
 
     def record_own_post(self, key: str, plain_is_post: set[str]) -> None:
-        """Records that the URL `key` shows a post of its own, although the URLs of the variants `plain_is_post` are
-        posts, too. This refutes these variants.
+        """Records that the URL `key` shows a different post from the plainer URLs of the variants `plain_is_post`.
+        These URLs are posts, too. This refutes the variants.
         """
         for variant in {variant_family(w) for w in plainer_urls(key) if w in plain_is_post}:
             self._counts[variant] = replace(self._counts.get(variant, EquivalenceCounts()), refuted=True)

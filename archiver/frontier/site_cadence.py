@@ -115,7 +115,7 @@ def _cron(expression: str) -> Cron:
     found = Cron(expression)
     if len(expression.split()) != len(_FIELDS):
         raise ValueError("a cron expression has five fields: minute, hour, day, month, day of the week")
-    try:  # with February for an H in the month, since the expression must have a valid date for every month
+    try:  # an H for the month is tried as February, the shortest month, since the date must exist in every month
         next(
             CronSim(
                 found.replace_h(lambda index, low, _: _FEBRUARY if index == _MONTH else low),

@@ -23,8 +23,8 @@ _LINKS = (DiscoverySource.LINK, DiscoverySource.LISTING)
 class SourceCoverage:
     """How complete the sources of a site are.
 
-    `posts` is the number of known posts, stored or due. `listed` is how many of them are listed by the kind of source
-    (feed, sitemap or API) that lists the most. Pages link to at least `linked` of them.
+    `posts` is the number of known posts, stored or due. Posts listed by feeds, by sitemaps and by the API are counted
+    separately; `listed` is the highest of these numbers. Pages link to at least `linked` posts.
     """
 
     posts: int = 0

@@ -208,7 +208,7 @@ def compile_selector(selector: str) -> Plan | None:
     try:
         found = parser.parse(remove_selector_prefix(selector))
     except SelectorError:
-        return None  # parsel reports the error
+        return None  # parsel evaluates the selector instead, and reports the error
     if len(found) != 1:
         return None
     parts = _parts(found[0].parsed_tree)
@@ -598,7 +598,7 @@ class Index:
                 return start
         else:
             start = self.tag(part.tag or "*")
-            # A quick test first: on few pages does any of these attributes contain the substring of an address.
+            # A quick test first, since on most pages none of these attributes contains the substring.
             if any(op == "*=" and value not in self._values(part.tag, name) for name, op, value in part.attrs):
                 return []
         return [e for e in start if _fits(e, part)]

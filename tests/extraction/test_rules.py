@@ -107,7 +107,7 @@ def test_any_text_gives_rules_or_one_error(text: str) -> None:
         ("[tags]\nselect = '//a[$nope]'", "Undefined variable"),
         ("[tags]\nselect = '//a[no:pe]'", "Undefined namespace prefix: no"),
         ("[tags]\nselect = ''", "it is empty"),
-        ("[body]\nselect = 'main::text'", "selects text; select the element that holds it"),
+        ("[body]\nselect = 'main::text'", "selects text; select the element that contains it"),
         ("[body]\nselect = 'main'\ndrop = ['//aside/text()']", "(line 3): '//aside/text()' selects text"),
         ("[body]\nselect = 'h1'\ncoverage = 'all'", "coverage is not a number"),
         ("[site]\nplatform = 'myspace'", "'myspace' is not one of"),

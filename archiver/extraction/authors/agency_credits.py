@@ -511,7 +511,7 @@ def read_dateline(text: str) -> tuple[str, list[str]]:
             continue
         head = text[: m.start("who")].strip(" (（【[/")
         if not (head.isupper() or len(head.split()) <= _DATELINE_WORDS or any(c.isdigit() for c in head)):
-            continue  # "The British Broadcasting Corporation (BBC) - founded ..." is a sentence
+            continue  # not a dateline, but a sentence: "The British Broadcasting Corporation (BBC) - founded ..."
         place = re.split(r"[(（,，\d]", head)[0].strip(" -–—.")
         return (
             place if place.isupper() and 2 < len(place) <= 40 and fold_text(place) not in KNOWN_AGENCIES else ""

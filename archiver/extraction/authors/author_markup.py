@@ -264,7 +264,9 @@ def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
 
 
 def nodes_before(el: Element) -> Iterator[tuple[Element, bool]]:
-    """Yields the siblings before an element and before its nearest ancestors, nearest first, as (element, False)."""
+    """Yields the elements that precede an element: first its own preceding siblings, then those of its nearest
+    ancestors, nearest first. Each is yielded as (element, False), in the form of `nodes_after`.
+    """
     at: Element | None = el
     for _ in range(5):
         if at is None or at.tag in ("body", "html", "main"):

@@ -54,7 +54,7 @@ _BLOCK = frozenset(
     }
 )
 _UNREAD = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
-_MAX_LINES, _ROOM = 10, 900  # at most so many lines and characters are read after the heading
+_MAX_LINES, _ROOM = 10, 900  # at most this many lines and characters are read after the heading
 
 
 @dataclass(slots=True)
@@ -178,7 +178,7 @@ _IN_TERM = re.compile(
 )
 _ENDS_IN = re.compile(r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)\s*$", re.IGNORECASE)
 _LABEL_LENGTH = 40  # a line with fewer characters may be a label for the next one: "Last updated:"
-_DATELINE_WORDS = 2  # at most so many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
+_DATELINE_WORDS = 2  # at most this many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
 _LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
 # A line without date and name is the start of the text if it is further below the heading, or longer, than this.
 _FAR, _MAX_OTHER_LENGTH = 3, 120
@@ -188,7 +188,7 @@ _LABEL = re.compile(
     r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b",
     re.IGNORECASE,
 )
-_BEFORE_BY = 3  # with at most so many words before "by", the line is not a sentence: "A guest post by"
+_BEFORE_BY = 3  # with at most this many words before "by", the line is not a sentence: "A guest post by"
 _SEARCH_BY = re.compile(
     r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$",
     re.IGNORECASE,

@@ -50,7 +50,7 @@ BY = re.compile(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)}|{_SHORT})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
     re.IGNORECASE,
 )
-# The same words without those in _SHORT. They show a byline anywhere on a page.
+# Matches the same words, but not those in _SHORT. They show a byline anywhere on a page.
 SIGNED = re.compile(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
     re.IGNORECASE,

@@ -44,7 +44,7 @@ _OFFICE = (
     r"periodista|giornalista|redattore|redazione|redacteur|redaktör|редактор|журналист|корреспондент|muhabir|yazar|"
     r"phóng viên|biên tập viên|cộng tác viên|wartawan|记者|編集者|編集部|기자|선임기자"
 )
-# A piece of a byline that is a job title or a degree.
+# Matches a piece of a byline that is a job title or a degree.
 ROLE = re.compile(
     rf"^(?:(?:{_ADJECTIVE})(?:\s+(?:and|&)\s+(?:{_ADJECTIVE}))?\s+)*(?:{_OFFICE})s?"
     r"(?:\s*(?:\bat\b|\bof\b|\bfor\b|\bin\b|\bund\b|\band\b|\bwith\b|@|,|&|/|-|–|\bbei\b|\bchez\b)\s*.*)?$|"

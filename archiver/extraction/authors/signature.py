@@ -19,7 +19,7 @@ from archiver.extraction.text import clean_text, element_line, fold_text
 
 # The boxes about the author that follow a post.
 
-_MAX_COUNT = 2  # the boxes of one post are about at most so many people
+_MAX_COUNT = 2  # the boxes of one post are about at most this many people
 _BOXES, _LINKS, _TITLE_LENGTH = 60, 13, 22
 _NO_BOX = frozenset({"html", "body", "main", "link", "meta"})
 _ABOUT = re.compile(
@@ -120,9 +120,9 @@ CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7,
 """The confidence of each kind of sign near the heading."""
 SURE = ("by", "mark", "link")
 _AWAY = 0.14  # the confidence of a sign after the text is lower by this
-_NEAR = 16  # an unmarked name is at most so many lines below the heading
-_SHORT, MIDDLE = 80, 240  # a byline has at most so many characters within the text, and before the text
-LONG = 200  # a line of at least so many characters is a paragraph of the text and not a byline
+_NEAR = 16  # an unmarked name is at most this many lines below the heading
+_SHORT, MIDDLE = 80, 240  # a byline has at most this many characters within the text, and before the text
+LONG = 200  # a line of at least this many characters is a paragraph of the text and not a byline
 _DATE = re.compile(
     r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d\b|\b\d+\s*(?:min|minute|hour|day|week|month|year)s?\b|"
     r"\b(?:19|20)\d\d[年./-]|\d\s*月\s*\d",
@@ -398,8 +398,8 @@ def _has_required_form(name: str, kind: str) -> bool:
 # Bylines around the heading and after the text, on any platform.
 
 _MANY = 3  # more bylines than this belong to several posts
-_TOP = 2  # a byline in the first so many lines below the heading is the post's own, even if many others follow
-_LAST = 4  # a byline in the body is among its last so many paragraphs
+_TOP = 2  # the post's own byline is in the first two lines below the heading, even if many others follow
+_LAST = 4  # only this many paragraphs at the end of a body are searched for a byline
 _NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 
 

@@ -40,8 +40,9 @@ _FOREIGN = 0.01
 letters are in names of people and places."""
 _LEAST_HITS, _LEAST_SHARE, _MARGIN = 2, 0.06, 1.25
 _SURE_HITS, _SURE_SHARE, _SURE_MARGIN, _SURE_AGAINST = 8, 0.2, 1.4, 6
-"""The words of a text contradict the declared language if another language of the same script has at least so many
-frequent words in it, at least this share of its words, and at least so many times the frequent words of the next and of
+"""The words of a text contradict the declared language if another language in the same script is clearly more likely.
+At least `_SURE_HITS` words, and at least `_SURE_SHARE` of all words, must be frequent words of that language. They must
+be at least `_SURE_MARGIN` times as many as those of the next language, and `_SURE_AGAINST` times as many as those of
 the declared language."""
 _MAX_MARKS = 3
 

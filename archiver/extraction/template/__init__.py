@@ -1,1 +1,1 @@
-"""Learns where a site's template holds each field, and reads the site's pages by these rules."""
+"""Learns where a site's template has each field, and reads the site's pages with these rules."""

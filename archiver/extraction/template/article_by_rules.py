@@ -1,4 +1,4 @@
-"""Reads a page by its site's rules: a few selectors instead of all candidates of all fields."""
+"""Reads a page with its site's rules, which are a few selectors, instead of collecting all candidates of all fields."""
 
 from __future__ import annotations
 
@@ -62,10 +62,11 @@ def read_by_rules(
     known: PageKind = PageKind.UNKNOWN,
     decided: Answer | None = None,
 ) -> Article | None:
-    """Reads the article of a page by the site's rules; None if the rules do not fit, so that general extraction is
-    needed.
+    """Reads the article of a page with the site's rules. Returns None if the rules do not fit, so that the page must be
+    extracted without them.
 
-    The rules do not fit if the page is not a post, a part of the template is missing, or the template has changed.
+    The rules do not fit if the page is not a post, if a part of the template is missing, or if the template has
+    changed.
     """
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
@@ -99,7 +100,7 @@ def read_by_rules(
 
 
 def _read_title(reader: SiteReader) -> str:
-    """Returns the title; "" if the rules find no title or no body. Sets the body's element as the reader's `top`."""
+    """Returns the title; "" if the rules find no title or no body. Sets `top` of the reader to the body's element."""
     title = reader.by_rule("title")
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
@@ -113,7 +114,7 @@ def _read_title(reader: SiteReader) -> str:
 
 
 def _names_site(reader: SiteReader, title: str) -> bool:
-    """Returns True if a title is the name of the site, as pages of posts without a title declare it."""
+    """Returns True if a title is the name of the site. The page of a post without a title may declare it."""
     return fold_text(title) in map(fold_text, reader.page.data.names_of_site())
 
 
@@ -127,7 +128,9 @@ def _read_text(reader: SiteReader, title: str) -> _Text:
 
 
 def _authors_of(reader: SiteReader, tail: agency_credits.BodyTail) -> tuple[str, ...]:
-    """Returns the names in the signature of the text, else the page's authors. A rule written by hand comes first."""
+    """Returns the authors by a hand-written rule, or else the names in the signature of the text, or else the authors
+    on the page.
+    """
     signed = () if reader.has_hand_rule("authors") else tail.authors
     authors = signed or read_authors(reader) or tail.authors
     if tail.authors and authors == tail.authors:
@@ -177,7 +180,9 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
 
 
 def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
-    """Returns an article from general extraction with the values of rules written by hand in place of those found."""
+    """Returns an article that was extracted without site rules, with the values that hand-written rules find in place
+    of its own.
+    """
     reader = SiteReader(page, rules, None)
     for name, rule in rules.fields.items():
         if rule.by_hand:
@@ -189,12 +194,12 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
 def kind_by_hand(
     article: Article, page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind
 ) -> Answer | None:
-    """Returns the kind and rule of a page that general extraction did not take for a post, if the rules written by a
-    person make it a post; else None.
+    """Returns the kind and rule of a page if hand-written rules make it a post, although extraction without site rules
+    did not take it for one; otherwise None.
 
-    The rules make it a post if the selectors of `post` match, unless the page is a declared listing, an error or a
-    password form. Without such selectors, it is a post if it has a title and a text, and a rule finds the date that
-    general extraction did not find.
+    The rules make it a post if all selectors of `post` match, unless the page is a declared listing, an error or a
+    password form. If there are no such selectors, it is a post if a hand-written rule finds its date and nothing else
+    has shown its kind.
     """
     if rules.post_by_hand:
         return _answer_of_marks(page, rules, hint, known)
@@ -206,7 +211,7 @@ def kind_by_hand(
 
 
 def _answer_of_marks(page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns POST if the selectors by which a person recognises posts match the page, and no fact contradicts it."""
+    """Returns POST if the hand-written selectors for posts match the page and no fact contradicts it; else None."""
     if not all(page.ask(mark) for mark in rules.post):
         return None
     fact = classify_by_facts(page, Post(page), hint, known)
@@ -214,8 +219,8 @@ def _answer_of_marks(page: Page, rules: SiteRules, hint: SourceHint | None, know
 
 
 def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
-    """Returns the article with the field `name` as `rule` reads it; unchanged if the rule finds nothing, which is
-    recorded as evidence.
+    """Returns the article with the value that `rule` finds for the field `name`. If the rule finds nothing, this is
+    recorded as evidence, and the article is returned unchanged.
     """
     if name == "body":
         top = body_container(reader.page, rule)
@@ -235,7 +240,7 @@ def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> 
 
 
 def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
-    """Returns the name of the rule by which the page is a post; None if the page is not certainly a post."""
+    """Returns the name of the classification rule by which the page is a post; None if it is not certainly a post."""
     page, rules = reader.page, reader.rules
     if rules.post_by_hand:
         return BY_HAND if _answer_of_marks(page, rules, reader.hint, known) is not None else None
@@ -283,8 +288,8 @@ def _without_byline(text: str, times: list[Moment], language: str) -> str:
 
 
 def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
-    """Returns the element that another field's rule reads if it is a short one inside the body, as a byline is; else
-    None.
+    """Returns the element that `rule` reads, which is a rule of another field, if the element is inside the body and as
+    short as a byline. Otherwise returns None.
     """
     found = element_of_rule(page, rule)
     return (

@@ -1,5 +1,5 @@
-"""Reads the fields of one page by its site's rules. A field is read by general extraction if it has no rule, or if its
-rule finds nothing on this page although most posts have the field.
+"""Reads the fields of one page with its site's rules. If a field has no rule, or if its rule finds nothing although
+most posts have the field, the field is extracted as on a site without rules.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.selector_index import Found, element_selector
 
-# One field by one rule: used both to learn rules and to read pages by them.
+# Reading one field with one rule. This serves to learn rules and to read pages with them.
 
 Value = str | tuple[str, ...] | Moment | None
 Select = Callable[[Page, str], list[Found]]
@@ -42,24 +42,23 @@ _MAX_BYLINE_LENGTH = 240
 
 
 def select_by_parsel(page: Page, selector: str) -> list[Found]:
-    """Returns what parsel finds for a selector on a page; used to read pages by rules."""
+    """Returns what parsel finds for a selector on a page. Pages are read in this way with rules."""
     return page.ask(selector)
 
 
 def select_by_index(page: Page, selector: str) -> list[Found]:
-    """Returns what a selector finds on a page, from the page's index if possible, which is faster.
-
-    Learning uses it to try hundreds of selectors.
+    """Returns what a selector finds on a page, with the page's index if possible. This is faster, so that hundreds of
+    selectors can be tried when rules are learned.
     """
     return page.index.answer(selector)
 
 
 def read_field(page: Page, name: str, rule: Rule, select: Select = select_by_parsel) -> Value:
-    """Returns the value that a rule gives on a page: str (title), tuple of str (authors, categories, tags) or Moment
-    (dates).
+    """Returns the value that a rule finds on a page: a str (title), a tuple of str (authors, categories, tags) or a
+    Moment (dates).
 
-    "", () or None if its selectors find nothing that can be read as this field. The body is read by
-    `body_container`.
+    Returns "", () or None if its selectors find nothing that can be read as this field. This function does not read the
+    body, for which `body_container` serves.
     """
     value = _first_value(page, name, rule, select)
     if isinstance(value, Moment) and rule.shown and value.zoned and not value.at.utcoffset():
@@ -77,7 +76,7 @@ def read_field(page: Page, name: str, rule: Rule, select: Select = select_by_par
 def _first_value(page: Page, name: str, rule: Rule, select: Select) -> Value:
     read, empty = READERS[name]
     if rule.by_hand and read in (_categories_by_rule, _tags_by_rule):
-        read = _terms_by_rule  # whoever wrote the rule knows which terms the site's are
+        read = _terms_by_rule  # the person who wrote the rule knows which terms are categories and which are tags
     for selector in rule.select:
         found = _found(page, selector, rule.attribute, select)
         if found and (value := read(page, found)):
@@ -110,13 +109,13 @@ def _authors_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
     for one in found:
         if not isinstance(one, str) and len(text := element_line(one)) > _MAX_BYLINE_LENGTH:
             if out:
-                break  # a selector for the byline has reached the text of the post
+                break  # the selector of the byline also matches in the text of the post
             continue
         if isinstance(one, str):
             names: Sequence[str] = _names(one)
         elif any(c.isdigit() or c == "@" for c in text):
             if whole := names_of_line(one):
-                return tuple(dict.fromkeys(whole))  # a line with a date or handles has all the names
+                return tuple(dict.fromkeys(whole))  # a line with a date or handles is the whole byline
             continue
         else:
             names = names_of_element(one)
@@ -144,14 +143,14 @@ def _moment(page: Page, found: Sequence[Found]) -> Moment | None:
 
 
 def read_date_element(page: Page, el: Element) -> Moment | None:
-    """Returns the date that a reader sees in an element, ignoring its attributes; None if the element shows none."""
+    """Returns the date in the visible text of an element, ignoring its attributes; None if there is none."""
     text = element_line(el)
     return visible_date(text, page.language or "") if len(text) < 80 else None
 
 
 def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) -> Element | None:
-    """Returns the element that holds the body: the first selected element with some text, a paragraph or a picture;
-    else None.
+    """Returns the element that contains the body: the first selected element with some text, a paragraph or a picture.
+    Returns None if there is none.
     """
     for selector in rule.select:
         for el in select(page, selector):
@@ -178,8 +177,8 @@ def _tags_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
 
 
 def _without_kind(page: Page, found: Sequence[Found], kind: Kind) -> Sequence[Found]:
-    """Returns what a selector found without the links to listings of this kind, unless the platform has only one kind.
-    A selector such as `a[rel~=tag]` is learned from posts that have only one kind, and finds both on others.
+    """Returns what a selector found, without links to listings of this kind, unless the platform has only one kind. A
+    selector such as `a[rel~=tag]` may be learned from posts with terms of only one kind, but find both kinds on others.
     """
     if bool(page.platform.categories) != bool(page.platform.tags):
         return found
@@ -194,18 +193,18 @@ READERS: dict[str, tuple[Callable[[Page, Sequence[Found]], Value], Value]] = {
     "categories": (_categories_by_rule, ()),
     "tags": (_tags_by_rule, ()),
 }
-"""For each field the function that reads it from what a selector found, and the field's empty value."""
+"""For each field, the function that reads it from what a selector found, and the field's empty value."""
 
 
 # A whole page.
 
-_ALWAYS = 0.999  # coverage of a rule that found something on every page it was learned from
-_MOST = 0.5  # coverage below which most posts of the template do not have the field
+_ALWAYS = 0.999  # a rule with at least this coverage found something on every page from which it was learned
+_MOST = 0.5  # if the coverage of a rule is lower than this, most posts of the template do not have the field
 
 
 _Candidates = list[Candidate[tuple[str, ...]]]
 _Terms = tuple[_Candidates, _Candidates]
-"""Candidates for categories, and for tags."""
+"""The candidates for categories, and the candidates for tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +220,10 @@ class Times:
 
 
 class SiteReader:
-    """Reads one page by its site's rules, and collects evidence.
+    """Reads one page with its site's rules, and collects evidence.
 
-    `is_strange`: a rule that found something on every sample post found nothing on this page; `is_whole`: the body
-    is the whole text from a feed or API; `top`: the body's element, once known.
+    `is_strange` is True if a rule that found something on every sample post found nothing on this page. `is_whole` is
+    True if the body is the whole text from a feed or API. `top` is the body's element, once it is known.
     """
 
     def __init__(self, page: Page, rules: SiteRules, hint: SourceHint | None) -> None:
@@ -236,8 +235,8 @@ class SiteReader:
 
     @cached_property
     def post(self) -> Post:
-        """The post on the page. It is located around the title and body that the rules found; without these, by general
-        extraction.
+        """The post on the page. It is located by the title and body that the rules found, or else as on a site without
+        rules.
         """
         return post_with_title(self.page, self._title(), self.top) if self.top is not None else locate_post(self.page)
 
@@ -247,9 +246,9 @@ class SiteReader:
 
     @cached_property
     def wider(self) -> Post | None:
-        """The post as general extraction locates it; None if that is the same element as `post`.
+        """The post as it is located on a site without rules; None if that results in the same elements as `post`.
 
-        The footer of a post may be outside the element that holds the title and body that the rules found.
+        The footer of a post may be outside the element around the title and body that the rules found.
         """
         found = locate_post(self.page) if self.top is not None else self.post
         return None if found.holder is self.post.holder and found.body is self.post.body else found
@@ -259,10 +258,10 @@ class SiteReader:
         return element_of_rule(self.page, rule) if rule is not None else None
 
     def by_rule(self, name: str) -> Value:
-        """Returns the value that the field's rule gives; None if the field has no rule.
+        """Returns the value that the field's rule finds; None if the field has no rule.
 
-        Sets `is_strange` if a learned rule that has always found something finds nothing. If a rule written by hand
-        finds nothing, that is recorded as evidence.
+        Sets `is_strange` if a learned rule that found something on every sample finds nothing. If a hand-written rule
+        finds nothing, this is recorded as evidence.
         """
         rule = self.rules.rule(name)
         if rule is None:
@@ -277,25 +276,25 @@ class SiteReader:
         return value
 
     def may_be_empty(self, name: str) -> bool:
-        """Returns True if the field has a learned rule that finds nothing on most posts of the site, so that a post on
-        which it finds nothing has no such field.
+        """Returns True if the field has a learned rule that finds nothing on most posts of the site. If it finds
+        nothing on this page, the post does not have the field.
         """
         rule = self.rules.rule(name)
         return rule is not None and not rule.by_hand and rule.coverage < _MOST
 
     def has_hand_rule(self, name: str) -> bool:
-        """Returns True if a person wrote the field's rule, which then takes precedence over the site's API."""
+        """Returns True if the field has a hand-written rule, which takes precedence over the site's API."""
         rule = self.rules.rule(name)
         return rule is not None and rule.by_hand
 
     def note_rule(self, name: str, value: Value, rule: Rule) -> None:
-        """Adds a value that a rule gave to the evidence."""
+        """Records a value that a rule found as evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         source = BY_HAND if rule.by_hand else "learned"
         self.evidence.append(Evidence(name, shown[:300], source, _where(rule), round(rule.agreement, 2)))
 
     def note_unmatched(self, name: str, rule: Rule) -> None:
-        """Adds to the evidence that a rule written by hand found nothing: an empty value with confidence 0."""
+        """Records as evidence that a hand-written rule found nothing: an empty value with confidence 0."""
         self.evidence.append(Evidence(name, "", BY_HAND, _where(rule), 0.0))
 
     def note_api(self, name: str, value: Value) -> None:
@@ -309,7 +308,7 @@ class SiteReader:
 
     @cached_property
     def wider_terms(self) -> _Terms | None:
-        """The candidates for terms in the `wider` element; None if there is no such element."""
+        """The candidates for terms that are found with the post `wider`; None if that is None."""
         return _categories.term_candidates(self.page, self.wider, self.hint) if self.wider is not None else None
 
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:
@@ -330,10 +329,10 @@ def element_of_rule(page: Page, rule: Rule) -> Element | None:
 
 
 def read_authors(reader: SiteReader) -> tuple[str, ...]:
-    """Returns the authors by rule, else from the API, else by general extraction."""
+    """Returns the authors that the rule finds, or else those from the API, or else those found without rules."""
     value = reader.by_rule("authors")
     if isinstance(value, tuple) and value:
-        return value  # rather than the API's author, which is the account that posted
+        return value  # preferred to the API's author, which is only the account that posted
     if reader.api is not None and reader.api.authors:
         reader.note_api("authors", reader.api.authors)
         return reader.api.authors
@@ -350,7 +349,9 @@ def read_authors(reader: SiteReader) -> tuple[str, ...]:
 
 
 def read_times(reader: SiteReader) -> Times:
-    """Returns the dates from the API, else by rule, else by general extraction; a rule written by hand comes first."""
+    """Returns the dates that hand-written rules find, or else those from the API, or else those by learned rules, or
+    else those that are found without rules.
+    """
     page, api = reader.page, reader.api
     changed = reader.by_rule("modified")
     when = reader.by_rule("published")
@@ -365,7 +366,7 @@ def read_times(reader: SiteReader) -> Times:
     if (published is None and not reader.may_be_empty("published")) or (
         modified is None and not reader.may_be_empty("modified")
     ):
-        # If only the last change is missing, it is looked for in declarations and not in the page's lines.
+        # If only the last change is missing, it is searched only in declarations and not in the page's lines.
         lines = published is None and not reader.may_be_empty("published")
         post, beside = (reader.post, reader.beside) if lines else (Post(page, body=reader.top), BylineBlock())
         changes = _dates.modified_candidates(page, post, reader.hint, beside)
@@ -385,7 +386,9 @@ def read_times(reader: SiteReader) -> Times:
 
 
 def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns categories and tags from the API, by rule or by general extraction; a rule by hand comes first."""
+    """Returns the categories and tags that hand-written rules find, or else those from the API, or else those by
+    learned rules, or else those that are found without rules.
+    """
     out: list[tuple[str, ...]] = []
     for n, name in enumerate(("categories", "tags")):
         from_api = getattr(reader.api, name) if reader.api is not None else ()

@@ -1,7 +1,7 @@
 """Learns a site's rules from a sample of its posts, and checks them on the same posts.
 
-The values of a post are known from an API or a full-text feed, else from general extraction, where the page's
-declarations and its text agree. For each field, the selector is learned that gives these values on the site's posts.
+The values of a post are known from an API or a full-text feed, or else from extraction without site rules. For each
+field, a selector is learned that finds these values on the site's posts.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from archiver.extraction.text import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.platforms.selector_index import split_words
 
-# Selectors for an element that also match its counterparts on the site's other pages.
+# Making selectors for an element that also match its counterparts on the site's other pages.
 
-# Names that belong to one page: numbered ones ("post-123", "page-id-7", "comment_9"), hashes that change with each
-# build, and a post's terms ("tag-maps"), but not the parts of a template that hold them ("tag-links", "author-name").
+# Names that belong to one page only: numbered ones ("post-123", "page-id-7", "comment_9"), hashes that change with each
+# build, and a post's terms ("tag-maps"). Names for the parts of a template with terms ("tag-links") do not count.
 _PAGE_SPECIFIC = re.compile(
     r"\d{2,}|[_-]\d+$|^\d|^(?:category|tag|author|term|label|status|format|type)-(?!(?:links?|lists?|names?|labels?|"
     r"titles?|box|info|meta|items?|wrap|wrapper|container|content|text|date|time|header|line|block|area|section|group|"
@@ -54,7 +54,7 @@ _NO_ANCHOR = frozenset(("html", "body"))
 _MAX_ANCESTORS = 5
 _MAX_CLASSES = 6
 
-# Words that template authors use for the parts of a post. A name with one of them survives small redesigns.
+# Words that template authors use for the parts of a post. A name with one of them usually survives small redesigns.
 _PART_WORD = re.compile(
     r"title|headline|author|byline|vcard|date|time|publish|posted|categor|tag|label|topic|entry|post|article|story|"
     r"content|body|text",
@@ -63,8 +63,8 @@ _PART_WORD = re.compile(
 
 
 def selector_clarity(selector: str) -> tuple[int, int, int]:
-    """Returns a sort key for how readable a selector is to a person; higher is better. Best is a short selector for the
-    element itself, with a word for a part of a post.
+    """Returns a sort key that is higher the more readable a selector is to a person. The best selector is short, has a
+    class, id or attribute of the element itself, and contains a word for a part of a post.
     """
     selector = _ATTRIBUTE.sub("", selector).replace("'", "")
     own = selector.rpartition(" ")[2]
@@ -74,7 +74,7 @@ def selector_clarity(selector: str) -> tuple[int, int, int]:
 
 
 def own_selectors(el: Element) -> list[str]:
-    """Returns selectors for an element by its own attributes, most specific first. None of them is the tag alone."""
+    """Returns selectors for an element by its own attributes, most specific first. None of them is only a tag."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
     out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _attribute_values(el, attr, op)]
     classes = [c for c in split_words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
@@ -96,12 +96,14 @@ def _attribute_values(el: Element, attr: str, op: str) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """Returns a value in CSS notation: quoted unless it is an identifier."""
+    """Returns a value in CSS notation, in quotation marks unless it is an identifier."""
     return value if _IDENTIFIER.fullmatch(value) else f"'{value}'"
 
 
 def with_attribute(selector: str, attribute: str) -> str:
-    """Returns the selector with `::attr(attribute)`, so that it selects the attribute's values; unchanged for ""."""
+    """Returns the selector with `::attr(attribute)` appended, so that it selects the attribute's values. If `attribute`
+    is "", returns it unchanged.
+    """
     return f"{selector}::attr({attribute})" if attribute else selector
 
 
@@ -114,8 +116,8 @@ def attribute_of(selector: str) -> str:
 def selectors_for(el: Element) -> Iterator[str]:
     """Yields selectors that match this element.
 
-    They are its own attributes, a tag that is rarely used twice (h1, time), and its attributes or tag below an
-    ancestor.
+    They select it by its own attributes, by a tag that is rarely used twice (h1, time), or by its attributes or tag
+    together with an ancestor.
     """
     own = own_selectors(el)
     yield from own
@@ -135,25 +137,24 @@ def selectors_for(el: Element) -> Iterator[str]:
         parent, step = parent.getparent(), step + 1
 
 
-# The body: the element that holds it, and the paragraphs that repeat from post to post.
+# The body: learning which element contains it, and which paragraphs repeat from post to post.
 
 Known = tuple[Page, Article, bool]
 """A page, its known article, and True if the site's API or feed reported the article's values."""
 _ALIKE = 0.97
-_MIN_BODY_LENGTH = 60  # letters; the container of a shorter body is not certain
+_MIN_BODY_LENGTH = 60  # the container of a body with fewer letters is not certain
 _REPEATED = 0.5  # a paragraph in at least this share of the posts belongs to the site
 _MIN_REPEATS = 5
 _MAX_LINE_LENGTH = 600
-_MIN_SENTENCE_WIDTH = 14.0  # in Latin letters, of a line that ends like a sentence
+_MIN_SENTENCE_WIDTH = 14.0  # a line with a full stop is a sentence if it is as long as this many Latin letters
 _MIN_LINE_WIDTH = 24.0
 _SENTENCE_END = tuple(".!?…。！？؟۔")
 _MAX_CONTAINERS_TRIED = 30
 
 
 def learn_body(samples: Sequence[Known]) -> Rule | None:
-    """Learns the rule for the body: the container with the known text on nearly all posts, and the repeated paragraphs.
-
-    None if no container has the known text on enough posts.
+    """Learns the rule for the body: the container that has the known text on nearly all posts, and the paragraphs that
+    repeat. Returns None if no container has the known text on enough posts.
     """
     usable = [s for s in samples if len(s[1].body) >= _MIN_BODY_LENGTH]
     if 2 * len(usable) < len(samples) or not usable:
@@ -179,8 +180,9 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
         likeness = [text_f1(t, a.body) for t, (_, a, _) in zip(texts, usable, strict=True)]
         right = sum(one >= _ALIKE for one in likeness) / len(usable)
         mean = sum(likeness) / len(usable)
-        # Of containers with the same text, take the deepest: a larger one holds other things that change. A post that
-        # was read wrongly, such as one that is only a picture, speaks for the larger one, and does not count.
+        # If several containers have the same text, the deepest is taken, since a larger one also contains things that
+        # change. Posts that were read wrongly, such as one with only a picture, do not count here, since their text
+        # would favour the larger container.
         alike = [one for one in likeness if one >= _ALIKE]
         rank = (
             right,
@@ -200,7 +202,7 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
 
 
 def _headings(page: Page) -> set[str]:
-    """Returns the texts that divide a page: its headings, and paragraphs that are bold from end to end."""
+    """Returns the texts that divide a page: its headings, and paragraphs that are entirely bold."""
     index = page.index
     found = {element_line(el) for tag in ("h1", "h2", "h3", "h4", "h5", "h6", "dt", "caption") for el in index.tag(tag)}
     for tag in ("strong", "b"):
@@ -229,7 +231,7 @@ def _container_text(
 
 
 def _containers(page: Page, body: str) -> list[Element]:
-    """Returns the deepest element that holds nearly all paragraphs of a text, and two of its ancestors."""
+    """Returns the deepest element that contains nearly all paragraphs of a text, and its two nearest ancestors."""
     marks = [f[:80] for p in body.split("\n\n") if len(f := fold_text(p)) >= 12][:60]
     if not marks:
         return []
@@ -247,7 +249,9 @@ def _holds_most(el: Element, marks: Sequence[str]) -> bool:
 
 
 def text_f1(a: str, b: str) -> float:
-    """Returns how much two texts have in common, 0 to 1: F1 of their words, or of their characters without spaces."""
+    """Returns how much two texts have in common, 0 to 1: the F1 score of their words, or of their characters if they
+    have no spaces.
+    """
     one, two = (Counter(t.split()) if " " in t else Counter(t) for t in (a, b))
     total = sum(one.values()) + sum(two.values())
     return 2 * sum((one & two).values()) / total if total else 1.0
@@ -278,11 +282,12 @@ def _is_statement(paragraph: str) -> bool:
 # All fields.
 
 MIN_POSTS = 8
-"""Posts needed to learn a template: fewer show what these posts have in common, not what the site's posts have."""
-# Shares of the pages on which a rule must give the known value. Where that comes from general extraction, it is wrong
-# on some pages on which the rule is right.
+"""At least this many posts are needed to learn a template. Fewer may have something in common that the site's other
+posts do not have."""
+# A rule must find the known value on at least this share of the pages. Known values that were extracted without site
+# rules are wrong on some pages on which the rule is right.
 _ACCEPTED = 0.9
-_ACCEPTED_REPORTED = 0.98  # where the site's API or feed reported the value
+_ACCEPTED_REPORTED = 0.98  # this share applies if the site's API or feed reported the values
 _MAX_LENGTH = {"title": 500, "authors": 160, "published": 80, "modified": 80, "categories": 80, "tags": 80}
 _PROPERTIES = {
     "title": ("headline", "name"),
@@ -292,25 +297,27 @@ _PROPERTIES = {
     "categories": ("articleSection",),
     "tags": ("keywords",),
 }
-# Words in names for the other date: such an element has the same value only until the post is edited.
+# Words in the names of the other date. An element with such a name has the right date only until the post is edited.
 _NAMES_OF_OTHER_DATE = {
     "published": re.compile(r"modif|updat|revis", re.IGNORECASE),
     "modified": re.compile(r"publish|creat", re.IGNORECASE),
 }
 _MAX_TRIED = 40
-_VARIETY = 0.8  # distinct titles, of all
+_VARIETY = 0.8  # at least this share of the titles is distinct
 _SLOTS = frozenset(("authors", "categories", "published"))
-"""Fields that a template shows in one place on every post."""
+"""Fields that a template shows in the same place on every post."""
 _ALWAYS_FILLED = 0.95
 _MAX_SELECTORS = 3
-_WHOLE_POST = 400  # at least so many characters of HTML in a feed are a whole post and not a summary
+_WHOLE_POST = 400  # HTML with at least this many characters in a feed is a whole post and not a summary
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A post to learn from: its page, and the article that general extraction made of the page and its source hint.
+    """A post to learn from: its page, and the article that was extracted without site rules from the page and its
+    source hint.
 
-    `taught`: an API (`by_api`) or a full-text feed reported the values, so that they are certain.
+    `taught` is True if an API or a full-text feed reported the values, so that they are certain. `by_api` is True if it
+    was an API.
     """
 
     page: Page
@@ -321,8 +328,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A rule tried on the samples: for each sample, whether the rule gave the right value, and the number of elements
-    that it matched on all samples together.
+    """The result of trying a rule on the samples. `right` says for each sample whether the rule found the right value;
+    `matched` is the number of elements that it matched on all samples together.
     """
 
     rule: Rule
@@ -331,10 +338,10 @@ class _Trial:
 
 
 def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteRules | None:
-    """Learns the rules of the site that these posts are from; None if the posts have no common template.
+    """Learns the rules of a site from these posts. Returns None if the posts have no common template.
 
     `others` are pages of the site that are not posts; the selectors that mark a post must not match on them. A field
-    gets a rule only if the rule gives the known values. Without rules for title and body there are no rules at all.
+    gets a rule only if the rule finds the known values. If the title or the body gets no rule, returns None.
     """
     if len(samples) < MIN_POSTS:
         return None
@@ -366,8 +373,8 @@ def _known_value(article: Article, name: str) -> Value:
 
 
 def agrees_with(name: str, value: Value, known: Value) -> bool:
-    """Returns True if a rule's value agrees with the known value: texts must be equal, names may be in any order, and
-    times must be the same instant.
+    """Returns True if the value that a rule finds agrees with the known value. Texts must be equal, names may be in any
+    order, and times must be the same instant.
     """
     if isinstance(value, Moment) and isinstance(known, Moment):
         return value.at == known.at and known.precision in ("", value.precision)
@@ -421,10 +428,10 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
 
 
 def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:
-    """Returns the rule for a place that holds the field on nearly every post, also where general extraction found
-    nothing; None if no place does.
+    """Returns the rule for a place that has the field on nearly every post, even on posts on which extraction without
+    site rules found nothing. Returns None if there is no such place.
 
-    Its agreement is measured on the posts where general extraction found a value, its coverage on all posts.
+    The rule's agreement is measured on the posts with a known value, its coverage on all posts.
     """
     said = [bool(value) for value in known]
     if sum(said) < MIN_POSTS:
@@ -443,10 +450,10 @@ def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequen
 
 
 def _is_own_title(rule: Rule, samples: Sequence[Sample]) -> bool:
-    """Returns True if the titles that a rule reads differ from post to post, and are like the titles of another source.
+    """Returns True if the titles that a rule finds differ from post to post, and most are like the titles that the
+    pages declare, if these differ from post to post, too.
 
-    The known titles may have the same mistake as the rule, so they prove nothing. Other sources are the feed or API
-    and the titles that the pages declare, if these differ from post to post.
+    The known titles are not used for this, since they may have the same mistake as the rule.
     """
     titles = [str(read_field(s.page, "title", rule, select_by_index) or "") for s in samples]
     filled = [fold_text(title) for title in titles if title]
@@ -460,7 +467,9 @@ def _is_own_title(rule: Rule, samples: Sequence[Sample]) -> bool:
 
 
 def _make_rule(selector: str, attribute: str) -> Rule:
-    """Returns a rule with one selector, which includes the attribute to read; a JSON-LD property is kept apart."""
+    """Returns a rule with one selector, which includes the attribute to read. A JSON-LD property is not part of the
+    selector, but is stored in the rule's `attribute`.
+    """
     return Rule((selector,), attribute) if selector == JSON_LD else Rule((with_attribute(selector, attribute),))
 
 
@@ -470,7 +479,9 @@ def _attribute_read(rule: Rule) -> str:
 
 
 def _trial_rank(trial: _Trial) -> tuple[object, ...]:
-    """Returns a sort key for a trial: pages right, then shown rather than declared, few matches, a clear selector."""
+    """Returns a sort key that is higher for better trials: those that are right on more pages, then those with a shown
+    and not a declared value, then those with fewer matches, then those with a more readable selector.
+    """
     selector = trial.rule.select[0]
     declared = selector == JSON_LD or selector.startswith("meta")
     return sum(trial.right), -declared, -trial.matched, selector_clarity(selector)
@@ -495,8 +506,8 @@ def _try_rule(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[
 
 
 def _shown_day_selector(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
-    """Returns a selector, in a tuple, for the element that shows the day of an instant declared in UTC; () if no
-    element does.
+    """Returns a tuple with the selector of the element that shows the day of publication, if the rule finds an instant
+    that is declared in UTC. Otherwise, or if there is no such element, returns ().
     """
     times = [read_field(s.page, "published", best.rule, select_by_index) for s in samples]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
@@ -528,10 +539,8 @@ def _shown_day_selector(best: _Trial, samples: Sequence[Sample], known: Sequence
 
 
 def _selectors_for_value(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
-    """Yields a selector for every place on the page with this value or a part of it, each with the attribute that holds
-    it.
-
-    The attribute is "" if the element's text holds the value.
+    """Yields selectors for all places on the page with this value or a part of it. Each selector comes with the name of
+    the attribute that has the value, or with "" if the element's text has it.
     """
     read, _ = READERS[name]
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
@@ -562,9 +571,8 @@ _NEVER = frozenset(("html", "head", "body", "script", "style", "noscript", "svg"
 
 
 def _may_hold(el: Element, name: str, values: set[str]) -> bool:
-    """Returns False if an element certainly does not hold this field; a cheap check before the element is read.
-
-    `values`: the known values, folded.
+    """Returns False if an element certainly does not contain this field. This is a cheap check before the element is
+    read. `values` are the known values, folded.
     """
     if len(el) > 12:
         return False
@@ -582,7 +590,7 @@ def _may_hold(el: Element, name: str, values: set[str]) -> bool:
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
-    """Returns a selector, in a tuple, that matches on every post and on no other page; () if none is found."""
+    """Returns a tuple with a selector that matches on every post and on no other page; () if none is found."""
     first = samples[0].page.index
     options: list[str] = []
     for tag in ("body", "html", "article", "main"):
@@ -598,5 +606,5 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
 
 
 def reports_whole_post(hint: SourceHint | None) -> bool:
-    """Returns True if a source hint has the whole post: it is from a platform's API or a full-text feed."""
+    """Returns True if a source hint has the whole post, because it is from a platform's API or a full-text feed."""
     return hint is not None and (hint.from_api or len(hint.body_html) >= _WHOLE_POST)

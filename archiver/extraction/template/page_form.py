@@ -1,4 +1,5 @@
-"""Reads the form of a page: its markup and the pattern of its address, by which the pages of one template are known."""
+"""Reads the form of a page: its markup and the pattern of its address. Pages made from the same template have the same
+form."""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ from archiver.items import Article, Evidence, PageForm
 from archiver.platforms.selector_index import split_words
 from archiver.urls import folder_path
 
-# Names that belong to one page: with digits, or made from the terms of its post ("tag-maps").
+# Names that belong to one page only: those with digits, and those made from the terms of its post ("tag-maps").
 _PAGE_SPECIFIC = re.compile(r"\d|^(?:category|tag|author|term|label|format|language|lang)-")
-# Inside of these, markup is the text's and differs from post to post.
+# Markup inside these elements belongs to the text and differs from post to post.
 _TEXT_TAGS = frozenset(
     ("p", "blockquote", "pre", "code", "figure", "td", "tr", "th", "em", "strong", "b", "i", "h2", "h3", "h4", "dd")
 )
 _DECLARED = ("rel", "itemprop")
-_MAX_ALIKE = 6  # elements looked at of those with equal classes: rows of a menu add nothing
+_MAX_ALIKE = 6  # at most this many elements with equal classes are read, since further rows of a menu add nothing
 _MAX_TOKENS = 600
 _MAX_NAMES = 8
 _MAX_VALUE_LENGTH = 400
@@ -33,7 +34,7 @@ _HENTRY = re.compile(r"type-([a-z][a-z_-]{0,30})")
 _DATE_SLUG = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?-(?=.)")
 
 
-@lru_cache(maxsize=1)  # the judge asks for it before the result of the page is made
+@lru_cache(maxsize=1)  # needed twice for each page: to judge the article, and for the page's result
 def page_form(page: Page) -> PageForm:
     """Returns the form of a page: the tokens of its markup, the pattern of its address, and what the page shows."""
     return PageForm(
@@ -50,8 +51,7 @@ def markup_tokens(page: Page) -> frozenset[int]:
     """Returns the hashes of a page's markup tokens: `parent>tag.class`, `parent>tag#id`, `tag[rel=...]`,
     `tag[itemprop=...]`.
 
-    Names with digits are left out, and so is the markup inside paragraphs, tables and the like, which is the
-    text's own.
+    Names with digits are left out. So is the markup inside paragraphs, tables and the like, which belongs to the text.
     """
     index = page.index
     found: set[int] = set()
@@ -98,10 +98,10 @@ def _hash(text: str) -> int:
 
 
 def address_pattern(url: str) -> str:
-    """Returns the pattern of an address: "Y/9/s" for "/2024/05/a-name/", with the names of query parameters.
+    """Returns the pattern of an address: "Y/9/s" for "/2024/05/a-name/". The names of query parameters are appended.
 
-    `Y` is a year, `9` another number, `D-s` a date followed by words, `s` anything else and what is below a day; the
-    ending of a file name is kept.
+    `Y` is a year, `9` is any other number, and `D-s` is a date followed by words. `s` is anything else, and any segment
+    after a year, month and day. The extension of a file name is kept.
     """
     parts = urlsplit(url)
     path, _, kept = unquote(parts.path).partition("?")  # a static copy keeps the query in the name of its file
@@ -109,7 +109,7 @@ def address_pattern(url: str) -> str:
     steps = [step for step in folder_path(path).split("/") if step]
     out: list[str] = []
     for n, step in enumerate(steps, 1):
-        is_name = out[-3:] == ["Y", "9", "9"]  # also if it is a number: the day is complete
+        is_name = out[-3:] == ["Y", "9", "9"]  # after a complete date, even a number is a name
         out.append(_step_pattern(step, is_last=n == len(steps), is_name=is_name))
     names = sorted({part.partition("=")[0] for part in query.split("&") if part})[:_MAX_NAMES]
     return "/".join(out)[:120] + (f"?{'&'.join(names)}"[:60] if names else "")
@@ -127,7 +127,7 @@ def _step_pattern(step: str, *, is_last: bool, is_name: bool) -> str:
 
 
 def _own_hentry_type(page: Page) -> str:
-    """Returns the post type that the page's only `hentry` names in its classes ("post", "page"); "" without one."""
+    """Returns the post type in the classes of the page's only `hentry` ("post", "page"); "" if there is none."""
     entries = page.index.with_class("hentry")
     if len(entries) != 1:
         return ""
@@ -136,7 +136,7 @@ def _own_hentry_type(page: Page) -> str:
 
 
 def _titles(page: Page) -> tuple[int, int]:
-    """Returns the hashes of the page's <title> and of its first heading; 0 if it is missing or empty."""
+    """Returns the hashes of the page's <title> and of its first heading; 0 for one that is missing or empty."""
     heading = next((el for tag in ("h1", "h2") for el in page.index.tag(tag)[:1]), None)
     return _text_hash(page.head_title), _text_hash(element_line(heading)) if heading is not None else 0
 
@@ -150,8 +150,8 @@ def date_slot(article: Article) -> int:
     """Returns the hash of the place on the page that shows the article's date of publication; 0 if the page does not
     show it.
 
-    0 also for a date that is only declared in the head or in the address, and for an uncertain one. If a learned
-    rule reads the date from the head, the page may show it or not, and the result is `HEAD_SLOT`.
+    The result is also 0 if the date is uncertain, or is only declared in the head or in the address. If a learned rule
+    reads the date from the head, it is unknown whether the page shows it, and the result is `HEAD_SLOT`.
     """
     found = [
         e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN and e.confidence > _CERTAIN
@@ -163,8 +163,8 @@ def date_slot(article: Article) -> int:
 
 
 def shows_one_date(article: Article) -> bool:
-    """Returns True if the page shows one date that may be that of its publication, however uncertain its place: a post
-    without a heading has none to stand beside.
+    """Returns True if the page shows only one date that may be its date of publication, however uncertain. If a post
+    has no heading, its date cannot be recognized by being near the heading.
     """
     shown = {e.value[:10] for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN}
     return article.published is not None and len(shown) == 1
@@ -172,7 +172,7 @@ def shows_one_date(article: Article) -> bool:
 
 _CERTAIN = 0.6
 HEAD_SLOT = 1
-"""The place of a date that a learned rule reads in the head of the page."""
+"""Stands for the place of a date that a learned rule reads in the head of the page."""
 _IN_HEAD = ("ld+json", "meta[")
 _NOT_SHOWN = frozenset(("api", "feed", "meta", "json-ld", "url", "address", "sitemap"))
 

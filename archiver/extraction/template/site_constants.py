@@ -1,5 +1,5 @@
-"""Finds the constants of a site: values that many of its posts share, and that therefore belong to the site: a title,
-an image, a description, a tiny text, or a part of <title>.
+"""Finds the constants of a site: values that belong to the site and not to a post, because many of its posts share
+them. They may be a title, an image, a description, a tiny text, or a part of <title>.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from archiver.extraction.text import fold_text
 from archiver.items import OTHER_HEADING, Article, Evidence
 
 MIN_POSTS = 5
-"""The number of posts that must have a value before it can count as a constant of the site."""
+"""A value can be a constant of the site only if at least this many posts have it."""
 SHARE = 0.2
-"""The share of the posts that must have a value before it can count as a constant of the site."""
+"""A value can be a constant of the site only if at least this share of the posts has it."""
 SHARE_OF_BODY = 0.05
 MAX_BODY_LENGTH = 40
-"""Letters of a text that may be a button's: a longer one is a text."""
+"""A text with fewer letters than this may be that of a button. A longer one is the text of a post."""
 _VARIETY = 0.8
 _EVERYWHERE, _TITLED = 0.9, 0.5
-"""The share of the posts that have a text of the site in the place of a title, and the least share with a title."""
+"""A text in the place of a title belongs to the site if at least `_EVERYWHERE` of the posts have it. This is only
+decided if at least `_TITLED` of the posts also have another title."""
 _MAX_NAME_LENGTH = 80
 _DIGITS = re.compile(r"\d+")
 _PARTS = re.compile(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
@@ -55,37 +56,39 @@ class SiteConstants:
         )
 
     def refuses_title(self, text: str) -> bool:
-        """Returns True if a title is a constant of the site, and so is not the title of a post."""
+        """Returns True if a title is a constant of the site, and therefore not the title of a post."""
         return bool(self.titles) and fold_text(text) in {fold_text(one) for one in self.titles}
 
     def refuses_description(self, text: str) -> bool:
-        """Returns True if a description is a constant of the site, and so does not describe a post."""
+        """Returns True if a description is a constant of the site, and therefore does not describe a post."""
         return bool(self.descriptions) and fold_text(text) in {fold_text(one) for one in self.descriptions}
 
     def refuses_body(self, text: str) -> bool:
-        """Returns True if a text is a constant of the site, and so is not the text of a post."""
+        """Returns True if a text is a constant of the site, and therefore not the text of a post."""
         return bool(self.bodies) and len(text) < MAX_BODY_LENGTH and body_key(text) in self.bodies
 
 
 def constants_from(data: Mapping[str, Iterable[str]]) -> SiteConstants:
-    """Returns the constants with these values by kind; the inverse of `SiteConstants.items`."""
+    """Returns the constants with these values, given by kind. This is the inverse of `SiteConstants.items`."""
     return SiteConstants(**{one.name: tuple(data.get(one.name, ())) for one in fields(SiteConstants)})
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPost:
-    """An article that general extraction read, and the <title> of its page ("": unknown)."""
+    """An article that was extracted without site rules, and the <title> of its page ("" if unknown)."""
 
     article: Article
     head_title: str = ""
 
 
 def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
-    """Returns the values that belong to the site: a fifth of its posts have them, and at least `MIN_POSTS`.
+    """Returns the values that belong to the site, because at least a fifth of its posts and at least `MIN_POSTS` posts
+    have them.
 
-    A title belongs to the site only if the posts that have it declare or show other titles, which differ from post
-    to post: a series with one title for all its parts keeps it. A part of <title> belongs to the site only if the
-    posts' own headings lack it. For a text of fewer than 40 letters, a twentieth of the posts is enough.
+    A title belongs to the site only if the posts with this title also declare or show other titles, which differ from
+    post to post. So a series with one title for all of its parts keeps the title. A part of <title> belongs to the site
+    only if the posts' own headings lack it. A text of fewer than 40 letters belongs to the site if a twentieth of the
+    posts have it.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -110,7 +113,9 @@ def _frequent(values: Iterable[str], posts: int, share: float = SHARE) -> tuple[
 
 
 def hides_others(title: str, articles: Sequence[Article]) -> bool:
-    """Returns True if the posts with this title have other candidates for it, nearly all of them different."""
+    """Returns True if nearly all posts with this title have another candidate for the title, and nearly all of these
+    candidates are different.
+    """
     folded = fold_text(title)
     posts = [a for a in articles if a.title == title]
     others = [
@@ -129,9 +134,10 @@ def hides_others(title: str, articles: Sequence[Article]) -> bool:
 
 
 def titles_everywhere(articles: Sequence[Article]) -> tuple[str, ...]:
-    """Returns the texts that nearly all posts show in the place of a title (the banner, the <title> of all pages,
-    "Leave a reply"), if most of the posts also have a title that differs from post to post. Other headings of the
-    pages ("Recent posts") need only be frequent.
+    """Returns the texts that nearly all posts have in the place of a title: the banner, the same <title> on all pages,
+    "Leave a reply". Other headings of the pages ("Recent posts") need only be frequent.
+
+    Returns () unless most of the posts also have a title that differs from post to post.
     """
     read = [found for a in articles if (found := _title_texts(a))]
     if len(read) < MIN_POSTS:
@@ -147,7 +153,9 @@ def titles_everywhere(articles: Sequence[Article]) -> tuple[str, ...]:
 
 
 def _title_texts(article: Article) -> dict[str, Evidence]:
-    """Returns the candidates for an article's title by their folded text; of equal texts the most trusted candidate."""
+    """Returns the candidates for an article's title by their folded text. Of candidates with equal texts, only the
+    first one is returned.
+    """
     found: dict[str, Evidence] = {}
     for one in article.evidence:
         if one.field == "title" and (key := fold_text(one.value)):
@@ -156,7 +164,9 @@ def _title_texts(article: Article) -> dict[str, Evidence]:
 
 
 def _outer_parts(post: ReadPost, refused: set[str]) -> Iterator[str]:
-    """Yields the first and the last part of a <title> that has several, unless a heading of the post has it too."""
+    """Yields the first and the last part of a <title> with several parts. A part that is also in a heading of the post
+    is left out.
+    """
     parts = [part.strip() for part in _PARTS.split(post.head_title) if part.strip()]
     if len(parts) < 2:
         return
@@ -172,5 +182,5 @@ def _outer_parts(post: ReadPost, refused: set[str]) -> Iterator[str]:
 
 
 def body_key(text: str) -> str:
-    """Returns the form in which tiny texts are compared: folded, and without their numbers."""
+    """Returns a tiny text in the form in which it is compared: folded and without numbers."""
     return fold_text(_DIGITS.sub("", text))

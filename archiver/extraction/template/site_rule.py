@@ -1,5 +1,5 @@
-"""The rules of one site: where its template holds each field. They are written in TOML 1.0, for people to read and
-edit.
+"""The rules of one site: where its template has each field. They are written in TOML 1.0, so that people can read and
+edit them.
 
     [site]
     platform = "wordpress"
@@ -13,11 +13,11 @@ edit.
 
     [body]
     select = ["div.entry-content"]
-    drop = [".sharedaddy"]            # blocks that are not text of the post
+    drop = [".sharedaddy"]            # blocks that are not part of the post's text
     lines = ["Follow us on Mastodon."]   # paragraphs that repeat from post to post
 
     [constants]
-    images = ["https://example.org/card.png"]   # values that are the site's and not the post's
+    images = ["https://example.org/card.png"]   # values that belong to the site and not to a post
 
 Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(name)`, or XPath. They find the same as
 `response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named
@@ -46,19 +46,20 @@ _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
 _FIGURES = ("coverage", "agreement")
 _NUMBERS = (*_FIGURES, "learned_from")
 BY_HAND = "rule by hand"
-"""The source of evidence from a rule that a person wrote."""
+"""The source of evidence from a hand-written rule."""
 _HEADER = re.compile(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Where a field is on the page: the selectors (`select`), and the attribute or JSON-LD property to read
-    (`attribute`).
+    """Where a field is on the page.
 
-    `attribute` is "" for the text of the selected elements. `coverage` is the share of the sample pages on which the
-    rule finds something, `agreement` the share on which it gives the known value. `drop` and `lines` are only for
-    the body. `shown` is only for the publication date: where the page shows the day of an instant that it declares
-    in UTC. If the two differ, the shown day is kept.
+    `select` are the selectors, and `attribute` is the attribute or JSON-LD property to read, "" for the text of the
+    selected elements. `coverage` is the share of the sample pages on which the rule finds something, and `agreement` is
+    the share on which it finds the known value. `drop` and `lines` are only for the body.
+
+    `shown` is only for the publication date. If `select` finds an instant in UTC, `shown` selects the element that
+    shows the day. If the two days differ, the shown day is used.
     """
 
     select: tuple[str, ...] = ()
@@ -73,11 +74,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class SiteRules:
-    """The rules of one site. `pages`: the number of posts they were learned from; `teacher`: where the known values
-    came from ("api", "feed" or "agreement" of a page's own sources); `places`: the publisher's places, the same on
-    every page; `constants`: the values that belong to the site and not to its posts. `version` identifies the rules
-    in the evidence of articles read by them. `platform` is "" if the rules have no platform. `post`: the selectors
-    that match on every post; `post_by_hand`: a person wrote them.
+    """The rules of one site.
+
+    - `fields`: the rules by field.
+    - `platform`: the site's platform, "" if the rules have none.
+    - `post`: selectors that match on every post and on no other page.
+    - `pages`: the number of posts from which the rules were learned.
+    - `teacher`: where the known values of these posts came from: "api", "feed", or "agreement" of a page's own sources.
+    - `places`: the publisher's places, which are the same on every page.
+    - `version`: identifies the rules in articles that were read with them.
+    - `post_by_hand`: True if `post` is hand-written.
+    - `constants`: values that belong to the site and not to its posts.
     """
 
     fields: Mapping[str, Rule] = field(default_factory=dict)
@@ -94,9 +101,7 @@ class SiteRules:
         return self.fields.get(name)
 
     def overruled(self, hand: SiteRules) -> SiteRules:
-        """Returns a copy of these rules in which the rules of `hand`, written by a person, replace the rules for the
-        same fields.
-        """
+        """Returns a copy of these rules in which the hand-written rules `hand` replace those for the same fields."""
         own = {name: replace(rule, by_hand=True) for name, rule in hand.fields.items()}
         return replace(
             self,
@@ -110,8 +115,8 @@ class SiteRules:
         )
 
     def by_hand(self) -> SiteRules | None:
-        """Returns only the rules that a person wrote, with the site's constants; None if the site has neither such
-        rules nor constants.
+        """Returns only the hand-written rules, with the site's constants. Returns None if the site has neither
+        hand-written rules nor constants.
         """
         own = {name: rule for name, rule in self.fields.items() if rule.by_hand}
         if not (own or self.post_by_hand or self.constants):
@@ -120,7 +125,7 @@ class SiteRules:
 
 
 def to_toml(rules: SiteRules) -> str:
-    """Returns the rules as TOML; `from_toml` parses it."""
+    """Returns the rules as TOML, which `from_toml` can parse."""
     site: dict[str, Any] = {"platform": rules.platform} if rules.platform else {}
     site["post"] = list(rules.post)
     if rules.pages:
@@ -149,8 +154,8 @@ def _rule_table(rule: Rule) -> dict[str, Any]:
 
 
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
-    """Parses rules from TOML. Raises BadRules, whose message has the subject (a file or site), the line or table, and
-    the mistake.
+    """Parses rules from TOML. Raises BadRules with a message that says in which file or site (`subject`) and in which
+    line or table the mistake is.
     """
     source = _Source(subject, text)
     try:
@@ -196,7 +201,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The TOML text of rules, and the file or site that it is from, for error messages."""
+    """The TOML text of rules and, for error messages, the file or site from which it comes."""
 
     subject: str
     text: str
@@ -253,6 +258,6 @@ def _selectors(source: _Source, table: str, name: str, row: dict[str, Any]) -> t
             )
         elif table == "body" and element_selector(selector) != selector:
             raise source.selector_error(
-                table, name, selector, f"{selector!r} selects text; select the element that holds it"
+                table, name, selector, f"{selector!r} selects text; select the element that contains it"
             )
     return found

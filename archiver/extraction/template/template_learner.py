@@ -1,4 +1,4 @@
-"""Learns a site's template during a crawl, and checks as the crawl goes on that the rules still fit."""
+"""Learns a site's template during a crawl, and checks during the rest of the crawl that the rules still fit."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from archiver.extraction.title import site_names
 from archiver.items import Article, PageKind, SourceHint
 
 ENOUGH = 25
-"""Posts after which a site's template is learned; a run that ends with fewer learns from `MIN_POSTS` or more."""
-_OTHERS = 15  # pages that are not posts, kept to distinguish posts from them
-_WATCHED = 20  # how many of the last posts decide whether the rules still fit
-_MAX_STRANGE = 0.5  # the share of them that do not fit at which the rules are retired
-_AUDIT_EACH = 25  # one of this many posts read by rules is also read by general extraction
+"""A site's template is learned after this many posts. If a run ends with fewer, it is learned from these, provided that
+they are at least `MIN_POSTS`."""
+_OTHERS = 15  # at most this many pages that are not posts are kept, to distinguish posts from them
+_WATCHED = 20  # the number of posts, the last ones, that decide whether the rules still fit
+_MAX_STRANGE = 0.5  # the rules are retired if they do not fit at least this share of these posts
+_AUDIT_EACH = 25  # one in this many posts that are read with rules is also extracted without them
 _AUDITS = 4
 _MAX_WRONG = 3
 _ALIKE = 0.9
-_MIN_VARIETY = 0.5  # distinct titles of the last posts, below which the title's rule reads the site's name
-_MAX_PAGE_LENGTH = 3_000_000  # characters of a page that is worth learning from
+_MIN_VARIETY = 0.5  # if less than this share of the last titles is distinct, the rule for the title is wrong
+_MAX_PAGE_LENGTH = 3_000_000  # pages with more characters than this are not used for learning
 
 
 @dataclass(frozen=True, slots=True)
 class _KeptPage:
-    """A page kept compressed, since the trees of 25 pages would take more memory than the rest of the crawl."""
+    """A page that is kept compressed, since the trees of 25 pages would need more memory than the rest of the crawl."""
 
     text: bytes
-    decoded: DecodedText  # without its text
+    decoded: DecodedText  # its `text` is empty, since that is kept compressed
     url: str
     captured_at: datetime | None
     article: Article | None = None
@@ -55,29 +56,27 @@ class _KeptPage:
 
 
 class Judge(Protocol):
-    """Decides by the site's other pages whether a page is a post."""
+    """Decides whether a page is a post by comparing it with the site's other pages."""
 
     def before_learning(self) -> None:
-        """Prepares for learning a template; called right before it."""
+        """Is called right before a template is learned, to prepare for it."""
 
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
-        """Returns the article of a page, with another kind if the site's other pages say so. `extract` extracts the
-        page again with a given kind and rule.
+        """Returns the article of a page, with a different kind if the site's other pages show that it was classified
+        wrongly. `extract` extracts the page again as a given kind, decided by a given rule.
         """
 
     def has_post_form(self, page: Page, article: Article) -> bool:
-        """Returns True if a page that was guessed to be no post has the form of the site's posts."""
+        """Returns True if a page was guessed not to be a post, but has the form of the site's posts."""
 
     def held_among(self, urls: Collection[str]) -> Collection[str]:
         """Returns those of the URLs whose pages are held: what they show is doubted, and teaches nothing."""
 
 
 class NoJudge:
-    """A Judge for when nothing is known of a site's other pages: it leaves each page the kind that it was classified
-    as.
-    """
+    """A Judge that is used if nothing is known of a site's other pages. It never changes the kind of a page."""
 
     def before_learning(self) -> None:
         return None
@@ -95,10 +94,10 @@ class NoJudge:
 
 
 class TemplateLearner:
-    """Reads the posts of one site: by general extraction until its template is known, then by its rules.
+    """Reads the posts of one site: without rules until its template is known, and then with its rules.
 
-    `learned` is called with new rules to store, and returns them as stored. `outdated` is called with the time since
-    which the site has had another template, and returns the rules that remain.
+    `learned` is called with new rules; it stores them and returns them as stored. `outdated` is called when the
+    template has changed, with the time since when, and returns the rules that remain.
     """
 
     def __init__(
@@ -116,16 +115,18 @@ class TemplateLearner:
         self._taught_by: list[_KeptPage] = []
         self._strange: deque[_KeptPage | None] = deque(maxlen=_WATCHED)  # the last posts; None for one that fits
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
-        self._titles: deque[str] = deque(maxlen=_WATCHED)  # of the last posts that were read by the rules
+        self._titles: deque[str] = deque(maxlen=_WATCHED)  # the titles of the last posts that were read with the rules
         self._read = 0
 
     @property
     def knows(self) -> bool:
-        """True if there are learned rules, which read title and body."""
+        """True if there are learned rules, which always include rules for the title and body."""
         return self.rules is not None and bool(self.rules.pages)
 
     def read(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
-        """Extracts the article of a page, by the site's rules if they fit. Keeps pages to learn rules from."""
+        """Extracts the article of a page, with the site's rules if they fit. Keeps pages from which rules can be
+        learned.
+        """
 
         def extract(decided: Answer | None = None) -> Article:
             return extract_page(page, hint, known, posts_only=True, part_of=part_of, rules=self.rules, decided=decided)
@@ -135,7 +136,8 @@ class TemplateLearner:
             article = self._judge.judge_article(page, hint, article, extract)
         split = bool(article.parts) or article.part > 1
         if split and article.read_by:
-            # Its further pages may be laid out differently, so all of its pages are read by general extraction.
+            # The further pages of this post may be laid out differently, so all of its pages are read without learned
+            # rules.
             hand = self.rules.by_hand() if self.rules is not None else None
             article = extract_page(
                 parse_page(page.text, page.url, captured_at=page.captured_at), hint, known, posts_only=True, rules=hand
@@ -151,7 +153,8 @@ class TemplateLearner:
         else:
             self._keep(page, article, hint)
             if self.knows and self.rules is not None:
-                # This page completed the sample, so it can be read by the rules learned from it.
+                # With this page the sample was complete, and rules were learned. So the page is now read with the
+                # rules.
                 self._taught_by = [k for k in self._taught_by if k.url != page.url]
                 return extract_page(
                     parse_page(page.decoded, page.url, captured_at=page.captured_at),
@@ -163,7 +166,9 @@ class TemplateLearner:
         return article
 
     def samples(self) -> Iterator[_KeptPage]:
-        """Yields the posts that this run's rules were learned from and that were read without rules; each post once."""
+        """Yields the posts from which this run's rules were learned and which were themselves read without rules.
+        Yields each post only once.
+        """
         kept, self._taught_by = self._taught_by, []
         yield from kept
 
@@ -172,12 +177,12 @@ class TemplateLearner:
         self._taught_by.append(sample)
 
     def again(self, sample: _KeptPage) -> Article | None:
-        """Extracts a sample post by the learned rules; None if the rules do not fit the page."""
+        """Extracts a sample post again, with the learned rules. Returns None if the rules do not fit the page."""
         article = extract_page(sample.page(), sample.hint, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 
     def finish(self) -> None:
-        """Learns rules at the end of the run from the posts seen, unless rules are known already."""
+        """Learns rules at the end of the run from the posts that were read, unless rules are already known."""
         if not self.knows and len(self._posts) >= MIN_POSTS:
             self._learn()
 
@@ -222,15 +227,15 @@ class TemplateLearner:
             self._titles.clear()
 
     def _certain_others(self) -> Iterator[Page]:
-        """Yields the kept pages that are no posts, except pages that have the form of the site's posts."""
+        """Yields the kept pages that are not posts, except pages that have the form of the site's posts."""
         for kept in self._others:
             page = kept.page()
             if kept.article is None or not self._judge.has_post_form(page, kept.article):
                 yield page
 
     def _watch(self, page: Page, article: Article, hint: SourceHint | None, known: PageKind) -> None:
-        """Retires rules that do not fit half of the last posts, that read the same title on half of them, or that
-        disagree with general extraction.
+        """Retires the rules if they do not fit half of the last posts, if they find the same titles on many of them, or
+        if their results often differ from extraction without rules.
         """
         fits = self.rules is not None and article.read_by == self.rules.version
         self._strange.append(None if fits else _keep_page(page, article, hint))
@@ -273,8 +278,8 @@ class TemplateLearner:
 
 
 def _new_constants(samples: list[Sample]) -> SiteConstants:
-    """Returns the values that belong to the site and not to these posts, except names that one of the pages declares as
-    the site's name. The result does not depend on the order of the posts.
+    """Returns the values that belong to the site and not to these posts. Names that one of the pages declares as the
+    site's name are left out, since they are already known. The result does not depend on the order of the posts.
     """
     found = find_constants([ReadPost(s.article, s.page.head_title) for s in samples])
     declared = {fold_text(name) for s in samples for name in site_names(s.page)}
@@ -287,16 +292,16 @@ def learn_with_constants(
     others: list[Page],
     known: SiteConstants,
 ) -> SiteRules | None:
-    """Learns a site's rules and its constants (values that belong to the site and not to a post, such as its name above
-    each post) from sample posts.
+    """Learns a site's rules and its constants from sample posts. Constants are values that belong to the site and not
+    to a post, such as its name above each post.
 
-    If the samples have constants, `read_again` first extracts the samples again without them, and the rules are
-    learned from that. `known` are constants found earlier; the result includes them. If the posts share no template,
-    returns rules with constants only, or None if there are no new constants either.
+    If the samples have constants, `read_again` extracts the samples again without them, and the rules are learned from
+    the result. `known` are constants that were found earlier; the result includes them. If the posts have no common
+    template, returns rules that only have constants, or None if there are no new constants.
     """
     constants = _new_constants(samples)
     if constants:
-        samples = []  # frees the trees of the pages before they are parsed again
+        samples = []  # the trees of the pages are freed before the pages are parsed again
         samples = read_again(constants)
     rules = learn_rules(samples, others)
     constants = known.with_others(constants)
