@@ -64,8 +64,8 @@ def operations(before: Record, after: Record) -> dict[str, Any]:
     """Returns the differences between two records as JSON-ready data: `{field: [{op, text}]}` for texts, `{field:
     {added, removed}}` for lists.
 
-    `op` is equal, delete or insert. Without the inserted pieces the text is the old one, without the deleted ones
-    the new one.
+    `op` is equal, delete or insert. The old text consists of all pieces except the inserted ones, the new text of all
+    pieces except the deleted ones.
     """
     texts = {
         name: [{"op": str(piece.op), "text": piece.text} for piece in pieces]

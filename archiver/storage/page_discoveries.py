@@ -57,7 +57,7 @@ def record_discovery(
 
 
 def replace_page_references(db: Database, pages: str, values: dict[str, object]) -> None:
-    """Replaces references to pages that are about to be deleted with their URLs, in `page_discoveries`.
+    """Replaces, in `page_discoveries`, references to pages that are about to be deleted by the URLs of these pages.
 
     `pages` is SQL that selects the IDs of these pages, `values` its parameters.
     """
@@ -68,8 +68,8 @@ def replace_page_references(db: Database, pages: str, values: dict[str, object])
     )
 
 
-# -- the table page_counts: pages of a site by kind and outcome, in all and per discovery source. Triggers keep it, so
-# that a site of a hundred thousand pages is shown as fast as one of ten.
+# -- the table page_counts: pages of a site by kind and outcome, in all and per discovery source. Triggers keep it
+# up to date, so that a site of a hundred thousand pages is shown as fast as one of ten.
 
 _KEY = "site_id, source, kind, outcome, with_article"
 _COLUMNS = f"{_KEY}, pages"
@@ -268,8 +268,8 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What a source says about a page, by its digest; `key` is the key of the source (`source_key`). `is_first` is True
-    if the source had said nothing about the page before.
+    """The digest of what a source says about a page, and the `key` of the source (`source_key`). `is_first` is True if
+    the source had said nothing about the page before.
     """
 
     key: str

@@ -91,9 +91,8 @@ def _texts(copy: Database) -> Iterator[tuple[int, str, str]]:
 
 
 def _find_lost_articles(copy: Database, target: Path) -> list[int]:
-    """Returns the IDs of articles that the earlier backup at `target` has and the copy lacks. Left out are articles
-    that a person removed, whose site was removed, or that were merged into another article because both are one
-    post.
+    """Returns the IDs of articles that the earlier backup at `target` has and the copy lacks. Articles are left out if
+    a person removed them or their site, or if they were merged into another article because both are one post.
     """
     if not target.exists():
         return []

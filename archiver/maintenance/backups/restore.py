@@ -84,7 +84,7 @@ class RestoreResult:
 
 def plan_restore(backup: Path, archive: Path) -> RestorePlan:
     """Checks a backup, and returns what its restoration would do. Raises RestoreRefused if it is damaged or a backup of
-    another archive, and what `open_archive` raises.
+    a different archive, and the errors of `open_archive`.
     """
     with _opened_backup(backup, archive) as theirs:
         at = made_at(theirs, backup)

@@ -165,7 +165,7 @@ def unlink(db: Database, article_ids: Iterable[int]) -> None:
 
 
 def unlink_compared(db: Database, article_id: int) -> None:
-    """Deletes the near-duplicate links of an article to articles that have been compared with others again."""
+    """Deletes an article's near-duplicate links to articles that have already been compared again."""
     db.execute(
         "delete from near_duplicates where article_id = ? and other_id in (select article_id from minhash_signatures)",
         [article_id],
