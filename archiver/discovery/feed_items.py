@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from archiver.discovery.feed_geotags import feed_geotags, json_geotag
-from archiver.discovery.feed_text import title_text
+from archiver.discovery.feed_titles_and_names import title_text
 from archiver.items import GeoTag
 from archiver.urls import normalize
 

@@ -15,7 +15,7 @@ from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, word
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
-from archiver.extraction import script_page
+from archiver.extraction import javascript_only_page
 from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import unpack_undeclared
 from archiver.extraction.page import Page
@@ -299,7 +299,7 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
         return False
     if soft_not_found.has_enough_words and not soft_not_found.everywhere:
         return False
-    if not soft_not_found.has_enough_words and not script_page.needs_javascript(page):
+    if not soft_not_found.has_enough_words and not javascript_only_page.needs_javascript(page):
         return False  # it may have a picture of its own
     return soft_not_found.is_shell(fingerprint_of(page.root, page.head_title, result.final_url))
 
@@ -308,7 +308,7 @@ def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
     """Returns True if a page has no content unless scripts run, and its source gave no text for it."""
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
-    return is_shell or script_page.needs_javascript(page)
+    return is_shell or javascript_only_page.needs_javascript(page)
 
 
 def _script_page(
@@ -321,7 +321,7 @@ def _script_page(
         outcome=Outcome.NOT_ARTICLE,
         kind=PageKind.OTHER,
         rule=NEEDS_JAVASCRIPT,
-        reason=script_page.REASON,
+        reason=javascript_only_page.REASON,
         hint_id=request.hint_id,
         targets=_targets(links, article, result, request, site),
     )

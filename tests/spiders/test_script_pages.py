@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from archiver.extraction.javascript_only_page import needs_javascript
 from archiver.extraction.page import parse_page
-from archiver.extraction.script_page import needs_javascript
 from tests.processes import run
 from tests.spiders.crawling import crawl, rows, text
 from tests.spiders.site_server import Answer, Pages, page, serving

@@ -25,6 +25,7 @@ def command(served: Served, *words: str) -> Any:
 def test_the_json_twin_equals_the_output_of_status(served: Served) -> None:
     for row in command(served, "status", "--long"):
         twin = served.get(f"/site/{row['site']}.json").json
+        del row["next_run"]  # a site that was never crawled is due at the moment of the question
         assert {name: twin[name] for name in row} == row
     assert served.get("/sites.json").json == command(served, "sites", "list")
 
