@@ -70,7 +70,7 @@ def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progres
         state = tantivy_index.index_state(folder)
         articles = _approximate_count(db)
         rebuild = rebuild or needs_new_common_words(articles, state.get("articles", 0), len(changed.ids))
-        if rebuild or len(changed.ids) >= _LARGE_UPDATE:
+        if (articles if rebuild else len(changed.ids)) >= _LARGE_UPDATE:
             _return_unused_memory()
         token = tantivy_index.begin_update(db)
         common, determined_from = frozenset(state.get("common", ())), state.get("articles", 0)

@@ -42,7 +42,7 @@ def has_alternating_revisions(archive: Path) -> bool:
     return bool(rows(archive, "select 1 from revisions where seen_again > 0"))
 
 
-@settings(max_examples=int(settings.default.max_examples / 10))
+@settings(max_examples=int(settings.default.max_examples / 8))
 @given(VISITS, VISITS)
 @example([Seen(0, 1, 1), Seen(4, 1, 1)], [Seen(2, 1, 2)])
 @example(

@@ -120,12 +120,12 @@ def test_rules_behind_redirects_to_another_host_are_obeyed(tmp_path: Path) -> No
 
 
 def test_crawl_delay_is_a_floor(tmp_path: Path) -> None:
-    robots = text("User-agent: other\nCrawl-delay: 30\n\nUser-agent: *\nCrawl-delay: 0.25\n")
+    robots = text("User-agent: other\nCrawl-delay: 30\n\nUser-agent: *\nCrawl-delay: 0.6\n")
     with serving(site_of(robots, "/one/")) as site:
         crawl(site.url, "--delay", "0.01", "--limit", "1", archive=tmp_path / "a.db")
         gaps = [b - a for a, b in pairwise(site.times)]
     assert "/one/" in site.requests
-    assert min(gaps[1:]) >= 0.2
+    assert min(gaps[1:]) >= 0.3  # a busy machine logs some requests late
 
 
 def test_a_robots_txt_of_another_host_keeps_only_that_host_waiting(tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_a_takedown_deletes_every_hint_of_the_post(tmp_path: Path) -> None:
     assert not verify(archive).findings
 
 
-@settings(max_examples=int(settings.default.max_examples / 10))
+@settings(max_examples=int(settings.default.max_examples / 8))
 @given(FETCHES, FETCHES)
 def test_merging_keeps_the_hints_of_captures(left: list[Fetch], right: list[Fetch]) -> None:
     with tempfile.TemporaryDirectory() as place:
@@ -304,7 +304,7 @@ def test_an_import_deletes_nothing_that_only_a_source_gave(
     assert differing(archive) == []
 
 
-@settings(max_examples=int(settings.default.max_examples / 10))
+@settings(max_examples=int(settings.default.max_examples / 8))
 @given(
     FETCHES,
     st.lists(

@@ -150,8 +150,8 @@ def _dressed(posts: list[SamplePost]) -> Respond:
 
 
 def traps() -> list[Trap]:
-    months, chain, mapped, fed, loaded = (newest_first(n, 60) for n in range(50, 55))
-    deep, known, dressed = newest_first(55, 120), newest_first(56, 70), newest_first(57, 30)
+    months, chain, mapped, fed, loaded = (newest_first(n, 40) for n in range(50, 55))
+    deep, known, dressed = newest_first(55, 80), newest_first(56, 70), newest_first(57, 30)
     return [
         _endless("last-again", 41, _after("/page/"), lambda n: f"/page/{n}/", clamp=True),
         _endless("empty-pages", 42, _after("/page/"), lambda n: f"/page/{n}/", clamp=False),
@@ -161,19 +161,19 @@ def traps() -> list[Trap]:
             "offset-query", 45, _value("offset", PER_PAGE), lambda n: f"/?offset={(n - 1) * PER_PAGE}", clamp=True
         ),
         _endless("p-path", 46, _after("/p/"), lambda n: f"/p/{n}", clamp=True),
-        Trap("deep", first_of(lambda ask: _deep(deep, ask), blog(deep, "deep.test")), tuple(deep), 120),
+        Trap("deep", first_of(lambda ask: _deep(deep, ask), blog(deep, "deep.test")), tuple(deep), 80),
         Trap("known-before", _known_before(known, "known-before.test"), tuple(known), 35),
         Trap("dressed", _dressed(dressed), tuple(dressed), 5),
         Trap("months", _months(months, chained=False), tuple(months), 1 + len({f"{t.at:%Y%m}" for t in months})),
         Trap("month-chain", _months(chain, chained=True), tuple(chain), 1 + len({f"{t.at:%Y%m}" for t in chain})),
         Trap("only-sitemap", _only_sitemap(mapped, "only-sitemap.test"), tuple(mapped), 1),
-        Trap("archived-feed", _archived_feed(fed, "archived-feed.test"), tuple(fed), 13),
-        Trap("load-more", _load_more(loaded), tuple(loaded), 12),
+        Trap("archived-feed", _archived_feed(fed, "archived-feed.test"), tuple(fed), 9),
+        Trap("load-more", _load_more(loaded), tuple(loaded), 8),
     ]
 
 
 def _deep(posts: list[SamplePost], ask: Ask) -> Reply | None:
-    """120 pages of one post each. Each links only to the next."""
+    """80 pages of one post each. Each links only to the next."""
     number = int(ask.parts[1]) if ask.parts[:1] == ["page"] else int(ask.path == "/")
     if not number:
         return None

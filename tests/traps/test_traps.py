@@ -53,7 +53,9 @@ class Crawled:
 
 def run(archive: Path, proxy: str, *words: str) -> subprocess.CompletedProcess[str]:
     environment = processes.without_proxies() | {"http_proxy": proxy, "https_proxy": proxy}
-    return processes.run("archiver", *words, "--archive", str(archive), environment=environment, timeout=900)
+    return processes.run(
+        "tests.traps.one_process", *words, "--archive", str(archive), environment=environment, timeout=900
+    )
 
 
 @pytest.fixture(scope="module")
