@@ -290,7 +290,8 @@ class _Simulation:
             self._heard[channel] = len(found)
         if "Traceback" in done.err:
             outcome.missed.append(f"run {number + 1} ended with a traceback: {done.err.strip().splitlines()[-1][:200]}")
-        most = max(map(len, fresh.values()))
+        # A command that is killed after it sent a message and before it recorded that sends the same message again.
+        most = max(len({one["text"] for one in found}) for found in fresh.values())
         if faulty:
             outcome.begun += most
         else:
