@@ -86,12 +86,12 @@ def hours_as_runs(now: datetime) -> tuple[tuple[int, datetime], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a channel knows of one finding of a site, from its first run until it is over and the channel was told so.
+    """What a channel knows of one finding of a site, from its first run until its end was sent.
 
     `level` and `sentence` are as last seen. It was last seen to begin at `began`, in the run `first_run`; `ended` and
     `end_run`, if not None, say since when it is not there. `starts`: the runs in which it began of late; `flapping`: it
-    began too often. `over_run`: the run after which the last notification of its end was due. `told_level`: the worst
-    level that was sent, "green" if none was or the finding is information, and `told`, when. `is_due`: it was there
+    began too often. `over_run`: the run after which the last notification of its end was due. `sent_level`: the worst
+    level that was sent, "green" if none was or the finding is information, and `sent_at`, when. `is_due`: it was there
     long enough to be sent, and quiet hours or a digest held it back. `pending`: what is to be sent, since
     `waiting_since`.
     """
@@ -109,15 +109,15 @@ class Fault:
     accepted: bool = False
     flapping: bool = False
     over_run: int | None = None
-    told_level: Level = "green"
-    told: datetime | None = None
+    sent_level: Level = "green"
+    sent_at: datetime | None = None
     is_due: bool = False
     pending: Event | None = None
     waiting_since: datetime | None = None
 
     @property
-    def is_told(self) -> bool:
-        return self.told_level != "green"
+    def was_sent(self) -> bool:
+        return self.sent_level != "green"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
     if policy.level == "none":
         return []
     known = {(one.code, one.about): _not_in_future(one, look) for one in faults}
-    shown = {(one.finding.code, one.finding.about): one for one in look.findings if _is_sent(one.finding, policy)}
+    shown = {(one.finding.code, one.finding.about): one for one in look.findings if _is_wanted(one.finding, policy)}
     out = []
     for key, seen in shown.items():
         if seen.finding.level == "green":
@@ -201,7 +201,7 @@ def _not_in_future(fault: Fault, look: Look) -> Fault:
     )
 
 
-def _is_sent(finding: HealthFinding, policy: NotificationPolicy) -> bool:
+def _is_wanted(finding: HealthFinding, policy: NotificationPolicy) -> bool:
     return policy.level != "none" and _rank(finding.level) >= LEVELS.index(policy.level)
 
 
@@ -234,7 +234,7 @@ def _see(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
     if fault is None or fault.level == "green":
         return _new_fault(seen, look)
     if fault.accepted and not seen.accepted:  # it has got worse since a person acknowledged it: it is sent again
-        fault = replace(fault, told_level="green", told=None)
+        fault = replace(fault, sent_level="green", sent_at=None)
     fault = replace(fault, level=found.level, sentence=found.sentence, accepted=seen.accepted)
     if fault.ended is None:
         return fault
@@ -282,8 +282,8 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
     is_long = runs >= _runs_needed(fault, policy)
     if fault.accepted:
         pass
-    elif fault.is_told:
-        event = "worse" if is_long and _rank(fault.level) > _rank(fault.told_level) else None
+    elif fault.was_sent:
+        event = "worse" if is_long and _rank(fault.level) > _rank(fault.sent_level) else None
     elif is_long or (fault.is_due and not look.muted):
         event = "begins"
     elif is_often:
@@ -311,7 +311,7 @@ def _begin_together(faults: Sequence[Fault], look: Look) -> list[Fault]:
         return list(faults)
     return [
         replace(one, pending="begins", is_due=not look.muted)
-        if one.pending is None and not one.is_told and not one.accepted and one.level != "green"
+        if one.pending is None and not one.was_sent and not one.accepted and one.level != "green"
         else one
         for one in faults
     ]
@@ -326,9 +326,9 @@ def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Faul
     )
     if not is_over:
         return replace(fault, pending=None)
-    if fault.is_told and not policy.recovery:
+    if fault.was_sent and not policy.recovery:
         return _close(fault)
-    return replace(fault, pending="ends" if fault.is_told else "passed" if fault.is_due else None)
+    return replace(fault, pending="ends" if fault.was_sent else "passed" if fault.is_due else None)
 
 
 def _runs_absent(fault: Fault, look: Look) -> int:
@@ -339,8 +339,8 @@ def _close(fault: Fault) -> Fault:
     """Returns a fault after its end was sent."""
     return replace(
         fault,
-        told_level="green",
-        told=None,
+        sent_level="green",
+        sent_at=None,
         flapping=False,
         accepted=False,
         is_due=False,
@@ -354,13 +354,13 @@ def _ends_together(faults: Sequence[Fault], look: Look, policy: NotificationPoli
     """Returns the faults of a site; those that were sent in one notification also end in one. An end waits for the
     others that are still there, at most as long as for one that is flapping, unless the site is better without it.
     """
-    open_ones = [one for one in faults if one.is_told and not one.accepted and one.pending != "ends"]
-    worst = max((_rank(one.told_level) for one in open_ones), default=0)
+    open_ones = [one for one in faults if one.was_sent and not one.accepted and one.pending != "ends"]
+    worst = max((_rank(one.sent_level) for one in open_ones), default=0)
     return [
         replace(one, pending=None)
         if one.pending == "ends"
-        and any(other.told == one.told for other in open_ones)
-        and _rank(one.told_level) <= worst
+        and any(other.sent_at == one.sent_at for other in open_ones)
+        and _rank(one.sent_level) <= worst
         and _runs_absent(one, look) < policy.steady_runs
         else one
         for one in faults
@@ -369,7 +369,7 @@ def _ends_together(faults: Sequence[Fault], look: Look, policy: NotificationPoli
 
 def _is_forgotten(fault: Fault, look: Look) -> bool:
     """Returns True if a fault is over, nothing is to be sent of it, and it is too old to show flapping."""
-    if fault.ended is None or fault.is_told or fault.pending or fault.is_due:
+    if fault.ended is None or fault.was_sent or fault.pending or fault.is_due:
         return False
     return look.is_closed or all(
         look.count_since(run) > WINDOW for run in (*fault.starts, *filter(None, [fault.over_run]))
@@ -402,7 +402,7 @@ def release(
             one.pending or "begins",
             one.code,
             one.about,
-            one.told_level if one.pending == "ends" else one.level,
+            one.sent_level if one.pending == "ends" else one.level,
         )
         for one in chosen
     ]
@@ -414,8 +414,8 @@ def _mark_sent(fault: Fault, now: datetime) -> Fault:
         return _close(fault)
     return replace(
         fault,
-        told_level=worst_level([fault.level, fault.told_level]),
-        told=fault.told or now,
+        sent_level=worst_level([fault.level, fault.sent_level]),
+        sent_at=fault.sent_at or now,
         is_due=False,
         pending=None,
         waiting_since=None,
@@ -423,7 +423,7 @@ def _mark_sent(fault: Fault, now: datetime) -> Fault:
 
 
 def _state_of(faults: Iterable[Fault]) -> Level:
-    return worst_level([one.told_level for one in faults if not one.accepted])
+    return worst_level([one.sent_level for one in faults if not one.accepted])
 
 
 def _describe(fault: Fault) -> str:

@@ -112,7 +112,7 @@ def find_failing_channels(db: Database) -> list[FailingChannel]:
 
 _COLUMNS = (
     "site, code, about, level, sentence, began_at, first_run, ended_at, end_run, starts, accepted, flapping, over_run, "
-    "told_level, told_at, is_due, pending, waiting_since"
+    "sent_level, sent_at, is_due, pending, waiting_since"
 )
 
 
@@ -131,7 +131,7 @@ def read_faults(db: Database, channel: str, sites: Iterable[str]) -> dict[str, l
 def _read(row: Sequence[Any]) -> Fault | None:
     """Returns a fault; None if another program wrote a time that is none: then the finding is new to the channel."""
     site, code, about, level, sentence, began, first_run, ended, end_run, starts, *state = row
-    accepted, flapping, over_run, told_level, told, is_due, pending, waiting_since = state
+    accepted, flapping, over_run, sent_level, sent_at, is_due, pending, waiting_since = state
     begun = stored_time(began)
     if begun is None:
         return None
@@ -149,8 +149,8 @@ def _read(row: Sequence[Any]) -> Fault | None:
         bool(accepted),
         bool(flapping),
         over_run,
-        told_level,
-        stored_time(told),
+        sent_level,
+        stored_time(sent_at),
         bool(is_due),
         pending,
         stored_time(waiting_since),
@@ -190,8 +190,8 @@ def _as_row(fault: Fault) -> list[Any]:
         int(fault.accepted),
         int(fault.flapping),
         fault.over_run,
-        fault.told_level,
-        stamp(fault.told) if fault.told else None,
+        fault.sent_level,
+        stamp(fault.sent_at) if fault.sent_at else None,
         int(fault.is_due),
         fault.pending,
         stamp(fault.waiting_since) if fault.waiting_since else None,

@@ -140,8 +140,8 @@ create table faults (
     accepted integer not null, -- 1: a person acknowledged it
     flapping integer not null, -- 1: it began too often
     over_run integer, -- the run of which the last sent end was
-    told_level text not null, -- the worst level that was sent; green: none
-    told_at text,
+    sent_level text not null, -- the worst level that was sent; green: none
+    sent_at text,
     is_due integer not null, -- 1: it was there long enough to be sent, and is held back
     pending text, -- what is to be sent: begins, flapping, worse, ends or passed
     waiting_since text,

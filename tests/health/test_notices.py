@@ -385,7 +385,7 @@ def test_a_message_that_could_not_be_sent_is_sent_later_and_once(house: House) -
     assert rows(house.archive, "select outcome, attempts from notifications") == [("sent", 2)]
 
 
-def test_nobody_is_told_of_a_channel_that_works_again(house: House) -> None:
+def test_a_channel_that_works_again_is_not_reported(house: House) -> None:
     house.configure(house.webhook + house.command)
     house.hook.status = 500
     house.run(NOTES)

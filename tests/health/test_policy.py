@@ -184,7 +184,7 @@ def test_a_finding_that_the_past_runs_had_is_sent_at_once() -> None:
     assert [one.pending for one in faults] == ["begins"]
 
 
-def test_the_archive_itself_is_told_of_each_new_finding() -> None:
+def test_each_new_finding_of_the_archive_itself_is_sent() -> None:
     site = Site(DEFAULT, "", period=12 * HOUR)
     sent = site.run_each(UP, {"backup": "amber"}, {"backup": "amber"}, *[{"backup": "amber", "damage": "amber"}] * 3)
     assert sent == [[], ["begins"], [], ["begins"], [], []]
@@ -407,19 +407,19 @@ def test_a_fault_has_at_most_one_beginning_one_worsening_and_one_end(
 ) -> None:
     site, _ = play(policy, name, period, todo)
     for code in CODES:
-        told: Level = "green"
+        sent: Level = "green"
         for one in (change for change in site.sent if change.code == code and change.event != "noted"):
             if one.event in STARTS:
-                assert told == "green"
-                told = one.level
+                assert sent == "green"
+                sent = one.level
             elif one.event == "worse":
-                assert (told, one.level) == ("amber", "red")
-                told = "red"
+                assert (sent, one.level) == ("amber", "red")
+                sent = "red"
             elif one.event == "ends":
-                assert told != "green"
-                told = "green"
+                assert sent != "green"
+                sent = "green"
             else:
-                assert told == "green"
+                assert sent == "green"
 
 
 @given(policies, names, periods, steps)
@@ -429,8 +429,8 @@ def test_the_last_message_agrees_with_the_state_after_the_delays(
     site, last = play(policy, name, period, todo)
     for code in CODES:
         mine = [one for one in site.sent if one.code == code and one.event != "noted"]
-        is_told = bool(mine) and mine[-1].event not in ("ends", "passed")
-        assert is_told == (code in last)
+        was_sent = bool(mine) and mine[-1].event not in ("ends", "passed")
+        assert was_sent == (code in last)
     state = site.sent[-1].state if site.sent else "green"
     worst = max(last.values(), key=LEVELS.index, default="green")
     assert (state == "green") == (worst == "green")
