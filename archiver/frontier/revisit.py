@@ -148,8 +148,10 @@ def next_fetch_time(
     return now + revisit
 
 
-MAY_BE_NEW_POST = frozenset({NEEDS_JAVASCRIPT, "empty", "undated", "wall"})
-"""The rules of pages that are no posts, by which a post looks while its site is at fault or under repair."""
+MAY_BE_NEW_POST = frozenset({NEEDS_JAVASCRIPT, "empty", "undated", "wall", "http-302", "http-303", "http-307"})
+"""The rules of pages that show no post of their own, as a post does while its site is at fault or under repair: it may
+redirect to a login for the time being.
+"""
 _NEXT_TRY = timedelta(hours=20)
 """Less than a day, so that a run each day asks each day."""
 

@@ -461,7 +461,7 @@ def _found_as_new_page(run: StoringRun, storing: Storing, outcome: Outcome) -> d
     """Returns when a page was found that may be a new post which its site does not show yet, or does not show for now;
     None for any other page.
     """
-    if outcome not in (Outcome.GONE, Outcome.NOT_ARTICLE):
+    if outcome not in (Outcome.GONE, Outcome.NOT_ARTICLE, Outcome.DUPLICATE):
         return None
     found, rule = pages.found_after_first_crawl(run.db, run.site_id, storing.key) or (None, "")
     rules = {rule, storing.result.rule}  # a page that the server calls unchanged keeps the rule of its last state

@@ -226,6 +226,7 @@ class _Simulation:
         self._genuine: dict[str, set[Said]] = {}
         self._removed = ""
         self._heard = Counter[str]()
+        self._sentences: dict[bool, list[str]] = {True: [], False: []}
         self._counts_steps = dice is not None
         self._kill: tuple[int, int] | None = None
         if dice and steps:
@@ -290,11 +291,13 @@ class _Simulation:
             self._heard[channel] = len(found)
         if "Traceback" in done.err:
             outcome.missed.append(f"run {number + 1} ended with a traceback: {done.err.strip().splitlines()[-1][:200]}")
-        most = max(map(len, fresh.values()))
+        # A command that is killed after it sent a message and before it recorded that sends the same message again.
+        most = max(len({one["text"] for one in found}) for found in fresh.values())
         if faulty:
             outcome.begun += most
         else:
             outcome.over += most
+        self._sentences[faulty] += [one["changes"][0]["sentence"] for one in max(fresh.values(), key=len)]
         told = [channel for channel, found in fresh.items() if found]
         sentence = next((one["changes"][0]["sentence"] for found in fresh.values() for one in found), "")
         if not told and done.code > 0 and done.err.strip() and isinstance(self._fault, ArchiveFault):
@@ -342,9 +345,9 @@ class _Simulation:
             outcome.missed.append(f"told by run {outcome.told_on}" if outcome.told_on else "not told")
         most = 0 if fault.told == "no" else fault.faults
         if outcome.begun > most:
-            outcome.missed.append(f"{outcome.begun} messages while it lasted")
+            outcome.missed.append(f"{outcome.begun} messages while it lasted ({_beginnings(self._sentences[True])})")
         if outcome.over > fault.faults:
-            outcome.missed.append(f"{outcome.over} messages after it")
+            outcome.missed.append(f"{outcome.over} messages after it ({_beginnings(self._sentences[False])})")
         sites = tuple(BLOGS[name].url for name in self._branch.blogs)
         expected = {url: one for url, one in self._month.expected(day).items() if url.startswith(sites)}
         now = {url: one for url, one in articles(self._branch.archive).items() if url.startswith(sites)}
@@ -400,6 +403,10 @@ def _differences(
             wrong["articles have other revisions"] += 1
     wrong["articles are too many"] = len(now.keys() - expected.keys() - genuine.keys())
     return [f"after the repair {count} {what}" for what, count in wrong.items() if count]
+
+
+def _beginnings(sentences: list[str]) -> str:
+    return "; ".join(one[:80] for one in sentences)
 
 
 def _first_finding(text: str) -> str:

@@ -266,7 +266,8 @@ SITE_FAULTS = (
     SiteFault("api-401", ("b",), answer=_at("/wp-json/", _status(401))),
     SiteFault("robots-forbid", ("b",), answer=_at("/robots.txt", _FORBID)),
     SiteFault("robots-forbid-3-days", ("a",), answer=_at("/robots.txt", _FORBID), days=(0, 1, 2)),
-    SiteFault("robots-500", ("d",), answer=_at("/robots.txt", _status(500))),
+    # For 24 hours the stored robots.txt counts, so the first run is as always.
+    SiteFault("robots-500", ("d",), answer=_at("/robots.txt", _status(500)), days=(0, 1, 2), told_by=3),
     SiteFault("moved-301", ("a",), answer=_moved),
     SiteFault("port-closed", ("d",), closed=True),
     SiteFault("own-line-down", ("a", "b", "c", "d", "e"), closed=True),
@@ -286,7 +287,7 @@ SITE_FAULTS = (
     SiteFault("deletions", ("a",), _deleted(4), genuine=True),
     SiteFault("deletions-listing", ("c",), _deleted(4), genuine=True),
     SiteFault("edits", ("c",), _edited, told="no", genuine=True),
-    SiteFault("spam", ("a",), _spam(60), genuine=True),
+    SiteFault("spam", ("a",), _spam(40), genuine=True),
     SiteFault("slow", ("e",), delay=1.2),
     SiteFault("429", ("b",), answer=_all(_status(429, Retry_After="5000"))),
     SiteFault("403", ("a",), answer=_all(_status(403))),

@@ -393,6 +393,14 @@ def test_a_new_page_that_is_gone_is_fetched_again_soon(site: Site) -> None:
     assert due_after(site, url_of(20), 1) < 1
 
 
+def test_a_new_page_that_redirects_for_the_time_being_is_fetched_again_soon(site: Site) -> None:
+    away = {"final_url": f"https://{SITE}/login", "reason": "it redirects"}
+    site.crawl(1, [result(post(20), 1, Outcome.DUPLICATE, status=302, rule="http-302", **away)])
+    site.crawl(1, [result(post(21), 1, Outcome.DUPLICATE, status=301, rule="http-301", **away)])
+    assert due_after(site, url_of(20), 1) < 1
+    assert due_after(site, url_of(21), 1) == 30
+
+
 def test_pages_of_the_first_crawl_that_show_no_post_wait(tmp_path: Path) -> None:
     with archive_of_one_site(tmp_path) as db:
         site = Site(db)
