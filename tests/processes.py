@@ -140,6 +140,7 @@ def _main(
     sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # TMPDIR may be another
     os.chdir(folder)
     sys.argv = [module, *words]
     with forked_starts():
