@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -201,6 +202,9 @@ def _branch(month: Month, fault: Fault, day: int) -> Iterator[Branch | None]:
     )
     shutil.copytree(month.folders[day - 1], branch.folder, dirs_exist_ok=True)
     branch.mend_command()
+    with closing(sqlite3.connect(branch.archive)) as db, db:  # the copy has its own backups
+        healthy = str(month.folder / "healthy")
+        db.execute("update backups set path = replace(path, ?, ?)", [healthy, str(branch.folder)])
     try:
         yield branch
     finally:
