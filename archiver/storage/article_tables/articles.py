@@ -546,8 +546,8 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
 def _known_address(
     db: Database, url: str, row: dict[str, Any], article: Article, run_started: datetime
 ) -> KnownAddress:
-    """Returns what is known of an address of a post: of its stored address (from `row`) or of the address of
-    `article`.
+    """Returns what is known of `url`, which is either a post's stored address (in `row`) or the address of `article`,
+    where the post was extracted now.
     """
     key, read_at = urlkey(url), urlkey(article.url)
     listed = db.execute(
