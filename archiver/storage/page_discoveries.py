@@ -206,6 +206,8 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
         assert known is not None
         page_id = known.id
         if not target.trap:
+            if known.outcome is Outcome.OUT_OF_SCOPE and known.fetched_at is None:
+                _adopt_page(db, page_id, site_id, target.url)
             _update_known(db, known, replace(found, target=target), lastmod)
     first, last = target.captured or (None, None)
     record_discovery(
@@ -218,6 +220,17 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
         stamp(last) if last else None,
     )
     return bool(inserted)
+
+
+def _adopt_page(db: Database, page_id: int, site_id: int, url: str) -> None:
+    """Makes a page that was outside the scope of the site that found it first a page of the site that finds it within
+    its own scope: the feed of an aggregator lists posts of many sites.
+    """
+    db.execute("delete from page_discoveries where page_id = ?", [page_id])
+    db.execute(
+        "update pages set site_id = ?, url = ?, outcome = 'due', reason = null, rule = null, due_at = ? where id = ?",
+        [site_id, url, EPOCH, page_id],
+    )
 
 
 def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | None) -> None:
