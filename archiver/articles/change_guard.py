@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from archiver.articles.identity import is_other_page, is_stub, no_longer_shows
@@ -111,13 +111,35 @@ CONFIRMED_BY = 3
 """The number of fetches that must show the same text before a held page is accepted."""
 _CONFIRMED_AFTER = timedelta(hours=44)
 _NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT})
+_LOSES_TEXT = frozenset({HoldRule.SHORTER, HoldRule.OTHER_TEXT})
 
 
-def is_confirmed(hold: Hold, at: datetime) -> bool:
+def is_confirmed(hold: Hold, at: datetime, others: int = 0) -> bool:
     """Returns True if the new state of a held page may be stored, because the page has shown the same text for two
-    days. A stub, or a text that other posts also show, is never confirmed without an operator.
+    days. `others` is the number of the site's other pages that are held by the same rule.
+
+    A stub, or a text that other posts also show, is never confirmed without an operator; nor is the loss of text if
+    several posts lost theirs, since that is a fault of the site's template and may last.
     """
-    return hold.rule not in _NEVER_ACCEPTED and hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
+    if hold.rule in _NEVER_ACCEPTED or (hold.rule in _LOSES_TEXT and others >= SHARED_BY):
+        return False
+    return hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
+
+
+_REDATED_AFTER = timedelta(days=1)
+
+
+def is_redated(old: Article, new: Article, first_seen: datetime) -> bool:
+    """Returns True if the new state of a post claims that the post was published after the archive had already stored
+    it. Authors date a post anew now and then; a site at which many posts claim it has a fault.
+    """
+    return new.published not in (None, old.published) and _instant(new.published) > first_seen + _REDATED_AFTER
+
+
+def _instant(at: datetime | None) -> datetime:
+    """Returns a publication time with a time zone, UTC if it has none."""
+    assert at is not None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 # Recognizing runs in which an unusual share of the known posts changed.

@@ -78,7 +78,7 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     if result.article and result.article.body and held_pages.shows_shared_text(db, site["id"], post.key, digest):
         rule = HoldRule.SHARED_TEXT
     now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
-    if is_confirmed(now, result.at):
+    if is_confirmed(now, result.at, held_pages.count_held_alike(db, site["id"], post.key, rule)):
         held_pages.release_page(db, post.key)
         return GuardedResult(result, is_confirmed=True)
     held_pages.hold_page(db, post.key, now, post.run_id)

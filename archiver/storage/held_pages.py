@@ -88,6 +88,17 @@ def count_held(db: Database, site_id: int) -> int:
     )
 
 
+def count_held_alike(db: Database, site_id: int, key: str, rule: HoldRule) -> int:
+    """Returns the number of the site's pages, without the one at this urlkey, that are held by a rule."""
+    return int(
+        db.execute(
+            "select count(*) from held_pages h join pages p on p.id = h.page_id "
+            "where p.site_id = ? and h.rule = ? and p.urlkey <> ?",
+            [site_id, rule, key],
+        ).fetchone()[0]
+    )
+
+
 def next_look(db: Database, site_id: int, key: str, at: datetime) -> datetime:
     """Returns when the held page at this urlkey, fetched at `at`, is fetched again. Of many held pages some are fetched
     each day, to notice when the site shows its posts again.

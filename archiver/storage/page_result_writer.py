@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.change_guard import REASONS, HoldRule
+from archiver.articles.change_guard import REASONS, HoldRule, is_redated
 from archiver.articles.form_verdicts import OTHER_FORM_RULE
 from archiver.frontier.edit_sample import SAMPLE_REASON
 from archiver.frontier.revisit import (
@@ -51,7 +51,7 @@ from archiver.storage.article_tables.articles import (
 )
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
 from archiver.storage.article_tables.identification import add_alias, find_article_of
-from archiver.storage.article_tables.revisions import Reread, extractor_of
+from archiver.storage.article_tables.revisions import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.withdrawals import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
@@ -208,7 +208,7 @@ def guard(run: StoringRun, storing: Storing) -> None:
     """
     if run.run_id is None or storing.removal is not None:
         return
-    announced = is_announced(storing.due_for) or (storing.result.outcome is Outcome.GONE and run.gone_confirmed)
+    announced = _is_announced(storing) or (storing.result.outcome is Outcome.GONE and run.gone_confirmed)
     post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, announced)
     guarded = guard_page(run.db, run.site, post, storing.result)
     storing.result, storing.is_confirmed = guarded.result, guarded.is_confirmed
@@ -305,8 +305,18 @@ def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: 
     if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
         return
     number = run.db.execute("select revision from articles where id = ?", [article_id]).fetchone()[0]
-    announced = is_announced(storing.due_for)
-    record_change(run.db, storing.key, None if gone else number, storing.result.at, announced=announced)
+    changed = None if gone else number
+    record_change(run.db, storing.key, changed, storing.result.at, announced=_is_announced(storing))
+
+
+def _is_announced(storing: Storing) -> bool:
+    """Returns True if a source had announced the change of a page. That does not count for a post which claims to be
+    newer than its capture: where pages show today's date for each post, so does the feed.
+    """
+    row, article = storing.row, storing.result.article
+    if row is not None and article is not None and (first_seen := pages.moment(row["first_seen"])):
+        return is_announced(storing.due_for) and not is_redated(article_from_row(row), article, first_seen)
+    return is_announced(storing.due_for)
 
 
 _CHANGES = {

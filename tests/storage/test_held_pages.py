@@ -225,6 +225,24 @@ def test_edits_that_a_source_announced_are_no_fault(site: Site) -> None:
     assert (counts.held, counts.revised) == (0, 10)
 
 
+def test_posts_that_all_claim_to_be_new_are_a_fault_even_if_the_feed_agrees(site: Site) -> None:
+    today = [post(n, published=AT + timedelta(days=9)) for n in range(10)]
+    counts = site.crawl(9, today, reason="feed has another date for it")
+    assert counts.revised == 0
+    assert {row["published"] for row in site.articles().values()} == {site.articles()[url_of(11)]["published"]}
+
+
+def test_a_post_that_is_dated_anew_is_an_edit(site: Site) -> None:
+    counts = site.crawl(9, [post(1, published=AT + timedelta(days=9))], reason="feed has another date for it")
+    assert (counts.held, counts.revised) == (0, 1)
+
+
+def test_texts_that_several_posts_lost_are_not_accepted_by_repetition(site: Site) -> None:
+    for day in (1, 2, 3, 4, 5):
+        site.crawl(day, [replace(post(n), body=post(n).body[:150]) for n in range(3)])
+    assert site.held() == ["shorter"] * 3
+
+
 def test_a_few_edits_among_many_posts_are_no_fault(site: Site) -> None:
     site.crawl(1, [post(n) for n in range(100, 200)])
     shown = [redesigned(n) if n < 109 else post(n) for n in range(100, 200)]
