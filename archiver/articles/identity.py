@@ -192,6 +192,18 @@ def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
     return tuple(name for name in MEANING if name != "body" and getattr(old, name) and not getattr(new, name))
 
 
+def with_finer_time(old: Article, new: Article) -> Article:
+    """Returns the new state of an article with the publication time of the old one, if the new one gives the same time
+    less precisely: a template that shows only the day is no edit.
+    """
+    is_coarser = _PRECISIONS.index(new.published_precision or "second") > _PRECISIONS.index(
+        old.published_precision or "second"
+    )
+    if not is_coarser or not _have_same_time(old, new):
+        return new
+    return replace(new, published=old.published, published_precision=old.published_precision)
+
+
 def with_unconfirmed(old: Article, new: Article, names: Sequence[str]) -> Article:
     """Returns the new state of an article with the values of these fields from the old one."""
     values = {name: getattr(old, name) for name in names}

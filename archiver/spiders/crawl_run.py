@@ -334,7 +334,8 @@ class CrawlRun:
             if sample.article is not None and after is not None:
                 after = drop_impossible_values(after, sample.captured_at or self.started)[0]
                 with self.writing():
-                    replaced = replace_extraction(self.db, sample.article, after, extractor_of(__version__, after))
+                    extractor = extractor_of(__version__, after)
+                    replaced = replace_extraction(self.db, sample.article, after, extractor, self.run_id)
                 if replaced:
                     self.writer.measuring.recount_fields(sample.article, after)
 

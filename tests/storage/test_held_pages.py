@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -432,3 +432,12 @@ def test_a_young_post_that_the_server_calls_unchanged_is_due_as_any_young_post(s
     unchanged = {"status": 304, "rule": "http-304", "reason": "the server says it is unchanged"}
     site.crawl(2, [result(new, 2, Outcome.UNCHANGED, **unchanged)])
     assert due_after(site, new.url, 2) == 1
+
+
+def test_an_edit_on_pages_that_show_only_the_day_keeps_the_time(site: Site) -> None:
+    day = datetime(2026, 2, 1, tzinfo=UTC)
+    site.crawl(1, [post(20, published=day.replace(hour=8, minute=33), published_precision="second")])
+    site.crawl(9, [post(20, published=day, published_precision="day", authors=("Ann Other",))])
+    row = site.articles()[url_of(20)]
+    assert (row["published"][:16], row["published_precision"]) == ("2026-02-01T08:33", "second")
+    assert row["revision"] == 2

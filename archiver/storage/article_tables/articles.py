@@ -23,6 +23,7 @@ from archiver.articles.identity import (
     meaning_digest,
     no_longer_shows,
     unconfirmed_fields,
+    with_finer_time,
     with_unconfirmed,
 )
 from archiver.fields import EVIDENCE, LATEST
@@ -201,7 +202,10 @@ def store_identified(
     """
     if row is None:
         return _insert(db, site, article, observed)
-    known = _KnownArticle(db, row, article_from_row(row), article, observed).with_unconfirmed(reread)
+    old = article_from_row(row)
+    if observed.run_id is not None:
+        article = with_finer_time(old, article)
+    known = _KnownArticle(db, row, old, article, observed).with_unconfirmed(reread)
     return (
         known.store_as_stub()
         or known.store_as_gone()
@@ -403,13 +407,16 @@ def latest_values(db: Database, row: dict[str, Any], article: Article, extractio
     return values
 
 
-def replace_extraction(db: Database, before: Article, after: Article, extractor: str) -> bool:
+def replace_extraction(db: Database, before: Article, after: Article, extractor: str, run_id: int) -> bool:
     """Replaces the stored article `before` with another extraction of the same page, without a new revision.
 
-    Returns False and changes nothing if the archive no longer has `before`.
+    Returns False and changes nothing if the archive no longer has `before`, or if its capture is not of this run: the
+    page of a known post that is unchanged may lack values that the post's own capture has.
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
+        return False
+    if not db.execute("select 1 from captures where id = ? and run_id = ?", [row["capture_id"], run_id]).fetchone():
         return False
     overwrite(db, row, after, extractor)
     rewrite_revision(db, row["id"], row["revision"], after)
