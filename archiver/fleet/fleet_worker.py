@@ -16,8 +16,8 @@ from procrastinate.exceptions import ConnectorException
 
 from archiver import __version__
 from archiver.errors import ArchiverError, QueueUnavailable, QueueVersionMismatch
-from archiver.fleet.crawl_job import WorkerContext
 from archiver.fleet.job_queue import CARE, SITES, make_queue
+from archiver.fleet.run_crawl_job import WorkerContext
 from archiver.scheduling.fork_server import start_fork_server
 
 _log = logging.getLogger(__name__)

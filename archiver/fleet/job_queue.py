@@ -17,8 +17,8 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, NoResu
 from procrastinate.jobs import Job
 
 from archiver.errors import QueuePermissionDenied, QueueUnavailable
-from archiver.fleet.crawl_job import WorkerContext, crawl_site
 from archiver.fleet.postgres import QueueDatabase, postgres_message
+from archiver.fleet.run_crawl_job import WorkerContext, crawl_site
 from archiver.fleet.task_job import do_task
 
 _log = logging.getLogger(__name__)

@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 from archiver import __version__
 from archiver.errors import ArchiverError, UnreadableInput
-from archiver.fleet.crawl_job import Lease, WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.fleet.enrolment import enter_hosts
 from archiver.fleet.fleet_tasks import (
     FAILED,
@@ -37,6 +36,7 @@ from archiver.fleet.fleet_tasks import (
 )
 from archiver.fleet.leased_process import LeasedProcess, start_watchdog
 from archiver.fleet.leases import LeaseWait, SiteLease, monotonic_seconds, take_lease
+from archiver.fleet.run_crawl_job import Lease, WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE, SCANS
 from archiver.importers.import_inputs import RecordFilter, RecordSelector, is_archive_name, open_inputs

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from archiver.frontier.site_cadence import RecrawlTime
 from archiver.health.health_report import health_as_json
 from archiver.health.health_rules import LEVELS, Health
-from archiver.health.run_health import read_healths
+from archiver.health.stored_health import read_healths
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.column_values import settings_of, stored_time

@@ -26,7 +26,7 @@ from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.redirect_forms import RedirectForms
-from archiver.health.run_health import record_run_health
+from archiver.health.stored_health import record_run_health
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.maintenance.reextraction import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits

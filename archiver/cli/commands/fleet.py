@@ -343,8 +343,8 @@ def worker(
 
     Exit code: 0 the fleet was drained; 1 the queue or storage is not usable; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    from archiver.fleet.crawl_job import WorkerContext
     from archiver.fleet.fleet_worker import Worker
+    from archiver.fleet.run_crawl_job import WorkerContext
     from archiver.fleet.shard_transfer import lock_work_folder
     from archiver.scheduling.crawl_messages import count_cores
 

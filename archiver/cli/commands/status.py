@@ -185,7 +185,7 @@ def _reject_combinations(options: StatusOptions) -> None:
 @contextmanager
 def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
     """Opens the archive read-only. Yields it with the rows of the selected sites."""
-    from archiver.health.run_health import read_healths
+    from archiver.health.stored_health import read_healths
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
 
