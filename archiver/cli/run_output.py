@@ -69,7 +69,7 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
         return EXIT_CODES[found.state]
     print_lines(styled_line((found.state, STYLES[found.state]), f": {_count_states(found)}"))
     print_lines(
-        *(_format_site_finding("archive", one) for one in found.place.findings),
+        *(_format_site_finding("archive", one) for one in found.archive_health.findings),
         *(_format_site_finding(name, one) for name, one in found.listed_findings()),
         *(_format_mute(row["name"], mute) for row, _ in found.sites if (mute := read_mute(row, found.at))),
     )
@@ -140,7 +140,11 @@ def _keep_site(archive: str, found: OverallHealth, site: str) -> OverallHealth:
     with opened(archive, read_only=True) as db:
         name = find_site(db, site)["name"]
     return OverallHealth(
-        found.at, Health("green"), tuple(one for one in found.sites if one[0]["name"] == name), found.turns, found.free
+        found.at,
+        Health("green"),
+        tuple(one for one in found.sites if one[0]["name"] == name),
+        found.next_crawls,
+        found.free,
     )
 
 

@@ -485,28 +485,28 @@ def _print_all_missing(options: StatusOptions) -> None:
 
 
 def _format_judged(state: dict[str, Any]) -> list[Any]:
-    """Returns lines about posts in doubt: articles that were withdrawn, pages that look like posts and were not stored
-    as posts, held pages, and posts of which it is not known whether they are gone.
+    """Returns lines about posts in doubt: articles that were withdrawn, pages that look like posts but were not
+    stored, held pages, and unlisted posts that may no longer exist.
     """
     lines = [
-        f"{count_noun(one['pages'], 'page')} with the form of the posts not taken ({one['rule']}): {one['example']}"
+        f"{count_noun(one['pages'], 'page')} that look like posts were not stored ({one['rule']}): {one['example']}"
         for one in state["untaken"]
     ]
     if held := state["held"]:
         rules = Counter(one["reason"] for one in held)
         lines.append(
-            f"{count_noun(len(held), 'page')} held since {held[0]['since'][:10]}, and nothing replaced: "
+            f"{count_noun(len(held), 'page')} held since {held[0]['since'][:10]}; the stored posts are unchanged: "
             + "; ".join(f"{number:,}: {reason}" for reason, number in rules.most_common())
             + f". Example: {held[0]['url']}; 'archiver sites release {state['site']}'"
         )
     if withdrawn := state["withdrawn"]:
         lines.append(
-            f"{count_noun(withdrawn, 'article')} withdrawn, since they proved to be no posts: "
+            f"{count_noun(withdrawn, 'article')} that turned out not to be posts withdrawn: "
             "searches and datasets leave them out"
         )
     if unlisted := state["unlisted"]["posts"]:
         lines.append(
-            f"{count_noun(unlisted, 'post')} no longer listed, whose page cannot show whether it is gone: "
+            f"{count_noun(unlisted, 'post')} no longer listed; the site does not show whether they still exist: "
             f"{state['unlisted']['example']}"
         )
     return [styled_line((line, "yellow"), indent=2) for line in lines]
