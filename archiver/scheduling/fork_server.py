@@ -82,7 +82,7 @@ def unblock_end_signals() -> None:
 
 
 def _begin(environment: dict[str, str], work: Callable[..., None], words: tuple[Any, ...]) -> None:
-    os.environ.clear()  # the server has the environment of its start
+    os.environ.clear()  # otherwise it would be that of the time when the server started
     os.environ.update(environment)
     work(*words)
 
