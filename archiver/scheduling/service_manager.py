@@ -1,4 +1,6 @@
-"""Reports to systemd that the scheduler is ready, what it is doing, and that its loop is still running (sd_notify(3))."""
+"""Reports to systemd that the scheduler is ready, what it is doing, and that its loop is still running
+(sd_notify(3)).
+"""
 
 from __future__ import annotations
 

@@ -212,8 +212,8 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Warc:
-    """When a WARC file is complete: a run continues the file of the last run if that was started less than `days` days
-    ago (0: each run starts a file) and is shorter than `max_mb` million bytes.
+    """How long a run continues the WARC file of the last run: if the file was started less than `days` days ago (0:
+    each run starts a new file) and is shorter than `max_mb` million bytes.
     """
 
     days: int = 7
@@ -427,9 +427,7 @@ def _policy(path: TOMLPath, base: NotificationPolicy, row: Any) -> NotificationP
     _only(path, table, {"name", "channels", "tags", "about", "to", "webhook", "command", *_POLICY_KEYS})
     channels = _words((*path, "channels"), table.get("channels", []))
     if unknown := [one for one in channels if one not in CHANNELS]:
-        raise _InvalidValue(
-            (*path, "channels"), f"{unknown[0]!r} is not a channel; the channels are {', '.join(CHANNELS)}"
-        )
+        raise _InvalidValue((*path, "channels"), f"{unknown[0]!r} is not a channel; channels are {', '.join(CHANNELS)}")
     tags = []
     for name in _words((*path, "tags"), table.get("tags", [])):
         try:
@@ -454,7 +452,9 @@ def _policy(path: TOMLPath, base: NotificationPolicy, row: Any) -> NotificationP
 
 
 def _policy_values(path: TOMLPath, base: NotificationPolicy, table: dict[str, Any]) -> NotificationPolicy:
-    """Returns a policy with the values that [notify] or a [[notify.policy]] sets. All other values are those of `base`."""
+    """Returns a policy with the values that [notify] or a [[notify.policy]] sets, and the values of `base` for all
+    others.
+    """
     values: dict[str, Any] = {}
     for key, parse in _POLICY_KEYS.items():
         if key in table:
