@@ -112,7 +112,7 @@ def report_archive_faults(function: F) -> F:
 
 
 def _find_damaged(archives: Sequence[str]) -> str:
-    """Returns the path of the first damaged archive; if no archive is damaged, of the first archive."""
+    """Returns the path of the first damaged archive. If no archive is damaged, returns the path of the first one."""
     import sqlite3
     from contextlib import closing
 
@@ -210,8 +210,8 @@ def capture_filter_options(function: F) -> F:
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:
     """Returns a click decorator that adds the option `--tag TAG` to a command, to select the sites with that tag. The
-    value is normalized as tags are when they are stored, and passed to the command's parameter `name`. `how` are
-    further arguments of click.option.
+    value is normalized like stored tags, and passed to the command's parameter `name`. `how` are further arguments of
+    click.option.
     """
     return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
 
@@ -228,7 +228,9 @@ def json_option(function: F) -> F:
 
 
 def log_format_option(function: F) -> F:
-    """Adds the option `--log-format`: how crawls write log/crawl.log. None leaves it to archiver.toml."""
+    """Adds the option `--log-format`, the format in which crawls write log/crawl.log. If it is not given, the format in
+    archiver.toml is used.
+    """
     return click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),

@@ -281,7 +281,7 @@ def init(
 
         place = ShardStorage(storage) if storage else None
         if place:
-            probe_storage(place)  # checked first, so that no tables are created for an unusable storage
+            probe_storage(place)  # check the storage first, so that no tables are created if it is unusable
         create_queue_tables(queue)
         made = queue.make(place.url if place else "", lease, checkpoint)
         place = place or ShardStorage(made.storage)
@@ -487,7 +487,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
     from archiver.storage.connection import open_archive
 
     place = ShardStorage(storage)
-    storage_owner(place)  # checked first, so that no archive is created if the storage has no shards
+    storage_owner(place)  # check the owner first, so that no archive is created if the storage has no shards
     out: CollectedShards | FetchedShards
     if apart:
         with show_stage_progress(quiet or as_json) as progress:

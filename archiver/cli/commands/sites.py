@@ -160,7 +160,7 @@ def _format_setting(name: str, own: dict[str, Any], in_force: dict[str, Any]) ->
 
 
 def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
-    """Describes the extraction rules of a site: a line for the learned rules, and one for the rules written by hand.
+    """Describes the extraction rules of a site: a line for the learned rules, and one for the hand-written rules.
     `history` has all versions of its rules.
     """
     learned = next((v for v in history if not v["by_hand"] and not v["until"]), None)

@@ -367,7 +367,7 @@ def _print_traps(state: dict[str, Any]) -> None:
 
 
 def _describe_sample(row: dict[str, Any]) -> str:
-    """Describes what the sample of a trap rule's set-aside pages showed: "10 read, 0 led to an unknown post"."""
+    """Describes the result of sampling the pages that a trap rule excluded: "10 read, 0 led to an unknown post"."""
     if row["sampled"] is None:
         return ""
     return f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post"
