@@ -175,7 +175,7 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
     )
 
 
-@click.command(short_help="Send no notifications of sites until a date.")
+@click.command(short_help="Send no notifications about sites until a date.")
 @click.argument("names", metavar="[SITE]...", nargs=-1)
 @tag_option("tag", help="The sites with this tag.")
 @click.option("--until", metavar="DATE", help="When the mute ends: 2026-12-24, or 2026-12-24T18:00 (UTC).")
@@ -192,7 +192,7 @@ def mute(
     as_json: bool,
     archive: str,
 ) -> None:
-    """Send no notifications of sites until a date.
+    """Send no notifications about sites until a date.
 
     The sites are crawled, and 'archiver status' shows their findings, as before. When the mute ends, findings that are
     still there are sent. A new mute replaces the earlier one.

@@ -192,7 +192,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         f"  {count_noun(result['found'], 'URL')} found, {count_noun(result['requests'], 'request')} "
         f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s"
     )
-    if result["trapped"] > 0:  # it is negative if this run sampled pages that an earlier run skipped
+    if result["trapped"] > 0:  # negative if this run sampled pages that an earlier run skipped
         lines.append(
             f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps "
             f"('archiver status {result['site']}' lists them)"

@@ -60,7 +60,7 @@ def checkpoint(
     `commit` is called with the new manifest and returns False if another worker has the site; the written objects are
     then deleted and Fenced is raised.
 
-    If `commit` raises an error, the objects are kept, because it may have succeeded all the same; otherwise a later
+    If `commit` raises an error, the objects are kept, because it may nevertheless have succeeded; otherwise a later
     `delete_old_objects` deletes them. Nothing is written to a storage without the fleet's mark, such as the empty
     folder of a missing mount. Raises Fenced, StorageRefused, and the errors of `commit` and of a backup.
     """

@@ -67,7 +67,7 @@ def _sizes_in(folder: Path) -> Iterator[int]:
                     if entry.is_file(follow_symlinks=False):
                         yield entry.stat(follow_symlinks=False).st_size
                 except FileNotFoundError:
-                    continue  # deleted meanwhile
+                    continue  # the file was deleted meanwhile
     except (FileNotFoundError, NotADirectoryError):
         return
 

@@ -446,7 +446,7 @@ def _median_lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
     return out[::-1]
 
 
-_AT_LEAST = 3  # fewer pages than this may be chance
+_AT_LEAST = 3  # at least this many pages are reported; fewer may be chance
 
 
 def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:

@@ -180,7 +180,7 @@ def read_health_inputs(db: Database, site: dict[str, Any], now: datetime) -> Hea
     """Reads the stored data about a site from which its health is determined."""
     pages, example = db.execute(
         "select count(*), min(url) from pages where site_id = ? and outcome = 'refused' and rule = 'robots' "
-        "and article_id is not null and due_at > ?",  # today's robots.txt allows pages that are due at once
+        "and article_id is not null and due_at > ?",  # pages that are due at once are allowed by today's robots.txt
         [site["id"], EPOCH],
     ).fetchone()
     home = db.execute(
@@ -275,8 +275,8 @@ def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Seq
 
 
 def _find_replaced_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Returns the URL of a former source that now shows something else, and a phrase that says so; ("", "") if there is
-    none. The kind in its row of `pages` tells.
+    """Returns the URL of a former source of this kind whose row in `pages` now has another kind, and a phrase that says
+    so; ("", "") if there is none.
     """
     url = next((one.url for one in _read_source_documents(db, site, kind) if one.kind != kind), "")
     return url, f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more" if url else ""

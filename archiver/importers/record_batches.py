@@ -305,8 +305,8 @@ def _read_page(
 
 
 def _drop_bodies(found: ForeignCapture) -> ForeignCapture:
-    """Returns the capture without its bodies, which are not needed after reading and would only be copied to the other
-    process.
+    """Returns the capture without its bodies. They are not needed after reading, and would only have to be sent to the
+    process that writes the results.
     """
     answer = found.answer
     if found.is_revisit and answer is not None:
@@ -325,7 +325,7 @@ def open_reader(archive: Path, version: str, now: datetime, *, all_captures: boo
     return RecordReader(open_archive(archive, read_only=True), version, now, all_captures)
 
 
-# Readers on all cores. Results come back in the order of the batches.
+# Reader processes on all cores. Their results come back in the order of the batches.
 
 _MAX_BYTES = 96 << 20
 _AHEAD = 3  # at most this many batches per process are queued

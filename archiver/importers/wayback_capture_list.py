@@ -232,7 +232,7 @@ class CaptureList:
 
     def rows(self, *kinds: CaptureAction) -> Iterator[ListedCapture]:
         """Yields the captures with any of these decisions, sorted by URL and time. `drop` and `change` may be called
-        meanwhile.
+        between two rows.
         """
         last = ("", "", 0)
         marks = ",".join("?" * len(kinds))

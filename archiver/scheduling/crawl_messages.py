@@ -22,7 +22,7 @@ from archiver.storage.runs import Counts
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only
 
-# NoticeHandler and the log
+# Notices to the user, and the log file.
 
 
 class NoticeHandler(logging.Handler):

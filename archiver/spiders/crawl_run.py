@@ -417,7 +417,7 @@ class CrawlRun:
         """Finishes the WARC file and the run's row. Returns the reasons for which pages failed, each with its number of
         pages.
 
-        If the WARC file cannot be finished, the row is written all the same, and the next run finishes the file.
+        If the WARC file cannot be finished, the row is written nevertheless, and the next run finishes the file.
         """
         unfinished: OSError | None = None
         last_file, _ = self.warc.end

@@ -169,7 +169,7 @@ class OutageGuard:
             # Any error is reported with the reason that is recorded for a page that fails.
             outcome, _, reason = outcome_of_failure(error)
             if outcome is not Outcome.FAILED:
-                return  # refused by one of our rules, which says nothing about the server
+                return  # one of our own rules refused the request, which says nothing about the server
         else:
             if response.status < 500:
                 return

@@ -75,7 +75,8 @@ have 50,000 sitemaps.
 """
 _WAITING_ROWS = 300
 """If all of the first due rows wait for other pages, this many more rows are read."""
-# About 20 MB of URLs. If more were reported, all are forgotten; recording one again has no effect.
+# At most this many reported URLs are remembered (about 20 MB). If there are more, all are forgotten, and some are
+# recorded again, which has no effect.
 _MAX_REPORTED = 100_000
 _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
 """A page, or a source, is requested without validators once in this many runs, to test whether the server handles
@@ -104,8 +105,8 @@ class PageQueue:
     """Hands out the pages of a run that are due in the pages table. A page is in progress until the writer has its
     result.
 
-    `changes` counts events that may make another page due or ready; a queue that was empty need not be read again
-    until it rises.
+    `changes` counts events that may make another page due or ready; a queue that was empty need not be read again until
+    this number rises.
     """
 
     def __init__(self, run: CrawlRun) -> None:
@@ -122,7 +123,7 @@ class PageQueue:
 
     def take(self, limit: int) -> list[PageRequest]:
         """Hands out the next pages to fetch, at most `limit`. Pending results are written first. Once no page is due
-        and none is in progress, hands out samples of the pages that the run set aside.
+        and none is in progress, hands out samples of the pages that the run set aside (excluded as likely crawl traps).
         """
         while True:
             due = self._take(limit)
@@ -177,7 +178,9 @@ class PageQueue:
                 return has_waiting
 
     def _has_samples(self) -> bool:
-        """Makes due a sample of the pages that the run has set aside; returns True if there are any."""
+        """Makes due a sample of the pages that the run has set aside (excluded as likely crawl traps); returns True if
+        there are any.
+        """
         with self._run.writing():
             return self._run.traps.sample_set_aside()
 

@@ -19,7 +19,7 @@ from fastwarc.stream_io import BrotliReader
 
 from archiver.warc.problems import ProblemKind
 
-# Content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), undone up to a limit.
+# Content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), decoded up to a limit.
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -223,7 +223,7 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
 
 
 def find_ids(db: Database, query: Query) -> list[int]:
-    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
-    Raises what `matching_ids` raises.
+    """Returns the IDs of all results of a search, in the order of the results page and with duplicates combined in the
+    same way. Raises what `matching_ids` raises.
     """
     return list(matching_ids(db, replace(query, limit=None, offset=0)))

@@ -1,4 +1,4 @@
-"""The web pages around search: results, concordance, trends, saved searches, exports and collections."""
+"""The web pages related to search: results, concordance, trends, saved searches, exports and collections."""
 
 from __future__ import annotations
 

@@ -83,7 +83,8 @@ def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
 def reextract(
     sites: tuple[str, ...], jobs: str, fields: tuple[str, ...], since: str | None, until: str | None, as_json: bool
 ) -> None:
-    """Have the workers re-extract the shards of these sites, or of all, as 'archiver reextract' does for an archive.
+    """Have the workers re-extract the shards of these sites, or all shards, as 'archiver reextract' does for an
+    archive.
 
     There is one job per shard; crawls that are due have priority. 'archiver fleet status' shows the progress and the
     shards that failed. A shard that is already queued is not queued twice.
