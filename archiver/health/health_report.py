@@ -33,7 +33,7 @@ from archiver.storage.sites import Mute, read_mute, rules_valid_at, rules_withou
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
 RESERVE = 256_000_000
-"""Free bytes on the archive's disk below which the scheduler starts no crawl."""
+"""The scheduler starts no crawl if the archive's disk has fewer free bytes than this."""
 _SOON, _LATER = timedelta(days=3), timedelta(days=14)
 _LATE = timedelta(hours=1)
 _NEW = timedelta(days=1)

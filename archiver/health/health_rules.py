@@ -257,7 +257,7 @@ def _check_quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
         yield HealthFinding(
             "quiet",
             "amber",
-            f"No new post for {_long(silence.lasts)}; before, the longest gap was {_long(silence.longest)}: check "
+            f"No new post for {_long(silence.lasts)}; previously, the longest gap was {_long(silence.longest)}: check "
             f"whether it has posts that 'archiver status {known.site}' does not count, has moved, or is inactive.",
             since=silence.since,
         )
@@ -271,8 +271,8 @@ def _check_burst(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
             "amber",
             f"{burst.posts:,} new posts on {burst.day}, usually {burst.usual:,.0f} a day and at most {burst.most:,}, "
             f"for example {burst.example}: look at some of them ('archiver search \"site:{known.site} "
-            f"date:{burst.day}\"'). If they are spam, tell the site's owner; if a crawl took other pages for posts, "
-            "'archiver runs undo' takes them out again.",
+            f"date:{burst.day}\"'). If they are spam, tell the site's owner; if a crawl mistook other pages for posts, "
+            "'archiver runs undo' withdraws them.",
             since=burst.since,
             figure=burst.posts,
         )
@@ -289,7 +289,7 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
     posts = "A post is" if len(urls) == 1 else f"{len(urls):,} posts are"
     more = f" and {len(urls) - _MOST_EXAMPLES:,} more" if len(urls) > _MOST_EXAMPLES else ""
     unusual = (
-        f"That is more than usual (before, {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known "
+        f"That is more than usual (previously {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known "
         "posts): ask the site's owner if they were removed by mistake. "
         if _are_deletions_unusual(known.deletions)
         else ""
@@ -347,7 +347,8 @@ def _changed_template(
 ) -> HealthFinding:
     names = sorted(group, key=lambda name: (name not in ESSENTIAL, list(MEASURED).index(name)))
     lost = [
-        f"{_NAMES.get(name, name)} ({fall.hits:,} of {fall.trials:,}, before {fall.past_hits / fall.past_trials:.0%})"
+        f"{_NAMES.get(name, name)} ({fall.hits:,} of {fall.trials:,}, previously "
+        f"{fall.past_hits / fall.past_trials:.0%})"
         for name in names
         for fall in (group[name],)
     ]
@@ -374,7 +375,7 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
             "posts",
             "red",
             f"Of {fall.trials:,} new posts that its sources have listed since {_moment(fall.since)}, "
-            f"{fall.hits:,} could be stored, before that {fall.past_hits / fall.past_trials:.0%}: 'archiver status "
+            f"{fall.hits:,} could be stored, previously {fall.past_hits / fall.past_trials:.0%}: 'archiver status "
             f"{known.site}' and 'archiver why URL' show why. Open one in a browser: if its text is there, a script "
             "inserts it, or a login, a consent wall or a block keeps this program out, and its owner can give access.",
             about="listed",
@@ -385,7 +386,7 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
         yield HealthFinding(
             "posts",
             "amber",
-            f"Of {fall.trials:,} new pages since {_moment(fall.since)}, {fall.hits:,} are posts, before that "
+            f"Of {fall.trials:,} new pages since {_moment(fall.since)}, {fall.hits:,} are posts, previously "
             f"{fall.past_hits / fall.past_trials:.0%}: the others have no date or author and no other sign of a post. "
             "If they are posts, the site's template has changed: 'archiver why URL' shows how one was read, "
             f"'archiver sites rules {known.site} --set' takes rules that say what a post is, and 'archiver crawl "
@@ -483,7 +484,7 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
             "statuses",
             "amber",
             f"{hits:,} of {pages:,} addresses {verb} in {_moment(judged[0].started)}"
-            f"{how}, before {earlier / before:.0%}: {advice.format(site=known.site)}",
+            f"{how}, previously {earlier / before:.0%}: {advice.format(site=known.site)}",
             about=outcome,
             since=_start_of_series(past if goes_on else judged, more),
             figure=hits / pages,
@@ -504,7 +505,7 @@ def _check_slow(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -
         yield HealthFinding(
             "slow",
             "amber",
-            f"Its responses take {latest:.1f} s (median), before {median(past):.1f} s: the crawl slows down "
+            f"Its responses take {latest:.1f} s (median), previously {median(past):.1f} s: the crawl slows down "
             "automatically; if that lasts, set a longer delay or ask its owner.",
             since=_start_of_series(timed, slower),
             figure=latest,
@@ -568,7 +569,9 @@ _SEVERAL = 5
 """If fewer articles than this have the same value, it may be chance."""
 _EVIDENT = {"title": 0.2, "body": 0.05}
 _EVIDENT_OTHER = 0.5
-"""By field: if at least this share of articles have the same value, it is the site's, not theirs."""
+"""If at least this share of articles have the same value, it is the site's, not theirs. `_EVIDENT` has the shares for
+fields with another limit.
+"""
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset(
@@ -726,9 +729,9 @@ def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFindi
     return HealthFinding(
         "constant",
         _CONTENT_LEVELS.get(one.field, "amber"),
-        f"{one.articles:,} of {articles:,} articles have the same {name}, {shown!r}, for example {one.example}: it is "
-        f"probably the site's and not theirs. 'archiver sites rules {site} --set' takes a rule that says where the "
-        f"{name} is, and 'archiver reextract {site}' applies it to the stored captures.",
+        f"{one.articles:,} of {articles:,} articles have the same {name}, {shown!r}, for example {one.example}. It "
+        f"probably belongs to the site, not to the articles. 'archiver sites rules {site} --set' takes a rule that says "
+        f"where the {name} is, and 'archiver reextract {site}' applies it to the stored captures.",
         about=one.field,
         figure=one.articles / articles,
     )

@@ -297,8 +297,8 @@ def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[Judged
 
 
 def _find_emptied_sitemap(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the sitemap that used to list the most pages, if no sitemap that listed pages does any more; otherwise
-    None.
+    """Returns the sitemap that used to list the most pages, if none of the sitemaps that listed pages lists any now;
+    otherwise None.
     """
     documents = [one for one in _read_source_documents(db, site, "sitemap") if one.kind == "sitemap"]
     if not documents or any(one.rule != EMPTY_SITEMAP for one in documents):

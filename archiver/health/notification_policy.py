@@ -23,8 +23,8 @@ WINDOW = 10
 SEEN_RUNS = 60
 """The number of latest runs that a `Look` holds; no setting of a policy needs more."""
 _TWICE = 2
-"""A number of runs in a row: a passing finding is sent once it was present in that many, and any finding is over once
-it was absent from that many. A policy that sends findings after fewer runs overrides it.
+"""A passing finding is sent after this many runs in a row with it, and any finding is over after this many runs in a
+row without it. The policy's `after_amber` overrides the first, and the second if it is lower.
 """
 PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "notify"})
 """Findings about a single run, which may be absent in the next one. Amber findings with these codes are sent after two
@@ -393,7 +393,9 @@ def _is_forgotten(fault: Fault, look: Look) -> bool:
 def release(
     faults: Sequence[Fault], policy: NotificationPolicy, now: datetime, *, muted: bool = False
 ) -> tuple[list[Fault], list[HealthChange]]:
-    """Returns the faults of a site after everything that may be sent now is marked as sent, and the changes to send."""
+    """Marks the pending notifications that may be sent now as sent. Returns all faults of the site, and the changes to
+    send.
+    """
     chosen = (
         []
         if muted or policy.level == "none"
@@ -441,7 +443,8 @@ def _describe(fault: Fault) -> str:
     short = fault.sentence if len(fault.sentence) <= _SHORT else f"{fault.sentence[:_SHORT].rpartition(' ')[0]} …"
     if fault.pending == "flapping":
         return (
-            f"It comes and goes ({len(fault.starts)} times of late), and is reported again when it is steady: {short}"
+            f"It comes and goes ({len(fault.starts)} times recently), and will be reported again when it is steady: "
+            f"{short}"
         )
     if fault.pending == "ends":
         return f"Over since {_moment(fault.ended)}: {short}"

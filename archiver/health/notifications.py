@@ -63,7 +63,7 @@ _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 
 Channel = Callable[[HealthMessage], str]
-"""Sends a message; returns why that failed, or ""."""
+"""A function that sends a message, and returns why sending failed, or ""."""
 
 Recipients = tuple[str, str]
 """The recipients of a message: the name of a channel, and the name of the policy whose recipients get it ("" for those

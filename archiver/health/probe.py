@@ -17,8 +17,8 @@ from archiver.storage.integrity_records import has_integrity_records, read_damag
 from archiver.storage.locks import last_heartbeat
 
 _SILENT = timedelta(hours=1)
-"""A scheduler counts as stopped if it has shown no activity for longer than this. A timer may start it only every ten
-minutes.
+"""A scheduler counts as stopped if it has shown no activity for longer than this. If a timer starts the scheduler, it
+runs only every ten minutes.
 """
 
 

@@ -181,7 +181,7 @@ ORDERS: dict[str, Callable[[SiteRow], Any]] = {
     "next": lambda row: row.next_run.at if row.next_run else _LAST,
     "coverage": lambda row: 2.0 if row.posts.coverage is None else row.posts.coverage,
 }
-"""The orders in which the table can be sorted. Each begins with the worst, highest, latest or soonest value."""
+"""The orders in which the table can be sorted: by name, or with the worst, highest, latest or soonest value first."""
 
 
 def sort_rows(rows: Iterable[SiteRow], order: str) -> list[SiteRow]:

@@ -139,7 +139,9 @@ class ImportWriter:
             self._write_response(read.exchange, found, source, tally)
 
     def _is_removed(self, read: ReadRecord) -> bool:
-        """Returns True if a record shows a post with a tombstone, which must not come back."""
+        """Returns True if a record shows a post that was removed (it has a tombstone), which must not be stored
+        again.
+        """
         url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
         if tombstones.tombstone_at(self.db, urlkey(url)) or (
             read.digest and tombstones.is_payload_removed(self.db, read.digest)

@@ -73,8 +73,8 @@ class WaybackImport:
             )
 
     def decide(self) -> None:
-        """Decides which captures to fetch, once the list is complete. Captures that the archive has, and posts with a
-        tombstone, are left out.
+        """Decides which captures to fetch, once the list is complete. Captures that the archive has, and captures of
+        removed posts, are left out.
         """
         listing, result = self.listing, self.result
         listing.decide()

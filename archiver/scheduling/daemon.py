@@ -175,7 +175,7 @@ _LOOK_EVERY = 60.0
 _CHECK_AGAIN_AFTER = 3600.0
 """Seconds before retrying a nightly check that could not begin, for example because the archive was locked."""
 _CHECK_EVERY = 20.0
-"""Seconds between two readings of the archive's schedule, because sites, settings and the clock can change."""
+"""Seconds between two searches for due sites, because sites, settings and the clock can change."""
 _CLOSING = 12.0
 """A crawl gets at most this many seconds after the grace period to write its results; then it is killed."""
 _RETRY_AFTER, _MAX_RETRY_AFTER = 60.0, 3600.0

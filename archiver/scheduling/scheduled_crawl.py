@@ -34,7 +34,7 @@ from archiver.storage.runs import Counts
 
 _EXIT_SECONDS = 5.0
 _NICE = 10
-"""A check runs at a priority lower than that of a crawl by this much (nice(2))."""
+"""The nice value of a check is this much higher than that of a crawl (nice(2)), so a check has lower priority."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -422,7 +422,7 @@ def _webhook(path: TOMLPath, value: Any) -> str:
 
 
 def _policy(path: TOMLPath, base: NotificationPolicy, row: Any) -> NotificationPolicy:
-    """Parses one [[notify.policy]]. Keys that it lacks have the values of [notify]."""
+    """Parses one [[notify.policy]]. Missing keys take their values from [notify]."""
     table = _table(path, row)
     _only(path, table, {"name", "channels", "tags", "about", "to", "webhook", "command", *_POLICY_KEYS})
     channels = _words((*path, "channels"), table.get("channels", []))
@@ -646,7 +646,7 @@ def _text(path: tuple[str, ...], value: Any) -> str:
 # The effective settings of a site.
 
 Settings = Callable[[dict[str, Any]], dict[str, Any]]
-"""Maps a row of `sites` to its effective settings."""
+"""A function from a row of `sites` to its effective settings."""
 
 
 def effective_settings(db: Database, config: Config | None = None) -> Settings:

@@ -147,7 +147,9 @@ class OutageGuard:
             )
 
     def release(self) -> list[PageResult]:
-        """Returns the results that are held back, at the end of a run without mass disappearance."""
+        """Returns the results that are still held back. Called at the end of a run during which the site did not
+        disappear.
+        """
         return [result for _, result in self._gone.release()]
 
     async def _probe_home(self, engine: ExecutionEngine, reason: str) -> None:

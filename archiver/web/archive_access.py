@@ -66,7 +66,7 @@ SECONDS = 5.0
 interrupted).
 """
 _STEPS = 5_000
-"""The number of SQLite VM instructions between checks of the clock, a fraction of a millisecond."""
+"""SQLite checks the clock after this many VM instructions, which take a fraction of a millisecond."""
 
 
 class PerThread(Generic[T]):

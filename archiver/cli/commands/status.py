@@ -399,7 +399,7 @@ def _print_failures(state: dict[str, Any]) -> None:
 
 
 def _print_distrusted(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("ignored, because proved wrong", "bold"), " (see docs/crawl.md)"))
+    print_lines("", styled_line(("ignored, because they proved wrong", "bold"), " (see docs/crawl.md)"))
     print_lines(
         *(styled_line(f"{claim}: since {format_time(since)}", indent=2) for claim, since in state["untrusted"].items())
     )
