@@ -730,8 +730,8 @@ def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFindi
         "constant",
         _CONTENT_LEVELS.get(one.field, "amber"),
         f"{one.articles:,} of {articles:,} articles have the same {name}, {shown!r}, for example {one.example}. It "
-        f"probably belongs to the site, not to the articles. 'archiver sites rules {site} --set' takes a rule that says "
-        f"where the {name} is, and 'archiver reextract {site}' applies it to the stored captures.",
+        f"probably belongs to the site, not to the articles. 'archiver sites rules {site} --set' takes a rule that "
+        f"says where the {name} is, and 'archiver reextract {site}' applies it to the stored captures.",
         about=one.field,
         figure=one.articles / articles,
     )

@@ -598,7 +598,8 @@ class SiteSpider(Spider):
         )
 
     def _adapted(self, target: DiscoveredURL) -> DiscoveredURL:
-        """Returns a discovered URL with the scheme and www of the site's home page, so that each page has one address.
+        """Returns a discovered URL with the scheme of the site's home page, and with www if the home page has it, so
+        that each page has one address.
 
         Two kinds of URL get a trap rule, so that they are recorded but not requested: a URL outside the site that a
         sitemap, feed or API reports, and a file that is not a web page.

@@ -121,7 +121,7 @@ def format_number(value: float) -> str:
 
 
 def valid_language(tag: str | None) -> str:
-    """Returns a language tag for the `lang` attribute of HTML (BCP 47); "" if the stored value is not one."""
+    """Returns a language tag for the `lang` attribute of HTML (BCP 47); "" if the stored value is not a valid tag."""
     return tag if tag and _LANGUAGE.fullmatch(tag) else ""
 
 
