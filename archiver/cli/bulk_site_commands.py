@@ -210,7 +210,7 @@ def mute(
         raise click.UsageError("Name a SITE, or use --tag.")
     reason = " ".join((why or "").split())
     if (until is not None or why is not None) if off else (until is None or not reason):
-        raise click.UsageError("Use --until and --why together, or --off alone.")
+        raise click.UsageError("Use either --until and --why together, or --off without them.")
     chosen = None if until is None else Mute(_read_end_of_mute(until, datetime.now(UTC)), reason)
     with opened(archive) as db:
         tags = tags_of_sites(db)
@@ -435,7 +435,7 @@ _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
 @workers_option("How many sites to check at the same time (one per host).")
 @politeness_options
 @click.option(
-    "--rules", metavar="FILE", type=click.Path(), help="Read the sample by the site rules (TOML) in this file."
+    "--rules", metavar="FILE", type=click.Path(), help="Use the site rules (TOML) in this file to read the sample."
 )
 @json_option
 @archive_option

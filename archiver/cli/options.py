@@ -197,7 +197,7 @@ def capture_filter_options(function: F) -> F:
         "--since",
         metavar="DATE",
         callback=_check_period,
-        help="Only captures from this date on: 2024, 2024-05, 2024-05-31 or a full time.",
+        help="Only captures from this date or later: 2024, 2024-05, 2024-05-31 or a full time.",
     )
     until = click.option(
         "--until",

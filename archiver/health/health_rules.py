@@ -68,8 +68,8 @@ OUTCOME_ADVICE = {
     ),
     "refused": (
         "were refused",
-        "'archiver status {site}' shows by which rule; if that is its robots.txt or a block of this program, ask its "
-        "owner for access.",
+        "'archiver status {site}' shows by which rule; if its robots.txt forbids them or it blocks this program, ask "
+        "its owner for access.",
     ),
     "gone": (
         "were gone",

@@ -254,7 +254,7 @@ class WarcWriter:
         if self._file is None or self._synced == self._offset:
             return
         if not os.fstat(self._file).st_nlink:
-            raise FileNotFoundError(f"{self._path} was removed while it was written")
+            raise FileNotFoundError(f"{self._path} was removed while it was being written")
         os.fsync(self._file)
         if self._is_new:
             sync_folder(self._path.parent)

@@ -232,7 +232,7 @@ def _resolve_start_urls(
         urls = [] if demo else [url for url in known.values() if url not in excluded]
         if known and not urls and not demo:
             raise click.UsageError(
-                "All sites of the archive have crawl=no, so name one ('archiver sites list' shows them), or use "
+                "All sites of the archive have crawl=no. Name one ('archiver sites list' shows them), or use "
                 "'archiver sites set SITE crawl=yes'."
             )
     from archiver.demo.demo_server import HOST, PORT, serve

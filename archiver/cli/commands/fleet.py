@@ -126,7 +126,10 @@ def reextract(
     help="Also create a shard for every other host in the files; it is not crawled before 'fleet init' adds it.",
 )
 @click.option(
-    "--since", type=DAY, metavar="DATE", help="Only captures from this date on: 2009, 2009-05 or 2009-05-31 (UTC)."
+    "--since",
+    type=DAY,
+    metavar="DATE",
+    help="Only captures from this date or later: 2009, 2009-05 or 2009-05-31 (UTC).",
 )
 @click.option("--until", metavar="DATE", help="Only captures up to this date (to the end of the year, month or day).")
 @click.option("--all-captures", is_flag=True, help="Copy all responses into the shards, not only those of posts.")

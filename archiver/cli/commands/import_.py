@@ -453,7 +453,7 @@ def parse_last_day(text: str | None) -> str:
     "since",
     type=DAY,
     metavar="DATE",
-    help="Only captures from this date on: 2009, 2009-05 or 2009-05-31 (UTC).",
+    help="Only captures from this date or later: 2009, 2009-05 or 2009-05-31 (UTC).",
 )
 @click.option(
     "--until",
