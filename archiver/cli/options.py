@@ -92,8 +92,8 @@ def archive_option(function: F) -> F:
 
 
 def report_archive_faults(function: F) -> F:
-    """Wraps a command so that a database or disk error becomes an ArchiverError whose message has the archive: the
-    parameter `archive`, or the first damaged archive among `archives`.
+    """Wraps a command so that a database or disk error becomes an ArchiverError. Its message has the path of the
+    archive: the parameter `archive`, or the first damaged archive among `archives`.
     """
 
     @wraps(function)

@@ -69,8 +69,8 @@ class PageRequest:
     - `worked`: the source listed pages before, and has failed `attempts` times in a row since.
     - `known_url`: the address by which the page is known, if `url` is a form of it to which the host is believed to
       redirect. It is requested if `url` is gone or refused.
-    - `judged`: the forms of the site decided that the page is not a post, so it is classified again without that kind
-      as a hint.
+    - `judged`: a comparison of the forms of the site's pages decided that the page is not a post, so it is classified
+      again without that kind as a hint.
     """
 
     page_id: int

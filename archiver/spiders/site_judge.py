@@ -1,5 +1,5 @@
-"""Judges, while a site is crawled and again at the end of the run, whether its pages are posts by the form of their
-addresses.
+"""Judges whether pages are posts by their form (the markup and address pattern that the pages of one template share),
+during the crawl of a site and again at the end of the run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_AT_END = 5_000
 
 
 class SiteJudge:
-    """Judges the pages of the site that a run crawls by their forms, for `template_learner.Judge`."""
+    """Judges the pages of one site by their forms during a run. Implements `template_learner.Judge`."""
 
     def __init__(self, db: Database, archive: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
         self._db, self._archive, self._site = db, archive, site
@@ -94,8 +94,8 @@ class SiteJudge:
         return reading.tally
 
     def finish(self, *, is_complete: bool) -> RejudgingTally:
-        """At the end of the run, decides which forms are those of posts, and judges again the pages whose verdict
-        changed. Also re-extracts the articles that have a value that belongs to the site.
+        """At the end of the run, decides which forms (templates) are those of posts, and judges again the pages whose
+        verdict changed. Also re-extracts the articles that have a value that belongs to the site.
 
         Does nothing if the run read only the home page, unless the previous run was interrupted. `is_complete` is True
         if the run has read all pages that it found.
