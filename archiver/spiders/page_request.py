@@ -110,8 +110,8 @@ class PageRequest:
 
     @property
     def comes_first(self) -> bool:
-        """True if this document must be read before any post is handed out: the home page, a feed, a sitemap, an API,
-        or the soft-404 probe.
+        """True if this document must be read before any post is handed out. It is the home page, a feed, a sitemap, an
+        API, or the soft-404 probe.
         """
         return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 

@@ -79,7 +79,7 @@ class HTTPResponse:
 
     @property
     def mislabelled(self) -> str:
-        """A phrase that says so if the content clearly does not match the declared Content-Type, otherwise ""."""
+        """"" if the content may be of the declared Content-Type; otherwise a phrase that says that it is not."""
         head = self.body[:1024]
         if self.media_type in HTML_TYPES:
             return f"it is declared {self.media_type} but is binary" if is_binary(head) else ""
