@@ -79,7 +79,9 @@ class HTTPResponse:
 
     @property
     def mislabelled(self) -> str:
-        """"" if the content may be of the declared Content-Type; otherwise a phrase that says that it is not."""
+        """A phrase that says that the content does not match the declared Content-Type, if that is certain; otherwise
+        "".
+        """
         head = self.body[:1024]
         if self.media_type in HTML_TYPES:
             return f"it is declared {self.media_type} but is binary" if is_binary(head) else ""
