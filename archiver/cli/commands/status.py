@@ -489,7 +489,10 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
     stored, held pages, and unlisted posts that may no longer exist.
     """
     lines = [
-        f"{count_noun(one['pages'], 'page')} that look like posts were not stored ({one['rule']}): {one['example']}"
+        count_noun(
+            one["pages"], "page looks like a post but was not stored", "pages look like posts but were not stored"
+        )
+        + f" ({one['rule']}): {one['example']}"
         for one in state["untaken"]
     ]
     if held := state["held"]:
@@ -501,12 +504,12 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
         )
     if withdrawn := state["withdrawn"]:
         lines.append(
-            f"{count_noun(withdrawn, 'article')} that turned out not to be posts withdrawn: "
+            f"{count_noun(withdrawn, 'article')} withdrawn, because their pages turned out not to be posts: "
             "searches and datasets leave them out"
         )
     if unlisted := state["unlisted"]["posts"]:
         lines.append(
-            f"{count_noun(unlisted, 'post')} no longer listed; the site does not show whether they still exist: "
+            f"{count_noun(unlisted, 'post')} no longer listed; the site does not show which of its posts still exist: "
             f"{state['unlisted']['example']}"
         )
     return [styled_line((line, "yellow"), indent=2) for line in lines]
