@@ -17,8 +17,8 @@ _STATES = {"unknown": "not crawled"}
 
 @dataclass(frozen=True, slots=True)
 class HealthMessage:
-    """A message about changes in health. `state` is the worst state in it; `data` is the JSON object that commands and
-    webhooks receive; `html`, if not "", is the text as a page, for mail.
+    """A message about changes in health. `state` is the worst level in it; `data` is the JSON object that commands and
+    webhooks receive. `html` is the text as an HTML page for mail, or "".
     """
 
     subject: str
@@ -56,7 +56,9 @@ def _name(change: Mapping[str, Any]) -> str:
 
 
 def _head(change: Mapping[str, Any]) -> str:
-    """Returns what a line about a change begins with: the new state of the site if it changed, else the finding's."""
+    """Returns the beginning of a line about a change: the site's new state if the state changed, otherwise the level of
+    the finding.
+    """
     if change["state"] != change["before"]:
         return f"{change['state']} (was {change['before']})"
     return f"still {change['state']}" if change["event"] in ("ends", "passed") else str(change["level"])
