@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.articles.identity import fold_words
-from archiver.datasets.ngrams import UNSPACED
+from archiver.datasets.passage_hashes import UNSPACED
 from archiver.errors import ExtraMissing
 from archiver.fields import PERSONS, WRITTEN
 

@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.datasets.ngrams import RUN, count_words, sketch, words_of_text
 from archiver.datasets.parquet import import_arrow
+from archiver.datasets.passage_hashes import RUN, count_words, sketch, words_of_text
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.selection import NEWEST
 from archiver.datasets.withheld_passages import LeakedPassages, redact

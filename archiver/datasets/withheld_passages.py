@@ -14,8 +14,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from archiver.datasets.ngrams import BATCH, RUN, Bitmap, HashedTexts, plain_words, run_hashes
 from archiver.datasets.parquet import import_arrow
+from archiver.datasets.passage_hashes import BATCH, RUN, Bitmap, HashedTexts, plain_words, run_hashes
 from archiver.datasets.publication_rules import Tier
 from archiver.fields import BY_NAME, QUOTING, published_from
 

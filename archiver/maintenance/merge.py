@@ -18,7 +18,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import MergeRefused
-from archiver.maintenance.merge_articles import (
+from archiver.maintenance.merge_archive_articles import (
     TheirArticle,
     add_article,
     find_own_article,
