@@ -21,12 +21,12 @@ MAX_REQUISITES = 400
 """At most this many addresses are taken from one page or stylesheet."""
 _MAX_CSS = 2_000_000  # at most this many characters of a stylesheet are read
 _MAX_URL_LENGTH = 2_000
-# Attributes with addresses of images: those of HTML, and those from which scripts load images late. Such scripts do not
-# run in a replayed page.
+# Attributes with addresses of images: those of HTML, and those from which scripts load images late. In a replayed page,
+# these scripts do not run.
 _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
 _ICONS = frozenset({"icon", "apple-touch-icon"})
-# Matches links to image files, which show at full size a picture that the page shows small.
+# Matches links to image files. They show a picture at full size that is small on the page.
 _IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|heic)$", re.IGNORECASE)
 _FONT = re.compile(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
 # Formats of a font that only old browsers request.

@@ -28,7 +28,7 @@ _RELATION = "https://api.w.org/"
 _LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
 _WORDPRESS_ASSET = re.compile(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
 _OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
-# Only these fields are requested, since those that SEO plugins add (yoast_head) are larger than the posts.
+# Only these fields are requested, since the fields that SEO plugins add (yoast_head) are larger than the posts.
 _FIELDS = (
     "id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
     "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded"
@@ -54,8 +54,8 @@ class APIPage:
 
 
 def api_endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
-    """Returns the address of the API's root (".../wp-json/" or "...?rest_route=/"); None if the page shows no sign of
-    WordPress.
+    """Returns the address of the API's root (".../wp-json/" or "...?rest_route=/"); None if nothing on the page points
+    to WordPress.
 
     The address is taken from the Link header or a <link> of the page, or else from the oEmbed link. If there is none
     but the page loads WordPress files from the same host, returns the usual address next to these files.

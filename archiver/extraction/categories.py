@@ -50,8 +50,8 @@ class ClassTerms:
     """The categories or the tags in a post's class attribute.
 
     `slugs` are written as in the class. `names` are the names that the page shows, or the slugs if it shows none.
-    `is_complete` is True if the class has every term of the post. It may lack some if a slug has no Latin letters,
-    since the class then has only a number for it.
+    `is_complete` is True if the class has every term of the post. It may lack a term whose slug has no Latin letters,
+    since WordPress then writes only a number in the class.
     """
 
     slugs: Terms
@@ -64,8 +64,8 @@ def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) 
     class.
 
     `declared` are the names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if
-    there are as many names as slugs, since WordPress sorts both by name. A complete post class without any tag means
-    that the post has no tags.
+    there are as many names as slugs, since WordPress sorts both by name. If a post class is complete and has no tag,
+    the post has no tags.
     """
     classes = _post_class(post)
     terms = [(kind, m[2]) for name in classes if (m := _CLASS_TERM.match(name)) and (kind := _KINDS[m[1]])]
@@ -185,9 +185,8 @@ _METAS = (
     _Meta("tag", "keywords", 0.35, is_list=True),  # low, since these are written for search engines
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
-"""Platforms whose posts always show their categories in other ways. Breadcrumbs on these platforms are only folders,
-unless their address leads to a category.
-"""
+"""Platforms whose posts always show their categories elsewhere. On these platforms a breadcrumb is only a folder,
+unless its address leads to a category."""
 _CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
 _TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
 _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
@@ -196,7 +195,7 @@ _STARTS_LABEL = re.compile(r"[:：]\s*$")
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs", "#breadcrumb")
 _TAG_ADDRESS = "tag address"
 _TOLD_APART = 0.5
-"""Only candidates on the page with at least this confidence say whether a term of a feed is a category or a tag."""
+"""Only candidates on the page with at least this confidence decide whether a term of a feed is a category or a tag."""
 _MAX_LINKS = 600
 _DATED_PATH = re.compile(r"/(.+?)/(?:19|20)\d\d/\d\d/\d\d/")
 _MAX_STEPS = 10
@@ -483,7 +482,7 @@ def _from_class(page: Page, post: Post) -> Iterator[Found]:
         "tag": terms_in_lists(page.data.texts(node, "keywords")) or page.data.meta("article:tag"),
     }
     for kind, found in class_terms(page, post, declared).items():
-        # A complete post class without any tag means that the post has none, unless a link shows one.
+        # If a post class is complete and has no tag, the post has none, unless a link shows one.
         if found.names or found.is_complete:
             confidence = 0.6 if not found.is_complete else 0.94 if found.names else 0.79
             yield _as_candidate(kind, found.names, "class", "post class", confidence)
