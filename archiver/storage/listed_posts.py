@@ -33,8 +33,8 @@ class ListChanges:
 
 
 def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
-    """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read. Posts
-    that are already due are left out.
+    """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read. The
+    result leaves out posts that are already due.
 
     A post was not removed if another feed, sitemap, API or listing shows it in this run, or if the page still links to
     it.
@@ -73,8 +73,8 @@ def _gone_pages(db: Database, page_ids: Iterable[int], since: str) -> Iterator[i
 
 
 def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:
-    """Makes the pages of removed posts due at once. If these and the pages that this run has already rechecked
-    (`rechecked`) are more than MOST_RECHECKED, the remaining pages are due on the following days.
+    """Makes the pages of removed posts due at once. If this run would thereby recheck more than MOST_RECHECKED pages,
+    including the `rechecked` pages before, the remaining pages are due on the following days.
     """
     room = max(0, MOST_RECHECKED - rechecked)
     make_pages_due(db, page_ids[:room], reason)
@@ -83,7 +83,7 @@ def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecke
         db.execute("update pages set due_at = min(due_at, ?), reason = ? where id = ?", [due, reason, page_id])
 
 
-# -- posts that were left out, on sites whose pages cannot show whether they are gone
+# -- posts that are no longer listed, on sites whose pages cannot show whether they are gone
 
 _SHELL = "; its page shows no more than an address that does not exist"
 _RELISTED = (
@@ -122,7 +122,9 @@ def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class _ListedPage:
-    """A page that is or may be a post, after its redirect. `day` is the day of publication."""
+    """A page that is or may be a post. If it redirects, this is the page to which it redirects. `day` is the day of
+    publication.
+    """
 
     page_id: int
     is_post: bool
