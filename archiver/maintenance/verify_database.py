@@ -28,8 +28,8 @@ class VerifyFinding:
 
     `kind` is a code for programs. `subject` is the article, file and offset, table or row that it concerns. `sentence`
     is the problem in words, and `remedy` what the user can do. `mend` is the name of the repair in `verify.repair` that
-    fixes it, or "" if there is none. `unit` is the unit that was read and is damaged, as in `integrity_records`, "" if
-    it is not a unit.
+    fixes it, or "" if there is none. `unit` is the damaged unit, as in `integrity_records`; "" if the finding is not
+    about a unit.
     """
 
     kind: str
@@ -62,7 +62,7 @@ def counted_noun(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-# Values: column types, required values, times, JSON. Another program may write anything.
+# Values: column types, required values, times, JSON. They are checked because other programs may write to the archive.
 
 REQUIRED = {
     "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
@@ -427,7 +427,7 @@ _MENDED = "Run 'archiver verify --repair': it recreates it."
 _OBJECTS = ("index", "trigger", "view")
 FTS = "articles_fts"
 DERIVED_TABLES = (FTS, "fts_pending")
-"""Tables that can be rebuilt from others."""
+"""Tables that can be rebuilt from other tables."""
 
 
 def migrated_like(db: Database) -> Database:
@@ -449,8 +449,8 @@ def read_schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
 
 
 def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterator[VerifyFinding]:
-    """Yields a finding for each of these tables (None: all) whose pages, records, constraints or indexes are damaged,
-    by SQLite's `PRAGMA integrity_check`; the last one names the articles that cannot be read.
+    """Yields a finding for each of these tables (None means all tables) whose pages, records, constraints or indexes
+    are damaged according to SQLite's `PRAGMA integrity_check`. The last finding names the articles that cannot be read.
     """
     damages = list(find_database_damage(db, tables))
     for damage in damages:

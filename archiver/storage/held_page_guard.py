@@ -148,9 +148,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
 
 _TAG = re.compile(r"<[^>]*>")
 _ABOUT = 1.25
-_CUT_END = (
-    20  # this many letters at the end are not compared, since a teaser often ends in "Read more" or within a word
-)
+# This many letters at the end are not compared, since a teaser often ends in "Read more" or within a word.
+_CUT_END = 20
 
 
 def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:

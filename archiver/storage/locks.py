@@ -27,9 +27,8 @@ from urllib.parse import quote
 
 from archiver.errors import ArchiveInUse, HostInUse, SchedulerAlreadyRunning
 
-_MAX_NAME = (
-    120  # at most this many characters of the encoded name; file systems allow 255 bytes for the whole file name
-)
+# At most this many characters of the encoded name are used; file systems allow 255 bytes for the whole file name.
+_MAX_NAME = 120
 _parent_pid: list[int] = []
 
 

@@ -79,8 +79,8 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
     """Chooses the original among the articles whose text has this digest (the one published first) and marks the others
     as its duplicates. A withdrawn article is neither. Returns True if several articles have the digest.
 
-    If `newcomer` (the ID of a new article) is given, the other articles are already marked, so only the newcomer is
-    compared, and only with their original. The same notice may be repeated thousands of times.
+    If `newcomer` (the ID of a new article) is given, the other articles are already marked, so the newcomer is compared
+    only with their original. This matters because the same notice may be repeated thousands of times.
     """
     if not digest:
         return False
@@ -119,11 +119,12 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
 
 
 class Change(StrEnum):
-    """What storing an extracted article did to the archive.
+    """How storing an extracted article changed the archive.
 
-    REEXTRACTED: the post is unchanged, but its extraction differs. REVERTED: the post repeats an earlier revision,
-    which becomes the current one again (`articles.revision_history`). STUB: the page shows only a stub of the stored
-    text. COPY: the page is at a second URL of the post.
+    - REEXTRACTED: the post is unchanged, but its extraction differs.
+    - REVERTED: the post repeats an earlier revision, which becomes the current one again (`articles.revision_history`).
+    - STUB: the page shows only a stub of the stored text.
+    - COPY: the page is at a second URL of the post.
     """
 
     NEW = "new"
@@ -141,7 +142,7 @@ class Stored:
     """The result of storing an extracted article: its ID, what changed in the archive, and the fields that changed.
 
     `aliases` are the URLs that were added to the article. `shares_text` is True if the article is new and has the same
-    text as another one. After REVERTED, `back` is the number of the revision that is current again.
+    text as another one. If the change is REVERTED, `back` is the number of the revision that is current again.
     """
 
     article_id: int
@@ -196,8 +197,8 @@ def store_identified(
     reread: Reread = lambda row: (),
     completes: bool = False,
 ) -> Stored:
-    """Does the same as `store_article`, but the caller has already found the stored article to which the extracted one
-    belongs: `row`, or None if the article is new.
+    """Does the same as `store_article` if the caller has already found the stored article to which the extracted one
+    belongs. `row` is that article's row, or None if the article is new.
     """
     if row is None:
         return _insert(db, site, article, observed)
@@ -213,8 +214,8 @@ def store_identified(
 @dataclass(frozen=True, slots=True)
 class _KnownArticle:
     """An extracted article (`article`) of a post that is already stored, and the methods that store it. `row` is the
-    stored article's row, and `old` is the same as an Article. `unconfirmed` are the fields whose values are taken from
-    `old` because the page no longer has them.
+    stored article's row, and `old` is the stored article as an Article. `unconfirmed` are the fields whose values are
+    taken from `old` because the page no longer has them.
     """
 
     db: Database
@@ -290,7 +291,7 @@ class _KnownArticle:
         return self._store_as_seen(tuple(aliases))
 
     def _edited_fields(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
-        """Returns the fields among `changed` that the site has edited. Left out are fields that differ only because the
+        """Returns the fields among `changed` that the site has edited, without fields that differ only because the
         extractor has changed or because sources reported them late.
         """
         extractor, edited = self.observed.extractor, changed
@@ -488,7 +489,7 @@ def edited_at(db: Database, article_id: int | None) -> datetime | None:
 
 
 def publication_time(db: Database, article_id: int | None) -> datetime | None:
-    """Returns when an article was published; None if that is not known."""
+    """Returns when an article was published; None if unknown."""
     row = db.execute("select published from articles where id = ?", [article_id]).fetchone()
     return stored_time(row[0]) if row else None
 
@@ -546,8 +547,8 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
 def _known_address(
     db: Database, url: str, row: dict[str, Any], article: Article, run_started: datetime
 ) -> KnownAddress:
-    """Returns what is known of `url`, which is either a post's stored address (in `row`) or the address of `article`,
-    where the post was extracted now.
+    """Returns what the archive knows about `url`, which is either a post's stored address (in `row`) or the address at
+    which `article` was just extracted.
     """
     key, read_at = urlkey(url), urlkey(article.url)
     listed = db.execute(
@@ -560,7 +561,7 @@ def _known_address(
     return KnownAddress(
         url,
         is_short=short is not None and urlkey(short) == key,
-        # Many themes set og:url to whatever address was requested.
+        # Many themes set og:url to the address that was requested, so that says nothing.
         is_given=listed is not None or (key != read_at and key in map(urlkey, article.given_urls)),
         is_canonical=any(one and urlkey(one) == key for one in declared),
     )
