@@ -23,20 +23,20 @@ from archiver.datasets.parquet import import_arrow
 from archiver.datasets.passage_hashes import BATCH, Bitmap, HashedTexts
 
 MAX_N = 5
-"""Maximum number of words of an n-gram."""
+"""An n-gram has at most this many words."""
 MIN_ARTICLES = 5
 """N-grams that occur in fewer articles than this are left out."""
 _BUFFER_ROWS = 1_000_000
 """At most this many rows (each an n-gram of an article, about 24 bytes) are kept in memory before they are written to a
 file."""
 _PARTS = 256
-"""Hashes are added up in this many parts, by their first byte, one part at a time."""
+"""The hashes are divided by their first byte into this many parts. The counts are added up one part at a time."""
 _QUERY_ROWS = 2_000_000
-"""At most this many n-grams have their words searched for in one pass over the texts."""
+"""In one pass over the texts, the words of at most this many n-grams are searched for."""
 _BATCHES = 128
 _LOW = (1 << 32) - 1
 _MAX_BYTES = 1 << 22
-"""Only this many bytes of a longer text are counted."""
+"""Of a longer text, only the words in the first bytes, at most this many, are counted."""
 
 
 class Ngrams:
@@ -99,7 +99,7 @@ class Ngrams:
 
     def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
         """Mixes year, language and n-gram length into hashes, so that each combination is counted separately. `number`
-        is the index of the text of each hash, `of` the group (year and language) of each text.
+        has the index of the text of each hash, and `of` has the group (year and language) of each text.
         """
         pa, _ = import_arrow()
         import pyarrow.compute as pc

@@ -16,9 +16,9 @@ from typing import Any
 from archiver.datasets.parquet import import_arrow
 
 RUN = 8
-"""Number of words of a passage: so many in a row that two texts do not share them by chance."""
+"""The number of words of a passage. It is so large that two texts do not share a passage by chance."""
 PASSAGES = 12
-"""Maximum number of passages in the sketch of a text."""
+"""The sketch of a text has at most this many passages."""
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
@@ -81,11 +81,10 @@ def runs(tokens: list[str]) -> Iterator[str]:
 
 
 def sketch(tokens: list[str]) -> str:
-    """Returns the hashes (64 bits, hexadecimal) of up to twelve passages of eight words, spread evenly over a text, by
-    which the text can be recognized.
+    """Returns the sketch of a text, by which the text can be recognized: the hashes (64 bits, hexadecimal) of up to
+    twelve passages of eight words, spread evenly over the text.
 
-    Returns "" if the text is shorter than a passage. `rehydrate.py` looks for the same hashes in the pages it
-    fetches.
+    Returns "" if the text is shorter than a passage. `rehydrate.py` looks for the same hashes in the pages it fetches.
     """
     last = len(tokens) - RUN
     if last < 0:
@@ -96,10 +95,10 @@ def sketch(tokens: list[str]) -> str:
     )
 
 
-# Polynomial rolling hashes of runs of words, for many texts at a time.
+# Polynomial rolling hashes of runs (sequences) of words, for many texts at a time.
 
 BATCH = 1 << 17
-"""Bytes of text that are hashed at a time; this size is the fastest."""
+"""The number of bytes of text that are hashed at a time. This size is the fastest."""
 _BASE = 6364136223846793005
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _MASK = (1 << 64) - 1
@@ -168,7 +167,7 @@ def run_hashes(text: str, words: int) -> list[int]:
 
 
 class Bitmap:
-    """A fast filter for a set of 64-bit hashes: it accepts every hash in the set, and few others."""
+    """A fast filter for a set of 64-bit hashes. It accepts every hash in the set and few other hashes."""
 
     _MOST_BITS = 27
 
@@ -189,7 +188,7 @@ class Bitmap:
         return self._count
 
     def may_contain(self, hashes: Any) -> Any:
-        """Returns an array of booleans: for each hash, whether it may be in the set."""
+        """Returns an array with True for each hash that may be in the set, and False for each other hash."""
         import pyarrow.compute as pc
 
         return self._bits.take(pc.shift_right(hashes, self._shift))

@@ -195,7 +195,7 @@ class _Package:
 
 
 class _HashingWriter:
-    """Writes to a file, and keeps the SHA-256 and the number of the bytes written."""
+    """Writes to a file, and computes the SHA-256 and the number of the written bytes."""
 
     def __init__(self, handle: IO[bytes]) -> None:
         self._handle = handle
