@@ -59,10 +59,10 @@ _ARTICLE_FIELDS = tuple(f.name for f in fields(ConcordanceLine) if f.name in BY_
 
 @dataclass(frozen=True, slots=True)
 class Concordance:
-    """One page of concordance lines. `more` is true if there are further lines beyond the limit.
+    """One page of concordance lines. `more` is True if there are further lines beyond the limit.
 
-    `articles` is the number of matching articles; `read` is how many of them were searched for occurrences. That is
-    all of them if `more` is false, unless the lines are sorted by context and more than MAX_READ articles match.
+    `articles` is the number of matching articles, and `read` is the number of these that were searched for occurrences.
+    If `more` is False, all were searched, unless the lines are sorted by context and more than MAX_READ articles match.
     """
 
     lines: tuple[ConcordanceLine, ...]

@@ -156,8 +156,8 @@ def _elsewhere(one: FederatedQuery, shard: int, number: int) -> tuple[CopyElsewh
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """An article shown in its own archive, compared with the other archives to find copies. Of several copies, the one
-    that was published first is shown, with the other copies beneath it.
+    """An article that is shown in its own archive and compared with the other archives to find copies. If there are
+    several copies, the copy that was published first is shown, with the other copies beneath it.
     """
 
     shard: int

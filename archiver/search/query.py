@@ -41,16 +41,16 @@ SORTS: dict[str, str] = {
     "added": "id",
     "distance": "",
 }
-"""The sort keys, and the field of the index for each."""
+"""The sort keys, each with its field of the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search query. `text` is in the language of `archiver.search.query_parser`; "" matches every article.
 
-    `since` and `until` are a year, a month or a day (inclusive, in the page's time zone) or a full ISO 8601 time.
-    `near` is (latitude, longitude) and `within` the radius in kilometres (None: 25). `bbox` is (west, south, east,
-    north) in degrees; if west is greater than east, it crosses the antimeridian.
+    `since` and `until` are each a year, a month or a day (inclusive, in the page's time zone) or a full ISO 8601 time.
+    `near` is (latitude, longitude), and `within` is the radius in kilometres; None means 25. `bbox` is (west, south,
+    east, north) in degrees; if west is greater than east, it crosses the antimeridian.
 
     `sort` is a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, otherwise
     newest first. `recent` ranks newer articles higher: it is the number of days in which a score halves (see
@@ -81,8 +81,8 @@ class Query:
 
     @property
     def folding(self) -> Fold:
-        """How duplicates are folded: `fold`, or the default that follows from `duplicates`. Raises BadQuery for an
-        unknown value.
+        """The way in which duplicates are folded: `fold`, or the default that follows from `duplicates`. Raises
+        BadQuery for an unknown value.
         """
         if self.fold and self.fold not in FOLDS:
             raise BadQuery(f"fold {self.fold}", f"the possible values are {', '.join(FOLDS)}")

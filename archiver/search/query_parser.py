@@ -105,8 +105,8 @@ def token_end(text: str, at: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What the enclosing parentheses apply to the words inside them: the `name` of a field or predicate, whether words
-    are stemmed, and whether the parentheses belong to NEAR( ).
+    """The properties that enclosing parentheses give to the words inside them: the `name` of a field or predicate, True
+    if words are stemmed, and True if the parentheses belong to NEAR( ).
     """
 
     name: str = ""
