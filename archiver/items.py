@@ -229,10 +229,10 @@ class ListedPosts:
 class Article:
     """The content extracted from one page. Attributes are named as in the record (see `archiver.fields`).
 
-    `published_precision` is one of second, minute, hour, day, month and year, and never finer than on the page; a date
-    with precision day has the time 00:00. `kind` is the kind of the page, which may not be a post at all, and
-    `kind_rule` is the name of the rule that decided this. `post_id` is the same as in `SourceHint`. `given_urls` are
-    the post's addresses in og:url and JSON-LD; `short_url` is its declared shortlink, not normalized.
+    `published_precision` is second, minute, hour, day, month or year, and never finer than on the page; a date with
+    precision day has the time 00:00. `kind` is the kind of the page, which may not be a post at all, and `kind_rule` is
+    the name of the rule that decided this. `post_id` is the same as in `SourceHint`. `given_urls` are the post's
+    addresses in og:url and JSON-LD; `short_url` is its declared shortlink, not normalized.
 
     If a post is split over several pages, `parts` are the URLs of the other pages to which this page links, in order.
     `part` is the number of this page, and `part_of` is the URL of the first page unless this is the first page.

@@ -125,8 +125,8 @@ def is_confirmed(hold: Hold, at: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KnownPosts:
-    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Changes and
-    deletions that a source had announced are not counted.
+    """The number of known posts that were fetched again (`fetched`), and the numbers of these that had changed and that
+    were gone. Changes and deletions that a source had announced are not counted.
     """
 
     fetched: int = 0

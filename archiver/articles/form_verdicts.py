@@ -132,7 +132,7 @@ class FormVerdict:
 
     def overrules(self, rule: str) -> bool:
         """Returns True if the form of a page is more reliable than the guess of the rule `rule`. If all pages of a site
-        look alike, guesses from a page's address or the entries on it are more reliable than its form.
+        are alike, guesses from a page's address or from the entries on it are more reliable than its form.
         """
         return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 

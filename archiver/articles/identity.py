@@ -219,8 +219,8 @@ def no_longer_shows(old: Article, new: Article) -> bool:
 
 
 def is_other_page(old: Article, new: Article) -> bool:
-    """Returns True if a page that showed a post (`old`) no longer shows anything of it. The page (`new`) then has a
-    different title, no date, author or post ID, and no twelve consecutive letters of the post's text.
+    """Returns True if a page that showed a post (`old`) no longer shows any part of the post. The page (`new`) then has
+    a different title, no date, author or post ID, and no twelve consecutive letters of the post's text.
     """
     if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
         return False

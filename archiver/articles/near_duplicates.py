@@ -209,8 +209,8 @@ class NearDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """How much of one text is also in another text. `size` is the number of words of the text, and `shared` is how many
-    of them are in shingles that both texts have.
+    """The extent to which one text is also in another text. `size` is the number of words of the text, and `shared` is
+    how many of them are in shingles that both texts have.
 
     `passages` is `shared` plus the words in small gaps between shared words. `before` and `after` are the numbers of
     words before the first and after the last shared passage.

@@ -354,9 +354,9 @@ def captures_url(service: str, address: str, since: datetime | None = None, unti
     """Returns the address at which a CDX server lists all relevant captures of one URL, or of all URLs with a prefix if
     it ends with "*".
 
-    Relevant captures are those of pages, redirects, 404 and 410 responses, and revisit records. The server is not asked
-    to collapse adjacent equal captures, because it would then not say when a page was last captured. It would also
-    collapse captures of different addresses, since all redirects without a body have the same digest.
+    Relevant captures are captures of pages, redirects, 404 and 410 responses, and revisit records. The server is not
+    asked to collapse adjacent equal captures, because it would then not say when a page was last captured. It would
+    also collapse captures of different addresses, since all redirects without a body have the same digest.
     """
     if is_wayback_server(service):
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]

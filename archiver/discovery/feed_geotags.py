@@ -30,7 +30,8 @@ def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
     """Returns the geo-tags among the child elements of a feed item (`XmlItem.children`), without coordinates that are
     out of range or 0,0.
 
-    The position of a GeoRSS box, line or polygon is the middle of its bounds; that of a circle is its centre.
+    The position of a GeoRSS box, line or polygon is the middle of its bounds, and the position of a circle is its
+    centre.
     """
     name = _first(children, "georss:featurename")
     found = [*_georss(children, name), *_gml(children, name), *_basic_geo(children, name)]
@@ -113,8 +114,8 @@ def _text(element: etree._Element) -> str:
 _GML_HOLDERS = ("georss:where", "gml:point", "gml:linestring", "gml:polygon", "gml:envelope")
 _GML_POSITIONS = ("pos", "poslist")
 _GML_CORNERS = ("lowercorner", "uppercorner")
-# Names of reference systems in degrees on (nearly) the WGS 84 ellipsoid. In those of EPSG the latitude is first, in
-# those of OGC the longitude.
+# Names of reference systems in degrees on (nearly) the WGS 84 ellipsoid. In EPSG's systems the latitude is first, in
+# OGC's the longitude.
 _LATITUDE_FIRST = re.compile(r"(?:^|\D)(?:4326|4979|4258|4269)$|^(?:urn:)?wgs[ _:-]?84$", re.IGNORECASE)
 _LONGITUDE_FIRST = re.compile(r"CRS:?84h?$", re.IGNORECASE)
 

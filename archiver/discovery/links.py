@@ -47,8 +47,8 @@ def well_known_urls(start_url: str, scope: Scope, platform: str = "") -> tuple[D
     """Returns the well-known addresses of feeds and sitemaps on a site, most likely first. Addresses in the site's
     folder come before sitemaps in the host's root, which may list pages outside the scope.
 
-    If the `platform` is known, returns its usual addresses, otherwise those of the most common programs. The source of
-    the discovered URLs is SEED, because no page links to them.
+    If the `platform` is known, returns its usual addresses. Otherwise returns the addresses that the most common
+    programs use. The source of the discovered URLs is SEED, because no page links to them.
     """
     parts = urlsplit(start_url)
     root = f"{parts.scheme}://{parts.netloc}/"

@@ -161,8 +161,8 @@ def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
 
 
 def decode(body: bytes) -> str:
-    """Decodes an XML or JSON document to text. The encoding is that of its byte order mark or its XML declaration; if
-    it has neither, UTF-8, or windows-1252 if it is not UTF-8.
+    """Decodes an XML or JSON document to text. The byte order mark or the XML declaration determines the encoding. If
+    there is neither, the encoding is UTF-8, or windows-1252 if the bytes are not valid UTF-8.
     """
     for mark, encoding in _BOMS:
         if body.startswith(mark):

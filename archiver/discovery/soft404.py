@@ -77,7 +77,7 @@ def _words(texts: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SoftNotFoundProfile:
-    """How a site responds for an address that does not exist.
+    """A site's response for an address that does not exist.
 
     `location` is the urlkey to which the site redirects, "" if it does not redirect. `look` is the fingerprint of the
     page that it shows, None if the status is an error. `everywhere` is True if the home page has the same fingerprint.

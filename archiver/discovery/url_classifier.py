@@ -1,7 +1,7 @@
 """Classifies URLs only by their form: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
 
-Only forms that are common on the whole web are used. The words for listings are those that blog and news programs put
-in addresses, in the languages into which these programs are translated.
+Only forms that are common on the whole web are used. The words for listings are the words that blog and news programs
+put in addresses, in the languages into which these programs are translated.
 """
 
 from __future__ import annotations
@@ -523,8 +523,8 @@ def feed_without_format(url: str) -> str:
 
 
 def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
-    """Returns True if the pattern of a URL is one that posts may have, and is not the pattern of the page that links to
-    it (`found_on`).
+    """Returns True if posts may have the pattern of a URL, and the page that links to it (`found_on`) has a different
+    pattern.
     """
     pattern = pattern_of(url, folder)
     return pattern.family in _FAMILIES_OF_POSTS and pattern != found_on

@@ -32,7 +32,7 @@ from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """How a page is extracted. The attributes are the parameters of `extract_page` with the same names."""
+    """Options for extracting a page. The attributes are the parameters of `extract_page` with the same names."""
 
     posts_only: bool
     part_of: str

@@ -1,4 +1,6 @@
-"""Extracts the body of a post: finds the element that contains the text, and removes what is not part of it."""
+"""Extracts the body of a post: finds the element that contains the text, and removes everything that is not part of the
+text.
+"""
 
 from __future__ import annotations
 
@@ -635,8 +637,9 @@ def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLa
 
 
 def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBlock, found: Body, top: Element) -> Body:
-    """Returns the text of a short post: that of the page's main content if that is in `top`, otherwise the text `found`
-    in `top`. If `top` is outside the post's entry, returns the text below the title.
+    """Returns the text of a short post. If the page's main content is in `top`, returns the text of the main content;
+    otherwise returns the text `found` in `top`. But if `top` is outside the post's entry, returns the text below the
+    title.
     """
     main, article = post.page.main_content, _article(post)
     if main is not None and is_below(main, top) and not (article is not None and is_below(article, main)):
@@ -675,8 +678,8 @@ def _entry(post: Post) -> Element | None:
 
 
 def _article(post: Post) -> Element | None:
-    """Returns the <article> that contains the post's title, or else the only <article> on the page; None if there is
-    none.
+    """Returns the <article> that contains the post's title, or else the only <article> on the page; None if there is no
+    such <article>.
     """
     if post.title is not None and (entry := next(post.title.iterancestors("article"), None)) is not None:
         return entry

@@ -461,7 +461,7 @@ def _split_sections(page: Page, text: str) -> list[str]:
     """Splits the text of a section field into sections: "News,Health" is two; "Health, Wellness & Beauty" is one.
 
     A text with spaces after its commas is split if each part is also the text of a link. It is also split if the whole
-    text is not that of a link and the last part has no "and".
+    text is not the text of a link and the last part has no "and".
     """
     parts = re.split(r"\s*[,;]\s+", text)
     if len(parts) == 1:

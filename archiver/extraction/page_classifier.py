@@ -76,8 +76,8 @@ LISTING_PATH = re.compile(
     re.IGNORECASE,
 )
 IN_SECTION = re.compile(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
-"""Matches the address of a post in a section. The name of a section has only a word or two, so an address with a whole
-sentence in that place is that of a post."""
+"""Matches the address of a post in a section. The name of a section has only a word or two. So if an address has a
+whole sentence in that place, it is the address of a post."""
 _CARD = re.compile(r"(?:^|[\s_-])(?:card|teaser|entry|post-?item|list-?item)(?:$|[\s_-])", re.IGNORECASE)
 _STRETCHED = re.compile(
     r"(?:stretched|overlay|cover(?:ing)?|entry|card|block|full)[_-]?link|link[_-]?overlay|absolute inset-0",
@@ -86,8 +86,8 @@ _STRETCHED = re.compile(
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous", "bookmark", "nofollow", "external", "tag", "author"})
 _MANY = 60
 _DATE_LENGTH = 40  # in a list of posts, at most this many characters accompany a title: a date, the number of comments
-# Matches the address of a year, month or day. If the year is below another date, as in "/2022/03/15/1984/", the address
-# is that of a post.
+# Matches the address of a year, month or day. If the year follows another date, as in "/2022/03/15/1984/", it is the
+# address of a post.
 DATE_FOLDER = re.compile(r"(?<!/\d)(?<!/\d\d)(?<!/\d{4})/((?:19|20)\d\d)(?:/\d\d?){0,2}/$")
 PAGE_PATH = re.compile(
     r"/(?:about(?:-us|-me)?|contact(?:-us)?|privacy(?:-policy)?|terms(?:-of-\w+)?|imprint|impressum|datenschutz|"

@@ -56,8 +56,8 @@ class DeclaredFields:
 
 @dataclass(frozen=True, slots=True)
 class PostText:
-    """The title and body of a post (`text`), with which declared languages are compared, and the element of the body or
-    the title.
+    """The title and body of a post (`text`), and the element that contains the body or the title. Declared languages
+    are compared with this text.
     """
 
     text: str
@@ -540,8 +540,8 @@ def _confirmed_heading(headings: list[Candidate[str]], declared: list[str]) -> C
 
 
 def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
-    """Returns the candidate with the most support. This is its confidence plus a vote from each other source whose text
-    is equal to it, contains it, or is a part of it.
+    """Returns the candidate with the most support. The support of a candidate is its confidence plus a vote from each
+    other source whose text is equal to the candidate's text, contains it, or is a part of it.
     """
     texts = [(c, fold_text(c.value)) for c in usable]
 

@@ -519,7 +519,8 @@ def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding 
             return _Preceding("")
         text_inside = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
         if text := _text_unless_separator(text_inside):
-            # A heading "Categories" is above the list of all categories of the site, not of those of the post.
+            # A heading "Categories" is above a list of all categories of the site, not above the categories of the
+            # post.
             return _Preceding(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
         if not text_inside and sibling.tag in _ICON_TAGS:
             return _Preceding(sibling)

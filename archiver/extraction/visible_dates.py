@@ -20,7 +20,8 @@ from archiver.extraction.text import element_line
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 
-# At most this many dates of a line are read. A paper has those of its submission, revision, acceptance and publication.
+# At most this many dates of a line are read. A paper has the dates of its submission, revision, acceptance and
+# publication.
 _DATES = 4
 _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)
 

@@ -32,7 +32,7 @@ _OF_PATH = ("no index file", "slash", "no slash")
 
 
 def _changed(form: str, parts: SplitResult) -> SplitResult:
-    """Returns an address changed to another form; unchanged if the form does not apply to it."""
+    """Returns the address in the form `form`. If this form does not apply to the address, returns it unchanged."""
     path = parts.path or "/"
     if form in ("https", "http"):
         return parts._replace(scheme=form)

@@ -25,7 +25,8 @@ from archiver.discovery.url_classifier import URLPattern
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 
-# Budgets, which limit how many pages without news are fetched of one pattern. They end the crawl of endless URL spaces.
+# Budgets, which limit the number of pages without news that are fetched for each pattern. They end the crawl of endless
+# URL spaces.
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
 """The pattern of addresses one step below the address of a post. Most of these pages show its pictures."""
@@ -35,7 +36,7 @@ language."""
 
 
 class PatternBudget(NamedTuple):
-    """The maximum number of pages without news that are fetched of a URL pattern.
+    """The maximum number of pages without news that are fetched for a URL pattern.
 
     - `idle`: this many pages in a row.
     - `per_post`: this many more pages for each known post.
@@ -309,8 +310,8 @@ def equivalent_url_reason(variant: str, plain: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EquivalenceCounts:
-    """How often URLs of one variant showed the same post as the plainer URL (`confirmed`), and whether one of them ever
-    showed a different post (`refuted`).
+    """The number of times that URLs of one variant showed the same post as the plainer URL (`confirmed`). `refuted` is
+    True if one of them ever showed a different post.
     """
 
     confirmed: int = 0

@@ -21,7 +21,7 @@ _LINKS = (DiscoverySource.LINK, DiscoverySource.LISTING)
 
 @dataclass(frozen=True, slots=True)
 class SourceCoverage:
-    """How complete the sources of a site are.
+    """The completeness of a site's sources.
 
     `posts` is the number of known posts, stored or due. The posts listed by feeds, by sitemaps and by the API are
     counted separately, and `listed` is the highest of these three numbers. Pages link to at least `linked` posts.

@@ -58,7 +58,7 @@ class Cause:
         return asdict(self)
 
     def as_damage(self) -> Damage:
-        """Returns the cause as a Damage, the form in which the archive stores it."""
+        """Converts the cause to a Damage, the type that the archive stores."""
         return Damage(self.unit, self.kind, self.subject, self.sentence, self.remedy)
 
 

@@ -311,7 +311,7 @@ def _move_rows(
 
 
 def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str, at: str) -> Tombstone:
-    """Stores the tombstone of a post, which keeps the post out from now on. The post's rows are removed later by
+    """Stores the tombstone of a post, which keeps the post out of the archive. The post's rows are removed later by
     `purge_article`, once its records are erased.
     """
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))

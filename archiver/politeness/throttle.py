@@ -1,5 +1,5 @@
-"""Decides how fast a host is sent requests: never faster than its floor, more slowly if it is slow, with a pause if it
-asks for one.
+"""Decides how fast requests are sent to a host. The delay is never shorter than the host's floor, and longer if the
+host is slow. If the host asks for a pause, no requests are sent during it.
 
 All functions are pure and return the next `Throttle` for a `Throttle` and a response. Times are seconds of one
 monotonic clock; dates are aware.
@@ -135,8 +135,8 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """How many pages, megabytes and minutes one run may use, named like the site's settings; 0 means no limit. A
-    megabyte is 1,000,000 bytes as received.
+    """The number of pages, megabytes and minutes that one run may use. The fields have the names of the site's
+    settings; 0 means no limit. A megabyte is 1,000,000 bytes as received.
     """
 
     max_pages: int = 0

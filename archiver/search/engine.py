@@ -115,8 +115,8 @@ def _content_words(text: str) -> Iterator[str]:
 
 
 def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> Node:
-    """Returns a query tree with the words that depend on the index filled in: all forms of stemmed terms, and the
-    distinctive words of each SimilarTo. Raises ArticleNotFound.
+    """Returns a copy of a query tree in which the words that depend on the index are filled in. These are all forms of
+    stemmed terms, and the distinctive words of each SimilarTo node. Raises ArticleNotFound.
     """
     if isinstance(node, And | Or):
         return replace(node, items=tuple(expand_query(item, db, searcher, fold) for item in node.items))

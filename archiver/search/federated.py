@@ -1,8 +1,8 @@
 """Federated search: runs one search over several archives, such as shards, and merges the results into one list.
 
 Totals, facets and periods are exact sums, and sorting by date, title or another field is exact. For relevance, word
-frequencies are counted over all archives together. Only the average text length in BM25 is taken from each archive,
-so a score can differ slightly from the score in a single merged archive. Article IDs are those of each archive. Each
+frequencies are counted over all archives together. Only the average text length in BM25 is taken from each archive, so
+a score can differ slightly from the score in a single merged archive. Each archive has its own article IDs. Each
 archive folds its own duplicates; duplicates across archives are folded as well, and with the fold `cluster` also
 near-duplicates across archives.
 """

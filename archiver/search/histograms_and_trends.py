@@ -442,8 +442,8 @@ def _normalized_longitude(longitude: float) -> float:
 
 
 def bounding_view(points: list[tuple[float, float]]) -> Box:
-    """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. It is the unfolded
-    Earth if there are no points or they are spread over most of it.
+    """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. The box is the
+    whole Earth if there are no points or they are spread over most of the Earth.
     """
     if not points:
         return -180.0, -90.0, 180.0, 90.0

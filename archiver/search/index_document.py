@@ -178,7 +178,7 @@ _TIMES = {"published": "published", "modified": "modified", "seen": "first_seen"
 _TEXTS = tuple(name for name in WEIGHTS if BY_NAME[name].shape == "text" and name not in PAIRED)
 _TITLE_LETTERS = 60
 _COPY_OFFSET = (1 << 62) - 1
-"""Added to the ID of a duplicate, so that its turn comes after all originals."""
+"""This number is added to the ID of a duplicate, so that its index field `turn` sorts after all originals."""
 
 
 def _has(name: str) -> Callable[[Row], bool]:

@@ -232,8 +232,8 @@ def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
     """Returns hits with this score from a sample of the matching articles; an empty list if the sample has fewer than
     requested.
 
-    The sample is the articles with the lowest `turn`, because tantivy cannot query for a score. It is large enough
-    if most hits have this score.
+    The sample consists of the articles with the lowest `turn`, because tantivy cannot query for a score. It is large
+    enough if most hits have this score.
     """
     searcher, most = request.searcher, request.last
     reach = most * _TIE_SAMPLE
@@ -350,8 +350,8 @@ def fold_duplicates(searcher: Searcher, query: Query, fold: Fold) -> FoldedQuery
     """Folds the duplicates among the matches of a query. Total, facets and pages are all computed from the returned
     query.
 
-    Of all matches with the same text only one article is shown. If `fold` is "cluster", only one article of all matches
-    in the same cluster is shown. Clusters that share a text are merged.
+    Of all matches with the same text only one article is shown. If `fold` is "cluster", only one of all matches in the
+    same cluster is shown. Clusters that share a text are merged.
     """
     if fold == "none":
         return FoldedQuery(query, {}, 0)

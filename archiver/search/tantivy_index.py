@@ -135,8 +135,8 @@ class Changes:
 
 
 def is_migrated(db: Database) -> bool:
-    """Returns False if the database was written by an earlier release and has pending migrations. Its index must not be
-    updated, because opening the database for writing would migrate it.
+    """Returns True unless the database was written by an earlier release and has pending migrations. The index of such
+    a database must not be updated, because opening the database for writing would migrate it.
     """
     return not migrations.pending(db)
 

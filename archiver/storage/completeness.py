@@ -232,7 +232,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     - balance: all URLs by outcome, with the total as `found`.
     - pages: the same without empty outcomes.
     - wrong_guesses: the number of guessed addresses of feeds and sitemaps that do not exist; no other key counts them.
-    - traps: rule, pages, `unrecorded` links of the last run that have no row, example, `asked` (whether the pages were
+    - traps: rule, pages, `unrecorded` links of the last run that have no row, example, `asked` (True if the pages were
       fetched), and the latest sample: `sampled` is the number of sampled pages, `hits` how many of these are posts or
       lead to an unknown post. Both are None for a rule without samples.
     - missing: up to 20 URLs with their reason; missing_total.

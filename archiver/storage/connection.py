@@ -316,6 +316,8 @@ def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) 
 
 
 def _display_path(db: Database) -> str:
-    """Returns the path of a database for messages: relative to the working directory if it is inside it."""
+    """Returns the path of a database for messages. If the database is inside the working directory, the path is
+    relative to that directory.
+    """
     path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -246,8 +246,8 @@ def is_stored_or_due(db: Database, key: str) -> bool:
 
 
 def sibling_urlkeys(db: Database, plain: str) -> list[str]:
-    """Returns the urlkeys that differ from `plain` only in their query string and whose pages are posts or still due,
-    at most 50.
+    """Returns at most 50 urlkeys that differ from `plain` only in their query string, and whose pages are posts or
+    still due.
     """
     path = plain.partition("?")[0]
     rows = db.execute(

@@ -1,4 +1,5 @@
-"""What each feed and listing showed when it was last read (`pages.listed`), and the posts that were removed from it.
+"""Stores the entries that each feed and listing showed when it was last read (`pages.listed`), and finds the posts that
+were removed from it.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -24,7 +25,7 @@ _VALUES_PER_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class ListChanges:
-    """What changed in a list since it was last read, as page IDs: `removed` are the posts that were removed, newest
+    """The changes in a list since it was last read, as page IDs: `removed` are the posts that were removed, newest
     first; `again` are gone posts that are listed again.
     """
 
@@ -33,11 +34,11 @@ class ListChanges:
 
 
 def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
-    """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read. The
-    result leaves out posts that are already due.
+    """Stores the entries that the feed or listing at the urlkey `key` shows. Returns the changes since the list was
+    last read, without posts that are already due.
 
-    A post was not removed if another feed, sitemap, API or listing shows it in this run, or if the page still links to
-    it.
+    A post does not count as removed if another feed, sitemap, API or listing shows it in this run, or if the page still
+    links to it.
     """
     row = db.execute("select id, listed from pages where urlkey = ?", [key]).fetchone()
     entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])

@@ -104,8 +104,8 @@ def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
 
 
 def keep_url_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
-    """Forbids archiving another URL of a removed post. `captured` is True if this URL of the post was captured, so that
-    its erasure is pending again.
+    """Forbids archiving another URL of a removed post. If `captured` is True, this URL of the post was captured, and
+    the erasure of the post is marked as pending again.
     """
     db.execute(
         "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",

@@ -109,7 +109,7 @@ class _Text:
 
     @cached_property
     def hits(self) -> Counter[str]:
-        """For each language, the number of words in the text that are frequent words of it."""
+        """For each language, the number of words in the text that are frequent in this language."""
         known = _LANGUAGES_OF_WORD
         return Counter(tag for word in self.words if word in known for tag in known[word])
 
@@ -192,8 +192,8 @@ def _is_plainly_in(tag: str, text: str) -> bool:
 
 
 def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
-    """Returns the language with the most hits, its number of hits, and the next language's number of hits. Returns None
-    if there are no hits.
+    """Returns the language with the most frequent words in the text, the number of these words, and the number for the
+    next language. Returns None if the text has no frequent words.
     """
     if not hits:
         return None

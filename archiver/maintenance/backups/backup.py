@@ -333,8 +333,8 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
 
 def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
     """Returns, by name, the number of bytes of each WARC file below `folder` that belong to a copied database. If a
-    file was finished before the copy and still is, these are all of its bytes. Otherwise they end with the last
-    exchange that has a row in `captures`. Missing files are left out.
+    file was finished before the copy and still is, these are all of its bytes. Otherwise these are the bytes up to the
+    end of the last exchange that has a row in `captures`. Missing files are left out.
     """
     known = _read_ends(db)
     out = {}

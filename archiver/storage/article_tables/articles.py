@@ -503,9 +503,11 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     """Returns True if the URL where `article` was extracted becomes a stored post's own URL, False if it is only a
     second URL of the post.
 
-    If both URLs answer, `articles.display_address` decides. Otherwise the first of these that applies decides: the
-    canonical URL; an old URL that redirects to the new one or is gone; and, for a post with a platform ID, whether this
-    crawl began after the post was last seen at its old URL.
+    If both URLs answer, `articles.display_address` decides. Otherwise the first of these that applies decides:
+
+    - the canonical URL;
+    - the old URL, if it redirects to the new one or is gone;
+    - for a post with a platform ID, whether this crawl began after the post was last seen at its old URL.
     """
     here, there = urlkey(article.url), row["urlkey"]
     if not row["gone_at"] and _answers(db, there):

@@ -308,8 +308,8 @@ def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int
 
 
 def resolvable_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
-    """Yields all revisit records that this import stored, and those of earlier imports that may be resolvable now, in
-    the order of their times, each as its row and as a ForeignCapture.
+    """Yields all revisit records that this import stored, and revisit records of earlier imports that may now be
+    resolvable, in the order of their times. Each is yielded as its row and as a ForeignCapture.
     """
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "

@@ -211,8 +211,8 @@ def _write_provenance(db: Database, article_id: int, number: int, run: RevisionR
 
 
 def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
-    """Stores for each revision two numbers: that of the revision which was current before it, and that of the earlier
-    revision which it repeats.
+    """Stores with each revision the number of the revision that was current before it, and the number of the earlier
+    revision that it repeats.
 
     The former is usually the number before its own. For a revision made while the post had reverted to an earlier one,
     the stored link is kept unless a new revision comes between.
