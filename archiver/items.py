@@ -196,9 +196,10 @@ class SourceHint:
 class DiscoveredURL:
     """A URL that a discovery source reported: the only output of discovery.
 
-    `found_on` is the URL of the feed, sitemap, listing or page that contains it; `hint` is the source hint. `trap`
-    names the trap rule that keeps the URL from being fetched; it is "" for nearly all URLs. `captured` holds the times
-    at which a web archive first and last captured the URL, if the source states them.
+    - `found_on`: the URL of the feed, sitemap, listing or page that contains it.
+    - `hint`: the source hint.
+    - `trap`: the name of the trap rule that keeps the URL from being fetched; "" for nearly all URLs.
+    - `captured`: the times at which a web archive first and last captured the URL, if the source states them.
     """
 
     url: str
@@ -215,8 +216,10 @@ class DiscoveredURL:
 class ListedPosts:
     """The links that a feed or one page of a listing shows.
 
-    `entries` are the urlkeys of its entries, in order; `others` are the urlkeys of all other pages to which it links.
-    `is_first` is True if no newer posts precede it in the same list, `is_last` if no older posts follow it.
+    - `entries`: the urlkeys of its entries, in order.
+    - `others`: the urlkeys of all other pages to which it links.
+    - `is_first`: True if no newer posts precede it in the same list.
+    - `is_last`: True if no older posts follow it in the same list.
     """
 
     entries: tuple[str, ...] = ()
@@ -229,17 +232,18 @@ class ListedPosts:
 class Article:
     """The content extracted from one page. Attributes are named as in the record (see `archiver.fields`).
 
-    `published_precision` is second, minute, hour, day, month or year, and never finer than on the page; a date with
-    precision day has the time 00:00. `kind` is the kind of the page, which may not be a post at all, and `kind_rule` is
-    the name of the rule that decided this. `post_id` is the same as in `SourceHint`. `given_urls` are the post's
-    addresses in og:url and JSON-LD; `short_url` is its declared shortlink, not normalized.
-
-    If a post is split over several pages, `parts` are the URLs of the other pages to which this page links, in order.
-    `part` is the number of this page, and `part_of` is the URL of the first page unless this is the first page.
-    `whole_at` is the URL of a page that shows the complete post, which is this page's own URL if `body` is complete.
-
-    `read_by` names the version of the site rules used to extract the article ("rules-3"). It is "" if none were used,
-    and "rules-3 in part" if the article was extracted without rules and only hand-written rules were then applied.
+    - `published_precision`: second, minute, hour, day, month or year, and never finer than on the page. A date with
+      precision day has the time 00:00.
+    - `kind`, `kind_rule`: the kind of the page, which may not be a post at all, and the name of the rule that decided
+      this.
+    - `post_id`: the same as in `SourceHint`.
+    - `given_urls`: the post's addresses in og:url and JSON-LD.
+    - `short_url`: the declared shortlink of the post, not normalized.
+    - `parts`: if the post is split over several pages, the URLs of the other pages to which this page links, in order.
+    - `part`, `part_of`: the number of this page, and the URL of the first page unless this is the first page.
+    - `whole_at`: the URL of a page that shows the complete post. It is this page's own URL if `body` is complete.
+    - `read_by`: the version of the site rules used to extract the article ("rules-3"). It is "" if none were used, and
+      "rules-3 in part" if the article was extracted without rules and only hand-written rules were then applied.
     """
 
     url: str
@@ -310,11 +314,14 @@ class UsageStatement:
 class PageForm:
     """The form of a page, by which pages made from the same template are recognized, and some facts about its content.
 
-    `tokens` are the hashes of its markup tokens (32 bits each), and `address` is the pattern of its address. `hentry`
-    is the post type given by the page's only hentry. `length` is the number of bits of the text's length, and `media`
-    is the number of images and embedded media. `titles` are the hashes of the <title> and the first heading, 0 for a
-    missing one. `date_slot` is the hash of the position in the markup of the date of publication; it is 0 if the page
-    shows no date or is not a post.
+    - `tokens`: the hashes of its markup tokens (32 bits each).
+    - `address`: the pattern of its address.
+    - `hentry`: the post type given by the page's only hentry.
+    - `length`: the number of bits of the text's length.
+    - `media`: the number of images and embedded media.
+    - `titles`: the hashes of the <title> and the first heading; 0 for a missing one.
+    - `date_slot`: the hash of the position in the markup of the date of publication; 0 if the page shows no date or is
+      not a post.
     """
 
     tokens: frozenset[int]

@@ -209,11 +209,12 @@ class NearDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """The extent to which one text is also in another text. `size` is the number of words of the text, and `shared` is
-    how many of them are in shingles that both texts have.
+    """The extent to which one text is also in another text.
 
-    `passages` is `shared` plus the words in small gaps between shared words. `before` and `after` are the numbers of
-    words before the first and after the last shared passage.
+    - `size`: the number of words of the text.
+    - `shared`: the number of these words that are in shingles which both texts have.
+    - `passages`: `shared` plus the number of words in small gaps between shared words.
+    - `before`, `after`: the numbers of words before the first and after the last shared passage.
     """
 
     size: int
@@ -353,10 +354,13 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ClusterMember:
-    """One article of a cluster, with what is needed to find the cluster's source.
+    """One article of a cluster, with the values that are needed to find the cluster's source.
 
-    `keys` are the urlkeys of its URLs, `canonical` is the urlkey of its canonical URL, and `names` are the urlkeys of
-    the URLs in its text. `precision` is the precision of `published`; `credits` are the same as in the record.
+    - `keys`: the urlkeys of its URLs.
+    - `canonical`: the urlkey of its canonical URL.
+    - `names`: the urlkeys of the URLs in its text.
+    - `precision`: the precision of `published`.
+    - `credits`: the same as in the record.
     """
 
     id: int

@@ -73,12 +73,12 @@ def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datet
 
 @dataclass(frozen=True, slots=True)
 class RevisionRun:
-    """A revision as a run of captures. `at`, `capture` and `digest` are the time, the ID and the payload digest of its
-    first capture.
+    """A revision as a run of captures.
 
-    `number` is the number of the stored revision, 0 if it is not stored. `changed` are the fields that differ from the
-    previous revision, () for the first revision. `extractor` is the version of the program that extracted `article`,
-    None if unknown.
+    - `at`, `capture`, `digest`: the time, the ID and the payload digest of its first capture.
+    - `number`: the number of the stored revision; 0 if it is not stored.
+    - `changed`: the fields that differ from the previous revision; () for the first revision.
+    - `extractor`: the version of the program that extracted `article`; None if unknown.
     """
 
     at: datetime

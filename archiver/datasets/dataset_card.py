@@ -65,9 +65,10 @@ class DatasetAbout:
     """The general information about a dataset that its descriptions contain: title, creators, licences, identifier and
     so on.
 
-    `licences` are URLs: the dataset's licence if it has one, otherwise the licences of its records. `spdx` is the
-    SPDX identifier of a single licence that covers the whole dataset, otherwise "". `identifier` is the URL of the
-    DOI, the dataset's own URL, or a URN derived from its content. `query` is written as command line options.
+    - `licences`: URLs. They are the dataset's licence if it has one, otherwise the licences of its records.
+    - `spdx`: the SPDX identifier of a single licence that covers the whole dataset; "" if there is no such licence.
+    - `identifier`: the URL of the DOI, the dataset's own URL, or a URN derived from its content.
+    - `query`: the query, written as command line options.
     """
 
     name: str

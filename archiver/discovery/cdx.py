@@ -76,9 +76,10 @@ class CdxEntry:
 class CdxPage:
     """One parsed response of a CDX server.
 
-    `resume_key` is the key with which the next part of the list is requested, "" if this is the last part. `bad` is the
-    number of unreadable rows. `error` is "" if the server sent a list, even an empty one. Otherwise it is the beginning
-    of the response. `is_cut` is True if the response has more entries than were read.
+    - `resume_key`: the key with which the next part of the list is requested; "" if this is the last part.
+    - `bad`: the number of unreadable rows.
+    - `error`: "" if the server sent a list, even an empty one; otherwise the beginning of the response.
+    - `is_cut`: True if the response has more entries than were read.
     """
 
     entries: tuple[CdxEntry, ...] = ()
@@ -312,11 +313,13 @@ def site_prefix(scope: Scope) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CdxQuery:
-    """What to request from a CDX server.
+    """A request to a CDX server.
 
-    If `pages_only` is True, only HTML captures with status 200 are listed. If `collapse` is True, only the first
-    capture of each address is listed (pywb cannot do this and lists all). `fields` are the columns, by the server's
-    names. `since` and `until` are aware datetimes and inclusive.
+    - `pages_only`: if True, only HTML captures with status 200 are listed.
+    - `collapse`: if True, only the first capture of each address is listed. (pywb cannot do this and lists all
+      captures.)
+    - `fields`: the columns, by the server's names.
+    - `since`, `until`: aware datetimes, both inclusive.
     """
 
     pages_only: bool = True

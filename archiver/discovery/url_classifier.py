@@ -19,8 +19,11 @@ from archiver.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_p
 
 
 class TrapRule(NamedTuple):
-    """A rule that recognizes one kind of crawl trap. `path` is searched in the unescaped path; `key` must match a whole
-    parameter name, and `value` the parameter's value. `says` is the reason in messages, as a phrase.
+    """A rule that recognizes one kind of crawl trap.
+
+    - `path`: searched in the unescaped path.
+    - `key`, `value`: `key` must match a whole parameter name, and `value` the parameter's value.
+    - `says`: the reason in messages, as a phrase.
     """
 
     name: str

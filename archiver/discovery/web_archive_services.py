@@ -157,8 +157,11 @@ class CaptureAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaptureListEntry:
-    """One capture of `url` in a web archive's list. `at` is aware; `digest` is "" if unknown. `asked` is the address as
-    captured, with all its parameters, "" if it is the same as `url`.
+    """One capture of `url` in a web archive's list.
+
+    - `at`: when it was captured (aware).
+    - `digest`: its payload digest; "" if unknown.
+    - `asked`: the address as captured, with all its parameters; "" if it is the same as `url`.
     """
 
     at: datetime

@@ -40,10 +40,12 @@ _OFFSET_LIMIT = timedelta(hours=15)
 
 @dataclass(frozen=True, slots=True)
 class APIPage:
-    """One parsed page of posts from the API. `total` and `total_pages` are the server's counts, None if not given.
+    """One parsed page of posts from the API.
 
-    `error` is what the API sent instead of posts ("rest_post_invalid_page_number: ..."), None if it sent posts.
-    `past_end` is True if the error means that there are no more pages.
+    - `total`, `total_pages`: the server's counts; None if not given.
+    - `error`: the error that the API sent instead of posts ("rest_post_invalid_page_number: ..."); None if it sent
+      posts.
+    - `past_end`: True if the error means that there are no more pages.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()

@@ -207,7 +207,9 @@ def guess_encoding(body: bytes) -> str:
 
 
 def _guess_japanese(sample: bytes) -> str:
-    """Returns the Japanese encoding in which a sample has hiragana, which only Japanese uses; "" if none does."""
+    """Returns the Japanese encoding in which a sample contains hiragana, which only Japanese uses; "" if there is no
+    such encoding.
+    """
     for name in ("cp932", "euc_jp"):
         text = sample.decode(name, errors="replace")
         wide = [c for c in text if c > "\u00ff"]

@@ -180,9 +180,10 @@ _SOME_NEW = 0.2
 class PastRun:
     """One past run of a site.
 
-    `started` is when it began. `outcome` is the same as in the table `runs`, "" if it is running or was killed. `new`
-    is the number of new posts that it stored, and `listed` is the number of posts that the site's feeds then listed, 0
-    if unknown.
+    - `started`: when it began.
+    - `outcome`: the same as in the table `runs`; "" if the run is still running or was killed.
+    - `new`: the number of new posts that it stored.
+    - `listed`: the number of posts that the site's feeds listed at that time; 0 if unknown.
     """
 
     started: datetime

@@ -24,9 +24,13 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseDamage:
-    """Damage to a table of a database file, or to an index of the table. `table` is the table's name. `pages` has the
-    numbers of the damaged pages, each with the table or index that it belongs to, as far as SQLite reports them.
-    `message` is SQLite's message; `page_size` is in bytes.
+    """Damage to a table of a database file, or to an index of the table.
+
+    - `table`: the table's name.
+    - `pages`: the numbers of the damaged pages, each with the table or index to which it belongs, as far as SQLite
+      reports them.
+    - `message`: SQLite's message.
+    - `page_size`: in bytes.
     """
 
     table: str

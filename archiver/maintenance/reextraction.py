@@ -275,9 +275,10 @@ class ReextractedRevision:
 class ReextractedArticle:
     """The result of extracting all revisions of an article again.
 
-    `seen` has the article's `seen_values` when it was read. `parts` has the urlkey and new text of each part whose text
-    differs. `unreadable` has a message for each capture that could not be read; `left` has a message for each revision
-    that was left unchanged because its capture is no longer read as a post.
+    - `seen`: the article's `seen_values` when it was read.
+    - `parts`: the urlkey and new text of each part whose text differs.
+    - `unreadable`: a message for each capture that could not be read.
+    - `left`: a message for each revision that was left unchanged because its capture is no longer read as a post.
     """
 
     article_id: int

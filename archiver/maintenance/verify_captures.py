@@ -218,9 +218,12 @@ def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
 class _FileCheck:
     """The progress of checking one WARC file, whose records are passed to `take` in order.
 
-    `left` has, by offset, the rows whose record has not been read yet. `lost` are byte ranges that are not records.
-    `end` is the offset after the last record. `lines` are hashes of the lines that the file's index must have. `frames`
-    counts how often each gzip header occurs; `odd` has the first records with each gzip header.
+    - `left`: by offset, the rows whose record has not been read yet.
+    - `lost`: byte ranges that are not records.
+    - `end`: the offset after the last record.
+    - `lines`: hashes of the lines that the file's index must have.
+    - `frames`: the number of times that each gzip header occurs.
+    - `odd`: the first records with each gzip header.
     """
 
     job: WARCJob

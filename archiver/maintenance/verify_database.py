@@ -26,10 +26,12 @@ from archiver.urls import urlkey
 class VerifyFinding:
     """A problem found by `archiver verify`.
 
-    `kind` is a code for programs. `subject` is the article, file and offset, table or row that it concerns. `sentence`
-    is the problem in words, and `remedy` what the user can do. `mend` is the name of the repair in `verify.repair` that
-    fixes it, or "" if there is none. `unit` is the damaged unit, as in `integrity_records`; "" if the finding is not
-    about a unit.
+    - `kind`: a code for programs.
+    - `subject`: the article, file and offset, table or row that it concerns.
+    - `sentence`: the problem in words.
+    - `remedy`: what the user can do.
+    - `mend`: the name of the repair in `verify.repair` that fixes the problem; "" if there is no such repair.
+    - `unit`: the damaged unit, as in `integrity_records`; "" if the finding is not about a unit.
     """
 
     kind: str

@@ -175,12 +175,13 @@ class Compound:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the index evaluates a CSS selector.
+    """The steps by which the index evaluates a CSS selector.
 
-    `parts` are its compounds, separated by " " or ">". `keys` has, for each part, the keys by which its elements are
-    looked up; a key is ".class", "#id", "[attribute" or "=attribute=word". `needs` are all keys; each of them must be
-    on the page for the selector to match. `attribute` is the attribute whose values are the result, "" if the result is
-    the elements.
+    - `parts`: the compounds of the selector, separated by " " or ">".
+    - `keys`: for each part, the keys by which its elements are looked up. A key is ".class", "#id", "[attribute" or
+      "=attribute=word".
+    - `needs`: all keys. Each of them must be on the page for the selector to match.
+    - `attribute`: the attribute whose values are the result; "" if the elements are the result.
     """
 
     parts: tuple[Compound, ...]

@@ -34,11 +34,13 @@ _FIRST_BATCH, _BATCH = 20, 500
 
 @dataclass(frozen=True, slots=True)
 class ConcordanceLine:
-    """One occurrence of a search term with its context. `before` and `after` have at most `width` characters of the
-    text around it, with white space collapsed.
+    """One occurrence of a search term with its context.
 
-    `direction` is the text direction of the keyword; `field` is title or body; `id` to `published_precision` are
-    fields of the article.
+    - `before`, `after`: at most `width` characters of the text around the keyword, with white space collapsed.
+    - `direction`: the text direction of the keyword.
+    - `field`: title or body.
+
+    The fields from `id` to `published_precision` are fields of the article.
     """
 
     id: int

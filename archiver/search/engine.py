@@ -149,9 +149,10 @@ _MAX_LIMIT = 1_000_000_000
 class FoldedMatches:
     """The matches of a query after duplicates are folded.
 
-    `node` is the query as typed. `found` is an index query for the articles that are shown; `beneath` maps the ID of
-    a shown article to the IDs folded beneath it. `best` holds the total and, if the query has a relevance score, the
-    best hits.
+    - `node`: the query as typed.
+    - `found`: an index query for the articles that are shown.
+    - `beneath`: maps the ID of a shown article to the IDs folded beneath it.
+    - `best`: the total and, if the query has a relevance score, the best hits.
     """
 
     node: Node | None
@@ -312,10 +313,12 @@ class FoldedArticle:
 class Hit:
     """One article that a search found.
 
-    `marks` are the (start, end) of the search terms in `snippet`. `score` is the relevance (greater is better), or None
-    if nothing in the query has a score; `distance_km` is the distance from the query's `near`. `copies` are the IDs of
-    all other articles with the same text. `folded` are the matching articles that the query's fold places beneath this
-    one; the hits and their folded articles together are all matches.
+    - `marks`: the (start, end) of the search terms in `snippet`.
+    - `score`: the relevance (greater is better); None if nothing in the query has a score.
+    - `distance_km`: the distance from the query's `near`.
+    - `copies`: the IDs of all other articles with the same text.
+    - `folded`: the matching articles that the query's fold places beneath this one. The hits and their folded articles
+      together are all matches.
     """
 
     id: int

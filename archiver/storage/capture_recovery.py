@@ -62,9 +62,7 @@ def set_missing_capture(db: Database, article_id: int, capture_id: int | None) -
 
 
 def files_of_broken_runs(db: Database, site_id: int) -> set[str]:
-    """Returns the names of the WARC files written by runs of this site that were never closed, because their process
-    died.
-    """
+    """Returns the names of this site's WARC files whose run was never closed because its process died."""
     runs = [
         row[0]
         for row in db.execute(

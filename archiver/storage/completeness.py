@@ -214,7 +214,8 @@ _SOURCES = (
 _EMPTY_PAGE_RULES = (
     "rule in ('soft-404', 'repeated listing', 'attachment', 'redirect-loop', 'login wall', 'consent wall')"
 )
-"""Must equal the condition of `idx_pages_site_id_rule`, or SQLite does not use that index."""
+"""SQL: selects pages that were fetched and had no content of their own. This text must equal the condition of
+`idx_pages_site_id_rule`; otherwise SQLite does not use that index."""
 
 
 def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:

@@ -34,11 +34,14 @@ _CAPTURED_OUTCOMES = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUP
 
 @dataclass(frozen=True, slots=True)
 class FetchedRequisite:
-    """One attempt to fetch a requisite. `outcome` has the same meaning as for a page: archived, unchanged, duplicate
-    (it redirects), gone, refused or failed.
+    """One attempt to fetch a requisite.
 
-    `names` are the requisites to which a stylesheet refers, or the target of a redirect. `hops` is 1 for a redirect,
-    otherwise 0. `size` is in bytes, decompressed; `width` and `height` are in pixels.
+    - `outcome`: has the same meaning as for a page: archived, unchanged, duplicate (it redirects), gone, refused or
+      failed.
+    - `names`: the requisites to which a stylesheet refers, or the target of a redirect.
+    - `hops`: 1 for a redirect, otherwise 0.
+    - `size`: in bytes, decompressed.
+    - `width`, `height`: in pixels.
     """
 
     id: int

@@ -38,10 +38,12 @@ from archiver.urls import Scope
 class Counts:
     """The counts of one run: numbers of pages or articles, and `bytes` received over the network.
 
-    Requisites (images, stylesheets and fonts) are counted separately: `requisite_requests` counts requests for them,
-    `requisites` counts those that were captured or are unchanged, and `requisites_failed` counts those that could not
-    be captured. `rejudged` counts pages that proved to be posts because of their form, and `withdrawn` counts articles
-    that proved not to be posts. `held` counts pages whose new state is not stored until it is confirmed.
+    - `requisite_requests`: requests for requisites (images, stylesheets and fonts), which are counted separately.
+    - `requisites`: requisites that were captured or are unchanged.
+    - `requisites_failed`: requisites that could not be captured.
+    - `rejudged`: pages that proved to be posts because of their form.
+    - `withdrawn`: articles that proved not to be posts.
+    - `held`: pages whose new state is not stored until it is confirmed.
     """
 
     requests: int = 0

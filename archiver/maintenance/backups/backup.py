@@ -214,9 +214,10 @@ _CHUNK = 1 << 20
 class CopiedFiles:
     """The result of copying an archive's WARC files.
 
-    `files` and `bytes` count what was copied; `kept` counts the files that the target folder already had. `missing` has
-    the names of the files that the archive itself lacks. `damaged` has, by name, a sentence for each damaged file of
-    the archive.
+    - `files`, `bytes`: the number and total size of the copied files.
+    - `kept`: the number of files that the target folder already had.
+    - `missing`: the names of the files that the archive itself lacks.
+    - `damaged`: by name, a sentence for each damaged file of the archive.
     """
 
     files: int = 0

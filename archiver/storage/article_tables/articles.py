@@ -392,7 +392,8 @@ class _KnownArticle:
 
 def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
     """Returns the columns of a stored article (`row`) that change when an unchanged post is extracted again: the
-    evidence, and the fields for which the newest value counts. A value that the post no longer has is kept.
+    evidence, and the fields for which the newest value counts. If the post no longer has a value for a field, the
+    stored value is kept.
 
     `extraction` consists of the extractor version, the capture's ID and the time.
     """
