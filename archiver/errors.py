@@ -192,7 +192,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns a phrase with the most similar of the known words, such as "; did you mean 'news'" (without a question
     mark). Returns "" if no known word is similar.
     """
-    from difflib import get_close_matches  # only for mistakes
+    from difflib import get_close_matches  # imported late because it is needed only for errors
 
     by_folded = {one.casefold(): one for one in known}
     found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)

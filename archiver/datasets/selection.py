@@ -231,7 +231,7 @@ def latest_time(db: Database) -> str:
     return max((text for text in found if text), default="1970-01-01T00:00:00")
 
 
-# Decisions on what may be published of each article.
+# Decisions on how much of each article may be published.
 
 
 def decide_tiers(

@@ -104,8 +104,8 @@ def _old_folder(folder: Path) -> Path:
 
 
 def _recover(folder: Path, out: Path) -> None:
-    """Cleans up after a build that was killed: restores the old folder if no new one replaced it, and removes the
-    rest.
+    """Cleans up after a build that was killed: restores the old folder if no new folder has replaced it, and removes
+    all other files of the build.
     """
     old = _old_folder(folder)
     if old.exists() and not out.exists():
@@ -378,7 +378,7 @@ def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Databa
     import pyarrow
 
     request = request_as_json(stats.request)
-    request["cutoff"] = stats.cutoff  # the request may have left it open
+    request["cutoff"] = stats.cutoff  # the request may have no cut-off
     schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
     document = {
         "snapshot": _FORMAT,

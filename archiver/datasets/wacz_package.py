@@ -105,7 +105,7 @@ def page_entries(db: Database) -> Iterator[dict[str, Any]]:
         }
 
 
-# The package.
+# Writing the package.
 
 _LINES_PER_BLOCK = 3000
 _CHUNK = 1 << 20

@@ -365,7 +365,7 @@ def captures_url(service: str, address: str, since: datetime | None = None, unti
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
         filters = [f"statuscode:{_STATUSES}", f"mimetype:{_TYPES}"]
     else:
-        # These servers treat a field that an entry lacks as an empty field, so the expressions also match "".
+        # If an entry lacks a field, these servers treat the field as empty, so the expressions also match "".
         pairs = [("url", f"http://{address}"), ("output", "json")]
         filters = [f"~status:{_STATUSES}?$", f"~mime:{_TYPES}?$"]
     return _address(service, [*pairs, *_filters(filters), *_period(since, until)], None)

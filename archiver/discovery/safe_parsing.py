@@ -25,7 +25,7 @@ languages) has 1,500,000. Each element needs some 200 bytes of memory, regardles
 
 _SPACE = re.compile(r"\s*")
 _DOCTYPE = "<!doctype"
-_MAX_DOCTYPES = 1  # a document has at most one (XML 1.0, section 2.8)
+_MAX_DOCTYPES = 1  # a document has at most one DOCTYPE (XML 1.0, section 2.8)
 _IN_DOCTYPE = re.compile(r"""["'\[\]>]|<!--|<\?""")
 _CLOSES = {'"': '"', "'": "'", "<!--": "-->", "<?": "?>"}
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"

@@ -182,7 +182,7 @@ _METAS = (
     _Meta("tag", "news_keywords", 0.68, is_list=True),
     _Meta("tag", "sailthru.tags", 0.68, is_list=True),
     _Meta("tag", "citation_keywords", 0.68, is_list=True),
-    _Meta("tag", "keywords", 0.35, is_list=True),  # low, since these are written for search engines
+    _Meta("tag", "keywords", 0.35, is_list=True),  # a low confidence, since they are written for search engines
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
 """Platforms whose posts always show their categories elsewhere. On these platforms a breadcrumb is only a folder,
@@ -394,7 +394,7 @@ def _is_other_site(page: Page, el: Element, href: str) -> bool:
 
 def _from_links(page: Page, post: Post) -> Iterator[Found]:
     links = term_links(page, post)
-    has_one_kind = bool(page.platform.categories) != bool(page.platform.tags)  # as on Blogger, which has only labels
+    has_one_kind = bool(page.platform.categories) != bool(page.platform.tags)  # e.g. Blogger, which has only labels
     kinds: tuple[Kind, ...] = ("category", "tag")
     for kind in kinds:
         sure = [x.text for x in links if x.kind == kind and x.sure]
@@ -418,7 +418,7 @@ def _from_metadata(page: Page) -> Iterator[Found]:
     yield _as_candidate(
         "category", [p for t in sections for p in _split_sections(page, t)], "json-ld", "articleSection", 0.82
     )
-    # Rank Math writes search phrases into this property, not the post's tags.
+    # The plugin Rank Math writes search phrases, and not the post's tags, into this property.
     trust = 0.3 if _is_by_rank_math(page) else 0.78
     yield _as_candidate("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
     for one in data.declared(page.addresses):

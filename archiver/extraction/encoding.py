@@ -587,7 +587,8 @@ def _codec(label: str) -> str:
     if info is None or not getattr(info, "_is_text_encoding", True) or info.name in ("utf-7", "idna", "punycode"):
         return ""
     if info.name.startswith(("utf-16", "utf-32")):
-        # A document whose declaration of UTF-16 can be read as ASCII is not in UTF-16 (HTML, section 13.2.3.2).
+        # If a document declares UTF-16 in a declaration that can be read as ASCII, the document is not in UTF-16 (HTML,
+        # section 13.2.3.2).
         return "utf-8"
     if info.name.startswith(("unicode", "raw-unicode", "undefined", "mbcs", "oem")):
         return ""

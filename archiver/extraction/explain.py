@@ -31,7 +31,7 @@ FIELDS = (
 _SETS = tuple(name for name in WEIGHED if BY_NAME[name].is_list)
 _KEEPS_ALL = (*fields_with_choice("collected"), *fields_with_choice("places"))
 _FIRST_FOUND = fields_with_choice("first")
-_LINKED_FILE = "file of places"  # the locator of a link to a file from which geo-tags are not read
+_LINKED_FILE = "file of places"  # the locator of a link to a file of places, from which no geo-tags are read
 _SHOWN = frozenset(
     (OTHER_HEADING, "platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb")
 )

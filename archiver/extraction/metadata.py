@@ -105,13 +105,13 @@ class _Writer:
         self.texts: list[str] = []
         self._out: list[str] = []
         self._open: list[str] = []
-        self._last = ""  # what was written last: "", "value", "key", ":" or ","
+        self._last = ""  # the kind of token written last: "", "value", "key", ":" or ","
         self.too_deep = False
 
     def value(self, text: str) -> None:
         """Writes a value given in JSON notation. If the current object needs a key, writes the value as the key."""
         if not self._open:
-            return  # text between top-level values
+            return  # the token is text between top-level values, which is dropped
         if self._last == "value":
             self._out.append(",")  # the comma is missing in the source
         if self._open[-1] == "{" and self._last != ":":

@@ -250,7 +250,7 @@ def _upsert(db: Database, table: str, row: dict[str, Any], key: tuple[str, ...],
     )
 
 
-# The merge.
+# The merge itself.
 
 _BATCH = 50
 _ROWS = 500

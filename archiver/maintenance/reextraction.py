@@ -351,7 +351,7 @@ def select_articles(db: Database, request: ReextractionRequest, done_by: int | N
         if given:
             where.append(f"{column} in (select value from json_each(?))")
             values.append(json.dumps(given))
-    if len(where) == 3:  # both sites and articles are given, so select what matches either
+    if len(where) == 3:  # both sites and articles are given, so articles that match either are selected
         where = [f"({where[1]} or {where[2]})"]
     if request.since or request.until:
         where.append(
@@ -375,7 +375,8 @@ def select_articles(db: Database, request: ReextractionRequest, done_by: int | N
 # Reading.
 
 _FROM_LATER_CAPTURES = frozenset(LATEST) - {"url"}
-"""Fields that may come from a later capture of a revision, because their changes make no new revision."""
+"""Fields whose values may come from a later capture of a revision, because a change of these fields makes no new
+revision."""
 
 
 class RulesByTime:

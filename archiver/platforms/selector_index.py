@@ -55,7 +55,9 @@ def is_xpath(selector: str) -> bool:
 
 
 def remove_selector_prefix(selector: str) -> str:
-    """Returns a selector without its prefix "css=" or "xpath=", as `response.css()` or `response.xpath()` takes it."""
+    """Returns a selector without its prefix "css=" or "xpath=", so that it can be passed to `response.css()` or
+    `response.xpath()`.
+    """
     prefix = _PREFIX.match(selector)
     return prefix[2] if prefix else selector
 

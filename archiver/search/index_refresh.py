@@ -132,7 +132,9 @@ def _return_unused_memory() -> None:
 
 
 def _approximate_count(db: Database) -> int:
-    """Returns the highest article ID, which is close to the number of articles and much faster than counting them."""
+    """Returns the approximate number of articles, which is the highest article ID. This is much faster than counting
+    them.
+    """
     return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
 
 

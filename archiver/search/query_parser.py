@@ -85,7 +85,7 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
         return None
     parser = _Parser(clean, list(_tokens(clean, stem)))
     node = parser.every(0)
-    while not parser.ended():  # text that follows a surplus closing parenthesis remains
+    while not parser.ended():  # text after a surplus closing parenthesis is parsed, too
         parser.position += 1
         more = parser.every(0)
         node = _join(And, [n for n in (node, more) if n])

@@ -54,7 +54,7 @@ def damaged_file(folder: Path, known: Stamps | None = None) -> str:
         try:
             return _first_damaged(folder, known or {})
         except FileNotFoundError:
-            continue  # another process has merged segments and deleted this one
+            continue  # another process has merged segments and deleted this file
     return _first_damaged(folder, known or {})
 
 

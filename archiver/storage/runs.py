@@ -652,7 +652,7 @@ def past_runs(db: Database, site_id: int) -> list[PastRun]:
 
 
 def past_runs_of_sites(db: Database) -> dict[int, list[PastRun]]:
-    """Returns for each site, by ID, what `past_runs` returns, with one query for all sites."""
+    """Returns the result of `past_runs` for each site, by site ID, with one query for all sites."""
     rows = db.execute(
         "select r.site_id, r.started_at, r.outcome, r.new, "
         "case when json_valid(r.statistics) then r.statistics ->> '$.listed' end "

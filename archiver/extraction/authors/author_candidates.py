@@ -156,7 +156,9 @@ def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float,
 
 
 def _is_marked(el: Element) -> bool:
-    """Returns True if an element is a link, has a rel attribute or the class "fn", so that it surely names a person."""
+    """Returns True if an element surely names a person, because it is a link, or has a rel attribute or the class
+    "fn".
+    """
     return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 

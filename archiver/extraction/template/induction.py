@@ -287,7 +287,7 @@ other posts do not have."""
 # A rule must find the known value on at least this share of the pages. Known values that were extracted without site
 # rules are wrong on some pages on which the rule is right.
 _ACCEPTED = 0.9
-_ACCEPTED_REPORTED = 0.98  # the required share if the site's API or feed reported the values
+_ACCEPTED_REPORTED = 0.98  # at least this share if the site's API or feed reported the values
 _MAX_LENGTH = {"title": 500, "authors": 160, "published": 80, "modified": 80, "categories": 80, "tags": 80}
 _PROPERTIES = {
     "title": ("headline", "name"),

@@ -34,7 +34,7 @@ _HENTRY = re.compile(r"type-([a-z][a-z_-]{0,30})")
 _DATE_SLUG = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?-(?=.)")
 
 
-@lru_cache(maxsize=1)  # needed twice for each page: to judge the article, and for the page's result
+@lru_cache(maxsize=1)  # cached because it is needed twice for each page
 def page_form(page: Page) -> PageForm:
     """Returns the form of a page: the tokens of its markup, the pattern of its address, and some facts about its
     content.

@@ -25,7 +25,7 @@ ENOUGH = 25
 these, provided that there are at least `MIN_POSTS`."""
 _OTHERS = 15  # at most this many pages that are not posts are kept, to distinguish posts from them
 _WATCHED = 20  # this many of the last posts decide whether the rules still fit
-_MAX_STRANGE = 0.5  # the rules are retired if they do not fit at least this share of these posts
+_MAX_STRANGE = 0.5  # if the rules do not fit at least this share of these posts, they are retired
 _AUDIT_EACH = 25  # one in this many posts that are read with rules is also extracted without them
 _AUDITS = 4
 _MAX_WRONG = 3
@@ -39,7 +39,7 @@ class _KeptPage:
     """A page that is kept compressed, since the trees of 25 pages would need more memory than the rest of the crawl."""
 
     text: bytes
-    decoded: DecodedText  # its `text` is empty, since that is kept compressed
+    decoded: DecodedText  # its `text` is empty, since the text is kept compressed
     url: str
     captured_at: datetime | None
     article: Article | None = None
@@ -59,7 +59,7 @@ class Judge(Protocol):
     """Decides whether a page is a post by comparing it with the site's other pages."""
 
     def before_learning(self) -> None:
-        """Is called right before a template is learned, to prepare for it."""
+        """Prepares for learning a template. The learner calls this right before it learns one."""
 
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]

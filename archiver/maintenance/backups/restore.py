@@ -377,7 +377,7 @@ def _put_back_beginning(db: Database, file: Path, own: Path) -> bool:
         seal(joined, make_index_lines(joined, f"warc/{own.name}"))
         _put_back(joined, own)
         return True
-    except FileNotFoundError:  # the archive has no file to take the end from
+    except FileNotFoundError:  # the archive has no such file, whose end could be kept
         return False
     finally:
         shutil.rmtree(folder, ignore_errors=True)

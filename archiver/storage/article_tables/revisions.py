@@ -37,8 +37,8 @@ def _revision_json(article: str, name: str) -> str:
 
 
 def with_missing_fields(content: str, article: str, names: tuple[str, ...]) -> str:
-    """Returns SQL for the JSON object `content` in which missing fields are added from a row of `articles`, given by
-    its alias `article`.
+    """Returns SQL that yields the JSON object `content`, with its missing fields added from a row of `articles`.
+    `article` is the alias of that row.
     """
     values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
     return f"json_insert({content}, {values})"
@@ -69,7 +69,7 @@ SHORTENED = f"""
 # -- articles as rows
 
 _HINT_SOURCES = ("api", "feed")
-_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for each call
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would create an encoder for each call
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]
 """A function that extracts the capture of a stored article (a row of `articles`) again; () if the capture is lost."""
