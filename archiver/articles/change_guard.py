@@ -48,7 +48,7 @@ SHARED_BY = 2
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
-    HoldRule.OTHER_TEXT: "it shows nothing of the stored post",
+    HoldRule.OTHER_TEXT: "it shows no part of the stored post",
     HoldRule.SHARED_TEXT: "it shows a text that other posts of the site also show",
     HoldRule.NOT_A_POST: "it no longer looks like a post",
     HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",

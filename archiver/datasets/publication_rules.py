@@ -289,7 +289,7 @@ def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageSta
     permission = next((one.permission for one in statements if one.permission), "")
     bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else page_limits(page, at)
     grants = stated if permission else [*stated, *licensed]
-    default = [] if grants else [Reason(DEFAULT, "nothing permits more", permits=True)]
+    default = [] if grants else [Reason(DEFAULT, "no statement permits more", permits=True)]
     # A permission is listed right after the licences, but the limits that a page states are listed last.
     reasons = [*stated, *licensed, *(bounds + default if permission else default + bounds)]
     tier = min(reason.tier for reason in (*grants, *default, *bounds))

@@ -366,7 +366,7 @@ def _changed(value: str) -> Key:
 def _one_of(words: Collection[str], name: str) -> Callable[[str], Key]:
     def parse(value: str) -> Key:
         if value.lower() not in words:
-            raise BadQuery(value, f"the values of {name}: are {', '.join(words)}")
+            raise BadQuery(value, f"{name}: takes one of these values: {', '.join(words)}")
         return Key(f"{name}:{value.lower()}")
 
     return parse

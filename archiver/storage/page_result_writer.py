@@ -342,7 +342,7 @@ def _reason_for_page(run: StoringRun, result: PageResult, stored: Stored, extrac
         own = run.db.execute("select url from articles where id = ?", [stored.article_id]).fetchone()
         return f"another address of {own[0]}"
     return {
-        Change.GONE: "it no longer shows any of the post",
+        Change.GONE: "it no longer shows any part of the post",
         Change.REVISED: f"revised: {', '.join(stored.changed)}",
         Change.REVERTED: f"reverted to revision {stored.back}",
         Change.REEXTRACTED: f"extracted again by {extractor}",
@@ -390,9 +390,7 @@ def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
     is_web_page = result.is_shell or result.kind in (PageKind.PAGE, PageKind.OTHER)
     if is_web_page and crawl_exclusions.is_wrong_guess(run.db, storing.key):
         storing.result = replace(result, kind=PageKind(storing.known_kind))
-        shown = (
-            "no more than an address that does not exist" if result.is_shell else "a web page, not a feed or sitemap"
-        )
+        shown = "the same as an address that does not exist" if result.is_shell else "a web page, not a feed or sitemap"
         return Effect(Outcome.NOT_FOUND, f"it shows {shown}")
     if result.rule == OTHER_FORM_RULE:
         row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
