@@ -139,7 +139,7 @@ class FormVerdict:
 
 @dataclass(frozen=True, slots=True)
 class SiteVerdicts:
-    """The verdicts on the forms of a site, by form ID. If it has none, all pages keep their kinds."""
+    """The verdicts on the forms of a site, by form ID. If there are no verdicts, all pages keep their kinds."""
 
     forms: Mapping[int, FormVerdict] = field(default_factory=dict)
 

@@ -253,8 +253,8 @@ class Page:
 
     @cached_property
     def addresses(self) -> set[str]:
-        """The page's own addresses (fetched, canonical, og:url), without fragment and final slash. They serve to find
-        the page itself in its metadata.
+        """The page's own addresses (fetched, canonical, og:url), without fragment and final slash. They are used to
+        find the page's own entry in its metadata.
         """
         return {
             u.partition("#")[0].rstrip("/")

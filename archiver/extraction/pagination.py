@@ -223,8 +223,9 @@ class PostParts:
 class _Link:
     """A link that may lead to another page of this post.
 
-    `ways` are the ways to read its address as the address of a page. `text` is the number that the link shows. `onward`
-    is True if the link only says "next", and `sure` is True if it shows a number or is in a block of page links.
+    `ways` are all ways to read its address as the address of a page of the post. `text` is the number that the link
+    shows. `onward` is True if the link only says "next", and `sure` is True if it shows a number or is in a block of
+    page links.
     """
 
     url: str

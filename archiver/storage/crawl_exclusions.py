@@ -350,8 +350,8 @@ def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
 
 
 class Trust:
-    """Which claims of a site's server about changes are trusted: the dates in its feeds, sitemaps and APIs, their other
-    details besides title and text, and its validators (ETag, Last-Modified).
+    """Keeps track of which claims of a site's server about changes are trusted. Such claims are the dates in its feeds,
+    sitemaps and APIs, their other details besides title and text, and its validators (ETag, Last-Modified).
 
     Reads and writes the site's column `untrusted`, which has the claims that proved false (see `frontier.revisit`),
     each with the time when it did. Claims are tested while a run's results are written.
