@@ -110,7 +110,7 @@ class Sighting:
 
 
 class Placement(Enum):
-    """What inserting an extracted article did to the stored revisions.
+    """The effect of inserting an extracted article on the stored revisions.
 
     - INSERTED: the article became a revision.
     - EXTENDED: an existing revision now begins earlier.

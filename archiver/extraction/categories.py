@@ -262,7 +262,7 @@ def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> I
 
 
 def _terms_known_as_tags(page: Page, terms: Sequence[str], found: Sequence[Found]) -> frozenset[str]:
-    """Returns the terms of a feed, folded, that are tags on the page.
+    """Returns the terms of a feed that are tags on the page, in the form that `fold_text` returns.
 
     If the platform has only categories or only tags, all terms are of that kind. Otherwise the post's own terms
     (`found`) decide, and then the addresses of links to listings anywhere on the page. On a Jekyll site, the folders
@@ -299,7 +299,9 @@ def _listing_links(page: Page) -> Iterator[tuple[Kind, set[str]]]:
 
 
 def _folders_before_date(page: Page) -> set[str]:
-    """Returns the folders, folded, in the page's address before its date, as in /news/tram/2024/01/09/a-title.html."""
+    """Returns the folders before the date in the page's address, as in /news/tram/2024/01/09/a-title.html, in the form
+    that `fold_text` returns.
+    """
     match = _DATED_PATH.match(unquote(page.path))
     return {fold_text(folder) for folder in match[1].split("/")} if match else set()
 

@@ -100,7 +100,9 @@ _OF_POST = frozenset(("content", "dateline"))
 
 
 def place_key(tag: GeoTag) -> PlaceKey:
-    """Returns a key that is equal for geo-tags of one place: the position to some 10 m, or else the folded name."""
+    """Returns a key that is equal for geo-tags of one place: the position to some 10 m or, without a position, the name
+    in the form that `fold_text` returns.
+    """
     if tag.latitude is not None and tag.longitude is not None:
         return round(tag.latitude, 4), round(tag.longitude, 4)
     return fold_text(tag.placename)

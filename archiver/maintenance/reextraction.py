@@ -300,8 +300,8 @@ class ReextractedArticle:
 
 @dataclass(frozen=True, slots=True)
 class ReextractionRequest:
-    """Which articles and fields to extract again. An empty tuple means all of them. `since` (inclusive) and `until`
-    (exclusive) limit the capture times, ISO 8601 in UTC.
+    """A request to extract articles and fields again. An empty tuple means all articles or all fields. `since`
+    (inclusive) and `until` (exclusive) limit the capture times, ISO 8601 in UTC.
     """
 
     sites: tuple[str, ...] = ()

@@ -56,7 +56,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class ErasureScope:
-    """What a takedown erases from the WARC files.
+    """The scope of a takedown: what it erases from the WARC files.
 
     - `ids`: the IDs of the removed articles.
     - `keys`: the urlkeys of their URLs.

@@ -174,7 +174,7 @@ def _parsed_part(body: bytes) -> str:
 
 def _encoding(body: bytes) -> str:
     """Returns "utf-16-le" or "utf-16-be" if the file begins with such a byte order mark, or if every other byte of its
-    beginning is zero; else "utf-8".
+    beginning is zero; otherwise "utf-8".
     """
     head = body[:1_000]
     for mark, name in _UTF_16:

@@ -33,8 +33,8 @@ _REPORTED = (
 
 
 def make_sample_due(db: Database, site_id: int, run_id: int, now: datetime, size: int) -> None:
-    """Makes a sample of at most `size` posts due, chosen from the posts that are not due at `now` and whose edits no
-    source announces.
+    """Makes due a sample of at most `size` posts. They are chosen from the posts that are not due at `now` and whose
+    edits no source announces.
     """
     if size > 0:
         make_pages_due(db, choose_sample(_posts_to_sample(db, site_id, now), size, run_id, now), SAMPLE_REASON)

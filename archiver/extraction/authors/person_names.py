@@ -293,7 +293,7 @@ def downgrade_doubtful_authors(found: list[Candidate[Names]], page: Page, site: 
     """Returns all candidates, with the confidence of doubtful ones lowered to DOUBTFUL. Only declared authors can be
     doubtful.
 
-    `site` are the site's own names, folded.
+    `site` are the site's own names, in the form that `fold_text` returns.
     """
     doubts = _Doubts(page, site, found)
     return [

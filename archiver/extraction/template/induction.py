@@ -573,7 +573,7 @@ _NEVER = frozenset(("html", "head", "body", "script", "style", "noscript", "svg"
 
 def _may_hold(el: Element, name: str, values: set[str]) -> bool:
     """Returns False if an element certainly does not contain this field. This is a cheap check before the element is
-    read. `values` are the known values, folded.
+    read. `values` are the known values, in the form that `fold_text` returns.
     """
     if len(el) > 12:
         return False

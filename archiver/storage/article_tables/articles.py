@@ -155,8 +155,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """When and how an extracted article was observed. `redirects` are the URLs that led to its page; `extractor` is
-    None if the article was assembled from stored data. `run_started` is when the crawl began.
+    """The time and circumstances in which an extracted article was observed. `redirects` are the URLs that led to its
+    page; `extractor` is None if the article was assembled from stored data. `run_started` is when the crawl began.
     """
 
     at: datetime

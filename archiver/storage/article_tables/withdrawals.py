@@ -16,7 +16,7 @@ from archiver.storage.pages import stamp
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """When an article was withdrawn (ISO 8601, UTC), and why."""
+    """The time at which an article was withdrawn (ISO 8601, UTC), and the reason."""
 
     at: str
     reason: str
