@@ -3,8 +3,8 @@
 A server that answers 200 may still send something bad, such as a maintenance page at every address, an empty page that
 a script would fill, a teaser in place of the text, or a template that lost half of its fields. A page is held if its
 text is only a small part of the stored text, if it shows an altogether different text, or if other posts show the same
-text. All edits of a run are held if the site has changed far more of its posts at once than ever before. All functions
-are pure.
+text. All edits found by a run are held if far more posts of the site have changed at once than ever before. All
+functions are pure.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class HoldRule(StrEnum):
 MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE})
 """The rules by which all changed or gone pages of a run are held together."""
 SHARED_BY = 2
-"""The number of other posts that must show the same new text before it counts as a text of the site."""
+"""If at least this many other posts show the same new text, it belongs to the site and not to the post."""
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
-    HoldRule.OTHER_TEXT: "it shows nothing of the stored post",
+    HoldRule.OTHER_TEXT: "it shows no part of the stored post",
     HoldRule.SHARED_TEXT: "it shows a text that other posts of the site also show",
     HoldRule.NOT_A_POST: "it no longer looks like a post",
     HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
@@ -68,7 +68,7 @@ def count_letters(text: str) -> int:
 
 def suspicion(old: Article, new: Article) -> HoldRule | None:
     """Returns the rule by which the new state of a post's page is held; None if it may replace the stored state
-    (`old`). Looks only at this page, not at other pages of the site.
+    (`old`). Examines only this page, not other pages of the site.
     """
     if is_stub(old.body, new.body):
         return HoldRule.STUB
@@ -84,8 +84,8 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
 class Hold:
     """A held page, with the rule by which it is held and the time since when.
 
-    `looks` is the number of fetches that found the same text, each at least `LOOK_EVERY` after the one before.
-    `looked_at` is the time of the last of them, and `text_digest` is the digest of the text.
+    `looks` is the number of fetches that found the same text, counting only fetches at least `LOOK_EVERY` after the
+    last counted one. `looked_at` is the time of the last counted fetch, and `text_digest` is the digest of the text.
     """
 
     rule: HoldRule
@@ -95,7 +95,7 @@ class Hold:
     text_digest: str
 
     def seen_again(self, rule: HoldRule, text_digest: str, at: datetime) -> Hold:
-        """Returns the hold after another fetch at `at`. If the page showed a different text from last time, the count
+        """Returns the hold after another fetch at `at`. If the text differs from that of the previous fetch, the count
         starts again.
         """
         if text_digest != self.text_digest:
@@ -106,7 +106,7 @@ class Hold:
 
 
 LOOK_EVERY = timedelta(hours=20)
-"""The least time between two fetches of a held page that are counted separately."""
+"""Two fetches of a held page are counted separately only if at least this time is between them."""
 CONFIRMED_BY = 3
 """The number of fetches that must show the same text before a held page is accepted."""
 _CONFIRMED_AFTER = timedelta(hours=44)
@@ -147,8 +147,8 @@ def _instant(at: datetime | None) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class KnownPosts:
-    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Changes and
-    deletions that a source had announced are not counted.
+    """The number of known posts that were fetched again (`fetched`), and the numbers of these that had changed and that
+    were gone. Changes and deletions that a source had announced are not counted.
     """
 
     fetched: int = 0

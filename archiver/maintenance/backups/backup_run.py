@@ -41,14 +41,17 @@ from archiver.warc.writer import NAME
 KEEP = 3
 """At most this many generations are kept unless the user asks for another number."""
 _PATIENCE = 20.0
-"""Seconds to wait for another program's transaction before giving up recording the backup."""
+"""If another program's transaction lasts longer than this many seconds, the backup is not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackupRequest:
-    """What to back up, and where to. `captures` is True if WARC files are copied, too; `force` is True if any file may
-    be overwritten. `keep` is the number of generations to keep. `purge` is True if backup files that hold removed posts
-    are deleted.
+    """The target and the options of a backup.
+
+    - `captures`: True if WARC files are copied, too.
+    - `force`: True if any file may be overwritten.
+    - `keep`: the number of generations to keep.
+    - `purge`: True if backup files that hold removed posts are deleted.
     """
 
     target: Path
@@ -60,10 +63,13 @@ class BackupRequest:
 
 @dataclass(slots=True)
 class BackupResult:
-    """The result of a backup. `deleted` are earlier generations that were deleted; `damaged` are earlier generations
-    that are damaged and therefore not counted. `purged` are WARC files that were deleted because they may hold removed
-    posts. `still_held` is the number of removed posts that other files in the folder may hold. `unrecorded` is why the
-    archive has no record of the backup, "" if it has one.
+    """The result of a backup.
+
+    - `deleted`: earlier generations that were deleted.
+    - `damaged`: earlier generations that are damaged and therefore not counted.
+    - `purged`: WARC files that were deleted because they may hold removed posts.
+    - `still_held`: the number of removed posts that other files in the folder may hold.
+    - `unrecorded`: the reason why the archive has no record of the backup; "" if it has one.
     """
 
     articles: int = 0
@@ -78,7 +84,7 @@ class BackupResult:
 
 def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> BackupResult:
     """Backs up an archive, and returns the result. Raises what `copy_database` and `copy_warc_files` raise; the last
-    backup is then still in its place.
+    backup is then still at its path.
     """
     out, at = BackupResult(), datetime.now(UTC)
     target = request.target
@@ -151,8 +157,8 @@ def _is_backup_of(file: Path, db: Database) -> bool:
 
 
 def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[str]:
-    """Deletes WARC files in the folder of a backup that the archive replaced when it removed posts: files of this
-    archive that neither the archive nor any backup in the folder refers to any more. Returns their names.
+    """Deletes WARC files in the folder of a backup that the archive replaced when it removed posts. These are files of
+    this archive to which neither the archive nor any backup in the folder refers any longer. Returns their names.
     """
     folder = target.parent
     if not (folder / "warc").is_dir() or folder.samefile(archive.parent):
@@ -215,12 +221,14 @@ def _time_of(file: Path) -> datetime | None:
 
 
 def _record(archive: Path, made: BackupRecord, request: BackupRequest) -> str:
-    """Stores a backup in the archive. Returns why that was not possible, or ""."""
+    """Stores the record of a backup in the archive. Returns the reason if that was not possible, otherwise ""."""
     return _write(archive, lambda db: record_backup(db, replace(made, holds_since=_holds_since(db, made, request))))
 
 
 def _record_failure(archive: Path, target: Path, error: ArchiverError) -> None:
-    """Stores why a backup failed, if the archive already has a record of that path. A mistyped path is not recorded."""
+    """Stores the reason why a backup failed, if the archive already has a record of that path. A mistyped path is not
+    recorded.
+    """
     path = str(target.resolve())
 
     def write(db: Database) -> None:
@@ -231,8 +239,8 @@ def _record_failure(archive: Path, target: Path, error: ArchiverError) -> None:
 
 
 def _write(archive: Path, write: Callable[[Database], None]) -> str:
-    """Runs `write` in a write transaction of the archive, without migrating it. Returns why that was not possible, or
-    "".
+    """Runs `write` in a write transaction of the archive, without migrating it. Returns the reason if that was not
+    possible, otherwise "".
     """
     if not (is_writable(archive) and is_writable(archive.parent)):
         return "it cannot be written here"
