@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +74,10 @@ def backup(options: BackupOptions) -> None:
 
     Exit code: 0 done; 1 the archive or an earlier backup is damaged, or a WARC file is missing; 2 wrong usage.
     """
-    from archiver.maintenance.backups.backup_run import BackupRequest, make_backup
+    from archiver.maintenance.backups.backup_run import BackupRequest, has_warc_copies, make_backup
 
+    if options.purge and has_warc_copies(Path(options.archive), Path(options.file)):
+        options = replace(options, with_captures=True)
     request = BackupRequest(options.file, options.with_captures, options.force, options.keep, options.purge)
     with exit_on_sigterm(), show_stage_progress(options.quiet or options.as_json) as progress:
         made = make_backup(Path(options.archive), request, progress)

@@ -51,7 +51,8 @@ class BackupRequest:
     - `captures`: True if WARC files are copied, too.
     - `force`: True if any file may be overwritten.
     - `keep`: the number of generations to keep.
-    - `purge`: True if backup files that hold removed posts are deleted.
+    - `purge`: True if backup files that hold removed posts are deleted. If the backup has WARC files, `captures` is
+      True, too.
     """
 
     target: Path
@@ -111,6 +112,16 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
         out.still_held = _count_held(db, made, request)
     out.unrecorded = _record(archive, made, request)
     return out
+
+
+def has_warc_copies(archive: Path, target: Path) -> bool:
+    """Returns True if the folder of a backup has copies of WARC files. To purge it is to delete the copies that the
+    archive has replaced; the backup must then get the files that replaced them.
+    """
+    folder = target.parent
+    if not folder.is_dir() or folder.samefile(archive.parent):
+        return False
+    return any((folder / "warc").glob("*.warc.gz"))
 
 
 def _size(db: Database) -> int:
