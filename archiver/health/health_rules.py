@@ -520,7 +520,7 @@ def _check_sources(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
         yield HealthFinding(
             "source",
             "amber",
-            f"Its {source.kind}{_at(source)} lists no posts any more ({source.why}), and it has no other working "
+            f"Its {source.kind}{_at(source)} lists no posts of the site any more ({source.why}), and it has no other working "
             f"{source.kind}: new posts are found only by other sources. Look for a new address on its home page, and "
             "run 'archiver crawl' with it.",
             about=source.kind,

@@ -26,7 +26,7 @@ from archiver.frontier.site_cadence import (
     next_crawl,
     parse_cadence,
 )
-from archiver.items import Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
+from archiver.items import FOREIGN_FEED, Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.column_values import stored_object, stored_time
 from archiver.storage.pages import last_rowid, stamp
 from archiver.urls import Scope
@@ -265,7 +265,8 @@ class MeasuredRun:
     - `outcomes`: the number of pages by outcome ("failed again": pages that also failed the last time).
     - `statuses`: the number of responses by HTTP status.
     - `latency`, `latency_95`: seconds to a response, at the median and the 95th percentile.
-    - `listed`: the number of posts in the site's largest feed, None if no feed was fetched.
+    - `listed`: the number of posts in the site's largest feed, None if no feed was fetched. A feed that lists only
+      posts of other sites lists none.
     - `sources`: the number of feeds, sitemaps and APIs that responded when last fetched.
     - `reported`: the number of pages fetched for the first time that sources had reported as posts.
     - `stored`: the number of the `reported` pages that were stored.
@@ -427,7 +428,8 @@ class RunStatistics:
     def _count_feed(self, result: PageResult, outcome: Outcome) -> None:
         self._as_before |= result.status == 304
         if result.status == 200 and outcome is Outcome.NOT_ARTICLE:
-            self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in result.targets))
+            own = () if result.rule == FOREIGN_FEED else result.targets
+            self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in own))
 
     def _count_reported_posts(self, result: PageResult, outcome: Outcome, before: str, kind: str) -> None:
         """Counts whether a page that a source reported as a post is one (`reported`, `stored`), and whether a page that
