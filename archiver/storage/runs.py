@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -229,6 +230,10 @@ def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
 AGAIN = " again"
 """Suffix of a failure outcome of pages that had the same outcome before."""
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
+_ALIAS = "alias"
+"""The outcome, in statistics, of a page with the outcome DUPLICATE that did not redirect: it shows a post that has
+another address."""
+_REDIRECT_RULE = re.compile(r"http-3\d\d|meta-refresh")
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
 _LEFT = (Outcome.GONE, Outcome.DUPLICATE)
 _STORED_IF_ZERO = ("articles", "fields", "shown", "listed")
@@ -262,7 +267,8 @@ class MeasuredRun:
     - `fields`: for each field, the number of these posts that have it.
     - `shown`: the same, without those whose page does not show it and that have it from a feed or sitemap.
     - `length`: the median number of characters of these posts.
-    - `outcomes`: the number of pages by outcome ("failed again": pages that also failed the last time).
+    - `outcomes`: the number of pages by outcome ("failed again": pages that also failed the last time; so for refused,
+      gone and duplicate). "duplicate": pages that redirected; "alias": pages that show a post with another address.
     - `statuses`: the number of responses by HTTP status.
     - `latency`, `latency_95`: seconds to a response, at the median and the 95th percentile.
     - `listed`: the number of posts in the site's largest feed, None if no feed was fetched. A feed that lists only
@@ -321,7 +327,7 @@ class MeasuredRun:
 
     @property
     def settled(self) -> int:
-        """The number of pages fetched, not counting those that failed again."""
+        """The number of pages fetched, not counting those that are known to fail, redirect or be gone."""
         return sum(number for outcome, number in self.outcomes.items() if not outcome.endswith(AGAIN))
 
     def coverage(self) -> dict[str, float]:
@@ -388,9 +394,10 @@ class RunStatistics:
         """Counts a page result that was written; `before` and `kind` are the page's outcome and kind before this
         result.
 
-        A page that fails again is counted separately, because every run fetches it, unlike other pages.
+        A page that fails again is counted separately, because every run fetches it, unlike other pages; and so is one
+        that still redirects or is still gone, because that is no news.
         """
-        self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
+        self._outcomes[_counted_outcome(result, outcome, before)] += 1
         if outcome in _BAD and result.rule != _FORBIDDEN:
             self._fault = result.rule
         if result.kind is PageKind.FEED:
@@ -482,6 +489,12 @@ class RunStatistics:
         self._fields.update(name for name in MEASURED if getattr(article, name))
         self._hidden.update(_fields_from_hints(article))
         self._lengths.append(len(article.body))
+
+
+def _counted_outcome(result: PageResult, outcome: Outcome, before: str) -> str:
+    if outcome is Outcome.DUPLICATE and not _REDIRECT_RULE.fullmatch(result.rule):
+        return _ALIAS
+    return f"{outcome}{AGAIN}" if outcome in (*_BAD, *_LEFT) and outcome == before else str(outcome)
 
 
 def _fields_from_hints(article: Article) -> list[str]:

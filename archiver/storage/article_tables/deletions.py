@@ -19,9 +19,9 @@ _PAST_RUNS = 60
 class Deletions:
     """The posts of a site that were found gone in the last seven days.
 
-    `urls`: their URLs, found last first; `last`: when the last of them was found gone; `fetched`: how many known posts
-    were fetched in these days; `past_gone` and `past_fetched`: how many known posts were gone, and were fetched, in
-    the 60 runs before.
+    `urls`: their URLs, found last first; `last`: when the last of them was found gone; `fetched`: how many
+    fetches of known posts there were in these days; `past_gone` and `past_fetched`: how many fetches of known posts
+    found one gone, and how many there were, in the 60 runs before. A post counts in each run that fetched it.
     """
 
     urls: Sequence[str] = ()
