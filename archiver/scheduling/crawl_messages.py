@@ -103,7 +103,8 @@ class CommonOptions:
 class CrawlResult:
     """The result of crawling one site. `outcome` is finished, waiting (for its host), interrupted or failed; `reason`
     says why. `failures` are reasons of failed pages, each with its count; `due` is the number of pages that are
-    still due; `edits` is the estimate of the edits that the run did not see.
+    still due; `edits` is the estimate of the edits that the run did not see; `still_held` is the number
+    of the site's pages that are held at the end of the run, None if that is not known.
     """
 
     site: str
@@ -115,6 +116,7 @@ class CrawlResult:
     failures: tuple[tuple[str, int], ...]
     due: int = 0
     edits: EditEstimate | None = None
+    still_held: int | None = None
 
     @property
     def clean(self) -> bool:
@@ -130,6 +132,7 @@ class CrawlResult:
             **asdict(self.counts),
             "due": self.due,
             "failures": dict(self.failures),
+            "still_held": self.still_held,
             "edits": self.edits.as_dict() if self.edits else None,
         }
 

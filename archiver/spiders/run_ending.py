@@ -42,7 +42,7 @@ class RunEnding:
 class RunResult:
     """How a run ended, as reported to the user. `failures` are the reasons for which pages failed, each with its number
     of pages; `due` is the number of pages still to be fetched; `edits` is the estimate of the edits that the run did
-    not see.
+    not see; `still_held` is the number of the site's pages that are held at its end, None if that is not known.
     """
 
     outcome: str
@@ -51,6 +51,7 @@ class RunResult:
     failures: tuple[tuple[str, int], ...]
     due: int
     edits: EditEstimate | None = None
+    still_held: int | None = None
 
 
 def limit_reached(reason: str) -> RunEnding:
