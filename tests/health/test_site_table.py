@@ -243,7 +243,7 @@ def test_the_bars_suit_the_terminal(tmp_path: Path, encoding: str, sign: str) ->
     assert shown.isascii() == (encoding == "ascii")
 
 
-@pytest.mark.parametrize("words", [("--long",), ()], ids=["long", "table"])
+@pytest.mark.parametrize("words", [("--long",), ("--missing",), ()], ids=["long", "missing", "table"])
 def test_that_no_site_has_the_chosen_health_is_not_that_the_archive_has_no_site(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -474,9 +474,12 @@ def _print_all_missing(options: StatusOptions) -> None:
     from archiver.storage.completeness import missing_pages
 
     with _open_sites(options) as (db, sites):
+        has_sites = db.table("sites").count > 0
         lists = [{"site": row["name"], "missing": missing_pages(db, row["id"])} for row in sites]
     if options.as_json:
         print_json(lists)
+    elif not lists:
+        click.echo(_describe_no_sites(options, has_sites=has_sites), err=True)
     for one in [] if options.as_json else lists:
         print_lines(styled_line((one["site"], "bold"), f": {count_noun(len(one['missing']), 'URL')} missing"))
         print_lines(
