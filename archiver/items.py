@@ -57,6 +57,10 @@ NEEDS_JAVASCRIPT = "needs-javascript"
 """The rule of a page that has no content unless a browser runs its scripts."""
 EMPTY_SITEMAP = "empty sitemap"
 """The rule of a sitemap that lists neither pages nor sitemaps."""
+FOREIGN_FEED = "feed of other sites"
+"""The rule of a feed all of whose posts are outside the site."""
+FOREIGN_SITEMAP = "sitemap of other sites"
+"""The rule of a sitemap that lists pages, all of them outside the site, and no sitemaps."""
 
 
 NO_LONGER_LISTED = "no longer lists it"

@@ -165,7 +165,8 @@ posts.
 """
 UNUSUAL_SHARE = 0.4
 """If at least this share of the known posts changed at once, the cause may be a fault of the site."""
-_MIN_CHANGED = 8
+MIN_CHANGED = 8
+"""Fewer posts that changed at once may be chance."""
 _USUAL_RATE = 0.05
 _CHANCE = 1e-5
 
@@ -176,7 +177,7 @@ def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int)
     That is the case if at least eight posts and at least two in five changed, and if the probability of so many
     changes is below one in 100,000 at twice the site's past rate.
     """
-    if changed < _MIN_CHANGED or changed < UNUSUAL_SHARE * fetched:
+    if changed < MIN_CHANGED or changed < UNUSUAL_SHARE * fetched:
         return False
     rate = max(_USUAL_RATE, 2 * (past_changed + 1) / (past_fetched + 20))
     return rate < 1 and chance_of_at_most(fetched - changed, fetched, 1 - rate) < _CHANCE

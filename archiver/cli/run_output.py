@@ -200,10 +200,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
     if result["refused"]:
         lines.append(f"  {result['refused']:,} refused (by robots.txt, a password, or the server)")
     if result["held"]:
-        lines.append(
-            f"  {count_noun(result['held'], 'page')} held: their new state was not stored "
-            f"('archiver status {result['site']}' lists them)"
-        )
+        lines.append(f"  {_format_held(result)}")
     if result["rejudged"] or result["withdrawn"]:
         lines.append(
             f"  by comparison of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "
@@ -227,6 +224,19 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         lines.append(f"  {count_noun(result['due'], 'URL')} still due; the next crawl continues from here")
     lines.append(f"  archive: {archive}")
     return lines
+
+
+def _format_held(result: dict[str, Any]) -> str:
+    """Formats the number of pages that are held at the end of a run; the run may have released others."""
+    still = result["held"] if result["still_held"] is None else result["still_held"]
+    if not still:
+        return "pages were held, and released because they show their posts again"
+    their, them = ("its", "it") if still == 1 else ("their", "them")
+    others = "; others were held, and released because they show their posts again" if result["held"] > still else ""
+    return (
+        f"{count_noun(still, 'page')} held: {their} new state was not stored ('archiver status {result['site']}' "
+        f"lists {them}){others}"
+    )
 
 
 def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:

@@ -289,8 +289,8 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
     posts = "A post is" if len(urls) == 1 else f"{len(urls):,} posts are"
     more = f" and {len(urls) - _MOST_EXAMPLES:,} more" if len(urls) > _MOST_EXAMPLES else ""
     unusual = (
-        f"That is more than usual (previously {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known "
-        "posts): ask the site's owner if they were removed by mistake. "
+        f"That is more than usual (previously {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} fetches "
+        "of known posts found one gone): ask the site's owner if they were removed by mistake. "
         if _are_deletions_unusual(known.deletions)
         else ""
     )
@@ -530,9 +530,9 @@ def _check_sources(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
         yield HealthFinding(
             "source",
             "amber",
-            f"Its {source.kind}{_at(source)} lists no posts any more ({source.why}), and it has no other working "
-            f"{source.kind}: new posts are found only by other sources. Look for a new address on its home page, and "
-            "run 'archiver crawl' with it.",
+            f"Its {source.kind}{_at(source)} lists no posts of the site any more ({source.why}), and it has no other "
+            f"working {source.kind}: new posts are found only by other sources. Look for a new address on its home "
+            "page, and run 'archiver crawl' with it.",
             about=source.kind,
             since=source.since,
         )
@@ -713,12 +713,14 @@ def _judge_held(content: SiteContent, site: str, outcomes: Mapping[str, int]) ->
         or len(content.held) >= max(_SEVERAL, _MANY_HELD * content.articles)
         or held >= max(_AT_LEAST, fetched / 2)
     )
+    is_one = len(content.held) == 1
+    pages, none = ("A page is", "it was not") if is_one else (f"{len(content.held):,} pages are", "none of them was")
     return HealthFinding(
         "held",
         "red" if is_mass else "amber",
-        f"{len(content.held):,} pages have been held since {content.held[0].since[:10]}, and their stored posts "
-        f"are unchanged ({shown}). Look at {content.held[0].url}. The next crawls look again; 'archiver sites release "
-        f"{site} --accept' stores what the pages show now.",
+        f"{pages} held since {content.held[0].since[:10]}, and {none} replaced ({shown}). Look at "
+        f"{content.held[0].url}. The next crawls look again; 'archiver sites release {site} --accept' stores what "
+        f"{'the page shows' if is_one else 'the pages show'} now.",
         figure=len(content.held),
     )
 

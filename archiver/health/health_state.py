@@ -25,7 +25,7 @@ from archiver.health.health_rules import (
     judge_site,
     worst_level,
 )
-from archiver.items import EMPTY_SITEMAP
+from archiver.items import EMPTY_SITEMAP, FOREIGN_SITEMAP
 from archiver.storage.article_tables.deletions import read_deletions
 from archiver.storage.article_tables.post_days import read_post_days
 from archiver.storage.column_values import stored_object, stored_time
@@ -283,8 +283,8 @@ def _find_replaced_source(db: Database, site: dict[str, Any], kind: str) -> tupl
 
 
 def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the feed that used to list the most posts, if the site's feeds can be read but none lists posts any more;
-    otherwise None.
+    """Returns the feed that used to list the most posts, if the site's feeds can be read but none lists posts of the
+    site any more; otherwise None.
     """
     read = [run for run in runs if run.measured.listed is not None]
     empty = list(takewhile(lambda run: not run.measured.listed, read))
@@ -297,15 +297,15 @@ def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[Judged
 
 
 def _find_emptied_sitemap(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the sitemap that used to list the most pages, if none of the sitemaps that listed pages lists any now;
+    """Returns the sitemap that used to list the most pages, if no sitemap that listed pages of the site does any more;
     otherwise None.
     """
     documents = [one for one in _read_source_documents(db, site, "sitemap") if one.kind == "sitemap"]
-    if not documents or any(one.rule != EMPTY_SITEMAP for one in documents):
+    if not documents or any(one.rule not in (EMPTY_SITEMAP, FOREIGN_SITEMAP) for one in documents):
         return None
     (last,) = db.execute(
         "select max(s.last_seen) from page_sources s join pages p on p.id = s.page_id where p.site_id = ? "
-        "and s.source = 'sitemap'",
+        "and p.outcome <> 'out-of-scope' and s.source = 'sitemap'",
         [site["id"]],
     ).fetchone()
     seen = stored_time(last)

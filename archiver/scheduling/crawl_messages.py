@@ -113,6 +113,7 @@ class CrawlResult:
     - `failures`: the reasons of failed pages, each with its count.
     - `due`: the number of pages that are still due.
     - `edits`: an estimate of the edits that the run did not see.
+    - `still_held`: the number of the site's pages that are held at the end of the run; None if unknown.
     """
 
     site: str
@@ -124,6 +125,7 @@ class CrawlResult:
     failures: tuple[tuple[str, int], ...]
     due: int = 0
     edits: EditEstimate | None = None
+    still_held: int | None = None
 
     @property
     def clean(self) -> bool:
@@ -139,6 +141,7 @@ class CrawlResult:
             **asdict(self.counts),
             "due": self.due,
             "failures": dict(self.failures),
+            "still_held": self.still_held,
             "edits": self.edits.as_dict() if self.edits else None,
         }
 

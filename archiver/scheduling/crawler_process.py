@@ -243,7 +243,16 @@ def _result(plan: CrawlPlan, crawler: Any) -> CrawlResult | None:
         return None
     run, end = archive.run, archive.run.result
     return CrawlResult(
-        run.site_name, plan.url, end.outcome, end.reason, end.seconds, run.counts, end.failures, end.due, end.edits
+        run.site_name,
+        plan.url,
+        end.outcome,
+        end.reason,
+        end.seconds,
+        run.counts,
+        end.failures,
+        end.due,
+        end.edits,
+        end.still_held,
     )
 
 

@@ -37,14 +37,15 @@ _KEY = re.compile(rf"(\s*)({_WORD}(?:\s*\.\s*{_WORD})*)\s*=")
 
 def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
     """Returns the line and column (from 1) of a key or table in a valid TOML text, or of the nearest table that
-    contains it.
+    contains it. A table that only the header of a table in it names, such as `a` in `[a.b]`, has the position of that
+    header.
     """
     best, at = 0, (1, 1)
     for found, line, column in _keys(text):
         shared = next(
             (n for n, (a, b) in enumerate(zip(found, path, strict=False)) if a != b), min(len(found), len(path))
         )
-        if shared == len(found) and shared > best:
+        if shared in (len(found), len(path)) and shared > best:
             best, at = shared, (line, column)
     return at
 
@@ -312,9 +313,7 @@ class _InvalidValue(Exception):
 
 def _config(values: dict[str, Any]) -> Config:
     known = {"contact", "defaults", "groups", "notify", "maintenance", "log", "warc"}
-    for key in values:
-        if key not in known:
-            raise _InvalidValue((key,), f"unknown key {key!r}; known keys are {', '.join(sorted(known))}")
+    _only((), values, known)
     groups = _groups(_table(("groups",), values.get("groups", {})))
     return Config(
         _contact(values.get("contact", "")),
@@ -628,7 +627,9 @@ def _only(path: tuple[str, ...], table: dict[str, Any], known: set[str]) -> None
                 (*path, key), f"secrets are not allowed in this file: set {SECRETS[key]} in the environment"
             )
         if key not in known:
-            raise _InvalidValue((*path, key), f"unknown key {key!r}; known keys are {', '.join(sorted(known))}")
+            question = did_you_mean(key, known)
+            end = "? Known" if question else "; known"
+            raise _InvalidValue((*path, key), f"unknown key {key!r}{question}{end} keys are {', '.join(sorted(known))}")
 
 
 def _table(path: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness import count_responding_sources, record_cdx_list
 from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing
+from archiver.storage.held_pages import count_held
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
@@ -387,7 +388,8 @@ class CrawlRun:
         failures = self._record_ending(ending, patience)
         known, done = self.count_pages()
         due = known - done + self.requisites.count_due()
-        return replace(result, failures=failures, due=due, edits=edit_estimate(self.db, self.site))
+        held = count_held(self.db, self.site["id"])
+        return replace(result, failures=failures, due=due, edits=edit_estimate(self.db, self.site), still_held=held)
 
     def _rejudge(self, *, is_complete: bool) -> None:
         late = self.judge.read_late_hints()

@@ -25,6 +25,8 @@ from archiver.extraction.template.page_form import date_slot, page_form
 from archiver.frontier.revisit import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
+    FOREIGN_FEED,
+    FOREIGN_SITEMAP,
     NEEDS_JAVASCRIPT,
     Article,
     DiscoveredURL,
@@ -50,18 +52,19 @@ _MAX_RESPONSES = 50  # at most this many responses of one CDX list are read
 _CLOCK_MARGIN = timedelta(days=1)
 
 
-def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
+def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:
     parsed = feed_parser.parse_feed(fetched.body, fetched.url)
     targets = tuple(replace(t, found_on=request.url) for t in parsed.targets)
+    foreign = _only_foreign(targets, scope)
     unread = f"; {parsed.unread_dates} dates cannot be read" if parsed.unread_dates else ""
     result = replace(
         result,
         final_url=request.url if request.number > 1 else result.final_url,
         kind=PageKind.FEED,
         outcome=Outcome.NOT_ARTICLE,
-        rule=f"feed {parsed.kind}",
+        rule=FOREIGN_FEED if foreign else f"feed {parsed.kind}",
         targets=targets,
-        reason=f"a feed of {len(targets)} posts{_MORE if parsed.is_cut else ''}{unread}",
+        reason=f"a feed of {len(targets)} posts{foreign}{_MORE if parsed.is_cut else ''}{unread}",
         listed=_listed_in_feed(targets, is_cut=parsed.is_cut) if request.number == 1 else None,
     )
     if parsed.next_url and targets and not request.known and request.number < 10_000:
@@ -70,12 +73,24 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
     return ParsedPage(result, is_feed=True)
 
 
+def _only_foreign(targets: tuple[DiscoveredURL, ...], scope: Scope) -> str:
+    """Returns a phrase with an example if a feed or sitemap lists pages, and each of them is outside the site; "" if it
+    lists none, or one of the site.
+    """
+    pages = [t.url for t in targets if t.kind not in SOURCE_KINDS]
+    if not pages or any(scope.contains(url) or link_reader.is_redirector(url) for url in pages):
+        return ""
+    return f", only posts of other sites (example: {pages[0]})"
+
+
 def _listed_in_feed(targets: tuple[DiscoveredURL, ...], *, is_cut: bool) -> ListedPosts:
     entries = tuple(urlkey(t.url) for t in targets if t.source is DiscoverySource.FEED)
     return ListedPosts(entries, is_first=True, is_last=not is_cut)
 
 
-def parse_sitemap_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage | None:
+def parse_sitemap_page(
+    fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope
+) -> ParsedPage | None:
     parsed = sitemaps.parse_sitemap(fetched.body, fetched.url)
     if not parsed.is_sitemap:
         return None
@@ -84,7 +99,10 @@ def parse_sitemap_page(fetched: FetchedPage, result: PageResult, request: PageRe
     rule = f"sitemap of {kind}" if kind in (PageKind.LISTING, PageKind.PAGE) else "sitemap"
     if not parsed.targets and not parsed.children:
         rule = EMPTY_SITEMAP
-    reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps"
+    foreign = "" if parsed.children else _only_foreign(targets, scope)
+    if foreign:
+        rule = FOREIGN_SITEMAP
+    reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps{foreign}"
     reason += _MORE if parsed.is_cut else ""
     return ParsedPage(
         replace(result, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason, targets=targets),
@@ -254,10 +272,12 @@ def _parse_source(
     if request.kind is PageKind.API:
         return parse_api_page(fetched, result, request)
     if request.kind is PageKind.SITEMAP or sitemaps.looks_like_sitemap(fetched.body):
-        parsed = parse_sitemap_page(fetched, result, request)
+        parsed = parse_sitemap_page(fetched, result, request, site.scope)
         if parsed:
             return parsed
-    return parse_feed_page(fetched, result, request) if feed_parser.looks_like_feed(fetched.body) else None
+    if not feed_parser.looks_like_feed(fetched.body):
+        return None
+    return parse_feed_page(fetched, result, request, site.scope)
 
 
 def _parse_document(fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext) -> ParsedPage:

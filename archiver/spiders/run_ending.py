@@ -44,7 +44,7 @@ class RunEnding:
 class RunResult:
     """How a run ended, as reported to the user. `failures` are the reasons for which pages failed, each with its number
     of pages. `due` is the number of pages still to be fetched. `edits` is an estimate of the edits that the run did not
-    see.
+    see. `still_held` is the number of the site's pages that are held at its end; None if unknown.
     """
 
     outcome: str
@@ -53,6 +53,7 @@ class RunResult:
     failures: tuple[tuple[str, int], ...]
     due: int
     edits: EditEstimate | None = None
+    still_held: int | None = None
 
 
 def limit_reached(reason: str) -> RunEnding:

@@ -533,7 +533,7 @@ def _due_for(page: dict[str, Any]) -> str:
     if page["outcome"] == Outcome.FAILED:
         return "the last fetch failed"
     if page["priority"] == 0:
-        return "every crawl fetches it, because it reports posts"
+        return "every crawl fetches it, because it may list new posts"
     days = f"{max(1, round((due - fetched) / timedelta(days=1)))} days after the last fetch"
     if page["kind"] == PageKind.POST and page["outcome"] in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         return f"{days} (older posts less often), or sooner if a source says that it changed or a crawl samples it"

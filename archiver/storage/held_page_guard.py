@@ -143,6 +143,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         return rule
     if post.announced or not held_pages.is_run_held(db, site_id, HoldRule.MASS_CHANGE):
         return None
+    if post.row["revision"] == 1 and held_pages.is_left_from_fault(db, site_id, post.key, post.row["id"]):
+        return None  # what is stored may be the fault, which is over
     return HoldRule.MASS_CHANGE if changed_fields(old, new) else None
 
 

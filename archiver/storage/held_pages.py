@@ -19,6 +19,7 @@ from sqlite_utils import Database
 from archiver.articles.change_guard import (
     LOOK_EVERY,
     MASS_RULES,
+    MIN_CHANGED,
     REASONS,
     SHARED_BY,
     TOGETHER,
@@ -145,6 +146,22 @@ def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
         ).fetchone()
         is not None
     )
+
+
+def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) -> bool:
+    """Returns True if a run that was held as a whole was the first to store the article of the page at this urlkey, and
+    most of the pages that were held then have been released since.
+    """
+    (left,) = db.execute(
+        "select count(*) from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule = ? "
+        "and p.urlkey <> ?",
+        [site_id, HoldRule.MASS_CHANGE, key],
+    ).fetchone()
+    row = db.execute(
+        "select r.held from revisions v join runs r on r.id = v.run_id where v.article_id = ? and v.revision = 1",
+        [article_id],
+    ).fetchone()
+    return row is not None and row[0] >= MIN_CHANGED and left < row[0] / 2
 
 
 def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from archiver.frontier.site_cadence import (
     next_crawl,
     parse_cadence,
 )
-from archiver.items import Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
+from archiver.items import FOREIGN_FEED, Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.column_values import stored_object, stored_time
 from archiver.storage.pages import last_rowid, stamp
 from archiver.urls import Scope
@@ -232,6 +233,10 @@ def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
 AGAIN = " again"
 """The suffix of the outcome of pages that failed and had the same outcome before."""
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
+_ALIAS = "alias"
+"""The outcome, in statistics, of a page with the outcome DUPLICATE that did not redirect: it shows a post that has
+another address."""
+_REDIRECT_RULE = re.compile(r"http-3\d\d|meta-refresh")
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
 _LEFT = (Outcome.GONE, Outcome.DUPLICATE)
 _STORED_IF_ZERO = ("articles", "fields", "shown", "listed")
@@ -268,10 +273,13 @@ class MeasuredRun:
     - `shown`: for each field, the number of these posts that have it, not counting posts that have it only from a feed
       or sitemap because the page does not show it.
     - `length`: the median length of these posts in characters.
-    - `outcomes`: the number of pages by outcome ("failed again": pages that also failed the last time).
+    - `outcomes`: the number of pages by outcome ("failed again": pages that also failed the last time; likewise for
+      refused, gone and duplicate). "duplicate": pages that redirected; "alias": pages that show a post with another
+      address.
     - `statuses`: the number of responses by HTTP status.
     - `latency`, `latency_95`: seconds to a response, at the median and the 95th percentile.
-    - `listed`: the number of posts in the site's largest feed, None if no feed was fetched.
+    - `listed`: the number of posts in the site's largest feed, None if no feed was fetched. A feed that lists only
+      posts of other sites lists none.
     - `sources`: the number of feeds, sitemaps and APIs that responded when last fetched.
     - `reported`: the number of pages fetched for the first time that sources had reported as posts.
     - `stored`: the number of the `reported` pages that were stored.
@@ -326,7 +334,7 @@ class MeasuredRun:
 
     @property
     def settled(self) -> int:
-        """The number of pages fetched, not counting those that failed again."""
+        """The number of pages fetched, not counting those that are known to fail, redirect or be gone."""
         return sum(number for outcome, number in self.outcomes.items() if not outcome.endswith(AGAIN))
 
     def coverage(self) -> dict[str, float]:
@@ -393,9 +401,10 @@ class RunStatistics:
         """Counts a page result that was written; `before` and `kind` are the page's outcome and kind before this
         result.
 
-        A page that fails again is counted separately, because every run fetches it, unlike other pages.
+        A page that fails again is counted separately, because every run fetches it, unlike other pages; and so is one
+        that still redirects or is still gone, because that is no news.
         """
-        self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
+        self._outcomes[_counted_outcome(result, outcome, before)] += 1
         if outcome in _BAD and result.rule != _FORBIDDEN:
             self._fault = result.rule
         if result.kind is PageKind.FEED:
@@ -435,7 +444,8 @@ class RunStatistics:
     def _count_feed(self, result: PageResult, outcome: Outcome) -> None:
         self._as_before |= result.status == 304
         if result.status == 200 and outcome is Outcome.NOT_ARTICLE:
-            self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in result.targets))
+            own = () if result.rule == FOREIGN_FEED else result.targets
+            self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in own))
 
     def _count_reported_posts(self, result: PageResult, outcome: Outcome, before: str, kind: str) -> None:
         """Updates `reported` and `stored` for a page that a source reported as a post, or `unreported` and `posts` for
@@ -488,6 +498,12 @@ class RunStatistics:
         self._fields.update(name for name in MEASURED if getattr(article, name))
         self._hidden.update(_fields_from_hints(article))
         self._lengths.append(len(article.body))
+
+
+def _counted_outcome(result: PageResult, outcome: Outcome, before: str) -> str:
+    if outcome is Outcome.DUPLICATE and not _REDIRECT_RULE.fullmatch(result.rule):
+        return _ALIAS
+    return f"{outcome}{AGAIN}" if outcome in (*_BAD, *_LEFT) and outcome == before else str(outcome)
 
 
 def _fields_from_hints(article: Article) -> list[str]:

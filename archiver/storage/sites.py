@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
-from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
+from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
 from archiver.fields import LINKS
 from archiver.frontier.blackout_hours import parse_blackout
 from archiver.frontier.edit_sample import DEFAULT_SAMPLE
@@ -218,7 +218,9 @@ def read_setting(text: str) -> tuple[str, Any]:
         raise BadSetting(text, "write it as KEY=VALUE, for example delay=2")
     known = {s.name: s for s in SETTINGS}
     if key not in known:
-        raise BadSetting(text, f"there is no setting {key!r}; the settings are {', '.join(known)}")
+        question = did_you_mean(key, known)
+        end = "? The" if question else "; the"
+        raise BadSetting(text, f"there is no setting {key!r}{question}{end} settings are {', '.join(known)}")
     try:
         return key, known[key].read(value) if value else None
     except ValueError as error:

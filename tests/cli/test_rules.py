@@ -110,7 +110,7 @@ def test_wrong_usage_is_an_error(trained: Path) -> None:
 
 
 def test_rules_are_removed_with_their_site(trained: Path) -> None:
-    result = CliRunner().invoke(cli, ["sites", "remove", SITE, "--with-articles", "--archive", str(trained)])
+    result = CliRunner().invoke(cli, ["sites", "remove", SITE, "--with-articles", "--yes", "--archive", str(trained)])
     assert result.exit_code == 0
     db = open_archive(trained, read_only=True)
     assert db.execute("select count(*) from site_rules").fetchone() == (0,)

@@ -160,7 +160,10 @@ def test_a_site_can_be_removed(own_archive: Path) -> None:
         )
         db["historical_responses"].insert({**one, "kind": "gone", "target": "404", "captured_at": "2009"})
     db.close()
-    removed = run_on(own_archive, "sites", "remove", "harbour.example", "--with-articles")
+    unasked = run_on(own_archive, "sites", "remove", "harbour.example", "--with-articles")
+    assert unasked.exit_code == 2
+    assert "--yes" in unasked.stderr
+    removed = run_on(own_archive, "sites", "remove", "harbour.example", "--with-articles", "--yes")
     assert removed.exit_code == 0, removed.output
     db = open_archive(own_archive)
     assert [r["site"] for r in db["articles"].rows] == ["notes.example/blog"] * 2
@@ -181,7 +184,7 @@ def test_removing_an_original_promotes_its_duplicate(own_archive: Path) -> None:
     with db.atomic():
         db.execute("update articles set duplicate_of = 1 where id in (5, 6)")
     db.close()
-    assert run_on(own_archive, "sites", "remove", "harbour.example", "--with-articles").exit_code == 0
+    assert run_on(own_archive, "sites", "remove", "harbour.example", "--with-articles", "--yes").exit_code == 0
     db = open_archive(own_archive, read_only=True)
     assert [tuple(r) for r in db.execute("select id, duplicate_of from articles")] == [(5, None), (6, 5)]
     db.close()

@@ -43,6 +43,14 @@ def test_four_posts_of_one_title_may_be_a_series() -> None:
     assert judge(SiteContent(articles=8, repeated=(repeated,))) == ()
 
 
+@pytest.mark.parametrize(("number", "said"), [(1, "A page is held since"), (2, "2 pages are held since")])
+def test_one_held_page_is_in_the_singular(number: int, said: str) -> None:
+    pages = [HeldPage(f"https://quay.example/{n}/", "shorter", "", "2026-03-02", 1, n) for n in range(number)]
+    (finding,) = judge(SiteContent(articles=100, held=tuple(pages)))
+    assert finding.sentence.startswith(said)
+    assert ("none of them was replaced" in finding.sentence) == (number > 1)
+
+
 @pytest.mark.parametrize(("empty", "level"), [(2, ""), (5, ""), (6, "amber"), (51, "red")])
 def test_articles_without_text(empty: int, level: str) -> None:
     found = judge(SiteContent(articles=100, empty=empty, empty_example="https://quay.example/1/"))

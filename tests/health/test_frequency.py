@@ -257,6 +257,13 @@ def test_deletions_are_amber_if_the_past_does_not_explain_them(
     assert sum(url in finding.sentence for url in urls) == min(gone, 3)
 
 
+def test_the_past_of_deletions_is_a_number_of_fetches_and_not_of_posts() -> None:
+    """A site of 100 posts that was crawled each day has had far more fetches than posts."""
+    found = Deletions([f"https://kiln.example/{n}" for n in range(9)], NOW, 19, 0, 230)
+    (finding,) = findings(site(deletions=found))
+    assert "0 of 230 fetches of known posts" in finding.sentence
+
+
 def test_unusual_deletions_are_one_finding() -> None:
     """The run that found the posts gone also had an unusual share of pages that are gone."""
     past = JudgedRun(NOW - DAY, "finished", "", MeasuredRun(articles=100, outcomes={"unchanged": 100}))

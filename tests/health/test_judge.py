@@ -257,6 +257,27 @@ def test_run_statistics_count_listed_posts_and_feeds() -> None:
     ]
 
 
+def test_only_what_is_new_in_a_run_counts_as_gone_or_redirected() -> None:
+    def outcomes(*visits: tuple[Outcome, str, str]) -> dict[str, int]:
+        measuring, url = RunStatistics(), "https://a.example/x"
+        for outcome, before, rule in visits:
+            visit = PageResult(url, url, NOW, outcome, PageKind.POST, rule=rule, status=200)
+            measuring.count_result(visit, outcome, before)
+        return dict(MeasuredRun.from_json(measuring.as_json({})).outcomes)
+
+    assert outcomes((Outcome.GONE, "archived", "http-404"), (Outcome.DUPLICATE, "archived", "http-302")) == {
+        "gone": 1,
+        "duplicate": 1,
+    }
+    assert outcomes((Outcome.DUPLICATE, "due", "meta-refresh")) == {"duplicate": 1}
+    known = outcomes((Outcome.GONE, "gone", "http-404"), (Outcome.DUPLICATE, "duplicate", "http-301"))
+    assert known == {"gone again": 1, "duplicate again": 1}
+    # The page itself answers with a post that is stored under another address: nothing redirected.
+    assert outcomes((Outcome.DUPLICATE, "failed", "single-post")) == {"alias": 1}
+    for again in ("gone again", "duplicate again", "alias"):
+        assert codes(site(measured(outcomes={"archived": 10, again: 40}))) == []
+
+
 def test_a_field_that_returns_or_was_always_rare_is_not_reported() -> None:
     assert codes(site(measured(8, authors=0), measured(8), measured(8))) == []
     rarely = [measured(10, image=1)] * 10

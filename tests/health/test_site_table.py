@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,17 @@ def test_the_bars_suit_the_terminal(tmp_path: Path, encoding: str, sign: str) ->
     shown = done.stdout.decode(encoding)
     assert sign in shown
     assert shown.isascii() == (encoding == "ascii")
+
+
+@pytest.mark.parametrize("words", [("--long",), ("--missing",), ()], ids=["long", "missing", "table"])
+def test_that_no_site_has_the_chosen_health_is_not_that_the_archive_has_no_site(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    archive = tmp_path / "a.db"
+    with closing(open_archive(archive, create=True)) as db:
+        empty = Runner().invoke(cli, ["status", *words, "--only", "red", "--archive", str(archive)])
+        add_site(db, "https://low.example", NOW)
+    chosen = Runner().invoke(cli, ["status", *words, "--only", "red", "--archive", str(archive)])
+    assert "No site is red." in chosen.stderr
+    assert "has no sites yet" not in chosen.stderr
+    assert "has no sites yet" in empty.stderr

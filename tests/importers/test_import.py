@@ -397,7 +397,9 @@ def test_post_removed_with_its_site_is_imported_again(archive: Path, tmp_path: P
     )
     run(archive, file)
     before = state(archive)
-    removed = CliRunner().invoke(cli, ["sites", "remove", "blog.example", "--with-articles", "--archive", str(archive)])
+    removed = CliRunner().invoke(
+        cli, ["sites", "remove", "blog.example", "--with-articles", "--yes", "--archive", str(archive)]
+    )
     assert removed.exit_code == 0, removed.output
     found = summary(archive, file, "--again")
     assert (found["new"], found["revised"], found["captures"]) == (1, 1, 0)

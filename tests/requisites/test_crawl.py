@@ -116,7 +116,7 @@ def test_none_requests_nothing_and_all_requests_what_is_missing(tmp_path: Path) 
         crawl_summary(site.url, "--full", archive=archive)
         assert len(take_requests(site)) == 7
         assert "needed by" in archiver("why", f"{site.url}4.png", archive=archive).stdout
-        assert archiver("sites", "remove", name, "--with-articles", archive=archive).returncode == 0
+        assert archiver("sites", "remove", name, "--with-articles", "--yes", archive=archive).returncode == 0
     assert rows(archive, "select count(*) from requisites union all select count(*) from article_requisites") == [
         (0,),
         (0,),

@@ -198,6 +198,21 @@ def test_mistakes_in_groups_name_their_line(line: str, why: str) -> None:
         parse_config(f"[groups.x]\n{line}\n", "archiver.toml")
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "known"),
+    [
+        ("[group.english]\ndelay = 3\n", "line 4, column 1", "groups"),
+        ("[defaults]\ncadance = '1d'\n", "line 5, column 1", "cadence"),
+        ("[groups.english]\n  dealy = 3\n", "line 5, column 3", "delay"),
+        ("[[notify.policy]]\nchanels = ['mail']\n", "line 5, column 1", "channels"),
+        ("maintenence = 3\n", "line 4, column 1", "maintenance"),
+    ],
+)
+def test_an_unknown_key_has_its_line_and_the_most_similar_known_key(text: str, place: str, known: str) -> None:
+    with pytest.raises(BadConfig, match=f"{place}: .*did you mean {known!r}"):
+        parse_config(f"# Who crawls.\ncontact = 'me@kiln.example'\n\n{text}", "archiver.toml")
+
+
 def test_a_group_without_sites_is_a_finding(archive: Path, call: Call) -> None:
     configure(archive, "[groups.newz]\ndelay = 3\n[groups.blogs]\ndelay = 3\n")
     found = json.loads(call("status", "--health", "--json").stdout)["archive"]["findings"]

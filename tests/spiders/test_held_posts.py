@@ -74,8 +74,30 @@ def summary(**changed: object) -> str:
         "requisites_failed", "due",
     )  # fmt: skip
     result: dict[str, object] = dict.fromkeys(names, 0)
-    result |= {"site": "low.example", "outcome": "finished", "reason": "", "failures": {}, "edits": None, **changed}
+    result |= {"site": "low.example", "outcome": "finished", "reason": "", "failures": {}, "edits": None}
+    result |= {"still_held": None, **changed}
     return "\n".join(format_run_summary(result, "a.db"))
+
+
+def test_a_summary_counts_the_pages_that_are_held_at_the_end_of_the_run() -> None:
+    assert "1 page held: its new state was not stored" in summary(held=1, still_held=1)
+    assert "lists it)" in summary(held=1, still_held=1)
+    some = summary(held=37, still_held=3)
+    assert "3 pages held: their new state" in some
+    assert "others were held, and released" in some
+    assert "37" not in some
+    assert "others" not in summary(held=3, still_held=3)
+    assert "pages were held, and released" in summary(held=37, still_held=0)
+    assert "2 pages held" in summary(held=2, still_held=None)
+
+
+def test_a_run_counts_the_pages_that_are_held_at_its_end(cut: tuple[SiteServer, Path]) -> None:
+    site, archive = cut
+    (done,) = json.loads(crawl(site.url, "--full", "--json", archive=archive).stdout)
+    assert done["still_held"] == COUNT == done["held"]
+    said = crawl(site.url, "--full", archive=archive).stdout
+    assert f"{COUNT} pages are held since" in said
+    assert "none of them was replaced" in said
 
 
 def test_a_summary_has_no_negative_number_of_skipped_addresses() -> None:

@@ -285,6 +285,41 @@ def test_an_earlier_edit_stays_when_a_run_is_held(site: Site) -> None:
     assert site.articles()[url_of(3)]["body"] == edited.body
 
 
+def wrongly_titled(number: int) -> Article:
+    return replace(post(number), title="Notes from the harbour")
+
+
+def test_a_post_first_stored_during_a_fault_is_corrected_when_the_site_recovers(site: Site) -> None:
+    site.crawl(1, [*(redesigned(n) for n in range(10)), wrongly_titled(50)])
+    assert len(site.held()) == 10
+    counts = site.crawl(2, [post(n) for n in [*range(10), 50]])
+    assert (counts.held, counts.revised) == (0, 1)
+    assert site.articles()[url_of(50)]["title"] == "Post 50"
+    assert site.held() == []
+
+
+def test_it_is_corrected_by_the_next_fetch_if_the_recovery_shows_after_it(site: Site) -> None:
+    site.crawl(1, [*(redesigned(n) for n in range(10)), wrongly_titled(50)])
+    assert site.crawl(2, [post(n) for n in [50, *range(10)]]).held == 1
+    due = site.db.execute("select url from pages where due_at < '2000' and outcome = 'held'").fetchall()
+    assert due == [(url_of(50),)]
+    site.crawl(2.1, [post(50)])
+    assert site.articles()[url_of(50)]["title"] == "Post 50"
+    assert site.held() == []
+
+
+def test_while_a_fault_lasts_it_may_not_replace_a_post_first_stored_during_it(site: Site) -> None:
+    site.crawl(1, [*(redesigned(n) for n in range(10)), post(50)])
+    assert site.crawl(2, [*(redesigned(n) for n in range(7)), *(post(n) for n in (7, 8)), wrongly_titled(50)]).held == 8
+    assert site.articles()[url_of(50)]["title"] == "Post 50"
+
+
+def test_a_post_stored_before_a_fault_is_not_changed_with_those_first_stored_during_it(site: Site) -> None:
+    site.crawl(1, [*(redesigned(n) for n in range(10)), wrongly_titled(50)])
+    assert site.crawl(2, [*(post(n) for n in range(9)), wrongly_titled(11)]).held == 1
+    assert site.articles()[url_of(11)]["title"] == "Post 11"
+
+
 # Deletions.
 
 

@@ -191,6 +191,12 @@ def test_without_a_terminal_it_needs_yes(archive: Path, target: Path) -> None:
     assert archive.read_bytes() == before
 
 
+def test_a_plan_that_is_not_confirmed_is_in_the_conditional(archive: Path, target: Path) -> None:
+    planned = in_process("restore", str(target), "--archive", str(archive))
+    assert f"{archive} would be kept as" in planned.stdout
+    assert f"{archive} is kept as" in restore(archive, target).stdout
+
+
 def test_a_running_crawl_or_scheduler_prevents_it(archive: Path, target: Path) -> None:
     with lock_site(archive, "quay.example"):
         assert fault(restore(archive, target)) == f"ArchiveInUse {archive}"

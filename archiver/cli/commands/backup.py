@@ -188,7 +188,7 @@ def restore(options: RestoreOptions) -> None:
     file, archive = options.file, Path(options.archive)
     plan = None if options.captures or options.warc else plan_restore(file, archive)
     if plan is not None and not options.as_json:
-        for sentence in _describe_plan(plan):
+        for sentence in _describe_plan(plan, is_decided=options.yes):
             click.echo(sentence)
     if not options.yes:
         _confirm(f"Put {file} in the place of {archive}?" if plan else f"Put back WARC files from {file.parent}?")
@@ -210,14 +210,17 @@ def _confirm(question: str) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def _describe_plan(plan: RestorePlan) -> list[str]:
-    """Returns what the restoration of a backup would do, and what would be lost, in sentences."""
+def _describe_plan(plan: RestorePlan, *, is_decided: bool) -> list[str]:
+    """Returns what the restoration of a backup does, and what is lost, in sentences; in the conditional if it is not
+    decided yet.
+    """
+    is_kept, will = ("is kept", "will") if is_decided else ("would be kept", "would")
     lines = [
         f"{plan.backup}: {count_noun(plan.articles, 'article')}, made {format_time(plan.made_at.isoformat())}, whole"
     ]
     if not plan.archive.exists():
         return lines
-    lines.append(f"{plan.archive} is kept as {plan.kept_as}.")
+    lines.append(f"{plan.archive} {is_kept} as {plan.kept_as}.")
     losses = (
         (plan.runs, "run"),
         (plan.new_articles, "article"),
@@ -233,7 +236,7 @@ def _describe_plan(plan: RestorePlan) -> list[str]:
             "files."
         )
     if plan.removed:
-        lines.append(f"{count_noun(plan.removed, 'post')} removed since then will be removed again.")
+        lines.append(f"{count_noun(plan.removed, 'post')} removed since then {will} be removed again.")
     elif plan.removed is None:
         lines.append("Which posts were removed since then cannot be read: remove them again with 'archiver remove'.")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Collection
@@ -37,10 +38,12 @@ from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_messages import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
+from archiver.sites.similar_names import find_similar_site
 from archiver.storage.connection import opened
 from archiver.storage.requisites import MODES
+from archiver.storage.runs import current_site_names
 from archiver.storage.sites import tags_of_sites
-from archiver.urls import start_address
+from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only
@@ -189,10 +192,26 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         urls = _resolve_start_urls(
             sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded
         )
+        if known and not options.is_silent:
+            _note_new_sites(options.archive, urls, {row["name"] for row in known})
         plans = [
             make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]
         return run_plans(plans, options.order(), options.workers)
+
+
+def _note_new_sites(archive: str, urls: Collection[str], known: Collection[str]) -> None:
+    """Prints a notice for each URL that adds a site with almost the name of a `known` one: it may be mistyped."""
+    new = [name for name in (Scope.of(url).name for url in urls) if name not in known]
+    if not new:
+        return
+    with opened(archive, read_only=True) as db:
+        former = current_site_names(db)
+    for name in new:
+        if name not in former and (similar := find_similar_site(name, known)):
+            print_notice(
+                f"{name} is a new site; did you mean {similar}? 'archiver sites remove {shlex.quote(name)}' removes it."
+            )
 
 
 def _index_and_notify(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:

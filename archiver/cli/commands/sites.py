@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -255,21 +256,37 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
 @sites.command()
 @click.argument("site")
 @click.option("--with-articles", is_flag=True, help="Also remove its articles. WARC files are kept.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @archive_option
-def remove(site: str, with_articles: bool, archive: str) -> None:
+def remove(site: str, with_articles: bool, yes: bool, archive: str) -> None:
     """Remove a site from the archive, with its pages table and runs.
+
+    A site with articles is removed only --with-articles, and after a confirmation.
 
     \b
     Examples:
       archiver sites remove blog.example.org
       archiver sites remove blog.example.org --with-articles
+
+    Exit code: 0 removed; 1 it has articles, or not confirmed; 2 wrong usage.
     """
     from archiver.storage.connection import opened
-    from archiver.storage.sites import remove_site
+    from archiver.storage.sites import find_site, remove_site
 
     with opened(archive) as db:
+        row = find_site(db, site)
+        if with_articles and row["articles"] and not yes:
+            _confirm_removal(row["name"], row["articles"])
         articles = remove_site(db, site, with_articles=with_articles)
     click.echo(f"{site} removed" + (f" with {count_noun(articles, 'article')}" if articles else ""))
+
+
+def _confirm_removal(site: str, articles: int) -> None:
+    """Asks whether to remove a site with its articles. Aborts if the answer is no, or if nobody can be asked."""
+    number = count_noun(articles, "article")
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Removing {site} with {number} needs --yes, or a terminal to confirm it on.")
+    click.confirm(f"Remove {site} with {number}? The WARC files are kept.", abort=True, err=True)
 
 
 @sites.command()

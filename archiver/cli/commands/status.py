@@ -232,10 +232,8 @@ def _print_table(options: StatusOptions) -> None:
     rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], options.sort)
     if options.as_json:
         print_json([row.as_json() for row in rows])
-    elif not known:
-        click.echo("The archive has no sites yet. Run 'archiver crawl URL'.", err=True)
     elif not rows:
-        click.echo(f"No site is {' or '.join(options.only)}.", err=True)
+        click.echo(_describe_no_sites(options, has_sites=known), err=True)
     else:
         print_lines(summarize_rows(rows), "")
         print_site_table(rows, now)
@@ -243,6 +241,14 @@ def _print_table(options: StatusOptions) -> None:
         print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", findings)))
     if any(row.last_run and not row.complete for row in rows):
         sys.exit(1)
+
+
+def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
+    """Returns why no site is shown: the archive has none, or none has the health that --only selects."""
+    if not has_sites:
+        return "The archive has no sites yet. Run 'archiver crawl URL'."
+    tagged = f" with the tag {options.tag!r}" if options.tag else ""
+    return f"No site{tagged} is {' or '.join(options.only)}."
 
 
 def _print_sites(options: StatusOptions) -> None:
@@ -260,6 +266,7 @@ def _print_sites(options: StatusOptions) -> None:
 
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
+        has_sites = db.table("sites").count > 0
         healths = [read_health(db, row, now) for row in sites]
         states = [
             {
@@ -274,7 +281,7 @@ def _print_sites(options: StatusOptions) -> None:
     if options.as_json:
         print_json(states)
     elif not states:
-        click.echo("The archive has no sites yet. Run 'archiver crawl URL'.", err=True)
+        click.echo(_describe_no_sites(options, has_sites=has_sites), err=True)
     for index, state in enumerate([] if options.as_json else states):
         if index:
             print_lines("")
@@ -467,9 +474,12 @@ def _print_all_missing(options: StatusOptions) -> None:
     from archiver.storage.completeness import missing_pages
 
     with _open_sites(options) as (db, sites):
+        has_sites = db.table("sites").count > 0
         lists = [{"site": row["name"], "missing": missing_pages(db, row["id"])} for row in sites]
     if options.as_json:
         print_json(lists)
+    elif not lists:
+        click.echo(_describe_no_sites(options, has_sites=has_sites), err=True)
     for one in [] if options.as_json else lists:
         print_lines(styled_line((one["site"], "bold"), f": {count_noun(len(one['missing']), 'URL')} missing"))
         print_lines(
@@ -498,7 +508,7 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
     if held := state["held"]:
         rules = Counter(one["reason"] for one in held)
         lines.append(
-            f"{count_noun(len(held), 'page')} held since {held[0]['since'][:10]}; the stored posts are unchanged: "
+            f"{count_noun(len(held), 'page')} held since {held[0]['since'][:10]}, not replaced: "
             + "; ".join(f"{number:,}: {reason}" for reason, number in rules.most_common())
             + f". Example: {held[0]['url']}; 'archiver sites release {state['site']}'"
         )

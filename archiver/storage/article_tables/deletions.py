@@ -19,11 +19,11 @@ _PAST_RUNS = 60
 class Deletions:
     """The posts of a site that were found gone in the last seven days.
 
-    - `urls`: their URLs, the last found first.
+    - `urls`: their URLs, most recently found first.
     - `last`: when the last of them was found gone.
-    - `fetched`: the number of known posts that were fetched in these seven days.
-    - `past_gone`, `past_fetched`: the number of known posts that were found gone, and that were fetched, in the 60 runs
-      before.
+    - `fetched`: the number of fetches of known posts in these seven days.
+    - `past_gone`, `past_fetched`: in the 60 runs before, the number of fetches of known posts that found one gone, and
+      the number of all such fetches. A post counts in each run that fetched it.
     """
 
     urls: Sequence[str] = ()
