@@ -499,6 +499,16 @@ def test_a_flapping_finding_is_two_messages_at_most(levels: list[Level]) -> None
     assert sent in ([], ["begins", "ends"], ["flapping", "ends"])
 
 
+@given(st.lists(st.sampled_from([UP, DOWN, RED]), max_size=40))
+def test_a_red_finding_that_is_there_for_two_runs_is_never_silent(found: list[States]) -> None:
+    """It is sent after it was not there for two runs, if it is red in two runs in a row."""
+    sent = Site(DEFAULT).run_each(UP, UP, *found)
+    padded = [UP, UP, *found]
+    for number in range(2, len(padded) - 1):
+        if padded[number - 2 : number] == [UP, UP] and padded[number : number + 2] == [RED, RED]:
+            assert {*STARTS} & {*sent[number], *sent[number + 1]}
+
+
 @given(policies, names, periods, steps)
 def test_nothing_is_sent_of_a_muted_site_or_in_quiet_hours(
     policy: NotificationPolicy, name: str, period: timedelta, todo: list[tuple[States, bool, bool]]
