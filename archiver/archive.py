@@ -61,8 +61,8 @@ class Archive:
         return int(self.db.execute("select count(*) from articles").fetchone()[0])
 
     def search(self, query: str = "", **filters: Any) -> list[Record]:
-        """Returns the records that match a query, most relevant first: at most `limit` (20 by default), each with
-        `score` and `snippet` added.
+        """Returns the records that match a query, most relevant first: at most `limit` (20 by default) of them, each
+        with `score` and `snippet` added.
 
         `query` is in the language of `archiver.search.query_parser`; `filters` are the other attributes of
         `archiver.search.query.Query` (site, author, category, tag and language take one name or several). Raises
@@ -73,8 +73,8 @@ class Archive:
         return [{**r, "score": hits[r["id"]].score, "snippet": hits[r["id"]].snippet} for r in records(self.db, hits)]
 
     def results(self, query: str = "", **filters: Any) -> Results:
-        """Returns the hits of a search without the articles' texts, and the total number of matches. Faster than
-        `search`; same arguments and errors.
+        """Returns the hits of a search without the articles' texts, and the total number of matches. This is faster
+        than `search`, and has the same arguments and errors.
         """
         return run(self.db, make_query(query, **filters))
 
@@ -107,8 +107,8 @@ class Archive:
         return concordance(self.db, make_query(query, **filters), width)
 
     def articles(self, query: str = "", **filters: Any) -> Iterator[Record]:
-        """Iterates over all records that match a query, in the order of their IDs; by default without a limit and
-        including duplicates.
+        """Yields all records that match a query, in the order of their IDs. By default there is no limit, and
+        duplicates are included.
         """
         options = {"limit": None, "duplicates": True, "sort": "added", **filters}
         return records(self.db, matching_ids(self.db, make_query(query, **options)))
@@ -158,7 +158,7 @@ class Archive:
 
 
 def make_query(text: str = "", **filters: Any) -> Query:
-    """Builds a Query from a query text and filters; a filter that takes several names accepts a single string too.
+    """Builds a Query from a query text and filters. A filter that takes several names also accepts a single string.
 
     Raises TypeError for an unknown filter.
     """

@@ -1,5 +1,5 @@
-"""The errors that archiver raises, grouped by the package they belong to. Each derives from ArchiverError and names its
-subject.
+"""The errors that archiver raises, grouped by the package to which they belong. Each derives from ArchiverError and
+names its subject.
 
 `str(error)` is a whole sentence that says what happened and what to do. Expected failures of a crawl (a page that is
 gone, a host that refuses) are stored outcomes, not errors.
@@ -66,7 +66,7 @@ class ArchiveTooNew(ArchiverError):
 
 class ArchiveTooOld(ArchiverError):
     """Raised when an archive that is opened for reading lacks a column or view (`missing`) that a pending migration
-    would add. `writable` is whether this process could migrate the archive.
+    would add. `writable` is True if this process could migrate the archive.
     """
 
     def __init__(self, path: str, missing: str, *, writable: bool) -> None:
@@ -108,7 +108,7 @@ class ArchiveNotWritable(ArchiverError):
 
 
 class ArchiveInUse(ArchiverError):
-    """Raised when another process, the `holder`, has a lock on the archive or on a site of it."""
+    """Raised when another process, the `holder`, has locked the archive or one of its sites."""
 
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(
@@ -119,8 +119,8 @@ class ArchiveInUse(ArchiverError):
 
 
 class ArchiveLocked(ArchiverError):
-    """Raised when another program keeps the database locked for longer than the time limit; `seconds` is how long we
-    waited.
+    """Raised when another program keeps the database locked for longer than the time limit. `seconds` is how long this
+    process waited.
     """
 
     def __init__(self, path: str, seconds: float = 0.0) -> None:
@@ -189,10 +189,10 @@ class SchedulerAlreadyRunning(ArchiverError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns a phrase that names the most similar of the known words: "; did you mean 'news'?" without the question
-    mark; "" if none is similar.
+    """Returns a phrase with the most similar of the known words, such as "; did you mean 'news'" (without a question
+    mark). Returns "" if no known word is similar.
     """
-    from difflib import get_close_matches  # only for mistakes
+    from difflib import get_close_matches  # imported late because it is needed only for errors
 
     by_folded = {one.casefold(): one for one in known}
     found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
@@ -222,7 +222,7 @@ class CannotMoveSite(ArchiverError):
 
 
 class SiteMoved(ArchiverError):
-    """Raised when an address is crawled from which a site has moved."""
+    """Raised when a person crawls an address from which a site has moved."""
 
     def __init__(self, old: str, new: str) -> None:
         super().__init__(
@@ -269,7 +269,7 @@ class ArticleNotFound(ArchiverError):
 class ArticleRemoved(ArchiverError):
     """Raised when the requested article was removed by a takedown.
 
-    `removal` is a phrase that describes the removal. `allowed` says whether a crawl may store the post again.
+    `removal` is a phrase that describes the removal. `allowed` is True if a crawl may store the post again.
     """
 
     def __init__(self, what: str, removal: str, *, allowed: bool = False) -> None:
@@ -292,7 +292,7 @@ class RevisionNotFound(ArchiverError):
 
 
 class RunNotFound(ArchiverError):
-    """Raised when the archive has no run with this ID, or it was undone before."""
+    """Raised when the archive has no run with this ID, or when the run was undone before."""
 
 
 class ClusterNotFound(ArchiverError):
@@ -369,8 +369,8 @@ class BackupDiskFull(ArchiverError):
 
 
 class BackupDamaged(ArchiverError):
-    """Raised when a new backup turns out to be damaged before it replaces the last one. The last one is kept. `what`
-    says what is damaged; `advice` says in whole sentences what was kept and what to do.
+    """Raised when a new backup turns out to be damaged before it replaces the last one. The last backup is kept. `what`
+    is a phrase for the damage. `advice` is whole sentences that say which backup was kept, and what to do.
     """
 
     def __init__(self, path: str, what: str, advice: str) -> None:

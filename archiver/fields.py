@@ -2,8 +2,8 @@
 
 Storage, search, export, publication and the docs all iterate over this table. A new field needs a row, a column, an
 attribute of `Article` and the code that extracts it from a page. Every list of fields in the program is derived from
-the flags of the rows. If you need a list that is not among the constants below, add a flag here, not a tuple of
-names elsewhere.
+the flags of the rows. If you need a list that is not among the constants below, add a flag here; do not write a tuple
+of names elsewhere.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ sources. `text` takes the text of the post. `collected` and `places` keep all va
 sources in a fixed order and takes the first value. "" means that the value is not chosen from a page."""
 Prose = Literal["", "line", "paragraphs"]
 Tier = Literal["", "reference", "features", "excerpt", "full"]
-"""The tiers of a dataset (`archiver.datasets.publication_rules`), in ascending order of what they publish."""
+"""The tiers of a dataset (`archiver.datasets.publication_rules`). Each tier publishes more than the one before it."""
 Variety = Literal["repeated", "distinct", "long"]
 """How the values of a field vary between articles. `repeated` values are shared by many articles; `distinct` values
 differ in nearly every article; `long` values are distinct and long."""
@@ -50,14 +50,15 @@ class Field:
         choice: how its value is chosen among candidates, see `Choice`. The candidates of such a field are stored as
             evidence, with the chosen ones marked.
         meaning: a change of its value makes a revision.
-        added: it was added after 0.2. Meaning digests leave it out if it is empty, so that earlier digests stay valid.
+        added: it was added after version 0.2. Meaning digests leave it out if it is empty, so that earlier digests stay
+            valid.
         latest: an article has the value that was extracted last, even if that made no revision.
         linked: its values have a table of their own, linked to `articles`.
         measured: each run counts the articles that have it; health compares the counts of `essential` fields.
 
     Search and display
         weight: its bm25 weight in the full-text index, 0 if it is not indexed there.
-        indexed: a change of its value makes the search index index the article again.
+        indexed: if its value changes, the search index indexes the article again.
         facet: results can be counted by it; option: they can be filtered with an option of its name.
         in_hit: search results show it.
 
@@ -419,7 +420,7 @@ def names(matches: Callable[[Field], object]) -> tuple[str, ...]:
 
 
 def _with_moved(fields: tuple[str, ...], name: str, *, after: str) -> tuple[str, ...]:
-    """Returns the field names with `name` moved to the place directly after `after`."""
+    """Returns the field names, with `name` moved to directly after `after`."""
     rest = [other for other in fields if other != name]
     rest.insert(rest.index(after) + 1, name)
     return tuple(rest)
@@ -465,9 +466,8 @@ STORED_LISTS = names(lambda f: f.stored and f.is_list)
 MEANING = names(lambda f: f.meaning)
 ADDED = names(lambda f: f.added)
 LATEST = names(lambda f: f.latest)
-"""Fields of which an article stores the value that was extracted last. Its revisions keep the values with which they
-were first seen.
-"""
+"""The fields for which an article stores the value that was extracted last. Its revisions keep the values with which
+they were first seen."""
 COMPARED = names(lambda f: f.from_page and (f.choice or f.address))
 """The fields that are compared when two revisions are shown side by side."""
 MEASURED = _with_moved(names(lambda f: f.measured), "description", after="image")
@@ -525,7 +525,7 @@ ADDRESSES = names(lambda f: f.address)
 
 
 def published_from(tier: Tier) -> tuple[str, ...]:
-    """Returns the fields that a dataset contains in full from this tier on, but not in the tiers below it."""
+    """Returns the fields for which `tier` is the lowest tier whose datasets contain them in full."""
     return names(lambda f: f.published == tier)
 
 

@@ -38,7 +38,7 @@ SOURCE_NAMES = {
 
 
 class PageKind(StrEnum):
-    """What kind of page a URL shows, as far as the archive knows. Stored in `pages.kind`."""
+    """The kind of page that a URL shows, as far as the archive knows. Stored in `pages.kind`."""
 
     UNKNOWN = "unknown"
     POST = "post"
@@ -115,9 +115,9 @@ class GeoTag:
     """A geographic place that a page names in its markup. Degrees are WGS 84, positive north and east.
 
     `role` is content, dateline, author or publisher; `source` is the markup format it was written in (geo.position,
-    ICBM, geo-microformat, georss, schema.org ...). A place with a name only has None for both degrees. `precision`
-    is the precision of the written position, in degrees (Darwin Core's coordinatePrecision: 0.0001 for four
-    decimals, 1/3600 for seconds).
+    ICBM, geo-microformat, georss, schema.org ...). If a place has only a name, both degrees are None. `precision` is
+    the precision of the written position, in degrees (Darwin Core's coordinatePrecision: 0.0001 for four decimals,
+    1/3600 for seconds).
     """
 
     latitude: float | None
@@ -140,7 +140,8 @@ OTHER_HEADING = "other heading"
 """The source of a title candidate that is one of the page's other headings. It becomes the title only if all other
 candidates proved to belong to the site and not to the post."""
 UNCONFIRMED = "unconfirmed"
-"""The source of the evidence that the page no longer shows a field's value. Its `value` is the time since when."""
+"""The source of the evidence that the page no longer shows a field's value. Its `value` is the time since when this has
+been so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +159,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class SourceHint:
-    """What a feed item or an API response says about a post, in addition to the post's own page.
+    """The information that a feed item or an API response gives about a post, in addition to the post's own page.
 
-    `guid` is the feed's guid or Atom id; `post_id` is the platform's own ID of the post ("wordpress:123"), which
-    stays the same when its URL changes. `body_html` is the full text, or "" if the source has only an excerpt.
-    `published_precision` and `modified_precision` are the precision of these times, "" if they are precise to the
-    second. `published_unzoned` and `modified_unzoned` are True if the source gives no time zone; the written time is
-    then stored as if it were in UTC. `protected` is True if the post requires a password. `from_api` is True if the
-    hint comes from the site's own API, which distinguishes authors, categories and tags.
+    - `guid`: the feed's guid or Atom id.
+    - `post_id`: the platform's own ID of the post ("wordpress:123"), which stays the same when its URL changes.
+    - `body_html`: the full text, or "" if the source has only an excerpt.
+    - `published_precision`, `modified_precision`: the precision of these times; "" if they are precise to the second.
+    - `published_unzoned`, `modified_unzoned`: True if the source gives no time zone. The written time is then stored as
+      if it were in UTC.
+    - `protected`: True if the post requires a password.
+    - `from_api`: True if the hint comes from the site's own API, which distinguishes authors, categories and tags.
     """
 
     title: str = ""
@@ -193,9 +196,10 @@ class SourceHint:
 class DiscoveredURL:
     """A URL that a discovery source reported: the only output of discovery.
 
-    `found_on` is the URL of the feed, sitemap, listing or page that contains it; `hint` is the source hint. `trap`
-    names the trap rule that keeps the URL from being fetched; it is "" for nearly all URLs. `captured` holds the times
-    at which a web archive first and last captured the URL, if the source states them.
+    - `found_on`: the URL of the feed, sitemap, listing or page that contains it.
+    - `hint`: the source hint.
+    - `trap`: the name of the trap rule that keeps the URL from being fetched; "" for nearly all URLs.
+    - `captured`: the times at which a web archive first and last captured the URL, if the source states them.
     """
 
     url: str
@@ -210,10 +214,12 @@ class DiscoveredURL:
 
 @dataclass(frozen=True, slots=True)
 class ListedPosts:
-    """What a feed or one page of a listing shows.
+    """The links that a feed or one page of a listing shows.
 
-    `entries` are the urlkeys of its entries, in order; `others` are the urlkeys of all other pages to which it links.
-    `is_first` is True if no newer posts precede it in the same list, `is_last` if no older posts follow it.
+    - `entries`: the urlkeys of its entries, in order.
+    - `others`: the urlkeys of all other pages to which it links.
+    - `is_first`: True if no newer posts precede it in the same list.
+    - `is_last`: True if no older posts follow it in the same list.
     """
 
     entries: tuple[str, ...] = ()
@@ -226,18 +232,18 @@ class ListedPosts:
 class Article:
     """The content extracted from one page. Attributes are named as in the record (see `archiver.fields`).
 
-    `published_precision` is one of second, minute, hour, day, month and year, and never finer than on the page; a date
-    with precision day has the time 00:00. `kind` says whether the page is a post at all, and `kind_rule` names the
-    rule that decided this. `post_id` is the same as in `SourceHint`. `given_urls` are the post's addresses in og:url
-    and JSON-LD; `short_url` is its declared shortlink, not normalized.
-
-    If a post is split over several pages, `parts` are the URLs of its other pages, in order, as far as this page links
-    to them. `part` is the number of this page, and `part_of` is the URL of the first page unless this is the first
-    page. `whole_at` is the URL of a page that shows the complete post, which is this page's own URL if `body` is
-    complete.
-
-    `read_by` names the version of the site rules used to extract the article ("rules-3"). It is "" if none were used,
-    and "rules-3 in part" if the article was extracted without rules and only hand-written rules were then applied.
+    - `published_precision`: second, minute, hour, day, month or year, and never finer than on the page. A date with
+      precision day has the time 00:00.
+    - `kind`, `kind_rule`: the kind of the page, which may not be a post at all, and the name of the rule that decided
+      this.
+    - `post_id`: the same as in `SourceHint`.
+    - `given_urls`: the post's addresses in og:url and JSON-LD.
+    - `short_url`: the declared shortlink of the post, not normalized.
+    - `parts`: if the post is split over several pages, the URLs of the other pages to which this page links, in order.
+    - `part`, `part_of`: the number of this page, and the URL of the first page unless this is the first page.
+    - `whole_at`: the URL of a page that shows the complete post. It is this page's own URL if `body` is complete.
+    - `read_by`: the version of the site rules used to extract the article ("rules-3"). It is "" if none were used, and
+      "rules-3 in part" if the article was extracted without rules and only hand-written rules were then applied.
     """
 
     url: str
@@ -293,9 +299,9 @@ class Capture:
 class UsageStatement:
     """One statement in a response about how its content may be used, such as a robots directive or a licence.
 
-    `source` is where it was found: header, meta, link (an element with rel=license) or file (the host's
-    tdmrep.json). `name` is robots (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy,
-    license or content-usage; `agent` is the crawler it applies to, "" for all.
+    `source` is where it was found: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
+    `name` is robots (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy, license or
+    content-usage; `agent` is the crawler to which it applies, "" for all crawlers.
     """
 
     source: str
@@ -308,11 +314,14 @@ class UsageStatement:
 class PageForm:
     """The form of a page, by which pages made from the same template are recognized, and some facts about its content.
 
-    `tokens` are the hashes of its markup tokens (32 bits each), and `address` is the pattern of its address.
-    `hentry` is the post type given by the page's only hentry. `length` is the number of bits of the text's length, and
-    `media` is the number of images and embedded media. `titles` are the hashes of the <title> and the first heading,
-    0 for a missing one. `date_slot` is the hash of the place that shows the date of publication, 0 if there is none or
-    the page is not a post.
+    - `tokens`: the hashes of its markup tokens (32 bits each).
+    - `address`: the pattern of its address.
+    - `hentry`: the post type given by the page's only hentry.
+    - `length`: the number of bits of the text's length.
+    - `media`: the number of images and embedded media.
+    - `titles`: the hashes of the <title> and the first heading; 0 for a missing one.
+    - `date_slot`: the hash of the position in the markup of the date of publication; 0 if the page shows no date or is
+      not a post.
     """
 
     tokens: frozenset[int]
@@ -328,26 +337,26 @@ class PageForm:
 class PageResult:
     """One attempt to fetch a URL, with everything that followed from it: the item that the spider yields.
 
-    The outcome is `due` for a document of a source that has more documents to fetch.
+    If the result is one document of a discovery source that has more documents to fetch, its outcome is `due`.
 
     - `url`, `final_url`: the requested URL, and the URL that responded after `redirects`.
-    - `targets`: the URLs discovered on this page. They are stored in the same transaction as the page itself, so that
-      a page never counts as done while its discoveries are lost.
+    - `targets`: the URLs discovered on this page. They are stored in the same transaction as the page itself, so that a
+      page never counts as done while its discoveries are lost.
     - `next_pages`: the pages of a listing that follow this one; they are fetched again if this one has new URLs.
     - `part_of`, `part`: for a further page of a post, the post's URL and the number of the page.
-    - `parts`: for a post whose text was extracted from several pages, the numbers and URLs of the other pages; number
-      0 is a page that shows the complete post.
+    - `parts`: for a post whose text was extracted from several pages, the numbers and URLs of the other pages; number 0
+      is a page that shows the complete post.
     - `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
     - `usage_statements`: the usage statements in the response, stored with its capture.
     - `shown`: a digest of the links on a page of a listing, without links to the listing's other pages; "" for other
       pages.
-    - `hint_id`: the ID of the stored source hint that the page was read with.
+    - `hint_id`: the ID of the stored source hint with which the page was extracted.
     - `possible_posts`: the urlkeys of all possible posts, known or new, to which a page with a URL pattern links.
     - `requisites`: the files that a post's page needs, if the site's settings ask for all of them.
     - `listed`: what a feed or a listing shows, None for other pages.
     - `form`: the page's form, None if it was not parsed.
-    - `is_shell`: the page has no more content than the site shows at addresses that do not exist, so the article's text
-      comes from a feed or an API.
+    - `is_shell`: the page has no more content than the site shows at addresses that do not exist. The article's text,
+      if any, comes from a feed or an API.
     """
 
     url: str

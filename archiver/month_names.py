@@ -87,7 +87,8 @@ _SOLAR_TABLE = (
     "حمل|ثور|جوزا|سرطان|اسد|سنبله|میزان|عقرب|قوس|جدی|دلو|حوت",
     "farvardin|ordibehesht|khordad|tir|mordad|shahrivar|mehr|aban|azar|dey|bahman|esfand",
 )
-# Words that name a month in only one language, or a different month there than in other languages.
+# Words that are the name of a month in only one language, or of a different month in that language from other
+# languages.
 _OF_LANGUAGE = {
     "hr": {"listopad": 10, "listopada": 10, "lis": 10},
     "bs": {"listopad": 10, "listopada": 10},
@@ -125,7 +126,7 @@ VIETNAMESE_MONTHS = {_fold(k): v for k, v in _VIETNAMESE.items()}
 def month_number(name: str, language: str = "") -> int | None:
     """Returns the number of a month by its name or short name in any language; None if the text is not a month.
 
-    If a name means different months in different languages, its meaning in `language`, the page's language, counts.
+    If a name means different months in different languages, returns its meaning in `language`, the page's language.
     """
     folded = _fold(name).strip(" .")
     own = _OF_LANGUAGE.get(language[:2].lower())

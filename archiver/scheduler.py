@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _BATCH = 64
 """At most this many due pages are read from the table at a time. Pending results are written first."""
 _UNDECIDED, _FIRST_PAGES = 2, 20
-"""While it is not known to which form of an address the host redirects, at most `_UNDECIDED` pages are requested at the
-same time. This limit applies to the first `_FIRST_PAGES` pages of a crawl only, since on some sites no response ever
-shows the form."""
+"""As long as it is unknown to which form of an address the host redirects, at most `_UNDECIDED` pages are requested at
+the same time. This limit applies only to the first `_FIRST_PAGES` pages of a crawl, since on some sites no response
+ever shows the form."""
 _log = logging.getLogger(__name__)
 
 
@@ -146,7 +146,7 @@ class FrontierScheduler(Scheduler):
 
     def _in_learned_form(self, request: Request) -> Request:
         """Returns the request for a page with its address in the form to which the host is believed to redirect it. The
-        form is chosen only when the request is sent, because responses until then may have shown it.
+        form is chosen only when the request is sent, because earlier responses may have shown it by that time.
         """
         page = purpose_of(request)
         if self._archive is None or not isinstance(page, PageRequest) or page.is_source or request.url != page.url:

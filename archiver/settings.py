@@ -34,8 +34,8 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2
 # The timeout in seconds for a whole response, from the DNS lookup to the last byte.
 DOWNLOAD_TIMEOUT = 60
-# At most this many bytes are read of a response; the limits apply to the compressed and the decompressed size. A
-# sitemap may have 50 MB; the extraction reads 12 MB of a page.
+# At most this many bytes of a response are read. The limit applies to both the compressed and the decompressed size. A
+# sitemap may have 50 MB, and the extraction reads 12 MB of a page.
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
 PAGE_MAXSIZE = 16 * 1024 * 1024
 REQUISITE_MAXSIZE = 10 * 1024 * 1024
@@ -45,7 +45,7 @@ TWISTED_DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
-# Accepts only content codings that the standard library can decode, so that anyone can read a capture.
+# Only content codings that the standard library can decode are accepted, so that anyone can read a capture.
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/rss+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Encoding": "gzip, deflate",
@@ -64,14 +64,14 @@ CONCURRENT_ITEMS = 1
 # If this is True, Scrapy parses the source code of the callback again for each response.
 WARN_ON_GENERATOR_RETURN_VALUE = False
 LOG_LEVEL = "WARNING"
-# One line at the end of a crawl: what it stored, and where.
+# Writes one line at the end of a crawl, which says what the crawl stored, and where.
 LOG_SUMMARY = True
 LOG_SUMMARY_LEVEL = "WARNING"
 
 # Hands out the pages that are due; requests that do not belong to a crawl go through Scrapy's own scheduler.
 SCHEDULER = "archiver.scheduler.FrontierScheduler"
-# Each of these would add another wrapper around the spider's output. None is needed, because the pages table records
-# depth, addresses are checked before they are stored, the spider handles every status, and no Referer is sent.
+# Each of these would add another wrapper around the spider's output. None of them is needed, because the pages table
+# records depth, addresses are checked before they are stored, the spider handles every status, and no Referer is sent.
 SPIDER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
     "scrapy.spidermiddlewares.referer.RefererMiddleware": None,

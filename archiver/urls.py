@@ -67,7 +67,8 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 _MAX_LENGTH = 2_000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
 _OWN_MACHINE = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?:[:/]|$)", re.IGNORECASE)
-# Matches URLs that are normalized already, which most are: they have no port, query or escape, and nothing to resolve.
+# Matches URLs that are already normalized, as most URLs are. They have no port, query or escape, and nothing to
+# resolve.
 _NORMAL = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?:/[A-Za-z0-9._~-]++)*+/?")
 
 
@@ -87,7 +88,7 @@ def _host(parts: SplitResult) -> str:
 
 def _path(path: str) -> str:
     """Returns a URL's path without session IDs and with normalized percent-escapes (RFC 3986, section 6.2.2): needless
-    escapes are decoded, the others are in upper case.
+    escapes are decoded, and all other escapes are in upper case.
     """
     path = _SESSION.sub("", re.sub(r"/{2,}", "/", path)) or "/"
     return quote(unquote(path, errors="surrogateescape"), safe="/!$&'()*+,;=:@~-._", errors="surrogateescape")
@@ -204,10 +205,10 @@ def _is_path(key: str, value: str) -> bool:
 
 
 def start_address(text: str) -> str:
-    """Returns the normalized URL for what a person typed: "example.org" becomes "https://example.org/", and
+    """Returns the normalized URL for the text that a person typed: "example.org" becomes "https://example.org/", and
     "localhost:1313" becomes "http://localhost:1313/", since servers on the user's machine rarely have a certificate.
 
-    Raises BadAddress with the reason if it cannot be crawled.
+    Raises BadAddress with the reason if the URL cannot be crawled.
     """
     typed = text.strip()
     scheme = "http" if _OWN_MACHINE.match(typed) else "https"

@@ -1,7 +1,8 @@
 """plain_crawl.py URL [PROXY]: follow every link of a site, and count what answers. Prints a line of JSON.
 
-A crawl that knows nothing of sites needs that many requests: one for each HTML page that links reach, those for
-robots.txt, the sitemaps and the feeds, and those that dead links and redirects cost (`others`).
+A crawl that knows nothing of sites needs that many requests: one for each HTML page that links reach, and those
+for robots.txt, the sitemaps and the feeds. It also sends those that dead links, redirects and other files cost, which
+are counted apart (`others`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Answer:
 @dataclass(slots=True)
 class Plain:
     """The counts of a plain crawl: HTML `pages`, `sources` (robots.txt, sitemaps, feeds), and `others` (redirects,
-    missing pages, other files). `cut`: there were more pages than the limit.
+    missing pages, other files), which are not part of `requests`. `cut`: there were more pages than the limit.
     """
 
     pages: int = 0
@@ -52,7 +53,7 @@ class Plain:
 
     @property
     def requests(self) -> int:
-        return self.pages + self.sources + self.others
+        return self.pages + self.sources
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ EXCEPTIONS = {
     "datasets/snapshot_rows.py": "what tells the region of a telephone number",
     "datasets/snapshot_writer.py": "columns of references.csv, and properties of a GeoJSON feature",
     "search/citations.py": "BibTeX's fields",
-    "maintenance/merge_articles.py": "numbers that only one archive knows",
+    "maintenance/merge_archive_articles.py": "numbers that only one archive knows",
     "web/article_pages.py": "what has a place of its own on one page",
 }
 """Files that name three fields or more in one literal, and these fields."""

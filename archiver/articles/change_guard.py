@@ -3,15 +3,15 @@
 A server that answers 200 may still send something bad, such as a maintenance page at every address, an empty page that
 a script would fill, a teaser in place of the text, or a template that lost half of its fields. A page is held if its
 text is only a small part of the stored text, if it shows an altogether different text, or if other posts show the same
-text. All edits of a run are held if the site has changed far more of its posts at once than ever before. All functions
-are pure.
+text. All edits found by a run are held if far more posts of the site have changed at once than ever before. All
+functions are pure.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from archiver.articles.identity import is_other_page, is_stub, no_longer_shows
@@ -44,11 +44,11 @@ class HoldRule(StrEnum):
 MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE})
 """The rules by which all changed or gone pages of a run are held together."""
 SHARED_BY = 2
-"""The number of other posts that must show the same new text before it counts as a text of the site."""
+"""If at least this many other posts show the same new text, it belongs to the site and not to the post."""
 REASONS = {
     HoldRule.STUB: "it shows only a stub of the stored text",
     HoldRule.SHORTER: "it shows less than half of the stored text",
-    HoldRule.OTHER_TEXT: "it shows nothing of the stored post",
+    HoldRule.OTHER_TEXT: "it shows no part of the stored post",
     HoldRule.SHARED_TEXT: "it shows a text that other posts of the site also show",
     HoldRule.NOT_A_POST: "it no longer looks like a post",
     HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
@@ -68,7 +68,7 @@ def count_letters(text: str) -> int:
 
 def suspicion(old: Article, new: Article) -> HoldRule | None:
     """Returns the rule by which the new state of a post's page is held; None if it may replace the stored state
-    (`old`). Looks only at this page, not at other pages of the site.
+    (`old`). Examines only this page, not other pages of the site.
     """
     if is_stub(old.body, new.body):
         return HoldRule.STUB
@@ -84,8 +84,8 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
 class Hold:
     """A held page, with the rule by which it is held and the time since when.
 
-    `looks` is the number of fetches that found the same text, each at least `LOOK_EVERY` after the one before.
-    `looked_at` is the time of the last of them, and `text_digest` is the digest of the text.
+    `looks` is the number of fetches that found the same text, counting only fetches at least `LOOK_EVERY` after the
+    last counted one. `looked_at` is the time of the last counted fetch, and `text_digest` is the digest of the text.
     """
 
     rule: HoldRule
@@ -95,7 +95,7 @@ class Hold:
     text_digest: str
 
     def seen_again(self, rule: HoldRule, text_digest: str, at: datetime) -> Hold:
-        """Returns the hold after another fetch at `at`. If the page showed a different text from last time, the count
+        """Returns the hold after another fetch at `at`. If the text differs from that of the previous fetch, the count
         starts again.
         """
         if text_digest != self.text_digest:
@@ -106,18 +106,40 @@ class Hold:
 
 
 LOOK_EVERY = timedelta(hours=20)
-"""The least time between two fetches of a held page that are counted separately."""
+"""Two fetches of a held page are counted separately only if at least this time is between them."""
 CONFIRMED_BY = 3
 """The number of fetches that must show the same text before a held page is accepted."""
 _CONFIRMED_AFTER = timedelta(hours=44)
 _NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT})
+_LOSES_TEXT = frozenset({HoldRule.SHORTER, HoldRule.OTHER_TEXT})
 
 
-def is_confirmed(hold: Hold, at: datetime) -> bool:
+def is_confirmed(hold: Hold, at: datetime, others: int = 0) -> bool:
     """Returns True if the new state of a held page may be stored, because the page has shown the same text for two
-    days. A stub, or a text that other posts also show, is never confirmed without an operator.
+    days. `others` is the number of the site's other pages that are held by the same rule.
+
+    A stub, or a text that other posts also show, is never confirmed without an operator; nor is the loss of text if
+    several posts lost theirs, since that is a fault of the site's template and may last.
     """
-    return hold.rule not in _NEVER_ACCEPTED and hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
+    if hold.rule in _NEVER_ACCEPTED or (hold.rule in _LOSES_TEXT and others >= SHARED_BY):
+        return False
+    return hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
+
+
+_REDATED_AFTER = timedelta(days=1)
+
+
+def is_redated(old: Article, new: Article, first_seen: datetime) -> bool:
+    """Returns True if the new state of a post claims that the post was published after the archive had already stored
+    it. Authors date a post anew now and then; a site at which many posts claim it has a fault.
+    """
+    return new.published not in (None, old.published) and _instant(new.published) > first_seen + _REDATED_AFTER
+
+
+def _instant(at: datetime | None) -> datetime:
+    """Returns a publication time with a time zone, UTC if it has none."""
+    assert at is not None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 # Recognizing runs in which an unusual share of the known posts changed.
@@ -125,8 +147,8 @@ def is_confirmed(hold: Hold, at: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KnownPosts:
-    """How many known posts were fetched again (`fetched`), and how many of them had changed or were gone. Changes and
-    deletions that a source had announced are not counted.
+    """The number of known posts that were fetched again (`fetched`), and the numbers of these that had changed and that
+    were gone. Changes and deletions that a source had announced are not counted.
     """
 
     fetched: int = 0

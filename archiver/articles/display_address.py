@@ -34,16 +34,16 @@ class KnownAddress:
 
 
 def is_more_readable(here: KnownAddress, there: KnownAddress) -> bool | None:
-    """Returns True if only `here` is readable, False if only `there` is, and None if both or neither are."""
+    """Returns True if only `here` is readable, False if only `there` is readable, and None if both or neither are."""
     return None if here.is_readable == there.is_readable else here.is_readable
 
 
 def is_preferred(here: KnownAddress, there: KnownAddress) -> bool | None:
-    """Returns True if `here` is the better of two addresses that both respond, False if `there` is, and None if nothing
-    distinguishes them.
+    """Returns True if `here` is the better of two addresses that both respond, False if `there` is the better one, and
+    None if nothing distinguishes them.
 
-    Prefers, in this order, a readable address, an address that other pages or sources give, an address that is
-    declared canonical, and the shorter address.
+    Prefers, in this order, a readable address, an address that other pages or sources give, an address that is declared
+    canonical, and the shorter address.
     """
     one, other = ((a.is_readable, a.is_given, a.is_canonical, -len(urlkey(a.url))) for a in (here, there))
     return None if one == other else one > other

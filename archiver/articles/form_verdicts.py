@@ -1,8 +1,8 @@
 """Decides which forms of a site's pages are forms of posts, and corrects with these verdicts the kinds of pages that
-were classified one by one. All pages of one form have nearly the same markup and addresses of the same pattern.
+were classified one by one. A form is a group of pages with nearly the same markup and addresses of the same pattern.
 
-A kind that a page declares is final. A kind that was guessed is replaced if the other pages of the form contradict
-it. A page whose form is unknown keeps the guessed kind.
+A kind that a page declares is final. A kind that was guessed is replaced if the other pages of the form contradict it.
+A page whose form is unknown keeps the guessed kind.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from archiver.items import Article, PageForm, PageKind
 POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"
 MIN_PAGES = 8
-"""A form with fewer pages is not judged by what its pages have in common, because that may be chance."""
+"""If a form has fewer pages than this, what its pages have in common may be chance, so the form is not judged by it."""
 ALIKE = 0.85
 """Two pages have the same form if the Jaccard similarity of their tokens is at least this."""
-_VARIETY = 0.8  # at least this share of a post form's titles is distinct
-_STRONG = 0.3  # at least this share of a form's pages declare that they are posts
-_PROMISED = 3  # at least this many pages are listed as posts by a feed or an API
-_LISTED = 0.5  # at least this share of a form's pages are shown as entries by listings
-_DATED = 0.5  # at least this share of a form's posts has its date in the same place
+_VARIETY = 0.8  # in a form of posts, at least this share of the titles is distinct
+_STRONG = 0.3  # if at least this share of a form's pages declare that they are posts, it is a form of posts
+_PROMISED = 3  # if a feed or an API lists at least this many of its pages as posts, it is a form of posts
+_LISTED = 0.5  # in a form of dated posts, listings show at least this share of the pages as entries
+_DATED = 0.5  # in a form of dated posts, at least this share has the date in the same place
 _ALWAYS_DATED = 0.9
 _MIN_DATED = 3
-_MAX_LISTED = 0.2  # at most this share of the pages is listed if they are not posts
+_MAX_LISTED = 0.2  # in a form of pages that are not posts, at most this share is listed
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
 _WHOLE_FORM = 0
-"""The only mark of a form that has no marks of its own, but whose pages are nearly all posts. No token has this hash.
-"""
+"""Stands for the marks of a form that has no marks of its own, but whose pages are nearly all posts. No token has this
+hash."""
 _TOP_ADDRESSES = frozenset(("s", "s.html", "s.htm", "s.php"))
 DECLARED_TIME = frozenset(("json-ld", "published time", "learned"))
 """Rules that take a page for a post because it declares a time of publication in its head, or because of what was
-learned from such posts. Many programs write the time of the file there, on every page."""
+learned from such posts. Many programs write the time of the file into the head of every page."""
 _SCORE, _SCORE_OF_MEMBER = 0.9, 0.8
 _MANY_POSTS, _NEARLY_ALL = 20, 0.98
 WEAK_POSTS = frozenset(("dated", "byline", "learned"))
 """Rules that take a page for a post on weak signs: a date, a byline, or what was learned from such posts. If the page's
-form is not a form of posts, it overrules them."""
+form is not a form of posts, the form overrules these rules."""
 _NUMBER_AT_END = re.compile(r"(?:(?<=/)|^)[Y9](?=(?:\.\w+)?$)")
 _PLAIN_GUESSES = frozenset(("listing address", "page address", "several posts"))
 _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
@@ -52,7 +52,8 @@ _OTHERS = frozenset((PageKind.LISTING, PageKind.PAGE, PageKind.OTHER))
 
 @dataclass(frozen=True, slots=True)
 class FormMember:
-    """A page of a form: its kind so far and the rule that decided it, what the page shows, and who reported it.
+    """A page of a form: its kind so far and the rule that decided it, what the page shows, and which sources reported
+    it.
 
     `promised` is True if a feed or an API reports it as a post, `mapped` if a sitemap has it, and `listed` if a listing
     shows its title as a link.
@@ -82,7 +83,7 @@ class FormMember:
 
 @dataclass(frozen=True, slots=True)
 class FormEvidence:
-    """A form of a site: its tokens, its pattern of address, and its pages."""
+    """A form of a site: its tokens, the pattern of its addresses, and its pages."""
 
     id: int
     address: str
@@ -96,8 +97,9 @@ class FormEvidence:
 
 @dataclass(frozen=True, slots=True)
 class FormVerdict:
-    """What a form is, and the reason as a phrase. `kind` is POST, PAGE (not a post), OTHER (not a post, although its
-    pages declare a time of publication), or UNKNOWN.
+    """The kind of pages that have a form, and the reason as a phrase.
+
+    `kind` is POST, PAGE (not posts), OTHER (not posts, although they declare a time of publication), or UNKNOWN.
 
     `marks` are the tokens of a post form that the site's other pages do not have. If it has too few of them and nearly
     all of its pages are posts, `marks` is only `_WHOLE_FORM`. `is_dated` is True if nearly all of its posts show their
@@ -130,14 +132,14 @@ class FormVerdict:
 
     def overrules(self, rule: str) -> bool:
         """Returns True if the form of a page is more reliable than the guess of the rule `rule`. If all pages of a site
-        look alike, guesses from a page's address or the entries on it are more reliable than its form.
+        are alike, guesses from a page's address or from the entries on it are more reliable than its form.
         """
         return len(self.marks) >= _MIN_TOKENS or rule not in _PLAIN_GUESSES
 
 
 @dataclass(frozen=True, slots=True)
 class SiteVerdicts:
-    """The verdicts on the forms of a site, by form ID. If it has none, all pages keep their kinds."""
+    """The verdicts on the forms of a site, by form ID. If there are no verdicts, all pages keep their kinds."""
 
     forms: Mapping[int, FormVerdict] = field(default_factory=dict)
 
@@ -291,8 +293,8 @@ def _other_reason(form: FormEvidence) -> str:
 def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
     """Returns, as a phrase, why the few pages of a form are not posts; "" if they may be posts.
 
-    They are not posts if nothing reports or lists them, while nearly all of the site's posts are reported or listed and
-    have addresses of other patterns.
+    They are not posts if no source or listing shows them, while sources or listings show nearly all of the site's
+    posts, and the posts have addresses of other patterns.
     """
     pages, members = len(form.members), [one for other in posts for one in other.members]
     if pages >= MIN_PAGES or any(one.is_strong or _is_vouched(one) for one in form.members):

@@ -95,10 +95,10 @@ def lasting_text(body: str) -> str:
 
 # Digests and comparisons of articles.
 
-# Equal texts with fewer letters than this do not prove that two posts are the same: both may say only "Hello!".
+# Equal texts with fewer letters than this do not prove that two posts are the same, since both may say only "Hello!".
 _MIN_SHARED_LETTERS = 80
-# A text is a stub and not an edit if it has the words of a paywall or consent wall and is shorter than this share of
-# the old text.
+# If a new text has the words of a paywall or consent wall and is shorter than this share of the old text, it is a stub
+# and not an edit.
 _STUB_SHARE = 0.5
 # Sources of a value other than the page itself.
 _OTHER_SOURCES = frozenset({"feed", "api", "address"})
@@ -162,8 +162,8 @@ def meaning_of(article: Article) -> dict[str, object]:
 
 
 def digest_input(article: Article) -> dict[str, object]:
-    """Returns what an article's meaning digest is computed from: its meaning without empty fields that were added to
-    the field table after 0.2, so that earlier digests stay valid.
+    """Returns what an article's meaning digest is computed from: its meaning, except for empty fields that were added
+    to the field table after version 0.2. Leaving these out keeps earlier digests valid.
     """
     return {name: value for name, value in meaning_of(article).items() if value or name not in ADDED}
 
@@ -178,10 +178,11 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
     """
     before, after = meaning_of(old), meaning_of(new)
     if old.published and new.published and _have_same_time(old, new):
-        # It is not an edit if the same time is given to the second in one state and to the day in the other.
+        # If one state gives the time to the second and the other gives the same time only to the day, this is not an
+        # edit.
         before["published"] = after["published"]
     if old.title.isupper() != new.title.isupper() and old.title.casefold() == new.title.casefold():
-        before["title"] = after["title"]  # the site's template now writes headings in capitals, or no longer does
+        before["title"] = after["title"]  # the site's template has started or stopped writing headings in capitals
     return tuple(name for name in MEANING if before[name] != after[name])
 
 
@@ -190,6 +191,18 @@ def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
     none in the new one. A missing value is not an edit, because the site's template may have lost the field.
     """
     return tuple(name for name in MEANING if name != "body" and getattr(old, name) and not getattr(new, name))
+
+
+def with_finer_time(old: Article, new: Article) -> Article:
+    """Returns the new state of an article with the publication time of the old one, if the new one gives the same time
+    less precisely: a template that shows only the day is no edit.
+    """
+    is_coarser = _PRECISIONS.index(new.published_precision or "second") > _PRECISIONS.index(
+        old.published_precision or "second"
+    )
+    if not is_coarser or not _have_same_time(old, new):
+        return new
+    return replace(new, published=old.published, published_precision=old.published_precision)
 
 
 def with_unconfirmed(old: Article, new: Article, names: Sequence[str]) -> Article:
@@ -218,8 +231,8 @@ def no_longer_shows(old: Article, new: Article) -> bool:
 
 
 def is_other_page(old: Article, new: Article) -> bool:
-    """Returns True if a page that showed a post (`old`) no longer shows anything of it. The page (`new`) then has a
-    different title, no date, author or post ID, and no twelve consecutive letters of the post's text.
+    """Returns True if a page that showed a post (`old`) no longer shows any part of the post. The page (`new`) then has
+    a different title, no date, author or post ID, and no twelve consecutive letters of the post's text.
     """
     if not old.body or new.post_id or fold_words(old.title) == fold_words(new.title):
         return False
@@ -324,9 +337,9 @@ def repeats_part(text: str, before: Sequence[str]) -> bool:
 def join_parts(texts: Sequence[str]) -> str:
     """Joins the texts of a post's pages, in order, into one body without repetitions.
 
-    An introduction above the text of each page is kept only on the first page, and a note below the text of each page
-    only on the last. A paragraph that ends one page and begins the next is kept once. Paragraphs that only link to the
-    other pages are dropped.
+    An introduction that each page repeats above its text is kept only from the first page, and a note that each page
+    repeats below its text only from the last page. A paragraph that ends one page and begins the next is kept once.
+    Paragraphs that only link to the other pages are dropped.
     """
     pages = [_without_page_links(text.split("\n\n")) for text in texts if text.strip()]
     if len(texts) < 2 or not pages:

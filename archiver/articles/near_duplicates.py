@@ -1,7 +1,7 @@
 """Finds near-duplicates: compares two texts by the passages they share, computes MinHash signatures, and finds which
 article of a cluster the others were copied from.
 
-Similarity is measured as the share of a text that consists of passages of the other text. An edited copy shares
+The similarity of two texts is the share of one text that consists of passages of the other. An edited copy shares
 passages throughout, with small gaps where words were changed. A text that quotes another shares only some passages.
 """
 
@@ -37,7 +37,7 @@ _UNSPACED = re.compile(f"[{_HAN}{_THAI}]")
 _PIECES = re.compile(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
 _IS_HAN = re.compile(f"[{_HAN}]")
 _MIN_LINES = 8
-_MAX_LETTERS = 120_000  # at most this many letters are compared; the beginning of a book is enough
+_MAX_LETTERS = 120_000  # at most this many letters of a text are compared; the beginning of a book is enough
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
@@ -97,7 +97,9 @@ class Wording:
 
 @lru_cache(maxsize=64)  # cached because a new text is compared at once, and again with texts that arrive soon after it
 def wording_of(body: str) -> Wording:
-    """Returns the wording of a post's text; case, punctuation and the width of letters (NFKC) make no difference."""
+    """Splits a post's text into normalized words and shingles for near-duplicate comparison; case, punctuation and
+    character width (NFKC) are ignored.
+    """
     script, words = _split_words(body[:_MAX_LETTERS])
     width = script.shingle
     shingles = tuple(map(" ".join, zip(*(words[n:] for n in range(width)), strict=False)))
@@ -207,11 +209,12 @@ class NearDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """How much of one text is also in another text. `size` is the number of words of the text, and `shared` is how many
-    of them are in shingles that both texts have.
+    """The extent to which one text is also in another text.
 
-    `passages` is `shared` plus the words in small gaps between shared words. `before` and `after` are the numbers of
-    words before the first and after the last shared passage.
+    - `size`: the number of words of the text.
+    - `shared`: the number of these words that are in shingles which both texts have.
+    - `passages`: `shared` plus the number of words in small gaps between shared words.
+    - `before`, `after`: the numbers of words before the first and after the last shared passage.
     """
 
     size: int
@@ -315,9 +318,9 @@ def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
     boilerplate.
 
     Edits change each copy of a story in different passages, so three copies have less in common than two. The fixed
-    text of a template does not change, so what two texts have in common is in the third text, too. If all differences
-    are in one passage, such as a different introduction to the same story, only posts of the same site (`one_site`)
-    count as a series.
+    text of a template does not change, so whatever two texts have in common is also in the third text. If all
+    differences are in one passage, such as a different introduction to the same story, only posts of the same site
+    (`one_site`) count as a series.
     """
     pairs = [len(x.unique & y.unique) for x, y in ((a, b), (a, c), (b, c))]
     smallest = min(len(a.unique), len(b.unique), len(c.unique))
@@ -351,10 +354,13 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ClusterMember:
-    """One article of a cluster, with what is needed to find the cluster's source.
+    """One article of a cluster, with the values that are needed to find the cluster's source.
 
-    `keys` are the urlkeys of its URLs, `canonical` is the urlkey of its canonical URL, and `names` are the urlkeys of
-    the URLs in its text. `precision` is the precision of `published`; `credits` are the same as in the record.
+    - `keys`: the urlkeys of its URLs.
+    - `canonical`: the urlkey of its canonical URL.
+    - `names`: the urlkeys of the URLs in its text.
+    - `precision`: the precision of `published`.
+    - `credits`: the same as in the record.
     """
 
     id: int
@@ -369,7 +375,7 @@ class ClusterMember:
 
 
 def find_source(members: Sequence[ClusterMember]) -> tuple[int, str]:
-    """Returns the ID of the member that the others were copied from, and the reason as a phrase. `members` must not be
+    """Returns the ID of the member from which the others were copied, and the reason as a phrase. `members` must not be
     empty.
 
     The source is the member that copies point to: they declare its URL as canonical (RFC 6596), have its URL in the
@@ -410,7 +416,7 @@ class _Sign:
     """A kind of sign that an article was copied from another member of its cluster, such as a credit.
 
     `names(one, other)` returns True if `one` shows this sign that it was copied from `other`. `may_name` tests quickly
-    whether a member shows such a sign at all. Most members show none and need not be compared with all others.
+    whether a member shows such a sign at all. Most members show no such sign and need not be compared with all others.
     """
 
     reason: str

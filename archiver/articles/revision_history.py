@@ -21,8 +21,8 @@ from archiver.items import CONSTANT, UNCONFIRMED, Article, Evidence
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
 ALTERNATION_PERIOD = timedelta(days=90)
-"""A second revert within this time of the last one is not an editor's decision, but a sign that the server alternates
-between texts."""
+"""If a revert follows another one within this time, it is not an editor's decision, but a sign that the server
+alternates between texts."""
 MAX_REVERTS = 3
 """At most this many revisions of an article repeat an earlier revision."""
 
@@ -44,7 +44,7 @@ class PastRevision:
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """A return of a post to the content of an earlier revision, whose number is `of`. If `counted` is True, the return
+    """A return of a post to the content of an earlier revision, whose number is `of`. If `counted` is True, the revert
     is only counted; otherwise it is stored as a new revision.
     """
 
@@ -73,12 +73,12 @@ def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datet
 
 @dataclass(frozen=True, slots=True)
 class RevisionRun:
-    """A revision as a run of captures. `at`, `capture` and `digest` are the time, the ID and the payload digest of its
-    first capture.
+    """A revision as a run of captures.
 
-    `number` is the number of the stored revision, 0 if it is not stored. `changed` are the fields that differ from the
-    previous revision, () for the first revision. `extractor` is the version of the program that extracted `article`,
-    None if unknown.
+    - `at`, `capture`, `digest`: the time, the ID and the payload digest of its first capture.
+    - `number`: the number of the stored revision; 0 if it is not stored.
+    - `changed`: the fields that differ from the previous revision; () for the first revision.
+    - `extractor`: the version of the program that extracted `article`; None if unknown.
     """
 
     at: datetime
@@ -110,7 +110,7 @@ class Sighting:
 
 
 class Placement(Enum):
-    """What inserting an extracted article did to the stored revisions.
+    """The effect of inserting an extracted article on the stored revisions.
 
     - INSERTED: the article became a revision.
     - EXTENDED: an existing revision now begins earlier.
@@ -223,8 +223,8 @@ def _is_from_source(one: dict[str, Any]) -> bool:
 
 def with_source_values(article: Article, stored: Article, then: Entries, but: Collection[str] = ()) -> Article:
     """Completes an article that was extracted without source hints. Fields that it lacks get their values from the
-    stored article of the same post if those came only from a source. The fields `but` are left out; `then` is the
-    stored evidence.
+    stored article of the same post if those came only from a source. The fields in `but` are not completed; `then` is
+    the stored evidence.
     """
     given = source_only_fields(then) - set(but)
     names = [name for name in HINTED if name in given and not getattr(article, name) and getattr(stored, name)]
@@ -244,10 +244,10 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     not contain it.
 
     `stored` and `then` are the stored article and its evidence, and `extracted` is the new extraction. `with_hint` is
-    True if the new extraction used the source hint of the time of the capture. If it did not, values that only a source
-    gave are kept. A value that the page had already lost when it was captured is also kept. A full body from an API or
-    feed is kept if the new text is only its beginning. A text or title that proved to belong to the site, and not to
-    the post, is not kept.
+    True if the new extraction used the source hint that was known when the page was captured. If not, values that came
+    only from a source are kept. A value that the page had already lost when it was captured is also kept. A full body
+    from an API or feed is kept if the new text is only its beginning. A text or title that proved to belong to the
+    site, and not to the post, is not kept.
     """
     kept = set() if with_hint else set(source_only_fields(then))
     kept |= {one["field"] for one in then if one["source"] == UNCONFIRMED and not getattr(extracted, one["field"])}
@@ -259,13 +259,13 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
     if stored.title and not extracted.title and "title" not in refused:
         kept.add("title")
     if "body" in kept and stored.authors and not extracted.authors:
-        kept.add("authors")  # their names may be below the text that was lost
+        kept.add("authors")  # the authors' names may be below the text that was lost
     return frozenset(kept)
 
 
 def _is_picture_only(one: Evidence) -> bool:
-    """Returns True if a piece of evidence says that the place of the post's text was found but is without text. That is
-    so for a post that consists of a picture.
+    """Returns True if the evidence says that the element for the post's text was found but has no text. This is the
+    case for a post that consists of a picture.
     """
     return one.field == "body" and one.source == "position" and one.value == "0 characters"
 

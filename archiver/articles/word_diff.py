@@ -65,9 +65,9 @@ def split_words(text: str) -> list[str]:
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:
     """Compares two texts word by word.
 
-    The returned pieces that are not `insert` form the old text; the pieces that are not `delete` form the new text.
-    Removed text precedes its replacement. The time is bounded: texts of 10,000 words that have nothing in common take
-    a few tenths of a second. Never raises.
+    The returned pieces that are not `insert` form the old text; the pieces that are not `delete` form the new text. A
+    removed text precedes its replacement. The time is bounded: texts of 10,000 words that have nothing in common take a
+    few tenths of a second. Never raises.
     """
     if old == new:
         return (Piece(DiffOp.EQUAL, old),) if old else ()

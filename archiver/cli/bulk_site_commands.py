@@ -175,7 +175,7 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
     )
 
 
-@click.command(short_help="Send no notifications of sites until a date.")
+@click.command(short_help="Send no notifications about sites until a date.")
 @click.argument("names", metavar="[SITE]...", nargs=-1)
 @tag_option("tag", help="The sites with this tag.")
 @click.option("--until", metavar="DATE", help="When the mute ends: 2026-12-24, or 2026-12-24T18:00 (UTC).")
@@ -192,7 +192,7 @@ def mute(
     as_json: bool,
     archive: str,
 ) -> None:
-    """Send no notifications of sites until a date.
+    """Send no notifications about sites until a date.
 
     The sites are crawled, and 'archiver status' shows their findings, as before. When the mute ends, findings that are
     still there are sent. A new mute replaces the earlier one.
@@ -210,7 +210,7 @@ def mute(
         raise click.UsageError("Name a SITE, or use --tag.")
     reason = " ".join((why or "").split())
     if (until is not None or why is not None) if off else (until is None or not reason):
-        raise click.UsageError("Use --until and --why together, or --off alone.")
+        raise click.UsageError("Use either --until and --why together, or --off without them.")
     chosen = None if until is None else Mute(_read_end_of_mute(until, datetime.now(UTC)), reason)
     with opened(archive) as db:
         tags = tags_of_sites(db)
@@ -230,7 +230,7 @@ def mute(
 
 
 def _read_end_of_mute(text: str, now: datetime) -> datetime:
-    """Returns the time that --until names, in UTC if it has no zone."""
+    """Parses the time in --until. A time without a zone is taken as UTC."""
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -244,7 +244,7 @@ def _read_end_of_mute(text: str, now: datetime) -> datetime:
 
 
 _SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
-"""The beginning of KEY=VALUE; a URL with a query does not begin so."""
+"""Matches the beginning of KEY=VALUE, but not that of a URL with a query."""
 
 
 @click.command("set")
@@ -298,7 +298,7 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
     is_flag=True,
     help="If NEW is a site of the archive, too, remove it with its articles; its captures can then be imported.",
 )
-@click.option("--dry-run", is_flag=True, help="Only count what would move; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Only count what would be moved; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @archive_option
@@ -349,7 +349,7 @@ def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: boo
 
 
 def _print_files_to_import(archive: Path, done: SiteMove) -> None:
-    """Prints how the captures of the site that was removed become captures of the moved site."""
+    """Prints how to import the captures of the removed site into the moved site."""
     click.echo(
         f"'archiver import FILE...' of {count_noun(len(done.files), 'WARC file')} brings back the posts and edits "
         f"of the {count_noun(done.removed, 'article')} that {done.new} had:"
@@ -361,7 +361,7 @@ def _print_files_to_import(archive: Path, done: SiteMove) -> None:
 
 
 def _confirm_move(planned: SiteMove) -> None:
-    """Asks whether to move the site. Aborts if the answer is no, or if nobody can be asked."""
+    """Asks whether to move the site. Aborts if the answer is no, or if there is no terminal to ask on."""
     if not sys.stdin.isatty():
         raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
     click.echo(_describe_move(planned, dry_run=True), err=True)
@@ -426,7 +426,7 @@ def _format_setting(value: Any) -> str:
 
 _MAX_PAGES, _MAX_POSTS = 60, 10
 _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
-"""Settings of a site that apply to the check."""
+"""The settings of a site that `sites check` uses."""
 
 
 @click.command(short_help="Probe sites before a crawl: sources, platform, number of posts, fields.")
@@ -435,7 +435,7 @@ _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
 @workers_option("How many sites to check at the same time (one per host).")
 @politeness_options
 @click.option(
-    "--rules", metavar="FILE", type=click.Path(), help="Read the sample by the site rules (TOML) in this file."
+    "--rules", metavar="FILE", type=click.Path(), help="Use the site rules (TOML) in this file to read the sample."
 )
 @json_option
 @archive_option
@@ -487,8 +487,8 @@ def _plan_checks(
     plan_for: Callable[[str, dict[str, Any]], CrawlPlan],
     hosts: ExitStack,
 ) -> tuple[list[CrawlPlan], list[dict[str, Any]]]:
-    """Returns a crawl plan for each site that can be checked, and a report with the reason for each that cannot. Locks
-    their hosts until `hosts` is closed.
+    """Returns a crawl plan for each site that can be checked, and a report with the reason for each site that cannot.
+    Locks the hosts of the planned sites until `hosts` is closed.
     """
     plans: list[CrawlPlan] = []
     refused: list[dict[str, Any]] = []
@@ -515,8 +515,8 @@ def _read_rules(file: str) -> str:
 def _crawl_samples(
     path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int, rules: str
 ) -> list[dict[str, Any]]:
-    """Crawls a few posts of each site into a new archive at `path`, by these rules (TOML) if any. Returns a report per
-    site.
+    """Crawls a few posts of each site into a new archive at `path`, using the site rules in `rules` (TOML, "" for
+    none). Returns a report per site.
     """
     from archiver.health.health_report import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans
@@ -538,8 +538,8 @@ def _crawl_samples(
 
 
 def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
-    """Returns the start URLs of the sites to check, each with its settings in force. Without names and tag, the sites
-    that were never crawled are selected.
+    """Returns the start URLs of the sites to check, each with its effective settings. If neither names nor a tag are
+    given, selects the sites that were never crawled.
     """
     from archiver.sites.archiver_toml import effective_settings
     from archiver.storage.connection import opened
@@ -580,7 +580,8 @@ def _print_reports(one: dict[str, Any], *, first: bool) -> None:
     print_lines(styled_line((one["site"], "bold"), f" ({one['platform']})" if one.get("platform") else ""))
     if one["outcome"] != "finished":
         print_lines(styled_line((one["outcome"] or "not checked", "bold red"), f": {one['reason']}", indent=2))
-    if one["outcome"] in ("failed", "waiting") and not one["posts"]:  # the reason is enough, except for robots.txt
+    # The reason says enough, unless robots.txt is the cause.
+    if one["outcome"] in ("failed", "waiting") and not one["posts"]:
         if one.get("robots", {}).get("forbids_home"):
             print_lines(styled_line(_format_robots(one["robots"]), indent=2))
         return
@@ -610,10 +611,10 @@ def _print_reports(one: dict[str, Any], *, first: bool) -> None:
 
 
 def describe_rules_without_match(found: list[dict[str, Any]]) -> list[str]:
-    """Returns a line for each rule written by hand that found nothing on some articles (`rules_without_match`)."""
+    """Returns a line for each hand-written rule that found nothing on some articles (`rules_without_match`)."""
     return [
         f"rule [{one['field']}] {one['select']} found nothing on {one['without']:,} of "
-        f"{count_noun(one['articles'], 'article')}, which are read as without it"
+        f"{count_noun(one['articles'], 'article')}; they are read without this rule"
         for one in found
     ]
 

@@ -61,8 +61,8 @@ def _format_list_edits(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pi
 
 
 def style_pieces(pieces: Iterable[Piece]) -> _Pieces:
-    """Converts the pieces of a text diff to pieces for `styled_line`: deletions and insertions are coloured if the
-    terminal shows colours, else marked as [-deleted-] and {+inserted+}.
+    """Converts the pieces of a text diff to pieces for `styled_line`. Deletions and insertions are coloured if the
+    terminal shows colours; otherwise they are marked as [-deleted-] and {+inserted+}.
     """
     colours = has_colours()
     return tuple((p.text, _STYLES[p.op]) if colours else _MARKS[p.op].format(p.text) for p in pieces)
@@ -100,7 +100,7 @@ def _format_value(value: Any) -> str:
     return str(value) if value else "none"
 
 
-# Evidence: the candidates of each field, with the winner marked, and why it won
+# Evidence: the candidates of each field, with the chosen one marked, and why it was chosen
 
 _WIDTH = 72
 

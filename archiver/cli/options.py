@@ -92,8 +92,8 @@ def archive_option(function: F) -> F:
 
 
 def report_archive_faults(function: F) -> F:
-    """Wraps a command so that a database or disk error becomes an ArchiverError whose message has the archive: the
-    parameter `archive`, or the first damaged archive among `archives`.
+    """Wraps a command so that a database or disk error becomes an ArchiverError. Its message has the path of the
+    archive: the parameter `archive`, or the first damaged archive among `archives`.
     """
 
     @wraps(function)
@@ -112,7 +112,7 @@ def report_archive_faults(function: F) -> F:
 
 
 def _find_damaged(archives: Sequence[str]) -> str:
-    """Returns the path of the first damaged archive; if no archive is damaged, of the first archive."""
+    """Returns the path of the first damaged archive. If no archive is damaged, returns the path of the first one."""
     import sqlite3
     from contextlib import closing
 
@@ -197,7 +197,7 @@ def capture_filter_options(function: F) -> F:
         "--since",
         metavar="DATE",
         callback=_check_period,
-        help="Only captures from this date on: 2024, 2024-05, 2024-05-31 or a full time.",
+        help="Only captures from this date or later: 2024, 2024-05, 2024-05-31 or a full time.",
     )
     until = click.option(
         "--until",
@@ -210,8 +210,8 @@ def capture_filter_options(function: F) -> F:
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:
     """Returns a click decorator that adds the option `--tag TAG` to a command, to select the sites with that tag. The
-    value is normalized as tags are when they are stored, and passed to the command's parameter `name`. `how` are
-    further arguments of click.option.
+    value is normalized like stored tags, and passed to the command's parameter `name`. `how` are further arguments of
+    click.option.
     """
     return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
 
@@ -228,7 +228,9 @@ def json_option(function: F) -> F:
 
 
 def log_format_option(function: F) -> F:
-    """Adds the option `--log-format`: how crawls write log/crawl.log. None leaves it to archiver.toml."""
+    """Adds the option `--log-format`, the format in which crawls write log/crawl.log. If it is not given, the format in
+    archiver.toml is used.
+    """
     return click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),

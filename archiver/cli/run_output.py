@@ -36,8 +36,8 @@ EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
 
 
 def read_overall_health(archive: str, now: datetime | None = None) -> OverallHealth:
-    """Reads the health of the archive and all its sites. Raises the errors of `open_archive`, also if only a part of it
-    cannot be read.
+    """Reads the health of the archive and all its sites. Raises the errors of `open_archive`, even if only a part of
+    the archive cannot be read.
     """
     path = Path(archive)
     try:
@@ -69,7 +69,7 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
         return EXIT_CODES[found.state]
     print_lines(styled_line((found.state, STYLES[found.state]), f": {_count_states(found)}"))
     print_lines(
-        *(_format_site_finding("archive", one) for one in found.place.findings),
+        *(_format_site_finding("archive", one) for one in found.archive_health.findings),
         *(_format_site_finding(name, one) for name, one in found.listed_findings()),
         *(_format_mute(row["name"], mute) for row, _ in found.sites if (mute := read_mute(row, found.at))),
     )
@@ -110,12 +110,14 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
     for policy, tag in unused if trial else ():
         click.echo(f"{policy}: no site has the tag {tag!r} ('archiver sites tag' adds it)", err=True)
     if not sent:
-        click.echo("Nothing is to be sent: nothing has changed, or it waits as archiver.toml says.")
+        click.echo("Nothing to send: nothing has changed, or archiver.toml delays the notifications.")
     return 1 if any(failure for _, failure in sent) or (trial and unused) else 0
 
 
 def has_unusable_content(health: dict[str, Any]) -> bool:
-    """Returns True if the health of a site, as JSON, has a red finding about what was stored or fetched."""
+    """Returns True if the health of a site, given as JSON, has a red finding about the content that was stored or
+    fetched.
+    """
     return any(one["level"] == "red" and one["code"] in CONTENT_CODES for one in health["findings"])
 
 
@@ -140,7 +142,11 @@ def _keep_site(archive: str, found: OverallHealth, site: str) -> OverallHealth:
     with opened(archive, read_only=True) as db:
         name = find_site(db, site)["name"]
     return OverallHealth(
-        found.at, Health("green"), tuple(one for one in found.sites if one[0]["name"] == name), found.turns, found.free
+        found.at,
+        Health("green"),
+        tuple(one for one in found.sites if one[0]["name"] == name),
+        found.next_crawls,
+        found.free,
     )
 
 
@@ -160,7 +166,7 @@ def _count_states(found: OverallHealth) -> str:
     return ", ".join(counts) or "no sites yet"
 
 
-# Changes of articles in the order in which they are printed: count, singular, plural.
+# The changes of articles, in the order in which they are printed: key of the count, singular, plural.
 _CHANGES = (
     ("new", "new article", "new articles"),
     ("revised", "revised", "revised"),
@@ -170,7 +176,7 @@ _CHANGES = (
     ("gone", "gone", "gone"),
 )
 
-_FEW_PAGES = 5  # a site with fewer pages may have no posts yet
+_FEW_PAGES = 5  # a site with fewer pages than this may have no posts yet
 
 
 def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
@@ -186,7 +192,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
         f"  {count_noun(result['found'], 'URL')} found, {count_noun(result['requests'], 'request')} "
         f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s"
     )
-    if result["trapped"] > 0:  # pages that an earlier run skipped and this one sampled make the count negative
+    if result["trapped"] > 0:  # negative if this run sampled pages that an earlier run skipped
         lines.append(
             f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps "
             f"('archiver status {result['site']}' lists them)"
@@ -283,8 +289,8 @@ def format_health(health: dict[str, Any] | None) -> list[str]:
 
 
 def suggest_searches(archive: str, new: int) -> list[str]:
-    """Returns lines with up to three example searches that find something in the archive. Empty if the crawl stored no
-    new articles (`new` is 0).
+    """Returns lines with up to three example searches that find something in the archive. If the crawl stored no new
+    articles (`new` is 0), returns an empty list.
     """
     if not new:
         return []

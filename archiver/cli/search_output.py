@@ -93,8 +93,8 @@ def abbreviate_list(names: Sequence[str]) -> str:
 
 
 def _describe_near_duplicates(hit: Hit) -> list[str]:
-    """Describes the near-duplicates that were folded into a hit, with their IDs by site; an empty list if none were.
-    Copies with the same text are not counted.
+    """Describes the near-duplicates that were combined into a hit, with their IDs by site; returns an empty list if
+    there are none. Copies with the same text are not counted.
     """
     near = [one for one in hit.folded if one.id not in hit.copies]
     if not near:
@@ -277,7 +277,7 @@ def format_share(share: float | None) -> str:
 
 
 def draw_trend(found: Trend) -> None:
-    """Draws the bar charts of the trend's terms one below the other on a common scale. Periods without archived
+    """Draws a bar chart for each of the trend's terms, one below the other on a common scale. Periods without archived
     articles are left blank.
     """
     width = min(console().width, _MAX_WIDTH) - 9
@@ -310,8 +310,8 @@ def draw_trend(found: Trend) -> None:
 
 
 def _fit_to_columns(found: Trend, one: Series, per_column: int, width: int) -> list[float | None]:
-    """Returns the shares of one term for at most `width` screen columns. A column shows `per_column` periods together;
-    if there are few, each is repeated over several columns.
+    """Returns the shares of one term for at most `width` screen columns. If there are many periods, each column shows
+    `per_column` of them together; if there are few, each is repeated over several columns.
     """
     starts = range(0, len(found.periods), per_column)
     columns = max(1, min(width // len(starts), 4))
@@ -337,7 +337,7 @@ def _label_ends(first: str, last: str, width: int) -> str:
 # Concordance: one line per occurrence, with the keyword in the same column
 
 _RIGHT_TO_LEFT, _END = "\u2067", "\u2069"
-"""Isolate characters: the text between them runs from right to left, whatever is next to it (UAX #9)."""
+"""Isolate characters: the text between them runs from right to left, whatever surrounds it (UAX #9)."""
 _MIN_WIDTH = 8
 
 
@@ -512,7 +512,7 @@ def _write_file(file: str, data: bytes) -> None:
         raise OutputNotWritable(file, error.strerror or str(error)) from error
 
 
-# Several archives: the same results, with the archive of each hit
+# Several archives: the same results, each hit with its archive
 
 _COLUMNS = ("archive", *COLUMNS, "elsewhere")
 

@@ -23,13 +23,17 @@ _HEADS = ("site", "health", "articles", "new", "last", "next", "coverage")
 _NUMBERS = frozenset({2, 3, 6})
 _GAP = 2
 _LEAST_REASON, _LEAST_SITE = 40, 20
-"""Columns that the reason and the site's name have at least; with less room the reason gets lines of its own."""
+"""The reason and the site's name have at least this many columns. If there is not enough room, the reason gets its own
+lines.
+"""
 _COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 
 
 @dataclass(frozen=True, slots=True)
 class TableLayout:
-    """How the table is printed: its width in columns, None for a pipe (one line per site), and whether in colours."""
+    """How the table is printed: `width` is its width in columns, None for a pipe (one line per site); `colours` is True
+    for a coloured table.
+    """
 
     width: int | None = None
     colours: bool = False
@@ -127,7 +131,7 @@ def _pad(cell: str, width: int, *, right: bool) -> str:
 def _fold(
     shown: Sequence[str], widths: Sequence[int], row: SiteRow, layout: TableLayout, reason: Sequence[str]
 ) -> list[str]:
-    """Returns the lines of one site: its cells, and in further lines the rest of its name and of its reason."""
+    """Returns the lines for one site: a line with its cells, then lines with the rest of its name and of its reason."""
     name = textwrap.wrap(shown[0], widths[0], break_on_hyphens=False) or [""]
     lines = []
     for n in range(max(len(name), len(reason), 1)):
@@ -174,8 +178,8 @@ def can_print_blocks() -> bool:
 
 
 def format_history(runs: list[HistoricalRun], *, blocks: bool) -> list[str]:
-    """Returns the lines of a site's history: a line of bars per measure, one bar per run, with the last value and the
-    greatest. Without `blocks` the bars are of ASCII characters.
+    """Returns the lines of a site's history: for each measure a line of bars, one bar per run, with the last and the
+    highest value. If `blocks` is False, the bars are ASCII characters.
     """
     signs = _BLOCKS if blocks else _PLAIN
     outcomes = _OUTCOMES if blocks else _PLAIN_OUTCOMES

@@ -48,7 +48,7 @@ def has_colours() -> bool:
 
 
 def styled_line(*pieces: str | tuple[str, str], indent: int = 0) -> Text:
-    """Builds one line of text from pieces, each a text or a (text, style) pair. Control characters are removed;
+    """Builds one line of text from pieces, each a string or a (string, style) pair. Control characters are removed;
     `indent` is a number of spaces.
     """
     from rich.text import Text
@@ -186,7 +186,7 @@ def open_output(output: str) -> Iterator[IO[bytes]]:
 # Progress of long work in named stages
 
 Progress = Callable[[str, int, int], None]
-"""Called with the name of the stage, the number done, and the total."""
+"""A function that is called with the name of the stage, the number done, and the total."""
 
 
 @contextmanager

@@ -26,7 +26,7 @@ Groups = list[list[Place]]
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """An article considered for a dataset, as a row of `temp.considered` in its archive."""
+    """An article that is considered for a dataset, as a row of `temp.considered` in its archive."""
 
     place: Place
     id: str
@@ -53,7 +53,7 @@ def consider_copies(
     """
     texts = _equal_texts(dbs, cutoff) if len(dbs) > 1 else []
     entered: dict[int, list[int]] = {}
-    while more := _missing_copies(dbs, texts):  # repeat, because these may have copies as well
+    while more := _missing_copies(dbs, texts):  # repeats, because the new copies may have copies, too
         for archive, numbers in more.items():
             entered.setdefault(archive, []).extend(numbers)
             choose_articles(dbs[archive], selected[archive], cutoff, entered[archive])
@@ -159,8 +159,8 @@ def apply_strictest(
     decided: Sequence[dict[int, Decision]],
     reasons: Counter[tuple[str, str]],
 ) -> None:
-    """Applies the strictest publication decision on any copy of a text to all its copies in all archives. Updates the
-    decisions in `decided` and the counts in `reasons`.
+    """Applies the strictest publication decision on any copy of a text to all copies of the text in all archives.
+    Updates the decisions in `decided` and the counts in `reasons`.
 
     A text that may not be published from one archive is thus not published from another archive.
     """
@@ -221,6 +221,6 @@ def _set(dbs: Sequence[Database], place: Place, column: str, value: Any) -> None
 
 
 def _is_short(dbs: Sequence[Database], place: Place) -> bool:
-    """Returns whether the body of an article is too short to have near-duplicates."""
+    """Returns True if the body of an article is too short to have near-duplicates."""
     [body] = dbs[place[0]].execute("select body from articles where id = ?", [place[1]]).fetchone()
     return wording_of(body or "").is_short

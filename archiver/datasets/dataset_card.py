@@ -1,8 +1,8 @@
 """Writes README.md, CHANGES.md and the plots of a dataset, and determines the title, licence and identifier that every
 description of it repeats.
 
-README.md is a dataset card for the `datasets` library and a datasheet (Gebru et al., "Datasheets for Datasets",
-2021). Every figure in it is counted, none is entered by hand.
+README.md is a dataset card for the `datasets` library and a datasheet (Gebru et al., "Datasheets for Datasets", 2021).
+Every figure in it is counted by this program.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from archiver.search.histograms_and_trends import Histogram, Period
 # Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from its articles.
 
 UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
-"""RightsStatements.org's "Copyright Not Evaluated": the licence of a dataset if none is known for its records."""
+"""RightsStatements.org's "Copyright Not Evaluated". It is the licence of a dataset if no licence of its records is
+known."""
 _DEFAULT_PUBLISHER = "The operator of the archive"
 MEDIA = {
     ".parquet": "application/vnd.apache.parquet",
@@ -64,9 +65,10 @@ class DatasetAbout:
     """The general information about a dataset that its descriptions contain: title, creators, licences, identifier and
     so on.
 
-    `licences` are URLs: the dataset's licence if it has one, otherwise the licences of its records. `spdx` is the
-    SPDX identifier of a single licence that covers the whole dataset, otherwise "". `identifier` is the URL of the
-    DOI, the dataset's own URL, or a URN derived from its content. `query` is written as command line options.
+    - `licences`: URLs. They are the dataset's licence if it has one, otherwise the licences of its records.
+    - `spdx`: the SPDX identifier of a single licence that covers the whole dataset; "" if there is no such licence.
+    - `identifier`: the URL of the DOI, the dataset's own URL, or a URN derived from its content.
+    - `query`: the query, written as command line options.
     """
 
     name: str
@@ -85,8 +87,8 @@ class DatasetAbout:
 
 
 def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
-    """Returns the general information about a dataset, from the `[dataset]` table of its rule file. What the table
-    lacks is derived from the dataset's articles.
+    """Returns the general information about a dataset, from the `[dataset]` table of its rule file. Values that the
+    table lacks are derived from the dataset's articles.
     """
     table = stats.dataset
     sites = sorted(stats.sites)
@@ -194,8 +196,8 @@ class DatasetChanges:
     """The differences between two versions of a dataset, each as a list of article identifiers (`withdrawn` with the
     reasons).
 
-    `gone` are articles that are no longer in the dataset but were not withdrawn, because the query, the rules or the
-    archive changed. `moved` are articles that are now in another split, for example because two clusters were joined.
+    `gone` are articles that are no longer in the dataset because the query, the rules or the archive changed, but were
+    not withdrawn. `moved` are articles that are now in a different split, for example because two clusters were joined.
     """
 
     since: str

@@ -392,8 +392,8 @@ def _licence(licence: str) -> dict[str, str]:
 
 
 def _parquet_resource(table: DatasetTable, file: DatasetFile, number: int) -> dict[str, Any]:
-    """Returns the Data Package resource that describes a Parquet file. Its type is "file" because frictionless cannot
-    read columns of lists as a table; it has a schema anyway.
+    """Returns the Data Package resource that describes a Parquet file. Its type is "file" because the library
+    frictionless cannot read columns of lists as a table. It has a schema nevertheless.
     """
     resource = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
     return {**resource, "type": "file", "description": table.doc, "schema": _schema(table)}

@@ -19,7 +19,8 @@ from archiver.fields import FIELDS, fields_varying
 
 _ROWS = 10_000
 _CHUNK_ROWS = 200
-"""Number of rows that are converted to columns at a time: few enough to stay in the processor's cache."""
+"""The number of rows that are converted to columns at a time. It is small enough for the rows to stay in the
+processor's cache."""
 _CHARACTERS = 24_000_000
 """A row group ends at `_ROWS` rows, or at this many characters of body text."""
 _LONG = frozenset({*fields_varying("long"), "excerpt", "sketch"})
@@ -48,7 +49,9 @@ def import_arrow() -> tuple[Any, Any]:
 
 
 class ParquetTable:
-    """Writes one Parquet file row by row. Row groups are compressed in another thread while the next is collected."""
+    """Writes one Parquet file row by row. Each row group is compressed in another thread while the next one is
+    collected.
+    """
 
     def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
         """Opens the file. `columns` are pairs of name and type (text, integer, number, texts). The attribute

@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.articles.identity import fold_words
-from archiver.datasets.ngrams import UNSPACED
+from archiver.datasets.passage_hashes import UNSPACED
 from archiver.errors import ExtraMissing
 from archiver.fields import PERSONS, WRITTEN
 
 SHORTEST_KEY = 16
-"""Minimum length of a key in bytes: a shorter key could be found by brute force."""
+"""A key has at least this many bytes, since a shorter key could be found by brute force."""
 EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
 # E-mail addresses, including the forms in which pages hide them from robots: "name (at) example.org", "name [at]
 # example [dot] org".
@@ -49,7 +49,7 @@ class Pseudonymizer:
     """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
 
     def __init__(self, key: bytes | None, *, contacts: bool) -> None:
-        """Sets what is replaced. If `key` is given, authors are replaced by pseudonyms made with this key. If
+        """Stores which data are replaced. If `key` is given, authors are replaced by pseudonyms made with this key. If
         `contacts` is True, e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
         """
         self._key, self._contacts = key, contacts
@@ -84,8 +84,8 @@ class Pseudonymizer:
             self._others.setdefault(identifier, []).extend(names)
 
     def _replace_names(self, text: str, names: tuple[str, ...]) -> str:
-        """Replaces the names in a text by their pseudonyms. If several names match at the same position, the first of
-        them counts.
+        """Replaces the names in a text by their pseudonyms. If several names match at the same position, replaces the
+        first of them.
         """
         if not names:
             return text
@@ -116,7 +116,7 @@ def _name_pattern(name: str) -> str:
     """Returns a regular expression for a name as it may be written in texts.
 
     Any punctuation and spaces may separate its words (O'Neil, Jean-Luc), and it may be inflected (Ada Bergs). In
-    scripts without spaces other words surround it directly; in Korean particles follow it directly.
+    scripts without spaces, other words directly precede and follow it. In Korean, particles directly follow it.
     """
     words = [word for word in _SEPARATORS.split(name) if word]
     if len("".join(words)) < 2:  # the name is too short, so return a pattern that matches nothing

@@ -1,9 +1,9 @@
 """Decides how much of a record may be published (its tier), and parses the operator's publication rules.
 
 The decision is based on statements: what the operator and the site's definition say, what the page said about its use
-when it was captured, and which limits apply to copies of its text. The strictest statement wins, both among those that
-permit and among those that limit. Without any statement only features are published: a public page gives nobody the
-right to redistribute its text, but metadata and word counts are not a copy of it.
+when it was captured, and which limits apply to copies of its text. The strictest statement wins, both among the
+statements that permit and among those that limit. Without any statement, only the tier `features` is published: that a
+page is public gives nobody the right to redistribute its text, but metadata and word counts are not a copy of the text.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def spdx_identifier(licence: str) -> str:
 
 
 def is_listed(identifier: str) -> bool:
-    """Returns whether an SPDX identifier is in every edition of the SPDX licence list."""
+    """Returns True if an SPDX identifier is in every edition of the SPDX licence list."""
     return identifier in COMMON.values() or _CC_NAME.fullmatch(identifier) is not None
 
 
@@ -159,7 +159,7 @@ def _part(pattern: re.Pattern[str], text: str, file: str, why: str) -> str:
 
 
 def _has_valid_check_digit(orcid: str) -> bool:
-    """Returns whether the last character of an ORCID is the correct check digit (ISO/IEC 7064, MOD 11-2)."""
+    """Returns True if the last character of an ORCID is the correct check digit (ISO/IEC 7064, MOD 11-2)."""
     total = 0
     for digit in orcid.replace("-", "")[:-1]:
         total = (total + int(digit)) * 2
@@ -170,7 +170,7 @@ def _has_valid_check_digit(orcid: str) -> bool:
 
 
 class Tier(IntEnum):
-    """How much of a record is published, from the least (reference) to everything (full)."""
+    """The tiers, which determine how much of a record is published, from the least (reference) to everything (full)."""
 
     REFERENCE = 0
     FEATURES = 1
@@ -223,8 +223,8 @@ _OTHER_LICENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A statement that affected a publication decision. If `permits` is true it grants the tier; otherwise it limits
-    the record to the tier.
+    """A statement that affected a publication decision. If `permits` is True, the statement permits the tier; otherwise
+    it limits the record to the tier.
     """
 
     tier: Tier
@@ -234,8 +234,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is published of a record: its tier, its licence ("" if unknown), whether its places are published, and all
-    statements that affected the decision.
+    """The decision on which parts of a record are published: its tier, its licence ("" if unknown), True if its places
+    are published, and all statements that affected the decision.
     """
 
     tier: Tier
@@ -245,7 +245,9 @@ class Decision:
 
     @property
     def deciding(self) -> tuple[Reason, ...]:
-        """The reasons that determined the tier, as opposed to those that permit or limit more generously."""
+        """The reasons that determined the tier, without reasons that permit a higher tier or limit the record to a
+        higher one.
+        """
         return tuple(reason for reason in self.reasons if reason.tier == self.tier)
 
     @property
@@ -256,10 +258,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class OperatorStatement:
-    """What the operator states about publishing records, in a rule or in the definition of a site. A field is None or
-    "" if nothing is stated.
+    """The operator's statement about publishing records, from a rule or from the definition of a site. A field is None
+    or "" if the operator states nothing.
 
-    `permission` names the basis of the tier (a contract, a letter). With a permission, the statements that pages
+    `permission` names the basis of the tier (a contract, a letter). If there is a permission, the statements that pages
     address to everybody do not limit the tier.
     """
 
@@ -287,7 +289,7 @@ def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageSta
     permission = next((one.permission for one in statements if one.permission), "")
     bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else page_limits(page, at)
     grants = stated if permission else [*stated, *licensed]
-    default = [] if grants else [Reason(DEFAULT, "nothing permits more", permits=True)]
+    default = [] if grants else [Reason(DEFAULT, "no statement permits more", permits=True)]
     # A permission is listed right after the licences, but the limits that a page states are listed last.
     reasons = [*stated, *licensed, *(bounds + default if permission else default + bounds)]
     tier = min(reason.tier for reason in (*grants, *default, *bounds))
@@ -327,7 +329,7 @@ def _tier_of_directive(value: str, at: str) -> Tier | None:
 
 
 def _is_past(text: str, at: str) -> bool:
-    """Returns whether a time is on or before the day `at`. A time that cannot be parsed counts as past, because it was
+    """Returns True if a time is on or before the day `at`. A time that cannot be parsed counts as past, because it was
     meant as a limit.
     """
     from datetime import datetime
@@ -354,7 +356,7 @@ def tier_of_licence(name: str) -> Tier | None:
         return _OTHER_LICENCES[identifier]
     if re.fullmatch(r"cc-by(-[a-z]+)*-\d\.\d", identifier):
         return Tier.EXCERPT if "-nd" in identifier else Tier.FULL
-    # the whole value must be a licence's URL, not a sentence that mentions one
+    # the whole value must be a licence's URL, not a sentence that mentions a licence
     if found := _CC_URL.fullmatch(name.strip()):
         return Tier.EXCERPT if "nd" in (found[1] or "").lower().split("-") else Tier.FULL
     return None
@@ -388,8 +390,8 @@ _VALUES: dict[str, Callable[[str, str, tuple[str, ...], tuple[str, ...]], tuple[
 
 @dataclass(frozen=True, slots=True)
 class PublicationRule:
-    """One rule of the operator's rule file. `number` is its position in the file, from 1. `of` are its conditions, each
-    a name with patterns. The rule applies if each condition has a pattern that matches.
+    """One rule of the operator's rule file. `number` is its position in the file, from 1. `of` has its conditions, each
+    of which is a name with patterns. The rule applies if each condition has a pattern that matches.
     """
 
     number: int

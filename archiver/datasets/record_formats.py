@@ -35,7 +35,7 @@ def write_csv(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[
 def _cell(value: Any) -> Any:
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False)
-    # Many readers end a cell at a NUL.
+    # Many programs end a cell at a NUL character when they read CSV.
     return value.replace("\0", "") if isinstance(value, str) else value
 
 

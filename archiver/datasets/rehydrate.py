@@ -136,7 +136,7 @@ def tokens(text: str) -> list[str]:
 
 
 def find_passages(text: str, sketch: str, words: int) -> tuple[str, str, str]:
-    """Looks for the passages whose hashes are in `sketch` in a text.
+    """Searches a text for the passages whose hashes are in `sketch`.
 
     Returns three values: `by` ("text" or "passages"; "" if not all passages were found), the count of passages as
     "found/all", and the text from the first passage to the last, or the whole text if not all were found. `words` is
@@ -207,7 +207,7 @@ class Robots:
         )
 
     def allows(self, path: str) -> bool:
-        """Returns whether robots.txt allows this program to fetch a path (with its query string)."""
+        """Returns True if robots.txt allows this program to fetch a path (with its query string)."""
         plain = urllib.parse.unquote(path or "/")
         return next((allowed for _, allowed, glob in self._rules if re.match(glob, plain)), True)
 
@@ -236,7 +236,7 @@ class PoliteFetcher:
         if host not in self._robots:
             self._robots[host] = self._read_robots(host)
         rules = self._robots[host]
-        if isinstance(rules, Exception):  # the host does not respond: do not try again for each record
+        if isinstance(rules, Exception):  # the host does not respond, so it is not requested again for each record
             raise rules.with_traceback(None)
         if not rules.allows(parts.path + (f"?{parts.query}" if parts.query else "")):
             return 0, b"", {}
@@ -270,8 +270,8 @@ class PoliteFetcher:
             self._free[host] = time.monotonic() + pause
 
     def _read_robots(self, host: str) -> Robots | Exception:
-        """Fetches the robots.txt of a host. If there is none everything is allowed; if the server fails, nothing is
-        (RFC 9309, section 2.3.1).
+        """Fetches the robots.txt of a host. If the host has no robots.txt, everything is allowed; if the server fails,
+        nothing is allowed (RFC 9309, section 2.3.1).
         """
         try:
             status, body, headers = self._ask(f"{host}/robots.txt", host, self._delay)

@@ -47,7 +47,7 @@ def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
 # The choice.
 
 NEWEST = "9999"
-"""The cut-off if none is given: it is later than any time."""
+"""The cut-off that is used if none is given. It is later than any time."""
 _ENTER = f"""insert or ignore into temp.considered
     (article_id, id, chosen, first_seen, published, site, url, root, cluster, revision, gone_at)
     select a.id, record_id({FIRST_ADDRESS}), a.id in (select article_id from temp.chosen), a.first_seen, a.published,
@@ -60,15 +60,15 @@ _SHARED = (
     "group by 1 having count(*) > 1) or cluster is not null"
 )
 PARTITION_ROWS = 250_000
-"""With more articles than this, `articles` is split into several files."""
+"""If there are more articles than this, the table `articles` is split into several files."""
 
 
 def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", copies: Iterable[int] = ()) -> int:
-    """Chooses the articles with these IDs (None is all) that were in the archive and not withdrawn at the cut-off, and
-    returns their number.
+    """Chooses the articles with these IDs that were in the archive and not withdrawn at the cut-off, and returns their
+    number. If `ids` is None, chooses from all articles.
 
-    Copies of the chosen articles are entered in `temp.considered` but not chosen. So are the articles with the IDs
-    `copies`, and copies of these.
+    Copies of the chosen articles are entered in `temp.considered` but not chosen. The same is done with the articles
+    whose IDs are in `copies`, and with copies of these articles.
     """
     db.conn.create_function("record_id", 1, record_id_of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
@@ -106,8 +106,8 @@ def _count(db: Database, rows: str) -> int:
 
 
 def _restore_state(db: Database, cutoff: str) -> None:
-    """Restores in `temp.considered` the state of the articles at the cut-off: the last revision seen by then, and no
-    `gone_at` of a later time.
+    """Sets the articles in `temp.considered` to their state at the cut-off: the last revision that had been seen at
+    that time, and no later `gone_at`.
     """
     db.execute(
         "update temp.considered set revision = coalesce((select max(r.revision) from revisions r where r.article_id = "
@@ -124,8 +124,8 @@ def _restore_state(db: Database, cutoff: str) -> None:
 
 
 def _split_later_clusters(db: Database) -> None:
-    """Undoes the merging of clusters by articles that joined after the cut-off, using the near-duplicate links among
-    the earlier articles. The resulting clusters get negative numbers, which no cluster in the archive has.
+    """Splits clusters that were joined only by articles added after the cut-off, keeping the near-duplicate links among
+    earlier articles. The resulting clusters get negative numbers, which no cluster in the archive has.
     """
     earlier = dict(
         db.execute(
@@ -154,8 +154,8 @@ def _set_duplicate_groups(db: Database) -> None:
     """Sets `duplicate_of` of each considered article to the article with equal text that was published first, and
     `cluster_id` to the cluster member that was seen first.
 
-    Neither depends on the article IDs in the archive, and an article that joins a cluster later is never its first
-    member.
+    Neither value depends on the article IDs in the archive, and an article that joins a cluster later is never its
+    first member.
     """
     for column, group_by, order, where in (
         ("duplicate_of", "root", "published is null, published, first_seen, id", "chosen"),
@@ -231,7 +231,7 @@ def latest_time(db: Database) -> str:
     return max((text for text in found if text), default="1970-01-01T00:00:00")
 
 
-# Decisions on what may be published of each article.
+# Decisions on how much of each article may be published.
 
 
 def decide_tiers(
@@ -262,8 +262,8 @@ def decide_tiers(
 
 
 def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
-    """Returns the decisions that must be stricter because of a copy: if one site does not permit a text to be
-    published, it is not published as the text of another site.
+    """Returns the decisions that must be stricter because of a copy. If one site does not permit a text to be
+    published, the text is not published for any other site.
     """
     sites = dict(db.execute("select article_id, site from temp.considered"))
     out: dict[int, Decision] = {}
@@ -316,8 +316,8 @@ def _definition(name: str, settings: dict[str, Any]) -> OperatorStatement:
 
 
 def _usage_statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[UsageStatement, ...]]]:
-    """Yields for each article the usage statements of two captures: the one it was extracted from, and its last capture
-    up to the cut-off.
+    """Yields, for each article, the usage statements of two captures: the capture from which it was extracted, and its
+    last capture up to the cut-off.
     """
     rows = db.execute(
         """

@@ -42,11 +42,11 @@ from archiver.search.engine import matching_ids
 from archiver.search.federated import Shard, shards_with_sites
 from archiver.storage.connection import opened
 
-# Building beside the folder: a snapshot replaces its folder as a whole or not at all.
+# Building beside the target folder, so that a snapshot replaces the folder either completely or not at all.
 
 
 def resolve_links(out: Path) -> Path:
-    """Returns a path with symbolic links resolved, so that the folder that a link points to is replaced and not the
+    """Returns a path with symbolic links resolved. Thus the folder to which a link points is replaced, and not the
     link.
     """
     return Path(os.path.realpath(out))
@@ -66,7 +66,7 @@ def as_refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
 def unfinished_folder(out: Path) -> Iterator[Path]:
     """Creates a temporary folder beside `out` to build in. After the `with` block it is removed unless it was moved.
 
-    Also removes what a killed build left. Raises SnapshotRefused if another build is running.
+    Also removes the files that a killed build left. Raises SnapshotRefused if another build is running.
     """
     target = resolve_links(out)
     folder = target.parent / f".{target.name}.unfinished"
@@ -104,8 +104,8 @@ def _old_folder(folder: Path) -> Path:
 
 
 def _recover(folder: Path, out: Path) -> None:
-    """Cleans up after a build that was killed: restores the old folder if no new one replaced it, and removes the
-    rest.
+    """Cleans up after a build that was killed: restores the old folder if no new folder has replaced it, and removes
+    all other files of the build.
     """
     old = _old_folder(folder)
     if old.exists() and not out.exists():
@@ -136,7 +136,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BuiltSnapshot:
-    """The result of building a snapshot. `same` is true if the target folder already had a snapshot with the same
+    """The result of building a snapshot. `same` is True if the target folder already had a snapshot with the same
     bytes.
     """
 
@@ -150,10 +150,13 @@ class BuiltSnapshot:
 class BuildOptions:
     """Options for building a snapshot that do not affect which articles are in it.
 
-    `progress` is called with the name of the table that is being written and the number of its rows so far. `key` is
-    the key for pseudonyms, if the request asks for them. `previous` is the folder of the previous version, with which
-    CHANGES.md compares; `since` is that version if its folder is not available. Each of `sites` must be in one of the
-    archives. An existing folder is replaced only if `replace` is True.
+    - `progress`: a function that is called with the name of the table that is being written and the number of its rows
+      so far.
+    - `key`: the key for pseudonyms, if the request asks for them.
+    - `previous`: the folder of the previous version, with which CHANGES.md compares.
+    - `since`: the previous version, if its folder is not available.
+    - `sites`: each of these sites must be in one of the archives.
+    - `replace`: an existing folder is replaced only if this is True.
     """
 
     software: str
@@ -217,9 +220,9 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
 
 
 def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
-    """Moves a built snapshot to its place, unless the same snapshot is already in that place and `replace` is not set.
-    Returns True if the same snapshot was in that place before. Raises SnapshotRefused if a different snapshot is in
-    that place and `replace` is not set.
+    """Moves a built snapshot to its target folder, unless the same snapshot is already there and `replace` is not set.
+    Returns True if the same snapshot was there before. Raises SnapshotRefused if a different snapshot is there and
+    `replace` is not set.
     """
     same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
     if same and not replace:
@@ -300,7 +303,7 @@ def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator
         )
     }
     for number, db in enumerate(dbs):
-        # Search before the transaction begins: searching may update the index through another connection.
+        # Searches before the transaction begins, because searching may update the index through another connection.
         query = queries.get(str(number))
         yield None if not request.query else list(matching_ids(db, query)) if query else []
         if not db.conn.in_transaction:
@@ -375,7 +378,7 @@ def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Databa
     import pyarrow
 
     request = request_as_json(stats.request)
-    request["cutoff"] = stats.cutoff  # the request may have left it open
+    request["cutoff"] = stats.cutoff  # the request may have no cut-off
     schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
     document = {
         "snapshot": _FORMAT,

@@ -30,11 +30,13 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 class SnapshotRequest:
     """The specification of a snapshot: which articles it contains, and in which form.
 
-    `query` has the fields of a search query that differ from their defaults; it is empty for the whole archive.
-    `cutoff` is a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the latest time in the archive. `rules`
-    is the text of the rule file. `ngrams` is the length of the longest n-grams that are counted; if it is None, it
-    depends on whether texts are withheld. `splits` are names with shares in percent. `pseudonymised` is the fingerprint
-    of the key for pseudonyms; the key itself is not stored.
+    - `query`: the fields of a search query that differ from their defaults; empty for the whole archive.
+    - `cutoff`: a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the latest time in the archive.
+    - `rules`: the text of the rule file.
+    - `ngrams`: the length of the longest n-grams that are counted; if it is None, the length depends on whether texts
+      are withheld.
+    - `splits`: names with shares in percent.
+    - `pseudonymised`: the fingerprint of the key for pseudonyms; the key itself is not stored.
     """
 
     version: str
@@ -87,8 +89,8 @@ def query_values(query: Query) -> dict[str, Any]:
 
 
 def parse_cutoff(text: str) -> str:
-    """Parses a cut-off (a date or a time) and returns the moment in UTC, to the second. A year, month or day is
-    included as a whole: its cut-off is its last second. Raises BadQuery.
+    """Parses a cut-off (a date or a time) and returns the moment in UTC, to the second. If the text is a year, month or
+    day, the cut-off is its last second, so that the whole period is included. Raises BadQuery.
     """
     from datetime import UTC, datetime
 
@@ -132,7 +134,7 @@ def _any(value: Any) -> bool:
 
 
 def _has_type(value: Any, kind: Any) -> bool:
-    """Returns whether a value has the annotated type `kind`. The members of a tuple are checked as well."""
+    """Returns True if a value has the annotated type `kind`. Also checks the members of a tuple."""
     of = get_args(kind)
     if get_origin(kind) is UnionType:
         return any(_has_type(value, one) for one in of)
@@ -177,25 +179,28 @@ def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
 
 
 def are_valid_splits(splits: Sequence[tuple[str, int]]) -> bool:
-    """Returns whether the shares of some splits add up to 100 and each name is used once."""
+    """Returns True if the shares of some splits add up to 100 and each name is used once."""
     return sum(share for _, share in splits) == 100 and len({name for name, _ in splits}) == len(splits)
 
 
 # Statistics of a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
 
 _GRID = 1.0
-"""Degrees: places are counted by squares of this size, so that the number of counters stays bounded."""
+"""Places are counted by squares of this many degrees, so that the number of counters stays bounded."""
 
 
 @dataclass(slots=True)
 class SnapshotStatistics:
     """The statistics of a snapshot, counted while it is written.
 
-    `rows` and `files` are by table (files relative to the folder). `months` counts articles by "2024-05" ("" if they
-    have no date), `tiers` by tier, `reasons` by tier and reason. `missing` counts pages by site and outcome,
-    `squares` places by the center of their square degree (latitude, longitude), `filled` articles by column that has
-    a value. `spans` has the first and last day of publication of each site. `words` counts the words of published
-    bodies.
+    - `rows`, `files`: the number of rows and the files of each table. Files are relative to the folder.
+    - `months`: the number of articles by month, such as "2024-05"; "" for articles without a date.
+    - `tiers`, `reasons`: the number of articles by tier, and by tier and reason.
+    - `missing`: the number of missing pages by site and outcome.
+    - `squares`: the number of places by the center (latitude, longitude) of their square degree.
+    - `filled`: for each column, the number of articles that have a value in it.
+    - `spans`: the first and last day of publication of each site.
+    - `words`: the number of words in published bodies.
     """
 
     request: SnapshotRequest

@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.datasets.ngrams import RUN, count_words, sketch, words_of_text
 from archiver.datasets.parquet import import_arrow
+from archiver.datasets.passage_hashes import RUN, count_words, sketch, words_of_text
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.selection import NEWEST
 from archiver.datasets.withheld_passages import LeakedPassages, redact
@@ -43,7 +43,7 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class DatasetTable:
     """A table of a dataset. `key` are the columns that identify a row and by which rows are sorted. If `of_article` is
-    true, its column `id` refers to `articles`. An `optional` table is left out if it has no rows.
+    True, its column `id` refers to `articles`. An `optional` table is left out if it has no rows.
     """
 
     name: str
@@ -240,7 +240,7 @@ def read_table(files: Iterable[Path], columns: Sequence[str] | None = None) -> I
 
 Row = dict[str, Any]
 Change = Callable[[Row], Row]
-"""Removes personal data from a record, before anything of it is withheld."""
+"""A function that removes personal data from a record, before any of its values are withheld."""
 _READ = tuple(name for name in PUBLISHED if BY_NAME[name].stored)
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 _LABELS = tuple(tier.label for tier in Tier)
@@ -281,9 +281,9 @@ _ARTICLES = f"""
 
 
 class ArticleRow(NamedTuple):
-    """One article of a dataset: its partition, its record as published, and its places. Also its words for counting
-    n-grams ([] if they may not be counted), and the key of its group of duplicates and near-duplicates ("" if it has
-    no duplicates).
+    """One article of a dataset: its partition, its record as published, and its places. It also has the article's words
+    for counting n-grams ([] if they may not be counted), and the key of its group of duplicates and near-duplicates (""
+    if it has no duplicates).
     """
 
     part: str
@@ -372,8 +372,8 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
 
 
 def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
-    """Yields all texts that the tables may publish of articles below the tier full, before those that quote withheld
-    texts are removed.
+    """Yields all texts that the tables may publish for articles below the tier full, before the texts that quote
+    withheld texts are removed.
     """
     for one in article_rows(db, cutoff, change, counted=False, limited=True):
         yield from _quotable_texts(one.record)

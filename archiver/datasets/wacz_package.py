@@ -105,7 +105,7 @@ def page_entries(db: Database) -> Iterator[dict[str, Any]]:
         }
 
 
-# The package.
+# Writing the package.
 
 _LINES_PER_BLOCK = 3000
 _CHUNK = 1 << 20
@@ -195,7 +195,7 @@ class _Package:
 
 
 class _HashingWriter:
-    """Writes to a file, and keeps the SHA-256 and the number of the bytes written."""
+    """Writes to a file, and computes the SHA-256 and the number of the written bytes."""
 
     def __init__(self, handle: IO[bytes]) -> None:
         self._handle = handle

@@ -1,9 +1,8 @@
-"""Keeps withheld texts out of a dataset: removes from each record what its tier does not publish, and the published
-values that quote a withheld text.
+"""Keeps withheld texts out of a dataset: removes from each record the values that its tier does not publish, and the
+published values that quote a withheld text.
 
 For example, a headline may quote a passage of another article whose text is withheld. Passages are compared by their
-hashes. A hash collision may remove a value that could have been published; it never publishes a value that must not
-be.
+hashes. A hash collision may remove a value that could have been published; it never publishes a value that must not be.
 """
 
 from __future__ import annotations
@@ -14,13 +13,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from archiver.datasets.ngrams import BATCH, RUN, Bitmap, HashedTexts, plain_words, run_hashes
 from archiver.datasets.parquet import import_arrow
+from archiver.datasets.passage_hashes import BATCH, RUN, Bitmap, HashedTexts, plain_words, run_hashes
 from archiver.datasets.publication_rules import Tier
 from archiver.fields import BY_NAME, QUOTING, published_from
 
 _QUERY_ROWS = 2_000_000
-"""At most this many passages are searched for in one pass over the texts. They take 8 bytes each, and a bitmap."""
+"""At most this many passages are searched for in one pass over the texts. Each takes 8 bytes of memory; the bitmap
+takes more."""
 _BUFFER_ROWS = 1_000_000
 """At most this many candidate passages are buffered before they are looked up."""
 _SHARE_BITS = 4
@@ -34,7 +34,9 @@ class LeakedPassages:
     """
 
     def __init__(self, found: Any = None) -> None:
-        """Stores the hashes of the passages, an Arrow array in ascending order (None: no passages)."""
+        """Stores the hashes of the passages, which are an Arrow array in ascending order. None means that there are no
+        passages.
+        """
         self._found = array("Q")
         if found is not None and len(found):
             start = found.offset * self._found.itemsize
@@ -174,7 +176,7 @@ def _split_by_leading_bits(hashes: Any) -> list[Any]:
     return out
 
 
-# What each tier publishes of a record. Below the tier full, no value may quote a withheld text.
+# The values of a record that each tier publishes. Below the tier full, no value may quote a withheld text.
 
 _REFERENCE = frozenset(
     {

@@ -44,9 +44,11 @@ class Comment:
 class Post:
     """A post of one edition of the demonstration blog. Times are in the blog's own zone (+02:00).
 
-    If `byline` is set, the author is named only at the end of the text, after these words. `attachment` is the slug
-    of the attachment page of the post's picture. `moved_from` is the post's slug in the previous edition. If `gone`
-    is true, this edition deleted the post.
+    - `byline`: if it is set, the author is named only at the end of the text, after these words.
+    - `attachment`: the slug of the attachment page of the post's picture.
+    - `protected`: the post needs a password.
+    - `moved_from`: the post's slug in the previous edition.
+    - `gone`: this edition deleted the post.
     """
 
     id: int
@@ -228,8 +230,8 @@ def geo_metas(places: tuple[Place, ...]) -> str:
 
 
 def geo_spans(places: tuple[Place, ...]) -> str:
-    """Returns the places in the geo microformat, hidden in the way that geo-tagging plugins print it, and the notice
-    that the page is geo-tagged.
+    """Returns the places in the geo microformat, hidden as geo-tagging plugins do, and the notice that the page is
+    geo-tagged.
     """
     if not places:
         return ""
@@ -395,7 +397,9 @@ def urlset(base: str, pages: Iterable[tuple[str, datetime]]) -> str:
 
 
 def gzip_text(text: str) -> bytes:
-    """Compresses a text with gzip (RFC 1952) and a fixed time stamp, so that the same sitemap has the same ETag."""
+    """Compresses a text with gzip (RFC 1952) and a fixed timestamp, so that the same sitemap always has the same
+    ETag.
+    """
     return gzip.compress(text.encode(), mtime=0)
 
 

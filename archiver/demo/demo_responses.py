@@ -240,7 +240,7 @@ class Blog:
 
 
 def not_modified(response: Response, if_none_match: str, if_modified_since: str) -> bool:
-    """Returns whether a conditional request is answered with status 304. An ETag takes precedence over a time (RFC
+    """Returns True if a conditional request is answered with status 304. An ETag takes precedence over a time (RFC
     9110, section 13.2.2).
     """
     if response.status != 200:

@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 PORT = 28080
 """The port is fixed because it is part of an article's identity. It is below the range of ephemeral ports."""
 _POLL = 0.05
-"""Seconds between two checks of whether the server is to end."""
+"""Seconds between two checks of whether the server should stop."""
 
 
 class DemoPortTaken(ArchiverError):

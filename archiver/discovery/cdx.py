@@ -76,9 +76,10 @@ class CdxEntry:
 class CdxPage:
     """One parsed response of a CDX server.
 
-    `resume_key` is the key with which the next part of the list is requested, "" if this is the last part. `bad` is the
-    number of unreadable rows. `error` is "" if the server sent a list, even an empty one; otherwise it is the beginning
-    of what the server sent. `is_cut` is True if the response has more entries than were read.
+    - `resume_key`: the key with which the next part of the list is requested; "" if this is the last part.
+    - `bad`: the number of unreadable rows.
+    - `error`: "" if the server sent a list, even an empty one; otherwise the beginning of the response.
+    - `is_cut`: True if the response has more entries than were read.
     """
 
     entries: tuple[CdxEntry, ...] = ()
@@ -136,8 +137,8 @@ class _EntryReader:
             self._skip(source)
 
     def read_row(self, values: list[str], source: str) -> None:
-        """Reads a row of values from a JSON array or a plain line. The header says which columns they are, or else the
-        request; if there is neither, the number of values does.
+        """Reads a row of values from a JSON array or a plain line. Their columns are taken from the header, or else
+        from the request. If there is neither, the number of values determines them.
         """
         if not values:
             self.note_empty_row()
@@ -232,8 +233,8 @@ def _json(text: str) -> Any:
 
 
 def timestamp(text: Any) -> datetime | None:
-    """Parses a CDX timestamp of 14 digits in UTC; returns None if it is invalid. A shorter timestamp means the
-    beginning of its period: "2009" is 2009-01-01 00:00:00.
+    """Parses a CDX timestamp of 14 digits in UTC; returns None if it is invalid. A shorter timestamp is the start of
+    the period that it names: "2009" is 2009-01-01 00:00:00.
     """
     text = str(text) if isinstance(text, (str, int)) else ""
     if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 17) or (len(text) < 14 and len(text) % 2):
@@ -279,7 +280,7 @@ SERVICES = {"internet-archive": "https://web.archive.org/cdx/search/cdx"}
 """The addresses of CDX servers by a short name."""
 A_PAGE = 5_000
 """At most this many captures are requested at a time. The Internet Archive reads 150,000 lines of its index for one
-response and then stops silently, so this is low enough for addresses with many captures each."""
+response and then stops silently. This number stays below that limit even if each address has many captures."""
 UNPAGED = MAX_TARGETS
 """At most this many captures are requested from a server without resume keys."""
 
@@ -312,11 +313,13 @@ def site_prefix(scope: Scope) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CdxQuery:
-    """What to request from a CDX server.
+    """A request to a CDX server.
 
-    If `pages_only` is True, only HTML captures with status 200 are listed. If `collapse` is True, only the first
-    capture of each address is listed (pywb cannot do this and lists all). `fields` are the columns, by the server's
-    names. `since` and `until` are aware datetimes and inclusive.
+    - `pages_only`: if True, only HTML captures with status 200 are listed.
+    - `collapse`: if True, only the first capture of each address is listed. (pywb cannot do this and lists all
+      captures.)
+    - `fields`: the columns, by the server's names.
+    - `since`, `until`: aware datetimes, both inclusive.
     """
 
     pages_only: bool = True
@@ -354,15 +357,15 @@ def captures_url(service: str, address: str, since: datetime | None = None, unti
     """Returns the address at which a CDX server lists all relevant captures of one URL, or of all URLs with a prefix if
     it ends with "*".
 
-    Relevant captures are those of pages, redirects, 404 and 410 responses, and revisit records. Adjacent equal captures
-    are not collapsed, because the server would not say when a page was seen last. It would also collapse captures of
-    different addresses, since all redirects without a body have the same digest.
+    Relevant captures are captures of pages, redirects, 404 and 410 responses, and revisit records. The server is not
+    asked to collapse adjacent equal captures, because it would then not say when a page was last captured. It would
+    also collapse captures of different addresses, since all redirects without a body have the same digest.
     """
     if is_wayback_server(service):
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
         filters = [f"statuscode:{_STATUSES}", f"mimetype:{_TYPES}"]
     else:
-        # These servers treat a field that an entry lacks as an empty field, so the expressions also match "".
+        # If an entry lacks a field, these servers treat the field as empty, so the expressions also match "".
         pairs = [("url", f"http://{address}"), ("output", "json")]
         filters = [f"~status:{_STATUSES}?$", f"~mime:{_TYPES}?$"]
     return _address(service, [*pairs, *_filters(filters), *_period(since, until)], None)
@@ -412,8 +415,8 @@ def next_part_url(url: str, key: str) -> str:
 
 # Addresses worth requesting from a site, without the many broken ones in web archives.
 
-# Signs of a broken address: control characters, quotation marks, brackets or braces; an extra blank, full stop or comma
-# at the end; escaped entities; another address within the path.
+# Signs of a broken address are control characters, quotation marks, brackets or braces; an extra blank, full stop or
+# comma at the end; escaped entities; or another address within the path.
 _BROKEN = re.compile(
     r"%(?:[01][0-9A-F]|7F|22|3C|3E|5C|60|7B|7D)|(?:%20|%C2%A0|%E2%80%A6|%EF%BF%BD|\.\.\.|[,;'])+$|"
     r"&(?:amp|quot|lt|gt|#\d+)(?:;|%3B)",
@@ -426,7 +429,7 @@ _LISTS = frozenset({"paging", "terms", "dates"})
 @dataclass(frozen=True, slots=True)
 class KnownURLs:
     """The addresses selected from a list of captures (`targets`), each with the time of its first capture and, if
-    known, of its last one. `left_out` is the number of captures that were not selected.
+    known, of its last one. `left_out` is the number of captures that were left out.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -435,7 +438,7 @@ class KnownURLs:
 
 def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_year: int = 2100) -> KnownURLs:
     """Selects from a list of captures the addresses of a site's pages, each once. Crawl traps are included and marked,
-    as for links.
+    as `parse_links` does for the links of a page.
 
     Leaves out other hosts, files, feeds, listings (the site links to those that still exist) and broken addresses. Also
     leaves out an address with query parameters if none of them selects a post and the address without parameters was
@@ -487,8 +490,8 @@ def classify_capture(url: str, scope: Scope, latest_year: int = 2100) -> Classif
 
 
 def is_view_of_page(url: str, scope: Scope) -> bool:
-    """Returns True if an address has query parameters and none of them selects a post. It then shows the same page as
-    without them.
+    """Returns True if an address has query parameters, but none that selects a post. The address without parameters
+    then shows the same page.
     """
     return "?" in url and pattern_of(url, scope.path).family == "query"
 

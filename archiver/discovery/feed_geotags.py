@@ -30,7 +30,8 @@ def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
     """Returns the geo-tags among the child elements of a feed item (`XmlItem.children`), without coordinates that are
     out of range or 0,0.
 
-    The position of a GeoRSS box, line or polygon is the middle of its bounds; that of a circle is its centre.
+    The position of a GeoRSS box, line or polygon is the middle of its bounds, and the position of a circle is its
+    centre.
     """
     name = _first(children, "georss:featurename")
     found = [*_georss(children, name), *_gml(children, name), *_basic_geo(children, name)]
@@ -113,15 +114,15 @@ def _text(element: etree._Element) -> str:
 _GML_HOLDERS = ("georss:where", "gml:point", "gml:linestring", "gml:polygon", "gml:envelope")
 _GML_POSITIONS = ("pos", "poslist")
 _GML_CORNERS = ("lowercorner", "uppercorner")
-# Names of reference systems in degrees on (nearly) the WGS 84 ellipsoid. EPSG's have the latitude first, OGC's the
-# longitude.
+# Names of reference systems in degrees on (nearly) the WGS 84 ellipsoid. In EPSG's systems the latitude is first, in
+# OGC's the longitude.
 _LATITUDE_FIRST = re.compile(r"(?:^|\D)(?:4326|4979|4258|4269)$|^(?:urn:)?wgs[ _:-]?84$", re.IGNORECASE)
 _LONGITUDE_FIRST = re.compile(r"CRS:?84h?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """How to read the numbers of a GML position. `dimension` is how many numbers belong to a point, 0 if unknown."""
+    """How to read the numbers of a GML position. `dimension` is the number of coordinates per point, 0 if unknown."""
 
     dimension: int = 0
     longitude_first: bool = False
@@ -161,7 +162,7 @@ def _gml_place(where: etree._Element, name: str) -> GeoTag | None:
 
 
 def _dimension(written: list[str], is_list: bool) -> int:
-    """Returns how many numbers belong to a point if the element does not say so: 2, or 3 if 2 is impossible."""
+    """Returns the number of coordinates of each point if the element does not give it: 2, or 3 if 2 is impossible."""
     return 3 if len(written) == 3 or (is_list and len(written) % 2 and len(written) % 3 == 0) else 2
 
 

@@ -1,4 +1,4 @@
-"""Gives access to the items of RSS, Atom and JSON feeds, including their geo-tags, through one set of methods."""
+"""Reads the items of RSS, Atom and JSON feeds, including their geo-tags, through the same set of methods."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class XmlItem:
         return self.text("updated", "atom:updated", "modified", "dcterms:modified")
 
     def categories(self) -> list[str]:
-        """Returns the item's terms that the feed does not mark as tags. Some may be tags nevertheless, since few feeds
+        """Returns the item's terms that the feed does not mark as tags. Some of them may be tags, since few feeds
         distinguish categories from tags.
         """
         return [text for text, is_tag in self._terms() if not is_tag]
@@ -243,7 +243,8 @@ def own_namespaces(root: etree._Element, core: str) -> frozenset[str]:
 
 def qualified_name(element: etree._Element, own: frozenset[str]) -> str:
     """Returns the name of an element as "prefix:local" in lower case, or only "local" if its namespace is one of the
-    feed's own (`own`). So an element of an extension is never taken for an element of the feed's format.
+    feed's own (`own`). Because of the prefix, an element of an extension is never taken for an element of the feed's
+    format.
     """
     if not isinstance(element.tag, str):
         return ""

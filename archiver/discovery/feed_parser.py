@@ -169,11 +169,14 @@ _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/ve
 class Feed:
     """The parsed content of one feed document.
 
-    `kind` is rss, rdf, atom, json, comments (a feed of comments, which has no `targets`), or "" if the body is not a
-    feed. `next_url` is the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next` is the
-    next page that a WordPress feed usually has without declaring it; it may not exist, so it is fetched only if older
-    posts are missing. `unread_dates` is the number of items whose date cannot be read. `is_cut` is True if the feed was
-    not read to its end because it exceeds the limits for one document (MAX_TARGETS, MAX_TAGS).
+    - `kind`: rss, rdf, atom, json, comments (a feed of comments, which has no `targets`), or "" if the body is not a
+      feed.
+    - `next_url`: the next page that the feed declares (RFC 5005, JSON Feed's next_url).
+    - `guessed_next`: the next page that a WordPress feed usually has without declaring it. It may not exist, so it is
+      fetched only if older posts are missing.
+    - `unread_dates`: the number of items whose date cannot be read.
+    - `is_cut`: True if the feed was not read to its end because it exceeds the limits for one document (MAX_TARGETS,
+      MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()

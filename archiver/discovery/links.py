@@ -47,8 +47,8 @@ def well_known_urls(start_url: str, scope: Scope, platform: str = "") -> tuple[D
     """Returns the well-known addresses of feeds and sitemaps on a site, most likely first. Addresses in the site's
     folder come before sitemaps in the host's root, which may list pages outside the scope.
 
-    If the `platform` is known, returns its usual addresses, otherwise those of the most common programs. The source of
-    the discovered URLs is SEED, because no page links to them.
+    If the `platform` is known, returns its usual addresses. Otherwise returns the addresses that the most common
+    programs use. The source of the discovered URLs is SEED, because no page links to them.
     """
     parts = urlsplit(start_url)
     root = f"{parts.scheme}://{parts.netloc}/"
@@ -99,7 +99,7 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _NEXT_DATA = "//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url"
 _LISTING_ENTRIES = 3
-_MAX_URL_LENGTH = 4_000  # links with more characters are ignored, since they would fill the cache
+_MAX_URL_LENGTH = 4_000  # links with more characters than this are ignored, since they would fill the cache
 _MAX_TRAPS = 200
 
 
@@ -138,10 +138,10 @@ def parse_links(
     """Returns the links of the page at `url` (its address after redirects). `root` is its lxml.html tree.
 
     Leaves out addresses out of scope, assets, comment feeds and AMP copies. Feeds of single categories, tags and
-    authors are taken from the home page only, since the listings of these contain more. Feeds and sitemaps may be
-    anywhere on the host; feeds that the page declares may also be on other hosts. Links that differ from the page's own
-    origin only in http/https or www get the page's origin. rel=nofollow on a link within the site only concerns its
-    ranking in search engines, so it is ignored.
+    authors are taken from the home page only, since the listings of these categories, tags and authors contain more
+    posts. Feeds and sitemaps may be anywhere on the host; feeds that the page declares may also be on other hosts.
+    Links that differ from the page's own origin only in http/https or www get the page's origin. rel=nofollow on a link
+    within the site only concerns its ranking in search engines, so it is ignored.
     """
     return _Page(root, url, scope, latest_year).links(link_header)
 
@@ -336,8 +336,8 @@ class _Page:
             self.feeds.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, PageKind.FEED, self.url))
 
     def _is_own_comment_feed(self, address: str) -> bool:
-        """Returns True if a feed's address is the page's own address followed by "feed/". WordPress has the feed of a
-        post's comments there.
+        """Returns True if a feed's address is the page's own address followed by "feed/". At this address WordPress has
+        the feed of a post's comments.
         """
         head, _, last = address.rstrip("/").rpartition("/")
         return (

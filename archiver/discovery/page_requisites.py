@@ -21,12 +21,12 @@ MAX_REQUISITES = 400
 """At most this many addresses are taken from one page or stylesheet."""
 _MAX_CSS = 2_000_000  # at most this many characters of a stylesheet are read
 _MAX_URL_LENGTH = 2_000
-# Attributes with addresses of images: those of HTML, and those from which scripts load images late. Such scripts do not
-# run in a replayed page.
+# Attributes with addresses of images: attributes of HTML, and attributes from which scripts load images late. In a
+# replayed page, these scripts do not run.
 _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
 _ICONS = frozenset({"icon", "apple-touch-icon"})
-# Matches links to image files, which show at full size a picture that the page shows small.
+# Matches links to image files. They show a picture at full size that is small on the page.
 _IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|heic)$", re.IGNORECASE)
 _FONT = re.compile(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
 # Formats of a font that only old browsers request.
@@ -251,7 +251,8 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html|<head|<body|
 
 
 def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_coding: str = "") -> str:
-    """Returns, as a phrase, why a response with status 200 is not a file of this kind; "" if it is one.
+    """Returns, as a phrase, the reason why a response with status 200 is not a file of this kind; "" if it is such a
+    file.
 
     `body` is the body as received, still encoded. An HTML page never counts as such a file, whatever its declared type,
     because many hosts send a page if a file does not exist.

@@ -21,11 +21,11 @@ from lxml import etree
 
 MAX_TAGS = 2_000_000
 """At most this many tags of one document are read, including end tags. A full sitemap (50,000 addresses, each in ten
-languages) has 1,500,000. An element needs some 200 bytes of memory, regardless of its length in the source."""
+languages) has 1,500,000. Each element needs some 200 bytes of memory, regardless of its length in the source."""
 
 _SPACE = re.compile(r"\s*")
 _DOCTYPE = "<!doctype"
-_MAX_DOCTYPES = 1  # a document has at most one (XML 1.0, section 2.8)
+_MAX_DOCTYPES = 1  # a document has at most one DOCTYPE (XML 1.0, section 2.8)
 _IN_DOCTYPE = re.compile(r"""["'\[\]>]|<!--|<\?""")
 _CLOSES = {'"': '"', "'": "'", "<!--": "-->", "<?": "?>"}
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
@@ -123,7 +123,7 @@ _BOMS = (
 )
 _DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
 _MAX_BEFORE = 16_384
-_MAX_AMPERSANDS = 1_000_000  # at most this many are repaired, since each becomes an element of a list in memory
+_MAX_AMPERSANDS = 1_000_000  # at most this many bare ampersands are repaired, since each needs memory
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _AMPERSAND = re.compile(r"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,31});)")
@@ -141,7 +141,7 @@ def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
     """Decompresses gzip data up to `limit` bytes. Returns other data unchanged, cut to `limit` bytes. gzip is
     recognized by its first bytes (RFC 1952).
 
-    Of a broken or truncated file, returns the part that can be decompressed.
+    If a file is broken or truncated, returns the part that can be decompressed.
     """
     for _ in range(2):  # twice, since a server may compress a .gz file again
         if not body.startswith(_GZIP):
@@ -161,8 +161,8 @@ def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
 
 
 def decode(body: bytes) -> str:
-    """Decodes an XML or JSON document to text. The encoding is that of its byte order mark or its XML declaration; if
-    it has neither, UTF-8, or windows-1252 if it is not UTF-8.
+    """Decodes an XML or JSON document to text. The byte order mark or the XML declaration determines the encoding. If
+    there is neither, the encoding is UTF-8, or windows-1252 if the bytes are not valid UTF-8.
     """
     for mark, encoding in _BOMS:
         if body.startswith(mark):
@@ -291,7 +291,7 @@ def replace_controls(text: str) -> str:
 # JSON.
 
 _MAX_VALUES = 3_000_000
-"""A body with more opening brackets and commas than this is not parsed. A value may have only two bytes in the body,
+"""A body with more opening brackets and commas than this is not parsed. A value may take only two bytes in the body,
 but needs some 60 bytes of memory."""
 
 

@@ -21,19 +21,19 @@ from archiver.urls import Scope, urlkey
 
 _SHINGLE = 3
 _MAX_WORDS = 4_000
-# If a page has at most this many word sequences that the page for missing addresses lacks, it has no content. They may
-# come from the time of day or a count of visitors. Even a post of one line and a date has more.
+# If a page has at most this many word sequences that the page for missing addresses lacks, it has no content. Such
+# sequences may come from the time of day or a count of visitors. Even a post of one line and a date has more.
 _MAX_OWN_SHINGLES = 8
 _MIN_WORDS = 5
-"""A page with fewer words than this is filled by a script. It is the same for every address, so it does not prove that
-an address is gone."""
+"""A page with fewer words than this is probably filled by a script. Its source is then the same for every address, so
+it does not prove that an address is gone."""
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "head"})
 _WORD = re.compile(r"[^\W_]+")
 
 
 def probe_url(start_url: str, scope: Scope, token: str) -> str:
-    """Returns an address in the site's folder that cannot exist. It is requested to see how the site responds for
-    missing pages. `token` is random.
+    """Returns an address in the site's folder that cannot exist. A crawl requests this address to see how the site
+    responds for missing pages. `token` is random.
     """
     parts = urlsplit(start_url)
     return urljoin(f"{parts.scheme}://{parts.netloc}/", f"{scope.path}{token}/")
@@ -77,11 +77,11 @@ def _words(texts: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SoftNotFoundProfile:
-    """How a site responds for an address that does not exist.
+    """A site's response for an address that does not exist.
 
     `location` is the urlkey to which the site redirects, "" if it does not redirect. `look` is the fingerprint of the
-    page that it shows, None if the status is an error. `everywhere` is True if the home page shows the same; this look
-    then does not prove that an address does not exist.
+    page that it shows, None if the status is an error. `everywhere` is True if the home page has the same fingerprint.
+    A page with this fingerprint may then exist.
     """
 
     url: str
@@ -92,12 +92,12 @@ class SoftNotFoundProfile:
 
     @property
     def has_enough_words(self) -> bool:
-        """True if the site shows a page with enough words to compare. A page that a script fills has too few."""
+        """True if the page for missing addresses has enough words to compare. Pages that scripts fill have too few."""
         return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
     def resembles(self, look: PageFingerprint) -> bool:
-        """Returns True if a page looks like the site's page for missing addresses. It must have the same title, and
-        hardly any text that the site's page lacks. If the site's page has few words, all of them must be the same.
+        """Returns True if a page looks like the site's page for missing addresses. It must have the same title and
+        hardly any other text. If the site's page has few words, all words must be the same.
         """
         if self.look is None or look.title != self.look.title:
             return False
@@ -106,14 +106,14 @@ class SoftNotFoundProfile:
         return len(look.shingles - self.look.shingles) <= _MAX_OWN_SHINGLES
 
     def is_like(self, look: PageFingerprint) -> bool:
-        """Returns True if a page is proved to be missing. It must look like the site's page for missing addresses,
-        which must have enough words to compare and must not be what the site shows at all addresses.
+        """Returns True if a page certainly does not exist, because it looks like the site's page for missing addresses.
+        This page must have enough words to compare, and must not be what the site shows at all addresses.
         """
         return self.has_enough_words and not self.everywhere and self.resembles(look)
 
     def is_shell(self, look: PageFingerprint) -> bool:
-        """Returns True if a page looks like what the site shows at all addresses, existing or not, so that it is
-        unknown whether the page exists.
+        """Returns True if a page looks like what the site shows at all addresses, existing or not, in which case there
+        is no telling whether the page exists.
         """
         return (self.everywhere or not self.has_enough_words) and self.resembles(look)
 
@@ -177,7 +177,7 @@ _MAX_LINKS = 30
 
 
 def detect_wall(root: etree._Element | None, title: str) -> str:
-    """Returns "login wall" or "consent wall" if the page is one, else ""."""
+    """Returns "login wall" or "consent wall" if the page is a login or consent form; otherwise ""."""
     if root is None:
         return ""
     heads = [title, *("".join(map(str, h.itertext())).strip() for h in list(root.iter("h1", "h2"))[:3])]

@@ -80,10 +80,10 @@ def source_key(source: DiscoverySource, found_on: str) -> str:
 
 
 def last_digest(digests: Mapping[str, str], key: str, new: HintDigest) -> HintDigest | None:
-    """Returns the digest of what a source last said about a page; None if it has said nothing yet.
+    """Returns the digest of the source's last hint for a page; None if it has not given one.
 
-    No digest is stored for a source that says the same as another one. So if it has none, and `new` is the digest of
-    another source, returns `new`.
+    No digest is stored for a source whose hint equals that of another source. So if the source has no digest, but
+    another source has the digest `new`, returns `new`.
     """
     if key in digests:
         return HintDigest.parse(digests[key])
@@ -93,19 +93,20 @@ def last_digest(digests: Mapping[str, str], key: str, new: HintDigest) -> HintDi
 # Combining what several sources say about one post.
 
 _RANKS = (DiscoverySource.SITEMAP, DiscoverySource.FEED, DiscoverySource.API)
-"""The kinds of sources that know most about a post, in ascending order."""
+"""The kinds of sources that give the most information about a post, in ascending order."""
 _DEPENDENT = {
     "published": ("published_precision", "published_unzoned"),
     "modified": ("modified_precision", "modified_unzoned"),
 }
-"""Attributes of a hint that are taken together with another attribute, because they describe its value."""
+"""Attributes of a hint that are always taken from the same hint as another attribute, because they describe its
+value."""
 _OWN = frozenset({"from_api", *(name for names in _DEPENDENT.values() for name in names)})
 _VALUES = tuple(one.name for one in fields(SourceHint) if one.name not in _OWN)
 
 
 def rank_of(key: str) -> int:
-    """Returns the rank of the source with this key (see `source_key`). The more a kind of source knows about a post,
-    the higher its rank.
+    """Returns the rank of the source with this key (see `source_key`). The more information this kind of source gives
+    about a post, the higher its rank.
     """
     source = key.partition(":")[0]
     return next((n for n, one in enumerate(_RANKS) if one == source), -1)
@@ -121,11 +122,11 @@ def complete_hint(hint: SourceHint, other: SourceHint) -> SourceHint:
 def combine_hints(
     latest: SourceHint | None, digests: Mapping[str, str], hint: SourceHint, key: str, *, is_changed: bool
 ) -> SourceHint:
-    """Returns the hint to store for a page. It combines `hint`, which the source with this `key` gives now, with the
-    stored hint `latest`, which came from the sources in `digests`.
+    """Returns the hint to store for a page. This hint combines `hint`, which the source with this `key` gives now, with
+    the stored hint `latest`, which came from the sources in `digests`.
 
     An API's hint replaces all others. Otherwise, `hint` is preferred if it has changed (`is_changed`) or its source has
-    a higher rank than the others, and `latest` is preferred if not. Values that the preferred hint lacks are taken from
+    a higher rank than the others. If not, `latest` is preferred. Values that the preferred hint lacks are taken from
     the other.
     """
     others = [other for other in digests if other != key]

@@ -45,14 +45,13 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class _Zone:
-    """A time zone in a text: its offset from UTC in minutes, or None for a name that is unknown or ambiguous."""
+    """A time zone in a text. Its offset from UTC is in minutes, and None for a name that is unknown or ambiguous."""
 
     minutes: int | None = None
 
 
 _FIRST_YEAR, _LAST_YEAR = 1980, 2100
-"""The first and last year that are believed. Earlier and later years are what programs write for "no date"
-("0001-01-01")."""
+"""The first and last plausible year. Programs write other years for "no date" ("0001-01-01")."""
 _MAX_LENGTH = 100
 
 
@@ -151,8 +150,8 @@ def _full_year(text: str) -> int:
 
 
 def _timestamp(day: _Day, clock: _Clock | None, zone: _Zone | None) -> Timestamp | None:
-    """Builds a timestamp. Returns None if the day or time of day does not exist, or if the year is not believed.
-    24:00:00 becomes the start of the next day (ISO 8601), and a leap second becomes the second before it.
+    """Builds a timestamp. Returns None if the day or time of day does not exist, or the year is implausible. 24:00:00
+    becomes the start of the next day (ISO 8601), and a leap second becomes the second before it.
     """
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         return None
@@ -227,8 +226,8 @@ def _in_words(text: str) -> Timestamp | None:
 
 def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _Day | None:
     """Parses a date of three numbers, or of two numbers and the name of a month. If `is_timed` is False, the text has
-    no time of day; then a year and the name of a month are enough. Words not in `_FILLERS` are accepted only before the
-    date.
+    no time of day; then a year and the name of a month are enough. Words that are not in `_FILLERS` are accepted only
+    before the date.
     """
     if match := _NUMBERS.search(text):
         return _numeric_day(match, is_american) if not _TOKEN.search(text, match.end()) else None
@@ -240,7 +239,7 @@ def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _D
     others = (n for n, word in words if not month_number(word) and word not in _FILLERS)
     if not months or any(n > first for n in others):
         return None
-    month = months[-1]  # an earlier one is a weekday, since "mar" also means Tuesday
+    month = months[-1]  # an earlier match is a weekday, since "mar" also means Tuesday
     if len(numbers) == 1 and len(numbers[0]) == 4 and not is_timed:
         return _Day(int(numbers[0]), month)
     if len(numbers) != 2:
@@ -268,9 +267,9 @@ def _numeric_day(match: re.Match[str], is_american: bool) -> _Day | None:
 
 # Time zones.
 
-# Names of zones with only one meaning, and their offset in minutes. CST, EST and the like have the meaning of RFC 822.
-# IST is left out because it has several (India, Israel, Ireland). So are the single letters of RFC 822, since RFC 5322
-# no longer gives them a meaning (section 4.3).
+# Names of time zones with only one meaning, and their offset in minutes. CST, EST and the like have the meaning of RFC
+# 822. IST is left out because it has several (India, Israel, Ireland). So are the single letters of RFC 822, since RFC
+# 5322 no longer gives them a meaning (section 4.3).
 _ZONES = {
     "z": 0, "utc": 0, "ut": 0, "gmt": 0, "etc/gmt": 0, "etc/utc": 0, "wet": 0, "west": 60,
     "bst": 60, "cet": 60, "cest": 120, "met": 60, "mest": 120, "mez": 60, "mesz": 120,
@@ -282,15 +281,16 @@ _ZONES = {
     "art": -180, "clt": -240, "at": -240, "et": -300, "ct": -360, "mt": -420, "pt": -480,
 }  # fmt: skip
 _AMERICAN = frozenset(("at", "et", "ct", "mt", "pt"))
-"""Names that do not say whether standard or daylight saving time is meant, so the date decides."""
+"""Names of American time zones that do not say whether standard or daylight saving time is meant. The date decides
+this."""
 _OFFSET_PARTS = re.compile(r"(?:(?:Etc/)?(?:GMT|UTC|UT)\s?)?([+-])\s?(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
 _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z_]*(?:/[A-Za-z_]+)*")
 _MAX_OFFSET = 15 * 60
 
 
 def _parse_zone(text: str) -> _Zone | None:
-    """Parses a zone, which may be an offset ("+02:00", "GMT+2", "-0700") or a name; returns None for any other text. A
-    comment after an offset is ignored ("+0200 (CEST)").
+    """Parses a time zone, which may be an offset ("+02:00", "GMT+2", "-0700") or a name; returns None for any other
+    text. A comment after an offset is ignored ("+0200 (CEST)").
     """
     text = re.sub(r"\s*\([^()]*\)$", "", text).strip()
     if match := _OFFSET_PARTS.fullmatch(text):

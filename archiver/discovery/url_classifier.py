@@ -1,7 +1,7 @@
 """Classifies URLs only by their form: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
 
-Only forms that are common on the whole web are used. The words for listings are those that blog and news programs put
-in addresses, in the languages into which these programs are translated.
+Only forms that are common on the whole web are used. The words for listings are the words that blog and news programs
+put in addresses, in the languages into which these programs are translated.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from archiver.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_p
 
 
 class TrapRule(NamedTuple):
-    """A rule that recognizes one kind of crawl trap. `path` is searched in the unescaped path; `key` must match a whole
-    parameter name, and `value` the parameter's value. `says` is the reason shown to people, as a phrase.
+    """A rule that recognizes one kind of crawl trap.
+
+    - `path`: searched in the unescaped path.
+    - `key`, `value`: `key` must match a whole parameter name, and `value` the parameter's value.
+    - `says`: the reason in messages, as a phrase.
     """
 
     name: str
@@ -85,7 +88,7 @@ TRAPS: tuple[TrapRule, ...] = (
         r"/calendar/|/kalender/\d",
         r"ical|outlook-ical|tribe[-_][\w-]+|eventdisplay|calendar|cal-?date",
     ),
-    # The value must match, too, since old programs also show posts at ?action=...
+    # The parameter's value must match, too, since old programs also show posts at ?action=...
     _row(
         "action",
         "an action, not a page",
@@ -118,7 +121,7 @@ _SAYS = {row.name: row.says for row in TRAPS} | _OWN_SAYS
 
 
 def trap_reason(rule: str) -> str:
-    """Returns the reason of a trap rule for people, as a phrase; "" if `rule` is ""."""
+    """Returns a trap rule's reason for messages, as a phrase; "" if `rule` is ""."""
     return _SAYS[rule] if rule else ""
 
 
@@ -388,7 +391,7 @@ def _bare_word(segment: str) -> str:
     return re.sub(r"\.(?:html?|php|aspx?)$", "", segment)
 
 
-# URL patterns: what a URL has in common with others that the same program generated.
+# URL patterns: what a URL has in common with other URLs that the same program generated.
 
 _NUMBER = re.compile(r"\d+")
 _DATED_PATH = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/?$")
@@ -415,12 +418,12 @@ class URLPattern(NamedTuple):
 
     - below: addresses below the address of a post.
     - captures: addresses known only from a web archive.
-    - folder: plain pages of one folder that no source vouches for.
-    - form: plain pages that no source vouches for, with addresses of one form.
+    - folder: plain pages of one folder that no feed, sitemap or API lists.
+    - form: plain pages that no feed, sitemap or API lists, with addresses of one form.
     - feeds: feeds of parts of the site.
 
-    `key` is the address of the list if the family is paging. For the other families it is the part that all URLs of
-    the pattern share.
+    `key` is the address of the list if the family is paging. For the other families, it is the part that all URLs of
+    the pattern have in common.
     """
 
     family: str
@@ -489,8 +492,8 @@ def capture_pattern(url: str) -> URLPattern:
 
 
 def folder_pattern(url: str, folder: str = "/") -> URLPattern:
-    """Returns the pattern of a plain page that no source vouches for. All pages below the same subfolder of `folder`,
-    the scope's path, have the same pattern.
+    """Returns the pattern of a plain page that no feed, sitemap or API lists. All pages below the same subfolder of
+    `folder`, the scope's path, have the same pattern.
     """
     path = folder_path(path_and_query(url)[0])
     below = path.removeprefix(folder).lstrip("/")
@@ -523,8 +526,8 @@ def feed_without_format(url: str) -> str:
 
 
 def may_be_post(url: str, found_on: URLPattern, folder: str = "/") -> bool:
-    """Returns True if the pattern of a URL is one that posts may have, and is not the pattern of the page that links to
-    it (`found_on`).
+    """Returns True if posts may have the pattern of a URL, and the page that links to it (`found_on`) has a different
+    pattern.
     """
     pattern = pattern_of(url, folder)
     return pattern.family in _FAMILIES_OF_POSTS and pattern != found_on

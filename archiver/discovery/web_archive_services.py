@@ -22,7 +22,8 @@ from archiver.discovery.cdx import timestamp as moment_of
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
 
 _TIMEMAP = re.compile(r"(.*/)timemap/[\w*-]+/$")
-# How to get the prefix of the addresses of captures from the address of the list. The first row that matches decides.
+# How to derive the prefix of the addresses of captures from the address of the list of captures. The first row that
+# matches decides.
 _REPLAY = (
     (re.compile(r"(https?://[^/]+/)cdx/search(?:/cdx)?/?"), r"\1web/"),  # the Internet Archive
     (re.compile(r"(.*/)cdx/search(?:/cdx)?/?"), r"\1"),
@@ -37,8 +38,9 @@ _ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveService:
-    """The addresses of one web archive. `asks` is the address of its CDX server or, if `is_timemap` is True, the prefix
-    of the addresses of its TimeMaps. `replay` is the prefix of the addresses of its captures, up to the time.
+    """The addresses of one web archive. `asks` is the address to which requests for lists of captures are sent: its CDX
+    server or, if `is_timemap` is True, the prefix of its TimeMaps. `replay` is the prefix of the addresses of its
+    captures, up to the time.
     """
 
     asks: str
@@ -137,8 +139,8 @@ def parse_http_date(text: str) -> datetime | None:
 
 GONE = frozenset({404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# The media types that a page may have in a list. The type of what a revisit record repeats is not given, and old
-# indexes write "unk" for a missing type.
+# The media types that a page may have in a list. For a revisit record, lists do not give the type of the repeated page.
+# Old indexes write "unk" for a missing type.
 _PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
 _ITSELF = timedelta(minutes=1)
 
@@ -155,8 +157,11 @@ class CaptureAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaptureListEntry:
-    """One capture of `url` in a web archive's list. `at` is aware; `digest` is "" if unknown. `asked` is the address as
-    captured, with all its parameters, "" if it is the same as `url`.
+    """One capture of `url` in a web archive's list.
+
+    - `at`: when it was captured (aware).
+    - `digest`: its payload digest; "" if unknown.
+    - `asked`: the address as captured, with all its parameters; "" if it is the same as `url`.
     """
 
     at: datetime
@@ -191,10 +196,10 @@ def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[Capt
     of time.
 
     Each payload (distinguished by its digest) is fetched once, at its first capture. Of consecutive captures with the
-    same payload, only the first and the last are yielded, because they show from when to when it was online. The same
-    goes for consecutive 404 and 410 responses, which show when the page was gone. A redirect within a minute of a
-    capture of a page at the same address is not fetched, because it leads to that page (from http to https, to www, or
-    to a slash at the end).
+    same payload, only the first and the last are yielded, because they show the period in which the payload was online.
+    This also applies to consecutive 404 and 410 responses, which show when the page was gone. A redirect within a
+    minute of a capture of a page at the same address is not fetched, because it leads to that page (from http to https,
+    to www, or to a slash at the end).
     """
     pages = [c.at for c in captures if c.is_page]
     fetched: set[str] = set()

@@ -28,7 +28,7 @@ _RELATION = "https://api.w.org/"
 _LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
 _WORDPRESS_ASSET = re.compile(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
 _OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
-# Only these fields are requested, since those that SEO plugins add (yoast_head) are larger than the posts.
+# Only these fields are requested, since the fields that SEO plugins add (yoast_head) are larger than the posts.
 _FIELDS = (
     "id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
     "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded"
@@ -40,10 +40,12 @@ _OFFSET_LIMIT = timedelta(hours=15)
 
 @dataclass(frozen=True, slots=True)
 class APIPage:
-    """One parsed page of posts from the API. `total` and `total_pages` are the server's counts, None if not given.
+    """One parsed page of posts from the API.
 
-    `error` is what the API sent instead of posts ("rest_post_invalid_page_number: ..."), None if it sent posts.
-    `past_end` is True if the error means that there are no more pages.
+    - `total`, `total_pages`: the server's counts; None if not given.
+    - `error`: the error that the API sent instead of posts ("rest_post_invalid_page_number: ..."); None if it sent
+      posts.
+    - `past_end`: True if the error means that there are no more pages.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -54,8 +56,8 @@ class APIPage:
 
 
 def api_endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
-    """Returns the address of the API's root (".../wp-json/" or "...?rest_route=/"); None if the page shows no sign of
-    WordPress.
+    """Returns the address of the API's root (".../wp-json/" or "...?rest_route=/"); None if nothing on the page points
+    to WordPress.
 
     The address is taken from the Link header or a <link> of the page, or else from the oEmbed link. If there is none
     but the page loads WordPress files from the same host, returns the usual address next to these files.

@@ -47,13 +47,17 @@ _log = logging.getLogger(__name__)
 
 
 class ArchiveExtension:
-    """The open archive of a crawl and the control over its end. Only crawls whose spider has an `order` have this
-    extension.
+    """The open archive of a crawl, and the control over the end of the crawl. Only crawls whose spider has an `order`
+    have this extension.
 
-    `run` is the open archive, `pages` the queue of due pages, `outages` the outage guard. `home_url` is the address
-    of the home page after redirects, once known. `ending` is set when the run is to end: requests in progress are
-    finished, the others stay due. `fatal` is a sentence that says why the run failed; `wall` is the rule of a wall
-    that the home page shows; `halted` is True if the archive can no longer be written.
+    - `run`: the open archive.
+    - `pages`: the queue of due pages.
+    - `outages`: the outage guard.
+    - `home_url`: the address of the home page after redirects, once known.
+    - `ending`: set when the run is to end. Requests in progress are finished; the pages of other requests stay due.
+    - `fatal`: a sentence that says why the run failed.
+    - `wall`: the rule of a wall that the home page shows.
+    - `halted`: True if the archive can no longer be written.
     """
 
     def __init__(self, crawler: Crawler, order: CrawlOrder) -> None:
@@ -108,7 +112,7 @@ class ArchiveExtension:
     # Results
 
     def store(self, result: PageResult) -> None:
-        """Passes a result to the writer; its page is no longer in progress."""
+        """Passes a result to the writer and marks its page as no longer in progress."""
         self.run.writer.add(result)
         self.pages.mark_finished(result)
 
@@ -153,7 +157,7 @@ class ArchiveExtension:
         self.stop(str(fault))
 
     def broke(self, error: Exception) -> None:
-        """Closes the run as failed and releases its locks, after a bug has kept it from starting."""
+        """Closes the run as failed and releases its locks, after a bug prevented it from starting."""
         _log.error("The crawl of %s could not start", self.order.start_url, exc_info=error)
         self.fatal = self.fatal or internal_error(self.order.start_url, error).reason
         self.run.close(RunEnding("failed", self.fatal), at_fault=True)
@@ -213,8 +217,8 @@ class ArchiveExtension:
         )
 
     def _final_ending(self) -> RunEnding | None:
-        """Returns how a run ends that has no pending requests: it has reached a limit on posts or pages, or has nothing
-        left to fetch.
+        """Returns the ending of a run that has no pending requests: it has reached a limit on posts or pages, or has
+        nothing left to fetch.
         """
         ending = None
         with self.guarded():

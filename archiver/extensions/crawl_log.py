@@ -1,4 +1,4 @@
-"""The log of crawls: a file that several processes write to and that is rotated, and the run and site of each line."""
+"""The log of crawls: a file that several processes write to and that is rotated. Each line has its run and site."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from typing import Any
 from archiver.sites.archiver_toml import Log
 
 SUMMARY = "archiver.run"
-"""The logger of the one line that each run writes at its end."""
+"""The logger for the one-line summary that each run writes at its end."""
 
 
-# The run whose code is executing. asyncio copies the context into every callback and task, so that crawls that share a
-# process keep apart.
+# The run whose code is executing. asyncio copies the context into every callback and task, so the lines of crawls that
+# share a process are kept apart.
 
 _run: ContextVar[tuple[str, int | None]] = ContextVar("run", default=("", None))
 
 
 def log_as(site: str, run_id: int | None = None) -> None:
-    """Makes all further lines of this task, and of what it starts, name a site and its run."""
+    """Marks all further log lines of this task, and of tasks that it starts, with a site and its run."""
     _run.set((site, run_id))
 
 
 class _TextFormatter(logging.Formatter):
-    """Formats a record as text. Each line begins with time, level, run, site and logger, also those of a traceback."""
+    """Formats a record as text. Each line, including those of a traceback, begins with time, level, run, site and
+    logger.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         site, run = _run.get()
@@ -62,7 +64,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """Returns the message of a record with its traceback, if it has one."""
+    """Returns the message of a record, followed by its traceback if it has one."""
     text = record.getMessage()
     if record.exc_info:
         text += "\n" + _plain.formatException(record.exc_info)
@@ -70,12 +72,12 @@ def _message(record: logging.LogRecord) -> str:
 
 
 class CrawlLogHandler(logging.Handler):
-    """Appends records to a log file that other processes write to as well, and rotates it.
+    """Appends records to a log file that other processes also write to, and rotates it.
 
     Each record is one write(2) to a file opened with O_APPEND, so that lines of several processes do not mix. The
-    process that finds the file full locks it (flock(2)), makes sure that it still has this name, and renames it; a
+    process that finds the file full locks it (flock(2)), makes sure that it still has this name, and renames it. A
     process that still has it open writes its next record to the new file. No record is lost in between, because a
-    renamed file is still a log file. A file may become longer than the limit by a record of each process.
+    renamed file is still a log file. A file may exceed the limit by one record per process.
     """
 
     def __init__(self, path: Path, options: Log) -> None:
@@ -105,7 +107,7 @@ class CrawlLogHandler(logging.Handler):
         super().close()
 
     def _open_current(self) -> None:
-        """Opens the file that has the name of the log now, unless it is open."""
+        """Opens the file that currently has the log's name, unless it is open."""
         if self._file >= 0 and _identity(self._path) == _identity(self._file):
             return
         self._close_file()
@@ -117,7 +119,8 @@ class CrawlLogHandler(logging.Handler):
 
     def _rotate(self, more: int) -> None:
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        # Another process may have rotated the file before this one got the lock, which is on the file and not its name.
+        # Another process may have rotated the file before this one got the lock. The lock is on the file, not on its
+        # name.
         if _identity(self._path) == _identity(self._file) and self._is_full(more):
             for number in range(self._options.keep, 0, -1):
                 older = self._numbered(number)
@@ -150,7 +153,7 @@ def _identity(file: Path | int) -> tuple[int, int] | None:
 
 
 def install_crawl_log(path: Path, options: Log) -> None:
-    """Sends what this process logs to the file `path`, in place of an earlier log of crawls."""
+    """Makes this process log to the file `path`, which replaces any earlier log of crawls."""
     for handler in [one for one in logging.root.handlers if isinstance(one, CrawlLogHandler)]:
         logging.root.removeHandler(handler)
         handler.close()

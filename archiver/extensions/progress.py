@@ -1,5 +1,5 @@
-"""Scrapy extension that shows the progress of crawls: a bar for each site on a terminal, elsewhere a plain line now and
-then.
+"""Scrapy extension that shows the progress of crawls: on a terminal as a bar for each site, elsewhere as an occasional
+plain line.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """A message to the progress display that a site's crawl is over, so that its line is removed."""
+    """A message to the progress display that the crawl of a site is over, so that the site's line is removed."""
 
     site: str
 
@@ -54,7 +54,7 @@ class Screen(Protocol):
 class Terminal:
     """Shows progress on stderr, so that a command's output can be piped.
 
-    A terminal has room for one live display, which sites that are crawled at the same time share, one line each.
+    A terminal has room for one live display. Sites that are crawled at the same time share it and have one line each.
     """
 
     def __init__(self) -> None:
@@ -158,9 +158,9 @@ class Progress:
 
 
 def progress_line(known: int, counts: Any, seconds: float, pause: float = 0) -> str:
-    """Returns the progress of a crawl as text: "found 120  fetched 80  stored 44  failed 1  12.5/s".
+    """Returns the progress of a crawl as text: "found 120 fetched 80 stored 44 failed 1 12.5/s".
 
-    `seconds` is the time since its start; a `pause` (seconds) of two or more is shown too.
+    `seconds` is the time since the crawl began. A `pause` (in seconds) is shown if it is at least two.
     """
     rate = counts.fetched / seconds if seconds > 0 else 0.0
     stored = counts.new + counts.revised

@@ -1,7 +1,7 @@
 """Scrapy extension that applies each host's throttle (`archiver.politeness.throttle`) to Scrapy's download slots.
 
-It replaces Scrapy's AutoThrottle, which ignores Retry-After, treats 429 like any other response, and forgets what a
-host asked for when its slot is discarded after an idle minute.
+It replaces Scrapy's AutoThrottle, which ignores Retry-After and treats 429 like any other response. AutoThrottle also
+forgets what a host asked for when it discards the host's slot after an idle minute.
 """
 
 from __future__ import annotations
@@ -26,16 +26,18 @@ from archiver.politeness.address_policy import AddressZone, zone_of_host
 from archiver.politeness.throttle import BUSY, MIN_THIRD_PARTY_DELAY, Throttle, retry_after
 from archiver.sites.crawler_identity import POLITE_DELAY
 
-# A host that several crawls share, including crawls of other processes. All sites use the same web archive, for
-# example.
+# Hosts that several crawls share, including crawls of other processes. For example, all sites use the same web
+# archive.
 
 _FARTHEST = 3600.0
-"""A turn that is more than this many seconds ahead is ignored: it was written before the clock was set back."""
+"""A reserved time is ignored if it is more than this many seconds ahead, because it was written before the clock was
+set back.
+"""
 
 
 class SharedThrottle:
-    """Spaces the requests of several processes to one host, such as a web archive: a small file in `folder` holds the
-    time of the next request.
+    """Spaces the requests of several processes to one host, such as a web archive. For each host, a small file in
+    `folder` holds the time of the next request.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -69,10 +71,12 @@ def _read(text: str, now: float) -> float:
 
 
 HOST_GIVEN_UP = object()
-"""Signal: a host answered 429 or 503 too often or for too long. Arguments: host, why, until (a time or None)."""
+"""Signal: a host was given up, because it answered 429 or 503 too often or for too long. Arguments: host, why, until (a
+time or None).
+"""
 _TICK_SECONDS = 0.5
 # Without a delay, Scrapy 2.19 sends all requests of a slot at once and ignores its concurrency, since it counts active
-# requests only after a turn of the event loop. With a millisecond between requests it counts correctly.
+# requests only in the next iteration of the event loop. With a millisecond between requests it counts correctly.
 _MIN_DELAY = 0.001
 
 
@@ -107,7 +111,7 @@ class ThrottleExtension:
         return self._paces.get(host) or Throttle(self._floor)
 
     def at_least(self, request: Request, seconds: float) -> None:
-        """Applies the delay (seconds) that robots.txt sets for the request's host."""
+        """Applies the delay (in seconds) that robots.txt sets for the request's host."""
         host = host_of(request)
         self._paces[host] = self.pace(host).at_least(seconds)
 
@@ -135,11 +139,11 @@ class ThrottleExtension:
         self._fail_pending(lambda request: HostBusy(why) if host_of(request) == host else None)
 
     def keep(self, host: str, pace: Throttle) -> None:
-        """Uses this throttle for a host (or download slot) instead of the one from the settings."""
+        """Makes a host (or download slot) use this throttle instead of the one from the settings."""
         self._paces[host] = pace
 
     def pause(self) -> float:
-        """Returns the seconds left of the longest pause that a host asked for; 0 if none is paused."""
+        """Returns the seconds left of the longest pause that any host asked for; 0 if no host is paused."""
         now = monotonic()
         return max((pace.pause(now) for pace in self._paces.values()), default=0.0)
 
@@ -186,7 +190,8 @@ class ThrottleExtension:
         pace = self.pace(host)
         slot.delay = max(pace.delay, _MIN_DELAY)
         slot.concurrency = pace.lanes if pace.delay > 0 else max(pace.lanes, self._concurrency)
-        # Scrapy waits `delay` after `lastseen`, so a pause is set as a request made `delay` before the pause ends.
+        # Scrapy waits for `delay` after `lastseen`. A pause is therefore set as if a request had been made `delay`
+        # before its end.
         if pace.pause(monotonic()):
             slot.lastseen = max(slot.lastseen, pace.until - pace.delay)
 

@@ -32,7 +32,7 @@ from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """How a page is extracted. The attributes are the parameters of `extract_page` with the same names."""
+    """Options for extracting a page. The attributes are the parameters of `extract_page` with the same names."""
 
     posts_only: bool
     part_of: str
@@ -52,13 +52,13 @@ def extract_page(
     """Extracts the article of a page: all fields, the page's kind (`kind`, `kind_rule`), and the evidence for each
     field.
 
-    - `hint` is what a feed or an API says about this address, which is used as a further source.
+    - `hint` is what a feed or an API says about this address. It is used as a further source.
     - `known_kind` has the same meaning as in `classify_page`.
-    - If `posts_only` is True, only the kind is returned for a page that is not a post. That is all that a crawl needs
-      of a listing.
+    - If `posts_only` is True, only the kind is returned for a page that is not a post. A crawl needs no more than this
+      for a listing.
     - `part_of` is the address of the post if the page was fetched as one of its further pages.
-    - `rules` are the rules of the site. If the page does not fit them, it is extracted without site rules, and then
-      only the hand-written rules are applied. These may also make the page a post.
+    - `rules` are the rules of the site. If the page does not fit them, it is extracted without site rules, and only the
+      hand-written rules are applied to the result. Hand-written rules may also make the page a post.
     - `decided` is the kind and rule of the page if the site's other pages decided them. The page is then not
       classified.
 

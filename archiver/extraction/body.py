@@ -1,4 +1,6 @@
-"""Extracts the body of a post: finds the element that contains the text, and removes what is not part of it."""
+"""Extracts the body of a post: finds the element that contains the text, and removes everything that is not part of the
+text.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ _FIGURE = re.compile(
 _MAX_ROWS = 20
 _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
-_COMMENT_FORM = 1_500  # the labels and notes of a form for comments have fewer letters than this
+_COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
 
@@ -60,8 +62,8 @@ def boilerplate_spans(
 ) -> list[tuple[int, int]]:
     """Returns the block ranges of elements whose tag, attribute, class or id marks them as boilerplate.
 
-    An element does not count if it, or all elements with the same mark together, contains more than `share` of the
-    text. `lo` and `hi` bound the container's blocks; `size` has the prefix sums of the blocks' sizes.
+    An element is left out if it contains more than `share` of the text, or if all elements with the same mark together
+    do. `lo` and `hi` bound the container's blocks; `size` has the prefix sums of the blocks' sizes.
     """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
@@ -167,7 +169,7 @@ def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[fl
 
 
 def _text_start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
-    """Returns the index of the block where the text begins. It begins after the title, if that is near the start."""
+    """Returns the index of the block where the text begins. If the title is near the start, the text begins below."""
     known = fold_text(title)
     if not known:
         return lo
@@ -274,8 +276,8 @@ def _links_of(b: TextBlock) -> Iterable[Element]:
 
 
 def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Marks blocks as dead if their text also occurs elsewhere in the body, as that of invitations and pull quotes
-    does.
+    """Marks blocks as dead if their text also occurs elsewhere in the body. Such blocks are invitations and pull
+    quotes.
     """
     seen: set[str] = set()
     quoted: list[tuple[int, str]] = []
@@ -458,19 +460,19 @@ def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
 # The body: choosing the element that contains the text, and reading it.
 
 _NOTICE = 200
-"""A text on the page with at most this many characters may be a notice. It is taken for one if the text from the feed
-or API is five times as long."""
+"""A text on the page with at most this many characters may be a notice. It is taken for a notice if the text from the
+feed or API is five times as long."""
 _CONTENT_NAME = re.compile(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:$|[\s_-])", re.IGNORECASE)
 _TRIED, _LEVELS = 5, 3
 _LITTLE = 200
-"""The text in the title's box is preferred unless the other text has at least this many letters more."""
+"""The text in the box around the title is preferred unless the other text has at least this many letters more."""
 _OUTER = frozenset({"body", "main", "html", "header", "table", "tbody"})
 _HEADER_NAME = re.compile(
     r"(?:^|[\s_-])(?:head(?:er|ing)?|hero|masthead|top|intro|banner|title\w*)(?:$|[\s_-])", re.IGNORECASE
 )
 _OWN_BLOCKS = frozenset({"p", "ul", "ol", "dl", "blockquote", "figure", "pre"})
 _FEW_WORDS = 300.0
-_SHORT = 600  # a text with fewer letters than this may be that of a sidebar and not the post's
+_SHORT = 600  # a text with fewer letters than this may belong to a sidebar and not to the post
 _MEDIA = ("img", "iframe", "video", "audio", "embed", "object")
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
@@ -635,8 +637,9 @@ def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLa
 
 
 def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBlock, found: Body, top: Element) -> Body:
-    """Returns the text of a short post: that of the page's main content if that is in `top`, otherwise the text `found`
-    in `top`. If `top` is outside the post's entry, returns the text below the title.
+    """Returns the text of a short post. If the page's main content is in `top`, returns the text of the main content;
+    otherwise returns the text `found` in `top`. But if `top` is outside the post's entry, returns the text below the
+    title.
     """
     main, article = post.page.main_content, _article(post)
     if main is not None and is_below(main, top) and not (article is not None and is_below(article, main)):
@@ -675,8 +678,8 @@ def _entry(post: Post) -> Element | None:
 
 
 def _article(post: Post) -> Element | None:
-    """Returns the <article> that contains the post's title, or else the only <article> on the page; None if there is
-    none.
+    """Returns the <article> that contains the post's title, or else the only <article> on the page; None if there is no
+    such <article>.
     """
     if post.title is not None and (entry := next(post.title.iterancestors("article"), None)) is not None:
         return entry
@@ -688,8 +691,8 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
     """Returns the text below the title, found by its position, for a post that is too short to be found by its weight;
     None if there is no text below the title.
 
-    It is the text of an element in the post's entry whose class says that it has the text, or else the rest of the
-    entry. If the entry has only a picture or a recording, its text is "".
+    Returns the text of an element in the post's entry whose class marks it as the text, or else the rest of the entry.
+    Returns "" if the entry has only a picture or a recording.
     """
     article, entry = _article(post), _entry(post)
     if entry is None and post.holder is not None and post.holder.tag != "body":

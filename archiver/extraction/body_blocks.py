@@ -87,7 +87,8 @@ _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
     **dict.fromkeys(UNREAD, "unread"),
 }  # fmt: skip
-# Elements that mostly contain plain text. They are read in one piece unless they contain one of the elements below.
+# Elements that mostly contain plain text. They are read in one piece unless they contain one of the elements listed
+# below.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
 _NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
@@ -130,8 +131,8 @@ class BlockLayout:
         return found
 
     def prefix_sums(self, of: list[float]) -> list[float]:
-        """Returns the prefix sums of `of`, which has a number for each block. The sum over the blocks from `lo` to `hi`
-        is then `s[hi] - s[lo]`.
+        """Returns the prefix sums of `of`, which has a number for each block. If `s` is the result, the sum over the
+        blocks from `lo` to `hi` is `s[hi] - s[lo]`.
         """
         return [0.0, *accumulate(of)]
 
@@ -213,7 +214,7 @@ class _LayoutReader:
         if tag == "tr":
             self.end_row()
         gap = ""
-        if self.buffer or self.gap != _BLANK:  # otherwise ending the line would change nothing
+        if self.buffer or self.gap != _BLANK:  # otherwise, ending the line would change nothing
             gap = _gap_before(el, tag, self.top)
             self.end_line(gap)
         outer, first = self.at, len(self.blocks)
@@ -290,7 +291,7 @@ class _LayoutReader:
             self.cells.clear()
 
     def end_line(self, gap: str) -> None:
-        """Ends the current run of text and makes blocks of it. The gap before the next block is at least `gap`."""
+        """Ends the current run of text and turns it into blocks. The gap before the next block is at least `gap`."""
         if self.buffer:
             text = "".join(self.buffer)
             self.buffer.clear()
@@ -317,7 +318,9 @@ class _LayoutReader:
 
 
 def _ancestors_of(skip: Collection[Element]) -> set[Element]:
-    """Returns all ancestors of the elements in `skip`. They cannot be read in one piece, since a part is skipped."""
+    """Returns all ancestors of the elements in `skip`. These ancestors cannot be read in one piece, since a part of
+    them is skipped.
+    """
     found: set[Element] = set()
     for el in skip:
         for at in el.iterancestors():

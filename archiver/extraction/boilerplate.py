@@ -334,7 +334,8 @@ _PAIRS = frozenset(
 # the post.
 LONG = frozenset(["comments", "comment", "commentlist", "disqus", "replies", "related", "relatedposts", "recommended"])
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
-# A name with one of these words describes the layout, not the element: "with-sidebar", "no-comments", "sidebar-layout".
+# A class or id with one of these words describes the layout, not the element: "with-sidebar", "no-comments",
+# "sidebar-layout".
 _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
 _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 
@@ -431,7 +432,7 @@ _LINE = _compile_any(
     r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
 )
 _MAX_LINE_LENGTH = 160
-"""The patterns above are tried only on texts with at most this many characters, since they match no longer ones."""
+"""The patterns above are tried only on texts with at most this many characters, since they match no longer texts."""
 # The texts of buttons with a count: "Like 12".
 _LIKES = (
     r"(?:likes?|i like (?:it|this)|gefällt mir|j['’]aime|me gusta|mi piace|curtir|gosto|vind ik leuk|lubię to|нравится|"

@@ -50,8 +50,8 @@ class ClassTerms:
     """The categories or the tags in a post's class attribute.
 
     `slugs` are written as in the class. `names` are the names that the page shows, or the slugs if it shows none.
-    `is_complete` is True if the class has every term of the post. It may lack some if a slug has no Latin letters,
-    since the class then has only a number for it.
+    `is_complete` is True if the class has every term of the post. It may lack a term whose slug has no Latin letters,
+    since WordPress then writes only a number in the class.
     """
 
     slugs: Terms
@@ -64,8 +64,8 @@ def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) 
     class.
 
     `declared` are the names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if
-    there are as many names as slugs, since WordPress sorts both by name. A complete post class without any tag means
-    that the post has no tags.
+    there are as many names as slugs, since WordPress sorts both by name. If a post class is complete and has no tag,
+    the post has no tags.
     """
     classes = _post_class(post)
     terms = [(kind, m[2]) for name in classes if (m := _CLASS_TERM.match(name)) and (kind := _KINDS[m[1]])]
@@ -182,12 +182,11 @@ _METAS = (
     _Meta("tag", "news_keywords", 0.68, is_list=True),
     _Meta("tag", "sailthru.tags", 0.68, is_list=True),
     _Meta("tag", "citation_keywords", 0.68, is_list=True),
-    _Meta("tag", "keywords", 0.35, is_list=True),  # low, since these are written for search engines
+    _Meta("tag", "keywords", 0.35, is_list=True),  # a low confidence, since they are written for search engines
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
-"""Platforms whose posts always show their categories in other ways. Breadcrumbs on these platforms are only folders,
-unless their address leads to a category.
-"""
+"""Platforms whose posts always show their categories elsewhere. On these platforms a breadcrumb is only a folder,
+unless its address leads to a category."""
 _CATEGORY_CLASSES = ("post-category", "entry-category", "article-category", "category", "post-label")
 _TAG_CLASSES = ("post-tag", "entry-tag", "article-tag", "tag-item", "tag-name", "tag")
 _CATEGORY_TAGS = frozenset({"span", "div", "p", "strong", "em", "small", "li"})
@@ -196,7 +195,7 @@ _STARTS_LABEL = re.compile(r"[:：]\s*$")
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs", "#breadcrumb")
 _TAG_ADDRESS = "tag address"
 _TOLD_APART = 0.5
-"""Only candidates on the page with at least this confidence say whether a term of a feed is a category or a tag."""
+"""Only candidates on the page with at least this confidence decide whether a term of a feed is a category or a tag."""
 _MAX_LINKS = 600
 _DATED_PATH = re.compile(r"/(.+?)/(?:19|20)\d\d/\d\d/\d\d/")
 _MAX_STEPS = 10
@@ -263,7 +262,7 @@ def _from_hint(page: Page, hint: SourceHint | None, found: Sequence[Found]) -> I
 
 
 def _terms_known_as_tags(page: Page, terms: Sequence[str], found: Sequence[Found]) -> frozenset[str]:
-    """Returns the terms of a feed, folded, that are tags on the page.
+    """Returns the terms of a feed that are tags on the page, in the form that `fold_text` returns.
 
     If the platform has only categories or only tags, all terms are of that kind. Otherwise the post's own terms
     (`found`) decide, and then the addresses of links to listings anywhere on the page. On a Jekyll site, the folders
@@ -300,7 +299,9 @@ def _listing_links(page: Page) -> Iterator[tuple[Kind, set[str]]]:
 
 
 def _folders_before_date(page: Page) -> set[str]:
-    """Returns the folders, folded, in the page's address before its date, as in /news/tram/2024/01/09/a-title.html."""
+    """Returns the folders before the date in the page's address, as in /news/tram/2024/01/09/a-title.html, in the form
+    that `fold_text` returns.
+    """
     match = _DATED_PATH.match(unquote(page.path))
     return {fold_text(folder) for folder in match[1].split("/")} if match else set()
 
@@ -395,7 +396,7 @@ def _is_other_site(page: Page, el: Element, href: str) -> bool:
 
 def _from_links(page: Page, post: Post) -> Iterator[Found]:
     links = term_links(page, post)
-    has_one_kind = bool(page.platform.categories) != bool(page.platform.tags)  # as on Blogger, which has only labels
+    has_one_kind = bool(page.platform.categories) != bool(page.platform.tags)  # e.g. Blogger, which has only labels
     kinds: tuple[Kind, ...] = ("category", "tag")
     for kind in kinds:
         sure = [x.text for x in links if x.kind == kind and x.sure]
@@ -419,7 +420,7 @@ def _from_metadata(page: Page) -> Iterator[Found]:
     yield _as_candidate(
         "category", [p for t in sections for p in _split_sections(page, t)], "json-ld", "articleSection", 0.82
     )
-    # Rank Math writes search phrases into this property, not the post's tags.
+    # The plugin Rank Math writes search phrases, and not the post's tags, into this property.
     trust = 0.3 if _is_by_rank_math(page) else 0.78
     yield _as_candidate("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
     for one in data.declared(page.addresses):
@@ -462,7 +463,7 @@ def _split_sections(page: Page, text: str) -> list[str]:
     """Splits the text of a section field into sections: "News,Health" is two; "Health, Wellness & Beauty" is one.
 
     A text with spaces after its commas is split if each part is also the text of a link. It is also split if the whole
-    text is not that of a link and the last part has no "and".
+    text is not the text of a link and the last part has no "and".
     """
     parts = re.split(r"\s*[,;]\s+", text)
     if len(parts) == 1:
@@ -483,7 +484,7 @@ def _from_class(page: Page, post: Post) -> Iterator[Found]:
         "tag": terms_in_lists(page.data.texts(node, "keywords")) or page.data.meta("article:tag"),
     }
     for kind, found in class_terms(page, post, declared).items():
-        # A complete post class without any tag means that the post has none, unless a link shows one.
+        # If a post class is complete and has no tag, the post has none, unless a link shows one.
         if found.names or found.is_complete:
             confidence = 0.6 if not found.is_complete else 0.94 if found.names else 0.79
             yield _as_candidate(kind, found.names, "class", "post class", confidence)

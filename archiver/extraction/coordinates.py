@@ -236,8 +236,8 @@ def _from_pair(
 ) -> Position | None:
     """Returns the position made of two coordinates, each given in degrees with its precision.
 
-    `sides` are their compass letters, "" for a missing one. Returns None if the letters do not fit together, as N and
-    S.
+    `sides` are their compass letters, "" for a missing one. Returns None if the letters do not fit together, such as N
+    and S.
     """
     if any(sides) and not (set(sides) & {"N", "S"} and set(sides) & {"E", "W"}):
         return None
@@ -287,7 +287,8 @@ class MapService:
     - `queries`: query parameters that have both numbers, each with True if the longitude comes first.
     - `only`: a parameter and the value that it must have, for services whose own coordinates are not WGS 84.
 
-    The notations are tried in the order `pairs`, `patterns`, `queries`, and the most reliable one of each comes first.
+    The notations are tried in the order `pairs`, `patterns`, `queries`, and within each of them in the given order,
+    most reliable first.
     """
 
     host: str
@@ -358,7 +359,7 @@ SERVICES = (
     MapService(r"^map\.naver\.com$", pairs=(("lat", "lng"),)),
     MapService(r"^geohack\.(?:toolforge|wmflabs)\.org$|^tools\.wmflabs\.org$", queries=_latitude_first("params")),
 )
-"""The map services. Of Baidu and Amap, only addresses in WGS 84 are read, since their own coordinates (BD-09, GCJ-02)
+"""The map services. For Baidu and Amap, only addresses in WGS 84 are read, since their own coordinates (BD-09, GCJ-02)
 are off by some hundred metres."""
 
 

@@ -21,8 +21,8 @@ from archiver.month_names import MONTHS, month_number, solar_month_number, vietn
 # The year before the first year of each era. Year n of the era is n years later.
 ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "明治": 1867, "民國": 1911, "民国": 1911}
 _BUDDHIST, _BUDDHIST_YEARS = 543, range(2_440, 2_650)
-# Years of the Persian solar calendar. Higher numbers are years of the Islamic lunar calendar, whose days cannot be
-# computed.
+# Years of the Persian solar calendar. Higher numbers are years of the Islamic lunar calendar, which cannot be converted
+# by calculation.
 _SOLAR_YEARS = range(1_300, 1_430)
 # Years in which the 33-year cycle of leap years is broken (Borkowski, The Persian calendar for 3000 years).
 _BREAKS = (1_210, 1_635)
@@ -86,7 +86,7 @@ def han_number(text: str) -> int | None:
 # Dates as machines write them: ISO 8601, RFC 5322, JavaScript, epoch seconds, dates in URLs.
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
-"""The first and last year that are believed in visible text. A declared date may be older, as in a newspaper's own
+"""Years outside this range are not accepted in visible text. A declared date may be older, as in a newspaper's own
 archive."""
 _FIRST_DECLARED = 1800
 # Days that databases store in place of "no date".
@@ -99,7 +99,9 @@ _ZERO_DATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DateParts:
-    """The numbers of a date as written. `hour` and `second` are None if not given; `zone` is the text of the zone."""
+    """The numbers of a date as written. `hour` and `second` are None if the text does not have them; `zone` is the text
+    of the time zone.
+    """
 
     year: int
     month: int
@@ -274,7 +276,7 @@ _CJK = re.compile(
     rf"({'|'.join(ERAS)})?\s*(元|[{_HAN}]{{1,4}})\s*[年년]\s*([{_HAN}]{{1,3}})\s*[月월]\s*([{_HAN}]{{1,3}})\s*[日号號일]?"
 )
 _YMD = re.compile(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![\d])")
-# A point must not be followed by a slash, since 9.5/10 is a rating.
+# A date with a point between its numbers must not have a slash after it, since 9.5/10 is a rating.
 _DMY = re.compile(
     r"(?<![\d/.])(\d{1,2})(?:\s?/\s?|(?:\.\s?|-)(?!\d{1,2}\s?/))(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{4}|\d{2})(?![\d/])"
 )
@@ -312,7 +314,8 @@ _CLOCK = re.compile(
 )
 _AFTERNOON = frozenset(("pm", "ch", "م", "下午", "午後", "오후", "晚上"))
 _MORNING = frozenset(("am", "sa", "ص", "上午", "午前", "오전", "凌晨", "早上"))
-# Languages whose months are in the tables. In these, dateparser would find no date that the tables miss.
+# Languages whose months are in the tables. For texts in these languages, dateparser would find no date that the tables
+# miss.
 _KNOWN = frozenset(re.split(
     r"\s+",
     "en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro "
@@ -547,9 +550,9 @@ _DAYS = (
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "year": 525_960}
 # "A week ago" may be any of several days, even days of different months.
 _PRECISION = {"week": "month"}
-# Limits for texts with a relative time; longer texts are sentences. A text has at most _MAX_LENGTH characters,
-# "yesterday" is followed by at most _CLOCK_LETTERS letters ("at 14:05 Uhr"), and at most _BESIDE characters are around
-# "3 hours ago" ("Posted ... by Ada Byrne").
+# Limits for texts with a relative time; longer texts are sentences. A text has at most _MAX_LENGTH characters. At most
+# _CLOCK_LETTERS letters follow "yesterday" ("at 14:05 Uhr"), and at most _BESIDE characters surround "3 hours ago"
+# ("Posted ... by Ada Byrne").
 _MAX_LENGTH, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
 _MONTH_OR_YEAR = ("month", "year")
 

@@ -34,7 +34,7 @@ PUBLISHED = re.compile(
     re.IGNORECASE,
 )
 # Words that, right before a date, label it as the day on which a journal received or accepted a paper. "Submitted" is
-# not among them, since some systems write it for "posted".
+# not among them, since some systems write it in the sense of "posted".
 SENT = re.compile(
     r"(?:\b(?:received|accepted|eingegangen|angenommen|reçue?|acceptée?|recibido|aceptado|recebido|aceite|aceito|ricevuto|"
     r"accettato|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"

@@ -50,7 +50,7 @@ class StateDate:
 
 
 def state_date(page: Page) -> StateDate | None:
-    """Returns the date of publication in the data of a page's scripts. If the data have several, returns the one
+    """Returns the date of publication in the data of a page's scripts. If the data have several, returns the date
     nearest to the slug of the page's address.
 
     The data also contain other posts, each with its own address next to its date. A date far from this page's slug
@@ -130,8 +130,8 @@ its place.
 
 
 def precision_bonus(moment: Moment, visible: bool) -> float:
-    """Returns the confidence that is added to a date for its precision, time zone and visibility. So the more precise
-    of two otherwise equal dates is chosen.
+    """Returns the confidence that is added to a date for its precision, time zone and visibility. This makes the more
+    precise of two otherwise equal dates win.
     """
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 

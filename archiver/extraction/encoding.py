@@ -14,8 +14,8 @@ from archiver.items import Evidence
 # Repairing text that was certainly encoded as UTF-8 twice ("cafÃ©", "donâ€™t").
 
 _MANY, _MAX_COUNT = 3, 20_000
-"""A page is repaired only if it has at least `_MANY` sequences that prove the mistake, since fewer may be in a text
-about such errors. At most `_MAX_COUNT` runs of text are examined."""
+"""A page is repaired only if it has at least `_MANY` sequences that prove the mistake, since a text about such errors
+may have a few. At most `_MAX_COUNT` runs of text are examined."""
 
 
 def _byte_table(codec: str) -> dict[int, int]:
@@ -177,7 +177,8 @@ def text_sample(body: bytes) -> bytes:
         if run.isascii():
             continue
         if len(run) > room:
-            # A cut at a space is never inside a character, since in no legacy encoding is a trailing byte a space.
+            # A cut at a space is never inside a character, since no legacy encoding has a space as the trailing byte of
+            # a character.
             run = run[: max(run.rfind(b" ", 0, room), run.rfind(b"\n", 0, room)) if b" " in run[:room] else room]
         out.append(run)
         room -= len(run)
@@ -206,7 +207,9 @@ def guess_encoding(body: bytes) -> str:
 
 
 def _guess_japanese(sample: bytes) -> str:
-    """Returns the Japanese encoding in which a sample has hiragana, which only Japanese uses; "" if none does."""
+    """Returns the Japanese encoding in which a sample contains hiragana, which only Japanese uses; "" if there is no
+    such encoding.
+    """
     for name in ("cp932", "euc_jp"):
         text = sample.decode(name, errors="replace")
         wide = [c for c in text if c > "\u00ff"]
@@ -387,8 +390,8 @@ class DecodedText:
 
 def unpack_undeclared(body: bytes, limit: int = MAX_BYTES) -> tuple[bytes, str]:
     """Decompresses a page's bytes that were compressed without a Content-Encoding, up to `limit` bytes; returns them
-    and the name of the method. Bytes that are not compressed, are cut, or cannot be decompressed are returned
-    unchanged, with "".
+    and the name of the method. Returns the bytes unchanged, with "", if they are not compressed, are truncated, or
+    cannot be decompressed.
     """
     method = "gzip" if body.startswith(_GZIP) else "deflate" if body.startswith(_ZLIB) else ""
     if not method:
@@ -507,11 +510,10 @@ def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
 
 
 def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
-    """Decodes UTF-8 that is cut within its last character or has a few broken bytes; returns None if the bytes are not
-    UTF-8.
+    """Decodes UTF-8 that ends within a character or has a few broken bytes; returns None if the bytes are not UTF-8.
 
-    `text` is the part before the cut if only the last character is cut. If another encoding is declared, this part must
-    have more than three non-ASCII characters.
+    If only the last character is incomplete, `text` is the part before it. If another encoding is declared, this part
+    must have more than three non-ASCII characters.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
         return _as_utf8(text)
@@ -561,10 +563,10 @@ def _utf16_by_zeros(body: bytes) -> str:
 
 
 def _legacy_encoding(body: bytes) -> str:
-    """Returns the encoding that was usual for the page's declared language before UTF-8; "" if unknown.
+    """Returns the encoding that was usual for the page's declared language before UTF-8; "" if there is none.
 
-    It is windows-1252 for a western European language. If most letters of such a page are outside ASCII, its
-    language was declared wrongly, and "" is returned.
+    It is windows-1252 for a western European language. If most letters of such a page are outside ASCII, its language
+    was declared wrongly, and "" is returned.
     """
     match = _LANGUAGE.search(body[:_HEAD])
     if not match:
@@ -585,7 +587,8 @@ def _codec(label: str) -> str:
     if info is None or not getattr(info, "_is_text_encoding", True) or info.name in ("utf-7", "idna", "punycode"):
         return ""
     if info.name.startswith(("utf-16", "utf-32")):
-        # A document whose declaration of UTF-16 can be read as ASCII is not in UTF-16 (HTML, section 13.2.3.2).
+        # If a document declares UTF-16 in a declaration that can be read as ASCII, the document is not in UTF-16 (HTML,
+        # section 13.2.3.2).
         return "utf-8"
     if info.name.startswith(("unicode", "raw-unicode", "undefined", "mbcs", "oem")):
         return ""
@@ -626,8 +629,8 @@ def _decode_strictly(body: bytes, name: str) -> str:
 
 
 def _broken_share(body: bytes) -> float:
-    """Returns the share of invalid characters among the non-ASCII characters when bytes are read as UTF-8. It is nearly
-    1 if the bytes are in another encoding.
+    """Returns the share of invalid characters among the non-ASCII characters when bytes are read as UTF-8. The share is
+    nearly 1 if the bytes are in another encoding.
     """
     text = body[:400_000].decode("utf-8", errors="replace")
     return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", errors="ignore")), 1)

@@ -1,7 +1,7 @@
 """Explains why a field has its value: its candidates, which of them won, and the reason in one line.
 
-This module decides nothing. It reconstructs the choice that `extraction.resolve` made from an article and its stored
-evidence, so that an article in an archive can be explained as well as a page.
+This module decides nothing. From an article and its stored evidence, it reconstructs the choice that
+`extraction.resolve` made. So it can explain an article in an archive as well as a page.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FIELDS = (
 _SETS = tuple(name for name in WEIGHED if BY_NAME[name].is_list)
 _KEEPS_ALL = (*fields_with_choice("collected"), *fields_with_choice("places"))
 _FIRST_FOUND = fields_with_choice("first")
-_LINKED_FILE = "file of places"  # the locator of a link to a file from which geo-tags are not read
+_LINKED_FILE = "file of places"  # the locator of a link to a file of places, from which no geo-tags are read
 _SHOWN = frozenset(
     (OTHER_HEADING, "platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb")
 )
@@ -65,8 +65,8 @@ _EXACT, _SAME, _PARTLY = 3, 2, 1
 
 @dataclass(frozen=True, slots=True)
 class FieldExplanation:
-    """Why one field has its value. `chosen` is the value as text, `why` is the reason, and `won` says for each of the
-    candidates whether it was chosen.
+    """Why one field has its value. `chosen` is the value as text, and `why` is the reason. `won` has for each candidate
+    True if it was chosen.
     """
 
     field: str
@@ -141,7 +141,7 @@ def _value_text(name: str, value: Any) -> str:
 def _match_level(name: str, chosen: str, one: Evidence) -> int:
     if not chosen:
         return 0
-    if name == "body":  # every candidate matches at least partly, since lines may have been removed from its end
+    if name == "body":  # every candidate matches partly, since lines may have been cut from its end
         return _EXACT if one.value == chosen else _PARTLY
     if name in PAGE_TIMES:
         return _date_match_level(chosen, one.value)

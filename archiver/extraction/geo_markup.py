@@ -112,8 +112,9 @@ def _is_business_address(page: Page) -> bool:
     """Returns True if the place in the page's Open Graph data is the site's business address, not the place of the
     post.
 
-    That is so for every page on Squarespace, which puts the owner's address there, and for a page whose data include a
-    telephone number, a street address or a type such as "restaurant".
+    On every page of a Squarespace site it is the business address, since Squarespace puts the owner's address there. It
+    is also the business address on a page whose data include a telephone number, a street address or a type such as
+    "restaurant".
     """
     data = page.data
     return page.platform.name == "squarespace" or bool(
@@ -368,7 +369,7 @@ def _name_around(el: Element) -> str:
 
 
 def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Yields the place to which the post's location line links, then the places of maps in its text. Maps may be links,
+    """Yields the place to which the post's location line links, then the places on maps in its text. Maps may be links,
     frames, elements with coordinates, or scripts.
     """
     for a, _ in post.select(_LOCATION, anywhere=False)[:1]:
@@ -443,7 +444,7 @@ _OWN = (
     ("itemReviewed", "content", False),
     ("mainEntity", "content", False),
 )
-"""Each row has a property, the role of its places, and True if a place without a position also counts."""
+"""Each row has a property, the role of its places, and True if a place counts even without a position."""
 _PEOPLE = (("author", "author"), ("creator", "author"), ("publisher", "publisher"), ("sourceOrganization", "publisher"))
 _ADDRESSES = ("location", "homeLocation", "workLocation", "areaServed")
 _PLACES = re.compile(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)

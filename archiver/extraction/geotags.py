@@ -25,7 +25,8 @@ from archiver.extraction.post_locator import Post
 from archiver.extraction.text import fold_text
 from archiver.items import Evidence, GeoTag, SourceHint, format_degrees
 
-# A check whether a page can contain a place. It takes a tenth of the time of the full search and misses no place.
+# A check whether a page can contain a place. It takes a tenth of the time that the full search takes, and misses no
+# place.
 
 # Parts of the names of meta elements and properties, regardless of case.
 _NAMES = ("geo", "icbm", "lat", "locality", "location", "coverage", "spatial", "country", "region", "place", "dateline")
@@ -99,7 +100,9 @@ _OF_POST = frozenset(("content", "dateline"))
 
 
 def place_key(tag: GeoTag) -> PlaceKey:
-    """Returns a key that is equal for geo-tags of one place: the position to some 10 m, or else the folded name."""
+    """Returns a key that is equal for geo-tags of one place: the position to some 10 m or, without a position, the name
+    in the form that `fold_text` returns.
+    """
     if tag.latitude is not None and tag.longitude is not None:
         return round(tag.latitude, 4), round(tag.longitude, 4)
     return fold_text(tag.placename)
@@ -191,8 +194,8 @@ def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Ev
 
 
 def merge_geotags(found: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Merges geo-tags of the same place until each place occurs once. Merging is repeated because a place that got its
-    position in one merge may then be the same as another place.
+    """Merges geo-tags of the same place until each place occurs once. Merging is repeated because a place without a
+    position may get one in a merge, and may then be the same as another place.
     """
     before, out = tuple(found), _merge_once(found)
     while len(out) < len(before):

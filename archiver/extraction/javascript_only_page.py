@@ -30,8 +30,8 @@ _ASKS = re.compile(r"java\s?script|ジャバスクリプト|자바스크립트|�
 
 
 def needs_javascript(page: Page) -> bool:
-    """Returns True if a page shows hardly anything without scripts. It then has scripts, but hardly any text, links or
-    pictures; and it has an empty container that a script fills, or a <noscript> that asks for JavaScript.
+    """Returns True if a page shows hardly anything without scripts. Such a page has scripts, but hardly any text, links
+    or pictures. It also has an empty container that a script fills, or a <noscript> that asks for JavaScript.
     """
     index = page.index
     body = next(iter(index.tag("body")), None)

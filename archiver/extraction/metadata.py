@@ -99,19 +99,19 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 class _Writer:
-    """Writes tokens of broken JSON as well-formed JSON, one text for each top-level value."""
+    """Writes the tokens of broken JSON as well-formed JSON, one text for each top-level value."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._out: list[str] = []
         self._open: list[str] = []
-        self._last = ""  # what was written last: "", "value", "key", ":" or ","
+        self._last = ""  # the kind of token written last: "", "value", "key", ":" or ","
         self.too_deep = False
 
     def value(self, text: str) -> None:
         """Writes a value given in JSON notation. If the current object needs a key, writes the value as the key."""
         if not self._open:
-            return  # text between top-level values
+            return  # the token is text between top-level values, which is dropped
         if self._last == "value":
             self._out.append(",")  # the comma is missing in the source
         if self._open[-1] == "{" and self._last != ":":
@@ -458,7 +458,7 @@ class DeclaredArticle:
 
 
 class PageMetadata:
-    """All metadata of one page, with cleaned texts, in document order."""
+    """All metadata of one page in document order, with cleaned texts."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -518,7 +518,7 @@ class PageMetadata:
         return out
 
     def texts(self, node: Node | None, *names: str) -> list[str]:
-        """Returns the texts of these properties of a node. The text of a value that is an object is its name, headline,
+        """Returns the texts of these properties of a node. If a value is an object, its text is its name, headline,
         value or url.
         """
         found: list[str] = []
@@ -564,8 +564,8 @@ class PageMetadata:
     def article(self, urls: set[str]) -> Node | None:
         """Returns the JSON-LD node of the page's own article; None if the page has none.
 
-        It is the node that has one of `urls`, the page's addresses. If there is no such node, it is the first node with
-        an author or a date, provided that the page has at most three of these.
+        Returns the node that has one of `urls`, the page's addresses. If there is no such node, returns the first node
+        with an author or a date, provided that the page has at most three such nodes.
         """
         key = frozenset(urls)
         if key not in self._article:
@@ -577,7 +577,7 @@ class PageMetadata:
         descriptions have the same property names.
 
         An article in microdata or RDFa counts only if it is the only one on the page or has one of `urls`, the page's
-        addresses. Others are teasers.
+        addresses. Other such articles are teasers.
         """
         key = frozenset(urls)
         if key in self._declared:

@@ -29,7 +29,7 @@ LARGE = 400_000
 a smaller page can be too large."""
 MAX_TAGS = 40_000
 MAX_DEPTH = 120
-"""Elements are nested at most this deep. Deeper text becomes part of the last level, since selectors walk through all
+"""Elements are nested at most this deep. Deeper elements are replaced by their text, since selectors walk through all
 ancestors."""
 MAX_TEXT = 1_500_000
 """All text nodes together have at most this many characters."""
@@ -40,8 +40,8 @@ MAX_VALUE = 20_000
 """An attribute has at most this many characters. A longer one is data (an image, a program's state), not a class or a
 name."""
 MAX_CLASSES, CUT_CLASS = 500_000, 60
-"""All class attributes together have at most `MAX_CLASSES` characters. After these, each further one is cut to
-`CUT_CLASS` characters."""
+"""All class attributes together have at most `MAX_CLASSES` characters. Once this limit is reached, each further class
+attribute is cut to `CUT_CLASS` characters."""
 
 _UNREAD = frozenset({"script", "style"})
 _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
@@ -158,8 +158,8 @@ class Page:
     fetched.
 
     `captured_at` (aware) is when the page was fetched, None if unknown. Relative dates such as "3 hours ago" are
-    counted back from it. `constants` are values that belong to the site and not to a post. Each attribute is computed
-    at most once and never changes.
+    counted back from it. `constants` are values that belong to the site and not to a single post. Each attribute is
+    computed at most once and never changes.
     """
 
     def __init__(self, root: Element, decoded: DecodedText, url: str, captured_at: datetime | None = None) -> None:
@@ -186,7 +186,7 @@ class Page:
         return self.selector.xpath(query)
 
     def ask(self, selector: str) -> list[Found]:
-        """Returns the nodes and strings that parsel finds for a CSS or XPath selector of the site's rules.
+        """Returns the nodes and strings that parsel finds for a CSS or XPath selector in the site's rules.
 
         Raises BadRules for an XPath that fails only when it is evaluated on a node, such as `//p[count('x')]`.
         """
@@ -253,8 +253,8 @@ class Page:
 
     @cached_property
     def addresses(self) -> set[str]:
-        """The page's own addresses (fetched, canonical, og:url), without fragment and final slash. They serve to find
-        the page itself in its metadata.
+        """The page's own addresses (fetched, canonical, og:url), without fragment and final slash. They are used to
+        find the page's own entry in its metadata.
         """
         return {
             u.partition("#")[0].rstrip("/")

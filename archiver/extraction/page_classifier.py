@@ -76,8 +76,8 @@ LISTING_PATH = re.compile(
     re.IGNORECASE,
 )
 IN_SECTION = re.compile(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
-"""Matches the address of a post in a section. The name of a section has only a word or two, so an address with a whole
-sentence in that place is that of a post."""
+"""Matches the address of a post in a section. The name of a section has only a word or two. So if an address has a
+whole sentence in that place, it is the address of a post."""
 _CARD = re.compile(r"(?:^|[\s_-])(?:card|teaser|entry|post-?item|list-?item)(?:$|[\s_-])", re.IGNORECASE)
 _STRETCHED = re.compile(
     r"(?:stretched|overlay|cover(?:ing)?|entry|card|block|full)[_-]?link|link[_-]?overlay|absolute inset-0",
@@ -86,8 +86,8 @@ _STRETCHED = re.compile(
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous", "bookmark", "nofollow", "external", "tag", "author"})
 _MANY = 60
 _DATE_LENGTH = 40  # in a list of posts, at most this many characters accompany a title: a date, the number of comments
-# Matches the address of a year, month or day. If the year is below another date, as in "/2022/03/15/1984/", the address
-# is that of a post.
+# Matches the address of a year, month or day. If the year follows another date, as in "/2022/03/15/1984/", it is the
+# address of a post.
 DATE_FOLDER = re.compile(r"(?<!/\d)(?<!/\d\d)(?<!/\d{4})/((?:19|20)\d\d)(?:/\d\d?){0,2}/$")
 PAGE_PATH = re.compile(
     r"/(?:about(?:-us|-me)?|contact(?:-us)?|privacy(?:-policy)?|terms(?:-of-\w+)?|imprint|impressum|datenschutz|"
@@ -226,8 +226,8 @@ def _ancestors_up_to(el: Element, top: Element) -> Iterator[Element]:
 def is_filled_by_linked_items(page: Page, post: Post, has_own_date: bool = False) -> bool:
     """Returns True if most of the page consists of list items and table rows with little more than a link to this site.
 
-    They may make up most of the post's body or most of the whole page. For a page with a body and its own date near the
-    heading (`has_own_date`), only the body counts, since a sidebar may be longer than a short post.
+    These items may make up most of the post's body or most of the whole page. For a page with a body and its own date
+    near the heading (`has_own_date`), only the body counts, since a sidebar may be longer than a short post.
     """
     whole = next(iter(page.index.tag("body")), page.root)
     if post.body is None:
@@ -285,7 +285,8 @@ def main_types(page: Page) -> set[str]:
 def has_article_node(page: Page) -> bool:
     """Returns True if JSON-LD declares the page as an article with a date or an author.
 
-    An article whose date is what programs write for "no date" does not count, since some themes declare every page so.
+    An article whose date is what programs write for "no date" does not count, since some themes declare every page as
+    such an article.
     """
     node = page.data.article(page.addresses)
     if node is None or any(map(is_zero_date, page.data.texts(node, "datePublished")[:1])):
@@ -296,7 +297,7 @@ def has_article_node(page: Page) -> bool:
 def declares_article(page: Page) -> bool:
     """Returns True if Open Graph declares the page as an article with a time of publication (ogp.me, "article").
 
-    Error pages and listings have no such time, whatever their address or heading looks like.
+    Error pages and listings declare no such time, even if their address or heading looks like a post's.
     """
     return _is_typed_article(page) and bool(page.data.meta("article:published_time"))
 
@@ -331,14 +332,14 @@ GUESSES = frozenset(
         "wall",
     )
 )
-"""The rules that guess the kind of a page from its look, its address or the pages that link to it. The forms of the
-site's pages may show that such a guess is wrong. All other rules read what the page, its platform or its source
-declares, which is final."""
+"""The rules that guess the kind of a page from its appearance, its address or the pages that link to it. The forms of
+the site's pages (groups of pages with nearly the same markup) may show that such a guess is wrong. All other rules read
+what the page, its platform or its source declares, which is final."""
 
 
 def is_declared(rule: str) -> bool:
-    """Returns True if a rule reads a declaration, which is final. If it only guesses, the form of the page may overrule
-    it.
+    """Returns True if a rule reads a declaration, which is final. If a rule only guesses, the form of the page may
+    overrule it.
     """
     return bool(rule) and rule not in GUESSES
 
@@ -422,11 +423,11 @@ def classify_page(
     post: Post | None = None,
     beside: BylineBlock | None = None,
 ) -> Answer:
-    """Returns the kind of a page, and the name of the rule that determined it.
+    """Returns the kind of a page and the name of the rule that determined it.
 
     `hint` is what a feed or an API says about this address. It makes the page a post unless the page itself is clearly
-    something else (an error, a password form, a listing). `known_kind` is the kind to be expected according to the
-    sitemap or link where the address was found. Only a page of kind POST becomes an article.
+    something else (an error, a password form, a listing). `known_kind` is the kind that the sitemap or link with the
+    address suggests. Only a page of kind POST becomes an article.
     """
     post = post or locate_post(page)
     context = _Context(page, post, beside or byline_beside_heading(page, post), hint, known_kind)
@@ -441,8 +442,8 @@ def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known:
 
 
 def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns the kind and rule of a page if its platform's classes declare its kind, or if it is an error, an empty
-    page, a redirect or a password form. Otherwise returns None.
+    """Returns the kind and rule of a page if its platform's classes declare its kind, or if it is an error page, an
+    empty page, a redirect or a password form. Otherwise returns None.
     """
     return _first_answer(_FACTS, _Context(page, post, BylineBlock(), hint, known))
 
@@ -566,8 +567,8 @@ def _not_found(context: _Context) -> Answer | None:
 
 
 def _names_wall(page: Page, heading: str) -> bool:
-    """Returns True if a heading has the words of a login form or of a check for robots, and there is a further sign of
-    one: the rest of the heading, a password field, or words on the page that are typical of such a check.
+    """Returns True if a heading has the words of a login form or of a check for robots, and a further sign confirms
+    this: the rest of the heading, a password field, or words on the page that are typical of such a check.
     """
     if m := LOGIN.match(heading):
         is_form = any((e.get("type") or "").lower() == "password" for e in page.index.tag("input"))
@@ -628,8 +629,9 @@ def _is_of_another_year(context: _Context, year: int) -> bool:
 
 
 def _several_posts(context: _Context) -> Answer | None:
-    """Recognizes a listing by its linked headings or links. It has entries of several posts, linked headings of which
-    the page's title is one, or is filled by teasers or links. At the address of a listing, one linked post is enough.
+    """Recognizes a listing by its linked headings or links. A listing has entries of several posts, has the page's
+    title among its linked headings, or is filled by teasers or links. At the address of a listing, one linked post is
+    enough.
 
     Returns None for any other page, and for a page that declares an article in JSON-LD.
     """
@@ -714,8 +716,8 @@ def _documentation(context: _Context) -> Answer | None:
 def _log(context: _Context) -> Answer | None:
     """Recognizes a history or changelog by several dates as headings or in one column of a table.
 
-    A page that declares when it was published, or has a date in its address, does not count, since a post may also have
-    such a table.
+    A page that declares when it was published, or has a date in its address, is not taken for a log, since a post may
+    also have such a table.
     """
     page, post = context.page, context.post
     top = post.body if post.body is not None else post.holder

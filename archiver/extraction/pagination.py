@@ -22,7 +22,7 @@ from archiver.urls import urlkey
 
 
 def _alternatives(*rows: str) -> str:
-    """Joins the alternatives in several rows into one pattern. "_" in a row stands for a space."""
+    """Joins the alternatives in several rows into one pattern. In a row, "_" stands for a space."""
     return "|".join(word for row in rows for word in row.replace("_", " ").split("|"))
 
 
@@ -223,8 +223,9 @@ class PostParts:
 class _Link:
     """A link that may lead to another page of this post.
 
-    `ways` are the ways to read its address as the address of a page. `text` is the number that the link shows. `onward`
-    is True if the link only says "next", and `sure` is True if it shows a number or is in a block of page links.
+    `ways` are all ways to read its address as the address of a page of the post. `text` is the number that the link
+    shows. `onward` is True if the link only says "next", and `sure` is True if it shows a number or is in a block of
+    page links.
     """
 
     url: str
@@ -235,8 +236,8 @@ class _Link:
 
 
 def find_parts(page: Page, of: str = "") -> PostParts:
-    """Returns the other pages of the post on this page. For a post on one page, as nearly all posts are, the result has
-    no addresses.
+    """Returns the other pages of the post on this page. The result has no addresses if the post has only one page, as
+    nearly all posts do.
 
     A further page has the post's own address followed by a number. The link to it is in a platform's block of page
     links, has rel=next, or shows only a number or "next page". This excludes the next post, further pages of comments

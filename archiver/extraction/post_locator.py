@@ -28,7 +28,7 @@ _TOKEN = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
 )
 _MIN_COUNT = 3
-"""If a title has fewer words than this, one word in common means little."""
+"""If a title has fewer words than this, a single word in common with another title means little."""
 
 
 @lru_cache(maxsize=512)
@@ -38,8 +38,8 @@ def title_words(text: str) -> frozenset[str]:
 
 
 def title_similarity(one: str, other: str) -> float:
-    """Returns how similar two titles are, 0 to 1: the share of the shorter title's words that the longer title also
-    has.
+    """Returns the similarity of two titles, from 0 to 1: the share of the shorter title's words that the longer title
+    also has.
 
     It is 1 if the longer title begins with the shorter one. One word in common counts little, however short a title is.
     """
@@ -55,7 +55,8 @@ def title_similarity(one: str, other: str) -> float:
 
 
 def title_in_url(text: str, path: str) -> float:
-    """Returns how similar a title is to the slug in an address's path, 0 to 1: the share of words that both have.
+    """Returns the similarity of a title and the slug in an address's path, from 0 to 1: the share of words that both
+    have.
 
     The slug is the longest segment of the path. Publishing systems make it from the first version of the title.
     """
@@ -162,7 +163,8 @@ _NOISE = re.compile(
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 _GUESSED = frozenset({"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"})
-"""The rules by which a heading is only guessed to be the title of the post, from its level, its place or its text."""
+"""The rules by which a heading is only guessed to be the title of the post, from its level, its position or its
+text."""
 _NAMED_TITLE = re.compile(
     r"(?:title|titel|titre|titulo|titolo|headline|subject|betreff)$|^(?:tit|heading)$", re.IGNORECASE
 )
@@ -176,7 +178,7 @@ _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "
 _HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
 _PICTURE_DEPTH = 4
-_MIN_BODY = 25  # an element with fewer letters than this is the body only if no other element is found
+_MIN_BODY = 25  # an element with fewer letters than this is taken for the body only if no other element is found
 _MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
@@ -369,7 +371,7 @@ class Post:
         return len(others) < len(links) and all(self._stays_here(a.get("href") or "") for a in others)
 
     def leads_here(self, a: Element) -> bool:
-        """Returns True if a link leads to a place on this page, or has no address."""
+        """Returns True if a link leads to an anchor on this page, or has no address."""
         href = a.get("href") or ""
         return (
             not href
@@ -378,8 +380,8 @@ class Post:
         )
 
     def _stays_here(self, href: str) -> bool:
-        """Returns True if an address does not lead to another page of the site, because it is that of this page or of a
-        folder above it, or is on another host.
+        """Returns True if an address does not lead to another page of the site, because it is the address of this page
+        or of a folder above it, or is on another host.
         """
         url = self.page.join(href)
         parts = urlsplit(url)
@@ -609,8 +611,8 @@ class _TitleSearch:
         return self.refuses and self.post.page.constants.refuses_title(text)
 
     def _is_part_of_head(self, el: Element) -> bool:
-        """Returns True if a heading equals any part of the page's <title>, since the longest part may be the site's
-        name.
+        """Returns True if the heading equals one of the parts of the page's <title>. Every part is tried, not just the
+        longest, because the longest may be the site's name.
         """
         return fold_text(element_line(el)) in {fold_text(part) for part in TITLE_PARTS.split(self.post.page.head_title)}
 
@@ -643,7 +645,7 @@ class _TitleSearch:
 
     def _candidates(self, rule: str) -> list[Element]:
         """Returns the elements that a selector finds above the body or at its start. They must be in the same entry as
-        the body or, if there are none in it, in no entry.
+        the body. If that entry contains none, returns those that are in no entry.
         """
         body, entry = self.post.body, self.entry
         found = [e for e in self.index.select(rule) if self.is_clear(e)]
@@ -670,9 +672,9 @@ class _TitleSearch:
         ]
 
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
-        """Sets the title to the first of these that the page has: a heading that is the page's permalink, an <h1>, an
-        <h2> like a declared title, an element whose class says "title", the only remaining heading, or the only empty
-        heading.
+        """Sets the title to a heading or element that looks like one. Takes the first of these that the page has: a
+        heading that is the page's permalink, an <h1>, an <h2> like a declared title, an element whose class says
+        "title", the only remaining heading, or the only empty heading.
         """
         if marked := self._permalinks():
             self.take(marked, "bookmark")
@@ -704,11 +706,11 @@ class _TitleSearch:
         return empty[0] if len(empty) == 1 else None
 
     def _only_heading_left(self) -> Element | None:
-        """Returns the element among `other_headings` that is the title; None if that is uncertain.
+        """Returns the element among `other_headings` that is the title; None if none is certain.
 
-        It is the one that equals a declared title. If none does and the site's constants are known, it is the first
-        one. Otherwise it is the only one whose class says "title" or, if the page declares no title except <title>, the
-        only one at all.
+        An element that equals a declared title is chosen. If there is none and the values that belong to the site (its
+        constants) are known, the first element is chosen. Otherwise the only element whose class says "title" is chosen
+        or, if the page declares no title except <title>, the only element at all.
         """
         left = list(other_headings(self.post))
         if same := [e for e in left if fold_text(element_line(e)) in self.names]:
@@ -740,8 +742,8 @@ class _TitleSearch:
 
 
 def other_headings(post: Post) -> Iterator[Element]:
-    """Yields the other headings, and elements whose class says "title", that may be the post's title, in document
-    order. Yields nothing if the located title is marked as a title.
+    """Yields the headings, and the elements whose class says "title", that may be the post's title instead of the
+    located one, in document order. Yields nothing if the located title is marked as a title.
 
     Leaves out navigation and the like, headings in the text, dates, and headings with links to other pages.
     """

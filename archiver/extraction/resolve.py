@@ -56,8 +56,8 @@ class DeclaredFields:
 
 @dataclass(frozen=True, slots=True)
 class PostText:
-    """The title and body of a post (`text`), with which declared languages are compared, and the element of the body or
-    the title.
+    """The title and body of a post (`text`), and the element that contains the body or the title. Declared languages
+    are compared with this text.
     """
 
     text: str
@@ -65,8 +65,8 @@ class PostText:
 
 
 def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, text: PostText) -> DeclaredFields:
-    """Returns the language, description, image and canonical URL. The sources of each are tried in a fixed order, and
-    the first one that has it is used.
+    """Returns the language, description, image and canonical URL. For each of these fields, the sources are tried in a
+    fixed order, and the first source that has a value is used.
     """
     found = {"language": _language(page, hint, text)}
     found |= {name: read(page, body, hint) for name, read in _READERS.items()}
@@ -85,8 +85,8 @@ def _from_hint(value: str, hint: SourceHint | None, name: str) -> _Found:
 
 
 def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
-    """Returns the language declared by the post's own element, by the page, or by a feed or API, unless the text is in
-    another language.
+    """Returns the language declared by the post's own element, by the page, or by a feed or API. A declaration is
+    ignored if the text is in a different language.
     """
     own = next((tag for tag in map(language_tag, _langs_around(text.element)) if tag), "")
     declared = [(own, "text", "lang")] if own else []
@@ -189,9 +189,12 @@ def post_id(page: Page, hint: SourceHint | None) -> str:
 def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     """Chooses categories or tags: the candidate with the highest confidence.
 
-    If that consists of links which were recognized only by their form, the declared terms are chosen in two cases: if
-    they include all of the links and more, since the theme then shows only some; or if the links include all of the
-    declared terms (two or more) and more, since the other links then belong to other posts.
+    If that candidate consists of links that were recognized only by their form, the declared terms are chosen instead
+    in two cases:
+
+    - The declared terms include all of the links and more. The theme then shows only some of the post's terms.
+    - There are at least two declared terms, and the links include all of them and more. The other links then belong to
+      other posts.
     """
     first = best_candidate(found)
     if first is None or first.source not in ("class", "link", "label") or not first.visible:
@@ -208,16 +211,16 @@ def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
 
 # Families of sources that repeat one another. All declarations of a page come from the same field in the editor.
 _FAMILY = {"json-ld": "declared", "meta": "declared", "microdata": "declared", "rdfa": "declared", "class": "platform"}
-_AGREED = 0.05  # is added to the confidence for each other family of sources that has one of the same people
+_AGREED = 0.05  # added to a candidate's confidence for each other family of sources with one of its people
 _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses the authors: the candidate with the most support. That is its confidence, increased for each other family
-    of sources that has one of the same people.
+    """Chooses the authors: the candidate with the most support. The support of a candidate is its confidence, increased
+    for each other family of sources that has one of its people.
 
-    If the chosen candidate is a generic account ("admin"), a candidate with a person is chosen in its place. If another
-    candidate has the same people and more, it is chosen, unless the first is nearly certain.
+    If this candidate is a generic account ("admin"), a candidate with a person's name replaces it. If another candidate
+    has the same people and more, it replaces the first one, unless the first one is nearly certain.
     """
     usable = [(c, _folded_names(c)) for c in found if c.confidence > 0.35]
     if not usable:
@@ -345,7 +348,9 @@ def _on_day_of_address(first: When, usable: list[When], url_day: date | None) ->
 
 
 def _on_day_shown(first: When, shown: list[When]) -> When | None:
-    """Returns a publication date on the day that the page shows, if `first` is declared and one day off; else None."""
+    """Returns a publication date on the day that the page shows if `first` is a declared date and is one day off;
+    otherwise None.
+    """
     if first.visible or any(c.value.day == first.value.day for c in shown):
         return None
     neighbours = [c for c in shown if _days_apart(c.value, first.value) == 1]
@@ -404,8 +409,8 @@ def _most_supported(found: list[When], changed: set[date]) -> When | None:
     An instant with a zone also agrees with the day before and the day after, since pages show the day in their own
     zone.
 
-    If the page shows an earlier day, a declared date that no other group confirms is taken for the date of a migration
-    to another system, and the earlier day is returned. The same goes for a date that only JSON-LD and meta elements
+    A declared date that no other group confirms may be the date of a migration to another system. If the page shows an
+    earlier day, the earlier day is therefore returned. This also applies to a date that only JSON-LD and meta elements
     have (one program writes both), if the byline has an earlier day in an element made for dates.
     """
 
@@ -428,8 +433,8 @@ def _most_supported(found: list[When], changed: set[date]) -> When | None:
 
 
 def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
-    """Returns True if `one` is shown near the heading and is more than a day before `first`. The day of a change does
-    not count.
+    """Returns True if `one` is a date shown near the heading, is more than a day before `first`, and is not one of the
+    dates in `changed` (dates on which the page says it was modified).
     """
     return (
         _source_group(one) == "reader"
@@ -440,8 +445,8 @@ def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
 
 
 def _without_changes(found: list[When], changed: list[When]) -> list[When]:
-    """Returns the candidates without shown dates that are the date of a change, or are later than the last change. They
-    are left out only if the page declares an earlier date of publication.
+    """Returns the candidates, leaving out shown dates on which the page says it was modified, and shown dates later
+    than the last modification. They are left out only if the page declares an earlier date of publication.
 
     Themes that show the last change often use the element and class for the day of publication. A date later than the
     last change belongs to another post.
@@ -489,7 +494,7 @@ _SIMILAR, _SIMILAR_LONG, _LONG_WORDS = 0.34, 0.28, 5
 the heading has `_LONG_WORDS` words or more."""
 _CLEARLY = 0.15
 _OF_ARTICLE = frozenset({"json-ld", "microdata", "rdfa"})
-_ALTERED = re.compile(r"\s\|\s|(?:\.\.\.|…)$")  # matches a title with a part after a bar, and a title that is cut
+_ALTERED = re.compile(r"\s\|\s|(?:\.\.\.|…)$")  # matches a title with a part after a bar, and a truncated title
 _MAX_LENGTH = 200
 """A heading with more characters than this is a paragraph, so a declared title is chosen."""
 _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12
@@ -497,13 +502,14 @@ _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12
 
 def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
     """Chooses the title: the heading that readers see, if a declared title confirms it, or else the title on which most
-    sources agree. `site` are the site's names, folded, and `path` is the path of the page's address.
+    sources agree. `site` are the site's names as returned by `fold_text` (only letters and digits, in lower case).
+    `path` is the path of the page's address.
 
     - The heading that the platform's selector finds is chosen unless it is the site's name. If it is empty, the post
       has no title, and "" is chosen.
     - A different heading is chosen if it is similar to a declared title. The author wrote the heading, while declared
-      titles are written for search engines and may be cut. But if the address was clearly made from the declared title,
-      that is chosen.
+      titles are written for search engines and may be truncated. But if the address was clearly made from the declared
+      title, the declared title is chosen.
     - A heading that is unlike all declared titles (a logo, a section, "Comments") is only one vote among others.
     - If there is no heading, the headline in the article's markup is preferred to titles for browsers and for sharing.
     - Other headings of the page (`OTHER_HEADING`) count only if there is no other candidate.
@@ -525,7 +531,7 @@ def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -
 
 
 def _confirmed_heading(headings: list[Candidate[str]], declared: list[str]) -> Candidate[str] | None:
-    """Returns the first heading that is similar to a declared title; None if none is."""
+    """Returns the first heading that is similar to a declared title; None if there is no such heading."""
     for one in headings:
         least = _SIMILAR if len(one.value.split()) < _LONG_WORDS else _SIMILAR_LONG
         if len(one.value) <= _MAX_LENGTH and any(title_similarity(one.value, text) >= least for text in declared):
@@ -534,8 +540,8 @@ def _confirmed_heading(headings: list[Candidate[str]], declared: list[str]) -> C
 
 
 def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
-    """Returns the candidate with the most support. This is its confidence plus a vote from each other source whose text
-    is equal to it, contains it, or is a part of it.
+    """Returns the candidate with the most support. The support of a candidate is its confidence plus a vote from each
+    other source whose text is equal to the candidate's text, contains it, or is a part of it.
     """
     texts = [(c, fold_text(c.value)) for c in usable]
 
@@ -547,8 +553,8 @@ def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
 
 
 def _vote(text: str, other: str) -> float:
-    """Returns how much a folded title supports another one: 1 if they are equal, less if one contains the other,
-    otherwise 0.
+    """Returns how much one title supports another: 1 if they are equal, less if one contains the other, otherwise 0.
+    Both are given as returned by `fold_text`.
     """
     if not text:
         return 0.0
@@ -560,7 +566,7 @@ def _vote(text: str, other: str) -> float:
 def _original_title(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
     """Returns the heading, unless there is a different declared title from which the address was clearly made.
 
-    A declared title that is cut, or has a part after a bar, is not the original.
+    A declared title that is truncated, or has a part after a bar, is not the original.
     """
     others = [c for c in found if not c.visible]
     unaltered = [c for c in others if not _ALTERED.search(c.value)]

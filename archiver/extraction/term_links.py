@@ -47,7 +47,7 @@ _ADDRESS = {
 }
 _ANCHOR = {kind: re.compile(rf"/(?:{_FOLDERS[kind]})(?:/|\.html?)?#.", re.IGNORECASE) for kind in _FOLDERS}
 
-# Words before terms: labels, and the ends of sentences ("This entry was posted in").
+# Words that precede terms: labels, and the ends of sentences ("This entry was posted in").
 _LABELS: dict[Kind, str] = {
     "category": (
         r"categor(?:y|ies)|(?:filed|posted|published|included) (?:in|under)|sections?|kategori(?:e|en|a|er|ler)?|"
@@ -138,8 +138,8 @@ def is_term(text: str, sure: bool = False) -> bool:
 
 
 def unique_terms(found: Iterable[str]) -> Terms:
-    """Returns the categories or tags among some texts. Those that differ only in case or spacing are returned once, as
-    first written.
+    """Returns the texts that are categories or tags. If several differ only in case or spacing, returns only the first
+    of them.
     """
     out: dict[str, str] = {}
     for one in found:
@@ -155,8 +155,8 @@ def texts_of_links(el: Element) -> list[str]:
 
 
 def text_of_term_link(el: Element) -> str:
-    """Returns the text of a link to a category or tag. If the number of its posts is in an element at the end, it is
-    left out.
+    """Returns the text of a link to a category or tag. Leaves out the number of its posts if that is in an element at
+    the end.
     """
     text = element_line(el)
     if not text or not text[-1].isdecimal() or not len(el):
@@ -269,7 +269,7 @@ _WORDS_AROUND = 110
 _CLIMB = 3
 _BELOW, _MAX_LAST = 200, 30
 """The tags of a post may be in the first `_BELOW` elements after it, in the last `_BELOW` elements of its text, or in
-the last `_MAX_LAST` links of these."""
+the last `_MAX_LAST` links in these elements."""
 _TERM_RELS = frozenset(("tag", "category"))
 _OF_THE_SITE = re.compile(
     r"(?:trending|popular|hot|top|all|most used|featured|explore)\s+(?:tags?|topics?|categories|labels|keywords)|"
@@ -287,7 +287,7 @@ _ICON_TAGS = ("i", "svg", "span", "img")
 class TermLink:
     """A link to the listing of a category or tag.
 
-    `sure` is True if its rel or address shows its kind, and False if only a label or icon before it does.
+    `sure` is True if its rel or address shows its kind, and False if only a preceding label or icon shows it.
     """
 
     text: str
@@ -311,7 +311,7 @@ def term_links(page: Page, post: Post) -> list[TermLink]:
 
 
 class _Links:
-    """Decides for one link after another whether it leads to a category or tag, and to which of the two.
+    """Decides for each link in order whether it leads to a category, to a tag or to neither.
 
     If `strict` is True, the address is not enough to recognize a term: it must have a label, an icon or rel="tag".
     """
@@ -356,7 +356,7 @@ class _Links:
     def _declared_kind(self, href: str, rel: frozenset[str]) -> Kind | None:
         """Returns "category" or "tag" if a link's rel or address shows the kind; otherwise None.
 
-        A folder for terms in which the site also has its posts does not count.
+        A folder that is usually for terms does not count if the site also has its posts in it.
         """
         if "category" in rel:
             return "category"
@@ -519,7 +519,8 @@ def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding 
             return _Preceding("")
         text_inside = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
         if text := _text_unless_separator(text_inside):
-            # A heading "Categories" is above the list of all categories of the site, not of those of the post.
+            # A heading "Categories" is above a list of all categories of the site, not above the categories of the
+            # post.
             return _Preceding(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
         if not text_inside and sibling.tag in _ICON_TAGS:
             return _Preceding(sibling)
@@ -538,7 +539,9 @@ def _kind_of_icon(el: Element) -> Kind | None:
 
 
 def is_in_prose(el: Element, known: dict[Element, bool]) -> bool:
-    """Returns True if a link is in a sentence, as its block has much text besides links. `known` caches results."""
+    """Returns True if a link is in a sentence. In this case its block has much text besides links. `known` caches
+    results.
+    """
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:
         at = parent

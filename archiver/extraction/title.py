@@ -111,7 +111,7 @@ def _is_long_title(text: str, declared: str) -> bool:
 
 
 def _leads_home(page: Page, el: Element) -> bool:
-    """Returns True if a text in the header is a site's name, because it links to a home page or has no link. A post's
+    """Returns True if a text in the header is the site's name, because it links to a home page or has no link. A post's
     title would link to the post.
     """
     link = el if el.tag == "a" else next(el.iter("a"), None)
@@ -124,8 +124,8 @@ def _leads_home(page: Page, el: Element) -> bool:
 def _is_site_or_section(part: str, separator: str, host: str, path: str) -> bool:
     """Returns True if the last part of a title is the name or a section of the site.
 
-    It is the name if it is in the host: "Lumo" is the name of drinklumo.example. It is a section if it is a folder in
-    the page's address ("District" in /district/1) or a common word such as "Blog".
+    A part is the name if it is in the host: "Lumo" is the name of drinklumo.example. A part is a section if it is a
+    folder in the page's address ("District" in /district/1) or a common word such as "Blog".
     """
     words = part.split()
     if not 1 <= len(words) <= _MAX_WORDS:
@@ -190,7 +190,7 @@ def _is_name_only(title: str, names: list[str]) -> bool:
 
 
 def _host_labels(host: str) -> set[str]:
-    """Returns the parts of a host that may be the site's name, folded."""
+    """Returns the parts of a host that may be the site's name, as returned by `fold_text`."""
     steps = host.split(".")
     labels = {fold_text(part) for part in (host, ".".join(steps[:-1]), ".".join(steps[-2:]), steps[0])}
     return {label for label in labels if len(label) > 2}
@@ -253,8 +253,8 @@ def _is_other_field(el: Element) -> bool:
 def without_labels(el: Element, declared: set[str]) -> str:
     """Returns the text of a heading, without a kicker before it or a subtitle after it if a declared title has none.
 
-    `declared` are the titles that the page declares, folded. A kicker or subtitle is removed only if it is a child
-    element of the heading.
+    `declared` are the titles that the page declares, as returned by `fold_text`. A kicker or subtitle is removed only
+    if it is a child element of the heading.
     """
     text = heading_text(el)
     children = [t for child in el if isinstance(child.tag, str) and (t := element_line(child))]
@@ -273,9 +273,9 @@ def without_section(text: str, declared: set[str], bare: str) -> str:
     """Returns a heading without the name of the section or site after it, if a declared title equals the heading
     without it.
 
-    `declared` are the titles that the page declares, folded. `bare` is the heading without the declared name of the
-    site. A name before the title is not removed, since it may belong to the title: `without_site` also removes the
-    beginning of "Lumo: a new lamp", a declared title of the site Lumo.
+    `declared` are the titles that the page declares, as returned by `fold_text`. `bare` is the heading without the
+    declared name of the site. A name before the title is not removed, since it may belong to the title: `without_site`
+    also removes the beginning of "Lumo: a new lamp", a declared title of the site Lumo.
     """
     if fold_text(text) in declared:
         return text
@@ -286,7 +286,7 @@ def without_section(text: str, declared: set[str], bare: str) -> str:
 
 
 def restore_lost_characters(text: str, declared: list[str]) -> str:
-    """Replaces a heading in which other characters were lost, and became "?" or U+FFFD, by the declared title.
+    """Returns the declared title in place of a heading in which characters were lost and became "?" or U+FFFD.
 
     "The ferry?s pier" becomes "The ferry’s pier". A "?" at the end of a word is taken for a question mark if the
     declared title has the same letters.
@@ -303,10 +303,11 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
 
 
 def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
-    """Replaces a heading by the declared title if it lacks a word in angle brackets that the page has as a tag.
+    """Returns the declared title in place of a heading that lacks a word in angle brackets, because the page has the
+    word as a tag.
 
     "Closing the" becomes "Closing the <dialog>" if the heading contains an element <dialog>. A declared title with an
-    end tag has markup and not such a word.
+    end tag contains markup and not such a word.
     """
     for one in declared:
         tags = _TAG.findall(one)
@@ -320,8 +321,8 @@ def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
 def title_candidates(
     page: Page, post: Post, hint: SourceHint | None, names: list[str], host: str
 ) -> list[Candidate[str]]:
-    """Returns the title candidates with their sources, without the site's name and without titles that are constants of
-    the site.
+    """Returns the title candidates with their sources, without the site's name and without titles that belong to the
+    site and not to the post (its constants).
 
     `names` are the names of the site, from `site_names`. If the element for the post's title is empty, "" is a
     candidate.
@@ -340,7 +341,7 @@ def title_candidates(
 
 
 def _other_headings(post: Post) -> list[Candidate[str]]:
-    """Returns the other texts in the place of a title, as candidates that count only if there are no others."""
+    """Returns the page's other headings that may be the title, as candidates that count only if there are no others."""
     found: list[str] = []
     for el in other_headings(post):
         if 0 < len(text := _clean_title(heading_text(el))) <= _MAX_OTHER and text not in found:

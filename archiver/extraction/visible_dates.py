@@ -20,7 +20,8 @@ from archiver.extraction.text import element_line
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 
-# At most this many dates of a line are read. A paper has those of its submission, revision, acceptance and publication.
+# At most this many dates of a line are read. A paper has the dates of its submission, revision, acceptance and
+# publication.
 _DATES = 4
 _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)
 
@@ -29,7 +30,7 @@ def read_dates(
     text: str, language: str, before: str = "", captured_at: datetime | None = None
 ) -> tuple[Moment | None, Moment | None]:
     """Returns the date of publication and the date of the last change in a line; each is None if the line does not have
-    it.
+    such a date.
 
     `before` are the words before the line, which may be a label in a separate element. A date without a label is taken
     for the date of publication. A year in a copyright notice does not count, nor does the day on which a paper was
@@ -146,8 +147,8 @@ def names_a_date(name: str) -> bool:
 
 
 class _Places:
-    """Determines by document order where on the page an element is: near or above the post's heading, inside or after
-    its body, or elsewhere.
+    """Determines the position of an element relative to the post, by document order: near or above its heading, inside
+    or after its body, or elsewhere.
     """
 
     def __init__(self, page: Page, post: Post) -> None:
@@ -235,7 +236,7 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 @dataclass(frozen=True, slots=True)
 class _Holder:
     """An element with a date in its text. `named` is True if its tag, class or id says that it has a date. `where` is
-    its position: a key of `_TRUST` or "in".
+    its position: a key of `_TRUST`, or "in" (in the body).
     """
 
     element: Element
@@ -265,7 +266,7 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
 
 def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
     """Returns the date, with less confidence if it is in a link to another page and either far from the heading or in a
-    list of links. Posts without a title are listed by their dates in such places.
+    list of links. Such lists show posts without a title by their dates.
     """
     if (one.where != "near" or _is_in_list_of_links(one.element)) and _is_linked_elsewhere(page, one.element):
         return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
@@ -274,7 +275,7 @@ def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
 
 def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
     """Returns the elements that may have a date because of their class or id, as <time>, or because of their own text.
-    Outer elements come first. If `near` is True, returns only elements around the heading.
+    Outer elements precede inner ones. If `near` is True, returns only elements around the heading.
     """
     index = page.index
     begin, end = places.around_heading(len(index.elements)) if near else (0, len(index.elements))
@@ -342,8 +343,8 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
 
 
 def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:
-    """Returns the date that an element shows. If it is only a day and the element is a <time> whose attribute adds a
-    time of day, returns that time.
+    """Returns the date that an element shows. If the element shows only a day and is a <time> whose attribute adds a
+    time of day, returns the date in the attribute.
     """
     if shown is None or shown.precision != "day" or el.tag != "time":
         return shown

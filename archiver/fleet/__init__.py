@@ -1,3 +1,3 @@
-"""Crawling with many machines: each site is a job in PostgreSQL, and has an archive for itself, called its shard. Only
-one worker at a time crawls a site into its shard.
+"""Crawls sites on many machines. Each site is a job in PostgreSQL and has its own archive, called its shard. Only one
+worker at a time crawls a site into its shard.
 """

@@ -59,8 +59,8 @@ def read_sites_of_archive(archive: Path) -> list[FleetSite]:
 
 
 def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
-    """Enters sites into the fleet's tables, and updates the settings of sites that are in the tables already. Returns
-    how many are new, and how many the fleet has now.
+    """Adds sites to the fleet's tables, and updates the settings of sites that are already there. Returns the number of
+    new sites, and the number of sites that the fleet has now.
     """
     rows: Sequence[FleetSite] = list({one.name: one for one in entries}.values())
     with board.transaction() as conn:
@@ -86,8 +86,8 @@ def _count(conn: Any) -> int:
 
 
 def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
-    """Enters hosts of imported captures, given as start URLs, each as a site that is not crawled until a person adds it
-    with `archiver fleet init`. Returns the names of the hosts that are sites of the fleet now.
+    """Adds hosts of imported captures, given as start URLs. Each becomes a site that is not crawled until a person adds
+    it with `archiver fleet init`. Returns the names of those hosts that are now sites of the fleet.
 
     Hosts that cannot be crawled (without a domain) are left out.
     """

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 REEXTRACT, SCAN, IMPORT = "reextract", "scan", "import"
 FINISHED, FAILED, INTERRUPTED = "finished", "failed", "interrupted"
 TRIES = 5
-"""A task that has failed this many times is given up until it is entered again."""
+"""A task that has failed this many times is given up until it is queued again by a command."""
 _RETRY = 60.0
-"""Seconds until a failed task is retried; doubled each time."""
+"""Seconds before a failed task is retried. The time doubles with each failure."""
 
 
 class NoSuchSite(ArchiverError):
@@ -92,7 +92,7 @@ def select_shards(board: QueueDatabase, words: Iterable[str]) -> list[str]:
 
 
 def enter_tasks(board: QueueDatabase, tasks: Iterable[NewTask]) -> int:
-    """Enters tasks, and returns how many of them were not open before. A task that already ended or failed is opened
+    """Adds tasks, and returns how many of them were not open before. A task that already ended or failed is opened
     again; a task that is still open is not changed.
     """
     with board.transaction() as conn:
@@ -138,8 +138,8 @@ def end_run(board: QueueDatabase, held: SiteLease, task: Task, end: TaskEnd) -> 
 
 
 def end_scan(board: QueueDatabase, task: Task, end: TaskEnd, found: Iterable[str] = ()) -> int:
-    """Records how a scan ended, and enters an import task for each site in `found`. Returns how many tasks were
-    entered; 0 if another worker has already finished the scan.
+    """Records how a scan ended, and adds an import task for each site in `found`. Returns the number of tasks added, or
+    0 if another worker has already finished the scan.
     """
     with board.transaction() as conn:
         is_open = conn.execute(

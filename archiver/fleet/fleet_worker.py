@@ -16,8 +16,8 @@ from procrastinate.exceptions import ConnectorException
 
 from archiver import __version__
 from archiver.errors import ArchiverError, QueueUnavailable, QueueVersionMismatch
-from archiver.fleet.crawl_job import WorkerContext
 from archiver.fleet.job_queue import CARE, SITES, make_queue
+from archiver.fleet.run_crawl_job import WorkerContext
 from archiver.scheduling.fork_server import start_fork_server
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _POLL = 1.0
 @dataclass(eq=False)
 class Worker:
     """A fleet worker with `slots` jobs at a time. `run` returns the number of the signal that ended it, or 0 if the
-    fleet was drained; it raises QueueVersionMismatch if the fleet was upgraded to another version meanwhile.
+    fleet was drained. It raises QueueVersionMismatch if the fleet was meanwhile upgraded to another version.
     """
 
     place: WorkerContext
@@ -102,8 +102,8 @@ class Worker:
         ]
         waiting = asyncio.create_task(ending.wait())
         await asyncio.wait([*both, waiting], return_when=asyncio.FIRST_COMPLETED)
-        # If one of the two queues has given up, end the other, too: it would compete with the workers that are started
-        # next.
+        # If one of the two queues has given up, the other is ended, too. It would compete with the workers that are
+        # started next.
         for task in (*both, waiting):
             task.cancel()
         for result in await asyncio.gather(*both, return_exceptions=True):

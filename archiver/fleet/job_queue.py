@@ -17,8 +17,8 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, NoResu
 from procrastinate.jobs import Job
 
 from archiver.errors import QueuePermissionDenied, QueueUnavailable
-from archiver.fleet.crawl_job import WorkerContext, crawl_site
 from archiver.fleet.postgres import QueueDatabase, postgres_message
+from archiver.fleet.run_crawl_job import WorkerContext, crawl_site
 from archiver.fleet.task_job import do_task
 
 _log = logging.getLogger(__name__)
@@ -29,9 +29,9 @@ _AFTER_CRAWLS = -1
 """The priority of tasks. It is lower than that of crawls, because crawls are due at a certain time."""
 _TOGETHER = 500
 _AWAY, _BROKEN = 5.0, 60.0
-"""Seconds until a job is retried that could not reach PostgreSQL, or failed unexpectedly."""
+"""Seconds before a job is retried that could not reach PostgreSQL (_AWAY) or failed unexpectedly (_BROKEN)."""
 _PATIENCE = 60.0
-"""Seconds for which a statement is retried while PostgreSQL restarts."""
+"""While PostgreSQL restarts, a statement is retried for at most this many seconds."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -56,8 +56,8 @@ class RetryAfter(BaseRetryStrategy):
 
 
 class PatientConnector(PsycopgConnector):
-    """Connector to PostgreSQL that retries a statement for up to a minute after a lost connection. Meanwhile the
-    worker's crawls continue as long as their leases last.
+    """Connector to PostgreSQL that retries a statement for up to a minute after a lost connection. The worker's crawls
+    continue during that time, as long as their leases last.
     """
 
     async def execute_query_async(self, query: Any, **values: Any) -> None:
@@ -148,7 +148,7 @@ def create_queue_tables(board: QueueDatabase) -> None:
 
 
 async def enqueue_due_jobs(app: App, board: QueueDatabase) -> int:
-    """Enqueues one job for each due site and task, the longest overdue first. Returns how many were enqueued."""
+    """Enqueues one job for each due site and task, the longest overdue first. Returns the number of jobs enqueued."""
     return await _enqueue(app, [*await _jobs_of_due_sites(board), *await _jobs_of_due_tasks(board)])
 
 
@@ -212,10 +212,10 @@ async def _enqueue(app: App, jobs: list[Job]) -> int:
 
 
 async def retry_stalled(app: App, board: QueueDatabase) -> int:
-    """Enqueues the jobs of dead workers again, and returns how many.
+    """Enqueues the jobs of dead workers again, and returns their number.
 
-    A worker counts as dead if it has sent no heartbeat for the length of a lease, or if the host of its job has had no
-    lease for twice that time, because it then died between two statements.
+    A worker counts as dead if it has sent no heartbeat for the length of a lease. It also counts as dead if the host of
+    its job has had no lease for twice that time, because the worker then died between two statements.
     """
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}

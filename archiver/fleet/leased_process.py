@@ -25,8 +25,8 @@ from archiver.storage.runs import Counts
 
 @dataclass(eq=False)
 class LeasedProcess:
-    """A worker's handle of a job's process. `result` is what the process sent before it ended; if it sent nothing, the
-    return value of `died`, called with a phrase such as "was killed by signal 9".
+    """A worker's handle of a job's process. `result` is what the process sent before it ended. If it sent nothing,
+    `result` is the return value of `died`, which is called with a phrase such as "was killed by signal 9".
     """
 
     process: ForkServerProcess
@@ -53,7 +53,9 @@ class LeasedProcess:
             self.link.send(until)
 
     def end(self) -> None:
-        """Asks the process to end: a crawl first finishes its running requests, another task its transaction."""
+        """Asks the process to end. A crawl first finishes its running requests; any other task first finishes its
+        transaction.
+        """
         self.process.terminate()
 
     def kill(self) -> None:
@@ -87,7 +89,7 @@ class LeaseWatchdog:
     def check(self) -> None:
         if monotonic_seconds() < self._until:
             return
-        self._receive(0.0)  # an extension may have arrived meanwhile
+        self._receive(0.0)  # an extension of the lease may have arrived meanwhile
         if monotonic_seconds() >= self._until:
             self._end(f"its lease ran out {monotonic_seconds() - self._until:.1f} seconds ago")
 

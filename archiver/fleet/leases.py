@@ -1,9 +1,9 @@
-"""Leases and fencing tokens: which worker may crawl a host, and whose writes are accepted. A lease covers a host; a
-fencing token belongs to a site.
+"""Leases and fencing tokens, which decide which worker may crawl a host and whose writes are accepted. A lease covers a
+host; a fencing token belongs to a site.
 
-PostgreSQL's clock decides when a lease ends. The worker counts the same time by its own monotonic clock, starting
-before its request, so for the worker the lease always ends earlier. A worker that was cut off or suspended has
-therefore ended its crawl before another one begins, even if their clocks differ.
+PostgreSQL's clock decides when a lease ends. The worker counts the same time by its own monotonic clock and starts
+counting before it sends its request, so for the worker the lease always ends earlier. A worker that was cut off or
+suspended has therefore ended its crawl before another one begins, even if their clocks differ.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ def monotonic_seconds() -> float:
 
 
 _MARGIN = 2.0
-"""Seconds by which the lease in PostgreSQL outlasts the lease as the worker counts it, so that the worker can kill
-its crawl.
+"""The lease in PostgreSQL lasts this many seconds longer than the lease as the worker counts it, so that the worker can
+kill its crawl.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class SiteLease:
-    """A worker's lease on a site, valid until `until` (in `monotonic_seconds`) unless renewed. `token` is its fencing
-    token. `manifest` is the key of the shard's current state, None for a new shard. `lease` is the length of the lease
-    in seconds; `every` is the number of seconds between checkpoints.
+    """A worker's lease on a site, valid until `until` (in `monotonic_seconds`) unless renewed.
+
+    - `token`: its fencing token.
+    - `manifest`: the key of the shard's current state, None for a new shard.
+    - `lease`: the length of the lease in seconds.
+    - `every`: seconds between checkpoints.
     """
 
     site: str

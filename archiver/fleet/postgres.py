@@ -114,20 +114,27 @@ create table fleet_workers (
     ended_at timestamptz
 );
 """
-"""`fleet_hosts.lease_until` is when the lease of `worker` on the host ends, by PostgreSQL's clock; the lease is for
-`site` with `token`. `fleet_sites.token` is the fencing token, which grows by one with each run and which a commit must
-have; `fleet_sites.manifest` is the key of the shard's current state. `fleet.draining` is '', 'drain' (running jobs are
-finished) or 'now' (they are interrupted). `fleet_tasks` has one-time tasks (see `fleet_tasks.py`); `ended_at` is set
-when a task has finished or failed too often. `fleet_runs.task` is the task of a run, null for a crawl."""
+"""The SQL that creates the fleet's tables.
+
+- `fleet_hosts.lease_until`: when the lease of `worker` on the host ends, by PostgreSQL's clock. The lease is for `site`
+  with `token`.
+- `fleet_sites.token`: the fencing token, which grows by one with each run and which a commit must have.
+- `fleet_sites.manifest`: the key of the shard's current state.
+- `fleet.draining`: '', 'drain' (running jobs are finished) or 'now' (running jobs are interrupted).
+- `fleet_tasks`: one-time tasks (see `fleet_tasks.py`). `ended_at` is set when a task has finished or failed too often.
+- `fleet_runs.task`: the task of a run, null for a crawl.
+"""
 
 
 _SECONDS = 10
 _IDLE = 5.0
-"""Maximum number of seconds for which a transaction may be idle between two statements. A process that is suspended in
-a transaction would otherwise block its rows for all other workers."""
+"""A transaction may be idle between two statements for at most this many seconds. A process that is suspended in a
+transaction would otherwise block its rows for all other workers.
+"""
 _CLOCK = 60.0
-"""Maximum difference in seconds between this machine's clock and PostgreSQL's. Leases do not depend on it, because they
-use PostgreSQL's clock and monotonic clocks."""
+"""This machine's clock and PostgreSQL's may differ by at most this many seconds. Leases do not depend on it, because
+they use PostgreSQL's clock and monotonic clocks.
+"""
 Row = dict[str, Any]
 
 

@@ -89,7 +89,7 @@ class ShardStorage:
         return digest.hexdigest()
 
     def append_to(self, key: str, into: BinaryIO) -> tuple[int, str]:
-        """Appends an object's bytes to an open file. Returns how many bytes, and their SHA-256 in hex."""
+        """Appends an object's bytes to an open file. Returns their number, and their SHA-256 in hex."""
         digest, length = hashlib.sha256(), 0
         try:
             with self._fs.open(f"{self._root}/{key}", "rb") as source:
@@ -276,7 +276,7 @@ def find_manifest_keys(keys: Iterable[str]) -> dict[str, list[str]]:
     return out
 
 
-# The mark of a fleet in its storage, so that no two fleets use the same one.
+# The mark of a fleet in its storage, so that no two fleets use the same storage.
 
 _MARK = "fleet.json"
 

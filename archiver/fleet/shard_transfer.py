@@ -60,7 +60,7 @@ def checkpoint(
     `commit` is called with the new manifest and returns False if another worker has the site; the written objects are
     then deleted and Fenced is raised.
 
-    If `commit` raises an error, the objects are kept, because it may have succeeded all the same; otherwise a later
+    If `commit` raises an error, the objects are kept, because it may nevertheless have succeeded; otherwise a later
     `delete_old_objects` deletes them. Nothing is written to a storage without the fleet's mark, such as the empty
     folder of a missing mount. Raises Fenced, StorageRefused, and the errors of `commit` and of a backup.
     """
@@ -163,8 +163,8 @@ def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> N
 
 
 def mark_clean(folder: Path, manifest: Manifest) -> None:
-    """Writes a mark into the folder that its files are exactly the files of this manifest, so that the next job on this
-    machine need not fetch them.
+    """Writes a mark into the folder that says that its files are exactly those of this manifest, so that the next job
+    on this machine need not fetch them.
     """
     (folder / _STATE).write_bytes(manifest.to_json().encode())
 
@@ -175,7 +175,7 @@ def is_clean(folder: Path, manifest: Manifest) -> bool:
 
 def mark_in_use(folder: Path) -> None:
     """Records in the folder that a job is changing its database. WARC files are only appended to, so if the job is
-    killed, those of the same length can still be reused.
+    killed, WARC files that still have the length in the manifest can be reused.
     """
     state = folder / _STATE
     if state.exists():
@@ -228,8 +228,8 @@ def _size(file: Path) -> int:
 
 def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manifest | None) -> int:
     """Deletes the stored objects that are needed neither for this state of a shard nor for the state `before`, which
-    another process may still be reading. Objects of workers with a higher fencing token are kept. Returns how many
-    were deleted.
+    another process may still be reading. Objects of workers with a higher fencing token are kept. Returns the number of
+    deleted objects.
     """
     from archiver.fleet.shard_storage import shard_folder
 
@@ -241,7 +241,7 @@ def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manife
     return len(old)
 
 
-# The folder of a worker on its own disk, used by one worker at a time.
+# A worker's folder on its local disk. Only one worker at a time uses it.
 
 SCANS = "scans"
 """The folder for WARC files that are scanned for sites. It is next to the folder for shards."""
@@ -273,7 +273,7 @@ def lock_work_folder(folder: Path) -> Iterator[Path]:
         yield folder / "shards"
 
 
-# Collecting shards into one archive: each shard is fetched and merged, and its state is noted, so that it is fetched
+# Collecting shards into one archive: each shard is fetched and merged, and its state is recorded, so that it is fetched
 # again only when it has changed. The storage is only read.
 
 Progress = Callable[[str, int, int], None]
@@ -281,9 +281,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class CollectedShards:
-    """The result of collecting shards into one archive. `merged` has the result of each merge, by site. `known` is the
-    number of shards that have not changed since. `unfinished` are sites that are being crawled or whose worker died.
-    `damaged` has a message for each damaged shard.
+    """The result of collecting shards into one archive.
+
+    - `merged`: the result of each merge, by site.
+    - `known`: the number of shards that have not changed since the last time.
+    - `unfinished`: sites that are being crawled or whose worker died.
+    - `damaged`: a message for each damaged shard.
     """
 
     merged: dict[str, MergeResult] = field(default_factory=dict)

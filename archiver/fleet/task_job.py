@@ -1,4 +1,4 @@
-"""Does the tasks of a fleet: re-extracts a shard, scans a WARC file for sites, or imports the captures of one site.
+"""Runs the tasks of a fleet: re-extracts a shard, scans a WARC file for sites, or imports the captures of one site.
 
 Each task runs in its own process, with the code of `archiver reextract` and `archiver import`.
 """
@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 from archiver import __version__
 from archiver.errors import ArchiverError, UnreadableInput
-from archiver.fleet.crawl_job import Lease, WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.fleet.enrolment import enter_hosts
 from archiver.fleet.fleet_tasks import (
     FAILED,
@@ -37,6 +36,7 @@ from archiver.fleet.fleet_tasks import (
 )
 from archiver.fleet.leased_process import LeasedProcess, start_watchdog
 from archiver.fleet.leases import LeaseWait, SiteLease, monotonic_seconds, take_lease
+from archiver.fleet.run_crawl_job import Lease, WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE, SCANS
 from archiver.importers.import_inputs import RecordFilter, RecordSelector, is_archive_name, open_inputs
@@ -48,7 +48,7 @@ from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import may_be_page
 from archiver.warc.problems import Problem, ProblemKind
 
-# Finding the WARC files to import, from any worker.
+# Finds the WARC files to import, from any worker.
 
 
 def find_import_files(storage: ShardStorage, words: Iterable[str]) -> list[str]:
@@ -114,9 +114,9 @@ _CAPTURES = frozenset({"response", "resource", "revisit"})
 
 @dataclass
 class SitesFound:
-    """The result of scanning a WARC file. `sites` are the names of the fleet's sites that it has captures of. `others`
-    are hosts of possible pages that belong to none of these sites, as a dict from the name that their site would get to
-    its start URL.
+    """The result of scanning a WARC file. `sites` are the names of the fleet's sites of which the file has captures.
+    `others` are hosts of possible pages that belong to none of these sites; it maps the name that a host's site would
+    get to its start URL.
     """
 
     sites: set[str] = field(default_factory=set)
@@ -124,8 +124,8 @@ class SitesFound:
 
 
 class ScopeLookup:
-    """Finds the site of the fleet to which a URL belongs; if the scope of several sites contains it, the site with the
-    longest path.
+    """Finds the site of the fleet to which a URL belongs. If several sites contain the URL, the one with the longest
+    path is chosen.
     """
 
     def __init__(self, scopes: Iterable[Scope]) -> None:
@@ -177,9 +177,12 @@ _LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class TaskOrder:
-    """A task with everything that its process needs. `storage` is the URL of the shard storage. `scopes` are the
-    fleet's sites, for a scan. For an import, `known` is True if the fleet crawls the shard's site, and `apart` are the
-    sites within it that have their own shards.
+    """A task with everything that its process needs.
+
+    - `storage`: the URL of the shard storage.
+    - `scopes`: the fleet's sites, for a scan.
+    - `known`: for an import, True if the fleet crawls the shard's site.
+    - `apart`: for an import, the sites within the shard's site that have their own shards.
     """
 
     task: Task
@@ -311,7 +314,7 @@ _KINDS: dict[str, Callable[[Path, TaskOrder], TaskEnd | SitesFound]] = {
 
 _POLL_SECONDS = 0.2
 _LEASH = 30.0
-"""Maximum number of seconds for which a scan may run without a message from its worker."""
+"""A scan may run for at most this many seconds without a message from its worker."""
 
 
 def do_task(place: WorkerContext, number: int) -> float:

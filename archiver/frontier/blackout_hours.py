@@ -57,7 +57,7 @@ class BlackoutHours:
         return datetime.combine(day, at, self.zone).astimezone(UTC)
 
 
-@lru_cache(maxsize=256)  # for the same group of thousands of sites
+@lru_cache(maxsize=256)  # cached because thousands of sites may share a group's setting
 def parse_blackout(text: str) -> BlackoutHours:
     """Parses blackout hours: "08:00-18:00", "mon-fri 08:00-18:00 Europe/Berlin". Raises ValueError with a reason that a
     person can act on.

@@ -1,5 +1,5 @@
-"""Fetches a random sample of known posts to find edits that no source announces, and estimates from the hits how many
-posts have changed.
+"""Chooses a random sample of known posts to fetch, to find edits that no source announces, and estimates from the
+sampled posts that had changed how many posts have changed.
 
 All functions are pure.
 """
@@ -29,8 +29,8 @@ _YEAR = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """The samples of the last runs: how many runs took one, how many posts were `sampled`, and how many of them had
-    changed or were gone.
+    """The samples of the last runs: the number of runs that took a sample, the number of posts that were `sampled`, and
+    the number of these that had changed or were gone.
     """
 
     runs: int = 0
@@ -41,8 +41,8 @@ class Sampled:
     def eagerness(self) -> float:
         """The factor, from 1 to 10, by which the sample grows and the revisit period shrinks.
 
-        It is 1 with fewer than two hits, since one may be chance. Otherwise each percent of the sampled posts that had
-        changed adds 0.2.
+        It is 1 if fewer than two sampled posts had changed, since one may be chance. Otherwise it is 1 + 0.2 per
+        percent of sampled posts that had changed, at most 10.
         """
         if self.changed < _EAGER_FROM:
             return 1.0
@@ -58,7 +58,8 @@ class Sampled:
 
     @property
     def at_most(self) -> float:
-        """With a confidence of 95 %, at most this share of the posts (0 to 1) has changed; 1 if there is no sample.
+        """The highest share of posts (0 to 1) that may have changed, with a confidence of 95 %; 1 if there is no
+        sample.
 
         It is the upper limit of the Clopper-Pearson interval, which is never too low for its confidence.
         """
@@ -73,15 +74,17 @@ class Sampled:
 
 
 def chance_of_at_most(k: int, n: int, p: float) -> float:
-    """Returns the chance of at most `k` hits in `n` draws with the probability `p` (binomial distribution)."""
+    """Returns the probability of at most `k` successes in `n` independent trials that each succeed with the probability
+    `p` (binomial distribution).
+    """
     ways = (lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) for i in range(k + 1))
     return sum(exp(way + i * log(p) + (n - i) * log(1 - p)) for i, way in enumerate(ways))
 
 
 @dataclass(frozen=True, slots=True)
 class EditEstimate:
-    """How many known posts of a site its last run did not fetch again (`unseen`), and the samples from which the number
-    of edits among them is estimated.
+    """The number of a site's known posts that its last run did not fetch again (`unseen`), and the samples from which
+    the number of edits among these posts is estimated.
     """
 
     site: str
@@ -128,8 +131,9 @@ class KnownPost:
 def choose_sample(posts: Iterable[KnownPost], size: int, run_id: int, now: datetime) -> list[int]:
     """Returns the IDs of the pages to sample, at most `size`, without keeping all posts in memory.
 
-    Every post has a chance: a one-year-old post half that of a new post, and a ten-year-old post an eleventh of it. The
-    choice depends only on the run and on the paths of the posts (weighted sampling by Efraimidis and Spirakis).
+    Every post has a chance to be chosen. For a one-year-old post it is half that of a new post, and for a ten-year-old
+    post an eleventh of it. The choice depends only on the run and on the paths of the posts (weighted sampling by
+    Efraimidis and Spirakis).
     """
     chosen = nsmallest(size, ((_lot(one, run_id, now), one.page_id) for one in posts))
     return [page_id for _, page_id in chosen]

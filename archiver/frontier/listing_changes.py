@@ -1,8 +1,8 @@
 """Decides which posts were removed from a feed or a page of a listing, by comparing its earlier entries with its
 present ones.
 
-A post that is no longer shown has usually just moved down to the next page, or out of the feed. It was removed only if
-the part of the list in which it would be was read, and it is not there.
+A post that is no longer shown has usually just moved down to the next page, or out of the feed. It counts as removed
+only if the part of the list in which it would be was read, and it is not there.
 """
 
 from __future__ import annotations

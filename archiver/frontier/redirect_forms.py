@@ -17,9 +17,11 @@ from archiver.discovery.url_classifier import folder_pattern
 from archiver.urls import folder_path
 
 ENOUGH = 2
-"""A form is believed in a folder if at least this many addresses of the folder were redirected to it."""
+"""If at least this many addresses of a folder were redirected to a form, the host is believed to redirect all addresses
+of the folder to it."""
 _ENOUGH_ANYWHERE = 2 * ENOUGH
-"""A form is believed in all folders if at least this many addresses were redirected to it and no address refutes it."""
+"""If at least this many addresses were redirected to a form and no address refutes this, the host is believed to
+redirect addresses of all folders to it."""
 _WWW = re.compile(r"^www\d?\.", re.IGNORECASE)
 # An extension begins with a letter, so the last number of a version (/release-1.2.0) is not an extension.
 _FILE_EXTENSION = re.compile(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
@@ -30,7 +32,7 @@ _OF_PATH = ("no index file", "slash", "no slash")
 
 
 def _changed(form: str, parts: SplitResult) -> SplitResult:
-    """Returns an address changed to another form; unchanged if the form does not apply to it."""
+    """Returns the address in the form `form`. If this form does not apply to the address, returns it unchanged."""
     path = parts.path or "/"
     if form in ("https", "http"):
         return parts._replace(scheme=form)
@@ -59,7 +61,7 @@ class RedirectForms:
         """Records that an address was redirected to another form of itself."""
         before, after = urlsplit(asked), urlsplit(target)
         for form in (*_OF_HOST, *_OF_PATH):
-            if form == "slash":  # removes the index file first, which would hide the slash before it
+            if form == "slash":  # removes the index file first, since it hides the slash before it
                 before = before._replace(path=folder_path(before.path))
             changed = _changed(form, before)
             if changed != before and _agree(form, changed, after):
@@ -92,7 +94,9 @@ class RedirectForms:
         return parts.geturl()
 
     def is_undecided(self, url: str) -> bool:
-        """Returns True if no response has shown yet whether the host redirects an address to another form of path."""
+        """Returns True if no response has yet shown whether the host redirects an address to a different form of its
+        path.
+        """
         parts = urlsplit(url)
         return any(
             _changed(form, parts) != parts and form not in self._refuted_anywhere and not self._is_believed(form, url)

@@ -5,10 +5,10 @@ pattern has a budget of pages without news. When the budget is used up, the othe
 (trap-excluded). Pages that divide the posts by month, category or author always have news, even if all posts were known
 before, because each post is on only one of them. Their number is limited by the number of posts.
 
-An equivalent URL shows the same post as a plainer URL: it has `?lang=de`, capital letters or `/print/` in addition.
-Sites differ: one ignores `?lang=de`, another shows a translation. So such a difference is ignored on a site only if the
-plainer URL is in the pages table, five posts have confirmed that the difference does not matter, and none has refuted
-it.
+An equivalent URL shows the same post as a plainer URL, but has `?lang=de`, capital letters or `/print/` in addition.
+Sites differ: one site ignores `?lang=de`, another one shows a translation. So such a difference is ignored on a site
+only if the plainer URL is in the pages table, five posts have confirmed that the difference does not matter, and no
+post has refuted it.
 
 If a feed, a sitemap or an API lists all posts (`source_coverage`), other pages that list posts are hardly ever needed.
 Then only pages that lead to an unknown possible post have news, and the budgets are small.
@@ -25,7 +25,8 @@ from archiver.discovery.url_classifier import URLPattern
 from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 
-# Budgets, which limit how many pages without news are fetched of one pattern. They end the crawl of endless URL spaces.
+# Budgets, which limit the number of pages without news that are fetched for each pattern. They end the crawl of endless
+# URL spaces.
 
 BELOW_POST = URLPattern("below", "a post's own address and one step more")
 """The pattern of addresses one step below the address of a post. Most of these pages show its pictures."""
@@ -35,7 +36,7 @@ language."""
 
 
 class PatternBudget(NamedTuple):
-    """At most how many pages without news of a URL pattern are fetched.
+    """The maximum number of pages without news that are fetched for a URL pattern.
 
     - `idle`: this many pages in a row.
     - `per_post`: this many more pages for each known post.
@@ -43,9 +44,10 @@ class PatternBudget(NamedTuple):
       post has this pattern.
     - `from_elsewhere`: True if URLs found on pages of another pattern are always fetched.
     - `vouched`: True if URLs from a feed, a sitemap or an API are always fetched.
-    - `says`: the words for such pages in messages.
-    - `when_listed`: the limit that replaces `idle` if a source lists all posts: this many pages in a row may lead to no
-      unknown possible post, or half as many if links also lead to all posts. None if `idle` remains the limit.
+    - `says`: the words for pages of this pattern in messages.
+    - `when_listed`: the limit that replaces `idle` if a source lists all posts: at most this many pages in a row that
+      lead to no unknown possible post, or half as many if links also lead to all posts. None if `idle` remains the
+      limit.
     """
 
     idle: int
@@ -57,8 +59,8 @@ class PatternBudget(NamedTuple):
     when_listed: int | None = None
 
 
-# Paging gets one more page for each known post, since a site may show one post per page and the new posts last. Months
-# are few and in order. For tags, a few pages without news are enough.
+# The budget for paging grows by one page for each known post, since a site may show one post per page and the new posts
+# last. There are few months, and they are in order. For tags, a few pages without news are enough.
 ALLOWED: dict[str, PatternBudget] = {
     "paging": PatternBudget(20, 1, from_elsewhere=False, vouched=True, says="pages of lists", when_listed=0),
     "dates": PatternBudget(
@@ -73,7 +75,8 @@ ALLOWED: dict[str, PatternBudget] = {
     # Any of these addresses may be a post. But if a site was once hacked, a web archive may list 100,000 spam
     # addresses.
     "captures": PatternBudget(300, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
-    # Pages of one folder, such as documentation next to a blog. A post to which only such pages link counts for them.
+    # Pages of one folder, such as documentation next to a blog. If only such pages link to a post, the post counts for
+    # them.
     "folder": PatternBudget(
         50, 0, from_elsewhere=False, vouched=True, says="plain pages", per_own_post=1, when_listed=10
     ),
@@ -88,20 +91,22 @@ _LISTS_OF_POSTS = SIDE_LISTS | {"paging"}
 _MOST_MISSING = 5
 """Once this many pages of a list in a row do not exist, the other pages of the list are not fetched."""
 SAMPLE_ROUNDS = {"folder": 2}
-"""How often the set-aside pages of a family are sampled; once if the family is not here. A folder is sampled twice, so
-that the pages found by the first sample are sampled too, because a post and the page that links to it may both be in
-the folder.
-"""
+"""The number of times that the set-aside pages (those that are not fetched) of a family are sampled; once if the family
+is not in this table. A folder is sampled twice, because a post and the page that links to it may both be in the folder.
+The second sample then includes pages found by the first one."""
 _REOPENED = 5
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
 PATTERN_BUDGET_RULE = "pattern-budget"
-"""The rule of pages that a budget excludes. The family of the pattern is appended to it: "pattern-budget: dates"."""
+"""The rule that is recorded for pages that a budget excludes. The family of the pattern is appended to it:
+"pattern-budget: dates"."""
 LISTED_REASON = "a feed, sitemap or API lists all posts, and the last pages like this one led to no other"
-"""The reason of pages that are set aside because a source lists all posts. They are fetched if that proves false."""
+"""The reason that is recorded for pages that are not fetched because a source lists all posts. They are fetched if that
+proves false."""
 SHOWN_REASON = (
     "other lists were read to their end and showed all posts, and the last pages like this one led to no other"
 )
-"""The reason of pages that are set aside because the lists of another pattern showed all posts and no unknown page."""
+"""The reason that is recorded for pages that are not fetched because the lists of another pattern showed all posts and
+no unknown page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +114,8 @@ class PatternTally:
     """The counts of a URL pattern's pages in this run.
 
     - `idle`: the number of pages without news in a row.
-    - `posts`: the number of pages that were posts, and of posts that only pages of this pattern link to.
-    - `reopened`: True if a sample of the pattern's set-aside pages had news.
+    - `posts`: the number of pages that were posts, plus the number of posts to which only pages of this pattern link.
+    - `reopened`: True if a sample of the pattern's set-aside pages (those not fetched) had news.
     - `known`: the number of pages in a row that led to no unknown possible post.
     - `missing`: the number of pages in a row that do not exist.
     - `unknown`: the number of pages that were posts or led to unknown possible posts.
@@ -125,8 +130,9 @@ class PatternTally:
 
 
 class PatternBudgets:
-    """Counts the pages of each URL pattern during a run, and says how many more may be fetched. `known_posts` returns
-    the number of posts in the pages table, and `coverage` returns how many of them sources list and pages link to.
+    """Counts the pages of each URL pattern during a run, and determines how many more may be fetched. `known_posts`
+    returns the number of posts in the pages table. `coverage` returns how many of these posts sources list and how many
+    pages link to.
     """
 
     def __init__(self, known_posts: Callable[[], int], coverage: Callable[[], SourceCoverage] = SourceCoverage) -> None:
@@ -150,7 +156,7 @@ class PatternBudgets:
         is_missing: bool = False,
     ) -> None:
         """Counts a fetched page of this pattern. `has_news` is True if it showed possible posts that no other page of
-        the pattern has shown, and `has_unknown` is True if nothing had reported one of these posts before.
+        the pattern has shown, and `has_unknown` is True if one of these posts was unknown before.
         """
         if pattern.family not in ALLOWED:
             return
@@ -188,7 +194,7 @@ class PatternBudgets:
         self._tallies[pattern] = replace(tally, idle=0, known=0, missing=0, reopened=True)
 
     def remaining(self, pattern: URLPattern) -> int:
-        """Returns how many more pages of this pattern may be fetched without news; 1,000,000 if there is no limit."""
+        """Returns how many more pages without news of this pattern may be fetched; 1,000,000 if there is no limit."""
         tally = self._tallies.get(pattern, PatternTally())
         budget = ALLOWED.get(pattern.family)
         if budget is None or (tally.posts and budget.per_own_post is None):
@@ -222,8 +228,8 @@ def is_exempt_from_budget(
     """Returns True if a page is fetched even if the budget of its URL pattern is used up.
 
     `found` has the sources that listed the page, each with the URL pattern of the page where it was found. `by_sources`
-    is True if the budget is the small one for sites whose sources list all posts. Then a page of a month, for example,
-    is not exempt even if a sitemap or the menu has it.
+    is True if the budget is the small one for sites whose sources list all posts. In this case a page of a month, for
+    example, is not exempt even if a sitemap or the menu has it.
     """
     budget = ALLOWED.get(pattern.family)
     if budget is None:
@@ -285,7 +291,7 @@ def plainer_urls(key: str) -> dict[str, str]:
 
 def variant_family(variant: str) -> str:
     """Returns a variant without its number ("relative link 2" as "relative link"), since what is learned from one wrong
-    relative link applies to all.
+    relative link applies to all such links.
     """
     return "relative link" if variant.startswith("relative link") else variant
 
@@ -304,8 +310,8 @@ def equivalent_url_reason(variant: str, plain: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EquivalenceCounts:
-    """How often URLs of one variant showed the same post as the plainer URL (`confirmed`), and whether one of them ever
-    showed a different post (`refuted`).
+    """The number of times that URLs of one variant showed the same post as the plainer URL (`confirmed`). `refuted` is
+    True if one of them ever showed a different post.
     """
 
     confirmed: int = 0

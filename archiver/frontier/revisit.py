@@ -67,8 +67,8 @@ class KnownPage:
 def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str = "/") -> int:
     """Returns the priority of a page; pages with 0 are fetched first.
 
-    The seed has priority 0, since it links to the feeds and the API. Listings by tag, author or month, and other views
-    of a page, come last, since most of what they show is also on pages that are fetched before.
+    The site's start address has priority 0, since it links to the feeds and the API. Listings by tag, author or month,
+    and other views of a page, come last, since most of what they show is also on pages that are fetched before.
     """
     if source is DiscoverySource.SEED and kind is not PageKind.CDX:
         return 0
@@ -92,9 +92,9 @@ def refetch_reason(
     """Returns the reason why a known page must be fetched again now that a source has listed it; "" if it need not be
     fetched.
 
-    Reasons are that the source gives a later date, that its hint has changed (from the digest `before` to the digest
-    `now`), or that the page was gone. Being listed is not a reason in itself, and neither is a source's first hint.
-    `believes` says which claims are believed; claims that proved false are not.
+    The reason is that the source gives a later date, that its hint has changed (from the digest `before` to the digest
+    `now`), or that the page was gone. It is not enough that a source lists the page or gives its first hint. `believes`
+    returns True for claims that are believed, which are those that have not proved false.
     """
     if known.fetched_at is None:
         return ""
@@ -129,11 +129,11 @@ def next_fetch_time(
     *,
     hearsay: bool = False,
 ) -> datetime:
-    """Returns the time at which a fetched page is due again. Young posts are fetched often, old ones once per `revisit`
-    period; a post that was `edited` counts as young again.
+    """Returns the time at which a fetched page is due again. New posts are fetched often, and old posts once per
+    `revisit` period. A post that was `edited` counts as new again.
 
-    A page that is gone, was never archived and is known only from a web archive (`hearsay`) is tried once a year. A
-    failed page is tried again at the next run, at least an hour later. Discovery sources are fetched at every run,
+    A page that is gone, was never archived and is known only from a web archive (`hearsay`) is requested once a year. A
+    failed page is requested again at the next run, at least an hour later. Discovery sources are fetched at every run,
     regardless of this time.
     """
     if outcome is Outcome.FAILED:
@@ -149,16 +149,16 @@ def next_fetch_time(
 
 
 MAY_BE_NEW_POST = frozenset({NEEDS_JAVASCRIPT, "empty", "undated", "wall", "http-302", "http-303", "http-307"})
-"""The rules of pages that show no post of their own, as a post does while its site is at fault or under repair: it may
-redirect to a login for the time being.
-"""
+"""The rules of pages that show no post of their own. A new post may look like this while its site is broken or under
+repair. It may, for example, redirect to a login for some time."""
 _NEXT_TRY = timedelta(hours=20)
-"""Less than a day, so that a run each day asks each day."""
+"""The wait before the next request. It is less than a day, so that a daily run requests the page every day."""
 
 
 def next_try_of_new_page(found: datetime, now: datetime, revisit: timedelta = DEFAULT_REVISIT) -> datetime:
-    """Returns the time at which a page is due again that was `found` by a site that was crawled before and that is gone
-    or shows no post: a new post may look like that for some days. It is fetched a day later, then at twice its age.
+    """Returns the next due time of a page that is gone or shows no post, since a new post may look like that for some
+    days. It is requested a day later, and then each time at twice its age. `found` is when the page was found on a site
+    that had been crawled before.
     """
     return now + min(max(now - found - _YOUNGEST + _NEXT_TRY, _NEXT_TRY), revisit)
 
@@ -167,7 +167,7 @@ def next_try_of_new_page(found: datetime, now: datetime, revisit: timedelta = DE
 
 VALIDATORS = "validators"
 MIN_CLAIMS = 20
-"""A source must have claimed at least this many pages to be changed before its claims can prove false."""
+"""A source's claims can prove false only once it has claimed that at least this many pages had changed."""
 _RARELY = 0.05
 TRUST_AGAIN_AFTER = timedelta(days=90)
 """A claim that proved false is believed again after this time, since the site's software may have been repaired."""
@@ -189,7 +189,9 @@ def is_announced(reason: str) -> bool:
 
 @dataclass(slots=True)
 class ClaimTally:
-    """How many pages a source said had changed (`called`), and how many of them really had (`true`)."""
+    """The number of pages that a source said had changed (`called`), and the number of these that really had changed
+    (`true`).
+    """
 
     called: int = 0
     true: int = 0
@@ -220,7 +222,7 @@ def claim_of(reason: str) -> str:
 
 
 def reasons_of_claim(claim: str) -> tuple[str, ...]:
-    """Returns the texts with which the reasons begin that are counted under this name of a claim."""
+    """Returns the texts with which the reasons for this claim begin."""
     source, _, kind = claim.rpartition(" ")
     return tuple(f"{source} {phrase}" for phrase, one in _CLAIMS.items() if one == kind)
 

@@ -1,5 +1,5 @@
-"""Chooses a random sample of the pages that were set aside in each URL pattern. The sample tests whether excluding the
-others was right.
+"""Chooses a random sample of the pages of each URL pattern that were set aside, which means that they are not fetched.
+The sample tests whether this was right.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ OTHER_PATTERNS = "other patterns"
 
 
 def sample_size(pages: int, *, by_sources: bool = False) -> int:
-    """Returns how many of a number of set-aside pages are sampled: 10, plus one for every 500 pages, but at most 20. If
-    the pages were set aside because a source lists all posts (`by_sources`), one in ten is sampled, but at most 20.
+    """Returns the size of the sample of `pages` set-aside pages: 10, plus one for every 500 pages, but at most 20. If
+    the pages were set aside because a source lists all posts (`by_sources`), one page in ten is sampled, but at most 20
+    pages.
     """
     return min(pages, _MOST, -(-pages // 10) if by_sources else _LEAST + pages // _MORE_PER)
 
@@ -78,7 +79,7 @@ class SetAsidePages:
         self, rounds: Mapping[str, int], by_sources: Callable[[URLPattern], bool] = lambda pattern: False
     ) -> dict[int, URLPattern]:
         """Returns the pages to sample now, by ID, each with its pattern. Until a pattern is reopened, it is sampled as
-        often as `rounds` says for its family, or once. `by_sources` returns True if the pages of a pattern are set
+        many times as `rounds` has for its family, or once. `by_sources` returns True if the pages of a pattern are set
         aside because a source lists all posts.
         """
         out: dict[int, URLPattern] = {}

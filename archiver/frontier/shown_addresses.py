@@ -17,7 +17,7 @@ class ShownAddresses:
 
     The filter has 10 bits and 4 probes for each pair of a pattern and an address, so at most about one new address in a
     hundred is wrongly taken for one that was shown. The default of 2 MB holds 1.6 million pairs. When the filter is
-    full, it is emptied and all addresses count as new again. So a lack of memory never makes a page count as one
+    full, it is emptied and all addresses count as new again. A full filter therefore never makes a page count as one
     without news.
     """
 

@@ -1,8 +1,8 @@
 """Decides when a site is crawled next. The decision depends on the site's past runs and on its cadence, which is the
 setting for how often it is crawled.
 
-All functions are pure, and the past runs are those stored in the archive. So a scheduler that dies forgets nothing, a
-crawl that a person starts counts as a run, and one run makes up for any number of missed periods.
+All functions are pure, and the past runs are those stored in the archive. So a scheduler that is killed loses no
+information, a crawl that a person starts counts as a run, and one run makes up for any number of missed periods.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _cron(expression: str) -> Cron:
     found = Cron(expression)
     if len(expression.split()) != len(_FIELDS):
         raise ValueError("a cron expression has five fields: minute, hour, day, month, day of the week")
-    try:  # an H for the month is tried as February, the shortest month, since the date must exist in every month
+    try:  # an H for the month is tested with February, the shortest month, since the date must exist in every month
         next(
             CronSim(
                 found.replace_h(lambda index, low, _: _FEBRUARY if index == _MONTH else low),
@@ -161,9 +161,10 @@ REMEMBERED_RUNS = 24
 the other."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-"""The clock may have been set back by at most this. A run that began further in the future is ignored."""
+"""A run may have begun at most this far in the future, since the clock may have been set back. A run that began later
+is ignored."""
 _RETRY = timedelta(minutes=10)
-"""The wait after a run that was stopped. It doubles with each further one that is stopped, up to the period."""
+"""The wait after a run that was stopped. It doubles with each further run that is stopped, up to the period."""
 _FEED_LENGTH = 10
 """The number of posts that a feed is assumed to list if that is unknown."""
 _SPREAD = 0.05
@@ -179,9 +180,10 @@ _SOME_NEW = 0.2
 class PastRun:
     """One past run of a site.
 
-    `started` is when it began. `outcome` is the same as in the table `runs`, "" if it is running or was killed. `new`
-    is the number of new posts that it stored, and `listed` is the number of posts that the site's feeds then listed, 0
-    if unknown.
+    - `started`: when it began.
+    - `outcome`: the same as in the table `runs`; "" if the run is still running or was killed.
+    - `new`: the number of new posts that it stored.
+    - `listed`: the number of posts that the site's feeds listed at that time; 0 if unknown.
     """
 
     started: datetime
@@ -237,8 +239,8 @@ def start_interval(waiting: int) -> float:
 def _regular(cadence: Cadence, period: timedelta, last: datetime, name: str) -> datetime:
     match cadence:
         case Every():
-            # The times of the crawls are fixed, so a late run does not move later ones. A time less than half a period
-            # after the last run is skipped, for instance after a run that a person started.
+            # The times of the crawls are fixed, so a late run does not move later ones. If a person started a run, for
+            # instance, the next time may be less than half a period after it. Such a time is skipped.
             first = last + period / 2
             phase = period * stable_fraction(name)
             return _EPOCH + phase + period * -((_EPOCH + phase - first) // period)

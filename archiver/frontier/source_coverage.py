@@ -21,10 +21,10 @@ _LINKS = (DiscoverySource.LINK, DiscoverySource.LISTING)
 
 @dataclass(frozen=True, slots=True)
 class SourceCoverage:
-    """How complete the sources of a site are.
+    """The completeness of a site's sources.
 
-    `posts` is the number of known posts, stored or due. Posts listed by feeds, by sitemaps and by the API are counted
-    separately; `listed` is the highest of these numbers. Pages link to at least `linked` posts.
+    `posts` is the number of known posts, stored or due. The posts listed by feeds, by sitemaps and by the API are
+    counted separately, and `listed` is the highest of these three numbers. Pages link to at least `linked` posts.
     """
 
     posts: int = 0
@@ -56,5 +56,5 @@ class SourceCoverage:
 
     @property
     def is_complete_twice(self) -> bool:
-        """True if a source is believed to list all posts, and links on the fetched pages also lead to all of them."""
+        """True if a source is believed to list all posts, and links on the fetched pages also lead to all posts."""
         return self.is_complete and self.linked == self.posts

@@ -1,7 +1,7 @@
 """Scrapy's download handler for http and https, hardened against malicious servers.
 
 It adds three features that no setting of Scrapy 2.19 offers: a check of the IP address before a connection is made, a
-limit on the size of a response's header (Twisted sets none), and rules for errors that a retry does not help.
+limit on the size of a response's header (Twisted sets none), and rules for errors for which a retry is useless.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Refusal(IgnoreRequest):
 def permission_of(crawler: Crawler, request: Request) -> Permission:
     """Returns which private addresses this request may reach besides the public internet.
 
-    A crawl's spider has its `permission`. A person (`scrapy shell`, `fetch`, `parse`) may reach the address as typed,
-    but no private address to which it redirects. Other spiders have no permission.
+    The spider of a crawl has a `permission`. A person (`scrapy shell`, `fetch`, `parse`) may reach the address as
+    typed, but no private address to which it redirects. Other spiders have no permission.
     """
     spider = crawler.spider
     given: Permission | None = getattr(spider, "permission", Permission())
@@ -82,7 +82,7 @@ def refuse_private_address(reason: str, request: Request) -> Refusal:
 
     Also logs it if the request does not belong to a crawl.
     """
-    if "page" not in request.meta:  # otherwise nothing would report it
+    if "page" not in request.meta:  # nothing else would report it
         _log.warning("Not requesting %s: %s", request.url, reason)
     return Refusal(Outcome.REFUSED, "private-address", reason)
 
@@ -98,8 +98,8 @@ class ForbiddenByRobots(IgnoreRequest):
 
 
 class RobotsUnreadable(IgnoreRequest):
-    """Raised if a host's robots.txt could not be read, so that it is unknown what it allows. `rule` and `reason` say
-    why, as for a page that failed.
+    """Raised if a host's robots.txt could not be read, so that it is not known which requests it allows. `rule` and
+    `reason` say why, as for a page that failed.
     """
 
     def __init__(self, rule: str, reason: str) -> None:
@@ -149,13 +149,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-# The last checks: of the IP address before a connection is made, and of the process's lease before data is sent.
+# The last checks: the IP address is checked before a connection is made, and the process's lease before data is sent.
 
 
 @implementer(IReactorPluggableNameResolver)
 class GuardedReactor:
-    """The Twisted reactor for one request, which checks the IP address before each connection (`check` raises if it is
-    not allowed) and the registered checks before data are sent.
+    """The Twisted reactor for one request. It checks the IP address before each connection (`check` raises if the
+    address is not allowed) and runs the registered checks before data are sent.
 
     If a host has several addresses, those that pass are used.
     """
@@ -181,7 +181,7 @@ class GuardedReactor:
 
 
 REQUEST_SENT = object()
-"""Signal: a request was written to a connection. It is sent once for each time this happens. Argument: request."""
+"""Signal: a request was written to a connection. It is sent each time this happens. Argument: request."""
 
 
 class HeaderFlood(Exception):
@@ -236,7 +236,7 @@ class _GuardedAgent(_ScrapyAgent):
         given = permission_of(self._crawler, request)
 
         def check(address: Address) -> None:
-            # A proxy is the operator's own, and resolves host names itself.
+            # A proxy belongs to the operator, and resolves host names itself.
             if not request.meta.get("proxy") and (reason := objection_to_address(address, request.url, given)):
                 raise refuse_private_address(reason, request)
 

@@ -1,5 +1,5 @@
-"""Determines how safe the archive is against loss: from the age of the last good backup and of the last check of
-everything, from what checks found damaged, and from removed posts that backups still hold.
+"""Judges how well the archive is protected against loss, by the age of the last good backup and of the last check of
+everything, by the damage that checks found, and by the removed posts that backups still hold.
 """
 
 from __future__ import annotations
@@ -31,13 +31,19 @@ _DATABASE = "database-damaged"
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSafety:
-    """What is recorded of backups and checks of an archive.
+    """What the archive has recorded about its backups and checks.
 
-    `created`: when the archive was created; `holds_articles`: False if there is nothing to lose; `backups`: the newest
-    first; `covered_since`: checks have read everything since then; `verified_at`: when `archiver verify` last checked
-    everything; `checked_at`: when the last check of any kind ended; `unfinished_at`: when the last nightly check began,
-    if it has not ended; `removed`: backups whose files may hold removed posts, and how many; `missing`: the paths of
-    backups whose file is not there, although its folder is; `away`: of those whose folder is not there.
+    - `created`: when the archive was created.
+    - `holds_articles`: False if there is nothing to lose.
+    - `backups`: the backups, newest first.
+    - `covered_since`: checks have read everything since then.
+    - `verified_at`: when `archiver verify` last checked everything.
+    - `checked_at`: when the last check of any kind ended.
+    - `unfinished_at`: when the last nightly check began, if it has not ended.
+    - `damages`: the damaged parts that checks found.
+    - `removed`: backups, each with the number of removed posts that its files may hold.
+    - `missing`: the paths of backups whose file is not there, although its folder is.
+    - `away`: the paths of backups whose folder is not there.
     """
 
     created: datetime | None = None
@@ -59,7 +65,7 @@ class ArchiveSafety:
 
     @property
     def failed_backup(self) -> BackupRecord | None:
-        """The backup that failed last, unless one has been made since then."""
+        """The latest failed backup; None if a backup has been made since then."""
         failed = [one for one in self.backups if one.failed_at]
         last = self.last_backup
         since = last.made_at if last else None
@@ -74,7 +80,9 @@ class ArchiveSafety:
 
 
 def read_safety(db: Database) -> ArchiveSafety | None:
-    """Reads what is recorded of backups and checks; None for an archive of an earlier version that is only read."""
+    """Reads what is recorded about backups and checks. Returns None for an archive of an earlier version that is open
+    read-only.
+    """
     if not has_integrity_records(db):
         return None
     backups = read_backups(db)
@@ -119,8 +127,8 @@ def find_unsafe(db: Database, limits: Maintenance, now: datetime) -> list[Health
 
 
 def judge_safety(known: ArchiveSafety, limits: Maintenance, now: datetime) -> Iterator[HealthFinding]:
-    """Yields the findings about the safety of an archive. `limits` says from which age on backups and checks are
-    reported.
+    """Yields the findings about the safety of an archive. `limits` sets the age at which an old backup or overdue check
+    is reported.
     """
     yield from _check_damages(known.damages)
     yield from _check_unfinished(known, now)
@@ -149,7 +157,7 @@ def _check_damages(found: Sequence[Damage]) -> Iterator[HealthFinding]:
         yield HealthFinding(
             "damage",
             "amber",
-            f"{len(damages) - _MOST_DAMAGES:,} more things are damaged: 'archiver verify' lists all.",
+            f"{len(damages) - _MOST_DAMAGES:,} more items are damaged; 'archiver verify' lists them all.",
             "more",
         )
 
@@ -166,7 +174,7 @@ def _check_backups(known: ArchiveSafety, most: timedelta, now: datetime) -> Iter
                 "backup",
                 "amber",
                 f"The archive is {_days(now - known.created)} old and has no backup: make one with 'archiver backup "
-                "FILE --captures', on another disk, and repeat it with cron.",
+                "FILE --captures', on another disk, and schedule it with cron.",
                 "none",
             )
     elif last.path in known.missing and not _has_other(known, now - most):

@@ -1,5 +1,5 @@
-"""What an archive has done and what it occupies, for metrics: responses by HTTP status, failed notifications, bytes on
-disk, and when its scheduler was last active.
+"""Measures what an archive has done and how much disk space it uses, for metrics: responses by HTTP status, failed
+notifications, bytes on disk, and when its scheduler was last active.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ _PARTS = {"warc": "warc", "log": "log"}
 
 @dataclass(frozen=True, slots=True)
 class ArchiveUsage:
-    """`responses`: number by HTTP status; `failed_notifications`: failed attempts by channel; `bytes` and `files`: what
-    each part of the archive occupies on disk (database, warc, index, log); `heartbeat`: when the scheduler's loop last
-    ran, None if no scheduler has ever run.
+    """What an archive has done and how much disk space it uses.
+
+    - `responses`: the number of responses by HTTP status.
+    - `failed_notifications`: the number of failed attempts by channel.
+    - `bytes`, `files`: the size and number of files of each part of the archive (database, warc, index, log).
+    - `heartbeat`: when the scheduler's loop last ran, None if no scheduler has ever run.
     """
 
     responses: Mapping[str, int]
@@ -56,7 +59,7 @@ def read_usage(db: Database) -> ArchiveUsage:
 
 
 def _sizes_in(folder: Path) -> Iterator[int]:
-    """Yields the size of each file in a folder; of a missing folder, nothing."""
+    """Yields the size of each file in a folder; nothing if the folder does not exist."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -64,7 +67,7 @@ def _sizes_in(folder: Path) -> Iterator[int]:
                     if entry.is_file(follow_symlinks=False):
                         yield entry.stat(follow_symlinks=False).st_size
                 except FileNotFoundError:
-                    continue  # deleted meanwhile
+                    continue  # the file was deleted meanwhile
     except (FileNotFoundError, NotADirectoryError):
         return
 

@@ -1,4 +1,4 @@
-"""Finds failures that many sites share since about the same time, such as those of the network of this machine."""
+"""Finds failures that began at about the same time at many sites, such as an outage of this machine's network."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_ser
 
 _LEAST_SITES = 3
 _LATEST = 10
-"""An outage lasts as long as at least half of so many runs, one after the other, fail."""
+"""Window size: an outage lasts while at least half of this many consecutive runs fail."""
 _LONGEST = timedelta(days=30)
 _CAUSES = {
     **dict.fromkeys(("no-host", "no-connection", "timeout", "broken-connection", "truncated"), "network"),
     **dict.fromkeys(("TunnelError", "http-407", "http-502", "http-504"), "proxy"),
 }
-"""Causes by the rule of a failure; any other rule is a cause of its own."""
+"""Causes by the rule of a failure. A rule that is not listed is itself the cause."""
 _WORDS = {
     "network": ("unreachable", "is it this machine's network or DNS?"),
     "proxy": ("not reached through the proxy", "does the proxy work?"),
@@ -30,14 +30,17 @@ _WORDS = {
 }
 _OTHER = ("failing ({cause})", "do they share a server, or does something between this machine and them fail?")
 FOLDED_CODES = frozenset({"failed", "waiting", "interrupted"})
-"""Findings of a site that a common cause explains."""
+"""Codes of the findings about a site that are not reported separately if a common cause explains them."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommonCause:
-    """A failure that many sites share. `sites`: the names of those that have not been crawled since without it;
-    `failed`: how many sites had it, of those that `ran`; `since` and `until`: when it began and ended, None while it
-    lasts.
+    """A failure that many sites share.
+
+    - `cause`: the kind of failure, such as "network", or the rule of the failure.
+    - `sites`: the names of the sites that have not been crawled successfully since.
+    - `failed`, `ran`: how many sites `failed` for this cause, of those that `ran`.
+    - `since`, `until`: when the failure began and when it ended (None while it lasts).
     """
 
     cause: str
@@ -59,7 +62,7 @@ class CommonCause:
 
 
 def read_common_causes(db: Database, now: datetime) -> list[CommonCause]:
-    """Returns the failures that many sites of an archive share now, or that sites still have from an earlier one."""
+    """Returns the failures that many sites share now, and past ones from which some sites have not recovered."""
 
     def runs(run_id: int, backwards: bool) -> Iterable[EndedRun]:
         return ended_runs(db, run_id, backwards=backwards)
@@ -70,8 +73,9 @@ def read_common_causes(db: Database, now: datetime) -> list[CommonCause]:
 def find_common_causes(
     failing: Sequence[FailedSeries], runs: Callable[[int, bool], Iterable[EndedRun]], now: datetime
 ) -> list[CommonCause]:
-    """Returns the common causes of failures. `failing`: the failed runs of each site whose last run failed, the first
-    begun first; `runs`: returns the ended runs of all sites from a run on, or (True) backwards from it.
+    """Returns the common causes of failures. `failing` has, for each site whose last run failed, its latest series of
+    failed runs, sorted by start of the first failed run. `runs(run_id, backwards)` yields the ended runs of all sites
+    from that run onwards, or backwards from it.
 
     A cause is common if at least three sites have it, and at least half of those that ran in the same time.
     """
@@ -104,8 +108,11 @@ def cause_of(fault: str) -> str:
 
 @dataclass(slots=True)
 class _Outage:
-    """The runs of an outage. `last`: the last run that failed; `failed` and `ran`: how many sites failed, and ran, up
-    to this run; `over_at`: when most runs succeeded again.
+    """The runs of an outage.
+
+    - `failed`, `ran`: how many sites failed, and how many ran, up to the last failed run.
+    - `last`: the last run that failed.
+    - `over_at`: when most runs succeeded again.
     """
 
     failed: int = 0
@@ -119,8 +126,8 @@ class _Outage:
 
 
 def _follow(cause: str, runs: Iterable[EndedRun], dead: Collection[str]) -> _Outage:
-    """Follows an outage from one of its runs to the last one that failed before most runs succeed: forwards to its end,
-    or backwards to its beginning. Runs of the sites in `dead`, which failed before, say nothing of it.
+    """Follows an outage, forwards to its end or backwards to its beginning, until most runs succeed. Runs of sites in
+    `dead`, which were already failing, are ignored.
     """
     outage = _Outage()
     failed: set[str] = set()
@@ -144,8 +151,8 @@ def _follow(cause: str, runs: Iterable[EndedRun], dead: Collection[str]) -> _Out
 
 
 def judge_common_causes(causes: Iterable[CommonCause]) -> Iterator[HealthFinding]:
-    """Yields a finding for each common cause: red while it lasts, then information about the sites that have not been
-    crawled since.
+    """Yields a finding for each common cause: a red one while the failure lasts, then information about the sites that
+    have not been crawled since.
     """
     for one in causes:
         what, question = _WORDS.get(one.cause, _OTHER)
@@ -157,8 +164,8 @@ def judge_common_causes(causes: Iterable[CommonCause]) -> Iterator[HealthFinding
             yield HealthFinding(
                 "common-cause",
                 "red",
-                f"{sites} have been {what} since {began}: {question} The next crawls try again; 'archiver status SITE' "
-                f"shows what a site answers, for example {one.sites[0]}.",
+                f"{sites} have been {what} since {began}: {question} The next crawls try again; "
+                f"'archiver status {one.sites[0]}' shows how one of them responds.",
                 one.cause,
                 one.since,
             )
@@ -166,8 +173,8 @@ def judge_common_causes(causes: Iterable[CommonCause]) -> Iterator[HealthFinding
             yield HealthFinding(
                 "common-cause",
                 "green",
-                f"{sites} were {what} from {began} to {one.until:%Y-%m-%d %H:%M} UTC; {len(one.sites):,} of them were "
-                "not crawled since.",
+                f"{sites} were {what} from {began} to {one.until:%Y-%m-%d %H:%M} UTC; {len(one.sites):,} of them have "
+                "not been crawled since.",
                 one.cause,
                 one.since,
             )

@@ -33,7 +33,7 @@ from archiver.storage.sites import Mute, read_mute, rules_valid_at, rules_withou
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
 RESERVE = 256_000_000
-"""Free bytes on the archive's disk below which the scheduler starts no crawl."""
+"""The scheduler starts no crawl if the archive's disk has fewer free bytes than this."""
 _SOON, _LATER = timedelta(days=3), timedelta(days=14)
 _LATE = timedelta(hours=1)
 _NEW = timedelta(days=1)
@@ -48,10 +48,14 @@ def judge_archive(
     now: datetime,
     more: Iterable[HealthFinding] = (),
 ) -> Health:
-    """Returns the health of the archive itself: disk space, and whether due sites are crawled. `free`: bytes left on
-    its disk; `daily`: bytes by which it grows each day; `more`: findings of other checks. `scheduler`: the
-    scheduler's process; "" if it is no longer running; None if no scheduler was ever started, in which case no site
-    counts as late.
+    """Returns the health of the archive itself: disk space, and whether due sites are crawled.
+
+    - `free`: bytes left on the archive's disk.
+    - `daily`: bytes by which the archive grows each day.
+    - `sites`: when each site is due.
+    - `scheduler`: the scheduler's process; "" if it is no longer running; None if no scheduler was ever started. If it
+      is None, no site counts as late.
+    - `more`: findings of other checks.
     """
     findings = [
         *_check_disk(archive, free, daily),
@@ -96,8 +100,8 @@ def _check_late_sites(sites: Sequence[Scheduled], scheduler: str, now: datetime)
 
 
 def _time_overdue(one: Scheduled, now: datetime) -> timedelta | None:
-    """Returns how late a site is, or None if that is not worth reporting. A site that was never crawled is due from the
-    time it was added, but is reported only after a day, because many sites may have been added at once.
+    """Returns how late a site is, or None if the delay is too short to report. A site that was never crawled is due
+    from the time it was added, but is reported only after a day, because many sites may have been added at once.
     """
     if one.last:
         behind = now - one.turn.at
@@ -107,7 +111,7 @@ def _time_overdue(one: Scheduled, now: datetime) -> timedelta | None:
 
 
 def judge_channels(failing: Iterable[FailingChannel]) -> Iterator[HealthFinding]:
-    """Yields a finding for each notification channel that cannot send, since nobody else says so."""
+    """Yields a finding for each notification channel that cannot send, since nothing else would report it."""
     for one in failing:
         many = "notification" if one.notifications == 1 else f"{one.notifications} notifications"
         yield HealthFinding(
@@ -141,16 +145,21 @@ def _size(number: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OverallHealth:
-    """The health of the archive and all its sites at the time `at`. `place`: the health of the archive itself; `sites`:
-    rows of `sites`, each with its health; `turns`: when each site is due; `free`: bytes left on the archive's disk;
-    `safety`: what is recorded of backups and checks, None if the archive has no such records; `failing_channels`:
-    notification channels that cannot send; `common_causes`: failures that many sites share.
+    """The health of the archive and all its sites at the time `at`.
+
+    - `archive_health`: the health of the archive itself.
+    - `sites`: rows of `sites`, each with its health.
+    - `next_crawls`: when each site is due.
+    - `free`: bytes left on the archive's disk.
+    - `safety`: what is recorded about backups and checks, None if the archive has no such records.
+    - `failing_channels`: notification channels that cannot send.
+    - `common_causes`: failures that many sites share.
     """
 
     at: datetime
-    place: Health
+    archive_health: Health
     sites: tuple[tuple[dict[str, Any], Health], ...]
-    turns: tuple[Scheduled, ...]
+    next_crawls: tuple[Scheduled, ...]
     free: int
     safety: ArchiveSafety | None = None
     failing_channels: tuple[FailingChannel, ...] = ()
@@ -159,16 +168,20 @@ class OverallHealth:
     @property
     def state(self) -> Level:
         """The worst level of the archive and its sites; sites that were never crawled do not count."""
-        levels = [self.place.state, *(health.state for _, health in self.sites)]
+        levels = [self.archive_health.state, *(health.state for _, health in self.sites)]
         return worst_level([level for level in levels if level != "unknown"])
 
     @property
     def folded_sites(self) -> frozenset[str]:
-        """The names of the sites whose failure a finding of the archive explains: nobody is notified of each."""
+        """The sites whose failure is covered by a finding about the archive, so that no separate notification is sent
+        for them.
+        """
         return frozenset(name for cause in self.common_causes for name in cause.sites)
 
     def listed_findings(self) -> Iterator[tuple[str, HealthFinding]]:
-        """Yields the findings of the sites, each with the site's name, without those that a common cause explains."""
+        """Yields the findings about sites, each with the name of its site, except findings that a common cause
+        explains.
+        """
         folded = self.folded_sites
         for site, health in self.sites:
             for one in health.findings:
@@ -178,7 +191,7 @@ class OverallHealth:
     def as_json(self) -> dict[str, Any]:
         return {
             "state": self.state,
-            "archive": health_as_json(self.place),
+            "archive": health_as_json(self.archive_health),
             "common_causes": [one.as_json() for one in self.common_causes],
             "sites": {site["name"]: health_as_json(health, read_mute(site, self.at)) for site, health in self.sites},
         }
@@ -192,9 +205,8 @@ def judge_all(
     settings: Settings,
     only: Collection[str] | None = None,
 ) -> OverallHealth:
-    """Determines the health of the archive and its sites now, and returns it. `scheduler` is as in `judge_archive`,
-    `settings` as in `scheduled_sites`; `only` has the names of the sites to include, None for all. Raises what
-    `load_config` raises.
+    """Determines the current health of the archive and its sites. `scheduler` is as in `judge_archive`, `settings` as
+    in `scheduled_sites`. `only` has the names of the sites to include, None for all. Raises what `load_config` raises.
     """
     config = load_config()
     safety = read_safety(db)
@@ -202,7 +214,7 @@ def judge_all(
     channels = find_failing_channels(db)
     causes = read_common_causes(db, now)
     quotas = read_group_quotas(db, config, now)
-    turns = tuple(quotas.postpone(one) for one in scheduled_sites(db, now, settings))
+    next_crawls = tuple(quotas.postpone(one) for one in scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
         (site, read_health(db, site, now))
@@ -213,9 +225,9 @@ def judge_all(
     more = (*judge_common_causes(causes), *unsafe, *judge_channels(channels), *judge_groups(db, config))
     return OverallHealth(
         now,
-        judge_archive(str(archive), free, measure_growth(db, now), turns, scheduler, now, more),
+        judge_archive(str(archive), free, measure_growth(db, now), next_crawls, scheduler, now, more),
         sites,
-        turns,
+        next_crawls,
         free,
         safety,
         tuple(channels),
@@ -224,8 +236,8 @@ def judge_all(
 
 
 def read_looks(db: Database, found: OverallHealth) -> dict[str, Look]:
-    """Returns the health of each site in the form in which notifications are decided, by name of the site, without the
-    findings that a common cause explains: of that the archive itself has a finding.
+    """Returns each site's health as a `Look`, by site name. Findings explained by a common cause are left out, since
+    the archive has a finding for that cause.
     """
     folded = found.folded_sites
     return {
@@ -248,8 +260,8 @@ def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datet
 
 
 def look_at_archive(found: OverallHealth) -> Look:
-    """Returns the health of the archive itself in the form in which notifications are decided."""
-    return Look("", found.at, _seen_findings(found.place), hours_as_runs(found.at))
+    """Returns the health of the archive itself as a `Look`, from which notifications are decided."""
+    return Look("", found.at, _seen_findings(found.archive_health), hours_as_runs(found.at))
 
 
 def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:
@@ -260,8 +272,8 @@ def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:
 
 
 def health_as_json(health: Health, mute: Mute | None = None) -> dict[str, Any]:
-    """Returns the health of a site or the archive as JSON values. The keys accepted and muted are there if they say
-    something.
+    """Returns the health of a site or the archive as JSON values. The keys `accepted` and `muted` are included only if
+    not empty.
     """
     out: dict[str, Any] = {"state": health.state, "findings": [finding_as_json(one) for one in health.findings]}
     if health.accepted:
@@ -331,7 +343,7 @@ def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
         ),
         Metric(
             "archiver_common_cause_sites",
-            "Sites that share a failure: those that were not crawled since without it.",
+            "Sites that share a failure and have not been crawled successfully since.",
             [({"cause": one.cause}, len(one.sites)) for one in found.common_causes],
         ),
         *(_safety_metrics(found.safety) if found.safety else ()),
@@ -396,14 +408,14 @@ def _site_metrics(db: Database, found: OverallHealth, articles: dict[str, int]) 
         "Findings: 0 information, 1 amber, 2 red; those without a site concern the archive.",
         [
             ({"site": name, "code": one.code, "about": one.about}, VALUES[one.level])
-            for name, health in (("", found.place), *((site["name"], health) for site, health in found.sites))
+            for name, health in (("", found.archive_health), *((site["name"], health) for site, health in found.sites))
             for one in health.findings
         ],
     )
     yield Metric(
         "archiver_site_due_timestamp_seconds",
         "When the site is due next.",
-        [({"site": one.site["name"]}, one.turn.at.timestamp()) for one in found.turns],
+        [({"site": one.site["name"]}, one.turn.at.timestamp()) for one in found.next_crawls],
     )
     rows = [(site["name"], row) for site, _ in found.sites if (row := last_run(db, site["id"]))]
     for name, column, doc in _COUNTS:
@@ -454,12 +466,12 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
     """Returns, as JSON values, what a trial crawl of a few posts showed about a site. `delay`: seconds between
     requests.
 
-    Keys: site; start_url; platform; robots (status, crawl_delay, sitemaps, forbids_home); sources (kind, url,
-    outcome and reason of each feed, sitemap and API); posts (number of post URLs found); posts_at_least (true if
-    some sources were not read); sampled (articles read); fields (share of these that has each field); learned
-    (fields with a learned site rule); missing (fields that no article has); days (first and last day of
-    publication); hours (estimate for a complete crawl); rules_without_match (as the function of `storage.sites`);
-    outcome and reason of the run.
+    Keys: site; start_url; platform; robots (status, crawl_delay, sitemaps, forbids_home); sources (kind, url, outcome
+    and reason of each feed, sitemap and API); posts (number of post URLs found); posts_at_least (true if some sources
+    were not read); sampled (articles read); fields (share of these that has each field); learned (fields with a learned
+    site rule); missing (fields that no article has); days (first and last day of publication); hours (estimate for a
+    complete crawl); rules_without_match (the result of the function of that name in `storage.sites`); outcome and
+    reason of the run.
     """
     run = last_run(db, site["id"]) or {}
     measured = MeasuredRun.from_json(run.get("statistics"))
@@ -515,8 +527,8 @@ def _robots(db: Database, start_url: str) -> dict[str, Any]:
 
 
 def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
-    """Returns the feeds, sitemaps and APIs of a site that could be read, then for each of these kinds without one the
-    first URL that was tried.
+    """Returns the feeds, sitemaps and APIs of a site that could be read; then, for each of these kinds of which none
+    could be read, the first URL that was tried.
     """
     rows = list(
         db.query(

@@ -58,7 +58,7 @@ START_PAGE_ADVICE = {
     "http-429": _TOO_OFTEN,
     "tls": "Its owner must fix that; until then nothing can be fetched.",
 }
-"""For a run that failed at the site's start page: by the rule of that page's outcome."""
+"""Advice for runs that failed at the start page, by the rule recorded for that page."""
 _UNUSABLE = frozenset({"failed", "refused", "gone", "out-of-scope"})
 OUTCOME_ADVICE = {
     "failed": (
@@ -68,8 +68,8 @@ OUTCOME_ADVICE = {
     ),
     "refused": (
         "were refused",
-        "'archiver status {site}' shows by which rule; if that is its robots.txt or a block of this program, ask its "
-        "owner for access.",
+        "'archiver status {site}' shows by which rule; if its robots.txt forbids them or it blocks this program, ask "
+        "its owner for access.",
     ),
     "gone": (
         "were gone",
@@ -82,12 +82,12 @@ OUTCOME_ADVICE = {
         "home page, posts are lost.",
     ),
 }
-"""Outcomes that store nothing: the verb that describes them, and what to do if there are many."""
+"""For each outcome that stores nothing: the verb that describes it, and advice for when many pages have it."""
 
 
 def start_page_advice(start_page: tuple[str, str] | None, site: str, moved_to: str = "") -> str:
-    """Returns a sentence on what to do about a failed run, given the outcome and rule of the site's start page, and
-    where it redirects to. "" if the run did not fetch the start page, or could use it; then the run's own reason says
+    """Returns advice about a failed run, given the outcome and rule of the site's start page, and the address that it
+    redirects to. Returns "" if the run did not fetch the start page, or could use it. Then the run's own reason is
     enough.
     """
     if start_page is None or start_page[0] not in _UNUSABLE:
@@ -97,10 +97,10 @@ def start_page_advice(start_page: tuple[str, str] | None, site: str, moved_to: s
 
 Level = Literal["green", "amber", "red", "unknown"]
 LEVELS: tuple[Level, ...] = ("green", "unknown", "amber", "red")
-"""From best to worst."""
+"""The levels, from best to worst."""
 _FEW = 5
-"""The least number of earlier runs with statistics with which a run is compared."""
-_PAGES = 50  # pages of earlier runs: with fewer, their failure rate means little
+"""A run is compared only if at least this many earlier runs have statistics."""
+_PAGES = 50  # if earlier runs fetched fewer pages, their failure rate means little
 _NAMES = {"body": "text", "published": "date of publication"}
 
 
@@ -116,7 +116,9 @@ class JudgedRun:
 
 @dataclass(frozen=True, slots=True)
 class SilentSource:
-    """A feed, sitemap or API that used to list posts and no longer does: `why`, and since the start of which run."""
+    """A feed, sitemap or API that used to list posts and no longer does. `why` is the reason; `since` is the start of
+    the first run that noticed it.
+    """
 
     kind: str
     url: str
@@ -128,13 +130,17 @@ class SilentSource:
 class HealthInputs:
     """The stored data about a site from which its health is determined.
 
-    `runs`: its last runs, newest first; `first`: when its first run started; `days`: the last days on which it
-    published posts, newest first; `dead`: for each kind of source (feed, sitemap, API) of which none works any more,
-    one silent source; `alive`: whether a source of any kind works; `forbids`: how many archived posts robots.txt now
-    forbids, with `forbidden` as an example; `closed`: the robots.txt rule that forbids the home page, or "";
-    `start_page`: outcome and rule of the start page if the last run fetched it; `moved_to`: the address on another
-    host to which it redirects, or ""; `content`: what its articles have in common; `deletions`: the posts that were
-    found gone lately.
+    - `runs`: its last runs, newest first.
+    - `first`: when its first run started.
+    - `days`: the last days on which it published posts, newest first.
+    - `dead`: one silent source for each kind (feed, sitemap, API) of which no source works any more.
+    - `alive`: whether a source of any kind works.
+    - `forbids`: the number of archived posts that robots.txt now forbids, with `forbidden` as an example.
+    - `closed`: the robots.txt rule that forbids the home page, or "".
+    - `start_page`: outcome and rule of the start page, if the last run fetched it.
+    - `moved_to`: the address on another host to which the start page redirects, or "".
+    - `content`: figures about the content of its articles and pages.
+    - `deletions`: the posts that were recently found gone.
     """
 
     site: str
@@ -156,9 +162,10 @@ class HealthInputs:
 class HealthFinding:
     """A problem of a site or the archive.
 
-    `code`: the check that found it; `about`: its subject (a field, a source), for a check that can find several
-    problems; `since`: when the problem began, if that is known; `figure`: how large it is, a number or a share that
-    grows as it gets worse, if that is measured.
+    - `code`: identifies the check that found it.
+    - `about`: its subject (a field, a source), if the check can find several problems.
+    - `since`: when the problem began, if known.
+    - `figure`: its size, a number or a share that grows as the problem gets worse, if it is measured.
     """
 
     code: str
@@ -170,7 +177,7 @@ class HealthFinding:
 
     @property
     def key(self) -> str:
-        """What tells the finding from others of its site: its code, and what it is about."""
+        """Identifies the finding among those of its site: its code and its subject."""
         return f"{self.code} {self.about}".strip()
 
 
@@ -212,8 +219,8 @@ def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
 
 
 def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: the last runs failed, wait or were interrupted. A single failure may be chance; a single run that waits
-    or was interrupted is continued by the next one.
+    """Yields a finding if the last runs failed, are waiting or were interrupted. A single failure may be chance; a
+    single run that waits or was interrupted is continued by the next one.
     """
     last = runs[0]
     alike = list(takewhile(lambda run: run.outcome == last.outcome, runs))
@@ -242,28 +249,30 @@ def _check_last_runs(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
 
 
 def _check_quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: the site has had no new post for much longer than between its last days with posts."""
+    """Yields a finding if the time since the last new post is much longer than the gaps between the site's last days
+    with posts.
+    """
     finished = next((run.started for run in runs if run.outcome == "finished"), None)
     if finished and (silence := find_silence(known.days, known.first, finished, now)):
         yield HealthFinding(
             "quiet",
             "amber",
-            f"No new post for {_long(silence.lasts)}; before, the longest gap was {_long(silence.longest)}: check "
+            f"No new post for {_long(silence.lasts)}; previously, the longest gap was {_long(silence.longest)}: check "
             f"whether it has posts that 'archiver status {known.site}' does not count, has moved, or is inactive.",
             since=silence.since,
         )
 
 
 def _check_burst(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: the site has published far more posts on a day than ever before."""
+    """Yields a finding if the site has published far more posts on one day than ever before."""
     if burst := find_burst(known.days, now):
         yield HealthFinding(
             "burst",
             "amber",
             f"{burst.posts:,} new posts on {burst.day}, usually {burst.usual:,.0f} a day and at most {burst.most:,}, "
             f"for example {burst.example}: look at some of them ('archiver search \"site:{known.site} "
-            f"date:{burst.day}\"'). If they are spam, tell the site's owner; if a crawl took other pages for posts, "
-            "'archiver runs undo' takes them out again.",
+            f"date:{burst.day}\"'). If they are spam, tell the site's owner; if a crawl mistook other pages for posts, "
+            "'archiver runs undo' withdraws them.",
             since=burst.since,
             figure=burst.posts,
         )
@@ -273,15 +282,15 @@ _MOST_EXAMPLES = 3
 
 
 def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: posts were found gone in the last days. That is amber only if the site's past does not explain it."""
+    """Yields a finding if posts were recently found gone. It is amber only if the site's past does not explain it."""
     urls = known.deletions.urls
     if not urls:
         return
     posts = "A post is" if len(urls) == 1 else f"{len(urls):,} posts are"
     more = f" and {len(urls) - _MOST_EXAMPLES:,} more" if len(urls) > _MOST_EXAMPLES else ""
     unusual = (
-        f"That is more than usual (before, {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known "
-        "posts): ask the site's owner if they went by mistake. "
+        f"That is more than usual (previously {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} known "
+        "posts): ask the site's owner if they were removed by mistake. "
         if _are_deletions_unusual(known.deletions)
         else ""
     )
@@ -312,8 +321,8 @@ _REREAD = (
 
 
 def _check_template(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: recent articles lack fields, or their texts are much shorter or longer than before. What began together
-    is one finding, about the most important field.
+    """Yields findings if recent articles lack fields, or if their texts are much shorter or longer than before. Changes
+    that began together are reported as one finding, about the most important field.
     """
     drops = find_lost_fields([(run.started, run.measured) for run in reversed(runs)])
     length = _find_other_length(runs)
@@ -323,7 +332,7 @@ def _check_template(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         length = None if together else length
         yield _changed_template(known.site, group, first, together)
     burst = find_burst(known.days, now)
-    if length and not (burst and burst.since <= length.since):  # the texts of the burst are other texts
+    if length and not (burst and burst.since <= length.since):  # posts of a burst may be of another kind
         yield HealthFinding(
             "length",
             "amber",
@@ -338,7 +347,8 @@ def _changed_template(
 ) -> HealthFinding:
     names = sorted(group, key=lambda name: (name not in ESSENTIAL, list(MEASURED).index(name)))
     lost = [
-        f"{_NAMES.get(name, name)} ({fall.hits:,} of {fall.trials:,}, before {fall.past_hits / fall.past_trials:.0%})"
+        f"{_NAMES.get(name, name)} ({fall.hits:,} of {fall.trials:,}, previously "
+        f"{fall.past_hits / fall.past_trials:.0%})"
         for name in names
         for fall in (group[name],)
     ]
@@ -356,8 +366,8 @@ def _changed_template(
 
 
 def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: posts that a feed, sitemap or API lists cannot be stored, or new pages are no longer recognized as posts.
-    Uses the sum of several runs, because a single run has too few posts.
+    """Yields a finding if posts that a feed, sitemap or API lists cannot be stored, or if new pages are no longer
+    recognized as posts. Adds up several runs, because a single run has too few posts.
     """
     history = [(run.started, run.measured) for run in reversed(runs)]
     if fall := find_lost_posts(history):
@@ -365,7 +375,7 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
             "posts",
             "red",
             f"Of {fall.trials:,} new posts that its sources have listed since {_moment(fall.since)}, "
-            f"{fall.hits:,} could be stored, before that {fall.past_hits / fall.past_trials:.0%}: 'archiver status "
+            f"{fall.hits:,} could be stored, previously {fall.past_hits / fall.past_trials:.0%}: 'archiver status "
             f"{known.site}' and 'archiver why URL' show why. Open one in a browser: if its text is there, a script "
             "inserts it, or a login, a consent wall or a block keeps this program out, and its owner can give access.",
             about="listed",
@@ -376,7 +386,7 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
         yield HealthFinding(
             "posts",
             "amber",
-            f"Of {fall.trials:,} new pages since {_moment(fall.since)}, {fall.hits:,} are posts, before that "
+            f"Of {fall.trials:,} new pages since {_moment(fall.since)}, {fall.hits:,} are posts, previously "
             f"{fall.past_hits / fall.past_trials:.0%}: the others have no date or author and no other sign of a post. "
             "If they are posts, the site's template has changed: 'archiver why URL' shows how one was read, "
             f"'archiver sites rules {known.site} --set' takes rules that say what a post is, and 'archiver crawl "
@@ -392,8 +402,8 @@ _TOGETHER = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class _OtherLength:
-    """The median length of the texts that the runs since `latest` read, if it differs from that of earlier runs
-    (`usual`), and since when it does.
+    """The median length of the texts that the runs since `latest` read (`characters`), if it differs from that of
+    earlier runs (`usual`). `since` is when the lengths began to differ.
     """
 
     characters: float
@@ -407,8 +417,8 @@ class _OtherLength:
 
 
 def _find_other_length(runs: Sequence[JudgedRun]) -> _OtherLength | None:
-    """Returns the length of the last texts if they are much shorter or longer than before, because of a paywall or
-    because the template is read wrongly.
+    """Returns the new length if the latest texts are much shorter or longer than before, which a paywall or a changed
+    template may cause; otherwise None.
     """
     history = _median_lengths(runs)
     if len(history) <= _FEW:
@@ -437,11 +447,11 @@ def _median_lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
     return out[::-1]
 
 
-_AT_LEAST = 3  # fewer pages than this may be chance
+_AT_LEAST = 3  # at least this many pages are reported; fewer may be chance
 
 
 def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: more pages than usual end without a stored article. Runs that fetched no post are ignored."""
+    """Yields a finding if more pages than usual end without a stored article. Runs that fetched no post are ignored."""
     judged = [run for run in runs if run.measured.settled > run.measured.outcomes.get("not-article", 0)]
     if not judged or runs[0].outcome == "failed":
         return
@@ -461,12 +471,12 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
             )
 
         goes_on = outcome == "failed" and len(past) > 0 and more(past[0])
-        again = last.outcomes.get("failed again", 0) if goes_on else 0  # pages that fail again are part of it
+        again = last.outcomes.get("failed again", 0) if goes_on else 0  # they belong to the same problem
         hits, pages = hits + again, total + again
         if hits < _AT_LEAST or not (hits / pages >= 0.1 + earlier / before if goes_on else more(judged[0])):
             continue
         if outcome == "gone" and _are_deletions_unusual(known.deletions):
-            continue  # one cause, one finding
+            continue  # `_check_deletions` reports it
         bad = sorted(((n, status) for status, n in last.statuses.items() if status >= "400"), reverse=True)[:3]
         statuses = ", ".join(f"{status} {n:,} times" for n, status in bad)
         how = f" (status {statuses})" if statuses and outcome in ("failed", "refused") else ""
@@ -474,7 +484,7 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
             "statuses",
             "amber",
             f"{hits:,} of {pages:,} addresses {verb} in {_moment(judged[0].started)}"
-            f"{how}, before {earlier / before:.0%}: {advice.format(site=known.site)}",
+            f"{how}, previously {earlier / before:.0%}: {advice.format(site=known.site)}",
             about=outcome,
             since=_start_of_series(past if goes_on else judged, more),
             figure=hits / pages,
@@ -495,7 +505,7 @@ def _check_slow(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -
         yield HealthFinding(
             "slow",
             "amber",
-            f"Its responses take {latest:.1f} s (median), before {median(past):.1f} s: the crawl slows down "
+            f"Its responses take {latest:.1f} s (median), previously {median(past):.1f} s: the crawl slows down "
             "automatically; if that lasts, set a longer delay or ask its owner.",
             since=_start_of_series(timed, slower),
             figure=latest,
@@ -511,7 +521,7 @@ def _check_sources(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             "source",
             "red",
             f"None of its feeds, sitemaps or APIs lists posts any more ({which}): check on its home page whether it "
-            "has moved, was sold, or shows this program a wall; stored posts are kept.",
+            "has moved, was sold, or blocks this program with a login or consent page; stored posts are kept.",
             about="all",
             since=max(source.since for source in known.dead),
         )
@@ -556,11 +566,11 @@ def _check_robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime)
 # The content of the archive: values that cannot be right, whatever the site's history is.
 
 _SEVERAL = 5
-"""Fewer articles with the same value may be chance."""
+"""If fewer articles than this have the same value, it may be chance."""
 _EVIDENT = {"title": 0.2, "body": 0.05}
 _EVIDENT_OTHER = 0.5
-"""The share of articles with the same value from which the value belongs to the site and not to the articles, by
-field.
+"""If at least this share of articles have the same value, it is the site's, not theirs. `_EVIDENT` has the shares for
+fields with another limit.
 """
 _SMALL = 0.02
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
@@ -571,7 +581,9 @@ CONTENT_CODES = frozenset(
 
 
 def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: pages that are empty without JavaScript, articles without text, and values that many articles share."""
+    """Yields findings about pages that are empty without JavaScript, articles without text, and values that many
+    articles share.
+    """
     content = known.content
     if finding := _judge_script_pages(content):
         yield finding
@@ -598,7 +610,9 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
 
 
 def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Checks: crawls ended as usual, and the site has no article: nothing that was read led to a post."""
+    """Yields a finding if crawls ended normally but the site has no article, because nothing that was read led to a
+    post.
+    """
     content = known.content
     is_complete = runs[0].outcome == "finished" and not runs[0].reason
     if not is_complete or known.closed or content.articles or known.days or content.script_pages:
@@ -630,7 +644,7 @@ def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
     return HealthFinding(
         "untaken",
         level,
-        f"{content.untaken:,} pages look like its posts and were not stored as posts, most of them by the rule "
+        f"{content.untaken:,} pages look like posts but were not stored, mostly because of rule "
         f"{content.untaken_rule!r}, for example {content.untaken_example}: 'archiver why URL' shows what was read, "
         f"'archiver reextract {site} --pages' judges them again, and 'archiver sites rules {site} --set' takes a rule "
         "that says what a post is.",
@@ -639,8 +653,8 @@ def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
 
 
 def _judge_undated(content: SiteContent, site: str) -> HealthFinding | None:
-    """Returns a finding if the lists of a site show more pages without a date than it has articles: its posts may have
-    no dates.
+    """Returns a finding if the site's lists show more pages without a date than the site has articles. The site's posts
+    may then have no dates.
     """
     if content.undated < _SEVERAL or content.undated <= content.articles:
         return None
@@ -683,12 +697,13 @@ def _judge_unlisted(content: SiteContent) -> HealthFinding | None:
 
 _FETCHED_POSTS = ("archived", "unchanged", "gone", "held")
 _MANY_HELD = 0.2
-"""The share of a site's articles that are held from which the site itself is at fault."""
+"""If at least this share of articles is held, the site itself is considered at fault."""
 
 
 def _judge_held(content: SiteContent, site: str, outcomes: Mapping[str, int]) -> HealthFinding:
     """Returns the finding about held pages. It is red if the site itself is at fault: a run is held as a whole, a fifth
-    of the articles is held, or half of the posts that the last run fetched. `outcomes`: of that run.
+    of the articles is held, or half of the posts that the last run fetched. `outcomes`: the last run's page counts by
+    outcome.
     """
     rules = Counter(one.rule for one in content.held)
     shown = "; ".join(f"{number:,}: {REASONS[HoldRule(rule)]}" for rule, number in rules.most_common())
@@ -701,8 +716,8 @@ def _judge_held(content: SiteContent, site: str, outcomes: Mapping[str, int]) ->
     return HealthFinding(
         "held",
         "red" if is_mass else "amber",
-        f"{len(content.held):,} pages are held since {content.held[0].since[:10]}, and nothing that is stored was "
-        f"replaced ({shown}). Look at {content.held[0].url}. The next crawls look again; 'archiver sites release "
+        f"{len(content.held):,} pages have been held since {content.held[0].since[:10]}, and their stored posts "
+        f"are unchanged ({shown}). Look at {content.held[0].url}. The next crawls look again; 'archiver sites release "
         f"{site} --accept' stores what the pages show now.",
         figure=len(content.held),
     )
@@ -714,9 +729,9 @@ def _repeated_value(one: RepeatedValue, articles: int, site: str) -> HealthFindi
     return HealthFinding(
         "constant",
         _CONTENT_LEVELS.get(one.field, "amber"),
-        f"{one.articles:,} of {articles:,} articles have the same {name}, {shown!r}, for example {one.example}: it is "
-        f"probably the site's and not theirs. 'archiver sites rules {site} --set' takes a rule that says where the "
-        f"{name} is, and 'archiver reextract {site}' applies it to the stored captures.",
+        f"{one.articles:,} of {articles:,} articles have the same {name}, {shown!r}, for example {one.example}. It "
+        f"probably belongs to the site, not to the articles. 'archiver sites rules {site} --set' takes a rule that "
+        f"says where the {name} is, and 'archiver reextract {site}' applies it to the stored captures.",
         about=one.field,
         figure=one.articles / articles,
     )

@@ -1,5 +1,5 @@
-"""Stores the last health of each site and accepted findings, and reads the data from which a site's health is
-determined.
+"""Stores the last health of each site and the findings that a person has accepted, and reads the data from which a
+site's health is determined.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from archiver.urls import urlkey
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """That a person acknowledged a finding: when, and which level and figure it had then."""
+    """Records when a person acknowledged a finding, with its level and figure at that time."""
 
     at: datetime
     level: Level
     figure: float | None = None
 
     def covers(self, finding: HealthFinding) -> bool:
-        """Returns True if a finding is the acknowledged one and no worse: its level is not higher, and its figure not
-        twice as large, nor larger by a quarter of the whole if it is a share.
+        """Returns True if `finding` is the acknowledged one and is no worse: its level is not higher, and its figure
+        has neither doubled nor, for a share, risen by 25 percentage points or more.
         """
         if finding.since and finding.since > self.at:
             return False
@@ -88,8 +88,8 @@ def has_accepted_findings(db: Database) -> bool:
 
 
 def without_accepted(health: Health, accepted: Mapping[str, Acceptance]) -> Health:
-    """Returns the health of a site with the findings that a person has accepted apart. A finding that began after it
-    was accepted, or has got worse since, is not accepted any more.
+    """Returns the health of a site with accepted findings moved to `accepted`. A finding that began after it was
+    accepted, or has got worse since, no longer counts as accepted.
     """
     hidden = tuple(one for one in health.findings if (found := accepted.get(one.key)) and found.covers(one))
     if health.state == "unknown" or not hidden:
@@ -111,8 +111,8 @@ def accept_findings_of(db: Database, site_id: int, findings: Iterable[HealthFind
 
 
 def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
-    """Deletes the acceptance of findings that are not in `found` any more, so that they are reported if they return,
-    and of those that have got worse.
+    """Deletes the acceptance of findings that are not in `found` any more, so that they are reported if they return.
+    Also deletes the acceptance of findings that have got worse.
     """
     accepted, findings = read_accepted_findings(db, site_id), {one.key: one for one in found.findings}
     left = {key: one for key, one in accepted.items() if (now := findings.get(key)) and one.covers(now)}
@@ -121,7 +121,7 @@ def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
 
 
 def record_health(db: Database, site: dict[str, Any], health: Health, now: datetime) -> None:
-    """Stores the health of a site, and since when it has its state."""
+    """Stores the health of a site, and the time since when the site has been in this state."""
     row = db.execute("select state, since from site_health where site_id = ?", [site["id"]]).fetchone()
     since = row[1] if row and row[0] == health.state else stamp(now)
     db.execute(
@@ -180,7 +180,7 @@ def read_health_inputs(db: Database, site: dict[str, Any], now: datetime) -> Hea
     """Reads the stored data about a site from which its health is determined."""
     pages, example = db.execute(
         "select count(*), min(url) from pages where site_id = ? and outcome = 'refused' and rule = 'robots' "
-        "and article_id is not null and due_at > ?",  # today's robots.txt allows pages that are due at once
+        "and article_id is not null and due_at > ?",  # pages that are due at once are allowed by today's robots.txt
         [site["id"], EPOCH],
     ).fetchone()
     home = db.execute(
@@ -250,8 +250,8 @@ def _read_runs(db: Database, site_id: int) -> list[JudgedRun]:
 
 
 def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> list[SilentSource]:
-    """For each kind of source (feed, sitemap, API) that worked in an earlier run and of which none works now, returns
-    one silent source.
+    """Returns one silent source for each kind of source (feed, sitemap, API) that worked in an earlier run and of which
+    none works now.
     """
     measured = [run for run in runs if run.outcome and run.measured.outcomes]
     if not measured:
@@ -275,8 +275,8 @@ def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Seq
 
 
 def _find_replaced_source(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Returns the URL of a source that now shows something else, by the kind in its row of `pages`, and a reason as a
-    phrase; ("", "") if no source does.
+    """Returns the URL of a former source of this kind whose row in `pages` now has another kind, and a phrase that says
+    so; ("", "") if there is none.
     """
     url = next((one.url for one in _read_source_documents(db, site, kind) if one.kind != kind), "")
     return url, f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more" if url else ""
@@ -297,8 +297,8 @@ def _find_emptied_feed(db: Database, site: dict[str, Any], runs: Sequence[Judged
 
 
 def _find_emptied_sitemap(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the sitemap that used to list the most pages, if no sitemap that listed pages does any more; otherwise
-    None.
+    """Returns the sitemap that used to list the most pages, if none of the sitemaps that listed pages lists any now;
+    otherwise None.
     """
     documents = [one for one in _read_source_documents(db, site, "sitemap") if one.kind == "sitemap"]
     if not documents or any(one.rule != EMPTY_SITEMAP for one in documents):
@@ -342,8 +342,8 @@ def measure_growth(db: Database, now: datetime) -> float:
     """Returns the number of bytes received per day in the last two weeks. The archive's WARC files grow by at most
     that.
 
-    A site's first complete crawl downloads its whole past, which happens only once. It is left out, unless other
-    sites are still waiting for their first crawl.
+    A site's first complete crawl is not counted, because it downloads the whole site and happens only once. It is
+    counted while other sites are still waiting for their first crawl.
     """
     total, first = db.execute(
         "select total(bytes), min(started_at) from runs r left join (select site_id, min(started_at) as at from runs "

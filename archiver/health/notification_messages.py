@@ -17,8 +17,8 @@ _STATES = {"unknown": "not crawled"}
 
 @dataclass(frozen=True, slots=True)
 class HealthMessage:
-    """A message about changes in health. `state` is the worst state in it; `data` is the JSON object that commands and
-    webhooks receive; `html`, if not "", is the text as a page, for mail.
+    """A message about changes in health. `state` is the worst level in it; `data` is the JSON object that commands and
+    webhooks receive. `html` is the text as an HTML page for mail, or "".
     """
 
     subject: str

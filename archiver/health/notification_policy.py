@@ -1,9 +1,10 @@
-"""Decides which findings people are notified of, and when: after several runs, not in quiet hours, flapping ones once.
+"""Decides which findings people are notified about, and when: after several runs, not in quiet hours, and only once for
+a finding that comes and goes.
 
-Pure functions on frozen values; the current time is an argument. A `Fault` is what one channel knows of one finding of
-a site, or of the archive. `observe` compares the faults of a site with what its last run shows, and marks those of
-which a notification is pending. `release` returns the changes that may be sent now, and the faults as they are after
-that. Both treat the archive as a site without a name.
+Pure functions on frozen values; the current time is an argument. A `Fault` is what one notification channel knows about
+one finding of a site or of the archive. `observe` compares the faults of a site with what its last run shows, and marks
+the notifications that are pending. `release` returns the changes that may be sent now, and the updated faults. Both
+treat the archive as a site without a name.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from archiver.health.health_rules import LEVELS, HealthFinding, Level, worst_lev
 from archiver.sites.archiver_toml import NotificationPolicy
 
 WINDOW = 10
-"""The runs in which a finding that begins several times counts as flapping."""
+"""A finding that begins several times within this many runs counts as flapping."""
 SEEN_RUNS = 60
-"""How many of the last runs a look at a site has; no setting of a policy needs more."""
+"""The number of latest runs that a `Look` holds; no setting of a policy needs more."""
 _TWICE = 2
-"""After how many runs a passing finding is sent, and without how many any finding is over, unless the policy says that
-findings are sent after fewer runs.
+"""A passing finding is sent after this many runs in a row with it, and any finding is over after this many runs in a
+row without it. The policy's `after_amber` overrides the first, and the second if it is lower.
 """
 PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "notify"})
-"""Findings about one run, which the next run may not have: if they are amber, they are sent after two runs, others at
-once.
+"""Findings about a single run, which may be absent in the next one. Amber findings with these codes are sent after two
+runs, all other findings at once.
 """
 _MUCH_MORE = 10
 """A red finding is sent again when it counts twice as much, and at least so many more: one held page hides no redesign.
@@ -35,8 +36,9 @@ _MUCH_MORE = 10
 _SHORT = 160
 
 Event = Literal["begins", "flapping", "worse", "ends", "passed", "noted"]
-"""What a notification says of a finding: it is there; it comes and goes; amber has become red; it is over; it was there
-and is over (both in one, because quiet hours or a digest held back its beginning); it is information, which has no end.
+"""What a notification reports about a finding: it began; it comes and goes; it went from amber to red; it ended; it
+began and ended (reported together, because quiet hours or a digest held back the beginning); it is information, which
+has no end.
 """
 _STARTS: tuple[Event, ...] = ("begins", "flapping")
 _ENDS: tuple[Event, ...] = ("ends", "passed")
@@ -54,9 +56,10 @@ class SeenFinding:
 class Look:
     """The health of a site at one moment. `site` is "" for the archive.
 
-    `runs`: number and start of its last ended runs, newest first; each hour counts as a run of the archive.
-    `is_conclusive`: False if the last run failed, so that a finding which it does not show need not be over. `muted`: a
-    person wants no notifications of the site. `is_closed`: the site is not crawled any more, and has no findings.
+    - `runs`: number and start of its last ended runs, newest first. For the archive, each hour counts as a run.
+    - `is_conclusive`: False if the last run failed, so a missing finding may still exist.
+    - `muted`: a person wants no notifications about the site.
+    - `is_closed`: the site is not crawled any more, and has no findings.
     """
 
     site: str
@@ -73,16 +76,18 @@ class Look:
         return self.runs[0][0] if self.runs else 0
 
     def count_since(self, run: int) -> int:
-        """Returns the number of runs from `run` on."""
+        """Returns the number of runs from `run` up to the latest one."""
         return sum(number >= run for number, _ in self.runs)
 
     def first_run_since(self, since: datetime | None) -> int:
-        """Returns the number of the first run that started at `since` or later; without `since`, of the last run."""
+        """Returns the number of the first run that started at `since` or later. If there is none, or `since` is None,
+        returns the number of the last run.
+        """
         return min((number for number, started in self.runs if since and started >= since), default=self.run)
 
 
 def hours_as_runs(now: datetime) -> tuple[tuple[int, datetime], ...]:
-    """Returns the last hours in the form of `Look.runs`: the archive itself has no runs."""
+    """Returns the last hours as if each were a run (see `Look.runs`), because the archive itself has no runs."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     number = int(hour.timestamp() // 3600)
     return tuple((number - n, hour - timedelta(hours=n)) for n in range(SEEN_RUNS))
@@ -90,16 +95,23 @@ def hours_as_runs(now: datetime) -> tuple[tuple[int, datetime], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a channel knows of one finding of a site, from its first run until its end was sent.
+    """What a channel knows about one finding of a site, from the finding's first run until the notification of its end.
 
-    `level` and `sentence` are as last seen. It was last seen to begin at `began`, in the run `first_run`; `ended` and
-    `end_run`, if not None, say since when it is not there. `starts`: the runs in which it began of late; `flapping`: it
-    began too often. `over_run`: the run after which the last notification of its end was due. `sent_level`: the worst
-    level that was sent, "green" if none was or the finding is information, and `sent_at`, when. `is_due`: it was there
-    long enough to be sent, and quiet hours or a digest held it back. `pending`: what is to be sent, since
-    `waiting_since`. `sent_sentence` and `sent_figure` are those that were sent, and `is_flapping_sent` is True if a
-    message said that it comes and goes. `over_at`: if it came back after its end was due, and that was not sent yet,
-    since when it was over.
+    - `level`, `sentence`: as last seen.
+    - `began`, `first_run`: when, and in which run, it last began.
+    - `ended`, `end_run`: when, and in which run, it was first absent (None: still present).
+    - `starts`: the recent runs in which it began.
+    - `accepted`: a person has acknowledged it.
+    - `flapping`: it began too often.
+    - `over_run`: the last run before its end was notified.
+    - `sent_level`: the worst level that was sent; "green" if none was, or if the finding is information.
+    - `sent_at`: when it was first sent.
+    - `is_due`: it was present long enough to be sent, but quiet hours or a digest held it back.
+    - `pending`, `waiting_since`: the notification to send, and since when it has been waiting.
+    - `figure`: how large it is, as last seen, if that is measured.
+    - `sent_sentence`, `sent_figure`: as last sent.
+    - `is_flapping_sent`: a message said that it comes and goes.
+    - `over_at`: since when it was over, if it came back after its end was due and that was not sent yet.
     """
 
     site: str
@@ -133,9 +145,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class HealthChange:
-    """A change that people are notified of: what happened to a finding (`code`, `about`) of a site, or of the archive
-    itself (`site` is ""). `before` and `state` are the worst levels of the site of which the channel knows, before and
-    after this notification; `level` is that of the finding.
+    """A change that people are notified about: what happened to a finding (`code`, `about`, `level`) of a site, or of
+    the archive itself (`site` is ""). `before` and `state` are the worst levels of the site that the channel has been
+    told, before and after this notification.
     """
 
     site: str
@@ -162,12 +174,12 @@ class HealthChange:
         }
 
 
-# What a look at a site changes.
+# How the latest health of a site changes its faults.
 
 
 def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> list[Fault]:
-    """Returns the faults of a site after a look at it, with what is to be sent of each. A finding below the policy's
-    level counts as not there. Faults that are over and of which nothing is to be sent are left out.
+    """Updates a site's faults from a new look and sets what to send for each (`pending`). A finding below the policy's
+    level counts as absent. The result omits faults that are over and need no further notification.
     """
     if policy.level == "none":
         return []
@@ -198,7 +210,7 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
 
 
 def _not_in_future(fault: Fault, look: Look) -> Fault:
-    """Returns a fault without times after the look: the clock was wrong for some time."""
+    """Clamps times later than the look, which a wrong clock may have left."""
     latest = max(fault.first_run, fault.end_run or 0, fault.over_run or 0)
     if latest <= look.run and (fault.waiting_since is None or fault.waiting_since <= look.at):
         return fault
@@ -217,8 +229,9 @@ def _is_wanted(finding: HealthFinding, policy: NotificationPolicy) -> bool:
 
 
 def _find_former(faults: Iterable[Fault], finding: HealthFinding, shown: Collection[tuple[str, str]]) -> Fault | None:
-    """Returns the fault that a new finding goes on with, if there is one: a finding of the same kind that began no
-    earlier, and is now shown as being about something else, such as another field that the same redesign took away.
+    """Returns the fault that this finding continues under another subject: same kind, no longer shown, and first
+    noticed no earlier than the finding's start. The subject may be another field that was lost in the same redesign.
+    None if there is no such fault.
     """
     return next(
         (
@@ -283,7 +296,7 @@ def _new_fault(seen: SeenFinding, look: Look) -> Fault:
 
 
 def _note(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
-    """Returns what a channel knows of a finding that is information: it is sent once, and again when it is renewed."""
+    """Returns the fault for a finding that is information. It is sent once, and again if the finding begins again."""
     since = seen.finding.since
     if fault is None or (since and since > fault.began):
         return replace(_new_fault(seen, look), pending=None if seen.accepted else "noted")
@@ -295,7 +308,7 @@ def _miss(fault: Fault, look: Look) -> Fault:
 
 
 def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fault:
-    """Returns a fault that is there, with what is to be sent of it."""
+    """Returns a fault whose finding is present, with the notification to send (`pending`)."""
     runs = look.count_since(fault.first_run)
     is_often = bool(policy.flapping) and _recent_starts(fault, look) >= policy.flapping
     has_returned = bool(policy.flapping) and fault.over_run is not None and look.count_since(fault.over_run) <= WINDOW
@@ -343,7 +356,7 @@ def _decide_returned(fault: Fault, runs: int, policy: NotificationPolicy, *, is_
 
 
 def _runs_needed(fault: Fault, policy: NotificationPolicy) -> int:
-    """Returns in how many runs in a row a fault must be there to be sent."""
+    """Returns the number of runs in a row in which a finding must be present before it is sent."""
     if fault.level == "red":
         return policy.after_red or 1
     return policy.after_amber or (_TWICE if fault.code in PASSING_CODES else 1)
@@ -354,8 +367,8 @@ def _recent_starts(fault: Fault, look: Look) -> int:
 
 
 def _begin_together(faults: Sequence[Fault], look: Look) -> list[Fault]:
-    """Returns the faults that a site has now. If one of them is to be sent, all others are sent with it, although they
-    may be new: they are probably of one cause, and would be a second message later.
+    """Marks all present faults of a site as to be sent if one of them is. They probably have one cause, and would
+    otherwise need a second message later.
     """
     if all(one.pending is None for one in faults):
         return list(faults)
@@ -368,7 +381,7 @@ def _begin_together(faults: Sequence[Fault], look: Look) -> list[Fault]:
 
 
 def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Fault:
-    """Returns a fault that is not there any more, with what is to be sent of it."""
+    """Returns a fault whose finding is absent, with the notification to send (`pending`)."""
     if look.muted:
         fault = replace(fault, is_due=False)
     is_over = look.is_closed or _runs_absent(fault, look) >= (
@@ -393,7 +406,7 @@ def _runs_absent(fault: Fault, look: Look) -> int:
 
 
 def _close(fault: Fault) -> Fault:
-    """Returns a fault after its end was sent."""
+    """Returns a fault as it is after the notification of its end."""
     return replace(
         fault,
         sent_level="green",
@@ -412,8 +425,8 @@ def _close(fault: Fault) -> Fault:
 
 
 def _ends_together(faults: Sequence[Fault], look: Look, policy: NotificationPolicy) -> list[Fault]:
-    """Returns the faults of a site; those that were sent in one notification also end in one. An end waits for the
-    others that are still there, at most as long as for one that is flapping, unless the site is better without it.
+    """Makes faults that were sent in one notification also end in one. An end is held back while others from the same
+    notification remain, for at most `steady_runs` runs, unless announcing it improves the site's level.
     """
     open_ones = [one for one in faults if one.was_sent and not one.accepted and one.pending != "ends"]
     worst = max((_rank(one.sent_level) for one in open_ones), default=0)
@@ -429,7 +442,7 @@ def _ends_together(faults: Sequence[Fault], look: Look, policy: NotificationPoli
 
 
 def _is_forgotten(fault: Fault, look: Look) -> bool:
-    """Returns True if a fault is over, nothing is to be sent of it, and it is too old to show flapping."""
+    """Returns True if a fault is over, needs no notification, and is too old to count towards flapping."""
     if fault.ended is None or fault.was_sent or fault.pending or fault.is_due:
         return False
     return look.is_closed or all(
@@ -443,7 +456,9 @@ def _is_forgotten(fault: Fault, look: Look) -> bool:
 def release(
     faults: Sequence[Fault], policy: NotificationPolicy, now: datetime, *, muted: bool = False
 ) -> tuple[list[Fault], list[HealthChange]]:
-    """Returns the faults of a site after all pending notifications that may be sent now are sent, and these."""
+    """Marks the pending notifications that may be sent now as sent. Returns all faults of the site, and the changes to
+    send.
+    """
     chosen = (
         []
         if muted or policy.level == "none"
@@ -506,7 +521,8 @@ def _describe(fault: Fault) -> str:
     short = whole if len(whole) <= _SHORT else f"{whole[:_SHORT].rpartition(' ')[0]} …"
     if fault.pending == "flapping":
         return (
-            f"It comes and goes ({len(fault.starts)} times of late), and is reported again when it is steady: {short}"
+            f"It comes and goes ({len(fault.starts)} times recently), and will be reported again when it is steady: "
+            f"{short}"
         )
     if fault.pending == "ends":
         return f"Over since {_moment(fault.ended)}: {short}"
@@ -552,14 +568,14 @@ def is_quiet(policy: NotificationPolicy, now: datetime) -> bool:
 
 
 def last_digest(policy: NotificationPolicy, now: datetime) -> datetime:
-    """Returns the last moment up to `now` at which the digest of a policy was due."""
+    """Returns the latest time, not after `now`, at which the digest of a policy was due."""
     at = policy.digest or datetime.min.time()
     today = datetime.combine(now.astimezone(policy.zone).date(), at, policy.zone)
     return today if today <= now else today - timedelta(days=1)
 
 
 def next_release(policies: Iterable[NotificationPolicy], now: datetime) -> datetime | None:
-    """Returns the next moment at which quiet hours end or a digest is due; None if there is none."""
+    """Returns the next time at which quiet hours end or a digest is due; None if no policy has either."""
     times = [
         (at, one.zone)
         for one in policies

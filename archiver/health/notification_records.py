@@ -1,4 +1,4 @@
-"""Stores notifications and their outcome, and what each channel knows of each finding (tables `notifications` and
+"""Stores notifications and their outcome, and what each channel knows about each finding (tables `notifications` and
 `faults`).
 """
 
@@ -18,7 +18,7 @@ from archiver.storage.column_values import stored_time
 from archiver.storage.pages import moment, stamp
 
 MOST_ATTEMPTS = 5
-"""Attempts to deliver a notification before it is given up."""
+"""After this many failed attempts, a notification is given up."""
 _MOST_NOTIFICATIONS = 20
 
 
@@ -37,8 +37,8 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class FailingChannel:
-    """A notification channel that cannot send: how many notifications in a row it did not deliver, why, and since
-    when. `channel` is its name, and the name of the policy if the recipients are those of a policy.
+    """A notification channel that cannot send: how many notifications in a row were not delivered, why, and since when.
+    `channel` is its name, followed by the policy's name if the policy has its own recipients.
     """
 
     channel: str
@@ -108,7 +108,7 @@ def find_failing_channels(db: Database) -> list[FailingChannel]:
     return out
 
 
-# What a channel knows of each finding.
+# What a channel knows about each finding.
 
 _COLUMNS = (
     "site, code, about, level, sentence, began_at, first_run, ended_at, end_run, starts, accepted, flapping, over_run, "
@@ -117,8 +117,8 @@ _COLUMNS = (
 
 
 def read_faults(db: Database, channel: str, sites: Iterable[str]) -> dict[str, list[Fault]]:
-    """Returns what a channel knows, by name of the site ("" for the archive): all faults of `sites`, and those of other
-    sites that have one of which a notification is pending.
+    """Returns what a channel knows about findings, by site name ("" for the archive): all faults of `sites`, and those
+    of other sites with a pending notification.
     """
     wanted = set(sites)
     out: dict[str, list[Fault]] = {}
@@ -129,7 +129,9 @@ def read_faults(db: Database, channel: str, sites: Iterable[str]) -> dict[str, l
 
 
 def _read(row: Sequence[Any]) -> Fault | None:
-    """Returns a fault; None if another program wrote a time that is none: then the finding is new to the channel."""
+    """Returns the fault in a row. None if its start time is invalid (written by another program); the finding then
+    counts as new.
+    """
     site, code, about, level, sentence, began, first_run, ended, end_run, starts, *state = row
     accepted, flapping, over_run, sent_level, sent_at, is_due, pending, waiting_since, *sent = state
     figure, sent_sentence, sent_figure, is_flapping_sent, over_at = sent
@@ -164,7 +166,7 @@ def _read(row: Sequence[Any]) -> Fault | None:
 
 
 def write_faults(db: Database, channel: str, before: Sequence[Fault], after: Sequence[Fault]) -> None:
-    """Stores what a channel knows of a site after a look at it; `before` is what it knew until then."""
+    """Stores what a channel knows about the findings of a site. `before` is what was stored until now."""
     left = {(one.site, one.code, one.about) for one in after}
     for one in before:
         if (one.site, one.code, one.about) not in left:
@@ -210,13 +212,13 @@ def _as_row(fault: Fault) -> list[Any]:
 
 
 def drop_faults_of_removed_sites(db: Database) -> None:
-    """Deletes what channels know of sites that the archive no longer has."""
+    """Deletes what channels know about sites that the archive no longer has."""
     db.execute("delete from faults where site <> '' and site not in (select name from sites)")
 
 
 def read_digest(db: Database, names: Iterable[str], now: datetime) -> dict[str, Any]:
-    """Returns the table of sites that a digest shows, as JSON values: `at`, and for each site its name, state, since
-    when, number of articles, worst finding and until when it is muted; the worst state first.
+    """Returns the table of sites that a digest shows, as JSON values, with the worst state first. It has the time
+    (`at`) and for each site its name, state, since when, number of articles, worst finding, and until when it is muted.
     """
     wanted = set(names)
     rows = db.execute(

@@ -58,16 +58,17 @@ from archiver.storage.locks import lock_notifications, scheduler_process
 from archiver.storage.sites import read_mute, tags_of_sites
 
 _SECONDS = 15
-_MAX_VARIABLE = 8_000  # characters, at most 32 KB in UTF-8
+_MAX_VARIABLE = 8_000  # at most this many characters, or 32 KB in UTF-8
 _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 
 Channel = Callable[[HealthMessage], str]
-"""Sends a message; returns why that failed, or ""."""
+"""A function that sends a message, and returns why sending failed, or ""."""
 
 Recipients = tuple[str, str]
-"""Who gets a message: the name of a channel, and the name of the policy whose recipients get it, "" for those of
-[notify]."""
+"""The recipients of a message: the name of a channel, and the name of the policy whose recipients get it ("" for those
+of [notify]).
+"""
 
 
 def make_channels(notify: Notify) -> dict[str, Channel]:
@@ -78,7 +79,7 @@ def make_channels(notify: Notify) -> dict[str, Channel]:
 
 
 def make_all_channels(notify: Notify) -> dict[Recipients, Channel]:
-    """Returns all notification channels, those with the recipients of a policy included."""
+    """Returns all notification channels, including those with the recipients of a policy."""
     out = {(name, ""): channel for name, channel in make_channels(notify).items()}
     for policy in notify.policies:
         mail = replace(notify.mail, to=policy.to) if notify.mail and policy.to else None
@@ -88,7 +89,9 @@ def make_all_channels(notify: Notify) -> dict[Recipients, Channel]:
 
 
 def name_recipients(recipients: Recipients) -> str:
-    """Returns the name of a channel, with that of the policy if the recipients are those of a policy."""
+    """Formats recipients for display: the channel's name, followed by the policy's name if the policy has its own
+    recipients.
+    """
     channel, policy = recipients
     return f"{channel} ({policy})" if policy else channel
 
@@ -227,19 +230,19 @@ def _json(message: HealthMessage) -> bytes:
 # Notifying people of changes.
 
 Sent = list[tuple[str, str]]
-"""For each message its channel and why sending failed ("" if it was sent)."""
+"""For each message: its channel, and why sending failed ("" if it was sent)."""
 
 
 def notify(
-    archive: Path, only: Collection[str] | None = None, *, place: bool = True, now: datetime | None = None
+    archive: Path, only: Collection[str] | None = None, *, include_archive: bool = True, now: datetime | None = None
 ) -> Sent:
-    """Determines the health of sites, and sends the notifications of which the policies in archiver.toml say that they
-    are due. Returns, for each message, its channel and why sending it failed.
+    """Determines the health of sites, and sends the notifications that are due under the policies in archiver.toml.
+    Returns, for each message, its channel and why sending it failed.
 
-    `only`: names of the sites to include, None for all; `place`: also include the archive itself; `now`: the current
-    time. What was held back before is sent for all sites. Deletes acceptances of findings that no longer exist or have
-    got worse, even if no channel is configured. Does nothing if another process is notifying. Raises what
-    `open_archive` and `load_config` raise.
+    `only` has the names of the sites to include, None for all; `include_archive` includes the archive itself; `now` is
+    the current time. Notifications that were held back earlier are sent for all sites. Deletes acceptances of findings
+    that no longer exist or have got worse, even if no channel is configured. Does nothing if another process is
+    notifying. Raises what `open_archive` and `load_config` raise.
     """
     loaded = load_config().notify
     channels = make_all_channels(loaded)
@@ -252,13 +255,13 @@ def notify(
             at = now or datetime.now(UTC)
             if not channels and not has_accepted_findings(db):
                 return []
-            earlier = _deliver(db, archive, channels, after=0)  # first: a channel that works again is no finding
+            earlier = _deliver(db, archive, channels, after=0)
             last = last_notification(db)
             with writing(db):
                 drop_obsolete_acceptances(db, at)
                 if channels:
                     found = judge_all(db, archive, scheduler_process(archive), at, effective_settings(db), only)
-                    _enter_notifications(db, loaded, channels, found, place=place)
+                    _enter_notifications(db, loaded, channels, found, include_archive=include_archive)
             return [*earlier, *_deliver(db, archive, channels, after=last)]
         except sqlite3.Error as error:
             raise environment_error(error, archive) from error
@@ -267,7 +270,7 @@ def notify(
 
 
 def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel], after: int) -> Sent:
-    """Sends the stored notifications that are due, those with a higher number than `after`."""
+    """Sends the stored notifications that are due and have a higher number than `after`."""
     return [
         (name_recipients(recipients), _send(db, archive, notice, channels[recipients]))
         for notice in read_due_notifications(db)
@@ -276,13 +279,13 @@ def _deliver(db: Database, archive: Path, channels: Mapping[Recipients, Channel]
 
 
 def notify_after_runs(
-    archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, place: bool = True
+    archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, include_archive: bool = True
 ) -> None:
-    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError: `say` is called with a sentence
-    about the failure, and the next crawl tries again.
+    """Sends notifications after crawls, as `notify` does, but raises no ArchiverError: a sentence about a failure is
+    passed to `say`, and the next crawl tries again.
     """
     try:
-        for channel, failure in notify(archive, sites, place=place):
+        for channel, failure in notify(archive, sites, include_archive=include_archive):
             if failure:
                 say(f"The notification through {channel} could not be sent: {failure}.")
     except ArchiverError as error:
@@ -306,13 +309,13 @@ def find_unused_tags(db: Database, notify: Notify) -> list[tuple[str, str]]:
 
 
 def _enter_notifications(
-    db: Database, notify: Notify, channels: Collection[Recipients], found: OverallHealth, *, place: bool
+    db: Database, notify: Notify, channels: Collection[Recipients], found: OverallHealth, *, include_archive: bool
 ) -> None:
     """Stores the health of the sites, and the notifications that are due. Runs inside the caller's transaction.
-    `place`: whether to include the archive itself.
+    `include_archive` includes the archive itself.
     """
     looks = read_looks(db, found)
-    if place:
+    if include_archive:
         looks[""] = look_at_archive(found)
     for site, health in found.sites:
         record_health(db, site, health, found.at)
@@ -341,7 +344,7 @@ def _enter_notifications(
 
 @dataclass(frozen=True, slots=True)
 class _NotifiedSite:
-    """What decides who is notified of a site."""
+    """What determines who is notified about a site."""
 
     tags: tuple[str, ...] = ()
     muted: bool = False
@@ -357,7 +360,7 @@ def _read_sites(db: Database, now: datetime) -> dict[str, _NotifiedSite]:
 
 
 def _without_own_failure(look: Look, recipients: Recipients) -> Look:
-    """Returns a look without the finding that these recipients get no notifications: they would not get it."""
+    """Drops the finding that this channel is failing, since it could not be delivered over that channel."""
     own = ("notify", name_recipients(recipients))
     left = tuple(one for one in look.findings if (one.finding.code, one.finding.about) != own)
     return look if look.site else replace(look, findings=left)

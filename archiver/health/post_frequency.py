@@ -1,4 +1,6 @@
-"""Judges how often a site publishes, by its own past days: bursts of posts, and silence. Pure functions."""
+"""Judges how often a site publishes by comparison with its own past: finds bursts of posts and periods without posts.
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from archiver.storage.article_tables.post_days import PostDay
 from archiver.storage.column_values import stored_time
 
 _LEAST_DAYS = 10
-"""Days with posts: fewer show no rhythm."""
+"""A site needs at least this many days with posts to show a rhythm."""
 _LEAST_POSTS = 20
 _TIMES_USUAL = 5
 _TIMES_MOST = 2
@@ -22,8 +24,8 @@ _QUIET_AT_LEAST = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Far more new posts on one day than the site ever publishes. `usual`: the median of its days with posts before;
-    `most`: the most posts on one of them, without the largest; `since`: the first of the days in a row with a burst.
+    """A day with far more new posts than the site usually publishes. `usual` is the median of the earlier days with
+    posts; `most` is their second-highest number of posts; `since` is the first of the consecutive days with a burst.
     """
 
     day: str
@@ -36,8 +38,8 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A time without posts, longer than the site's past explains, and the longest gap between two earlier days with
-    posts. `since`: the last post.
+    """A period without posts that is longer than the site's past explains. `longest` is the longest gap between two
+    earlier days with posts; `since` is the time of the last post.
     """
 
     lasts: timedelta
@@ -46,11 +48,11 @@ class Silence:
 
 
 def find_burst(days: Sequence[PostDay], now: datetime) -> Burst | None:
-    """Returns the newest burst of the last seven days, if any. `days` are the site's last days with posts, the newest
+    """Returns the newest burst of the last seven days, if any. `days` are the site's last days with posts, newest
     first.
 
-    A day has a burst if it has at least 20 new posts, five times as many as usual, and twice as many as any day but
-    one before: on a single day the site may have imported its past.
+    A day has a burst if it has at least 20 new posts, five times as many as usual, and twice as many as any earlier day
+    except the largest. The largest is excepted because the site may have imported its past on that day.
     """
     first, last = f"{now - _REPORTED:%Y-%m-%d}", f"{now + timedelta(days=1):%Y-%m-%d}"
     found: Burst | None = None
@@ -83,7 +85,7 @@ def find_silence(days: Sequence[PostDay], first: datetime | None, looked_at: dat
     as in `find_burst`; `looked_at`: when the site was last crawled. A site that was already silent at its first crawl
     (`first`) is not reported.
 
-    The gaps are those between days, and not between posts: the posts of a burst follow one another in minutes.
+    Gaps are measured between days, not between posts, because the posts of a burst follow one another within minutes.
     """
     times = [one.last for one in days if one.posts and one.last <= now]
     if len(times) < _LEAST_DAYS:

@@ -1,5 +1,5 @@
-"""Whether an archive works, cheap enough to be asked every few seconds: for the health checks of containers, load
-balancers and monitors. Findings about sites do not count here; `health_report` has them.
+"""Checks whether an archive works, cheaply enough to be called every few seconds by the health checks of containers,
+load balancers and monitors. Findings about sites do not count here; `health_report` has them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from archiver.storage.integrity_records import has_integrity_records, read_damag
 from archiver.storage.locks import last_heartbeat
 
 _SILENT = timedelta(hours=1)
-"""The time without a sign of life after which a scheduler counts as stopped; a timer starts it every ten minutes."""
+"""A scheduler counts as stopped if it has shown no activity for longer than this. If a timer starts the scheduler, it
+runs only every ten minutes.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from archiver.storage.runs import MeasuredRun
 # Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
 
 SURPRISE = 0.001
-"""A change less probable than this is reported."""
+"""A change is reported if its probability is lower than this."""
 _MAD = 1.4826  # scales the median absolute deviation to the standard deviation of a normal distribution
-_MAX_TRIALS = 500  # larger samples are scaled down to this: more trials would not change a verdict
+_MAX_TRIALS = 500  # larger samples are scaled down to this, since more trials would not change a verdict
 
 
 def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
@@ -47,18 +47,18 @@ def is_far(value: float, past: Sequence[float], factor: float) -> bool:
 # Which fields or posts have become rarer, and since which run.
 
 _PAST = 20
-"""Articles that earlier runs must have read before a run is compared with them."""
+"""Earlier runs must have read at least this many articles before a run is compared with them."""
 _PAST_POSTS = 10
-"""The same for posts. Lower, because many feeds list only ten."""
-_LOST = 3  # fewer lost posts than this may be chance
+"""Earlier runs must have read at least this many posts. It is lower, because many feeds list only ten."""
+_LOST = 3  # at least this many lost posts; fewer may be chance
 _FALL = 0.2
-"""A field must have dropped by this share of the articles."""
+"""The share of articles with a field must have dropped by at least this much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A drop in how many articles have a field, since the run that started at `since`: now `hits` of `trials` articles
-    have it, before `past_hits` of `past_trials` had it. For a drop in posts, `hits` counts the posts that were
+    """A drop in how many articles have a field, since the run that started at `since`: `hits` of `trials` articles have
+    it now, and `past_hits` of `past_trials` had it before. For a drop in posts, `hits` counts the posts that were
     stored.
     """
 
@@ -70,11 +70,11 @@ class Drop:
 
 
 def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Drop]:
-    """Returns the fields that the pages of the last runs show less often than before, or that fewer articles have, each
-    with its drop. `runs` are pairs of start time and statistics, in chronological order.
+    """Returns each field that pages show less often than before, or that fewer articles have, with its drop. `runs` are
+    pairs of start time and statistics, in chronological order.
 
-    What the pages show comes first: as long as a feed gives the dates of new posts, articles have a date that their
-    pages have lost.
+    A drop in what the pages show takes precedence: while a feed supplies the dates of new posts, articles have a date
+    that their pages have lost.
     """
     read = [(at, one) for at, one in runs if one.articles]
     shown = [(at, one.fields if one.shown is None else one.shown, one.articles) for at, one in read]
@@ -92,8 +92,8 @@ _TOGETHER = timedelta(days=7)
 
 
 def group_drops(drops: Mapping[str, Drop]) -> list[dict[str, Drop]]:
-    """Groups drops by the change of the site that explains them: those that began within a week, the earliest first.
-    One run may be too small to show each of them.
+    """Groups drops that one change of the site probably caused: those that began within a week, the earliest first.
+    Drops of one change may begin in different runs, because one run may be too small to show all of them.
     """
     groups: list[dict[str, Drop]] = []
     for name, fall in sorted(drops.items(), key=lambda item: item[1].since):
@@ -131,7 +131,7 @@ def _find_drop(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST)
         if past >= least and has / read < past_hits / past - _FALL:
             since, hits, trials = since or at, hits + has, trials + read
             continue
-        # Back to normal: what came between was chance or is over.
+        # The figure is normal again, so an earlier drop was chance or is over.
         past_hits, past = past_hits + has, past + read
         if since and chance_of_so_few(hits, trials, past_hits - has, past - read) > SURPRISE:
             past_hits, past = past_hits + hits, past + trials

@@ -1,4 +1,4 @@
-"""The history of a site: what each of its last runs did and found, measure by measure."""
+"""Reads the history of a site: what each of its last runs did and found, as one series of values per measure."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ LABELS = {
     "held": "held",
     "failed": "failures",
 }
-"""The measures of a run by the name of their column, with the names that people read. `seconds` follows them."""
+"""The displayed name of each measure of a run, by the name of its column. The measure `seconds` comes after them."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoricalRun:
-    """One run of a site. `articles`: how many the site had when it ended; `seconds`: how long it took. None: unknown,
-    because the run is in progress or was killed.
+    """One run of a site. `articles` is how many the site had when the run ended; `seconds` is how long the run took.
+    Either is None if it is unknown, because the run is in progress or was killed.
     """
 
     run: int
@@ -43,7 +43,7 @@ class HistoricalRun:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One measure of the runs, oldest first, with the number that stands for a value."""
+    """One measure, with its value in each run, oldest first."""
 
     name: str
     label: str
@@ -62,9 +62,9 @@ class Measure:
         return min((value for value in self.values if value is not None), default=0)
 
     def levels(self, steps: int) -> list[int | None]:
-        """Returns the height of each value as a bar of 0 to `steps`; only 0 has height 0. The number of articles is
-        shown from its least value on, since it hardly changes from run to run. A greatest value that is far from all
-        others, such as the new articles of the first run, is cut off.
+        """Returns the bar height of each value, from 0 to `steps`; only the value 0 has height 0. The scale for the
+        number of articles begins at its lowest value, since it hardly changes from run to run. If the highest value is
+        far above all others, such as the new articles of the first run, it is cut off.
         """
         base = max(self.least - 1, 0) if self.name == "articles" else 0
         above = sorted(value - base for value in self.values if value is not None and value > base)

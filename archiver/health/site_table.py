@@ -1,5 +1,5 @@
-"""A row per site for the table of `archiver status`: health, articles, runs, schedule and coverage, read with a few
-queries for all sites together.
+"""Builds the table of `archiver status`: one row per site with its health, articles, runs, schedule and coverage, read
+with a few queries for all sites together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from archiver.frontier.site_cadence import RecrawlTime
 from archiver.health.health_report import health_as_json
 from archiver.health.health_rules import LEVELS, Health
-from archiver.health.run_health import read_healths
+from archiver.health.stored_health import read_healths
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.column_values import settings_of, stored_time
@@ -29,9 +29,13 @@ _NO_POSTS = PostCounts({"found": 0, "archived": 0, "missing": 0, "gone": 0, "ref
 
 @dataclass(frozen=True, slots=True)
 class SiteRow:
-    """One site in the table. `new`: articles that its runs of the last seven days stored first; `last_run`: its last
-    run, None if it was never crawled; `next_run`: when the scheduler crawls it next, None if it does not; `blackout`:
-    the group that its blackout hours are from, "" if none; `mute`: None if the site is not muted.
+    """One site in the table.
+
+    - `new`: the number of articles that runs of the last seven days were the first to store.
+    - `last_run`: its last run, None if it was never crawled.
+    - `next_run`: when the scheduler crawls it next, None if it does not.
+    - `blackout`: the group that its blackout hours come from, "" if none.
+    - `mute`: None if the site is not muted.
     """
 
     site: str
@@ -61,8 +65,8 @@ class SiteRow:
 
     @property
     def reason(self) -> str:
-        """The one thing to know about the site: its worst finding, why it is not complete, why it is postponed, or
-        what it shows that is no problem. A site that is muted says so, too.
+        """The most important remark about the site: its worst finding, why it is not complete, why its next crawl is
+        postponed, or information. If the site is muted, the remark says so, too.
         """
         return " ".join(filter(None, (f"[{self.mute}]" if self.mute else "", self._state)))
 
@@ -98,7 +102,7 @@ class SiteRow:
 
 
 def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow]:
-    """Returns the rows of all sites, by name. The health of a site is that of its last run (`read_healths`)."""
+    """Returns the rows of all sites, sorted by name. The health of a site is that of its last run (`read_healths`)."""
     sites = list(db.query("select * from sites order by name"))
     healths, posts, tags = read_healths(db, sites, now), count_posts_of_sites(db, now), tags_of_sites(db)
     articles = dict(db.execute("select site, count(*) from articles group by site").fetchall())
@@ -138,8 +142,8 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
 
 
 def read_next_run(db: Database, site: dict[str, Any], config: Config, now: datetime) -> tuple[RecrawlTime | None, str]:
-    """Returns when the scheduler crawls a site next, None if it does not, and the group that the site's blackout hours
-    are from, "" if none.
+    """Returns when the scheduler crawls a site next, None if it does not; and the group that the site's blackout hours
+    come from, "" if none.
     """
     own, tags = settings_of(site["settings"]), tags_of_sites(db).get(site["id"], ())
     settings = config.settings(own, tags)
@@ -177,9 +181,9 @@ ORDERS: dict[str, Callable[[SiteRow], Any]] = {
     "next": lambda row: row.next_run.at if row.next_run else _LAST,
     "coverage": lambda row: 2.0 if row.posts.coverage is None else row.posts.coverage,
 }
-"""The orders of the table: the worst, most, latest or soonest first."""
+"""The orders in which the table can be sorted: by name, or with the worst, highest, latest or soonest value first."""
 
 
 def sort_rows(rows: Iterable[SiteRow], order: str) -> list[SiteRow]:
-    """Returns the rows in one of the ORDERS, and equal ones by name."""
+    """Returns the rows sorted by one of the ORDERS, and by name where that is equal."""
     return sorted(rows, key=lambda row: (ORDERS[order](row), row.site))

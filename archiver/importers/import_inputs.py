@@ -1,5 +1,5 @@
-"""Inputs of an import: which files the arguments name, which of their records are selected, and how a file is
-recognized when it is imported again.
+"""The inputs of an import: determines which files the arguments name and which of their records are selected, and
+recognizes a file that is imported again.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ _SELECTABLE = frozenset({"response", "resource", "revisit"})
 class RecordFilter:
     """Which records to import.
 
-    `only` has hosts or names of sites ("example.org", "example.org/blog") whose URLs are imported, () for all. `apart`
-    has sites within these whose URLs are left out because they belong to another archive. `since` and `until` are days
-    (YYYY-MM-DD, UTC), both inclusive, or "". If `known_sites` is True, only URLs of sites that the archive has are
-    imported. If `all_captures` is True, captures that are not pages are imported, too.
+    - `only`: hosts or names of sites ("example.org", "example.org/blog") whose URLs are imported, () for all.
+    - `known_sites`: import only URLs of sites that the archive has.
+    - `since`, `until`: days (YYYY-MM-DD, UTC), both inclusive, or "".
+    - `all_captures`: import captures that are not pages, too.
+    - `apart`: sites within `only` whose URLs are left out because they belong to another archive.
     """
 
     only: tuple[str, ...] = ()
@@ -125,7 +126,7 @@ STDIN = "-"
 @dataclass(frozen=True, slots=True)
 class ImportInput:
     """A file, a member of a WACZ package or standard input, from which records are imported. `name` identifies it in
-    the archive: the file name, for a member with "#" and the member's name. `size` is in bytes, 0 if unknown.
+    the archive: the file name, followed for a member by "#" and the member's name. `size` is in bytes, 0 if unknown.
     """
 
     path: Path
@@ -146,8 +147,8 @@ class ImportInput:
         return io.BufferedReader(MemberStream(self.path.open("rb"), self.member.name), 1 << 17)
 
     def digest(self, handle: BinaryIO) -> str:
-        """Returns a SHA-256 that identifies this input: of its size, beginning and end; for standard input, of its
-        beginning only. Leaves the stream at its beginning. Raises OSError.
+        """Returns a SHA-256 that identifies this input. It covers the input's size, beginning and end, or only the
+        beginning for standard input. Leaves the stream at its beginning. Raises OSError.
         """
         found = hashlib.sha256(str(self.size).encode())
         if self.is_pipe:
@@ -238,9 +239,9 @@ def open_inputs(path: Path) -> Iterator[ImportInput | Problem]:
 
 
 def check_member_digest(one: ImportInput, handle: BinaryIO) -> Problem | None:
-    """Returns a problem if a member of a WACZ package, read to its end through `handle`, does not match the digest that
-    the package declares. None if it matches or cannot be checked, for example because it was not read from its
-    beginning.
+    """Returns a problem if a member of a WACZ package does not match the digest that the package declares. The member
+    must have been read to its end through `handle`. Returns None if it matches or cannot be checked, for example
+    because it was not read from its beginning.
     """
     stream = getattr(handle, "raw", None)
     if one.member is None or not one.member.sha256 or not isinstance(stream, MemberStream):

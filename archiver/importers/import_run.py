@@ -37,13 +37,13 @@ from archiver.warc.problems import Problem, ProblemKind
 
 _PREFIX = "import"
 _SMALL = 24 << 20
-"""Size in bytes below which reading a file takes less time than starting processes for it."""
+"""For a file smaller than this many bytes, starting processes takes longer than reading the file."""
 
 
 @dataclass
 class FileResult:
     """The result of importing one file. `outcome` is finished, known (imported before), limited, interrupted or
-    unreadable. `kinds` counts its problems by kind; `problems` has the first of them.
+    unreadable. `kinds` has the number of its problems by kind; `problems` has the first of them.
     """
 
     name: str
@@ -72,7 +72,9 @@ class OpenFile:
 
 
 ProgressCallback = Callable[[FileResult, int, int], None]
-"""Called with the result of the file so far, the bytes of it that were read, and its size (0 if unknown)."""
+"""A function that is called with the result of the file so far, the number of its bytes that were read, and its size (0
+if unknown).
+"""
 
 
 class ImportRun:

@@ -139,7 +139,9 @@ class ImportWriter:
             self._write_response(read.exchange, found, source, tally)
 
     def _is_removed(self, read: ReadRecord) -> bool:
-        """Returns True if a record shows a post with a tombstone, which must not come back."""
+        """Returns True if a record shows a post that was removed (it has a tombstone), which must not be stored
+        again.
+        """
         url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
         if tombstones.tombstone_at(self.db, urlkey(url)) or (
             read.digest and tombstones.is_payload_removed(self.db, read.digest)
@@ -279,7 +281,7 @@ class ImportWriter:
     def _enter_revisit(
         self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: ImportCounts
     ) -> None:
-        """Stores that the post of the original capture was seen again in the same revision."""
+        """Records that the post of the original capture was seen again in the same revision."""
         db, digest = self.db, original["digest"]
         shown = historical_captures.find_article_of_capture(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
@@ -420,9 +422,9 @@ class ImportTarget:
         before: ImportCounts,
         place: tuple[int, int] | None,
     ) -> ImportCounts:
-        """Writes a batch within the caller's transaction: its captures, what was extracted from them, and the position
-        that the import has reached (`place`). Adds to the batch's `tally` and `problems`. Returns the sum of the
-        counts `before` and of the batch.
+        """Writes a batch within the caller's transaction: its captures, the extracted data, and the position that the
+        import has reached (`place`). Adds to the batch's `tally` and `problems`. Returns the sum of the counts `before`
+        and the counts of the batch.
         """
         for one in results:
             if isinstance(one, Problem):

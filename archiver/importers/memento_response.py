@@ -1,7 +1,8 @@
-"""Turns a web archive's response into the WARC record of the capture, or says why it is not that capture.
+"""Turns a web archive's response into the WARC record of the requested capture, or says why the response is not that
+capture.
 
-A response is a capture if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or matches the digest in the
-list of captures. Any other response is a page of the web archive itself. Pure functions without I/O.
+A response is a capture if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or matches the digest in the list
+of captures. Any other response is a page of the web archive itself. Pure functions without I/O.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from archiver.warc.payload import Decoding, decode_content, matches_digest, pars
 from archiver.warc.problems import Problem, ProblemKind
 
 _ORIGINAL = b"x-archive-orig-"
-# If only these fields are renamed, the archive does not rename all fields: the crawler that stored the capture did.
+# If only these fields are renamed, it was not the web archive that renamed them, but the crawler that stored the
+# capture.
 _STORED = frozenset({b"transfer-encoding", b"content-encoding", b"content-length"})
 # Fields of the archive's response that are not fields of the capture.
 _OF_RESPONSE = frozenset(
@@ -61,8 +63,8 @@ class RequestedCapture:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveResponse:
-    """A web archive's response to the request for `uri` at the time `at`. `body` is as sent, but without chunked
-    transfer coding.
+    """A web archive's response to the request for `uri` at the time `at`. `body` is as sent, but with chunked transfer
+    coding removed.
     """
 
     uri: str
@@ -127,11 +129,11 @@ def memento_record(
     if not payload.is_proven and at != requested.at:
         declared = ""  # the listed digest belongs to another capture
     elif not payload.is_proven and payload.was_coded and declared:
-        # The digest is of the coded bytes, which are not available: it proves nothing, but is kept as information.
+        # The digest is that of the coded bytes, which are not available. It proves nothing, but is kept as information.
         declared = f"list:{requested.digest}"
     headers = _original_headers(response, service, payload.coding)
     if payload.is_proven or payload.was_coded:
-        # The original length, which is that of other bytes, would make the page look truncated.
+        # The original length is that of different bytes and would make the page look truncated.
         headers = tuple((name, value) for name, value in headers if name.lower() != b"content-length")
     fields = {
         "warc-type": "response",
@@ -234,7 +236,7 @@ def _redirect_target(
 
 def _restore_payload(response: ArchiveResponse, declared: str) -> _Payload:
     """Restores the payload as the crawler received it. A web archive may compress an uncompressed payload for the
-    transfer, or decompresses a compressed one.
+    transfer, or may deliver a compressed one decompressed.
     """
     wire, coding = response.body, response.header("content-encoding").lower()
     original = response.header("x-archive-orig-content-encoding").lower()

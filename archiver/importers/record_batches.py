@@ -1,4 +1,4 @@
-"""Groups the records of a file into batches and reads them on all cores; each record turns out to be a post, another
+"""Groups the records of a file into batches and reads them on all cores. Each record is classified as a post, another
 page, a redirect and so on.
 """
 
@@ -53,9 +53,9 @@ _PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # a batch has at most this many p
 
 @dataclass
 class RecordBatch:
-    """A batch of records. Everything before the position `place` is in this batch or an earlier one; `read` is the
-    number of bytes of the file read so far. `end` is "" if more batches follow, otherwise "finished", or "limited"
-    if the requested number of pages was reached.
+    """A batch of records. Everything before the position `place` is in this batch or an earlier one. `read` is the
+    number of bytes of the file read so far. `end` is "" if more batches follow, otherwise "finished", or "limited" if
+    the requested number of pages was reached.
     """
 
     pairs: list[RecordPair] = field(default_factory=list)
@@ -155,7 +155,7 @@ _NOT_PAGES = (
 
 
 class RecordKind(StrEnum):
-    """What an imported record turned out to be, such as a post, another page or a redirect."""
+    """The kind of an imported record, such as a post, another page or a redirect."""
 
     POST = "post"
     PAGE = "page"
@@ -259,7 +259,7 @@ class RecordReader:
 
 
 def _classify_without_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse) -> ReadRecord:
-    """Classifies a response that has no page: gone, a redirect, or another status."""
+    """Classifies a response that has no page: a post that is gone, a redirect, or another status."""
     if found.status in (404, 410):
         return replace(base, kind=RecordKind.GONE)
     location = answer.header("location") if found.status in _REDIRECTS else ""
@@ -278,8 +278,8 @@ def _read_page(
     is_home: bool,
     copied: Exchange | None,
 ) -> ReadRecord:
-    """Reads an HTML page: returns it as a post with its article, or as another page with the rule by which it is not a
-    post.
+    """Reads an HTML page. Returns it as a post with its article, or as another page with the rule that decided that it
+    is not a post.
     """
     found = base.found
     page = parse_page(answer.body, found.url, answer.content_type, found.at)
@@ -305,7 +305,9 @@ def _read_page(
 
 
 def _drop_bodies(found: ForeignCapture) -> ForeignCapture:
-    """Returns the capture without its bodies, which the other process no longer needs after reading."""
+    """Returns the capture without its bodies. They are not needed after reading, and would only have to be sent to the
+    process that writes the results.
+    """
     answer = found.answer
     if found.is_revisit and answer is not None:
         return replace(found, answer=replace(answer, payload=b"", body=b""))
@@ -323,7 +325,7 @@ def open_reader(archive: Path, version: str, now: datetime, *, all_captures: boo
     return RecordReader(open_archive(archive, read_only=True), version, now, all_captures)
 
 
-# Readers on all cores. Results come back in the order of the batches.
+# Reader processes on all cores. Their results come back in the order of the batches.
 
 _MAX_BYTES = 96 << 20
 _AHEAD = 3  # at most this many batches per process are queued

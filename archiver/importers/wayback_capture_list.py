@@ -43,9 +43,11 @@ from archiver.warc.problems import Problem, ProblemKind
 # The plan of an import from a web archive, and its outcome.
 
 LIST_SECONDS = 2.5
-"""Minimum number of seconds between requests for lists: 0.4 requests per second, the limit of the Internet Archive."""
+"""At least this many seconds pass between requests for lists: 0.4 requests per second, the limit of the Internet
+Archive.
+"""
 CAPTURE_SECONDS = 0.125
-"""Minimum number of seconds between requests for captures: 8 requests per second."""
+"""At least this many seconds pass between requests for captures: 8 requests per second."""
 FIRST = datetime(1991, 1, 1, tzinfo=UTC)
 """A time earlier than any page on the web."""
 
@@ -104,11 +106,15 @@ class WaybackPlan:
 
 @dataclass
 class WaybackOutcome:
-    """The result of an import from a web archive. The list has `listed` captures of `addresses` URLs. Of these
-    captures, `left_out` cannot be posts, `here` are already in the archive, and `chosen` were selected for fetching.
-    `fetched` were fetched, `failed` could not be fetched or stored, and `seen` were not fetched because they only
-    show that a known payload existed at another time. `outcome` is finished, limited, interrupted, waiting (the
-    service asks for a pause) or failed; `reason` says why.
+    """The result of an import from a web archive.
+
+    - `listed`, `addresses`: the list has `listed` captures of `addresses` URLs.
+    - `left_out`: the number of these captures that cannot be posts.
+    - `here`: the number that are already in the archive.
+    - `chosen`: the number that were selected for fetching.
+    - `fetched`, `failed`: the numbers that were fetched, and that could not be fetched or stored.
+    - `seen`: the number that were not fetched because they only show that a known payload existed at another time.
+    - `outcome`: finished, limited, interrupted, waiting (the service asks for a pause) or failed; `reason` says why.
     """
 
     listed: int = 0
@@ -141,7 +147,7 @@ _FIELDS = "l.key, l.at, l.url, l.status, l.digest, l.asked, l.n"
 
 @dataclass(frozen=True, slots=True)
 class ListedCapture:
-    """A capture in the list, with the decision what to do with it (`do`). `n` is its number in the list, `key` its
+    """A capture in the list, with the decision on what to do with it (`do`). `n` is its number in the list, `key` its
     urlkey.
     """
 
@@ -226,7 +232,7 @@ class CaptureList:
 
     def rows(self, *kinds: CaptureAction) -> Iterator[ListedCapture]:
         """Yields the captures with any of these decisions, sorted by URL and time. `drop` and `change` may be called
-        meanwhile.
+        between two rows.
         """
         last = ("", "", 0)
         marks = ",".join("?" * len(kinds))

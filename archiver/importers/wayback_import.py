@@ -73,8 +73,8 @@ class WaybackImport:
             )
 
     def decide(self) -> None:
-        """Decides which captures to fetch, once the list is complete. Captures that the archive has, and posts with a
-        tombstone, are left out.
+        """Decides which captures to fetch, once the list is complete. Captures that the archive has, and captures of
+        removed posts, are left out.
         """
         listing, result = self.listing, self.result
         listing.decide()
@@ -95,7 +95,7 @@ class WaybackImport:
 
     def _drop_known(self, db: Database) -> None:
         """Removes captures that the archive already has. If the archive has the same payload from another time, only
-        the time of the capture remains to be stored.
+        the time of the capture remains to be stored, and the capture is not fetched.
         """
         listing, result = self.listing, self.result
         for row in listing.rows(CaptureAction.FETCH):

@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 _LANES = 8
 _MAX_REDIRECTS = 4
 _MAX_FAILURES = 8
-"""After this many captures in a row without a response, each tried several times, the service counts as down."""
+"""If this many captures in a row got no response, each after several attempts, the service counts as down."""
 _RETRY_STATUSES = frozenset({500, 502, 504, 520, 521, 522, 523, 524})
 
 
@@ -135,8 +135,8 @@ class WaybackSpider(scrapy.Spider):
             await asyncio.sleep(0)
 
     def _set_pace(self) -> None:
-        """Sets the minimum delays between requests. A service on this machine needs none; for any other, LIST_SECONDS
-        and CAPTURE_SECONDS are the least, whatever delay is configured.
+        """Sets the minimum delays between requests. For a service on this machine there is no minimum. For any other,
+        the delays are at least LIST_SECONDS and CAPTURE_SECONDS, whatever delay is configured.
         """
         throttle = self.crawler.get_extension(ThrottleExtension)
         delay, limited = self.plan.delay, self._is_rate_limited

@@ -82,8 +82,8 @@ def _is_constant_title(db: Database, site: str, title: str) -> bool:
 
 
 def _sample_read_generally(db: Database, site: str) -> list[Article]:
-    """Returns a site's newest articles, without those whose title came from a learned rule: these have no other
-    candidates for the title as evidence.
+    """Returns a site's newest articles, without those whose title came from a learned rule, since their evidence has no
+    other title candidates.
     """
     rows = db.query(
         f"select * from articles where {_LIVE} order by id desc limit :most", {"site": site, "most": _SAMPLE}
@@ -99,7 +99,9 @@ def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
 
 @dataclass(frozen=True, slots=True)
 class RefusedConstants:
-    """The result of refusing the site's values: how many `articles` changed, and how many of them lost each field."""
+    """The result of removing values that belong to the site (constants): the number of `articles` that changed, and for
+    each field the number of articles that lost it.
+    """
 
     articles: int = 0
     lost: Mapping[str, int] = field(default_factory=dict)
@@ -132,7 +134,9 @@ def refuse_constants(db: Database, archive: Path, site: dict[str, Any], version:
 
 
 def _with_fields(db: Database, ids: Sequence[int]) -> Counter[str]:
-    """Returns, for each field that a constant may be the value of, how many of these articles have the field."""
+    """Returns, for each field that may have a constant as its value, the number of these articles that have the
+    field.
+    """
     counts = ", ".join(f"total({column} <> '')" for column in _COLUMNS)
     row = db.execute(
         f"select {counts} from articles where id in (select value from json_each(?))", [json.dumps(ids)]
@@ -141,7 +145,9 @@ def _with_fields(db: Database, ids: Sequence[int]) -> Counter[str]:
 
 
 def _articles_with(db: Database, site: str, constants: SiteConstants, rules: str) -> list[int]:
-    """Returns the IDs of the articles that have a constant as a value and were not extracted with these rules."""
+    """Returns the IDs of the articles that have a value belonging to the site (a constant) and were not extracted with
+    these rules.
+    """
     values = {"titles": "title", "images": "image", "descriptions": "description"}
     has_one = " or ".join(f"{column} in (select value from json_each(:{name}))" for name, column in values.items())
     rows = db.execute(

@@ -24,9 +24,13 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseDamage:
-    """Damage to a table of a database file, or to an index of the table. `table` is the table's name. `pages` has the
-    numbers of the damaged pages, each with the table or index that it belongs to, as far as SQLite reports them.
-    `message` is what SQLite says; `page_size` is in bytes.
+    """Damage to a table of a database file, or to an index of the table.
+
+    - `table`: the table's name.
+    - `pages`: the numbers of the damaged pages, each with the table or index to which it belongs, as far as SQLite
+      reports them.
+    - `message`: SQLite's message.
+    - `page_size`: in bytes.
     """
 
     table: str
@@ -83,8 +87,8 @@ def stored_tables(db: Database) -> list[str]:
 
 
 def find_database_damage(db: Database, tables: Iterable[str] | None = None) -> Iterator[DatabaseDamage]:
-    """Yields the damage to each of these tables (None: all) and their indexes, as SQLite's `PRAGMA integrity_check`
-    finds it: pages, records, order, NOT NULL and UNIQUE constraints, and index entries.
+    """Yields the damage to each of these tables (None means all tables) and their indexes, as SQLite's `PRAGMA
+    integrity_check` finds it: pages, records, order, NOT NULL and UNIQUE constraints, and index entries.
 
     Raises sqlite3.Error if the schema itself cannot be read.
     """
@@ -120,8 +124,8 @@ def _check_table(db: Database, table: str) -> list[str]:
 
 
 def _find_damaged_pages(db: Database, table: str) -> Iterator[tuple[int, str]]:
-    """Yields number and table or index of each page that SQLite cannot decode. Finds nothing if SQLite was built
-    without dbstat.
+    """Yields each page that SQLite cannot decode, as its number and its table or index. Yields nothing if SQLite was
+    built without dbstat.
     """
     with suppress(sqlite3.Error):
         names = [table, *(row[0] for row in db.execute("select name from sqlite_master where tbl_name = ?", [table]))]

@@ -1,5 +1,5 @@
-"""Groups the findings of `archiver verify` by their cause: a damaged database, a damaged WARC file, a deleted row. Each
-cause says which backup is whole and how to put it back.
+"""Groups the findings of `archiver verify` by their cause: a damaged database, a damaged WARC file, a deleted row. The
+remedy of a cause names an undamaged backup and the command that restores it.
 """
 
 from __future__ import annotations
@@ -58,15 +58,15 @@ class Cause:
         return asdict(self)
 
     def as_damage(self) -> Damage:
-        """Returns the cause as a Damage, the form in which the archive stores it."""
+        """Converts the cause to a Damage, the type that the archive stores."""
         return Damage(self.unit, self.kind, self.subject, self.sentence, self.remedy)
 
 
 def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
     """Returns the causes of these findings, in the order of their first findings.
 
-    If the database file is damaged, that is the cause of everything that is wrong with its rows and indexes. All flaws
-    of a WARC file are one cause.
+    If the database file is damaged, this is the cause of all findings about its rows and indexes. All flaws of a WARC
+    file have one cause.
     """
     all_findings = list(findings)
     is_damaged = any(finding.kind == _DAMAGED for finding in all_findings)
@@ -77,7 +77,7 @@ def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
 
 
 def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
-    """Returns a key that findings with one cause share. A finding that is its own cause has its `number` as key."""
+    """Returns a key that findings with one cause share. If a finding is its own cause, its key is its `number`."""
     if finding.unit.startswith("warc/"):
         return finding.unit
     if is_damaged and finding.kind not in _NO_CONSEQUENCES:
@@ -104,12 +104,12 @@ def _make_cause(key: str, group: Sequence[VerifyFinding]) -> Cause:
     return Cause(main.kind, subject, f"{main.sentence}{more}", main.remedy, DATABASE, mend, rest)
 
 
-# Which backup is whole.
+# Finding an undamaged backup.
 
 
 def name_whole_backups(archive: Path, causes: Iterable[Cause]) -> list[Cause]:
-    """Returns the causes, with a remedy that names an undamaged backup where the database or a WARC file is damaged and
-    one of the recorded backups can be used. If a backup's folder cannot be read, the remedy says so.
+    """Returns the causes with their remedies. If the database or a WARC file is damaged and a recorded backup is
+    undamaged, the remedy names this backup. If a backup's folder cannot be read, the remedy says so.
     """
     found = list(causes)
     if not any(_is_restorable(one) for one in found):
@@ -162,22 +162,22 @@ def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord], whole:
         elif cause.unit == DATABASE:
             if made := whole[record.path]:
                 return (
-                    f"The backup {made.path} of {made.made_at:%Y-%m-%d %H:%M} UTC is whole: 'archiver restore "
+                    f"The backup {made.path} of {made.made_at:%Y-%m-%d %H:%M} UTC is undamaged: 'archiver restore "
                     f"{made.path} --archive {archive}' puts it in the archive's place."
                 )
             worthless.append(record.path)
         elif is_whole_in(archive, file.parent, cause.unit):
             return (
-                f"The archive's file is {'missing' if cause.kind == 'file-missing' else 'damaged'}, the backup's is "
-                f"whole: put it back with 'archiver restore {file} {cause.unit} --archive {archive}'."
+                f"The archive's file is {'missing' if cause.kind == 'file-missing' else 'damaged'}, but the backup's "
+                f"is undamaged: put it back with 'archiver restore {file} {cause.unit} --archive {archive}'."
             )
         else:
             worthless.append(record.path)
     parts = [cause.remedy]
     if worthless:
-        parts.append(f"The backup in {', '.join(worthless)} has no whole copy of it.")
+        parts.append(f"The backup in {', '.join(worthless)} has no undamaged copy of it.")
     if away:
-        parts.append(f"A backup that cannot be read here now may have it: {', '.join(away)}.")
+        parts.append(f"A backup that cannot be read now may have an undamaged copy: {', '.join(away)}.")
     return " ".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Releases the held pages of a site: makes them due, or accepts what they showed, from their captures."""
+"""Releases the held pages of a site: makes them due, or stores the new state in their captures."""
 
 from __future__ import annotations
 
@@ -31,10 +31,15 @@ _RELEASED = "released by 'archiver sites release'"
 
 @dataclass(slots=True)
 class ReleasedPages:
-    """The result of releasing the held pages of a site: numbers of articles `revised`, of posts that are `gone`, of
-    pages that show no post, so that their articles stay (`not_posts`), of pages that show what is stored (`unchanged`),
-    and of pages that are only fetched again (`due`); `left` says, for each page that stays held, why. `runs` are the
-    runs that held the accepted pages: undoing them takes the acceptance back.
+    """The result of releasing the held pages of a site.
+
+    - `revised`: the number of articles that were revised.
+    - `gone`: the number of posts that are gone.
+    - `not_posts`: the number of pages that show no post; their articles are kept.
+    - `unchanged`: the number of pages that show the stored state.
+    - `due`: the number of pages that are only fetched again.
+    - `left`: for each page that stays held, a message with the reason.
+    - `runs`: the runs that held the accepted pages. If these runs are undone, the acceptance is undone, too.
     """
 
     site: str
@@ -51,8 +56,8 @@ class ReleasedPages:
 
 
 def release_held(db: Database, site: dict[str, Any]) -> ReleasedPages:
-    """Makes the held pages of a site due. The next crawl fetches them and decides again whether to hold them, as if
-    none had been held.
+    """Makes the held pages of a site due. The next crawl fetches them and decides again whether to hold them, as if no
+    page had been held before.
     """
     with writing(db):
         due = make_held_due(db, site["id"], _RELEASED)

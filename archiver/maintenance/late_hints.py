@@ -1,7 +1,7 @@
 """Extracts stored captures again with source hints that were found after them, for example because a feed failed in the
 first crawl or was found late.
 
-Nothing is fetched, and no revision is stored for what a source says late.
+Nothing is fetched, and values that sources give late do not make revisions.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ class LateHint:
 
 @dataclass(slots=True)
 class LateHintTally:
-    """The result of extracting captures again with late hints: how many articles were `read`, how many of them
-    `changed`, and how many other pages proved to be `posts`. `unreadable` has messages.
+    """The result of extracting captures again with late hints: the number of articles that were `read`, the number of
+    these that `changed`, and the number of other pages that proved to be `posts`. `unreadable` has a message for each
+    capture that could not be read.
     """
 
     read: int = 0
@@ -102,8 +103,8 @@ class LateHintReading:
             self._read_articles(of_articles, at)
 
     def _read_pages(self, hints: list[LateHint]) -> None:
-        """Classifies pages that were not taken for posts again, now with their late hints, and stores the pages that
-        prove to be posts.
+        """Re-classifies, with their late hints, pages that were not taken for posts. Stores the pages that prove to be
+        posts.
         """
         tally = RejudgingTally()
         read = [self._judging.read(_page_to_judge(self._db, one), one.hint) for one in hints]

@@ -18,7 +18,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import MergeRefused
-from archiver.maintenance.merge_articles import (
+from archiver.maintenance.merge_archive_articles import (
     TheirArticle,
     add_article,
     find_own_article,
@@ -120,7 +120,7 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
             continue
         settings = json.loads(row["settings"] or "{}") | json.loads(own["settings"] or "{}")
         if own["settings"] == "{}" and json.loads(row["settings"] or "{}") == {"crawl": False}:
-            settings = {}  # an import added the site to the other archive; here, a crawl or a person did
+            settings = {}  # an import added the site to the other archive, but a crawl or a person added it to this one
         db.table("sites").update(
             own["id"],
             {
@@ -144,8 +144,8 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
 
 def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
     """Merges the crawl runs of the other archive. Returns a map from each run's ID in the other archive to its ID in
-    this one. Runs are the same if site and start time are equal. A run that never ended in the other archive is
-    entered as interrupted.
+    this one. Two runs are the same if their site and start time are equal. A run that never ended in the other archive
+    is entered as interrupted.
     """
     ids: IDMap = {}
     for row in theirs.query("select * from runs order by id"):
@@ -169,8 +169,8 @@ def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
 
 def merge_imports(db: Database, theirs: Database) -> IDMap:
     """Merges the import runs of the other archive. Returns a map from each import's ID in the other archive to its ID
-    in this one. Imports are the same if file, options and start time are equal. An import that was interrupted in
-    the other archive is not resumed; the next import of its file starts from the beginning.
+    in this one. Two imports are the same if their file, options and start time are equal. An import that was
+    interrupted in the other archive is not resumed; the next import of its file starts from the beginning.
     """
     ids: IDMap = {}
     for row in theirs.query("select * from imports order by id"):
@@ -224,8 +224,8 @@ def merge_hosts(db: Database, theirs: Database) -> None:
 
 
 def merge_historical_pages(db: Database, theirs: Database, imports: IDMap) -> None:
-    """Merges what past imports noted about pages that did not become articles: pages that were not posts, responses,
-    and unresolved revisit records. Later imports use these rows.
+    """Merges the records of past imports about pages that did not become articles: pages that were not posts,
+    responses, and unresolved revisit records. Later imports use these rows.
     """
     for row in theirs.query("select * from historical_pages"):
         db.execute("insert into historical_pages (key, kind) values (:key, :kind) on conflict do nothing", row)
@@ -250,21 +250,26 @@ def _upsert(db: Database, table: str, row: dict[str, Any], key: tuple[str, ...],
     )
 
 
-# The merge.
+# The merge itself.
 
 _BATCH = 50
 _ROWS = 500
 Progress = Callable[[str, int, int], None]
-"""Called with a name for what is being merged, the number done, and the total."""
+"""A function that is called during the merge with a name for the current step, the number of items done, and the
+total."""
 
 
 @dataclass
 class MergeResult:
-    """The result of a merge, in counts unless stated otherwise. `articles` are new articles; `joined` are articles that
-    this archive already had; `revised` is how many of the latter got a new revision. `removed` are posts that were left
-    out because this archive has their tombstone. `lost` has the names of WARC files that the other archive lacks;
-    `searches_kept_out` has the names of saved searches that were not copied because this archive uses the name for
-    another query.
+    """The result of a merge, in counts unless stated otherwise.
+
+    - `articles`: new articles.
+    - `joined`: articles that this archive already had.
+    - `revised`: those of the `joined` articles that got a new revision.
+    - `removed`: posts that were left out because this archive has their tombstone.
+    - `lost`: the names of WARC files that the other archive lacks.
+    - `searches_kept_out`: the names of saved searches that were not copied because this archive uses the name for a
+      different query.
     """
 
     articles: int = 0
@@ -291,8 +296,8 @@ def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda 
         merging = _Merge(db, archive, theirs, other.parent, progress)
         out = merging.run()
     if merging.removed:
-        # Merged feeds and listings may quote these posts. Only the other archive has their texts, so this must be done
-        # now.
+        # Merged feeds and listings may quote these posts. Only the other archive has the texts of these posts, so their
+        # quotes must be removed now.
         erase_records(db, archive.parent, merging.removed.values(), progress, merging.texts)
     if pending_takedowns(db):
         progress("tombstones", 0, 1)

@@ -1,7 +1,7 @@
 """Merges captures, WARC files, pages, requisites, saved searches and tombstones of another archive into this one.
 
-If both have a page or a requisite, the later fetch wins. All functions but `copy_files` run inside the caller's
-transaction.
+If both archives have a page or a requisite, the later fetch wins. All functions except `copy_files` run inside the
+caller's transaction.
 """
 
 from __future__ import annotations
@@ -228,9 +228,7 @@ def merge_page(
 
 
 def _is_newer(own: Row, row: Row) -> bool:
-    """Returns True if the other archive fetched the page later, or if the page is to be fetched only according to the
-    other archive.
-    """
+    """Returns True if the other archive fetched the page later, or if the page is due only in the other archive."""
     return (row["fetched_at"] or "") > (own["fetched_at"] or "") or (
         not row["fetched_at"] and not own["fetched_at"] and own["due_at"] is None and row["due_at"] is not None
     )
@@ -249,7 +247,7 @@ def _merge_values(own: Row, row: Row, article_id: int | None, captures: CaptureM
             "article_id": article_id or own["article_id"],
         }
         if capture is None and own["capture_id"] != capture:
-            # the validators belong to a response that this archive lacks
+            # the page's validators belong to a response that this archive lacks
             values |= {"etag": None, "last_modified": None}
     elif article_id and not own["article_id"]:
         values["article_id"] = article_id
@@ -395,9 +393,9 @@ def link_requisites(db: Database, theirs: Database) -> None:
 
 
 def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
-    """Copies the saved searches of the other archive with the hits that they have reported. Returns how many were
-    copied, and the names of searches that were left out because this archive has a search with the same name and
-    another query.
+    """Copies the saved searches of the other archive with the hits that they have reported. Returns the number of
+    copied searches, and the names of searches that were left out because this archive has a search with the same name
+    and a different query.
 
     Articles that only this archive had are reported as new hits the next time a copied search runs.
     """

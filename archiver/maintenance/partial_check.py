@@ -2,7 +2,7 @@
 so that everything is read within some weeks, and damage is found before a reader finds it.
 
 The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that are
-missing or too short come first, then what was damaged before.
+missing or too short are checked first, and then the units that were damaged before.
 """
 
 from __future__ import annotations
@@ -50,14 +50,16 @@ _FILES_A_BATCH, _BYTES_A_BATCH = 16, 64 << 20
 _RECORD_EVERY = 5.0
 _MISSING = "file-missing"
 _PATIENCE = 20.0
-"""Seconds to wait for another program's transaction before recording the results is postponed."""
+"""If another program's transaction lasts longer than this many seconds, recording the results is postponed."""
 Progress = Callable[[str, int, int], None]
-"""Called with a name for the current work, the number of units done, and the total."""
+"""A function that is called with a name for the current work, the number of units done, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckBudget:
-    """How much a partial check reads: at least 1/`days` of the archive, and more until `seconds` have passed."""
+    """The amount that a partial check reads: at least 1/`days` of the archive, and then more until `seconds` have
+    passed.
+    """
 
     days: int = 30
     seconds: float = 600.0
@@ -81,8 +83,8 @@ class Unit:
 
 @dataclass(slots=True)
 class PartResult:
-    """The result of a partial check: how many units and bytes were read, how many units are left, and what was found
-    damaged. Everything in the archive was read after `covers_since`.
+    """The result of a partial check: the number of units and bytes that were read, the number of units that are left,
+    and the damage that was found. Everything in the archive has been read since `covers_since`.
     """
 
     units: int = 0
@@ -118,7 +120,7 @@ def list_units(db: Database, folder: Path, files: Iterable[str]) -> list[Unit]:
 
 
 def _read_ends(db: Database) -> dict[str, int]:
-    """Returns, by name of each WARC file, where its last record with a row in `captures` ends."""
+    """Returns, for each WARC file by name, the offset at which its last record with a row in `captures` ends."""
     return dict(
         db.execute(
             "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1"
@@ -319,8 +321,8 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
 
 
 def is_part_due(db: Database, at: str, now: datetime) -> bool:
-    """Returns True if the nightly check is due: none has begun since the last `at` (a time of day in UTC, such as
-    "03:00"). A new archive is first checked in the following night.
+    """Returns True if the nightly check is due, because no check has begun since the last `at` (a time of day in UTC,
+    such as "03:00"). A new archive is first checked in the following night.
     """
     hour, minute = map(int, at.split(":"))
     turn = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
@@ -332,8 +334,8 @@ def is_part_due(db: Database, at: str, now: datetime) -> bool:
 
 
 def record_verification(archive: Path, found: VerifyResult, damages: Iterable[Damage], started: datetime) -> str:
-    """Records the result of a verification of the whole archive. Returns why that was not possible, or "". Nothing is
-    written to a backup.
+    """Records the result of a verification of the whole archive. Returns the reason if that was not possible, otherwise
+    "". Writes nothing to a backup.
     """
     if not (is_writable(archive) and is_writable(archive.parent)):
         return "it cannot be written here"

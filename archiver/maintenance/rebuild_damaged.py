@@ -14,7 +14,7 @@ from archiver.storage.connection import opened, writing
 
 def rebuild_damaged(archive: Path) -> list[str]:
     """Rebuilds the damaged indexes, and the full-text index if it is damaged, in one transaction. Returns a phrase for
-    each. Does nothing if a damaged table cannot be rebuilt, because a backup must be restored then.
+    each. Does nothing if a table that cannot be rebuilt is damaged, because a backup must then be restored.
 
     SQLite cannot drop what it cannot read. So the entries of the indexes are deleted from the schema, and VACUUM then
     leaves their pages out. Raises ArchiveLocked and sqlite3.Error.
@@ -66,7 +66,9 @@ def _forget(db: Database, names: set[str]) -> None:
 
 
 def _vacuum(db: Database) -> str:
-    """Rewrites the file without unused pages. Returns what is left to do, as the end of a phrase; "" if nothing is."""
+    """Rewrites the file without unused pages. Returns what is left to do, as the end of a phrase; "" if nothing is left
+    to do.
+    """
     try:
         db.execute("vacuum")
     except sqlite3.OperationalError as error:

@@ -124,8 +124,8 @@ def parse_captured_page(db: Database, folder: Path, capture_id: int | None, url:
 
 
 def _hint_then_or_latest(db: Database, row: dict[str, Any]) -> SourceHint | None:
-    """Returns the source hint that an article's capture was extracted with. If that is not known, or if other sources
-    have completed it since, returns the latest source hint of its page.
+    """Returns the source hint used when the article was extracted from its capture. If it is unknown, or other sources
+    have since added to it, returns the page's latest hint.
     """
     key = urlkey(row["url"])
     return late_hint(db, key, row["capture_id"]) or hint_of_capture(db, row["capture_id"]) or latest_hint(db, key)
@@ -240,7 +240,7 @@ def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now
 # Results, which the reading processes send to the writing process.
 
 SEEN = ("revision", "meaning_digest", "capture_id", "extractor", "read_at", *LATEST)
-"""The columns of an article that show whether a crawl has written it meanwhile."""
+"""The columns of an article that change if a crawl writes the article meanwhile."""
 
 
 def seen_values(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -252,10 +252,12 @@ class ReextractedRevision:
     """The result of extracting one revision again. `article` has its new values, or is None if they equal the stored
     ones.
 
-    `before` has the stored values; `differs` has the names of the fields whose values differ. `evidence` and
-    `extractor` are to be stored with the revision; an `extractor` of None keeps the stored one because only some fields
-    were extracted. `changed` is the new list of fields that were changed by the edit which led to this revision, None
-    to keep the stored list.
+    - `before`: the stored values.
+    - `differs`: the names of the fields whose values differ.
+    - `evidence`, `extractor`: the values to store with the revision. An `extractor` of None keeps the stored one,
+      because only some fields were extracted.
+    - `changed`: the new list of the fields that were changed by the edit which led to this revision; None keeps the
+      stored list.
     """
 
     revision: int
@@ -273,9 +275,10 @@ class ReextractedRevision:
 class ReextractedArticle:
     """The result of extracting all revisions of an article again.
 
-    `seen` has the article's `seen_values` when it was read. `parts` has the urlkey and new text of each part whose text
-    differs. `unreadable` has a message for each capture that could not be read; `left` has a message for each revision
-    that was left unchanged because its capture is no longer read as a post.
+    - `seen`: the article's `seen_values` when it was read.
+    - `parts`: the urlkey and new text of each part whose text differs.
+    - `unreadable`: a message for each capture that could not be read.
+    - `left`: a message for each revision that was left unchanged because its capture is no longer read as a post.
     """
 
     article_id: int
@@ -292,13 +295,13 @@ class ReextractedArticle:
         return any(version.differs for version in self.versions)
 
 
-# Requests: which articles and fields are extracted again, from captures of which period.
+# Requests, which select the articles, fields and capture times to extract again.
 
 
 @dataclass(frozen=True, slots=True)
 class ReextractionRequest:
-    """Which articles and fields to extract again. An empty tuple means all of them. `since` (inclusive) and `until`
-    (exclusive) limit the capture times, ISO 8601 in UTC.
+    """A request to extract articles and fields again. An empty tuple means all articles or all fields. `since`
+    (inclusive) and `until` (exclusive) limit the capture times, ISO 8601 in UTC.
     """
 
     sites: tuple[str, ...] = ()
@@ -348,7 +351,7 @@ def select_articles(db: Database, request: ReextractionRequest, done_by: int | N
         if given:
             where.append(f"{column} in (select value from json_each(?))")
             values.append(json.dumps(given))
-    if len(where) == 3:  # both sites and articles are given, so select what matches either
+    if len(where) == 3:  # both sites and articles are given, so articles that match either are selected
         where = [f"({where[1]} or {where[2]})"]
     if request.since or request.until:
         where.append(
@@ -372,7 +375,8 @@ def select_articles(db: Database, request: ReextractionRequest, done_by: int | N
 # Reading.
 
 _FROM_LATER_CAPTURES = frozenset(LATEST) - {"url"}
-"""Fields that may come from a later capture of a revision, because their changes make no new revision."""
+"""Fields whose values may come from a later capture of a revision, because a change of these fields makes no new
+revision."""
 
 
 class RulesByTime:
@@ -585,9 +589,9 @@ class _Article:
     def _fields_from_later_captures(
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
-        """Returns the fields whose stored values came from a later capture of the same revision, as a dict that maps
-        each field to the new extraction result of that capture and the capture's ID. The result is None if the stored
-        value must stay, because the capture cannot be read or the value came from a source hint that is not known now.
+        """Returns the fields whose stored values came from a later capture of the same revision. The dict maps each
+        field to the new extraction result of that capture and the capture's ID. The result is None if the stored value
+        must stay, because the capture cannot be read or the value came from a source hint that is now unknown.
         """
         out: dict[str, tuple[Article | None, int]] = {}
         sources = readers(then, own)

@@ -209,7 +209,8 @@ def reextract(
 _CHUNK = 40
 """Number of articles per task. Their captures are next to each other in the WARC files."""
 _FEW = 4 * _CHUNK
-"""Up to this number of articles, this process alone finishes before other processes would have started."""
+"""If at most this many articles are to be extracted, this process finishes before other processes would have
+started."""
 _reader: ReextractionReader | None = None
 
 

@@ -1,4 +1,4 @@
-"""Decides again, from their captures, which stored pages of a site are posts, according to the forms of the site.
+"""Decides again, from their captures and according to the forms of the site, which stored pages of a site are posts.
 Stores the pages that prove to be posts, and withdraws articles whose pages prove not to be. Nothing is fetched.
 """
 
@@ -44,9 +44,13 @@ to were stored when it was fetched."""
 
 @dataclass(frozen=True, slots=True)
 class RejudgedPage:
-    """A page, and the kind that the verdict on its form gives it. `kind` and `rule` are the new ones; the previous ones
-    are in `page`. `article` is the article to store, None for a page that is not a post. `form` is the page's form,
-    `at` the time of its capture. `left` says why a page was left unchanged ("" if it was changed).
+    """A page with the kind that results from the verdict on its form.
+
+    - `kind`, `rule`: the new kind and rule; the previous ones are in `page`.
+    - `article`: the article to store; None for a page that is not a post.
+    - `form`: the page's form.
+    - `at`: the time of its capture.
+    - `left`: the reason why the page was left unchanged; "" if it was changed.
     """
 
     page: PageToRejudge
@@ -64,10 +68,15 @@ class RejudgedPage:
 
 @dataclass(slots=True)
 class RejudgingTally:
-    """The result of judging pages again by the forms of their site: how many pages were `read`, how many proved to be
-    `posts`, how many articles were `withdrawn`, how many pages had no form before (`formed`), and how many articles
-    were extracted again without a constant of the site (`reread`). `left` and `unreadable` have messages. `is_complete`
-    is False if pages remain.
+    """The result of judging pages again by the forms of their site.
+
+    - `read`: the number of pages that were read.
+    - `posts`: the number of pages that proved to be posts.
+    - `withdrawn`: the number of articles that were withdrawn.
+    - `formed`: the number of pages that had no form before.
+    - `reread`: the number of articles that were extracted again without a value that belongs to the site (a constant).
+    - `left`, `unreadable`: messages about pages that were left unchanged, and about captures that could not be read.
+    - `is_complete`: False if pages remain to be judged.
     """
 
     read: int = 0
@@ -133,7 +142,8 @@ class Rejudging:
         at = moment(capture["captured_at"])
         assert at is not None
         hint, rules = late or hint_of_capture(self.db, row["capture_id"]), self._rules.at(self.site["id"], at)
-        known = PageKind.POST if late and late.published else PageKind.UNKNOWN  # dated items of feeds are posts
+        # Pages that feeds list with a date are posts.
+        known = PageKind.POST if late and late.published else PageKind.UNKNOWN
         parsed = parse_page(response.body, row["url"], response.content_type, at)
 
         def extract(decided: Answer | None = None, rules: SiteRules | None = rules) -> Article:
@@ -184,7 +194,7 @@ class Rejudging:
         storing = Storing(result, own, capture_id=row["capture_id"])
         for stage in _STAGES:
             stage(run, storing)
-        # The page keeps its time of fetching, and this does not count as another fetch.
+        # The page keeps the time at which it was fetched, and this does not count as another fetch.
         self.db.execute("update pages set fetched_at = ? where id = ?", [row["fetched_at"], row["id"]])
         own.fetched, own.rejudged = 0, int(is_post)
         counts.add(own)
@@ -198,8 +208,8 @@ def rejudge(
     most: int | None = None,
     take: Callable[[RejudgedPage], None] = lambda page: None,
 ) -> tuple[RejudgingTally, Counts]:
-    """Decides again of what kind the pages of a site are, according to the verdicts on its forms, for at most `most`
-    pages. Stores what changes; if `run` is None, nothing is written. `take` is called with each page.
+    """Decides the kinds of at most `most` pages of a site again, according to the verdicts on its forms. Stores the
+    changes; if `run` is None, writes nothing. `take` is called with each page.
     """
     tally, counts = RejudgingTally(), Counts()
     pages = judging.pages(everything=everything)

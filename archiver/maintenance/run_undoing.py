@@ -1,5 +1,5 @@
-"""Takes back what a run did to the articles of its site. No revision, capture or article is deleted: a revision stays
-in the history, marked as undone, and a new article is withdrawn.
+"""Takes back the changes that a run made to the articles of its site. No revision, capture or article is deleted: a
+revision stays in the history, marked as undone, and a new article is withdrawn.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ _MAX_RUNS = 50
 
 @dataclass(slots=True)
 class UndoneRun:
-    """The result of undoing a run: how many articles lost their new edit (`revised`), how many articles are marked as
-    online again (`gone`), and how many new articles are withdrawn (`new`). `left` counts the articles that a later run
-    has changed again. `due` counts the pages that the next crawl fetches again.
+    """The result of undoing a run, as numbers.
+
+    - `revised`: articles whose new edit was taken back.
+    - `gone`: articles that are marked as online again.
+    - `new`: new articles that were withdrawn.
+    - `left`: articles that were left unchanged because a later run has changed them again.
+    - `due`: pages that the next crawl fetches again.
     """
 
     run: int
@@ -41,8 +45,8 @@ class UndoneRun:
 
 
 def undo_run(db: Database, number: int, at: datetime, *, dry_run: bool = False) -> UndoneRun:
-    """Takes back what the run with this ID did to articles, and makes their pages due. If `dry_run` is True, only
-    counts.
+    """Takes back the changes that the run with this ID made to articles, and makes their pages due. If `dry_run` is
+    True, only counts them.
 
     Raises RunNotFound if there is no such run, or if it was undone before.
     """

@@ -1,5 +1,5 @@
-"""Moves a site to another address: the site keeps its settings, tags, runs, captures and articles, and its posts get
-the addresses that they have there. Their former addresses become aliases.
+"""Moves a site to another address. The site keeps its settings, tags, runs, captures and articles, and its posts get
+their new addresses. Their former addresses become aliases.
 """
 
 from __future__ import annotations
@@ -27,16 +27,22 @@ from archiver.urls import Scope, start_address, urlkey
 _MOVED = "the site has moved to this address"
 _UNREAD = (Outcome.DUE, Outcome.FAILED, Outcome.REFUSED, Outcome.OUT_OF_SCOPE)
 _DOUBTFUL = (Outcome.GONE, Outcome.HELD)
-"""Outcomes that the old address may have caused: these pages are fetched at the new one."""
+"""Outcomes that the old address may have caused. Pages with these outcomes are fetched at their new address."""
 
 
 @dataclass(slots=True)
 class SiteMove:
-    """What a move changes: numbers of `articles` and `pages` that get a new address, of addresses of articles that
-    become `aliases`, and of runs, captures, tags and settings that stay with the site. `kept` pages and articles
-    keep their address, because another page has the new one. `tombstones`: removed posts that stay removed at their
-    new address. `replaced`: NEW was a site of the archive, which was removed with its `removed` articles; `files` are
-    the WARC files with its captures.
+    """The changes that a move makes, as numbers unless stated otherwise.
+
+    - `articles`, `pages`: articles and pages that get a new address.
+    - `aliases`: addresses of articles that become aliases.
+    - `runs`, `tags`, `settings`: those that stay with the site.
+    - `crawl`: False if the site's settings exclude it from crawls.
+    - `kept`: pages and articles that keep their address, because another page has the new one.
+    - `tombstones`: removed posts that stay removed at their new address.
+    - `replaced`: True if the new address was that of another site in the archive, which was removed.
+    - `removed`: articles that were removed with that site.
+    - `files`: the WARC files with the captures of that site.
     """
 
     old: str
@@ -61,14 +67,16 @@ class SiteMove:
 
 @dataclass(frozen=True, slots=True)
 class AddressMapping:
-    """Maps the URLs of a site to those that they have at its new address: the same path below the new start URL."""
+    """Maps the URLs of a site to its new address. The new URL has the same path below the new start URL."""
 
     old: Scope
     new: Scope
     start_url: str
 
     def target(self, url: str) -> str | None:
-        """Returns the new URL of a URL; None if it is not one of the old address or already one of the new one."""
+        """Returns the URL that `url` has after the move; None if it is outside the old site or already inside the new
+        one.
+        """
         if not self.old.contains(url) or self.new.contains(url):
             return None
         parts, base = urlsplit(url), urlsplit(self.start_url)
@@ -96,9 +104,10 @@ def locked_for_move(archive: Path, site: dict[str, Any], new_url: str) -> Iterat
 def move_site(
     db: Database, name: str, new_url: str, now: datetime, *, merge: bool = False, dry_run: bool = False
 ) -> SiteMove:
-    """Moves the site with this name to a new start URL, in one transaction. With `merge`, a site that the archive has
-    there is removed; its captures stay, so that an import of them into the moved site brings back its posts and edits.
-    With `dry_run`, only counts. Raises SiteNotFound, BadAddress, and CannotMoveSite with what to do instead.
+    """Moves the site with this name to a new start URL, in one transaction. If `merge` is True, a site that the archive
+    has at this URL is removed. Its captures stay, so that importing them into the moved site restores its posts and
+    edits. If `dry_run` is True, only counts the changes. Raises SiteNotFound, BadAddress, and CannotMoveSite with what
+    to do instead.
     """
     site = find_site(db, name)
     url = start_address(new_url)
@@ -124,7 +133,7 @@ class _Moving:
     def move(self) -> SiteMove:
         self._check()
         self._rename_site()
-        self._move_tombstones()  # before the pages: triggers refuse the addresses of removed posts
+        self._move_tombstones()  # before the pages, since triggers refuse the addresses of removed posts
         self._move_pages()
         self._move_requisites()
         self._move_articles()
@@ -179,7 +188,7 @@ class _Moving:
             "soft_not_found_at = null, warc_file = null where id = ?",
             [new.name, self._done.start_url, new.host, new.path, self._id],
         )
-        # What each channel was sent of the site, so that the fault which the move repairs ends for it, too.
+        # Moves the notification state to the new name, so that channels are told when the problem is over.
         db.execute("delete from faults where site = ?", [new.name])
         db.execute("update faults set site = ? where site = ?", [new.name, site["name"]])
         done = self._done
@@ -190,8 +199,8 @@ class _Moving:
     # Pages
 
     def _move_pages(self) -> None:
-        """Gives the pages their new URLs. What the old server said of their state (validators) does not hold for the
-        new one.
+        """Gives the pages their new URLs. Clears the validators (ETag, Last-Modified), which are meaningless to the new
+        server.
         """
         rows = self._db.execute("select id, url, urlkey from pages where site_id = ?", [self._id]).fetchall()
         keys: dict[str, str] = {}
@@ -215,8 +224,8 @@ class _Moving:
         self._make_due(keys.values())
 
     def _free_page(self, key: str) -> bool:
-        """Makes an address of the new host free: a page of this site without article that has it is deleted. Returns
-        False if the page there must stay.
+        """Frees an address of the new host by deleting the page of this site that has it, if that page has no article.
+        Returns False if the page must stay.
         """
         row = self._db.execute("select id, site_id, article_id from pages where urlkey = ?", [key]).fetchone()
         if row is None:
@@ -230,7 +239,7 @@ class _Moving:
         return True
 
     def _follow_pages(self, keys: dict[str, str]) -> None:
-        """Changes what refers to pages by urlkey."""
+        """Updates the rows of other tables that refer to pages by urlkey."""
         pairs = [(new, old) for old, new in keys.items()]
         run = self._db.conn.executemany
         run("update pages set redirect_urlkey = ? where redirect_urlkey = ?", pairs)
@@ -246,8 +255,8 @@ class _Moving:
                 )
 
     def _make_due(self, keys: Iterable[str]) -> None:
-        """Makes the moved pages due that the old address may have failed to show, and the pages of the new address
-        that did not belong to the site so far.
+        """Makes due the moved pages whose outcome may have been the old address's fault, and pages newly within the
+        site's scope.
         """
         unread, doubtful = (", ".join(f"'{outcome}'" for outcome in names) for names in (_UNREAD, _DOUBTFUL))
         run = self._db.conn.executemany
@@ -284,7 +293,7 @@ class _Moving:
     # Articles
 
     def _move_articles(self) -> None:
-        """Gives the articles their new URLs; the triggers of the database make the former ones aliases."""
+        """Gives the articles their new URLs. The database's triggers make their former URLs aliases."""
         db, done = self._db, self._done
         db.execute("update articles set site = ? where site = ?", [done.new, done.old])
         aliases = "select a.urlkey, a.url, a.article_id, a.kind, a.first_seen from aliases a join articles r on "
@@ -303,7 +312,8 @@ class _Moving:
                 "update articles set url = ?, urlkey = ?, canonical_url = ? where id = ?",
                 [target, key, canonical and (self._mapping.target(canonical) or canonical), article],
             )
-            # With the time of the move, since the ID of a record in datasets follows from the first address.
+            # first_seen is the time of the move, so that the old address stays the first one and dataset record IDs do
+            # not change.
             db.execute(
                 "insert into aliases (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
                 "on conflict (urlkey) do update set url = excluded.url, kind = 'url'",
@@ -321,7 +331,7 @@ class _Moving:
                 ).rowcount
 
     def _belongs_to_other(self, key: str, article: int) -> bool:
-        """Returns True if another article than this one has the address with this urlkey."""
+        """Returns True if a different article has the address with this urlkey."""
         owners = self._db.execute("select article_id from article_urls where urlkey = ?", [key]).fetchall()
         return any(row[0] != article for row in owners)
 

@@ -51,16 +51,20 @@ from archiver.warc.file_maintenance import (
 from archiver.warc.gzip_records import read_record
 
 Progress = Callable[[str, int, int], None]
-"""Called with the name of the file that is read, its index, and the number of files."""
+"""A function that is called with the name of the file being read, its index, and the number of files."""
 
 
 @dataclass
 class ErasureScope:
-    """What a takedown erases from the WARC files.
+    """The scope of a takedown: what it erases from the WARC files.
 
-    `ids` are the IDs of the removed articles, `keys` the urlkeys of their URLs, `digests` the digests of their
-    payloads, `shared` those of these digests that captures of other articles have, too, `own` the IDs of their
-    captures, and `sites` the names of their sites. `words` detects quotes of their texts.
+    - `ids`: the IDs of the removed articles.
+    - `keys`: the urlkeys of their URLs.
+    - `digests`: the digests of their payloads.
+    - `shared`: those of the `digests` that captures of other articles have, too.
+    - `own`: the IDs of their captures.
+    - `sites`: the names of their sites.
+    - `words`: detects quotes of their texts.
     """
 
     ids: set[int]
@@ -307,7 +311,7 @@ def _move_rows(
 
 
 def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str, at: str) -> Tombstone:
-    """Stores the tombstone of a post, which keeps the post out from now on. The post's rows are removed later by
+    """Stores the tombstone of a post, which keeps the post out of the archive. The post's rows are removed later by
     `purge_article`, once its records are erased.
     """
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
@@ -435,10 +439,10 @@ def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda wh
 
 
 def overwrite_free_pages(db: Database, archive: Path) -> None:
-    """Removes deleted data from the database file, where SQLite leaves it until the space is reused.
+    """Removes deleted data from the database file. SQLite otherwise leaves it there until the space is reused.
 
-    The full-text index keeps words of deleted rows until its segments are merged ('optimize'); VACUUM drops free
-    pages and unused space in others; the checkpoint empties the write-ahead log. The search index is deleted, and
+    The full-text index keeps words of deleted rows until its segments are merged ('optimize'); VACUUM drops free pages
+    and the unused space in other pages. The checkpoint empties the write-ahead log. The search index is deleted, and
     rebuilt at the next search. Raises ArchiveLocked if another program keeps reading.
     """
     delete_search_index(archive)
@@ -455,7 +459,7 @@ def overwrite_free_pages(db: Database, archive: Path) -> None:
         raise ArchiveLocked(str(archive))
 
 
-# Unfinished takedowns, and posts that a crawl captured again: finished before anything else is written.
+# Unfinished takedowns, and posts that a crawl captured again. They are finished before anything else is written.
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from archiver.urls import urlkey
 # Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 
 _RUN = 8
-"""A quote has at least this many equal words in a row: so many are no coincidence."""
+"""A quote has at least this many equal words in a row, since so many cannot be a coincidence."""
 _FEWEST = 4
-"""A title, or a text of fewer than _RUN words, is looked for only if it has at least this many words."""
+"""A title, or a text with fewer than _RUN words, is searched for only if it has at least this many words."""
 _TAG = re.compile(r"<!\[CDATA\[|<[^<>]*>")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
@@ -61,8 +61,8 @@ def _runs(words: list[str]) -> Iterator[str]:
 
 
 def _plain_words(body: bytes, content_type: str) -> str:
-    """Returns the words of a response body in folded form, without markup: of HTML, of HTML that is escaped in a feed,
-    or of JSON strings.
+    """Returns the words of a response body in folded form. Removes markup, including HTML that is escaped in a feed,
+    and reads the strings in JSON.
     """
     found = _CHARSET.search(content_type)
     try:
@@ -98,9 +98,9 @@ class SimilarArticle:
 
 @dataclass(frozen=True, slots=True)
 class TakedownScope:
-    """What a takedown of one article removes, for display before it is confirmed. `captures` are the IDs of its
-    captures, `versions` is the number of its revisions. `copies` are other articles with equal or nearly equal text,
-    which are not removed.
+    """The data that a takedown of one article removes, for display before the user confirms it. `captures` are the IDs
+    of its captures, `versions` is the number of its revisions. `copies` are other articles with equal or nearly equal
+    text, which are not removed.
     """
 
     article_id: int

@@ -28,12 +28,12 @@ class VacuumResult:
 
 
 def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
-    """Compacts an archive: merges the segments of the full-text index, deletes source hints that nothing was extracted
-    with, rewrites the database without gaps, and updates the query planner's statistics.
+    """Compacts an archive: merges the segments of the full-text index, deletes source hints that were not used for any
+    extraction, rewrites the database without gaps, and updates the query planner's statistics.
 
-    SQLite does this in transactions and in place. So if the process is killed, the file is as before or as after, and
-    programs that have the file open can continue. Raises ArchiveBusy if a crawl or an import is writing, NotEnoughSpace
-    if the disk has less free space than twice the size of the result, and the errors of `open_archive`.
+    SQLite does this in transactions and in place. So if the process is killed, the file has either its old or its new
+    state, and programs that have the file open can continue. Raises ArchiveBusy if a crawl or an import is writing,
+    NotEnoughSpace if the disk has less free space than twice the size of the result, and the errors of `open_archive`.
     """
     writer = lock_holder(archive)
     if writer:

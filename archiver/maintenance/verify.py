@@ -1,7 +1,7 @@
 """Verifies an archive: checks the database, then the articles and WARC files on all cores. Also repairs derived data.
 
-The checks use read transactions on read-only connections. A crawl can write meanwhile; what it writes is not
-checked.
+The checks use read transactions on read-only connections. A crawl can write meanwhile, but the data that it writes are
+not checked.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
-    """Makes the repairs that these findings call for (`VerifyFinding.mend`). Returns a phrase for each repair made.
+    """Makes the repairs named in these findings (`VerifyFinding.mend`). Returns a phrase for each repair made.
 
     Waits for other programs' transactions. Raises ArchiveLocked, OSError and sqlite3.Error.
     """
@@ -218,7 +218,7 @@ _ARTICLES_A_TASK = 200
 T = TypeVar("T")
 R = TypeVar("R")
 Progress = Callable[[str, int, int], None]
-"""Called with a name for the current work, the number of items done, and the total."""
+"""A function that is called with a name for the current work, the number of items done, and the total."""
 
 
 @dataclass(slots=True)

@@ -152,8 +152,8 @@ def _comparable_geotag(tag: Row) -> tuple[Any, ...]:
 
 
 def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each article in whose capture today's extraction finds a different title or text from the
-    stored one.
+    """Yields a finding for each article whose stored title or text differs from the one that today's extraction finds
+    in its capture.
     """
     sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
     marks = ",".join("?" * len(ids))

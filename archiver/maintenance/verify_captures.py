@@ -1,7 +1,7 @@
 """Checks the WARC files and their CDXJ indexes against the rows of `captures`, one file at a time.
 
-Each problem is a `WARCFlaw` with the captures that it concerns; `make_findings` adds the articles that depend on
-them. A file that a crawl is still writing is checked up to where it is written.
+Each problem is a `WARCFlaw` with the captures that it concerns; `make_findings` adds the articles that depend on them.
+A file that a crawl is still writing is checked up to the end of what has been written.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _BACK = "Restore the file from a backup."
 _INDEX = "Run 'archiver verify --repair': it rebuilds the index from the records."
 _MOST = 50
 _MOST_FRAMES = 4
-"""A file may have at most this many different gzip headers. If it has more, they come from a program that writes times
-into them, and none is suspicious."""
+"""A file may have at most this many different gzip headers. If it has more, the file was written by a program that puts
+times into the headers, and no header is suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,10 @@ class WARCFlaw:
 class WARCJob:
     """A WARC file to check against its rows of `captures`.
 
-    `warc_file` is its path relative to `folder`. `written` is True if a crawl is writing the file, or may have started
-    to since the rows were read. `whole` is True if all records are checked, False if only those with a row are.
+    - `folder`, `warc_file`: the archive's folder, and the file's path relative to it.
+    - `rows`: the rows of `captures` for this file.
+    - `written`: True if a crawl is writing the file, or may have started writing it since the rows were read.
+    - `whole`: True if all records are checked; False if only records with a row are checked.
     """
 
     folder: Path
@@ -117,7 +119,8 @@ def is_being_written(file: Path) -> bool:
 def examine_warc(job: WARCJob) -> ExaminedWARC:
     """Reads a WARC file and checks it against its rows and its index. Problems are returned in the result, not raised.
 
-    If a crawl has begun to continue the file meanwhile, only the records are checked, in a second reading.
+    If a crawl has begun to append to the file meanwhile, the file is read a second time, and only its records are
+    checked.
     """
     before = _state_of(job.file)
     out = _examine(job)
@@ -127,7 +130,7 @@ def examine_warc(job: WARCJob) -> ExaminedWARC:
 
 
 def _state_of(file: Path) -> tuple[int, int]:
-    """Returns the size of a WARC file and the inode of its index; -1 for what does not exist."""
+    """Returns the size of a WARC file and the inode of its index; -1 for a file that does not exist."""
     try:
         return file.stat().st_size, index_of(file).stat().st_ino
     except OSError:
@@ -215,9 +218,12 @@ def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
 class _FileCheck:
     """The progress of checking one WARC file, whose records are passed to `take` in order.
 
-    `left` has, by offset, the rows whose record has not been read yet. `lost` are byte ranges that are not records.
-    `end` is the offset after the last record. `lines` are hashes of the lines that the file's index must have. `frames`
-    counts how often each gzip header occurs; `odd` has the first records with each gzip header.
+    - `left`: by offset, the rows whose record has not been read yet.
+    - `lost`: byte ranges that are not records.
+    - `end`: the offset after the last record.
+    - `lines`: hashes of the lines that the file's index must have.
+    - `frames`: the number of times that each gzip header occurs.
+    - `odd`: the first records with each gzip header.
     """
 
     job: WARCJob
@@ -488,8 +494,8 @@ def make_capture_jobs_of_files(
 
 
 def find_flaws(db: Database, folder: Path, name: str, *, may_be_earlier: bool = False) -> list[WARCFlaw]:
-    """Returns what is wrong with a WARC file below `folder` and its rows in `db`, apart from its index. With
-    `may_be_earlier`, it is no flaw that the file ends before records that later runs have added.
+    """Returns the flaws of a WARC file below `folder` and of its rows in `db`, except flaws of its index. If
+    `may_be_earlier` is True, the file may end before records that later runs have added.
     """
     (job,) = make_capture_jobs_of_files(db, folder, [name], find_warc_file(folder, name))
     if may_be_earlier and job.file.exists():

@@ -26,10 +26,12 @@ from archiver.urls import urlkey
 class VerifyFinding:
     """A problem found by `archiver verify`.
 
-    `kind` is a code for programs. `subject` is the article, file and offset, table or row that it concerns. `sentence`
-    is the problem in words, and `remedy` what the user can do. `mend` is the name of the repair in `verify.repair` that
-    fixes it, or "" if there is none. `unit` is the unit that was read and is damaged, as in `integrity_records`, "" if
-    it is not a unit.
+    - `kind`: a code for programs.
+    - `subject`: the article, file and offset, table or row that it concerns.
+    - `sentence`: the problem in words.
+    - `remedy`: what the user can do.
+    - `mend`: the name of the repair in `verify.repair` that fixes the problem; "" if there is no such repair.
+    - `unit`: the damaged unit, as in `integrity_records`; "" if the finding is not about a unit.
     """
 
     kind: str
@@ -62,7 +64,7 @@ def counted_noun(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-# Values: column types, required values, times, JSON. Another program may write anything.
+# Values: column types, required values, times, JSON. They are checked because other programs may write to the archive.
 
 REQUIRED = {
     "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
@@ -427,7 +429,7 @@ _MENDED = "Run 'archiver verify --repair': it recreates it."
 _OBJECTS = ("index", "trigger", "view")
 FTS = "articles_fts"
 DERIVED_TABLES = (FTS, "fts_pending")
-"""Tables that can be rebuilt from others."""
+"""Tables that can be rebuilt from other tables."""
 
 
 def migrated_like(db: Database) -> Database:
@@ -449,8 +451,8 @@ def read_schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
 
 
 def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterator[VerifyFinding]:
-    """Yields a finding for each of these tables (None: all) whose pages, records, constraints or indexes are damaged,
-    by SQLite's `PRAGMA integrity_check`; the last one names the articles that cannot be read.
+    """Yields a finding for each of these tables (None means all tables) whose pages, records, constraints or indexes
+    are damaged according to SQLite's `PRAGMA integrity_check`. The last finding names the articles that cannot be read.
     """
     damages = list(find_database_damage(db, tables))
     for damage in damages:

@@ -14,17 +14,17 @@ from archiver.items import Outcome
 from archiver.politeness.address_policy import objection_to_url
 from archiver.spiders.page_request import page_of
 
-# Feeds may use addresses on these hosts in place of the posts' own addresses, to which they redirect.
+# Feeds may list addresses on these hosts, which redirect to the posts' own addresses.
 _FORWARDERS = frozenset({"feeds.feedburner.com", "feeds2.feedburner.com", "feedproxy.google.com", "feedpress.me"})
 
 
 class AddressMiddleware:
     """Refuses requests to addresses that are not public, and to pages outside the site.
 
-    It comes before the robots.txt middleware, so that it sees that middleware's requests and redirects too. If a
-    proxy resolves host names, it is the only check; otherwise the address is checked again when the connection is
-    made. Discovery sources may be on other hosts. A post that a source reports on another host is refused: it would
-    be stored as a post of this site, and a list of such posts would direct the crawl at somebody else's server.
+    It comes before the robots.txt middleware, so that it sees that middleware's requests and redirects, too. If a proxy
+    resolves host names, this is the only check; otherwise the address is checked again when the connection is made.
+    Discovery sources may be on other hosts. A post that a source reports on another host is refused. It would be stored
+    as a post of this site, and a list of such posts would direct the crawl at somebody else's server.
     """
 
     def __init__(self, crawler: Crawler) -> None:

@@ -38,16 +38,16 @@ T = TypeVar("T")
 # These files are requested before any page of the host.
 _PRIORITY = 1000
 _log = logging.getLogger(__name__)
-# This is more than is parsed, so that the parser notices if a file is cut off.
+# The number of bytes to read. It is more than the parser uses, so that the parser notices if a file is cut off.
 _READ = 2 * MAX_ROBOTS_BYTES
-# These are the rules of failures that count as a missing file: too many redirects (RFC 9309, section 2.3.1.2), or a
+# Rules of failures that count as a missing file: too many redirects (RFC 9309, section 2.3.1.2), or a
 # redirect to a non-public address.
 _MISSING = frozenset({"ignored", "private-address"})
 _TDMREP = ".well-known/tdmrep.json"
 
 
 class OncePerOrigin(Generic[T]):
-    """Calls `read` once for each origin (scheme and host), however many requests wait for the value; calls it again
+    """Calls `read` once for each origin (scheme and host), however many requests wait for the value. Calls it again
     after a day.
     """
 
@@ -66,9 +66,10 @@ class OncePerOrigin(Generic[T]):
 
 
 class HostFileReader:
-    """Fetches a host's robots.txt or tdmrep.json, conditionally if a copy is stored, and stores it.
+    """Fetches a host's robots.txt or tdmrep.json and stores it. The request is conditional if a copy is stored.
 
-    Of a longer file, `most` bytes are read. If `most` is 0, a file is of use only as a whole.
+    If the file is longer than `most` bytes, only that many are read. If `most` is 0, the file is used only if it is
+    complete.
     """
 
     def __init__(self, crawler: Crawler, name: str, most: int = 0) -> None:
@@ -78,7 +79,7 @@ class HostFileReader:
         self._most = most
 
     async def fetch(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
-        """Fetches the file of an origin; returns it and the response. Redirects are followed, also to other hosts.
+        """Fetches the file of an origin; returns it and the response. Redirects are followed, even to other hosts.
 
         Raises the errors of a download.
         """
@@ -110,8 +111,9 @@ class HostFileReader:
         return find_host_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def store(self, origin: str, file: HostFile, robots: Robots | None = None) -> None:
-        """Stores the file for the next run; pages that a new robots.txt allows (`robots`: its rules) become due. An
-        error is ignored: the next run fetches the file again, and other code reports archive errors.
+        """Stores the file for the next run. If it is a new robots.txt (`robots` has its rules), pages that it allows
+        become due. An error is ignored, because the next run fetches the file again, and other code reports archive
+        errors.
         """
         if self._archive is None:
             return
@@ -140,10 +142,10 @@ class _Parsed:
 
 
 class RobotsMiddleware:
-    """Checks each request against its host's robots.txt; raises ForbiddenByRobots or RobotsUnreadable if it must not be
-    made.
+    """Checks each request against its host's robots.txt. Raises ForbiddenByRobots or RobotsUnreadable if the request
+    must not be made.
 
-    The file is read once per run and origin, and again after 24 hours; if it is too large, only its beginning counts
+    The file is read once per run and origin, and again after 24 hours. If it is too large, only its beginning counts
     (RFC 9309, section 2.5). If it cannot be read, a stored copy less than 24 hours old is used (sections 2.3.1.4 and
     2.4); without one, nothing is fetched from the host.
     """
@@ -197,8 +199,8 @@ class RobotsMiddleware:
 
 
 def _log_refusal(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
-    """Returns the refusal, after logging it if the request does not belong to a crawl, because nothing else would
-    report it then.
+    """Returns the refusal. Logs it first if the request does not belong to a crawl, because nothing else would report
+    it then.
     """
     if purpose_of(request) is None:
         _log.warning("Not requesting %s: %s", request.url, refusal)

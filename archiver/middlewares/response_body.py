@@ -117,7 +117,9 @@ class BodyPrefix:
         return body[: self.most]
 
     def _inflated(self, body: bytes, wbits: int) -> bytes:
-        """Decompresses a body up to the limit, an error or its end. A gzip file may have several members."""
+        """Decompresses a body until the limit, an error or the end of the body. A gzip file may have several
+        members.
+        """
         out, unpacker = bytearray(), zlib.decompressobj(wbits)
         try:
             for at in range(0, len(body), _STEP):
@@ -140,10 +142,11 @@ class LimitsMiddleware:
     """Limits the size of responses. Runs between the capture (605) and the decoding of content codings (590).
 
     Sources (sitemaps, feeds, the API) may have DOWNLOAD_MAXSIZE bytes, other pages PAGE_MAXSIZE, requisites
-    REQUISITE_MAXSIZE; each limit applies to the bytes received and again after decompression. One content coding is
-    usual; a server that compresses a compressed file sends two. A response with more (RFC 9110, section 8.4 sets no
-    limit) is refused as an attack. If only the beginning of a response is needed (`BodyPrefix`), it is decoded here,
-    and there is no limit.
+    REQUISITE_MAXSIZE. Each limit applies to the bytes received and again after decompression.
+
+    A response usually has one content coding; a server that compresses a compressed file sends two. A response with
+    more is refused as an attack (RFC 9110, section 8.4 sets no limit). If only the beginning of a response is needed
+    (`BodyPrefix`), it is decoded here, and there is no limit.
     """
 
     def __init__(self, page_maxsize: int, requisite_maxsize: int) -> None:

@@ -17,8 +17,8 @@ from archiver.politeness.throttle import BUSY
 
 
 class BusyMiddleware(RetryMiddleware):
-    """Scrapy's RetryMiddleware, but without retries at a host that was given up (raises HostBusy) or in a run that is
-    ending (raises RunEnded).
+    """Scrapy's RetryMiddleware, except that it does not retry at a host that was given up (raises HostBusy) or in a run
+    that is ending (raises RunEnded).
 
     A retry comes after the pages that are ready, and after its host's pause (see `ThrottleExtension`).
     """
@@ -45,7 +45,7 @@ class BusyMiddleware(RetryMiddleware):
     def process_exception(
         self, request: Request, exception: Exception, spider: object = None
     ) -> Request | Response | None:
-        # A retry does not help if the certificate is at fault.
+        # A retry does not help if the certificate is the problem.
         return None if tls_problem(exception) else super().process_exception(request, exception)
 
     def _given_up(self, request: Request) -> str:

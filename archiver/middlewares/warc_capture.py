@@ -1,7 +1,7 @@
-"""Scrapy middleware that makes requests conditional, and writes every response to WARC as it came over the wire.
+"""Scrapy middleware that makes requests conditional, and writes every response to WARC as it was transferred.
 
-It runs between the redirect middleware (600) and the cookies middleware (700), so that it sees redirects and bodies
-that are still content-encoded: a decoded body would not be the payload that the server sent.
+It runs between the redirect middleware (600) and the cookies middleware (700), so that it sees redirects, and bodies
+that are still content-encoded. A decoded body would not be the payload that the server sent.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class CaptureMiddleware:
     """Sends a page's stored validators (RFC 9110, section 13.1), writes the response to WARC, and adds its capture to
     the request's notes.
 
-    A 304, or a payload with the digest of the last one, becomes a revisit record. A feed, sitemap or other list that
-    mentions a post under a tombstone is not captured. Without an archive, nothing is captured.
+    A 304 response, or a payload with the same digest as the last one, becomes a revisit record. A feed, sitemap or
+    other list that mentions a removed post is not captured. Without an archive, nothing is captured.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -63,7 +63,7 @@ class CaptureMiddleware:
             archive.halt(fault)
             raise fault from error
         except ArchiverError as fault:
-            # A response that cannot be captured is not parsed: its page is still due.
+            # A response that cannot be captured is not parsed, and its page remains due.
             archive.halt(fault)
             raise
         return response

@@ -1,9 +1,9 @@
-"""The Scrapy pipelines that store a page result, in the order of ITEM_PIPELINES: validate, identify, guard,
-revise, store.
+"""The Scrapy pipelines that store a page result, in the order of ITEM_PIPELINES: validate, identify, guard, revise,
+store.
 
-What identify, guard and revise decide depends on rows that earlier results have just written, so they run inside the
-transaction that stores a batch: each pipeline has a `stage`, and `StorePipeline` lets the batch call these in the
-order of the settings. A single transaction over the whole crawl would lock out other processes.
+The decisions of identify, guard and revise depend on rows that earlier results have just written, so they run inside
+the transaction that stores a batch. Each pipeline therefore has a `stage`, and `StorePipeline` lets the batch call the
+stages in the order of the settings. A single transaction for the whole crawl would lock out other processes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class BatchPipeline(ABC):
 
 
 class IdentifyPipeline(BatchPipeline):
-    """Finds out what a page is: an article (and which one), a part of another post, a removed post, or the end of a
+    """Determines what a page is: an article (and which one), a part of another post, a removed post, or the end of a
     redirect loop.
     """
 
@@ -52,7 +52,7 @@ class IdentifyPipeline(BatchPipeline):
 
 
 class GuardPipeline(BatchPipeline):
-    """Holds a page that shows something that must not replace the stored post until it is confirmed."""
+    """Holds a page whose new content must not replace the stored post until it is confirmed."""
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
         page_result_writer.guard(run, storing)

@@ -23,7 +23,7 @@ class Platform:
 
     - `generator`: a regular expression for <meta name="generator">.
     - `marks`: selectors that identify the platform if the page has no generator. One match is enough, or two if
-      `many_marks` is True because other platforms use the same names.
+      `many_marks` is True because other platforms use the same class names.
     - `drop`: selects blocks inside the body that are not part of the post's text.
     - `main`: selects the content, even if its class names look like boilerplate.
     - `kinds`, `paths`: determine the kind of a page. Each row has a regular expression, the kind, and the rule's name;

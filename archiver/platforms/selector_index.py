@@ -1,8 +1,8 @@
 """Evaluates CSS and XPath selectors on a page, with an index that makes most of them cheap.
 
-The index sorts a page's elements by class, id and attribute once. A selector then costs a dictionary look-up instead
-of a walk through the tree, so that hundreds of selectors can be tried on every page. `compile_selector` decides
-which selectors the index can evaluate; parsel evaluates all others. The result is always what parsel would find.
+The index sorts a page's elements by class, id and attribute once. A selector then costs a dictionary look-up instead of
+a walk through the tree, so that hundreds of selectors can be tried on every page. `compile_selector` decides which
+selectors the index can evaluate; parsel evaluates all others. The result is always the same as parsel's.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def is_xpath(selector: str) -> bool:
 
 
 def remove_selector_prefix(selector: str) -> str:
-    """Returns a selector without its prefix "css=" or "xpath=", as `response.css()` or `response.xpath()` takes it."""
+    """Returns a selector without its prefix "css=" or "xpath=", so that it can be passed to `response.css()` or
+    `response.xpath()`.
+    """
     prefix = _PREFIX.match(selector)
     return prefix[2] if prefix else selector
 
@@ -175,12 +177,13 @@ class Compound:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the index evaluates a CSS selector.
+    """The steps by which the index evaluates a CSS selector.
 
-    `parts` are its compounds, separated by " " or ">". `keys` has, for each part, the keys by which its elements are
-    looked up; a key is ".class", "#id", "[attribute" or "=attribute=word". `needs` are all keys; each of them must be
-    on the page for the selector to match. `attribute` is the attribute whose values are the result, "" if the result is
-    the elements.
+    - `parts`: the compounds of the selector, separated by " " or ">".
+    - `keys`: for each part, the keys by which its elements are looked up. A key is ".class", "#id", "[attribute" or
+      "=attribute=word".
+    - `needs`: all keys. Each of them must be on the page for the selector to match.
+    - `attribute`: the attribute whose values are the result; "" if the elements are the result.
     """
 
     parts: tuple[Compound, ...]
@@ -332,7 +335,7 @@ _Map = dict[str, list[Element]]
 
 class Index:
     """The elements of one page by tag, class, id and the attributes in INDEXED, in document order. Each map is built at
-    its first use, so that a page that is read by a site's rules pays only for the maps that the rules need.
+    its first use, so that only the maps that a site's rules need are built for a page read by these rules.
     """
 
     def __init__(self, root: Element) -> None:
@@ -565,8 +568,8 @@ class Index:
         return found
 
     def present(self, selectors: tuple[str, ...]) -> list[str]:
-        """Returns those of the selectors that may match on this page, in their order. Most cannot match, because the
-        page lacks a class or id that they need.
+        """Returns the selectors that may match on this page, in the given order. Most selectors cannot match, because
+        the page lacks a class or id that they need.
         """
         needed, first, free = group_by_needed_key(selectors)
         places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])

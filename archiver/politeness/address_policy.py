@@ -103,8 +103,8 @@ def zone_of(address: Address) -> AddressZone:
 def parse_ip_address(host: str) -> Address | None:
     """Parses a host as an IP address, in any spelling that a resolver accepts; returns None if it is a name.
 
-    IPv4 as in inet_aton: one to four numbers, decimal, octal or hexadecimal, the last of which fills the remaining
-    bytes (also URL Standard, section 3.5, "IPv4 parser"). IPv6 with or without brackets and zone.
+    An IPv4 address is read as by inet_aton: one to four numbers, decimal, octal or hexadecimal, of which the last fills
+    the remaining bytes (also URL Standard, section 3.5, "IPv4 parser"). An IPv6 address may have brackets and a zone.
     """
     text = unquote(host).strip("[]").rstrip(".")
     if ":" in text:
@@ -149,8 +149,8 @@ def zone_of_host(host: str) -> AddressZone | None:
 class Permission:
     """The private network addresses that one crawl may reach besides the public internet.
 
-    `zones` are allowed at `host` (with its port) only. `service_zones` are allowed for URLs that begin with one of
-    `service`, the prefixes of the web archive in the site's settings.
+    `zones` are allowed only at `host` (with its port). `service_zones` are allowed for URLs that begin with one of the
+    prefixes in `service`, which belong to the web archive in the site's settings.
     """
 
     site: str = ""
@@ -169,12 +169,12 @@ class Permission:
 
 
 def permission_for(start_url: str, *, private: bool = False, service: str = "") -> Permission:
-    """Returns which private addresses a crawl may reach, from its start address, the site's setting `private`, and its
-    web archive `service`.
+    """Returns the private addresses that a crawl may reach, given its start address, the site's setting `private`, and
+    its web archive `service`.
 
-    A typed address is intended: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name that is always
-    local (localhost, nas.local) allows its zone; any other name that resolves to a private network needs the
-    setting. The same holds for the address of a `service` and its host's robots.txt, but for nothing else on that
+    An address that the user typed is allowed: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name that is
+    always local (localhost, nas.local) allows its zone. Any other name that resolves to a private network needs the
+    setting. The same rules apply to the address of a `service` and its host's robots.txt, but to nothing else on that
     host, because a site must not be able to lead the crawl into it.
     """
     scope = Scope.of(start_url)
@@ -205,7 +205,7 @@ def objection_to_url(url: str, given: Permission) -> str:
 
 
 def objection_to_address(address: Address, url: str, given: Permission) -> str:
-    """Returns why no connection to the IP address may be made for a URL; "" if it may."""
+    """Returns the reason why no connection to the IP address may be made for a URL; "" if a connection may be made."""
     return _objection(str(address), zone_of(address), url, given)
 
 
@@ -221,7 +221,7 @@ def _objection(what: str, zone: AddressZone, url: str, given: Permission) -> str
     )
 
 
-# Checks before each request, for instance that this process still holds its lease.
+# Checks before each request, for example whether this process still holds its lease.
 
 _checks: list[Callable[[], None]] = []
 
@@ -234,6 +234,8 @@ def check_before_requests(check: Callable[[], None]) -> None:
 
 
 def check_may_request() -> None:
-    """Calls all functions that `check_before_requests` registered. Raises the error of the first that objects."""
+    """Calls all functions that `check_before_requests` registered. Raises the error of the first function that
+    objects.
+    """
     for check in _checks:
         check()

@@ -2,8 +2,8 @@
 means.
 
 Where the RFC allows a lenient parser, lines are read as Google's parser reads them (github.com/google/robotstxt).
-Protego matches URLs against rules as section 2.2.2 requires, but it selects groups differently: it would take a
-group for "arch" as ours, would not take a group for "archiver/2.0", and would end a group at a Crawl-delay between
+Protego matches URLs against rules as section 2.2.2 requires, but it selects groups differently. It would apply a group
+for "arch" to this crawler, would not apply a group for "archiver/2.0", and would end a group at a Crawl-delay between
 two User-agent lines. So this module selects the group, and gives Protego only its rules.
 """
 
@@ -19,7 +19,7 @@ from protego import Protego
 # Files that apply to a whole host (robots.txt, tdmrep.json).
 
 FRESH_FOR = timedelta(hours=24)
-"""For how long a stored copy may be used (RFC 9309, section 2.4)."""
+"""The time for which a stored copy may be used (RFC 9309, section 2.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ PRODUCT_TOKEN = "archiver"
 MAX_ROBOTS_BYTES = 500 * 1024
 """At most this many bytes of the file are read. RFC 9309 requires no less (section 2.5)."""
 
-_MAX_SEARCHED = 2_000  # at most this many rules are searched for the one that forbids an address
+_MAX_SEARCHED = 2_000  # at most this many rules are searched for the rule that forbids an address
 # The value may have a colon of its own: "Sitemap https://...", "Disallow /a:b".
 _WITHOUT_COLON = re.compile(r"([A-Za-z_-]+)\s+((?:/|\*|https?:)\S*|[^\s:]+)")
 _LINE = re.compile(r"\r\n|\r|\n")
 _TOKEN = re.compile(r"[A-Za-z_-]+|\*")
-# Records by how their names begin, with common misspellings (section 2.2.4 allows a lenient parser).
+# The records, by the beginnings of their names, with common misspellings (section 2.2.4 allows a lenient parser).
 _RECORDS = (
     ("user-agent", "agent"),
     ("useragent", "agent"),
@@ -77,8 +77,8 @@ _ANYBODY = "*"
 class Robots:
     """The rules of a robots.txt for this crawler. Without rules everything is allowed.
 
-    `rules` are the lines of its group as written in the file; `crawl_delay` is in seconds (not part of the RFC, but
-    followed); `sitemaps` are the same for all crawlers.
+    `rules` are the lines of the group that applies to this crawler, as written. `crawl_delay` is in seconds (not in RFC
+    9309, but honoured). `sitemaps` are the same for all crawlers.
     """
 
     rules: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Robots:
 
     def refusal(self, url: str) -> str:
         """Returns the rule that forbids a URL, as written in the file; "" if the URL is allowed. The longest rule that
-        matches decides; of two equally long rules, Allow (section 2.2.2).
+        matches decides. If an Allow and a Disallow rule are equally long, Allow decides (section 2.2.2).
         """
         if self._matcher.can_fetch(url, PRODUCT_TOKEN):
             return ""
@@ -97,8 +97,8 @@ class Robots:
 
 
 def parse_robots(body: bytes, token: str = PRODUCT_TOKEN) -> Robots:
-    """Parses a robots.txt and returns the rules for the product token, from all its groups, or those for `*` if it has
-    no group (section 2.2.1). Never raises.
+    """Parses a robots.txt and returns the rules from all groups for the product token `token`. If there is no such
+    group, returns the rules for `*` (section 2.2.1). Never raises.
 
     Records other than User-agent, Allow and Disallow do not end a group (section 2.2.4).
     """
@@ -160,11 +160,11 @@ def _record(name: str) -> str:
 
 
 def _parsed_part(body: bytes) -> str:
-    """Returns the text of the first MAX_ROBOTS_BYTES of a robots.txt, cut at a line end, since half of the line
-    "Allow: /a/b" would allow more than the whole.
+    """Returns the text of the first MAX_ROBOTS_BYTES of a robots.txt, cut at a line end, since half of the line "Allow:
+    /a/b" would allow more than the whole line.
 
-    The file is UTF-8 (section 2.3). UTF-16 is read, too, with or without a byte order mark: as UTF-8 it would have no
-    rules, which would allow everything.
+    The file is UTF-8 (section 2.3). UTF-16 is also read, with or without a byte order mark. Read as UTF-8, it would
+    have no rules, and everything would be allowed.
     """
     text = body[:MAX_ROBOTS_BYTES].decode(_encoding(body), errors="ignore").lstrip("\ufeff")
     if len(body) <= MAX_ROBOTS_BYTES:
@@ -174,7 +174,7 @@ def _parsed_part(body: bytes) -> str:
 
 def _encoding(body: bytes) -> str:
     """Returns "utf-16-le" or "utf-16-be" if the file begins with such a byte order mark, or if every other byte of its
-    beginning is zero; else "utf-8".
+    beginning is zero; otherwise "utf-8".
     """
     head = body[:1_000]
     for mark, name in _UTF_16:
@@ -206,9 +206,9 @@ def _seconds(text: str) -> list[float]:
 def is_conclusive_status(status: int) -> bool:
     """Returns True if a response for robots.txt with this status decides what may be fetched.
 
-    After a client error everything is allowed, since the file does not exist (section 2.3.1.3). A server error
-    (section 2.3.1.4) decides nothing, nor does 429 (Too Many Requests), which says nothing about the file: then
-    nothing is fetched. The RFC would allow everything after 429 and, after 30 days, also while the server fails;
-    this program does not.
+    After a client error everything is allowed, since the file does not exist (section 2.3.1.3). A server error (section
+    2.3.1.4) decides nothing, and neither does 429 (Too Many Requests), since both say nothing about the file. In these
+    cases nothing is fetched. The RFC would allow everything after a 429, and also if the server has failed for 30 days.
+    This program does not.
     """
     return status < 500 and status != 429

@@ -1,8 +1,8 @@
-"""Decides how fast a host is sent requests: never faster than its floor, more slowly if it is slow, with a pause if it
-asks for one.
+"""Decides how fast requests are sent to a host. The delay is never shorter than the host's floor, and longer if the
+host is slow. If the host asks for a pause, no requests are sent during it.
 
-All functions are pure: a `Throttle` and a response give the next `Throttle`. Times are seconds of one monotonic
-clock; dates are aware.
+All functions are pure and return the next `Throttle` for a `Throttle` and a response. Times are seconds of one
+monotonic clock; dates are aware.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from typing import Any
 BUSY = frozenset({429, 503})
 """Too Many Requests (RFC 6585, section 4) and Service Unavailable (RFC 9110, section 15.6.4)."""
 MAX_DELAY = 60.0
-"""The longest delay between two requests, in seconds. If robots.txt or the host's slowness calls for more, this is
-used.
-"""
+"""The longest delay between two requests, in seconds. If robots.txt or the host's slowness calls for a longer delay,
+this one is used."""
 MAX_PAUSE = 3600.0
-"""The longest pause, in seconds, that a run waits for. For a longer one it ends, and its pages are due later."""
+"""The longest pause, in seconds, for which a run waits. If the host asks for a longer one, the run ends, and its pages
+are due later."""
 MAX_RETRY_AFTER = 24 * 3600.0
-"""The longest Retry-After, in seconds, that is followed. One of years is a mistake, or meant to keep archives away."""
+"""The longest Retry-After, in seconds, that is followed. A Retry-After of years is a mistake, or meant to keep archives
+away."""
 MAX_STRIKES = 8
-"""The number of responses 429 or 503 in a row after which the run ends for this host."""
+"""After this many consecutive responses with 429 or 503, the run ends for this host."""
 MIN_THIRD_PARTY_DELAY = 2.5
 """The shortest delay, in seconds, between two requests to a third party's host (a web archive)."""
 _FIRST_PENALTY = 1.0
-_PENALTY_LEFT = 0.8  # share of a penalty that is left after each good response
+_PENALTY_LEFT = 0.8  # each good response reduces the penalty to this share of it
 # after a request that took one second, the host gets the next one two seconds later, so it is idle as long as it worked
 _REST = 2.0
 
@@ -37,11 +38,14 @@ _REST = 2.0
 class Throttle:
     """The state of one host's throttle, from which the delay between requests is computed. All times are in seconds.
 
-    `floor` is the delay that is set or that robots.txt asks for; 0 means the user's own host, which is never slowed
-    down. `latency` is the delay because the host is slow, and `penalty` the delay because it answered 429 or 503.
-    `strikes` is the number of these answers in a row, `struck_at` the time of the last, and `until` the end of the
-    pause that it asked for. `lanes` is the number of parallel connections: with several, slowness does not count,
-    because such a host is made to serve many clients.
+    - `floor`: the delay that is set or that robots.txt asks for; 0 for the user's own host, which is never slowed down.
+    - `latency`: the delay because the host is slow.
+    - `penalty`: the delay because the host answered 429 or 503.
+    - `strikes`: the number of consecutive answers with 429 or 503.
+    - `struck_at`: the time of the last of these answers.
+    - `until`: the end of the pause that the host asked for.
+    - `lanes`: the number of parallel connections. If there are several, slowness does not count, because such a host is
+      made to serve many clients.
     """
 
     floor: float = 0.0
@@ -100,10 +104,10 @@ class Throttle:
         )
 
     def _latency(self, status: int, seconds: float) -> float:
-        """Returns the new delay for slowness, after a response that took `seconds`. It rises at once and falls by
-        halves.
+        """Returns the new delay for slowness, after a response that took `seconds`. The delay rises at once and falls
+        by halves.
 
-        Only responses with status 200 lower it, because a busy host may still send others quickly.
+        Only responses with status 200 lower it, because a busy host may still send other responses quickly.
         """
         if self.floor <= 0 or self.lanes > 1:
             return 0.0
@@ -131,15 +135,15 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """How many pages, megabytes and minutes one run may use, named like the site's settings; 0 means no limit. A
-    megabyte is 1,000,000 bytes as received.
+    """The number of pages, megabytes and minutes that one run may use. The fields have the names of the site's
+    settings; 0 means no limit. A megabyte is 1,000,000 bytes as received.
     """
 
     max_pages: int = 0
     max_megabytes: float = 0.0
     max_minutes: float = 0.0
     causes: Mapping[str, str] = field(default_factory=dict)
-    """What a limit is, by its name, where it is not the site's setting."""
+    """For each limit that is not the site's own setting, a phrase for its origin, by the name of the limit."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RunLimits:
@@ -151,7 +155,9 @@ class RunLimits:
         )
 
     def reduced(self, name: str, most: float, cause: str) -> RunLimits:
-        """Returns these limits with one of them reduced to `most`, as a phrase says; unchanged if it is lower."""
+        """Returns these limits with the limit `name` reduced to `most`, unless it is already lower. `cause` is a phrase
+        for the origin of the reduction.
+        """
         current = getattr(self, name)
         if current and current <= most:
             return self
@@ -159,8 +165,8 @@ class RunLimits:
         return replace(self, **changes)
 
     def reached_limit(self, pages: int, size: int, seconds: float) -> str:
-        """Returns which limit a run has reached, as a phrase with the name of its setting; "" if none. `size` is in
-        bytes.
+        """Returns the limit that a run has reached, as a phrase with the name of its setting; "" if it has reached
+        none. `size` is in bytes.
         """
         rows = (
             ("max_pages", pages, f"{self.max_pages:,} pages"),

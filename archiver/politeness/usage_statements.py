@@ -21,7 +21,7 @@ from archiver.items import UsageStatement
 from archiver.politeness.robots import path_matcher
 
 MAX_STATEMENTS = 100
-"""At most this many statements are kept per response; real responses have a handful."""
+"""At most this many statements are kept per response. Real responses have only a few."""
 _MAX_LENGTH = 500
 _MAX_FILE_SIZE = 500 * 1024
 _MAX_RULES = 2_000
@@ -161,8 +161,8 @@ def _parse_tdm_property(name: str, value: str, source: str, url: str) -> Iterato
 
 @dataclass(frozen=True, slots=True)
 class TDMFile:
-    """The rules, in order, of a host's /.well-known/tdmrep.json (TDMRep, "TDM File on the Origin Server"): each a test
-    for URLs, and the usage statements for those that pass it.
+    """The rules of a host's /.well-known/tdmrep.json (TDMRep, "TDM File on the Origin Server"), in order. Each rule has
+    a test for URLs and the usage statements for URLs that pass the test.
     """
 
     rules: tuple[tuple[Callable[[str], bool], tuple[UsageStatement, ...]], ...] = ()
@@ -198,9 +198,9 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
 
 
 def tdm_reservation(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
-    """Returns whether text and data mining is reserved (None if nothing is stated), and the address of the policy (""
-    if no policy is stated). The header field overrides the host's file, and the page's metadata override both
-    (TDMRep, "Processing priority").
+    """Returns True if text and data mining is reserved (None if nothing is stated), and the address of the policy (""
+    if no policy is stated). The header field overrides the host's file, and the page's metadata override both (TDMRep,
+    "Processing priority").
     """
     reserved: bool | None = None
     policy = ""

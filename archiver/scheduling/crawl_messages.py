@@ -1,5 +1,5 @@
-"""Plans and results of crawls as plain values that processes can exchange; also notices to the user, and the log file
-of crawls.
+"""The plans and results of crawls as plain values that processes can exchange. Also notices to the user, and the log
+file of crawls.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from archiver.storage.runs import Counts
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only
 
-# NoticeHandler and the log
+# Notices to the user, and the log file.
 
 
 class NoticeHandler(logging.Handler):
@@ -68,7 +68,9 @@ def prepare_log_file(archive: Path) -> Path:
 
 
 GRACE = 5.0
-"""Seconds for running requests to finish once a crawl is stopped; pages that do not arrive remain due."""
+"""Running requests get at most this many seconds to finish once a crawl is stopped. Pages that do not arrive remain
+due.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,13 @@ class CrawlPlan:
 
 @dataclass(frozen=True, slots=True)
 class CommonOptions:
-    """The options of a crawl command, which apply to all its sites. `since` is a date or ""; `limit` is the maximum
-    number of pages, 0 for no limit; `requisites` is "" to use each site's own setting, and `log_format` "" to use that
-    of archiver.toml. If `scheduled`, the quotas of groups and blackout hours limit the runs.
+    """The options of a crawl command, which apply to all its sites.
+
+    - `since`: a date or "".
+    - `limit`: the maximum number of pages, 0 for no limit.
+    - `requisites`: "" to use each site's own setting.
+    - `log_format`: "" to use the format in archiver.toml.
+    - `scheduled`: the quotas of groups and blackout hours limit the runs.
     """
 
     archive: Path
@@ -101,9 +107,12 @@ class CommonOptions:
 
 @dataclass(frozen=True, slots=True)
 class CrawlResult:
-    """The result of crawling one site. `outcome` is finished, waiting (for its host), interrupted or failed; `reason`
-    says why. `failures` are reasons of failed pages, each with its count; `due` is the number of pages that are
-    still due; `edits` is the estimate of the edits that the run did not see.
+    """The result of crawling one site.
+
+    - `outcome`: finished, waiting (for its host), interrupted or failed; `reason` says why.
+    - `failures`: the reasons of failed pages, each with its count.
+    - `due`: the number of pages that are still due.
+    - `edits`: an estimate of the edits that the run did not see.
     """
 
     site: str
@@ -144,7 +153,7 @@ def make_plan(
     url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *, known: bool = False
 ) -> CrawlPlan:
     """Returns the crawl plan of a site. The command line (`delay`, `contact`) overrides the site's settings, and these
-    override the defaults. If the site is `known`, its host is looked up by the run instead of now.
+    override the defaults. If `known` is True, the site's host is looked up when the run starts instead of now.
     """
     own_delay = settings.get("delay")
     return CrawlPlan(
@@ -163,7 +172,7 @@ def host_of(plan: CrawlPlan) -> str:
 
 
 def group_by_host(plans: list[CrawlPlan]) -> list[HostPlans]:
-    """Groups the plans by host. Returns a tuple for each host, of plans with their positions in the list."""
+    """Groups the plans by host. Returns one tuple per host, with its plans and their positions in the list."""
     groups: dict[str, list[tuple[int, CrawlPlan]]] = {}
     for index, plan in enumerate(plans):
         groups.setdefault(host_of(plan), []).append((index, plan))
@@ -176,5 +185,5 @@ def count_cores() -> int:
 
 
 def not_started_result(plan: CrawlPlan) -> CrawlResult:
-    """Returns the result for a plan that had not started when the command was stopped."""
+    """Returns the result of a plan whose crawl had not started when the command was stopped."""
     return CrawlResult(plan.url, plan.url, "interrupted", "stopped before it started", 0.0, Counts(), ())

@@ -48,7 +48,7 @@ from archiver.storage.runs import Counts
 from archiver.urls import Scope
 
 _CLOSING = 10.0
-"""Seconds after the grace period for a worker to write its results, before it is killed."""
+"""A worker gets at most this many seconds after the grace period to write its results; then it is killed."""
 _EXIT_SECONDS = 5.0
 
 
@@ -64,8 +64,8 @@ def crawl_in_processes(
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker process with its hosts, by the position of their first plan; `busy` has the positions of the hosts being
-    crawled.
+    """A worker process with its hosts, each by the position of its first plan. `busy` has the positions of the hosts
+    that are being crawled.
     """
 
     process: ForkServerProcess

@@ -39,8 +39,9 @@ from archiver.storage.runs import Counts
 # Scrapy's process, changed so that it ends within seconds of a signal
 
 _SAME_SIGNAL = 0.5
-"""Seconds in which a second signal counts as the first one: a service manager signals every process, and the command
-also forwards the signal to its workers."""
+"""A second signal within this many seconds counts as the first one. A service manager signals every process, and the
+command also forwards the signal to its workers.
+"""
 
 
 class CrawlProcess(AsyncCrawlerProcess):
@@ -105,7 +106,7 @@ class CrawlerGroup:
                 "ARCHIVE_PATH": str(order.archive),
                 "PROGRESS": order.progress,
                 "LOG_SUMMARY_LEVEL": "INFO",
-                "LOG_VERSIONS": [],  # to find them, Scrapy reads package metadata; the log omits them
+                "LOG_VERSIONS": [],  # Scrapy would read package metadata to find them, and the log omits them
                 "LOG_INSTALL_ROOT_HANDLER": False,
             },
             priority="cmdline",

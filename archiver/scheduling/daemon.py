@@ -37,14 +37,16 @@ from archiver.storage.locks import record_heartbeat
 from archiver.storage.runs import DueSites, Scheduled
 from archiver.storage.sites import tags_in_use
 
-# Notifications: sent after crawls, batched; once an hour for changes that only depend on time; when quiet hours end
+# Notifications are sent in batches after crawls, hourly for changes that only depend on time, and when quiet hours end.
 
 _NOTIFY_EVERY = 60.0
-"""Seconds between two notifications, so that several changes become one message."""
+"""At least this many seconds pass between two notifications, so that several changes become one message."""
 _CHECK_ALL_EVERY = 3600.0
 _MAX_SECONDS = 180.0
 _CATCH_UP = 600.0
-"""Seconds after the start without notifications of missed crawls, because the daemon is catching up."""
+"""For this many seconds after its start, the daemon sends no notifications about missed crawls, because it is catching
+up.
+"""
 
 
 class NotificationRunner:
@@ -83,17 +85,19 @@ class NotificationRunner:
             self._process.close()
             self._process = None
         is_released = self._release is not None and self._clock() >= self._release
-        everything, place = now >= self._next_all or is_released, now >= self._caught_up
+        everything, include_archive = now >= self._next_all or is_released, now >= self._caught_up
         if not everything and (not self._sites or now < self._next):
             return
         try:
-            self._process = notify_changes(self._archive, None if everything else tuple(self._sites), place=place)
+            self._process = notify_changes(
+                self._archive, None if everything else tuple(self._sites), include_archive=include_archive
+            )
         except OSError as error:
             self._show(f"Notifications cannot be sent now ({error.strerror}) and will be retried.")
         else:
             self._sites.clear()
             if everything:
-                self._next_all = now + _CHECK_ALL_EVERY if place else self._caught_up
+                self._next_all = now + _CHECK_ALL_EVERY if include_archive else self._caught_up
                 self._release = _find_release(self._clock())
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 
@@ -109,7 +113,9 @@ class NotificationRunner:
 
 
 def _find_release(now: datetime) -> datetime | None:
-    """Returns when quiet hours end next or a digest is due; None if there is none, or archiver.toml has a mistake."""
+    """Returns the next time at which quiet hours end or a digest is due; None if there is none, or archiver.toml is
+    invalid.
+    """
     try:
         return next_release(load_config().notify.policies, now)
     except (BadConfig, UnreadableInput):
@@ -139,12 +145,12 @@ class NightlyCheck:
                 self._next = monotonic() + _CHECK_AGAIN_AFTER
                 self._process = begin_partial_check(self._archive, limits.check_days, limits.check_minutes * 60)
         except ArchiverError:
-            return  # the scheduler reports it when it looks for due sites
+            return  # `_find_due_sites` reports the error
         except OSError as error:
             self._show(f"The nightly check of the archive cannot be started now ({error.strerror}).")
 
     def close(self) -> None:
-        """Stops a running check. What it has read by then counts."""
+        """Stops a running check. What it has read so far counts as checked."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
@@ -165,16 +171,17 @@ def due_partial_check(archive: Path, now: datetime) -> Maintenance | None:
 
 
 _LOOK_EVERY = 60.0
-"""Seconds between two looks whether the nightly check is due."""
+"""Seconds between checks of whether the nightly check is due."""
 _CHECK_AGAIN_AFTER = 3600.0
-"""Seconds until a nightly check is tried again that could not begin, for example because the archive was locked."""
+"""Seconds before retrying a nightly check that could not begin, for example because the archive was locked."""
 _CHECK_EVERY = 20.0
-"""Seconds between two checks of the archive, because sites, settings and the clock can change."""
+"""Seconds between two searches for due sites, because sites, settings and the clock can change."""
 _CLOSING = 12.0
-"""Seconds after the grace period for a crawl to write its results, before it is killed."""
+"""A crawl gets at most this many seconds after the grace period to write its results; then it is killed."""
 _RETRY_AFTER, _MAX_RETRY_AFTER = 60.0, 3600.0
-"""Seconds until a site is retried whose crawl could not start (its host is busy, there is no contact) or died before
-its run was recorded. The time doubles up to the maximum."""
+"""Seconds before retrying a site whose crawl could not start (its host is busy, there is no contact) or died before its
+run was recorded. The time doubles up to the maximum.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +261,7 @@ class Daemon:
             self._wait(woken, min(timeout, max(0.0, check_at - monotonic())))
 
     def _describe(self, due: int) -> str:
-        """Returns what the scheduler does now, for the service manager."""
+        """Returns what the scheduler is doing now, for the service manager."""
         if self._signum:
             return f"Stopping: {len(self._children)} crawls are ending"
         return self._archive_notice or self._space_notice or f"{len(self._children)} crawls running, {due} sites due"
@@ -279,21 +286,23 @@ class Daemon:
             finally:
                 db.close()
         except (ArchiveLocked, BadConfig, UnreadableInput) as error:
-            # Somebody is working on it; running crawls continue meanwhile.
+            # Another program is working on the archive; running crawls continue meanwhile.
             if str(error) != self._archive_notice:
                 self._archive_notice = str(error)
                 self._options.show(f"No crawls are started for now: {error}")
             return []
 
     def _warn_of_unused_groups(self, db: Database, config: Config) -> None:
-        """Reports groups of archiver.toml that no site is in, each once."""
+        """Warns about each group of archiver.toml that no site is in, once per group."""
         for sentence in unused_groups(config, tags_in_use(db)).values():
             if sentence not in self._unused_groups:
                 self._unused_groups.add(sentence)
                 self._options.show(sentence)
 
     def _start_due(self, due: list[Scheduled]) -> float:
-        """Starts crawls of due sites and removes these from the list. Returns the seconds until more can be started."""
+        """Starts crawls of due sites and removes these sites from the list. Returns the seconds until more can be
+        started.
+        """
         if due and not self._has_room():
             if self._options.once:
                 due.clear()

@@ -28,7 +28,7 @@ _STARTING = threading.Lock()
 
 
 def start_fork_server() -> None:
-    """Starts the server, which begins its imports, unless it is running. Raises OSError if no process can be
+    """Starts the server unless it is running. The server then begins its imports. Raises OSError if no process can be
     started.
     """
     # Start the tracker before signals are blocked, because its start unblocks them.
@@ -82,7 +82,7 @@ def unblock_end_signals() -> None:
 
 
 def _begin(environment: dict[str, str], work: Callable[..., None], words: tuple[Any, ...]) -> None:
-    os.environ.clear()  # the server has the environment of its start
+    os.environ.clear()  # the inherited environment is that of the server's start
     os.environ.update(environment)
     work(*words)
 

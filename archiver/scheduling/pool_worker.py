@@ -51,8 +51,8 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class HostFree:
-    """Message from a worker: it no longer crawls the host of the plan with this position. The result may still
-    follow.
+    """Message from a worker: it no longer crawls the host of the plan with this position. The plan's result may follow
+    later.
     """
 
     index: int

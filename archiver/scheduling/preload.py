@@ -1,4 +1,6 @@
-"""Imported by the fork server: imports everything that a crawl needs, except Twisted's reactor."""
+"""The module that the fork server imports at its start. It imports everything that a crawl needs, except Twisted's
+reactor.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from archiver.storage.runs import Counts
 
 _EXIT_SECONDS = 5.0
 _NICE = 10
-"""How much lower the priority of a check is than the priority of a crawl (nice(2))."""
+"""The nice value of a check is this much higher than that of a crawl (nice(2)), so a check has lower priority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SiteCrawl:
 
     @property
     def host(self) -> str:
-        """The host of the site, by which `host_of` keeps crawls of the same host apart."""
+        """The host of the site. Only one crawl per host runs at a time (see `host_of`)."""
         own = self.settings.get("delay")
         return host_of(CrawlPlan(self.url, delay_for(self.url, own if self.delay is None else self.delay), ""))
 
@@ -137,19 +137,20 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
         print_notice(sentence)
 
 
-def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, place: bool) -> ForkServerProcess:
-    """Starts a process that sends notifications about these sites (None for all; with `place` also about the archive
-    itself), so that a slow mail server does not delay crawls. Raises OSError if it cannot be started.
+def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, include_archive: bool) -> ForkServerProcess:
+    """Starts a separate process that sends notifications, so that a slow mail server does not delay crawls. They are
+    about these sites (None for all) and, with `include_archive`, about the archive itself. Raises OSError if the
+    process cannot be started.
     """
-    return fork("notifications", _notify, archive, sites, place)
+    return fork("notifications", _notify, archive, sites, include_archive)
 
 
-def _notify(archive: Path, sites: tuple[str, ...] | None, place: bool) -> None:
+def _notify(archive: Path, sites: tuple[str, ...] | None, include_archive: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     unblock_end_signals()
     from archiver.health.notifications import notify_after_runs
 
-    notify_after_runs(archive, sites, print_notice, place=place)
+    notify_after_runs(archive, sites, print_notice, include_archive=include_archive)
 
 
 def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:
@@ -165,7 +166,9 @@ def _check_part(archive: Path, days: int, seconds: float) -> None:
 
 
 def check_part_and_report(archive: Path, days: int, seconds: float, say: Callable[[str], None]) -> None:
-    """Checks a part of the archive. `say` is called with a sentence for each damage, or about why it is impossible."""
+    """Checks a part of the archive. Passes a sentence about each damage to `say`, or a sentence about why the check is
+    not complete.
+    """
     from archiver.maintenance.partial_check import CheckBudget, check_part
 
     try:

@@ -1,5 +1,5 @@
-"""Configuration files that run the scheduler with systemd, cron or Docker, filled in with the paths of this machine;
-and the rules and the dashboard with which Prometheus and Grafana watch it.
+"""Makes configuration files that run the scheduler with systemd, cron or Docker, filled in with the paths of this
+machine. Also the rules and the dashboard with which Prometheus and Grafana monitor it.
 """
 
 from __future__ import annotations
@@ -197,8 +197,8 @@ def runs_as_root() -> bool:
 
 
 def _code_folders() -> list[Path]:
-    """Returns the folders with this program and its Python environment, which a crawl must not be able to change, also
-    if they are below the archive's folder.
+    """Returns the folders of this program and its Python environment. A crawl must not be able to change them, even if
+    they are below the archive's folder.
     """
     package, environment = Path(archiver.__file__).resolve().parent, Path(sys.prefix).resolve()
     return [environment] if package.is_relative_to(environment) else [environment, package]

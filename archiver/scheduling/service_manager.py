@@ -1,4 +1,6 @@
-"""Tells systemd how the scheduler is: that it is ready, what it does, and that its loop still turns (sd_notify(3))."""
+"""Reports to systemd that the scheduler is ready, what it is doing, and that its loop is still running
+(sd_notify(3)).
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,10 @@ _ADDRESS = "NOTIFY_SOCKET"
 
 
 class ServiceManager:
-    """The service manager that started this process. Without one, nothing is sent.
+    """The service manager that started this process. If there is none, nothing is sent.
 
-    `environment` has the variables of the process. NOTIFY_SOCKET is the address of a Unix datagram socket; "@" at its
-    beginning stands for the null byte of an abstract address.
+    `environment` has the variables of the process. NOTIFY_SOCKET is the address of a Unix datagram socket; a leading
+    "@" stands for the null byte of an abstract address.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -27,7 +29,7 @@ class ServiceManager:
         self._send("READY=1")
 
     def alive(self, status: str) -> None:
-        """Resets the watchdog (WatchdogSec), and reports what the service does if that has changed."""
+        """Resets the watchdog (WatchdogSec), and reports `status` if it has changed."""
         changed = f"STATUS={status}\n" if status != self._status else ""
         self._status = status
         self._send(f"{changed}WATCHDOG=1")
@@ -39,7 +41,7 @@ class ServiceManager:
     def _send(self, message: str) -> None:
         if not self._address:
             return
-        # A manager that cannot be reached is no reason to stop crawling: its watchdog ends a service that it misses.
+        # A failure is ignored: if the manager hears nothing, its watchdog restarts the service anyway.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
             link.setblocking(False)
             link.sendto(message.encode(), self._address)

@@ -28,7 +28,7 @@ _STEPS = {
     "month": (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1_200),
     "day": (1, 2, 5, 10, 15, 30, 60, 90, 180, 365, 730, 3_650),
 }
-# Characters that XML 1.0 (section 2.2) does not allow, and those that change the direction of the text that follows.
+# Characters that XML 1.0 (section 2.2) does not allow, and characters that change the direction of the text after them.
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
 Encoder = Callable[[str], bytes]

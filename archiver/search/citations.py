@@ -2,8 +2,8 @@
 
 A citation identifies the exact text that was read: the URL of the post, the time (UTC) and payload digest of the
 capture the text was extracted from, and the revision. Author names are copied unchanged from the page, because the
-position of the family name differs between cultures and a desk ("Staff") has none. Dates are never more precise than
-on the page.
+position of the family name differs between cultures, and a desk ("Staff") has no family name. Dates are never more
+precise than on the page.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
     "ris": lambda many: "".join(format_ris(one) for one in many),
     "csl-json": _all_csl,
 }
-"""By format name: a function that formats citations as the text of one file."""
+"""For each format, by name, the function that formats citations as the text of one file."""
 
 
 def _citation_key(record: Record) -> str:
@@ -221,7 +221,7 @@ def _utc_text(moment: str | None) -> str:
 
 def _date_parts(record: Record) -> list[str]:
     """Returns year, month and day of publication as strings, as many as the page gives."""
-    found = _DAY.match(record["published"] or "")  # another program may have written anything there
+    found = _DAY.match(record["published"] or "")  # another program may have written any value there
     return list(found.groups())[: _DATE_PARTS.get(record["published_precision"] or "", 3)] if found else []
 
 

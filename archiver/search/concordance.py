@@ -34,11 +34,13 @@ _FIRST_BATCH, _BATCH = 20, 500
 
 @dataclass(frozen=True, slots=True)
 class ConcordanceLine:
-    """One occurrence of a search term with its context. `before` and `after` have at most `width` characters of the
-    text around it, with white space collapsed.
+    """One occurrence of a search term with its context.
 
-    `direction` is the text direction of the keyword; `field` is title or body; `id` to `published_precision` are
-    fields of the article.
+    - `before`, `after`: at most `width` characters of the text around the keyword, with white space collapsed.
+    - `direction`: the text direction of the keyword.
+    - `field`: title or body.
+
+    The fields from `id` to `published_precision` are fields of the article.
     """
 
     id: int
@@ -59,10 +61,10 @@ _ARTICLE_FIELDS = tuple(f.name for f in fields(ConcordanceLine) if f.name in BY_
 
 @dataclass(frozen=True, slots=True)
 class Concordance:
-    """One page of concordance lines. `more` is true if there are further lines beyond the limit.
+    """One page of concordance lines. `more` is True if there are further lines beyond the limit.
 
-    `articles` is the number of matching articles; `read` is how many of them were searched for occurrences. That is
-    all of them if `more` is false, unless the lines are sorted by context and more than MAX_READ articles match.
+    `articles` is the number of matching articles, and `read` is the number of these that were searched for occurrences.
+    If `more` is False, all were searched, unless the lines are sorted by context and more than MAX_READ articles match.
     """
 
     lines: tuple[ConcordanceLine, ...]

@@ -1,4 +1,4 @@
-"""Runs searches over one archive: sorted hits with duplicates folded, facet counts, and similar articles."""
+"""Searches one archive: returns sorted hits with duplicates folded, facet counts, and similar articles."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ _MAX_LOOKED_UP = 600
 _TITLE_BOOST = 4
 """A word in the title counts as much as this many occurrences in the text."""
 _MAX_SHARE = 0.1
-"""Words in more than this share of all articles are ignored (a third in small archives)."""
+"""Words that occur in more than this share of all articles are ignored. In small archives, the share is a third."""
 _SMALL_ARCHIVE = 40
 _MIN_SHARED = 0.2
-"""A similar article has at least this share of the distinctive words."""
+"""An article is similar only if it has at least this share of the distinctive words."""
 
 
 def similar_articles_query(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
@@ -115,8 +115,8 @@ def _content_words(text: str) -> Iterator[str]:
 
 
 def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> Node:
-    """Returns a query tree with the words that depend on the index filled in: all forms of stemmed terms, and the
-    distinctive words of each SimilarTo. Raises ArticleNotFound.
+    """Returns a copy of a query tree in which the words that depend on the index are filled in. These are all forms of
+    stemmed terms, and the distinctive words of each SimilarTo node. Raises ArticleNotFound.
     """
     if isinstance(node, And | Or):
         return replace(node, items=tuple(expand_query(item, db, searcher, fold) for item in node.items))
@@ -135,7 +135,7 @@ def _in_all_forms(term: Term, column: str, searcher: Searcher) -> Term:
     if not term.stem:
         return term
     tokens, begun = lookup_words(term.text)
-    if begun:  # the term is part of a run, so its script has no such forms
+    if begun:  # the term is in a script without spaces between words, which has no such forms
         return term
     return replace(term, forms=tuple(stem_forms(searcher, token, (column,) if column else WEIGHTS) for token in tokens))
 
@@ -149,9 +149,10 @@ _MAX_LIMIT = 1_000_000_000
 class FoldedMatches:
     """The matches of a query after duplicates are folded.
 
-    `node` is the query as typed. `found` is an index query for the articles that are shown; `beneath` maps the ID of
-    a shown article to the IDs folded beneath it. `best` holds the total and, if the query has a relevance score, the
-    best hits.
+    - `node`: the query as typed.
+    - `found`: an index query for the articles that are shown.
+    - `beneath`: maps the ID of a shown article to the IDs folded beneath it.
+    - `best`: the total and, if the query has a relevance score, the best hits.
     """
 
     node: Node | None
@@ -294,8 +295,8 @@ def _distances(plan: Plan, ids: list[int]) -> dict[int, float]:
 
 FACETS = (*FACETED, "year")
 _MAX_BUCKETS = 65_000
-"""The number of values counted in each segment of the index. With fewer, totals over several segments would be too
-low."""
+"""The number of values that are counted in each segment of the index. If it were lower, totals over several segments
+would be too low."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +313,12 @@ class FoldedArticle:
 class Hit:
     """One article that a search found.
 
-    `marks` are the (start, end) of the search terms in `snippet`. `score` is the relevance (greater is better), or
-    None if nothing in the query has a score; `distance_km` is the distance from the query's `near`. `copies` are the
-    IDs of all other articles with the same text. `folded` are the matching articles that the query's fold places
-    beneath this one; all hits with their folded articles are all matches.
+    - `marks`: the (start, end) of the search terms in `snippet`.
+    - `score`: the relevance (greater is better); None if nothing in the query has a score.
+    - `distance_km`: the distance from the query's `near`.
+    - `copies`: the IDs of all other articles with the same text.
+    - `folded`: the matching articles that the query's fold places beneath this one. The hits and their folded articles
+      together are all matches.
     """
 
     id: int

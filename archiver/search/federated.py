@@ -1,8 +1,8 @@
 """Federated search: runs one search over several archives, such as shards, and merges the results into one list.
 
 Totals, facets and periods are exact sums, and sorting by date, title or another field is exact. For relevance, word
-frequencies are counted over all archives together. Only the average text length in BM25 is taken from each archive,
-so a score can differ slightly from the score in a single merged archive. Article IDs are those of each archive. Each
+frequencies are counted over all archives together. Only the average text length in BM25 is taken from each archive, so
+a score can differ slightly from the score in a single merged archive. Each archive has its own article IDs. Each
 archive folds its own duplicates; duplicates across archives are folded as well, and with the fold `cluster` also
 near-duplicates across archives.
 """
@@ -156,8 +156,8 @@ def _elsewhere(one: FederatedQuery, shard: int, number: int) -> tuple[CopyElsewh
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """An article shown in its own archive, compared with the other archives to find copies. Of several copies, the one
-    that was published first is shown, with the other copies beneath it.
+    """An article that is shown in its own archive and compared with the other archives to find copies. If there are
+    several copies, the copy that was published first is shown, with the other copies beneath it.
     """
 
     shard: int

@@ -203,7 +203,7 @@ def _scope_includes_site(node: Node, name: str) -> bool:
     return node.value in (f"at:{name}", *(f"site:{one}" for one in site_and_parents(name.lower())))
 
 
-# Histogram: the number of matches in each year, month or day, and the periods of which nothing is archived.
+# Histogram: the number of matches in each year, month or day, and the periods for which nothing is archived.
 
 State = Literal["matched", "none", "unarchived", "ahead"]
 STATES: dict[State, str] = {
@@ -304,7 +304,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """How often several terms occur over the same periods. `archived` is the number of articles of each period, from
+    """The frequencies of several terms over the same periods. `archived` is the number of articles of each period, from
     which the shares are computed; `undated` articles have no date and are in no period.
     """
 
@@ -442,8 +442,8 @@ def _normalized_longitude(longitude: float) -> float:
 
 
 def bounding_view(points: list[tuple[float, float]]) -> Box:
-    """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. It is the unfolded
-    Earth if there are no points or they are spread over most of it.
+    """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. The box is the
+    whole Earth if there are no points or they are spread over most of the Earth.
     """
     if not points:
         return -180.0, -90.0, 180.0, 90.0

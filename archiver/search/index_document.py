@@ -84,7 +84,7 @@ def spelling_in_entry(entry: str) -> str:
 # Tolerant readers of database values.
 
 MAX_NAME_LENGTH = 5_000
-"""Longer names are cut, because the index rejects terms of more than 65,530 bytes."""
+"""A name with more characters than this is cut, because the index rejects terms of more than 65,530 bytes."""
 
 
 def index_text(value: Any) -> str:
@@ -118,11 +118,12 @@ def _array(value: Any) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-# The schema: texts to search, exact keys, numbers, and names to count by.
+# The schema: texts to search, exact keys, numbers, and names by which articles are counted.
 
 TEXTS: tuple[str, ...] = (*WEIGHTS, "places", *(name for name in PAGE_LISTS if name not in WEIGHTS))
 TIMES: tuple[str, ...] = ("published", "modified", "seen", "gone")
-"""Each as seconds in local time, and with the suffix _at in Unix seconds."""
+"""Index fields with a time. Each is stored in seconds of local time, and under its name with the suffix _at in Unix
+seconds."""
 TURN = "turn"
 NUMBERS: tuple[str, ...] = (
     "id",
@@ -134,21 +135,21 @@ NUMBERS: tuple[str, ...] = (
     "stamp",
     *(name for time in TIMES for name in (time, f"{time}_at")),
 )
-"""`group` is the ID of the original of a text; `turn` orders articles of equal rank; `stamp` is a digest of the data
-the document was made from."""
+"""Numeric index fields. `group` is the ID of the original of a text, `turn` orders articles of equal rank, and `stamp`
+is a digest of the data from which the document was made."""
 FOLDED_NAMES: tuple[str, ...] = tuple(LIST_FIELDS_BY_QUERY_NAME)
-"""Fields of names that are indexed in folded form (`spellings_by_folded_name`)."""
+"""The fields whose values are names and are indexed in folded form (`spellings_by_folded_name`)."""
 FORMAT = " ".join(("7", *TEXTS, *FOLDED_NAMES))
 SPELLINGS = "ways"
-"""The field with the spellings of FOLDED_NAMES. Counting by folded names is faster; the spelling is looked up for the
-few that are shown."""
+"""The field with the spellings of FOLDED_NAMES. Names are counted in folded form, which is faster. The spelling is
+looked up only for the few names that are shown."""
 NAMES: tuple[str, ...] = ("site", "language", *FOLDED_NAMES)
 PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in LONG_TEXTS}
-"""Texts of which pairs of common words are indexed too, and the field with the pairs. They make phrases of common words
-fast, because positions need not be compared."""
+"""The text fields whose pairs of common words are also indexed, each with the field for these pairs. The pairs make
+phrases of common words fast, because positions need not be compared."""
 KEYS = "keys"
 COPY, FIRST = "text:copy", "text:first"
-"""Keys of a duplicate, and of an original that has duplicates."""
+"""The key of a duplicate, and the key of an original that has duplicates."""
 SORTED_TITLE = "sorted_title"
 
 
@@ -177,7 +178,7 @@ _TIMES = {"published": "published", "modified": "modified", "seen": "first_seen"
 _TEXTS = tuple(name for name in WEIGHTS if BY_NAME[name].shape == "text" and name not in PAIRED)
 _TITLE_LETTERS = 60
 _COPY_OFFSET = (1 << 62) - 1
-"""Added to the ID of a duplicate, so that its turn comes after all originals."""
+"""This number is added to the ID of a duplicate, so that its index field `turn` sorts after all originals."""
 
 
 def _has(name: str) -> Callable[[Row], bool]:
@@ -203,8 +204,8 @@ def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
     """Yields the data to index for each article among these IDs that exists and is not withdrawn, one article at a time
     because a text may have megabytes.
 
-    Adds to the row of `articles`: `changed` (fields changed by later revisions), `duplicated` (whether it has
-    duplicates), `is_source` (1 for the source of a cluster, 0 for its other members, None without a source), and
+    Adds these keys to the row of `articles`: `changed` (the fields changed by later revisions), `duplicated` (True if
+    it has duplicates), `is_source` (1 for the source of a cluster, 0 for its other members, None without a source), and
     `stamp`, a digest of the whole row. Values that cannot be parsed are treated as missing. Nothing else about the
     cluster is in the row, so that a new source of a cluster changes the documents of two members and not of all (the
     trigger `search_index_cluster_au` marks the same two).

@@ -29,14 +29,15 @@ from archiver.storage.full_text import delete_index_files, index_folder, index_l
 
 _BATCH = 100
 _HEAP_BYTES = 24 << 20
-"""The memory in which tantivy collects documents. With less it merges more segments, which takes more memory still."""
+"""The bytes of memory in which tantivy collects documents. With less memory it merges more segments, which takes even
+more memory."""
 _CACHE_KILOBYTES = 2_000
-"""SQLite's page cache for an update, which reads most pages once."""
+"""The size in KiB of SQLite's page cache for an update. It is small because an update reads most pages only once."""
 _LARGE_UPDATE = 1_000
-"""An update of at least this many articles first returns unused memory to the system."""
+"""If at least this many articles are updated, unused memory is first returned to the system."""
 
 Progress = Callable[[int, int], None]
-"""Called with the number of indexed articles and the total."""
+"""A function that is called with the number of indexed articles and the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,9 @@ def _return_unused_memory() -> None:
 
 
 def _approximate_count(db: Database) -> int:
-    """Returns the highest article ID, which is close to the number of articles and much faster than counting them."""
+    """Returns the approximate number of articles, which is the highest article ID. This is much faster than counting
+    them.
+    """
     return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
 
 
@@ -163,8 +166,8 @@ def _find_damage(folder: Path) -> str:
     except (ValueError, OSError) as error:
         return str(error)
     if tantivy_index.file_stamps(folder) != known:
-        # The index was copied, or its last update was killed at the end. With the new stamps its files are not read
-        # again.
+        # The index was copied, or its last update was killed at the end. Once the new stamps are stored, its files are
+        # not read again.
         state = tantivy_index.index_state(folder)
         tantivy_index.write_state(folder, state["token"], state["common"], state["articles"])
     return ""
@@ -301,7 +304,7 @@ def _damaged(folder: Path) -> str:
         return ""
 
 
-# Verification: articles that are missing from the index, surplus or outdated.
+# Verification: finds articles that are missing from the index, and surplus or outdated index entries.
 
 _REMEDY = "Run 'archiver verify --repair' or 'archiver index --rebuild' to rebuild it from the archive."
 
@@ -310,8 +313,8 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
     """Yields the differences between an archive and its search index as findings. If `quick` is True, only the IDs of
     the articles are compared.
 
-    A missing index and changes that are not indexed yet are not reported, because the next search updates the index.
-    Neither is an index that the user has no permission to read.
+    A missing index and changes that are not indexed yet are not reported, because the next search updates the index. An
+    index that the user has no permission to read is not reported either.
     """
     folder = index_folder(archive)
     if not tantivy_index.is_migrated(db) or not tantivy_index.is_index_of(db, folder):

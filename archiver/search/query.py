@@ -41,22 +41,25 @@ SORTS: dict[str, str] = {
     "added": "id",
     "distance": "",
 }
-"""The sort keys, and the field of the index for each."""
+"""The sort keys, each with its field of the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search query. `text` is in the language of `archiver.search.query_parser`; "" matches every article.
+    """A search query. `site` to `language` are filters, each with the names that an article may have.
 
-    `since` and `until` are a year, a month or a day (inclusive, in the page's time zone) or a full ISO 8601 time.
-    `near` is (latitude, longitude) and `within` the radius in kilometres (None: 25). `bbox` is (west, south, east,
-    north) in degrees; if west is greater than east, it crosses the antimeridian.
-
-    `sort` is a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, otherwise
-    newest first. `recent` ranks newer articles higher: it is the number of days in which a score halves (see
-    `sorting_and_folding`). `fold` is a key of `sorting_and_folding.FOLDS`; "" means "none" if `duplicates` is True,
-    otherwise "text". A `limit` of None means no limit. If `stem` is True, other forms of English words that are not in
-    quotation marks are found, too. `like` is the ID or a URL of an article, and finds articles on the same topic.
+    - `text`: the query in the language of `archiver.search.query_parser`; "" matches every article.
+    - `since`, `until`: each a year, a month or a day (inclusive, in the page's time zone) or a full ISO 8601 time.
+    - `near`, `within`: (latitude, longitude), and the radius in kilometres; None means 25.
+    - `bbox`: (west, south, east, north) in degrees; if west is greater than east, it crosses the antimeridian.
+    - `sort`: a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, otherwise
+      newest first.
+    - `limit`: None means no limit.
+    - `recent`: ranks newer articles higher. It is the number of days in which a score halves (see
+      `sorting_and_folding`).
+    - `fold`: a key of `sorting_and_folding.FOLDS`; "" means "none" if `duplicates` is True, otherwise "text".
+    - `stem`: if True, other forms of English words that are not in quotation marks are found, too.
+    - `like`: the ID or a URL of an article; finds articles on the same topic.
     """
 
     text: str = ""
@@ -81,8 +84,8 @@ class Query:
 
     @property
     def folding(self) -> Fold:
-        """How duplicates are folded: `fold`, or the default that follows from `duplicates`. Raises BadQuery for an
-        unknown value.
+        """The way in which duplicates are folded: `fold`, or the default that follows from `duplicates`. Raises
+        BadQuery for an unknown value.
         """
         if self.fold and self.fold not in FOLDS:
             raise BadQuery(f"fold {self.fold}", f"the possible values are {', '.join(FOLDS)}")

@@ -48,9 +48,8 @@ def stem_forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple
     """Returns the words in these index columns that have the same English stem as `word`, most frequent first, always
     including `word` itself.
 
-    The forms are weighted so that together they score like a single word with all their occurrences; thus a rare
-    form does not rank higher than a frequent one. Words in other scripts or of one or two letters have no other
-    forms.
+    The forms are weighted so that together they score like a single word with all their occurrences. A rare form thus
+    does not rank higher than a frequent form. Words in other scripts or of one or two letters have no other forms.
     """
     if not _is_english(word):
         return (Form(word),)
@@ -106,8 +105,8 @@ def _stems(words: list[str]) -> list[str]:
 
 _LIKE_WEIGHTS = (("title", 2.0), ("body", 1.0))
 _MAX_PREFIX_MATCHES = 2_000_000
-"""The maximum number of (word, article) pairs that a prefix within a phrase may match. It takes about a second, and
-tantivy cannot be interrupted."""
+"""The maximum number of (word, article) pairs that a prefix within a phrase may match. Matching so many takes about a
+second, and tantivy cannot be interrupted."""
 
 
 class TooManyPrefixes(Exception):

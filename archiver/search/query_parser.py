@@ -85,7 +85,7 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
         return None
     parser = _Parser(clean, list(_tokens(clean, stem)))
     node = parser.every(0)
-    while not parser.ended():  # text that follows a surplus closing parenthesis remains
+    while not parser.ended():  # text after a surplus closing parenthesis is parsed, too
         parser.position += 1
         more = parser.every(0)
         node = _join(And, [n for n in (node, more) if n])
@@ -105,8 +105,8 @@ def token_end(text: str, at: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What the enclosing parentheses apply to the words inside them: the `name` of a field or predicate, whether words
-    are stemmed, and whether the parentheses belong to NEAR( ).
+    """The properties that enclosing parentheses give to the words inside them: the `name` of a field or predicate, True
+    if words are stemmed, and True if the parentheses belong to NEAR( ).
     """
 
     name: str = ""

@@ -1,6 +1,7 @@
 """The nodes of a query tree, and the predicates on articles that a query can contain (NAME:VALUE).
 
-site:blog.example.org   of this site or one below it (example.org includes blog.example.org and example.org/news)
+site:blog.example.org   of this site or a site below it (example.org includes blog.example.org and
+                        example.org/news)
 language:en             en includes en-GB; language:none has no language
 date:2023-07..2023-08   published in these months; date:2023, date:..2023-07-14, date:2023-07..; also
                         modified:, seen: (first archived) and gone:
@@ -142,8 +143,8 @@ _LAST = datetime.max.isoformat()
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A period from the date `start` up to (not including) the date `end`. If `is_moment` is true, it is a point in
-    time: `start` and `end` are equal.
+    """A period from the date `start` up to (not including) the date `end`. If `is_moment` is True, the period is a
+    point in time, and `start` and `end` are equal.
     """
 
     start: str
@@ -217,7 +218,7 @@ def utc_seconds(text: str) -> int:
 DEFAULT_KM = 25.0
 EARTH_KM = 6371.0088
 Box = tuple[float, float, float, float]
-"""West, south, east, north in degrees; if west is greater than east, it crosses the antimeridian."""
+"""West, south, east and north in degrees. If west is greater than east, the box crosses the antimeridian."""
 
 
 def parse_point(text: str) -> tuple[float, float]:
@@ -365,7 +366,7 @@ def _changed(value: str) -> Key:
 def _one_of(words: Collection[str], name: str) -> Callable[[str], Key]:
     def parse(value: str) -> Key:
         if value.lower() not in words:
-            raise BadQuery(value, f"the values of {name}: are {', '.join(words)}")
+            raise BadQuery(value, f"{name}: takes one of these values: {', '.join(words)}")
         return Key(f"{name}:{value.lower()}")
 
     return parse
@@ -415,4 +416,5 @@ PREDICATES: dict[str, Callable[[str], Node]] = {
     "url": _url,
     "like": _like,
 }
-"""By predicate name: a function that parses a value into a node. Each raises BadQuery for an invalid value."""
+"""For each predicate, by name, the function that parses its value into a node. It raises BadQuery for an invalid
+value."""

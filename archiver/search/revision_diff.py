@@ -168,8 +168,8 @@ color: #ffc9c9 } }
 
 
 def text_direction(language: str | None, text: str) -> str:
-    """Returns the text direction, "rtl" or "ltr", of a language; if the language is unknown, the direction of the first
-    letter in the text that has a direction.
+    """Returns the text direction, "rtl" or "ltr", of a language. If the language is unknown, returns the direction of
+    the first letter in the text that has a direction.
     """
     tag = (language or "").lower()
     if tag in _RTL_LANGUAGES or tag.split("-")[0] in _RTL_LANGUAGES or "-arab" in tag or "-hebr" in tag:

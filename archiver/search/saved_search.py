@@ -36,8 +36,8 @@ WHY: dict[str, str] = {
     "edited": "already archived, matches since a new revision",
     "changed": "already archived, matches since its metadata changed",
 }
-"""Why an article is a new match. `changed` covers everything but its text: it is gone, has duplicates, or was extracted
-again."""
+"""The reasons why an article is a new match. `changed` means that something other than its text has changed: it is
+gone, has duplicates, or was extracted again."""
 
 _NAME_PUNCTUATION = frozenset(" ._+-")
 _PAGE = frozenset(("limit", "offset"))
@@ -59,8 +59,8 @@ class SavedSearch:
 
 @dataclass(frozen=True, slots=True)
 class NewHit:
-    """A match that a saved search had not reported before. `why` says why it is new (a key of WHY); `found_at` is the
-    time of the run that reported it.
+    """A match that a saved search had not reported before. `why` is the reason why it is new (a key of WHY); `found_at`
+    is the time of the run that reported it.
     """
 
     hit: Hit
@@ -142,7 +142,7 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
     before = stored.archive_mark(db)
     found = list_matches(db, _all_pages(saved.query))
     with writing(db):
-        row = _row(db, name)  # another run may have finished in the meantime
+        row = _row(db, name)  # another run may have finished meanwhile
         at = max(_moment(now), row.ran_at)
         known = stored.known_hits(db, row.id, _matching_ids(found))
         new = _new_matches(db, row, found, known)
@@ -164,7 +164,7 @@ def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> N
 
 def last_reported(db: Database, name: str, most: int | None = None, *, of_run: str | None = None) -> tuple[NewHit, ...]:
     """Returns the matches that a saved search has already reported, with their current fields, latest first. If
-    `of_run` is given, only those that the run at that time reported.
+    `of_run` is given, returns only matches that the run at that time reported.
 
     Articles that no longer match are left out. Raises what `run_saved_search` raises.
     """

@@ -25,12 +25,12 @@ from archiver.search.words import (
 )
 
 Row = tuple[tuple[str, ...], bool]
-"""Adjacent words, and whether the last one is a prefix."""
+"""Adjacent words, and True if the last one is a prefix."""
 Place = tuple[int, int, int]
-"""Start, end and the number of the row."""
+"""The start and end of an occurrence, and the number of its row."""
 
 _PIECE = 400
-"""The minimum length of a piece in characters. A piece ends at the next space."""
+"""A piece has at least this many characters, and ends at the next space."""
 _BLANK = re.compile(r"\s")
 
 
@@ -126,7 +126,7 @@ def occurrences_among_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
             if here == row or (is_prefix and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
                 begin, end = placed.place(position + last)
                 if is_prefix and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run_letter(row[last]):
-                    # Of the pair only the first letter belongs to the match.
+                    # Only the first letter of the pair belongs to the match.
                     second = placed.place(position + last + 1)[0]
                     end = second if second > begin else end
                 yield placed.place(position)[0], end, number
@@ -139,7 +139,7 @@ SNIPPET_LENGTH = 240
 
 _LEAD = 60
 _MAX_ROWS = 500
-"""The maximum number of combinations of word forms that are looked for in a phrase."""
+"""At most this many combinations of word forms are searched for in a phrase."""
 Marks = tuple[tuple[int, int], ...]
 
 

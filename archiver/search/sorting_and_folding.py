@@ -26,25 +26,25 @@ so only those that remain become a `Match`."""
 BEST = 200
 """The number of best hits that are fetched together with the total."""
 _SPARE = (180, 3_000)
-"""How many hits beyond the requested ones are read, at the first and the second attempt, so that all ties of the last
-one are included."""
+"""The number of hits that are read beyond the requested hits, at the first and the second attempt, so that all hits
+that tie with the last one are included."""
 _TIE_SAMPLE = 64
-"""If most hits tie, this many hits are searched for each requested one."""
+"""If most hits tie, this many hits are read for each requested hit."""
 _DIGITS = 4
 """Scores are rounded to this many digits, because tantivy does not always sum them in the same order."""
 _LOOKUP_RATIO = 50
 _MAX_LOOKUPS = 300
-"""At most this many IDs, and at most one in _LOOKUP_RATIO articles, are looked up one by one. Up to there this is
-faster than comparing with a set (measured with 100,000 and 200,000 articles).
-"""
+"""IDs are looked up one by one if they are at most this many and at most one in _LOOKUP_RATIO articles. In this case a
+look-up is faster than comparing with a set (measured with 100,000 and 200,000 articles)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
     """An article that matches a query, before its fields are loaded.
 
-    `key` is the value it is sorted by: a score (or a pair of scores when ranking by recency), a distance, a number
-    or a text; None if the article has no such value. `score` and `distance` (in km) are set if the query has them.
+    `key` is the value by which it is sorted: a score (or a pair of scores when ranking by recency), a distance, a
+    number or a text; None if the article has no such value. `score` and `distance` (in km) are set if the query has
+    them.
     """
 
     id: int
@@ -64,7 +64,9 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A sort order by a field of the index, or by relevance score if `field` is "". `down` means descending."""
+    """A sort order by a field of the index, or by relevance score if `field` is "". `down` is True for a descending
+    order.
+    """
 
     field: str
     down: bool
@@ -230,8 +232,8 @@ def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
     """Returns hits with this score from a sample of the matching articles; an empty list if the sample has fewer than
     requested.
 
-    The sample is the articles with the lowest `turn`, because tantivy cannot query for a score. It is large enough
-    if most hits have this score.
+    The sample consists of the articles with the lowest `turn`, because tantivy cannot query for a score. It is large
+    enough if most hits have this score.
     """
     searcher, most = request.searcher, request.last
     reach = most * _TIE_SAMPLE
@@ -321,7 +323,7 @@ def field_values(searcher: Searcher, field: str, addresses: Iterable[tantivy.Doc
     return list(searcher.fast_field_values(field, list(addresses)))
 
 
-# Folding: of several copies a search shows one, and the others beneath it.
+# Folding: if there are several copies, a search shows one of them, and the others beneath it.
 
 Fold = Literal["text", "cluster", "none"]
 FOLDS: dict[Fold, str] = {
@@ -348,8 +350,8 @@ def fold_duplicates(searcher: Searcher, query: Query, fold: Fold) -> FoldedQuery
     """Folds the duplicates among the matches of a query. Total, facets and pages are all computed from the returned
     query.
 
-    Of all matches with the same text, or (`cluster`) in the same cluster, only one article is shown. Clusters that
-    share a text are merged.
+    Of all matches with the same text only one article is shown. If `fold` is "cluster", only one of all matches in the
+    same cluster is shown. Clusters that share a text are merged.
     """
     if fold == "none":
         return FoldedQuery(query, {}, 0)
@@ -462,11 +464,11 @@ HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
 _FIELD = "published_at"
 _FIRST = 500
-"""With fewer hits than this all of them are read, because each band costs a search of the whole index."""
+"""If there are fewer hits than this, all of them are read, because each band costs a search of the whole index."""
 _BAND = 1 / 8
-"""The width of the first band in half-lives: within it equal scores differ by a twelfth."""
+"""The width of the first band in half-lives. Within this band, aging changes a score by at most a twelfth."""
 _SPARE_CANDIDATES = 180
-"""How many hits of a band are read beyond the requested ones."""
+"""The number of hits of a band that are read beyond the requested hits."""
 _WIDEST = 2**61
 """The maximum width of a band in seconds, limited by the index's 64-bit integers."""
 
@@ -500,8 +502,8 @@ def rank_by_recency(
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """A time span of publication that starts at `low`: the number of its hits that were `read`, and the best matches
-    found so far in this and newer bands.
+    """A time span of publication that starts at `low`. It has the number of its hits that were `read`, and the best
+    matches found so far in this band and newer bands.
     """
 
     low: int
@@ -539,7 +541,7 @@ class _RecencySearch:
                 if not older:
                     return ranked
                 high = int(older[0][0])
-            if beyond < inf:  # go back to the age at which even a hit with the best score would no longer be among them
+            if beyond < inf:  # search back to the age at which even a hit with the best score is no longer among them
                 width = max(width, int(min(beyond * self.half_life * _DAY, _WIDEST)) + 1)
             elif band.read < _SPARE_CANDIDATES / 4:
                 width = max(width, _DAY) * 4

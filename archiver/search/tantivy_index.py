@@ -32,14 +32,14 @@ from archiver.storage.migrations import migrations
 
 _META = "meta.json"
 LISTS = (_META, ".managed.json")
-"""The files that list the other ones."""
+"""The files that list the other files of the index."""
 _PART = re.compile(r"([0-9a-f]{32})\.(?:(\d+)\.)?(\w+)")
 _MAGIC = 1337
 _LOOKS = 3
 _TAIL, _PIECE = 8, 1 << 20
 
 Stamps = dict[str, tuple[int, int]]
-"""File name to size in bytes and modification time in nanoseconds."""
+"""Maps a file name to its size in bytes and its modification time in nanoseconds."""
 
 
 def file_stamps(folder: Path) -> Stamps:
@@ -54,7 +54,7 @@ def damaged_file(folder: Path, known: Stamps | None = None) -> str:
         try:
             return _first_damaged(folder, known or {})
         except FileNotFoundError:
-            continue  # another process has merged segments and deleted this one
+            continue  # another process has merged segments and deleted this file
     return _first_damaged(folder, known or {})
 
 
@@ -119,7 +119,7 @@ def _has_valid_checksum(path: Path) -> bool:
         return bool(ends == 0 and found == expected)
 
 
-# The state of an index: which database it belongs to, and which changes it lacks.
+# The state of an index: the database to which it belongs, and the changes that it lacks.
 
 _FILE = "archiver.json"
 
@@ -135,8 +135,8 @@ class Changes:
 
 
 def is_migrated(db: Database) -> bool:
-    """Returns False if the database was written by an earlier release and has pending migrations. Its index must not be
-    updated, because opening the database for writing would migrate it.
+    """Returns True unless the database was written by an earlier release and has pending migrations. The index of such
+    a database must not be updated, because opening the database for writing would migrate it.
     """
     return not migrations.pending(db)
 
@@ -217,7 +217,7 @@ def write_state(folder: Path, token: str, common: Collection[str], articles: int
         )
         out.flush()
         os.fsync(out.fileno())
-    for name in LISTS:  # tantivy makes these readable for their owner only
+    for name in LISTS:  # tantivy makes these files readable for their owner only
         with suppress(FileNotFoundError):
             (folder / name).chmod(new.stat().st_mode & 0o666)
     new.replace(folder / _FILE)
@@ -233,20 +233,21 @@ def finish_update(db: Database, token: str, last: int) -> None:
         db.execute("delete from search_index_state where key = 'under_way'")
 
 
-# Common words. A phrase of them would compare positions in almost every article, so their pairs are indexed.
+# Common words. For a phrase of common words, positions would be compared in almost every article. So pairs of common
+# words are indexed.
 
 SAMPLE = 2_000
 MOST = 500
 SHARE = 0.05
 """A word is common if at least this share of the articles contains it."""
 MIN_ARTICLES = 1_000
-"""With fewer articles all phrases are fast enough."""
+"""If there are fewer articles than this, all phrases are fast enough without pairs."""
 _GROWN, _QUICKLY = 10, 50_000
 
 
 def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
-    """Returns the words that occur in the most articles, from a sample of the articles with these IDs; none if there
-    are few articles.
+    """Returns the words that occur in the most articles, determined from a sample of the articles with these IDs.
+    Returns no words if there are few articles.
     """
     if len(ids) < MIN_ARTICLES:
         return frozenset()
@@ -350,8 +351,8 @@ class Searcher:
         return self._checked(lambda: self._inner.terms_with_prefix(field, prefix))
 
     def cached(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """Returns the cached value for a key; if there is none, calls `make` and caches its result. Only the most
-        recently used values are kept.
+        """Returns the cached value for a key. If there is no cached value, calls `make` and caches its result. Only the
+        most recently used values are kept.
         """
         found: _T = self._cache.pop(key) if key in self._cache else make()
         self._cache[key] = found

@@ -1,12 +1,11 @@
 """Splits text into words, in the same way for the index and for queries.
 
-A word is a sequence of letters, digits and their marks (Unicode categories L, N, M), folded: without case and
-accents, and NFKC-normalized (UAX #15). Marks that are vowels or tones (Devanagari, Thai) are kept, as are those that
-make a different letter in Cyrillic (й) and in kana. A symbol (an emoji, €) is a word of its own; `c++` and `c#` are
-words.
+A word is a sequence of letters, digits and their marks (Unicode categories L, N, M), folded: without case and accents,
+and NFKC-normalized (UAX #15). Marks that are vowels or tones (Devanagari, Thai) are kept, and so are marks that make a
+different letter in Cyrillic (й) and in kana. A symbol (an emoji, €) is a word of its own; `c++` and `c#` are words.
 
-In scripts without spaces between words, and in Korean, where particles are attached to words, a sequence of letters
-is called a run. It is split into overlapping pairs, followed by its last letter: 深度学习 becomes 深度 度学 学习 习.
+In scripts without spaces between words, and in Korean, where particles are attached to words, a sequence of letters is
+called a run. It is split into overlapping pairs, followed by its last letter: 深度学习 becomes 深度 度学 学习 习.
 Any part of a run is then found as a phrase of its pairs (`lookup_words`), and a single letter as the prefix of a pair.
 """
 
@@ -31,7 +30,7 @@ _ACCENTS = re.compile(
     "\u06df-\u06e8\u06ea-\u06ed\u0640\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
     "\ufe00-\ufe0f\ufe20-\ufe2f\u200b-\u200f\u00ad\u2060\ufeff\U000e0100-\U000e01ef]"
 )
-# Letters without a Unicode decomposition that people also type like this.
+# Letters without a Unicode decomposition, and the letters that people also type in their place.
 _PLAIN = {"đ": "d", "ð": "d", "ø": "o", "ł": "l", "ı": "i", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
 _KEPT = {"й": "й", "ї": "ї", "ў": "ў"}
 _SUFFIXED = re.compile(r"(?<=\w)(?:\+\+|#)(?!\w)")
@@ -152,7 +151,7 @@ def is_run_letter(letter: str) -> bool:
 
 
 def lookup_words(text: str) -> tuple[list[str], bool]:
-    """Returns the words by which a search term is looked up in the index, and whether the last of them is a prefix.
+    """Returns the words by which a search term is looked up in the index, and True if the last of them is a prefix.
 
     The term may be part of a longer run in a text. Therefore the single last letter that ends a run in the index is
     left out.
@@ -167,8 +166,8 @@ def lookup_words(text: str) -> tuple[list[str], bool]:
 
 @dataclass(frozen=True, slots=True)
 class PositionedWords:
-    """The words of a text with their positions. `chunks` has for each word the start of the chunk between spaces it
-    comes from, the chunk itself, and the index of the word within the chunk.
+    """The words of a text with their positions. A chunk is the text between two spaces. `chunks` has for each word the
+    start of its chunk, the chunk itself, and the index of the word within the chunk.
     """
 
     words: list[str]

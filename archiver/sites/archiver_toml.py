@@ -1,8 +1,9 @@
-"""Reads archiver.toml: settings for all sites and for groups of sites, and whom to notify of what is wrong, and when.
+"""Reads archiver.toml: settings for all sites and for groups of sites, and rules for who is notified about which
+problems and when.
 
 The file is read from the current directory, or from the path in ARCHIVER_CONFIG. Errors name its line and column.
-Secrets come from the environment and are not allowed in the file. A site's own settings override those of its
-groups, which override the defaults.
+Secrets come from the environment and are not allowed in the file. A site's own settings override those of its groups,
+which override the defaults.
 """
 
 from __future__ import annotations
@@ -114,15 +115,18 @@ CHANNELS = ("command", "webhook", "mail")
 class NotificationPolicy:
     """Which findings are sent through which channels, and when.
 
-    `name`: how the policy is called in messages about it, "" for the keys of [notify] itself. `channels`, `tags` and
-    `about` (sites, archive or "" for both) say what it is for; empty ones are for all. `to`, `webhook` and `command`
-    are its own recipients; without them those of [notify] get its notifications.
-
-    `level`: the least level that is sent (green: information too; amber, red, or none: nothing is). `after_amber` and
-    `after_red`: in how many runs in a row a finding must be there; None: as usual for findings of its kind. `flapping`:
-    how often a finding must begin within ten runs to count as flapping (0: never); `steady_runs`: after how many runs
-    without it a flapping finding is over. `recovery`: whether the end of a finding is sent. `quiet_hours` (from, to)
-    and `digest` (a time of day) are in `timezone`; `red_at_once`: red findings wait for neither.
+    - `name`: the policy's name in messages, "" for the keys of [notify] itself.
+    - `channels`, `tags`, `about`: limit the policy to these channels, to sites with these tags, and to "sites" or the
+      "archive". An empty value limits nothing.
+    - `to`, `webhook`, `command`: the policy's own recipients. Without any, those of [notify] get its notifications.
+    - `level`: the lowest level that is sent: green (information is sent, too), amber, red, or none (nothing is sent).
+    - `after_amber`, `after_red`: the number of runs in a row in which a finding must be present. None: the default for
+      findings of its kind.
+    - `flapping`: a finding that begins this often within ten runs counts as flapping (0: never).
+    - `steady_runs`: a flapping finding is over after this many runs without it.
+    - `recovery`: whether the end of a finding is sent.
+    - `quiet_hours` (from, to), `digest` (a time of day): in `timezone`.
+    - `red_at_once`: red findings are sent even in quiet hours and before the digest.
     """
 
     name: str = ""
@@ -162,9 +166,9 @@ class NotificationPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Where notifications go: a command that gets JSON on stdin, a webhook that JSON is posted to, mail addresses.
-    `policies`: which of them gets what, and when. The first policy that applies to a channel and a site is used; the
-    last one, from the keys of [notify] itself, applies to all.
+    """Where notifications go: a command that gets JSON on stdin, a webhook to which JSON is posted, and mail addresses.
+    `policies` determine which of them gets what, and when. The first policy that applies to a channel and a site is
+    used; the last one, from the keys of [notify] itself, applies to all.
     """
 
     command: tuple[str, ...] = ()
@@ -179,10 +183,13 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """How the archive is kept safe. `backup_days` and `verify_days`: the age from which the last backup, and the last
-    check of everything, are reported (0: never); `check_at`: when `archiver schedule` checks a part of the archive each
-    day, in UTC ("": never); `check_days`: in how many days it reads everything; `check_minutes`: how long it may read
-    a day, beyond the part of that day.
+    """How the archive is kept safe.
+
+    - `backup_days`, `verify_days`: the last backup, and the last check of everything, are reported if they are older
+      than this (0: never).
+    - `check_at`: the time of day, in UTC, at which `archiver schedule` checks a part of the archive ("": never).
+    - `check_days`: the number of days in which these checks read everything.
+    - `check_minutes`: reading stops after this time, but never before that day's share is done.
     """
 
     backup_days: int = 7
@@ -205,8 +212,8 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Warc:
-    """When a WARC file is complete: a run continues the file of the last run if that was started less than `days` days
-    ago (0: each run starts a file) and is shorter than `max_mb` million bytes.
+    """How long a run continues the WARC file of the last run: if the file was started less than `days` days ago (0:
+    each run starts a new file) and is shorter than `max_mb` million bytes.
     """
 
     days: int = 7
@@ -215,8 +222,8 @@ class Warc:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many requests the scheduled crawls of all sites of a group send together in a day (in UTC), and how many
-    megabytes (1,000,000 bytes) they receive; 0 means no limit.
+    """The number of requests that the scheduled crawls of all sites of a group may send together in a day (UTC), and
+    the number of megabytes (1,000,000 bytes) that they may receive. 0 means no limit.
     """
 
     requests_a_day: int = 0
@@ -249,8 +256,8 @@ class Config:
         return out
 
     def origin_of(self, name: str, own: Mapping[str, Any], tags: tuple[str, ...]) -> str:
-        """Returns where the effective value of a setting is from: "group NAME", "" for the site's own or the
-        defaults.
+        """Returns where the effective value of a setting comes from: "group NAME", or "" for the site's own settings or
+        the defaults.
         """
         group = next((tag for tag, settings in self.groups.items() if tag in tags and name in settings), "")
         return "" if name in own or not group else f"group {group}"
@@ -332,7 +339,7 @@ def _settings(path: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
     out = {}
     for key, value in table.items():
         if isinstance(value, list | dict) or not isinstance(value, str | int | float | bool):
-            raise _InvalidValue((*path, key), f"{key!r} must be a text, a number, true or false")
+            raise _InvalidValue((*path, key), f"{key!r} must be a string, a number, true or false")
         text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
         try:
             out[key] = read_setting(f"{key}={text}")[1]
@@ -342,7 +349,7 @@ def _settings(path: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
 
 
 _Group = tuple[str, dict[str, Any], dict[str, Any]]
-"""The name of a group as it is written, its settings, and its quota."""
+"""The name of a group as written, its settings, and its quota."""
 _QUOTAS = tuple(one.name for one in fields(Quota))
 
 
@@ -415,12 +422,12 @@ def _webhook(path: TOMLPath, value: Any) -> str:
 
 
 def _policy(path: TOMLPath, base: NotificationPolicy, row: Any) -> NotificationPolicy:
-    """Parses one [[notify.policy]]. Keys that it lacks are as in [notify]."""
+    """Parses one [[notify.policy]]. Missing keys take their values from [notify]."""
     table = _table(path, row)
     _only(path, table, {"name", "channels", "tags", "about", "to", "webhook", "command", *_POLICY_KEYS})
     channels = _words((*path, "channels"), table.get("channels", []))
     if unknown := [one for one in channels if one not in CHANNELS]:
-        raise _InvalidValue((*path, "channels"), f"{unknown[0]!r} is no channel; channels are {', '.join(CHANNELS)}")
+        raise _InvalidValue((*path, "channels"), f"{unknown[0]!r} is not a channel; channels are {', '.join(CHANNELS)}")
     tags = []
     for name in _words((*path, "tags"), table.get("tags", [])):
         try:
@@ -431,7 +438,7 @@ def _policy(path: TOMLPath, base: NotificationPolicy, row: Any) -> NotificationP
     if about not in ("", "sites", "archive"):
         raise _InvalidValue((*path, "about"), 'it must be "sites" or "archive", or be left out for both')
     if about == "archive" and tags:
-        raise _InvalidValue((*path, "about"), "tags are of sites: leave out either of them")
+        raise _InvalidValue((*path, "about"), 'tags apply to sites only: remove either tags or about = "archive"')
     return replace(
         _policy_values(path, base, table),
         name=_text((*path, "name"), table.get("name", "")) or f"policy {int(path[-1]) + 1}",
@@ -445,7 +452,9 @@ def _policy(path: TOMLPath, base: NotificationPolicy, row: Any) -> NotificationP
 
 
 def _policy_values(path: TOMLPath, base: NotificationPolicy, table: dict[str, Any]) -> NotificationPolicy:
-    """Returns a policy with the values that [notify] or a [[notify.policy]] sets, and else those of `base`."""
+    """Returns a policy with the values that [notify] or a [[notify.policy]] sets, and the values of `base` for all
+    others.
+    """
     values: dict[str, Any] = {}
     for key, parse in _POLICY_KEYS.items():
         if key in table:
@@ -456,7 +465,7 @@ def _policy_values(path: TOMLPath, base: NotificationPolicy, table: dict[str, An
 def _words(path: TOMLPath, value: Any) -> tuple[str, ...]:
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
-        raise _InvalidValue(path, f"{path[-1]!r} must be a text or a list of texts")
+        raise _InvalidValue(path, f"{path[-1]!r} must be a string or a list of strings")
     return tuple(words)
 
 
@@ -482,7 +491,7 @@ def _after_runs(path: TOMLPath, value: Any) -> dict[str, Any]:
 
 def _flapping(path: TOMLPath, value: Any) -> dict[str, Any]:
     if value == 1:
-        raise _InvalidValue(path, "a finding that begins once is not flapping: use a number from 2 on, or 0 for never")
+        raise _InvalidValue(path, "a finding that begins only once is not flapping: use 2 or more, or 0 for never")
     return {"flapping": _whole_number(path, value, 0, 10)}
 
 
@@ -574,7 +583,7 @@ def _mail(value: Any) -> Mail:
 
 
 _LEAST = {"backup_days": 0, "verify_days": 0, "check_days": 1, "check_minutes": 0}
-"""The whole numbers of [maintenance] with the least value of each."""
+"""The keys of [maintenance] that are whole numbers, with the lowest value allowed for each."""
 
 
 def _maintenance(table: dict[str, Any]) -> Maintenance:
@@ -630,18 +639,19 @@ def _table(path: tuple[str, ...], value: Any) -> dict[str, Any]:
 
 def _text(path: tuple[str, ...], value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable():
-        raise _InvalidValue(path, f"{path[-1]!r} must be a text on one line, in quotation marks")
+        raise _InvalidValue(path, f"{path[-1]!r} must be a string on one line, in quotation marks")
     return value
 
 
 # The effective settings of a site.
 
 Settings = Callable[[dict[str, Any]], dict[str, Any]]
-"""Maps a row of `sites` to its effective settings."""
+"""A function from a row of `sites` to its effective settings."""
 
 
 def effective_settings(db: Database, config: Config | None = None) -> Settings:
-    """Returns a function that maps a row of `sites` to its effective settings, by `config` or else by archiver.toml.
+    """Returns a function from a row of `sites` to its effective settings. Uses `config`, or archiver.toml if it is
+    None.
 
     Raises what `load_config` raises.
     """
@@ -655,8 +665,8 @@ def effective_settings(db: Database, config: Config | None = None) -> Settings:
 
 
 def unused_groups(config: Config, tags: Iterable[str]) -> dict[str, str]:
-    """Returns the groups of archiver.toml whose tag no site has, each with a sentence that says so and names the most
-    similar of the `tags` in use.
+    """Returns the groups of archiver.toml whose tag no site has. Each comes with a sentence that says so and suggests
+    the most similar of the `tags` in use.
     """
     known = set(tags)
     return {name: _describe_unused_group(name, known) for name in config.groups if name not in known}

@@ -1,5 +1,5 @@
-"""How a crawl identifies itself: the User-Agent, and the contact of the person who is responsible for it. Also its
-default delay.
+"""How a crawl identifies itself: by the User-Agent, and by the contact of the person who is responsible for it. Also
+the default delay.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ POLITE_DELAY = 0.5
 
 
 def user_agent(contact: str) -> str:
-    """Returns the User-Agent header (RFC 9110, section 10.1.5) with the contact as a comment."""
+    """Returns the User-Agent header (RFC 9110, section 10.1.5), which has the contact in a comment."""
     return f"archiver/{__version__} (+{contact})" if contact else f"archiver/{__version__}"
 
 

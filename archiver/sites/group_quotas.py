@@ -1,4 +1,4 @@
-"""Quotas of groups and blackout hours: when they postpone a scheduled crawl, and how they limit one."""
+"""Determines when quotas of groups and blackout hours postpone a scheduled crawl, and how they limit a running one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class GroupQuotas:
-    """The quotas of groups and what is left of them today. `left`: requests and megabytes by tag, None for no limit;
-    `renewed_at`: when the next day begins.
+    """The quotas of groups, and how much of them is left today.
+
+    - `left`: requests and megabytes by tag, None for no limit.
+    - `tags`: the tags of each site by its ID.
+    - `renewed_at`: when the next day begins.
     """
 
     left: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
@@ -28,7 +31,7 @@ class GroupQuotas:
     renewed_at: datetime = _NEVER
 
     def exhausted_group(self, site_id: int) -> str:
-        """Returns a group of the site whose quota of today is used up; "" if there is none."""
+        """Returns a group of the site that has used up today's quota; "" if no group has."""
         return next(
             (
                 tag
@@ -59,7 +62,7 @@ class GroupQuotas:
 
 
 def read_group_quotas(db: Database, config: Config, now: datetime) -> GroupQuotas:
-    """Reads what the crawls that began today (in UTC) have left of the quotas of groups."""
+    """Returns the quotas of groups, less what crawls that began today (UTC) have used."""
     if not config.quotas:
         return GroupQuotas()
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

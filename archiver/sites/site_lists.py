@@ -26,8 +26,8 @@ _MOST_COLUMNS = 200
 
 @dataclass(frozen=True, slots=True)
 class SiteEntry:
-    """One site in a list: its start address, the feed that the list gives for it, its tags, and its settings as they
-    are stored.
+    """One site in a list: its start address, the feed that the list names for it, its tags, and its settings in the
+    form in which they are stored.
     """
 
     line: int
@@ -91,7 +91,7 @@ def _csv(text: str, name: str) -> Iterator[SiteEntry | ListProblem]:
             if not heads:
                 heads = [cell.strip().lower() for cell in cells]
                 yield from (
-                    ListProblem(reader.line_num, f"unknown column {head!r}: it is ignored")
+                    ListProblem(reader.line_num, f"unknown column {head!r}, which is ignored")
                     for head in heads
                     if head and head not in known
                 )
@@ -180,5 +180,5 @@ def _cells(line: str) -> list[str]:
 
 
 def _line(number: Any) -> int:
-    """Converts lxml's line number of an element to an int; 0 if lxml has no number for it."""
+    """Returns lxml's line number of an element as an int; 0 if lxml has no number for it."""
     return number if isinstance(number, int) else 0

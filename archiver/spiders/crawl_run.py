@@ -26,7 +26,7 @@ from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.redirect_forms import RedirectForms
-from archiver.health.run_health import record_run_health
+from archiver.health.stored_health import record_run_health
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.maintenance.reextraction import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
@@ -72,9 +72,14 @@ Only = Literal["", "missing", "set-aside"]
 
 @dataclass(frozen=True, slots=True)
 class CrawlOrder:
-    """What one run is asked to do. `full` fetches every known page again; `limit` ends the run after that many posts;
-    `since` skips posts that a source dates earlier; `only` limits the run to missing pages; `mode` overrides the
-    site's own setting for requisites; a `scheduled` run is limited by the quotas of groups and by blackout hours.
+    """What one run is asked to do.
+
+    - `full`: fetch every known page again.
+    - `limit`: end the run after that many posts.
+    - `since`: skip posts that a source dates earlier.
+    - `only`: limit the run to missing pages.
+    - `mode`: overrides the site's own setting for requisites.
+    - `scheduled`: the quotas of groups and blackout hours limit the run.
     """
 
     start_url: str
@@ -88,7 +93,7 @@ class CrawlOrder:
 
 @contextmanager
 def archive_faults(archive: Path) -> Iterator[None]:
-    """Context manager that turns errors of the disk or the database into ArchiverErrors whose message has the path of
+    """Context manager that turns errors of the disk or the database into ArchiverErrors. Their message has the path of
     the archive.
     """
     try:
@@ -206,7 +211,9 @@ class CrawlRun:
                 pages.mark_host_available(self.db, site_id)
 
     def _sample_posts(self) -> None:
-        """Makes a sample of the known posts due, to find edits that no source announces. The first crawl takes none."""
+        """Makes a random sample of the known posts due, to find edits that no source announces. The first crawl takes
+        no sample.
+        """
         setting = int(self.options.get("sample_posts", DEFAULT_SAMPLE))
         if not (self.order.full or self.quiet_until) and has_finished(self.db, self.site["id"]):
             make_sample_due(self.db, self.site["id"], self.run_id, self.started, self.samples.sample_size(setting))
@@ -250,7 +257,7 @@ class CrawlRun:
 
     @property
     def home(self) -> str:
-        """The address of the home page after redirects, if an earlier run found it, else the start address."""
+        """The address of the home page after redirects, if an earlier run found it; otherwise the start address."""
         row = pages.page_row(self.db, self.seed_key)
         return str(row["url"]) if row else self.start_url
 
@@ -272,9 +279,9 @@ class CrawlRun:
         return int(known), int(known - due)
 
     def enter_cdx(self, *, anonymous: bool) -> None:
-        """Records a web archive's CDX list as a discovery source of this site, if its settings name one.
+        """Records a web archive's CDX list as a discovery source of this site, if the site's settings have one.
 
-        An `anonymous` crawl, which has no contact, does not request a list from somebody else's server.
+        An `anonymous` crawl, which has no contact, does not request a list from a server that belongs to somebody else.
         """
         objection = "its operator should be able to reach you: name a contact (archiver crawl --contact)"
         with self.writing():
@@ -309,8 +316,8 @@ class CrawlRun:
             return self.warc.write(exchange, original)
 
     def mentions_removed(self, exchange: Exchange) -> bool:
-        """Returns True if the response of a list, feed or API names a post that was removed, and so may contain its
-        text.
+        """Returns True if the response of a list, feed or API contains the address of a removed post, and so may
+        contain its text.
         """
         codings = (value for name, value in exchange.response_headers if name.lower() == b"content-encoding")
         return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
@@ -322,7 +329,7 @@ class CrawlRun:
             self.warc.sync()
 
     def reread_samples(self) -> None:
-        """Extracts again, with the site's new template, the posts from which the template was learned, and stores the
+        """Re-extracts, with the site's new template, the posts from which the template was learned, and stores the
         results.
         """
         for sample in self.learner.samples():
@@ -334,7 +341,8 @@ class CrawlRun:
             if sample.article is not None and after is not None:
                 after = drop_impossible_values(after, sample.captured_at or self.started)[0]
                 with self.writing():
-                    replaced = replace_extraction(self.db, sample.article, after, extractor_of(__version__, after))
+                    extractor = extractor_of(__version__, after)
+                    replaced = replace_extraction(self.db, sample.article, after, extractor, self.run_id)
                 if replaced:
                     self.writer.measuring.recount_fields(sample.article, after)
 
@@ -342,8 +350,8 @@ class CrawlRun:
         """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run is closed
         already.
 
-        After a fault (`at_fault`), or if writing fails now, as much as possible is written; the other pages stay due
-        and the next crawl closes the run.
+        If `at_fault` is True or writing fails now, as much as possible is written. The other pages stay due, and the
+        next crawl closes the run.
         """
         if not self._locks:
             return
@@ -354,7 +362,7 @@ class CrawlRun:
             with archive_faults(self.archive):
                 self.result = self._finish(ending, self.result, 0.0 if at_fault else PATIENCE)
         except ArchiverError as fault:
-            if isinstance(fault, SiteRemoved):  # no later crawl of this site will finish the file
+            if isinstance(fault, SiteRemoved):  # there will be no later crawl of this site to finish the file
                 with suppress(OSError):
                     self.warc.close()
             if not at_fault:
@@ -385,8 +393,8 @@ class CrawlRun:
         late = self.judge.read_late_hints()
         if late.read or late.posts or late.unreadable:
             _log.info(
-                "%s: %d articles read again with what a source said of them later, %d of them changed; %d pages proved "
-                "to be posts; %d could not be read again",
+                "%s: %d articles re-extracted because a source has reported them since, %d of them changed; %d pages "
+                "turned out to be posts; %d could not be read again",
                 self.site_name,
                 late.read,
                 late.changed,
@@ -396,8 +404,8 @@ class CrawlRun:
         tally = self.judge.finish(is_complete=is_complete)
         if tally.read or tally.reread:
             _log.info(
-                "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d left; "
-                "%d articles read again without a constant of the site",
+                "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d remaining; "
+                "%d articles re-extracted to drop a value that belongs to the site",
                 self.site_name,
                 tally.read,
                 tally.posts,
@@ -410,7 +418,7 @@ class CrawlRun:
         """Finishes the WARC file and the run's row. Returns the reasons for which pages failed, each with its number of
         pages.
 
-        If the WARC file cannot be finished, the row is written all the same, and the next run finishes the file.
+        If the WARC file cannot be finished, the row is written nevertheless, and the next run finishes the file.
         """
         unfinished: OSError | None = None
         last_file, _ = self.warc.end

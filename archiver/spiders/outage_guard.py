@@ -1,4 +1,4 @@
-"""Notices during a run that the site as a whole has failed: the server is down, or most of its pages seem to be gone at
+"""Detects during a run that the site as a whole has failed: the server is down, or most of its pages seem to be gone at
 once.
 """
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FAILURES_IN_A_ROW = 3
-"""The number of pages in a row that must fail before the home page is requested as a check."""
+"""If this many pages in a row fail, the home page is requested as a check."""
 ASKED = 20
-"""The number of responses for known pages that are needed to decide whether the site as a whole has disappeared."""
+"""This many responses for known pages are needed to decide whether the site as a whole has disappeared."""
 
 
 class FailureStreak:
-    """Counts pages that failed in a row, to notice that the server is down. Each page has been retried several times
+    """Counts pages that failed in a row, to detect that the server is down. Each page has been retried several times
     before it counts.
     """
 
@@ -38,8 +38,8 @@ class FailureStreak:
         self._failed = 0
 
     def add(self, failed: bool) -> bool:
-        """Counts a page. Returns True, and starts again from zero, if so many failed in a row that the server must be
-        checked now.
+        """Counts a page. If so many have failed in a row that the server must be checked now, returns True and starts
+        again from zero.
         """
         self._failed = self._failed + 1 if failed else 0
         if self._failed < self._most:
@@ -49,7 +49,7 @@ class FailureStreak:
 
 
 class MassGoneGuard(Generic[T]):
-    """Holds back the results of pages that are gone until `asked` further known pages have been fetched and show that
+    """Holds back the results for pages that are gone until `asked` further known pages have been fetched and show that
     most of the site is still online.
     """
 
@@ -65,8 +65,8 @@ class MassGoneGuard(Generic[T]):
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Counts a known page: `gone` is the item to hold back if it is gone, else None. Returns the held-back items
-        that are confirmed by now.
+        """Counts a known page. `gone` is the item to hold back if the page is gone, else None. Returns the held-back
+        items that are now confirmed.
         """
         confirmed = []
         if len(self._last) == self._asked and (first := self._last.popleft()) is not None:
@@ -84,14 +84,14 @@ class MassGoneGuard(Generic[T]):
 _UNANSWERED = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "truncated"})
 _PROBE_SECONDS = 20.0
 _BELIEVED_AFTER = 3
-"""How many fetches in a row must find a source gone or refused before it is given up, if it worked before."""
+"""A source that worked before is given up after this many fetches in a row found it gone or refused."""
 
 
 class OutageGuard:
-    """Ends a run while its server is down, and holds back results of pages that are gone until it is clear that the
+    """Ends a run while its server is down, and holds back results for pages that are gone until it is clear that the
     site has not disappeared as a whole.
 
-    `stop` ends the run with a sentence; `gone_confirmed` is True if a crawl a day ago found most posts gone as well.
+    `stop` ends the run with a sentence; `gone_confirmed` is True if a crawl a day ago also found most posts gone.
     """
 
     def __init__(self, site: str, start_url: str, stop: Callable[[str], None], *, gone_confirmed: bool) -> None:
@@ -118,8 +118,8 @@ class OutageGuard:
             self._probe = asyncio.get_running_loop().create_task(self._probe_home(engine, result.reason))
 
     def confirmed_results(self, request: PageRequest, result: PageResult) -> Iterator[PageResult]:
-        """Yields the results that may be stored now, usually just `result`. A 404 of a known page is held back until it
-        is clear that the site has not disappeared as a whole.
+        """Yields the results that may be stored now, usually just `result`. A 404 for a known page is held back until
+        it is clear that the site has not disappeared as a whole.
         """
         if (
             request.is_source
@@ -147,7 +147,9 @@ class OutageGuard:
             )
 
     def release(self) -> list[PageResult]:
-        """Returns the results that are held back, at the end of a run without mass disappearance."""
+        """Returns the results that are still held back. Called at the end of a run during which the site did not
+        disappear.
+        """
         return [result for _, result in self._gone.release()]
 
     async def _probe_home(self, engine: ExecutionEngine, reason: str) -> None:
@@ -166,10 +168,10 @@ class OutageGuard:
         try:
             response = await engine.download_async(request)
         except Exception as error:
-            # Any error is reported, with the reason that a page's failure would get.
+            # Any error is reported with the reason that is recorded for a page that fails.
             outcome, _, reason = outcome_of_failure(error)
             if outcome is not Outcome.FAILED:
-                return  # refused by one of our rules, which says nothing about the server
+                return  # one of our own rules refused the request, which says nothing about the server
         else:
             if response.status < 500:
                 return
@@ -181,7 +183,7 @@ class OutageGuard:
 
 
 def _to_retry(result: PageResult) -> PageResult:
-    """Returns the result of a source that worked before and seems gone, with the outcome FAILED: the next crawls try
-    the source again before it is given up.
+    """Returns the result for a source that worked before and seems gone, with the outcome FAILED, so that the next
+    crawls try the source again before it is given up.
     """
     return replace(result, outcome=Outcome.FAILED, reason=f"{result.reason}, though it listed posts before")

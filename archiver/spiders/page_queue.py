@@ -48,8 +48,8 @@ class SourceGuesses:
     ) -> list[DiscoveredURL]:
         """Returns the first address to try for each kind of source (feed, sitemap) that is not `declared`.
 
-        The addresses are usual on the site's `platform`, if it is known. Skips addresses whose urlkeys are in
-        `asked`, and kinds in `waiting`, whose previous guess has no response yet.
+        If the site's `platform` is known, the addresses that are usual on it are tried. Skips addresses whose urlkeys
+        are in `asked`. Also skips kinds in `waiting`: their previous guess has no response yet.
         """
         for guess in well_known_urls(base, scope, platform):
             if guess.kind not in declared and urlkey(guess.url) not in asked:
@@ -70,23 +70,28 @@ class SourceGuesses:
 
 
 SOURCES_FIRST = 500
-"""The number of sources that are read before the first post. After that, sources and posts are read in turn, since a
-site may have 50,000 sitemaps."""
+"""This many sources are read before the first post. After that, sources and posts are read in turn, since a site may
+have 50,000 sitemaps.
+"""
 _WAITING_ROWS = 300
-"""How many more due rows are read if all of the first ones wait for others."""
-# About 20 MB of URLs. If more were reported, all are forgotten; recording one again has no effect.
+"""If all of the first due rows wait for other pages, this many more rows are read."""
+# At most this many reported URLs are remembered (about 20 MB). If there are more, all are forgotten, and some are
+# recorded again, which has no effect.
 _MAX_REPORTED = 100_000
 _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
-"""A page, or a source, is requested unconditionally once in this many runs, to test the server's validators."""
+"""A page, or a source, is requested without validators once in this many runs, to test whether the server handles
+validators correctly.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """Which due pages are handed out: at most `limit`, chosen from so many rows and `more`.
+    """Which due pages are handed out: at most `limit` pages, chosen from the first `limit` + `more` due rows.
 
-    `sources_only`: only feeds, sitemaps and APIs are handed out while one is being read, since their hints belong to
-    the pages that follow; `mixed`: sources and pages. `is_patient`: pages may wait for others although none is in
-    progress.
+    - `is_patient`: pages may wait for others even if none is in progress.
+    - `sources_only`: only feeds, sitemaps and APIs are handed out while one is being read, since their hints belong to
+      the pages that follow.
+    - `mixed`: sources and pages are handed out.
     """
 
     limit: int
@@ -100,8 +105,8 @@ class PageQueue:
     """Hands out the pages of a run that are due in the pages table. A page is in progress until the writer has its
     result.
 
-    `changes` counts events that may make another page due or ready; a queue that was empty need not be read again
-    until it rises.
+    `changes` counts events that may make another page due or ready; a queue that was empty need not be read again until
+    this number rises.
     """
 
     def __init__(self, run: CrawlRun) -> None:
@@ -113,12 +118,12 @@ class PageQueue:
 
     @property
     def in_progress(self) -> int:
-        """The number of pages that are handed out and whose result the writer does not have yet."""
+        """The number of pages that are handed out and whose result has not reached the writer."""
         return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
         """Hands out the next pages to fetch, at most `limit`. Pending results are written first. Once no page is due
-        and none is in progress, hands out samples of the pages that the run set aside.
+        and none is in progress, hands out samples of the pages that the run set aside (excluded as likely crawl traps).
         """
         while True:
             due = self._take(limit)
@@ -142,7 +147,8 @@ class PageQueue:
         mixed = self._sources >= SOURCES_FIRST
         sources_only = not mixed and any(page.comes_first for page in self._in_progress.values())
         pages: list[PageRequest] = []
-        # If all of the first rows wait for others, these come later. None waits once there is nothing to wait for.
+        # If all of the first rows wait for other pages, those pages come later. Once no page is left to wait for, none
+        # waits.
         for more, is_patient in ((0, True), (_WAITING_ROWS, True), (0, False)):
             has_waiting = self._judge_rows(pages, _Selection(limit, more, is_patient, sources_only, mixed))
             if pages or self._in_progress or not has_waiting:
@@ -172,7 +178,9 @@ class PageQueue:
                 return has_waiting
 
     def _has_samples(self) -> bool:
-        """Makes samples of the pages that the run has set aside due; returns True if any are."""
+        """Makes due a sample of the pages that the run has set aside (excluded as likely crawl traps); returns True if
+        there are any.
+        """
         with self._run.writing():
             return self._run.traps.sample_set_aside()
 
@@ -280,7 +288,9 @@ class PageQueue:
         return multipage_articles.article_at(self._run.db, page.urlkey)
 
     def was_read_as_other_post(self, url: str, first: Article) -> bool:
-        """Returns True if this run has read an address as a post that is surely not the one with this first page."""
+        """Returns True if this run has read an address as a post that is certainly different from the post with the
+        first page `first`.
+        """
         self._run.writer.flush()
         known = page_table.known_page(self._run.db, urlkey(url))
         if known is None or known.fetched_at is None or known.fetched_at < self._run.started:

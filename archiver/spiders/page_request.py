@@ -1,8 +1,8 @@
 """The values that belong to a page while it is fetched: what its request is for, what middlewares add to it, and its
 response.
 
-`request.meta["page"]` says what a request is for; `request.meta["notes"]` holds what the middlewares found out about
-its response. A request without them does not belong to a crawl, and the archive's middlewares let it pass unchanged.
+`request.meta["page"]` has the purpose of a request, and `request.meta["notes"]` what the middlewares found out about
+its response. A request without these does not belong to a crawl, and the archive's middlewares pass it on unchanged.
 """
 
 from __future__ import annotations
@@ -22,10 +22,14 @@ from archiver.storage.pages import MASS_DISAPPEARANCE_RULE, hint_from_json, mome
 from archiver.warc.exchange_records import Original
 
 MOST_REDIRECTS = 10
-"""The most addresses in a chain of redirects. RFC 9110, section 15.4 asks for a limit without naming one."""
+"""A chain of redirects may have at most this many addresses. RFC 9110, section 15.4 asks for a limit but does not give
+a number.
+"""
 ApiStep = Literal["posts", "changes", "ids"]
-"""The WordPress API is read in steps under one row: all posts, or first what changed and then the IDs of all posts."""
-# Rules that made a page a listing by its address alone, so that the page itself has to be judged again.
+"""A step of reading the WordPress API, whose steps all belong to one row: either all posts, or first the changed posts
+and then the IDs of all posts.
+"""
+# Rules by which the address alone made a page a listing. Such a page is judged again by its content.
 _BY_ADDRESS = frozenset({"home", "listing address", "date address"})
 _BY_SOURCE = "kind given by its source"
 _EXISTING = frozenset({"archived", "unchanged", "duplicate", "not-article", "refused", "out-of-scope"})
@@ -65,8 +69,8 @@ class PageRequest:
     - `worked`: the source listed pages before, and has failed `attempts` times in a row since.
     - `known_url`: the address by which the page is known, if `url` is a form of it to which the host is believed to
       redirect. It is requested if `url` is gone or refused.
-    - `judged`: the forms of the site decided that the page is not a post, so it is classified again without that kind
-      as a hint.
+    - `judged`: a comparison of the forms of the site's pages decided that the page is not a post, so it is classified
+      again without that kind as a hint.
     """
 
     page_id: int
@@ -106,8 +110,8 @@ class PageRequest:
 
     @property
     def comes_first(self) -> bool:
-        """True if this document must be read before any post is handed out: the home page, a feed, a sitemap, an API,
-        or the soft-404 probe.
+        """True if this document must be read before any post is handed out. It is the home page, a feed, a sitemap, an
+        API, or the soft-404 probe.
         """
         return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
@@ -117,7 +121,9 @@ class PageRequest:
         return self.fetched_at is not None
 
     def at_known_url(self) -> PageRequest:
-        """Returns the request for the address by which the page is known, after a learned form of it was of no use."""
+        """Returns the request for the address by which the page is known, after the learned form of its address did not
+        work.
+        """
         return replace(self, url=self.known_url, known_url="", hops=self.hops + 1)
 
     def conditions(self, url: str) -> Conditions:
@@ -155,7 +161,7 @@ class RequisiteRequest:
 
 @dataclass(frozen=True, slots=True)
 class HostFileRequest:
-    """A request for a host's robots.txt or tdmrep.json. `most` is the number of bytes to read, 0 for all."""
+    """A request for a host's robots.txt or tdmrep.json. At most `most` bytes are read (0 for all)."""
 
     url: str
     etag: str = ""
@@ -168,8 +174,8 @@ class HostFileRequest:
 
 @dataclass(slots=True)
 class FetchNotes:
-    """What the middlewares add to a request: the capture of its response, the host's tdmrep.json, and why a requisite's
-    response has the wrong type (`objection`).
+    """What the middlewares add to a request: the capture of its response (`capture`), the host's tdmrep.json (`tdm`),
+    and, for a requisite, why its response has the wrong type (`objection`).
     """
 
     capture: Capture | None = None
@@ -179,7 +185,8 @@ class FetchNotes:
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """A response in the form that the parsers take. Header names are in lower case; `body` is without content coding.
+    """A response in the form that the parsers take. Header names are in lower case; `body` has its content coding
+    removed.
 
     `usage_statements` are the usage statements in its header fields and in its host's tdmrep.json.
     """
@@ -197,7 +204,7 @@ class FetchedPage:
         return self.headers.get("content-type", "")
 
     def validator(self, name: str) -> str:
-        """Returns the validator in a header ("etag", "last-modified") for storing; "" if the validator is unreasonably
+        """Returns the validator in a header ("etag", "last-modified") for storing. Returns "" if it is unreasonably
         long, since each later request would send it.
         """
         value = self.headers.get(name, "")

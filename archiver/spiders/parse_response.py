@@ -45,8 +45,8 @@ from archiver.urls import Scope, normalize, urlkey
 # Documents that list pages: feeds, sitemaps, the WordPress API, a web archive's CDX list.
 
 _MORE = "; it is longer than the limit for one document"
-_MAX_RESPONSES = 50  # of one CDX list
-# Clocks differ, and some servers read a time without zone as local time. A change listed twice costs nothing.
+_MAX_RESPONSES = 50  # at most this many responses of one CDX list are read
+# Clocks differ, and some servers read a time without zone as local time. It does no harm if a change is listed twice.
 _CLOCK_MARGIN = timedelta(days=1)
 
 
@@ -162,17 +162,18 @@ def parse_cdx_page(
 
 SOFT_404 = "soft-404"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# The kind of page to expect from the kind in its row.
+# The expected kind of page, by the kind in its row.
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5
 _GZIP = b"\x1f\x8b"
-_START = 1_024  # bytes of a response by which an HTML page is recognised
+_START = 1_024  # the first bytes of a response, by which an HTML page is recognised
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
 ReadPage = Callable[[Page, SourceHint | None, PageKind, str], Article]
-"""Extracts the article of a page, given its source hint, the kind that its source reported, and the address of the post
-that it is a part of."""
+"""Extracts the article of a page. The arguments are its source hint, the kind that its source reported, and the address
+of the post that it is a part of.
+"""
 
 
 def extract_without_template(page: Page, hint: SourceHint | None, known: PageKind, part_of: str) -> Article:
@@ -182,9 +183,12 @@ def extract_without_template(page: Page, hint: SourceHint | None, known: PageKin
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
-    """What the parser needs to know about the site of a page. `is_news` returns False for a link that was reported
-    before, such as a link in a menu. `soft_not_found` is the site's soft-404 profile. `with_requisites`: the result
-    of a post's page includes its requisites.
+    """What the parser needs to know about the site of a page.
+
+    - `is_news`: returns False for a link that was reported before, such as a link in a menu.
+    - `read_page`: extracts the article of a page.
+    - `soft_not_found`: the site's soft-404 profile.
+    - `with_requisites`: the result for a post's page includes its requisites.
     """
 
     scope: Scope
@@ -197,7 +201,8 @@ class SiteContext:
 def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
     """Parses the response for a page request. Never raises, whatever the server sends.
 
-    If a learned form of the page's address is gone or refused, the address by which the page is known is requested.
+    If a learned form of the page's address is gone or refused, `follow` requests the address by which the page is
+    known.
     """
     parsed = _parse_response(fetched, request, site)
     if request.known_url and parsed.result.outcome in (Outcome.GONE, Outcome.REFUSED):
@@ -259,7 +264,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
     if not _is_html(fetched):
         media_type = fetched.content_type.split(";")[0] or "no content type"
         if fetched.body.startswith(_GZIP):
-            media_type += " that is compressed and does not say so"
+            media_type += " that is compressed but not declared so"
         return ParsedPage(
             replace(
                 result,
@@ -277,7 +282,8 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
     links = _links(page, fetched, site.scope)
     is_shell = _is_shell(page, result, request, site.soft_not_found)
     if _is_unreadable(page, request, is_shell=is_shell):
-        # Before the soft 404: a site that sends this shell for every address sends it for missing ones, too.
+        # This comes before the soft-404 check, because a site that sends this empty page for every address also sends
+        # it for missing ones.
         return ParsedPage(_script_page(links, result, request, site))
     if rejected := wall_or_soft_404(page, result, request, site.soft_not_found):
         declared = (*links.feeds, *links.sitemaps) if links and request.is_seed else ()
@@ -291,7 +297,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
     """Returns True if a page other than the home page shows nothing that distinguishes it from the site's page for
-    missing addresses.
+    missing addresses, in which case there is no telling whether the page exists.
     """
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False
@@ -300,12 +306,12 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
     if soft_not_found.has_enough_words and not soft_not_found.everywhere:
         return False
     if not soft_not_found.has_enough_words and not javascript_only_page.needs_javascript(page):
-        return False  # it may have a picture of its own
+        return False  # the page may show a picture that distinguishes it
     return soft_not_found.is_shell(fingerprint_of(page.root, page.head_title, result.final_url))
 
 
 def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
-    """Returns True if a page has no content unless scripts run, and its source gave no text for it."""
+    """Returns True if a page has no content unless scripts run, and its source supplied no text."""
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
     return is_shell or javascript_only_page.needs_javascript(page)
@@ -314,7 +320,9 @@ def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
 def _script_page(
     links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
 ) -> PageResult:
-    """Returns the result of a page without content: its declared sources and few links are followed all the same."""
+    """Returns the result for a page without content. Its declared sources and its few links are followed
+    nevertheless.
+    """
     article = Article(url=result.final_url, kind=PageKind.OTHER, kind_rule=NEEDS_JAVASCRIPT)
     return replace(
         result,
@@ -330,8 +338,8 @@ def _script_page(
 def _article_page(
     page: Page, links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage:
-    """Returns the result of an HTML page that is no wall, soft 404 or redirect: a post or another kind of page, with
-    its links.
+    """Returns the result for an HTML page that is not a wall, soft 404 or redirect: a post or another kind of page,
+    with its links.
     """
     known_kind = PageKind.UNKNOWN if request.judged else _KNOWN_KINDS.get(request.kind, PageKind.UNKNOWN)
     needed = (
@@ -403,7 +411,7 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
     if article.kind is PageKind.POST:
         return replace(result, outcome=Outcome.ARCHIVED, article=article)
     if article.kind_rule == "password":
-        # Programs protect posts, and a post that cannot be read is to be counted as one.
+        # A password usually protects a post, and a post that cannot be read still counts as a post.
         kind = PageKind.POST if request.kind is PageKind.UNKNOWN else request.kind
         return replace(result, outcome=Outcome.REFUSED, kind=kind, reason="it requires a password")
     if article.kind_rule == "not-found":
@@ -454,9 +462,7 @@ def _redirect(location: str, result: PageResult, request: PageRequest, site: Sit
 def _refused_redirect(
     target: str, result: PageResult, request: PageRequest, site: SiteContext, rule: str
 ) -> PageResult | None:
-    """Returns the result of a page whose redirect to `target` must not be followed; None if the redirect may be
-    followed.
-    """
+    """Returns the result for a page whose redirect to `target` must not be followed; None if it may be followed."""
     if len(request.redirected_from) >= MOST_REDIRECTS:
         reason = f"it redirects again after {MOST_REDIRECTS} redirects, perhaps without end"
         return replace(result, reason=reason, rule="redirect-loop")
@@ -513,7 +519,7 @@ def soft_not_found_of(fetched: FetchedPage) -> SoftNotFoundProfile:
 def wall_or_soft_404(
     page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None
 ) -> PageResult | None:
-    """Returns the result of a page that is a wall or looks like the site's soft 404; None for other pages."""
+    """Returns the result for a page that is a wall or looks like the site's soft 404; None for other pages."""
     wall = detect_wall(page.root, page.head_title)
     if wall:
         return replace(result, outcome=Outcome.REFUSED, kind=request.kind, rule=wall, reason=f"it is behind a {wall}")
@@ -528,8 +534,8 @@ def wall_or_soft_404(
 
 
 def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
-    """Returns a digest of the links and words of one page of a listing, by which repeated pages are recognised; "" for
-    other pages.
+    """Returns a digest of the links and words of one page of a listing, by which repeated pages are recognised. Returns
+    "" for a page that is not a listing.
 
     Numbers and links to the listing's other pages are ignored.
     """
@@ -577,8 +583,8 @@ def _is_own_part(article: Article, target: DiscoveredURL) -> bool:
 
 
 def _claimed_part(result: PageResult, article: Article) -> PageResult:
-    """Returns the result of a page that claims to be part of another post (`article.part_of`). Fetching that post shows
-    whether it is true.
+    """Returns the result for a page that claims to be part of another post (`article.part_of`). Fetching that post
+    shows whether the claim is true.
     """
     post = DiscoveredURL(article.part_of, DiscoverySource.LINK, found_on=result.url)
     result = replace(result, targets=(*result.targets, post))
@@ -603,8 +609,8 @@ def _claimed_part(result: PageResult, article: Article) -> PageResult:
 
 
 def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
-    """Returns True if a link belongs in the page's result: it is in scope, or is a feed or sitemap, in scope or not. A
-    feed deep below a post is left out, because it is a feed of the post's comments.
+    """Returns True if a link belongs in the page's result: it is in scope, or it is a feed or sitemap. A feed deep
+    below a post is left out, because it is the feed of the post's comments.
     """
     if target.kind is PageKind.FEED and kind is PageKind.POST:
         return len([s for s in urlsplit(target.url).path.split("/") if s]) <= 2

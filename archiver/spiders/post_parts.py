@@ -1,8 +1,9 @@
-"""Collects the parts of a post that is split over several pages: which part to fetch next, and the result of each.
+"""Collects the parts of a post that is split over several pages: determines which part to fetch next, and the result
+for each.
 
 The post's own result is held back until all parts are read, so that it is stored once and complete; the results of
-parts are stored as they arrive. If the crawl is killed, the post is still due, and the parts that were read answer
-as unchanged.
+parts are stored as they arrive. If the crawl is killed, the post is still due, and the server can answer that the parts
+already read are unchanged.
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
 class PartCollection:
     """The parts of one post that have been read, and those still to be read.
 
-    `request` and `result` are the post's own, `first` is the article on its first page, `waiting` are the addresses
-    to fetch, `taken` the numbers and addresses of the parts read, `texts` their texts, `asked` the urlkeys that were
-    requested. `whole` is the address of a view that shows all parts on one page; it counts as part 0.
+    - `request`, `result`: those of the post itself.
+    - `first`: the article on its first page.
+    - `waiting`: the addresses still to fetch.
+    - `whole`: the address of a view that shows all parts on one page; it counts as part 0.
+    - `texts`: the texts of the parts that were read.
+    - `taken`: the numbers and addresses of the parts that were read.
+    - `asked`: the urlkeys that were requested.
     """
 
     request: PageRequest
@@ -57,8 +62,8 @@ class PartCollection:
 def begin_collection(
     result: PageResult, request: PageRequest, scope: Scope, stored: Callable[[PageRequest], Article | None]
 ) -> PartCollection | None:
-    """Returns a collection of the parts that must be read before this result is complete; None for a page that is not
-    split, as most are.
+    """Returns a collection of the parts that must be read before this result is complete. Returns None if the page is
+    not split, which is the usual case.
 
     `stored` returns the stored article of a page, for a first page that is unchanged.
     """
@@ -106,7 +111,8 @@ def add_part(collection: PartCollection, parsed: ParsedPage, request: PageReques
     if shown is None or not is_further_part(collection.first, shown):
         if request.text is None or urlkey(result.final_url) == collection.request.urlkey:
             return result, left
-        # It was a part of the post, which still lists it: this is a wall, a fault or a stale copy. Keep its text.
+        # The post still lists this page as a part, so the response is a wall, an error or a stale copy. The stored
+        # text is kept.
         failed = replace(
             result,
             outcome=Outcome.FAILED,
@@ -143,8 +149,8 @@ def _with_part(collection: PartCollection, number: int, url: str, text: str | No
 
 
 def _with_waiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
-    """Returns the collection with further parts to fetch, to which a part links: the first page of a long post may link
-    to just the next few.
+    """Returns the collection with further parts to fetch, found as links in a part. The first page of a long post may
+    link only to the next few parts.
     """
     if any(number == 0 for number, _ in collection.taken) and not collection.waiting:
         return collection

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from archiver.spiders.crawl_run import CrawlRun
 
 WINDOW = 32
-"""The maximum number of requisites in progress."""
+"""At most this many requisites are in progress."""
 _UNTRIED = 4
-"""The maximum in progress at a host that has not answered yet, because each may take half a minute, twice."""
+"""At most this many requisites are in progress at a host that has not answered yet, because each may take two attempts
+of half a minute.
+"""
 _BATCH = 50
 _MAX_PAYLOADS = 1_000
 _MAX_FAILURES = 3
@@ -95,7 +97,7 @@ class Requisites:
         capture = self._run.capture(exchange, original)
         if exchange.status == 200 and original is None:
             if len(self._payloads) >= _MAX_PAYLOADS:
-                self._payloads.clear()  # by now all but the last of them are in the database
+                self._payloads.clear()  # all but the last of them are now in the database
             self._payloads[exchange.digest] = Original(exchange.url, capture.captured_at, exchange.digest)
         return capture
 
@@ -150,17 +152,17 @@ class Requisites:
 
 
 def failed_requisite(requisite: RequisiteRequest, outcome: Outcome, rule: str, reason: str) -> FetchedRequisite:
-    """Returns the result of a requisite whose request had no response."""
+    """Returns the result for a requisite whose request got no response."""
     return replace(FetchedRequisite(requisite.id, datetime.now(UTC), outcome), rule=rule, reason=reason)
 
 
 _MAX_HOPS = 5
 _MAX_DEPTH = 1
-"""The requisites of a page's stylesheet, and of one that it imports, are fetched; imports below that are not."""
+"""The requisites of a page's stylesheet, and of stylesheets that it imports, are fetched. Deeper imports are not."""
 
 
 def parse_requisite(fetched: FetchedPage, requisite: RequisiteRequest, objection: str) -> FetchedRequisite:
-    """Returns the result of a requisite from its response. `objection` says why a response with status 200 has the
+    """Returns the result for a requisite from its response. `objection` says why a response with status 200 has the
     wrong type, "" if the type is right.
     """
     status = fetched.status

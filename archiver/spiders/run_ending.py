@@ -1,4 +1,4 @@
-"""How a run ends early: the possible endings and their sentences, and the outcomes of failed requests."""
+"""How a run ends early: the possible endings with their sentences, and the outcomes of failed requests."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from archiver.items import Outcome
 
 @dataclass(frozen=True, slots=True)
 class RunEnding:
-    """Why and how a run ends. `outcome` as in the table `runs`: finished (also at a limit that was set), waiting (for
-    the host), failed, interrupted.
+    """Why and how a run ends.
 
-    `reason` is a whole sentence unless the outcome is finished. `pages` is the reason recorded for pages that are
-    still due; no run requests anything from the host until `quiet_until`.
+    - `outcome`: as in the table `runs`: finished (also at a limit that was set), waiting (for the host), failed or
+      interrupted.
+    - `reason`: a whole sentence, unless the outcome is finished.
+    - `pages`: the reason recorded for pages that are still due.
+    - `quiet_until`: until then, no run requests anything from the host.
     """
 
     outcome: str
@@ -41,8 +43,8 @@ class RunEnding:
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """How a run ended, as reported to the user. `failures` are the reasons for which pages failed, each with its number
-    of pages; `due` is the number of pages still to be fetched; `edits` is the estimate of the edits that the run did
-    not see.
+    of pages. `due` is the number of pages still to be fetched. `edits` is an estimate of the edits that the run did not
+    see.
     """
 
     outcome: str
@@ -61,7 +63,9 @@ def limit_reached(reason: str) -> RunEnding:
 
 
 def cannot_crawl(start_url: str, reason: str) -> RunEnding:
-    """Returns the ending of a run whose start address cannot be crawled, as when its host does not exist."""
+    """Returns the ending of a run whose start address cannot be crawled, for example because its host does not
+    exist.
+    """
     return RunEnding("failed", f"{start_url} cannot be crawled: {reason}.")
 
 
@@ -87,8 +91,8 @@ def robots_unreadable(start_url: str, reason: str) -> RunEnding:
 
 
 def host_busy(start_url: str, why: str, until: datetime | None) -> RunEnding:
-    """Returns the ending of a run whose host asked it to wait `until` a time or (None) answered again and again that it
-    is busy.
+    """Returns the ending of a run whose host asked it to wait until the time `until`. If `until` is None, the host
+    answered repeatedly that it is busy.
     """
     if until is None:
         return RunEnding("waiting", f"{start_url} is not crawled for now: {why}; the next crawl continues.", why)
@@ -102,8 +106,8 @@ def host_busy(start_url: str, why: str, until: datetime | None) -> RunEnding:
 
 
 def still_quiet(start_url: str, until: datetime) -> RunEnding:
-    """Returns the ending of a run that requests nothing, because the host asked an earlier run to wait `until` a time
-    that is not over.
+    """Returns the ending of a run that requests nothing, because the host asked an earlier run to wait until the time
+    `until`, which has not come yet.
     """
     return RunEnding(
         "waiting",
@@ -123,7 +127,7 @@ def wall_sentence(start_url: str, wall: str) -> str:
 # Failed requests as outcomes: a table from the errors of Scrapy and Twisted to rules and reasons.
 
 UNREACHABLE = frozenset({"no-host", "no-connection", "tls"})
-"""Rules of failures after which nothing can be requested from a host."""
+"""Rules of failures that mean that nothing can be requested from the host."""
 
 _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
     (CannotResolveHostError, Outcome.FAILED, "no-host", "there is no such host"),

@@ -1,4 +1,6 @@
-"""Judges the pages of a site by their forms while the site is crawled, and once more at the end of the run."""
+"""Judges whether pages are posts by their form (the markup and address pattern that the pages of one template share),
+during the crawl of a site and again at the end of the run.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +26,14 @@ from archiver.storage.runs import has_finished, last_run
 from archiver.urls import urlkey
 
 _FIRST = 40
-"""The number of pages of a run after which the forms are judged for the first time; then whenever the number
-doubles.
-"""
+"""The forms are judged for the first time after this many pages of a run, then whenever the number of pages doubles."""
 _HOME_ONLY = 1
 _MOST_AT_END = 5_000
-"""Pages that the end of a run judges again; the next run continues."""
+"""The end of a run judges at most this many pages again; the next run takes up the rest."""
 
 
 class SiteJudge:
-    """The verdicts on the forms of the site that a run crawls, in the form of `template_learner.Judge`."""
+    """Judges the pages of one site by their forms during a run. Implements `template_learner.Judge`."""
 
     def __init__(self, db: Database, archive: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
         self._db, self._archive, self._site = db, archive, site
@@ -48,7 +48,7 @@ class SiteJudge:
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
     ) -> Article:
-        """Returns the article of a page with the kind that the forms of the site give it; see
+        """Returns the article of a page with the kind that the page's form implies; see
         `form_verdicts.judge_article`.
         """
         self._pages += 1
@@ -76,13 +76,13 @@ class SiteJudge:
         return {url for url in urls if hold_of(self._db, urlkey(url)) is not None}
 
     def judge(self) -> None:
-        """Judges the forms by all pages that the archive has of the site."""
+        """Judges the forms by all pages of the site that the archive has."""
         self._writer.flush()
         now = datetime.now(UTC)
         self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
 
     def read_late_hints(self) -> LateHintTally:
-        """Reads the pages again that a source has reported since they were fetched, from their captures."""
+        """Re-reads, from their captures, pages that a source has reported since they were fetched."""
         self._writer.flush()
         found = find_late_hints(self._db, self._site["id"], self._run.started)
         if not found:
@@ -94,11 +94,11 @@ class SiteJudge:
         return reading.tally
 
     def finish(self, *, is_complete: bool) -> RejudgingTally:
-        """At the end of the run, decides which forms are forms of posts, and judges the pages again whose verdict
-        changed. Also extracts the articles again that have a value that belongs to the site.
+        """At the end of the run, decides which forms (templates) are those of posts, and judges again the pages whose
+        verdict changed. Also re-extracts the articles that have a value that belongs to the site.
 
-        Does nothing if the run read no more than the home page, unless the run before it was interrupted.
-        `is_complete`: the run has read all pages that it found.
+        Does nothing if the run read only the home page, unless the previous run was interrupted. `is_complete` is True
+        if the run has read all pages that it found.
         """
         counts = self._writer.counts
         if self._pages <= _HOME_ONLY and not self._is_pending:

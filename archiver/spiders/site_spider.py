@@ -1,5 +1,5 @@
-"""The Scrapy spider that crawls a site: parses the responses to what the scheduler hands out, and yields the result of
-each page.
+"""The Scrapy spider that crawls a site: parses the responses to the requests that the scheduler hands out, and yields
+the result for each page.
 """
 
 from __future__ import annotations
@@ -54,16 +54,16 @@ from archiver.spiders.trap_detector import WALLS
 from archiver.storage.requisites import MODES, FetchedRequisite, Mode
 from archiver.urls import Scope, normalize, start_address, urlkey
 
-# Probing a known site again for an address that does not exist, to find out whether the site still exists.
+# Requests a missing address from a known site again, to find out whether the site itself still exists.
 
 
 _POST_NAME = re.compile(r"/[^/]+[-_][^/]+[-_][^/]+/?$|/\d{4}/\d\d?/")
-"""The path of a link that is probably to a post: three words, or a date."""
+"""Matches the path of a link that probably leads to a post: three words, or a date."""
 _FEW_POSTS = 3
 
 
 class Probing:
-    """Decides during one run whether the site should be probed again for its soft 404, because it may have been
+    """Decides during one run whether the site should be probed for its soft 404 again, because it may have been
     replaced by a parked domain or a maintenance page.
 
     While a probe is in progress, no post is requested (`PageRequest.comes_first`).
@@ -73,22 +73,23 @@ class Probing:
         self._is_doubtful = self._probed = self._has_source = False
 
     def observe_source(self, request: PageRequest, result: PageResult) -> None:
-        """Updates the doubt about the site with the result of a feed, sitemap or API.
+        """Updates the suspicion that the site was replaced, from the result of a feed, sitemap or API.
 
-        If a source that worked before is now a web page, the site becomes doubtful; if a source still works, the
-        site does not show the same page everywhere. The list of a web archive says nothing about the site.
+        If a source that worked before is now a web page, the site is suspect. If a source still works, the site does
+        not show the same page everywhere. The list of a web archive shows nothing about the site.
         """
         if request.kind not in SOURCE_KINDS or request.kind is PageKind.CDX:
             return
         if result.kind in SOURCE_KINDS and result.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED):
             self._has_source = True
-        elif request.worked:  # a response that is not an API is refused, whatever it shows
+        elif request.worked:  # for an API, any other response has the outcome REFUSED
             self._is_doubtful |= result.status == 200 and result.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
 
     def observe_home(self, result: PageResult, *, is_isolated: bool) -> None:
-        """Updates the doubt about the site with the result of its home page, if that was fetched in earlier runs.
+        """Updates the suspicion that the site was replaced, from the result of its home page, if earlier runs fetched
+        it.
 
-        The site becomes doubtful if the page has no links and no feed or sitemap is known (`is_isolated`).
+        The site is suspect if the page has no links and no feed or sitemap is known (`is_isolated`).
         """
         if is_isolated:
             self._is_doubtful |= result.status == 200 and result.outcome is Outcome.NOT_ARTICLE
@@ -108,8 +109,8 @@ class Probing:
         """Returns why the crawl must stop because the site shows the same page, without links, for every address; "" if
         it need not stop.
 
-        `found` is the response for a missing address, `home` that for the home page. `stored` is the profile of
-        earlier runs in JSON: a site that showed the same page then is just filled by scripts.
+        `found` is the response for a missing address, `home` is the response for the home page. `stored` is the profile
+        of earlier runs in JSON: a site that showed this same page in earlier runs merely needs scripts.
         """
         before = profile_from_json(stored)
         if not self._is_doubtful or self._has_source or before is None or found.look is None:
@@ -124,10 +125,10 @@ class Probing:
         )
 
 
-# Requests for images, stylesheets and fonts, and what their responses become.
+# Requests for images, stylesheets and fonts, and the results of their responses.
 
 _SECONDS = 30.0
-"""Time limit for a whole response; pages have more, since their text matters more."""
+"""A whole response may take at most this many seconds. Pages get more time, since their text matters more."""
 _RETRIES = 1
 
 
@@ -174,7 +175,7 @@ class RequisiteFetcher:
                 self._done(requisite, parse_requisite(fetched_page(response), requisite, objection))
 
     def failed(self, failure: Failure) -> None:
-        """Scrapy errback: records a requisite whose request had no response (refused by a rule of this program, no such
+        """Scrapy errback: records a requisite whose request got no response (refused by a rule of this program, no such
         host, a timeout).
         """
         requisite = requisite_of(failure.request)  # type: ignore[attr-defined]
@@ -261,7 +262,9 @@ class SiteSpider(Spider):
 
     name = "site"
     permission: Permission | None = None
-    """What the crawl may reach besides the public internet; None: the address that a person types."""
+    """What the crawl may reach besides the public internet. None: private addresses are allowed only if the user
+    entered them as the start address.
+    """
 
     def __init__(
         self,
@@ -316,8 +319,8 @@ class SiteSpider(Spider):
         return archive
 
     async def start(self) -> AsyncIterator[Any]:
-        """Yields nothing, because the scheduler hands out the pages that are due. Without a URL, stops the crawl with
-        an error.
+        """Yields nothing, because the scheduler hands out the pages that are due. Without a URL, ends the crawl with an
+        error.
         """
         if self.order is None:
             _log.error(_NO_URL)
@@ -359,7 +362,7 @@ class SiteSpider(Spider):
         yield from (Request(target.url) for target in result.targets if not target.trap)
 
     def _guarded(self, steps: Callable[[], Iterable[T]]) -> Iterator[T]:
-        """Yields from `steps`, but nothing once the archive can no longer be written."""
+        """Yields what `steps` yields, but stops yielding once the archive can no longer be written."""
         with self.archive.guarded():
             if not self.archive.halted:
                 yield from steps()
@@ -372,7 +375,7 @@ class SiteSpider(Spider):
             return
         self._home = fetched if page.is_seed and fetched.status == 200 else self._home
         if page.step == "ids" and page.alive < 0:
-            # The posts listed as changed are written by now: a new post must not offset one that is gone.
+            # The posts listed as changed are already written, so a new post cannot offset one that is gone.
             page = replace(page, alive=archive.pages.posts_alive(DiscoverySource.API, page.url))
         site = SiteContext(run.scope, archive.pages.is_news, run.learner.read, run.soft_not_found, run.mode == "all")
         parsed = parse_page(fetched, page, site)
@@ -380,14 +383,14 @@ class SiteSpider(Spider):
         yield from self._handle(page, parsed)
 
     def _learn_redirect_form(self, page: PageRequest, fetched: FetchedPage, parsed: ParsedPage) -> None:
-        """Notes whether the host redirected a page to another form of its address, or answered at once."""
+        """Records whether the host redirected a page to another form of its address, or answered directly."""
         if page.is_source:
             return
         if fetched.status in REDIRECTS and parsed.follow:
             self.archive.run.redirect_forms.record_redirect(fetched.url, parsed.follow[0])
         elif fetched.status == 200 and parsed.result.outcome is not Outcome.GONE:
             self.archive.run.redirect_forms.record_response(fetched.url)
-            if page.known_url:  # a learned form that is right counts as another redirect
+            if page.known_url:  # a correct learned form counts as one more observed redirect
                 self.archive.run.redirect_forms.record_redirect(page.known_url, fetched.url)
 
     def _handle_probe(self, page: PageRequest, fetched: FetchedPage) -> None:
@@ -406,13 +409,13 @@ class SiteSpider(Spider):
             return
         archive.pages.mark_probe_done(page)
         everywhere = self._is_everywhere(found)
-        # A home page without links may be an error notice, which proves nothing unless all addresses show it.
+        # A home page without links may be an error message, which proves nothing unless all addresses show it.
         if found.look is None or self._home_has_links or everywhere:
             archive.run.remember_soft_not_found(replace(found, everywhere=everywhere))
 
     def _is_everywhere(self, profile: SoftNotFoundProfile) -> bool:
-        """Returns True if the home page shows the same as the site's page for missing addresses. For a home page that
-        has not changed, the answer of earlier runs counts. A home page with a list of posts is no empty shell.
+        """Returns True if the home page shows the same as the site's page for missing addresses. If the home page has
+        not changed, the answer of earlier runs counts. A home page with a list of posts is never considered the same.
         """
         if profile.look is None or self._home_lists_posts:
             return False
@@ -423,8 +426,8 @@ class SiteSpider(Spider):
         return home.look is not None and profile.resembles(home.look)
 
     def failed(self, failure: Failure) -> Iterator[PageResult | Request]:
-        """Scrapy errback: yields the result of a page whose request had no response (refused by robots.txt, no such
-        host, a timeout), or one that cannot be read but was captured.
+        """Scrapy errback: yields the result for a page whose request got no response (refused by robots.txt, no such
+        host, a timeout), or whose response was captured but cannot be read.
         """
         request: Request = failure.request  # type: ignore[attr-defined]
         page, archive = page_of(request), self.archive
@@ -501,7 +504,7 @@ class SiteSpider(Spider):
         archive.count_post(result)
         if archive.run.traps.is_walled(result):
             archive.fatal = archive.fatal or wall_sentence(archive.order.start_url, result.rule)
-        # The probe is in progress before the result is stored, so that no post is handed out in between.
+        # The probe starts before the result is stored, so that no post is handed out in between.
         probe = self._probe(result, parsed)
         yield result
         if probe:
@@ -518,7 +521,7 @@ class SiteSpider(Spider):
             return None
         if self._is_home_read(result, parsed):
             known, full = self.archive.run.soft_not_found, self.archive.order.full
-            # A home page that looked like an error notice may have been one.
+            # A home page that looked like an error message may have been one.
             again = known is not None and (full or (known.everywhere and not self._is_everywhere(known)))
             if probe := self.archive.pages.probe_request(again=again):
                 return probe
@@ -527,8 +530,8 @@ class SiteSpider(Spider):
         return self.archive.pages.probe_request(again=True) if is_due else None
 
     def _is_home_read(self, result: PageResult, parsed: ParsedPage | None) -> bool:
-        """Returns True if this is the final result of the home page and not a redirect. A probe is worthwhile only
-        then.
+        """Returns True if this result is the home page itself, fully read, not a redirect or an intermediate step. Only
+        then is a soft-404 probe worthwhile.
         """
         return (
             parsed is not None
@@ -541,8 +544,8 @@ class SiteSpider(Spider):
         """Returns the home page's result with the first well-known addresses to try, for the kinds of source that the
         site does not declare.
 
-        Also makes the page's scheme and host those of the site, and notes why the site cannot be crawled if it
-        cannot.
+        Also adopts the page's scheme and host as those of the site, and records why the site cannot be crawled, if that
+        is the case.
         """
         archive = self.archive
         if result.outcome is Outcome.DUPLICATE:
@@ -550,7 +553,7 @@ class SiteSpider(Spider):
         if result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return result
         if result.rule in WALLS:
-            archive.wall = result.rule  # feeds and sitemaps may list posts that are outside the wall
+            archive.wall = result.rule  # feeds and sitemaps may list posts that are not behind the wall
         elif result.rule == "not-html" or result.outcome in (
             Outcome.FAILED,
             Outcome.GONE,
@@ -595,7 +598,8 @@ class SiteSpider(Spider):
         )
 
     def _adapted(self, target: DiscoveredURL) -> DiscoveredURL:
-        """Returns a discovered URL with the scheme and www of the site's home page, so that each page has one address.
+        """Returns a discovered URL with the scheme of the site's home page, and with www if the home page has it, so
+        that each page has one address.
 
         Two kinds of URL get a trap rule, so that they are recorded but not requested: a URL outside the site that a
         sitemap, feed or API reports, and a file that is not a web page.

@@ -53,18 +53,20 @@ _MAX_PER_RULE = 1_000
 _MAX_WALLS = 20
 _MOST_RESUMED = 10_000
 _MOST_SIDE_LISTS, _MOST_COMPARED = 300, 5_000
-"""Limits for comparing the lists of tags, months and so on. If a site has no more due lists, the lists of one
-pattern are read before those of another. If it has no more posts, it is found out whether the lists of a pattern
-have shown them all.
+"""Limits for comparing the lists of tags, months and so on. If a site has at most _MOST_SIDE_LISTS due lists, the lists
+of one pattern are read before those of another. If it has at most _MOST_COMPARED posts, the run determines whether the
+lists of a pattern have shown them all.
 """
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
-"""Families whose pages have no URL pattern of their own, so that only their unknown links are news."""
+"""Families whose pages have no URL pattern of their own, so that only their unknown links count as news."""
 _PLAIN = ("folder", "form")
-"""Families of plain pages that no source vouches for: each such page counts for its folder and for its form."""
+"""Families of plain pages that no source has reported. Each such page counts for its folder and for the form of its
+address.
+"""
 _NEUTRAL = frozenset({Outcome.DUPLICATE, Outcome.FAILED, Outcome.PART})
-"""Outcomes that say nothing of the page's folder: a redirect, a failure, a further page of a post."""
+"""Outcomes that tell nothing about the page's folder: a redirect, a failure, a further page of a post."""
 _MISSING = frozenset({Outcome.GONE, Outcome.NOT_FOUND})
 _SAYS_NOTHING = {"folder": _NEUTRAL, "form": frozenset({Outcome.FAILED, Outcome.PART})}
 """Outcomes of a plain page that do not count for its folder or its form."""
@@ -90,10 +92,12 @@ def _rule_of(pattern: URLPattern) -> str:
 class TrapDetector:
     """Detects the crawl traps of one site during one run, from the pages that it sees.
 
-    `flush` writes pending results before the tables are queried. `run_id` seeds the samples of the pages that the
-    run sets aside. `included` counts set-aside pages that were made due again: sampled pages, and pages of patterns
-    whose sample had news. `unrecorded` counts, by rule, the excluded links that have no row, because there are too
-    many.
+    - `flush`: writes pending results before the tables are queried.
+    - `run_id`: seeds the random samples of the pages that the run sets aside (excludes by the budget of their URL
+      pattern).
+    - `included`: counts set-aside pages that were made due again: sampled pages, and pages of patterns whose sample led
+      to unknown posts.
+    - `unrecorded`: counts, by rule, the excluded links that have no row, because there are too many.
     """
 
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None], run_id: int) -> None:
@@ -119,8 +123,8 @@ class TrapDetector:
     # Before fetching
 
     def judge(self, row: dict[str, Any], *, may_wait: bool = False) -> Verdict:
-        """Decides whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. `may_wait`: the
-        page may have to wait for other pages that could show that it is not needed.
+        """Decides whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. If `may_wait` is
+        True, the page may have to wait for other pages that could show that it is not needed.
         """
         kind, key = PageKind(row["kind"]), row["urlkey"]
         if row["fetched_at"] or kind in _UNLIMITED or (row["priority"] == 0 and kind is not PageKind.FEED):
@@ -144,8 +148,8 @@ class TrapDetector:
         return verdict
 
     def _judge_other_address(self, row: dict[str, Any]) -> Verdict:
-        """Excludes a page that shows what another address shows; makes a feed wait until its other format has been
-        read.
+        """Excludes a page that shows the same as another address does. Makes a feed wait until its other format has
+        been read.
         """
         key = row["urlkey"]
         if row["kind"] == PageKind.FEED:
@@ -203,8 +207,8 @@ class TrapDetector:
 
     def _may_be_needless(self, shape: URLPattern) -> bool:
         """Returns True if the pages in progress may show that a list need not be fetched. A further page of a list is
-        needless if they show no more links to posts; a list of a tag or month is needless if lists of a pattern with
-        fewer pages show all posts.
+        unnecessary if they show no more links to posts. A list of a tag or month is unnecessary if lists of a pattern
+        with fewer pages show all posts.
         """
         if shape.family in SIDE_LISTS and not self._coverage().is_complete:
             due = self._side_lists()
@@ -212,7 +216,9 @@ class TrapDetector:
         return shape.family == "paging" and self._coverage().is_undecided
 
     def _side_lists(self) -> Counter[URLPattern]:
-        """Returns the number of due lists by pattern (tags, categories, months); none if there are too many."""
+        """Returns the number of due lists by pattern (tags, categories, months); an empty Counter if there are too many
+        lists.
+        """
         if self._due_lists is None:
             most = _MOST_SIDE_LISTS
             urls = crawl_exclusions.due_urls(self._db, self._site_id, SIDE_LISTING_PRIORITY, most + 1)
@@ -222,8 +228,8 @@ class TrapDetector:
         return self._due_lists
 
     def _compare_lists(self, due: Counter[URLPattern]) -> None:
-        """Finds out whether the lists of a pattern that was read to its end, and led to nothing unknown, show all
-        posts. They then prove, as a source would, that no post is missing.
+        """Determines whether the lists of a pattern that was read to its end, and led to nothing unknown, show all
+        posts. If so, they prove, as a source would, that no post is missing.
         """
         for pattern in self._budget.patterns_of_known():
             if not due or pattern in due or pattern in self._set_aside or pattern in self._compared:
@@ -235,7 +241,9 @@ class TrapDetector:
                     self._shown_posts, self._known_coverage = len(keys), None
 
     def _coverage(self) -> SourceCoverage:
-        """Returns how many of the site's posts its sources list, as far as the results of this run are written."""
+        """Returns how many of the site's posts its sources list, counting only results of this run that are already
+        written.
+        """
         if self._known_coverage is None:
             found = crawl_exclusions.source_coverage(self._db, self._site_id)
             self._known_coverage = replace(found, listed=max(found.listed, min(self._shown_posts, found.posts)))
@@ -252,7 +260,7 @@ class TrapDetector:
 
     def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
         """Returns True if the post at `key` is also fetched at another URL: at the plainer URL, or at a URL that this
-        variant reduces to the same plainer URL. If the variant shows the same post, `key` need then not be fetched.
+        variant reduces to the same plainer URL. If the variant shows the same post, `key` then need not be fetched.
         """
         return crawl_exclusions.is_stored_or_due(self._db, plain) or (
             variant.startswith("?")
@@ -301,11 +309,11 @@ class TrapDetector:
                 self._set_aside.add(pattern, row["id"])
 
     def sample_set_aside(self) -> bool:
-        """At the end of the run, makes a random sample of the pages that it has set aside due; returns False if no
+        """At the end of the run, makes due a random sample of the pages that it has set aside; returns False if no
         pages are left to sample.
 
         A sampled page that is a post, or that leads to an unknown possible post, reopens its pattern. If the sources
-        proved not to list all posts, the pages that were set aside for this reason are due again, too.
+        turned out not to list all posts, the pages that were set aside for this reason also become due again.
         """
         reopened = self._reopen_unlisted()
         chosen = self._set_aside.take_samples(SAMPLE_ROUNDS, self._budget.is_limited_by_sources)
@@ -318,9 +326,9 @@ class TrapDetector:
         return bool(chosen) or reopened
 
     def _reopen_unlisted(self) -> bool:
-        """Makes pages due again that were set aside for a reason that proved false: that a source lists all posts (in
-        this run or an earlier one), or that other lists show them all (in this run). Returns True if any pages are
-        due again.
+        """Makes pages due again that were skipped on an assumption since disproved: that a source lists all posts
+        (assumed in this run or an earlier one), or that other lists show them all (in this run). Returns True if any
+        pages are due again.
         """
         rows = crawl_exclusions.pages_set_aside_because(self._db, self._site_id, LISTED_REASON)
         found = {
@@ -340,7 +348,9 @@ class TrapDetector:
         return bool(found)
 
     def set_aside_counts(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Returns what this run has set aside and sampled, for its statistics (see `SetAsidePages.as_json`)."""
+        """Returns the numbers of pages that this run has set aside and sampled, for its statistics (see
+        `SetAsidePages.as_json`).
+        """
         return self._set_aside.as_json(PATTERN_BUDGET_RULE)
 
     def _reopen(self, pattern: URLPattern) -> None:
@@ -358,8 +368,8 @@ class TrapDetector:
         self._tests.pop(key, None)
 
     def is_wanted(self, target: DiscoveredURL) -> bool:
-        """Returns True if a new URL is to be recorded. False if a rule excludes it for which 1,000 URLs are already
-        recorded; such a URL is only counted.
+        """Returns True if a new URL is to be recorded. Returns False if a rule excludes it and 1,000 URLs are already
+        recorded for that rule; the URL is then only counted.
         """
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
@@ -378,7 +388,7 @@ class TrapDetector:
         """Context manager that undoes what was recorded inside it if an error is raised, since the surrounding
         transaction is rolled back.
 
-        The results of such a batch are written again one by one, and would otherwise count twice.
+        The results of such a batch are then written one by one, and would otherwise be counted twice.
         """
         before = self._budget.copy(), self._equivalents.copy(), dict(self._in_progress), dict(self._tests)
         set_aside, samples, included = self._set_aside.copy(), dict(self._samples), self.included
@@ -396,8 +406,8 @@ class TrapDetector:
     def correct_repeats(self, result: PageResult) -> PageResult:
         """Returns a page's result, corrected if the page only repeats what this run has seen.
 
-        A listing page that repeats another one ends the listing, and the page of a picture below a post is not a
-        post itself.
+        A listing page that repeats another one ends the listing. The page of a picture below a post is not a post
+        itself.
         """
         if result.kind is not PageKind.POST and result.shown:
             return self._as_repeated(result)
@@ -468,7 +478,7 @@ class TrapDetector:
         unknown = any(self._is_news(target, shape) for target in new)
         shown = self._shown.add(shape, result.possible_posts)
         if shape.family == "folder":
-            # A link from one plain page to another is no news: a post at its end credits the folder.
+            # A link from one plain page to another does not count. If it leads to a post, that post credits the folder.
             unknown = False
         elif shape.family == "form":
             is_post = self._is_page(result)
@@ -486,9 +496,7 @@ class TrapDetector:
         return result.outcome not in (*_MISSING, *_NEUTRAL) and result.rule != "not-html"
 
     def _credit_pages_that_link_to(self, key: str) -> None:
-        """If only plain pages reported a new post, by their links, counts it in favour of the folders of these
-        pages.
-        """
+        """If only links on plain pages reported a new post, counts it in favour of the folders of these pages."""
         for url in crawl_exclusions.only_pages_that_link_to(self._db, key):
             folder = folder_pattern(url, self._scope.path)
             if pattern_of(url, self._scope.path) is not NO_PATTERN:
@@ -510,8 +518,8 @@ class TrapDetector:
             self._reopen(form)
 
     def _include_entries(self, result: PageResult) -> None:
-        """Makes those entries of a listing due that were set aside as plain pages, since their place in the listing
-        vouches for them.
+        """Makes due those entries of a listing that were set aside as plain pages, since being listed is a sign that
+        they are posts.
         """
         entries = [urlkey(t.url) for t in result.targets if t.source is DiscoverySource.LISTING and not t.trap]
         rules = [f"{PATTERN_BUDGET_RULE}: {family}" for family in _PLAIN]
@@ -535,8 +543,8 @@ class TrapDetector:
         return any(not self._equivalent_of(key)[0] for key in keys)
 
     def is_walled(self, result: PageResult) -> bool:
-        """Counts a result that shows a wall. Returns True if so many in a row did that the whole site must be
-        behind one.
+        """Counts a result that shows a wall. Returns True if so many results in a row showed one that the whole site
+        must be behind it.
         """
         self._walls = self._walls + 1 if result.rule in WALLS else 0
         return self._walls >= _MAX_WALLS

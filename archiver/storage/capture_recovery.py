@@ -21,11 +21,11 @@ _REASON = "its capture was lost with the end of a WARC file"
 
 
 def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]], begin: int = 0) -> int:
-    """Deletes the captures in this WARC file, from the offset `begin` on, whose records are not in `records`, pairs of
-    (offset, length) in bytes; returns how many.
+    """Deletes the captures in this WARC file that are at the offset `begin` or later and have no record in `records`,
+    which has pairs of (offset, length) in bytes. Returns the number of deleted captures.
 
-    What was extracted from them is kept, without a capture until the page has been fetched again. Expects to run
-    inside the caller's transaction.
+    Data that were extracted from these captures are kept, but have no capture until the page has been fetched again.
+    Expects to run inside the caller's transaction.
     """
     rows = db.execute("select id, warc_offset, warc_length from captures where warc_file = ?", [warc_file]).fetchall()
     lost = [row[0] for row in rows if row[1] >= begin and (row[1], row[2]) not in records]
@@ -50,8 +50,8 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
 
 
 def set_missing_capture(db: Database, article_id: int, capture_id: int | None) -> None:
-    """Links the article's current revision to this capture, which shows the same content, if its own capture was
-    lost.
+    """Links the article's current revision to this capture, which shows the same content, if the revision's own capture
+    was lost.
     """
     db.execute("update articles set capture_id = ? where id = ? and capture_id is null", [capture_id, article_id])
     db.execute(
@@ -62,9 +62,7 @@ def set_missing_capture(db: Database, article_id: int, capture_id: int | None) -
 
 
 def files_of_broken_runs(db: Database, site_id: int) -> set[str]:
-    """Returns the names of the WARC files written by runs of this site that were never closed, because their process
-    died.
-    """
+    """Returns the names of this site's WARC files whose run was never closed because its process died."""
     runs = [
         row[0]
         for row in db.execute(
@@ -86,8 +84,8 @@ def warc_prefix(site: str) -> str:
 
 
 class ArchiveFileGuard:
-    """Detects that the archive's file was replaced or deleted since the run began, after which writes to it would be
-    lost.
+    """Detects that the archive's file was replaced or deleted since the run began. Anything written to it after that
+    would be lost.
     """
 
     def __init__(self, archive: Path) -> None:
@@ -105,11 +103,10 @@ class ArchiveFileGuard:
 
 
 def recover(db: Database, folder: Path, site: dict[str, Any]) -> list[str]:
-    """Repairs the site's unfinished WARC files before a crawl begins; returns a message for each that was damaged.
+    """Repairs the site's unfinished WARC files before a crawl begins. Returns a message for each file that was damaged.
 
-    Files that another process is writing are left alone. If this process is killed, the next run continues the
-    repair. Expects the site's lock to be held and the new run not to be inserted yet. Raises OSError and
-    sqlite3.Error.
+    Files that another process is writing are left alone. If this process is killed, the next run continues the repair.
+    Expects the site's lock to be held and the new run not to be inserted yet. Raises OSError and sqlite3.Error.
     """
     messages: list[str] = []
     broken = {folder / name for name in files_of_broken_runs(db, site["id"])}

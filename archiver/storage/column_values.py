@@ -1,5 +1,5 @@
-"""Reads column values in the form that the field table states (`Shape`: a time, a list of texts ...), even if another
-program wrote invalid values.
+"""Reads column values as the types that the field table gives them (`Shape`: a time, a list of texts ...), even if
+another program wrote invalid values.
 
 An invalid value is read as None or empty, so that it does not prevent reading the rest of the row. `archiver verify`
 reports it.
@@ -36,7 +36,8 @@ def stored_object(text: object) -> dict[str, Any]:
 def settings_of(value: object) -> dict[str, Any]:
     """Returns a site's own settings from its column, decoded from JSON.
 
-    Unreadable settings give {"crawl": False}, because they may have forbidden crawling or set a longer delay.
+    Returns {"crawl": False} if the settings are unreadable, because they may have forbidden crawling or set a longer
+    delay.
     """
     return stored_object(value) or ({} if value in (None, "", "{}", {}) else {"crawl": False})
 
@@ -96,4 +97,5 @@ SHAPED: dict[Shape, Callable[[object], Any]] = {
     "texts": stored_texts,
     "geotags": _geotags,
 }
-"""For each shape, the function that reads a value of it; None or [] if the value has another shape."""
+"""For each shape, the function that reads a value of this shape. It returns None or [] if the value has a different
+shape."""

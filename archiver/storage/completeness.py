@@ -1,9 +1,9 @@
 """How complete the archive of a site is: its discovery sources, its missing pages, its URLs by outcome, and the history
 of one URL.
 
-A post counts as archived once its text is stored, even if a later fetch found it gone. It counts as missing while a
-source reports it and no fetch has shown what it is. A URL of unknown kind may be a post and counts as a missing one;
-a URL that a web archive has captured and that is gone now counts as a gone post.
+A post counts as archived once its text is stored, even if a later fetch found it gone. It counts as missing as long as
+a source reports it and no fetch has shown what it is. A URL of unknown kind may be a post and therefore counts as a
+missing post. A URL that a web archive has captured and that is now gone counts as a gone post.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _UNSET = "settings"
 
 
 def find_known_sources(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
-    """Returns what is known about a site's feeds, sitemaps and API: the kinds of source that the site has, the kinds
-    whose URLs are still being guessed, and the urlkeys of all of them.
+    """Returns three sets about a site's feeds, sitemaps and API: the kinds of source that the site has, the kinds whose
+    URLs are still being guessed, and the urlkeys of all these sources.
 
-    A site has a kind of source if one was fetched or is declared by the site, even if it does not respond now.
-    Sources guessed by an interrupted run are not guessed again.
+    A site has a kind of source if one was fetched or is declared by the site, even if it does not respond now. Sources
+    guessed by an interrupted run are not guessed again.
     """
     rows = db.execute(
         "select kind, urlkey, outcome, "
@@ -79,10 +79,11 @@ def count_listed_pages_online(db: Database, site_id: int, source: DiscoverySourc
 
 
 def record_cdx_list(db: Database, site_id: int, url: str, now: datetime, objection: str = "") -> None:
-    """Records the URL of the CDX list named in the site's settings, so that it is fetched; "" for no list.
+    """Records the URL of the CDX list named in the site's settings, so that the list is fetched. `url` is "" if the
+    settings name no list.
 
-    A list that the settings named before is excluded. With an `objection` (a reason) the list fails without a
-    request.
+    A list that the settings named before is excluded. If there is an `objection` (a reason not to request the list),
+    the list is marked as failed without a request.
     """
     key = urlkey(url) if url else ""
     db.execute(
@@ -127,8 +128,8 @@ _MISSING_OUTCOMES = (
     "select t.post_urlkey from article_parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id "
     "and f.outcome = 'failed'))"
 )
-# A listing that is postponed because an API lists all posts is not missing. Each part of the query reads only the index
-# of sites and outcomes.
+# A listing that is postponed because an API lists all posts does not count as missing. Each part of the query reads
+# only the index of sites and outcomes.
 _MISSING = (
     "select id, priority from pages where site_id = ?1 and outcome = 'failed' union all "
     "select id, priority from pages where site_id = ?1 and outcome = 'held' and article_id is null union all "
@@ -138,8 +139,8 @@ _MISSING = (
 
 
 def make_missing_due(db: Database, site_id: int, *, include_excluded: bool) -> None:
-    """Makes a site's missing pages due now. If `include_excluded` is True, so are pages that learned trap rules
-    excluded.
+    """Makes a site's missing pages due now. If `include_excluded` is True, also makes due the pages that learned trap
+    rules excluded.
     """
     db.execute(f"update pages as p set due_at = ? where {_MISSING_OUTCOMES}", [EPOCH, site_id])
     if include_excluded:
@@ -149,7 +150,7 @@ def make_missing_due(db: Database, site_id: int, *, include_excluded: bool) -> N
 def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
     """Returns the next pages to fetch in a run that fetches only missing pages, in the form of `pages.due_pages`.
 
-    Pages discovered during that run are missing too, so they are included.
+    Pages that are discovered during that run are missing too, so they are included.
     """
     return list(
         db.query(
@@ -195,9 +196,8 @@ BALANCE = (
     Outcome.FAILED,
     Outcome.DUE,
 )
-"""The outcomes of a `balance`, in order; an unchanged page counts as archived. Wrong guesses are left out, because
-no page was found at their addresses.
-"""
+"""The outcomes of a `balance`, in order; an unchanged page counts as archived. Wrongly guessed addresses of feeds and
+sitemaps are left out, because no page was found there."""
 _LISTED = 20
 # The sources that report posts, the most complete first.
 _SOURCES = (
@@ -214,32 +214,35 @@ _SOURCES = (
 _EMPTY_PAGE_RULES = (
     "rule in ('soft-404', 'repeated listing', 'attachment', 'redirect-loop', 'login wall', 'consent wall')"
 )
-"""Must equal the condition of `idx_pages_site_id_rule`, or SQLite does not use that index."""
+"""SQL: selects pages that were fetched and had no content of their own. This text must equal the condition of
+`idx_pages_site_id_rule`; otherwise SQLite does not use that index."""
 
 
 def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
     """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include. Keys:
 
     - site, start_url, platform.
-    - articles: all, and how many are gone, duplicates, revised.
+    - articles: the number of all articles, and of those that are gone, are duplicates, or were revised.
     - withdrawn: articles whose pages proved not to be posts.
     - untaken: pages that look like the posts of the site, but were not stored as posts (rule, pages, example).
     - unlisted: posts that are no longer listed and may be gone (posts, example).
     - removed: posts removed by takedown (docs/operate.md).
-    - posts: URLs of posts by state, the total as `found`.
-    - sources: as `posts`, for each source, the most complete first, with the `balance` of all URLs it reported.
-    - balance: all URLs by outcome, the total as `found`; pages: the same without empty outcomes.
-    - wrong_guesses: how many addresses of feeds and sitemaps the crawl guessed that do not exist; no other key counts
-      them.
-    - traps: rule, pages, `unrecorded` links of the last run that have no row, example, `asked` (whether the pages were
+    - posts: the URLs of posts by state, with the total as `found`.
+    - sources: the same as `posts` for each source, the most complete source first, with the `balance` of all URLs that
+      it reported.
+    - balance: all URLs by outcome, with the total as `found`.
+    - pages: the same without empty outcomes.
+    - wrong_guesses: the number of guessed addresses of feeds and sitemaps that do not exist; no other key counts them.
+    - traps: rule, pages, `unrecorded` links of the last run that have no row, example, `asked` (True if the pages were
       fetched), and the latest sample: `sampled` is the number of sampled pages, `hits` how many of these are posts or
       lead to an unknown post. Both are None for a rule without samples.
     - missing: up to 20 URLs with their reason; missing_total.
     - failures: reason, pages, example.
-    - untrusted: false claims of the site's server, and since when they are no longer trusted.
+    - untrusted: the kinds of claims of the site's server that proved false, each with the time since when it is no
+      longer trusted.
     - edits: the estimate of the edits that the last crawl did not see (`EditEstimate.as_dict`); None if sources
       announce them.
-    - held: pages whose new state replaced nothing (`HeldPage`).
+    - held: pages whose new state is not stored until it is confirmed (`HeldPage`).
     - requisites: `requisite_state`.
     - runs: newest first, with their `statistics`.
     - complete: nothing is missing and the last run finished.
@@ -289,8 +292,8 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
 
 @dataclass(frozen=True, slots=True)
 class PostCounts:
-    """The numbers of a site's URLs of posts by state (as in `posts` of `site_completeness`), and of all its missing
-    URLs.
+    """The numbers of a site's post URLs by state (as in `posts` of `site_completeness`), and the number of all its
+    missing URLs.
     """
 
     posts: dict[str, int]
@@ -298,13 +301,16 @@ class PostCounts:
 
     @property
     def coverage(self) -> float | None:
-        """The share (0 to 1) of archived posts among the archived and missing ones; None if there are none."""
+        """The share (0 to 1) of archived posts among the archived and missing posts; None if there are no such
+        posts.
+        """
         known = self.posts["archived"] + self.posts["missing"]
         return self.posts["archived"] / known if known else None
 
 
 def count_posts_of_sites(db: Database, now: datetime) -> dict[int, PostCounts]:
-    """Returns for each site with pages, by ID, its numbers of posts and missing URLs, with three queries for all sites.
+    """Returns the numbers of posts and missing URLs of each site that has pages, by site ID, with three queries for all
+    sites.
 
     Unlike `site_completeness`, pages that are gone and that only a web archive has captured do not count as posts.
     """
@@ -451,10 +457,10 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
 
     Keys: asked (the normalized URL), typed (the URL as given, if it has parameters that normalization removes), url,
     urlkey, site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, due_for
-    (why it is due then), attempts, sources, source_hints, article, parts, captures, requisite (see `requisite_at`;
-    the other keys repeat it if the URL is only a requisite). A URL that was never fetched itself, but is an alias of
-    an article, or that was captured before its site moved, has outcome None and `article.address_kind`. `parts` are
-    the other pages of the post (number, url, outcome).
+    (the reason why it is due then), attempts, sources, source_hints, article, parts, captures, requisite (see
+    `requisite_at`; the other keys repeat it if the URL is only a requisite). A URL that was never fetched itself, but
+    is an alias of an article, or that was captured before its site moved, has outcome None and `article.address_kind`.
+    `parts` are the other pages of the post (number, url, outcome).
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -535,7 +541,7 @@ def _due_for(page: dict[str, Any]) -> str:
 
 
 def _if_parameters_removed(typed: str) -> str:
-    """Returns the URL as typed if normalization removes parameters from it, else ""."""
+    """Returns the URL as typed if normalization removes parameters from it; otherwise ""."""
     return typed if "://" in typed and normalize(typed) != typed and "?" in typed else ""
 
 

@@ -40,7 +40,7 @@ from archiver.storage.migrations import (
 # -- faults of the disk and the database
 
 FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# bytes; with at most this much free space an I/O error is taken as a full disk, which SQLite may report so
+# bytes; if at most this much space is free, an I/O error is taken for a full disk, which SQLite may report as one
 _NEARLY_FULL = 256 * 1024
 _PRIMARY = 0xFF
 _ENVIRONMENT_CODES = {
@@ -106,10 +106,10 @@ def _error_code(error: sqlite3.Error) -> int:
 
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
-"""Number of prepared statements to cache: writing a page takes more than Python's default of 128."""
+"""The number of prepared statements to cache. Writing a page takes more than Python's default of 128."""
 _LOG_PAGES = 8_000
-"""Number of pages in the write-ahead log before a checkpoint (32 MB). Index pages that each batch changes are then
-copied once for many batches. Committed data is just as safe in the log."""
+"""The number of pages in the write-ahead log before a checkpoint (32 MB). With so many, index pages that each batch
+changes are copied only once for many batches. Committed data is just as safe in the log."""
 _CACHE_KILOBYTES = 16_000
 """Size of a writer's page cache, in KiB. It is large because a new row changes distant pages of a dozen indexes."""
 
@@ -124,8 +124,8 @@ def open_archive(
     migrations is refused, unless `to_copy` is True. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveTooOld,
     ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
 
-    After a power cut the database is intact, in the state of one of its last commits (`synchronous=NORMAL` with a
-    write-ahead log).
+    After a power cut, the database is intact and has the state after one of its last commits (`synchronous=NORMAL` with
+    a write-ahead log).
     """
     file = Path(path)
     if not file.exists() and not create:
@@ -250,13 +250,13 @@ _RETRY_SECONDS = 0.25
 _NOTICE_AFTER = 2.0
 _notice = logging.getLogger("archiver.notice")
 _SHUTDOWN_PATIENCE = 3.0
-"""Seconds to wait for locks in total once the program is shutting down: crawls that end together write their last
-pages in turn."""
+"""Seconds to wait for locks in total once the program is shutting down. Crawls that end together write their last pages
+one after another."""
 _deadline: list[float] = []
 
 
 def stop_waiting_for_locks() -> None:
-    """Limits how long this process waits for database locks from now on, because it is shutting down."""
+    """Limits how long this process still waits for database locks, because it is shutting down."""
     if not _deadline:
         _deadline.append(time.monotonic() + _SHUTDOWN_PATIENCE)
 
@@ -316,6 +316,8 @@ def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) 
 
 
 def _display_path(db: Database) -> str:
-    """Returns the path of a database for messages: relative to the working directory if it is inside it."""
+    """Returns the path of a database for messages. If the database is inside the working directory, the path is
+    relative to that directory.
+    """
     path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

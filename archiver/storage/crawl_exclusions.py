@@ -1,5 +1,5 @@
-"""What keeps a crawl from fetching a page: trap rules, redirect loops, dates and validators that proved false, and
-files about a host such as robots.txt.
+"""Reads and writes what keeps a crawl from fetching a page: trap rules, redirect loops, dates and validators that
+proved false, and files about a host such as robots.txt.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -27,7 +27,7 @@ from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
 LEARNED_RULES = (redundant_urls.PATTERN_BUDGET_RULE, redundant_urls.EQUIVALENT_URL_RULE)
-"""Prefixes of the rules that a run learns; the other rules are in the URL classifier's table."""
+"""Prefixes of the rules that a run learns. All other rules are in the URL classifier's table."""
 _MOST_SIBLINGS = 50
 
 
@@ -44,11 +44,11 @@ def postpone_page(db: Database, page_id: int, until: str) -> None:
 
 
 REQUESTED = "requested although a trap rule applies"
-"""The reason of excluded pages that a person asked to fetch: no budget applies to them."""
+"""The reason of excluded pages that a person asked to fetch. No budget applies to these pages."""
 
 
 def include_again(db: Database, site_id: int, due_at: str) -> None:
-    """Makes the pages of a site due that learned trap rules excluded. Pages excluded by the URL classifier stay
+    """Makes due the pages of a site that learned trap rules excluded. Pages excluded by the URL classifier stay
     excluded.
     """
     for rule in LEARNED_RULES:
@@ -117,7 +117,7 @@ def is_vouched_for(db: Database, page_id: int) -> bool:
 
 
 def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str]]:
-    """Returns the discovery sources that reported a page, each with the URL it was found on."""
+    """Returns the discovery sources that reported a page, each with the URL where it reported the page."""
     rows = db.execute("select source, found_on from page_sources where page_id = ?", [page_id])
     return [(DiscoverySource(source), found_on or "") for source, found_on in rows]
 
@@ -137,8 +137,8 @@ def is_part_feed(db: Database, page_id: int) -> bool:
 
 
 def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bool, bool]]:
-    """Returns the feeds of a site that were found before this page: their URLs, whether they proved to be feeds, and
-    whether they have no response yet.
+    """Returns the feeds of a site that were found before this page: the URL of each, True if it proved to be a feed,
+    and True if it has no response yet.
     """
     rows = db.execute(
         "select url, outcome in ('not-article', 'unchanged') and rule like 'feed %', outcome = 'due' from pages "
@@ -149,7 +149,7 @@ def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bo
 
 
 def source_coverage(db: Database, site_id: int) -> SourceCoverage:
-    """Returns, for each kind of source, how many of a site's posts (stored or due) it lists."""
+    """Returns, for each kind of source, the number of a site's posts (stored or due) that it lists."""
     known = (Outcome.DUE, Outcome.ARCHIVED, Outcome.UNCHANGED)
     by_source: Counter[str] = Counter()
     for count in page_counts(db, site_id):
@@ -246,8 +246,8 @@ def is_stored_or_due(db: Database, key: str) -> bool:
 
 
 def sibling_urlkeys(db: Database, plain: str) -> list[str]:
-    """Returns the urlkeys that differ from `plain` only in their query string and whose pages are posts or still due,
-    at most 50.
+    """Returns at most 50 urlkeys that differ from `plain` only in their query string, and whose pages are posts or
+    still due.
     """
     path = plain.partition("?")[0]
     rows = db.execute(
@@ -286,14 +286,14 @@ def article_id_at(db: Database, key: str) -> int | None:
     return row[0] if row else None
 
 
-# -- redirect loops: every page of a loop has failed, because none shows anything
+# -- redirect loops: every page of a loop counts as failed, because none shows any content
 
 REDIRECT_LOOP_RULE = "redirect-loop"
 REASON = "it redirects in a loop"
 
 
 def redirect_chain(db: Database, key: str) -> list[str]:
-    """Returns the urlkeys that the redirects from the urlkey `key` lead to, in order, up to the first repetition."""
+    """Returns the urlkeys to which the redirects from the urlkey `key` lead, in order, up to the first repetition."""
     seen: dict[str, None] = {}
     while row := db.execute(
         "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
@@ -350,11 +350,11 @@ def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
 
 
 class Trust:
-    """Which claims of a site's server about changes are trusted: the dates in its feeds, sitemaps and APIs, their other
-    details beside title and text, and its validators (ETag, Last-Modified).
+    """Keeps track of which claims of a site's server about changes are trusted. Such claims are the dates in its feeds,
+    sitemaps and APIs, their other details besides title and text, and its validators (ETag, Last-Modified).
 
-    Reads and writes the site's column `untrusted`: the claims that proved false (see `frontier.revisit`), each with the
-    time. Claims are tested while a run's results are written.
+    Reads and writes the site's column `untrusted`, which has the claims that proved false (see `frontier.revisit`),
+    each with the time when it did. Claims are tested while a run's results are written.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:
@@ -386,8 +386,8 @@ class Trust:
         return are_claims_believed(pages.moment(self._since.get(claim)), self._now)
 
     def judge_claim(self, reason: str, *, changed: bool) -> None:
-        """Compares a source's claim that a page changed, which was the `reason` why the page was due, with whether it
-        had changed.
+        """Tests a source's claim that a page changed. The claim was the `reason` why the page was due; `changed` is
+        True if the page really had changed.
 
         A claim that proves false is no longer trusted, and the other pages that the source reported as changed are
         postponed to the site's revisit period.
@@ -413,7 +413,7 @@ class Trust:
         self._db.table("sites").update(self._site_id, {"untrusted": json.dumps(self._since)})
 
 
-# -- files about a host (robots.txt, tdmrep.json) as last fetched
+# -- files about a host (robots.txt, tdmrep.json), as they were last fetched
 
 
 def find_host_file(db: Database, origin: str, name: str) -> HostFile | None:
@@ -432,7 +432,7 @@ def find_host_file(db: Database, origin: str, name: str) -> HostFile | None:
 
 
 def make_allowed_due(db: Database, site_id: int, origin: str, robots: Robots) -> None:
-    """Makes the pages of a site and an origin due that an earlier robots.txt forbade and this one allows."""
+    """Makes due the pages of a site and an origin that an earlier robots.txt forbade and this one allows."""
     rows = db.execute(
         "select id, url from pages where site_id = ? and outcome = ? and rule = 'robots'", [site_id, Outcome.REFUSED]
     ).fetchall()

@@ -19,7 +19,7 @@ from archiver.fields import WEIGHTS
 # -- articles_fts: triggers index each article when it is written, or all articles of a batch at its end
 
 COLUMNS = ("body", *(name for name in WEIGHTS if name != "body"))
-"""The columns in FTS5's order. The body is first because FTS5 stores two bytes less per word for the first column."""
+"""The columns in FTS5's order. The body is first because FTS5 needs two bytes less per word for the first column."""
 TOKENIZER = "unicode61 remove_diacritics 2"
 MARK = -1 << 63  # marks a batch in `fts_pending`; no article has this ID
 
@@ -51,7 +51,9 @@ _INDEX_FILE = re.compile(r"[0-9a-f]{32}\..*|meta\.json|\.managed\.json|\.tantivy
 
 
 def index_folder(archive: Path) -> Path:
-    """Returns the folder of an archive's search index, which is named like SQLite's own files next to a database."""
+    """Returns the folder of an archive's search index. Its name begins with the archive's, like the names of SQLite's
+    own files.
+    """
     return archive.with_name(archive.name + "-search")
 
 

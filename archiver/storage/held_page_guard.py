@@ -40,7 +40,7 @@ _SHOWS_POST_AGAIN = "other held pages show their posts again"
 
 @dataclass(frozen=True, slots=True)
 class FetchedPost:
-    """What the guard knows of a fetched page beside its result: its urlkey, the row of its article (None if none is
+    """What the guard knows about a fetched page besides its result: its urlkey, the row of its article (None if none is
     stored), the run, and when the run began. `announced` is True if a source had said that the page changed or is gone.
     """
 
@@ -53,8 +53,8 @@ class FetchedPost:
 
 @dataclass(frozen=True, slots=True)
 class GuardedResult:
-    """The result to store, which has the outcome HELD if the page is held. `is_confirmed` is True if the page was held
-    and is now accepted.
+    """The result to store. Its outcome is HELD if the page is held. `is_confirmed` is True if the page was held and is
+    now accepted.
     """
 
     result: PageResult
@@ -78,7 +78,7 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     if result.article and result.article.body and held_pages.shows_shared_text(db, site["id"], post.key, digest):
         rule = HoldRule.SHARED_TEXT
     now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
-    if is_confirmed(now, result.at):
+    if is_confirmed(now, result.at, held_pages.count_held_alike(db, site["id"], post.key, rule)):
         held_pages.release_page(db, post.key)
         return GuardedResult(result, is_confirmed=True)
     held_pages.hold_page(db, post.key, now, post.run_id)
@@ -101,8 +101,8 @@ def _digest(result: PageResult, hold: Hold | None) -> str:
 
 
 def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
-    """Ends the hold on a page that shows its post again, and makes other held pages due at once: all of the site if the
-    whole site was at fault, else those with the same fault.
+    """Ends the hold on a page that shows its post again, and makes other held pages due at once. These are all held
+    pages of the site if the whole site was at fault, otherwise only those with the same fault.
     """
     held_pages.release_page(db, key)
     is_of_site = hold.rule in MASS_RULES or hold.rule in (HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST)
@@ -148,7 +148,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
 
 _TAG = re.compile(r"<[^>]*>")
 _ABOUT = 1.25
-_CUT_END = 20  # letters at the end that are not compared: a teaser often ends in "Read more" or within a word
+# This many letters at the end are not compared, since a teaser often ends in "Read more" or within a word.
+_CUT_END = 20
 
 
 def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:

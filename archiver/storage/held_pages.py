@@ -1,8 +1,8 @@
 """The tables `held_pages` and `recent_changes`.
 
 `held_pages` has the pages whose new state is not stored until it is confirmed. `recent_changes` has the edits of the
-last days, which are taken back if they prove to be a fault of the site. All functions expect to run inside the
-caller's transaction.
+last days, which are taken back if they prove to be caused by a fault of the site. All functions expect to run inside
+the caller's transaction.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from archiver.storage.article_tables.undoing import undo_gone, undo_revision
 from archiver.storage.pages import EPOCH, moment, stamp
 
 _FEW = 20
-"""If a site has at most this many held pages, all of them are fetched again each day. Of more, about this many are, and
-the others are fetched every third day."""
+"""If a site has at most this many held pages, all of them are fetched again each day. If it has more, about this many
+are fetched each day, and the others every third day."""
 _LATER = 3 * LOOK_EVERY
 
 
 def text_digest(body: str) -> str:
-    """Returns the digest of a text, however short, by which pages that show the same are recognised."""
+    """Returns the digest of a text, however short. Pages that show the same text are recognized by it."""
     return hashlib.blake2b(fold_words(body).encode(), digest_size=12).hexdigest()
 
 
@@ -88,17 +88,28 @@ def count_held(db: Database, site_id: int) -> int:
     )
 
 
+def count_held_alike(db: Database, site_id: int, key: str, rule: HoldRule) -> int:
+    """Returns the number of the site's pages, without the one at this urlkey, that are held by a rule."""
+    return int(
+        db.execute(
+            "select count(*) from held_pages h join pages p on p.id = h.page_id "
+            "where p.site_id = ? and h.rule = ? and p.urlkey <> ?",
+            [site_id, rule, key],
+        ).fetchone()[0]
+    )
+
+
 def next_look(db: Database, site_id: int, key: str, at: datetime) -> datetime:
-    """Returns when the held page at this urlkey, fetched at `at`, is fetched again. Of many held pages some are fetched
-    each day, to notice when the site shows its posts again.
+    """Returns the time at which the held page at this urlkey, fetched at `at`, is fetched again. If a site has many
+    held pages, only some are fetched each day, to notice when the site shows its posts again.
     """
     share = 1 + (count_held(db, site_id) - 1) // _FEW
     return at + (LOOK_EVERY if crc32(key.encode()) % share == 0 else _LATER)
 
 
 def shows_shared_text(db: Database, site_id: int, key: str, digest: str) -> bool:
-    """Returns True if so many other held pages of the site show the text with this digest that it belongs to the site
-    and not to a post.
+    """Returns True if the text with this digest belongs to the site and not to a post, because enough other held pages
+    of the site show it.
     """
     found = db.execute(
         "select count(*) from held_pages h join pages p on p.id = h.page_id "
@@ -137,8 +148,9 @@ def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
 
 
 def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = None) -> int:
-    """Makes the held pages of a site due, for example when a held page shows its post again. Returns how many. `like`:
-    only those that are held by the same rule since about the same time.
+    """Makes the held pages of a site due, for example when a held page shows its post again. Returns the number of
+    these pages. If `like` is given, only pages that have been held by the same rule since about the same time are made
+    due.
     """
     held, values = "select page_id from held_pages", []
     if like is not None:
@@ -210,7 +222,8 @@ def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterat
             [site["id"], gone, stamp(now - TOGETHER)],
         ).fetchone()
         past_changed, past_fetched = _past(db, site["id"], now - TOGETHER, gone=gone)
-        # Most sites announce an edit or two. A redesign may announce that each of its posts changed.
+        # Most sites announce an edit or two at a time. After a redesign, a site may announce that each of its posts
+        # changed.
         counts = changed >= _MOST_ANNOUNCED * _count_articles(db, site["name"])
         number = int(changed if counts else unannounced)
         if number and is_unusual(number, _count_fetched(db, site["id"], now - TOGETHER), past_changed, past_fetched):
@@ -252,8 +265,8 @@ def _past(db: Database, site_id: int, before: datetime, *, gone: bool) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class HeldRun:
-    """What holding the recent changes of a site did: the pages `held`, and how many edits and deletions of the present
-    run were taken back (`undone`).
+    """The result of holding the recent changes of a site: the pages that are `held`, and the number of edits and
+    deletions of the present run that were taken back (`undone`).
     """
 
     held: int = 0
@@ -264,7 +277,7 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
     """Takes back the recent changes of a site and holds their pages by a rule of MASS_RULES.
 
     An edit of an earlier run is kept if its post has changed again since and that run did not edit an unusual share of
-    posts: the post now shows something else, so the edit is not part of the fault.
+    posts. In this case the post now shows something else, so the edit is not part of the fault.
     """
     assert rule in MASS_RULES
     rows = db.execute(
@@ -303,8 +316,8 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
 
 
 def _has_many_edits(db: Database, run_id: int | None) -> bool:
-    """Returns True if a run found changes in so many of the known posts that its edits are doubtful, or if nothing is
-    known of the run.
+    """Returns True if a run found changes in so many of the known posts that its edits are doubtful, or if the archive
+    has no finished run with this ID.
     """
     row = db.execute(
         "select revised, revised + unchanged + gone from runs where id = ? and finished_at is not null", [run_id]

@@ -1,5 +1,5 @@
-"""Records of backups and integrity checks: when the last backup and the last checks were made, and what the checks
-found damaged.
+"""Records of backups and integrity checks: when the last backup and the last checks were made, and which damage the
+checks found.
 
 The functions that write expect to run inside the caller's transaction.
 """
@@ -17,7 +17,7 @@ from archiver.storage.column_values import stored_time
 from archiver.storage.pages import last_rowid, stamp
 
 DATABASE = "database"
-"""The name of the unit that stands for the whole database file, for damage found by a check of the whole file."""
+"""The name of the unit that stands for the whole database file. It has the damage found by checks of the whole file."""
 TABLE_UNIT = "table "
 """The names of units that are tables begin with this."""
 CheckKind = Literal["verify", "part"]
@@ -26,10 +26,14 @@ _BACKUP_COLUMNS = "path, made_at, articles, bytes, captures, holds_since, failed
 
 @dataclass(frozen=True, slots=True)
 class BackupRecord:
-    """What is known of the backups that are written to one file. `path` is the absolute path of the file. `made_at` is
-    when the last backup that passed its checks was made, with `articles` and `bytes` (None if no backup has passed).
-    `captures` is True if WARC files are copied, too. No file of the backup has posts that were removed before
-    `holds_since`. `failed_at` and `failure` describe the last attempt if it failed.
+    """What the archive knows about the backups that are written to one file.
+
+    - `path`: the absolute path of the file.
+    - `made_at`: when the last backup that passed its checks was made, None if no backup has passed.
+    - `articles`, `bytes`: the number of articles in that backup, and its size.
+    - `captures`: True if WARC files are copied, too.
+    - `holds_since`: no file of the backup has posts that were removed before this time.
+    - `failed_at`, `failure`: when and why the last attempt failed, if it failed.
     """
 
     path: str
@@ -58,8 +62,9 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class IntegrityCheck:
-    """The result of a check of the archive. Everything in the archive was read after `covers_since`, which is None if
-    something was never read. `bytes` is the size of what was read; `findings` is how many causes of damage were found.
+    """The result of a check of the archive. Everything in the archive has been read since `covers_since`, which is None
+    if some part was never read. `bytes` is the size of the data read, and `findings` is the number of causes of damage
+    that were found.
     """
 
     kind: CheckKind
@@ -73,8 +78,8 @@ class IntegrityCheck:
 
 
 def has_integrity_records(db: Database) -> bool:
-    """Returns True if the archive's file has the tables of this module. An archive of an older version that is only
-    read lacks them.
+    """Returns True if the archive's file has the tables of this module. They are missing from an archive of an older
+    version that is only read.
     """
     return {"backups", "integrity_checks", "checked_units", "damages"} <= set(db.table_names())
 
@@ -101,7 +106,7 @@ def read_backups(db: Database) -> list[BackupRecord]:
 
 
 def record_backup(db: Database, made: BackupRecord) -> None:
-    """Stores a backup that passed its checks, in place of the record of the last one at this path."""
+    """Stores the record of a backup that passed its checks. It replaces the record of the last backup to this path."""
     db.execute(
         f"insert into backups ({_BACKUP_COLUMNS}) values (?, ?, ?, ?, ?, ?, null, null) on conflict (path) do update "
         "set made_at = excluded.made_at, articles = excluded.articles, bytes = excluded.bytes, "
@@ -119,7 +124,7 @@ def record_backup(db: Database, made: BackupRecord) -> None:
 
 
 def record_failed_backup(db: Database, path: str, at: datetime, failure: str) -> None:
-    """Stores why a backup to this path failed. The record of the last successful one is kept."""
+    """Stores the reason why a backup to this path failed. The record of the last successful backup is kept."""
     db.execute(
         "insert into backups (path, failed_at, failure) values (?, ?, ?) on conflict (path) do update "
         "set failed_at = excluded.failed_at, failure = excluded.failure",
@@ -128,7 +133,9 @@ def record_failed_backup(db: Database, path: str, at: datetime, failure: str) ->
 
 
 def count_posts_removed_since(db: Database, at: datetime | None) -> int:
-    """Returns how many removed posts a backup made at this time may still contain; all if `at` is None."""
+    """Returns the number of removed posts that a backup made at this time may still contain. If `at` is None, counts
+    all removed posts.
+    """
     return int(
         db.execute(
             "select count(*) from tombstones where allowed_at is null and removed_at > ?", [stamp(at) if at else ""]
@@ -229,7 +236,9 @@ def forget_units(db: Database, units: Iterable[str]) -> None:
 
 
 def _replace_damages(db: Database, units: Sequence[str] | None, found: Sequence[Damage], at: datetime) -> None:
-    """Replaces the damages of these units (None: of all). Known damage keeps the time at which it was found."""
+    """Replaces the stored damage of these units; None means all units. Damage that was known before keeps the time at
+    which it was found.
+    """
     since = {(kind, subject): text for kind, subject, text in db.execute("select kind, subject, found_at from damages")}
     if units is None:
         db.execute("delete from damages")
@@ -245,7 +254,7 @@ def _replace_damages(db: Database, units: Sequence[str] | None, found: Sequence[
 
 
 def read_damages(db: Database) -> list[Damage]:
-    """Returns all damage that is known, the oldest first."""
+    """Returns all known damage, the oldest first."""
     return list(_damages(db))
 
 

@@ -1,4 +1,5 @@
-"""What each feed and listing showed when it was last read (`pages.listed`), and the posts that were removed from it.
+"""Stores the entries that each feed and listing showed when it was last read (`pages.listed`), and finds the posts that
+were removed from it.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -24,7 +25,7 @@ _VALUES_PER_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class ListChanges:
-    """What changed in a list since it was last read, as page IDs: `removed` are the posts that were removed, newest
+    """The changes in a list since it was last read, as page IDs: `removed` are the posts that were removed, newest
     first; `again` are gone posts that are listed again.
     """
 
@@ -33,11 +34,11 @@ class ListChanges:
 
 
 def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
-    """Stores what the feed or listing at the urlkey `key` shows. Returns what changed since it was last read. Posts
-    that are already due are left out.
+    """Stores the entries that the feed or listing at the urlkey `key` shows. Returns the changes since the list was
+    last read, without posts that are already due.
 
-    A post was not removed if another feed, sitemap, API or listing shows it in this run, or if the page still links to
-    it.
+    A post does not count as removed if another feed, sitemap, API or listing shows it in this run, or if the page still
+    links to it.
     """
     row = db.execute("select id, listed from pages where urlkey = ?", [key]).fetchone()
     entries = _page_ids(db, listed.entries[:_MOST_ENTRIES])
@@ -73,8 +74,8 @@ def _gone_pages(db: Database, page_ids: Iterable[int], since: str) -> Iterator[i
 
 
 def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:
-    """Makes the pages of removed posts due at once. If these and the pages that this run has already rechecked
-    (`rechecked`) are more than MOST_RECHECKED, the remaining pages are due on the following days.
+    """Makes the pages of removed posts due at once. If this run would thereby recheck more than MOST_RECHECKED pages,
+    including the `rechecked` pages before, the remaining pages are due on the following days.
     """
     room = max(0, MOST_RECHECKED - rechecked)
     make_pages_due(db, page_ids[:room], reason)
@@ -83,7 +84,7 @@ def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecke
         db.execute("update pages set due_at = min(due_at, ?), reason = ? where id = ?", [due, reason, page_id])
 
 
-# -- posts that were left out, on sites whose pages cannot show whether they are gone
+# -- posts that are no longer listed, on sites whose pages cannot show whether they are gone
 
 _SHELL = "; its page shows no more than an address that does not exist"
 _RELISTED = (
@@ -122,7 +123,9 @@ def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class _ListedPage:
-    """A page that is or may be a post, after its redirect. `day` is the day of publication."""
+    """A page that is or may be a post. If it redirects, this is the page to which it redirects. `day` is the day of
+    publication.
+    """
 
     page_id: int
     is_post: bool

@@ -1,12 +1,12 @@
 """File locks of an archive: per site, per host, for the scheduler, for notifications and for the entire archive.
 
 Each lock is a hidden file next to the archive and contains the ID of the process that holds it. The files of sites and
-hosts are deleted when they are released, so that they do not pile up. Who takes such a lock makes sure afterwards that
-its file still has its name: otherwise two processes could hold the same lock, one of them on a deleted file.
+hosts are deleted when they are released, so that they do not pile up. A process that takes such a lock then checks that
+the file still has its name. Otherwise two processes could hold the same lock, one of them on a deleted file.
 
 Two files are never deleted. Whoever holds the lock of a site or host, and every reader, holds a shared lock on
-`.access`; a program that needs the archive for itself locks that file exclusively. Readers hold a shared lock on
-`.readers`, and then look for the locks of writers; a writer takes its own lock, and then makes sure that nobody holds
+`.access`; a program that needs exclusive access to the archive locks that file exclusively. Readers take a shared lock
+on `.readers`, and then look for the locks of writers. A writer takes its own lock, and then checks that nobody holds
 `.readers`. So at least one of the two notices the other.
 """
 
@@ -27,7 +27,8 @@ from urllib.parse import quote
 
 from archiver.errors import ArchiveInUse, HostInUse, SchedulerAlreadyRunning
 
-_MAX_NAME = 120  # characters of the encoded name; file systems allow 255 bytes for the whole file name
+# At most this many characters of the encoded name are used; file systems allow 255 bytes for the whole file name.
+_MAX_NAME = 120
 _parent_pid: list[int] = []
 
 
@@ -42,13 +43,15 @@ def lock_file(archive: Path, kind: Literal["site", "host"], name: str) -> Path:
 
 
 def lock_files(archive: Path) -> list[Path]:
-    """Returns the lock files of sites and hosts that exist: of those that are held, and of killed processes."""
+    """Returns the existing lock files of sites and hosts. They belong to locks that are held, or were left by killed
+    processes.
+    """
     return sorted(archive.parent.glob(f".{glob.escape(archive.name)}.*.lock"))
 
 
 def set_lock_holder(pid: int) -> None:
-    """Makes the locks that this process takes name `pid` as their holder: the process that a person started and can
-    stop.
+    """Makes the locks that this process takes name `pid` as their holder. This is the process that a person started and
+    can stop.
     """
     _parent_pid[:] = [pid]
 
@@ -63,7 +66,7 @@ class HeldLock:
     def close(self) -> None:
         """Releases the lock. Its file is deleted first, while nobody else can hold it."""
         if self._file is not None and not self._handles[0].closed:
-            with suppress(OSError):  # the folder cannot be written any more: the file stays
+            with suppress(OSError):  # the file stays if its folder is no longer writable
                 self._file.unlink()
         for handle in self._handles:
             handle.close()
@@ -76,7 +79,7 @@ class HeldLock:
 
 
 def lock_archive_exclusively(archive: Path) -> HeldLock:
-    """Locks out everybody else: until the returned lock is closed, no crawl or import writes to the archive, and no
+    """Locks out all other programs. Until the returned lock is closed, no crawl or import writes to the archive, and no
     other program reads it under a lock. Deletes lock files that killed processes have left.
 
     Raises ArchiveInUse if a crawl or an import is running.
@@ -92,7 +95,7 @@ def lock_archive_exclusively(archive: Path) -> HeldLock:
 
 
 def lock_archive_shared(archive: Path) -> HeldLock:
-    """Takes the lock of an archive that is only read: until it is closed, no crawl or import writes to the archive.
+    """Takes the lock for reading an archive. Until it is closed, no crawl or import writes to the archive.
 
     Writes nothing to its folder. Raises ArchiveInUse if a crawl is running.
     """
@@ -104,7 +107,7 @@ def lock_archive_shared(archive: Path) -> HeldLock:
                 if not _try(held[-1], fcntl.LOCK_SH):
                     raise ArchiveInUse(str(archive), lock_holder(archive) or "another process")
         for path in lock_files(archive):
-            with suppress(FileNotFoundError):  # released meanwhile
+            with suppress(FileNotFoundError):  # its holder has released the lock meanwhile
                 held.append(stack.enter_context(path.open("rb")))
                 if not _try(held[-1], fcntl.LOCK_SH):
                     raise ArchiveInUse(str(archive), f"process {_read_holder(held[-1])}")
@@ -194,7 +197,8 @@ def _scheduler_lock_file(archive: Path) -> Path:
 
 
 _MOMENT = 0.2
-"""Seconds to try to take a lock, so that a process that only tests it for a moment is not mistaken for its holder."""
+"""Seconds to try to take a lock. A process that holds the lock only for a moment, to test it, is thus not mistaken for
+its holder."""
 
 
 def _access_file(archive: Path) -> Path:
@@ -206,13 +210,15 @@ def _readers_file(archive: Path) -> Path:
 
 
 def _take_one(archive: Path, path: Path) -> HeldLock | str:
-    """Takes the lock of a site or host; returns it, or who prevents that, as a phrase for messages."""
+    """Takes the lock of a site or host and returns it. If another process prevents that, returns a phrase for this
+    process, for messages.
+    """
     with ExitStack() as stack:
         access = stack.enter_context(_access_file(archive).open("a+b"))
         if not _try(access, fcntl.LOCK_SH):
             return lock_holder(archive) or "another process"
         while isinstance(lock := _take_lock(path), BufferedRandom) and not _has_name(lock, path):
-            lock.close()  # its last holder has deleted the file meanwhile
+            lock.close()  # the lock's last holder has deleted the file meanwhile
         if isinstance(lock, str):
             return f"process {lock}"
         stack.enter_context(lock)
@@ -238,7 +244,7 @@ def _try(handle: BinaryIO, kind: int, seconds: float = _MOMENT) -> bool:
 
 
 def _has_name(handle: BinaryIO, path: Path) -> bool:
-    """Returns True if this open file is the one at `path`."""
+    """Returns True if this open file is the file at `path`."""
     try:
         return os.path.samestat(os.fstat(handle.fileno()), path.stat())
     except FileNotFoundError:

@@ -33,7 +33,7 @@ def follow_field_table(db: Database) -> None:
     """Recreates what the schema derives from the field table: the triggers, the views and the full-text index. A
     migration calls it after adding the column of a new field.
 
-    If a later migration adds another field of today's table, the full-text index is filled by that migration.
+    If a later migration adds another field of today's table, that migration fills the full-text index.
     """
     derived = [(made, statement) for statement in SCHEMA if (made := _DERIVED.match(statement))]
     for made, _ in reversed(derived):
@@ -45,10 +45,11 @@ def follow_field_table(db: Database) -> None:
 
 
 def make_schema(db: Database) -> bool:
-    """Creates the schema in an empty database, in one transaction, because several are many times slower on disk.
+    """Creates the schema in an empty database, in one transaction, because several transactions are many times slower
+    on disk.
 
-    Returns False and changes nothing if the database is not empty, even if another process has just filled it. If
-    the process is killed, nothing is left behind. Raises sqlite3.Error.
+    Returns False and changes nothing if the database is not empty, even if another process has just filled it. If the
+    process is killed, nothing is left behind. Raises sqlite3.Error.
     """
     conn = db.conn
     if not _is_empty(db):

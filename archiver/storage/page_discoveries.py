@@ -1,4 +1,5 @@
-"""Discovered URLs in the pages table, which discovery sources reported each page, and the counts of pages per source.
+"""Records discovered URLs in the pages table, the discovery sources that reported each page, and the counts of pages
+per source.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -26,8 +27,8 @@ Place = tuple[str | None, int | None]
 
 
 def discovery_place(db: Database, url: str) -> Place:
-    """Returns where a URL was found, as columns of `page_discoveries`: the ID of the page with the URL `url` if the
-    archive has that page, else `url` itself.
+    """Returns the values of `found_on` and `found_on_page_id` for a URL that was found at `url`: the ID of the page
+    with this URL if the archive has the page, otherwise `url` itself.
     """
     try:
         key = urlkey(url)
@@ -68,8 +69,8 @@ def replace_page_references(db: Database, pages: str, values: dict[str, object])
     )
 
 
-# -- the table page_counts: pages of a site by kind and outcome, in all and per discovery source. Triggers keep it
-# up to date, so that a site of a hundred thousand pages is shown as fast as one of ten.
+# -- the table page_counts: the numbers of a site's pages by kind and outcome, in total and per discovery source.
+# Triggers keep it up to date, so that a site with a hundred thousand pages is shown as fast as a site with ten.
 
 _KEY = "site_id, source, kind, outcome, with_article"
 _COLUMNS = f"{_KEY}, pages"
@@ -83,8 +84,8 @@ PAGE_COUNTS_QUERY = f"""select p.site_id, '' as source, {_CLASS.format("p")} as 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The number of a site's pages with one kind and one outcome that `source` reported ("": all pages of the site),
-    either with or without an article.
+    """The number of a site's pages that have the same kind and outcome, were reported by `source` ("" means all pages
+    of the site), and all have or all lack an article.
     """
 
     source: str
@@ -132,9 +133,9 @@ def record_discovered_urls(
 ) -> list[DiscoveredURL]:
     """Records discovered URLs in the pages table; returns the new ones.
 
-    A new page is due at once, a new listing at `listings_due` if that is given. A known page becomes due again only
-    if the source reports a change (see `refetch_reason`). `folder` is the path of the site's scope; `believes`
-    returns True if a claim of a source is trusted.
+    A new page is due at once, but a new listing is due at `listings_due` if that is given. A known page becomes due
+    again only if the source reports a change (see `refetch_reason`). `folder` is the path of the site's scope;
+    `believes` returns True if a claim of a source is trusted.
     """
     later = stamp(listings_due) if listings_due else EPOCH
     places: dict[str, Place] = {}  # many targets were found on the same page
@@ -161,8 +162,8 @@ def record_discovered_urls(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A discovered URL with where and when it was found, when it is due if it is new, the path of its site's scope
-    (`folder`), and a test of whether a claim of its source is trusted (`believes`).
+    """A discovered URL, where and when it was found, when it is due if it is new, the path of its site's scope
+    (`folder`), and a function that returns True if a claim of its source is trusted (`believes`).
     """
 
     target: DiscoveredURL
@@ -206,6 +207,8 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
         assert known is not None
         page_id = known.id
         if not target.trap:
+            if known.outcome is Outcome.OUT_OF_SCOPE and known.fetched_at is None:
+                _adopt_page(db, page_id, site_id, target.url)
             _update_known(db, known, replace(found, target=target), lastmod)
     first, last = target.captured or (None, None)
     record_discovery(
@@ -218,6 +221,17 @@ def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
         stamp(last) if last else None,
     )
     return bool(inserted)
+
+
+def _adopt_page(db: Database, page_id: int, site_id: int, url: str) -> None:
+    """Makes a page that was outside the scope of the site that found it first a page of the site that finds it within
+    its own scope: the feed of an aggregator lists posts of many sites.
+    """
+    db.execute("delete from page_discoveries where page_id = ?", [page_id])
+    db.execute(
+        "update pages set site_id = ?, url = ?, outcome = 'due', reason = null, rule = null, due_at = ? where id = ?",
+        [site_id, url, EPOCH, page_id],
+    )
 
 
 def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | None) -> None:
@@ -268,8 +282,8 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """The digest of what a source says about a page, and the `key` of the source (`source_key`). `is_first` is True if
-    the source had said nothing about the page before.
+    """The digest of a source's hint for a page, and the `key` of the source (`source_key`). `is_first` is True if this
+    is the source's first hint for the page.
     """
 
     key: str
@@ -278,7 +292,7 @@ class _Report:
 
 
 def _store_changed_hint(db: Database, known: KnownPage, hint: SourceHint, report: _Report) -> None:
-    """Stores a source hint of a known page that has changed, combined with what other sources say of it."""
+    """Stores the changed source hint of a known page, combined with the hints of other sources for the page."""
     latest = latest_hint(db, known.urlkey)
     if latest and latest.body_html:
         # The page's text comes from this source and has changed. A conditional request would be answered with 304.
@@ -288,8 +302,8 @@ def _store_changed_hint(db: Database, known: KnownPage, hint: SourceHint, report
 
 
 def _more_certain_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
-    """Returns the kind to store for a known page: the kind that a source reports if that is more certain, else the
-    stored one.
+    """Returns the kind to store for a known page: the kind that a source reports if that is more certain, otherwise the
+    stored kind.
     """
     surer = target.kind is not PageKind.UNKNOWN and (
         known.kind is PageKind.UNKNOWN

@@ -1,5 +1,5 @@
-"""The tables `forms` and `page_forms`: the forms of a site's pages, and the evidence whether a form is a form of posts
-or of other pages. Pages of one template have one form.
+"""The tables `forms` and `page_forms`: the forms of a site's pages, and the evidence for whether a form is a form of
+posts or of other pages. Pages of one template have one form.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -35,7 +35,7 @@ from archiver.items import Outcome, PageForm, PageKind
 from archiver.storage.pages import last_rowid, stamp
 
 MAX_FORMS = 200
-"""A site has at most this many forms; any further page that is like none of them gets no form."""
+"""A site has at most this many forms. Any further page that resembles none of them gets no form."""
 
 
 class SiteForms:
@@ -165,7 +165,7 @@ def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> Form
 
 def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datetime) -> None:
     """Stores the verdicts on the forms of a site. If the verdict on a form has changed, its pages are marked to be
-    judged again. If the form is one of posts, pages whose address has its pattern are marked, too.
+    judged again. If the form is a form of posts, pages whose address has its pattern are marked, too.
     """
     before = {
         row[0]: (row[1], tuple(row[2:]))
@@ -203,7 +203,7 @@ def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
 
 @dataclass(frozen=True, slots=True)
 class PageToRejudge:
-    """A page, with its row of `pages`, whose kind was decided before the verdict on its form was known."""
+    """A page whose kind was decided before the verdict on its form was known, with its row of `pages`."""
 
     row: dict[str, Any]
     form_id: int
@@ -230,7 +230,7 @@ _WHICH = {
         "(p.outcome = 'not-article' and p.rule = :other or p.outcome in ('archived', 'unchanged') and p.rule = :post)"
     ),
 }
-"""Which pages of a form are to be judged again, by the kind of the form."""
+"""SQL conditions that select the pages of a form to be judged again, by the kind of the form."""
 
 
 def pages_to_rejudge(
@@ -295,7 +295,7 @@ def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
 
 
 def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, int, bool]]:
-    """Yields the captured pages of a site that have no form, each as ID, URL, capture ID and whether it is a post."""
+    """Yields the captured pages of a site that have no form, each as ID, URL, capture ID, and True if it is a post."""
     rows = db.execute(
         "select id, url, capture_id, outcome in ('archived', 'unchanged') from pages p where site_id = ? "
         "and capture_id is not null and kind in ('post', 'page', 'listing', 'other', 'unknown') "
@@ -307,8 +307,8 @@ def pages_without_form(db: Database, site_id: int) -> Iterator[tuple[int, str, i
 
 
 def mark_applied(db: Database, pages: Iterable[PageToRejudge], *, complete: bool, site_id: int) -> None:
-    """Records that the verdicts on their forms were applied to these pages; if `complete` is True, to all pages of the
-    site.
+    """Records that the verdicts on the forms of these pages were applied to them. If `complete` is True, records this
+    for all pages of the site.
     """
     for one in pages:
         db.execute("update forms set applied_to = max(applied_to, ?) where id = ?", [one.row["id"], one.form_id])

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.change_guard import REASONS, HoldRule
+from archiver.articles.change_guard import REASONS, HoldRule, is_redated
 from archiver.articles.form_verdicts import OTHER_FORM_RULE
 from archiver.frontier.edit_sample import SAMPLE_REASON
 from archiver.frontier.revisit import (
@@ -51,7 +51,7 @@ from archiver.storage.article_tables.articles import (
 )
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
 from archiver.storage.article_tables.identification import add_alias, find_article_of
-from archiver.storage.article_tables.revisions import Reread, extractor_of
+from archiver.storage.article_tables.revisions import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.withdrawals import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
@@ -74,13 +74,16 @@ from archiver.urls import urlkey
 class StoringRun:
     """What the stages need to know about the run whose results they store.
 
-    `run_id` is None if the run only extracts stored captures again. `crawl_started` is when the crawl began that this
-    run continues. `version` is the version of this program. `reread` extracts a stored article's capture again. `mode`
-    is which of a page's requisites (images, stylesheets and fonts) are captured. `listings_wait` is True if an API
-    lists all posts, so that new listings wait for the revisit period. `post_revisit` is the revisit period of posts;
-    None if it is that of other pages. `rechecked` counts the posts that were made due because lists no longer show
-    them. `gone_confirmed` is True if a crawl at least 20 hours ago found most posts gone, so that they are now believed
-    to be gone.
+    - `run_id`: None if the run only extracts stored captures again.
+    - `crawl_started`: when the crawl began. This run may continue a crawl that an earlier run began.
+    - `version`: the version of this program.
+    - `reread`: a function that extracts a stored article's capture again.
+    - `mode`: which of a page's requisites (images, stylesheets and fonts) are captured.
+    - `listings_wait`: True if an API lists all posts, so that new listings wait for the revisit period.
+    - `post_revisit`: the revisit period of posts; None if it is the same as for other pages.
+    - `rechecked`: the number of posts that were made due because lists no longer show them.
+    - `gone_confirmed`: True if a crawl at least 20 hours ago found most posts gone, so that they are now believed to be
+      gone.
     """
 
     db: Database
@@ -113,7 +116,7 @@ class StoringRun:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a result means for its page: the outcome and reason to store, the article that the page shows, and whether
+    """The effect of a result on its page: the outcome and reason to store, the article that the page shows, and whether
     that article changed.
     """
 
@@ -125,11 +128,14 @@ class Effect:
 
 @dataclass(slots=True)
 class Storing:
-    """One page result on its way through the stages, with what each stage found out. `counts` are the counts of its
-    batch. `found` are the discovered URLs that are new. `due_for`, `was` and `known_kind` are the reason, outcome and
-    kind that were stored for the page before this result. `removal` is the tombstone that forbids storing the post.
-    `row` is the stored article that the page shows (None if it is new). `is_confirmed` is True if the page was held and
-    what it shows is now accepted.
+    """A page result on its way through the stages, with the findings of each stage.
+
+    - `counts`: the counts of the result's batch.
+    - `found`: the discovered URLs that are new.
+    - `due_for`, `was`, `known_kind`: the reason, outcome and kind that were stored for the page before this result.
+    - `removal`: the tombstone that forbids storing the post.
+    - `row`: the stored article that the page shows; None if it is new.
+    - `is_confirmed`: True if the page was held and its new state is now accepted.
     """
 
     result: PageResult
@@ -208,7 +214,7 @@ def guard(run: StoringRun, storing: Storing) -> None:
     """
     if run.run_id is None or storing.removal is not None:
         return
-    announced = is_announced(storing.due_for) or (storing.result.outcome is Outcome.GONE and run.gone_confirmed)
+    announced = _is_announced(storing) or (storing.result.outcome is Outcome.GONE and run.gone_confirmed)
     post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, announced)
     guarded = guard_page(run.db, run.site, post, storing.result)
     storing.result, storing.is_confirmed = guarded.result, guarded.is_confirmed
@@ -228,8 +234,8 @@ def revise(run: StoringRun, storing: Storing) -> None:
 
 
 def record(run: StoringRun, storing: Storing) -> None:
-    """Writes the page's row, its requisites (images, stylesheets and fonts), when it is due again, and which other
-    pages become due because of it.
+    """Writes the page's row, with the time when it is due again, and its requisites (images, stylesheets and fonts).
+    Makes due the other pages that must be fetched because of this result.
     """
     assert storing.effect is not None
     db, result, effect = run.db, storing.result, storing.effect
@@ -305,8 +311,18 @@ def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: 
     if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
         return
     number = run.db.execute("select revision from articles where id = ?", [article_id]).fetchone()[0]
-    announced = is_announced(storing.due_for)
-    record_change(run.db, storing.key, None if gone else number, storing.result.at, announced=announced)
+    changed = None if gone else number
+    record_change(run.db, storing.key, changed, storing.result.at, announced=_is_announced(storing))
+
+
+def _is_announced(storing: Storing) -> bool:
+    """Returns True if a source had announced the change of a page. That does not count for a post which claims to be
+    newer than its capture: where pages show today's date for each post, so does the feed.
+    """
+    row, article = storing.row, storing.result.article
+    if row is not None and article is not None and (first_seen := pages.moment(row["first_seen"])):
+        return is_announced(storing.due_for) and not is_redated(article_from_row(row), article, first_seen)
+    return is_announced(storing.due_for)
 
 
 _CHANGES = {
@@ -336,7 +352,7 @@ def _reason_for_page(run: StoringRun, result: PageResult, stored: Stored, extrac
         own = run.db.execute("select url from articles where id = ?", [stored.article_id]).fetchone()
         return f"another address of {own[0]}"
     return {
-        Change.GONE: "it no longer shows any of the post",
+        Change.GONE: "it no longer shows any part of the post",
         Change.REVISED: f"revised: {', '.join(stored.changed)}",
         Change.REVERTED: f"reverted to revision {stored.back}",
         Change.REEXTRACTED: f"extracted again by {extractor}",
@@ -377,16 +393,14 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
 
 def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
     """Withdraws the article of a page if the page's form shows that it is not a post; changes no other article. A
-    guessed address of a feed or sitemap becomes NOT_FOUND if it shows the same as a missing page or is any other web
-    page.
+    guessed address of a feed or sitemap gets the outcome NOT_FOUND if it shows a web page, including the site's page
+    for missing addresses.
     """
     result = storing.result
     is_web_page = result.is_shell or result.kind in (PageKind.PAGE, PageKind.OTHER)
     if is_web_page and crawl_exclusions.is_wrong_guess(run.db, storing.key):
         storing.result = replace(result, kind=PageKind(storing.known_kind))
-        shown = (
-            "no more than an address that does not exist" if result.is_shell else "a web page, not a feed or sitemap"
-        )
+        shown = "the same as an address that does not exist" if result.is_shell else "a web page, not a feed or sitemap"
         return Effect(Outcome.NOT_FOUND, f"it shows {shown}")
     if result.rule == OTHER_FORM_RULE:
         row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
@@ -458,8 +472,8 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
 
 
 def _found_as_new_page(run: StoringRun, storing: Storing, outcome: Outcome) -> datetime | None:
-    """Returns when a page was found that may be a new post which its site does not show yet, or does not show for now;
-    None for any other page.
+    """Returns when a page was found if it may be a new post that its site does not show yet, or temporarily does not
+    show; None for any other page.
     """
     if outcome not in (Outcome.GONE, Outcome.NOT_ARTICLE, Outcome.DUPLICATE):
         return None
@@ -469,7 +483,9 @@ def _found_as_new_page(run: StoringRun, storing: Storing, outcome: Outcome) -> d
 
 
 def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
-    """Makes posts due that a sitemap or API, which was read in full, no longer lists: they may be gone."""
+    """Makes due the posts that a sitemap or API no longer lists, although it was read in full, since they may be
+    gone.
+    """
     source = {PageKind.SITEMAP: DiscoverySource.SITEMAP, PageKind.API: DiscoverySource.API}.get(result.kind)
     if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
         return
@@ -478,8 +494,8 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
 
 
 def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
-    """Makes posts due according to what the feed or listing at `url` shows: posts missing from their place in the
-    order, and gone posts that are listed again.
+    """Makes due posts whose entries changed in the feed or listing at `url`: posts that are missing although the part
+    of the list where they would be was read, and gone posts that are listed again.
     """
     changes = listed_posts.changes_of_list(run.db, key, listed, run.started)
     listed_posts.recheck_removed(run.db, changes.removed, f"{url} {NO_LONGER_LISTED}", run.rechecked, run.started)
@@ -516,10 +532,10 @@ class PageWriter:
     """Collects the page results of a run and writes them in order, in batches; each result is written with all its rows
     or not at all.
 
-    `counts` covers what was written so far. `before_commit` is called before each batch, to sync the files to disk
-    that its rows point to. `stages` are the functions that each result passes in the batch's transaction.
-    `on_written` is called for each written result; `kept` is a context manager around each batch that undoes the
-    effects of `on_written` if the batch is rolled back.
+    `counts` counts the results that have been written so far. `before_commit` is called before each batch, to sync the
+    files to disk that its rows point to. `stages` are the functions that each result passes in the batch's transaction.
+    `on_written` is called for each written result; `kept` is a context manager around each batch. It undoes the effects
+    of `on_written` if the batch is rolled back.
     """
 
     def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:

@@ -22,14 +22,14 @@ from archiver.urls import urlkey
 
 _PAGE_BREAK = "<!--nextpage-->"
 _MAX_BODY = 500_000
-"""A full text is stored with at most this many characters; longer ones are not stored at all."""
+"""A full text is stored only if it has at most this many characters."""
 _TEXT_SOURCES = frozenset({"feed", "api"})
 
 
 def hint_to_json(hint: SourceHint) -> str:
     """Returns a source hint as JSON for the table `source_hints`.
 
-    The full text is stored until the page is read. It is kept after that only if the page lacks it (see
+    The full text is stored until the page is read. After that it is kept only if the page lacks it (see
     `is_text_needed`).
     """
     kept = hint if len(hint.body_html) <= _MAX_BODY else replace(hint, body_html="")
@@ -81,7 +81,7 @@ def hint_from_json(text: str | None) -> SourceHint | None:
 def store_hint(
     db: Database, page_id: int, hint: SourceHint, digests: Mapping[str, str], *, completes: bool = False
 ) -> None:
-    """Makes a source hint the latest hint of its page. `digests` has the digest of what each source said last, by the
+    """Makes a source hint the latest hint of its page. `digests` has the digest of each source's last hint, by the
     source's key. `completes` is True if the hint is the previous latest hint with values added by another source.
 
     The previous hint is kept, because captures may have been extracted with it. Equal hints are stored once.
@@ -116,8 +116,8 @@ def latest_hint(db: Database, key: str) -> SourceHint | None:
 
 
 def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
-    """Returns the source hint that a capture was extracted with; None if it was extracted without one, or if that is
-    not known.
+    """Returns the source hint with which a capture was extracted; None if it was extracted without a hint, or if the
+    hint is unknown.
     """
     row = db.execute(
         "select h.hint from captures c join source_hints h on h.id = c.hint_id where c.id = ?", [capture_id]
@@ -129,7 +129,7 @@ def late_hint(db: Database, key: str, capture_id: int | None) -> SourceHint | No
     """Returns the latest source hint of the page at this urlkey if sources reported it only after this capture was
     extracted: the capture has no hint, or a hint that the latest one completes.
 
-    None if the hint was known at that time, or if a source has changed what it said.
+    Returns None if the hint was known at that time, or if a source has changed its hint since.
     """
     row = db.execute(
         f"select h.hint from captures c join pages p on p.urlkey = ? join source_hints h on {LATEST_HINT} "
@@ -160,7 +160,7 @@ HINT_IS_LATE = "(c.hint_id is null or c.hint_id = h.completes)"
 _COLUMNS = "p.id, p.url, p.urlkey, p.kind, p.outcome, p.fetched_at, p.due_at, p.lastmod, h.digests, p.priority"
 _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"
-"""The due time of pages that are due at once."""
+"""The due time that is stored for pages that are due at once."""
 _SITEMAPS_PER_RUN = 4
 _CLOCK_TOLERANCE = timedelta(days=1)
 
@@ -319,16 +319,16 @@ def due_pages(
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
-    """Makes the pages due that every run fetches: the seed, the sources and failed pages; if `everything` is True, all
-    pages.
+    """Makes due the pages that every run fetches: the site's start page, its discovery sources, and failed pages. If
+    `everything` is True, makes all pages due.
 
-    A source that robots.txt forbade is due, too: a request for it is sent only if today's robots.txt allows it.
+    A source that robots.txt forbade is also made due. It is requested only if today's robots.txt allows it.
 
     A page with a fetch time in the future was fetched while the clock was wrong. It is made due because it would
-    otherwise not be due for years. A child sitemap with a lastmod is fetched when its index reports a change; a sitemap
-    of tags or authors only after the site's revisit period. Of child sitemaps without a lastmod, each run fetches only
-    a few (see `_sitemaps_in_turn`). A further page of a post is fetched with its post, so if it failed, the post is
-    made due.
+    otherwise not be due for years. A child sitemap with a lastmod is fetched when its index reports a change, and a
+    sitemap of tags or authors only after the site's revisit period. Each run fetches only a few of the child sitemaps
+    without a lastmod (see `_sitemaps_in_turn`). A further page of a post is fetched with its post, so if it failed, the
+    post is made due.
     """
     waiting = [] if everything else _sitemaps_in_turn(db, site_id)
     db.execute(
@@ -353,8 +353,8 @@ _LOST_FOR = timedelta(hours=20)
 
 
 def _make_lost_sources_due(db: Database, site_id: int, now: datetime) -> None:
-    """Makes sources due that once answered and were given up, the longest unread first, each about once a day: a feed
-    that was refused, gone or led off the site for some days may be back.
+    """Makes due some sources that once responded but were then refused, gone or outside the site, since they may be
+    back after some days. Each is requested about once a day, the longest unread first.
     """
     db.execute(
         "update pages set due_at = ? where id in (select p.id from pages p where p.site_id = ? and p.priority = 0 "
@@ -400,8 +400,8 @@ def found_after_first_crawl(db: Database, site_id: int, key: str) -> tuple[datet
 def pages_no_longer_listed(
     db: Database, site_id: int, source: DiscoverySource, found_on: str, since: datetime
 ) -> list[int]:
-    """Returns the IDs of the pages that a sitemap or API response at the URL `found_on` listed before, but no longer
-    lists in this run, which began at `since` and read all of it.
+    """Returns the IDs of the pages that a sitemap or API response at the URL `found_on` listed before but no longer
+    lists. This run began at `since` and has read the whole response.
     """
     rows = db.execute(
         "select p.id from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
@@ -413,7 +413,9 @@ def pages_no_longer_listed(
 
 
 def resolve_redirects(db: Database, key: str) -> str:
-    """Returns the urlkey at the end of a URL's redirects, as last fetched; the URL's own if it does not redirect."""
+    """Returns the urlkey at the end of a URL's redirects, as they were when last fetched. If the URL does not redirect,
+    returns its own urlkey.
+    """
     seen = {key}
     while row := db.execute(
         "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
@@ -436,14 +438,16 @@ def has_api(db: Database, site_id: int) -> bool:
 
 
 def make_new_due(db: Database, site_id: int) -> None:
-    """Makes the postponed pages of a site due that were never fetched."""
+    """Makes due the postponed pages of a site that were never fetched."""
     db.execute(
         "update pages set due_at = ? where site_id = ? and outcome = 'due' and fetched_at is null", [EPOCH, site_id]
     )
 
 
 def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> None:
-    """Makes these listing pages due, because the listing page before them has new URLs; each at most once per run."""
+    """Makes these listing pages due, because the listing page before them has new URLs. Does this at most once per run
+    for each page.
+    """
     for url in urls:
         db.execute(
             "update pages set due_at = ? where urlkey = ? and kind <> 'post' and fetched_at < ?",
@@ -457,7 +461,7 @@ def make_pages_due(db: Database, page_ids: Iterable[int], reason: str) -> None:
 
 
 def postpone_pages(db: Database, site_id: int, reason: str, until: datetime) -> None:
-    """Postpones the pages to `until` that are due at once for a reason that starts with `reason`."""
+    """Postpones to `until` the pages that are due at once for a reason that starts with `reason`."""
     db.execute(
         "update pages set due_at = ? where site_id = ? and due_at = ? and fetched_at is not null "
         "and kind <> 'sitemap' and substr(reason, 1, ?) = ?",
@@ -477,7 +481,7 @@ def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool =
 
 
 def mark_host_unavailable(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
-    """Records that nothing can be fetched from the host now: its due pages get the reason, and no run starts before
+    """Records that nothing can be fetched from the host now. Its due pages get the reason, and no run starts before
     `until`.
     """
     db.execute(
@@ -496,15 +500,15 @@ def mark_host_available(db: Database, site_id: int) -> None:
     db.execute("update sites set quiet_until = null where id = ? and quiet_until is not null", [site_id])
 
 
-# -- mass disappearance: it is not believed until a crawl a day later finds the same
+# -- mass disappearance: if most pages seem to be gone, this is not believed until a crawl a day later confirms it
 
 MASS_DISAPPEARANCE_RULE = "mass-disappearance"
 _CONFIRM_AFTER = timedelta(hours=20)
 
 
 def quarantine_gone(result: PageResult) -> PageResult:
-    """Returns the result to store for a gone page while most pages of the site seem to be gone: failed, so that the
-    next crawl fetches it first.
+    """Returns the result to store for a gone page while most pages of the site seem to be gone. Its outcome is FAILED,
+    so that the next crawl fetches the page first.
     """
     return replace(
         result,

@@ -27,18 +27,21 @@ MODES: tuple[Mode, ...] = ("none", "lead", "all")
 """What is captured with a post's page: nothing, its lead image, or all its images, stylesheets and fonts."""
 DEFAULT_MODE: Mode = "lead"
 _RETRY_AFTER = (timedelta(hours=1), timedelta(days=1))
-"""When to retry after the first and the second failure; after the third there is no retry."""
+"""The time until a retry, after the first and after the second failure. After the third failure there is no retry."""
 _PERMANENT_FAILURES = frozenset({"too-large", "bad-http", "header-flood", "bad-coding", "redirect-loop", "no-location"})
 _CAPTURED_OUTCOMES = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE})
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedRequisite:
-    """One attempt to fetch a requisite. `outcome` is as for a page: archived, unchanged, duplicate (it redirects),
-    gone, refused or failed.
+    """One attempt to fetch a requisite.
 
-    `names` are the requisites that a stylesheet refers to, or the target of a redirect. `hops` is 1 for a redirect,
-    else 0. `size` is in bytes, decompressed; `width` and `height` are in pixels.
+    - `outcome`: has the same meaning as for a page: archived, unchanged, duplicate (it redirects), gone, refused or
+      failed.
+    - `names`: the requisites to which a stylesheet refers, or the target of a redirect.
+    - `hops`: 1 for a redirect, otherwise 0.
+    - `size`: in bytes, decompressed.
+    - `width`, `height`: in pixels.
     """
 
     id: int
@@ -61,7 +64,7 @@ class FetchedRequisite:
 
 @dataclass(frozen=True, slots=True)
 class NeededBy:
-    """An article that needs requisites: `found_on` is the URL of its page, `at` when that page was fetched."""
+    """An article that needs requisites. `found_on` is the URL of its page, and `at` is when that page was fetched."""
 
     site_id: int
     article_id: int
@@ -71,7 +74,8 @@ class NeededBy:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """For whom a requisite is recorded, and when it is due again if it was last fetched before `before`.
+    """The article for which a requisite is recorded, and the time at which it is due again if it was last fetched
+    before `before`.
 
     `wanted` is "lead" for a lead image, "page" for other files of a page. `depth` and `hops` count the stylesheets and
     redirects that led to the requisite.
@@ -100,7 +104,7 @@ def enter_requisites(
 
     A known requisite is fetched again, conditionally, if it was last fetched more than `revisit` ago; the lead image of
     an edited post is fetched again once per crawl. An unchanged article that has requisites keeps them: some sites
-    write the URLs differently each time, which brings nothing new.
+    write the URLs differently each time, although the files are the same.
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.is_lead == (role == "lead")]
@@ -155,7 +159,7 @@ def _insert_or_make_due(db: Database, one: Requisite, due_for: _Due) -> int:
 
 
 def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: Mode) -> list[dict[str, Any]]:
-    """Returns the requisites to fetch next, at most `limit`, the longest due first, as rows with the last full capture
+    """Returns the next requisites to fetch, at most `limit`, the longest due first, as rows with the last full capture
     of each.
     """
     if mode == "none":
@@ -401,7 +405,7 @@ def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
 def requisite_state(db: Database, site: dict[str, Any]) -> dict[str, Any]:
     """Returns the state of a site's requisites, ready for JSON.
 
-    Keys: mode (none, lead, all), captured (count by kind), outcomes (count by outcome), lacking (those that could
+    Keys: mode (none, lead, all), captured (count by kind), outcomes (count by outcome), lacking (requisites that could
     not be captured: outcome, reason, number, example; the most frequent first).
     """
     mode = json.loads(site["settings"] or "{}") if isinstance(site["settings"], str) else site["settings"]

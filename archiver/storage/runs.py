@@ -38,9 +38,12 @@ from archiver.urls import Scope
 class Counts:
     """The counts of one run: numbers of pages or articles, and `bytes` received over the network.
 
-    Requisites (images, stylesheets and fonts) are counted separately: `requisite_requests` are requests for them,
-    `requisites` were captured or are unchanged, `requisites_failed` could not be captured. `rejudged` pages proved
-    to be posts by their form; `withdrawn` articles proved not to be posts. `held` pages replaced nothing.
+    - `requisite_requests`: requests for requisites (images, stylesheets and fonts), which are counted separately.
+    - `requisites`: requisites that were captured or are unchanged.
+    - `requisites_failed`: requisites that could not be captured.
+    - `rejudged`: pages that proved to be posts because of their form.
+    - `withdrawn`: articles that proved not to be posts.
+    - `held`: pages whose new state is not stored until it is confirmed.
     """
 
     requests: int = 0
@@ -97,8 +100,8 @@ def current_site_names(db: Database) -> dict[str, str]:
 
 
 def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, mended: Sequence[str] = ()) -> int:
-    """Inserts a run that begins now and returns its ID. An earlier run that never ended (a kill, a power cut) is closed
-    as interrupted.
+    """Inserts a run that begins now and returns its ID. An earlier run that never ended, because of a kill or a power
+    cut, is closed as interrupted.
 
     `mended` are phrases for the repairs made after that run; they become part of its reason.
     """
@@ -151,8 +154,8 @@ def usage_since(db: Database, at: datetime) -> dict[int, tuple[int, int]]:
 
 
 def forget_run_health(db: Database, site_id: int) -> None:
-    """Deletes the health stored with the last run of a site, because what the run did was changed by hand. The site is
-    then judged when it is shown.
+    """Deletes the health stored with the last run of a site, because a person has changed the results of the run. The
+    health is then computed when the site is shown.
     """
     db.execute(
         "update runs set health = null where id = "
@@ -171,7 +174,7 @@ def count_responses(db: Database) -> dict[str, int]:
 
 
 def crawl_started(db: Database, site_id: int, run_id: int) -> str:
-    """Returns when the crawl began that this run is a part of (ISO 8601, UTC): an interrupted crawl continues in the
+    """Returns when the crawl began to which this run belongs (ISO 8601, UTC). An interrupted crawl continues in the
     next run.
     """
     began: str = db.execute(
@@ -188,7 +191,7 @@ def has_finished(db: Database, site_id: int) -> bool:
 
 
 def make_seed_due(db: Database, key: str) -> None:
-    """Makes the site's seed due if it was refused, gone or out of scope, because every run fetches it."""
+    """Makes the site's start page due if it was refused, gone or out of scope, because every run fetches it."""
     db.execute(
         "update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
         [stamp(datetime.fromtimestamp(0, UTC)), key],
@@ -196,7 +199,7 @@ def make_seed_due(db: Database, key: str) -> None:
 
 
 def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
-    """Returns the row of the site's last run that has ended; None if no run has."""
+    """Returns the row of the site's last run that has ended; None if no run has ended."""
     return next(
         iter(
             db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1", [site_id])
@@ -215,7 +218,7 @@ class LastRun:
 
 
 def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
-    """Returns the last crawl runs of a site that have ended, newest first; `number` of them at most."""
+    """Returns the last crawl runs of a site that have ended, at most `number`, newest first."""
     rows = db.execute(
         "select id, started_at, outcome from runs where site_id = ? and mode in ('full', 'incremental') and "
         "coalesce(outcome, '') <> '' order by id desc limit ?",
@@ -227,27 +230,29 @@ def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
 # -- run statistics
 
 AGAIN = " again"
-"""Suffix of a failure outcome of pages that had the same outcome before."""
+"""The suffix of the outcome of pages that failed and had the same outcome before."""
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
 _LEFT = (Outcome.GONE, Outcome.DUPLICATE)
 _STORED_IF_ZERO = ("articles", "fields", "shown", "listed")
-"""Statistics that are stored even if they are 0 or empty; the others are left out."""
+"""Statistics that are stored even if they are 0 or empty. All other statistics are left out if they are 0 or empty."""
 _UNCLEAR_RULES = ("undated", "empty")
-"""Rules of pages that show no sign of being a post or not."""
+"""Rules of pages that show neither signs of being a post nor signs of being something else."""
 _NO_POST = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
 _FAILED_RUNS = ("failed", "waiting")
 _FORBIDDEN = "robots"
 _HINTS = ("feed", "sitemap")
-"""Sources of evidence that hide what a page no longer shows. An API is more reliable than the page, and hides
-nothing."""
-_SHOWN = 0.5  # the least confidence of evidence that a page shows a field
+"""Sources whose values can mask that a page no longer shows a field. An API is more reliable than the page, so it does
+not count as one."""
+_SHOWN = 0.5  # evidence must have at least this confidence to prove that a page shows a field
 _MAYBE_HINTED = tuple(name for name in MEASURED if name in WEIGHED)
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadPages:
-    """The pages that a run did not read: `set_aside`, `unrecorded` and `unseen` as in `MeasuredRun`."""
+    """The pages that a run did not read. `set_aside`, `unrecorded` and `unseen` have the same meanings as in
+    `MeasuredRun`.
+    """
 
     set_aside: Mapping[str, Mapping[str, Mapping[str, int]]]
     unrecorded: Mapping[str, int]
@@ -260,8 +265,9 @@ class MeasuredRun:
 
     - `articles`: the number of posts whose page was fetched and extracted.
     - `fields`: for each field, the number of these posts that have it.
-    - `shown`: the same, without those whose page does not show it and that have it from a feed or sitemap.
-    - `length`: the median number of characters of these posts.
+    - `shown`: for each field, the number of these posts that have it, not counting posts that have it only from a feed
+      or sitemap because the page does not show it.
+    - `length`: the median length of these posts in characters.
     - `outcomes`: the number of pages by outcome ("failed again": pages that also failed the last time).
     - `statuses`: the number of responses by HTTP status.
     - `latency`, `latency_95`: seconds to a response, at the median and the 95th percentile.
@@ -272,16 +278,16 @@ class MeasuredRun:
     - `unreported`: the number of new pages that no source had reported as posts, and that are posts or show no sign of
       what they are.
     - `posts`: the number of new pages that no source had reported as posts, and that are posts.
-    - `set_aside`: the pages that the run excluded by the budgets of URL patterns, by rule and pattern: how many
-      `pages` were not read, how many were `sampled` (read all the same), and `hits`: how many sampled pages are posts
-      or lead to unknown posts.
-    - `unrecorded`: by rule, the number of links to excluded pages that have no row, because there are more than a
-      thousand of the rule.
+    - `set_aside`: the pages that the run excluded by the budgets of URL patterns, by rule and pattern. `pages` is the
+      number of pages that were not read, `sampled` the number that were read as a sample, and `hits` the number of
+      sampled pages that are posts or lead to unknown posts.
+    - `unrecorded`: the number of links to excluded pages without a row, by rule. Such pages have no row if their rule
+      excludes more than a thousand.
     - `sampled`: the number of posts that were fetched only to find edits that no source announces.
     - `sample_changed`: how many of the sampled posts had changed or were gone.
     - `unseen`: the number of other posts whose edits no source announces, and that the run did not fetch.
-    - `fault`: the rule of the last page that failed or was refused (not by robots.txt), if the run failed or had to
-      wait.
+    - `fault`: if the run failed or had to wait, the rule of the last page that failed or was refused (not by
+      robots.txt).
     """
 
     articles: int = 0
@@ -399,19 +405,21 @@ class RunStatistics:
             self._count_article(result.article)
 
     def note_fault(self, rule: str) -> None:
-        """Notes the rule of a failure that is the result of no page: robots.txt could not be read."""
+        """Notes the rule of a failure that does not belong to a page: robots.txt could not be read."""
         self._fault = rule
 
     def count_sampled(self, outcome: Outcome, *, changed: bool) -> None:
-        """Counts a post that was fetched as part of the run's sample; `changed`: its article changed. A failed fetch
-        does not count.
+        """Counts a post that was fetched as part of the run's sample; `changed` is True if its article changed. A
+        failed fetch does not count.
         """
         if outcome in (*_READ, *_LEFT):
             self._sampled += 1
             self._sample_changed += changed or outcome in _LEFT
 
     def lose(self, fields: Mapping[str, int]) -> None:
-        """Takes back fields that articles of this run had, by the number of articles: they were the site's values."""
+        """Subtracts from the field counts values that proved to be the site's own. `fields` maps a field to the number
+        of articles with such a value.
+        """
         for name in self._fields.keys() & fields.keys():
             self._fields[name] = max(0, self._fields[name] - fields[name])
 
@@ -430,13 +438,13 @@ class RunStatistics:
             self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in result.targets))
 
     def _count_reported_posts(self, result: PageResult, outcome: Outcome, before: str, kind: str) -> None:
-        """Counts whether a page that a source reported as a post is one (`reported`, `stored`), and whether a page that
-        no source reported is a post (`unreported`, `posts`).
+        """Updates `reported` and `stored` for a page that a source reported as a post, or `unreported` and `posts` for
+        a page that no source reported.
         """
         archived, new, reported = outcome is Outcome.ARCHIVED, before == Outcome.DUE, kind == PageKind.POST
         if archived and before not in _READ and (reported or not new):
             self._reported += 1
-            self._stored += 1  # also a page that failed at first
+            self._stored += 1  # this includes pages that failed at first
         elif outcome in _NO_POST and new and reported:
             self._reported += 1
         elif new and (archived or (outcome is Outcome.NOT_ARTICLE and result.rule in _UNCLEAR_RULES)):
@@ -453,7 +461,7 @@ class RunStatistics:
             dict(self._statuses),
             round(median(self._latencies), 4) if self._latencies else None,
             round(tail, 4) if tail else None,
-            # An empty feed is no evidence if another one is unchanged.
+            # An empty feed proves nothing if another feed is unchanged.
             None if self._as_before and not self._listed else self._listed,
             sources,
             self._reported,
@@ -470,8 +478,8 @@ class RunStatistics:
         )
 
     def as_json(self, sources: Mapping[str, int], unread: UnreadPages | None = None, ended: str = "") -> str:
-        """Returns the statistics as JSON for the column `runs.statistics`. `sources` is as in `MeasuredRun`; `ended` is
-        the outcome of the run.
+        """Returns the statistics as JSON for the column `runs.statistics`. `sources` has the same meaning as in
+        `MeasuredRun`; `ended` is the outcome of the run.
         """
         return json.dumps(self.measured(sources, unread, ended).as_dict(), ensure_ascii=False)
 
@@ -499,8 +507,9 @@ _SAMPLING_RUNS = 20
 
 
 def latest_samples(db: Database, site_id: int) -> dict[str, dict[str, int]]:
-    """Returns the latest sample of the pages that each rule set aside, by rule: how many pages were `sampled`, and how
-    many of the sampled pages were `hits`. Only the last 20 runs that set pages aside count.
+    """Returns, by rule, the latest sample of the pages that the rule set aside (excluded from fetching). `sampled` is
+    the number of sampled pages, and `hits` the number of these that are posts or lead to unknown posts. Examines only
+    the last 20 runs that set pages aside.
     """
     rows = db.execute(
         "select statistics from runs where site_id = ? and statistics like '%\"set_aside\"%' order by id desc limit ?",
@@ -515,7 +524,7 @@ def latest_samples(db: Database, site_id: int) -> dict[str, dict[str, int]]:
 
 
 def unrecorded_links(db: Database, site_id: int) -> dict[str, int]:
-    """Returns the links to excluded pages without a row that the last run with statistics met, by rule."""
+    """Returns, by rule, the number of links to excluded pages without a row that the last run with statistics found."""
     row = db.execute(
         "select statistics from runs where site_id = ? and statistics is not null order by id desc limit 1", [site_id]
     ).fetchone()
@@ -563,10 +572,10 @@ def scheduled_sites(db: Database, now: datetime, settings: Settings) -> list[Sch
 
 
 class DueSites:
-    """Finds the due sites of an archive for a scheduler that asks often: keeps the schedules of sites that neither
-    changed nor ran since the last call.
+    """Finds the due sites of an archive for a scheduler that calls `due` often. Keeps the schedules of sites that were
+    neither changed nor crawled since the last call.
 
-    It computes all schedules again once an hour, and if the clock goes back.
+    Computes all schedules again once an hour, and whenever the clock goes back.
     """
 
     def __init__(self) -> None:
@@ -609,7 +618,9 @@ def _schedule(site: dict[str, Any], past: Sequence[PastRun], now: datetime) -> S
 
 
 def blackout_of(settings: Mapping[str, Any]) -> BlackoutHours | None:
-    """Returns the blackout hours of a site, by its settings; invalid ones (written by hand) count as not set."""
+    """Returns the blackout hours in a site's settings. Invalid hours, which a person may have written into the file,
+    count as not set.
+    """
     try:
         return parse_blackout(settings["blackout"]) if settings.get("blackout") else None
     except ValueError:
@@ -622,7 +633,9 @@ def _blackout_end(site: dict[str, Any], at: datetime) -> datetime | None:
 
 
 def cadence_of(settings: dict[str, Any]) -> Cadence:
-    """Returns how often a site is crawled, by its settings; an invalid cadence (written by hand) counts as not set."""
+    """Returns the cadence in a site's settings (how often it is crawled). An invalid cadence, which a person may have
+    written into the file, counts as not set.
+    """
     try:
         return parse_cadence(settings.get("cadence") or DEFAULT_CADENCE)
     except ValueError:
@@ -639,7 +652,7 @@ def past_runs(db: Database, site_id: int) -> list[PastRun]:
 
 
 def past_runs_of_sites(db: Database) -> dict[int, list[PastRun]]:
-    """Returns for each site, by ID, what `past_runs` returns, with one query for all sites."""
+    """Returns the result of `past_runs` for each site, by site ID, with one query for all sites."""
     rows = db.execute(
         "select r.site_id, r.started_at, r.outcome, r.new, "
         "case when json_valid(r.statistics) then r.statistics ->> '$.listed' end "
@@ -676,7 +689,9 @@ def _sites(db: Database, settings: Settings) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run that has ended. `fault` is as in `MeasuredRun`, "" for a run that could fetch pages."""
+    """A run that has ended. `fault` has the same meaning as in `MeasuredRun`; it is "" for a run that could fetch
+    pages.
+    """
 
     id: int
     site: str
@@ -697,7 +712,9 @@ _ENDED_RUN = "r.id, s.name, r.started_at, coalesce(r.statistics ->> '$.fault', '
 
 
 def failed_series(db: Database) -> list[FailedSeries]:
-    """Returns the failed runs of each site whose last run failed, by the time of the first of them."""
+    """Returns, for each site whose last run failed, the series of its last failed runs, sorted by the start of the
+    first failed run.
+    """
     last = db.execute(
         f"select {_ENDED_RUN} from sites s join runs r on r.id = "
         f"(select max(id) from runs where site_id = s.id and {_LOOKING}) where r.statistics ->> '$.fault' <> ''"
@@ -715,8 +732,8 @@ def failed_series(db: Database) -> list[FailedSeries]:
 
 
 def ended_runs(db: Database, run_id: int, *, backwards: bool = False) -> Iterator[EndedRun]:
-    """Yields the ended runs of all sites from this one on, in the order of their start; `backwards`: from this one to
-    the first.
+    """Yields this run and later ended runs of all sites, in the order of their start. If `backwards` is True, yields
+    this run and earlier ones, newest first.
     """
     order = "<= ? and {} order by r.id desc" if backwards else ">= ? and {} order by r.id"
     rows = db.execute(

@@ -1,8 +1,8 @@
 """The posts of a site whose edits no source announces: chooses the posts that a run samples, and estimates from the
 samples how many edits were missed.
 
-A sitemap or an API announces edits by its lastmod, unless that proved false. A sitemap whose dates never differ from
-the dates of publication announces nothing.
+A sitemap or an API announces edits by its lastmod, unless its lastmod proved false. A sitemap whose dates never differ
+from the dates of publication announces nothing.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _REPORTED = (
 
 
 def make_sample_due(db: Database, site_id: int, run_id: int, now: datetime, size: int) -> None:
-    """Makes a sample of at most `size` posts due, chosen from the posts that are not due at `now` and whose edits no
-    source announces.
+    """Makes due a sample of at most `size` posts. They are chosen from the posts that are not due at `now` and whose
+    edits no source announces.
     """
     if size > 0:
         make_pages_due(db, choose_sample(_posts_to_sample(db, site_id, now), size, run_id, now), SAMPLE_REASON)
@@ -53,7 +53,7 @@ def count_unseen_posts(db: Database, site_id: int, run_started: datetime, now: d
 
 
 def samples_of(db: Database, site_id: int) -> Sampled:
-    """Returns the samples of the site's last runs that took one."""
+    """Returns the samples that the site's last runs took."""
     rows = db.execute(
         "select statistics from runs where site_id = ? and json_extract(statistics, '$.sampled') > 0 "
         "order by id desc limit ?",
@@ -64,8 +64,8 @@ def samples_of(db: Database, site_id: int) -> Sampled:
 
 
 def edit_estimate(db: Database, site: dict[str, Any]) -> EditEstimate | None:
-    """Returns an estimate of how many edits the site's last crawl missed among the posts that it did not look at again;
-    None if it looked at all of them, or if sources announce their edits.
+    """Returns an estimate of the number of edits that the site's last crawl missed, because it did not fetch the edited
+    posts again. Returns None if it fetched all posts, or if sources announce their edits.
     """
     row = db.execute(
         "select statistics from runs where site_id = ? and outcome is not null and mode in ('full', 'incremental') "

@@ -15,8 +15,8 @@ from sqlite_utils import Database
 
 @dataclass(frozen=True, slots=True)
 class ArchiveMark:
-    """A state of the archive, as the highest IDs in `articles` and `revisions`; compared with a later one, it shows
-    what was added since.
+    """A state of the archive, given by the highest IDs in `articles` and `revisions`. Comparing two states shows which
+    articles and revisions were added between them.
     """
 
     article: int
@@ -25,7 +25,7 @@ class ArchiveMark:
 
 @dataclass(frozen=True, slots=True)
 class SavedSearchRow:
-    """A saved search, as a row of `saved_searches`. `key` is its name in the form used for comparison; times are ISO
+    """A saved search, as a row of `saved_searches`. `key` is its name in the form used for comparison. Times are ISO
     8601 in UTC.
 
     `newest_article` and `newest_revision` are the highest IDs in the archive before its last run.
@@ -44,8 +44,8 @@ class SavedSearchRow:
 
 @dataclass(frozen=True, slots=True)
 class NewSearch:
-    """A search to save. `before` is the state of the archive before the search was last run; `ran_at` is when that was,
-    "" for the time at which the search is saved.
+    """A search to save. `before` is the state of the archive before the search was last run. `ran_at` is the time of
+    that run, or "" for the time at which the search is saved.
     """
 
     name: str
@@ -113,8 +113,9 @@ def known_hits(db: Database, number: int, ids: Iterable[int]) -> set[int]:
 def new_hit_reasons(db: Database, row: SavedSearchRow, ids: Collection[int]) -> dict[int, str]:
     """Returns, by article ID, why a saved search now finds an article that it has not reported before.
 
-    "new": added to the archive since its last run; "edited": revised since then, so that it now matches; "changed":
-    it matches for another reason (it is gone, has duplicates, or was extracted again).
+    - "new": the article was added to the archive since the search's last run.
+    - "edited": the article was revised since then, and now matches.
+    - "changed": the article matches for another reason (it is gone, has duplicates, or was extracted again).
     """
     selected = json.dumps(list(ids))
     edited = {
@@ -133,7 +134,7 @@ def new_hit_reasons(db: Database, row: SavedSearchRow, ids: Collection[int]) -> 
 def add_hits(
     db: Database, number: int, ids: Iterable[int], at: str | None = None, why: Mapping[int, str] | None = None
 ) -> None:
-    """Records articles as reported by a saved search; articles that were removed from the archive are skipped.
+    """Records articles as reported by a saved search. Skips articles that were removed from the archive.
 
     `at` is the time of the run that reported them, None for articles that matched when the search was saved. `why` has
     the reasons by article ID.
@@ -157,7 +158,7 @@ def mark_saved_search_run(db: Database, number: int, at: str, before: ArchiveMar
 
 @dataclass(frozen=True, slots=True)
 class ReportedHit:
-    """An article that a run of a saved search reported: its ID, when (ISO 8601, UTC) and why."""
+    """An article that a run of a saved search reported: its ID, when the run reported it (ISO 8601, UTC) and why."""
 
     article: int
     at: str
@@ -165,8 +166,8 @@ class ReportedHit:
 
 
 def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[ReportedHit]:
-    """Returns the articles that the runs of a saved search reported, latest first. If `at` is given, only those that
-    the run at that time reported.
+    """Returns the articles that the runs of a saved search reported, latest first. If `at` is given, returns only
+    articles that the run at that time reported.
     """
     return [
         ReportedHit(*row)

@@ -17,7 +17,7 @@ from archiver.storage.article_tables.revisions import LISTS, TEXTS, with_missing
 from archiver.storage.full_text import COLUMNS, MARK, TOKENIZER
 
 REMOVED = "removed"
-"""The rule of pages for URLs of posts that were removed from the archive."""
+"""The rule of pages whose URLs belong to posts that were removed from the archive."""
 
 
 def _fill_in(template: str, names: Iterable[str], between: str = ", ") -> str:
@@ -372,8 +372,8 @@ create table recent_changes (
 create index idx_recent_changes_page_id on recent_changes (page_id);
 """
 
-# Counting the pages of a large site takes a second, so triggers count. What one trigger subtracts another may add
-# later: SQLite does not say which of two triggers on one change runs first.
+# Counting the pages of a large site takes a second, so triggers count. If two triggers run on one change, one may
+# subtract from a count before the other adds to it, since SQLite does not specify which of them runs first.
 _COUNT = """insert into page_counts (site_id, source, kind, outcome, with_article, pages)
     select {row}.site_id, source, {row}.kind, {row}.outcome, {row}.article_id is not null, {n}
     from (select '' as source union all select source from page_discoveries where page_id = {row}.id) where true
@@ -666,7 +666,7 @@ _ITEM = {name: f"json_extract(e.value, '$[{place}]')" for place, name in enumera
 _OWN_VALUES = tuple(
     name for name in fields.EVIDENCE if name not in (*fields_with_choice("collected"), *fields_with_choice("places"))
 )
-"""Fields whose chosen candidate is the value that the article has."""
+"""Fields whose chosen candidate always equals the article's value."""
 
 EVIDENCE = f"""
 -- What candidates of many posts share, each once; the numbers in articles.evidence are its keys.

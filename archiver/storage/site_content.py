@@ -15,9 +15,9 @@ from archiver.storage.listed_posts import unlisted_posts
 from archiver.storage.page_forms import untaken_pages
 
 SAMPLE = 500
-"""At most this many of a site's newest articles are compared; more would only cost time."""
+"""At most this many of a site's newest articles are compared, because more would only take longer."""
 SHORT_BODY = 40
-"""A body of fewer characters is a button or a label, not a text, if many articles share it."""
+"""If many articles share a body with fewer characters than this, it is a button or a label and not a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,16 @@ class SiteContent:
     """The content of a site's newest articles (at most SAMPLE; `articles` is their number) and of its pages. The fields
     ending in `_example` are URLs.
 
-    - `repeated`: for each field of OWN_TEXTS the most frequent value, if at least two articles have it; of bodies only
-      those shorter than SHORT_BODY.
+    - `repeated`: for each field in OWN_TEXTS, its most frequent value, if at least two articles have it. Bodies count
+      only if they are shorter than SHORT_BODY.
     - `empty`: the number of articles with neither text nor a picture.
     - `script_pages`: how many of the `pages` that were fetched have no content unless scripts run.
     - `untaken`: the number of pages that look like the posts of the site but were not stored as posts, most of them
       because of the rule `untaken_rule`.
-    - `undated`: the number of entries of listings that have no sign of being posts.
-    - `unlisted`: the number of posts that may be gone: their sources have left them out, and their pages cannot show
-      whether they are gone.
-    - `held`: the pages whose new state replaced nothing, the longest held first.
+    - `undated`: the number of pages that listings show as entries, but that have no sign of being posts.
+    - `unlisted`: the number of posts that may be gone, because their sources no longer list them, and their pages
+      cannot show whether they are gone.
+    - `held`: the pages whose new state is not stored until it is confirmed, the longest held first.
     """
 
     articles: int = 0
@@ -105,7 +105,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
 
 @dataclass(frozen=True, slots=True)
 class _Article:
-    """An article's URL and its values of OWN_TEXTS; of a long body only the beginning."""
+    """An article's URL and its values of the fields in OWN_TEXTS. A long body is cut to its beginning."""
 
     url: str
     texts: dict[str, str | None]
@@ -116,7 +116,7 @@ def _column(name: str) -> str:
 
 
 def _count_pages(db: Database, site_id: int) -> int:
-    """Returns the number of pages of a site that are not sources and whose last fetch had a result."""
+    """Returns the number of a site's pages that are not discovery sources and whose last fetch had a result."""
     return int(
         db.execute(
             "select total(pages) from page_counts where site_id = ? and source = '' "

@@ -1,5 +1,5 @@
-"""The sites of an archive: adding and removing them, their settings, tags and site rules, and which site a URL belongs
-to.
+"""The sites of an archive: adds and removes sites, reads and writes their settings, tags and site rules, and finds the
+site to which a URL belongs.
 """
 
 from __future__ import annotations
@@ -167,8 +167,8 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """Returns all sites (or those with these names), sorted by name: the row of `sites` with decoded settings, the
-    number of articles as `articles`, and the row of the last run as `last_run`.
+    """Returns all sites, or only those with the names in `only`, sorted by name. Each is its row of `sites` with
+    decoded settings, the number of articles as `articles`, and the row of its last run as `last_run`.
     """
     return [
         _site_with_last_run(db, row)
@@ -184,7 +184,7 @@ def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """Returns the site with this name, or the site whose scope equals the scope of a start URL, now or before it moved.
+    """Returns the site with this name, or the site that has the scope of this start URL, or had it before it moved.
     Raises SiteNotFound, whose message lists the existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
@@ -243,7 +243,7 @@ def set_settings(db: Database, names: Iterable[str], changes: Mapping[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """That a person wants no notifications of a site until a time, and why."""
+    """A person's decision that no notifications about a site are sent until a time, and the reason."""
 
     until: datetime
     why: str
@@ -262,7 +262,7 @@ def read_mute(site: Mapping[str, Any], now: datetime) -> Mute | None:
 
 
 def mute_sites(db: Database, site_ids: Iterable[int], mute: Mute | None) -> None:
-    """Mutes sites, or with None ends their mute. Runs inside the caller's transaction."""
+    """Mutes sites. If `mute` is None, ends their mute. Runs inside the caller's transaction."""
     values = (stamp(mute.until), mute.why) if mute else (None, None)
     for site_id in site_ids:
         db.execute("update sites set muted_until = ?, muted_why = ? where id = ?", [*values, site_id])
@@ -317,8 +317,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
 
 
 def _replace_originals(db: Database, name: str) -> None:
-    """Chooses a new original for duplicates on other sites whose original is about to be removed with this site. The
-    new original is the earliest of them.
+    """Chooses a new original for articles on other sites that are duplicates of an article about to be removed with
+    this site. The earliest of these articles becomes the original.
     """
     heirs = db.execute(
         "select d.duplicate_of, min(d.id) from articles d join articles o on o.id = d.duplicate_of "
@@ -370,7 +370,7 @@ def site_ids_with_tag(db: Database, tag: str) -> set[int]:
 
 
 def add_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:
-    """Adds tags to a site; returns how many of them it did not have."""
+    """Adds tags to a site; returns the number of tags that it did not have before."""
     return sum(
         db.conn.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [site_id, tag]).rowcount
         for tag in tags
@@ -412,10 +412,10 @@ class EnteredSites:
 
 
 def enter_sites(db: Database, sites: Iterable[SiteToEnter], now: datetime) -> EnteredSites:
-    """Adds the sites of a list. Existing sites keep the settings that the list does not set.
+    """Adds the sites of a list. If a site exists, it keeps the settings that the list does not set.
 
-    The site's first crawl fetches a feed from the list, if it is on the site's own host, like a feed that a page
-    declares.
+    If the list has a site's feed, and the feed is on the site's own host, the site's first crawl fetches it like a feed
+    that a page declares.
     """
     done = EnteredSites()
     rest = iter(sites)
@@ -456,8 +456,8 @@ class SiteScope:
 
 
 class SiteLookup:
-    """Looks up the site that a URL belongs to, also a URL of a site's former address. Keeps a cache per host, because
-    an archive may have many thousands of sites.
+    """Looks up the site to which a URL belongs. A URL of a site's former address belongs to the site, too. Keeps a
+    cache per host, because an archive may have many thousands of sites.
     """
 
     def __init__(self, db: Database) -> None:
@@ -465,8 +465,8 @@ class SiteLookup:
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """Returns the site whose scope contains this URL; if there are several, the one with the longest path; None if
-        there is none.
+        """Returns the site whose scope contains this URL; None if there is no such site. If there are several, returns
+        the site with the longest path.
         """
         return next((site for site in self._at(_scope_host(url)) if site.scope.contains(url)), None)
 
@@ -510,7 +510,7 @@ def _scope_host(url: str) -> str:
     return re.sub(r"^www\d?\.", "", urlsplit(url).netloc.rpartition("@")[2].lower())
 
 
-# -- site rules, learned or hand-written: one row per version, with the time it is valid for
+# -- site rules, learned or hand-written: one row per version, with the period in which it is valid
 #
 # Their module is imported late because it loads lxml, which is not needed to find a site.
 
@@ -559,8 +559,8 @@ def rules_without_match(db: Database, site: str) -> list[dict[str, Any]]:
 
 
 def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
-    """Stores learned site rules, which replace the previous ones from this time on; for earlier captures the previous
-    rules stay valid. Returns the rules now valid.
+    """Stores learned site rules. They replace the previous rules for captures at this time or later; for earlier
+    captures, the previous rules stay valid. Returns the rules now valid.
     """
     retire_rules(db, site_id, at)
     return _insert_learned_rules(db, site_id, rules, at, _end_of_last_template(db, site_id))
@@ -569,8 +569,8 @@ def store_learned_rules(db: Database, site_id: int, rules: SiteRules, at: dateti
 def store_relearned_rules(
     db: Database, site_id: int, rules: SiteRules, at: datetime, since: datetime | None
 ) -> SiteRules:
-    """Stores site rules that were learned from stored captures, for the captures from `since` on. If `since` is None,
-    they are for all captures of the rules that are valid now. Returns the rules now valid.
+    """Stores site rules that were learned from stored captures, for captures at the time `since` or later. If `since`
+    is None, they apply to all captures to which the currently valid rules apply. Returns the rules now valid.
     """
     row = db.execute(
         "select since from site_rules where site_id = ? and not by_hand and until is null and pages > 0 "
@@ -584,8 +584,9 @@ def store_relearned_rules(
 
 
 def _end_of_last_template(db: Database, site_id: int) -> str | None:
-    """Returns when the last learned rules of a site ended; None if the site had none. Rules without fields are skipped:
-    they consist only of the site's constants and belonged to no template.
+    """Returns the time when the last learned rules of a site ceased to be valid; None if the site had none. Rules
+    without fields are skipped, since they consist only of values that belong to the site (its constants), and belonged
+    to no template.
     """
     (found,) = db.execute(
         "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
@@ -612,8 +613,8 @@ def _insert_learned_rules(db: Database, site_id: int, rules: SiteRules, at: date
 
 
 def add_constants(db: Database, site_id: int, constants: SiteConstants, at: datetime) -> SiteRules:
-    """Adds values that belong to the site, and not to a post, to its learned rules, as a new version for the same
-    captures. Returns the rules now valid.
+    """Adds values that belong to the site, and not to a post, to the site's learned rules. The result is a new version
+    of the rules for the same captures. Returns the rules now valid.
     """
     from archiver.extraction.template.site_rule import SiteRules, to_toml
 
@@ -665,8 +666,8 @@ def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
     """Deletes the learned rules of a site, or, if `by_hand` is True, the rules that a person wrote; returns the number
     of deleted versions.
 
-    The extractor of articles that were extracted with these rules is deleted, so that any later extraction may replace
-    them.
+    For articles that were extracted with these rules, the column `extractor` is cleared, so that any later extraction
+    may replace them.
     """
     db.execute(
         "update articles set extractor = null where extractor like '% rules-%' "

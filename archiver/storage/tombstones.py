@@ -1,4 +1,5 @@
-"""Tombstones: what remains of posts that a person had removed, so that they do not come back under any URL.
+"""Tombstones: the records of posts that were removed at a person's request. They keep the posts from coming back under
+any URL.
 
 All functions that write expect to run inside the caller's transaction.
 """
@@ -18,7 +19,7 @@ from archiver.items import Article
 from archiver.urls import start_address, urlkey
 
 RULE = "removed"
-"""The rule of pages for URLs of posts that were removed from the archive."""
+"""The rule of pages whose URLs belong to posts that were removed from the archive."""
 _COLUMNS = "id, article_id, site, url, reason, requested_by, removed_at, erased_at, allowed_at"
 
 
@@ -27,7 +28,7 @@ class Tombstone:
     """The tombstone of a post that was removed because a person asked for it. `article_id` is the ID that the article
     had, which is never reused; times are ISO 8601 in UTC.
 
-    `erased_at` is None while the database or a file may still contain some of the post. Once `allowed_at` is set,
+    `erased_at` is None as long as the database or a file may still contain parts of the post. Once `allowed_at` is set,
     the post may be archived again.
     """
 
@@ -103,8 +104,8 @@ def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
 
 
 def keep_url_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
-    """Forbids archiving another URL of a removed post. `captured` is True if this URL of the post was captured, so that
-    its erasure is pending again.
+    """Forbids archiving another URL of a removed post. If `captured` is True, this URL of the post was captured, and
+    the erasure of the post is marked as pending again.
     """
     db.execute(
         "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
@@ -140,7 +141,8 @@ def next_article_id(db: Database) -> int:
     return int(row[0])
 
 
-# -- a listing, feed or API response that contains the URL of a removed post is not captured: it may contain its text
+# -- a listing, feed or API response that contains the URL of a removed post is not captured, since it may contain the
+# post's text
 
 
 class RemovedURLs:

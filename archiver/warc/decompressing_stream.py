@@ -22,7 +22,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_BROKEN: Any = (igzip_lib.IsalError, zstd.ZstdError, ValueError)  # isal's stubs do not declare the first as a class
+_BROKEN: Any = (igzip_lib.IsalError, zstd.ZstdError, ValueError)  # isal's type stubs declare no class IsalError
 
 _READ = 1 << 16
 _GIVE = 1 << 17
@@ -34,9 +34,10 @@ _PADDING = b"\0\r\n"
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _BEGINS = re.compile(rb"\s*(WARC/\d|filedesc:|[a-z][a-z0-9+.-]{1,20}:\S+ [\d.]{7,15} \d{8})")
 _LARGEST_DICTIONARY = 1 << 24
-# Text compresses to a tenth of its size, rarely to a fiftieth; gzip can reach a thousandth.
+# Limits on how far data may decompress. Text compresses to a tenth of its size, rarely to a fiftieth; gzip can reach a
+# thousandth.
 _BOMB_RATIO, _BOMB_BYTES = 200, 1 << 28
-# How much may be read again to find the next whole member after damage, as a multiple of the file's size.
+# To find the next whole member after damage, at most this multiple of the file's size may be read again.
 _MAX_REREAD = 8
 
 
@@ -78,7 +79,7 @@ def _gunzip() -> _Unpacker:
 
 
 class ByteStream:
-    """The decompressed bytes of a file, in chunks, from the position `start` on.
+    """The decompressed bytes of a file, in chunks, beginning at the position `start`.
 
     A chunk never contains bytes of two members. `fill` raises BrokenStream if the file is damaged; the next call
     continues with the next readable member. A file that is not seekable (a pipe) is read from its current position.
@@ -89,7 +90,7 @@ class ByteStream:
         self._seeks = handle.seekable()
         self._reread_left = _MAX_REREAD * max(size, 1 << 24)
         self._pending = b""
-        self._offset = 0  # of the bytes after `_pending` in the file
+        self._offset = 0  # the position in the file of the bytes that follow `_pending`
         self._ended = False
         self._unpacker: _Unpacker | None = None
         self._member = self._inner = self._fed = self._given = 0
@@ -118,8 +119,8 @@ class ByteStream:
         return self._make is not None
 
     def fill(self) -> tuple[StreamPosition, bytes] | None:
-        """Returns the position of the next chunk and its bytes: b"" at the end of a member, None instead of both at the
-        end of the file. Raises BrokenStream.
+        """Returns the position of the next chunk and its bytes. At the end of a member, the bytes are b"". At the end
+        of the file, returns None. Raises BrokenStream.
         """
         found = self._next()
         while found is not None and self._skip:
@@ -214,9 +215,7 @@ class ByteStream:
         self._pending = self._pending[count:]
 
     def _skip_damage(self, kind: ProblemKind, detail: str = "") -> BrokenStream:
-        """Returns the error to raise for a damaged member, after moving on to the next member that begins with a
-        record.
-        """
+        """Moves on to the next member that begins with a record. Returns the error to raise for the damaged member."""
         place = StreamPosition(self._member, self._inner)
         self._unpacker, self.at_boundary = None, True
         self._skip = 0

@@ -1,6 +1,7 @@
-"""An HTTP exchange as it was transferred, and the WARC/1.1 records made of it. Pure functions from values to bytes.
+"""An HTTP exchange as it was transferred, and the WARC/1.1 records made from it. Pure functions from values to bytes.
 
-Each record is a separate gzip member (WARC/1.1, annex D.2), so that it can be read by its offset and length alone.
+Each record is a separate gzip member (WARC/1.1, annex D.2), so that it can be read on its own, given its offset and
+length.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from isal import igzip
 
 from archiver.items import Capture
 
-# From 0 to 3. Compared to zlib's level 6, this takes a fifth of the time for 8 % more bytes (300 blog pages).
+# The compression level, from 0 to 3. Compared to zlib's level 6, this takes a fifth of the time and 8 % more bytes (300
+# blog pages).
 _GZIP_LEVEL = 3
 # WARC/1.1, section 6.7: the same payload again, or a 304 that confirms the payload of an earlier record.
 REVISIT_SAME_PAYLOAD = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
@@ -32,10 +34,13 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its response. `body` is as transferred, still content-encoded, but without chunked transfer coding.
+    """A request and its response. `body` is as transferred: without chunked transfer coding, but still content-encoded.
 
-    `cut`: only the beginning of a longer body was read. `via`: the URL that redirected to this one; `seconds`: the
-    time that the response took. If `via` or `seconds` is set, it is stored in a metadata record.
+    - `cut`: only the beginning of a longer body was read.
+    - `via`: the URL that redirected to this one.
+    - `seconds`: the time that the response took.
+
+    If `via` or `seconds` is set, it is stored in a metadata record.
     """
 
     url: str
@@ -79,7 +84,7 @@ def compute_payload_digest(body: bytes) -> str:
 
 
 def warc_date(at: datetime) -> str:
-    """Formats an aware time as a WARC-Date in UTC with microseconds, as WARC/1.1 allows (section 5.4)."""
+    """Formats a timezone-aware datetime as a WARC-Date in UTC with microseconds, as WARC/1.1 allows (section 5.4)."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -241,12 +246,14 @@ def serialize_record(record: WarcRecord, block: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ForeignOrigin:
-    """Where a capture copied from another program's file or a web archive came from: the file, the position in it
-    (`StreamPosition`), and notes on what the copy changes.
+    """Where a capture copied from another program's file or from a web archive came from, and what the copy changes.
 
-    `was`: the type of its record in that file; `url`: its URL as the file has it, and `digest`: the payload digest
-    that the file declares, each "" if the copy has the same; `uri` and `fetched_at`: where and when it was fetched,
-    for a capture from a web archive.
+    - `file`, `place`: the file, and the position in it (`StreamPosition`).
+    - `was`: the type of its record in that file.
+    - `url`: its URL as written in the file; "" if the copy has the same.
+    - `digest`: the payload digest that the file declares; "" if the copy has the same.
+    - `notes`: what the copy changes.
+    - `uri`, `fetched_at`: where and when it was fetched, for a capture from a web archive.
     """
 
     file: str

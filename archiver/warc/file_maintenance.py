@@ -29,16 +29,18 @@ from archiver.warc.gzip_records import (
 )
 from archiver.warc.writer import NAME, index_of, length_before, make_cdxj_line, open_index_of, seal, sync_folder
 
-# Repair of WARC files whose crawl died: a torn last record is cut off, and the index is written.
+# Repairs WARC files whose crawl died: cuts off an incomplete last record, and writes the index.
 
 
 @dataclass(frozen=True, slots=True)
 class RepairedFile:
-    """The result of repairing a WARC file. `records`: (offset, length) of each complete record; `torn`: number of bytes
-    that were cut off at the end; `length_before`: how long the file was when the run that died began to continue it.
+    """The result of repairing a WARC file.
 
-    `gap` is the offset of damaged bytes that are followed by complete records. A dying crawl does not cause that,
-    but a failing disk may. Such bytes are left as they are.
+    - `records`: (offset, length) of each complete record.
+    - `torn`: the number of bytes that were cut off at the end.
+    - `gap`: the offset of damaged bytes that are followed by complete records. A dying crawl does not cause that, but a
+      failing disk may. Such bytes are left as they are.
+    - `length_before`: the length of the file when the run that died began to continue it.
     """
 
     file: str
@@ -70,10 +72,9 @@ def find_unfinished_files(folder: Path, prefix: str) -> list[Path]:
 
 def repair_warc(file: Path, report: Callable[[RepairedFile], None]) -> RepairedFile | None:
     """Cuts a WARC file back to its last complete record, calls `report` with the result, and writes the index. Returns
-    the result; None if a crawl is writing the file. What earlier runs wrote to the file is never cut.
+    the result; None if a crawl is writing the file. Records of earlier runs are never cut off.
 
-    `report` is called before the index is written: if it fails, the next crawl repairs the file again. Raises
-    OSError.
+    `report` is called before the index is written: if it fails, the next crawl repairs the file again. Raises OSError.
     """
     with file.open("r+b") as handle:
         try:
@@ -132,7 +133,7 @@ class MovedRecord:
 
 
 def find_free_name(file: Path) -> Path:
-    """Returns an unused file name in the folder of a WARC file, with the same site and time."""
+    """Returns an unused file name in the folder of a WARC file, with the site and time of that file's name."""
     found = NAME.fullmatch(file.name)
     prefix, stamp, number = (
         (found[1], found[2], int(found[3])) if found else (file.name.removesuffix(".warc.gz"), "19700101000000", 0)
@@ -239,13 +240,13 @@ def transfer_warc(source: Path, folder: Path) -> Path:
     Raises OSError.
 
     A finished file is hard-linked if both folders are on the same disk, otherwise copied; no crawl continues a file
-    that has several links. A file whose writer died is copied up to its last complete record. If the folder has an
-    earlier state of the file, that one is replaced.
+    that has several links. A file whose writer died is copied up to its last complete record. An earlier state of the
+    same file in `folder` is replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     own = folder / source.name
     if index_of(source).exists() and _is_earlier_state(own, source):
-        index_of(own).unlink(missing_ok=True)  # so that the file is finished again after a kill
+        index_of(own).unlink(missing_ok=True)  # so that the file is finished again if this process is killed
         _copy(source, own)
         finish_transfer(own, index_of(source))
         return own
@@ -264,7 +265,7 @@ def transfer_warc(source: Path, folder: Path) -> Path:
 
 
 def _is_earlier_state(own: Path, source: Path) -> bool:
-    """Returns True if `source` begins with all bytes of `own`, and `own` is a file of its own that nobody writes to."""
+    """Returns True if `source` begins with all bytes of `own`, and `own` has no other hard links and no writer."""
     try:
         with own.open("rb") as handle, source.open("rb") as longer:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -311,7 +312,7 @@ def _copy(source: Path, new: Path) -> None:
     sync_folder(new.parent)
 
 
-# Checking the records of a file against their digests, in one pass and bounded memory.
+# Checks the records of a file against their digests, in one pass and with bounded memory.
 
 _HEAD_END = b"\r\n\r\n"
 _MAX_HEAD = 1 << 20
@@ -320,10 +321,12 @@ _ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib
 
 @dataclass(frozen=True, slots=True)
 class CheckedRecord:
-    """The result of checking a complete WARC record. `capture` is the capture in a response or revisit record, None for
-    other types. `wrong`: a phrase that says what does not match its digest, "" if everything matches; `written_as`:
-    the file name in a warcinfo record, "" for other records; `frame`: the record's gzip header, which no checksum
-    covers.
+    """The result of checking a complete WARC record.
+
+    - `capture`: the capture in a response or revisit record, None for other types.
+    - `wrong`: a phrase that says what does not match its digest, "" if everything matches.
+    - `written_as`: the file name in a warcinfo record, "" for other records.
+    - `frame`: the record's gzip header, which no checksum covers.
     """
 
     offset: int
@@ -345,7 +348,7 @@ def check_records(handle: BinaryIO, warc_file: str) -> Iterator[CheckedRecord]:
 
 
 def check_record_at(handle: BinaryIO, offset: int, warc_file: str) -> CheckedRecord | None:
-    """Checks the record that begins at `offset`; None if no complete record begins at that offset."""
+    """Checks the record that begins at `offset`. Returns None if no complete record begins there."""
     digests = _DigestCheck()
     member = read_record_at(handle, offset, digests)
     return _check(handle, member, warc_file, digests) if member else None
@@ -415,7 +418,7 @@ class _DigestCheck:
                     self._payload = None
                 return
             if "chunked" in parse_named_fields(self._http[:end]).get("transfer-encoding", "").lower():
-                # Programs differ in whether the digest is of the chunked or the decoded payload.
+                # Some programs compute the digest of the chunked payload, others of the decoded one.
                 self._payload = None
                 return
             data, self._http = self._http[end + 4 :], None
@@ -437,8 +440,8 @@ def _hasher(label: str) -> tuple[str, Any] | None:
 
 
 def _matches(label: str, hasher: Any) -> bool:
-    """Returns True if a computed hash equals the declared digest, written in base 32 (as in the examples of WARC/1.1)
-    or base 16.
+    """Returns True if a computed hash equals the declared digest, which may be written in base 32 (as in the examples
+    of WARC/1.1) or base 16.
     """
     value = label.partition(":")[2].strip()
     raw: bytes = hasher.digest()

@@ -1,5 +1,5 @@
-"""Captures in files of other programs: turns a record into a ForeignCapture, or a Problem that says what is wrong with
-it.
+"""Captures in files of other programs: turns a record into a ForeignCapture, or into a Problem that says what is wrong
+with it.
 
 Also pairs each response with its request, and joins the segments of a segmented record.
 """
@@ -23,7 +23,7 @@ from archiver.warc.problems import KEPT, Problem, ProblemKind
 
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
 _DAY = re.compile(r"\d{4}(-\d\d){0,2}")
-_EARLIEST = 1991  # the first web server
+_EARLIEST = 1991  # the year of the first web server
 _CLOCKS_DIFFER = timedelta(days=2)
 _REQUEST = re.compile(rb"\s*([A-Z]{1,20})[ \t]+\S")
 _NOT_MODIFIED = "server-not-modified"
@@ -185,8 +185,8 @@ def normalize_sha1(field: str) -> str:
 
 
 def _response_of_resource(record: ForeignRecord, declared: str) -> HTTPResponse:
-    """Returns a resource record as an HTTP response. The record has no HTTP header (WARC/1.1, section 6.4), so its
-    Content-Type is used.
+    """Wraps a resource record as an HTTP 200 response. Its only header is the record's own Content-Type, since such
+    records have no HTTP header (WARC/1.1, section 6.4). `declared` is its payload digest.
     """
     assert record.block is not None
     kind = record.fields.get("content-type", "").encode("latin-1", "replace")
@@ -235,7 +235,7 @@ class RecordPair:
 
 
 class RecordPairs:
-    """Pairs the records of a file. Iterating yields groups of pairs and problems that became complete together.
+    """Pairs the records of a file. Iterating over it yields groups of pairs and problems that became complete together.
 
     Between two groups, `place` is the position from which reading must resume to get everything that has not been
     yielded yet.

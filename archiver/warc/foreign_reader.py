@@ -18,7 +18,7 @@ from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.payload import Digests
 from archiver.warc.problems import Problem, ProblemKind
 
-# ARC: the line before each document ("Arc File Format", Burner and Kahle, Internet Archive, 1996).
+# The line before each document of an ARC file ("Arc File Format", Burner and Kahle, Internet Archive, 1996).
 
 _LINE = re.compile(
     rb"([a-zA-Z][a-zA-Z0-9+.-]{0,20}:[^\r\n]{0,8000}?) ((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]{2,39}|-) "
@@ -60,7 +60,7 @@ def parse_arc_layout(block: bytes) -> ARCLayout | None:
 
 
 def parse_arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
-    """Parses the line before a document in an ARC file; None if the line has another form."""
+    """Parses the line before a document in an ARC file; returns None if the line does not have the layout."""
     found = _LINE.match(line)
     if found is None or len(found[5].split()) not in (layout.between, 0, 5):
         return None
@@ -129,13 +129,17 @@ class ForeignRecord:
 
 
 Wanted = Callable[[dict[str, str], bytes], bool]
-"""Returns whether to keep a record's block, from its fields and the first bytes of the block."""
+"""A function that takes a record's fields and the first bytes of its block, and returns whether to keep the block."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The block of a record as far as it was read. `block`: its bytes if they are kept; `tail`: its last bytes in any
-    case; `within`: the position of another record that begins inside it; `left`: the number of missing bytes.
+    """The block of a record as far as it was read.
+
+    - `block`: its bytes, if they are kept.
+    - `tail`: its last bytes, kept in any case.
+    - `within`: the position of another record that begins inside it.
+    - `left`: the number of missing bytes.
     """
 
     block: bytearray
@@ -155,7 +159,7 @@ class ForeignRecords:
         self._buffer = bytearray()
         # Where the chunks of the current record begin: in decompressed bytes, and as positions.
         self._places: deque[tuple[int, StreamPosition]] = deque()
-        self._base = 0  # number of bytes removed from the buffer
+        self._base = 0  # the number of bytes that were removed from the buffer
         self._layout = ARCLayout()
         self._torn: BrokenStream | None = None  # damage after the bytes in the buffer
 
@@ -283,8 +287,8 @@ class ForeignRecords:
         return _Block(block, tail, within, left)
 
     def _is_record_end_next(self, is_arc: bool) -> bool:
-        """Returns True if what follows the block is the end of a record (WARC/1.1, section 4: two line ends) or the
-        beginning of another.
+        """Returns True if the end of a record (WARC/1.1, section 4: two line ends) or the beginning of another record
+        follows the block.
         """
         self._ensure(4)
         following = bytes(self._buffer[:4])
@@ -299,8 +303,8 @@ class ForeignRecords:
     def _wrong_length(
         self, begin: StreamPosition, url: str, length: int, left: int, block: bytes, within: StreamPosition | None
     ) -> Problem:
-        """Returns the problem of a record that is shorter or longer than it declares. Reading continues with a record
-        that begins inside the declared block, if there is one, otherwise after the block.
+        """Returns the problem of a record that is shorter or longer than it declares. If another record begins inside
+        the declared block, reading continues with that record, otherwise after the block.
         """
         if block and (hit := next((m for m in _NEXT.finditer(block) if m.start()), None)):
             self._buffer[:0] = block[hit.start() :]

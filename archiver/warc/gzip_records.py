@@ -68,7 +68,7 @@ def read_record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = Non
     head, size, read = b"", 0, 0
     try:
         while not unpack.eof:
-            # Most records are small, and bytes read past their end are read again for the next one.
+            # Small pieces are read, because most records are small, and bytes past the end of a record are read again.
             chunk = handle.read(_CHUNK if read else _FIRST)
             if not chunk:
                 return None
@@ -144,12 +144,12 @@ def parse_named_fields(head: bytes) -> dict[str, str]:
 # Reading one stored record.
 
 MAX_BODY = 64 * 1024 * 1024
-"""The most bytes of one decompressed body that are read: as many as in a crawl."""
+"""At most this many bytes of one decompressed body are read, as in a crawl."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """A response read from a WARC file. `payload` is as transferred, `body` is without content coding."""
+    """A response read from a WARC file. `payload` is as transferred; `body` has its content coding removed."""
 
     url: str
     record_type: str

@@ -22,7 +22,7 @@ _HTML = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|meta|title|article|div)\b",
     re.IGNORECASE | re.DOTALL,
 )
-# Types that say nothing about the content: servers use them for files that they do not know.
+# Types that say nothing about the content, because servers use them for files of unknown type.
 _GENERIC = frozenset(
     {
         "",
@@ -43,9 +43,9 @@ Odd = tuple[ProblemKind, str]
 
 @dataclass(frozen=True, slots=True)
 class HTTPResponse:
-    """A parsed HTTP response. `payload` is without transfer coding, `body` also without content coding; `odd` has its
-    problems. If any of these problems is not in `problems.KEPT`, the other values cannot be trusted. `headers` match
-    the payload: fields that do not match it are renamed.
+    """A parsed HTTP response. `payload` has its transfer coding removed, `body` also its content coding. `odd` has its
+    problems; if any of these is not in `problems.KEPT`, the other values cannot be trusted. `headers` match the
+    payload: fields that do not match it are renamed.
     """
 
     status: int
@@ -79,13 +79,15 @@ class HTTPResponse:
 
     @property
     def mislabelled(self) -> str:
-        """A phrase if the content clearly does not match the declared Content-Type, otherwise ""."""
+        """A phrase that says that the content does not match the declared Content-Type, if that is certain; otherwise
+        "".
+        """
         head = self.body[:1024]
         if self.media_type in HTML_TYPES:
-            return f"it says {self.media_type} and is a binary file" if is_binary(head) else ""
+            return f"it is declared {self.media_type} but is binary" if is_binary(head) else ""
         if self.media_type in _GENERIC or not _HTML.match(head):
             return ""
-        return f"it says {self.media_type[:60]} and is HTML"
+        return f"it is declared {self.media_type[:60]} but is HTML"
 
 
 def is_binary(head: bytes) -> bool:
@@ -118,10 +120,10 @@ def may_be_page(block: bytes) -> bool:
 
 
 def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX_BODY) -> HTTPResponse | None:
-    """Parses the HTTP response in a record's block; None if the block does not contain one.
+    """Parses the HTTP response in a record's block; returns None if the block does not contain one.
 
     A block that begins with HTML, without a status line, is an HTTP/0.9 response. `payload_digest` is the declared
-    digest, which may be of the encoded or of the decoded bytes, because programs differ in that.
+    digest. Programs differ in whether they compute it from the encoded or from the decoded bytes.
     """
     found = _STATUS.match(block)
     if found is None:
@@ -203,14 +205,14 @@ def _remove_chunking(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[byte
     if says:
         if payload is None:
             odd.append(
-                (ProblemKind.CHUNKING, "it says chunked and is not") if raw else (ProblemKind.CUT_OFF, "no body")
+                (ProblemKind.CHUNKING, "it is declared chunked but is not") if raw else (ProblemKind.CUT_OFF, "no body")
             )
             return raw, headers
         if not whole:
             odd.append((ProblemKind.CUT_OFF, f"the last chunk is missing after {len(payload):,} bytes"))
         return payload, headers
     if payload and whole:
-        odd.append((ProblemKind.CHUNKING, "it is chunked and does not say so"))
+        odd.append((ProblemKind.CHUNKING, "it is chunked but not declared so"))
         return payload, headers
     return raw, headers
 
@@ -240,14 +242,14 @@ def _remove_content_coding(payload: bytes, headers: Headers, limit: int, odd: li
         if payload.startswith(b"\x1f\x8b\x08"):
             body, how = decode_content(payload, "gzip", limit)
             if how is Decoding.WELL and _HTML.match(body[:4096]):
-                odd.append((ProblemKind.MISCODED, "it is compressed with gzip and does not say so"))
+                odd.append((ProblemKind.MISCODED, "it is compressed with gzip but not declared so"))
                 return body, (*headers, (b"Content-Encoding", b"gzip"))
         return payload, headers
     if not payload:
         return payload, headers
     body, how = decode_content(payload, coding, limit)
     if how is Decoding.PLAIN or (how is Decoding.UNKNOWN and _HTML.match(payload[:4096])):
-        odd.append((ProblemKind.MISCODED, f"it says {coding[:40]} and is not"))
+        odd.append((ProblemKind.MISCODED, f"it is declared {coding[:40]} but is not"))
         return payload, _rename_header(headers, b"content-encoding")
     if how is Decoding.LARGE:
         odd.append((ProblemKind.BOMB, f"its {len(payload):,} bytes decompress to more than {limit:,}"))

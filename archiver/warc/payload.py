@@ -19,7 +19,7 @@ from fastwarc.stream_io import BrotliReader
 
 from archiver.warc.problems import ProblemKind
 
-# Content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), undone up to a limit.
+# Content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), decoded up to a limit.
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -153,7 +153,7 @@ _LONGEST_HEAD = 1 << 18
 def parse_digest(field: str) -> tuple[str, bytes] | None:
     """Returns the algorithm (hashlib's name) and the digest in a field such as "sha1:BASE32" or "md5:hex".
 
-    None if the field is empty, or has an unknown algorithm or form. Nothing can be checked then.
+    Returns None if the field is empty, or its algorithm or form is unknown. The digest then cannot be checked.
     """
     name, colon, value = field.strip().partition(":")
     algorithm = _NAMES.get(name.strip().lower())

@@ -1,4 +1,4 @@
-"""What can be wrong with a record of another program's file: a code for programs, and a phrase for people.
+"""The kinds of problems that a record in another program's file can have: a code for programs, and a phrase for people.
 
 Records with a problem in `KEPT` are imported nevertheless; records with any other problem are not.
 """
@@ -89,13 +89,13 @@ KEPT = frozenset(
         ProblemKind.FILE_DIGEST,
     }
 )
-"""Kinds of problems with which a record is read all the same."""
+"""Kinds of problems that do not prevent a record from being imported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem in a file that is imported. `offset`: its position, a `StreamPosition` as text; `detail`: a phrase with
-    the figures.
+    """A problem in a file that is imported. `offset` is its position, a `StreamPosition` as text; `detail` is a phrase
+    with the figures.
     """
 
     kind: ProblemKind
@@ -110,4 +110,4 @@ class Problem:
     @property
     def sentence(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
-        return PHRASES[self.kind] + detail + ("; it was read all the same" if self.kept else "")
+        return PHRASES[self.kind] + detail + ("; it was read nevertheless" if self.kept else "")

@@ -1,8 +1,8 @@
 """Reads the WARC and ARC files in a WACZ package (WACZ 1.1.1: a ZIP file with these files under archive/ and a
 datapackage.json).
 
-Members are read as streams and never extracted to disk. A member is reported as a problem if its path leads out of
-the package or it decompresses to far too much; the other members are read.
+Members are read as streams and never extracted to disk. A member is reported as a problem if its path leads out of the
+package or it decompresses to far more than is plausible; the other members are read.
 """
 
 from __future__ import annotations

@@ -75,12 +75,12 @@ NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
 """Matches the names of our WARC files: site, time, number."""
 _OFFSET = re.compile(rb'(?<!\\)"offset": "(\d+)"')
 _CONTINUED = b"!continued "
-"""Begins the line of an unsorted index that says how long the file was when a run began to continue it."""
+"""The beginning of the line in an unsorted index that records how long the file was when a run began to continue it."""
 
 
 def index_of(file: Path) -> Path:
-    """Returns the path of a WARC file's index: NAME.cdxj. The index exists while nobody writes to the WARC file, and
-    all of that is synced to disk.
+    """Returns the path of a WARC file's index: NAME.cdxj. The index exists only while nobody writes to the WARC file
+    and all of the file is synced to disk.
     """
     return file.with_name(file.name.removesuffix(_WARC) + ".cdxj")
 
@@ -108,8 +108,8 @@ def make_cdxj_line(capture: Capture) -> bytes:
 
 
 def length_before(file: Path) -> int:
-    """Returns how long a WARC file was when the run began that continued it last, if that run has not ended; 0 for a
-    file that no run has continued. What is before that offset was finished by earlier runs.
+    """Returns how long a WARC file was when the last run began to continue it, if that run has not ended. Returns 0 if
+    no run has continued the file. Everything before that offset was finished by earlier runs.
     """
     found = 0
     with suppress(FileNotFoundError), open_index_of(file).open("rb") as lines:
@@ -122,13 +122,13 @@ def length_before(file: Path) -> int:
 
 @contextmanager
 def held_finished(file: Path) -> Iterator[int | None]:
-    """Context manager that keeps a finished WARC file from being continued, and yields its length in bytes; None if it
-    is not finished: it has no index, or a process writes to it. A run that would continue it starts a new file. Raises
-    OSError.
+    """Context manager that keeps a finished WARC file from being continued, and yields its length in bytes. Meanwhile,
+    a run that would continue it starts a new file. Yields None if the file is not finished, because it has no index or
+    a process writes to it. Raises OSError.
     """
     with file.open("rb") as handle:
         size = None
-        # A file without an index is not locked: that could keep the next run from repairing it.
+        # A file without an index is not locked, since a lock could keep the next run from repairing it.
         if index_of(file).exists():
             with suppress(BlockingIOError):
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -144,7 +144,7 @@ def seal(file: Path, lines: Iterable[bytes]) -> None:
         handle.writelines(sorted(line for line in lines if not line.startswith(b"!")))
         handle.flush()
         os.fsync(handle.fileno())
-    # In this order, a kill between two steps leaves no index, so that the file is finished again.
+    # In this order, if the process is killed between two steps, no index exists, and the file is finished again later.
     unsorted.unlink(missing_ok=True)
     new.replace(index)
     sync_folder(file.parent)
@@ -187,12 +187,12 @@ class Continuation:
 
 
 class WarcWriter:
-    """Writes WARC files in the folder `root`/warc: first the end of the file that `continuation` names, if that is
-    possible; a new file otherwise, and after each GiB.
+    """Writes WARC files in the folder `root`/warc. First continues the file that `continuation` names, if that is
+    possible; otherwise, and after each GiB, starts a new file.
 
-    A file is only appended to, one complete record at a time, by one writer that holds a lock on it. So after a
-    kill, at most its last record is incomplete. A file NAME.warc.gz without an index NAME.cdxj is being written, or
-    was when its crawl died (see `file_maintenance.repair_warc`).
+    A file is only appended to, one complete record at a time, by one writer that holds a lock on it. If the writer is
+    killed, at most the last record is incomplete. A file NAME.warc.gz without an index NAME.cdxj is being written, or
+    was being written when its crawl died (see `file_maintenance.repair_warc`).
     """
 
     def __init__(
@@ -248,13 +248,13 @@ class WarcWriter:
     def sync(self) -> None:
         """Syncs the file to disk. Raises OSError, also if the file no longer exists.
 
-        A row that points to a record is committed only after this call, so that a power cut leaves no row without
-        its record.
+        Rows that point to a record are committed only after this call, so that a power cut leaves no row without its
+        record.
         """
         if self._file is None or self._synced == self._offset:
             return
         if not os.fstat(self._file).st_nlink:
-            raise FileNotFoundError(f"{self._path} was removed while it was written")
+            raise FileNotFoundError(f"{self._path} was removed while it was being written")
         os.fsync(self._file)
         if self._is_new:
             sync_folder(self._path.parent)
@@ -262,8 +262,8 @@ class WarcWriter:
         self._synced = self._offset
 
     def close(self) -> None:
-        """Finishes the file and writes its index; a file without any record, because the disk was full, is deleted.
-        Raises OSError; the next crawl of the site then finishes the file.
+        """Finishes the file and writes its index. Deletes the file if it has no records (the disk was full). If this
+        raises OSError, the site's next crawl finishes the file.
         """
         if self._file is None or self._index is None:
             return
@@ -292,14 +292,14 @@ class WarcWriter:
         folder.mkdir(parents=True, exist_ok=True)
         if not self._continue(at):
             self._create(folder, at)
-        # Syncing the folder keeps the new name, or that of the open index: the old index must not come back for a file
-        # that has grown.
+        # Syncing the folder saves the new name, or the name of the open index: the old index must not reappear for a
+        # file that has grown.
         self._is_new = True
         self._append(warcinfo_record(self._path.name, at, self._software, self._description))
 
     def _continue(self, at: datetime) -> bool:
         """Opens the file of the last run to append to it. Returns False if that is not possible: the file is too old or
-        too long, in use, has other hard links (such as in another archive), or is not whole up to its end.
+        too long, in use, has other hard links (such as in another archive), or is damaged at its end.
         """
         continuation, self._continuation = self._continuation, None
         if continuation is None:
@@ -313,7 +313,7 @@ class WarcWriter:
         index, unsorted = index_of(path), open_index_of(path)
         try:
             length = os.fstat(file).st_size
-            # With this, the file is no longer finished. If the process is killed from here on, the next run repairs it.
+            # From here on, the file is unfinished. If the process is killed, the next run repairs the file.
             index.replace(unsorted)
             self._index = unsorted.open("ab")
             self._index.write(_CONTINUED + b"%d\n" % length)
@@ -336,7 +336,7 @@ class WarcWriter:
         self._index = open_index_of(self._path).open("wb")
 
     def _append(self, data: bytes) -> None:
-        """Writes without buffering, so that the rest of a failed write cannot reach the disk later. A partly written
+        """Appends without buffering, so that the rest of a failed write cannot reach the disk later. A partly written
         record is cut off again.
         """
         assert self._file is not None
@@ -363,13 +363,13 @@ def _open_finished(path: Path) -> int | None:
         if os.fstat(handle).st_nlink == 1 and os.path.samestat(os.fstat(handle), path.stat()) and _has_whole_end(path):
             return handle
     except OSError:
-        pass  # locked, deleted meanwhile, or unreadable: the run starts a new file
+        pass  # the file is locked, deleted or unreadable, so the run starts a new one
     os.close(handle)
     return None
 
 
 def _has_whole_end(path: Path) -> bool:
-    """Returns True if a WARC file consists of complete records from the last one in its index up to its end."""
+    """Returns True if a WARC file has only complete records from the last record in its index to its end."""
     index = index_of(path).read_bytes()
     offsets = [int(number) for number in _OFFSET.findall(index)]
     if not offsets or len(offsets) != index.count(b"\n"):

@@ -29,8 +29,7 @@ _CACHE: WeakKeyDictionary[Database, tuple[int, OrderedDict[Hashable, Any]]] = We
 
 
 def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
-    """Returns the result of `make`, which is called only if the cache has no result for `name` and `of` in this
-    archive.
+    """Returns the result of `make`. Calls `make` only if the cache has no result for `name` and `of` in this archive.
 
     Results are kept until the archive or its index changes (SQLite's data_version). Exceptions are not cached.
     """
@@ -61,15 +60,17 @@ def strip_paging(query: Query) -> Query:
 T = TypeVar("T")
 THREADS = 3
 DOWNLOADS = 2
-"""The number of files that are written at the same time; further ones wait."""
+"""At most this many files are written at the same time; further ones wait."""
 SECONDS = 5.0
-"""The time limit of a page in seconds. A longer query is interrupted (sqlite3.OperationalError: interrupted)."""
+"""The time limit of a page in seconds. A query that takes longer is interrupted (sqlite3.OperationalError:
+interrupted).
+"""
 _STEPS = 5_000
-"""The number of SQLite VM instructions between checks of the clock, a fraction of a millisecond."""
+"""SQLite checks the clock after this many VM instructions, which take a fraction of a millisecond."""
 
 
 class PerThread(Generic[T]):
-    """Opens a file once for each thread, and keeps it open. A thread reopens the file if it was replaced, so that all
+    """Opens a file once for each thread, and keeps it open. If the file is replaced, threads reopen it, so that all
     threads read the same file.
     """
 
@@ -95,8 +96,8 @@ class PerThread(Generic[T]):
 
 
 class ArchivePool:
-    """The archive, opened read-only in a few threads: `pool` has the threads that make pages, `downloads` those that
-    write files.
+    """Gives threads read-only access to the archive: `pool` runs page functions, `downloads` produces download
+    files.
     """
 
     def __init__(self, path: Path, seconds: float = SECONDS) -> None:
@@ -144,9 +145,11 @@ DATABASE = "archive"
 
 @dataclass(frozen=True, slots=True)
 class ServedArchive:
-    """An archive, and the URLs at which the server offers it. `base` is the prefix of all URL paths, "/" or "/news/".
-    `hosts` are the accepted host names without port, empty for any. `origin` is the public scheme and host; if it is
-    "", the scheme and host of the request are used.
+    """An archive, and the URLs at which the server offers it.
+
+    - `base`: the prefix of all URL paths, "/" or "/news/".
+    - `hosts`: the accepted host names without port; if empty, any host name is accepted.
+    - `origin`: the public scheme and host. If it is "", the scheme and host of the request are used.
     """
 
     archive: ArchivePool

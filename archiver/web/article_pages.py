@@ -123,8 +123,8 @@ def _list_fields(record: dict[str, Any]) -> list[tuple[str, str, Any]]:
 
 
 def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, str]:
-    """Returns the source of each field's value, such as the JSON-LD of the page; "" if none of the candidates was
-    chosen.
+    """Returns, for each field, the source of its value, such as the JSON-LD of the page; "" if none of the candidates
+    was chosen.
     """
     return {
         one.field: next((c.source for c, won in zip(one.candidates, one.won, strict=True) if won), "")
@@ -134,8 +134,8 @@ def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[
 
 
 def _find_similar(request: ArchiveRequest, number: int) -> tuple[tuple[Hit, ...], str]:
-    """Returns articles that are similar to an article, and ""; or no articles, and the reason why they cannot be
-    searched.
+    """Returns articles that are similar to an article, and "". If similar articles cannot be searched, returns no
+    articles, and the reason.
     """
     try:
         return tuple(run(request.db, Query(like=number, limit=_MAX_SIMILAR)).hits), ""
@@ -145,7 +145,7 @@ def _find_similar(request: ArchiveRequest, number: int) -> tuple[tuple[Hit, ...]
 
 def _find_copies(request: ArchiveRequest, number: int, record: dict[str, Any]) -> dict[str, Any]:
     """Returns the articles with the same text as this article (`same`), and its cluster of near-duplicates. `source` is
-    the member of the cluster from which the other members were copied, `own` this article's entry in the cluster.
+    the member of the cluster from which the other members were copied; `own` is this article's entry in the cluster.
     """
     columns = "id, site, url, title, published, published_precision"
     original = record["duplicate_of"] or number
@@ -177,7 +177,7 @@ def _find_copies(request: ArchiveRequest, number: int, record: dict[str, Any]) -
 
 
 def revisions_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page with an article's revisions and past headlines, 100 revisions a page. The JSON has all of
+    """Returns the page with an article's revisions and past headlines, 100 revisions per page. The JSON has all of
     them.
     """
     number = find_requested_article(request)

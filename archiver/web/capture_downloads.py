@@ -32,8 +32,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredCapture:
-    """A capture with its stored response. `row` is the requested capture; `source` is the capture that holds the
-    payload, which differs from `row` if that is a revisit.
+    """A capture with its stored response. `row` is the requested capture. `source` is the capture that holds the
+    payload; it differs from `row` if that is a revisit.
     """
 
     row: Row
@@ -81,8 +81,8 @@ def read_record_bytes(folder: Path, row: Row) -> bytes:
 
 
 def check_stored_record(folder: Path, row: Row) -> CheckedRecord:
-    """Recomputes the digests of a capture's WARC record and returns the result. Raises CaptureUnreadable if there is no
-    complete record.
+    """Recomputes the digests of a capture's WARC record and returns the result. Raises CaptureUnreadable if the record
+    is missing or incomplete.
     """
     try:
         with locate_warc_file(folder, row).open("rb") as handle:
@@ -92,7 +92,7 @@ def check_stored_record(folder: Path, row: Row) -> CheckedRecord:
             row["id"], f"{_describe_location(row)} cannot be read ({error.strerror or error})"
         ) from error
     if found is None:
-        raise CaptureUnreadable(row["id"], f"there is no complete record in its place ({_describe_location(row)})")
+        raise CaptureUnreadable(row["id"], f"there is no complete record at its position ({_describe_location(row)})")
     return found
 
 
@@ -110,7 +110,7 @@ def _describe_location(row: Row) -> str:
     return f"its record at byte {row['warc_offset']:,} of {row['warc_file']}"
 
 
-# Captured payloads as responses: shown if the browser does not execute them, else downloaded.
+# Captured payloads as responses. A payload that a browser would execute is offered as a download.
 
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; sandbox"
 _SHOWN = re.compile(
@@ -139,8 +139,8 @@ def parse_media_type(content_type: str) -> str:
 
 
 def make_payload_response(found: StoredCapture, *, download: bool = False) -> RawResponse:
-    """Returns the payload of a capture, without its content coding, as a response to show, or with `download` as a file
-    to save.
+    """Returns the payload of a capture, with its content coding removed, as a response to show. With `download`, the
+    response is a file to save.
     """
     kind = parse_media_type(found.response.content_type)
     named = {"content-disposition": f'attachment; filename="{make_file_name(found)}"'}
@@ -149,7 +149,8 @@ def make_payload_response(found: StoredCapture, *, download: bool = False) -> Ra
         return RawResponse(
             found.response.body, kind, headers=named if kind == "image/svg+xml" else {}, policy=SVG_POLICY
         )
-    # A downloaded page would run when opened from disk. Its name shows what it is, and the browser asks first.
+    # A downloaded page would run its scripts when opened from disk. Its name shows its type, and the browser asks
+    # first.
     return RawResponse(found.response.body, kind if not _is_active(kind) else "application/octet-stream", headers=named)
 
 
@@ -173,8 +174,8 @@ Write = Callable[[Database, Sequence[int], IO[bytes]], None]
 
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
-    """A format in which articles can be exported. `name` is used in URLs, `label` on pages; `ending` is the file name's
-    suffix, and `write` writes the file.
+    """A format in which articles can be exported. `name` is used in URLs, `label` on pages. `ending` is the suffix of
+    the file name. `write` writes the file.
     """
 
     name: str
@@ -222,7 +223,7 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
 
 
 def find_ids(db: Database, query: Query) -> list[int]:
-    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
-    Raises what `matching_ids` raises.
+    """Returns the IDs of all results of a search, in the order of the results page and with duplicates combined in the
+    same way. Raises what `matching_ids` raises.
     """
     return list(matching_ids(db, replace(query, limit=None, offset=0)))

@@ -141,13 +141,13 @@ def _verify_capture(request: ArchiveRequest, row: dict[str, Any]) -> tuple[str, 
     if checked.wrong:
         return f"The record is damaged: {checked.wrong}. Run 'archiver verify' for all damage and what to do.", found
     if checked.capture is None or checked.capture.digest != row["digest"] or checked.capture.url != row["url"]:
-        return "Another record is in its place. Run 'archiver verify' to see what to do.", found
+        return "Another record is at its position. Run 'archiver verify' to see what to do.", found
     return "", found
 
 
 def article_captures_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page with the list of an article's captures, newest first: captures of its URLs, and captures that
-    its revisions were read from. The JSON has all of them.
+    """Returns the page with the list of an article's captures, newest first: captures of its URLs, and captures from
+    which its revisions were read. The JSON has all of them.
     """
     number = find_requested_article(request)
     record, rows = records.record(request.db, number), captures_of_article(request.db, number)
@@ -257,7 +257,7 @@ def _redirect(where: str, headers: dict[str, str]) -> RawResponse:
 
 def _original_response(found: StoredCapture, headers: dict[str, str]) -> RawResponse:
     """Returns the captured response unchanged: its payload and status, and the server's header fields under prefixed
-    names. It is always a download, because a browser would run the page's scripts otherwise.
+    names. It is always a download, because otherwise a browser would run the page's scripts.
     """
     answer = make_payload_response(found, download=True)
     fields = {
@@ -276,8 +276,8 @@ def _original_response(found: StoredCapture, headers: dict[str, str]) -> RawResp
 
 
 def _response_status(found: StoredCapture) -> int:
-    """Returns the status of the captured response; 200 if a response with that status, such as 204 or 304, has no body
-    to show.
+    """Returns the status of the captured response. Returns 200 for a status such as 204 or 304, with which a response
+    has no body to show.
     """
     status = found.response.status
     return status if 200 <= status < 600 and status not in (204, 205, 206, 304) else 200

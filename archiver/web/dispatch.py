@@ -69,7 +69,7 @@ from archiver.web.web_requests import (
 # The pages.
 
 HEALTH = "/-/health"
-"""Where monitors ask whether the archive works. The answer is always JSON."""
+"""The path at which monitors ask whether the archive works. The answer is always JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class StreamingResponse:
                 chunk = await out.chunks.get()
             await (
                 making
-            )  # an error in the middle aborts the connection, so that nobody takes half a file for a whole one
+            )  # an error in the middle aborts the connection, so that nobody mistakes half a file for a whole one
             await send({"type": "http.response.body", "body": b""})
         except BrokenPipeError:
             pass
@@ -201,8 +201,8 @@ class StreamingResponse:
 
 
 class _Pipe(io.RawIOBase):
-    """Passes bytes from a writing thread to the event loop: a file for the thread, and a queue of chunks (None at the
-    end) for the event loop. `room` limits the number of queued chunks.
+    """Passes bytes from a writing thread to the event loop. The thread uses it as a file; the event loop takes chunks
+    from a queue (None marks the end). `room` limits the number of queued chunks.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -228,7 +228,7 @@ class _Pipe(io.RawIOBase):
             self._put(chunk)
 
     def end(self) -> None:
-        """Marks the end of the data. To be called even after an error, because the reader waits for it."""
+        """Marks the end of the data. Must be called even after an error, because the reader waits for it."""
         self.loop.call_soon_threadsafe(self.chunks.put_nowait, None)
 
     def close_by_reader(self) -> None:
@@ -262,7 +262,7 @@ UNREADABLE = (
     ArchiveNotWritable,
     DiskFull,
 )
-"""Errors of `open_archive`. Their messages name folders, which must not be shown to readers."""
+"""Errors of `open_archive` whose messages contain the paths of folders, which must not be shown to readers."""
 OWN = "datasette.handle_exception"
 """The name of Datasette's own handler among its plugins."""
 

@@ -22,7 +22,7 @@ _LONGEST_HEADING = 90
 _ENDS = tuple(".!?…:;,。！？：；，、」』”»\"'’)）]")
 _CODE = re.compile(r"[{};=<>\\$|]|\w\(|^\s*(?:#|//|--)|[(,:]$", re.MULTILINE)
 _ITEM_LETTERS = 18
-"""The minimum average length of list items. The lines of a poem or a postal address are shorter."""
+"""The items of a list have at least this average length. The lines of a poem or a postal address are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ def format_minute(moment: str | None) -> str:
 
 def format_number(value: float) -> str:
     """Formats a number with thousands separators."""
-    return f"{value:,}" if isinstance(value, int | float) else str(value)  # another program may have written a text
+    return f"{value:,}" if isinstance(value, int | float) else str(value)  # another program may have stored a string
 
 
 def valid_language(tag: str | None) -> str:
-    """Returns a language tag for the `lang` attribute of HTML (BCP 47); "" if the stored value is not one."""
+    """Returns a language tag for the `lang` attribute of HTML (BCP 47); "" if the stored value is not a valid tag."""
     return tag if tag and _LANGUAGE.fullmatch(tag) else ""
 
 

@@ -38,9 +38,12 @@ _SAFE = "/:?#[]@!$&*+,;=%~-._"
 
 @dataclass(frozen=True, slots=True)
 class MementoAddress:
-    """A parsed Memento address. `timemap` is the requested format of a TimeMap, link or json, else "". `at` is the time
-    of a memento (None for the TimeGate) and `stamp` its digits as given. `flag` is the modifier after the timestamp,
-    such as id_ or im_.
+    """A parsed Memento address.
+
+    - `timemap`: the requested format of a TimeMap, link or json; "" if no TimeMap is requested.
+    - `at`: the time of a memento, None for the TimeGate.
+    - `stamp`: the digits of the time as given.
+    - `flag`: the modifier after the timestamp, such as id_ or im_.
     """
 
     url: str
@@ -142,7 +145,7 @@ def _format_memento_link(request: ArchiveRequest, row: Row, rels: str) -> str:
 
 
 def timemap_link(request: ArchiveRequest, url: str, rows: Sequence[Row]) -> str:
-    """Returns the TimeMap of a URL (RFC 7089, section 5) in the link format of RFC 6690, one link a line."""
+    """Returns the TimeMap of a URL (RFC 7089, section 5) in the link format of RFC 6690, one link per line."""
     at = request.origin
     span = f'from="{format_http_date(time_of(rows[0]))}"; until="{format_http_date(time_of(rows[-1]))}"'
     out = [
@@ -189,8 +192,9 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "sandbox allow-same-origin allow-top-navigation-by-user-activation"
 )
-"""Without allow-scripts nothing runs. The origin is kept so that requests for images carry the credentials
-of a proxy login."""
+"""The sandbox lacks allow-scripts, so nothing runs. The origin is kept so that requests for images carry the
+credentials of a proxy login.
+"""
 
 RewriteURL = Callable[[str], str]
 Element = etree._Element
@@ -382,7 +386,7 @@ def _make_attribute_filter(base: str, asset: RewriteURL, link: RewriteURL) -> Ca
     def filter_attribute(tag: str, name: str, value: str) -> str | None:
         if name == "href":
             return _rewrite_href(value.strip(), base, link)
-        if name == "src":  # rewritten before, or a data URL
+        if name == "src":  # already rewritten, or a data URL
             is_own = value.startswith("/") and not value.startswith("//")
             return value if is_own or _PICTURE.match(value) else None
         if name == "style":

@@ -26,7 +26,7 @@ OWN = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 INERT = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
-"""The policy for data and downloads."""
+"""The Content-Security-Policy for data and downloads."""
 
 EVERYWHERE: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
@@ -69,8 +69,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _METHODS = ("GET", "HEAD")
 _INTERNAL = ("/-/static/", "/-/static-plugins/", "/-/archiver/", "/-/metrics", "/-/health")
-"""The allowed paths below /-/: what Datasette's pages load, our metrics and health. Its other pages show settings and
-paths."""
+"""The allowed paths below /-/: files that Datasette's pages load, and our metrics and health. Datasette's other pages
+there show settings and file paths.
+"""
 
 
 def guard_application(

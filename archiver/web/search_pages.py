@@ -1,4 +1,4 @@
-"""The web pages around search: results, concordance, trends, saved searches, exports and collections."""
+"""The web pages related to search: results, concordance, trends, saved searches, exports and collections."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ SORTS = (
 )
 _UNITS = ("year", "month", "day")
 VALUES, MORE_VALUES, MAX_VALUES = 10, 50, 10_000
-"""The number of values of a facet: by default, after "Show more", and at most in JSON."""
+"""The number of values shown for a facet: by default, after "Show more", and at most in JSON."""
 _FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "recent", "by", "q")
-"""The arguments that have form fields; the others are hidden fields."""
+"""The arguments that have form fields. Other arguments become hidden fields."""
 
 
 def search_page(request: ArchiveRequest) -> PageResponse:
@@ -205,7 +205,7 @@ def concordance_page(request: ArchiveRequest) -> PageResponse:
 
 _EMPTY_FIELDS = 3
 MAX_PERIODS = 400
-"""The maximum number of periods on a page; the JSON has all of them."""
+"""A page shows at most this many periods; the JSON has all of them."""
 _TREND_FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
 
 
@@ -213,7 +213,7 @@ def trends_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page that shows the share of articles that match each term over time, as a chart and a table."""
     query = parse_query(request)
     terms = request.many("term")
-    if not terms and query.text:  # a link from a search: its text is the term, its filters stay
+    if not terms and query.text:  # for a link from a search, the search text becomes the term, and the filters stay
         terms, query = (query.text,), replace(query, text="")
     unit = request.one("by")
     found = trend(request.db, query, terms, unit) if terms else None
@@ -312,7 +312,7 @@ def _saved_search_link(request: ArchiveRequest, name: str) -> str:
 
 
 def saved_search_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page of a saved search with its new matches. They stay new until `archiver searches run` shows
+    """Returns the page of a saved search with its new matches. These count as new until `archiver searches run` shows
     them.
     """
     result = peek_saved_search(request.db, request.named["name"])
@@ -372,11 +372,11 @@ def export_page(request: ArchiveRequest) -> Download:
 
 
 def collection_page(request: ArchiveRequest) -> PageResponse | RawResponse:
-    """Returns the page of a collection: a URL that contains a list of articles, to bookmark, share, export and cite.
-    Shows 100 articles a page.
+    """Returns the page of a collection, 100 articles per page. A collection is a URL that contains a list of articles,
+    to bookmark, share, export and cite.
 
-    The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list
-    in a link for each article.
+    The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list in
+    a link for each article.
     """
     chosen = collected_articles(request.db, request.many("id"))
     name, removed = request.one("name"), request.many("without")

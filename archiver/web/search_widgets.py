@@ -45,7 +45,7 @@ def densest_window(found: Sequence[int], archived: Sequence[int], most: int) -> 
 # The bar chart.
 
 MAX_BARS = 180
-"""The maximum number of bars that can be distinguished on a screen; with more, a longer unit is chosen."""
+"""At most this many bars can be distinguished on a screen. If there would be more, a longer unit is chosen."""
 HEIGHT = 100
 _LONGER = {"day": "month", "month": "year", "year": "year"}
 
@@ -67,7 +67,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A gap in a chart: consecutive periods from which nothing is archived, or that were not crawled yet."""
+    """A gap in a chart: consecutive periods from which nothing is archived, or that have not been crawled yet."""
 
     at: int
     length: int
@@ -163,7 +163,7 @@ def _coarser_units(unit: str) -> Iterator[str]:
 # The map. Its outline is a static file; nothing is loaded from elsewhere.
 
 MAX_MAPPED = 2_000
-"""The maximum number of articles whose places are shown, because each needs a look-up in the archive."""
+"""The places of at most this many articles are shown, because each needs a look-up in the archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +242,8 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
-    """A value of a facet with its number of articles. `href` links to the search with this value as a filter, or
-    without it if it is `active`; "" if the page has no room for the link.
+    """A value of a facet with its number of articles. `href` links to the search with this value as a filter or, if the
+    value is `active`, without it. `href` is "" if the page has no room for the link.
     """
 
     text: str

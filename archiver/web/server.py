@@ -24,8 +24,9 @@ from archiver.web.archive_access import DATABASE, ArchivePool, PerThread, Served
 # The archive as a Datasette database, for its tables and custom SQL.
 
 MAX_VALUE_BYTES = 64_000_000
-"""The maximum size in bytes of a value that SQL creates. The time limit of a query does not apply within a function,
-and randomblob(1e9) takes half a minute and a gigabyte. Archived pages are smaller (docs/security.md)."""
+"""A value that SQL creates may have at most this many bytes. The time limit of a query does not apply within a
+function, and randomblob(1e9) takes half a minute and a gigabyte. Archived pages are smaller (docs/security.md).
+"""
 
 
 class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types
@@ -50,8 +51,8 @@ class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types
 
 
 _SETTINGS = {
-    "allow_download": False,  # a download of a database in use may be inconsistent; `archiver backup` is not
-    "suggest_facets": False,  # on wide tables it takes longer than the page
+    "allow_download": False,  # a download of a database in use may be inconsistent, unlike a copy by `archiver backup`
+    "suggest_facets": False,  # on wide tables, suggesting facets takes longer than the page itself
     "default_cache_ttl": 0,
     "truncate_cells_html": 100,
     "default_page_size": 25,
@@ -75,7 +76,7 @@ _INTERNAL_TABLES = (
     "checked_units",
     "damages",
 )
-"""Internal tables, which are hidden because views show the same data, or because they concern only the operator."""
+"""Internal tables, which are hidden because views show the same data, or because only the operator needs them."""
 _ANOTHER_HOST = "set --host to an address of this machine: 127.0.0.1 for local access only, 0.0.0.0 for all addresses"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 

@@ -82,12 +82,12 @@ def site_page(request: ArchiveRequest) -> PageResponse:
 
 
 _BAR_STEPS = 24
-"""The height of a bar in the history, in units of its drawing."""
+"""The maximum height of a bar in the history, in units of its drawing."""
 
 
 def _draw_measure(one: Measure, runs: list[HistoricalRun]) -> dict[str, Any]:
-    """Returns a measure of the site's history as bars, one per run: label, bars (at, height, title), and as text its
-    last and greatest value and all values, oldest first.
+    """Returns a measure of the site's history for the template: label, bars (one per run: at, height, title), and as
+    text its last and highest value and all values, oldest first.
     """
 
     def text(value: float | None) -> str:
@@ -154,8 +154,8 @@ PAGE_SIZE = 100
 
 
 def sites_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page with the list of sites, 100 a page, optionally only sites with a tag or with a text in their
-    name.
+    """Returns the page with the list of sites, 100 per page. Arguments can restrict it to sites with a tag or with a
+    text in their name.
     """
     tags, tag, letters = tags_of_sites(request.db), request.one("tag").lower(), request.one("q").lower()
     names = [
@@ -196,8 +196,8 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
 
 
 def metrics_page(request: ArchiveRequest) -> RawResponse:
-    """Returns the archive's health in the format of Prometheus. It includes when sites are due, but not whether crawls
-    are late, which would need the scheduler's lock.
+    """Returns the archive's health in the format of Prometheus. The metrics show when sites are due, but not whether
+    crawls are late, since that would need the scheduler's lock.
     """
     found = judge_all(
         request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db)
@@ -208,8 +208,8 @@ def metrics_page(request: ArchiveRequest) -> RawResponse:
 
 
 def probe_page(request: ArchiveRequest) -> RawResponse:
-    """Returns as JSON whether the archive works: 200, or 503 with the reasons. With `only=reading`, only what readers
-    need counts.
+    """Reports as JSON whether the archive works: status 200, or 503 with reasons. With `only=reading`, checks only what
+    readers depend on.
     """
     found = probe(request.db, datetime.now(UTC), only_reading=request.one("only") == "reading")
     return RawResponse(

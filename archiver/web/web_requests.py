@@ -32,10 +32,13 @@ Args = tuple[tuple[str, str], ...]
 class WebRequest:
     """A request for a page, before it is given the archive.
 
-    `named` are the decoded variable parts of the path, `args` the query arguments in order, `query` the raw query
-    string. `form` is html or json. `base` is the prefix of all URL paths of this server, "/" or "/news/", and
-    `origin` its public scheme and host. `folder` contains the archive and its WARC files. `headers` have lower-case
-    names.
+    - `path`, `named`: the path, and its decoded variable parts.
+    - `args`, `query`: the query arguments in order, and the raw query string.
+    - `form`: html or json.
+    - `base`: the prefix of all URL paths of this server, "/" or "/news/".
+    - `origin`: the server's public scheme and host.
+    - `folder`: the folder with the archive and its WARC files.
+    - `headers`: the header fields, with names in lower case.
     """
 
     path: str
@@ -132,9 +135,9 @@ PageFunction = Callable[[ArchiveRequest], PageResponse | RawResponse | Download]
 
 PAGE_SIZE = 20
 MAX_HITS = 100
-"""The maximum number of hits on a page; an export has all of them."""
+"""A page has at most this many hits; an export has all of them."""
 MAX_LINK_CHARACTERS = 60_000
-"""The maximum total length of the links in the charts, maps and facets of a page."""
+"""The links in the charts, maps and facets of a page have at most this total length."""
 LONG = 1_000
 FORM_PAGES = ("/", "/search", "/concordance", "/trends")
 """The pages that have a search form."""
@@ -209,7 +212,7 @@ def parse_query(request: ArchiveRequest) -> Query:
     values: dict[str, Any] = {name: request.many(name) for name in OPTIONS}
     values |= {name: _parse_argument(name, request.one(name)) for name in PARSERS if request.one(name)}
     values["limit"] = min(values.get("limit", PAGE_SIZE), MAX_HITS)
-    if values.get("near") is None:  # the form sends a radius even if the place was removed
+    if values.get("near") is None:  # the form sends a radius even if the user removed the place
         values.pop("within", None)
     return Query(request.one("q"), **values)
 
@@ -237,7 +240,7 @@ def make_search_link(request: ArchiveRequest, query: Query, path: str = "/search
 
 class SearchLinks:
     """Makes the search links of a page within a limit on their total length, because a long query would be repeated in
-    every bar of a chart. The parts of the page that call `reserve` first get their links first.
+    every bar of a chart. Parts of the page that call `reserve` earlier take precedence.
     """
 
     def __init__(self, request: ArchiveRequest, query: Query) -> None:
@@ -245,7 +248,7 @@ class SearchLinks:
 
     @property
     def is_long(self) -> bool:
-        """True if the query is so long that a form should be used instead of several links."""
+        """True if the query is so long that the page should use one form instead of several links."""
         return self.each > LONG
 
     @property
@@ -303,7 +306,7 @@ def parse_revision(request: ArchiveRequest, name: str) -> int | None:
 
 
 MANY = 100
-"""The number of revisions, captures or collected articles on a page."""
+"""A page has this many revisions, captures or collected articles."""
 
 
 def parse_offset(request: ArchiveRequest) -> int:
@@ -323,10 +326,10 @@ def find_capture_row(db: Database, text: str) -> dict[str, Any]:
     return row
 
 
-# Collections: lists of article IDs in a URL (`?id=7&id=12`). The server stores nothing of them.
+# Collections: lists of article IDs in a URL (`?id=7&id=12`). The server does not store them.
 
 MAX_COLLECTED = 500
-"""The maximum number of articles in a collection, so that its URL does not get too long."""
+"""A collection has at most this many articles, so that its URL does not get too long."""
 
 
 @dataclass(frozen=True, slots=True)

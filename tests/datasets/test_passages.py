@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archiver.datasets import withheld_passages
-from archiver.datasets.ngrams import RUN, run_hashes, runs, words_of_text
+from archiver.datasets.passage_hashes import RUN, run_hashes, runs, words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, NEAR, Post, all_words, leaked, make, publish, rows, text
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets.ngrams import Ngrams, words_of_text
+from archiver.datasets.ngrams import Ngrams
+from archiver.datasets.passage_hashes import words_of_text
 from archiver.datasets.publication_rules import OperatorStatement, Tier, decide_tier, parse_publication_rules
 from archiver.datasets.withheld_passages import first_words
 from archiver.items import GeoTag, UsageStatement

@@ -234,7 +234,7 @@ ATTACKS: tuple[Attack, ...] = (
     sitemap(
         "a sitemap of itself",
         xml(sitemap_of("sitemapindex", "<sitemap><loc>/sitemap.xml</loc></sitemap>" * 9)),
-        ("not-article", "sitemap"),
+        ("not-article", "empty sitemap"),
     ),
     sitemap(
         "a sitemap of somebody else's pages",

@@ -132,8 +132,15 @@ class Branch:
     def _configure(self, command: str) -> None:
         text = _CONFIG.format(command=command, webhook=self.world.inbox_url)
         text += _CHECK_LITTLE.format(minutes=10 if self.checks_all else 0)
-        text += "".join(_NOT_NOW.format(name=name) for name in CRAWLED if name not in self.blogs)
+        text += "".join(_NOT_NOW.format(name=name) for name in self._tags() if name not in self.blogs)
         (self.folder / "archiver.toml").write_text(text)
+
+    def _tags(self) -> list[str]:
+        """Return the tags of the archive's sites, which are the names of the blogs."""
+        if not self.archive.exists():
+            return []
+        with closing(sqlite3.connect(self.archive)) as db:
+            return [tag for (tag,) in db.execute("select distinct tag from site_tags order by 1")]
 
     def _now(self) -> Any:
         return time_of(self.day) + self.shift

@@ -80,7 +80,7 @@ def test_each_fault_is_an_outcome_and_the_good_posts_are_stored(tmp_path: Path) 
     assert found["packed/"][0] == "archived"
     assert found["packed-half/"] == ("not-article", "not-html")
     reason = rows(archive, "select reason from pages where url like '%/packed-half/'")[0][0]
-    assert "compressed and does not say so" in reason
+    assert "compressed but not declared so" in reason
     assert found["private/x/"] == ("refused", "robots")
     assert found["away/"] == ("out-of-scope", "http-301")
     assert found["loop/"] == ("failed", "redirect-loop")

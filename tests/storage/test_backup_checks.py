@@ -394,6 +394,13 @@ def test_removed_posts_are_purged_from_a_backup(archive: Path, target: Path) -> 
     assert json.loads(remove(archive, "2", "--json").stdout)["held_by"] != []
 
 
+def test_a_purged_backup_has_the_files_that_replaced_the_deleted_ones(archive: Path, target: Path) -> None:
+    backups_with(archive, target, range(20, 22), "--captures")
+    assert remove(archive, "1").exit_code == 0
+    assert report(archive, target, "--purge")["purged_warc_files"]
+    assert verify(target).findings == []
+
+
 def test_a_damaged_generation_is_purged_too(archive: Path, target: Path) -> None:
     backups_with(archive, target, range(20, 22), "--captures")
     (earlier,) = earlier_files(target)

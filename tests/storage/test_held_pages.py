@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +225,24 @@ def test_edits_that_a_source_announced_are_no_fault(site: Site) -> None:
     assert (counts.held, counts.revised) == (0, 10)
 
 
+def test_posts_that_all_claim_to_be_new_are_a_fault_even_if_the_feed_agrees(site: Site) -> None:
+    today = [post(n, published=AT + timedelta(days=9)) for n in range(10)]
+    counts = site.crawl(9, today, reason="feed has another date for it")
+    assert counts.revised == 0
+    assert {row["published"] for row in site.articles().values()} == {site.articles()[url_of(11)]["published"]}
+
+
+def test_a_post_that_is_dated_anew_is_an_edit(site: Site) -> None:
+    counts = site.crawl(9, [post(1, published=AT + timedelta(days=9))], reason="feed has another date for it")
+    assert (counts.held, counts.revised) == (0, 1)
+
+
+def test_texts_that_several_posts_lost_are_not_accepted_by_repetition(site: Site) -> None:
+    for day in (1, 2, 3, 4, 5):
+        site.crawl(day, [replace(post(n), body=post(n).body[:150]) for n in range(3)])
+    assert site.held() == ["shorter"] * 3
+
+
 def test_a_few_edits_among_many_posts_are_no_fault(site: Site) -> None:
     site.crawl(1, [post(n) for n in range(100, 200)])
     shown = [redesigned(n) if n < 109 else post(n) for n in range(100, 200)]
@@ -414,3 +432,12 @@ def test_a_young_post_that_the_server_calls_unchanged_is_due_as_any_young_post(s
     unchanged = {"status": 304, "rule": "http-304", "reason": "the server says it is unchanged"}
     site.crawl(2, [result(new, 2, Outcome.UNCHANGED, **unchanged)])
     assert due_after(site, new.url, 2) == 1
+
+
+def test_an_edit_on_pages_that_show_only_the_day_keeps_the_time(site: Site) -> None:
+    day = datetime(2026, 2, 1, tzinfo=UTC)
+    site.crawl(1, [post(20, published=day.replace(hour=8, minute=33), published_precision="second")])
+    site.crawl(9, [post(20, published=day, published_precision="day", authors=("Ann Other",))])
+    row = site.articles()[url_of(20)]
+    assert (row["published"][:16], row["published_precision"]) == ("2026-02-01T08:33", "second")
+    assert row["revision"] == 2

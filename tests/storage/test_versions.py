@@ -115,10 +115,17 @@ def test_a_text_assembled_from_stored_data_keeps_its_extractor(db: Database) -> 
 
 def test_a_new_reading_replaces_only_the_reading_it_was_made_for(db: Database) -> None:
     store(db, NOTED, "0.1.0")
+    run = 7
     with db.atomic():
-        assert not replace_extraction(db, POST, POST, "0.1.0 rules-1")
-        assert replace_extraction(db, NOTED, POST, "0.1.0 rules-1")
-        assert not replace_extraction(db, replace(NOTED, url="https://low.example/b/"), POST, "0.1.0 rules-1")
+        db.execute(
+            "insert into runs (id, site_id, mode, started_at) values (7, 1, 'full', '2026-01-01'), (8, 1, 'full', 'x')"
+        )
+        db.execute("insert into captures (id, run_id, url) values (70, 7, ?)", [NOTED.url])
+        db.execute("update articles set capture_id = 70")
+        assert not replace_extraction(db, NOTED, POST, "0.1.0 rules-1", 8)
+        assert not replace_extraction(db, POST, POST, "0.1.0 rules-1", run)
+        assert replace_extraction(db, NOTED, POST, "0.1.0 rules-1", run)
+        assert not replace_extraction(db, replace(NOTED, url="https://low.example/b/"), POST, "0.1.0 rules-1", run)
     row = state(db)
     assert (row["body"], row["revision"], row["extractor"]) == (TEXT, 1, "0.1.0 rules-1")
 

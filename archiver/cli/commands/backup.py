@@ -1,9 +1,9 @@
-"""`archiver backup`: copies the archive, even while a crawl writes to it. `archiver restore`: puts a copy back."""
+"""`archiver backup` copies the archive, even while a crawl writes to it. `archiver restore` puts a copy back."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ class BackupOptions:
     type=click.IntRange(1),
     default=3,
     show_default=True,
-    help="How many backups to keep. Earlier ones are named by their time: archive-2026-05-12-030000.db.",
+    help="How many backups to keep. Earlier backups are named by their time: archive-2026-05-12-030000.db.",
 )
 @click.option("--force", is_flag=True, help="Overwrite FILE, whatever it is, even if articles are missing or altered.")
 @click.option(
@@ -76,8 +76,10 @@ def backup(options: BackupOptions) -> None:
     Exit code: 0 done; 1 no backup was made, an earlier one is damaged, or a WARC file is missing; 2 wrong usage.
     """
     from archiver.errors import ArchiverError
-    from archiver.maintenance.backups.backup_run import BackupRequest, make_backup
+    from archiver.maintenance.backups.backup_run import BackupRequest, has_warc_copies, make_backup
 
+    if options.purge and has_warc_copies(Path(options.archive), Path(options.file)):
+        options = replace(options, with_captures=True)
     request = BackupRequest(options.file, options.with_captures, options.force, options.keep, options.purge)
     with exit_on_sigterm(), show_stage_progress(options.quiet or options.as_json) as progress:
         try:
@@ -130,7 +132,7 @@ def _print_backup(options: BackupOptions, made: BackupResult) -> None:
 
 
 def _problems(options: BackupOptions, made: BackupResult) -> list[str]:
-    """Returns a sentence for each problem that a backup met."""
+    """Returns a sentence for each problem that occurred during a backup."""
     out = [
         f"{name} is missing next to {options.archive}; 'archiver verify' lists the articles that need it."
         for name in made.copied.missing
@@ -275,7 +277,7 @@ def _print_restored(options: RestoreOptions, done: RestoreResult, *, whole: bool
     for name in done.files:
         click.echo(f"{name}: put back")
     for name in done.whole:
-        click.echo(f"{name}: whole already")
+        click.echo(f"{name}: already undamaged")
     if not (whole or done.files or done.whole or done.failed):
         click.echo("No WARC file is damaged or missing.")
     if done.later:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CrawlOptions:
-    """The options of `archiver crawl`. If an option is None, the site's setting applies."""
+    """The options of `archiver crawl`. If an option is None, the site's own setting is used."""
 
     sites: tuple[str, ...]
     archive: str
@@ -89,7 +89,7 @@ class CrawlOptions:
 
 
 class _Day(click.DateTime):
-    """A day, as an option of a command."""
+    """The type of an option whose value is a day."""
 
     def __init__(self) -> None:
         super().__init__(["%Y-%m-%d"])
@@ -232,7 +232,7 @@ def _resolve_start_urls(
         urls = [] if demo else [url for url in known.values() if url not in excluded]
         if known and not urls and not demo:
             raise click.UsageError(
-                "All sites of the archive have crawl=no, so name one ('archiver sites list' shows them), or use "
+                "All sites of the archive have crawl=no. Name one ('archiver sites list' shows them), or use "
                 "'archiver sites set SITE crawl=yes'."
             )
     from archiver.demo.demo_server import HOST, PORT, serve
@@ -246,8 +246,8 @@ def _resolve_start_urls(
 
 
 def _read_sites(archive: str) -> list[dict[str, Any]]:
-    """Returns the rows of the archive's sites, each with its tags and its settings in force; an empty list if the
-    archive does not exist yet.
+    """Returns the rows of the archive's sites, each with its tags and effective settings; an empty list if the archive
+    does not exist yet.
     """
     file = Path(archive)
     if not file.exists() or (file.is_file() and not file.stat().st_size):

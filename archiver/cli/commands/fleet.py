@@ -83,7 +83,8 @@ def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
 def reextract(
     sites: tuple[str, ...], jobs: str, fields: tuple[str, ...], since: str | None, until: str | None, as_json: bool
 ) -> None:
-    """Have the workers re-extract the shards of these sites, or of all, as 'archiver reextract' does for an archive.
+    """Have the workers re-extract the shards of these sites, or all shards, as 'archiver reextract' does for an
+    archive.
 
     There is one job per shard; crawls that are due have priority. 'archiver fleet status' shows the progress and the
     shards that failed. A shard that is already queued is not queued twice.
@@ -125,7 +126,10 @@ def reextract(
     help="Also create a shard for every other host in the files; it is not crawled before 'fleet init' adds it.",
 )
 @click.option(
-    "--since", type=DAY, metavar="DATE", help="Only captures from this date on: 2009, 2009-05 or 2009-05-31 (UTC)."
+    "--since",
+    type=DAY,
+    metavar="DATE",
+    help="Only captures from this date or later: 2009, 2009-05 or 2009-05-31 (UTC).",
 )
 @click.option("--until", metavar="DATE", help="Only captures up to this date (to the end of the year, month or day).")
 @click.option("--all-captures", is_flag=True, help="Copy all responses into the shards, not only those of posts.")
@@ -281,7 +285,7 @@ def init(
 
         place = ShardStorage(storage) if storage else None
         if place:
-            probe_storage(place)  # checked first, so that no tables are created for an unusable storage
+            probe_storage(place)  # check the storage first, so that no tables are created if it is unusable
         create_queue_tables(queue)
         made = queue.make(place.url if place else "", lease, checkpoint)
         place = place or ShardStorage(made.storage)
@@ -343,8 +347,8 @@ def worker(
 
     Exit code: 0 the fleet was drained; 1 the queue or storage is not usable; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    from archiver.fleet.crawl_job import WorkerContext
     from archiver.fleet.fleet_worker import Worker
+    from archiver.fleet.run_crawl_job import WorkerContext
     from archiver.fleet.shard_transfer import lock_work_folder
     from archiver.scheduling.crawl_messages import count_cores
 
@@ -487,7 +491,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
     from archiver.storage.connection import open_archive
 
     place = ShardStorage(storage)
-    storage_owner(place)  # checked first, so that no archive is created if the storage has no shards
+    storage_owner(place)  # check the owner first, so that no archive is created if the storage has no shards
     out: CollectedShards | FetchedShards
     if apart:
         with show_stage_progress(quiet or as_json) as progress:

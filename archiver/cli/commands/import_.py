@@ -54,7 +54,9 @@ def format_problems(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Ma
 
 
 def describe_new_rows(counts: Mapping[str, Any]) -> list[str]:
-    """Describes what an import added to the archive: "1 new site", "3 new aliases", "12 responses copied"."""
+    """Describes what an import added to the archive, as phrases such as "1 new site", "3 new aliases", "12 responses
+    copied".
+    """
     new = [
         count_noun(counts[key], one, many)
         for key, one, many in (
@@ -451,7 +453,7 @@ def parse_last_day(text: str | None) -> str:
     "since",
     type=DAY,
     metavar="DATE",
-    help="Only captures from this date on: 2009, 2009-05 or 2009-05-31 (UTC).",
+    help="Only captures from this date or later: 2009, 2009-05 or 2009-05-31 (UTC).",
 )
 @click.option(
     "--until",

@@ -46,7 +46,7 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
     from archiver.storage.locks import lock_archive_shared
 
     open_archive(archive, create=True).close()
-    for other in others:  # checked before locking, because the command would wait for its own lock
+    for other in others:  # check this before locking, because the command would otherwise wait for its own lock
         refuse_itself(Path(other), Path(archive))
     done: list[tuple[str, MergeResult]] = []
     with archive_without_writers(Path(archive)) as db:

@@ -51,7 +51,7 @@ _COMPATIBLE = {
         "publish a new version into another folder.",
     ),
 }
-"""For each option the parameters that it can be combined with, and the message for all others."""
+"""For each of these options: the parameters that it can be combined with, and the message for any other parameter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`archiver runs`: lists the runs of crawls, and takes back what one did to articles."""
+"""`archiver runs` lists the runs of crawls, and undoes what one of them did to articles."""
 
 from __future__ import annotations
 

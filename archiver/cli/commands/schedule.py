@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """The options of `archiver schedule`. `kind` is systemd, cron, docker or monitoring to print the files for it; None
-    to crawl.
+    """The options of `archiver schedule`. If `kind` is systemd, cron, docker or monitoring, the files for it are
+    printed; if it is None, sites are crawled.
     """
 
     archive: str
@@ -104,7 +104,7 @@ def schedule(options: ScheduleOptions) -> None:
 
 
 def _run_scheduler(options: ScheduleOptions) -> int:
-    """Crawls sites when they are due, with --once only those due now. Returns the exit code."""
+    """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
     from archiver.errors import SchedulerAlreadyRunning
     from archiver.health.notifications import notify_after_runs
     from archiver.scheduling.crawl_messages import CommonOptions, print_notice
@@ -149,7 +149,9 @@ def _run_scheduler(options: ScheduleOptions) -> int:
 
 
 def _check_part_if_due(archive: Path) -> None:
-    """Checks a part of the archive if that is due, after the crawls and without the scheduler's lock."""
+    """Checks a part of the archive if that is due. Runs after the crawls, when the scheduler's lock has been
+    released.
+    """
     from archiver.errors import ArchiverError
     from archiver.scheduling.crawl_messages import print_notice
     from archiver.scheduling.daemon import due_partial_check

@@ -146,8 +146,8 @@ def _describe_revision(revision: dict[str, Any]) -> str:
 
 
 def _describe_image(image: dict[str, Any] | None, address: str | None) -> str:
-    """Describes the lead image of an article and its capture. `address` is the image's URL, used if nothing else is
-    known of it.
+    """Describes the lead image of an article and its capture. `address` is the image's URL, which is used if nothing
+    else is known about the image.
     """
     if image is None:
         return address or ""
@@ -162,8 +162,8 @@ def _describe_image(image: dict[str, Any] | None, address: str | None) -> str:
 
 
 def _describe_copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """Describes an article's cluster as (label, text) rows: which article it is a near-duplicate of, or which are
-    near-duplicates of it. Empty without a cluster.
+    """Describes an article's cluster as (label, text) rows: the article of which it is a near-duplicate, or the
+    articles that are near-duplicates of it. Returns an empty list if it has no cluster.
     """
     if cluster is None:
         return []

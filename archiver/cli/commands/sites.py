@@ -160,7 +160,7 @@ def _format_setting(name: str, own: dict[str, Any], in_force: dict[str, Any]) ->
 
 
 def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
-    """Describes the extraction rules of a site: a line for the learned rules, and one for the rules written by hand.
+    """Describes the extraction rules of a site: a line for the learned rules, and one for the hand-written rules.
     `history` has all versions of its rules.
     """
     learned = next((v for v in history if not v["by_hand"] and not v["until"]), None)
@@ -172,7 +172,7 @@ def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
             f"'archiver sites rules {name}' shows the rules"
         )
     if hand:
-        out.append(f"rules written by hand since {format_time(hand['learned_at'])}")
+        out.append(f"hand-written rules since {format_time(hand['learned_at'])}")
     return out or ["template not learned yet"]
 
 
@@ -185,7 +185,7 @@ def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
     type=click.Path(),
     help="Use these rules (TOML) in preference to the learned ones.",
 )
-@click.option("--forget", is_flag=True, help="Delete the rules written by hand.")
+@click.option("--forget", is_flag=True, help="Delete the hand-written rules.")
 @click.option("--learn", "learn", is_flag=True, help="Learn the template again from stored captures.")
 @json_option
 @archive_option
@@ -193,7 +193,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
     """Show or change the extraction rules of a site: where its posts have title, body, authors, dates, categories and
     tags.
 
-    Without options, the rules in use are printed as TOML; edit them and store them with --set. A rule written by hand
+    Without options, the rules in use are printed as TOML; edit them and store them with --set. A hand-written rule
     takes precedence over the learned rule for the same field.
 
     \b

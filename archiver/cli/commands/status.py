@@ -185,7 +185,7 @@ def _reject_combinations(options: StatusOptions) -> None:
 @contextmanager
 def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
     """Opens the archive read-only. Yields it with the rows of the selected sites."""
-    from archiver.health.run_health import read_healths
+    from archiver.health.stored_health import read_healths
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
 
@@ -367,7 +367,7 @@ def _print_traps(state: dict[str, Any]) -> None:
 
 
 def _describe_sample(row: dict[str, Any]) -> str:
-    """Describes what the sample of a trap rule's set-aside pages showed: "10 read, 0 led to an unknown post"."""
+    """Describes the result of sampling the pages that a trap rule excluded: "10 read, 0 led to an unknown post"."""
     if row["sampled"] is None:
         return ""
     return f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post"
@@ -399,7 +399,7 @@ def _print_failures(state: dict[str, Any]) -> None:
 
 
 def _print_distrusted(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("ignored, because proved wrong", "bold"), " (see docs/crawl.md)"))
+    print_lines("", styled_line(("ignored, because they proved wrong", "bold"), " (see docs/crawl.md)"))
     print_lines(
         *(styled_line(f"{claim}: since {format_time(since)}", indent=2) for claim, since in state["untrusted"].items())
     )
@@ -485,28 +485,31 @@ def _print_all_missing(options: StatusOptions) -> None:
 
 
 def _format_judged(state: dict[str, Any]) -> list[Any]:
-    """Returns lines about posts in doubt: articles that were withdrawn, pages that look like posts and were not stored
-    as posts, held pages, and posts of which it is not known whether they are gone.
+    """Returns lines about posts in doubt: articles that were withdrawn, pages that look like posts but were not
+    stored, held pages, and unlisted posts that may no longer exist.
     """
     lines = [
-        f"{count_noun(one['pages'], 'page')} with the form of the posts not taken ({one['rule']}): {one['example']}"
+        count_noun(
+            one["pages"], "page looks like a post but was not stored", "pages look like posts but were not stored"
+        )
+        + f" ({one['rule']}): {one['example']}"
         for one in state["untaken"]
     ]
     if held := state["held"]:
         rules = Counter(one["reason"] for one in held)
         lines.append(
-            f"{count_noun(len(held), 'page')} held since {held[0]['since'][:10]}, and nothing replaced: "
+            f"{count_noun(len(held), 'page')} held since {held[0]['since'][:10]}; the stored posts are unchanged: "
             + "; ".join(f"{number:,}: {reason}" for reason, number in rules.most_common())
             + f". Example: {held[0]['url']}; 'archiver sites release {state['site']}'"
         )
     if withdrawn := state["withdrawn"]:
         lines.append(
-            f"{count_noun(withdrawn, 'article')} withdrawn, since they proved to be no posts: "
+            f"{count_noun(withdrawn, 'article')} withdrawn, because their pages turned out not to be posts: "
             "searches and datasets leave them out"
         )
     if unlisted := state["unlisted"]["posts"]:
         lines.append(
-            f"{count_noun(unlisted, 'post')} no longer listed, whose page cannot show whether it is gone: "
+            f"{count_noun(unlisted, 'post')} no longer listed; the site does not show which of its posts still exist: "
             f"{state['unlisted']['example']}"
         )
     return [styled_line((line, "yellow"), indent=2) for line in lines]

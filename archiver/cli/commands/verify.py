@@ -60,7 +60,7 @@ class VerifyOptions:
 @pass_options_as(VerifyOptions)
 def verify(options: VerifyOptions) -> None:
     """Check every article against its capture, and the archive for damage. Each finding says what is wrong and what to
-    do; findings with one cause are listed below it. If a recorded backup is whole, the finding names it.
+    do; findings with one cause are listed below it. If a recorded backup is undamaged, the finding names it.
 
     With SITE, ID or URL, only these articles and their captures are checked. A crawl may run at the same time.
 
@@ -172,7 +172,9 @@ def _verify(options: VerifyOptions) -> None:
 
 
 _NO_DAMAGE = ("reads-otherwise", "removal-unfinished")
-"""Findings that are not damage: a difference from today's extraction, and a removal that the next crawl finishes."""
+"""Codes of findings that are not damage: a difference from today's extraction, and a removal that the next crawl
+finishes.
+"""
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:

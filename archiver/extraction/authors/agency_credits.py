@@ -173,7 +173,7 @@ agências, agenzie, Agenturen, agences, ajanslar
 KNOWN_AGENCIES = {fold_text(a) for a in AGENCIES.replace("\n", " ").split(",")}
 _AMBIGUOUS = "AA, AP, TT, SID, ANI, APA, ATS, PAP, SDA, DHA, CNA, UNI, PA, SPA, VNA, APP, BTA, NAN, QNA, 共同, 時事"
 AMBIGUOUS = {fold_text(a) for a in _AMBIGUOUS.split(",")}
-"""Short names of agencies that may mean something else when they are in brackets."""
+"""Short names of agencies that may mean something else if they are in brackets."""
 
 NO_OUTLET = re.compile(
     r"^(?:the\s+author|author|own|image|photo|internet|web|online|unknown|anonymous|this|that|these|it|he|she|they|here|"
@@ -396,7 +396,7 @@ def _sources_at_end(text: str) -> list[str]:
 def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
     """Returns the names after a label without a colon; [] if what follows is a sentence.
 
-    `m` is a match of _BARE_LABEL. After "mit", "con" and "avec" only known agencies count, since many other words may
+    `m` is a match of _BARE_LABEL. After "mit", "con" and "avec", only known agencies count, since many other words may
     follow these prepositions.
     """
     who = m["who"]
@@ -511,7 +511,7 @@ def read_dateline(text: str) -> tuple[str, list[str]]:
             continue
         head = text[: m.start("who")].strip(" (（【[/")
         if not (head.isupper() or len(head.split()) <= _DATELINE_WORDS or any(c.isdigit() for c in head)):
-            continue  # not a dateline, but a sentence: "The British Broadcasting Corporation (BBC) - founded ..."
+            continue  # a sentence and not a dateline: "The British Broadcasting Corporation (BBC) - founded ..."
         place = re.split(r"[(（,，\d]", head)[0].strip(" -–—.")
         return (
             place if place.isupper() and 2 < len(place) <= 40 and fold_text(place) not in KNOWN_AGENCIES else ""
@@ -520,7 +520,9 @@ def read_dateline(text: str) -> tuple[str, list[str]]:
 
 
 def dateline_place(body: str) -> str:
-    """Returns the place in the dateline of a body, in capitals as written there; "" if the body has none."""
+    """Returns the place in the dateline of a body, in capitals as written there; "" if the dateline has no place or
+    there is no dateline.
+    """
     return next((place for p in body[:2_000].split("\n\n")[:3] if (place := read_dateline(clean_text(p))[0])), "")
 
 

@@ -70,8 +70,8 @@ def _unique_names(found: list[str]) -> Names:
 
 
 _OF_ACCOUNT = 0.4
-"""The confidence of an account such as "admin", which is not a person's name although the page names it as the author.
-"""
+"""The confidence of an account such as "admin". Such an account is not a person's name, although the page shows it as
+the author."""
 _DESK = re.compile(
     r".*\b(?:desk|team|staff|bureau|newsroom|editors?|editorial|agency|agencies|service|redaktion|rédaction|redacción|"
     r"redazione|editorial board|wire)$|.*(?:编辑部|編集部|记者|本报讯)$",
@@ -98,8 +98,8 @@ def author_candidates(
 ) -> list[Candidate[Names]]:
     """Returns the candidates for a post's authors: sets of names, each with its source and confidence.
 
-    `site` are the site's own names, folded. `beside` is the byline near the heading. `end` are the names in the byline
-    at the end of the body, and `text` is the body.
+    `site` are the site's own names, as returned by `fold_text`. `beside` is the byline near the heading. `end` are the
+    names in the byline at the end of the body, and `text` is the body.
     """
     out: list[Candidate[Names]] = []
     node = page.data.article(page.addresses)
@@ -156,7 +156,9 @@ def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float,
 
 
 def _is_marked(el: Element) -> bool:
-    """Returns True if an element is a link, has a rel attribute or the class "fn", so that it surely names a person."""
+    """Returns True if an element surely names a person, because it is a link, or has a rel attribute or the class
+    "fn".
+    """
     return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 

@@ -15,8 +15,8 @@ from archiver.extraction.authors.byline_vocabulary import word_set
 from archiver.extraction.text import clean_text
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
-"""What a class says about an element: that it is the author's name, something about the author, a box about the author,
-or something that accompanies an author's name (a picture, a job title)."""
+"""The author marks that a class may give an element. NAME: it is the author's name. AUTHOR: it is about the author.
+BOX: it is a box about the author. NOT: it accompanies an author's name (a picture, a job title)."""
 
 _AUTHOR_WORDS = word_set(
     "author authors authored byline bylines writer writers contributor contributors autor autores autoren auteur "
@@ -44,7 +44,8 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 _BESIDE_WORDS = word_set("date time datetime published updated and")
-# Every word for an author contains one of these. They allow a quick check, since most classes contain none of them.
+# Every word for an author contains one of these. These parts of words allow a quick check, since most classes contain
+# none of them.
 _HINTS = (
     "auth", "line", "by", "writ", "contribut", "autor", "auteur", "verfass", "redak", "redac", "journalis", "reporter",
     "columnist", "yazar", "penulis", "gia", "forfatter", "skribent", "avtor",
@@ -200,7 +201,7 @@ _UNREAD = word_set(
 )
 
 
-_MAX_COUNT = 4000  # at most this many characters of one text are read, since no byline is longer
+_MAX_COUNT = 4000  # at most this many characters of a text are read, since no byline is longer
 _PICTURES = 8  # at most this many pictures of one line are read, since a gallery does not show the author
 
 
@@ -252,7 +253,8 @@ class MarkedLine:
 def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
     """Yields the nodes that follow an element in the document, up to the end of the body.
 
-    Each is a pair: (element, False) if the whole element is to be read, (element, True) if only the text after it is.
+    Each is a pair: (element, False) if the whole element is to be read, (element, True) if only the text after it is to
+    be read.
     """
     at: Element | None = el
     while at is not None and at.tag not in ("body", "html"):
@@ -314,7 +316,7 @@ class LineReader:
 
     def _read(self, root: Element) -> Iterator[MarkedLine]:
         stack = [(root, _NOTHING_AROUND)]
-        entered: list[Element] = []  # each element is put on the stack twice, to be entered and to be left
+        entered: list[Element] = []  # each element is put on the stack twice: to be entered, and to be left
         while stack and self.room > 0:
             el, around = stack.pop()
             if entered and entered[-1] is el:

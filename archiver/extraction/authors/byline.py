@@ -180,7 +180,7 @@ _ENDS_IN = re.compile(r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans
 _LABEL_LENGTH = 40  # a line with fewer characters may be a label for the next one: "Last updated:"
 _DATELINE_WORDS = 2  # at most this many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
 _LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
-# A line without date and name is the start of the text if it is further below the heading, or longer, than this.
+# A line without a date or name is the start of the text if it is further below the heading, or longer, than this.
 _FAR, _MAX_OTHER_LENGTH = 3, 120
 _LABEL = re.compile(
     r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|"
@@ -188,7 +188,7 @@ _LABEL = re.compile(
     r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b",
     re.IGNORECASE,
 )
-_BEFORE_BY = 3  # with at most this many words before "by", the line is not a sentence: "A guest post by"
+_BEFORE_BY = 3  # if at most this many words precede "by", the line is not a sentence: "A guest post by"
 _SEARCH_BY = re.compile(
     r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$",
     re.IGNORECASE,
@@ -222,7 +222,9 @@ class BylineBlock:
 
 
 def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
-    """Reads the byline from the short lines after the heading or, if these have no date or name, those before it."""
+    """Reads the byline from the short lines after the heading or, if these have no date or name, from the lines before
+    it.
+    """
     if post.title is None:
         return BylineBlock()
     above = lines_above_heading(post)
@@ -358,7 +360,8 @@ def names_of_line(el: Element) -> list[str]:
 
 
 def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
-    """Returns the names after "by" or a label in a line. In a line with a date, pieces that look like names count, too.
+    """Returns the names after "by" or a label in a line. In a line with a date, also returns pieces that look like
+    names.
 
     `rest` is the line without its date. `dated` is True if the line has a date.
     """
@@ -401,7 +404,7 @@ def _names_beside_date(one: Line) -> list[str]:
             return []
         out += found
         if behalf:
-            break  # the following pieces are the name of the group for which the author writes
+            break  # the next pieces are the name of the group for which the author writes
     return out
 
 

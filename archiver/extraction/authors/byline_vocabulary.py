@@ -50,7 +50,7 @@ BY = re.compile(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)}|{_SHORT})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
     re.IGNORECASE,
 )
-# Matches the same words, but not those in _SHORT. They show a byline anywhere on a page.
+# Matches the same words except those in _SHORT. The matched words show a byline anywhere on a page.
 SIGNED = re.compile(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
     re.IGNORECASE,
@@ -119,13 +119,13 @@ WEAK_ACCOUNTS = re.compile(
     r"quản trị|quantri|管理员|管理者|관리자|مدير|المدير|yönetici|администратор)$",
     re.IGNORECASE,
 )
-# Words after which the text names those for whom the author writes, and not another author.
+# Words after which the text names the people or group for whom the author writes, and not another author.
 BEHALF = re.compile(
     r"(?:^|\s+|[,(]\s*)(?:on\s+behalf\s+of|for\s+the|im\s+namen\s+(?:von|des?r?)|au\s+nom\s+d(?:e|u|es)|en\s+nombre\s+del?|"
     r"em\s+nome\s+d[aeo]s?|a\s+nome\s+d(?:i|el|ella|ei)|namens|w\s+imieniu|от\s+имени|thay\s+mặt)(?:\s|$)",
     re.IGNORECASE,
 )
-# What separates two names.
+# Matches the words and signs that separate two names.
 AND = re.compile(
     r"\s*(?:[,;/|、，；·⋅•＆&+]|\n)\s*(?:(?:and|und|y|et|e|и|và|ve|with)\s+)?|"
     r"\s+(?:and|und|et|en|och|og|и|и|và|ve|with|with additional reporting by|dan|oraz|と|και|ו)\s+|\s+y\s+|\s+e\s+|"

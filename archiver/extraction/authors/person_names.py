@@ -15,8 +15,7 @@ from archiver.extraction.text import clean_text, fold_text
 from archiver.items import Candidate
 
 # Text in brackets belongs to the name ("Mei Tan (May)", "Jon Reed (Acme Labs)"), unless it is a handle, an address, a
-# job title or an agency. This pattern matches only
-# these.
+# job title or an agency. This pattern matches only these exceptions.
 _PAREN = re.compile(
     r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|"
     r"she|they|him|her|Reuters|AP|AFP|dpa|CNN|BBC)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]",
@@ -191,8 +190,8 @@ def split_names(text: str, one: bool = False) -> list[str]:
     """Returns the names in a byline, in order, each once.
 
     `one` is True if the text is expected to name one author, because it is from a link to a profile or an author
-    object. It is then split only if it clearly names two people, so that "Science and Health" remains one name. An
-    account name such as "admin" is then returned, too, because it is what readers see.
+    object. In this case, it is split only if it clearly names two people, so that "Science and Health" remains one
+    name. An account name such as "admin" is also returned, because readers see it.
     """
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
@@ -285,7 +284,7 @@ Names = tuple[str, ...]
 DOUBTFUL = 0.3
 """The confidence of a candidate that is kept as evidence but never chosen."""
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
-# Account names that are not meant for readers: those with digits among the letters, and those of words joined by signs.
+# Account names that are not meant for readers. They have digits among the letters, or consist of words joined by signs.
 _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 _JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
@@ -294,7 +293,7 @@ def downgrade_doubtful_authors(found: list[Candidate[Names]], page: Page, site: 
     """Returns all candidates, with the confidence of doubtful ones lowered to DOUBTFUL. Only declared authors can be
     doubtful.
 
-    `site` are the site's own names, folded.
+    `site` are the site's own names, in the form that `fold_text` returns.
     """
     doubts = _Doubts(page, site, found)
     return [
@@ -329,7 +328,7 @@ class _Doubts:
         """Returns True if only one source on the page names the author, and that source is weak. The candidate must
         have only one name.
 
-        A name that only JSON-LD or Dublin Core gives may be that of the person who entered the page into the system. A
+        A name that only JSON-LD or Dublin Core gives may belong to the person who entered the page into the system. A
         phrase in a meta element may be a job title. WordPress is an exception, because its JSON-LD declares the author
         even if the theme does not show the name.
         """

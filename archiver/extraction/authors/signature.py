@@ -91,8 +91,8 @@ def _first_texts(el: Element) -> str:
 
 
 def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is in the card of another post. Near it is then a link to another page whose text is
-    as long as a title.
+    """Returns True if an element is in the card of another post. Such an element has near it a link to another page,
+    with a text as long as a title.
     """
     at = el.getparent()
     for _ in range(4):
@@ -119,8 +119,8 @@ def _is_title_link(page: Page, a: Element) -> bool:
 CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
 """The confidence of each kind of sign near the heading."""
 SURE = ("by", "mark", "link")
-_AWAY = 0.14  # the confidence of a sign after the text is lower by this
-_NEAR = 16  # an unmarked name is at most this many lines below the heading
+_AWAY = 0.14  # the confidence of a sign after the text is lower by this amount
+_NEAR = 16  # an unmarked name counts only if it is at most this many lines below the heading
 _SHORT, MIDDLE = 80, 240  # a byline has at most this many characters within the text, and before the text
 LONG = 200  # a line of at least this many characters is a paragraph of the text and not a byline
 _DATE = re.compile(
@@ -135,7 +135,7 @@ _MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One byline: its names, the kind of sign that shows it to be a byline (`kind`, a key of CONFIDENCE), and its
+    """One byline: its names, the kind of sign that shows that it is a byline (`kind`, a key of CONFIDENCE), and its
     place.
 
     `place` is "above" or "below" (the heading) or "after" (the text). `raw` is the text of its line, and `line` is the
@@ -188,7 +188,7 @@ class _Spot:
         return bool(following and ROLE.match(following[0].text.strip(" -–—,·|")))
 
     def is_beside_date(self) -> bool:
-        """Returns True if there is a date in this line, or in a short line directly before or after it."""
+        """Returns True if this line, or a short line directly before or after it, has a date."""
         beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
         beside += self.lines[self.number + 1 : self.number + 2]
         return any(len(x.text) < 60 and _DATE.search(x.text) for x in beside) and len(self.line.text) < 90
@@ -397,7 +397,7 @@ def _has_required_form(name: str, kind: str) -> bool:
 
 # Bylines around the heading and after the text, on any platform.
 
-_MANY = 3  # more bylines than this belong to several posts
+_MANY = 3  # if there are more bylines than this, they belong to several posts
 _TOP = 2  # the post's own byline is in the first two lines below the heading, even if many others follow
 _LAST = 4  # only this many paragraphs at the end of a body are searched for a byline
 _NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
@@ -408,9 +408,9 @@ def find_signatures(
 ) -> tuple[list[Sign], bool]:
     """Returns every byline found, best first, and whether they belong to many posts or works with different authors.
 
-    `declared` are the sets of names (folded) that the page declares as its authors. `agreed` is True if another visible
-    source names exactly one of these sets. In that case, or if a byline near the heading does so, the text after the
-    body is not read, because two sources of different kinds are enough.
+    `declared` are the sets of names, as returned by `fold_text`, that the page declares as its authors. `agreed` is
+    True if another visible source names exactly one of these sets. In that case, or if a byline near the heading names
+    exactly one of them, the text after the body is not read, because two sources of different kinds are enough.
     """
     top = _find_heading(page, post)
     out, end = _bylines_around_heading(page, top) if top is not None else (_bylines_at_start(page), -1)
@@ -427,7 +427,7 @@ def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
     below = list(_lines_until_text(LineReader(3500).lines(nodes_after(top))))
     end = page.index.order.get(below[-1].chunks[-1].el, -1) if below and below[-1].chunks else -1
     out = read_bylines(below, "below")
-    # A plain name next to a date right above a heading is a topic as often as a person.
+    # A plain name next to a date right above a heading is as often a topic as a person.
     return out + [s for s in read_bylines(above, "above") if s.kind != "date"], end
 
 

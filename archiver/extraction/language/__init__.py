@@ -1,1 +1,3 @@
-"""The language of a post: the one that its page declares, checked against the script and the words of its text."""
+"""The language of a post. It is the language that the page declares, checked against the script and the words of the
+text.
+"""

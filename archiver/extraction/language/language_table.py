@@ -21,7 +21,7 @@ SCRIPTS = {
 }  # fmt: skip
 """The script of a character, by the first word of the character's name in Unicode."""
 LETTERS_A_CHARACTER = {KANA: 2, HAN: 2, HANGUL: 2}
-"""How many letters of an alphabet one character of these scripts counts as."""
+"""The number of letters of an alphabet as which one character of these scripts counts."""
 
 SOLE_LANGUAGE = {
     KANA: "ja", HAN: "zh", HANGUL: "ko", "GREEK": "el", "THAI": "th", "LAO": "lo", "KHMER": "km", "MYANMAR": "my",
@@ -59,7 +59,8 @@ written in any script."""
 @dataclass(frozen=True, slots=True)
 class LanguageRow:
     """The signs that distinguish a language from others in the same script. `words` are its frequent words, `letters`
-    are letters that most of the others lack, and `never` are letters that this language lacks but others have.
+    are letters that most other languages lack, and `never` are letters that this language lacks but other languages
+    have.
     """
 
     tag: str
@@ -297,4 +298,4 @@ ROWS = (
     LanguageRow("ti", "ETHIOPIC", "ኣብ እዩ ናይ ካብ ከም ድማ እዚ", "ኣ"),
 )
 SAME_LANGUAGE = {"nb": "no", "nn": "no", "iw": "he", "cmn": "zh"}
-"""Further tags for languages in `ROWS`, with the tag that is used there."""
+"""Other tags for languages in `ROWS`, each with the tag that `ROWS` uses."""

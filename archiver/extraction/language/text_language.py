@@ -27,23 +27,23 @@ from archiver.extraction.language.language_table import (
 SAMPLE = 1_500
 """At most this many characters of a text are examined."""
 _LETTERS, _LATIN_LETTERS = 8, 40
-"""At least this many letters of a script show that a text is in it; more for Latin, since names and code in Latin
-letters are in texts of all scripts."""
+"""A text can be in a script only if it has at least `_LETTERS` letters of the script, or `_LATIN_LETTERS` if the script
+is Latin, since texts in all scripts contain names and code in Latin letters."""
 _OTHER_SCRIPT, _OWN_SCRIPT = 0.4, 0.05
 """A language in the Latin script is contradicted if at least `_OTHER_SCRIPT` of the text is in another script. Any
 other language is contradicted if at most `_OWN_SCRIPT` of the text is in its own script."""
 _KANA = 0.05
-"""At least this share of the characters of a Japanese text is kana."""
+"""In a Japanese text, at least this share of the characters is kana."""
 _LONG_WITHOUT_KANA = 60
 _FOREIGN = 0.01
-"""A text may be in a language if at most this share of its letters is missing from that language's alphabet. Such
-letters are in names of people and places."""
+"""A text may be in a language if at most this share of its letters is missing from that language's alphabet. A text may
+have such letters in names of people and places."""
 _LEAST_HITS, _LEAST_SHARE, _MARGIN = 2, 0.06, 1.25
 _SURE_HITS, _SURE_SHARE, _SURE_MARGIN, _SURE_AGAINST = 8, 0.2, 1.4, 6
 """The words of a text contradict the declared language if another language in the same script is clearly more likely.
-At least `_SURE_HITS` words, and at least `_SURE_SHARE` of all words, must be frequent words of that language. They must
-be at least `_SURE_MARGIN` times as many as those of the next language, and `_SURE_AGAINST` times as many as those of
-the declared language."""
+At least `_SURE_HITS` words, and at least `_SURE_SHARE` of all words, must be frequent words of that language. There
+must be at least `_SURE_MARGIN` times as many of them as of frequent words of the next language, and `_SURE_AGAINST`
+times as many as of frequent words of the declared language."""
 _MAX_MARKS = 3
 
 Declared = tuple[str, str, str]
@@ -109,12 +109,12 @@ class _Text:
 
     @cached_property
     def hits(self) -> Counter[str]:
-        """For each language, the number of words in the text that are frequent words of it."""
+        """For each language, the number of words in the text that are frequent in this language."""
         known = _LANGUAGES_OF_WORD
         return Counter(tag for word in self.words if word in known for tag in known[word])
 
     def main_script(self) -> str:
-        """The script of most letters of the text; "" if the text has too few letters to decide."""
+        """The script to which most letters of the text belong; "" if the text has too few letters to decide."""
         name = max(self.scripts, key=self.scripts.__getitem__, default="")
         return name if name and self.scripts[name] >= max(_LETTERS, _OTHER_SCRIPT * self.length) else ""
 
@@ -192,8 +192,8 @@ def _is_plainly_in(tag: str, text: str) -> bool:
 
 
 def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
-    """Returns the language with the most hits, its number of hits, and the next language's number of hits. Returns None
-    if there are no hits.
+    """Returns the language with the most frequent words in the text, the number of these words, and the number for the
+    next language. Returns None if the text has no frequent words.
     """
     if not hits:
         return None

@@ -1,4 +1,6 @@
-"""Reads a page with its site's rules, which are a few selectors, instead of collecting all candidates of all fields."""
+"""Reads a page with its site's rules. These are a few selectors, so that not all candidates of all fields need to be
+collected.
+"""
 
 from __future__ import annotations
 
@@ -211,7 +213,9 @@ def kind_by_hand(
 
 
 def _answer_of_marks(page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns POST if the hand-written selectors for posts match the page and no fact contradicts it; else None."""
+    """Returns POST if the hand-written selectors for posts match the page and no fact contradicts that it is a post;
+    otherwise None.
+    """
     if not all(page.ask(mark) for mark in rules.post):
         return None
     fact = classify_by_facts(page, Post(page), hint, known)

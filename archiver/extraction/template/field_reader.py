@@ -31,7 +31,7 @@ from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.selector_index import Found, element_selector
 
-# Reading one field with one rule. This serves to learn rules and to read pages with them.
+# Reading one field with one rule. This is used to learn rules and to read pages with them.
 
 Value = str | tuple[str, ...] | Moment | None
 Select = Callable[[Page, str], list[Found]]
@@ -198,7 +198,7 @@ READERS: dict[str, tuple[Callable[[Page, Sequence[Found]], Value], Value]] = {
 
 # A whole page.
 
-_ALWAYS = 0.999  # a rule with at least this coverage found something on every page from which it was learned
+_ALWAYS = 0.999  # a rule with at least this coverage found a value on every page from which it was learned
 _MOST = 0.5  # if the coverage of a rule is lower than this, most posts of the template do not have the field
 
 
@@ -222,7 +222,7 @@ class Times:
 class SiteReader:
     """Reads one page with its site's rules, and collects evidence.
 
-    `is_strange` is True if a rule that found something on every sample post found nothing on this page. `is_whole` is
+    `is_strange` is True if a rule that found a value on every sample post found nothing on this page. `is_whole` is
     True if the body is the whole text from a feed or API. `top` is the body's element, once it is known.
     """
 
@@ -246,7 +246,7 @@ class SiteReader:
 
     @cached_property
     def wider(self) -> Post | None:
-        """The post as it is located on a site without rules; None if that results in the same elements as `post`.
+        """The post as it would be located on a site without rules; None if this would find the same elements as `post`.
 
         The footer of a post may be outside the element around the title and body that the rules found.
         """
@@ -332,7 +332,7 @@ def read_authors(reader: SiteReader) -> tuple[str, ...]:
     """Returns the authors that the rule finds, or else those from the API, or else those found without rules."""
     value = reader.by_rule("authors")
     if isinstance(value, tuple) and value:
-        return value  # preferred to the API's author, which is only the account that posted
+        return value  # this value is preferred to the API's author, which is only the account that posted
     if reader.api is not None and reader.api.authors:
         reader.note_api("authors", reader.api.authors)
         return reader.api.authors
@@ -366,7 +366,8 @@ def read_times(reader: SiteReader) -> Times:
     if (published is None and not reader.may_be_empty("published")) or (
         modified is None and not reader.may_be_empty("modified")
     ):
-        # If only the last change is missing, it is searched only in declarations and not in the page's lines.
+        # If only the date of the last change is missing, it is searched for only in declarations and not in the page's
+        # lines.
         lines = published is None and not reader.may_be_empty("published")
         post, beside = (reader.post, reader.beside) if lines else (Post(page, body=reader.top), BylineBlock())
         changes = _dates.modified_candidates(page, post, reader.hint, beside)

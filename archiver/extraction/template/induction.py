@@ -142,8 +142,8 @@ def selectors_for(el: Element) -> Iterator[str]:
 Known = tuple[Page, Article, bool]
 """A page, its known article, and True if the site's API or feed reported the article's values."""
 _ALIKE = 0.97
-_MIN_BODY_LENGTH = 60  # the container of a body with fewer letters is not certain
-_REPEATED = 0.5  # a paragraph in at least this share of the posts belongs to the site
+_MIN_BODY_LENGTH = 60  # if a body has fewer letters than this, its container is not certain
+_REPEATED = 0.5  # if at least this share of the posts have a paragraph, it belongs to the site
 _MIN_REPEATS = 5
 _MAX_LINE_LENGTH = 600
 _MIN_SENTENCE_WIDTH = 14.0  # a line with a full stop is a sentence if it is as long as this many Latin letters
@@ -249,7 +249,7 @@ def _holds_most(el: Element, marks: Sequence[str]) -> bool:
 
 
 def text_f1(a: str, b: str) -> float:
-    """Returns how much two texts have in common, 0 to 1: the F1 score of their words, or of their characters if they
+    """Returns the similarity of two texts, from 0 to 1: the F1 score of their words, or of their characters if they
     have no spaces.
     """
     one, two = (Counter(t.split()) if " " in t else Counter(t) for t in (a, b))
@@ -282,12 +282,12 @@ def _is_statement(paragraph: str) -> bool:
 # All fields.
 
 MIN_POSTS = 8
-"""At least this many posts are needed to learn a template. Fewer may have something in common that the site's other
-posts do not have."""
+"""At least this many posts are needed to learn a template. Fewer posts may have something in common that the site's
+other posts do not have."""
 # A rule must find the known value on at least this share of the pages. Known values that were extracted without site
 # rules are wrong on some pages on which the rule is right.
 _ACCEPTED = 0.9
-_ACCEPTED_REPORTED = 0.98  # this share applies if the site's API or feed reported the values
+_ACCEPTED_REPORTED = 0.98  # at least this share if the site's API or feed reported the values
 _MAX_LENGTH = {"title": 500, "authors": 160, "published": 80, "modified": 80, "categories": 80, "tags": 80}
 _PROPERTIES = {
     "title": ("headline", "name"),
@@ -297,13 +297,13 @@ _PROPERTIES = {
     "categories": ("articleSection",),
     "tags": ("keywords",),
 }
-# Words in the names of the other date. An element with such a name has the right date only until the post is edited.
+# Words in the names of the other date. An element with such a name shows the right date only until the post is edited.
 _NAMES_OF_OTHER_DATE = {
     "published": re.compile(r"modif|updat|revis", re.IGNORECASE),
     "modified": re.compile(r"publish|creat", re.IGNORECASE),
 }
 _MAX_TRIED = 40
-_VARIETY = 0.8  # at least this share of the titles is distinct
+_VARIETY = 0.8  # a rule for titles is right only if at least this share of its titles is distinct
 _SLOTS = frozenset(("authors", "categories", "published"))
 """Fields that a template shows in the same place on every post."""
 _ALWAYS_FILLED = 0.95
@@ -316,8 +316,8 @@ class Sample:
     """A post to learn from: its page, and the article that was extracted without site rules from the page and its
     source hint.
 
-    `taught` is True if an API or a full-text feed reported the values, so that they are certain. `by_api` is True if it
-    was an API.
+    `taught` is True if an API or a full-text feed reported the values, so that they are certain. `by_api` is True if an
+    API reported them.
     """
 
     page: Page
@@ -328,8 +328,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """The result of trying a rule on the samples. `right` says for each sample whether the rule found the right value;
-    `matched` is the number of elements that it matched on all samples together.
+    """The result of trying a rule on the samples. `right` has True for each sample on which the rule found the right
+    value; `matched` is the number of elements that it matched on all samples together.
     """
 
     rule: Rule
@@ -428,8 +428,8 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
 
 
 def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:
-    """Returns the rule for a place that has the field on nearly every post, even on posts on which extraction without
-    site rules found nothing. Returns None if there is no such place.
+    """Returns a rule for an element that has the field on nearly every post, even on posts on which extraction without
+    site rules found nothing. Returns None if there is no such element.
 
     The rule's agreement is measured on the posts with a known value, its coverage on all posts.
     """
@@ -450,8 +450,8 @@ def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequen
 
 
 def _is_own_title(rule: Rule, samples: Sequence[Sample]) -> bool:
-    """Returns True if the titles that a rule finds differ from post to post, and most are like the titles that the
-    pages declare, if these differ from post to post, too.
+    """Returns True if the titles that a rule finds differ from post to post. If the titles that the pages declare also
+    differ from post to post, most of the found titles must be similar to them.
 
     The known titles are not used for this, since they may have the same mistake as the rule.
     """
@@ -479,8 +479,9 @@ def _attribute_read(rule: Rule) -> str:
 
 
 def _trial_rank(trial: _Trial) -> tuple[object, ...]:
-    """Returns a sort key that is higher for better trials: those that are right on more pages, then those with a shown
-    and not a declared value, then those with fewer matches, then those with a more readable selector.
+    """Returns a sort key that is higher for better trials. Trials that are right on more pages are better; among equal
+    ones, trials with a shown and not a declared value, then trials with fewer matches, then trials with a more readable
+    selector.
     """
     selector = trial.rule.select[0]
     declared = selector == JSON_LD or selector.startswith("meta")
@@ -572,7 +573,7 @@ _NEVER = frozenset(("html", "head", "body", "script", "style", "noscript", "svg"
 
 def _may_hold(el: Element, name: str, values: set[str]) -> bool:
     """Returns False if an element certainly does not contain this field. This is a cheap check before the element is
-    read. `values` are the known values, folded.
+    read. `values` are the known values, in the form that `fold_text` returns.
     """
     if len(el) > 12:
         return False

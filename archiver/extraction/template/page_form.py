@@ -34,9 +34,11 @@ _HENTRY = re.compile(r"type-([a-z][a-z_-]{0,30})")
 _DATE_SLUG = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?-(?=.)")
 
 
-@lru_cache(maxsize=1)  # needed twice for each page: to judge the article, and for the page's result
+@lru_cache(maxsize=1)  # cached because it is needed twice for each page
 def page_form(page: Page) -> PageForm:
-    """Returns the form of a page: the tokens of its markup, the pattern of its address, and what the page shows."""
+    """Returns the form of a page: the tokens of its markup, the pattern of its address, and some facts about its
+    content.
+    """
     return PageForm(
         markup_tokens(page),
         address_pattern(page.url),
@@ -104,7 +106,7 @@ def address_pattern(url: str) -> str:
     after a year, month and day. The extension of a file name is kept.
     """
     parts = urlsplit(url)
-    path, _, kept = unquote(parts.path).partition("?")  # a static copy keeps the query in the name of its file
+    path, _, kept = unquote(parts.path).partition("?")  # a static copy has the query in the name of the file
     query = parts.query or kept.removesuffix(".html")
     steps = [step for step in folder_path(path).split("/") if step]
     out: list[str] = []
@@ -136,7 +138,7 @@ def _own_hentry_type(page: Page) -> str:
 
 
 def _titles(page: Page) -> tuple[int, int]:
-    """Returns the hashes of the page's <title> and of its first heading; 0 for one that is missing or empty."""
+    """Returns the hashes of the page's <title> and of its first heading. The hash of a missing or empty one is 0."""
     heading = next((el for tag in ("h1", "h2") for el in page.index.tag(tag)[:1]), None)
     return _text_hash(page.head_title), _text_hash(element_line(heading)) if heading is not None else 0
 
@@ -147,8 +149,8 @@ def _text_hash(text: str) -> int:
 
 
 def date_slot(article: Article) -> int:
-    """Returns the hash of the place on the page that shows the article's date of publication; 0 if the page does not
-    show it.
+    """Returns the hash of the position in the page's markup where the article's date of publication is shown; 0 if the
+    page does not show it.
 
     The result is also 0 if the date is uncertain, or is only declared in the head or in the address. If a learned rule
     reads the date from the head, it is unknown whether the page shows it, and the result is `HEAD_SLOT`.
@@ -172,7 +174,7 @@ def shows_one_date(article: Article) -> bool:
 
 _CERTAIN = 0.6
 HEAD_SLOT = 1
-"""Stands for the place of a date that a learned rule reads in the head of the page."""
+"""The value of `date_slot` if a learned rule reads the date in the head of the page."""
 _IN_HEAD = ("ld+json", "meta[")
 _NOT_SHOWN = frozenset(("api", "feed", "meta", "json-ld", "url", "address", "sitemap"))
 

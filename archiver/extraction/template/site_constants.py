@@ -18,11 +18,11 @@ SHARE = 0.2
 """A value can be a constant of the site only if at least this share of the posts has it."""
 SHARE_OF_BODY = 0.05
 MAX_BODY_LENGTH = 40
-"""A text with fewer letters than this may be that of a button. A longer one is the text of a post."""
+"""A text with fewer letters than this may be the text of a button. A longer text is the text of a post."""
 _VARIETY = 0.8
 _EVERYWHERE, _TITLED = 0.9, 0.5
-"""A text in the place of a title belongs to the site if at least `_EVERYWHERE` of the posts have it. This is only
-decided if at least `_TITLED` of the posts also have another title."""
+"""A text in the place of a title belongs to the site if at least `_EVERYWHERE` of the posts have it. This is decided
+only if at least `_TITLED` of the posts also have another title."""
 _MAX_NAME_LENGTH = 80
 _DIGITS = re.compile(r"\d+")
 _PARTS = re.compile(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
@@ -86,9 +86,9 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
     have them.
 
     A title belongs to the site only if the posts with this title also declare or show other titles, which differ from
-    post to post. So a series with one title for all of its parts keeps the title. A part of <title> belongs to the site
-    only if the posts' own headings lack it. A text of fewer than 40 letters belongs to the site if a twentieth of the
-    posts have it.
+    post to post. Thus a series with the same title for all of its parts keeps the title. A part of <title> belongs to
+    the site only if the posts' own headings lack it. A text of fewer than 40 letters belongs to the site if a twentieth
+    of the posts have it.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -153,8 +153,8 @@ def titles_everywhere(articles: Sequence[Article]) -> tuple[str, ...]:
 
 
 def _title_texts(article: Article) -> dict[str, Evidence]:
-    """Returns the candidates for an article's title by their folded text. Of candidates with equal texts, only the
-    first one is returned.
+    """Returns the candidates for an article's title by their folded text. If several candidates have equal texts, only
+    the first one is returned.
     """
     found: dict[str, Evidence] = {}
     for one in article.evidence:

@@ -52,14 +52,16 @@ _HEADER = re.compile(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Where a field is on the page.
+    """The location of a field on the pages of a site.
 
-    `select` are the selectors, and `attribute` is the attribute or JSON-LD property to read, "" for the text of the
-    selected elements. `coverage` is the share of the sample pages on which the rule finds something, and `agreement` is
-    the share on which it finds the known value. `drop` and `lines` are only for the body.
-
-    `shown` is only for the publication date. If `select` finds an instant in UTC, `shown` selects the element that
-    shows the day. If the two days differ, the shown day is used.
+    - `select`: the selectors.
+    - `attribute`: the attribute or JSON-LD property to read; "" for the text of the selected elements.
+    - `shown`: only for the publication date. If `select` finds an instant in UTC, `shown` selects the element that
+      shows the day. If the two days differ, the shown day is used.
+    - `drop`, `lines`: only for the body. They are the selectors of blocks that are not part of the text, and the
+      paragraphs that repeat from post to post.
+    - `coverage`: the share of the sample pages on which the rule finds something.
+    - `agreement`: the share of the sample pages on which the rule finds the known value.
     """
 
     select: tuple[str, ...] = ()

@@ -21,11 +21,11 @@ from archiver.extraction.title import site_names
 from archiver.items import Article, PageKind, SourceHint
 
 ENOUGH = 25
-"""A site's template is learned after this many posts. If a run ends with fewer, it is learned from these, provided that
-they are at least `MIN_POSTS`."""
+"""A site's template is learned after this many posts. If a run ends with fewer posts, the template is learned from
+these, provided that there are at least `MIN_POSTS`."""
 _OTHERS = 15  # at most this many pages that are not posts are kept, to distinguish posts from them
-_WATCHED = 20  # the number of posts, the last ones, that decide whether the rules still fit
-_MAX_STRANGE = 0.5  # the rules are retired if they do not fit at least this share of these posts
+_WATCHED = 20  # this many of the last posts decide whether the rules still fit
+_MAX_STRANGE = 0.5  # if the rules do not fit at least this share of these posts, they are retired
 _AUDIT_EACH = 25  # one in this many posts that are read with rules is also extracted without them
 _AUDITS = 4
 _MAX_WRONG = 3
@@ -39,7 +39,7 @@ class _KeptPage:
     """A page that is kept compressed, since the trees of 25 pages would need more memory than the rest of the crawl."""
 
     text: bytes
-    decoded: DecodedText  # its `text` is empty, since that is kept compressed
+    decoded: DecodedText  # its `text` is empty, since the text is kept compressed
     url: str
     captured_at: datetime | None
     article: Article | None = None
@@ -59,7 +59,7 @@ class Judge(Protocol):
     """Decides whether a page is a post by comparing it with the site's other pages."""
 
     def before_learning(self) -> None:
-        """Is called right before a template is learned, to prepare for it."""
+        """Prepares for learning a template. The learner calls this right before it learns one."""
 
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
@@ -72,11 +72,11 @@ class Judge(Protocol):
         """Returns True if a page was guessed not to be a post, but has the form of the site's posts."""
 
     def held_among(self, urls: Collection[str]) -> Collection[str]:
-        """Returns those of the URLs whose pages are held: what they show is doubted, and teaches nothing."""
+        """Returns the URLs whose pages are held. Their content is doubtful, so nothing is learned from it."""
 
 
 class NoJudge:
-    """A Judge that is used if nothing is known of a site's other pages. It never changes the kind of a page."""
+    """A Judge for sites about whose other pages nothing is known. It never changes the kind of a page."""
 
     def before_learning(self) -> None:
         return None
@@ -97,7 +97,7 @@ class TemplateLearner:
     """Reads the posts of one site: without rules until its template is known, and then with its rules.
 
     `learned` is called with new rules; it stores them and returns them as stored. `outdated` is called when the
-    template has changed, with the time since when, and returns the rules that remain.
+    template has changed, with the time of the change, and returns the rules that remain.
     """
 
     def __init__(
@@ -113,7 +113,8 @@ class TemplateLearner:
         self._posts: list[_KeptPage] = []
         self._others: list[_KeptPage] = []
         self._taught_by: list[_KeptPage] = []
-        self._strange: deque[_KeptPage | None] = deque(maxlen=_WATCHED)  # the last posts; None for one that fits
+        # The last posts, with None for each post that the rules fit.
+        self._strange: deque[_KeptPage | None] = deque(maxlen=_WATCHED)
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
         self._titles: deque[str] = deque(maxlen=_WATCHED)  # the titles of the last posts that were read with the rules
         self._read = 0
@@ -177,7 +178,7 @@ class TemplateLearner:
         self._taught_by.append(sample)
 
     def again(self, sample: _KeptPage) -> Article | None:
-        """Extracts a sample post again, with the learned rules. Returns None if the rules do not fit the page."""
+        """Re-extracts a sample post with the learned rules. Returns None if the rules do not fit the page."""
         article = extract_page(sample.page(), sample.hint, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 

@@ -33,7 +33,7 @@ from archiver.warc.writer import held_finished, index_of, sync_folder
 
 _PAGES = 500
 Progress = Callable[[str, int, int], None]
-"""Called with what is copied, the amount done, and the total."""
+"""A function that is called with a name for the current step, the amount done, and the total."""
 
 
 @contextmanager
@@ -195,8 +195,8 @@ def _check_target(source: Database, archive: Path, target: Path, *, force: bool)
 
 
 def _why_not_backup(source: Database, target: Path) -> str:
-    """Returns why the file at `target` is not an earlier backup of the archive, as a phrase for a message; "" if it is
-    an earlier backup.
+    """Returns the reason why the file at `target` is not an earlier backup of the archive, as a phrase for a message;
+    "" if it is an earlier backup.
     """
     try:
         other = open_archive(target, read_only=True, to_copy=True)
@@ -236,9 +236,10 @@ _CHUNK = 1 << 20
 class CopiedFiles:
     """The result of copying an archive's WARC files.
 
-    `files` and `bytes` count what was copied; `kept` counts the files that the target folder already had. `missing` has
-    the names of the files that the archive itself lacks. `damaged` has, by name, a sentence for each damaged file of
-    the archive.
+    - `files`, `bytes`: the number and total size of the copied files.
+    - `kept`: the number of files that the target folder already had.
+    - `missing`: the names of the files that the archive itself lacks.
+    - `damaged`: by name, a sentence for each damaged file of the archive.
     """
 
     files: int = 0
@@ -251,8 +252,8 @@ class CopiedFiles:
 def copy_warc_files(
     db: Database, archive: Path, target: Path, finished: dict[str, bool], progress: Progress
 ) -> CopiedFiles:
-    """Copies the WARC files that the copied database `db` refers to into the folder of `target`. `finished` has the
-    name of each WARC file of the archive, and whether it was complete before the database was copied.
+    """Copies the WARC files that the copied database `db` refers to into the folder of `target`. `finished` maps the
+    name of each WARC file of the archive to True if the file was complete before the database was copied.
 
     A file that is damaged in the archive and undamaged in the folder is left unchanged there. Raises BackupRefused if
     the folder has a different file with the same name or a copy differs from its original, and OSError.
@@ -294,8 +295,8 @@ class _DifferentFile(Exception):
 
 
 def _read_ends(db: Database) -> dict[str, tuple[int, int]]:
-    """Returns, by name of each WARC file, the offset of its last record with a row in `captures`, and where the last
-    of these records ends.
+    """Returns, for each WARC file by name, the offsets at which its last record with a row in `captures` begins and
+    ends.
     """
     rows = db.execute(
         "select warc_file, max(warc_offset), max(warc_offset + warc_length) from captures "
@@ -317,8 +318,8 @@ def _explain_difference(db: Database, archive: Path, target: Path, name: str) ->
     if not flaws or find_flaws(db, target.parent, name, may_be_earlier=True):
         return ""
     return (
-        f"{archive.parent / name} is damaged ({flaws[0].sentence}), and the copy in {target.parent} is whole: put it "
-        f"back with 'archiver restore {target} {name} --archive {archive}'."
+        f"{archive.parent / name} is damaged ({flaws[0].sentence}), and the copy in {target.parent} is undamaged: put "
+        f"it back with 'archiver restore {target} {name} --archive {archive}'."
     )
 
 
@@ -335,13 +336,14 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
             return
         if size > 0 and not _is_earlier_state(handle, to):
             raise _DifferentFile
-        if size > end:  # it also has records that have no row in the copied database
+        if size > end:  # the file also has records that have no row in the copied database
             if not index_of(to).exists():
                 repair_warc(to, lambda message: None)
             out.kept += 1
             return
         to.parent.mkdir(parents=True, exist_ok=True)
-        index_of(to).unlink(missing_ok=True)  # after a kill, it would not fit the file, which has grown
+        # If this process is killed, the old index would not match the file, which has grown.
+        index_of(to).unlink(missing_ok=True)
         copy_file(handle, to, end)
     if last is None and index_of(file).exists():
         with index_of(file).open("rb") as index:
@@ -353,9 +355,9 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: CopiedFiles) -> None
 
 
 def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
-    """Returns, by name, how many bytes of each WARC file below `folder` belong to a copied database: all bytes of a
-    file that was finished before and is now; of any other, the bytes up to the end of the last exchange with a row in
-    `captures`. Missing files are left out.
+    """Returns, by name, the number of bytes of each WARC file below `folder` that belong to a copied database. If a
+    file was finished before the copy and still is, these are all of its bytes. Otherwise these are the bytes up to the
+    end of the last exchange that has a row in `captures`. Missing files are left out.
     """
     known = _read_ends(db)
     out = {}
@@ -372,7 +374,9 @@ def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> di
 
 
 def has_later_records(db: Database, file: Path, name: str) -> bool:
-    """Returns True if a WARC file goes on after the last exchange that has a row in `captures`. Raises OSError."""
+    """Returns True if a WARC file has more data after the last exchange that has a row in `captures`. Raises
+    OSError.
+    """
     last, _ = _read_ends(db).get(name, (0, 0))
     with file.open("rb") as handle:
         return _find_exchange_end(handle, last) < os.fstat(handle.fileno()).st_size

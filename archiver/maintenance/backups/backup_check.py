@@ -30,7 +30,7 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
         what = (
             f"{archive} is damaged ({found})"
             if find_fault(source)
-            else f"the copy that was written is damaged ({found}) and {archive} is whole: check the disk of "
+            else f"the copy that was written is damaged ({found}), but {archive} is undamaged: check the disk of "
             f"{target.parent}"
         )
         raise BackupDamaged(str(target), what, _advice(copy, source, archive, target))
@@ -71,7 +71,7 @@ def find_fault(db: Database) -> str:
 
 _SCHEMA_FAULTS = ("table-missing", "column-missing", "column-changed")
 _WITHOUT_TEXT = ("lsh_bands", "minhash_signatures", f"{FTS}_data", f"{FTS}_idx", f"{FTS}_docsize")
-"""Tables that are left out of the reading of rows, because they hold no text."""
+"""Tables whose rows are not read in the check, because they contain no text."""
 
 
 def _find_unreadable_row(db: Database) -> str:
@@ -106,7 +106,7 @@ def _find_lost_articles(copy: Database, target: Path) -> list[int]:
         own = {row[0] for row in copy.execute("select id from articles")}
         lost = [row for row in earlier.execute("select id, urlkey, site from articles") if row[0] not in own]
     except sqlite3.Error:
-        return []  # the earlier backup is damaged: it is kept, but not compared
+        return []  # the earlier backup is damaged, so it is kept but not compared
     finally:
         earlier.close()
     return sorted(
@@ -130,7 +130,7 @@ def _advice(copy: Database, source: Database, archive: Path, target: Path) -> st
     good = next((one for one in find_generations(target, source) if not one.damage), None)
     if good is None:
         return (
-            f"There is no whole backup there. 'archiver verify --archive {archive}' shows what is damaged, and "
+            f"There is no undamaged backup there. 'archiver verify --archive {archive}' shows what is damaged, and "
             f"'sqlite3 {archive} .recover' saves what is readable."
         )
     return (

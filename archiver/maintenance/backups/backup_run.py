@@ -41,14 +41,18 @@ from archiver.warc.writer import NAME
 KEEP = 3
 """At most this many generations are kept unless the user asks for another number."""
 _PATIENCE = 20.0
-"""Seconds to wait for another program's transaction before giving up recording the backup."""
+"""If another program's transaction lasts longer than this many seconds, the backup is not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackupRequest:
-    """What to back up, and where to. `captures` is True if WARC files are copied, too; `force` is True if any file may
-    be overwritten. `keep` is the number of generations to keep. `purge` is True if backup files that hold removed posts
-    are deleted.
+    """The target and the options of a backup.
+
+    - `captures`: True if WARC files are copied, too.
+    - `force`: True if any file may be overwritten.
+    - `keep`: the number of generations to keep.
+    - `purge`: True if backup files that hold removed posts are deleted. If the backup has WARC files, `captures` is
+      True, too.
     """
 
     target: Path
@@ -60,11 +64,14 @@ class BackupRequest:
 
 @dataclass(slots=True)
 class BackupResult:
-    """The result of a backup. `deleted` are earlier generations that were deleted; `damaged` are earlier generations
-    that are damaged and therefore not counted. `purged` are WARC files that were deleted because they may hold removed
-    posts. `still_held` is the number of removed posts that other files in the folder may hold. `unrecorded` is why the
-    archive has no record of the backup, "" if it has one. `lost` is when the last backup at this path was made, if its
-    file was not there any more.
+    """The result of a backup.
+
+    - `deleted`: earlier generations that were deleted.
+    - `damaged`: earlier generations that are damaged and therefore not counted.
+    - `purged`: WARC files that were deleted because they may hold removed posts.
+    - `still_held`: the number of removed posts that other files in the folder may hold.
+    - `unrecorded`: the reason why the archive has no record of the backup; "" if it has one.
+    - `lost`: when the last backup at this path was made, if its file was not there any more.
     """
 
     articles: int = 0
@@ -80,7 +87,7 @@ class BackupResult:
 
 def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> BackupResult:
     """Backs up an archive, and returns the result. Raises what `copy_database` and `copy_warc_files` raise; the last
-    backup is then still in its place.
+    backup is then still at its path.
     """
     out, at = BackupResult(), datetime.now(UTC)
     target = request.target
@@ -116,6 +123,16 @@ def _find_recorded(db: Database, target: Path) -> datetime | None:
     path = str(target.resolve())
     records = read_backups(db) if has_integrity_records(db) else []
     return next((one.made_at for one in records if one.path == path), None)
+
+
+def has_warc_copies(archive: Path, target: Path) -> bool:
+    """Returns True if the folder of a backup has copies of WARC files. To purge it is to delete the copies that the
+    archive has replaced; the backup must then get the files that replaced them.
+    """
+    folder = target.parent
+    if not folder.is_dir() or folder.samefile(archive.parent):
+        return False
+    return any((folder / "warc").glob("*.warc.gz"))
 
 
 def _size(db: Database) -> int:
@@ -162,8 +179,8 @@ def _is_backup_of(file: Path, db: Database) -> bool:
 
 
 def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[str]:
-    """Deletes WARC files in the folder of a backup that the archive replaced when it removed posts: files of this
-    archive that neither the archive nor any backup in the folder refers to any more. Returns their names.
+    """Deletes WARC files in the folder of a backup that the archive replaced when it removed posts. These are files of
+    this archive to which neither the archive nor any backup in the folder refers any longer. Returns their names.
     """
     folder = target.parent
     if not (folder / "warc").is_dir() or folder.samefile(archive.parent):
@@ -226,7 +243,7 @@ def _time_of(file: Path) -> datetime | None:
 
 
 def _record(archive: Path, made: BackupRecord, request: BackupRequest) -> str:
-    """Stores a backup in the archive. Returns why that was not possible, or ""."""
+    """Stores the record of a backup in the archive. Returns the reason if that was not possible, otherwise ""."""
     return _write(archive, lambda db: record_backup(db, replace(made, holds_since=_holds_since(db, made, request))))
 
 
@@ -242,8 +259,8 @@ def _record_failure(archive: Path, target: Path, error: ArchiverError) -> None:
 
 
 def _write(archive: Path, write: Callable[[Database], None]) -> str:
-    """Runs `write` in a write transaction of the archive, without migrating it. Returns why that was not possible, or
-    "".
+    """Runs `write` in a write transaction of the archive, without migrating it. Returns the reason if that was not
+    possible, otherwise "".
     """
     if not (is_writable(archive) and is_writable(archive.parent)):
         return "it cannot be written here"

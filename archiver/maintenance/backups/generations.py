@@ -24,7 +24,7 @@ from archiver.storage.integrity_records import has_integrity_records, read_backu
 from archiver.warc.writer import sync_folder
 
 SIDES = ("-wal", "-shm", "-journal")
-"""What SQLite appends to the name of a database for the files next to it."""
+"""The suffixes of the files that SQLite keeps next to a database."""
 _TIME = "%Y-%m-%d-%H%M%S"
 
 

@@ -17,10 +17,12 @@ from archiver.storage.integrity_records import count_posts_removed_since, has_in
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A backup, or another copy of the archive, that holds or may hold posts that were removed from the archive. `path`
-    is the backup's file, or another copy of the archive in its folder. `files` are those of its files that hold removed
-    posts, as far as they can be read. `is_readable` is False if it cannot be read now. `advice` is the command or
-    action that removes the posts from it.
+    """A backup, or another copy of the archive, that holds or may hold posts that were removed from the archive.
+
+    - `path`: the backup's file, or another copy of the archive in its folder.
+    - `files`: its files that hold removed posts, as far as they can be read.
+    - `is_readable`: False if it cannot be read now.
+    - `advice`: the command or action that removes the posts from it.
     """
 
     path: str

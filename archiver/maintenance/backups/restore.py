@@ -46,10 +46,11 @@ Progress = Callable[[str, int, int], None]
 class RestorePlan:
     """What the restoration of a backup would do.
 
-    `backup` is its file, made at `made_at`, with `articles`. `kept_as` is the name that the replaced archive gets. The
-    other fields count what the archive has and the backup lacks: `runs` that began later, `new_articles` and
-    `new_revisions`; each is None if the archive is too damaged to count them. `removed` counts the posts that were
-    removed from the archive later and that the backup still holds.
+    - `backup`, `made_at`, `articles`: the backup's file, when it was made, and its number of articles.
+    - `kept_as`: the name that the replaced archive gets.
+    - `runs`, `new_articles`, `new_revisions`: the numbers of later runs, and of articles and revisions that the archive
+      has and the backup lacks. Each is None if the archive is too damaged to count them.
+    - `removed`: the number of posts that were removed from the archive later and that the backup still holds.
     """
 
     backup: Path
@@ -65,10 +66,14 @@ class RestorePlan:
 
 @dataclass(slots=True)
 class RestoreResult:
-    """What was restored. `files` are the names of the WARC files that were put back; `whole` are requested files that
-    were already undamaged; `failed` has, by name, why a damaged or missing file could not be put back. `later` are WARC
-    files that were written after the backup and whose captures the database does not have. `kept_as` is the replaced
-    archive, None if nothing was replaced. `removed` is the number of posts that were removed again.
+    """The result of a restoration.
+
+    - `files`: the names of the WARC files that were put back.
+    - `whole`: requested files that were already undamaged.
+    - `failed`: by name, the reason why a damaged or missing file could not be put back.
+    - `later`: WARC files that were written after the backup and whose captures the database does not have.
+    - `kept_as`: the replaced archive; None if nothing was replaced.
+    - `removed`: the number of posts that were removed again.
     """
 
     files: list[str] = field(default_factory=list)
@@ -127,9 +132,9 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
 
 
 def _name_whole(backup: Path) -> str:
-    """Returns which other backup in the folder is undamaged, as the end of a sentence; "" if none is."""
+    """Returns the end of a sentence that names another, undamaged backup in the folder; "" if there is none."""
     whole = next((one.path for one in find_generations(backup) if not one.damage), None)
-    return f"; {whole} is whole" if whole else ""
+    return f"; {whole} is undamaged" if whole else ""
 
 
 def _is_other_archive(own: Database, theirs: Database) -> bool:
@@ -206,7 +211,7 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
 @contextmanager
 def _without_writers(archive: Path) -> Iterator[None]:
     """Context manager that keeps schedulers, crawls and imports from the archive."""
-    # A lock file of a scheduler means that the archive has one; this function creates none.
+    # The archive has a scheduler only if the scheduler's lock file exists. This function does not create it.
     scheduler = lock_schedule(archive) if scheduler_process(archive) is not None else nullcontext()
     with scheduler, lock_archive_exclusively(archive):
         yield
@@ -233,8 +238,8 @@ def _copy_database(theirs: Database, part: Path, archive: Path, progress: Progre
 
 
 def _carry_over(copy: Database, archive: Path) -> None:
-    """Copies what must not be lost from the archive to the copy of its backup, if the archive can be read: the removals
-    of posts since the backup, and the locations of backups.
+    """Copies the removals of posts since the backup, and the locations of backups, from the archive to the copy of its
+    backup. These must not be lost. Does nothing if the archive cannot be read.
     """
     if not archive.exists():
         return
@@ -357,7 +362,7 @@ def _put_back_files(
 
 def _put_back_beginning(db: Database, file: Path, own: Path) -> bool:
     """Replaces the beginning of a WARC file by its copy in a backup, if the runs since the backup have only appended to
-    the file and what they wrote is whole. Returns False, and changes nothing, if that gives no whole file.
+    the file and their records are undamaged. Returns False, and changes nothing, if the result would be incomplete.
     """
     folder = own.parent.parent / ".restore"
     joined = folder / "warc" / own.name
@@ -372,7 +377,7 @@ def _put_back_beginning(db: Database, file: Path, own: Path) -> bool:
         seal(joined, make_index_lines(joined, f"warc/{own.name}"))
         _put_back(joined, own)
         return True
-    except FileNotFoundError:  # the archive has no file to take the end from
+    except FileNotFoundError:  # the archive has no such file, whose end could be kept
         return False
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,6 +23,7 @@ from archiver.articles.identity import (
     meaning_digest,
     no_longer_shows,
     unconfirmed_fields,
+    with_finer_time,
     with_unconfirmed,
 )
 from archiver.fields import EVIDENCE, LATEST
@@ -79,8 +80,8 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
     """Chooses the original among the articles whose text has this digest (the one published first) and marks the others
     as its duplicates. A withdrawn article is neither. Returns True if several articles have the digest.
 
-    If `newcomer` (the ID of a new article) is given, the other articles are already marked, so only the newcomer is
-    compared, and only with their original. The same notice may be repeated thousands of times.
+    If `newcomer` (the ID of a new article) is given, the other articles are already marked, so the newcomer is compared
+    only with their original. This matters because the same notice may be repeated thousands of times.
     """
     if not digest:
         return False
@@ -119,11 +120,12 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
 
 
 class Change(StrEnum):
-    """What storing an extracted article did to the archive.
+    """How storing an extracted article changed the archive.
 
-    REEXTRACTED: the post is unchanged, but its extraction differs. REVERTED: the post repeats an earlier revision,
-    which becomes the current one again (`articles.revision_history`). STUB: the page shows only a stub of the stored
-    text. COPY: the page is at a second URL of the post.
+    - REEXTRACTED: the post is unchanged, but its extraction differs.
+    - REVERTED: the post repeats an earlier revision, which becomes the current one again (`articles.revision_history`).
+    - STUB: the page shows only a stub of the stored text.
+    - COPY: the page is at a second URL of the post.
     """
 
     NEW = "new"
@@ -141,7 +143,7 @@ class Stored:
     """The result of storing an extracted article: its ID, what changed in the archive, and the fields that changed.
 
     `aliases` are the URLs that were added to the article. `shares_text` is True if the article is new and has the same
-    text as another one. After REVERTED, `back` is the number of the revision that is current again.
+    text as another one. If the change is REVERTED, `back` is the number of the revision that is current again.
     """
 
     article_id: int
@@ -154,8 +156,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """When and how an extracted article was observed. `redirects` are the URLs that led to its page; `extractor` is
-    None if the article was assembled from stored data. `run_started` is when the crawl began.
+    """The time and circumstances in which an extracted article was observed. `redirects` are the URLs that led to its
+    page; `extractor` is None if the article was assembled from stored data. `run_started` is when the crawl began.
     """
 
     at: datetime
@@ -196,12 +198,15 @@ def store_identified(
     reread: Reread = lambda row: (),
     completes: bool = False,
 ) -> Stored:
-    """Does the same as `store_article`, but the caller has already found the stored article to which the extracted one
-    belongs: `row`, or None if the article is new.
+    """Does the same as `store_article` if the caller has already found the stored article to which the extracted one
+    belongs. `row` is that article's row, or None if the article is new.
     """
     if row is None:
         return _insert(db, site, article, observed)
-    known = _KnownArticle(db, row, article_from_row(row), article, observed).with_unconfirmed(reread)
+    old = article_from_row(row)
+    if observed.run_id is not None:
+        article = with_finer_time(old, article)
+    known = _KnownArticle(db, row, old, article, observed).with_unconfirmed(reread)
     return (
         known.store_as_stub()
         or known.store_as_gone()
@@ -213,8 +218,8 @@ def store_identified(
 @dataclass(frozen=True, slots=True)
 class _KnownArticle:
     """An extracted article (`article`) of a post that is already stored, and the methods that store it. `row` is the
-    stored article's row, and `old` is the same as an Article. `unconfirmed` are the fields whose values are taken from
-    `old` because the page no longer has them.
+    stored article's row, and `old` is the stored article as an Article. `unconfirmed` are the fields whose values are
+    taken from `old` because the page no longer has them.
     """
 
     db: Database
@@ -290,7 +295,7 @@ class _KnownArticle:
         return self._store_as_seen(tuple(aliases))
 
     def _edited_fields(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
-        """Returns the fields among `changed` that the site has edited. Left out are fields that differ only because the
+        """Returns the fields among `changed` that the site has edited, without fields that differ only because the
         extractor has changed or because sources reported them late.
         """
         extractor, edited = self.observed.extractor, changed
@@ -391,7 +396,8 @@ class _KnownArticle:
 
 def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
     """Returns the columns of a stored article (`row`) that change when an unchanged post is extracted again: the
-    evidence, and the fields for which the newest value counts. A value that the post no longer has is kept.
+    evidence, and the fields for which the newest value counts. If the post no longer has a value for a field, the
+    stored value is kept.
 
     `extraction` consists of the extractor version, the capture's ID and the time.
     """
@@ -403,13 +409,16 @@ def latest_values(db: Database, row: dict[str, Any], article: Article, extractio
     return values
 
 
-def replace_extraction(db: Database, before: Article, after: Article, extractor: str) -> bool:
+def replace_extraction(db: Database, before: Article, after: Article, extractor: str, run_id: int) -> bool:
     """Replaces the stored article `before` with another extraction of the same page, without a new revision.
 
-    Returns False and changes nothing if the archive no longer has `before`.
+    Returns False and changes nothing if the archive no longer has `before`, or if its capture is not of this run: the
+    page of a known post that is unchanged may lack values that the post's own capture has.
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
+        return False
+    if not db.execute("select 1 from captures where id = ? and run_id = ?", [row["capture_id"], run_id]).fetchone():
         return False
     overwrite(db, row, after, extractor)
     rewrite_revision(db, row["id"], row["revision"], after)
@@ -488,7 +497,7 @@ def edited_at(db: Database, article_id: int | None) -> datetime | None:
 
 
 def publication_time(db: Database, article_id: int | None) -> datetime | None:
-    """Returns when an article was published; None if that is not known."""
+    """Returns when an article was published; None if unknown."""
     row = db.execute("select published from articles where id = ?", [article_id]).fetchone()
     return stored_time(row[0]) if row else None
 
@@ -502,9 +511,11 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     """Returns True if the URL where `article` was extracted becomes a stored post's own URL, False if it is only a
     second URL of the post.
 
-    If both URLs answer, `articles.display_address` decides. Otherwise the first of these that applies decides: the
-    canonical URL; an old URL that redirects to the new one or is gone; and, for a post with a platform ID, whether this
-    crawl began after the post was last seen at its old URL.
+    If both URLs answer, `articles.display_address` decides. Otherwise the first of these that applies decides:
+
+    - the canonical URL;
+    - the old URL, if it redirects to the new one or is gone;
+    - for a post with a platform ID, whether this crawl began after the post was last seen at its old URL.
     """
     here, there = urlkey(article.url), row["urlkey"]
     if not row["gone_at"] and _answers(db, there):
@@ -546,8 +557,8 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
 def _known_address(
     db: Database, url: str, row: dict[str, Any], article: Article, run_started: datetime
 ) -> KnownAddress:
-    """Returns what is known of `url`, which is either a post's stored address (in `row`) or the address of `article`,
-    where the post was extracted now.
+    """Returns what the archive knows about `url`, which is either a post's stored address (in `row`) or the address at
+    which `article` was just extracted.
     """
     key, read_at = urlkey(url), urlkey(article.url)
     listed = db.execute(
@@ -560,7 +571,7 @@ def _known_address(
     return KnownAddress(
         url,
         is_short=short is not None and urlkey(short) == key,
-        # Many themes set og:url to whatever address was requested.
+        # Many themes set og:url to the address that was requested, so that says nothing.
         is_given=listed is not None or (key != read_at and key in map(urlkey, article.given_urls)),
         is_canonical=any(one and urlkey(one) == key for one in declared),
     )

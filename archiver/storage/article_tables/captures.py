@@ -100,7 +100,9 @@ def captures_of_article(db: Database, article_id: int) -> list[Row]:
 
 
 def nearest(rows: Iterable[Row], at: datetime) -> Row:
-    """Returns the capture nearest to a time; of two equally near captures the earlier one. `rows` must not be empty."""
+    """Returns the capture nearest to a time. If two captures are equally near, returns the earlier one. `rows` must not
+    be empty.
+    """
     return min(rows, key=lambda row: abs((time_of(row) - at).total_seconds()))
 
 

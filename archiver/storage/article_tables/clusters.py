@@ -28,8 +28,8 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"'()\[\]]+[\w/]")
 
 
 def assign_cluster(db: Database, article_id: int, was: str | None = None) -> None:
-    """Puts a new article, or one whose text has changed (`was` is the old text), into the cluster of its
-    near-duplicates, if it has any.
+    """Puts an article into the cluster of its near-duplicates, if it has any. The article is new, or its text has
+    changed from the old text `was`.
 
     The cost does not depend on the size of the archive. A cluster that was connected only through this article is
     split.
@@ -53,8 +53,8 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
 
 
 def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
-    """Updates the cluster of an edited article: the article's links if its text changed (`was` is the old text), else
-    only the choice of the cluster's source.
+    """Updates the cluster of an edited article. If the article's text has changed from the old text `was`, updates its
+    links; otherwise only chooses the cluster's source again.
     """
     if was is not None:
         assign_cluster(db, article_id, was)
@@ -91,8 +91,8 @@ def regroup_all(db: Database) -> None:
 
 
 def _compare_again(db: Database, ids: Iterable[int]) -> set[int]:
-    """Compares articles that lost a near-duplicate with other articles again, so that they take its place in the LSH
-    index; returns all articles whose links may have changed.
+    """Compares articles that have lost a near-duplicate with other articles again, so that they take its place in the
+    LSH index. Returns all articles whose links may have changed.
     """
     touched: set[int] = set()
     for number in sorted(ids):
@@ -171,8 +171,8 @@ def _component_keeping_id(
 ) -> int | None:
     """Returns the index of the component that keeps the ID of a split cluster; None if the cluster has no member left.
 
-    It is the component that contains the cluster's source, otherwise the one that contains its oldest member;
-    components with several members are preferred.
+    That is the component with the cluster's source or, if there is none, the component with its oldest member.
+    Components with several members are preferred.
     """
     members = [number for number, before in had.items() if before == cluster]
     if not members:

@@ -1,4 +1,4 @@
-"""Reads which posts of a site were found gone lately."""
+"""Reads which posts of a site were recently found gone."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ _PAST_RUNS = 60
 class Deletions:
     """The posts of a site that were found gone in the last seven days.
 
-    `urls`: their URLs, found last first; `last`: when the last of them was found gone; `fetched`: how many known posts
-    were fetched in these days; `past_gone` and `past_fetched`: how many known posts were gone, and were fetched, in
-    the 60 runs before.
+    - `urls`: their URLs, the last found first.
+    - `last`: when the last of them was found gone.
+    - `fetched`: the number of known posts that were fetched in these seven days.
+    - `past_gone`, `past_fetched`: the number of known posts that were found gone, and that were fetched, in the 60 runs
+      before.
     """
 
     urls: Sequence[str] = ()

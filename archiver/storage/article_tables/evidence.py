@@ -1,10 +1,10 @@
 """Evidence: the candidates for each field of an article, which of them were chosen, and their compact storage.
 
-`revisions.evidence` stores each candidate as a list (`FORM`). `articles.evidence` is shorter, because what the posts of
-a site share is stored once in `evidence_kinds`. Each entry of `articles.evidence` is one of
+`revisions.evidence` stores each candidate as a list (`FORM`). `articles.evidence` is shorter, because everything that
+the posts of a site share is stored only once, in `evidence_kinds`. Each entry of `articles.evidence` is one of these:
 
-- an integer: the candidate was chosen, its value is that of the article, and the row of `evidence_kinds` with this ID
-  has the field, the source, the locator and the confidence;
+- an integer, if the candidate was chosen and its value is the article's value: the ID of the row of `evidence_kinds`
+  with the field, the source, the locator and the confidence;
 - `[id, won, value]`, followed by the values of `EXTRACTION` if it comes from another extraction. An integer as value is
   the length of a prefix of the article's value, because long values are stored truncated;
 - the list of `FORM`, if no other post shares its locator, for example because that contains the post's own URL.
@@ -28,7 +28,7 @@ from archiver.items import UNCONFIRMED, Article, Evidence
 # -- the form of `revisions.evidence`
 
 EXTRACTION = ("extractor", "capture_id", "read_at")
-"""What identifies an extraction: the extractor's version, the ID of the capture, and the time."""
+"""The values that identify an extraction: the extractor's version, the ID of the capture, and the time."""
 FORM = ("field", "source", "locator", "confidence", "won", "value", *EXTRACTION)
 _ALWAYS = FORM[: FORM.index("value") + 1]
 as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -226,7 +226,8 @@ def entries(article: Article) -> list[Entry]:
     for name in EVIDENCE:
         if not values[name]:
             continue
-        # A single candidate wins without weighing: weighing would double the time for a page read by site rules.
+        # A single candidate wins without being weighed. Weighing would double the time for a page that is read by site
+        # rules.
         places = by_field.get(name, [])
         won = [True] if len(places) == 1 else list(explained[name].won) if name in weighed else []
         for place, wins in zip(places, won, strict=True):
@@ -262,9 +263,9 @@ def merge_evidence(
     """Returns stored evidence in which the candidates for these fields are replaced by the candidates of another
     extraction, `extraction`.
 
-    The row has columns for one extraction only (extractor, capture, time). Candidates of the other extraction carry
-    their own `EXTRACTION` values: `own` is given to the candidates that stay, `other` to the new ones. Either is
-    None for the extraction that is in the columns.
+    The row has columns for one extraction only (extractor, capture, time). Candidates of the other extraction have
+    their own `EXTRACTION` values. `own` has the values for the candidates that stay, and `other` those for the new
+    candidates. One of the two is None: the one for the extraction that is in the columns.
     """
     kept = [_with_extraction(one, own) for one in stored if one["field"] not in fields]
     return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in fields]
@@ -286,8 +287,8 @@ def has_unconfirmed(row: Mapping[str, Any]) -> bool:
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
-    """Returns, by field, which extraction its value came from (the values of EXTRACTION): the extraction noted in the
-    chosen candidate, else the one in the columns of `row`.
+    """Returns, for each field, the extraction from which its value came (the values of EXTRACTION). This is the
+    extraction noted in the chosen candidate or, if there is none, the extraction in the columns of `row`.
     """
     return {
         one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(EXTRACTION, row, strict=True))

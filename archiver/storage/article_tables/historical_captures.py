@@ -95,7 +95,7 @@ def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
 
 def redirect_target(db: Database, key: str) -> str:
     """Returns the urlkey at the end of a URL's historical redirects, following the latest redirect of each URL. If the
-    URL never redirected, returns its own urlkey.
+    URL never redirected, returns the URL's own urlkey.
     """
     seen = {key}
     for _ in range(_MOST_HOPS):
@@ -113,7 +113,7 @@ def redirect_target(db: Database, key: str) -> str:
 
 def mark_gone_by_history(db: Database, article_id: int) -> bool:
     """If a historical response shows an article's URL gone after the article was last seen, marks the article as gone
-    since the first such response. Returns True if that marked it as gone and it was not marked before.
+    since the first such response. Returns True if the article was not marked as gone before.
     """
     row = db.execute("select urlkey, last_seen, gone_at from articles where id = ?", [article_id]).fetchone()
     if row is None:
@@ -159,7 +159,7 @@ def page_key(url: str, digest: str) -> int:
 
 
 def kind_read(db: Database, url: str, digest: str) -> str | None:
-    """Returns the kind of the page with this URL and payload digest if it was extracted before and is not a post;
+    """Returns the kind of the page with this URL and payload digest if the page was extracted before and is not a post;
     otherwise None.
     """
     row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
@@ -257,8 +257,8 @@ def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | 
     """Returns the capture that a revisit record refers to (WARC/1.1, section 6.7); None if the archive does not have
     it.
 
-    It is found by URL and time, by the payload digest, or, for the profile server-not-modified, as the last earlier
-    capture of the URL.
+    The capture is found by URL and time, or by the payload digest. For the profile server-not-modified, it may also be
+    the last earlier capture of the URL.
     """
     url = found.refers_url or found.url
     if found.refers_at is not None:
@@ -287,7 +287,9 @@ def _find_capture(db: Database, where: str, values: list[Any]) -> dict[str, Any]
 
 
 def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int) -> None:
-    """Stores a revisit record that refers to a capture the archive does not have: a later import may bring it."""
+    """Stores a revisit record that refers to a capture which the archive does not have, since a later import may add
+    that capture.
+    """
     db.execute(
         "insert into unresolved_revisits (url, captured_at, digest, refers_to_url, refers_to_date, not_modified, "
         "import_id, place) "
@@ -306,8 +308,8 @@ def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int
 
 
 def resolvable_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
-    """Yields all revisit records that this import stored, and those of earlier imports that may be resolvable now, in
-    the order of their times, each as its row and as a ForeignCapture.
+    """Yields all revisit records that this import stored, and revisit records of earlier imports that may now be
+    resolvable, in the order of their times. Each is yielded as its row and as a ForeignCapture.
     """
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
@@ -348,7 +350,7 @@ def find_article_of_capture(db: Database, capture: dict[str, Any]) -> int | None
 
 @dataclass(frozen=True, slots=True)
 class ImportedPage:
-    """The page of a post that was imported. `import_name` is the name of the import; `rule` names the rule that
+    """The page of an imported post. `import_name` is the name of the import; `rule` is the name of the rule that
     recognized the page as a post.
     """
 
@@ -447,7 +449,7 @@ MOST_PROBLEMS = 100
 class ImportCounts:
     """The counts of an import.
 
-    - `records`: all records in the file. The counts from `posts` to `damaged` divide them by what was found.
+    - `records`: all records in the file. Each record is in exactly one of the counts from `posts` to `damaged`.
     - `posts`: records with posts, of which `new` made a new article, `revised` added a revision, and `known` did
       neither.
     - `pages`: pages that are not posts; `not_html`: responses that are not HTML.

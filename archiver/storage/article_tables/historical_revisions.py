@@ -64,7 +64,7 @@ _NEVER = "9999"
 
 
 def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
-    """Returns the stored revisions of an article (its row) as runs, in the order of their times."""
+    """Returns the stored revisions of an article, given as its row, as runs in the order of their times."""
     rows = revision_rows(
         db,
         "r.article_id = ? order by r.observed_at, r.revision",
@@ -134,7 +134,7 @@ def find_next_sighting(
         [row["id"], stamp(run.at), until, *urls, stamp(run.at), until],
     ).fetchone()
     if found:
-        # Extract an imported capture again: its wording may differ although its meaning is the same.
+        # Extract an imported capture again: the words may differ although the meaning is the same.
         shown = extract_again(found[1], found[3])[:1] if found[3] else ()
         same = [one for one in shown if not changed_fields(runs[n].article, one)]
         return Sighting(moment(found[0]) or run.at, found[1], found[2] or "", same[0] if same else None)
@@ -211,11 +211,11 @@ def _write_provenance(db: Database, article_id: int, number: int, run: RevisionR
 
 
 def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
-    """Stores for each revision the number of the revision that was current before it, and the number of the earlier
+    """Stores with each revision the number of the revision that was current before it, and the number of the earlier
     revision that it repeats.
 
-    The former is usually the number before its own. For a revision made while the post had reverted to an earlier
-    one, the stored link is kept unless a new revision comes between.
+    The former is usually the number before its own. For a revision made while the post had reverted to an earlier one,
+    the stored link is kept unless a new revision comes between.
     """
     by_digest: dict[str, int] = {}
     known = dict(db.execute("select revision, previous from revisions where article_id = ?", [article_id]).fetchall())
@@ -280,8 +280,8 @@ def _mark_stub_captures(db: Database, article_id: int, before: Sequence[Revision
 
 
 def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article | None:
-    """Returns the state of an article (its row) at a time: its revision current at that time, or its first one if the
-    time is earlier.
+    """Returns the state of an article, given as its row, at a time: the revision that was current at that time, or the
+    first revision if the time is earlier.
     """
     runs = revision_runs_of(db, row)
     found = [v for v in runs if v.at <= at] or runs[:1]
@@ -291,8 +291,8 @@ def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article 
 # -- articles extracted from historical captures
 
 MOST_RETURNS = 40
-"""At most this many revisions of an article may repeat an earlier one. A site that alternates between two headlines
-would otherwise get a revision for each of its thousand captures."""
+"""At most this many revisions of an article may repeat an earlier one. An article whose site alternates between two
+headlines would otherwise get a revision for each of its thousand captures."""
 _WRITTEN = (Placement.INSERTED, Placement.EXTENDED)
 
 
@@ -354,10 +354,10 @@ def _enter_as_newest(
     redirects: list[str],
     extract_again: ExtractWithoutHints,
 ) -> Stored:
-    """Enters an article captured later than everything stored of its post, as a crawl would, but without replacing
-    stored content by equal content.
+    """Enters an article that was captured later than all stored revisions of its post. Does this as a crawl would, but
+    does not replace stored content by equal content.
 
-    A revert is stored as a revision, up to MOST_RETURNS; after that it is only counted, as by a crawl
+    Up to MOST_RETURNS reverts are stored as revisions. Further reverts are only counted, as in a crawl
     (`articles.revision_history`).
     """
     run = _as_run(extracted)

@@ -31,7 +31,8 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
         make_own_url(db, row[0], target_key)
         return int(row[0]), False
     if resolve_redirects(db, own) == urlkey(alias):
-        # The post has moved to a URL that redirected to its own through several redirects, of which this is the last.
+        # The post has moved to a URL that redirected to the post's own URL through several redirects, of which this is
+        # the last.
         is_new = bool(add_aliases(db, row[0], [alias], "redirect", at))
         make_own_url(db, row[0], target_key)
         return int(row[0]), is_new
@@ -56,8 +57,8 @@ def urls_redirecting_to(db: Database, key: str) -> list[str]:
 def enter_addresses(
     db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime, *, new: bool = False
 ) -> list[str]:
-    """Makes the URL of `article` the stored article's own, and the URLs that redirect to it aliases; returns the new
-    aliases.
+    """Makes the URL of `article` the stored article's own URL, and makes the URLs that redirect to it aliases. Returns
+    the new aliases.
 
     `new` is True if the stored article has no URL yet.
     """
@@ -96,7 +97,7 @@ def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, a
     ]
 
 
-# -- which stored article an extracted one belongs to
+# -- finding the stored article to which an extracted article belongs
 
 
 def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
@@ -137,8 +138,8 @@ def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | No
 
 
 def have_same_post_or_text(a: Article, b: Article) -> bool:
-    """Returns True if two articles are the same post, or have the same text or title. A canonical URL from one to the
-    other is believed only then.
+    """Returns True if two articles are the same post, or have the same text or title. Only in this case is a canonical
+    URL that leads from one to the other believed.
     """
     digest = content_digest(a.body)
     same_text = bool(digest) and digest == content_digest(b.body)

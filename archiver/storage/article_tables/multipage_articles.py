@@ -25,8 +25,8 @@ _RELEASED = "its post does not list it as a page"
 
 
 def part_reason(number: int, post: str) -> str:
-    """Returns the phrase that explains the outcome `part` of a page, by its number in the post; number 0 is a page that
-    shows the complete post.
+    """Returns the phrase that explains why a page has the outcome `part`. `number` is its number in the post; 0 is a
+    page that shows the complete post.
     """
     return f"page {number} of {post}" if number else f"all pages of {post} on one"
 
@@ -82,7 +82,7 @@ def is_own_post(db: Database, result: PageResult) -> bool:
 
 def enter_part(db: Database, result: PageResult) -> int | None:
     """Stores the text of a further page of a post; returns the ID of the post's article if it is stored. If the post
-    does not list the page yet, the post is made due.
+    does not list the page yet, makes the post due.
     """
     key, post = urlkey(result.url), urlkey(result.part_of)
     listed = db.execute("select 1 from article_parts where urlkey = ? and post_urlkey = ?", [key, post]).fetchone()
@@ -216,8 +216,8 @@ def _enter_part_unfetched(db: Database, site_id: int, result: PageResult, url: s
 
 
 def release_parts(db: Database, post: str, keep: set[str], *, only_claims: bool = False) -> None:
-    """Releases the parts that the post at this urlkey does not list (all but `keep`): they are fetched again as pages
-    of their own.
+    """Releases the parts that the post at this urlkey does not list, which are all parts except `keep`. These pages are
+    fetched again as pages of their own.
 
     If `only_claims` is True, only parts that are not linked to an article are released.
     """

@@ -23,20 +23,21 @@ from archiver.articles.near_duplicates import (
     wording_of,
 )
 
-# -- LSH bands: which articles may be near-duplicates of one
+# -- LSH bands, which show which articles may be near-duplicates of an article
 
 COMMON = 32
-"""A key that this many articles have is common: it yields no candidates and is not stored for further articles."""
+"""If at least this many articles have a key, the key is common. It then yields no candidates and is not stored for
+further articles."""
 OF_A_CLUSTER = 8
-"""A member of a cluster is stored under a key only if fewer articles than this have it. The others represent it, so
-that the keys of a story with hundreds of copies do not become common."""
+"""A member of a cluster is stored under a key only if fewer articles than this have the key. Otherwise these articles
+represent it. This prevents the keys of a story with hundreds of copies from becoming common."""
 LEAST_MET = 2
 """A candidate must share at least this many keys."""
 
 
 def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
-    """Returns the articles that may be near-duplicates of one, given its LSH keys: those that share at least two keys
-    with it, at most `most`, those with the most shared keys first.
+    """Returns the articles that may be near-duplicates of an article, given its LSH keys. These are at most `most`
+    articles that share at least two keys with it, those with the most shared keys first.
 
     Also returns the number of other articles per key. Keys that very many articles have are ignored.
     """
@@ -99,7 +100,7 @@ def missing_minhashes(db: Database) -> int:
 _MAX_CANDIDATES = 8
 _ALMOST_WHOLE = 0.95
 _ENOUGH = 3
-"""With this many links to one cluster, its other members need not be compared."""
+"""If an article has this many links to one cluster, it need not be compared with the other members."""
 Links = dict[int, tuple["_Text", NearDuplicate]]
 
 

@@ -15,7 +15,8 @@ from archiver.storage.pages import stamp
 _DAYS = 60
 _RECENT = timedelta(days=8)
 _MANY = 20
-"""Posts of a day beyond the usual number: they may be a burst that was taken back."""
+"""If a day has more than this many posts above the usual number, only posts that are still online are counted, since
+the site may have published many posts by mistake and removed them."""
 _MOST_UNDATED = 2_000
 
 
@@ -23,10 +24,12 @@ _MOST_UNDATED = 2_000
 class PostDay:
     """A day on which a site published posts.
 
-    `day`: the date (ISO 8601), in the site's own time zone; `last`: when the last of its `posts` was published; on a
-    day with many, only those that are still online count. `new`: how many of them were not there at the site's first
-    complete crawl and are still online, with `example` as the URL of one. Counted for the last days only; a post
-    without a date counts as new on the day it was first seen.
+    - `day`: the date (ISO 8601), in the site's own time zone.
+    - `last`: when the last of its posts was published.
+    - `posts`: the number of its posts. On a day with many posts, only posts that are still online count.
+    - `new`: the number of posts that are still online and that the archive did not see in the site's first complete
+      crawl. They are counted only for the last days. A post without a date counts as new on the day it was first seen.
+    - `example`: the URL of one of the new posts.
     """
 
     day: str
@@ -37,11 +40,11 @@ class PostDay:
 
 
 def read_post_days(db: Database, site: str, site_id: int, now: datetime) -> tuple[PostDay, ...]:
-    """Returns the last 60 days on which a site, given by its name and ID, published posts, the newest first. Days that
-    are still to come are left out: some sites announce events so.
+    """Returns the last 60 days on which a site, given by its name and ID, published posts, the newest first. Days in
+    the future are left out, since some sites announce events in posts with such dates.
     """
     rows = db.execute(
-        # One look into the index for each day: a site may have published a thousand posts on one of them.
+        # Each day is one look-up in the index, since a site may have published a thousand posts on a single day.
         "with recursive days (at) as (select max(published) from articles where site = :site and published < :tomorrow "
         "union all select (select max(published) from articles where site = :site "
         "and published < substr(days.at, 1, 10)) from days where days.at is not null limit :days) "
@@ -58,14 +61,14 @@ def read_post_days(db: Database, site: str, site_id: int, now: datetime) -> tupl
         for day, at, posts in rows
         if (last := stored_time(at))
     }
-    for day in new.keys() - days.keys():  # only undated posts were seen on it
+    for day in new.keys() - days.keys():  # on these days only undated posts were seen
         if last := stored_time(day):
             days[day] = PostDay(day, last, 0, new[day], examples[day])
     return tuple(sorted(days.values(), key=lambda one: one.day, reverse=True))
 
 
 def _count_online(db: Database, site: str, day: str) -> int:
-    """Returns how many posts of a day are neither gone nor withdrawn. That takes a look at each of them."""
+    """Returns the number of posts of a day that are neither gone nor withdrawn. This reads each of these posts."""
     return int(
         db.execute(
             "select count(*) from articles where site = ? and published >= ? and published < ? and gone_at is null "
@@ -76,7 +79,7 @@ def _count_online(db: Database, site: str, day: str) -> int:
 
 
 def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Counter[str], dict[str, str]]:
-    """Returns, by day, how many posts are new on it, and the URL of one."""
+    """Returns, for each day, the number of new posts and the URL of one of them."""
     whole = db.execute(
         "select min(finished_at) from runs where site_id = ? and outcome = 'finished' and coalesce(reason, '') = ''",
         [site_id],
@@ -105,5 +108,5 @@ def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Co
 
 
 def _tomorrow(now: datetime) -> str:
-    """Returns the first day that has begun nowhere yet: a time zone may be 14 hours ahead."""
+    """Returns the first day that has not begun in any time zone, since a time zone may be 14 hours ahead of UTC."""
     return stamp(now + timedelta(days=2))[:10]

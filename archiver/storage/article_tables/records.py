@@ -38,7 +38,7 @@ def record_id(urlkey: str) -> str:
     """Returns the archive-independent ID of the post that was first seen at this urlkey: 80 bits of the urlkey's
     SHA-256, in hexadecimal.
 
-    Two archives that first saw a post at the same URL give it the same ID.
+    If two archives first saw a post at the same URL, the post has the same ID in both.
     """
     return hashlib.sha256(urlkey.encode("utf-8", "surrogatepass")).hexdigest()[:_LENGTH]
 
@@ -147,10 +147,13 @@ def revision_record(db: Database, article_id: int, number: int) -> Record:
 def revisions(db: Database, article_id: int) -> list[Record]:
     """Returns the article's revisions, oldest first.
 
-    Keys: revision, observed_at, changed (names of fields), title; `previous`, the revision that was current before;
-    `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`, how often the post reverted to it
-    without a new revision being stored, and when last; `undone_at`, when it was taken back, None if it was not;
-    `extractor`.
+    - revision, observed_at, title, extractor.
+    - changed: the names of the changed fields.
+    - previous: the revision that was current before.
+    - same_as: the earlier revision that it repeats.
+    - seen_again, seen_again_at: how often the post reverted to it without a new revision being stored, and when it last
+      did.
+    - undone_at: when it was taken back; None if it was not.
     """
     rows = db.query(
         "select r.*, a.revision as now, a.extractor as reader from revisions r join articles a "
@@ -220,7 +223,7 @@ def evidence(db: Database, article_id: int, revision: int | None = None) -> tupl
 
 
 def readers(db: Database, article_id: int, revision: int | None = None) -> dict[str, Record]:
-    """Returns for each field with evidence the extraction that its value came from, as `{extractor, capture_id,
+    """Returns, for each field with evidence, the extraction from which its value came, as `{extractor, capture_id,
     read_at}`.
     """
     row, entries = _evidence_rows(db, article_id, revision)
@@ -242,10 +245,10 @@ def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple
 
 
 def find_article(db: Database, what: str | int) -> int:
-    """Returns the ID of an article, given its ID or any URL it was seen at.
+    """Returns the ID of an article, given its ID or any URL at which it was seen.
 
-    The URL may lack its scheme and may have tracking parameters. Raises ArticleNotFound, or ArticleRemoved if the
-    post was removed.
+    The URL may lack its scheme and may have tracking parameters. Raises ArticleNotFound, or ArticleRemoved if the post
+    was removed.
     """
     text = str(what).strip()
     if text.isascii() and text.isdigit():
@@ -281,11 +284,12 @@ _LINKS = """
 
 
 def cluster_by_number(db: Database, number: int) -> Cluster:
-    """Returns the cluster with this ID, or the one it was merged into: id, source_id, reason, size, since, members.
+    """Returns the cluster with this ID, or the cluster into which it was merged: id, source_id, reason, size, since,
+    members.
 
-    Each member has id, site, url, title, published, published_precision, gone_at, and its `similarity` (0 to 1) to
-    the member with the ID `near`, with the reason as `how`. `near` is the source if both were compared, else the
-    most similar member. The source comes first. Raises ClusterNotFound.
+    Each member has id, site, url, title, published, published_precision, gone_at, and its `similarity` (0 to 1) to the
+    member with the ID `near`, with the reason as `how`. `near` is the source if the two were compared, otherwise the
+    most similar member. The source is the first member in the list. Raises ClusterNotFound.
     """
     requested = number
     while (row := db.execute("select merged_into, size from clusters where id = ?", [number]).fetchone()) and row[0]:

@@ -21,8 +21,8 @@ from archiver.items import Article, GeoTag
 from archiver.storage.article_tables.evidence import Entry, decode_evidence, pack_evidence
 from archiver.storage.pages import insert_row, moment, stamp
 
-# -- SQL: the row of the current revision has only the fields that differ from `articles`, so that no text is stored
-# twice
+# -- SQL for revisions: the row of the current revision has only the fields that differ from `articles`, so that no text
+# is stored twice
 
 TEXTS = tuple(name for name in PAGE_FIELDS if name not in STORED_LISTS)
 LISTS = tuple(name for name in PAGE_FIELDS if name in STORED_LISTS)
@@ -37,8 +37,8 @@ def _revision_json(article: str, name: str) -> str:
 
 
 def with_missing_fields(content: str, article: str, names: tuple[str, ...]) -> str:
-    """Returns SQL for the JSON object `content` in which missing fields are added from a row of `articles`, given by
-    its alias `article`.
+    """Returns SQL that yields the JSON object `content`, with its missing fields added from a row of `articles`.
+    `article` is the alias of that row.
     """
     values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
     return f"json_insert({content}, {values})"
@@ -69,7 +69,7 @@ SHORTENED = f"""
 # -- articles as rows
 
 _HINT_SOURCES = ("api", "feed")
-_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for each call
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would create an encoder for each call
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]
 """A function that extracts the capture of a stored article (a row of `articles`) again; () if the capture is lost."""
@@ -90,7 +90,8 @@ def article_row(article: Article) -> dict[str, Any]:
 
 def article_from_row(row: dict[str, Any]) -> Article:
     """Returns the Article stored in a row of `articles`: the inverse of `article_row`, with platform, post ID and guid.
-    A revision older than a field of the field table lacks that field, and an article older than it has null.
+    If a revision or an article is older than a field of the field table, the revision lacks that field, and the article
+    has null.
     """
     values = {name: row[name] for name in PAGE_FIELDS if name in row and (row[name] is not None or name not in PROSE)}
     for name in PAGE_LISTS:
@@ -121,9 +122,9 @@ def edited_fields(
     """Returns the fields among `changed` that the site has edited, without fields that differ only because extraction
     has changed.
 
-    A field is not edited if a new extraction of the old capture (one of `readings`) yields the new value too. A field
-    always counts as edited if the site's API or feed now states a different value from the one in the stored evidence
-    (`then`), because source hints are not part of a capture.
+    A field is not edited if one of `readings`, the new extractions of the old capture, has the new value, too. But if
+    the site's API or feed now gives a different value from that in the stored evidence (`then`), the field always
+    counts as edited, because source hints are not part of a capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
     before = list(then)
@@ -182,8 +183,8 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
 class NewRevision:
     """A revision to store: its number, the extracted article, when it was observed, and the fields that changed.
 
-    `previous` is the number of the revision that was current until then. `same_as` is the number of an earlier revision
-    with the same content, if the post reverted to it; else None.
+    `previous` is the number of the revision that was current until then. `same_as` is the number of the earlier
+    revision with the same content to which the post reverted; None if it did not revert.
     """
 
     number: int
@@ -223,8 +224,8 @@ def write_revision(db: Database, article_id: int, new: NewRevision, *, current: 
 
 
 def store_superseded(db: Database, row: dict[str, Any]) -> None:
-    """Stores the full content, extractor and evidence of an article's current revision, because another one is about to
-    replace it. `row` is the article's row.
+    """Stores the full content, extractor and evidence of an article's current revision, because another revision is
+    about to replace it. `row` is the article's row.
     """
     evidence = pack_evidence(decode_evidence(db, row)) if row["evidence"] else None
     db.execute(
@@ -287,9 +288,8 @@ def _content(article: Article, current: dict[str, Any]) -> dict[str, Any]:
 # -- reverts
 
 _COMPARED = 40
-"""A post is compared with at most this many of its newest revisions: a live blog, which has many, never returns to an
-old text.
-"""
+"""A post is compared with at most this many of its newest revisions. Only a live blog has more, and it never returns to
+an old text."""
 
 
 def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:

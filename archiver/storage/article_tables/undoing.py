@@ -1,4 +1,4 @@
-"""Takes back what a run stored about an article: a new revision, or that the article is gone. Nothing is deleted.
+"""Undoes a run's change of an article: a new revision, or a mark that the article is gone. Nothing is deleted.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -21,7 +21,7 @@ from archiver.storage.pages import stamp
 
 
 def undo_revision(db: Database, article_id: int, number: int, at: datetime) -> bool:
-    """Makes the revision current that was current before revision `number`, which is marked as undone.
+    """Marks revision `number` as undone, and makes the revision that was current before it current again.
 
     Returns False and changes nothing if `number` is the first revision or not the current one.
     """
@@ -58,7 +58,7 @@ def undo_revision(db: Database, article_id: int, number: int, at: datetime) -> b
 
 
 def undo_gone(db: Database, article_id: int) -> bool:
-    """Marks a post that was marked as gone as online again. Returns False if it was not marked as gone."""
+    """Marks a post as online that was marked as gone. Returns False if it was not marked as gone."""
     return bool(
         db.execute("update articles set gone_at = null where id = ? and gone_at is not null", [article_id]).rowcount
     )

@@ -16,7 +16,7 @@ from archiver.storage.pages import stamp
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """When an article was withdrawn (ISO 8601, UTC), and why."""
+    """The time at which an article was withdrawn (ISO 8601, UTC), and the reason."""
 
     at: str
     reason: str
@@ -43,7 +43,7 @@ def restore_article(db: Database, article_id: int) -> bool:
 
 
 def _settle_copies(db: Database, article_id: int) -> None:
-    """Chooses the original again among the articles with the text of this one."""
+    """Chooses a new original among the articles with the same text as this article."""
     row = db.execute("select content_digest from articles where id = ?", [article_id]).fetchone()
     settle_duplicates(db, row[0] if row else None)
 

@@ -1,4 +1,4 @@
-"""One job of a fleet worker: takes the lease of a site, fetches its shard, crawls the site (or does a task on the
+"""Runs one job of a fleet worker: takes the lease of a site, fetches its shard, crawls the site (or does a task on the
 shard), stores the shard at checkpoints and at the end, and releases the lease.
 """
 
@@ -40,17 +40,22 @@ from archiver.storage.sites import add_site
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2
 _RETRY, _RETRY_LONGEST = 600.0, 6 * 3600.0
-"""Seconds after which a site that could not be crawled is retried, doubled each time, and the maximum of this time."""
+"""Seconds before retrying a site that could not be crawled. The time doubles with each failure, up to the maximum."""
 _COST = 20
-"""Between two checkpoints, a crawl runs at least this many times as long as the last checkpoint took."""
+"""Between two checkpoints, a crawl runs for at least this many times the duration of the last checkpoint."""
 E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What all jobs of a worker share: the queue database `board`, the shard storage, the local `folder` for shards,
-    the worker's `name`, the contact for the User-Agent, and `stopping`, an event that is set when the worker must
-    end.
+    """What all jobs of a worker share.
+
+    - `board`: the queue database.
+    - `storage`: the shard storage.
+    - `folder`: the local folder for shards.
+    - `name`: the worker's name.
+    - `contact`: the contact for the User-Agent.
+    - `stopping`: an event that is set when the worker must end.
     """
 
     board: QueueDatabase
@@ -63,7 +68,7 @@ class WorkerContext:
 
 class Lease:
     """Context manager that keeps the lease of a site while a job works: a thread renews the lease and extends the time
-    limit of the job's process. `lost` is set when another worker has the site or the lease has run out.
+    limit of the job's process. `lost` is set when another worker has the site or the lease has expired.
     """
 
     def __init__(self, place: WorkerContext, held: SiteLease, delay: float) -> None:
@@ -156,7 +161,7 @@ def attempt_job(name: str, lease: Lease, run: Callable[[], E], failed: Callable[
 
 @dataclass(frozen=True, slots=True)
 class ShardWork:
-    """A completed piece of work on a shard, which has been stored again: the path of its archive on this disk, the
+    """The result of work on a shard that has been stored again: the path of the shard's archive on this disk, the
     result of the process, and whether the process was stopped early.
     """
 
@@ -259,7 +264,7 @@ def _ended_run(
     with opened(archive, read_only=True) as db:
         (row,) = db.query("select * from sites where name = ?", [held.site])
         turn = scheduled_site(db, {**row, "settings": held.settings}, now).turn
-    if outcome == "failed" and turn.at <= now:  # the process died before it entered its run
+    if outcome == "failed" and turn.at <= now:  # the process died before it recorded its run
         return _failed_run(board, held, reason, delay)
     due = now if outcome == "interrupted" else turn.at
     return EndedRun(

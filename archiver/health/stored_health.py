@@ -1,5 +1,5 @@
-"""The health of a site as judged at the end of its last run. It is stored with the run, so that the health of thousands
-of sites is read with one query.
+"""Reads and stores the health of sites as judged at the end of their last runs. It is stored with the run, so that the
+health of thousands of sites is read with one query.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from archiver.storage.column_values import settings_of, stored_object, stored_ti
 
 
 def record_run_health(db: Database, site: dict[str, Any], run_id: int, now: datetime) -> None:
-    """Judges a site (a row of `sites`) whose run has just ended, and stores its findings with the run, the accepted
-    ones too.
+    """Judges a site (a row of `sites`) whose run has just ended, and stores its findings, including accepted ones, with
+    the run.
     """
     found = judge_site(read_health_inputs(db, site, now), now).findings
     findings = [{**finding_as_json(one), "figure": one.figure} for one in found]
@@ -34,8 +34,8 @@ def record_run_health(db: Database, site: dict[str, Any], run_id: int, now: date
 
 
 def read_healths(db: Database, sites: Iterable[dict[str, Any]], now: datetime) -> dict[int, Health]:
-    """Returns the health of each site (a row of `sites`) by ID, as `read_health` does, from what was stored at the end
-    of its last run. A site whose last run was not judged, or by another version, is judged now.
+    """Returns the health of each site (a row of `sites`) by ID, as `read_health` does, but from what was stored at the
+    end of its last run. A site whose last run has no stored health, or that of another version, is judged now.
     """
     stored = {
         site: (version, stored_object(text))

@@ -281,7 +281,7 @@ class _ArticleMerge:
 
     def enter_last_seen(self) -> None:
         """If the other archive saw its current revision later than this archive saw any revision, enters that revision
-        as seen again.
+        as seen again at that time.
         """
         post = self.post
         current = next((one for one in self.revisions if one.revision == post.row["revision"]), None)
