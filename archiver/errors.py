@@ -354,6 +354,20 @@ class BackupRefused(ArchiverError):
         super().__init__(path, f"No backup can be written to {path} ({why}).")
 
 
+class BackupDiskFull(ArchiverError):
+    """Raised when the disk of a backup has no space left for it. `free` is the remaining space, and `needed` the size
+    of the database, in bytes; 0 if the size is not known.
+    """
+
+    def __init__(self, path: str, free: int, needed: int = 0) -> None:
+        more = f", and the database has {needed / 1e6:,.1f} MB" if needed else ""
+        super().__init__(
+            path,
+            f"No backup was made to {path}, because its disk is full ({free / 1e6:,.1f} MB free{more}): free some "
+            "space there or name a file on another disk, then run the backup again. An earlier backup stays as it was.",
+        )
+
+
 class BackupDamaged(ArchiverError):
     """Raised when a new backup turns out to be damaged before it replaces the last one. The last backup is kept. `what`
     is a phrase for the damage. `advice` is whole sentences that say which backup was kept, and what to do.

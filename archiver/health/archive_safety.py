@@ -4,9 +4,10 @@ everything, by the damage that checks found, and by the removed posts that backu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlite_utils import Database
 
@@ -40,7 +41,9 @@ class ArchiveSafety:
     - `checked_at`: when the last check of any kind ended.
     - `unfinished_at`: when the last nightly check began, if it has not ended.
     - `damages`: the damaged parts that checks found.
-    - `removed`: for each path of a backup, the number of removed posts that its files may hold.
+    - `removed`: backups, each with the number of removed posts that its files may hold.
+    - `missing`: the paths of backups whose file is not there, although its folder is.
+    - `away`: the paths of backups whose folder is not there.
     """
 
     created: datetime | None = None
@@ -51,7 +54,9 @@ class ArchiveSafety:
     checked_at: datetime | None = None
     unfinished_at: datetime | None = None
     damages: Sequence[Damage] = ()
-    removed: Sequence[tuple[str, int]] = ()
+    removed: Sequence[tuple[BackupRecord, int]] = ()
+    missing: Collection[str] = ()
+    away: Collection[str] = ()
 
     @property
     def last_backup(self) -> BackupRecord | None:
@@ -84,6 +89,8 @@ def read_safety(db: Database) -> ArchiveSafety | None:
     verified, part = read_last_check(db, "verify"), read_last_check(db, "part")
     begun = read_last_check(db, "part", finished=False)
     ended = [one.finished_at for one in (verified, part) if one and one.finished_at]
+    absent = {one.path for one in backups if one.made_at and _is_gone(Path(one.path))}
+    away = {path for path in absent if _is_gone(Path(path).parent)}
     return ArchiveSafety(
         read_creation_time(db),
         db.execute("select 1 from articles limit 1").fetchone() is not None,
@@ -94,11 +101,23 @@ def read_safety(db: Database) -> ArchiveSafety | None:
         begun.started_at if begun and not begun.finished_at else None,
         read_damages(db),
         [
-            (one.path, number)
+            (one, number)
             for one in backups
             if one.made_at and (number := count_posts_removed_since(db, one.holds_since))
         ],
+        absent - away,
+        away,
     )
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # such as a folder that this user may not read: the file may be there
+        return False
+    return False
 
 
 def find_unsafe(db: Database, limits: Maintenance, now: datetime) -> list[HealthFinding]:
@@ -117,7 +136,7 @@ def judge_safety(known: ArchiveSafety, limits: Maintenance, now: datetime) -> It
         yield from _check_backups(known, timedelta(days=limits.backup_days), now)
         yield from _check_coverage(known, timedelta(days=limits.verify_days), now)
     if known.removed:
-        commands = " and ".join(f"'archiver backup {path} --purge'" for path, _ in known.removed)
+        commands = " and ".join(f"'{_command(one)} --purge'" for one, _ in known.removed)
         posts = max(number for _, number in known.removed)
         yield HealthFinding(
             "removed",
@@ -158,15 +177,34 @@ def _check_backups(known: ArchiveSafety, most: timedelta, now: datetime) -> Iter
                 "FILE --captures', on another disk, and schedule it with cron.",
                 "none",
             )
-    elif last.made_at and now - last.made_at > most:
+    elif last.path in known.missing and not _has_other(known, now - most):
         yield HealthFinding(
             "backup",
             "amber",
-            f"The last good backup, {last.path}, is {_days(now - last.made_at)} old: repeat 'archiver backup "
-            f"{last.path}{' --captures' if last.captures else ''}', for example with cron.",
+            f"The file of the last good backup, {last.path}, is not there any more: mount its disk if it is on one, "
+            f"otherwise make a new one with '{_command(last)}'.",
+            "missing",
+        )
+    elif last.made_at and now - last.made_at > most:
+        away = ", and its folder is not there: mount its disk, then" if last.path in known.away else ":"
+        yield HealthFinding(
+            "backup",
+            "amber",
+            f"The last good backup, {last.path}, is {_days(now - last.made_at)} old{away} repeat '{_command(last)}', "
+            "for example with cron.",
             "old",
             last.made_at,
         )
+
+
+def _has_other(known: ArchiveSafety, since: datetime) -> bool:
+    """Returns True if the file of a backup that was made since then is there."""
+    absent = {*known.missing, *known.away}
+    return any(one.made_at and one.made_at >= since and one.path not in absent for one in known.backups)
+
+
+def _command(backup: BackupRecord) -> str:
+    return f"archiver backup {backup.path}{' --captures' if backup.captures else ''}"
 
 
 def _check_coverage(known: ArchiveSafety, most: timedelta, now: datetime) -> Iterator[HealthFinding]:

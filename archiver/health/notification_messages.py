@@ -29,8 +29,9 @@ class HealthMessage:
 
 
 def compose_message(archive: str, notice: Notification) -> HealthMessage:
-    changes = sorted(notice.changes, key=lambda one: -LEVELS.index(one["state"]))
-    worst = changes[0]["state"]
+    changes = sorted(notice.changes, key=_rank, reverse=True)
+    worst = max((one["state"] for one in changes), key=LEVELS.index)
+    what = _name_most_urgent(changes[0])
     sites = list(dict.fromkeys(_name(one) for one in changes))
     more = f" and {len(sites) - 1} more" if len(sites) > 1 else ""
     lines = [f"{_head(one)}: {_name(one)}: {one['sentence']}" for one in changes]
@@ -38,12 +39,12 @@ def compose_message(archive: str, notice: Notification) -> HealthMessage:
     data = {"archive": archive, "state": worst, "changes": changes}
     if notice.digest is None:
         text = "\n\n".join([*lines, last]) + "\n"
-        return HealthMessage(f"archiver: {worst}: {sites[0]}{more}", text, worst, {**data, "text": text})
+        return HealthMessage(f"archiver: {what}: {sites[0]}{more}", text, worst, {**data, "text": text})
     day, rows = notice.digest["at"][:10], notice.digest["sites"]
     text = "\n\n".join([*lines, "\n".join(_format_rows(rows)), last]) + "\n"
     count = f"{len(changes)} change{'' if len(changes) == 1 else 's'}"
     return HealthMessage(
-        f"archiver: {worst}: {count}, {sites[0]}{more} (digest of {day})",
+        f"archiver: {what}: {count}, {sites[0]}{more} (digest of {day})",
         text,
         worst,
         {**data, "text": text, "digest": notice.digest},
@@ -55,13 +56,30 @@ def _name(change: Mapping[str, Any]) -> str:
     return change["site"] or "the archive"
 
 
+_HEADS = {"ends": "over", "passed": "over", "noted": "noted", "flapping": "flapping"}
+
+
 def _head(change: Mapping[str, Any]) -> str:
-    """Returns the beginning of a line about a change: the site's new state if the state changed, otherwise the level of
-    the finding.
-    """
-    if change["state"] != change["before"]:
-        return f"{change['state']} (was {change['before']})"
-    return f"still {change['state']}" if change["event"] in ("ends", "passed") else str(change["level"])
+    """Returns what a line about a change begins with: what happened, or the level of a finding that begins."""
+    if change["event"] == "worse":
+        return f"worse, {change['level']}"
+    return _HEADS.get(change["event"]) or str(change["level"])
+
+
+def _rank(change: Mapping[str, Any]) -> int:
+    """Returns how urgent a change is: what begins comes first, by its level, then information, then ends."""
+    if change["event"] in ("ends", "passed"):
+        return -1
+    return 0 if change["event"] == "noted" else LEVELS.index(change["level"])
+
+
+def _name_most_urgent(change: Mapping[str, Any]) -> str:
+    """Returns what the subject says of the most urgent change: the level of what begins, else "noted" or "over"."""
+    return str(change["level"]) if _rank(change) > 0 else _HEADS.get(change["event"], str(change["level"]))
+
+
+def _color(change: Mapping[str, Any]) -> str:
+    return "green" if change["event"] in ("ends", "passed") else str(change["level"])
 
 
 def _format_rows(rows: list[dict[str, Any]]) -> list[str]:
@@ -98,7 +116,7 @@ def _rest(rows: list[dict[str, Any]]) -> list[str]:
 
 def _as_page(title: str, changes: list[dict[str, Any]], rows: list[dict[str, Any]], last: str) -> str:
     items = "".join(
-        f"<li>{_colored(one['state'], _head(one))} <b>{escape(_name(one))}</b>: {escape(one['sentence'])}</li>\n"
+        f"<li>{_colored(_color(one), _head(one))} <b>{escape(_name(one))}</b>: {escape(one['sentence'])}</li>\n"
         for one in changes
     )
     table = "".join(

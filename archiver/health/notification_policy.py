@@ -30,6 +30,9 @@ PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "noti
 """Findings about a single run, which may be absent in the next one. Amber findings with these codes are sent after two
 runs, all other findings at once.
 """
+_MUCH_MORE = 10
+"""A red finding is sent again when it counts twice as much, and at least so many more: one held page hides no redesign.
+"""
 _SHORT = 160
 
 Event = Literal["begins", "flapping", "worse", "ends", "passed", "noted"]
@@ -37,6 +40,7 @@ Event = Literal["begins", "flapping", "worse", "ends", "passed", "noted"]
 began and ended (reported together, because quiet hours or a digest held back the beginning); it is information, which
 has no end.
 """
+_STARTS: tuple[Event, ...] = ("begins", "flapping")
 _ENDS: tuple[Event, ...] = ("ends", "passed")
 
 
@@ -104,6 +108,10 @@ class Fault:
     - `sent_at`: when it was first sent.
     - `is_due`: it was present long enough to be sent, but quiet hours or a digest held it back.
     - `pending`, `waiting_since`: the notification to send, and since when it has been waiting.
+    - `figure`: how large it is, as last seen, if that is measured.
+    - `sent_sentence`, `sent_figure`: as last sent.
+    - `is_flapping_sent`: a message said that it comes and goes.
+    - `over_at`: since when it was over, if it came back after its end was due and that was not sent yet.
     """
 
     site: str
@@ -124,6 +132,11 @@ class Fault:
     is_due: bool = False
     pending: Event | None = None
     waiting_since: datetime | None = None
+    figure: float | None = None
+    sent_sentence: str = ""
+    sent_figure: float | None = None
+    is_flapping_sent: bool = False
+    over_at: datetime | None = None
 
     @property
     def was_sent(self) -> bool:
@@ -181,7 +194,7 @@ def observe(faults: Iterable[Fault], look: Look, policy: NotificationPolicy) -> 
         fault = known.pop(key, None)
         if fault is None and (former := _find_former(known.values(), seen.finding, shown.keys())):
             fault = replace(known.pop((former.code, former.about)), about=seen.finding.about)
-        out.append(_decide_present(_see(fault, seen, look), look, policy))
+        out.append(_decide_present(_see(fault, seen, look, policy), look, policy))
     out = _begin_together(out, look)
     if look.is_conclusive or look.is_closed:
         out += [_decide_absent(_miss(one, look), look, policy) for one in known.values() if one.level != "green"]
@@ -239,20 +252,30 @@ def _rank(level: Level) -> int:
     return LEVELS.index(level)
 
 
-def _see(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
+def _see(fault: Fault | None, seen: SeenFinding, look: Look, policy: NotificationPolicy) -> Fault:
     found = seen.finding
     first = look.first_run_since(found.since)
     if fault is None or fault.level == "green":
         return _new_fault(seen, look)
-    if fault.accepted and not seen.accepted:  # it has got worse since a person acknowledged it
-        fault = replace(fault, sent_level="green", sent_at=None)
-    fault = replace(fault, level=found.level, sentence=found.sentence, accepted=seen.accepted)
+    if fault.accepted and not seen.accepted:  # it has got worse since a person acknowledged it: it is sent again
+        fault = replace(fault, sent_level="green", sent_at=None, over_at=None)
+    fault = replace(fault, level=found.level, sentence=found.sentence, figure=found.figure, accepted=seen.accepted)
     if fault.ended is None:
         return fault
     first = first if fault.end_run is not None and first > fault.end_run else look.run
     recent = tuple(run for run in fault.starts if look.count_since(run) <= WINDOW)
     began = found.since if found.since and found.since > fault.ended else look.at
-    return replace(fault, began=began, first_run=first, ended=None, end_run=None, starts=(*recent, first))
+    was_over = _runs_absent(fault, look) - look.count_since(first) >= _runs_until_over(policy)
+    is_other = was_over and fault.was_sent and (found.since is None or found.since > fault.ended)
+    return replace(
+        fault,
+        began=began,
+        first_run=first,
+        ended=None,
+        end_run=None,
+        starts=(*recent, first),
+        over_at=fault.over_at or (fault.ended if is_other else None),
+    )
 
 
 def _new_fault(seen: SeenFinding, look: Look) -> Fault:
@@ -268,6 +291,7 @@ def _new_fault(seen: SeenFinding, look: Look) -> Fault:
         first,
         starts=(first,),
         accepted=seen.accepted,
+        figure=found.figure,
     )
 
 
@@ -289,18 +313,46 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
     is_often = bool(policy.flapping) and _recent_starts(fault, look) >= policy.flapping
     has_returned = bool(policy.flapping) and fault.over_run is not None and look.count_since(fault.over_run) <= WINDOW
     flapping = runs < policy.steady_runs and (fault.flapping or is_often or has_returned)
+    fault = replace(fault, flapping=flapping)
     event: Event | None = None
     is_long = runs >= _runs_needed(fault, policy)
     if fault.accepted:
         pass
     elif fault.was_sent:
-        event = "worse" if is_long and _rank(fault.level) > _rank(fault.sent_level) else None
+        if is_long and _is_worse(fault):
+            event = "worse"
+        elif fault.over_at:
+            event = _decide_returned(fault, runs, policy, is_often=is_often)
     elif is_long or (fault.is_due and not look.muted):
         event = "begins"
     elif is_often:
         event = "flapping"
-    is_due = event in ("begins", "flapping") and not look.muted
-    return replace(fault, flapping=flapping, pending=event, is_due=is_due)
+    is_due = event in _STARTS and not look.muted
+    return replace(fault, pending=event, is_due=is_due)
+
+
+def _is_worse(fault: Fault) -> bool:
+    """Returns True if a fault that was sent has a higher level now, or is red and counts twice as much as was sent."""
+    if _rank(fault.level) != _rank(fault.sent_level):
+        return _rank(fault.level) > _rank(fault.sent_level)
+    if fault.level != "red" or fault.over_at or fault.figure is None or fault.sent_figure is None:
+        return False
+    return fault.figure >= max(2 * fault.sent_figure, fault.sent_figure + _MUCH_MORE)
+
+
+def _decide_returned(fault: Fault, runs: int, policy: NotificationPolicy, *, is_often: bool) -> Event | None:
+    """Returns what is to be sent of a fault that came back after its end was due, and has been there for `runs` runs.
+
+    That it comes and goes is sent once, and later returns only if they are red and last. A red fault that came back
+    once or twice is sent like any other.
+    """
+    needed = _runs_needed(fault, policy)
+    if is_often or (fault.flapping and fault.level != "red"):
+        if not fault.is_flapping_sent:
+            return "flapping"
+        needed = max(needed, _TWICE)
+        return "begins" if fault.level == "red" and (runs >= needed or fault.is_due) else None
+    return "begins" if runs >= needed or fault.is_due else None
 
 
 def _runs_needed(fault: Fault, policy: NotificationPolicy) -> int:
@@ -333,13 +385,20 @@ def _decide_absent(fault: Fault, look: Look, policy: NotificationPolicy) -> Faul
     if look.muted:
         fault = replace(fault, is_due=False)
     is_over = look.is_closed or _runs_absent(fault, look) >= (
-        policy.steady_runs if fault.flapping else min(_TWICE, policy.after_amber or _TWICE)
+        policy.steady_runs if fault.flapping else _runs_until_over(policy)
     )
     if not is_over:
         return replace(fault, pending=None)
     if fault.was_sent and not policy.recovery:
         return _close(fault)
-    return replace(fault, pending="ends" if fault.was_sent else "passed" if fault.is_due else None)
+    if fault.is_due and (fault.over_at or not fault.was_sent):
+        return replace(fault, pending="passed")
+    return replace(fault, pending="ends" if fault.was_sent else None)
+
+
+def _runs_until_over(policy: NotificationPolicy) -> int:
+    """Returns after how many runs without it a fault that does not flap is over."""
+    return min(_TWICE, policy.after_amber or _TWICE)
 
 
 def _runs_absent(fault: Fault, look: Look) -> int:
@@ -358,6 +417,10 @@ def _close(fault: Fault) -> Fault:
         over_run=fault.end_run,
         pending=None,
         waiting_since=None,
+        sent_sentence="",
+        sent_figure=None,
+        is_flapping_sent=False,
+        over_at=None,
     )
 
 
@@ -417,21 +480,35 @@ def release(
             one.about,
             one.sent_level if one.pending == "ends" else one.level,
         )
-        for one in chosen
+        for fault in chosen
+        for one in (_end_before_return(fault, policy), fault)
+        if one
     ]
     return after, changes
+
+
+def _end_before_return(fault: Fault, policy: NotificationPolicy) -> Fault | None:
+    """Returns the end that has to be sent before what is pending of a fault, if it came back after it was over."""
+    if fault.over_at is None or fault.pending not in (*_STARTS, "passed") or not policy.recovery:
+        return None
+    return replace(fault, pending="ends", ended=fault.over_at)
 
 
 def _mark_sent(fault: Fault, now: datetime) -> Fault:
     if fault.pending in _ENDS:
         return _close(fault)
+    is_return = fault.over_at is not None and fault.pending in _STARTS
     return replace(
         fault,
-        sent_level=worst_level([fault.level, fault.sent_level]),
-        sent_at=fault.sent_at or now,
+        sent_level=fault.level if is_return else worst_level([fault.level, fault.sent_level]),
+        sent_at=now if is_return else fault.sent_at or now,
         is_due=False,
         pending=None,
         waiting_since=None,
+        sent_sentence=fault.sentence,
+        sent_figure=fault.figure,
+        is_flapping_sent=fault.is_flapping_sent or fault.pending == "flapping",
+        over_at=None,
     )
 
 
@@ -440,7 +517,8 @@ def _state_of(faults: Iterable[Fault]) -> Level:
 
 
 def _describe(fault: Fault) -> str:
-    short = fault.sentence if len(fault.sentence) <= _SHORT else f"{fault.sentence[:_SHORT].rpartition(' ')[0]} …"
+    whole = (fault.pending == "ends" and fault.sent_sentence) or fault.sentence
+    short = whole if len(whole) <= _SHORT else f"{whole[:_SHORT].rpartition(' ')[0]} …"
     if fault.pending == "flapping":
         return (
             f"It comes and goes ({len(fault.starts)} times recently), and will be reported again when it is steady: "
@@ -467,10 +545,16 @@ def _may_be_sent(fault: Fault, policy: NotificationPolicy, now: datetime) -> boo
     return fault.waiting_since is not None and fault.waiting_since < last_digest(policy, now)
 
 
-def is_in_digest(change: HealthChange, policy: NotificationPolicy) -> bool:
-    """Returns True if a change is sent as part of the policy's digest rather than as its own message."""
+def is_in_digest(change: HealthChange, changes: Iterable[HealthChange], policy: NotificationPolicy) -> bool:
+    """Returns True if a change that may be sent is part of the digest of a policy, and no message of its own.
+    `changes`: what is sent of the same site now. The end of a fault that came back is sent with its return.
+    """
     return policy.digest is not None and not (
-        policy.red_at_once and change.level == "red" and change.event not in _ENDS
+        policy.red_at_once
+        and any(
+            (one.code, one.about, one.level) == (change.code, change.about, "red") and one.event not in _ENDS
+            for one in changes
+        )
     )
 
 

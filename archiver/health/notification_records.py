@@ -112,7 +112,7 @@ def find_failing_channels(db: Database) -> list[FailingChannel]:
 
 _COLUMNS = (
     "site, code, about, level, sentence, began_at, first_run, ended_at, end_run, starts, accepted, flapping, over_run, "
-    "sent_level, sent_at, is_due, pending, waiting_since"
+    "sent_level, sent_at, is_due, pending, waiting_since, figure, sent_sentence, sent_figure, is_flapping_sent, over_at"
 )
 
 
@@ -133,7 +133,8 @@ def _read(row: Sequence[Any]) -> Fault | None:
     counts as new.
     """
     site, code, about, level, sentence, began, first_run, ended, end_run, starts, *state = row
-    accepted, flapping, over_run, sent_level, sent_at, is_due, pending, waiting_since = state
+    accepted, flapping, over_run, sent_level, sent_at, is_due, pending, waiting_since, *sent = state
+    figure, sent_sentence, sent_figure, is_flapping_sent, over_at = sent
     begun = stored_time(began)
     if begun is None:
         return None
@@ -156,6 +157,11 @@ def _read(row: Sequence[Any]) -> Fault | None:
         bool(is_due),
         pending,
         stored_time(waiting_since),
+        figure,
+        sent_sentence,
+        sent_figure,
+        bool(is_flapping_sent),
+        stored_time(over_at),
     )
 
 
@@ -172,7 +178,7 @@ def write_faults(db: Database, channel: str, before: Sequence[Fault], after: Seq
     for one in after:
         if one not in known:
             db.execute(
-                f"insert or replace into faults (channel, {_COLUMNS}) values ({', '.join('?' * 19)})",
+                f"insert or replace into faults (channel, {_COLUMNS}) values ({', '.join('?' * 24)})",
                 [channel, *_as_row(one)],
             )
 
@@ -197,6 +203,11 @@ def _as_row(fault: Fault) -> list[Any]:
         int(fault.is_due),
         fault.pending,
         stamp(fault.waiting_since) if fault.waiting_since else None,
+        fault.figure,
+        fault.sent_sentence,
+        fault.sent_figure,
+        int(fault.is_flapping_sent),
+        stamp(fault.over_at) if fault.over_at else None,
     ]
 
 

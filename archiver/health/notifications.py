@@ -261,13 +261,7 @@ def notify(
                 drop_obsolete_acceptances(db, at)
                 if channels:
                     found = judge_all(db, archive, scheduler_process(archive), at, effective_settings(db), only)
-                    _enter_notifications(
-                        db,
-                        loaded,
-                        channels,
-                        found,
-                        include_archive=include_archive and (only is None or bool(found.common_causes)),
-                    )
+                    _enter_notifications(db, loaded, channels, found, include_archive=include_archive)
             return [*earlier, *_deliver(db, archive, channels, after=last)]
         except sqlite3.Error as error:
             raise environment_error(error, archive) from error
@@ -340,7 +334,9 @@ def _enter_notifications(
             after, changes = release(after, policy, found.at, muted=sites[name].muted)
             write_faults(db, channel, before, after)
             for change in changes:
-                messages.setdefault((recipients, policy if is_in_digest(change, policy) else None), []).append(change)
+                messages.setdefault((recipients, policy if is_in_digest(change, changes, policy) else None), []).append(
+                    change
+                )
         for (recipients, digest), changes in messages.items():
             names = [name for name, site in sites.items() if notify.policy(channel, name, site.tags) == digest]
             enter_notification(db, recipients, changes, read_digest(db, names, found.at) if digest else None, found.at)

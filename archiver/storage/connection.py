@@ -39,7 +39,7 @@ from archiver.storage.migrations import (
 
 # -- faults of the disk and the database
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # bytes; if at most this much space is free, an I/O error is taken for a full disk, which SQLite may report as one
 _NEARLY_FULL = 256 * 1024
 _PRIMARY = 0xFF
@@ -72,7 +72,7 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
     """
     if isinstance(error, OSError):
         subject = str(error.filename or archive.parent)
-        if error.errno in _FULL:
+        if error.errno in FULL_ERRORS:
             return DiskFull(str(archive.parent), free_bytes(archive))
         if isinstance(error, FileNotFoundError):
             return ArchiveMoved(subject)

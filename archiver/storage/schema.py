@@ -167,6 +167,11 @@ create table faults (
     is_due integer not null, -- 1: it was there long enough to be sent, and is held back
     pending text, -- what is to be sent: begins, flapping, worse, ends or passed
     waiting_since text,
+    figure real, -- how large it is, if that is measured
+    sent_sentence text not null, -- what was sent of it last; empty: nothing
+    sent_figure real,
+    is_flapping_sent integer not null, -- 1: a message said that it comes and goes
+    over_at text, -- since when it was over, if it came back after that and its return was not sent yet
     primary key (channel, site, code, about)
 ) without rowid;
 

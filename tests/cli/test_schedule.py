@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from archiver.cli.commands.schedule import _print_result
 from archiver.cli.main import cli
 from archiver.errors import ArchiverError, ContactMissing
 from archiver.scheduling import daemon
@@ -26,7 +27,7 @@ from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, b
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.connection import open_archive
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
-from archiver.storage.runs import DueSites, scheduled_sites
+from archiver.storage.runs import Counts, DueSites, scheduled_sites
 from tests.damage import warc_files
 from tests.processes import Running, run, without_proxies
 from tests.proved_archive import make
@@ -471,3 +472,9 @@ def test_containers_are_healthy_while_the_loop_runs(tmp_path: Path) -> None:
     long_ago = time.time() - 600
     os.utime(tmp_path / seen, (long_ago, long_ago))
     assert subprocess.run(["sh", "-c", here]).returncode != 0
+
+
+def test_held_pages_are_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+    done = CrawlResult("a.example", "https://a.example/", "finished", "", 1.0, Counts(requests=42, held=20), ())
+    _print_result("a.example", done, quiet=False, as_json=False)
+    assert capsys.readouterr().out.endswith("finished: 20 held; 42 requests\n")

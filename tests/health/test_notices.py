@@ -18,6 +18,8 @@ from click.testing import Result
 from archiver.cli.main import cli
 from archiver.errors import BadConfig
 from archiver.health import notifications
+from archiver.health.notification_messages import compose_message
+from archiver.health.notification_records import Notification
 from archiver.health.notifications import notify
 from archiver.scheduling import daemon
 from archiver.sites.archiver_toml import parse_config
@@ -129,7 +131,7 @@ def test_a_fault_is_one_message_through_each_channel_and_its_end_another(house: 
     assert house.commanded == house.posted
     assert [letter["Subject"] for letter in house.letters] == [
         f"archiver: red: {NOTES}",
-        f"archiver: green: {NOTES}",
+        f"archiver: over: {NOTES}",
     ]
 
 
@@ -478,3 +480,42 @@ def test_a_policy_has_the_keys_of_notify_that_it_does_not_set() -> None:
     assert (one.level, one.after_amber, one.after_red, one.name) == ("red", 4, 4, "policy 1")
     for other in (found.policy("mail", "a.example", ()), found.policy("mail", "", ())):
         assert (other.level, other.after_amber, other.after_red, other.name) == ("red", 3, None, "")
+
+
+def test_each_line_says_what_happened() -> None:
+    """The site is red, and of one of its findings the end is sent."""
+    change = {"site": NOTES, "before": "red", "state": "red", "sentence": "It has a finding.", "about": ""}
+    events = {
+        "over": ("ends", "red"),
+        "noted": ("noted", "green"),
+        "amber": ("begins", "amber"),
+        "worse, red": ("worse", "red"),
+        "flapping": ("flapping", "amber"),
+    }
+    for label, (event, level) in events.items():
+        notice = Notification(1, "mail", "", [{**change, "event": event, "level": level, "code": "held"}])
+        assert compose_message("archive.db", notice).text.partition(":")[0] == label
+
+
+@pytest.mark.parametrize(
+    ("events", "word"),
+    [
+        ([("ends", "red")], "over"),
+        ([("ends", "red"), ("noted", "green")], "noted"),
+        ([("ends", "red"), ("begins", "amber")], "amber"),
+        ([("begins", "amber"), ("begins", "red")], "red"),
+    ],
+)
+def test_the_subject_says_the_most_urgent_change(events: list[tuple[str, str]], word: str) -> None:
+    changes = [
+        {"site": NOTES, "before": "red", "state": "red", "sentence": "-", "event": event, "level": level}
+        for event, level in events
+    ]
+    assert compose_message("archive.db", Notification(1, "mail", "", changes)).subject == f"archiver: {word}: {NOTES}"
+
+
+def test_a_crawl_also_sends_the_findings_of_the_archive(house: House) -> None:
+    house.configure(house.webhook)
+    damage(house, "a.warc.gz")
+    assert notify(house.archive, {NOTES}, now=house.now) == [("webhook", "")]
+    assert [(one["site"], one["code"]) for one in house.posted[0]["changes"]] == [("", "damage")]

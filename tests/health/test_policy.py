@@ -113,9 +113,62 @@ def test_six_flaps_are_two_messages(level: Level) -> None:
     assert sent == ["begins" if level == "red" else "flapping", "ends"]
 
 
-def test_a_slow_flapping_is_damped_after_its_first_return() -> None:
+def test_a_slow_flapping_is_sent_as_flapping_once() -> None:
     found = [*[DOWN, DOWN, UP, UP] * 6, *[UP] * 8]
-    assert [word for word in events(DEFAULT, *found) if word] == ["begins", "ends", "begins", "ends"]
+    sent = [word for word in events(DEFAULT, *found) if word]
+    assert sent == ["begins", "ends", "begins", "ends flapping", "ends"]
+
+
+def held(pages: int) -> SeenFinding:
+    return SeenFinding(HealthFinding("held", "red", f"{pages} pages are held.", figure=pages))
+
+
+def look_at_held(site: Site, pages: int) -> list[tuple[str, str]]:
+    """Runs once; returns event and sentence of what is sent."""
+    site.at += site.period
+    site.runs.insert(0, (len(site.runs) + 1, site.at))
+    found = (held(pages),) if pages else ()
+    site.faults = observe(site.faults, Look(site.name, site.at, found, tuple(site.runs[:60])), site.policy)
+    return [(one.event, one.sentence) for one in site.send()]
+
+
+def test_a_red_finding_that_comes_back_after_it_was_over_is_sent_with_the_end_before() -> None:
+    site = Site(DEFAULT)
+    sent = [look_at_held(site, pages) for pages in (17, *[0] * 5, 26, 0, 0, 0, 20, *[0] * 5)]
+    events_sent = [(number, [event for event, _ in one]) for number, one in enumerate(sent) if one]
+    assert events_sent == [(0, ["begins"]), (2, ["ends"]), (6, ["begins"]), (10, ["ends", "begins"]), (15, ["ends"])]
+    assert [sentence.rpartition(": ")[2] for _, sentence in sent[10]] == ["26 pages are held.", "20 pages are held."]
+
+
+def test_an_end_says_what_its_beginning_said() -> None:
+    site = Site(DEFAULT)
+    sent = [sentence for pages in (17, 28, 3, 0, 0) for _, sentence in look_at_held(site, pages)]
+    assert [one.rpartition(": ")[2] for one in sent] == ["17 pages are held."] * 2
+
+
+def test_a_red_finding_that_counts_twice_as_much_is_sent_again() -> None:
+    site = Site(DEFAULT)
+    sent = [[event for event, _ in look_at_held(site, pages)] for pages in (1, 2, 40, 45, 0, 79, 80)]
+    assert sent == [["begins"], [], ["worse"], [], [], [], ["worse"]]
+
+
+def test_a_red_finding_that_often_comes_back_is_sent_as_flapping_and_again_when_it_lasts() -> None:
+    found = [*[RED, UP, UP] * 4, RED, RED, RED]
+    sent = events(DEFAULT, *found)
+    assert [(number, word) for number, word in enumerate(sent) if word] == [
+        (0, "begins"),
+        (2, "ends"),
+        (3, "begins"),
+        (6, "ends flapping"),
+        (13, "ends begins"),
+    ]
+
+
+def test_what_comes_back_in_quiet_hours_is_sent_after_them() -> None:
+    site = night(NotificationPolicy(quiet_hours=(time(22), time(7)), timezone="Europe/Berlin", flapping=0))
+    site.at = datetime(2026, 1, 5, 19, tzinfo=UTC)
+    site.run_each(RED, UP, UP, RED, RED, *[UP] * 6)
+    assert [one.event for one in site.sent] == ["begins", "ends", "passed"]
 
 
 def test_a_flapping_finding_that_stays_is_not_sent_again() -> None:
@@ -444,6 +497,16 @@ def test_a_flapping_finding_is_two_messages_at_most(levels: list[Level]) -> None
     found: list[States] = [one for level in levels for one in ({"failed": level}, UP)]
     sent = [word for word in events(DEFAULT, *found, *[UP] * 20) if word and word != "worse"]
     assert sent in ([], ["begins", "ends"], ["flapping", "ends"])
+
+
+@given(st.lists(st.sampled_from([UP, DOWN, RED]), max_size=40))
+def test_a_red_finding_that_is_there_for_two_runs_is_never_silent(found: list[States]) -> None:
+    """It is sent after it was not there for two runs, if it is red in two runs in a row."""
+    sent = Site(DEFAULT).run_each(UP, UP, *found)
+    padded = [UP, UP, *found]
+    for number in range(2, len(padded) - 1):
+        if padded[number - 2 : number] == [UP, UP] and padded[number : number + 2] == [RED, RED]:
+            assert {*STARTS} & {*sent[number], *sent[number + 1]}
 
 
 @given(policies, names, periods, steps)

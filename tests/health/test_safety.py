@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,6 +52,23 @@ def test_an_archive_without_a_backup() -> None:
     assert codes(holds_articles=False, covered_since=None) == []
 
 
+def test_a_backup_whose_file_is_gone() -> None:
+    path = made(1).path
+    assert codes(backups=[made(1)], missing=[path]) == [("backup", "missing", "amber")]
+    assert codes(backups=[made(9)], missing=[path]) == [("backup", "missing", "amber")]
+    other = replace(made(2), path="/media/other/archive.db")
+    assert codes(backups=[made(1), other], missing=[path]) == []
+    assert codes(backups=[made(1), other], missing=[path], away=[other.path]) == [("backup", "missing", "amber")]
+
+
+def test_a_backup_whose_folder_is_gone_is_named_when_it_is_old() -> None:
+    path = made(1).path
+    assert codes(backups=[made(1)], away=[path]) == []
+    (finding,) = judged(backups=[made(9)], away=[path])
+    assert finding.about == "old"
+    assert "its folder is not there" in finding.sentence
+
+
 def test_a_failed_backup_is_a_finding_until_one_succeeds() -> None:
     failed = {"failed_at": NOW - DAY, "failure": "It is damaged."}
     assert codes(backups=[made(2, **failed)]) == [("backup", "failed", "amber")]
@@ -95,10 +113,12 @@ def test_damage_is_red_for_the_database_and_amber_for_a_warc_file() -> None:
 
 
 def test_removed_posts_in_backups() -> None:
-    (finding,) = judged(backups=[made(1)], removed=[("/media/disk/archive.db", 2), ("/media/other/archive.db", 1)])
+    (finding,) = judged(
+        backups=[made(1)], removed=[(made(1), 2), (replace(made(1, captures=True), path="/media/other/archive.db"), 1)]
+    )
     assert (finding.code, finding.level, finding.about) == ("removed", "amber", "")
     assert "'archiver backup /media/disk/archive.db --purge'" in finding.sentence
-    assert "'archiver backup /media/other/archive.db --purge'" in finding.sentence
+    assert "'archiver backup /media/other/archive.db --captures --purge'" in finding.sentence
 
 
 def test_the_settings_are_read_and_mistakes_are_named() -> None:

@@ -276,4 +276,5 @@ def test_json_of_a_plain_backup(archive: Path, tmp_path: Path) -> None:
         "damaged_backups": [],
         "purged_warc_files": [],
         "removed_posts_held": 0,
+        "lost": None,
     }

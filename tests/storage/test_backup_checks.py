@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from archiver.health.archive_safety import judge_safety, read_safety
 from archiver.maintenance.backups import generations
 from archiver.maintenance.backups.generations import earlier_files
 from archiver.maintenance.database_damage import path_of
 from archiver.maintenance.verify import verify
+from archiver.sites.archiver_toml import Maintenance
+from archiver.storage.connection import opened
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
@@ -305,6 +308,80 @@ def test_a_failed_backup_is_recorded_until_one_succeeds(archive: Path, target: P
     assert "article 2" in failure
     assert backup(archive, target, "--force").exit_code == 0
     assert rows(archive, "select failed_at, failure from backups") == [(None, None)]
+
+
+def test_a_first_backup_to_a_full_disk_is_recorded(
+    archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archiver.maintenance.backups.backup.free_bytes", lambda path: 0)
+    done = backup(archive, target, "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout).keys() == {"file", "error"}
+    ((made_at, failure),) = rows(archive, "select made_at, failure from backups")
+    assert made_at is None
+    assert failure == json.loads(done.stdout)["error"]
+    assert "crawl" not in failure
+
+
+def test_a_disk_that_gets_full_during_a_backup_is_recorded(
+    archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("archiver.maintenance.backups.backup._copy_warc", full)
+    assert backup(archive, target, "--captures").exit_code == 1
+    ((failure,),) = rows(archive, "select failure from backups")
+    assert "its disk is full" in failure
+
+
+def test_a_backup_creates_one_folder_at_most(archive: Path, tmp_path: Path) -> None:
+    assert backup(archive, tmp_path / "disk" / "news" / "a.db").exit_code == 1
+    assert not (tmp_path / "disk").exists()
+    assert rows(archive, "select path from backups") == []
+    (tmp_path / "disk").mkdir()
+    assert backup(archive, tmp_path / "disk" / "news" / "a.db").exit_code == 0
+
+
+def test_no_backup_is_made_where_a_disk_is_not_mounted(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    target.parent.rename(target.parent.with_name("away"))
+    assert backup(archive, target).exit_code == 1
+    assert not target.parent.exists()
+    ((made_at, failure),) = rows(archive, "select made_at, failure from backups")
+    assert made_at
+    assert str(target.parent) in failure
+    target.parent.mkdir()
+    assert backup(archive, target).exit_code == 0
+
+
+def test_a_deleted_backup_is_a_finding(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    assert findings(archive) == []
+    target.unlink()
+    assert findings(archive) == [("backup", "missing")]
+    assert report(archive, target)["lost"] is not None
+    assert report(archive, target)["lost"] is None
+    target.parent.rename(target.parent.with_name("away"))
+    assert findings(archive) == []
+
+
+def findings(archive: Path) -> list[tuple[str, str]]:
+    with opened(archive, read_only=True) as db:
+        known = read_safety(db)
+    assert known is not None
+    now = datetime.now(UTC)
+    return [(one.code, one.about) for one in judge_safety(known, Maintenance(), now) if one.code == "backup"]
+
+
+def test_the_finding_and_the_removal_name_the_same_options(archive: Path, target: Path) -> None:
+    backup(archive, target, "--captures")
+    remove(archive, "1")
+    with opened(archive, read_only=True) as db:
+        known = read_safety(db)
+    assert known is not None
+    (removed,) = [one for one in judge_safety(known, Maintenance(), datetime.now(UTC)) if one.code == "removed"]
+    assert f"'archiver backup {target} --captures --purge'" in removed.sentence
 
 
 def test_removed_posts_are_purged_from_a_backup(archive: Path, target: Path) -> None:

@@ -63,7 +63,8 @@ def backup(options: BackupOptions) -> None:
     FILE is a complete archive: every command can read it with --archive FILE. The copy is checked before it takes the
     place of the last backup of the same archive; if it is damaged, the last backup stays. Any other file is kept,
     unless --force is given. With --captures, the finished WARC files are copied too, and only new ones the next time;
-    all backups in a folder share them. If the backup is interrupted, FILE remains as it was.
+    all backups in a folder share them. If the backup is interrupted, FILE remains as it was. The folder of FILE is
+    created, but not the folders above it, nor one that held a backup before: mount its disk.
 
     \b
     Examples:
@@ -72,15 +73,21 @@ def backup(options: BackupOptions) -> None:
       archiver verify --quick --archive /media/disk/news/archive.db
       archiver restore /media/disk/news/archive.db
 
-    Exit code: 0 done; 1 the archive or an earlier backup is damaged, or a WARC file is missing; 2 wrong usage.
+    Exit code: 0 done; 1 no backup was made, an earlier one is damaged, or a WARC file is missing; 2 wrong usage.
     """
+    from archiver.errors import ArchiverError
     from archiver.maintenance.backups.backup_run import BackupRequest, has_warc_copies, make_backup
 
     if options.purge and has_warc_copies(Path(options.archive), Path(options.file)):
         options = replace(options, with_captures=True)
     request = BackupRequest(options.file, options.with_captures, options.force, options.keep, options.purge)
     with exit_on_sigterm(), show_stage_progress(options.quiet or options.as_json) as progress:
-        made = make_backup(Path(options.archive), request, progress)
+        try:
+            made = make_backup(Path(options.archive), request, progress)
+        except ArchiverError as error:
+            if options.as_json:
+                print_json({"file": str(options.file), "error": str(error)})
+            raise
     if options.as_json:
         print_json(_backup_as_json(options, made))
     else:
@@ -107,6 +114,7 @@ def _backup_as_json(options: BackupOptions, made: BackupResult) -> dict[str, Any
         "damaged_backups": [str(one.path) for one in made.damaged],
         "purged_warc_files": made.purged,
         "removed_posts_held": made.still_held,
+        "lost": made.lost.isoformat(timespec="seconds") if made.lost else None,
     }
 
 
@@ -134,10 +142,17 @@ def _problems(options: BackupOptions, made: BackupResult) -> list[str]:
         f"{one.path} does not count as a backup ({one.damage}): if it is damaged, delete it and check its disk."
         for one in made.damaged
     ]
+    if made.lost:
+        out.append(
+            f"The backup of {format_time(made.lost.isoformat())} is not at {options.file} any more: if its disk is not "
+            "mounted, the new one is on another disk."
+        )
     if made.still_held:
+        captures = " --captures" if options.with_captures or (options.file.parent / "warc").is_dir() else ""
         out.append(
             f"Earlier backups or WARC files next to {options.file} may still hold "
-            f"{count_noun(made.still_held, 'removed post')}: 'archiver backup {options.file} --purge' deletes them."
+            f"{count_noun(made.still_held, 'removed post')}: "
+            f"'archiver backup {options.file}{captures} --purge' deletes them."
         )
     if made.unrecorded:
         out.append(f"The archive has no record of this backup: {made.unrecorded}.".replace("..", "."))

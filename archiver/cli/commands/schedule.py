@@ -191,6 +191,7 @@ def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -
                 ("new", result.counts.new),
                 ("revised", result.counts.revised),
                 ("gone", result.counts.gone),
+                ("held", result.counts.held),
                 ("failed", result.counts.failed),
             )
             if number

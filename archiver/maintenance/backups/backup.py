@@ -21,11 +21,12 @@ from typing import BinaryIO
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError, BackupRefused, DiskFull
+from archiver.errors import ArchiverError, BackupDiskFull, BackupRefused, DiskFull
 from archiver.maintenance.backups.backup_check import check_copy
 from archiver.maintenance.backups.generations import SIDES, archive_id, keep_as_earlier, made_at
 from archiver.maintenance.verify_captures import find_flaws
-from archiver.storage.connection import environment_error, free_bytes, open_archive
+from archiver.storage.connection import FULL_ERRORS, environment_error, free_bytes, open_archive
+from archiver.storage.integrity_records import has_integrity_records, read_backups
 from archiver.warc.file_maintenance import repair_warc
 from archiver.warc.gzip_records import parse_capture, read_record_at
 from archiver.warc.writer import held_finished, index_of, sync_folder
@@ -43,7 +44,7 @@ def copy_database(
     is moved atomically to `target`. An existing file at `target` must be an earlier backup of the same archive, unless
     `force` is True. If `keep` is greater than 1, that file is kept as an earlier generation.
 
-    Raises BackupDamaged if the copy is damaged, BackupRefused, DiskFull, and what `open_archive` raises.
+    Raises BackupDamaged if the copy is damaged, BackupRefused, BackupDiskFull, and what `open_archive` raises.
     """
     if target.is_dir():
         raise BackupRefused(str(target), "it is a folder: name a file in it, such as archive.db")
@@ -51,7 +52,7 @@ def copy_database(
     part = target.with_name(f".{target.name}.partial")
     try:
         _check_target(source, archive, target, force=force)
-        _make_folder(target)
+        _make_folder(source, target)
         with _lock_target(part, target):
             try:
                 _copy(source, part, target, progress)
@@ -78,7 +79,7 @@ def _copy(source: Database, part: Path, target: Path, progress: Progress) -> Non
     size = source.execute("select page_count * page_size from pragma_page_count, pragma_page_size").fetchone()[0]
     source.execute("select count(*) from sqlite_master").fetchone()
     if free_bytes(target) < size:
-        raise DiskFull(str(target.parent), free_bytes(target))
+        raise BackupDiskFull(str(target), free_bytes(target), size)
     into = sqlite3.connect(part)
     try:
         source.conn.backup(
@@ -159,8 +160,26 @@ def _lock_target(part: Path, target: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _make_folder(target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _make_folder(source: Database, target: Path) -> None:
+    """Creates the folder of a first backup, but not the folders above it, and not one that held a backup before: such
+    a folder is on a disk that is not mounted, and the backup would be on the same disk as the archive.
+    """
+    folder = target.parent
+    if folder.is_dir():
+        return
+    real = folder.resolve()
+    for one in read_backups(source) if has_integrity_records(source) else ():
+        if one.made_at and Path(one.path).parent == real:
+            raise BackupRefused(
+                str(target),
+                f"its folder {folder} is not there, which held the backup of {one.made_at:%Y-%m-%d %H:%M} UTC: mount "
+                "its disk, or create the folder if the backups shall begin again there",
+            )
+    if not real.parent.is_dir():
+        raise BackupRefused(
+            str(target), f"the folder {real.parent} does not exist: mount its disk or create it, if the path is right"
+        )
+    folder.mkdir(exist_ok=True)
 
 
 def _check_target(source: Database, archive: Path, target: Path, *, force: bool) -> None:
@@ -200,9 +219,12 @@ def _why_not_backup(source: Database, target: Path) -> str:
 
 
 def _convert_error(error: OSError | sqlite3.Error, target: Path) -> ArchiverError:
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and free_bytes(target) > 1 << 20:
+    if isinstance(error, OSError):
+        if error.errno in FULL_ERRORS:
+            return BackupDiskFull(str(target), free_bytes(target))
         return BackupRefused(str(target), error.strerror or str(error))
-    return environment_error(error, target)
+    found = environment_error(error, target)
+    return BackupDiskFull(str(target), free_bytes(target)) if isinstance(found, DiskFull) else found
 
 
 # Copying the WARC files that a copied database points to.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiverError, BackupRefused
 from archiver.maintenance.backups.backup import CopiedFiles, Progress, copy_database, copy_warc_files
 from archiver.maintenance.backups.generations import (
     Generation,
@@ -71,6 +71,7 @@ class BackupResult:
     - `purged`: WARC files that were deleted because they may hold removed posts.
     - `still_held`: the number of removed posts that other files in the folder may hold.
     - `unrecorded`: the reason why the archive has no record of the backup; "" if it has one.
+    - `lost`: when the last backup at this path was made, if its file was not there any more.
     """
 
     articles: int = 0
@@ -81,6 +82,7 @@ class BackupResult:
     purged: list[str] = field(default_factory=list)
     still_held: int = 0
     unrecorded: str = ""
+    lost: datetime | None = None
 
 
 def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> BackupResult:
@@ -90,11 +92,13 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
     out, at = BackupResult(), datetime.now(UTC)
     target = request.target
     finished = find_warc_files(archive.parent) if request.captures or request.purge else {}
+    was_there = target.exists()
     try:
         with copy_database(archive, target, progress, force=request.force, keep=request.keep) as copy:
             out.articles = copy.execute("select count(*) from articles").fetchone()[0]
             if request.captures:
                 out.copied = copy_warc_files(copy, archive, target, finished, progress)
+            out.lost = None if was_there else _find_recorded(copy, target)
             made = BackupRecord(str(target.resolve()), at, out.articles, _size(copy), request.captures, at)
             if has_integrity_records(copy):
                 with writing(copy):
@@ -112,6 +116,13 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
         out.still_held = _count_held(db, made, request)
     out.unrecorded = _record(archive, made, request)
     return out
+
+
+def _find_recorded(db: Database, target: Path) -> datetime | None:
+    """Returns when the last backup at this path was made, as far as the archive has a record of it."""
+    path = str(target.resolve())
+    records = read_backups(db) if has_integrity_records(db) else []
+    return next((one.made_at for one in records if one.path == path), None)
 
 
 def has_warc_copies(archive: Path, target: Path) -> bool:
@@ -237,13 +248,11 @@ def _record(archive: Path, made: BackupRecord, request: BackupRequest) -> str:
 
 
 def _record_failure(archive: Path, target: Path, error: ArchiverError) -> None:
-    """Stores the reason why a backup failed, if the archive already has a record of that path. A mistyped path is not
-    recorded.
-    """
+    """Stores why a backup failed. A refused path of which the archive has no record is mistyped, and not recorded."""
     path = str(target.resolve())
 
     def write(db: Database) -> None:
-        if any(one.path == path for one in read_backups(db)):
+        if not isinstance(error, BackupRefused) or any(one.path == path for one in read_backups(db)):
             record_failed_backup(db, path, datetime.now(UTC), str(error))
 
     _write(archive, write)
