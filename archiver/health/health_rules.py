@@ -289,8 +289,8 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
     posts = "A post is" if len(urls) == 1 else f"{len(urls):,} posts are"
     more = f" and {len(urls) - _MOST_EXAMPLES:,} more" if len(urls) > _MOST_EXAMPLES else ""
     unusual = (
-        f"That is more than usual (previously {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} fetches "
-        "of known posts found one gone): ask the site's owner if they were removed by mistake. "
+        f"That is more than usual (previously {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} "
+        "fetches of known posts found one gone): ask the site's owner if they were removed by mistake. "
         if _are_deletions_unusual(known.deletions)
         else ""
     )
