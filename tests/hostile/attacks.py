@@ -239,7 +239,7 @@ ATTACKS: tuple[Attack, ...] = (
     sitemap(
         "a sitemap of somebody else's pages",
         xml(sitemap_of("urlset", "<url><loc>http://far.invalid/a</loc></url>")),
-        ("not-article", "sitemap"),
+        ("not-article", "sitemap of other sites"),
     ),
     # Pages.
     Attack(
