@@ -131,7 +131,7 @@ _REDATED_AFTER = timedelta(days=1)
 
 def is_redated(old: Article, new: Article, first_seen: datetime) -> bool:
     """Returns True if the new state of a post claims that the post was published after the archive had already stored
-    it. Authors date a post anew now and then; a site at which many posts claim it has a fault.
+    it. Authors redate a post now and then; if many posts of a site claim it, the site is at fault.
     """
     return new.published not in (None, old.published) and _instant(new.published) > first_seen + _REDATED_AFTER
 

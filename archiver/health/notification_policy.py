@@ -147,7 +147,7 @@ class Fault:
 class HealthChange:
     """A change that people are notified about: what happened to a finding (`code`, `about`, `level`) of a site, or of
     the archive itself (`site` is ""). `before` and `state` are the worst levels of the site that the channel has been
-    told, before and after this notification.
+    sent, before and after this notification.
     """
 
     site: str

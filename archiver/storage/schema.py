@@ -158,7 +158,7 @@ create table faults (
     first_run integer not null, -- in which it began; for the archive itself, hours since 1970
     ended_at text, -- since when it is not there
     end_run integer,
-    starts text not null, -- JSON: the runs in which it began of late
+    starts text not null, -- JSON: the recent runs in which it began
     accepted integer not null, -- 1: a person acknowledged it
     flapping integer not null, -- 1: it began too often
     over_run integer, -- the run of which the last sent end was

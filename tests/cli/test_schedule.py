@@ -420,7 +420,7 @@ def test_units_of_root_are_announced(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert ("User=" in printed.stderr) is said
 
 
-def test_a_service_manager_is_told_that_the_loop_runs(tmp_path: Path) -> None:
+def test_a_service_manager_hears_that_the_loop_runs(tmp_path: Path) -> None:
     archive, address = tmp_path / "archive.db", tmp_path / "notify"
     open_archive(archive, create=True).close()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -433,13 +433,13 @@ def test_a_service_manager_is_told_that_the_loop_runs(tmp_path: Path) -> None:
             str(archive),
             environment={**without_proxies(), "NOTIFY_SOCKET": str(address)},
         )
-        told = [manager.recv(4096).decode() for _ in range(2)]
+        sent = [manager.recv(4096).decode() for _ in range(2)]
         process.send(signal.SIGTERM)
-        while told[-1] != "STOPPING=1":
-            told.append(manager.recv(4096).decode())
+        while sent[-1] != "STOPPING=1":
+            sent.append(manager.recv(4096).decode())
     assert process.end().returncode == 143
-    assert told[0] == "READY=1"
-    assert told[1] == "STATUS=0 crawls running, 0 sites due\nWATCHDOG=1"
+    assert sent[0] == "READY=1"
+    assert sent[1] == "STATUS=0 crawls running, 0 sites due\nWATCHDOG=1"
 
 
 def test_the_scheduler_records_when_its_loop_last_ran(tmp_path: Path) -> None:

@@ -215,8 +215,8 @@ def test_a_failed_notification_is_retried_and_given_up(archive: Path, call: Call
         for _ in range(6):
             call("status", "--notify")
         assert rows(archive, first.format("command")) == [("failed", 5)]
-        told = rows(archive, "select changes from notifications where channel = 'webhook' and outcome = 'sent'")
-        assert "/none/such" in told[-1][0]  # the channel that works says which one does not
+        sent = rows(archive, "select changes from notifications where channel = 'webhook' and outcome = 'sent'")
+        assert "/none/such" in sent[-1][0]  # the channel that works says which one does not
     call(
         "status",
         "--notify",

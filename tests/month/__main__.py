@@ -20,7 +20,7 @@ from tests.month.site_faults import SITE_FAULTS
 from tests.month.world import world
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*SITE_FAULTS, *ARCHIVE_FAULTS)}
-_COLUMNS = ("fault", "blogs", "told", "to whom", "messages (begun, over)", "which sentence", "bars missed")
+_COLUMNS = ("fault", "blogs", "reported", "to whom", "messages (begun, over)", "which sentence", "bars missed")
 
 
 def main() -> int:
@@ -58,11 +58,11 @@ def _row(outcome: Outcome) -> str:
     fault = outcome.fault
     if not outcome.tried:
         return f"| {fault.name} | | not tried: this machine mounts no file system | | | | |"
-    told = f"by run {outcome.told_on}" if outcome.told_on else "no"
+    reported = f"by run {outcome.reported_on}" if outcome.reported_on else "no"
     cells = (
         f"{fault.name}{f' (killed: {outcome.killed})' if outcome.killed else ''}",
         ", ".join(getattr(fault, "blogs", ())),
-        told,
+        reported,
         ", ".join(outcome.channels),
         f"{outcome.begun}, {outcome.over}",
         outcome.sentence[:160],

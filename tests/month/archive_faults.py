@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.damage import flip, overwrite_page, shorten, warc_files
-from tests.month.site_faults import SiteFault, Told
+from tests.month.site_faults import Reporting, SiteFault
 
 if TYPE_CHECKING:
     from tests.month.simulation import Branch
@@ -31,8 +31,8 @@ class ArchiveFault:
     name: str
     begin: Callable[[Branch], None] = _nothing
     end: Callable[[Branch], None] = _nothing
-    told: Told = "yes"
-    told_by: int = 2
+    reported: Reporting = "yes"
+    reported_by: int = 2
     shift: timedelta = timedelta(0)
     on_disk: bool = False
     removes: bool = False
@@ -148,11 +148,11 @@ ARCHIVE_FAULTS = (
     ArchiveFault("disk-low", _remount("size=150m"), _remount("size=600m"), on_disk=True),
     ArchiveFault("disk-full", _fill, _remount("size=600m"), on_disk=True),
     ArchiveFault("read-only", _remount("ro"), _remount("rw"), on_disk=True),
-    ArchiveFault("clock-back", shift=timedelta(days=-14), told="no"),
-    ArchiveFault("clock-ahead", shift=timedelta(days=20), told="either"),
-    ArchiveFault("two-schedulers", told="no", disturb="twice"),
-    ArchiveFault("kill-9", told="no", disturb="kill"),
-    ArchiveFault("sigterm", told="no", disturb="terminate"),
+    ArchiveFault("clock-back", shift=timedelta(days=-14), reported="no"),
+    ArchiveFault("clock-ahead", shift=timedelta(days=20), reported="either"),
+    ArchiveFault("two-schedulers", reported="no", disturb="twice"),
+    ArchiveFault("kill-9", reported="no", disturb="kill"),
+    ArchiveFault("sigterm", reported="no", disturb="terminate"),
     ArchiveFault("warc-deleted", _delete_warc, _put_back_captures),
     ArchiveFault("warc-torn", _tear_warc, _put_back_captures),
     ArchiveFault("warc-flipped", _flip_warc, _put_back_captures),
@@ -160,9 +160,9 @@ ARCHIVE_FAULTS = (
     ArchiveFault("database-header", _overwrite_header, _put_back),
     ArchiveFault("database-truncated", _truncate, _put_back),
     ArchiveFault("database-missing", _lose, _put_back),
-    ArchiveFault("archive-moved", _move_away, told="no"),
-    # The hook, and the outage that it should tell of.
+    ArchiveFault("archive-moved", _move_away, reported="no"),
+    # The hook, and the outage that it should report.
     ArchiveFault("hook-broken", _break_hook, _mend_hook, faults=2),
-    # It is told that backups still hold the post.
+    # The report says that backups still hold the post.
     ArchiveFault("takedown", _take_down, _remove_from_backups, removes=True),
 )

@@ -1,4 +1,4 @@
-"""Reads what an archive holds, and what was told of it."""
+"""Reads what an archive holds, and what was reported of it."""
 
 from __future__ import annotations
 

@@ -163,12 +163,12 @@ class Branch:
 
 @dataclass
 class Outcome:
-    """What a fault did: the bars that it missed, and what was told of it."""
+    """What a fault did: the bars that it missed, and what was reported of it."""
 
     fault: Fault
     day: int
-    told_on: int = 0
-    """The run after the fault's beginning that told of it; 0 if none did."""
+    reported_on: int = 0
+    """The run after the fault's beginning that reported it; 0 if none did."""
     channels: list[str] = field(default_factory=list)
     sentence: str = ""
     begun: int = 0
@@ -309,12 +309,12 @@ class _Simulation:
         else:
             outcome.over += most
         self._sentences[faulty] += [one["changes"][0]["sentence"] for one in max(fresh.values(), key=len)]
-        told = [channel for channel, found in fresh.items() if found]
+        reported = [channel for channel, found in fresh.items() if found]
         sentence = next((one["changes"][0]["sentence"] for found in fresh.values() for one in found), "")
-        if not told and done.code > 0 and done.err.strip() and isinstance(self._fault, ArchiveFault):
-            told, sentence = ["stderr"], done.err.strip().splitlines()[0]
-        if told and faulty and not outcome.told_on:
-            outcome.told_on, outcome.channels, outcome.sentence = number + 1, told, sentence
+        if not reported and done.code > 0 and done.err.strip() and isinstance(self._fault, ArchiveFault):
+            reported, sentence = ["stderr"], done.err.strip().splitlines()[0]
+        if reported and faulty and not outcome.reported_on:
+            outcome.reported_on, outcome.channels, outcome.sentence = number + 1, reported, sentence
 
     def _check_values(self, number: int) -> None:
         """Check that each article says what its post said some time in the month, and nothing older than before, and
@@ -352,9 +352,9 @@ class _Simulation:
 
     def _judge(self, day: int) -> None:
         outcome, fault = self._outcome, self._fault
-        if fault.told == "yes" and not 0 < outcome.told_on <= fault.told_by:
-            outcome.missed.append(f"told by run {outcome.told_on}" if outcome.told_on else "not told")
-        most = 0 if fault.told == "no" else fault.faults
+        if fault.reported == "yes" and not 0 < outcome.reported_on <= fault.reported_by:
+            outcome.missed.append(f"reported by run {outcome.reported_on}" if outcome.reported_on else "not reported")
+        most = 0 if fault.reported == "no" else fault.faults
         if outcome.begun > most:
             outcome.missed.append(f"{outcome.begun} messages while it lasted ({_beginnings(self._sentences[True])})")
         if outcome.over > fault.faults:

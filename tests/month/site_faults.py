@@ -13,24 +13,24 @@ from tests.month.blogs import BLOGS, NOT_FOUND, Blog, Post, View, byline, docume
 from tests.small_sites import made_paragraph
 from tests.spiders.site_server import Answer
 
-Told = Literal["yes", "no", "either"]
+Reporting = Literal["yes", "no", "either"]
 
 
 @dataclass(frozen=True)
 class SiteFault:
     """A fault of `blogs` (all at once). `view` changes what a blog has and shows, `answer` single responses.
 
-    `told`: whether somebody must hear of it, `told_by`: by which run. `genuine`: the blog really says so, so that the
-    archive has to follow, and what it says of that is still news after two runs. `days`: the days of the fault, counted
-    from its first.
+    - `reported`: whether somebody must be notified, and `reported_by`, by which run.
+    - `genuine`: the blog really says so. The archive has to follow, and its report is still news after two runs.
+    - `days`: the days of the fault, counted from its first.
     """
 
     name: str
     blogs: tuple[str, ...]
     view: Callable[[View], View] = lambda view: view
     answer: Callable[[str, Answer, View], Answer] = lambda target, good, view: good
-    told: Told = "yes"
-    told_by: int = 2
+    reported: Reporting = "yes"
+    reported_by: int = 2
     genuine: bool = False
     closed: bool = False
     expired: bool = False
@@ -257,7 +257,7 @@ _EMPTY = Answer(b"", headers={"Content-Type": "text/html; charset=utf-8"})
 SITE_FAULTS = (
     SiteFault("redesign-no-dates", ("d",), _theme(_without_meta)),
     SiteFault("redesign-listing-site", ("c",), _theme(_without_meta)),
-    SiteFault("new-container", ("a",), _theme(_new_container), told="either"),
+    SiteFault("new-container", ("a",), _theme(_new_container), reported="either"),
     SiteFault("feed-404", ("e",), answer=_at("/feed.xml", NOT_FOUND)),
     SiteFault("feed-html", ("e",), answer=_at("/feed.xml", _FEED_HTML)),
     SiteFault("feed-empty", ("e",), _empty),
@@ -267,12 +267,12 @@ SITE_FAULTS = (
     SiteFault("robots-forbid", ("b",), answer=_at("/robots.txt", _FORBID)),
     SiteFault("robots-forbid-3-days", ("a",), answer=_at("/robots.txt", _FORBID), days=(0, 1, 2)),
     # For 24 hours the stored robots.txt counts, so the first run is as always.
-    SiteFault("robots-500", ("d",), answer=_at("/robots.txt", _status(500)), days=(0, 1, 2), told_by=3),
+    SiteFault("robots-500", ("d",), answer=_at("/robots.txt", _status(500)), days=(0, 1, 2), reported_by=3),
     SiteFault("moved-301", ("a",), answer=_moved),
     SiteFault("port-closed", ("d",), closed=True),
     SiteFault("own-line-down", ("a", "b", "c", "d", "e"), closed=True),
     # An outage that is over by the next run is no news; that it comes again and again is.
-    SiteFault("flapping", ("d",), closed=True, days=(0, 2, 4), told_by=5),
+    SiteFault("flapping", ("d",), closed=True, days=(0, 2, 4), reported_by=5),
     SiteFault("consent-wall", ("a",), answer=_everywhere(_consent)),
     SiteFault("login-wall", ("e",), answer=_to_login),
     SiteFault("all-404", ("a",), answer=_all(NOT_FOUND)),
@@ -286,7 +286,7 @@ SITE_FAULTS = (
     SiteFault("teaser", ("e",), _theme(_teaser)),
     SiteFault("deletions", ("a",), _deleted(4), genuine=True),
     SiteFault("deletions-listing", ("c",), _deleted(4), genuine=True),
-    SiteFault("edits", ("c",), _edited, told="no", genuine=True),
+    SiteFault("edits", ("c",), _edited, reported="no", genuine=True),
     SiteFault("spam", ("a",), _spam(40), genuine=True),
     SiteFault("slow", ("e",), delay=1.2),
     SiteFault("429", ("b",), answer=_all(_status(429, Retry_After="5000"))),
@@ -294,7 +294,7 @@ SITE_FAULTS = (
     SiteFault("503", ("c",), answer=_all(_status(503))),
     SiteFault("posts-500", ("d",), answer=_posts(_status(500))),
     SiteFault("tls-expired", ("e",), expired=True),
-    SiteFault("wrong-encoding", ("c",), answer=_wrong_charset, told="either"),
+    SiteFault("wrong-encoding", ("c",), answer=_wrong_charset, reported="either"),
     SiteFault("truncated", ("a",), answer=_truncated),
     SiteFault("truncated-by-proxy", ("d",), answer=_cut_by_proxy),
     SiteFault("gzip-garbage", ("c",), answer=_gzip_garbage),

@@ -1,4 +1,4 @@
-"""A few faults of the month: nothing good is replaced, and one message tells of each. All: `python -m tests.month`."""
+"""A few faults of the month: nothing good is replaced, and one message reports each. All: `python -m tests.month`."""
 
 from __future__ import annotations
 
