@@ -316,6 +316,8 @@ def test_wrong_usage_is_an_error(tmp_path: Path) -> None:
     other = Runner().invoke(cli, ["schedule", "--archive", str(tmp_path / "no.db")])
     assert fault(other) == f"NotAnArchive {tmp_path / 'no.db'}"
     assert CliRunner().invoke(cli, ["schedule", "-o", str(tmp_path)]).exit_code == 2
+    for two in (("--once", "--systemd"), ("--once", "--list"), ("--list", "--cron")):
+        assert CliRunner().invoke(cli, ["schedule", *two]).exit_code == 2
 
 
 @pytest.mark.needs("systemd")

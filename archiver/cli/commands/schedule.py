@@ -81,6 +81,8 @@ def schedule(options: ScheduleOptions) -> None:
     Exit code: 0 done, or with --once another scheduler is running; 1 it cannot continue, or with --once a page or a
     site failed or a site asked to wait; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
+    if options.once + options.dry_run + (options.kind is not None) > 1:
+        raise click.UsageError("Use one of --once, --list, --systemd, --cron, --docker and --monitoring.")
     if options.kind:
         _print_files(options.kind, options.folder, options.archive)
         return
