@@ -8,13 +8,13 @@ of names elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
-Shape = Literal["text", "integer", "time", "texts", "geotags", "capture"]
+Shape = Literal["text", "integer", "time", "texts", "geotags", "marks", "capture"]
 """The form of a field's values. `time` is ISO 8601 with a zone, `texts` is a list of strings, `geotags` is a list of
-objects, and `capture` is one object."""
+objects, `marks` is a list of arrays (`archiver.markup.marks`), and `capture` is one object."""
 Choice = Literal["", "weighed", "text", "collected", "places", "first"]
 """How the value of a field is chosen from the content of a page. `weighed` chooses among candidates from several
 sources. `text` takes the text of the post. `collected` and `places` keep all values that are found. `first` tries the
@@ -53,6 +53,7 @@ class Field:
         added: it was added after version 0.2. Meaning digests leave it out if it is empty, so that earlier digests stay
             valid.
         latest: an article has the value that was extracted last, even if that made no revision.
+        follows: the field with which its value is chosen, since it describes that field's value.
         linked: its values have a table of their own, linked to `articles`.
         measured: each run counts the articles that have it; health compares the counts of `essential` fields.
 
@@ -83,6 +84,7 @@ class Field:
     meaning: bool = False
     added: bool = False
     latest: bool = False
+    follows: str = ""
     linked: bool = False
     measured: Literal["", "counted", "essential"] = ""
     weight: float = 0.0
@@ -101,7 +103,7 @@ class Field:
     @property
     def is_list(self) -> bool:
         """True if the field has several values, stored as JSON."""
-        return self.shape in ("texts", "geotags")
+        return self.shape in ("texts", "geotags", "marks")
 
 
 FIELDS: tuple[Field, ...] = (
@@ -232,6 +234,7 @@ FIELDS: tuple[Field, ...] = (
         "text",
         "precision of the date on the page: second, minute, hour, day, month or year",
         from_page=True,
+        follows="published",
         hinted=True,
         in_hit=True,
         published="reference",
@@ -365,6 +368,30 @@ FIELDS: tuple[Field, ...] = (
         dublin_core="source",
     ),
     Field(
+        "captions",
+        "texts",
+        "captions and alternative texts of the images in its text",
+        word="caption",
+        from_page=True,
+        follows="body",
+        varies="distinct",
+        weight=1.0,
+        indexed=True,
+        published="full",
+        schema_org="caption",
+    ),
+    Field(
+        "markup",
+        "marks",
+        "structure of `body`: [offset, length, kind, value, alt, caption] for each heading, list, link, image ...",
+        from_page=True,
+        varies="long",
+        meaning=True,
+        added=True,
+        follows="body",
+        published="full",
+    ),
+    Field(
         "revision",
         "integer",
         "number of the current revision, from 1",
@@ -411,6 +438,7 @@ FIELDS: tuple[Field, ...] = (
 
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
 GEOTAG_KEYS: tuple[str, ...] = ("latitude", "longitude", "placename", "region", "role", "source", "precision")
+MARK_KEYS: tuple[str, ...] = ("offset", "length", "kind", "value", "alt", "caption")
 CAPTURE_KEYS: tuple[str, ...] = ("captured_at", "digest", "warc_file", "warc_offset", "warc_length")
 
 
@@ -468,6 +496,19 @@ ADDED = names(lambda f: f.added)
 LATEST = names(lambda f: f.latest)
 """The fields for which an article stores the value that was extracted last. Its revisions keep the values with which
 they were first seen."""
+_FOLLOWING = {f.name: f.follows for f in FIELDS if f.follows}
+
+
+def with_following(fields: Collection[str]) -> tuple[str, ...]:
+    """Returns the names of these fields, and of the fields whose values are chosen with theirs."""
+    return (*fields, *(name for name, leader in _FOLLOWING.items() if leader in fields and name not in fields))
+
+
+def leading_field(name: str) -> str:
+    """Returns the name of the field with which this field's value is chosen: usually its own name."""
+    return _FOLLOWING.get(name, name)
+
+
 COMPARED = names(lambda f: f.from_page and (f.choice or f.address))
 """The fields that are compared when two revisions are shown side by side."""
 MEASURED = _with_moved(names(lambda f: f.measured), "description", after="image")
@@ -496,7 +537,7 @@ INDEXED = names(lambda f: f.indexed)
 """The columns that the search index reads."""
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The fields that a query without a field name searches, with their weights."""
-LONG_TEXTS = names(lambda f: f.varies == "long")
+LONG_TEXTS = names(lambda f: f.varies == "long" and f.weight)
 LIST_FIELDS_BY_QUERY_NAME: dict[str, str] = {f.query_name: f.name for f in FIELDS if f.from_page and f.is_list}
 """The names of the fields that hold lists, by the names that queries use for them."""
 HAS_FIELDS: dict[str, str] = {

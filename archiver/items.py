@@ -133,6 +133,37 @@ class GeoTag:
     precision: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One mark of an article's markup: what a range of its body is, such as a link or a heading.
+
+    - `offset`, `length`: the range, in characters of the body. An image or a recording has length 0.
+    - `kind`: the name of the HTML element with this meaning (a, h2, li, pre, td ...), see `archiver.markup.marks`.
+    - `value`: the URL of a link, image or recording; the language of a code block; the first number of an ordered list;
+      the name of an anchor.
+    - `alt`, `caption`: the alternative text and the caption of an image; the title of a recording.
+    """
+
+    offset: int
+    length: int
+    kind: str
+    value: str = ""
+    alt: str = ""
+    caption: str = ""
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedText:
+    """A plain text with its marks."""
+
+    text: str
+    markup: tuple[Mark, ...] = ()
+
+
 def format_degrees(*degrees: float, between: str = ",") -> str:
     """Returns degrees as text with all digits that are stored, at most 7 decimals (1 cm): "10.0341,105.7878"."""
     return between.join(f"{round(one, 7) + 0.0:.7f}".rstrip("0").rstrip(".") for one in degrees)
@@ -265,6 +296,8 @@ class Article:
     image: str | None = None
     canonical_url: str | None = None
     credits: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
+    markup: tuple[Mark, ...] = ()
     kind: PageKind = PageKind.POST
     kind_rule: str = ""
     platform: str = ""

@@ -9,7 +9,7 @@ parts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
@@ -257,3 +257,27 @@ class Scope:
         if re.sub(r"^www\d?\.", "", _host(parts)) != self.host:
             return False
         return self.path == "/" or (parts.path.rstrip("/") + "/").startswith(self.path)
+
+
+def srcset_urls(text: str) -> Iterator[str]:
+    """Yields the addresses in a srcset attribute (HTML Standard, "parse a srcset attribute").
+
+    An address may contain commas, but not end with one. A descriptor may contain commas in parentheses.
+    """
+    at, size = 0, len(text)
+    while at < size:
+        while at < size and (text[at].isspace() or text[at] == ","):
+            at += 1
+        start = at
+        while at < size and not text[at].isspace():
+            at += 1
+        url = text[start:at]
+        if url.endswith(","):
+            url = url.rstrip(",")
+        else:
+            depth = 0
+            while at < size and (text[at] != "," or depth):
+                depth += (text[at] == "(") - (text[at] == ")" and depth > 0)
+                at += 1
+        if url:
+            yield url

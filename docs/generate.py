@@ -29,6 +29,7 @@ SHAPES = {
     "time": "ISO 8601 with zone",
     "texts": "list of text",
     "geotags": "list of objects",
+    "marks": "list of lists",
     "capture": "object",
 }
 TABLES = {

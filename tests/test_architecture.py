@@ -15,6 +15,7 @@ PACKAGE = ROOT / "archiver"
 ROOTS = ("items", "fields", "errors", "urls", "month_names")
 """The shared files at the package's root. They import only one another."""
 ROOMS = (
+    ("markup",),
     ("platforms",),
     ("discovery",),
     ("politeness",),
@@ -38,7 +39,7 @@ ROOMS = (
 """The rooms in the order of the data. A room imports from its own row and from the rows before it."""
 INDEPENDENT = {("warc", "extraction"), ("extraction", "discovery"), ("extraction", "warc")}
 """Earlier rooms that a room may not import: a page is read without knowing how it was found or stored."""
-PURE = ("platforms", "discovery", "politeness", "frontier", "extraction", "articles")
+PURE = ("markup", "platforms", "discovery", "politeness", "frontier", "extraction", "articles")
 """Rooms of plain functions on bytes and values: no network, no database, no screen."""
 SHELL_LIBRARIES = {"scrapy", "twisted", "sqlite3", "sqlite_utils", "click", "rich", "requests"}
 WITHOUT_SQL = ("spiders", "middlewares", "handlers", "pipelines", "extensions", "cli", "scheduling")

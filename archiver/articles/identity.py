@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
-from archiver.fields import ADDED, MEANING
+from archiver.fields import ADDED, MEANING, with_following
 from archiver.items import Article, GeoTag
+from archiver.markup.marks import meaning_of_marks
 
 # Texts in comparable form: with plain typography, and without lines that programs insert.
 
@@ -145,6 +147,8 @@ def _comparable(name: str, value: object) -> object:
         return value.isoformat()
     if isinstance(value, tuple) and name == "geotags":
         return sorted({_comparable_geotag(g) for g in value})
+    if isinstance(value, tuple) and name == "markup":
+        return meaning_of_marks(value)
     # A name that a template writes in capitals is still the same name.
     return sorted({plain_typography(v).casefold() for v in value}) if isinstance(value, tuple) else value
 
@@ -187,10 +191,13 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
-    """Returns the names of the `meaning` fields, except the body, that have a value in the old state of an article and
-    none in the new one. A missing value is not an edit, because the site's template may have lost the field.
+    """Returns the names of the `meaning` fields, except the body and its markup, that have a value in the old state of
+    an article and none in the new one. A missing value is not an edit, because the site's template may have lost the
+    field.
     """
-    return tuple(name for name in MEANING if name != "body" and getattr(old, name) and not getattr(new, name))
+    return tuple(
+        name for name in MEANING if name not in ("body", "markup") and getattr(old, name) and not getattr(new, name)
+    )
 
 
 def with_finer_time(old: Article, new: Article) -> Article:
@@ -207,9 +214,7 @@ def with_finer_time(old: Article, new: Article) -> Article:
 
 def with_unconfirmed(old: Article, new: Article, names: Sequence[str]) -> Article:
     """Returns the new state of an article with the values of these fields from the old one."""
-    values = {name: getattr(old, name) for name in names}
-    if "published" in values:
-        values["published_precision"] = old.published_precision
+    values: dict[str, Any] = {name: getattr(old, name) for name in with_following(names)}
     return replace(new, **values)
 
 

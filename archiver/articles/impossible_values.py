@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
-from archiver.items import Article, GeoTag
+from archiver.items import Article, GeoTag, Mark
+from archiver.markup.marks import carry_marks
 
 _TOMORROW = timedelta(days=1)
 _EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)
@@ -40,11 +41,20 @@ def drop_impossible_values(article: Article, at: datetime) -> tuple[Article, tup
     kept = tuple(g for g in article.geotags if _is_on_globe(g))
     if len(kept) < len(article.geotags):
         problems.append("dropped a position that is off the globe")
-    return replace(article, geotags=kept, **values), tuple(problems)  # type: ignore[arg-type]
+    marks = tuple(_clean_mark(m) for m in carry_marks(article.body, article.markup, str(values["body"])))
+    return replace(article, geotags=kept, markup=marks, **values), tuple(problems)  # type: ignore[arg-type]
 
 
 def _clean_text(value: str) -> str:
     return _CONTROL.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def _clean_mark(mark: Mark) -> Mark:
+    texts = (mark.value, mark.alt, mark.caption)
+    if all(text.isprintable() for text in texts):
+        return mark
+    value, alt, caption = map(_clean_text, texts)
+    return replace(mark, value=value, alt=alt, caption=caption)
 
 
 def _clean_names(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Any
 
 from archiver.articles.identity import changed_fields, fold_words, is_stub
-from archiver.fields import EVIDENCE, HINTED, MEANING
+from archiver.fields import EVIDENCE, HINTED, MEANING, leading_field, with_following
 from archiver.items import CONSTANT, UNCONFIRMED, Article, Evidence
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
@@ -282,19 +282,14 @@ def merge_extracted_fields(stored: Article, extracted: Article, fields: Collecti
     """Returns the stored article with the values of these fields taken from a new extraction. The stored URL and IDs
     are kept.
     """
-    values: dict[str, Any] = {name: getattr(extracted, name) for name in fields}
-    if "published" in fields:
-        values["published_precision"] = extracted.published_precision
+    values: dict[str, Any] = {name: getattr(extracted, name) for name in with_following(fields)}
     return replace(stored, **values)
 
 
 def differing_fields(before: Article, after: Article) -> tuple[str, ...]:
     """Returns the names of the fields whose values are not exactly equal in two articles."""
     return tuple(
-        name
-        for name in EVIDENCE
-        if getattr(before, name) != getattr(after, name)
-        or (name == "published" and before.published_precision != after.published_precision)
+        name for name in EVIDENCE if any(getattr(before, one) != getattr(after, one) for one in with_following((name,)))
     )
 
 
@@ -306,4 +301,4 @@ def edits_after_reextraction(
     `fields` are the fields that were extracted again. `recorded` are the fields that were recorded as changed before.
     """
     found = changed_fields(before, after)
-    return tuple(name for name in MEANING if name in (found if name in fields else recorded))
+    return tuple(name for name in MEANING if name in (found if leading_field(name) in fields else recorded))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from archiver.errors import ExtraMissing
-from archiver.fields import FIELDS, fields_varying
+from archiver.fields import FIELDS, MARK_KEYS, fields_varying
 
 _ROWS = 10_000
 _CHUNK_ROWS = 200
@@ -167,6 +167,9 @@ def write_parquet(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
                 ]
             )
         ),
+        "marks": pa.list_(
+            pa.struct([(name, pa.int64() if name in ("offset", "length") else text) for name in MARK_KEYS])
+        ),
         "capture": pa.struct(
             [
                 ("captured_at", text),
@@ -182,6 +185,9 @@ def write_parquet(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
     count = 0
     with pq.ParquetWriter(out, schema, compression="zstd") as writer:
         while group := list(islice(rows, _ROWS_PER_GROUP)):
-            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            named = [
+                {**one, "markup": [dict(zip(MARK_KEYS, mark, strict=False)) for mark in one["markup"]]} for one in group
+            ]
+            writer.write_table(pa.Table.from_pylist(named, schema=schema))
             count += len(group)
     return count

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +20,8 @@ from archiver.datasets.publication_rules import Tier
 from archiver.datasets.selection import NEWEST
 from archiver.datasets.withheld_passages import LeakedPassages, redact
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
+from archiver.markup.markdown_writer import to_markdown
+from archiver.markup.marks import carry_marks, is_contact, links_of, unpack_marks
 from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id, record_id_of_first
 from archiver.storage.tombstones import tombstones
 
@@ -76,6 +78,14 @@ _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
             BY_NAME["body"].schema_org,
         ),
         Column("excerpt", "text", "the first words of the body; only if the tier is excerpt"),
+    ),
+    "markup": (
+        Column(
+            "markdown",
+            "text",
+            "the body in Markdown (CommonMark with tables, footnotes and deletions); only if the tier is full",
+        ),
+        Column("links", "texts", "URLs to which the body links, in its order; only if the tier is full"),
     ),
     "duplicate_of": (Column("duplicate_of", "text", "the article with the same text that was published first"),),
     "cluster_id": (
@@ -312,7 +322,7 @@ def article_rows(
         record = _record_at_cutoff(row)
         level, geo, group, _, _, _, part = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
-        body, places = record["body"] or "", record.pop("geotags")
+        body, places, marks = record["body"] or "", record.pop("geotags"), record.pop("markup")
         record["tier"] = _LABELS[level]
         tokens = [] if limited else _fill_in_text_columns(record, body, is_counted or level < Tier.FULL)
         if level == Tier.FULL:
@@ -322,7 +332,9 @@ def article_rows(
         if is_counted and changed["body"] is not record["body"]:
             tokens = words_of_text(changed["body"] or "")
         given = _place_rows(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
-        yield ArticleRow(part, redact(changed, _TIERS[level], hidden), given, tokens if is_counted else (), group or "")
+        published = redact(changed, _TIERS[level], hidden)
+        published["markdown"], published["links"] = _marked_columns(record, published, marks)
+        yield ArticleRow(part, published, given, tokens if is_counted else (), group or "")
 
 
 def _query(db: Database, *, limited: bool) -> str:
@@ -356,6 +368,21 @@ def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Seq
         }
         for at, tag in enumerate(tags, start=1)
     ]
+
+
+def _marked_columns(record: Row, published: Row, packed: object) -> tuple[str | None, list[str]]:
+    """Returns the body of an article in Markdown and the URLs of its links; None and [] if its body is not published.
+
+    If personal data was removed from its texts, captions and alternative texts are left out, and so are links to e-mail
+    addresses and telephone numbers.
+    """
+    body = published["body"]
+    if body is None:
+        return None, []
+    marks = carry_marks(record["body"], unpack_marks(packed, len(record["body"])), body)
+    if any(published[name] != record[name] for name in ("body", "captions", "authors")):
+        marks = tuple(replace(m, alt="", caption="") for m in marks if m.kind != "a" or not is_contact(m.value))
+    return to_markdown(body, marks), [link.url for link in links_of(body, marks)]
 
 
 def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:

@@ -211,7 +211,7 @@ def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[s
     if tier is Tier.REFERENCE:
         out = {name: value if name in _REFERENCE else [] if name in _LISTS else None for name, value in record.items()}
     else:
-        out = {**record, "body": None}
+        out = {**record, **{name: [] if name in _LISTS else None for name in published_from("full") if name in record}}
         if "excerpt" in out:
             has_excerpt = tier is Tier.EXCERPT
             out["excerpt"] = first_words(record["body"]) if has_excerpt else None

@@ -15,7 +15,7 @@ import imagesize
 from lxml import etree
 
 from archiver.items import Requisite, RequisiteKind
-from archiver.urls import asset_address
+from archiver.urls import asset_address, srcset_urls
 
 MAX_REQUISITES = 400
 """At most this many addresses are taken from one page or stylesheet."""
@@ -160,30 +160,6 @@ def _one(value: str | None, base: str, kind: RequisiteKind) -> Iterator[Requisit
 def _candidates(element: etree._Element) -> Iterator[str]:
     for name in _SETS:
         yield from srcset_urls(element.get(name) or "")
-
-
-def srcset_urls(text: str) -> Iterator[str]:
-    """Yields the addresses in a srcset attribute (HTML Standard, "parse a srcset attribute").
-
-    An address may contain commas, but not end with one. A descriptor may contain commas in parentheses.
-    """
-    at, size = 0, len(text)
-    while at < size:
-        while at < size and (text[at].isspace() or text[at] == ","):
-            at += 1
-        start = at
-        while at < size and not text[at].isspace():
-            at += 1
-        url = text[start:at]
-        if url.endswith(","):
-            url = url.rstrip(",")
-        else:
-            depth = 0
-            while at < size and (text[at] != "," or depth):
-                depth += (text[at] == "(") - (text[at] == ")" and depth > 0)
-                at += 1
-        if url:
-            yield url
 
 
 def _of_css(css: str, base: str) -> Iterator[Requisite]:

@@ -28,6 +28,7 @@ from archiver.extraction.template import article_by_rules
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.text import fold_text
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
+from archiver.markup.marks import captions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
     if page.constants.refuses_body(plain):
         evidence.append(Evidence("body", plain, CONSTANT, text.locator, 0.0))
         plain = ""
+    markup = text.rendered.markup(plain)
     evidence.append(Evidence("body", f"{len(plain)} characters", text.source, text.locator, text.confidence))
 
     people = _authors.author_candidates(page, post, hint, site, beside, tail.authors, text.text)
@@ -163,6 +165,8 @@ def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind
         tags=tag,
         geotags=places,
         credits=named,
+        captions=captions_of(markup),
+        markup=markup,
         **declared.values,
         kind=kind,
         kind_rule=rule,

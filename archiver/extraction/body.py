@@ -13,6 +13,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, written_text
+from archiver.extraction.body_markup import find_markup
 from archiver.extraction.boilerplate import (
     LONG,
     ends_the_post,
@@ -24,7 +25,8 @@ from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, text_length
 from archiver.extraction.term_links import kind_of_address
 from archiver.extraction.text import clean_text, fold_text, tidy_body
-from archiver.items import SourceHint, is_from_api
+from archiver.items import Mark, SourceHint, is_from_api
+from archiver.markup.marks import carry_marks
 from archiver.platforms.platform_table import by_name, platform_tables
 from archiver.platforms.selector_index import is_below
 
@@ -478,16 +480,49 @@ _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author"
 
 
 @dataclass(frozen=True, slots=True)
+class RenderedText:
+    """The text of an element without boilerplate, and the blocks of `layout` that it consists of. False if it is empty.
+
+    `page` and `top` are the page and the element; None for a text that is not from an element.
+    """
+
+    text: str = ""
+    page: Page | None = None
+    top: Element | None = None
+    layout: BlockLayout | None = None
+    blocks: tuple[TextBlock, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def markup(self, body: str) -> tuple[Mark, ...]:
+        """Returns the marks of `body`, which has all or some lines of this text."""
+        if self.page is None or self.top is None or self.layout is None or not body:
+            return ()
+        return carry_marks(self.text, find_markup(self.page, self.top, self.layout, self.blocks, self.text), body)
+
+
+NO_TEXT = RenderedText()
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """The text of a post and how it was found. `is_whole` is True if the text is the whole text from a feed or API, and
     the page shows only a part of it.
     """
 
-    text: str
+    rendered: RenderedText
     source: str
     locator: str
     confidence: float
     is_whole: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.rendered.text
 
 
 def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: SourceHint | None = None) -> Body:
@@ -497,28 +532,28 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
     API has the whole text, returns the whole text.
     """
     shown = _body_on_page(page, post, title, beside)
-    if text := hint_body(shown.text, page.url, title, hint):
-        return Body(text, "api" if is_from_api(hint) else "feed", "whole text", 0.9, is_whole=True)
+    if whole := hint_body(shown.text, page.url, title, hint):
+        return Body(whole, "api" if is_from_api(hint) else "feed", "whole text", 0.9, is_whole=True)
     return shown
 
 
-def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> str:
+def hint_body(shown: str, url: str, title: str, hint: SourceHint | None) -> RenderedText:
     """Returns the whole text from the feed or API if the text on the page (`shown`) is only its beginning, or only a
-    notice such as "You need JavaScript". Otherwise returns "".
+    notice such as "You need JavaScript". Otherwise returns an empty text.
     """
-    text = body_of_html(hint.body_html, url, title) if hint is not None and hint.body_html else ""
-    if len(text) <= 1.15 * len(shown) + 20:
-        return ""
-    is_notice_only = len(shown) <= _NOTICE and len(text) > 5 * len(shown)
-    return text if is_notice_only or _starts_like(shown, text) else ""
+    whole = body_of_html(hint.body_html, url, title) if hint is not None and hint.body_html else NO_TEXT
+    if len(whole) <= 1.15 * len(shown) + 20:
+        return NO_TEXT
+    is_notice_only = len(shown) <= _NOTICE and len(whole) > 5 * len(shown)
+    return whole if is_notice_only or _starts_like(shown, whole.text) else NO_TEXT
 
 
-def body_of_html(fragment: str, url: str, title: str = "") -> str:
-    """Returns the plain text of a post's HTML, as given by a feed or an API."""
+def body_of_html(fragment: str, url: str, title: str = "") -> RenderedText:
+    """Returns the text of a post's HTML, as given by a feed or an API."""
     page = parse_page(f"<html><body><div class='archiver-whole'>{fragment}</div></body></html>", url)
     top = page.index.first(".archiver-whole")
     if top is None:
-        return ""
+        return NO_TEXT
     index = page.index
     skip = {
         e
@@ -527,12 +562,12 @@ def body_of_html(fragment: str, url: str, title: str = "") -> str:
         for e in index.select(rule)
         if e is not top
     }
-    return _render(lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title))
+    return _render(page, lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title))
 
 
 def render_container(
     page: Page, post: Post, top: Element, title: str, beside: BylineBlock, extra_drop: Iterable[str] = ()
-) -> str:
+) -> RenderedText:
     """Returns the text of the element `top` with the usual boilerplate removed.
 
     `extra_drop` are selectors of further elements to leave out.
@@ -547,12 +582,12 @@ def _meta_blocks_below(post: Post, top: Element) -> set[Element]:
 
 def _render_post(
     post: Post, plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None
-) -> str:
+) -> RenderedText:
     """Returns the text of a post in `top`. A text that equals the title is kept only if the post has no other text."""
-    text = _render(plan, top, known, weights)
+    text = _render(post.page, plan, top, known, weights)
     if text or not known.title or (post.title is not None and is_below(post.title, top)):
         return text
-    return _render(plan, top, replace(known, title=""), weights)
+    return _render(post.page, plan, top, replace(known, title=""), weights)
 
 
 def _starts_like(part: str, whole: str) -> bool:
@@ -585,9 +620,12 @@ def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element
     return KnownBoilerplate(title, beside.lines, elements, tuple(n for n in people if len(n) > 5))
 
 
-def _render(plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None) -> str:
+def _render(
+    page: Page, plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None
+) -> RenderedText:
     lo, hi = plan.spans.get(top, (0, 0))
-    return tidy_body(written_text(text_blocks(plan, lo, hi, known, weights)))
+    blocks = text_blocks(plan, lo, hi, known, weights)
+    return RenderedText(tidy_body(written_text(blocks, plan)), page, top, plan, tuple(blocks))
 
 
 def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
@@ -615,7 +653,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
     known = _known_boilerplate(page, title, beside, top)
     text = _render_post(post, plan, top, known, weights if source != "platform" else None)
-    if not text and len(bare := _render(lay_out(top), top, known)) > 200:
+    if not text and len(bare := _render(page, lay_out(top), top, known)) > 200:
         text = bare  # one of the selectors for elements to drop had matched the text itself
     found = Body(text, source, locator, confidence)
     if source != "density" or len(text) >= _SHORT:
@@ -708,11 +746,11 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
         if text := _render_post(post, plan, top, known):
             return Body(text, "position", f"<{top.tag}>", 0.6)
     if article is not None and next(article.iter(*_MEDIA), None) is not None:
-        return Body("", "position", "<article>", 0.6)
+        return Body(NO_TEXT, "position", "<article>", 0.6)
     return None
 
 
-def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> str | None:
+def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> RenderedText | None:
     """Returns the text below the title in the small box that contains both; "" if the box has only a picture below the
     title. Returns None if the title is not in such a box.
 
@@ -761,5 +799,5 @@ def _weight_of(plan: BlockLayout, sums: list[float], el: Element) -> float:
 def _last_resort(page: Page) -> Body:
     declared = next(iter(page.data.texts(page.data.article(page.addresses), "articleBody")), "")
     if declared:
-        return Body(clean_text(declared), "json-ld", "articleBody", 0.6)
-    return Body("", "", "", 0.0)
+        return Body(RenderedText(clean_text(declared)), "json-ld", "articleBody", 0.6)
+    return Body(NO_TEXT, "", "", 0.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, islice
 
 from lxml.etree import _Element as Element
@@ -90,7 +91,10 @@ _KINDS = {
 # Elements that mostly contain plain text. They are read in one piece unless they contain one of the elements listed
 # below.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
-_NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog"}
+_NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog", "img"}
+EMBEDS = frozenset(["audio", "embed", "iframe", "video"])
+"""Elements without text that show a recording or a part of another page."""
+MEDIA = EMBEDS | {"img"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
@@ -98,29 +102,79 @@ _NEWLINE, _BLANK = "\x1e", "\n\n"
 Texts = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class WholeElement:
+    """The origin of a text that is all the text of one element, without its tail."""
+
+    element: Element
+
+
+@dataclass(frozen=True, slots=True)
+class CellPieces:
+    """The text of a table cell, and the pieces it consists of."""
+
+    cell: Element
+    text: str
+    texts: list[str]
+    origins: list[Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class RowOfCells:
+    """The origin of the line of a table row."""
+
+    cells: tuple[CellPieces, ...]
+
+
+Origin = Element | WholeElement | RowOfCells
+"""Where a piece of text stands. If it is an element, the piece is in it, but in none of its children; an empty piece is
+the image or recording that the element shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPosition:
+    """An image or a recording between two blocks. `before` is the index of the block that follows it."""
+
+    element: Element
+    before: int
+
+
 class TextBlock:
     """A run of text between two breaks. `gap` is the white space before it: "" or one or two line ends.
 
     `size` is the length of the text, counted in Latin letters; a Han character counts as two and a half of these.
     `linked` is the part of `size` that is inside links. `element` is the block-level element that contains the text.
+    `texts` are the pieces of the text as the page has them, and `origins` their places; the blocks of a run that
+    consecutive line breaks split have the same pieces.
     """
 
-    __slots__ = ("element", "gap", "linked", "size", "text")
+    __slots__ = ("element", "gap", "linked", "origins", "size", "text", "texts")
 
-    def __init__(self, text: str, gap: str, element: Element, size: float, linked: float) -> None:
+    def __init__(
+        self, text: str, gap: str, element: Element, size: float, linked: float, pieces: tuple[list[str], list[Origin]]
+    ) -> None:
         self.text, self.gap, self.element, self.size, self.linked = text, gap, element, size, linked
+        self.texts, self.origins = pieces
 
     def __repr__(self) -> str:
         return f"Block({self.element.tag}, {self.text[:60]!r}, {self.size:.0f}, {self.linked:.0f})"
 
 
 class BlockLayout:
-    """The text blocks in `top`. `spans` has the range of blocks of each block-level element."""
+    """The text blocks in `top`. `spans` has the range of blocks of each block-level element. `media` are the images and
+    recordings outside of the blocks, in reading order.
+    """
 
-    __slots__ = ("_boilerplate_words", "blocks", "spans", "top")
+    __slots__ = ("_boilerplate_words", "blocks", "media", "spans", "top")
 
-    def __init__(self, top: Element, blocks: list[TextBlock], spans: dict[Element, tuple[int, int]]) -> None:
-        self.top, self.blocks, self.spans = top, blocks, spans
+    def __init__(
+        self,
+        top: Element,
+        blocks: list[TextBlock],
+        spans: dict[Element, tuple[int, int]],
+        media: list[MediaPosition],
+    ) -> None:
+        self.top, self.blocks, self.spans, self.media = top, blocks, spans, media
         self._boilerplate_words: dict[Element, str] = {}
 
     def boilerplate_word(self, el: Element) -> str:
@@ -159,12 +213,13 @@ class _LayoutReader:
     """The state of the walk: finished blocks, the block range of each element, and the text since the last break.
 
     `at` is the block-level element that is being read. `pre`, `links` and `in_cell` are the numbers of open elements of
-    these kinds. `cells` has the cells of the current row that have been read.
+    these kinds. `buffer` has the pieces of text, `origins` the place of each. `cells` has the cells of the current row
+    that have been read.
     """
 
     __slots__ = (
-        "at", "blocks", "buffer", "cells", "gap", "in_cell", "linked", "links", "pre", "skip", "spans", "texts", "top",
-        "touched",
+        "at", "blocks", "buffer", "cells", "gap", "in_cell", "linked", "links", "media", "origins", "pre", "skip",
+        "spans", "texts", "top", "touched",
     )  # fmt: skip
 
     def __init__(self, top: Element, skip: Collection[Element], texts: Mapping[Element, Texts]) -> None:
@@ -172,8 +227,10 @@ class _LayoutReader:
         self.touched = _ancestors_of(skip)
         self.blocks: list[TextBlock] = []
         self.spans: dict[Element, tuple[int, int]] = {}
+        self.media: list[MediaPosition] = []
         self.buffer: list[str] = []
-        self.cells: list[str] = []
+        self.origins: list[Origin] = []
+        self.cells: list[CellPieces] = []
         self.at = top
         self.gap, self.linked = "", 0.0
         self.pre = self.links = self.in_cell = 0
@@ -182,7 +239,7 @@ class _LayoutReader:
         """Reads the text of an element and of its descendants."""
         texts, skip = self.texts, self.skip
         if text := texts[el][0]:
-            self.take_text(text)
+            self.take_text(text, el)
         for child in el:
             tag = child.tag
             kind = _KINDS.get(tag, "")
@@ -194,20 +251,30 @@ class _LayoutReader:
                         self.links += 1
                         self.read_inside(child)
                         self.links -= 1
+                    elif tag == "img" and not self.pre:
+                        self.take_piece("", child)
                     else:
                         self.read_inside(child)
                 else:
                     self.read_other(child, tag, kind)
+            elif tag in EMBEDS and not self.pre and child not in skip:
+                self.take_piece("", child)
             if text := texts[child][1]:
-                self.take_text(text)
+                self.take_text(text, el)
 
-    def take_text(self, text: str) -> None:
+    def take_text(self, text: str, origin: Element) -> None:
         if self.pre or not text.isspace():
             self.buffer.append(text)
+            self.origins.append(origin)
             if self.links:
                 self.linked += text_width(text)
         elif self.buffer:
             self.buffer.append(" ")
+            self.origins.append(origin)
+
+    def take_piece(self, text: str, origin: Origin) -> None:
+        self.buffer.append(text)
+        self.origins.append(origin)
 
     def read_block(self, el: Element, tag: str) -> None:
         """Reads a block-level element, which begins and ends a line."""
@@ -220,7 +287,7 @@ class _LayoutReader:
         outer, first = self.at, len(self.blocks)
         self.at = el
         if tag in _OFTEN_PLAIN and len(el) > 1 and not self.links and el not in self.touched and _is_plain(el):
-            self.buffer.append("".join(el.itertext()))  # type: ignore[arg-type]
+            self.take_piece("".join(el.itertext()), WholeElement(el))  # type: ignore[arg-type]
             for link in el.iter("a"):
                 self.linked += text_width("".join(link.itertext()))  # type: ignore[arg-type]
             self.pre += tag == "pre"
@@ -246,8 +313,9 @@ class _LayoutReader:
             self.read_inside(el)
             self.in_cell -= 1
             if not self.in_cell:
-                self.cells.append(clean_text("".join(self.buffer).replace(_NEWLINE, " ")))
-                self.buffer.clear()
+                text = clean_text("".join(self.buffer).replace(_NEWLINE, " "))
+                self.cells.append(CellPieces(el, text, self.buffer, self.origins))
+                self.buffer, self.origins = [], []
             return
         self.end_row()
         self.end_line(_BLANK)
@@ -267,16 +335,16 @@ class _LayoutReader:
         elif kind == "cell" and not self.pre:
             self.read_cell(el)
         elif self.in_cell and not self.pre:
-            self.buffer.append(" ")
+            self.take_piece(" ", el)
             self.read_inside(el)
-            self.buffer.append(" ")
+            self.take_piece(" ", el)
         elif tag == "br":
-            self.buffer.append("\n" if self.pre else _NEWLINE)
+            self.take_piece("\n" if self.pre else _NEWLINE, el)
             self.read_inside(el)
         elif self.pre and tag != "pre":
             self.read_inside(el)
             if kind == "break" and self.buffer and not self.buffer[-1].endswith("\n"):
-                self.buffer.append("\n")
+                self.take_piece("\n", el)
         elif kind == "break":
             self.read_block(el, tag)
         else:
@@ -287,14 +355,15 @@ class _LayoutReader:
     def end_row(self) -> None:
         """Writes the cells of a table row as one line."""
         if self.cells:
-            self.buffer.append(" | ".join(c for c in self.cells if c))
+            self.take_piece(" | ".join(c.text for c in self.cells if c.text), RowOfCells(tuple(self.cells)))
             self.cells.clear()
 
     def end_line(self, gap: str) -> None:
         """Ends the current run of text and turns it into blocks. The gap before the next block is at least `gap`."""
         if self.buffer:
             text = "".join(self.buffer)
-            self.buffer.clear()
+            pieces, found = (self.buffer, self.origins), len(self.blocks)
+            self.buffer, self.origins = [], []
             if text.isspace():
                 parts = []
             elif self.pre:
@@ -309,12 +378,24 @@ class _LayoutReader:
             for part in parts:
                 if part and not part.isspace():
                     size = text_width(part)
-                    self.blocks.append(TextBlock(part, self.gap, self.at, size, min(self.linked, size)))
+                    self.blocks.append(TextBlock(part, self.gap, self.at, size, min(self.linked, size), pieces))
                     self.linked = max(0.0, self.linked - size)
                     self.gap = _BLANK if len(parts) > 1 else ""
             self.linked = 0.0
+            if len(self.blocks) == found:
+                self.media += (MediaPosition(el, found) for el in media_of(*pieces))
         if gap > self.gap:
             self.gap = gap
+
+
+def media_of(texts: Iterable[str], origins: Iterable[Origin]) -> Iterator[Element]:
+    """Yields the images and recordings among pieces of text."""
+    for text, origin in zip(texts, origins, strict=True):
+        if isinstance(origin, RowOfCells):
+            for cell in origin.cells:
+                yield from media_of(cell.texts, cell.origins)
+        elif not text and not isinstance(origin, WholeElement) and origin.tag in MEDIA:
+            yield origin
 
 
 def _ancestors_of(skip: Collection[Element]) -> set[Element]:
@@ -356,7 +437,7 @@ def lay_out(
     reader.end_row()
     reader.end_line("")
     reader.spans[top] = (0, len(reader.blocks))
-    return BlockLayout(top, reader.blocks, reader.spans)
+    return BlockLayout(top, reader.blocks, reader.spans, reader.media)
 
 
 def _is_division(cell: Element) -> bool:
@@ -402,6 +483,17 @@ def _gap_before(el: Element, tag: str, top: Element) -> str:
     return "\n\n"
 
 
-def written_text(blocks: list[TextBlock]) -> str:
-    """Returns blocks as plain text. The gap of each block is written before it."""
-    return "".join(b.gap + b.text for b in blocks).strip("\n")
+def written_text(blocks: Sequence[TextBlock], layout: BlockLayout) -> str:
+    """Returns some of the blocks of a layout as plain text, in reading order. The gap of each block is written before
+    it, or the widest gap of the blocks before it that are left out.
+    """
+    chosen = iter(blocks)
+    following = next(chosen, None)
+    out: list[str] = []
+    gap = ""
+    for block in layout.blocks:
+        gap = max(gap, block.gap)
+        if block is following:
+            out += (gap, block.text)
+            gap, following = "", next(chosen, None)
+    return "".join(out).strip("\n")

@@ -163,9 +163,9 @@ def merge_parts(db: Database, theirs: Database, key: str) -> None:
     """Merges the parts of a post over several pages; `key` is the urlkey of the post."""
     for row in theirs.query("select * from article_parts where post_urlkey = ?", [key]):
         db.execute(
-            "insert into article_parts (urlkey, url, post_urlkey, number, text) values (:urlkey, :url, "
-            ":post_urlkey, :number, :text) "
-            "on conflict (urlkey) do update set text = coalesce(text, excluded.text)",
+            "insert into article_parts (urlkey, url, post_urlkey, number, text, markup) values (:urlkey, :url, "
+            ":post_urlkey, :number, :text, :markup) on conflict (urlkey) do update set "
+            "markup = iif(text is null, excluded.markup, markup), text = coalesce(text, excluded.text)",
             row,
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.form_verdicts import POST_FORM_RULE
-from archiver.articles.identity import is_further_part, join_parts
+from archiver.articles.identity import is_further_part
 from archiver.articles.impossible_values import drop_impossible_values
 from archiver.articles.revision_history import (
     differing_fields,
@@ -33,7 +33,7 @@ from archiver.extraction.template.site_constants import SiteConstants
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
 from archiver.fields import EVIDENCE, LATEST
-from archiver.items import Article, PageKind, SourceHint
+from archiver.items import Article, MarkedText, PageKind, SourceHint
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -44,7 +44,13 @@ from archiver.storage.article_tables.evidence import (
     unpack_evidence,
 )
 from archiver.storage.article_tables.historical_revisions import ExtractWithoutHints
-from archiver.storage.article_tables.multipage_articles import StoredPart, parts_of
+from archiver.storage.article_tables.multipage_articles import (
+    StoredPart,
+    join_stored_parts,
+    marked_body,
+    parts_of,
+    with_body,
+)
 from archiver.storage.article_tables.records import find_article
 from archiver.storage.article_tables.revisions import (
     article_from_revision,
@@ -145,11 +151,13 @@ def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_i
     known = [rules_valid_at(db, site_id, at), rules_valid_at(db, site_id)]
     rules = list({r.version: r for r in known if r is not None}.values())
     hint, in_parts = _hint_then_or_latest(db, row), bool(parts_of(db, row["urlkey"]))
+    known_article = article_from_row(row)
+    stored = MarkedText(known_article.body, known_article.markup)
     out = []
     for one in (*rules, None):
         page = parse_page(response.body, row["url"], response.content_type, at)
         article = extract_page(page, hint, PageKind.POST, rules=one)
-        out.append(replace(article, body=row["body"]) if in_parts else article)
+        out.append(with_body(article, stored) if in_parts else article)
     return out
 
 
@@ -285,7 +293,7 @@ class ReextractedArticle:
     url: str = ""
     seen: tuple[Any, ...] = ()
     versions: tuple[ReextractedRevision, ...] = ()
-    parts: tuple[tuple[str, str], ...] = ()
+    parts: tuple[tuple[str, MarkedText], ...] = ()
     unreadable: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     without_capture: bool = False
@@ -474,7 +482,7 @@ class _Article:
         self._reader, self._row = reader, row
         self._unreadable: list[str] = []
         self._left: list[str] = []
-        self._texts: list[tuple[str, str]] = []
+        self._texts: list[tuple[str, MarkedText]] = []
         self._pages = parts_of(reader.db, row["urlkey"])
 
     def outcome(self) -> ReextractedArticle:
@@ -512,7 +520,7 @@ class _Article:
         if reading is None:
             return None
         if is_current and self._pages:
-            reading = replace(reading, body=self._join_parts(reading))
+            reading = with_body(reading, self._join_parts(reading))
         then, own = self._stored_evidence(row, stored), (row.get("extractor"), capture_id, row.get("read_at"))
         fresh = self._fields_to_update(then, stored, reading, capture_id, is_current=is_current)
         later = self._fields_from_later_captures(then, own, stored, reading, fresh) if is_current else {}
@@ -604,30 +612,31 @@ class _Article:
             out[name] = None if is_lost else self._read(self._row["revision"], number, self._row["url"]), number
         return out
 
-    def _join_parts(self, reading: Article) -> str:
+    def _join_parts(self, reading: Article) -> MarkedText:
         """Returns the body of a post of several parts, joined from the new texts of its parts. A part that cannot be
         read keeps its stored text.
         """
-        texts: dict[int, str] = {}
+        texts: dict[int, MarkedText] = {}
         for part in self._pages:
-            text = reading.body if part.number == 1 else self._read_part(part, reading)
+            text = marked_body(reading) if part.number == 1 else self._read_part(part, reading)
             if text is None:
                 continue
             texts[part.number] = text
-            if text != part.text:
+            if text != MarkedText(part.text or "", part.markup):
                 self._texts.append((urlkey(part.url), text))
-        return texts[0] if 0 in texts else join_parts([texts[n] for n in sorted(texts)])
+        return join_stored_parts(texts)
 
-    def _read_part(self, part: StoredPart, first: Article) -> str | None:
+    def _read_part(self, part: StoredPart, first: Article) -> MarkedText | None:
+        known = None if part.text is None else MarkedText(part.text, part.markup)
         row = self._reader.db.execute("select capture_id from pages where urlkey = ?", [urlkey(part.url)]).fetchone()
-        if part.text is None or row is None or row[0] is None:
-            return part.text
+        if known is None or row is None or row[0] is None:
+            return known
         try:
             reading = self._reader.page(self._row["site"], row[0], part.url, self._row["url"])
         except UnreadableInput as error:
             self._unreadable.append(f"article {self._row['id']}, part {part.number}: {error}")
-            return part.text
-        return reading.body if reading.body and is_further_part(first, reading) else part.text
+            return known
+        return marked_body(reading) if reading.body and is_further_part(first, reading) else known
 
     def _with_edits(
         self, found: list[ReextractedRevision], rows: list[dict[str, Any]], stored: dict[int, Article]

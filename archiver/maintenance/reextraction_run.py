@@ -30,6 +30,7 @@ from archiver.maintenance.reextraction import (
 )
 from archiver.storage.article_tables.articles import overwrite
 from archiver.storage.article_tables.evidence import encode_evidence, unpack_evidence
+from archiver.storage.article_tables.multipage_articles import update_part
 from archiver.storage.article_tables.revisions import rewrite_revision
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.pages import last_rowid, stamp
@@ -119,7 +120,7 @@ def write_reextraction(
             for version in outcome.versions:
                 (_write_current if version.is_current else _write_past)(db, row, version, begun)
             for key, text in outcome.parts:
-                db.execute("update article_parts set text = ? where urlkey = ?", [text, key])
+                update_part(db, key, text)
             db.execute("update articles set reextraction_id = ? where id = ?", [begun.id, row["id"]])
     return stale
 

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any
 
 from archiver.fields import GEOTAG_KEYS, Shape
+from archiver.markup.marks import Packed, pack_marks, unpack_marks
 
 _DEGREES = frozenset({"latitude", "longitude", "precision"})
 
@@ -74,6 +75,10 @@ def _geotags(value: object) -> list[dict[str, Any]]:
     )
 
 
+def _marks(value: object) -> Packed:
+    return pack_marks(unpack_marks(_from_json(value)))
+
+
 def _degree(value: object) -> float | None:
     return value if isinstance(value, int | float) and isfinite(value) else None
 
@@ -96,6 +101,7 @@ SHAPED: dict[Shape, Callable[[object], Any]] = {
     "time": _time,
     "texts": stored_texts,
     "geotags": _geotags,
+    "marks": _marks,
 }
 """For each shape, the function that reads a value of this shape. It returns None or [] if the value has a different
 shape."""

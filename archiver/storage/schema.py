@@ -448,6 +448,8 @@ create table articles (
     description text,
     image text,
     credits text,
+    captions text,
+    markup text,
     revision integer not null,
     first_seen text not null,
     last_seen text not null,
@@ -533,7 +535,8 @@ create table article_parts (
     url text not null,
     post_urlkey text not null, -- of the post's own page, which is number 1
     number integer not null, -- 0: a view of all pages on one
-    text text
+    text text,
+    markup text -- JSON: the marks of the text
 );
 create index idx_article_parts_post_urlkey_number on article_parts (post_urlkey, number);
 

@@ -26,8 +26,8 @@ def test_a_container_is_rendered_with_the_usual_and_extra_pruning() -> None:
     )
     post = locate_post(page)
     top = page.index.select("#t")[0]
-    assert render_container(page, post, top, "", BylineBlock()) == f"{PROSE}\n\nOur shop is open."
-    assert render_container(page, post, top, "", BylineBlock(), ["p.x"]) == PROSE
+    assert render_container(page, post, top, "", BylineBlock()).text == f"{PROSE}\n\nOur shop is open."
+    assert render_container(page, post, top, "", BylineBlock(), ["p.x"]).text == PROSE
 
 
 @pytest.mark.parametrize("names", ["share-bar", "ShareBar_bar__k2", "author_bio", "PostMeta", "post__meta"])
@@ -72,7 +72,7 @@ def test_the_declared_text_is_the_last_resort() -> None:
 
 
 def test_short_lines_of_a_feeds_text_are_kept() -> None:
-    assert body_of_html("<p>Hm.</p><ul><li>a</li></ul>", URL) == "Hm.\n\na"
+    assert body_of_html("<p>Hm.</p><ul><li>a</li></ul>", URL).text == "Hm.\n\na"
 
 
 @pytest.mark.parametrize(

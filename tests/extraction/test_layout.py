@@ -23,20 +23,21 @@ def read(html: str) -> BlockLayout:
     return lay_out(top_of(html))
 
 
+def text_of(layout: BlockLayout) -> str:
+    return written_text(layout.blocks, layout)
+
+
 def test_two_breaks_separate_paragraphs_and_one_ends_a_line() -> None:
-    assert written_text(read("<div>a<br>b<br> <br/>\nc<br><br><br>d</div>").blocks) == "a\nb\n\nc\n\nd"
+    assert text_of(read("<div>a<br>b<br> <br/>\nc<br><br><br>d</div>")) == "a\nb\n\nc\n\nd"
 
 
 def test_a_layout_table_is_not_read_as_a_table() -> None:
     html = "<table><tr><td>menu</td><td><h1>T</h1><p>One.</p><p>Two.</p></td></tr></table>"
-    assert written_text(read(html).blocks) == "menu\n\nT\n\nOne.\n\nTwo."
+    assert text_of(read(html)) == "menu\n\nT\n\nOne.\n\nTwo."
     boxes = "<div><div>3 May</div><div>T</div><div><p>One.</p></div></div>"
-    assert (
-        written_text(read(f"<table><tr><td>menu</td><td>{boxes}</td></tr></table>").blocks)
-        == "menu\n\n3 May\n\nT\n\nOne."
-    )
+    assert text_of(read(f"<table><tr><td>menu</td><td>{boxes}</td></tr></table>")) == "menu\n\n3 May\n\nT\n\nOne."
     head, row = "<thead><tr><th>a</th><th>b</th></tr></thead>", "<tbody><tr><td>1</td><td>2<br>3</td></tr></tbody>"
-    assert written_text(read(f"<table>{head}{row}</table>").blocks) == "a | b\n1 | 2 3"
+    assert text_of(read(f"<table>{head}{row}</table>")) == "a | b\n1 | 2 3"
 
 
 def test_links_and_wide_letters_are_measured() -> None:
@@ -50,11 +51,11 @@ def test_links_and_wide_letters_are_measured() -> None:
 def test_text_after_a_skipped_element_is_kept() -> None:
     page = parse_page("<p>a<span class='x'>gone</span>b</p><script>no()</script>c", URL)
     body = page.index.tag("body")[0]
-    assert written_text(lay_out(body, set(page.index.select(".x"))).blocks) == "ab\n\nc"
+    assert text_of(lay_out(body, set(page.index.select(".x")))) == "ab\n\nc"
 
 
 def test_code_keeps_its_lines_and_its_indent() -> None:
-    assert written_text(read("<p>x</p><pre>if a:\n    <b>b</b>()\n</pre>").blocks) == "x\n\nif a:\n    b()"
+    assert text_of(read("<p>x</p><pre>if a:\n    <b>b</b>()\n</pre>")) == "x\n\nif a:\n    b()"
 
 
 def test_nested_spans_are_counted_once() -> None:

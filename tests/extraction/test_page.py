@@ -68,7 +68,7 @@ def test_blocks_are_written_as_lines() -> None:
     <table><tr><th>x</th><th>y</th></tr><tr><td>1</td><td><p>2</p></td></tr></table><pre>  k = 1
     v = 2</pre><blockquote><p>q</p></blockquote>tail</div>"""
     top = parse_page(html, "https://example.org/").index.tag("div")[0]
-    assert written_text(lay_out(top).blocks) == (
+    assert written_text((layout := lay_out(top)).blocks, layout) == (
         "One bold\ntwo\n\nHead\n\na\nb\n\nc\n\nx | y\n1 | 2\n\n  k = 1\n    v = 2\n\nq\n\ntail"
     )
 
@@ -80,7 +80,8 @@ def test_texts_are_cleaned() -> None:
 
 def test_text_of_a_feed_item() -> None:
     assert (
-        body_of_html('<p>One</p><div class="sharedaddy">Share</div><p>Two</p>', "https://example.org/a") == "One\n\nTwo"
+        body_of_html('<p>One</p><div class="sharedaddy">Share</div><p>Two</p>', "https://example.org/a").text
+        == "One\n\nTwo"
     )
 
 

@@ -14,11 +14,10 @@ from archiver.discovery.page_requisites import (
     image_size,
     requisites_of_page,
     requisites_of_stylesheet,
-    srcset_urls,
     type_mismatch,
 )
 from archiver.items import RequisiteKind
-from archiver.urls import asset_address
+from archiver.urls import asset_address, srcset_urls
 from tests.requisites.pictures import png
 from tests.waiting import bounded_work
 

@@ -11,7 +11,7 @@ from lxml.etree import _Element as Element
 from archiver.extraction import resolve
 from archiver.extraction.authors import agency_credits
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.body import hint_body, render_container
+from archiver.extraction.body import NO_TEXT, RenderedText, hint_body, render_container
 from archiver.extraction.date_text import Moment, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
 from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
@@ -40,6 +40,7 @@ from archiver.extraction.template.site_rule import BY_HAND, Rule, SiteRules
 from archiver.extraction.text import fold_text
 from archiver.fields import WEIGHED
 from archiver.items import Article, Evidence, PageKind, SourceHint
+from archiver.markup.marks import captions_of
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 
@@ -50,8 +51,11 @@ _SENTENCE_END = tuple(".!?…。！？")
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The text of a post. `plain` is the text without the signature at its end and the byline at its beginning."""
+    """The text of a post. `full` is the text in the body's element, without the lines that the rules leave out; `plain`
+    is the text without the signature at its end and the byline at its beginning.
+    """
 
+    rendered: RenderedText
     full: str
     tail: agency_credits.BodyTail
     plain: str
@@ -86,10 +90,13 @@ def read_by_rules(
     categories, tags = read_terms(reader)
     if reader.is_strange or not text.plain:
         return None
+    markup = text.rendered.markup(text.plain)
     article = Article(
         url=page.url,
         title=title,
         body=text.plain,
+        captions=captions_of(markup),
+        markup=markup,
         authors=authors,
         categories=categories,
         tags=tags,
@@ -122,11 +129,11 @@ def _names_site(reader: SiteReader, title: str) -> bool:
 
 def _read_text(reader: SiteReader, title: str) -> _Text:
     assert reader.top is not None
-    whole_text = _read_body(reader, reader.top, title)
+    rendered, whole_text = _read_body(reader, reader.top, title)
     tail = agency_credits.read_tail(whole_text)
     paragraphs = whole_text.split("\n\n")
     plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
-    return _Text(whole_text, tail, "" if reader.page.constants.refuses_body(plain) else plain)
+    return _Text(rendered, whole_text, tail, "" if reader.page.constants.refuses_body(plain) else plain)
 
 
 def _authors_of(reader: SiteReader, tail: agency_credits.BodyTail) -> tuple[str, ...]:
@@ -228,11 +235,12 @@ def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> 
     """
     if name == "body":
         top = body_container(reader.page, rule)
-        text = _read_body(reader, top, article.title) if top is not None else ""
+        rendered, text = _read_body(reader, top, article.title) if top is not None else (NO_TEXT, "")
         if not text:
             reader.evidence = [one for one in reader.evidence if one.field != name]
             reader.note_unmatched(name, rule)
-        return replace(article, body=text) if text else article
+        markup = rendered.markup(text)
+        return replace(article, body=text, markup=markup, captions=captions_of(markup)) if text else article
     value = reader.by_rule(name)
     if not value:
         return article
@@ -257,12 +265,14 @@ def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
     return rule if kind is PageKind.POST else None
 
 
-def _read_body(reader: SiteReader, top: Element, title: str) -> str:
+def _read_body(reader: SiteReader, top: Element, title: str) -> tuple[RenderedText, str]:
+    """Returns the text of the body as it was rendered, and without the lines that the rule leaves out."""
     page, rule = reader.page, reader.rules.fields["body"]
     others = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
     meta = [e for one in others if (e := _byline_element(page, one, top)) is not None]
     post = Post(page, body=top, holder=top)
-    text = render_container(page, post, top, title, BylineBlock(elements=tuple(meta)), rule.drop)
+    rendered = render_container(page, post, top, title, BylineBlock(elements=tuple(meta)), rule.drop)
+    text = rendered.text
     if rule.lines:
         text = "\n\n".join(p for p in text.split("\n\n") if p not in rule.lines)
     reader.evidence.append(
@@ -279,7 +289,7 @@ def _read_body(reader: SiteReader, top: Element, title: str) -> str:
     if whole:
         source = "api" if reader.api is not None else "feed"
         reader.evidence[-1] = Evidence("body", f"{len(whole)} characters", source, "whole text", 0.9)
-    return whole or text
+    return (whole, whole.text) if whole else (rendered, text)
 
 
 def _without_byline(text: str, times: list[Moment], language: str) -> str:

@@ -224,7 +224,7 @@ def _container_text(
         return "", 0
     if el not in known:
         known[el] = (
-            render_container(page, Post(page, body=el, holder=el), el, article.title, BylineBlock()),
+            render_container(page, Post(page, body=el, holder=el), el, article.title, BylineBlock()).text,
             text_length(el),
         )
     return known[el]

@@ -26,7 +26,7 @@ from archiver.articles.revision_history import (
     with_source_values,
 )
 from archiver.fields import EVIDENCE, LATEST, LINKS
-from archiver.items import Article
+from archiver.items import Article, MarkedText
 from archiver.storage.article_tables import clusters
 from archiver.storage.article_tables.articles import (
     Change,
@@ -40,7 +40,7 @@ from archiver.storage.article_tables.articles import (
 from archiver.storage.article_tables.evidence import decode_evidence, entries, merge_evidence, pack_evidence
 from archiver.storage.article_tables.historical_captures import redirects_to
 from archiver.storage.article_tables.identification import add_aliases, find_article_of
-from archiver.storage.article_tables.multipage_articles import parts_of
+from archiver.storage.article_tables.multipage_articles import parts_of, with_body
 from archiver.storage.article_tables.revisions import (
     NewRevision,
     article_from_revision,
@@ -340,7 +340,8 @@ def _enter(
         return store_article(db, site, article, _observed(extracted, redirects))
     if not extracted.whole and parts_of(db, row["urlkey"]):
         # The capture shows one page of a post that is split over several.
-        extracted = replace(extracted, article=replace(article, body=row["body"]))
+        stored = article_from_row(row)
+        extracted = replace(extracted, article=with_body(article, MarkedText(stored.body, stored.markup)))
     if stamp(extracted.at) > row["last_seen"]:
         return _enter_as_newest(db, site, row, extracted, redirects, extract_again)
     return _enter_among_revisions(db, row, extracted, extract_again)

@@ -5,13 +5,25 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlite_utils import Database
 
 from archiver.articles.identity import join_parts
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.items import (
+    Article,
+    DiscoveredURL,
+    DiscoverySource,
+    Mark,
+    MarkedText,
+    Outcome,
+    PageKind,
+    PageResult,
+)
+from archiver.markup.marks import captions_of, join_marks, pack_marks, unpack_marks
 from archiver.storage import pages
 from archiver.storage.article_tables.identification import add_aliases
 from archiver.storage.article_tables.revisions import article_from_row
@@ -40,12 +52,28 @@ class StoredPart:
     number: int
     url: str
     text: str | None
+    markup: tuple[Mark, ...] = ()
+
+
+def join_stored_parts(parts: Mapping[int, MarkedText]) -> MarkedText:
+    """Joins the texts of a post's pages, by number, into its body with its marks. Number 0 is a page that shows the
+    complete post.
+    """
+    if 0 in parts:
+        return parts[0]
+    texts = [parts[number] for number in sorted(parts)]
+    body = join_parts([one.text for one in texts])
+    return MarkedText(body, join_marks(texts, body))
 
 
 def parts_of(db: Database, key: str) -> tuple[StoredPart, ...]:
     """Returns the pages whose texts form the post at this urlkey, including its first page (number 1)."""
-    rows = db.execute("select number, url, text from article_parts where post_urlkey = ? order by number", [key])
-    return tuple(StoredPart(*row) for row in rows)
+    rows = db.execute(
+        "select number, url, text, markup from article_parts where post_urlkey = ? order by number", [key]
+    )
+    return tuple(
+        StoredPart(number, url, text, unpack_marks(json.loads(markup or "[]"))) for number, url, text, markup in rows
+    )
 
 
 def text_of_part(db: Database, key: str) -> str | None:
@@ -86,13 +114,11 @@ def enter_part(db: Database, result: PageResult) -> int | None:
     """
     key, post = urlkey(result.url), urlkey(result.part_of)
     listed = db.execute("select 1 from article_parts where urlkey = ? and post_urlkey = ?", [key, post]).fetchone()
-    text = result.article.body if result.article else None
     db.execute(
-        "insert into article_parts (urlkey, url, post_urlkey, number, text) values (?, ?, ?, ?, ?) on conflict "
-        "(urlkey) do update "
-        "set url = excluded.url, post_urlkey = excluded.post_urlkey, number = excluded.number, text = "
-        "coalesce(excluded.text, text)",
-        [key, result.url, post, result.part, text],
+        "insert into article_parts (urlkey, url, post_urlkey, number, text, markup) values (?, ?, ?, ?, ?, ?) on "
+        "conflict (urlkey) do update set url = excluded.url, post_urlkey = excluded.post_urlkey, number = "
+        "excluded.number, text = coalesce(excluded.text, text), markup = coalesce(excluded.markup, markup)",
+        [key, result.url, post, result.part, *_columns_of(marked_body(result.article))],
     )
     row = db.execute(
         "select article_id from pages where urlkey = ? and outcome in ('archived', 'unchanged')", [post]
@@ -116,24 +142,44 @@ def join_parts_of(db: Database, result: PageResult) -> PageResult:
             release_parts(db, key, {urlkey(url) for url in result.article.parts})
             db.execute("delete from article_parts where post_urlkey = ?", [key])
         return result
-    own = result.article.body if result.article else None
+    own = marked_body(result.article)
     for number, url, text in ((1, result.url, own), *((n, u, None) for n, u in result.parts)):
         db.execute(
-            "insert into article_parts (urlkey, url, post_urlkey, number, text) values (?, ?, ?, ?, ?) on conflict "
-            "(urlkey) do update "
-            "set post_urlkey = excluded.post_urlkey, number = excluded.number, text = coalesce(excluded.text, text)",
-            [urlkey(url), url, key, number, text],
+            "insert into article_parts (urlkey, url, post_urlkey, number, text, markup) values (?, ?, ?, ?, ?, ?) on "
+            "conflict (urlkey) do update set post_urlkey = excluded.post_urlkey, number = excluded.number, text = "
+            "coalesce(excluded.text, text), markup = coalesce(excluded.markup, markup)",
+            [urlkey(url), url, key, number, *_columns_of(text)],
         )
     release_parts(db, key, {key, *(urlkey(url) for _, url in result.parts)})
-    texts = {part.number: part.text for part in parts_of(db, key) if part.text is not None}
-    body = texts[0] if 0 in texts else join_parts([texts[n] for n in sorted(texts)])
+    joined = join_stored_parts(
+        {part.number: MarkedText(part.text, part.markup) for part in parts_of(db, key) if part.text is not None}
+    )
     article = result.article
     if article is None:
         stored = article_at(db, key)
-        if stored is None or stored.body == body:
+        if stored is None or marked_body(stored) == joined:
             return result
         article = stored
-    return replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, article=replace(article, body=body))
+    return replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, article=with_body(article, joined))
+
+
+def marked_body(article: Article | None) -> MarkedText | None:
+    """Returns the body of an article with its marks; None if there is no article."""
+    return MarkedText(article.body, article.markup) if article else None
+
+
+def with_body(article: Article, body: MarkedText) -> Article:
+    """Returns the article with another body and its marks."""
+    return replace(article, body=body.text, markup=body.markup, captions=captions_of(body.markup))
+
+
+def update_part(db: Database, key: str, text: MarkedText) -> None:
+    """Replaces the stored text of a part, by its urlkey, with a new extraction of its capture."""
+    db.execute("update article_parts set text = ?, markup = ? where urlkey = ?", [*_columns_of(text), key])
+
+
+def _columns_of(text: MarkedText | None) -> tuple[str | None, str | None]:
+    return (text.text, json.dumps(pack_marks(text.markup), ensure_ascii=False)) if text else (None, None)
 
 
 def link_parts_to_article(db: Database, site_id: int, result: PageResult, article_id: int | None) -> str:

@@ -18,6 +18,7 @@ from archiver.articles.identity import changed_fields, meaning_digest
 from archiver.articles.revision_history import PastRevision, Revert, find_revert
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
+from archiver.markup.marks import pack_marks, unpack_marks
 from archiver.storage.article_tables.evidence import Entry, decode_evidence, pack_evidence
 from archiver.storage.pages import insert_row, moment, stamp
 
@@ -83,6 +84,7 @@ def article_row(article: Article) -> dict[str, Any]:
     for name in PAGE_LISTS:
         row[name] = _as_json(row[name]) if row[name] else "[]"
     row["geotags"] = _as_json([asdict(g) for g in article.geotags]) if article.geotags else "[]"
+    row["markup"] = _as_json(pack_marks(article.markup)) if article.markup else "[]"
     for name in PAGE_TIMES:
         row[name] = row[name].isoformat() if row[name] else None
     return row
@@ -97,6 +99,7 @@ def article_from_row(row: dict[str, Any]) -> Article:
     for name in PAGE_LISTS:
         values[name] = tuple(json.loads(values.get(name) or "[]"))
     values["geotags"] = tuple(GeoTag(**g) for g in json.loads(values.get("geotags") or "[]"))
+    values["markup"] = unpack_marks(json.loads(values.get("markup") or "[]"))
     for name in PAGE_TIMES:
         values[name] = moment(values.get(name))
     return Article(

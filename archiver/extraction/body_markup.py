@@ -1,0 +1,591 @@
+"""Finds the markup of a body: headings, lists, links, images and other structure, from the elements of its text blocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain, islice
+from urllib.parse import unquote
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.body_blocks import (
+    EMBEDS,
+    MEDIA,
+    BlockLayout,
+    CellPieces,
+    Origin,
+    RowOfCells,
+    TextBlock,
+    WholeElement,
+)
+from archiver.extraction.page import Page
+from archiver.extraction.text import clean_text, element_line, tidy_body
+from archiver.items import Mark
+from archiver.markup.html_writer import ANCHOR_PREFIX
+from archiver.markup.marks import ANCHOR, HEADINGS, is_safe_url
+from archiver.urls import asset_address, srcset_urls
+
+_INLINE_KINDS = {
+    "a": "a", "b": "strong", "strong": "strong", "i": "em", "em": "em", "cite": "em", "dfn": "em", "var": "em",
+    "code": "code", "tt": "code", "kbd": "code", "samp": "code", "del": "del", "s": "del", "strike": "del",
+    "sup": "sup", "sub": "sub",
+}  # fmt: skip
+_CONTAINER_KINDS = {
+    **dict.fromkeys(HEADINGS, ""), "ul": "ul", "menu": "ul", "ol": "ol", "li": "li", "dl": "dl", "dt": "dt", "dd": "dd",
+    "blockquote": "blockquote", "pre": "pre",
+}  # fmt: skip
+_PARENTS = {"li": ("ul", "ol", "menu"), "dt": ("dl",), "dd": ("dl",)}
+_ITEMS = frozenset({"li", "dt", "dd"})
+_LISTS = frozenset({"ul", "ol", "menu", "dl"})
+_NEWLINE = "\x1e"
+_LANGUAGE = re.compile(
+    r"(?:^|\s)(?:lang(?:uage)?-|highlight-source-|brush:\s*|sourceCode\s+)([\w+#.-]{1,20})", re.IGNORECASE
+)
+_HIGHLIGHT = re.compile(r"(?:^|\s)(?:highlight-?|codehilite\s+)([a-zA-Z][\w+#-]{0,15})(?:\s|$)")
+_NO_LANGUAGE = frozenset(
+    {"none", "text", "plain", "plaintext", "plain_text", "default", "nohighlight", "txt", "notranslate"}
+)
+_SOURCES = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-full-url", "src")
+_SOURCE_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
+_CAPTION_CLASS = re.compile(r"(?:^|[\s_-])caption(?:$|[\s_-])", re.IGNORECASE)
+_ICON_CLASS = re.compile(
+    r"(?:^|[\s_-])(?:emoji|smil(?:ey|ies)|wp-smiley|avatar|gravatar|icon|spinner|pixel)(?:$|[\s_-])", re.IGNORECASE
+)
+_PLACEHOLDER = re.compile(
+    r"(?:^data:|/(?:blank|spacer|placeholder|pixel|transparent|loading|lazy)[\w.-]*\.(?:gif|png|svg)(?:$|\?))",
+    re.IGNORECASE,
+)
+_NO_RECORDING = re.compile(
+    r"doubleclick|googlesyndication|googletagmanager|facebook\.com/plugins/like|platform\.twitter\.com/widgets/(?:tweet_button|follow)"
+    r"|/ads?/|addthis|sharethis|disqus|recaptcha|about:blank",
+    re.IGNORECASE,
+)
+_MAIL = re.compile(r"(?:mailto|tel):[^\s<>\"]+$", re.IGNORECASE)
+_MAX_MARKS = 20_000
+"""A body has at most this many marks. Further ones are left out."""
+_MAX_CAPTION = 1_000
+_TINY = 2  # an image with at most this width or height, in pixels, counts visits
+
+
+@dataclass(slots=True)
+class _OpenMark:
+    """A mark whose end is not known yet."""
+
+    start: int
+    kind: str
+    value: str = ""
+    alt: str = ""
+    caption: str = ""
+    end: int = 0
+
+    def mark(self) -> Mark:
+        return Mark(self.start, max(self.end - self.start, 0), self.kind, self.value, self.alt, self.caption)
+
+
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """An element around blocks that has a mark: a list, a list item, a quotation, a heading, a code block or a table."""
+
+    element: Element
+    kind: str
+    value: str = ""
+
+
+@dataclass(slots=True)
+class _Line:
+    """The text of a block as it is assembled from its pieces. `marks` are by the elements of the inline marks."""
+
+    size: int = 0
+    parts: list[str] = field(default_factory=list)
+    marks: dict[Element | int, _OpenMark] = field(default_factory=dict)
+    needs_space: bool = False
+
+    def take(self, text: str) -> tuple[int, int]:
+        """Adds a piece of text, cleaned as the block's text was. Returns its range in the assembled text."""
+        cleaned = clean_text(text)
+        if not cleaned:
+            self.needs_space |= text != "" and text.isspace()
+            return self.size, self.size
+        if (self.needs_space or text[:1].isspace()) and self.size and not self.ends_line:
+            self.parts.append(" ")
+            self.size += 1
+        start = self.size
+        self.parts.append(cleaned)
+        self.size += len(cleaned)
+        self.needs_space = text[-1:].isspace()
+        return start, self.size
+
+    def end_line(self) -> None:
+        self.needs_space = False
+        if self.size and not self.ends_line:
+            self.parts.append("\n")
+            self.size += 1
+
+    @property
+    def place(self) -> int:
+        """Where the next piece of text would begin."""
+        return self.size + (self.needs_space and self.size > 0 and not self.ends_line)
+
+    @property
+    def ends_line(self) -> bool:
+        return bool(self.parts) and self.parts[-1] == "\n"
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts).rstrip("\n")
+
+
+def find_markup(
+    page: Page, top: Element, layout: BlockLayout, blocks: Sequence[TextBlock], body: str
+) -> tuple[Mark, ...]:
+    """Returns the marks of a body.
+
+    `blocks` are the text blocks of the body, in reading order, chosen from `layout`; `top` is the container around
+    them. Blocks whose text is not found in the body have no marks.
+    """
+    return _MarkupReader(page, top, layout, body).read(blocks)
+
+
+class _MarkupReader:
+    """Collects the marks of one body. `open` are the containers around the last block, outermost first; `wanted` are
+    the names of the anchors to which links in the text lead.
+    """
+
+    def __init__(self, page: Page, top: Element, layout: BlockLayout, body: str) -> None:
+        self.page, self.top, self.layout, self.body = page, top, layout, body
+        self.marks: list[_OpenMark] = []
+        self.open: list[tuple[_Container, _OpenMark]] = []
+        self.chains: dict[Element, tuple[_Container, ...]] = {}
+        self.links: dict[Element, str] = {}
+        links = (self._link(el) for el in top.iter("a"))
+        self.wanted = {link[1:] for link in links if link.startswith("#")}
+        self.end = 0
+
+    def read(self, blocks: Sequence[TextBlock]) -> tuple[Mark, ...]:
+        positions = {id(block): n for n, block in enumerate(self.layout.blocks)}
+        waiting = [one for one in self.layout.media if self._is_in_text(one.element)]
+        at = 0
+        if blocks and (first := positions.get(id(blocks[0]))) is not None:
+            before = min((lo for el, (lo, _) in self.layout.spans.items() if el is self.top), default=first)
+            while at < len(waiting) and waiting[at].before < before:
+                at += 1
+        for block in blocks:
+            if len(self.marks) > _MAX_MARKS:
+                break
+            index = positions.get(id(block), -1)
+            media: list[Element] = []
+            while at < len(waiting) and waiting[at].before <= index:
+                media.append(waiting[at].element)
+                at += 1
+            self._read_block(block, media)
+        last = self.layout.spans.get(self.top, (0, 0))[1]
+        for one in waiting[at:]:
+            if one.before <= last:
+                self._take_media(one.element, len(self.body))
+        self._close(0)
+        return self._finished()
+
+    def _finished(self) -> tuple[Mark, ...]:
+        anchors = {m.value[1:] for m in self.marks if m.kind == "a" and m.value.startswith("#")}
+        kept = (m for m in self.marks if m.kind != ANCHOR or m.value in anchors)
+        found = [m.mark() for m in kept if m.kind in ("figure", "img", "td", "th", ANCHOR, *EMBEDS) or m.end > m.start]
+        names = {m.value for m in found if m.kind == ANCHOR}
+        return tuple(m for m in found if m.kind != "a" or m.value[:1] != "#" or m.value[1:] in names)
+
+    def _is_in_text(self, el: Element) -> bool:
+        """Returns True if an image or a recording is in the container, and in no part of it that is boilerplate."""
+        at = el.getparent()
+        while at is not None and at is not self.top:
+            if at.tag in ("nav", "footer", "aside", "form", "button") or self.layout.boilerplate_word(at):
+                return False
+            at = at.getparent()
+        return at is not None
+
+    # -- blocks
+
+    def _read_block(self, block: TextBlock, media: Sequence[Element]) -> None:
+        text = tidy_body(block.text) if block.element.tag == "pre" or "\n\n" in block.text else block.text
+        start = self.body.find(text, self.end)
+        if start < 0 or not text:
+            return
+        end = start + len(text)
+        if block.element.tag == "pre":
+            while start > self.end and self.body[start - 1] in " \t":
+                start -= 1
+        row = _row_of(block)
+        chain = self._chain(block.element)
+        if row is not None and (table := next(block.element.iterancestors("table"), None)) is not None:
+            chain = (*self._chain(table), _Container(table, "table"), _Container(block.element, "tr"))
+        media = self._take_media_inside(media, chain)
+        self._open(chain, start, media)
+        for _, mark in self.open:
+            mark.end = end
+        if row is not None:
+            self._read_row(row, start, end)
+        elif not any(one.kind == "pre" for one in chain):
+            self._read_line(block, start, end)
+        self.end = end
+
+    def _take_media_inside(self, media: Sequence[Element], chain: tuple[_Container, ...]) -> list[Element]:
+        """Marks the images at the end of a container that ends before the next block. Returns the other ones."""
+        around = {one.element for one in chain}
+        rest: list[Element] = []
+        for el in media:
+            ends = any(one.element not in around and _is_inside(el, one.element) for one, _ in self.open)
+            if ends and not rest:
+                self._take_media(el, self.end)
+            else:
+                rest.append(el)
+        return rest
+
+    def _open(self, chain: tuple[_Container, ...], start: int, media: list[Element]) -> None:
+        """Opens the containers around the next block, and marks the images before it."""
+        same = 0
+        while same < min(len(chain), len(self.open)) and chain[same].element is self.open[same][0].element:
+            same += 1
+        if same == len(chain) and chain and chain[-1].kind in (*HEADINGS, "pre", "tr"):
+            same -= 1  # a second block of one heading is a heading of its own
+        is_further = any(one.kind in _ITEMS for one in chain[:same])
+        self._close(same)
+        for one in chain[same:]:
+            media = self._take_media_outside(media, one.element, start)
+            mark = _OpenMark(start, one.kind, one.value)
+            self.marks.append(mark)
+            self.open.append((one, mark))
+            is_further = is_further and one.kind not in _ITEMS
+            if self.wanted and (one.kind in _ITEMS or one.kind in HEADINGS):
+                self._take_anchor(one.element, start)
+        for el in media:
+            self._take_media(el, start)
+        if is_further and chain[-1].kind in _ITEMS:
+            mark = _OpenMark(start, "p")
+            self.marks.append(mark)
+            self.open.append((_Container(self.top, "p"), mark))
+
+    def _take_media_outside(self, media: list[Element], container: Element, start: int) -> list[Element]:
+        n = 0
+        while n < len(media) and not _is_inside(media[n], container):
+            self._take_media(media[n], start)
+            n += 1
+        return media[n:]
+
+    def _close(self, keep: int) -> None:
+        del self.open[keep:]
+
+    def _chain(self, el: Element) -> tuple[_Container, ...]:
+        """Returns the containers with a mark around a block's element and the element itself, outermost first."""
+        if el is self.top:
+            return ()
+        known = self.chains.get(el)
+        if known is None:
+            parent = el.getparent()
+            known = self._chain(parent) if parent is not None else ()
+            known = self.chains[el] = self._with_element(known, el)
+        return known
+
+    def _with_element(self, chain: tuple[_Container, ...], el: Element) -> tuple[_Container, ...]:
+        tag = el.tag
+        if tag not in _CONTAINER_KINDS or tag in _LISTS:
+            return chain
+        parents = _PARENTS.get(str(tag))
+        if parents is None:
+            return (*chain, _Container(el, str(tag), _code_language(el) if tag == "pre" else ""))
+        parent = el.getparent()
+        if parent is None or parent.tag not in parents:
+            return chain
+        if not any(one.element is parent for one in chain):
+            start = (parent.get("start") or "").strip() if parent.tag == "ol" else ""
+            value = start if start.isdecimal() and len(start) < 9 and int(start) != 1 else ""
+            chain = (*chain, _Container(parent, _CONTAINER_KINDS[str(parent.tag)], value))
+        return (*chain, _Container(el, str(tag)))
+
+    # -- text in a line
+
+    def _read_line(self, block: TextBlock, start: int, end: int) -> None:
+        if not block.linked and all(origin is block.element for origin in block.origins):
+            return  # the text has no inline elements
+        paragraphs = list(_paragraphs(block.texts, block.origins))
+        for pieces in paragraphs:
+            line = self._assemble(pieces, block.element)
+            if line.text == self.body[start:end]:
+                self._add_inline(line, start, end)
+                return
+
+    def _read_row(self, row: RowOfCells, start: int, end: int) -> None:
+        at = start
+        for cell in row.cells:
+            found = self.body.find(cell.text, at, end) if cell.text else at
+            if found < 0:
+                return
+            mark = _OpenMark(found, str(cell.cell.tag), end=found + len(cell.text))
+            self.marks.append(mark)
+            if cell.text:
+                self._read_cell(cell, found)
+                at = found + len(cell.text) + 3
+                at = min(at, end)
+
+    def _read_cell(self, cell: CellPieces, start: int) -> None:
+        pieces = [
+            (" " if text == _NEWLINE else text, origin) for text, origin in zip(cell.texts, cell.origins, strict=True)
+        ]
+        line = self._assemble(pieces, cell.cell)
+        if line.text == cell.text:
+            self._add_inline(line, start, start + len(cell.text))
+
+    def _add_inline(self, line: _Line, start: int, end: int) -> None:
+        marks = [m for m in line.marks.values() if m.end > m.start or m.kind in ("img", ANCHOR, *EMBEDS)]
+        marks.sort(key=lambda m: (m.start, m.kind != ANCHOR, -m.end))
+        for m in marks:
+            m.start, m.end = min(start + m.start, end), min(start + m.end, end)
+            self.marks.append(m)
+
+    def _assemble(self, pieces: Iterable[tuple[str, Origin]], block: Element) -> _Line:
+        """Assembles the text of a block from its pieces, with the marks of the inline elements around each piece."""
+        line = _Line()
+        for text, origin in pieces:
+            if isinstance(origin, WholeElement):
+                self._take_whole(line, origin.element, block)
+            elif isinstance(origin, RowOfCells):
+                line.take(text)
+            elif text == _NEWLINE:
+                line.end_line()
+            elif not text and origin.tag in MEDIA:
+                self._take_inline_media(line, origin, block)
+            else:
+                self._take_piece(line, text, origin, block)
+        return line
+
+    def _take_whole(self, line: _Line, el: Element, block: Element) -> None:
+        """Adds all text of an element that has only inline elements."""
+        if el.text:
+            self._take_piece(line, el.text, el, block)
+        for child in el:
+            if isinstance(child.tag, str):
+                self._take_whole(line, child, block)
+            if child.tail:
+                self._take_piece(line, child.tail, el, block)
+
+    def _take_piece(self, line: _Line, text: str, origin: Element, block: Element) -> None:
+        start, end = line.take(text)
+        if start == end:
+            return
+        for el in reversed(self._inline_elements(origin, block)):
+            mark = line.marks.get(el)
+            if mark is None:
+                kind = _INLINE_KINDS[str(el.tag)]
+                line.marks[el] = mark = _OpenMark(start, kind, self._link(el) if kind == "a" else "")
+                if self.wanted and (name := _anchor_of(el)) in self.wanted:
+                    line.marks[id(el)] = _OpenMark(start, ANCHOR, name, end=start)
+            mark.end = end
+
+    def _inline_elements(self, origin: Element, block: Element) -> list[Element]:
+        """Returns the elements with an inline mark around a text: in its block, and links around the block."""
+        found: list[Element] = []
+        kinds: set[str] = set()
+        at: Element | None = origin
+        is_inside = True
+        while at is not None and at is not self.top:
+            is_inside = is_inside and at is not block
+            kind = _INLINE_KINDS.get(str(at.tag))
+            if kind == "a" and not self._link(at):
+                kind = None
+            if (
+                kind is not None
+                and kind not in kinds
+                and (is_inside or kind == "a")
+                and not _is_redundant(kind, at, block)
+            ):
+                found.append(at)
+                kinds.add(kind)
+            at = at.getparent()
+        return found
+
+    def _take_inline_media(self, line: _Line, el: Element, block: Element) -> None:
+        mark = self._media_mark(el, line.place)
+        if mark is None:
+            return
+        if mark.kind == "figure":
+            mark.kind, mark.caption = "img", ""
+        mark.end = mark.start
+        line.marks[el] = mark
+
+    # -- links and media
+
+    def _link(self, el: Element) -> str:
+        """Returns the address to which a link leads; "" if it leads nowhere or is a permalink of its own place."""
+        known = self.links.get(el)
+        if known is None:
+            known = self.links[el] = self._read_link(el)
+        return known
+
+    def _read_link(self, el: Element) -> str:
+        href = (el.get("href") or "").strip()
+        url = href if href.startswith("#") else link_target(self.page, href) if href else ""
+        here, _, name = url.partition("#")
+        if name and here in ("", self.page.url.partition("#")[0]):
+            name = _anchor(name)
+            url = f"#{name}" if not any(_anchor_of(at) == name for at in chain(el.iter(), el.iterancestors())) else ""
+        return url if is_safe_url(url) else ""
+
+    def _take_anchor(self, el: Element, at: int) -> None:
+        """Marks the place of a list item's ID, to which a link to a footnote leads."""
+        names = map(_anchor_of, el.iter("li", "p", "a", "span", "div", "dt", "dd", *HEADINGS))
+        name = next((name for name in names if name in self.wanted), "")
+        if name:
+            self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
+
+    def _take_media(self, el: Element, at: int) -> None:
+        mark = self._media_mark(el, at)
+        if mark is not None:
+            mark.end = at
+            self.marks.append(mark)
+
+    def _media_mark(self, el: Element, at: int) -> _OpenMark | None:
+        if el.tag == "img":
+            url = image_url(self.page, el)
+            if not url:
+                return None
+            return _OpenMark(at, "figure", url, clean_text(el.get("alt"))[:_MAX_CAPTION], self._caption(el))
+        url = _recording_url(self.page, el)
+        if not url:
+            return None
+        kind = "iframe" if el.tag in ("iframe", "embed") else str(el.tag)
+        title = clean_text(el.get("title") or el.get("aria-label"))[:_MAX_CAPTION]
+        return _OpenMark(at, kind, url, title or self._caption(el))
+
+    def _caption(self, el: Element) -> str:
+        """Returns the caption of an image, unless it is part of the body."""
+        for around in islice(el.iterancestors(), 4):
+            if around is self.top or around.tag == "body":
+                return ""
+            if around.tag == "figure" or _CAPTION_CLASS.search(around.get("class") or ""):
+                if len(list(islice(around.iter("img"), 2))) > 1 and around.tag != "figure":
+                    return ""
+                text = element_line(_caption_element(around))[:_MAX_CAPTION]
+                return "" if text and text in self.body else text
+        return ""
+
+
+def _caption_element(figure: Element) -> Element | None:
+    found = next(figure.iter("figcaption"), None)
+    if found is not None:
+        return found
+    return next(
+        (
+            e
+            for e in figure.iterdescendants("p", "div", "span", "dd", "td")
+            if _CAPTION_CLASS.search(e.get("class") or "")
+        ),
+        None,
+    )
+
+
+def _anchor_of(el: Element) -> str:
+    """Returns the name by which a link leads to an element; "" if it has none."""
+    return _anchor(el.get("id") or (el.get("name") if el.tag == "a" else "") or "")
+
+
+def _is_inside(el: Element, container: Element) -> bool:
+    return any(at is container for at in el.iterancestors())
+
+
+def _is_redundant(kind: str, el: Element, block: Element) -> bool:
+    """Returns True for emphasis that says no more than its block: bold headings, code in a code block."""
+    return (kind == "strong" and block.tag in HEADINGS) or (kind == "code" and block.tag == "pre")
+
+
+def _row_of(block: TextBlock) -> RowOfCells | None:
+    """Returns the cells of a block that is one table row, None for any other block."""
+    rows = [one for one in block.origins if isinstance(one, RowOfCells)]
+    return rows[0] if len(rows) == 1 and block.element.tag == "tr" and len(block.origins) == 1 else None
+
+
+def _paragraphs(texts: Sequence[str], origins: Sequence[Origin]) -> Iterator[list[tuple[str, Origin]]]:
+    """Yields the pieces of each paragraph of a run. Paragraphs are separated by consecutive line breaks."""
+    pieces: list[tuple[str, Origin]] = []
+    line_is_blank = True
+    for text, origin in zip(texts, origins, strict=True):
+        if text == _NEWLINE and line_is_blank:
+            if pieces:
+                yield pieces
+            pieces = []
+            continue
+        line_is_blank = text == _NEWLINE or (line_is_blank and (not text or text.isspace()))
+        pieces.append((text, origin))
+    if pieces:
+        yield pieces
+
+
+def _anchor(name: str) -> str:
+    return unquote(name).removeprefix(ANCHOR_PREFIX)
+
+
+@lru_cache(maxsize=1_024)
+def _language_in(names: str) -> str:
+    found = _LANGUAGE.search(names) or _HIGHLIGHT.search(names)
+    language = found[1].lower() if found else ""
+    return "" if language in _NO_LANGUAGE else language
+
+
+def _code_language(pre: Element) -> str:
+    """Returns the language of a code block, as syntax highlighters write it in a class or an attribute; "" if unknown."""
+    around = [pre, *islice(pre.iterancestors(), 3), *islice(pre.iterdescendants("code"), 1)]
+    for el in around:
+        given = el.get("data-lang") or el.get("data-language") or ""
+        if given and _language_in(f"language-{given}"):
+            return _language_in(f"language-{given}")
+        if language := _language_in(el.get("class") or ""):
+            return language
+    return ""
+
+
+def link_target(page: Page, href: str) -> str:
+    """Returns the absolute URL of a link, with its fragment and without tracking parameters; "" if it is not valid."""
+    if _MAIL.match(href):
+        return href
+    before, _, fragment = href.partition("#")
+    url = page.join(before)
+    return f"{url}#{fragment}" if url and fragment and not fragment.isspace() else url
+
+
+def image_url(page: Page, img: Element) -> str:
+    """Returns the URL of an image: of its original if it is loaded late, and of its widest form if it has no other.
+    Returns "" for a placeholder, an icon, or an image that counts visits.
+    """
+    if _ICON_CLASS.search(img.get("class") or "") or _is_tiny(img):
+        return ""
+    for value in _image_sources(img):
+        if value.strip() and not _PLACEHOLDER.search(value) and (url := asset_address(value, page.base)):
+            return url
+    return ""
+
+
+def _image_sources(img: Element) -> Iterator[str]:
+    """Yields the addresses that an image may have, the best first."""
+    yield from (img.get(name) or "" for name in _SOURCES)
+    parent = img.getparent()
+    sources = parent.iter("source") if parent is not None and parent.tag == "picture" else ()
+    for el in (img, *sources):
+        for name in _SOURCE_SETS:
+            if candidates := el.get(name):
+                yield from list(srcset_urls(candidates))[-1:]
+
+
+def _is_tiny(el: Element) -> bool:
+    sizes = ((el.get(name) or "").strip().removesuffix("px") for name in ("width", "height"))
+    return any(size.isdecimal() and int(size) <= _TINY for size in sizes)
+
+
+def _recording_url(page: Page, el: Element) -> str:
+    """Returns the URL of a recording or an embedded page; "" for an advertisement, a counter or a button."""
+    if _is_tiny(el) or (el.get("style") or "").replace(" ", "").find("display:none") >= 0:
+        return ""
+    values = [el.get(name) or "" for name in ("src", "data-src", "data-lazy-src", "data-litespeed-src")]
+    values += [one.get("src") or "" for one in el.iter("source")]
+    for value in values:
+        if value.strip() and not _NO_RECORDING.search(value) and (url := asset_address(value, page.base)):
+            return url
+    return ""

@@ -1,0 +1,228 @@
+"""Marks: the structure of an article's body (headings, lists, links, images ...), kept beside its plain text.
+
+A mark is a range of the body and a kind, which is the name of the HTML element with the same meaning. The marks of an
+article are in document order, an outer mark before those inside it, and never overlap in part:
+
+- Blocks: h1 to h6, ul, ol, li, dl, dt, dd, blockquote, pre, table, tr, th, td, and p for a further paragraph of a list
+  item. A text without such a mark is a paragraph. Paragraphs are separated by blank lines, a line end inside one is a
+  line break.
+- Inline: a, strong, em, code, del, sup, sub.
+- Without length: figure (an image between blocks), img (an image in a line of text), video, audio and iframe
+  (recordings and embedded pages), and id (an anchor to which a link in the text leads).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit
+
+from archiver.items import Mark, MarkedText
+
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+LISTS = frozenset({"ul", "ol", "dl"})
+ITEMS = frozenset({"li", "dt", "dd"})
+CELLS = frozenset({"td", "th"})
+BLOCKS = frozenset({*HEADINGS, *LISTS, *ITEMS, *CELLS, "blockquote", "pre", "table", "tr", "p"})
+INLINE = frozenset({"a", "strong", "em", "code", "del", "sup", "sub"})
+IMAGES = frozenset({"figure", "img"})
+RECORDINGS = frozenset({"video", "audio", "iframe"})
+ANCHOR = "id"
+KINDS = BLOCKS | INLINE | IMAGES | RECORDINGS | {ANCHOR}
+_SCHEMES = frozenset({"http", "https", "mailto", "ftp", "tel"})
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
+_ANCHOR_NAME = re.compile(r"[^\s\"'<>&]{1,200}")
+_SIZE = re.compile(r"[-_]\d{2,5}x\d{2,5}(?=\.\w+$|$)|[-_]scaled(?=\.\w+$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link in an article's body: its URL, and the text that is linked."""
+
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in an article's body: its URL, its alternative text and its caption ("" if it has none)."""
+
+    url: str
+    alt: str = ""
+    caption: str = ""
+
+
+def is_safe_url(url: str) -> bool:
+    """Returns True if a link may lead to this URL: an anchor of the same text, or a URL of a harmless scheme. A URL
+    with "javascript:" is not.
+    """
+    if url.startswith("#"):
+        return _ANCHOR_NAME.fullmatch(url[1:]) is not None
+    scheme = _SCHEME.match(url)
+    return scheme is not None and scheme[1].lower() in _SCHEMES
+
+
+def is_web_url(url: str) -> bool:
+    """Returns True for a URL of HTTP or HTTPS."""
+    return url[:8].lower().startswith(("http://", "https://"))
+
+
+def is_contact(url: str) -> bool:
+    """Returns True for a link to an e-mail address or a telephone number."""
+    return url[:7].lower() == "mailto:" or url[:4].lower() == "tel:"
+
+
+def links_of(body: str, marks: Iterable[Mark]) -> tuple[Link, ...]:
+    """Returns the links of a text in reading order, without links inside the text itself."""
+    return tuple(
+        Link(m.value, " ".join(body[m.offset : m.end].split()))
+        for m in marks
+        if m.kind == "a" and not m.value.startswith("#")
+    )
+
+
+def images_of(marks: Iterable[Mark]) -> tuple[Image, ...]:
+    """Returns the images of a text in reading order."""
+    return tuple(Image(m.value, m.alt, m.caption) for m in marks if m.kind in IMAGES)
+
+
+def captions_of(marks: Iterable[Mark]) -> tuple[str, ...]:
+    """Returns the captions and alternative texts of images, and the titles of recordings, each once."""
+    texts = (text for m in marks if m.kind in IMAGES | RECORDINGS for text in (m.caption, m.alt))
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+# Storage: JSON arrays, without empty values at their ends.
+
+Packed = list[list[int | str]]
+
+
+def pack_marks(marks: Iterable[Mark]) -> Packed:
+    """Returns marks as JSON arrays [offset, length, kind, value, alt, caption], each without empty values at its end."""
+    packed = []
+    for m in marks:
+        row: list[int | str] = [m.offset, m.length, m.kind, m.value, m.alt, m.caption]
+        while not row[-1] and len(row) > 3:
+            row.pop()
+        packed.append(row)
+    return packed
+
+
+def unpack_marks(packed: object, length: int | None = None) -> tuple[Mark, ...]:
+    """Returns the marks in JSON arrays. A value that is no mark, or is outside of a body with `length` characters, is
+    left out: another program may have written it.
+    """
+    rows = packed if isinstance(packed, list) else []
+    marks = (_unpack(row) for row in rows)
+    return tuple(m for m in marks if m is not None and (length is None or m.end <= length))
+
+
+def _unpack(row: object) -> Mark | None:
+    if not isinstance(row, list) or not 3 <= len(row) <= 6:
+        return None
+    offset, length, kind, *texts = row
+    are_numbers = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (offset, length))
+    if not are_numbers or kind not in KINDS or not all(isinstance(text, str) for text in texts):
+        return None
+    return Mark(offset, length, kind, *texts)
+
+
+# The meaning of marks, and marks of a text that was changed.
+
+
+def meaning_of_marks(marks: Iterable[Mark]) -> list[str]:
+    """Returns what a reader would call a change of the markup: the targets of links and the images, sorted.
+
+    A change of scheme, query, anchor or trailing slash is none, since sites add session IDs and tracking parameters. An
+    image is known by its file name, without the size that WordPress adds, since sites move images to other hosts.
+    """
+    found = {f"link {_target(m.value)}" for m in marks if m.kind == "a" and is_web_url(m.value)}
+    found |= {f"image {name}" for m in marks if m.kind in IMAGES and (name := _file_name(m.value))}
+    return sorted(found)
+
+
+def _target(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    host = (parts.netloc.rpartition("@")[2]).lower().removeprefix("www.")
+    return f"{host}{unquote(parts.path).rstrip('/')}"
+
+
+def _file_name(url: str) -> str:
+    try:
+        path = unquote(urlsplit(url).path)
+    except ValueError:
+        return ""
+    return _SIZE.sub("", path.rstrip("/").rpartition("/")[2]).lower()
+
+
+def carry_marks(old: str, marks: Sequence[Mark], new: str) -> tuple[Mark, ...]:
+    """Returns the marks of the text `old` for `new`, which has some of its lines in the same order, and may have
+    others.
+
+    A mark is kept for the lines that it still has.
+    """
+    return join_marks([MarkedText(old, tuple(marks))], new)
+
+
+def join_marks(parts: Iterable[MarkedText], body: str) -> tuple[Mark, ...]:
+    """Returns the marks of a body that was joined from several texts. It has some lines of each, in their order."""
+    out: list[Mark] = []
+    cursor = 0
+    for part in parts:
+        if part.text == body:
+            return part.markup
+        lines = list(_kept_lines(part.text, body, cursor))
+        out += (moved for m in part.markup if (moved := _carried(m, lines)) is not None)
+        cursor = lines[-1].at + lines[-1].end - lines[-1].start if lines else cursor
+    return tuple(out)
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptLine:
+    """A line of the old text that the new text has, too: its range in the old text, and its place in the new one."""
+
+    start: int
+    end: int
+    at: int
+
+    def moved(self, offset: int) -> int:
+        return self.at + min(max(offset, self.start), self.end) - self.start
+
+
+def _kept_lines(old: str, new: str, cursor: int) -> Iterator[_KeptLine]:
+    """Yields the lines of the old text that the new text has at `cursor` or later."""
+    start = 0
+    for line in old.split("\n"):
+        if line and (at := _find_line(new, line, cursor)) >= 0:
+            yield _KeptLine(start, start + len(line), at)
+            cursor = at + len(line)
+        start += len(line) + 1
+
+
+def _find_line(text: str, line: str, start: int) -> int:
+    """Returns where a whole line of the text is equal to `line`, searching from `start`; -1 if there is none."""
+    at = text.find(line, start)
+    while at >= 0:
+        end = at + len(line)
+        if (at == 0 or text[at - 1] == "\n") and (end == len(text) or text[end] == "\n"):
+            return at
+        at = text.find(line, at + 1)
+    return -1
+
+
+def _carried(mark: Mark, lines: Sequence[_KeptLine]) -> Mark | None:
+    if not mark.length:
+        n = bisect_right(lines, mark.offset, key=lambda one: one.start) - 1
+        is_beside = n >= 0 and mark.offset <= lines[n].end
+        return replace(mark, offset=lines[n].moved(mark.offset)) if is_beside else None
+    first = bisect_right(lines, mark.offset, key=lambda one: one.end)
+    last = bisect_left(lines, mark.end, key=lambda one: one.start) - 1
+    if first > last:
+        return None
+    start, end = lines[first].moved(mark.offset), lines[last].moved(mark.end)
+    return replace(mark, offset=start, length=end - start)
