@@ -509,7 +509,7 @@ def leading_field(name: str) -> str:
     return _FOLLOWING.get(name, name)
 
 
-COMPARED = names(lambda f: f.from_page and (f.choice or f.address))
+COMPARED = names(lambda f: f.from_page and (f.choice or f.address or f.shape == "marks"))
 """The fields that are compared when two revisions are shown side by side."""
 MEASURED = _with_moved(names(lambda f: f.measured), "description", after="image")
 ESSENTIAL = names(lambda f: f.measured == "essential")
@@ -538,7 +538,9 @@ INDEXED = names(lambda f: f.indexed)
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The fields that a query without a field name searches, with their weights."""
 LONG_TEXTS = names(lambda f: f.varies == "long" and f.weight)
-LIST_FIELDS_BY_QUERY_NAME: dict[str, str] = {f.query_name: f.name for f in FIELDS if f.from_page and f.is_list}
+LIST_FIELDS_BY_QUERY_NAME: dict[str, str] = {
+    f.query_name: f.name for f in FIELDS if f.from_page and f.indexed and f.is_list
+}
 """The names of the fields that hold lists, by the names that queries use for them."""
 HAS_FIELDS: dict[str, str] = {
     f.query_name: f.name

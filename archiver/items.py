@@ -157,6 +157,23 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A link in an article's body: its URL, and the text that is linked."""
+
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in an article's body: its URL, its alternative text and its caption ("" if it has none)."""
+
+    url: str
+    alt: str = ""
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MarkedText:
     """A plain text with its marks."""
 
@@ -277,6 +294,8 @@ class Article:
     - `parts`: if the post is split over several pages, the URLs of the other pages to which this page links, in order.
     - `part`, `part_of`: the number of this page, and the URL of the first page unless this is the first page.
     - `whole_at`: the URL of a page that shows the complete post. It is this page's own URL if `body` is complete.
+    - `captions`: the captions and alternative texts of the images in the body.
+    - `markup`: the marks of the body, in document order (`archiver.markup.marks`).
     - `read_by`: the version of the site rules used to extract the article ("rules-3"). It is "" if none were used, and
       "rules-3 in part" if the article was extracted without rules and only hand-written rules were then applied.
     """
@@ -311,6 +330,34 @@ class Article:
     part: int = 1
     part_of: str = ""
     whole_at: str = ""
+
+    @property
+    def markdown(self) -> str:
+        """The body as Markdown: CommonMark with tables, footnotes and deletions."""
+        from archiver.markup.markdown_writer import to_markdown
+
+        return to_markdown(self.body, self.markup)
+
+    @property
+    def html(self) -> str:
+        """The body as HTML, with only harmless elements, attributes and URLs."""
+        from archiver.markup.html_writer import to_html
+
+        return to_html(self.body, self.markup)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The links in the body, in reading order."""
+        from archiver.markup.marks import links_of
+
+        return links_of(self.body, self.markup)
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images in the body, in reading order."""
+        from archiver.markup.marks import images_of
+
+        return images_of(self.markup)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ ROOMS = (
     ("cli",),
 )
 """The rooms in the order of the data. A room imports from its own row and from the rows before it."""
+ON_USE = {("items", "markup")}
+"""Later rooms that a room may import within functions: the properties of an article write its text."""
 INDEPENDENT = {("warc", "extraction"), ("extraction", "discovery"), ("extraction", "warc")}
 """Earlier rooms that a room may not import: a page is read without knowing how it was found or stored."""
 PURE = ("markup", "platforms", "discovery", "politeness", "frontier", "extraction", "articles")
@@ -74,7 +76,7 @@ def rooms_imported(path: Path) -> set[str]:
 
 def allowed(own: str) -> set[str]:
     if own in ROOTS:
-        return set(ROOTS)
+        return {*ROOTS, *(later for room_, later in ON_USE if room_ == own)}
     if own == "demo":
         return {"demo", "errors"}
     rows = [row for row in ROOMS if own in row]

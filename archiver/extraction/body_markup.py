@@ -1,4 +1,4 @@
-"""Finds the markup of a body: headings, lists, links, images and other structure, from the elements of its text blocks."""
+"""Finds the markup of a body: its headings, lists, links, images and other structure."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class _OpenMark:
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """An element around blocks that has a mark: a list, a list item, a quotation, a heading, a code block or a table."""
+    """An element around blocks that has a mark: a list, a quotation, a heading, a code block, a table ..."""
 
     element: Element
     kind: str
@@ -531,7 +531,7 @@ def _language_in(names: str) -> str:
 
 
 def _code_language(pre: Element) -> str:
-    """Returns the language of a code block, as syntax highlighters write it in a class or an attribute; "" if unknown."""
+    """Returns the language of a code block, which syntax highlighters write in a class or an attribute; "" if none."""
     around = [pre, *islice(pre.iterancestors(), 3), *islice(pre.iterdescendants("code"), 1)]
     for el in around:
         given = el.get("data-lang") or el.get("data-language") or ""

@@ -1,1 +1,1 @@
-"""The structure of an article's text: marks over its plain text, and the HTML, Markdown, TEI and EPUB made from them."""
+"""The structure of a text: marks over plain text, and the HTML, Markdown and TEI written from them."""

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
-from archiver.items import Mark, MarkedText
+from archiver.items import Image, Link, Mark, MarkedText
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LISTS = frozenset({"ul", "ol", "dl"})
@@ -35,23 +35,6 @@ _SCHEMES = frozenset({"http", "https", "mailto", "ftp", "tel"})
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 _ANCHOR_NAME = re.compile(r"[^\s\"'<>&]{1,200}")
 _SIZE = re.compile(r"[-_]\d{2,5}x\d{2,5}(?=\.\w+$|$)|[-_]scaled(?=\.\w+$)")
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link in an article's body: its URL, and the text that is linked."""
-
-    url: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image in an article's body: its URL, its alternative text and its caption ("" if it has none)."""
-
-    url: str
-    alt: str = ""
-    caption: str = ""
 
 
 def is_safe_url(url: str) -> bool:
@@ -100,7 +83,7 @@ Packed = list[list[int | str]]
 
 
 def pack_marks(marks: Iterable[Mark]) -> Packed:
-    """Returns marks as JSON arrays [offset, length, kind, value, alt, caption], each without empty values at its end."""
+    """Returns marks as JSON arrays [offset, length, kind, value, alt, caption], without empty values at the ends."""
     packed = []
     for m in marks:
         row: list[int | str] = [m.offset, m.length, m.kind, m.value, m.alt, m.caption]

@@ -137,7 +137,7 @@ def _paragraphs(run: Sequence[Node | str]) -> list[Node]:
 
 
 def _trimmed(run: list[Node | str]) -> list[Node | str]:
-    """Returns a run of texts and nodes without line ends at its start and its end; [] if it has no text and no image."""
+    """Returns a run of texts and nodes without line ends at its start and its end; [] if it is empty."""
     out = [one for one in run if one != ""]
     while out and isinstance(first := out[0], str):
         if stripped := first.lstrip("\n"):

@@ -16,6 +16,7 @@ from typing import Any
 from archiver.articles.word_diff import DiffOp, Piece, set_diff, word_diff
 from archiver.fields import BY_NAME, COMPARED, PROSE
 from archiver.items import format_degrees
+from archiver.markup.marks import IMAGES, unpack_marks
 
 # The differences as data.
 
@@ -23,8 +24,20 @@ Record = dict[str, Any]
 
 
 def changed_values(before: Record, after: Record) -> dict[str, tuple[Any, Any]]:
-    """Returns the fields that differ between two records, each as (before, after), in the order of the field table."""
-    return {name: (before[name], after[name]) for name in COMPARED if before[name] != after[name]}
+    """Returns the fields of `COMPARED` that differ between two records, each as (before, after), in the order of the
+    field table. Of the markup, returns the links and images.
+    """
+    pairs = {name: (_compared(name, before), _compared(name, after)) for name in COMPARED}
+    return {name: (old, new) for name, (old, new) in pairs.items() if old != new}
+
+
+def _compared(name: str, record: Record) -> Any:
+    """Returns the value of a field as it is compared: the markup as its links ("link URL") and images ("image URL")."""
+    if BY_NAME[name].shape != "marks":
+        return record[name]
+    marks = unpack_marks(record[name])
+    found = [f"link {m.value}" for m in marks if m.kind == "a" and not m.value.startswith("#")]
+    return sorted({*found, *(f"image {m.value}" for m in marks if m.kind in IMAGES)})
 
 
 def edited_texts(before: Record, after: Record) -> dict[str, tuple[Piece, ...]]:

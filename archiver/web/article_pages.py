@@ -12,6 +12,8 @@ from archiver.errors import IndexMissing, NotCaptured
 from archiver.extraction.explain import explain, explanations_as_data
 from archiver.fields import FIELDS, LINKS
 from archiver.items import Evidence
+from archiver.markup.html_writer import to_html
+from archiver.markup.marks import IMAGES, unpack_marks
 from archiver.search.citations import STYLES, build_citation
 from archiver.search.engine import Hit, run
 from archiver.search.histograms_and_trends import bounding_view
@@ -25,10 +27,11 @@ from archiver.search.revision_diff import (
     text_direction,
 )
 from archiver.storage.article_tables import records
+from archiver.storage.article_tables.captures import captured_urls
 from archiver.storage.article_tables.records import cluster_of
 from archiver.storage.requisites import captured_lead_image
 from archiver.web.capture_downloads import make_payload_response, read_capture
-from archiver.web.rendering import split_blocks
+from archiver.web.replay import build_memento_url
 from archiver.web.search_widgets import MapDot, map_canvas, map_position
 from archiver.web.web_requests import (
     MANY,
@@ -47,6 +50,7 @@ _SHOWN_ELSEWHERE = frozenset(
     {
         "title",
         "body",
+        "markup",
         "id",
         "url",
         "aliases",
@@ -77,7 +81,7 @@ def article_page(request: ArchiveRequest) -> PageResponse:
             "article": shown,
             "now": now,
             "dir": text_direction(shown["language"], shown["title"] + shown["body"]),
-            "blocks": split_blocks(shown["body"]),
+            "text": _text_of(request, shown),
             "revision_row": next((v for v in revisions if v["revision"] == shown["revision"]), None),
             "revisions": revisions,
             "facts": _list_fields(shown),
@@ -94,6 +98,21 @@ def article_page(request: ArchiveRequest) -> PageResponse:
         },
         shown,
     )
+
+
+def _text_of(request: ArchiveRequest, record: records.Record) -> Markup:
+    """Returns the text of a record as HTML. Images are loaded from their captures; an image without one is a link."""
+    marks = unpack_marks(record["markup"], len(record["body"] or ""))
+    capture = record["capture"]
+    if capture is None:
+        return Markup(to_html(record["body"] or "", marks, lambda url: ""))
+    stamp = "".join(c for c in capture["captured_at"][:19] if c.isdigit())
+    captured = captured_urls(request.db, [m.value for m in marks if m.kind in IMAGES])
+
+    def source_of(url: str) -> str:
+        return build_memento_url(request, f"web/{stamp}im_/", url) if url in captured else ""
+
+    return Markup(to_html(record["body"] or "", marks, source_of))
 
 
 def _build_places(request: ArchiveRequest, record: dict[str, Any]) -> dict[str, Any]:

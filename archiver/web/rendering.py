@@ -1,70 +1,17 @@
-"""Renders the templates of the web pages, with all values escaped, and divides the plain text of an article into
-headings, paragraphs and lists.
-"""
+"""Renders the templates of the web pages, with all values escaped."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from archiver.search.engine import format_published
 from archiver.web.web_requests import PageResponse, WebRequest
-
-# The plain text of an article as headings, paragraphs, lists and line-by-line blocks.
-
-_LONGEST_HEADING = 90
-_ENDS = tuple(".!?…:;,。！？：；，、」』”»\"'’)）]")
-_CODE = re.compile(r"[{};=<>\\$|]|\w\(|^\s*(?:#|//|--)|[(,:]$", re.MULTILINE)
-_ITEM_LETTERS = 18
-"""The items of a list have at least this average length. The lines of a poem or a postal address are shorter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block of an article's text. A heading or paragraph has one line; a list, or a block of lines such as a poem,
-    has several.
-    """
-
-    kind: Literal["heading", "paragraph", "list", "lines"]
-    lines: tuple[str, ...]
-
-
-def split_blocks(body: str) -> tuple[Block, ...]:
-    """Splits the plain text of an article into headings, paragraphs, lists and blocks of lines."""
-    return tuple(_iterate_blocks([text for part in (body or "").split("\n\n") if (text := part.strip("\n"))]))
-
-
-def _iterate_blocks(parts: list[str]) -> Iterator[Block]:
-    for number, part in enumerate(parts):
-        lines = tuple(line for line in part.split("\n") if line.strip())
-        if len(lines) == 1:
-            following = parts[number + 1] if number + 1 < len(parts) else ""
-            yield Block("heading" if _is_heading(lines[0], following) else "paragraph", lines)
-        elif lines:
-            yield Block("list" if _is_list(lines) else "lines", lines)
-
-
-def _is_heading(line: str, following: str) -> bool:
-    """Returns True if a line is short, does not end like a sentence, and is followed by a longer text."""
-    return (
-        len(line) <= _LONGEST_HEADING
-        and not line.rstrip().endswith(_ENDS)
-        and len(following) > len(line)
-        and not _CODE.search(line)
-        and any(letter.isalpha() for letter in line)
-    )
-
-
-def _is_list(lines: tuple[str, ...]) -> bool:
-    coded = sum(bool(_CODE.search(line)) for line in lines)
-    return sum(map(len, lines)) / len(lines) >= _ITEM_LETTERS and coded * 3 < len(lines)
-
 
 # Templates.
 

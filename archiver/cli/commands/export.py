@@ -22,6 +22,7 @@ from archiver.datasets.record_formats import FORMATS
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+FOLDER_FORMATS = ("markdown", "html", "tei")
 # QUERY may contain words that begin with "-", also "-h".
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
@@ -60,10 +61,11 @@ class ExportOptions:
     "-f",
     "--format",
     "form",
-    type=click.Choice((*FORMATS, "wacz")),
+    type=click.Choice((*FORMATS, *FOLDER_FORMATS, "epub", "wacz")),
     default="jsonl",
     show_default=True,
-    help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values()) + "; wacz: the captures of the articles.",
+    help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values())
+    + "; markdown, html, tei: a folder with a file for each article; epub: a book; wacz: the captures of the articles.",
 )
 @click.option(
     "-o",
@@ -71,7 +73,7 @@ class ExportOptions:
     metavar="FILE",
     type=click.Path(),
     default="-",
-    help="Write to FILE instead of standard output.",
+    help="Write to FILE (for markdown, html and tei: a folder) instead of standard output.",
 )
 @click.option("--wacz", metavar="FILE", type=click.Path(), help="Same as -f wacz -o FILE.")
 @archive_option
@@ -88,17 +90,19 @@ def export(options: ExportOptions) -> None:
       archiver export -o articles.jsonl
       archiver export --site blog.example.org --since 2023 -f csv > articles.csv
       archiver export "flood OR storm" -f geojson -o map.geojson
+      archiver export --site blog.example.org -f markdown -o blog/
+      archiver export "tag:gardening" -f epub -o gardening.epub
       archiver export --site blog.example.org --wacz blog.wacz
     """
     from archiver.search.engine import matching_ids
-    from archiver.storage.article_tables.records import records
     from archiver.storage.connection import opened
 
     query = options.query
     refuse_unknown_options(query.query)
     form, output = ("wacz", options.wacz) if options.wacz else (options.form, options.output)
-    if form == "wacz" and output == "-":
-        raise click.UsageError("A WACZ must be written to a file. Name one with -o FILE.")
+    if output == "-" and (form in ("wacz", "epub") or form in FOLDER_FORMATS):
+        what = "a folder. Name one with -o FOLDER." if form in FOLDER_FORMATS else "a file. Name one with -o FILE."
+        raise click.UsageError(f"The format {form} must be written to {what}")
     selected = replace(query, sort=query.sort or "added").as_query(
         limit=options.limit, duplicates=False, fold=options.fold
     )
@@ -108,12 +112,24 @@ def export(options: ExportOptions) -> None:
         if form == "wacz":
             _write_wacz(db, Path(options.archive).parent, ids, output)
             return
-        with open_output(output) as out:
-            written = FORMATS[form].write(records(db, ids), out)
+        written = _write_records(db, ids, form, output, " ".join(query.query))
     if output != "-":
         click.echo(f"{count_noun(written, 'article')} written to {output}", err=True)
     if written < len(ids):
         click.echo(f"{count_noun(len(ids) - written, 'article')} left out because they have no position", err=True)
+
+
+def _write_records(db: Database, ids: list[int], form: str, output: str, query: str) -> int:
+    """Writes the articles in a format for records, and returns their number. `query` is the title of a book."""
+    from archiver.datasets.article_files import FILE_FORMATS, write_epub, write_folder
+    from archiver.storage.article_tables.records import records
+
+    if form in FOLDER_FORMATS:
+        return write_folder(records(db, ids), Path(output), FILE_FORMATS[form])
+    with open_output(output) as out:
+        if form == "epub":
+            return write_epub(records(db, ids), out, query or Path(output).stem)
+        return FORMATS[form].write(records(db, ids), out)
 
 
 def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.article_text_output import TEXT_FORMATS, article_record, print_article_file
 from archiver.cli.options import read_bytes
 from archiver.cli.terminal import print_json, print_lines, styled_line
 from archiver.fields import FIELDS
@@ -22,8 +23,18 @@ if TYPE_CHECKING:
 @click.command(short_help="Extract an article from one page, without an archive.")
 @click.argument("file", metavar="FILE|-", type=click.Path())
 @click.option("--url", required=True, metavar="URL", help="The URL that the page was served at.")
-@click.option("--json", "form", flag_value="json", default="json", help="Print JSON (the default).")
-@click.option("--text", "form", flag_value="text", help="Print title, date, authors and body as plain text.")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(("json", *TEXT_FORMATS)),
+    default="json",
+    show_default=True,
+    help="json: all fields; text: title, date, authors and body as plain text; markdown, html, tei: the article with "
+    "the structure of its text.",
+)
+@click.option("--json", "form", flag_value="json", help="Same as -f json.")
+@click.option("--text", "form", flag_value="text", help="Same as -f text.")
 @click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
 @click.option(
     "--rules",
@@ -42,11 +53,13 @@ def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -
     Examples:
       archiver extract page.html --url https://blog.example.org/a-post
       archiver extract page.html --url https://blog.example.org/a-post --text --evidence
+      archiver extract page.html --url https://blog.example.org/a-post -f markdown > post.md
       curl -s https://blog.example.org/a-post | archiver extract - --url https://blog.example.org/a-post --text
     """
     from archiver.extraction.article import extract_page
     from archiver.extraction.explain import explain, explanations_as_data
     from archiver.extraction.page import parse_page
+    from archiver.markup.marks import pack_marks
     from archiver.urls import start_address
 
     page = parse_page(read_bytes(file), start_address(url))
@@ -63,6 +76,12 @@ def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -
             print_lines("")
             print_explanations(explain(article, found.evidence))
         return
+    if form != "json":
+        if evidence:
+            raise click.UsageError(f"--evidence needs -f json or -f text, not -f {form}.")
+        print_article_file(article_record(found), form)
+        return
+    article["markup"] = pack_marks(found.markup)
     shown = [f.name for f in FIELDS if f.name in article]
     shown += [name for name in article if name not in shown and name != "evidence"]
     out = {name: _to_plain_data(article[name]) for name in shown}

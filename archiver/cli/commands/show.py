@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from archiver.cli.article_text_output import print_article_file
 from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import (
     count_noun,
@@ -28,9 +29,11 @@ _MAX_NAMED = 8
 @click.argument("article", metavar="ID|URL")
 @click.option("--revision", type=click.IntRange(min=1), metavar="N", help="Show revision N  [default: the current one]")
 @click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print it as Markdown with front matter.")
+@click.option("--html", "form", flag_value="html", help="Print it as HTML.")
 @json_option
 @archive_option
-def show(article: str, revision: int | None, evidence: bool, as_json: bool, archive: str) -> None:
+def show(article: str, revision: int | None, evidence: bool, form: str | None, as_json: bool, archive: str) -> None:
     """Show one article, by its ID or by any URL at which it was found.
 
     \b
@@ -38,6 +41,7 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
       archiver show 12
       archiver show https://blog.example.org/?p=7 --json
       archiver show 12 --revision 1
+      archiver show 12 --markdown
       archiver show 12 --evidence
       archiver show 12 --revision 1 --evidence
     """
@@ -47,8 +51,13 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
     from archiver.storage.article_tables.withdrawals import withdrawal_of
     from archiver.storage.requisites import captured_lead_image
 
+    if form and (as_json or evidence):
+        raise click.UsageError(f"--{form} cannot be used with --json or --evidence.")
     with Archive(archive) as opened:
         record = opened.article(article, revision)
+        if form:
+            print_article_file(record, form)
+            return
         why = opened.explain(record["id"], revision) if evidence else ()
         readers = opened.readers(record["id"], revision) if evidence else {}
         image = captured_lead_image(opened.db, record["id"])

@@ -1,0 +1,230 @@
+"""Writes articles as a folder of files (Markdown, HTML or TEI, one file an article) or as one book (EPUB 3.3)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import IO, Any
+
+from lxml import etree
+from lxml import html as lxml_html
+from slugify import slugify
+
+from archiver.errors import OutputNotWritable
+from archiver.items import Mark
+from archiver.markup.html_writer import to_html
+from archiver.markup.markdown_writer import to_markdown
+from archiver.markup.marks import unpack_marks
+from archiver.markup.tei_writer import to_tei
+
+Record = dict[str, Any]
+_MAX_SLUG = 60
+_FRONT_MATTER = (
+    "id", "url", "site", "authors", "published", "modified", "categories", "tags", "language", "description", "image",
+    "revision", "first_seen", "last_seen", "gone_at",
+)  # fmt: skip
+
+
+# One article as a file.
+
+
+def marks_of(record: Record) -> tuple[Mark, ...]:
+    """Returns the marks of a record's body."""
+    return unpack_marks(record["markup"], len(record["body"] or ""))
+
+
+def markdown_file(record: Record) -> str:
+    """Returns a record as a Markdown file: its fields as YAML front matter, its title as a heading, and its text."""
+    fields = {"title": record["title"]} | {name: record[name] for name in _FRONT_MATTER}
+    # JSON values are YAML values, too (YAML 1.2, section 1.3).
+    head = "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items() if value)
+    return f"---\n{head}---\n\n{to_markdown(record['body'] or '', marks_of(record))}\n"
+
+
+def html_file(record: Record) -> str:
+    """Returns a record as an HTML file without scripts: its fields as <meta> elements, its title, and its text."""
+    language = f' lang="{escape(record["language"])}"' if record["language"] else ""
+    terms = ", ".join([*record["categories"], *record["tags"]])
+    meta = {
+        "author": ", ".join(record["authors"]),
+        "date": record["published"],
+        "description": record["description"],
+        "keywords": terms,
+    }
+    title = escape(record["title"] or "")
+    return "\n".join(
+        [
+            f'<!doctype html>\n<html{language}><head><meta charset="utf-8">',
+            f'<title>{title}</title>\n<link rel="canonical" href="{escape(record["url"])}">',
+            *(f'<meta name="{name}" content="{escape(value)}">' for name, value in meta.items() if value),
+            f"</head><body><article>\n<h1>{title}</h1>",
+            to_html(record["body"] or "", marks_of(record)),
+            "</article></body></html>\n",
+        ]
+    )
+
+
+def tei_file(record: Record) -> str:
+    """Returns a record as a TEI file."""
+    return to_tei(record, marks_of(record))
+
+
+# A folder of files.
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A format of which each article is a file. `suffix` ends the names of the files; `write` returns a file's text."""
+
+    suffix: str
+    write: Callable[[Record], str]
+    doc: str
+
+
+FILE_FORMATS: dict[str, FileFormat] = {
+    "markdown": FileFormat(".md", markdown_file, "a folder of Markdown files with front matter"),
+    "html": FileFormat(".html", html_file, "a folder of HTML files"),
+    "tei": FileFormat(".xml", tei_file, "a folder of TEI files"),
+}
+
+
+def write_folder(records: Iterable[Record], folder: Path, form: FileFormat) -> int:
+    """Writes each article as a file in SITE/ below `folder` and returns their number. The folder appears only when it
+    is complete.
+
+    Raises OutputNotWritable if the folder exists and is not empty, or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputNotWritable(str(folder), "it exists and is not empty")
+    begun = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    count = 0
+    try:
+        for record in records:
+            file = begun / file_name(record, form.suffix)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(form.write(record), encoding="utf-8", errors="replace")
+            count += 1
+        begun.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            folder.rmdir()
+        begun.rename(folder)
+    except OSError as error:
+        shutil.rmtree(begun, ignore_errors=True)
+        raise OutputNotWritable(str(folder), error.strerror or str(error)) from error
+    except BaseException:
+        shutil.rmtree(begun, ignore_errors=True)
+        raise
+    return count
+
+
+def file_name(record: Record, suffix: str) -> str:
+    """Returns the name of an article's file: SITE/2024-05-01-TITLE-ID.md."""
+    day = (record["published"] or "")[:10]
+    title = slugify(record["title"] or "", allow_unicode=True, max_length=_MAX_SLUG, word_boundary=True)
+    site = record["site"].replace("/", "_").replace(":", "_").strip(".") or "site"
+    name = "-".join(part for part in (day, title.encode()[:150].decode(errors="ignore"), str(record["id"])) if part)
+    return f"{site}/{name}{suffix}"
+
+
+# A book.
+
+_CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
+<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
+<rootfile full-path="EPUB/package.opf" media-type="application/oebps-package+xml"/></rootfiles></container>
+"""
+_XHTML = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE html>
+<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops"{lang}><head><title>{title}</title>
+<link rel="stylesheet" type="text/css" href="book.css"/></head><body>{body}</body></html>
+"""
+_STYLE = """body { line-height: 1.5 } .about { color: #555; font-size: 90% } pre { white-space: pre-wrap }
+table { border-collapse: collapse } td, th { border: 1px solid #999; padding: .2em .5em; text-align: start }
+"""
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chapter:
+    """An article as a chapter of a book: the name of its file, its title and its XHTML."""
+
+    name: str
+    title: str
+    xhtml: str
+
+
+def write_epub(records: Iterable[Record], out: IO[bytes], title: str = "Articles") -> int:
+    """Writes articles as the chapters of one EPUB 3.3 book and returns their number.
+
+    Images are links, since a book may not load images from the web (EPUB 3.3, section 3.6).
+    """
+    items: list[tuple[str, str]] = []
+    languages: dict[str, None] = {}
+    newest = ""
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as book:
+        # The first file has the media type, and is not compressed (EPUB 3.3, section 4.2.6.1).
+        _add(book, "mimetype", "application/epub+zip", zipfile.ZIP_STORED)
+        _add(book, "META-INF/container.xml", _CONTAINER)
+        _add(book, "EPUB/book.css", _STYLE)
+        for record in records:
+            chapter = _chapter(record)
+            _add(book, f"EPUB/{chapter.name}", chapter.xhtml)
+            items.append((chapter.name, chapter.title))
+            newest = max(newest, record["last_seen"] or "")
+            if record["language"]:
+                languages.setdefault(record["language"])
+        if not items:
+            items.append(("empty.xhtml", "No articles"))
+            _add(book, "EPUB/empty.xhtml", _XHTML.format(lang="", title="No articles", body="<p>No articles</p>"))
+        links = "".join(f'<li><a href="{name}">{escape(heading)}</a></li>' for name, heading in items)
+        nav = f'<nav epub:type="toc"><h1>{escape(title)}</h1><ol>{links}</ol></nav>'
+        _add(book, "EPUB/nav.xhtml", _XHTML.format(lang="", title=escape(title), body=nav))
+        _add(book, "EPUB/package.opf", _package(title, items, list(languages) or ["und"], newest))
+    return sum(name != "empty.xhtml" for name, _ in items)
+
+
+def _add(book: zipfile.ZipFile, name: str, text: str, how: int = zipfile.ZIP_DEFLATED) -> None:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.compress_type = how
+    info.external_attr = 0o644 << 16
+    book.writestr(info, text.encode("utf-8", "replace"))
+
+
+def _chapter(record: Record) -> _Chapter:
+    title = record["title"] or record["url"]
+    about = " · ".join(part for part in (", ".join(record["authors"]), (record["published"] or "")[:10]) if part)
+    source = f'<p class="about">{escape(about)}<br><a href="{escape(record["url"])}">{escape(record["url"])}</a></p>'
+    text = to_html(record["body"] or "", marks_of(record), lambda url: "")
+    lang = f' xml:lang="{escape(record["language"])}" lang="{escape(record["language"])}"' if record["language"] else ""
+    body = _as_xhtml(f"<section><h1>{escape(title)}</h1>{source}{text}</section>")
+    return _Chapter(f"{record['id']}.xhtml", title, _XHTML.format(lang=lang, title=escape(title), body=body))
+
+
+def _as_xhtml(fragment: str) -> str:
+    """Returns HTML as well-formed XHTML."""
+    return etree.tostring(lxml_html.fragment_fromstring(fragment), encoding="unicode", method="xml")
+
+
+def _package(title: str, items: list[tuple[str, str]], languages: list[str], newest: str) -> str:
+    numbered = [(f"c{n}", name) for n, (name, _) in enumerate(items, 1)]
+    manifest = "".join(
+        f'<item id="{number}" href="{name}" media-type="application/xhtml+xml"/>' for number, name in numbered
+    )
+    spine = "".join(f'<itemref idref="{number}"/>' for number, _ in numbered)
+    when = newest[:19] if newest else datetime.now(UTC).isoformat()[:19]
+    identifier = uuid.uuid5(uuid.NAMESPACE_URL, "\n".join([title, *(name for _, name in numbered), when]))
+    named = "".join(f"<dc:language>{escape(one)}</dc:language>" for one in languages)
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<package xmlns="http://www.idpf.org/2007/opf" version="3.0" '
+        'unique-identifier="book"><metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        f'<dc:identifier id="book">urn:uuid:{identifier}</dc:identifier><dc:title>{escape(title)}</dc:title>{named}'
+        f'<meta property="dcterms:modified">{when}Z</meta></metadata><manifest>'
+        '<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
+        f'<item id="css" href="book.css" media-type="text/css"/>{manifest}</manifest><spine>{spine}</spine></package>\n'
+    )
