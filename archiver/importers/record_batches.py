@@ -22,14 +22,14 @@ from urllib.parse import urljoin, urlsplit
 
 from sqlite_utils import Database
 
-from archiver.articles.impossible_values import drop_impossible_values
+from archiver.articles.article_guards import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.importers.import_inputs import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
-from archiver.storage.article_tables.historical_captures import (
+from archiver.storage.article_tables.captures import (
     ImportCounts,
     is_capture_processed,
     kind_read,

@@ -27,7 +27,7 @@ from archiver.search.revision_diff import (
 from archiver.storage.article_tables import records
 from archiver.storage.article_tables.records import cluster_of
 from archiver.storage.requisites import captured_lead_image
-from archiver.web.capture_downloads import make_payload_response, read_capture
+from archiver.web.capture_pages import make_payload_response, read_capture
 from archiver.web.rendering import split_blocks
 from archiver.web.search_widgets import MapDot, map_canvas, map_position
 from archiver.web.web_requests import (
