@@ -1,4 +1,5 @@
-"""Decides whether what a page of a known post shows now may replace what is stored, or is held until it is confirmed.
+"""Keeps false changes and false values out of the stored articles: decides whether what a page of a known post shows
+now may replace what is stored, or is held until it is confirmed, and removes values that cannot be true.
 
 A server that answers 200 may still send something bad, such as a maintenance page at every address, an empty page that
 a script would fill, a teaser in place of the text, or a template that lost half of its fields. A page is held if its
@@ -6,8 +7,7 @@ text is only a small part of the stored text, if it shows an altogether differen
 text. All edits found by a run are held if far more posts of the site have changed at once than ever before. All
 functions are pure.
 
-Removes values of an article that cannot be true: dates in the future, coordinates off the globe, names without a
-letter.
+Values that cannot be true are dates in the future, coordinates off the globe, and names without a letter.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ The content digest is equal for equal texts, whatever their titles. The meaning 
 the change an edit: it is made from the fields marked `meaning` in the field table, without white space, advertising
 or machine-generated dates.
 
-Decides which of two addresses of a post is its display address: the one that a person would cite. Pure functions.
+Also decides which of two addresses of a post is its display address: the one that a person would cite. All functions
+are pure.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Writes records as CSV, GeoJSON and JSON Lines, and lists all export formats.
+"""Writes records as CSV, GeoJSON, JSON Lines and Parquet, lists all export formats, and writes the tables of a dataset
+as Parquet files.
 
-Writes Parquet files: the tables of a dataset, and records as an export format.
-
-The tables of a dataset are reproducible: the same rows produce the same bytes with the same release of pyarrow,
-because row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics,
-columns with repeating values have dictionaries, and columns of long texts have no statistics or dictionaries.
+The tables of a dataset are reproducible: the same rows produce the same bytes with the same release of pyarrow, because
+row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics, columns
+with repeating values have dictionaries, and columns of long texts have no statistics or dictionaries.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Chooses the articles of a snapshot, determines their duplicates and clusters, decides their tiers, and sorts them.
+"""The request for a snapshot, and the choice of its articles: determines their duplicates and clusters, decides their
+tiers, and sorts them.
 
-The results are in temporary tables of the database connection. `temp.considered` contains the chosen articles and
-all their copies, `temp.ordered` the chosen articles in the order of their rows in the files. Nothing depends on the
-order in which the archive stored the articles.
+The results are in temporary tables of the database connection. `temp.considered` contains the chosen articles and all
+their copies, `temp.ordered` the chosen articles in the order of their rows in the files. Nothing depends on the order
+in which the archive stored the articles.
 
-The request for a snapshot, which `rebuild.json` stores, and the statistics that are counted while it is written.
-
-The request and the archive together determine the bytes of a snapshot.
+`rebuild.json` stores the request. The request and the archive together determine the bytes of a snapshot. The
+statistics are counted while it is written.
 """
 
 from __future__ import annotations

@@ -1,14 +1,12 @@
-"""Splits texts into words for comparison, and hashes their passages, by which a text is recognized without publishing
-it.
+"""Keeps withheld texts out of a dataset: removes from each record the values that its tier does not publish, the
+published values that quote a withheld text, and personal data.
 
-Keeps withheld texts out of a dataset: removes from each record the values that its tier does not publish, and the
-published values that quote a withheld text.
+Texts are split into words for comparison. Their passages are hashed, so that a text is recognized without publishing
+it. For example, a headline may quote a passage of another article whose text is withheld. Passages are compared by
+their hashes. A hash collision may remove a value that could have been published; it never publishes a value that must
+not be.
 
-For example, a headline may quote a passage of another article whose text is withheld. Passages are compared by their
-hashes. A hash collision may remove a value that could have been published; it never publishes a value that must not be.
-
-Removes personal data from records: replaces authors by pseudonyms, and removes e-mail addresses and telephone
-numbers from texts.
+Personal data: authors are replaced by pseudonyms, and e-mail addresses and telephone numbers are removed from texts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Serves the demonstration blog over HTTP on the loopback interface.
 
-The demonstration blog as a pure function from a path to an HTTP response.
-
+The blog is a pure function from a path to an HTTP response.
 `Blog(base, edition, theme).get("/2023/05/a-post/")` is what the server sends. The second edition is the same blog
 some days later: one post edited, one new, one moved, one deleted.
 """

@@ -1,7 +1,7 @@
 """Reads the items of RSS, Atom and JSON feeds, including their geo-tags, through the same set of methods.
 
-Converts titles and names of feed items to plain text. Their type says whether they are HTML; if the feed gives no
-type, their form decides.
+Titles and names are converted to plain text. Their type says whether they are HTML; if the feed gives no type, their
+form decides.
 """
 
 from __future__ import annotations

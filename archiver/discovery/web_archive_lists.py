@@ -1,10 +1,7 @@
-"""Reads CDX, the capture lists of web archives: builds the requests, parses the responses, and selects the addresses
-that are worth fetching from the site today.
+"""Reads the lists of captures of web archives, which are CDX and TimeMaps: builds the requests, parses the responses,
+and selects the captures to fetch, or the addresses that are worth fetching from the site today.
 
 All forms of CDX are read: JSON arrays, JSON lines, CDXJ, and plain lines with or without a header.
-
-Builds the addresses of captures in web archives (Memento), parses lists of captures, and chooses the captures to
-fetch.
 
 A capture is requested with the flag `id_` after its time, so that the web archive (Internet Archive, OpenWayback, pywb)
 sends it unmodified, without added markup and rewritten links. A TimeMap is a list of the captures of one address (RFC

@@ -3,8 +3,7 @@ rules.
 
 Extraction without site rules has one module for each field that collects candidates; `resolve` chooses among them.
 
-Reads a page with its site's rules. These are a few selectors, so that not all candidates of all fields need to be
-collected.
+The rules of a site are a few selectors, so that not all candidates of all fields need to be collected.
 """
 
 from __future__ import annotations

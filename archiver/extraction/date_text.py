@@ -3,7 +3,8 @@ relative to the capture.
 
 A result is never more precise than the text.
 
-Abbreviated months and the labels of dates in many languages, for `date_text`, `dates` and `visible_dates`.
+The tables have the abbreviated months and the labels of dates in many languages; `dates` and `visible_dates` use them,
+too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Decodes and parses a page for all modules of extraction, and limits how much of a page is parsed.
 
-Recognizes pages whose content is inserted by JavaScript, so that it cannot be read without running scripts.
+Also recognizes pages whose content is inserted by JavaScript, so that it cannot be read without running scripts.
 """
 
 from __future__ import annotations

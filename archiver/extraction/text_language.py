@@ -1,10 +1,8 @@
-"""Tables of the scripts, frequent words and letters of languages, by which `text_language` recognizes the language of a
-text.
-
-Scripts are named as in Unicode's character names. HAN means CJK ideographs, KANA means Hiragana and Katakana.
-
-Decides the language of a post. It is the declared language, unless the text is in a script that this language never
+"""Decides the language of a post. It is the declared language, unless the text is in a script that this language never
 uses, or its words clearly belong to another language.
+
+The tables have the scripts, frequent words and letters of languages. Scripts are named as in Unicode's character names.
+HAN means CJK ideographs, KANA means Hiragana and Katakana.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The fleet's job queue, built on Procrastinate: enqueues due sites and tasks, retries jobs of dead workers, and runs
-crawls and tasks.
+"""The fleet's job queue, built on Procrastinate, and the workers that take jobs from it. Enqueues due sites and tasks,
+retries jobs of dead workers, and runs crawls and tasks.
 
-A worker of a fleet: runs several jobs at a time until it is stopped, and sends heartbeats.
+A worker runs several jobs at a time until it is stopped, and sends heartbeats.
 """
 
 from __future__ import annotations

@@ -5,8 +5,7 @@ PostgreSQL's clock decides when a lease ends. The worker counts the same time by
 counting before it sends its request, so for the worker the lease always ends earlier. A worker that was cut off or
 suspended has therefore ended its crawl before another one begins, even if their clocks differ.
 
-Processes that do the work of a fleet worker's jobs, and die with the worker or when the lease of their site runs
-out.
+The processes that do the work of a fleet worker's jobs die with the worker, or when the lease of their site runs out.
 """
 
 from __future__ import annotations

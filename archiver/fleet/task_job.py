@@ -2,10 +2,8 @@
 
 Each task runs in its own process, with the code of `archiver reextract` and `archiver import`.
 
-One-time tasks of a fleet, stored in the table `fleet_tasks`.
-
-A task re-extracts a shard ("reextract"), finds the sites that a WARC file has captures of ("scan"), or imports the
-captures of one site from such a file ("import").
+Tasks are done once and are stored in the table `fleet_tasks`. A task re-extracts a shard ("reextract"), finds the sites
+that a WARC file has captures of ("scan"), or imports the captures of one site from such a file ("import").
 """
 
 from __future__ import annotations

@@ -1,16 +1,15 @@
 """Decides which posts were removed from a feed or a page of a listing, by comparing its earlier entries with its
-present ones.
+present ones, and whether a source lists all posts of a site.
 
 A post that is no longer shown has usually just moved down to the next page, or out of the feed. It counts as removed
 only if the part of the list in which it would be was read, and it is not there.
 
-Decides whether a site's feeds, sitemaps or API list all of its posts, by comparing them with the links on its pages.
-
-A source is taken to be complete if it lists every known post of the site, and pages link to at least 20 of these posts
-and to at least half of them. Sources and links are made independently of each other, so a source that left out posts
-would most likely lack some of the posts that pages link to. If it lacked one post in ten, the chance that it lists all
-of 20 linked posts would be one in eight; for 60 linked posts it would be one in five hundred. If a source is complete,
-the frontier fetches only samples of the other pages that list posts.
+A site's feeds, sitemaps and API are compared with the links on its pages. A source is taken to be complete if it lists
+every known post of the site, and pages link to at least 20 of these posts and to at least half of them. Sources and
+links are made independently of each other, so a source that left out posts would most likely lack some of the posts
+that pages link to. If it lacked one post in ten, the chance that it lists all of 20 linked posts would be one in eight;
+for 60 linked posts it would be one in five hundred. If a source is complete, the frontier fetches only samples of the
+other pages that list posts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Learns, during a crawl, which URLs bring nothing new: URL patterns without news, and equivalent URLs.
+"""Learns, during a crawl, which URLs bring nothing new: URL patterns without news, equivalent URLs, and forms of an
+address that the host redirects.
 
 A page has news if it is a post, or shows a possible post that no other page of its pattern has shown in this run. Each
 pattern has a budget of pages without news. When the budget is used up, the other pages of the pattern are not fetched
@@ -10,18 +11,16 @@ Sites differ: one site ignores `?lang=de`, another one shows a translation. So s
 only if the plainer URL is in the pages table, five posts have confirmed that the difference does not matter, and no
 post has refuted it.
 
-If a feed, a sitemap or an API lists all posts (`source_coverage`), other pages that list posts are hardly ever needed.
+If a feed, a sitemap or an API lists all posts (`listing_changes`), other pages that list posts are hardly ever needed.
 Then only pages that lead to an unknown possible post have news, and the budgets are small.
 
-Learns, during a crawl, to which form of an address a host redirects. The forms are with or without a slash at the
-end, an index file, https or www.
-
-All forms of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
+A host may redirect an address to the form with or without a slash at the end, with an index file, https or www. All
+forms of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
 answered without a redirect, the crawl requests further addresses of the folder directly in the redirected form. If the
 host has no page at that form, the crawl requests the known address, so a wrong guess costs one request and loses
 nothing.
 
-Remembers which addresses the pages of each URL pattern have shown in a run, in a fixed amount of memory.
+The addresses that the pages of each URL pattern have shown in a run are remembered in a fixed amount of memory.
 """
 
 from __future__ import annotations

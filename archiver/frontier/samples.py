@@ -1,10 +1,11 @@
-"""Chooses a random sample of known posts to fetch, to find edits that no source announces, and estimates from the
-sampled posts that had changed how many posts have changed.
+"""Chooses random samples of what would not be fetched otherwise: of known posts, and of pages that were set aside.
+
+The sample of known posts finds edits that no source announces. From the sampled posts that had changed, it is estimated
+how many posts have changed.
+
+Pages of a URL pattern that were set aside are not fetched. A sample of them tests whether this was right.
 
 All functions are pure.
-
-Chooses a random sample of the pages of each URL pattern that were set aside, which means that they are not fetched.
-The sample tests whether this was right.
 """
 
 from __future__ import annotations

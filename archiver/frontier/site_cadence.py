@@ -4,7 +4,7 @@ setting for how often it is crawled.
 All functions are pure, and the past runs are those stored in the archive. So a scheduler that is killed loses no
 information, a crawl that a person starts counts as a run, and one run makes up for any number of missed periods.
 
-Blackout hours: hours of the day in which the scheduler starts no crawl of a site. Pure functions.
+Blackout hours are hours of the day in which the scheduler starts no crawl of a site.
 """
 
 from __future__ import annotations

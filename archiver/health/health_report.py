@@ -1,10 +1,11 @@
-"""Health reports: the health of the archive and all its sites, Prometheus metrics, and the report of a trial crawl.
+"""Health reports: the health of the archive and all its sites, Prometheus metrics, the report of a trial crawl, and
+whether the archive works at all.
 
-Measures what an archive has done and how much disk space it uses, for metrics: responses by HTTP status, failed
+The metrics measure what an archive has done and how much disk space it uses: responses by HTTP status, failed
 notifications, bytes on disk, and when its scheduler was last active.
 
-Checks whether an archive works, cheaply enough to be called every few seconds by the health checks of containers,
-load balancers and monitors. Findings about sites do not count here; `health_report` has them.
+The check whether an archive works is cheap enough to be called every few seconds by the health checks of containers,
+load balancers and monitors. Findings about sites do not count there.
 """
 
 from __future__ import annotations

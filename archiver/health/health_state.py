@@ -1,8 +1,8 @@
 """Stores the last health of each site and the findings that a person has accepted, and reads the data from which a
 site's health is determined.
 
-Reads and stores the health of sites as judged at the end of their last runs. It is stored with the run, so that the
-health of thousands of sites is read with one query.
+The health that was judged at the end of a site's last run is stored with the run, so that the health of thousands of
+sites is read with one query.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A channel takes at most 15 seconds and returns why it failed, or "". Secrets come from the environment and never
 appear in a failure. Notifications are first stored in the archive, then sent, and their outcome is stored.
 
-Composes the messages about changes of health: subject, text, HTML and JSON, of one notification or of a digest.
+The message of one notification or of a digest has a subject, text, HTML and JSON.
 """
 
 from __future__ import annotations

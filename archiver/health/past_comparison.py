@@ -1,8 +1,8 @@
-"""Compares the statistics of runs with those of earlier runs: how unlikely a number is, and which fields or posts have
-become rarer. Pure functions.
+"""Compares a site with its own past: the statistics of runs with those of earlier runs, and how often the site
+publishes.
 
-Judges how often a site publishes by comparison with its own past: finds bursts of posts and periods without posts.
-Pure functions.
+Determines how unlikely a number is, which fields or posts have become rarer, and finds bursts of posts and periods
+without posts. All functions are pure.
 """
 
 from __future__ import annotations

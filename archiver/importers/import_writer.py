@@ -44,10 +44,10 @@ from archiver.storage.locks import lock_site
 from archiver.storage.pages import moment, stamp
 from archiver.storage.sites import SiteLookup, SiteScope
 from archiver.urls import urlkey
-from archiver.warc.exchange_records import Exchange, ForeignOrigin, Original, copied_records
 from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.foreign_captures import ForeignCapture
 from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
 from archiver.warc.writer import WarcWriter
 
 _log = logging.getLogger(__name__)

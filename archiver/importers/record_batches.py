@@ -40,11 +40,11 @@ from archiver.storage.connection import open_archive
 from archiver.storage.sites import SiteLookup, rules_valid_at
 from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
-from archiver.warc.exchange_records import Exchange
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
 from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse
 from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.warc_records import Exchange
 
 # From a stream of records to batches. Records that need no reading are only counted.
 

@@ -1,9 +1,6 @@
 """An import from a web archive: decides which captures to fetch, and stores them. `wayback_spider` fetches them.
 
-The list of a site's captures in a web archive: requests it, keeps it in a temporary database on disk, and decides
-which captures to fetch.
-
-The list is on disk because a large site has millions of captures.
+The list of a site's captures is kept in a temporary database on disk, because a large site has millions of captures.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Extracts stored captures again with source hints that were found after them, for example because a feed failed in the
-first crawl or was found late.
+"""Extracts stored captures again at the end of a run, after the run has found what the first extraction lacked. Nothing
+is fetched.
 
-Nothing is fetched, and values that sources give late do not make revisions.
-
-Finds values in stored articles that belong to the site and not to a post, and extracts the affected articles again
-without these values.
+A source hint may be found after the capture, for example because a feed failed in the first crawl or was found late.
+Values that sources give late do not make revisions. Values in stored articles may prove to belong to the site and not
+to a post; the affected articles are extracted again without these values.
 """
 
 from __future__ import annotations

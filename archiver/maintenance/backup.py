@@ -1,6 +1,4 @@
-"""Checks the copy of an archive's database before it takes the place of the last backup.
-
-Backs up an archive while other programs write to it: copies the database with SQLite's backup API, then its WARC
+"""Backs up an archive while other programs write to it: copies the database with SQLite's backup API, then its WARC
 files. A copy is checked before it takes the place of the last backup, which becomes an earlier generation.
 
 A read transaction keeps the copy consistent. In write-ahead log mode it blocks no writer
@@ -32,7 +30,7 @@ from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
 from archiver.storage.connection import FULL_ERRORS, environment_error, free_bytes, open_archive
 from archiver.storage.integrity_records import has_integrity_records, read_backups
 from archiver.warc.file_maintenance import repair_warc
-from archiver.warc.gzip_records import parse_capture, read_record_at
+from archiver.warc.warc_records import parse_capture, read_record_at
 from archiver.warc.writer import held_finished, index_of, sync_folder
 
 _MOST_NAMED = 3

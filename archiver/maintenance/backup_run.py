@@ -1,7 +1,7 @@
 """A backup from start to end: copies the archive, keeps earlier generations, on request deletes backup files that hold
 removed posts, and records the result in the archive.
 
-Finds the backups of an archive that still hold posts which were removed from it.
+Also finds the backups of an archive that still hold posts which were removed from it.
 """
 
 from __future__ import annotations

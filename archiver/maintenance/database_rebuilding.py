@@ -1,6 +1,5 @@
-"""Rebuilds damaged indexes of an archive's database from its tables, without reading the damaged pages.
-
-Compacts an archive: frees the space of deleted rows and of a fragmented full-text index.
+"""Rebuilds the database file of an archive: its damaged indexes from its tables, without reading the damaged pages, or
+the whole file without the space of deleted rows and of a fragmented full-text index.
 """
 
 from __future__ import annotations

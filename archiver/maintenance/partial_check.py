@@ -4,8 +4,8 @@ so that everything is read within some weeks, and damage is found before a reade
 The units are the tables with their indexes, ranges of articles, and the WARC files. Each night, the WARC files that are
 missing or too short are checked first, and then the units that were damaged before.
 
-Groups the findings of `archiver verify` by their cause: a damaged database, a damaged WARC file, a deleted row. The
-remedy of a cause names an undamaged backup and the command that restores it.
+The findings, like those of `archiver verify`, are grouped by their cause: a damaged database, a damaged WARC file, a
+deleted row. The remedy of a cause names an undamaged backup and the command that restores it.
 """
 
 from __future__ import annotations

@@ -54,8 +54,7 @@ from archiver.storage.article_tables.revisions import (
 from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey
-from archiver.warc.exchange_records import compute_payload_digest
-from archiver.warc.gzip_records import StoredResponse, read_record
+from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 
 # Reading captured pages.
 

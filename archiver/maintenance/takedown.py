@@ -4,7 +4,7 @@ WARC records are removed by writing a new file without them. The new file has a 
 are switched to it in one transaction. So if the process is killed, each row still points to its record, and at most
 one surplus file is left, which `delete_unfinished_rewrites` deletes.
 
-Finds what a takedown must remove: the URLs, captures and payloads of a post, and records that quote its text.
+A takedown removes the URLs, captures and payloads of a post, and records that quote its text.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from archiver.warc.file_maintenance import (
     revisit_as_response,
     rewrite_warc,
 )
-from archiver.warc.gzip_records import read_record
+from archiver.warc.warc_records import read_record
 
 # Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 

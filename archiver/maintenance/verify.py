@@ -3,7 +3,7 @@
 The checks use read transactions on read-only connections. A crawl can write meanwhile, but the data that it writes are
 not checked.
 
-Checks articles against their digests, facets and revisions, and optionally compares them with a new extraction.
+Articles are checked against their digests, facets and revisions, and optionally compared with a new extraction.
 """
 
 from __future__ import annotations

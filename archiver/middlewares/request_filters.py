@@ -1,9 +1,8 @@
-"""Scrapy middlewares for the files that apply to a whole host: robots.txt (RFC 9309) and tdmrep.json, which are read
-before any page.
+"""Scrapy middlewares that refuse requests: to private network addresses, for posts outside the site, and those that
+robots.txt forbids.
 
-The rules of robots.txt are in `archiver.politeness.robots`.
-
-Scrapy middleware that refuses requests to private network addresses, and requests for posts outside the site.
+The files that apply to a whole host, robots.txt (RFC 9309) and tdmrep.json, are read before any page. The rules of
+robots.txt are in `archiver.politeness.robots`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Scrapy middlewares for response bodies: decode content codings, refuse truncated bodies, and limit their size.
 
-Scrapy middleware that retries failed requests: at once after an error, or after the pause that a busy host asked
-for.
+Also retries failed requests: at once after an error or a truncated body, or after the pause that a busy host asked for.
 """
 
 from __future__ import annotations

@@ -3,9 +3,8 @@
 The command assigns each host to the worker with the fewest hosts, shows the progress and collects the results. If a
 worker dies, only the crawls that it was running fail.
 
-A worker process of a crawl command: crawls the hosts that the command sends over a link, and sends back the results.
-
-It stops when the command dies, because that closes the link.
+A worker process crawls the hosts that the command sends over a link, and sends back the results. It stops when the
+command dies, because that closes the link.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """The loop of `archiver schedule`: starts the crawls that are due, collects their results, and stops on a signal.
 
-Crawls one site for the scheduler in a separate process, as `archiver crawl` does, and sends the result to the
-scheduler.
-
-The process stops when the scheduler dies, because that closes the link between them.
+Each site is crawled in a separate process, as `archiver crawl` does it. The process sends the result to the scheduler,
+and stops when the scheduler dies, because that closes the link between them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Makes configuration files that run the scheduler with systemd, cron or Docker, filled in with the paths of this
-machine. Also the rules and the dashboard with which Prometheus and Grafana monitor it.
+"""Runs the scheduler as a service: makes configuration files for systemd, cron or Docker, filled in with the paths of
+this machine, and the rules and the dashboard with which Prometheus and Grafana monitor it.
 
-Reports to systemd that the scheduler is ready, what it is doing, and that its loop is still running
+A running scheduler reports to systemd that it is ready, what it is doing, and that its loop is still running
 (sd_notify(3)).
 """
 

@@ -1,14 +1,13 @@
-"""Counts everything a query matches: histograms and trends over time, and a map grid of places.
+"""Counts everything a query matches: histograms and trends over time, and a map grid of places. Draws the counts as SVG
+or PNG.
 
 A period is written as in the query language: 2023, 2023-07 or 2023-07-14. An article belongs to the period of the
 publication date on its page, in the page's own time zone. Internally, a period is an integer that grows by one: the
 year, the number of months since the year 0, or the number of days since 1970.
 
-Draws trends and histograms as SVG 1.1, without style sheets or scripts, and converts them to PNG.
-
-Files and web pages use the same drawing. Lines differ in dash pattern as well as in colour (the palette of Okabe and
-Ito, which is safe for colour blindness). A missing value is not drawn as zero: it leaves a gap in the line. Periods
-without any archived article are hatched.
+Drawings are SVG 1.1, without style sheets or scripts. Files and web pages use the same drawing. Lines differ in dash
+pattern as well as in colour (the palette of Okabe and Ito, which is safe for colour blindness). A missing value is not
+drawn as zero: it leaves a gap in the line. Periods without any archived article are hatched.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The open archive of one run over one site: locks it, repairs what the last run left unfinished, writes results, and
 closes it.
 
-Judges whether pages are posts by their form (the markup and address pattern that the pages of one template share),
-during the crawl of a site and again at the end of the run.
+Pages are judged to be posts by their form (the markup and address pattern that the pages of one template share), during
+the crawl of a site and again at the end of the run.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ from archiver.storage.runs import (
 from archiver.storage.sites import add_constants, retire_rules, rules_valid_at, store_learned_rules
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
-from archiver.warc.exchange_records import Exchange, Original
+from archiver.warc.warc_records import Exchange, Original
 from archiver.warc.writer import Continuation, WarcWriter
 
 _FIRST = 40

@@ -1,6 +1,6 @@
 """How a run ends early: the possible endings with their sentences, and the outcomes of failed requests.
 
-Detects during a run that the site as a whole has failed: the server is down, or most of its pages seem to be gone at
+A run ends early, for example, if the site as a whole fails: the server is down, or most of its pages seem to be gone at
 once.
 """
 

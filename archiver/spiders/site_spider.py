@@ -1,12 +1,9 @@
 """The Scrapy spider that crawls a site: parses the responses to the requests that the scheduler hands out, and yields
 the result for each page.
 
-Collects the parts of a post that is split over several pages: determines which part to fetch next, and the result
-for each.
-
-The post's own result is held back until all parts are read, so that it is stored once and complete; the results of
-parts are stored as they arrive. If the crawl is killed, the post is still due, and the server can answer that the parts
-already read are unchanged.
+The parts of a post that is split over several pages are fetched one after the other. The post's own result is held back
+until all parts are read, so that it is stored once and complete; the results of parts are stored as they arrive. If the
+crawl is killed, the post is still due, and the server can answer that the parts already read are unchanged.
 """
 
 from __future__ import annotations

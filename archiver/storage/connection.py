@@ -1,11 +1,9 @@
-"""Opens archives, runs write transactions, and translates errors of the disk and the database into the program's
-own.
+"""Opens archives, runs write transactions, and translates errors of the disk and the database into the program's own.
 
-The migrations that create the schema of an archive and bring it up to date. A released migration is never edited.
-
-The first migration is the schema of 0.3.0; each later one is a function of this module that changes it. sqlite-utils
-runs each in a transaction and records it in `_sqlite_migrations`. If an archive has a migration that this module
-lacks, a newer version wrote it.
+The migrations create the schema of an archive and bring it up to date. A released migration is never edited. The first
+migration is the schema of 0.3.0; each later one is a function of this module that changes it. sqlite-utils runs each in
+a transaction and records it in `_sqlite_migrations`. If an archive has a migration that this module lacks, a newer
+version wrote it.
 """
 
 from __future__ import annotations

@@ -4,10 +4,8 @@
 last days, which are taken back if they prove to be caused by a fault of the site. All functions expect to run inside
 the caller's transaction.
 
-Holds the page of a known post if its new state must not replace what is stored. Releases the page once it shows the
-post again, or once the new state is confirmed (`articles.article_guards`).
-
-All functions expect to run inside the caller's transaction.
+The page of a known post is held if its new state must not replace what is stored. It is released once it shows the post
+again, or once the new state is confirmed (`articles.article_guards`).
 """
 
 from __future__ import annotations

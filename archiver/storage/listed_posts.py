@@ -1,13 +1,9 @@
 """Stores the entries that each feed and listing showed when it was last read (`pages.listed`), and finds the posts that
 were removed from it.
 
-All functions expect to run inside the caller's transaction.
-
-The posts of a site whose edits no source announces: chooses the posts that a run samples, and estimates from the
-samples how many edits were missed.
-
-A sitemap or an API announces edits by its lastmod, unless its lastmod proved false. A sitemap whose dates never differ
-from the dates of publication announces nothing.
+Also chooses the posts that a run samples, because no source announces their edits, and estimates from the samples how
+many edits were missed. A sitemap or an API announces edits by its lastmod, unless its lastmod proved false. A sitemap
+whose dates never differ from the dates of publication announces nothing.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The two full-text indexes of an archive: the SQLite table `articles_fts`, and the search index in a folder next to
-the archive.
+"""The full-text indexes and the saved searches of an archive.
 
-The tables of saved searches: their queries, and the articles that each search has reported.
+There are two indexes: the SQLite table `articles_fts`, and the search index in a folder next to the archive.
 
-Each reported article is stored, rather than the time of the last run. An article that was written during a run of
-the search, or imported with an old date, is thus reported exactly once.
+The tables of saved searches have their queries, and the articles that each search has reported. Each reported article
+is stored, rather than the time of the last run. An article that was written during a run of the search, or imported
+with an old date, is thus reported exactly once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
-"""Reads what the stored articles and pages of a site have in common, to find fields that were extracted wrongly.
-
-Counts the posts of a site by their day of publication.
-
-Reads which posts of a site were recently found gone.
+"""Reads what the health of a site is judged by: what its stored articles and pages have in common, which shows fields
+that were extracted wrongly, the number of its posts by day of publication, and the posts that were recently found gone.
 """
 
 from __future__ import annotations

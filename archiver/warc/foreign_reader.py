@@ -4,10 +4,8 @@ Supports WARC 0.17 to 1.1 (ISO 28500:2017) and ARC 1 and 2 (Burner and Kahle, "A
 line ends of one byte, folded fields, several records in one gzip member, and one record in several. After damage,
 reading continues with the next bytes that look like the beginning of a record.
 
-Reads the WARC and ARC files in a WACZ package (WACZ 1.1.1: a ZIP file with these files under archive/ and a
-datapackage.json).
-
-Members are read as streams and never extracted to disk. A member is reported as a problem if its path leads out of the
+A WACZ package (WACZ 1.1.1) is a ZIP file with WARC files under archive/ and a datapackage.json. Its
+members are read as streams and never extracted to disk. A member is reported as a problem if its path leads out of the
 package or it decompresses to far more than is plausible; the other members are read.
 """
 
@@ -26,9 +24,9 @@ from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO
 
 from archiver.warc.decompressing_stream import BrokenStream, ByteStream, StreamPosition
-from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.payload import Digests
 from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.warc_records import MAX_BODY
 
 # The line before each document of an ARC file ("Arc File Format", Burner and Kahle, Internet Archive, 1996).
 

@@ -1,7 +1,6 @@
 """The web pages of captures, and captures by URL and time: TimeGate, TimeMap and mementos (RFC 7089).
 
-Reads captures for the browser (response, stored record, verification), and exports search results and collections.
-
+A browser gets the response, the stored record, or its verification. Search results and collections are exported, too.
 An archive may come from a stranger, so WARC files are only opened inside the archive's own folder.
 """
 
@@ -40,9 +39,8 @@ from archiver.storage.article_tables.captures import (
 )
 from archiver.storage.tombstones import is_payload_removed, tombstone_at, tombstones
 from archiver.urls import asset_address, urlkey
-from archiver.warc.exchange_records import compute_payload_digest
 from archiver.warc.file_maintenance import CheckedRecord, check_record_at
-from archiver.warc.gzip_records import StoredResponse, read_record
+from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 from archiver.web import replay, web_requests
 from archiver.web.replay import (
     POLICY,

@@ -3,11 +3,10 @@
 In `?q=flood&site=blog.example.org&since=2023`, the names are the names of options of `archiver search`; `q` is its
 QUERY.
 
-Rejects unsafe requests, and adds security headers to every response.
-
-A web page could read an archive on the reader's machine through a host name that resolves to 127.0.0.1 (DNS rebinding),
-so only known host names are answered. It could also make the reader's browser send slow requests by embedding them as
-images or frames; the Fetch Metadata Request Headers (W3C) distinguish these from links that a reader follows.
+Unsafe requests are rejected, and every response has security headers. A web page could read an archive on the reader's
+machine through a host name that resolves to 127.0.0.1 (DNS rebinding), so only known host names are answered. It could
+also make the reader's browser send slow requests by embedding them as images or frames; the Fetch Metadata Request
+Headers (W3C) distinguish these from links that a reader follows.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """`archiver backup` copies the archive, even while a crawl writes to it. `archiver restore` puts a copy back.
-
-`archiver vacuum`: compacts the archive.
+`archiver vacuum` compacts the archive.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`archiver crawl`: crawls sites, and prints a summary of each run.
 
-Finds the site of an archive whose name a mistyped address was probably meant to have. Pure functions.
+If an address is mistyped, finds the site of the archive whose name was probably meant.
 """
 
 from __future__ import annotations

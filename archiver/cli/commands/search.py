@@ -1,6 +1,5 @@
-"""`archiver search`: finds articles, or counts them by facet, time or occurrence.
-
-`archiver searches`: lists and runs saved searches, and shows their new results.
+"""`archiver search` finds articles, or counts them by facet, time or occurrence. `archiver searches` lists and runs
+saved searches, and shows their new results.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Splits a byline into names, without prefixes, job titles, handles and affiliations, and marks doubtful authors.
 
-Patterns for the words around an author's name, in many languages.
+The patterns at the beginning are for the words around an author's name, in many languages. All modules of this package
+use them.
 """
 
 from __future__ import annotations

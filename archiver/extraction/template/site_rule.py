@@ -20,11 +20,11 @@ edit them.
     images = ["https://example.org/card.png"]   # values that belong to the site and not to a post
 
 Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(name)`, or XPath. They find the same as
-`response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named
-by `attribute` from the page's JSON-LD.
+`response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named by
+`attribute` from the page's JSON-LD.
 
-Finds the constants of a site: values that belong to the site and not to a post, because many of its posts share
-them. They may be a title, an image, a description, a tiny text, or a part of <title>.
+Constants are found because many posts of the site share them. They may be a title, an image, a description, a tiny
+text, or a part of <title>.
 """
 
 from __future__ import annotations

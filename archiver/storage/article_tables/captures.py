@@ -1,9 +1,7 @@
 """The table `captures`: stores captures, finds the captures of a URL or an article by time, and reads their usage
 statements.
 
-Historical captures in the database: past redirects and gone pages, which captures are known, unresolved revisits,
-and imports.
-
+Historical captures come from imports: past redirects and gone pages, which captures are known, and unresolved revisits.
 All functions expect to run inside the caller's transaction.
 """
 

@@ -1,8 +1,6 @@
-"""The tables of near-duplicates: links between articles (`near_duplicates`), MinHash signatures and LSH bands.
+"""Clusters of near-duplicates, and the source of each cluster: the member from which the other members were copied.
 
-All functions that write expect to run inside the caller's transaction.
-
-Clusters of near-duplicates, and the source of each cluster: the member from which the other members were copied.
+The tables of near-duplicates have the links between articles (`near_duplicates`), MinHash signatures and LSH bands.
 
 A cluster is a connected component of the graph of `near_duplicates`, so it does not depend on the order in which its
 members were added. IDs are stable: when two clusters are merged, the older ID is kept. All functions that write

@@ -1,8 +1,6 @@
 """Articles that are withdrawn because their pages later proved not to be posts. Their rows and captures stay.
 
-All functions expect to run inside the caller's transaction.
-
-Undoes a run's change of an article: a new revision, or a mark that the article is gone. Nothing is deleted.
+Also undoes a run's change of an article: a new revision, or a mark that the article is gone. Nothing is deleted.
 
 All functions expect to run inside the caller's transaction.
 """
