@@ -17,8 +17,8 @@ from table import Column, hundredths, rate, whole
 
 from archiver.articles.identity import content_digest
 from archiver.articles.near_duplicates import SKETCH_VERSION, SLOTS, minhash, wording_of
-from archiver.storage.article_tables import clusters
-from archiver.storage.article_tables.near_duplicate_links import COMMON, lsh_candidates
+from archiver.storage.article_tables import near_duplicate_clusters
+from archiver.storage.article_tables.near_duplicate_clusters import COMMON, lsh_candidates
 from archiver.storage.connection import open_archive
 from archiver.storage.pages import stamp
 from archiver.urls import urlkey
@@ -79,7 +79,7 @@ def quality(
             for post in made[begin : begin + 500]:
                 ids.append(insert(db, post, len(ids)))
                 start = time.thread_time()
-                clusters.assign_cluster(db, ids[-1])
+                near_duplicate_clusters.assign_cluster(db, ids[-1])
                 took.append((time.thread_time() - start) * 1000)
     found = dict(db.execute("select id, cluster_id from articles where cluster_id is not null").fetchall())
     db.close()
@@ -195,7 +195,7 @@ def _adding(db: Database, made: list[Post]) -> dict[str, Any]:
             for number, post in enumerate(made[begin : begin + 100], begin):
                 article = insert(db, post, number)
                 one = time.thread_time()
-                clusters.assign_cluster(db, article)
+                near_duplicate_clusters.assign_cluster(db, article)
                 took.append((time.thread_time() - one) * 1000)
         spent += time.perf_counter() - start
     for article, body in db.execute("select id, body from articles order by id desc limit 500").fetchall():
@@ -221,7 +221,7 @@ def crawl_cost(posts_each: int, folder: Path) -> dict[str, dict[str, Any]]:
                 text = language.text(paragraphs(language, rng, words, words))
                 article = insert(db, Post("blog.example", "post", text, START + timedelta(days=number)), number)
                 start = time.thread_time()
-                clusters.assign_cluster(db, article)
+                near_duplicate_clusters.assign_cluster(db, article)
                 spent += time.thread_time() - start
                 size += len(text)
         db.close()

@@ -12,10 +12,10 @@ from process import archiver
 from table import Column, whole
 
 from archiver.datasets import snapshot_rows
-from archiver.datasets.parquet import ParquetTable
 from archiver.datasets.publication_rules import parse_publication_rules
-from archiver.datasets.selection import choose_articles, decide_tiers, order_articles
+from archiver.datasets.record_formats import ParquetTable
 from archiver.datasets.snapshot_rows import ARTICLES
+from archiver.datasets.snapshot_selection import choose_articles, decide_tiers, order_articles
 from archiver.storage.connection import open_archive
 
 PARQUET = (

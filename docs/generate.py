@@ -18,8 +18,8 @@ from sqlite_utils import Database  # noqa: E402
 
 from archiver.cli.main import COMMANDS, cli  # noqa: E402
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
-from archiver.storage import full_text  # noqa: E402
-from archiver.storage.migrations import migrations  # noqa: E402
+from archiver.storage import search_tables  # noqa: E402
+from archiver.storage.connection import migrations  # noqa: E402
 
 WIDTH = 100
 NOTE = "<!-- Written by docs/generate.py; change the code it is taken from, then run `make docs`. -->\n"
@@ -114,8 +114,8 @@ TABLES = {
     "minhash_signatures": "Which articles have a MinHash signature in `lsh_bands`, and by which version.",
     "lsh_bands": "The LSH index of the MinHash signatures (24 numbers of 32 bits a text; a short one has none): which "
     "articles have a number. It holds a bounded number of articles for each, so it does not count them.",
-    "articles_fts": f"The full-text index (FTS5, `{full_text.TOKENIZER}`) over "
-    f"{', '.join(full_text.COLUMNS)} of `articles`.",
+    "articles_fts": f"The full-text index (FTS5, `{search_tables.TOKENIZER}`) over "
+    f"{', '.join(search_tables.COLUMNS)} of `articles`.",
     "fts_pending": "Articles that a batch has written and not yet indexed there: empty except within a transaction.",
     "search_index_pending": "Changed articles that the search index next to the archive has not read yet, recorded "
     "by triggers. See [search.md](search.md).",

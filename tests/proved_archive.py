@@ -19,7 +19,7 @@ from archiver.storage.connection import open_archive, writing
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.runs import begin_run, end_run, ensure_site
-from archiver.warc.exchange_records import Exchange, Original
+from archiver.warc.warc_records import Exchange, Original
 from archiver.warc.writer import Continuation, WarcWriter
 
 START = datetime(2024, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)

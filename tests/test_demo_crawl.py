@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from archiver.archive import Archive
-from archiver.demo.demo_responses import Theme
-from archiver.demo.demo_server import Demo, serve
+from archiver.demo.demo_server import Demo, Theme, serve
 from tests.processes import run, without_proxies
 
 

@@ -24,7 +24,7 @@ from archiver.cli.terminal import (
     styled_line,
 )
 from archiver.errors import OutputNotWritable
-from archiver.search import chart
+from archiver.search import histograms_and_trends
 from archiver.search.concordance import concordance as lines_of
 from archiver.search.engine import (
     COLUMNS,
@@ -476,18 +476,18 @@ def render_facets(target: SearchTarget, options: SearchOptions) -> None:
 
 
 def render_histogram(target: SearchTarget, options: SearchOptions) -> None:
-    convert = chart.chart_encoder(options.plot) if options.plot else None
+    convert = histograms_and_trends.chart_encoder(options.plot) if options.plot else None
     found = histogram_of_plans(target.plans(), "" if options.histogram == "auto" else options.histogram or "")
     if options.plot and convert:
-        _write_file(options.plot, convert(chart.histogram_svg(found)))
+        _write_file(options.plot, convert(histograms_and_trends.histogram_svg(found)))
     print_histogram(found, options.form)
 
 
 def render_trend(target: SearchTarget, options: SearchOptions) -> None:
-    convert = chart.chart_encoder(options.plot) if options.plot else None
+    convert = histograms_and_trends.chart_encoder(options.plot) if options.plot else None
     found = trend_over_archives(target.archives(), options.trend, options.by or "")
     if options.plot and convert:
-        _write_file(options.plot, convert(chart.trend_svg(found)))
+        _write_file(options.plot, convert(histograms_and_trends.trend_svg(found)))
     print_trend(found, options.form)
 
 

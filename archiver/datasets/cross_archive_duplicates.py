@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from archiver.articles.near_duplicates import UnionFind, wording_of
 from archiver.datasets.publication_rules import Decision, PublicationRules, Reason, Tier, limit_decision
-from archiver.datasets.selection import NEWEST, choose_articles, decide_tiers, duplicate_groups, latest_time
+from archiver.datasets.snapshot_selection import NEWEST, choose_articles, decide_tiers, duplicate_groups, latest_time
 
 Place = tuple[int, int]
 """An article: the index of its archive, and its number in that archive."""

@@ -22,14 +22,13 @@ from typing import Any
 from slugify import slugify
 
 from archiver.datasets.ngrams import MIN_ARTICLES
-from archiver.datasets.parquet import import_arrow
 from archiver.datasets.publication_rules import DOCS, Tier, licence_url, spdx_identifier
-from archiver.datasets.snapshot_request import SnapshotStatistics
+from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, DatasetTable, read_table, table_files
+from archiver.datasets.snapshot_selection import SnapshotStatistics
 from archiver.errors import NotASnapshot
 from archiver.items import format_degrees
-from archiver.search.chart import histogram_svg
-from archiver.search.histograms_and_trends import Histogram, Period
+from archiver.search.histograms_and_trends import Histogram, Period, histogram_svg
 
 # Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from its articles.
 

@@ -27,8 +27,8 @@ from archiver.datasets.dataset_card import (
     tables_present,
 )
 from archiver.datasets.publication_rules import is_listed, spdx_identifier
-from archiver.datasets.snapshot_request import SnapshotStatistics
 from archiver.datasets.snapshot_rows import ARTICLES, Column, DatasetTable
+from archiver.datasets.snapshot_selection import SnapshotStatistics
 
 # Citation: CITATION.cff (Citation File Format 1.2.0), DataCite JSON (schema 4), and one line of text.
 

@@ -19,8 +19,8 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import IO, Any
 
-from archiver.datasets.parquet import import_arrow
-from archiver.datasets.passage_hashes import BATCH, Bitmap, HashedTexts
+from archiver.datasets.record_formats import import_arrow
+from archiver.datasets.withheld_text import BATCH, Bitmap, HashedTexts
 
 MAX_N = 5
 """An n-gram has at most this many words."""

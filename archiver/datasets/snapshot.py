@@ -29,14 +29,23 @@ from sqlite_utils import Database
 from archiver.datasets import cross_archive_duplicates, snapshot_rows
 from archiver.datasets.dataset_card import DatasetFile
 from archiver.datasets.dataset_metadata import write_descriptions
-from archiver.datasets.parquet import import_arrow
-from archiver.datasets.personal_data import Pseudonymizer, key_fingerprint
 from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
-from archiver.datasets.selection import PARTITION_ROWS, choose_articles, decide_tiers, latest_time, order_articles
-from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics, parse_rebuild, request_as_json
+from archiver.datasets.record_formats import import_arrow
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, table_files
+from archiver.datasets.snapshot_selection import (
+    PARTITION_ROWS,
+    SnapshotRequest,
+    SnapshotStatistics,
+    choose_articles,
+    decide_tiers,
+    latest_time,
+    order_articles,
+    parse_rebuild,
+    request_as_json,
+)
 from archiver.datasets.snapshot_writer import Progress, write_other_formats, write_references, write_tables
 from archiver.datasets.wacz_package import pack_wacz
+from archiver.datasets.withheld_text import Pseudonymizer, key_fingerprint
 from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.search.engine import matching_ids
 from archiver.search.federated import Shard, shards_with_sites

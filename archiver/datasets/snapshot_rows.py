@@ -1,6 +1,6 @@
 """Defines the tables of a snapshot with their columns, and reads their rows from an archive as a stream.
 
-`selection.choose_articles` must have chosen the articles of the archive before.
+`snapshot_selection.choose_articles` must have chosen the articles of the archive before.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.datasets.parquet import import_arrow
-from archiver.datasets.passage_hashes import RUN, count_words, sketch, words_of_text
 from archiver.datasets.publication_rules import Tier
-from archiver.datasets.selection import NEWEST
-from archiver.datasets.withheld_passages import LeakedPassages, redact
+from archiver.datasets.record_formats import import_arrow
+from archiver.datasets.snapshot_selection import NEWEST
+from archiver.datasets.withheld_text import RUN, LeakedPassages, count_words, redact, sketch, words_of_text
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.marks import carry_marks, is_contact, links_of, unpack_marks

@@ -18,12 +18,10 @@ from slugify import slugify
 from sqlite_utils import Database
 
 from archiver import datasets
-from archiver.datasets import record_formats, snapshot_rows, withheld_passages
+from archiver.datasets import record_formats, snapshot_rows, withheld_text
 from archiver.datasets.ngrams import Ngrams
-from archiver.datasets.parquet import ParquetTable
 from archiver.datasets.publication_rules import Tier
-from archiver.datasets.selection import split_of
-from archiver.datasets.snapshot_request import SnapshotStatistics
+from archiver.datasets.record_formats import ParquetTable
 from archiver.datasets.snapshot_rows import (
     ARTICLES,
     CAPTURES,
@@ -36,6 +34,7 @@ from archiver.datasets.snapshot_rows import (
     DatasetTable,
     read_table,
 )
+from archiver.datasets.snapshot_selection import SnapshotStatistics, split_of
 
 Progress = Callable[[str, int], None]
 """A function that is called with the name of the table that is being written and the number of its rows so far."""
@@ -120,7 +119,7 @@ def write_tables(
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
     longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
     leaked = (
-        withheld_passages.leaked_passages(  # only texts of articles below the tier excerpt are withheld completely
+        withheld_text.leaked_passages(  # only texts of articles below the tier excerpt are withheld completely
             chain.from_iterable(snapshot_rows.published_texts(db, stats.cutoff, change) for db in dbs),
             lambda: chain.from_iterable(snapshot_rows.withheld_texts(db, stats.cutoff) for db in dbs),
         )

@@ -23,7 +23,7 @@ from sqlite_utils import Database
 from archiver.items import Capture
 from archiver.storage.article_tables.revisions import FULL_CONTENT
 from archiver.storage.requisites import NEEDED_CAPTURES_QUERY
-from archiver.warc.gzip_records import GzipRecord, parse_capture, parse_named_fields, read_record_at
+from archiver.warc.warc_records import GzipRecord, parse_capture, parse_named_fields, read_record_at
 from archiver.warc.writer import make_cdxj_line
 
 # The captures of the articles, the requisites of their pages, and the entries of pages.jsonl.

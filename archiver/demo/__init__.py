@@ -1,7 +1,6 @@
 """A demonstration blog to crawl and to test against: some thirty made-up posts, served on the loopback interface."""
 
 from archiver.demo.demo_posts import Post
-from archiver.demo.demo_responses import Blog, Response
-from archiver.demo.demo_server import HOST, PORT, Demo, DemoPortTaken, serve
+from archiver.demo.demo_server import HOST, PORT, Blog, Demo, DemoPortTaken, Response, serve
 
 __all__ = ["HOST", "PORT", "Blog", "Demo", "DemoPortTaken", "Post", "Response", "serve"]

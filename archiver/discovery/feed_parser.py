@@ -12,8 +12,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 
 from lxml import etree
 
-from archiver.discovery.feed_items import JsonItem, XmlItem, own_namespaces, qualified_name
-from archiver.discovery.feed_titles_and_names import person_name, title_text
+from archiver.discovery.feed_items import JsonItem, XmlItem, own_namespaces, person_name, qualified_name, title_text
 from archiver.discovery.safe_parsing import (
     MAX_TARGETS,
     decode,

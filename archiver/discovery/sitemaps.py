@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
+from archiver.discovery.feed_items import title_text
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
-from archiver.discovery.feed_titles_and_names import title_text
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, parse_document, plain_text
 from archiver.discovery.timestamps import parse_time, parse_timestamp
 from archiver.discovery.url_classifier import kind_by_address

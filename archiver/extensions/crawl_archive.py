@@ -29,10 +29,10 @@ from archiver.items import Outcome, PageKind, PageResult
 from archiver.politeness.address_policy import permission_for
 from archiver.sites.crawler_identity import names_contact
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
-from archiver.spiders.outage_guard import OutageGuard
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
 from archiver.spiders.run_ending import (
+    OutageGuard,
     RunEnding,
     host_busy,
     internal_error,

@@ -2,6 +2,8 @@
 rules.
 
 Extraction without site rules has one module for each field that collects candidates; `resolve` chooses among them.
+
+The rules of a site are a few selectors, so that not all candidates of all fields need to be collected.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import gc
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from lxml.etree import _Element as Element
+
 from archiver.extraction import categories as _categories
 from archiver.extraction import dates as _dates
 from archiver.extraction import geotags as _geotags
@@ -17,18 +21,308 @@ from archiver.extraction import resolve
 from archiver.extraction import title as _title
 from archiver.extraction.authors import agency_credits
 from archiver.extraction.authors import author_candidates as _authors
-from archiver.extraction.authors.byline import byline_beside_heading
+from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading
+from archiver.extraction.body import NO_TEXT, RenderedText, hint_body, render_container
 from archiver.extraction.body import extract_body as read_body
-from archiver.extraction.date_text import url_date
+from archiver.extraction.date_text import Moment, url_date, visible_date
+from archiver.extraction.geotags import geotag_evidence as geo_evidence
+from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page import Page
-from archiver.extraction.page_classifier import Answer, classify_page
+from archiver.extraction.page_classifier import (
+    UNDATED,
+    Answer,
+    asks_for_password,
+    classify_at_a_glance,
+    classify_by_facts,
+    classify_page,
+)
 from archiver.extraction.pagination import PostParts, find_parts
-from archiver.extraction.post_locator import locate_post, picture_holder
-from archiver.extraction.template import article_by_rules
-from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.post_locator import Post, locate_post, picture_holder, text_length
+from archiver.extraction.template.field_reader import (
+    SiteReader,
+    Times,
+    body_container,
+    element_of_rule,
+    read_authors,
+    read_field,
+    read_terms,
+    read_times,
+)
+from archiver.extraction.template.site_rule import BY_HAND, Rule, SiteRules
 from archiver.extraction.text import fold_text
+from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 from archiver.markup.marks import captions_of
+from archiver.platforms.platform_table import by_name
+from archiver.platforms.selector_index import is_below
+
+_MAX_META_LENGTH = 300
+_MAX_BYLINE_LENGTH = 120
+_SENTENCE_END = tuple(".!?…。！？")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """The text of a post. `full` is the text in the body's element, without the lines that the rules leave out; `plain`
+    is the text without the signature at its end and the byline at its beginning.
+    """
+
+    rendered: RenderedText
+    full: str
+    tail: agency_credits.BodyTail
+    plain: str
+
+
+def read_by_rules(
+    page: Page,
+    rules: SiteRules,
+    hint: SourceHint | None = None,
+    known: PageKind = PageKind.UNKNOWN,
+    decided: Answer | None = None,
+) -> Article | None:
+    """Reads the article of a page with the site's rules. Returns None if the rules do not fit, so that the page must be
+    extracted without them.
+
+    The rules do not fit if the page is not a post, if a part of the template is missing, or if the template has
+    changed.
+    """
+    if rules.rule("title") is None or rules.rule("body") is None:
+        return None
+    if rules.platform:
+        page.assume(by_name(rules.platform))
+    reader = SiteReader(page, rules, hint)
+    kind = decided[1] if decided is not None else _post_rule(reader, known)
+    title = _read_title(reader) if kind is not None else ""
+    if kind is None or not title or reader.top is None or (decided is None and asks_for_password(reader.top)):
+        return None
+    text = _read_text(reader, title)
+    authors = _authors_of(reader, text.tail)
+    when = read_times(reader)
+    text = replace(text, plain=_without_byline(text.plain, when.given, page.language or ""))
+    categories, tags = read_terms(reader)
+    if reader.is_strange or not text.plain:
+        return None
+    markup = text.rendered.markup(text.plain)
+    article = Article(
+        url=page.url,
+        title=title,
+        body=text.plain,
+        captions=captions_of(markup),
+        markup=markup,
+        authors=authors,
+        categories=categories,
+        tags=tags,
+        kind=PageKind.POST,
+        kind_rule=kind,
+        platform=page.platform.name,
+        read_by=rules.version,
+    )
+    return _with_rest(_with_dates(article, when), reader, text)
+
+
+def _read_title(reader: SiteReader) -> str:
+    """Returns the title; "" if the rules find no title or no body. Sets `top` of the reader to the body's element."""
+    title = reader.by_rule("title")
+    reader.top = body_container(reader.page, reader.rules.fields["body"])
+    if not isinstance(title, str) or not title or reader.top is None:
+        return ""
+    if not reader.has_hand_rule("title") and (reader.page.constants.refuses_title(title) or _names_site(reader, title)):
+        return ""
+    if reader.api is not None and reader.api.title and not reader.has_hand_rule("title"):
+        title = reader.api.title
+        reader.note_api("title", title)
+    return title
+
+
+def _names_site(reader: SiteReader, title: str) -> bool:
+    """Returns True if a title is the name of the site. The page of a post without a title may declare it."""
+    return fold_text(title) in map(fold_text, reader.page.data.names_of_site())
+
+
+def _read_text(reader: SiteReader, title: str) -> _Text:
+    assert reader.top is not None
+    rendered, whole_text = _read_body(reader, reader.top, title)
+    tail = agency_credits.read_tail(whole_text)
+    paragraphs = whole_text.split("\n\n")
+    plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
+    return _Text(rendered, whole_text, tail, "" if reader.page.constants.refuses_body(plain) else plain)
+
+
+def _authors_of(reader: SiteReader, tail: agency_credits.BodyTail) -> tuple[str, ...]:
+    """Returns the authors by a hand-written rule, or else the names in the signature of the text, or else the authors
+    on the page.
+    """
+    signed = () if reader.has_hand_rule("authors") else tail.authors
+    authors = signed or read_authors(reader) or tail.authors
+    if tail.authors and authors == tail.authors:
+        reader.evidence.append(Evidence("authors", ", ".join(authors)[:300], "signed", "the end of the text", 0.85))
+    return authors
+
+
+def _with_dates(article: Article, when: Times) -> Article:
+    published, modified = when.published, when.modified
+    return replace(
+        article,
+        published=published.at if published else None,
+        published_precision=published.precision if published else None,
+        modified=modified.at if modified else None,
+    )
+
+
+def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
+    """Returns the article with the fields that no rule reads: geo-tags, credits, declared fields and parts."""
+    page, hint, top = reader.page, reader.hint, reader.top
+    assert top is not None
+    pages = find_parts(page)
+    post = Post(page, body=top, holder=top)
+    named = agency_credits.credits_of_post(page, post, text.full, text.tail)
+    places = with_publisher_role(
+        geotags(page, post, hint, agency_credits.dateline_place(text.full)),
+        frozenset(parse_place_key(p) for p in reader.rules.places),
+    )
+    others = [Evidence("credits", one, "text", "", 0.7) for one in named]
+    others += geo_evidence(page, post, places) if places else []
+    declared = resolve.declared_fields(page, top, hint, resolve.PostText(f"{article.title}\n{article.body}", top))
+    return replace(
+        article,
+        geotags=places,
+        credits=named,
+        **declared.values,
+        post_id=resolve.post_id(page, hint),
+        guid=hint.guid if hint else "",
+        given_urls=resolve.given_urls(page),
+        short_url=resolve.short_url(page),
+        evidence=(page.decoded.evidence(), *reader.evidence, *others, *declared.evidence),
+        parts=pages.others,
+        part=pages.number,
+        part_of=pages.first,
+        whole_at=page.url if reader.is_whole else pages.whole,
+    )
+
+
+def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
+    """Returns an article that was extracted without site rules, with the values that hand-written rules find in place
+    of its own.
+    """
+    reader = SiteReader(page, rules, None)
+    for name, rule in rules.fields.items():
+        if rule.by_hand:
+            article = _with_field(article, reader, name, rule)
+    article = replace(article, evidence=(*reader.evidence, *article.evidence))
+    return replace(article, read_by=f"{rules.version} in part") if any(e.value for e in reader.evidence) else article
+
+
+def kind_by_hand(
+    article: Article, page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind
+) -> Answer | None:
+    """Returns the kind and rule of a page if hand-written rules make it a post, although extraction without site rules
+    did not take it for one; otherwise None.
+
+    The rules make it a post if all selectors of `post` match, unless the page is a declared listing, an error or a
+    password form. If there are no such selectors, it is a post if a hand-written rule finds its date and nothing else
+    has shown its kind.
+    """
+    if rules.post_by_hand:
+        return _answer_of_marks(page, rules, hint, known)
+    rule = rules.rule("published")
+    if rule is None or not rule.by_hand or article.kind_rule != UNDATED:
+        return None
+    is_dated = isinstance(read_field(page, "published", rule), Moment)
+    return (PageKind.POST, f"dated by {BY_HAND}") if is_dated else None
+
+
+def _answer_of_marks(page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind) -> Answer | None:
+    """Returns POST if the hand-written selectors for posts match the page and no fact contradicts that it is a post;
+    otherwise None.
+    """
+    if not all(page.ask(mark) for mark in rules.post):
+        return None
+    fact = classify_by_facts(page, Post(page), hint, known)
+    return (PageKind.POST, BY_HAND) if fact is None or fact[0] in (PageKind.POST, PageKind.PAGE) else None
+
+
+def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
+    """Returns the article with the value that `rule` finds for the field `name`. If the rule finds nothing, this is
+    recorded as evidence, and the article is returned unchanged.
+    """
+    if name == "body":
+        top = body_container(reader.page, rule)
+        rendered, text = _read_body(reader, top, article.title) if top is not None else (NO_TEXT, "")
+        if not text:
+            reader.evidence = [one for one in reader.evidence if one.field != name]
+            reader.note_unmatched(name, rule)
+        markup = rendered.markup(text)
+        return replace(article, body=text, markup=markup, captions=captions_of(markup)) if text else article
+    value = reader.by_rule(name)
+    if not value:
+        return article
+    if not isinstance(value, Moment):
+        return replace(article, **{name: value})  # type: ignore[arg-type]
+    if name == "published":
+        return replace(article, published=value.at, published_precision=value.precision)
+    return replace(article, modified=value.at)
+
+
+def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
+    """Returns the name of the classification rule by which the page is a post; None if it is not certainly a post."""
+    page, rules = reader.page, reader.rules
+    if rules.post_by_hand:
+        return BY_HAND if _answer_of_marks(page, rules, reader.hint, known) is not None else None
+    answer = classify_at_a_glance(page, Post(page), reader.hint, known)
+    if answer is not None:
+        return answer[1] if answer[0] is PageKind.POST else None
+    if rules.post:
+        return "learned" if all(page.ask(mark) for mark in rules.post) else None
+    kind, rule = classify_page(page, reader.hint, known, reader.post, reader.beside)
+    return rule if kind is PageKind.POST else None
+
+
+def _read_body(reader: SiteReader, top: Element, title: str) -> tuple[RenderedText, str]:
+    """Returns the text of the body as it was rendered, and without the lines that the rule leaves out."""
+    page, rule = reader.page, reader.rules.fields["body"]
+    others = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
+    meta = [e for one in others if (e := _byline_element(page, one, top)) is not None]
+    post = Post(page, body=top, holder=top)
+    rendered = render_container(page, post, top, title, BylineBlock(elements=tuple(meta)), rule.drop)
+    text = rendered.text
+    if rule.lines:
+        text = "\n\n".join(p for p in text.split("\n\n") if p not in rule.lines)
+    reader.evidence.append(
+        Evidence(
+            "body",
+            f"{len(text)} characters",
+            BY_HAND if rule.by_hand else "learned",
+            rule.select[0],
+            round(rule.agreement, 2),
+        )
+    )
+    whole = hint_body(text, page.url, title, reader.hint)
+    reader.is_whole = bool(whole)
+    if whole:
+        source = "api" if reader.api is not None else "feed"
+        reader.evidence[-1] = Evidence("body", f"{len(whole)} characters", source, "whole text", 0.9)
+    return (whole, whole.text) if whole else (rendered, text)
+
+
+def _without_byline(text: str, times: list[Moment], language: str) -> str:
+    """Returns a text without its first paragraph if that is only a byline with one of the post's dates (`times`)."""
+    first, _, rest = text.partition("\n\n")
+    if not rest or not times or len(first) > _MAX_BYLINE_LENGTH or first.endswith(_SENTENCE_END):
+        return text
+    shown = visible_date(first, language)
+    return rest if shown is not None and shown.at.date() in {t.at.date() for t in times} else text
+
+
+def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
+    """Returns the element that `rule` reads, which is a rule of another field, if the element is inside the body and as
+    short as a byline. Otherwise returns None.
+    """
+    found = element_of_rule(page, rule)
+    return (
+        found
+        if found is not None and found is not top and is_below(found, top) and (text_length(found) <= _MAX_META_LENGTH)
+        else None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +375,7 @@ def _extract(
         return _extract_generally(page, hint, known_kind, options)
     page.constants = rules.constants
     if not options.part_of:
-        article = article_by_rules.read_by_rules(page, rules, hint, known_kind, options.decided)
+        article = read_by_rules(page, rules, hint, known_kind, options.decided)
         if article is not None:
             return article
     article = _extract_generally(page, hint, known_kind, options)
@@ -89,14 +383,14 @@ def _extract(
     if hand is None:
         return article
     if article.kind is not PageKind.POST and not options.part_of and options.decided is None:
-        answer = article_by_rules.kind_by_hand(article, page, hand, hint, known_kind)
+        answer = kind_by_hand(article, page, hand, hint, known_kind)
         if answer is not None:
             article = _extract_generally(page, hint, known_kind, replace(options, decided=answer))
     if article.kind is not PageKind.POST and options.posts_only:
         return article
     if rules.constants and article.kind is PageKind.POST:
         article = replace(article, read_by=f"{rules.version} in part")
-    return article_by_rules.apply_hand_rules(article, page, rules)
+    return apply_hand_rules(article, page, rules)
 
 
 def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind, options: _Options) -> Article:

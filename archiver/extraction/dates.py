@@ -12,8 +12,7 @@ from urllib.parse import unquote
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.date_text import Moment, machine_date, parse_month_and_year, url_date, visible_date
-from archiver.extraction.date_vocabulary import MODIFIED
+from archiver.extraction.date_text import MODIFIED, Moment, machine_date, parse_month_and_year, url_date, visible_date
 from archiver.extraction.metadata import is_article_item, item_of, types
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post

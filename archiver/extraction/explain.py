@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.extraction.authors.byline_vocabulary import WEAK_ACCOUNTS
+from archiver.extraction.authors.person_names import WEAK_ACCOUNTS
 from archiver.extraction.post_locator import title_in_url
 from archiver.extraction.resolve import MAX_SHOWN
 from archiver.extraction.template.site_rule import BY_HAND

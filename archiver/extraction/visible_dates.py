@@ -12,8 +12,17 @@ from itertools import islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import is_footer_name
-from archiver.extraction.date_text import Moment, machine_date, relative_time, text_around_date, visible_date
-from archiver.extraction.date_vocabulary import FIRST, MODIFIED, PUBLISHED, SENT
+from archiver.extraction.date_text import (
+    FIRST,
+    MODIFIED,
+    PUBLISHED,
+    SENT,
+    Moment,
+    machine_date,
+    relative_time,
+    text_around_date,
+    visible_date,
+)
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text import element_line

@@ -15,11 +15,12 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from archiver.errors import ArchiverError, Fenced, QueueUnavailable, ShardDamaged
-from archiver.fleet.leased_process import LeasedProcess, begin_leased_crawl
 from archiver.fleet.leases import (
     EndedRun,
+    LeasedProcess,
     LeaseWait,
     SiteLease,
+    begin_leased_crawl,
     commit_manifest,
     monotonic_seconds,
     release_lease,

@@ -36,7 +36,7 @@ from archiver.fleet.shard_storage import (
     shard_folder,
     storage_owner,
 )
-from archiver.maintenance.backups.backup import copy_database, find_known_ends
+from archiver.maintenance.backup import copy_database, find_known_ends
 from archiver.maintenance.merge import MergeResult, merge
 from archiver.maintenance.verify_captures import find_warc_files
 from archiver.warc.writer import held_finished, index_of

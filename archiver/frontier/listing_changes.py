@@ -1,15 +1,25 @@
 """Decides which posts were removed from a feed or a page of a listing, by comparing its earlier entries with its
-present ones.
+present ones, and whether a source lists all posts of a site.
 
 A post that is no longer shown has usually just moved down to the next page, or out of the feed. It counts as removed
 only if the part of the list in which it would be was read, and it is not there.
+
+A site's feeds, sitemaps and API are compared with the links on its pages. A source is taken to be complete if it lists
+every known post of the site, and pages link to at least 20 of these posts and to at least half of them. Sources and
+links are made independently of each other, so a source that left out posts would most likely lack some of the posts
+that pages link to. If it lacked one post in ten, the chance that it lists all of 20 linked posts would be one in eight;
+for 60 linked posts it would be one in five hundred. If a source is complete, the frontier fetches only samples of the
+other pages that list posts.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+
+from archiver.items import DiscoverySource
 
 MOST_RECHECKED = 50
 """At most this many posts a day are fetched again because lists no longer show them. Without this limit, a redesign
@@ -86,3 +96,49 @@ def _longest_descending(posts: list[int], days: list[int]) -> list[int]:
         chain.append(posts[index])
         index = previous[index]
     return chain[::-1]
+
+
+_FEWEST_LINKED = 20
+_LISTS = (DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.FEED)
+_LINKS = (DiscoverySource.LINK, DiscoverySource.LISTING)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCoverage:
+    """The completeness of a site's sources.
+
+    `posts` is the number of known posts, stored or due. The posts listed by feeds, by sitemaps and by the API are
+    counted separately, and `listed` is the highest of these three numbers. Pages link to at least `linked` posts.
+    """
+
+    posts: int = 0
+    listed: int = 0
+    linked: int = 0
+
+    @classmethod
+    def of(cls, by_source: Mapping[str, int]) -> SourceCoverage:
+        """Returns the coverage, given the number of posts that each discovery source reported. The key "" has the
+        number of all known posts.
+        """
+        return cls(
+            by_source.get("", 0),
+            max(by_source.get(source, 0) for source in _LISTS),
+            max(by_source.get(source, 0) for source in _LINKS),
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """True if a source is believed to list all posts of the site, including any that are not known yet."""
+        return self.listed == self.posts and self.linked >= max(_FEWEST_LINKED, self.posts / 2)
+
+    @property
+    def is_undecided(self) -> bool:
+        """True if a source lists all known posts, but pages link to only some of them. Further links may then show that
+        the source is complete.
+        """
+        return self.listed == self.posts >= _FEWEST_LINKED and self.linked < self.posts
+
+    @property
+    def is_complete_twice(self) -> bool:
+        """True if a source is believed to list all posts, and links on the fetched pages also lead to all posts."""
+        return self.is_complete and self.linked == self.posts

@@ -1,4 +1,5 @@
-"""Learns, during a crawl, which URLs bring nothing new: URL patterns without news, and equivalent URLs.
+"""Learns, during a crawl, which URLs bring nothing new: URL patterns without news, equivalent URLs, and forms of an
+address that the host redirects.
 
 A page has news if it is a post, or shows a possible post that no other page of its pattern has shown in this run. Each
 pattern has a budget of pages without news. When the budget is used up, the other pages of the pattern are not fetched
@@ -10,20 +11,31 @@ Sites differ: one site ignores `?lang=de`, another one shows a translation. So s
 only if the plainer URL is in the pages table, five posts have confirmed that the difference does not matter, and no
 post has refuted it.
 
-If a feed, a sitemap or an API lists all posts (`source_coverage`), other pages that list posts are hardly ever needed.
+If a feed, a sitemap or an API lists all posts (`listing_changes`), other pages that list posts are hardly ever needed.
 Then only pages that lead to an unknown possible post have news, and the budgets are small.
+
+A host may redirect an address to the form with or without a slash at the end, with an index file, https or www. All
+forms of an address have the same urlkey. Once two addresses of a folder were redirected in the same way and none
+answered without a redirect, the crawl requests further addresses of the folder directly in the redirected form. If the
+host has no page at that form, the crawl requests the known address, so a wrong guess costs one request and loses
+nothing.
+
+The addresses that the pages of each URL pattern have shown in a run are remembered in a fixed amount of memory.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
-from archiver.discovery.url_classifier import URLPattern
-from archiver.frontier.source_coverage import SourceCoverage
+from archiver.discovery.url_classifier import URLPattern, folder_pattern
+from archiver.frontier.listing_changes import SourceCoverage
 from archiver.items import DiscoverySource
+from archiver.urls import folder_path
 
 # Budgets, which limit the number of pages without news that are fetched for each pattern. They end the crawl of endless
 # URL spaces.
@@ -376,3 +388,176 @@ class EquivalentURLs:
             if believed
             else []
         )
+
+
+ENOUGH_REDIRECTS = 2
+"""If at least this many addresses of a folder were redirected to a form, the host is believed to redirect all addresses
+of the folder to it."""
+_ENOUGH_ANYWHERE = 2 * ENOUGH_REDIRECTS
+"""If at least this many addresses were redirected to a form and no address refutes this, the host is believed to
+redirect addresses of all folders to it."""
+_WWW = re.compile(r"^www\d?\.", re.IGNORECASE)
+# An extension begins with a letter, so the last number of a version (/release-1.2.0) is not an extension.
+_FILE_EXTENSION = re.compile(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
+_OPPOSITE = {"slash": "no slash", "https": "http", "www": "no www"}
+_OPPOSITE |= {other: name for name, other in _OPPOSITE.items()}
+_OF_HOST = ("https", "http", "www", "no www")
+_OF_PATH = ("no index file", "slash", "no slash")
+
+
+def _changed(form: str, parts: SplitResult) -> SplitResult:
+    """Returns the address in the form `form`. If this form does not apply to the address, returns it unchanged."""
+    path = parts.path or "/"
+    if form in ("https", "http"):
+        return parts._replace(scheme=form)
+    if form == "no www":
+        return parts._replace(netloc=_WWW.sub("", parts.netloc))
+    if form == "www":
+        return parts if _WWW.match(parts.netloc) else parts._replace(netloc=f"www.{parts.netloc}")
+    if form == "no index file":
+        return parts._replace(path=folder_path(path))
+    if form == "slash":
+        is_file = path.endswith("/") or _FILE_EXTENSION.search(path)
+        return parts if is_file else parts._replace(path=f"{path}/")
+    return parts._replace(path=path.rstrip("/") or "/")
+
+
+class RedirectForms:
+    """The forms to which the host of one site redirects addresses, as learned from the responses of one run."""
+
+    def __init__(self) -> None:
+        self._confirmed: Counter[tuple[str, str]] = Counter()
+        self._anywhere: Counter[str] = Counter()
+        self._refuted: set[tuple[str, str]] = set()
+        self._refuted_anywhere: set[str] = set()
+
+    def record_redirect(self, asked: str, target: str) -> None:
+        """Records that an address was redirected to another form of itself."""
+        before, after = urlsplit(asked), urlsplit(target)
+        for form in (*_OF_HOST, *_OF_PATH):
+            if form == "slash":  # removes the index file first, since it hides the slash before it
+                before = before._replace(path=folder_path(before.path))
+            changed = _changed(form, before)
+            if changed != before and _agree(form, changed, after):
+                self._confirmed[(form, _folder(form, asked))] += 1
+                self._anywhere[form] += 1
+                if other := _OPPOSITE.get(form):
+                    self._refute(other, asked)
+
+    def record_response(self, url: str) -> None:
+        """Records that an address answered without a redirect, which refutes that the host redirects to other forms."""
+        parts = urlsplit(url)
+        for form in (*_OF_HOST, *_OF_PATH):
+            if _changed(form, parts) != parts:
+                self._refute(form, url)
+
+    def _refute(self, form: str, url: str) -> None:
+        self._refuted.add((form, _folder(form, url)))
+        self._refuted_anywhere.add(form)
+
+    def redirected(self, url: str) -> str:
+        """Returns the form of an address to which its host is believed to redirect it; the address itself if none is
+        known.
+        """
+        if not self._anywhere:
+            return url
+        parts = urlsplit(url)
+        for form in (*_OF_HOST, *_OF_PATH):
+            if self._is_believed(form, url):
+                parts = _changed(form, parts)
+        return parts.geturl()
+
+    def is_undecided(self, url: str) -> bool:
+        """Returns True if no response has yet shown whether the host redirects an address to a different form of its
+        path.
+        """
+        parts = urlsplit(url)
+        return any(
+            _changed(form, parts) != parts and form not in self._refuted_anywhere and not self._is_believed(form, url)
+            for form in _OF_PATH
+        )
+
+    def _is_believed(self, form: str, url: str) -> bool:
+        key = (form, _folder(form, url))
+        return key not in self._refuted and (
+            self._confirmed[key] >= ENOUGH_REDIRECTS
+            or (self._anywhere[form] >= _ENOUGH_ANYWHERE and form not in self._refuted_anywhere)
+        )
+
+
+def _agree(form: str, changed: SplitResult, after: SplitResult) -> bool:
+    """Returns True if `changed`, an address in the form `form`, agrees with the redirect's target `after` in the part
+    that this form concerns: the scheme, the host or the path.
+    """
+    if form in ("https", "http"):
+        return changed.scheme == after.scheme
+    if form in _OF_HOST:
+        return changed.netloc == after.netloc
+    if form == "no index file":
+        return changed.path.rstrip("/") == after.path.rstrip("/")
+    return changed.path == after.path
+
+
+def _folder(form: str, url: str) -> str:
+    """Returns the folder for which a form is learned; "" for https and www, which are the same for all folders."""
+    return "" if form in _OF_HOST else folder_pattern(url).key
+
+
+_BYTES = 2**21
+_BITS_PER_ADDRESS = 10
+_PROBES = 4
+
+
+class ShownAddresses:
+    """The addresses (urlkeys) that the pages of each URL pattern have shown, as one Bloom filter of `size` bytes, a
+    power of two.
+
+    The filter has 10 bits and 4 probes for each pair of a pattern and an address, so at most about one new address in a
+    hundred is wrongly taken for one that was shown. The default of 2 MB holds 1.6 million pairs. When the filter is
+    full, it is emptied and all addresses count as new again. A full filter therefore never makes a page count as one
+    without news.
+    """
+
+    def __init__(self, size: int = _BYTES) -> None:
+        self._bits = bytearray(size)
+        self._mask = size * 8 - 1
+        self._most = size * 8 // _BITS_PER_ADDRESS
+        self._added = 0
+        self._uncommitted: list[int] = []
+
+    def add(self, pattern: URLPattern, addresses: Iterable[str]) -> list[str]:
+        """Adds the addresses that a page of a pattern shows, and returns those that no other page of the pattern has
+        shown.
+        """
+        if self._added >= self._most:
+            self._bits = bytearray(len(self._bits))
+            self._added = 0
+            self._uncommitted.clear()
+        return [address for address in addresses if self._add(hash((pattern, address)))]
+
+    def has(self, pattern: URLPattern, address: str) -> bool:
+        """Returns True if a page of a pattern has shown an address."""
+        value = hash((pattern, address))
+        first, step = value & 0xFFFFFFFF, (value >> 32) | 1
+        places = ((first + n * step) & self._mask for n in range(_PROBES))
+        return all(self._bits[at >> 3] & 1 << (at & 7) for at in places)
+
+    def _add(self, value: int) -> bool:
+        first, step = value & 0xFFFFFFFF, (value >> 32) | 1
+        bits = self._bits
+        unset = [at for n in range(_PROBES) if not bits[(at := (first + n * step) & self._mask) >> 3] & 1 << (at & 7)]
+        for at in unset:
+            bits[at >> 3] |= 1 << (at & 7)
+        self._uncommitted += unset
+        self._added += bool(unset)
+        return bool(unset)
+
+    def commit(self) -> None:
+        """Keeps what was added since the last call of `commit` or `undo`."""
+        self._uncommitted.clear()
+
+    def undo(self) -> None:
+        """Removes what was added since the last call of `commit` or `undo`."""
+        for at in self._uncommitted:
+            self._bits[at >> 3] &= ~(1 << (at & 7))
+        self._uncommitted.clear()

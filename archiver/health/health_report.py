@@ -1,10 +1,19 @@
-"""Health reports: the health of the archive and all its sites, Prometheus metrics, and the report of a trial crawl."""
+"""Health reports: the health of the archive and all its sites, Prometheus metrics, the report of a trial crawl, and
+whether the archive works at all.
+
+The metrics measure what an archive has done and how much disk space it uses: responses by HTTP status, failed
+notifications, bytes on disk, and when its scheduler was last active.
+
+The check whether an archive works is cheap enough to be called every few seconds by the health checks of containers,
+load balancers and monitors. Findings about sites do not count there.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +23,6 @@ from sqlite_utils import Database
 
 from archiver.fields import MEASURED
 from archiver.health.archive_safety import ArchiveSafety, judge_safety, read_safety
-from archiver.health.archive_usage import ArchiveUsage, read_usage
 from archiver.health.common_causes import FOLDED_CODES, CommonCause, judge_common_causes, read_common_causes
 from archiver.health.health_rules import LEVELS, Health, HealthFinding, Level, worst_level
 from archiver.health.health_state import finding_as_json, is_crawled, measure_growth, read_health
@@ -24,11 +32,84 @@ from archiver.politeness.robots import parse_robots
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.group_quotas import read_group_quotas
 from archiver.storage.completeness import site_completeness
-from archiver.storage.connection import free_bytes
+from archiver.storage.connection import free_bytes, path_of
 from archiver.storage.crawl_exclusions import find_host_file
+from archiver.storage.integrity_records import has_integrity_records, read_damages
+from archiver.storage.locks import last_heartbeat
 from archiver.storage.pages import moment
-from archiver.storage.runs import MeasuredRun, Scheduled, Settings, last_ended_runs, last_run, scheduled_sites
+from archiver.storage.runs import (
+    MeasuredRun,
+    Scheduled,
+    Settings,
+    count_responses,
+    last_ended_runs,
+    last_run,
+    scheduled_sites,
+)
+from archiver.storage.search_tables import index_folder
 from archiver.storage.sites import Mute, read_mute, rules_valid_at, rules_without_match, tags_in_use
+
+_PARTS = {"warc": "warc", "log": "log"}
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveUsage:
+    """What an archive has done and how much disk space it uses.
+
+    - `responses`: the number of responses by HTTP status.
+    - `failed_notifications`: the number of failed attempts by channel.
+    - `bytes`, `files`: the size and number of files of each part of the archive (database, warc, index, log).
+    - `heartbeat`: when the scheduler's loop last ran, None if no scheduler has ever run.
+    """
+
+    responses: Mapping[str, int]
+    failed_notifications: Mapping[str, int]
+    bytes: Mapping[str, int]
+    files: Mapping[str, int]
+    heartbeat: datetime | None
+
+
+def read_usage(db: Database) -> ArchiveUsage:
+    """Reads the usage of an open archive, from its database and from the folders next to it."""
+    archive = path_of(db)
+    sizes = {
+        "database": [_size_of(archive), _size_of(archive.with_name(archive.name + "-wal"))],
+        "index": list(_sizes_in(index_folder(archive))),
+        **{part: list(_sizes_in(archive.parent / folder)) for part, folder in _PARTS.items()},
+    }
+    return ArchiveUsage(
+        count_responses(db),
+        dict(
+            db.execute(
+                "select channel, sum(attempts - (outcome = 'sent')) from notifications group by 1 order by 1"
+            ).fetchall()
+        ),
+        {part: sum(found) for part, found in sizes.items()},
+        {part: sum(1 for size in found if size) for part, found in sizes.items()},
+        last_heartbeat(archive),
+    )
+
+
+def _sizes_in(folder: Path) -> Iterator[int]:
+    """Yields the size of each file in a folder; nothing if the folder does not exist."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    if entry.is_file(follow_symlinks=False):
+                        yield entry.stat(follow_symlinks=False).st_size
+                except FileNotFoundError:
+                    continue  # the file was deleted meanwhile
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
 
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
@@ -553,3 +634,74 @@ def _has_unread_sources(db: Database, site_id: int) -> bool:
         ).fetchone()
         is not None
     )
+
+
+_SILENT = timedelta(hours=1)
+"""A scheduler counts as stopped if it has shown no activity for longer than this. If a timer starts the scheduler, it
+runs only every ten minutes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A reason why an archive does not work: `code` is archive, damage, disk or scheduler."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """The result of a probe. `scheduler_seen_at`: when the scheduler's loop last ran; None if it never has."""
+
+    failures: tuple[Failure, ...]
+    scheduler_seen_at: datetime | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures
+
+    def as_json(self) -> dict[str, Any]:
+        seen = self.scheduler_seen_at
+        return {
+            "ok": self.ok,
+            "reasons": [asdict(one) for one in self.failures],
+            "scheduler_seen_at": seen.isoformat(timespec="seconds") if seen else None,
+        }
+
+
+def probe(db: Database, now: datetime, *, only_reading: bool = False) -> ProbeResult:
+    """Checks an open archive. With `only_reading`, checks only what its readers need: that the database can be read and
+    is not known to be damaged. Raises sqlite3.Error if it cannot be read.
+    """
+    seen = last_heartbeat(path_of(db))
+    found = [*_check_database(db)]
+    if not only_reading:
+        found += [*_probe_disk(db), *_check_scheduler(seen, now)]
+    return ProbeResult(tuple(found), seen)
+
+
+def _check_database(db: Database) -> Iterator[Failure]:
+    db.execute("select id from articles limit 1").fetchone()
+    if has_integrity_records(db):
+        damaged = [one for one in read_damages(db) if one.kind == "database-damaged"]
+        if damaged:
+            yield Failure("damage", "A check found the database damaged: 'archiver status --health' says what to do.")
+
+
+def _probe_disk(db: Database) -> Iterator[Failure]:
+    free = free_bytes(path_of(db))
+    if free < RESERVE:
+        yield Failure(
+            "disk",
+            f"{free / 1e6:,.0f} MB are free on the archive's disk; below {RESERVE / 1e6:,.0f} MB, no crawl starts.",
+        )
+
+
+def _check_scheduler(seen: datetime | None, now: datetime) -> Iterator[Failure]:
+    if seen and now - seen > _SILENT:
+        yield Failure(
+            "scheduler",
+            f"The scheduler was last active on {seen:%Y-%m-%d %H:%M} UTC: start 'archiver schedule' or its service. If "
+            "the archive is no longer crawled, delete the hidden file next to it whose name ends in '.scheduler'.",
+        )

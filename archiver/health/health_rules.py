@@ -15,24 +15,23 @@ from itertools import takewhile
 from statistics import median
 from typing import Literal
 
-from archiver.articles.change_guard import MASS_RULES, REASONS, HoldRule
+from archiver.articles.article_guards import MASS_RULES, REASONS, HoldRule
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.site_cadence import format_period
-from archiver.health.post_frequency import find_burst, find_silence
-from archiver.health.run_comparison import (
+from archiver.health.past_comparison import (
     SURPRISE,
     Drop,
     chance_of_so_many,
+    find_burst,
     find_fewer_posts,
     find_lost_fields,
     find_lost_posts,
+    find_silence,
     group_drops,
     is_far,
 )
-from archiver.storage.article_tables.deletions import Deletions
-from archiver.storage.article_tables.post_days import PostDay
 from archiver.storage.runs import MeasuredRun, combine_statistics
-from archiver.storage.site_content import RepeatedValue, SiteContent
+from archiver.storage.site_content import Deletions, PostDay, RepeatedValue, SiteContent
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 

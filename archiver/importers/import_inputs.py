@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from archiver.urls import normalize
 from archiver.warc.foreign_captures import warc_date
+from archiver.warc.foreign_reader import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
 from archiver.warc.http_response import may_be_page
 from archiver.warc.problems import Problem, ProblemKind
-from archiver.warc.wacz import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
 
 # Selection of records by site or host and by the time of capture.
 

@@ -28,10 +28,10 @@ from archiver.importers.import_inputs import (
 )
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
 from archiver.importers.record_batches import ReaderPlan, ReaderPool, RecordBatch, Results, record_batches
-from archiver.storage.article_tables import historical_captures
-from archiver.storage.article_tables.historical_captures import ImportCounts
+from archiver.storage.article_tables import captures
+from archiver.storage.article_tables.captures import ImportCounts
 from archiver.storage.connection import environment_error, is_environment_error, writing
-from archiver.storage.full_text import batch_indexing
+from archiver.storage.search_tables import batch_indexing
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.problems import Problem, ProblemKind
 
@@ -55,7 +55,7 @@ class FileResult:
     def add_problem(self, problem: Problem) -> None:
         """Counts a problem, and keeps its details if not too many are kept already."""
         self.kinds[problem.kind.value] += 1
-        if len(self.problems) < historical_captures.MOST_PROBLEMS:
+        if len(self.problems) < captures.MOST_PROBLEMS:
             self.problems.append(problem)
 
 
@@ -192,14 +192,14 @@ class ImportRun:
         the file was already imported completely.
         """
         options, digest = self._choice.key, one.digest(handle)
-        row = historical_captures.last_import(self._db, digest, options)
+        row = captures.last_import(self._db, digest, options)
         if row is not None and row["outcome"] == "finished" and not self._again and not one.is_pipe:
             result.outcome, result.tally = "known", ImportCounts(**json.loads(row["counts"]))
             return None
         place = StreamPosition()
         if row is None or row["outcome"] == "finished":
             with writing(self._db):
-                import_id = historical_captures.begin_import(self._db, one.name, digest, one.size, options, self._now)
+                import_id = captures.begin_import(self._db, one.name, digest, one.size, options, self._now)
         else:
             import_id, place = row["id"], StreamPosition(row["member_offset"], row["inner_offset"])
             result.tally = ImportCounts(**json.loads(row["counts"]))
@@ -246,9 +246,9 @@ class ImportRun:
             result.tally.add(tally)
             if result.kinds[ProblemKind.NOT_AN_ARCHIVE]:
                 outcome = "unreadable"
-            historical_captures.add_problems(self._db, source.import_id, map(problem_as_json, problems))
-            historical_captures.record_progress(self._db, source.import_id, None, result.tally, (), self._warc.end)
-            historical_captures.end_import(self._db, source.import_id, outcome, result.tally, datetime.now(UTC))
+            captures.add_problems(self._db, source.import_id, map(problem_as_json, problems))
+            captures.record_progress(self._db, source.import_id, None, result.tally, (), self._warc.end)
+            captures.end_import(self._db, source.import_id, outcome, result.tally, datetime.now(UTC))
             self._warc.sync()
         result.outcome = outcome
         for problem in problems:

@@ -18,10 +18,9 @@ from archiver.errors import ArchiverError
 from archiver.importers.record_batches import ReadRecord, RecordKind
 from archiver.maintenance.reextraction import make_reader_without_hints
 from archiver.storage import tombstones
-from archiver.storage.article_tables import historical_captures
+from archiver.storage.article_tables import captures
 from archiver.storage.article_tables.articles import Change, Stored
-from archiver.storage.article_tables.captures import store_usage_statements
-from archiver.storage.article_tables.historical_captures import (
+from archiver.storage.article_tables.captures import (
     HistoricalRedirect,
     ImportCounts,
     last_gone,
@@ -30,6 +29,7 @@ from archiver.storage.article_tables.historical_captures import (
     redirects_to,
     store_gone,
     store_redirect,
+    store_usage_statements,
 )
 from archiver.storage.article_tables.historical_revisions import (
     HistoricalArticle,
@@ -44,10 +44,10 @@ from archiver.storage.locks import lock_site
 from archiver.storage.pages import moment, stamp
 from archiver.storage.sites import SiteLookup, SiteScope
 from archiver.urls import urlkey
-from archiver.warc.exchange_records import Exchange, ForeignOrigin, Original, copied_records
 from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.foreign_captures import ForeignCapture
 from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
 from archiver.warc.writer import WarcWriter
 
 _log = logging.getLogger(__name__)
@@ -114,12 +114,12 @@ class ImportWriter:
             self._store_revisit(found, source, tally, keep=True)
             return
         before = (
-            historical_captures.known_capture(db, found.url, found.at, read.digest)
+            captures.known_capture(db, found.url, found.at, read.digest)
             if read.exchange or (read.kind is RecordKind.KNOWN)
             else None
         )
-        if before is not None and historical_captures.is_capture_processed(db, before):
-            if historical_captures.find_article_of_capture(db, before) is not None:
+        if before is not None and captures.is_capture_processed(db, before):
+            if captures.find_article_of_capture(db, before) is not None:
                 tally.posts += 1
                 tally.known += 1
             else:
@@ -134,7 +134,7 @@ class ImportWriter:
         elif read.kind is RecordKind.REDIRECT:
             self._store_redirect(found, read.target, source, tally)
         if read.rule and found.status == 200:
-            historical_captures.store_page_kind(db, found.url, read.digest, read.rule)
+            captures.store_page_kind(db, found.url, read.digest, read.rule)
         if read.exchange is not None:
             self._write_response(read.exchange, found, source, tally)
 
@@ -180,7 +180,7 @@ class ImportWriter:
         db, url = self.db, reading.article.url
         stored = enter_historical_article(db, site.name, reading, self._bare)
         if reading.capture_id is not None:
-            historical_captures.link_capture_to_article(
+            captures.link_capture_to_article(
                 db, reading.capture_id, stored.article_id, secondary=stored.change in (Change.STUB, Change.COPY)
             )
         tally.new += stored.change is Change.NEW
@@ -188,9 +188,9 @@ class ImportWriter:
         tally.known += stored.change not in (Change.NEW, Change.REVISED)
         tally.aliases += len(stored.aliases)
         if reading.capture_id is not None:
-            historical_captures.enter_page(
+            captures.enter_page(
                 db,
-                historical_captures.ImportedPage(
+                captures.ImportedPage(
                     site.id,
                     url,
                     stored.article_id,
@@ -220,7 +220,7 @@ class ImportWriter:
             "select url, urlkey, gone_at from articles where id = ?", [article_id]
         ).fetchone()
         if gone_at and (last := last_gone(self.db, key)):
-            historical_captures.enter_gone(self.db, url, *last, source.name)
+            captures.enter_gone(self.db, url, *last, source.name)
 
     def _add_alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
         """Stores a URL that redirected to an article as an alias of it. If the URL itself was an article before, that
@@ -263,27 +263,27 @@ class ImportWriter:
         payload is unknown; if `keep` is True, the record is then stored until the payload is imported.
         """
         db = self.db
-        original = historical_captures.capture_of_revisit(db, found)
+        original = captures.capture_of_revisit(db, found)
         if original is None and not self._is_known_page(found):
             if keep and source.import_id is not None:
-                historical_captures.store_unresolved_revisit(db, found, source.import_id)
+                captures.store_unresolved_revisit(db, found, source.import_id)
             return False
         tally.revisits += 1
-        if original is not None and not historical_captures.known_capture(db, found.url, found.at, original["digest"]):
+        if original is not None and not captures.known_capture(db, found.url, found.at, original["digest"]):
             self._enter_revisit(found, original, source, tally)
         return True
 
     def _is_known_page(self, found: ForeignCapture) -> bool:
         """Returns True if the payload of a revisit record was already read and is not a post."""
         urls = (found.refers_url or found.url, found.url)
-        return any(historical_captures.kind_read(self.db, url, found.digest) for url in urls)
+        return any(captures.kind_read(self.db, url, found.digest) for url in urls)
 
     def _enter_revisit(
         self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: ImportCounts
     ) -> None:
         """Records that the post of the original capture was seen again in the same revision."""
         db, digest = self.db, original["digest"]
-        shown = historical_captures.find_article_of_capture(db, original)
+        shown = captures.find_article_of_capture(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         original_at = moment(original["captured_at"]) or found.at
         article = article_at_time(db, row, original_at) if row else None
@@ -315,7 +315,7 @@ class ImportWriter:
         each record of this import whose payload is still unknown.
         """
         problems = []
-        for row, found in historical_captures.resolvable_revisits(self.db, source.import_id or 0):
+        for row, found in captures.resolvable_revisits(self.db, source.import_id or 0):
             own = row["import_id"] == source.import_id
             if self._store_revisit(
                 found,
@@ -323,7 +323,7 @@ class ImportWriter:
                 tally if own else ImportCounts(),
                 keep=False,
             ):
-                historical_captures.delete_revisit(self.db, row)
+                captures.delete_revisit(self.db, row)
             elif own:
                 tally.damaged += 1
                 problems.append(Problem(ProblemKind.REVISIT, found.place, found.url, found.digest or found.refers_url))
@@ -335,7 +335,7 @@ class ImportWriter:
         """Writes a response to the archive's WARC file, as a revisit record if the archive already has its payload.
         Returns the ID of its capture.
         """
-        row = historical_captures.capture_with_payload(self.db, exchange.digest) if exchange.body else None
+        row = captures.capture_with_payload(self.db, exchange.digest) if exchange.body else None
         original = Original(row["url"], moment(row["captured_at"]) or found.at, row["digest"]) if row else None
         return self._append_records(exchange, found, source, original, tally)
 
@@ -366,7 +366,7 @@ class ImportWriter:
         records, capture = copied_records(exchange, origin, original, asked=found.asked)
         capture = self.warc.append(capture, records, self._now)
         tally.captures += 1
-        return historical_captures.store_capture(self.db, capture, source.import_id)
+        return captures.store_capture(self.db, capture, source.import_id)
 
     def _site_for(self, url: str, tally: ImportCounts) -> SiteScope | None:
         site = self.sites.of(url)
@@ -402,7 +402,7 @@ class ImportTarget:
         """Repairs the WARC files of an import that was killed: removes records that have no row in the database, and
         writes the missing indexes.
         """
-        ends = historical_captures.warc_ends_of_imports(self.db)
+        ends = captures.warc_ends_of_imports(self.db)
         folder = self.archive.parent
         for file in find_unfinished_files(folder / "warc", self._prefix):
             with file.open("r+b") as handle:
@@ -436,9 +436,7 @@ class ImportTarget:
         total = ImportCounts(**asdict(before))
         total.add(tally)
         assert source.import_id is not None
-        historical_captures.record_progress(
-            self.db, source.import_id, place, total, map(problem_as_json, problems), self.warc.end
-        )
+        captures.record_progress(self.db, source.import_id, place, total, map(problem_as_json, problems), self.warc.end)
         self.warc.sync()
         return total
 

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from archiver.discovery.web_archive_services import ArchiveService, original_url, parse_http_date
+from archiver.discovery.web_archive_lists import ArchiveService, original_url, parse_http_date
 from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import StreamPosition
-from archiver.warc.exchange_records import Headers, warc_date
 from archiver.warc.foreign_reader import ForeignRecord
-from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.payload import Decoding, decode_content, matches_digest, parse_digest
 from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.warc_records import MAX_BODY, Headers, warc_date
 
 _ORIGINAL = b"x-archive-orig-"
 # If only these fields are renamed, it was not the web archive that renamed them, but the crawler that stored the

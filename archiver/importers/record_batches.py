@@ -22,14 +22,14 @@ from urllib.parse import urljoin, urlsplit
 
 from sqlite_utils import Database
 
-from archiver.articles.impossible_values import drop_impossible_values
+from archiver.articles.article_guards import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.importers.import_inputs import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
-from archiver.storage.article_tables.historical_captures import (
+from archiver.storage.article_tables.captures import (
     ImportCounts,
     is_capture_processed,
     kind_read,
@@ -40,11 +40,11 @@ from archiver.storage.connection import open_archive
 from archiver.storage.sites import SiteLookup, rules_valid_at
 from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
-from archiver.warc.exchange_records import Exchange
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
 from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse
 from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.warc_records import Exchange
 
 # From a stream of records to batches. Records that need no reading are only counted.
 

@@ -30,18 +30,18 @@ from scrapy.http.request import NO_CALLBACK
 from archiver.extensions.throttle_slots import SharedThrottle, ThrottleExtension
 from archiver.handlers.http_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
 from archiver.importers.memento_response import ArchiveResponse, OtherMemento, RequestedCapture, memento_record
-from archiver.importers.wayback_capture_list import (
+from archiver.importers.wayback_import import (
     CAPTURE_SECONDS,
     LIST_SECONDS,
     ListRequests,
     NoCaptureList,
+    WaybackImport,
     WaybackPlan,
+    make_requested_capture,
 )
-from archiver.importers.wayback_import import WaybackImport, make_requested_capture
 from archiver.politeness.address_policy import AddressZone, permission_for, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
-from archiver.spiders.outage_guard import FailureStreak
-from archiver.spiders.run_ending import outcome_of_failure
+from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
 from archiver.storage.connection import environment_error, is_environment_error
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.problems import Problem, ProblemKind

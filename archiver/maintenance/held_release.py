@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.change_guard import HoldRule
-from archiver.articles.impossible_values import drop_impossible_values
+from archiver.articles.article_guards import HoldRule, drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.items import Article, Outcome, PageKind, PageResult

@@ -19,7 +19,7 @@ from archiver.articles.identity import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.maintenance.merge_captures_and_pages import CaptureMerge
-from archiver.storage.article_tables import clusters, evidence, historical_captures
+from archiver.storage.article_tables import captures, evidence, near_duplicate_clusters
 from archiver.storage.article_tables.articles import Change, settle_duplicates
 from archiver.storage.article_tables.evidence import (
     Entry,
@@ -132,7 +132,7 @@ def add_article(
                 [number, one["secondary"], capture_ids[one["id"]]],
             )
     settle_duplicates(db, row["content_digest"], number)
-    clusters.assign_cluster(db, number)
+    near_duplicate_clusters.assign_cluster(db, number)
     return number
 
 
@@ -271,7 +271,7 @@ class _ArticleMerge:
                 change = self._enter(revision, row["captured_at"], (own, row["digest"] or ""))
                 is_secondary = change in (Change.STUB, Change.COPY)
             if row["article_id"]:
-                historical_captures.link_capture_to_article(self.db, own, self.number, secondary=is_secondary)
+                captures.link_capture_to_article(self.db, own, self.number, secondary=is_secondary)
 
     def enter_uncaptured(self) -> None:
         """Enters the revisions of the other archive whose capture could not be copied to this archive."""

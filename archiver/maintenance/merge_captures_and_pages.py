@@ -15,9 +15,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.maintenance.takedown import enter_tombstone
-from archiver.maintenance.takedown_scope import find_urls_of_post
-from archiver.storage import saved_searches as stored
+from archiver.maintenance.takedown import enter_tombstone, find_urls_of_post
+from archiver.storage import search_tables as stored
 from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages import EPOCH, insert_row, last_rowid
 from archiver.storage.runs import current_site_names

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.article_guards import drop_impossible_values
 from archiver.articles.form_verdicts import POST_FORM_RULE
 from archiver.articles.identity import is_further_part
-from archiver.articles.impossible_values import drop_impossible_values
 from archiver.articles.revision_history import (
     differing_fields,
     edits_after_reextraction,
@@ -29,8 +29,7 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.induction import Sample, reports_whole_post
-from archiver.extraction.template.site_constants import SiteConstants
-from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.template.site_rule import SiteConstants, SiteRules
 from archiver.extraction.template.template_learner import learn_with_constants, read_without_constants
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, MarkedText, PageKind, SourceHint
@@ -61,8 +60,7 @@ from archiver.storage.article_tables.revisions import (
 from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey
-from archiver.warc.exchange_records import compute_payload_digest
-from archiver.warc.gzip_records import StoredResponse, read_record
+from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 
 # Reading captured pages.
 

@@ -15,10 +15,10 @@ from archiver.fields import STORED_LISTS, STORED_TIMES
 from archiver.maintenance.database_damage import find_database_damage, find_unreadable_articles, path_of
 from archiver.storage.article_tables import evidence
 from archiver.storage.column_values import stored_time
-from archiver.storage.full_text import TOKENIZER
+from archiver.storage.connection import migrations
 from archiver.storage.integrity_records import TABLE_UNIT
-from archiver.storage.migrations import migrations
 from archiver.storage.page_discoveries import PAGE_COUNTS_QUERY
+from archiver.storage.search_tables import TOKENIZER
 from archiver.urls import urlkey
 
 

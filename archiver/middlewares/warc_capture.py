@@ -20,7 +20,7 @@ from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import Capture, PageKind
 from archiver.spiders.page_request import FetchNotes, PageRequest, RequisiteRequest, notes_of, purpose_of
 from archiver.storage.connection import environment_error
-from archiver.warc.exchange_records import Exchange, Headers
+from archiver.warc.warc_records import Exchange, Headers
 
 _PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from archiver.platforms.platform_table import Platform
 
-PLATFORM = Platform(
+GENERIC = Platform(
     name="generic",
     title=(
         "h1[itemprop~=headline]",

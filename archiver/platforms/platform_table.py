@@ -13,8 +13,6 @@ from functools import cache
 from archiver.items import PageKind
 from archiver.platforms.selector_index import Index
 
-_NOT_TABLES = {"platform_table", "selectors"}
-
 
 @dataclass(frozen=True, slots=True)
 class Platform:
@@ -71,14 +69,10 @@ class Platform:
 
 @cache
 def platform_tables() -> tuple[Platform, ...]:
-    """Returns the platform tables of all modules in this package, `generic` last."""
+    """Returns the tables that the modules of this package define, `generic` last."""
     package = importlib.import_module("archiver.platforms")
-    found: list[Platform] = []
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name not in _NOT_TABLES:
-            table = getattr(importlib.import_module(f"archiver.platforms.{module.name}"), "PLATFORM", None)
-            if isinstance(table, Platform):
-                found.append(table)
+    modules = [importlib.import_module(f"archiver.platforms.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+    found = [table for module in modules for table in vars(module).values() if isinstance(table, Platform)]
     return tuple(sorted(found, key=lambda p: (p.name == "generic", p.name)))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from archiver.items import PageKind
 from archiver.platforms.platform_table import Platform
 
-PLATFORM = Platform(
+WORDPRESS = Platform(
     name="wordpress",
     generator=r"^wordpress\b|^wordpress\.com",
     marks=(

@@ -14,7 +14,7 @@ from scrapy.utils.misc import load_object
 for name in (
     "archiver.scheduling.crawl_pool",
     "archiver.scheduling.crawler_process",
-    "archiver.scheduling.pool_worker",
+    "archiver.scheduling.daemon",
     "archiver.search.index_refresh",
     "archiver.health.notifications",
     # Scrapy imports these when a crawl starts.

@@ -25,7 +25,7 @@ from archiver.search.engine import Hit, Plan, load_hits, ordered_matches, plan_q
 from archiver.search.index_refresh import hold_searchers
 from archiver.search.query import Query
 from archiver.search.sorting_and_folding import Match, ids_query, matches_by_id, top_hits
-from archiver.storage.article_tables.near_duplicate_links import COMMON, LEAST_MET
+from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
 from archiver.storage.sites import find_site
 
 MAX_COMPARED = 5_000

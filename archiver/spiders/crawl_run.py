@@ -1,12 +1,15 @@
 """The open archive of one run over one site: locks it, repairs what the last run left unfinished, writes results, and
 closes it.
+
+Pages are judged to be posts by their form (the markup and address pattern that the pages of one template share), during
+the crawl of a site and again at the end of the run.
 """
 
 from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,26 +19,36 @@ from typing import Any, Literal
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.articles.impossible_values import drop_impossible_values
+from archiver.articles.article_guards import drop_impossible_values
+from archiver.articles.form_verdicts import SiteVerdicts, judge_article
 from archiver.discovery import soft404
-from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft404 import SoftNotFoundProfile
+from archiver.discovery.web_archive_lists import query_url, service_address, site_prefix
 from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
+from archiver.extraction.page import Page
+from archiver.extraction.page_classifier import Answer
+from archiver.extraction.template.page_form import page_form
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
-from archiver.frontier.edit_sample import DEFAULT_SAMPLE
-from archiver.frontier.redirect_forms import RedirectForms
-from archiver.health.stored_health import record_run_health
-from archiver.items import Capture, DiscoveredURL, DiscoverySource
+from archiver.frontier.redundant_urls import RedirectForms
+from archiver.frontier.samples import DEFAULT_SAMPLE
+from archiver.health.health_state import record_run_health
+from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, SourceHint
+from archiver.maintenance.automatic_reextraction import (
+    LateHintReading,
+    LateHintTally,
+    find_late_hints,
+    refuse_constants,
+)
 from archiver.maintenance.reextraction import extract_from_capture
+from archiver.maintenance.rejudging import Rejudging, RejudgingTally, judge_site, rejudge
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
 from archiver.sites.group_quotas import limit_scheduled_run
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
-from archiver.spiders.site_judge import SiteJudge
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness, pages
 from archiver.storage.article_tables.articles import replace_extraction
@@ -43,9 +56,11 @@ from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness import count_responding_sources, record_cdx_list
 from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing
-from archiver.storage.held_pages import count_held
+from archiver.storage.held_pages import count_held, hold_of
+from archiver.storage.listed_posts import count_unseen_posts, edit_estimate, make_sample_due, samples_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.page_forms import is_promised, stored_verdicts
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.requisites import DEFAULT_MODE, Mode
 from archiver.storage.runs import (
@@ -56,15 +71,106 @@ from archiver.storage.runs import (
     end_run,
     ensure_site,
     has_finished,
+    last_run,
     left_pages_unsampled,
     make_seed_due,
 )
-from archiver.storage.sampled_posts import count_unseen_posts, edit_estimate, make_sample_due, samples_of
 from archiver.storage.sites import add_constants, retire_rules, rules_valid_at, store_learned_rules
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
-from archiver.warc.exchange_records import Exchange, Original
+from archiver.warc.warc_records import Exchange, Original
 from archiver.warc.writer import Continuation, WarcWriter
+
+_FIRST = 40
+"""The forms are judged for the first time after this many pages of a run, then whenever the number of pages doubles."""
+_HOME_ONLY = 1
+_MOST_AT_END = 5_000
+"""The end of a run judges at most this many pages again; the next run takes up the rest."""
+
+
+class SiteJudge:
+    """Judges the pages of one site by their forms during a run. Implements `template_learner.Judge`."""
+
+    def __init__(self, db: Database, archive: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
+        self._db, self._archive, self._site = db, archive, site
+        self._writer, self._run = writer, run
+        self._verdicts: SiteVerdicts = stored_verdicts(db, site["id"])
+        self._pages = 0
+        last = last_run(db, site["id"])
+        self._is_pending = last is not None and last["outcome"] != "finished"
+        self._is_complete = has_finished(db, site["id"])
+        self._next = _FIRST
+
+    def judge_article(
+        self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
+    ) -> Article:
+        """Returns the article of a page with the kind that the page's form implies; see
+        `form_verdicts.judge_article`.
+        """
+        self._pages += 1
+        if self._pages >= self._next:
+            self._next *= 2
+            self.judge()
+        if not self._verdicts.forms:
+            return article
+        return judge_article(
+            self._verdicts,
+            page_form(page),
+            article,
+            is_promised=lambda: hint is not None or is_promised(self._db, urlkey(page.url)),
+            extract=extract,
+        )
+
+    def before_learning(self) -> None:
+        self.judge()
+
+    def has_post_form(self, page: Page, article: Article) -> bool:
+        return self._verdicts.post_form_of(page_form(page), article.kind, article.kind_rule) is not None
+
+    def held_among(self, urls: Collection[str]) -> Collection[str]:
+        self._writer.flush()
+        return {url for url in urls if hold_of(self._db, urlkey(url)) is not None}
+
+    def judge(self) -> None:
+        """Judges the forms by all pages of the site that the archive has."""
+        self._writer.flush()
+        now = datetime.now(UTC)
+        self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
+
+    def read_late_hints(self) -> LateHintTally:
+        """Re-reads, from their captures, pages that a source has reported since they were fetched."""
+        self._writer.flush()
+        found = find_late_hints(self._db, self._site["id"], self._run.started)
+        if not found:
+            return LateHintTally()
+        judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
+        reading = LateHintReading(self._db, self._archive.parent, judging, self._run)
+        reading.read_all(found, datetime.now(UTC))
+        self._writer.counts.add(reading.counts)
+        return reading.tally
+
+    def finish(self, *, is_complete: bool) -> RejudgingTally:
+        """At the end of the run, decides which forms (templates) are those of posts, and judges again the pages whose
+        verdict changed. Also re-extracts the articles that have a value that belongs to the site.
+
+        Does nothing if the run read only the home page, unless the previous run was interrupted. `is_complete` is True
+        if the run has read all pages that it found.
+        """
+        counts = self._writer.counts
+        if self._pages <= _HOME_ONLY and not self._is_pending:
+            return RejudgingTally()
+        self._is_complete = self._is_complete or is_complete
+        self.judge()
+        judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
+        tally, rejudged = rejudge(judging, self._run, most=_MOST_AT_END)
+        counts.add(rejudged)
+        if counts.new or counts.revised or self._is_pending:
+            now = datetime.now(UTC)
+            refused = refuse_constants(self._db, self._archive, self._site, self._run.version, now)
+            tally.reread = refused.articles
+            self._writer.measuring.lose(refused.lost)
+        return tally
+
 
 _log = logging.getLogger(__name__)
 Only = Literal["", "missing", "set-aside"]

@@ -19,7 +19,7 @@ from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceH
 from archiver.politeness.usage_statements import TDMFile, statements_of_headers
 from archiver.storage.article_tables.multipage_articles import StoredPart
 from archiver.storage.pages import MASS_DISAPPEARANCE_RULE, hint_from_json, moment
-from archiver.warc.exchange_records import Original
+from archiver.warc.warc_records import Original
 
 MOST_REDIRECTS = 10
 """A chain of redirects may have at most this many addresses. RFC 9110, section 15.4 asks for a limit but does not give

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 
-from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, wordpress_api
+from archiver.discovery import feed_parser, page_requisites, sitemaps, web_archive_lists, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier import FILE, NO_PATTERN, may_be_post, page_number, pattern_of, series_of
-from archiver.extraction import javascript_only_page
 from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import unpack_undeclared
-from archiver.extraction.page import Page
+from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form import date_slot, page_form
@@ -157,24 +156,26 @@ def parse_cdx_page(
     changed.
     """
     result = replace(result, final_url=request.url, kind=PageKind.CDX, rule="cdx", same_validator=False)
-    page = cdx.parse_cdx(fetched.body)
+    page = web_archive_lists.parse_cdx(fetched.body)
     if page.error:
         return ParsedPage(
             replace(result, rule="no-cdx", reason=f"the response is not a list of captures: {page.error}")
         )
-    found = cdx.cdx_candidates(page.entries, scope, request.url, fetched.at.year + 1)
+    found = web_archive_lists.cdx_candidates(page.entries, scope, request.url, fetched.at.year + 1)
     news = tuple(t for t in found.targets if is_news(t))
     seen = request.captures + len(page.entries)
     result = replace(
         result, targets=news, outcome=Outcome.NOT_ARTICLE, reason=f"a web archive's list of {seen} captures"
     )
-    following = cdx.next_part_url(request.url, page.resume_key) if page.resume_key and page.entries else ""
+    following = (
+        web_archive_lists.next_part_url(request.url, page.resume_key) if page.resume_key and page.entries else ""
+    )
     if request.number > 1 or following:
         result = replace(result, etag="", last_modified="")
     if following and following != fetched.url and request.number < _MAX_RESPONSES:
         onward = replace(request, number=request.number + 1, captures=seen)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(following, onward))
-    is_cut = page.is_cut or bool(following) or len(page.entries) >= cdx.requested_limit(request.url)
+    is_cut = page.is_cut or bool(following) or len(page.entries) >= web_archive_lists.requested_limit(request.url)
     return ParsedPage(replace(result, reason=result.reason + (_MORE if is_cut else "")))
 
 
@@ -325,7 +326,7 @@ def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_fou
         return False
     if soft_not_found.has_enough_words and not soft_not_found.everywhere:
         return False
-    if not soft_not_found.has_enough_words and not javascript_only_page.needs_javascript(page):
+    if not soft_not_found.has_enough_words and not needs_javascript(page):
         return False  # the page may show a picture that distinguishes it
     return soft_not_found.is_shell(fingerprint_of(page.root, page.head_title, result.final_url))
 
@@ -334,7 +335,7 @@ def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
     """Returns True if a page has no content unless scripts run, and its source supplied no text."""
     if request.kind in SOURCE_KINDS or page.root is None or (request.hint is not None and request.hint.body_html):
         return False
-    return is_shell or javascript_only_page.needs_javascript(page)
+    return is_shell or needs_javascript(page)
 
 
 def _script_page(
@@ -349,7 +350,7 @@ def _script_page(
         outcome=Outcome.NOT_ARTICLE,
         kind=PageKind.OTHER,
         rule=NEEDS_JAVASCRIPT,
-        reason=javascript_only_page.REASON,
+        reason=JAVASCRIPT_REASON,
         hint_id=request.hint_id,
         targets=_targets(links, article, result, request, site),
     )

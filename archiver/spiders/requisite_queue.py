@@ -21,7 +21,7 @@ from archiver.storage.pages import moment
 from archiver.storage.requisites import FetchedRequisite, Mode
 from archiver.storage.runs import Counts
 from archiver.urls import asset_address
-from archiver.warc.exchange_records import Exchange, Original
+from archiver.warc.warc_records import Exchange, Original
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import CrawlRun

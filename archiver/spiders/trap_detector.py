@@ -24,6 +24,7 @@ from archiver.discovery.url_classifier import (
     series_of,
 )
 from archiver.frontier import redundant_urls
+from archiver.frontier.listing_changes import SourceCoverage
 from archiver.frontier.redundant_urls import (
     BELOW_POST,
     EQUIVALENT_URL_RULE,
@@ -35,12 +36,11 @@ from archiver.frontier.redundant_urls import (
     SIDE_LISTS,
     EquivalentURLs,
     PatternBudgets,
+    ShownAddresses,
     is_exempt_from_budget,
 )
 from archiver.frontier.revisit import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.set_aside_sampling import SetAsidePages
-from archiver.frontier.shown_addresses import ShownAddresses
-from archiver.frontier.source_coverage import SourceCoverage
+from archiver.frontier.samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
 from archiver.storage.pages import EPOCH

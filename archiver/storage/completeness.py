@@ -26,13 +26,12 @@ from archiver.storage.article_tables.captures import usage_statements_of
 from archiver.storage.article_tables.withdrawals import count_withdrawn
 from archiver.storage.column_values import stored_object
 from archiver.storage.held_pages import held_pages
-from archiver.storage.listed_posts import unlisted_posts
+from archiver.storage.listed_posts import edit_estimate, unlisted_posts
 from archiver.storage.page_discoveries import Count, page_counts, page_counts_of_sites, record_discovered_urls
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
 from archiver.storage.requisites import requisite_at
 from archiver.storage.runs import latest_samples, unrecorded_links
-from archiver.storage.sampled_posts import edit_estimate
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
 

@@ -17,8 +17,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.frontier import redundant_urls
+from archiver.frontier.listing_changes import SourceCoverage
 from archiver.frontier.revisit import VALIDATORS, ClaimTally, are_claims_believed, claim_of, reasons_of_claim
-from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots import HostFile, Robots
 from archiver.storage import pages

@@ -3,20 +3,25 @@
 `held_pages` has the pages whose new state is not stored until it is confirmed. `recent_changes` has the edits of the
 last days, which are taken back if they prove to be caused by a fault of the site. All functions expect to run inside
 the caller's transaction.
+
+The page of a known post is held if its new state must not replace what is stored. It is released once it shows the post
+again, or once the new state is confirmed (`articles.article_guards`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import html
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zlib import crc32
 
 from sqlite_utils import Database
 
-from archiver.articles.change_guard import (
+from archiver.articles.article_guards import (
     LOOK_EVERY,
     MASS_RULES,
     MIN_CHANGED,
@@ -26,12 +31,20 @@ from archiver.articles.change_guard import (
     UNUSUAL_SHARE,
     Hold,
     HoldRule,
+    count_letters,
+    is_confirmed,
     is_unusual,
+    suspicion,
 )
-from archiver.articles.identity import fold_words
-from archiver.items import Outcome
-from archiver.storage.article_tables.undoing import undo_gone, undo_revision
-from archiver.storage.pages import EPOCH, moment, stamp
+from archiver.articles.form_verdicts import OTHER_FORM_RULE
+from archiver.articles.identity import changed_fields, fold_words
+from archiver.frontier.revisit import VOUCHING_SOURCES
+from archiver.items import Outcome, PageKind, PageResult, SourceHint
+from archiver.storage.article_tables.articles import is_move
+from archiver.storage.article_tables.revisions import article_from_row
+from archiver.storage.article_tables.withdrawals import undo_gone, undo_revision, withdrawal_of
+from archiver.storage.pages import EPOCH, latest_hint, moment, stamp
+from archiver.urls import urlkey
 
 _FEW = 20
 """If a site has at most this many held pages, all of them are fetched again each day. If it has more, about this many
@@ -340,3 +353,155 @@ def _has_many_edits(db: Database, run_id: int | None) -> bool:
         "select revised, revised + unchanged + gone from runs where id = ? and finished_at is not null", [run_id]
     ).fetchone()
     return row is None or row[0] >= UNUSUAL_SHARE * row[1]
+
+
+_GONE_FOR_GOOD = 410  # the status that says that a page is gone for good (RFC 9110, section 15.5.11)
+_SHOWS_POST_AGAIN = "other held pages show their posts again"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPost:
+    """What the guard knows about a fetched page besides its result: its urlkey, the row of its article (None if none is
+    stored), the run, and when the run began. `announced` is True if a source had said that the page changed or is gone.
+    """
+
+    key: str
+    row: dict[str, Any] | None
+    run_id: int
+    run_started: datetime
+    announced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedResult:
+    """The result to store. Its outcome is HELD if the page is held. `is_confirmed` is True if the page was held and is
+    now accepted.
+    """
+
+    result: PageResult
+    is_confirmed: bool = False
+
+
+def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult) -> GuardedResult:
+    """Returns the result to store, and holds or releases the page."""
+    if result.outcome not in _JUDGED:
+        return GuardedResult(result)
+    hold = hold_of(db, post.key)
+    if result.outcome is Outcome.UNCHANGED:
+        rule = hold.rule if hold else None
+    else:
+        rule = _rule_for(db, site["id"], post, result)
+    if rule is None:
+        if hold is not None:
+            _release(db, site["id"], post.key, hold)
+        return GuardedResult(result)
+    digest = _digest(result, hold)
+    if result.article and result.article.body and shows_shared_text(db, site["id"], post.key, digest):
+        rule = HoldRule.SHARED_TEXT
+    now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
+    if is_confirmed(now, result.at, count_held_alike(db, site["id"], post.key, rule)):
+        release_page(db, post.key)
+        return GuardedResult(result, is_confirmed=True)
+    hold_page(db, post.key, now, post.run_id)
+    if rule is HoldRule.SHARED_TEXT:
+        mark_shared(db, site["id"], digest)
+    # The validators are left out, so that the server cannot answer that the held state is unchanged.
+    held = replace(result, outcome=Outcome.HELD, kind=PageKind.POST, rule=rule, reason=REASONS[rule])
+    return GuardedResult(replace(held, form=None, etag="", last_modified=""))
+
+
+_JUDGED = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.NOT_ARTICLE, Outcome.GONE})
+
+
+def _digest(result: PageResult, hold: Hold | None) -> str:
+    if result.outcome is Outcome.UNCHANGED and hold is not None:
+        return hold.text_digest
+    if result.article is not None:
+        return text_digest(result.article.body)
+    return f"{result.outcome} {result.rule}"[:64]
+
+
+def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
+    """Ends the hold on a page that shows its post again, and makes other held pages due at once. These are all held
+    pages of the site if the whole site was at fault, otherwise only those with the same fault.
+    """
+    release_page(db, key)
+    is_of_site = hold.rule in MASS_RULES or hold.rule in (HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST)
+    make_held_due(db, site_id, _SHOWS_POST_AGAIN, None if is_of_site else hold)
+
+
+def _rule_for(db: Database, site_id: int, post: FetchedPost, result: PageResult) -> HoldRule | None:
+    if result.outcome is Outcome.ARCHIVED:
+        return _rule_for_text(db, site_id, post, result)
+    row = _live_article(db, post.key)
+    if row is None:
+        return None
+    if result.outcome is Outcome.NOT_ARTICLE:
+        return HoldRule.NOT_A_POST if result.rule != OTHER_FORM_RULE else None
+    if result.status == _GONE_FOR_GOOD or post.announced:
+        return None
+    if _is_listed(db, post):
+        return HoldRule.STILL_LISTED
+    return HoldRule.MASS_GONE if is_run_held(db, site_id, HoldRule.MASS_GONE) else None
+
+
+def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageResult) -> HoldRule | None:
+    new = result.article
+    assert new is not None
+    if post.row is None:
+        shown = bool(new.body) and shows_shared_text(db, site_id, post.key, text_digest(new.body))
+        return HoldRule.SHARED_TEXT if shown else None
+    if urlkey(new.url) != post.row["urlkey"] and not is_move(db, post.row, new, post.run_started):
+        return None  # a copy at another address does not replace the stored post
+    old = article_from_row(post.row)
+    if (
+        old.body != new.body
+        and (rule := suspicion(old, new))
+        and not (
+            rule is HoldRule.SHORTER and post.announced and _is_shortened(old.body, new.body, latest_hint(db, post.key))
+        )
+    ):
+        return rule
+    if post.announced or not is_run_held(db, site_id, HoldRule.MASS_CHANGE):
+        return None
+    if post.row["revision"] == 1 and is_left_from_fault(db, site_id, post.key, post.row["id"]):
+        return None  # what is stored may be the fault, which is over
+    return HoldRule.MASS_CHANGE if changed_fields(old, new) else None
+
+
+_TAG = re.compile(r"<[^>]*>")
+_ABOUT = 1.25
+# This many letters at the end are not compared, since a teaser often ends in "Read more" or within a word.
+_CUT_END = 20
+
+
+def _is_shortened(old_body: str, new_body: str, hint: SourceHint | None) -> bool:
+    """Returns True if the author has shortened a text: the post's feed or API announced an edit and contains about as
+    much text as the page, and this text is not just the beginning of the old one.
+    """
+    given = count_letters(html.unescape(_TAG.sub(" ", hint.body_html))) if hint is not None else 0
+    shown = count_letters(new_body)
+    if not shown or not 1 / _ABOUT <= given / shown <= _ABOUT:
+        return False
+    return fold_words(new_body)[:-_CUT_END] not in fold_words(old_body)
+
+
+def _live_article(db: Database, key: str) -> dict[str, Any] | None:
+    """Returns the row of the article whose own address is this urlkey; None if there is no such article, or it is gone
+    or withdrawn.
+    """
+    row = next(iter(db.query("select * from articles where urlkey = ? and gone_at is null", [key])), None)
+    return row if row and withdrawal_of(db, row["id"]) is None else None
+
+
+def _is_listed(db: Database, post: FetchedPost) -> bool:
+    """Returns True if a feed, sitemap or API has listed the post since the run began."""
+    sources = sorted(VOUCHING_SOURCES)
+    return (
+        db.execute(
+            "select 1 from pages p join page_sources s on s.page_id = p.id where p.urlkey = ? and s.last_seen >= ? "
+            f"and s.source in ({', '.join('?' * len(sources))}) limit 1",
+            [post.key, stamp(post.run_started), *sources],
+        ).fetchone()
+        is not None
+    )

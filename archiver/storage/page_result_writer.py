@@ -16,9 +16,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.change_guard import REASONS, HoldRule, is_redated
+from archiver.articles.article_guards import REASONS, HoldRule, is_redated
 from archiver.articles.form_verdicts import OTHER_FORM_RULE
-from archiver.frontier.edit_sample import SAMPLE_REASON
 from archiver.frontier.revisit import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
@@ -27,6 +26,7 @@ from archiver.frontier.revisit import (
     next_fetch_time,
     next_try_of_new_page,
 )
+from archiver.frontier.samples import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
     UNLISTED,
@@ -55,10 +55,10 @@ from archiver.storage.article_tables.revisions import Reread, article_from_row, 
 from archiver.storage.article_tables.withdrawals import restore_article, withdraw_article
 from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
-from archiver.storage.full_text import batch_indexing
-from archiver.storage.held_page_guard import FetchedPost, guard_page
 from archiver.storage.held_pages import (
+    FetchedPost,
     forget_old_changes,
+    guard_page,
     hold_recent_changes,
     next_look,
     record_change,
@@ -67,6 +67,7 @@ from archiver.storage.held_pages import (
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_forms import SiteForms, page_id_at
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
+from archiver.storage.search_tables import batch_indexing
 from archiver.urls import urlkey
 
 

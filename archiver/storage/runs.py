@@ -16,15 +16,16 @@ from sqlite_utils import Database
 
 from archiver.errors import SiteRemoved
 from archiver.fields import MEASURED, WEIGHED
-from archiver.frontier.blackout_hours import BlackoutHours, parse_blackout
 from archiver.frontier.site_cadence import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
     Adaptive,
+    BlackoutHours,
     Cadence,
     PastRun,
     RecrawlTime,
     next_crawl,
+    parse_blackout,
     parse_cadence,
 )
 from archiver.items import FOREIGN_FEED, Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult

@@ -1,7 +1,7 @@
 """The schema of an archive, 0.3.0: the SQL that creates its tables, indexes, triggers and views.
 
 Grouped by subject; docs/schema.md describes each table. Times are ISO 8601 text, lists and objects are JSON text. A
-later release never edits this file: it adds a migration to `migrations`. Column lists that the schema shares with
+later release never edits this file: it adds a migration to `connection`. Column lists that the schema shares with
 code (fields of a revision, searched columns, evidence) are imported from that code.
 """
 
@@ -14,7 +14,7 @@ from archiver import fields
 from archiver.fields import INDEXED, LATEST, fields_with_choice
 from archiver.storage.article_tables.evidence import FORM, FROM_ENTRIES, entry_column
 from archiver.storage.article_tables.revisions import LISTS, TEXTS, with_missing_fields
-from archiver.storage.full_text import COLUMNS, MARK, TOKENIZER
+from archiver.storage.search_tables import COLUMNS, MARK, TOKENIZER
 
 REMOVED = "removed"
 """The rule of pages whose URLs belong to posts that were removed from the archive."""

@@ -18,11 +18,10 @@ from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound, did_you_mean
 from archiver.fields import LINKS
-from archiver.frontier.blackout_hours import parse_blackout
-from archiver.frontier.edit_sample import DEFAULT_SAMPLE
-from archiver.frontier.site_cadence import DEFAULT_CADENCE, parse_cadence
+from archiver.frontier.samples import DEFAULT_SAMPLE
+from archiver.frontier.site_cadence import DEFAULT_CADENCE, parse_blackout, parse_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
-from archiver.storage.article_tables import clusters
+from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.column_values import settings_of, stored_time
 from archiver.storage.connection import writing
 from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
@@ -32,8 +31,7 @@ from archiver.storage.runs import ensure_site, moved_site
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.extraction.template.site_constants import SiteConstants
-    from archiver.extraction.template.site_rule import SiteRules
+    from archiver.extraction.template.site_rule import SiteConstants, SiteRules
 
 PUBLISHED = ("reference", "features", "excerpt", "full")
 
@@ -87,7 +85,7 @@ def _parse_contact(text: str) -> str:
 
 def _parse_cdx(text: str) -> str | None:
     # Imported late because it loads lxml, which a search does not need.
-    from archiver.discovery.cdx import SERVICES, service_address
+    from archiver.discovery.web_archive_lists import SERVICES, service_address
 
     if text.lower() == "no":
         return None
@@ -293,7 +291,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         )
         db.execute(f"delete from article_parts where urlkey in {urlkeys} or post_urlkey in {urlkeys}", values)
         db.execute(f"delete from historical_responses where urlkey in {urlkeys}", values)
-        clusters.leave_clusters(
+        near_duplicate_clusters.leave_clusters(
             db, [row[0] for row in db.execute("select id from articles where site = :name", values)]
         )
         for table in (*(link.table_of_links for link in LINKS), "geotags", "article_urls", "revisions"):

@@ -167,7 +167,7 @@ class RemovedURLs:
         """
         if self._pattern is None:
             return False
-        from archiver.warc.gzip_records import decode_payload  # imported late: only a crawl needs the WARC libraries
+        from archiver.warc.warc_records import decode_payload  # imported late: only a crawl needs the WARC libraries
 
         body = decode_payload(payload, coding)
         return self._pattern.search(body.replace(b"\\/", b"/").replace(b"&amp;", b"&")) is not None

@@ -19,13 +19,14 @@ from typing import Any, BinaryIO
 from fastwarc import WarcRecord, WarcRecordType
 
 from archiver.items import Capture
-from archiver.warc.exchange_records import fields_record, serialize_record
-from archiver.warc.gzip_records import (
+from archiver.warc.warc_records import (
     GzipRecord,
+    fields_record,
     parse_capture,
     parse_named_fields,
     read_complete_records,
     read_record_at,
+    serialize_record,
 )
 from archiver.warc.writer import NAME, index_of, length_before, make_cdxj_line, open_index_of, seal, sync_folder
 

@@ -14,12 +14,11 @@ from datetime import UTC, datetime, timedelta
 
 from archiver.urls import normalize
 from archiver.warc.decompressing_stream import StreamPosition
-from archiver.warc.exchange_records import Exchange, Headers
 from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords, parse_arc_date
-from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.http_response import HTTPResponse, Odd, parse_header_fields, parse_http_response
 from archiver.warc.payload import Digests, matches_digest, parse_digest
 from archiver.warc.problems import KEPT, Problem, ProblemKind
+from archiver.warc.warc_records import MAX_BODY, Exchange, Headers
 
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
 _DAY = re.compile(r"\d{4}(-\d\d){0,2}")

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from archiver.warc.exchange_records import Headers
-from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.payload import Decoding, decode_content, matches_digest
 from archiver.warc.problems import ProblemKind
+from archiver.warc.warc_records import MAX_BODY, Headers
 
 _STATUS = re.compile(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)
 _HEAD_END = re.compile(rb"\r?\n\r?\n")

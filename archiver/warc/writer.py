@@ -17,8 +17,7 @@ from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from archiver.items import Capture
-from archiver.warc.exchange_records import Exchange, Original, exchange_records, warcinfo_record
-from archiver.warc.gzip_records import read_record_at
+from archiver.warc.warc_records import Exchange, Original, exchange_records, read_record_at, warcinfo_record
 
 # The key of a CDXJ line: the SURT (Sort-friendly URI Reordering Transform), by which web archives look up addresses.
 

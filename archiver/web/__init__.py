@@ -3,8 +3,7 @@
     server.py             builds and runs the application
     plugin.py             Datasette's hooks: routes, menu links, response headers
     dispatch.py           the table of pages; turns a request into a response
-    request_guard.py      rejects unsafe requests and sets security headers
-    web_requests.py       requests, responses, and searches as URL arguments
+    web_requests.py       requests, responses, and searches as URL arguments; rejects unsafe requests
     *_pages.py            the pages; search_widgets.py has their charts, maps and facets
     replay.py             captured pages made safe, and Memento addresses
     templates/, static/   one template per page, all based on layout.html; style sheets and scripts

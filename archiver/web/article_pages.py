@@ -30,7 +30,7 @@ from archiver.storage.article_tables import records
 from archiver.storage.article_tables.captures import captured_urls
 from archiver.storage.article_tables.records import cluster_of
 from archiver.storage.requisites import captured_lead_image
-from archiver.web.capture_downloads import make_payload_response, read_capture
+from archiver.web.capture_pages import make_payload_response, read_capture
 from archiver.web.replay import build_memento_url
 from archiver.web.search_widgets import MapDot, map_canvas, map_position
 from archiver.web.web_requests import (

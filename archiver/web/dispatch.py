@@ -48,10 +48,10 @@ from archiver.errors import (
     SavedSearchNotFound,
     SiteNotFound,
 )
-from archiver.health.probe import Failure, ProbeResult
+from archiver.health.health_report import Failure, ProbeResult
 from archiver.search.query_parser import token_end
 from archiver.storage.connection import environment_error, is_environment_error
-from archiver.web import request_guard
+from archiver.web import web_requests
 from archiver.web.archive_access import DATABASE, ServedArchive, get_served_archive
 from archiver.web.rendering import render_page
 from archiver.web.web_requests import (
@@ -319,7 +319,7 @@ _STATUS: dict[type[Exception], int] = {
     CaptureUnreadable: 502,
     IndexMissing: 503,
 }
-_POLICIES = {"own": request_guard.OWN, "inert": request_guard.INERT}
+_POLICIES = {"own": web_requests.OWN, "inert": web_requests.INERT}
 _TOO_LONG = (
     "This exceeds the time limit of a page. Narrow it by site or date, or use the command line, which has no limit."
 )
@@ -363,7 +363,7 @@ async def serve_static_file(request: Request) -> Response:
     return Response(
         _STATIC[name],
         200,
-        {"cache-control": "public, max-age=31536000, immutable", "content-security-policy": request_guard.INERT},
+        {"cache-control": "public, max-age=31536000, immutable", "content-security-policy": web_requests.INERT},
         f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
     )
 

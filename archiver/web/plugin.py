@@ -14,12 +14,12 @@ from datasette.utils.asgi import Forbidden, Request, Response
 
 from archiver.search.index_document import fold_name
 from archiver.search.query_tree import distance_km
-from archiver.web import request_guard
+from archiver.web import web_requests
 from archiver.web.archive_access import get_served_archive
 from archiver.web.dispatch import NAVIGATION, PAGES, make_view, render_error, serve_static_file
-from archiver.web.request_guard import Application, guard_application
+from archiver.web.web_requests import Application, guard_application
 
-POLICIES = request_guard.build_policies(Path(package.__file__).parent / "templates")
+POLICIES = web_requests.build_policies(Path(package.__file__).parent / "templates")
 
 
 @hookimpl

@@ -10,11 +10,10 @@ from markupsafe import Markup
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.search.chart import trend_svg
 from archiver.search.citations import STYLES, build_citation
 from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
 from archiver.search.engine import count_facets, hit_as_dict, plan_query, run
-from archiver.search.histograms_and_trends import MAX_TERMS, UNITS, Trend, trend
+from archiver.search.histograms_and_trends import MAX_TERMS, UNITS, Trend, trend, trend_svg
 from archiver.search.query import Query, query_as_options
 from archiver.search.saved_search import (
     WHY,
@@ -28,7 +27,7 @@ from archiver.search.snippets import highlight_line, highlight_terms
 from archiver.search.sorting_and_folding import FOLDS
 from archiver.storage.article_tables.records import records
 from archiver.web.archive_access import get_cached, strip_paging
-from archiver.web.capture_downloads import EXPORT_FORMATS, find_ids
+from archiver.web.capture_pages import EXPORT_FORMATS, find_ids
 from archiver.web.search_widgets import (
     build_bars,
     build_map,

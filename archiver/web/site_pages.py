@@ -10,11 +10,16 @@ from typing import Any
 from archiver import __version__
 from archiver.errors import IndexMissing
 from archiver.extraction.template.site_rule import to_toml
-from archiver.health.health_report import CONTENT_TYPE, format_metrics, health_as_json, judge_all
+from archiver.health.health_report import CONTENT_TYPE, format_metrics, health_as_json, judge_all, probe
 from archiver.health.health_state import read_health
-from archiver.health.probe import probe
-from archiver.health.run_history import HistoricalRun, Measure, measures_of, read_history
-from archiver.health.site_table import describe_next_run, read_next_run
+from archiver.health.site_table import (
+    HistoricalRun,
+    Measure,
+    describe_next_run,
+    measures_of,
+    read_history,
+    read_next_run,
+)
 from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query import Query
 from archiver.sites.archiver_toml import effective_settings, load_config

@@ -23,7 +23,7 @@ from archiver.cli.main import cli
 from archiver.errors import ArchiverError, ContactMissing
 from archiver.scheduling import daemon
 from archiver.scheduling.crawl_messages import CommonOptions, CrawlOutcome, CrawlResult
-from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl
+from archiver.scheduling.daemon import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.connection import open_archive
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process

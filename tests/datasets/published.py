@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.datasets.passage_hashes import runs, words_of_text
 from archiver.datasets.snapshot_rows import TABLES
+from archiver.datasets.withheld_text import runs, words_of_text
 from archiver.items import (
     Article,
     Capture,

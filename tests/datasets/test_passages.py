@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets import withheld_passages
-from archiver.datasets.passage_hashes import RUN, run_hashes, runs, words_of_text
+from archiver.datasets import withheld_text
+from archiver.datasets.withheld_text import RUN, run_hashes, runs, words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, NEAR, Post, all_words, leaked, make, publish, rows, text
 
@@ -112,9 +112,9 @@ def test_only_values_that_quote_a_passage_are_left_out(folder: Path) -> None:
 
 @pytest.mark.parametrize("batch", [1 << 8, 1 << 17])
 def test_batched_hashes_equal_single_hashes(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(withheld_passages, "BATCH", batch)
+    monkeypatch.setattr(withheld_text, "BATCH", batch)
     texts = [text(n, random.Random(n).choice((1, 2, 30))) for n in range(40)] + ["", "one two", CHINESE, "ÀÉ " * 20]
-    together = {one for part in withheld_passages.passage_hashes(texts) for one in part.to_pylist()}
+    together = {one for part in withheld_text.passage_hashes(texts) for one in part.to_pylist()}
     assert together == {one for whole in texts for one in run_hashes(whole, RUN)}
     assert len(together) == len({run for whole in texts for run in runs(words_of_text(whole))})
 
@@ -124,12 +124,12 @@ def test_passages_are_found_with_any_buffer_size(monkeypatch: pytest.MonkeyPatch
     asked = [passage(n, n % 7) for n in range(0, 60, 2)]
     found = []
     for sought, held in ((1, 1), (20, 50), (1_000_000, 500_000)):
-        monkeypatch.setattr(withheld_passages, "_QUERY_ROWS", sought)
-        monkeypatch.setattr(withheld_passages, "_BUFFER_ROWS", held)
-        shown = withheld_passages.leaked_passages(iter(asked), lambda: iter(texts))
+        monkeypatch.setattr(withheld_text, "_QUERY_ROWS", sought)
+        monkeypatch.setattr(withheld_text, "_BUFFER_ROWS", held)
+        shown = withheld_text.leaked_passages(iter(asked), lambda: iter(texts))
         found.append([shown.occur_in(one) for one in asked])
-        assert not withheld_passages.leaked_passages(iter(asked), lambda: iter([]))
-        assert not withheld_passages.leaked_passages(iter([]), lambda: iter(texts))
+        assert not withheld_text.leaked_passages(iter(asked), lambda: iter([]))
+        assert not withheld_text.leaked_passages(iter([]), lambda: iter(texts))
     assert found[0] == found[1] == found[2] == [n < 30 for n in range(0, 60, 2)]
 
 

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.datasets.passage_hashes import sketch, words_of_text
 from archiver.datasets.rehydrate import Robots, decode_page, find_passages, tokens, visible_text
+from archiver.datasets.withheld_text import sketch, words_of_text
 from tests.datasets.published import CC_BY, Post, make, publish, rows, text
 from tests.spiders.site_server import Answer, SiteServer, serving
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.datasets.selection import split_of
-from archiver.datasets.snapshot_request import parse_splits
+from archiver.datasets.snapshot_selection import parse_splits, split_of
 from archiver.errors import BadSplits
 from tests.datasets.published import NEAR, Post, contents, make, publish, rows, text
 

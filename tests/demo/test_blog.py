@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from lxml import etree, html
 
-from archiver.demo.demo_responses import Blog, Theme, http_date, not_modified
+from archiver.demo.demo_server import Blog, Theme, http_date, not_modified
 from archiver.demo.themes import THEMES
 
 BASE = "http://127.0.0.1:1"

@@ -13,7 +13,7 @@ from typing import Any
 import lxml.html
 import pytest
 
-from archiver.discovery import cdx, feed_parser, links, sitemaps, wordpress_api
+from archiver.discovery import feed_parser, links, sitemaps, web_archive_lists, wordpress_api
 from archiver.urls import Scope
 
 CASES = Path(__file__).parent.parent / "cases" / "discovery"
@@ -31,9 +31,11 @@ def answer(folder: Path) -> Any:
     if case["parser"] == "api":
         return wordpress_api.parse_posts(body, case.get("headers", {}), url)
     if case["parser"] == "cdx":
-        return cdx.parse_cdx(body, case.get("fields", ()))
+        return web_archive_lists.parse_cdx(body, case.get("fields", ()))
     if case["parser"] == "cdx-targets":
-        return cdx.cdx_candidates(cdx.parse_cdx(body).entries, Scope.of(case["scope"]), url, case["latest_year"])
+        return web_archive_lists.cdx_candidates(
+            web_archive_lists.parse_cdx(body).entries, Scope.of(case["scope"]), url, case["latest_year"]
+        )
     root = lxml.html.fromstring(body.decode())
     return links.parse_links(root, url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
 

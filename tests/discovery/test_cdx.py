@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery.cdx import (
+from archiver.discovery.web_archive_lists import (
     CdxEntry,
     CdxQuery,
     cdx_candidates,

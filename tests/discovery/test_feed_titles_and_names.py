@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from archiver.discovery.feed_items import person_name, title_text
 from archiver.discovery.feed_parser import parse_feed
-from archiver.discovery.feed_titles_and_names import person_name, title_text
 from archiver.items import DiscoveredURL, SourceHint
 
 ADDRESS = "https://quay.example/feed.xml"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery import feed_titles_and_names, safe_parsing, sitemaps, url_classifier, wordpress_api
+from archiver.discovery import feed_items, safe_parsing, sitemaps, url_classifier, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.safe_parsing import parse_json
@@ -240,9 +240,9 @@ def test_a_point_survives_each_notation(lat: float, lon: float, notation: str) -
 @quick
 @given(st.text(max_size=60), st.sampled_from(["", "text", "html"]))
 def test_titles_and_names_are_one_line_without_addresses_of_mail(text: str, kind: str) -> None:
-    title = feed_titles_and_names.title_text(text, kind)
+    title = feed_items.title_text(text, kind)
     assert title == " ".join(title.split())
-    name = feed_titles_and_names.person_name(f"{text} ann@quay.example")
+    name = feed_items.person_name(f"{text} ann@quay.example")
     assert "@quay" not in name
     assert name == "" or any(c.isalnum() for c in name)
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.cdx import CdxEntry, captures_url
-from archiver.discovery.web_archive_services import (
+from archiver.discovery.web_archive_lists import (
     CaptureAction,
     CaptureListEntry,
+    CdxEntry,
+    captures_url,
     choose_captures,
     is_relevant,
     original_url,

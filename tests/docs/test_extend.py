@@ -17,10 +17,10 @@ from scrapy.http import HtmlResponse
 
 import archiver.cli.commands
 import archiver.platforms
-import archiver.storage.migrations as migrations_module
+import archiver.storage.connection as migrations_module
 from archiver.cli import main
 from archiver.cli.main import cli
-from archiver.demo.demo_responses import Blog
+from archiver.demo.demo_server import Blog
 from archiver.extraction import resolve
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page

@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.induction import Sample, learn_rules
-from archiver.extraction.template.site_constants import ReadPost, SiteConstants, find_constants
-from archiver.extraction.template.site_rule import SiteRules, from_toml, to_toml
+from archiver.extraction.template.site_rule import (
+    ReadPost,
+    SiteConstants,
+    SiteRules,
+    find_constants,
+    from_toml,
+    to_toml,
+)
 from archiver.items import OTHER_HEADING, Article, Evidence, PageKind
 
 TITLES = ("Hemp", "Tar and pitch", "Nine knots", "The long splice", "Rigging a yawl", "Blocks", "Marline", "Oakum",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scrapy.http import HtmlResponse
 
-from archiver.demo.demo_responses import Blog, Theme
+from archiver.demo.demo_server import Blog, Theme
 from archiver.demo.themes import THEMES
 from archiver.errors import BadRules
 from archiver.extraction.article import extract_page

@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.language.language_table import ROWS, SCRIPTS, SOLE_LANGUAGE, LanguageRow
-from archiver.extraction.language.text_language import choose_language, language_of_text
 from archiver.extraction.page import language_tag
+from archiver.extraction.text_language import (
+    ROWS,
+    SCRIPTS,
+    SOLE_LANGUAGE,
+    LanguageRow,
+    choose_language,
+    language_of_text,
+)
 
 TEXTS = {
     "ar": "اليوم لا يوجد خبز لأن الفرن بارد.",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.fleet import leased_process
+from archiver.fleet import leases
 from archiver.fleet.leases import monotonic_seconds
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage
@@ -45,8 +45,8 @@ def send(pids: list[int], signum: int) -> None:
 
 def unwatched(link: Connection, archive: Path, url: str) -> None:
     """Run a crawl that receives the end of its lease once and does not watch it afterwards."""
-    leased_process.LeaseWatchdog.watch = lambda self: self._receive(60)  # type: ignore[method-assign]
-    leased_process._crawl(link, archive, url, {}, None)
+    leases.LeaseWatchdog.watch = lambda self: self._receive(60)  # type: ignore[method-assign]
+    leases._crawl(link, archive, url, {}, None)
 
 
 def test_a_crawl_checks_its_lease_before_each_request(tmp_path: Path) -> None:

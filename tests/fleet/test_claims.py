@@ -12,10 +12,16 @@ import pytest
 
 from archiver.errors import Fenced, QueueUnavailable, ShardDamaged, StorageRefused
 from archiver.fleet.enrolment import enter_sites, make_fleet_site
-from archiver.fleet.fleet_worker import Worker
-from archiver.fleet.job_queue import create_queue_tables, make_queue
-from archiver.fleet.leased_process import begin_leased_crawl
-from archiver.fleet.leases import LeaseWait, SiteLease, commit_manifest, monotonic_seconds, renew_lease, take_lease
+from archiver.fleet.job_queue import Worker, create_queue_tables, make_queue
+from archiver.fleet.leases import (
+    LeaseWait,
+    SiteLease,
+    begin_leased_crawl,
+    commit_manifest,
+    monotonic_seconds,
+    renew_lease,
+    take_lease,
+)
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.run_crawl_job import WorkerContext, crawl_site
 from archiver.fleet.shard_storage import Manifest, ShardStorage, mark_storage, read_manifest

@@ -16,7 +16,13 @@ from click.testing import CliRunner
 from archiver.cli.main import cli
 from archiver.errors import UnreadableInput
 from archiver.fleet.enrolment import enter_sites, make_fleet_site, read_fleet_status
-from archiver.fleet.fleet_tasks import (
+from archiver.fleet.job_queue import create_queue_tables, enqueue_due_jobs, make_queue
+from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.run_crawl_job import WorkerContext, crawl_site
+from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
+from archiver.fleet.task_job import (
     FAILED,
     FINISHED,
     IMPORT,
@@ -27,20 +33,16 @@ from archiver.fleet.fleet_tasks import (
     NoSuchSite,
     Task,
     TaskEnd,
+    do_task,
     end_run,
     end_scan,
     enter_tasks,
+    find_import_files,
     find_open_task,
+    make_available_locally,
     select_shards,
     select_sites,
 )
-from archiver.fleet.job_queue import create_queue_tables, enqueue_due_jobs, make_queue
-from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
-from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.run_crawl_job import WorkerContext, crawl_site
-from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
-from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
-from archiver.fleet.task_job import do_task, find_import_files, make_available_locally
 from archiver.importers.import_inputs import RecordFilter
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import add_site

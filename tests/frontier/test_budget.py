@@ -11,10 +11,10 @@ from archiver.frontier.redundant_urls import (
     ENOUGH,
     EquivalentURLs,
     PatternBudgets,
+    ShownAddresses,
     is_exempt_from_budget,
     plainer_urls,
 )
-from archiver.frontier.shown_addresses import ShownAddresses
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")

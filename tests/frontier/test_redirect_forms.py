@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.redirect_forms import ENOUGH, RedirectForms
+from archiver.frontier.redundant_urls import ENOUGH_REDIRECTS, RedirectForms
 from archiver.urls import urlkey
 
 
-def learned(asked: str, target: str, times: int = ENOUGH) -> RedirectForms:
+def learned(asked: str, target: str, times: int = ENOUGH_REDIRECTS) -> RedirectForms:
     """Return what is learned from redirects of several addresses; {} is a number."""
     forms = RedirectForms()
     for number in range(times):
@@ -33,20 +33,20 @@ def learned(asked: str, target: str, times: int = ENOUGH) -> RedirectForms:
     ],
 )
 def test_a_form_is_learned_from_two_redirects(asked: str, target: str) -> None:
-    assert learned(asked, target, ENOUGH - 1).redirected(asked.format(9)) == asked.format(9)
+    assert learned(asked, target, ENOUGH_REDIRECTS - 1).redirected(asked.format(9)) == asked.format(9)
     assert learned(asked, target).redirected(asked.format(9)) == target.format(9)
 
 
 def test_a_form_is_learned_for_one_folder_first() -> None:
     forms = learned("http://a.example/blog/post-{}", "http://a.example/blog/post-{}/")
     assert forms.redirected("http://a.example/docs/page") == "http://a.example/docs/page"
-    for number in range(ENOUGH):
+    for number in range(ENOUGH_REDIRECTS):
         forms.record_redirect(f"http://a.example/news/{number}", f"http://a.example/news/{number}/")
     assert forms.redirected("http://a.example/docs/page") == "http://a.example/docs/page/"
 
 
 def test_an_address_that_answers_at_once_ends_the_form_in_its_folder() -> None:
-    forms = learned("http://a.example/blog/post-{}", "http://a.example/blog/post-{}/", 2 * ENOUGH)
+    forms = learned("http://a.example/blog/post-{}", "http://a.example/blog/post-{}/", 2 * ENOUGH_REDIRECTS)
     forms.record_response("http://a.example/docs/page")
     assert forms.redirected("http://a.example/docs/other") == "http://a.example/docs/other"
     assert forms.redirected("http://a.example/blog/post") == "http://a.example/blog/post/"
@@ -95,6 +95,6 @@ _ADDRESSES = st.builds(
 def test_every_form_of_an_address_has_its_urlkey(redirects: list[tuple[str, str]], url: str) -> None:
     forms = RedirectForms()
     for asked, target in redirects:
-        for _ in range(ENOUGH):
+        for _ in range(ENOUGH_REDIRECTS):
             forms.record_redirect(asked, target)
     assert urlkey(forms.redirected(url)) == urlkey(url)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.url_classifier import URLPattern
-from archiver.frontier.set_aside_sampling import OTHER_PATTERNS, SetAsidePages, sample_size
-from archiver.frontier.shown_addresses import ShownAddresses
+from archiver.frontier.redundant_urls import ShownAddresses
+from archiver.frontier.samples import OTHER_PATTERNS, SetAsidePages, sample_size
 
 TAGS, MONTHS = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9")
 

@@ -15,12 +15,10 @@ from sqlite_utils import Database
 
 from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
 from archiver.health.health_state import read_health_inputs
-from archiver.health.post_frequency import find_burst, find_silence
-from archiver.storage.article_tables.deletions import Deletions
-from archiver.storage.article_tables.post_days import PostDay, read_post_days
+from archiver.health.past_comparison import find_burst, find_silence
 from archiver.storage.connection import open_archive
 from archiver.storage.runs import MeasuredRun
-from archiver.storage.site_content import SiteContent
+from archiver.storage.site_content import Deletions, PostDay, SiteContent, read_post_days
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -26,13 +26,13 @@ from archiver.health.health_rules import (
     judge_site,
 )
 from archiver.health.health_state import Acceptance, measure_growth, without_accepted
-from archiver.health.run_comparison import chance_of_so_few, chance_of_so_many, is_far
+from archiver.health.past_comparison import chance_of_so_few, chance_of_so_many, is_far
 from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
-from archiver.storage.article_tables.post_days import PostDay
 from archiver.storage.connection import open_archive
 from archiver.storage.pages import stamp
 from archiver.storage.runs import MeasuredRun, RunStatistics, Scheduled
+from archiver.storage.site_content import PostDay
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -18,9 +18,8 @@ from click.testing import Result
 from archiver.cli.main import cli
 from archiver.errors import BadConfig
 from archiver.health import notifications
-from archiver.health.notification_messages import compose_message
 from archiver.health.notification_records import Notification
-from archiver.health.notifications import notify
+from archiver.health.notifications import compose_message, notify
 from archiver.scheduling import daemon
 from archiver.sites.archiver_toml import parse_config
 from archiver.storage.connection import open_archive

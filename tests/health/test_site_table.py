@@ -20,10 +20,8 @@ from archiver.cli.main import cli
 from archiver.cli.site_table_output import TableLayout, format_history, format_site_table
 from archiver.frontier.site_cadence import RecrawlTime
 from archiver.health.health_rules import Health, HealthFinding
-from archiver.health.health_state import accept_findings_of, read_health
-from archiver.health.run_history import HistoricalRun, measures_of, read_history
-from archiver.health.site_table import SiteRow, read_site_table, sort_rows
-from archiver.health.stored_health import read_healths, record_run_health
+from archiver.health.health_state import accept_findings_of, read_health, read_healths, record_run_health
+from archiver.health.site_table import HistoricalRun, SiteRow, measures_of, read_history, read_site_table, sort_rows
 from archiver.sites.archiver_toml import Config, parse_config
 from archiver.storage.completeness import PostCounts, site_completeness
 from archiver.storage.connection import open_archive, writing

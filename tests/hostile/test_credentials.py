@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archiver.urls import normalize
-from archiver.warc.gzip_records import decode_payload
+from archiver.warc.warc_records import decode_payload
 from tests.hostile.test_addresses import NEWS, OTHER, PUBLIC, _port, feeds
 from tests.hostile.world import World
 from tests.spiders.site_server import Answer, home, page, serving

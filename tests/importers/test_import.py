@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from archiver.cli.main import cli
-from archiver.warc.gzip_records import is_payload_intact, read_record
+from archiver.warc.warc_records import is_payload_intact, read_record
 from tests.importers.files import Rec, arc_document, arc_header, http, listing, page, post, sha1, wacz, warc
 from tests.importers.importing import rows, run, state
 from tests.spiders.crawling import crawl
@@ -216,7 +216,7 @@ def test_invalid_packages_are_reported(
     new: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("archiver.warc.wacz._BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr("archiver.warc.foreign_reader._BOMB_BYTES", 1 << 20)
     file = wacz(tmp_path / "a.wacz", members, deflated=True, digests=digests)
     found = summary(archive, file)
     assert (found["problems"], found["new"]) == (kinds, new)

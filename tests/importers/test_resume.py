@@ -18,7 +18,7 @@ import pytest
 from archiver.cli.main import cli
 from archiver.importers import import_run as runs
 from archiver.importers import record_batches
-from archiver.warc.gzip_records import is_payload_intact, read_record
+from archiver.warc.warc_records import is_payload_intact, read_record
 from archiver.warc.writer import index_of
 from tests.importers.files import Rec, http, listing, page, post, warc, whole
 from tests.importers.importing import kinds, rows, run, state

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.sites.similar_names import find_similar_site
+from archiver.cli.commands.crawl import find_similar_site
 from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import home, page, serving
 

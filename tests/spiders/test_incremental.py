@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from archiver.warc.gzip_records import is_payload_intact, read_record
+from archiver.warc.warc_records import is_payload_intact, read_record
 from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, home, page, serving
 from tests.spiders.test_faults import counts, outcomes, rows

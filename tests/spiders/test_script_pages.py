@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.extraction.javascript_only_page import needs_javascript
-from archiver.extraction.page import parse_page
+from archiver.extraction.page import needs_javascript, parse_page
 from tests.processes import run
 from tests.spiders.crawling import crawl, rows, text
 from tests.spiders.site_server import Answer, Pages, page, serving

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.edit_sample import DEFAULT_SAMPLE
 from archiver.frontier.revisit import (
     MIN_CLAIMS,
     TRUST_AGAIN_AFTER,
@@ -21,6 +20,7 @@ from archiver.frontier.revisit import (
     dates_claim,
     next_fetch_time,
 )
+from archiver.frontier.samples import DEFAULT_SAMPLE
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.crawl_exclusions import Trust

@@ -19,7 +19,7 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.maintenance.backups.backup import copy_database, copy_warc_files
+from archiver.maintenance.backup import copy_database, copy_warc_files
 from archiver.maintenance.verify import verify
 from archiver.maintenance.verify_captures import find_warc_files
 from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
@@ -201,7 +201,7 @@ _ENDED = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with this signal ignored
 from pathlib import Path
-import archiver.maintenance.backups.backup as database
+import archiver.maintenance.backup as database
 from archiver.cli.main import cli
 database._PAGES = 50
 copy_part = database._copy

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.health.archive_safety import judge_safety, read_safety
-from archiver.maintenance.backups import generations
-from archiver.maintenance.backups.generations import earlier_files
+from archiver.maintenance import backup_generations
+from archiver.maintenance.backup_generations import earlier_files
 from archiver.maintenance.database_damage import path_of
 from archiver.maintenance.verify import verify
 from archiver.sites.archiver_toml import Maintenance
@@ -229,15 +229,15 @@ def test_a_verification_writes_nothing_to_a_backup(archive: Path, target: Path) 
 
 
 KILLS = [
-    KilledCall("backups.backup", "_copy", 1, True),
-    KilledCall("backups.backup", "check_copy", 1, True),
-    KilledCall("backups.backup", "keep_as_earlier", 1, False),
-    KilledCall("backups.backup", "keep_as_earlier", 1, True),
-    KilledCall("backups.backup", "copy_file", 2, False),
-    KilledCall("backups.backup_run", "prune", 1, False),
-    KilledCall("backups.generations", "delete_database", 1, False),
-    KilledCall("backups.generations", "delete_database", 1, True),
-    KilledCall("backups.backup_run", "_record", 1, False),
+    KilledCall("backup", "_copy", 1, True),
+    KilledCall("backup", "check_copy", 1, True),
+    KilledCall("backup", "keep_as_earlier", 1, False),
+    KilledCall("backup", "keep_as_earlier", 1, True),
+    KilledCall("backup", "copy_file", 2, False),
+    KilledCall("backup_run", "prune", 1, False),
+    KilledCall("backup_generations", "delete_database", 1, False),
+    KilledCall("backup_generations", "delete_database", 1, True),
+    KilledCall("backup_run", "_record", 1, False),
 ]
 
 
@@ -313,7 +313,7 @@ def test_a_failed_backup_is_recorded_until_one_succeeds(archive: Path, target: P
 def test_a_first_backup_to_a_full_disk_is_recorded(
     archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.maintenance.backups.backup.free_bytes", lambda path: 0)
+    monkeypatch.setattr("archiver.maintenance.backup.free_bytes", lambda path: 0)
     done = backup(archive, target, "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout).keys() == {"file", "error"}
@@ -329,7 +329,7 @@ def test_a_disk_that_gets_full_during_a_backup_is_recorded(
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("archiver.maintenance.backups.backup._copy_warc", full)
+    monkeypatch.setattr("archiver.maintenance.backup._copy_warc", full)
     assert backup(archive, target, "--captures").exit_code == 1
     ((failure,),) = rows(archive, "select failure from backups")
     assert "its disk is full" in failure
@@ -430,13 +430,13 @@ def test_a_generation_that_another_program_locks_is_neither_counted_nor_deleted(
     archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backups_with(archive, target, range(20, 23))
-    (newer, oldest), real = earlier_files(target), generations.find_damage
+    (newer, oldest), real = earlier_files(target), backup_generations.find_damage
 
     def locked(db: Database) -> str:
         if path_of(db) == newer.resolve():
             raise sqlite3.OperationalError("database is locked")
         return real(db)
 
-    monkeypatch.setattr(generations, "find_damage", locked)
+    monkeypatch.setattr(backup_generations, "find_damage", locked)
     assert report(archive, target)["damaged_backups"] == [str(newer)]
     assert {newer, oldest} <= set(earlier_files(target))

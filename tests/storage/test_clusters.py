@@ -21,9 +21,9 @@ from sqlite_utils import Database
 
 from archiver.errors import ClusterNotFound
 from archiver.items import Article
-from archiver.storage.article_tables import clusters, near_duplicate_links
+from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.articles import Observation, store_article
-from archiver.storage.article_tables.clusters import rebuild
+from archiver.storage.article_tables.near_duplicate_clusters import rebuild
 from archiver.storage.article_tables.records import cluster_by_number, cluster_of, find_cluster
 from archiver.storage.article_tables.records import clusters as listed
 from archiver.storage.sites import remove_site
@@ -241,7 +241,7 @@ def test_common_keys_are_ignored_and_the_index_stays_small(db: Database) -> None
         add(db, number, text, site="author.example")
     assert state(db) == {}
     most = db.execute("select max(n) from (select count(*) as n from lsh_bands group by key)").fetchone()[0]
-    assert most == near_duplicate_links.COMMON
+    assert most == near_duplicate_clusters.COMMON
     copy = add(db, 99, edited(texts[40], share=0.05))
     assert state(db) == {1: [41, copy]}
 
@@ -252,7 +252,7 @@ def test_a_story_with_many_copies_and_a_notice_repeated_often_stay_one_cluster(d
     notices = [add(db, n, notice) for n in range(101, 221)]
     assert state(db) == {1: copies, 2: notices}
     most = db.execute("select max(n) from (select count(*) as n from lsh_bands group by key)").fetchone()[0]
-    assert most <= near_duplicate_links.OF_A_CLUSTER
+    assert most <= near_duplicate_clusters.OF_A_CLUSTER
     # All posts with an equal text are linked with the first, however many there are.
     assert (
         db.execute("select count(*) from near_duplicates where article_id >= ?", [notices[0]]).fetchone()[0] <= 4 * 120
@@ -307,7 +307,7 @@ def test_clusters_after_edits_equal_those_of_a_rebuild(steps: list[tuple[int, in
                 add(db, number, edited(story(seed), number, 0.1, kind))
                 continue
             with db.atomic():
-                clusters.leave_clusters(
+                near_duplicate_clusters.leave_clusters(
                     db, [r[0] for r in db.execute("select id from articles where post_id = ?", [f"x:{number}"])]
                 )
                 db.execute("delete from article_urls where url like ?", [f"%/{number}"])
@@ -332,7 +332,7 @@ def test_a_rebuild_keeps_ids_and_adds_missing_clusters(db: Database) -> None:
         add(db, number, edited(text, number))
     before, done = state(db), []
     assert before == {1: [2, 3], 2: [1, 4]}
-    assert near_duplicate_links.missing_minhashes(db) == 0
+    assert near_duplicate_clusters.missing_minhashes(db) == 0
     rebuild(db, done.append)
     assert state(db) == before
     assert done == [4]
@@ -340,20 +340,20 @@ def test_a_rebuild_keeps_ids_and_adds_missing_clusters(db: Database) -> None:
         for table in ("near_duplicates", "lsh_bands", "minhash_signatures", "clusters"):
             db.execute(f"delete from {table}")
         db.execute("update articles set cluster_id = null")
-    assert near_duplicate_links.missing_minhashes(db) == 4
+    assert near_duplicate_clusters.missing_minhashes(db) == 4
     assert listed(db) == []
     rebuild(db)
     assert groups(db) == {frozenset({2, 3}), frozenset({1, 4})}
-    assert near_duplicate_links.missing_minhashes(db) == 0
+    assert near_duplicate_clusters.missing_minhashes(db) == 0
 
 
 def test_signatures_of_another_version_are_rebuilt(db: Database) -> None:
     add(db, 1, story(1))
     db.execute("update minhash_signatures set version = 0")
-    assert near_duplicate_links.missing_minhashes(db) == 1
+    assert near_duplicate_clusters.missing_minhashes(db) == 1
     add(db, 2, edited(story(1)))
     rebuild(db)
-    assert near_duplicate_links.missing_minhashes(db) == 0
+    assert near_duplicate_clusters.missing_minhashes(db) == 0
     assert state(db) == {1: [1, 2]}
 
 

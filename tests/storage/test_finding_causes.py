@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from archiver.maintenance.finding_causes import group_by_cause
+from archiver.maintenance.partial_check import group_by_cause
 from archiver.maintenance.verify import verify
 from tests.damage import damage_table, flip, shorten, warc_files
 from tests.proved_archive import make

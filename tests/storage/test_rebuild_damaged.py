@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archiver.maintenance.database_damage import DatabaseDamage
-from archiver.maintenance.rebuild_damaged import rebuild_damaged
+from archiver.maintenance.database_rebuilding import rebuild_damaged
 from archiver.maintenance.verify import verify
 from tests.damage import damage_table
 from tests.killed_call import KilledCall, assert_killed
@@ -93,8 +93,8 @@ def test_a_damaged_table_is_not_touched(table: str, archive: Path) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        KilledCall("rebuild_damaged", "_forget", 1, True),
-        KilledCall("rebuild_damaged", "_vacuum", 1, False),
+        KilledCall("database_rebuilding", "_forget", 1, True),
+        KilledCall("database_rebuilding", "_vacuum", 1, False),
     ],
     ids=str,
 )

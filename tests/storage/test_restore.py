@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 
 from archiver.demo.demo_server import Demo
-from archiver.maintenance.backups.generations import earlier_files
+from archiver.maintenance.backup_generations import earlier_files
 from archiver.maintenance.verify import verify
 from archiver.storage.locks import lock_schedule, lock_site
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
@@ -224,14 +224,14 @@ def test_the_kept_archive_counts_as_a_place_that_holds_removed_posts(archive: Pa
 
 
 KILLS = [
-    KilledCall("backups.restore", "_copy_database", 1, True),
-    KilledCall("backups.restore", "_carry_over", 1, True),
-    KilledCall("backups.restore", "_keep_replaced", 1, False),
-    KilledCall("backups.restore", "_keep_replaced", 1, True),
-    KilledCall("backups.restore", "delete_search_index", 1, False),
-    KilledCall("backups.restore", "copy_file", 1, True),
-    KilledCall("backups.restore", "copy_file", 2, True),
-    KilledCall("backups.restore", "finish_takedowns", 1, False),
+    KilledCall("restore", "_copy_database", 1, True),
+    KilledCall("restore", "_carry_over", 1, True),
+    KilledCall("restore", "_keep_replaced", 1, False),
+    KilledCall("restore", "_keep_replaced", 1, True),
+    KilledCall("restore", "delete_search_index", 1, False),
+    KilledCall("restore", "copy_file", 1, True),
+    KilledCall("restore", "copy_file", 2, True),
+    KilledCall("restore", "finish_takedowns", 1, False),
 ]
 
 

@@ -19,8 +19,7 @@ from archiver.items import Article, GeoTag
 from archiver.storage.article_tables.articles import Observation, store_article
 from archiver.storage.article_tables.records import revision_record
 from archiver.storage.article_tables.revisions import LISTS, TEXTS, article_from_revision, article_row, revision_rows
-from archiver.storage.connection import open_archive
-from archiver.storage.migrations import migrations
+from archiver.storage.connection import migrations, open_archive
 
 AT = datetime(2024, 5, 1, 8, tzinfo=UTC)
 TEXT = 'The harbour master counted the boats before the ferry came.\n\nThere were "eleven" — and a dinghy \\ raft.'

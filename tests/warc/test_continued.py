@@ -68,7 +68,7 @@ def write(root: Path, continuation: Continuation | None = None, at: datetime = A
 
 
 def _records(one: Any) -> tuple[Any, tuple[bytes, ...]]:
-    from archiver.warc.exchange_records import exchange_records
+    from archiver.warc.warc_records import exchange_records
 
     made = exchange_records(one)
     return made.capture, (made.response, made.others)

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from archiver.items import Capture
-from archiver.warc.exchange_records import Exchange
 from archiver.warc.file_maintenance import RepairedFile, find_unfinished_files, repair_warc
-from archiver.warc.gzip_records import read_complete_records
+from archiver.warc.warc_records import Exchange, read_complete_records
 from archiver.warc.writer import WarcWriter, index_of, open_index_of
 from tests.faults.sound import _index_flaws, _records
 

@@ -1,4 +1,6 @@
-"""`archiver backup` copies the archive, even while a crawl writes to it. `archiver restore` puts a copy back."""
+"""`archiver backup` copies the archive, even while a crawl writes to it. `archiver restore` puts a copy back.
+`archiver vacuum` compacts the archive.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ from archiver.cli.options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, exit_on_sigterm, format_time, print_json, show_stage_progress
 
 if TYPE_CHECKING:
-    from archiver.maintenance.backups.backup_run import BackupResult
-    from archiver.maintenance.backups.restore import RestorePlan, RestoreResult
+    from archiver.maintenance.backup_run import BackupResult
+    from archiver.maintenance.restore import RestorePlan, RestoreResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def backup(options: BackupOptions) -> None:
     Exit code: 0 done; 1 no backup was made, an earlier one is damaged, or a WARC file is missing; 2 wrong usage.
     """
     from archiver.errors import ArchiverError
-    from archiver.maintenance.backups.backup_run import BackupRequest, has_warc_copies, make_backup
+    from archiver.maintenance.backup_run import BackupRequest, has_warc_copies, make_backup
 
     if options.purge and has_warc_copies(Path(options.archive), Path(options.file)):
         options = replace(options, with_captures=True)
@@ -198,7 +200,7 @@ def restore(options: RestoreOptions) -> None:
 
     Exit code: 0 done; 1 not confirmed, the backup is damaged, or a WARC file could not be put back; 2 wrong usage.
     """
-    from archiver.maintenance.backups.restore import plan_restore, restore_archive, restore_captures
+    from archiver.maintenance.restore import plan_restore, restore_archive, restore_captures
 
     file, archive = options.file, Path(options.archive)
     plan = None if options.captures or options.warc else plan_restore(file, archive)
@@ -294,3 +296,30 @@ def _print_restored(options: RestoreOptions, done: RestoreResult, *, whole: bool
 
 
 _SHOWN = 5
+
+
+@click.command(short_help="Compact the archive.")
+@json_option
+@archive_option
+def vacuum(as_json: bool, archive: str) -> None:
+    """Compact the archive: merge the full-text index, rebuild the database file without gaps, and print its size
+    before and after.
+
+    No crawl or import may be running. The command temporarily needs disk space of twice the resulting size next to the
+    archive. If it is killed, the archive remains intact.
+
+    \b
+    Examples:
+      archiver vacuum
+      archiver vacuum --json --archive /media/disk/archive.db
+    """
+    from archiver.maintenance.database_rebuilding import vacuum as run
+
+    shown = sys.stderr.isatty() and not as_json
+    freed = run(Path(archive), lambda step: click.echo(f"{step} ...", err=True) if shown else None)
+    if as_json:
+        print_json(
+            {"file": archive, "before": freed.before, "after": freed.after, "freed": max(freed.before - freed.after, 0)}
+        )
+        return
+    click.echo(f"{archive}: {freed.before / 1e6:,.1f} MB before, {freed.after / 1e6:,.1f} MB after")

@@ -1,4 +1,7 @@
-"""`archiver crawl`: crawls sites, and prints a summary of each run."""
+"""`archiver crawl`: crawls sites, and prints a summary of each run.
+
+If an address is mistyped, finds the site of the archive whose name was probably meant.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,7 +41,6 @@ from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_messages import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
-from archiver.sites.similar_names import find_similar_site
 from archiver.storage.connection import opened
 from archiver.storage.requisites import MODES
 from archiver.storage.runs import current_site_names
@@ -47,6 +49,48 @@ from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only
+
+
+_MOST_TYPOS = 2
+_LETTERS_PER_TYPO = 4
+
+
+def find_similar_site(name: str, known: Iterable[str]) -> str:
+    """Returns the known site name that differs from `name` in no more than a port or one or two typed letters; "" if
+    there is none. The most similar name comes first.
+    """
+    found = [(distance, other) for other in known if other != name and (distance := _difference(name, other))]
+    return min(found, default=(0, ""))[1]
+
+
+def _difference(name: str, other: str) -> int:
+    """Returns how many letters must be changed, inserted or deleted to turn one name into the other, or 3 if the names
+    have only different ports; 0 if they are not similar.
+    """
+    most = min(_MOST_TYPOS, len(name) // _LETTERS_PER_TYPO)
+    distance = _count_typos(name, other, most)
+    if distance <= most:
+        return distance
+    return _MOST_TYPOS + 1 if _without_port(name) == _without_port(other) else 0
+
+
+def _without_port(name: str) -> tuple[str, str]:
+    host, _, path = name.partition("/")
+    return host.partition(":")[0], path
+
+
+def _count_typos(one: str, other: str, most: int) -> int:
+    """Returns the edit distance of two words, or a number greater than `most` if it is greater."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, start=1):
+        above, row = row, [number]
+        for place, against in enumerate(other, start=1):
+            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (letter != against)))
+        if min(row) > most:
+            return most + 1
+    return row[-1]
 
 
 @dataclass(frozen=True, slots=True)

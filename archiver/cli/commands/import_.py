@@ -26,7 +26,7 @@ from archiver.cli.terminal import count_noun, print_json, strip_control_characte
 if TYPE_CHECKING:
     from archiver.importers.import_inputs import RecordFilter
     from archiver.importers.import_run import FileResult
-    from archiver.importers.wayback_capture_list import WaybackOutcome, WaybackPlan
+    from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
     from archiver.warc.problems import Problem
 
 # Summaries of an import, for files and web archives
@@ -203,7 +203,7 @@ def _build_plan(options: ImportOptions, url: str, until: datetime | None, servic
     """Builds the plan of an import from a web archive. `service` is the web archive in the site's settings, used if no
     option names one. Raises UsageError for a TimeMap service without --exact.
     """
-    from archiver.importers.wayback_capture_list import WaybackPlan
+    from archiver.importers.wayback_import import WaybackPlan
 
     own = options.wayback_only
     plan = WaybackPlan(
@@ -240,7 +240,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _parse_service(text: str, replay: str) -> Any:
-    from archiver.discovery.web_archive_services import parse_archive_service
+    from archiver.discovery.web_archive_lists import parse_archive_service
 
     try:
         return parse_archive_service(text, replay)
@@ -313,7 +313,7 @@ def _start_progress_display(run: Any, terminal: Any) -> None:
 
 
 def _summarize_wayback(plan: WaybackPlan, result: WaybackOutcome, seconds: float) -> dict[str, Any]:
-    from archiver.importers.wayback_capture_list import CAPTURE_SECONDS
+    from archiver.importers.wayback_import import CAPTURE_SECONDS
     from archiver.politeness.address_policy import AddressZone, zone_of_host
 
     is_remote = zone_of_host(urlsplit(plan.service.replay).hostname or "") is not AddressZone.LOOPBACK
@@ -585,7 +585,7 @@ def _raise_stopped(signum: int, frame: Any) -> None:
 
 
 def _summarize_files(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
-    from archiver.storage.article_tables.historical_captures import ImportCounts
+    from archiver.storage.article_tables.captures import ImportCounts
 
     total, kinds = ImportCounts(), Counter[str]()
     for result in results:

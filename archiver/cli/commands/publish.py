@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from archiver.datasets.publication_rules import PublicationRules
     from archiver.datasets.snapshot import BuiltSnapshot
-    from archiver.datasets.snapshot_request import SnapshotRequest
+    from archiver.datasets.snapshot_selection import SnapshotRequest
 
 _COMPATIBLE = {
     "explain": (
@@ -234,7 +234,7 @@ def _read_rules(file: str | None) -> PublicationRules:
 
 
 def _read_pseudonym_key(variable: str | None) -> bytes | None:
-    from archiver.datasets.personal_data import SHORTEST_KEY
+    from archiver.datasets.withheld_text import SHORTEST_KEY
 
     if variable is None:
         return None
@@ -248,8 +248,8 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     """Builds the request for a dataset from the options; `rules` is the text of the publication rules. Raises
     UsageError, BadQuery and BadSplits.
     """
-    from archiver.datasets.personal_data import key_fingerprint
-    from archiver.datasets.snapshot_request import VERSION, SnapshotRequest, parse_cutoff, parse_splits, query_values
+    from archiver.datasets.snapshot_selection import VERSION, SnapshotRequest, parse_cutoff, parse_splits, query_values
+    from archiver.datasets.withheld_text import key_fingerprint
 
     if not options.version:
         raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
@@ -397,7 +397,7 @@ def _explain_decisions(
 ) -> None:
     from archiver.datasets.cross_archive_duplicates import explain_decision
     from archiver.datasets.publication_rules import DOCS
-    from archiver.datasets.snapshot_request import parse_cutoff
+    from archiver.datasets.snapshot_selection import parse_cutoff
     from archiver.storage.connection import opened
 
     with ExitStack() as stack:

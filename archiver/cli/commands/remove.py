@@ -22,8 +22,8 @@ from archiver.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from archiver.maintenance.backups.removed_in_backups import Holder
-    from archiver.maintenance.takedown_scope import TakedownScope
+    from archiver.maintenance.backup_run import Holder
+    from archiver.maintenance.takedown import TakedownScope
 
 _SHOWN = 10
 
@@ -163,7 +163,7 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
 
 
 def _find_holders(archive: Path) -> list[Holder]:
-    from archiver.maintenance.backups.removed_in_backups import find_holders
+    from archiver.maintenance.backup_run import find_holders
 
     return find_holders(archive)
 
@@ -213,7 +213,7 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     Posts are given as IDs or URLs. Raises ArticleNotFound.
     """
     from archiver.errors import ArticleRemoved
-    from archiver.maintenance.takedown_scope import takedown_scope
+    from archiver.maintenance.takedown import takedown_scope
     from archiver.storage.article_tables.records import find_article
     from archiver.storage.connection import opened
 

@@ -156,8 +156,7 @@ def _check_part_if_due(archive: Path) -> None:
     """
     from archiver.errors import ArchiverError
     from archiver.scheduling.crawl_messages import print_notice
-    from archiver.scheduling.daemon import due_partial_check
-    from archiver.scheduling.scheduled_crawl import check_part_and_report
+    from archiver.scheduling.daemon import check_part_and_report, due_partial_check
 
     try:
         limits = due_partial_check(archive, datetime.now(UTC))
@@ -243,7 +242,7 @@ def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
 
 def _print_files(kind: str, folder: str | None, archive: str) -> None:
     from archiver.errors import OutputNotWritable
-    from archiver.scheduling.service_files import make_service_files, runs_as_root
+    from archiver.scheduling.services import make_service_files, runs_as_root
 
     files = make_service_files(kind, archive)
     place = Path(archive).resolve().parent

@@ -185,7 +185,7 @@ def _reject_combinations(options: StatusOptions) -> None:
 @contextmanager
 def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
     """Opens the archive read-only. Yields it with the rows of the selected sites."""
-    from archiver.health.stored_health import read_healths
+    from archiver.health.health_state import read_healths
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
 
@@ -258,8 +258,7 @@ def _print_sites(options: StatusOptions) -> None:
     from archiver.health.health_report import health_as_json
     from archiver.health.health_rules import Health
     from archiver.health.health_state import read_health
-    from archiver.health.run_history import read_history
-    from archiver.health.site_table import describe_next_run, read_next_run
+    from archiver.health.site_table import describe_next_run, read_history, read_next_run
     from archiver.sites.archiver_toml import load_config
     from archiver.storage.completeness import site_completeness
     from archiver.storage.sites import read_mute
@@ -322,7 +321,7 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
 
 def _print_history(rows: list[dict[str, Any]]) -> None:
     from archiver.cli.site_table_output import can_print_blocks, format_history
-    from archiver.health.run_history import HistoricalRun
+    from archiver.health.site_table import HistoricalRun
 
     runs = [HistoricalRun(**row) for row in rows]
     if len(runs) < 2:

@@ -15,8 +15,7 @@ from archiver.cli.options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal import count_noun, format_time, print_json, print_lines, show_stage_progress, styled_line
 
 if TYPE_CHECKING:
-    from archiver.maintenance.finding_causes import Cause
-    from archiver.maintenance.partial_check import PartResult
+    from archiver.maintenance.partial_check import Cause, PartResult
     from archiver.maintenance.verify import VerifyResult
     from archiver.maintenance.verify_database import VerifyFinding
     from archiver.storage.integrity_records import Damage
@@ -129,8 +128,7 @@ def _describe_part(found: PartResult) -> str:
 
 
 def _verify(options: VerifyOptions) -> None:
-    from archiver.maintenance.finding_causes import group_by_cause, name_whole_backups
-    from archiver.maintenance.partial_check import record_verification
+    from archiver.maintenance.partial_check import group_by_cause, name_whole_backups, record_verification
     from archiver.maintenance.verify import repair
     from archiver.maintenance.verify import verify as run
     from archiver.search.index_refresh import refresh_archive

@@ -9,8 +9,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from archiver.extraction.authors.byline_vocabulary import BY
-from archiver.extraction.authors.person_names import looks_personal, split_names
+from archiver.extraction.authors.person_names import BY, looks_personal, split_names
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text import clean_text, element_line, fold_text

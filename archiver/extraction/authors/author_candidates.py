@@ -11,8 +11,13 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.authors.byline_vocabulary import WEAK_ACCOUNTS
-from archiver.extraction.authors.person_names import downgrade_doubtful_authors, given_name_first, is_name, split_names
+from archiver.extraction.authors.person_names import (
+    WEAK_ACCOUNTS,
+    downgrade_doubtful_authors,
+    given_name_first,
+    is_name,
+    split_names,
+)
 from archiver.extraction.authors.signature import find_signatures, signatures_in_text
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page

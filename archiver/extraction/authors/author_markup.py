@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.byline_vocabulary import word_set
+from archiver.extraction.authors.person_names import word_set
 from archiver.extraction.text import clean_text
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"

@@ -11,8 +11,7 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.byline_vocabulary import BEHALF, BY
-from archiver.extraction.authors.person_names import looks_personal, split_names
+from archiver.extraction.authors.person_names import BEHALF, BY, looks_personal, split_names
 from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.date_text import Moment
 from archiver.extraction.page import Page

@@ -11,8 +11,18 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup
 from archiver.extraction.authors.author_markup import LineReader, MarkedLine, MarkedText, nodes_after, nodes_before
-from archiver.extraction.authors.byline_vocabulary import AND, BY, LABEL, NOT_A_NAME, OTHER_PART, SIGNED
-from archiver.extraction.authors.person_names import ROLE, is_full_name, looks_personal, split_names
+from archiver.extraction.authors.person_names import (
+    AND,
+    BY,
+    LABEL,
+    NOT_A_NAME,
+    OTHER_PART,
+    ROLE,
+    SIGNED,
+    is_full_name,
+    looks_personal,
+    split_names,
+)
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text import clean_text, element_line, fold_text

@@ -14,8 +14,7 @@ from archiver.extraction.encoding import DecodedText
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.template.induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
-from archiver.extraction.template.site_constants import ReadPost, SiteConstants, find_constants
-from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.template.site_rule import ReadPost, SiteConstants, SiteRules, find_constants
 from archiver.extraction.text import fold_text
 from archiver.extraction.title import site_names
 from archiver.items import Article, PageKind, SourceHint

@@ -14,11 +14,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.display_address import KnownAddress, is_more_readable, is_preferred
 from archiver.articles.identity import (
+    KnownAddress,
     changed_fields,
     content_digest,
+    is_more_readable,
     is_part_url,
+    is_preferred,
     is_stub,
     meaning_digest,
     no_longer_shows,
@@ -28,7 +30,7 @@ from archiver.articles.identity import (
 )
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
-from archiver.storage.article_tables import clusters
+from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -462,7 +464,7 @@ def overwrite(
     for text in {digest, row["content_digest"]}:
         settle_duplicates(db, text)
     write_facets(db, article_id, article)
-    clusters.update_cluster(db, article_id, was=row["body"] if digest != row["content_digest"] else None)
+    near_duplicate_clusters.update_cluster(db, article_id, was=row["body"] if digest != row["content_digest"] else None)
 
 
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
@@ -511,7 +513,7 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     """Returns True if the URL where `article` was extracted becomes a stored post's own URL, False if it is only a
     second URL of the post.
 
-    If both URLs answer, `articles.display_address` decides. Otherwise the first of these that applies decides:
+    If both URLs answer, `articles.identity.is_preferred` decides. Otherwise the first of these that applies decides:
 
     - the canonical URL;
     - the old URL, if it redirects to the new one or is gone;
@@ -604,5 +606,5 @@ def _insert(db: Database, site: str, article: Article, observed: Observation) ->
     first = NewRevision(1, article, observed.at, capture_id=observed.capture_id, run_id=observed.run_id)
     write_revision(db, article_id, first, current=row)
     shares_text = settle_duplicates(db, digest, article_id)
-    clusters.assign_cluster(db, article_id)
+    near_duplicate_clusters.assign_cluster(db, article_id)
     return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)

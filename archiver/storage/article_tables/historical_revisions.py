@@ -27,7 +27,7 @@ from archiver.articles.revision_history import (
 )
 from archiver.fields import EVIDENCE, LATEST, LINKS
 from archiver.items import Article, MarkedText
-from archiver.storage.article_tables import clusters
+from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.articles import (
     Change,
     Observation,
@@ -37,8 +37,8 @@ from archiver.storage.article_tables.articles import (
     overwrite,
     store_article,
 )
+from archiver.storage.article_tables.captures import redirects_to
 from archiver.storage.article_tables.evidence import decode_evidence, entries, merge_evidence, pack_evidence
-from archiver.storage.article_tables.historical_captures import redirects_to
 from archiver.storage.article_tables.identification import add_aliases, find_article_of
 from archiver.storage.article_tables.multipage_articles import parts_of, with_body
 from archiver.storage.article_tables.revisions import (
@@ -523,7 +523,7 @@ def merge_articles(db: Database, into: int, other: int, extract_again: ExtractWi
     )
     db.execute("update article_urls set article_id = ?, kind = 'moved' where article_id = ?", [into, other])
     db.execute("update pages set article_id = ? where article_id = ?", [into, other])
-    clusters.leave_clusters(db, [other])
+    near_duplicate_clusters.leave_clusters(db, [other])
     for table in (*(link.table_of_links for link in LINKS), "geotags", "revisions"):
         db.execute(f"delete from {table} where article_id = ?", [other])
     db.execute("update articles set duplicate_of = null where duplicate_of = ?", [other])

@@ -1,0 +1,608 @@
+"""Keeps withheld texts out of a dataset: removes from each record the values that its tier does not publish, the
+published values that quote a withheld text, and personal data.
+
+Texts are split into words for comparison. Their passages are hashed, so that a text is recognized without publishing
+it. For example, a headline may quote a passage of another article whose text is withheld. Passages are compared by
+their hashes. A hash collision may remove a value that could have been published; it never publishes a value that must
+not be.
+
+Personal data: authors are replaced by pseudonyms, and e-mail addresses and telephone numbers are removed from texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from archiver.articles.identity import fold_words
+from archiver.datasets.publication_rules import Tier
+from archiver.datasets.record_formats import import_arrow
+from archiver.errors import ExtraMissing
+from archiver.fields import BY_NAME, PERSONS, QUOTING, WRITTEN, published_from
+
+RUN = 8
+"""The number of words of a passage. It is so large that two texts do not share a passage by chance."""
+PASSAGES = 12
+"""The sketch of a text has at most this many passages."""
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
+_WORD = re.compile(f"[{UNSPACED}]|[^ {UNSPACED}]+")
+_SEPARATORS = re.compile(r"[\W_]+")
+_ASCII = bytes(range(128))
+_SPACES = bytes(n if n > 127 or chr(n).isalnum() else 32 for n in range(256))
+_EDGES = bytes(32 if n == 32 else 97 for n in range(256))
+_OF_ASCII = _SPACES.translate(_EDGES)
+
+
+def words_of_text(text: str) -> list[str]:
+    """Splits a text into words for comparison: NFKC-normalized, case-folded, only letters and digits. In scripts
+    without spaces each character is a word.
+    """
+    found = _spaced(text)
+    return found.decode("utf-8").split() if isinstance(found, bytes) else _WORD.findall(found)
+
+
+def count_words(text: str) -> int:
+    """Counts the words of a text without splitting it, as the transitions from a separator to a letter or digit."""
+    if text.isascii():
+        return b" ".join((b"", text.encode("ascii"))).translate(_OF_ASCII).count(b" a")
+    found = _spaced(text)
+    if isinstance(found, bytes):
+        return b" ".join((b"", found)).translate(_EDGES).count(b" a")
+    others = _UNSPACED_RUN.split(found)
+    return len(found) - sum(map(len, others)) + len(" ".join(others).split())
+
+
+def plain_words(text: str) -> bytes:
+    """Returns the normalized words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
+    found = _spaced(text)
+    return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
+
+
+def _spaced(text: str) -> bytes | str:
+    """Normalizes a text and replaces all characters except letters and digits by spaces.
+
+    Returns UTF-8 bytes, or a string if the text contains a script without spaces. For speed, ASCII is translated as
+    bytes, and each distinct other character is tested once.
+    """
+    if text.isascii():
+        return text.lower().encode("ascii").translate(_SPACES)
+    normalized = unicodedata.normalize("NFKC", text).casefold()
+    data = normalized.encode("utf-8", "replace").translate(_SPACES)
+    others = data.translate(None, _ASCII).decode("utf-8")
+    if _UNSPACED_RUN.search(others):
+        return _SEPARATORS.sub(" ", normalized)
+    for character in set(others):
+        if not character.isalnum():
+            data = data.replace(character.encode("utf-8"), b" ")
+    return data
+
+
+def runs(tokens: list[str]) -> Iterator[str]:
+    """Yields all passages of a text: every sequence of RUN adjacent words, joined by spaces."""
+    return (" ".join(tokens[at : at + RUN]) for at in range(len(tokens) - RUN + 1))
+
+
+def sketch(tokens: list[str]) -> str:
+    """Returns the sketch of a text, by which the text can be recognized: the hashes (64 bits, hexadecimal) of up to
+    twelve passages of eight words, spread evenly over the text.
+
+    Returns "" if the text is shorter than a passage. `rehydrate.py` looks for the same hashes in the pages it fetches.
+    """
+    last = len(tokens) - RUN
+    if last < 0:
+        return ""
+    places = sorted({last * number // (PASSAGES - 1) for number in range(PASSAGES)})
+    return " ".join(
+        hashlib.sha256(" ".join(tokens[at : at + RUN]).encode("utf-8", "replace")).hexdigest()[:16] for at in places
+    )
+
+
+# Polynomial rolling hashes of runs (sequences) of words, for many texts at a time.
+
+BATCH = 1 << 17
+"""The number of bytes of text that are hashed at a time. This size is the fastest."""
+_BASE = 6364136223846793005
+_INVERSE = pow(_BASE, -1, 1 << 64)
+_MASK = (1 << 64) - 1
+_VALUES = tuple(int.from_bytes(sha256(bytes([byte])).digest()[:8], "big") for byte in range(256))
+_SPACE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """All sequences of a given number of adjacent words (runs) in some texts, as four Arrow arrays with one entry for
+    each run: the hash of the run, the index of its text, and the positions in `HashedTexts.data` of the space before
+    it and the space after it.
+    """
+
+    hashes: Any
+    texts: Any
+    starts: Any
+    ends: Any
+
+
+class HashedTexts:
+    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words` and none is empty;
+    `data` contains them separated by NUL words.
+    """
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        pa, _ = import_arrow()
+        import pyarrow.compute as pc
+
+        self.data = b" %b " % b" \0 ".join(texts)
+        powers, self._inverses = _powers(max(BATCH, 1 << len(self.data).bit_length()))
+        characters = pa.Array.from_buffers(pa.uint8(), len(self.data), [None, pa.py_buffer(self.data)])
+        self._spaces = pc.indices_nonzero(pc.equal(characters, pa.scalar(_SPACE, pa.uint8())))
+        values = pa.array(_VALUES, pa.uint64()).take(characters)
+        self._sums = pc.cumulative_sum(pc.multiply(values, powers.slice(0, len(self.data)))).take(self._spaces)
+        borders = pc.cumulative_sum(pc.cast(pc.equal(characters, pa.scalar(0, pa.uint8())), pa.uint32()))
+        self._numbers = borders.take(self._spaces)
+
+    def runs(self, words: int) -> Runs:
+        """Returns all runs of `words` adjacent words that lie within one text."""
+        import pyarrow.compute as pc
+
+        count = max(len(self._spaces) - words, 0)
+        first, last = (slice(0, count), slice(len(self._spaces) - count, None))
+        starts, ends, number = self._spaces[first], self._spaces[last], self._numbers[first]
+        hashes = pc.multiply(pc.subtract(self._sums[last], self._sums[first]), self._inverses.take(starts))
+        within = pc.equal(number, self._numbers[last])
+        return Runs(hashes.filter(within), number.filter(within), starts.filter(within), ends.filter(within))
+
+
+def run_hashes(text: str, words: int) -> list[int]:
+    """Returns the hashes of all runs of `words` adjacent words in a single text. For a short text this is faster than
+    HashedTexts.
+    """
+    data = plain_words(text)
+    if data.count(b" ") + 1 < words:
+        return []
+    total, power, inverse = 0, 1, 1
+    sums: list[tuple[int, int]] = []
+    for byte in b" %b " % data:
+        total += _VALUES[byte] * power
+        if byte == _SPACE:
+            sums.append((total, inverse))
+        power, inverse = power * _BASE & _MASK, inverse * _INVERSE & _MASK
+    return [(sums[at + words][0] - sums[at][0]) * sums[at][1] & _MASK for at in range(len(sums) - words)]
+
+
+class Bitmap:
+    """A fast filter for a set of 64-bit hashes. It accepts every hash in the set and few other hashes."""
+
+    _MOST_BITS = 27
+
+    def __init__(self, hashes: Any) -> None:
+        pa, _ = import_arrow()
+        import pyarrow.compute as pc
+
+        self._count = len(hashes)
+        order = min(self._MOST_BITS, max(10, len(hashes).bit_length() + 6))
+        self._shift = pa.scalar(64 - order, pa.uint64())
+        bits = bytearray(1 << order - 3)
+        for at in range(0, len(hashes), BATCH):
+            for bit in pc.shift_right(hashes[at : at + BATCH], self._shift).to_pylist():
+                bits[bit >> 3] |= 1 << (bit & 7)
+        self._bits = pa.Array.from_buffers(pa.bool_(), 1 << order, [None, pa.py_buffer(bits)])
+
+    def __len__(self) -> int:
+        return self._count
+
+    def may_contain(self, hashes: Any) -> Any:
+        """Returns an array with True for each hash that may be in the set, and False for each other hash."""
+        import pyarrow.compute as pc
+
+        return self._bits.take(pc.shift_right(hashes, self._shift))
+
+
+@cache
+def _powers(count: int) -> tuple[Any, Any]:
+    """Returns the first `count` powers of the rolling hash's base and of its inverse, modulo 2^64."""
+    pa, _ = import_arrow()
+    import pyarrow.compute as pc
+
+    out = []
+    for base in (_BASE, _INVERSE):
+        found = pa.array([1], pa.uint64())
+        while len(found) < count:
+            further = pa.scalar(pow(base, len(found), 1 << 64), pa.uint64())
+            found = pa.concat_arrays([found, pc.multiply(found, further)])
+        out.append(found)
+    return out[0], out[1]
+
+
+_QUERY_ROWS = 2_000_000
+"""At most this many passages are searched for in one pass over the texts. Each takes 8 bytes of memory; the bitmap
+takes more."""
+_BUFFER_ROWS = 1_000_000
+"""At most this many candidate passages are buffered before they are looked up."""
+_SHARE_BITS = 4
+"""Hashes are divided by this many leading bits, and one share is looked up at a time, because Arrow's hash table of two
+million takes 100 MB."""
+
+
+class LeakedPassages:
+    """A set of passages that must not be published because they are from withheld texts, stored as hashes in ascending
+    order.
+    """
+
+    def __init__(self, found: Any = None) -> None:
+        """Stores the hashes of the passages, which are an Arrow array in ascending order. None means that there are no
+        passages.
+        """
+        self._found = array("Q")
+        if found is not None and len(found):
+            start = found.offset * self._found.itemsize
+            self._found.frombytes(found.buffers()[1][start : start + len(found) * self._found.itemsize])
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def occur_in(self, text: object) -> bool:
+        """Returns True if a value is a text that contains any of the passages."""
+        if not self._found or not isinstance(text, str) or (len(text) < 2 * RUN - 1 and text.isascii()):
+            return False
+        return any(map(self._has, run_hashes(text, RUN)))
+
+    def _has(self, passage: int) -> bool:
+        at = bisect_left(self._found, passage)
+        return at < len(self._found) and self._found[at] == passage
+
+
+def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[str]]) -> LeakedPassages:
+    """Returns the passages of the texts to be published that also occur in withheld texts.
+
+    `withheld` yields the withheld texts. It is called once for every two million passages of `published`, so that
+    memory stays bounded.
+    """
+    pa, _ = import_arrow()
+    found = [
+        merge_distinct(list(_passages_in_texts(passages, withheld()))) for passages in _distinct_passages(published)
+    ]
+    try:
+        return LeakedPassages(merge_distinct(found))
+    finally:
+        found.clear()
+        pa.default_memory_pool().release_unused()
+
+
+def merge_distinct(parts: list[Any]) -> Any:
+    """Merges arrays of hashes into one without duplicates, in ascending order. Sorting takes less memory than Arrow's
+    `unique`.
+    """
+    pa, _ = import_arrow()
+    import pyarrow.compute as pc
+
+    every = pa.concat_arrays(parts) if parts else pa.array([], pa.uint64())
+    parts.clear()
+    every = every.sort()
+    if len(every) < 2:
+        return every
+    return every.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(every[1:], every[:-1])]))
+
+
+def passage_hashes(texts: Iterable[str]) -> Iterator[Any]:
+    """Yields the hashes of all passages of some texts, one array per batch. Texts may have any length."""
+    batch: list[bytes] = []
+    size = 0
+    for text in texts:
+        for piece in _pieces(plain_words(text)):
+            if batch and size + len(piece) + 4 > BATCH:
+                yield HashedTexts(batch).runs(RUN).hashes
+                batch, size = [], 0
+            batch.append(piece)
+            size += len(piece) + 3
+    if batch:
+        yield HashedTexts(batch).runs(RUN).hashes
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Splits a long text into pieces of at most half a batch. Each piece begins with the last seven words of the
+    previous one, so that no passage is lost at the border.
+    """
+    most = BATCH // 2
+    while len(data) > most:
+        end = max(data.rfind(b" ", 0, most), 0) or most
+        yield data[:end]
+        start = end
+        for _ in range(RUN - 1):
+            start = max(data.rfind(b" ", 0, start), 0)
+        data = data[start or end :].strip()
+    if data:
+        yield data
+
+
+def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
+    """Yields the hashes of all distinct passages of some texts, in arrays of up to about _QUERY_ROWS."""
+    parts: list[Any] = []
+    size = 0
+    for part in passage_hashes(published):
+        parts.append(part)
+        size += len(part)
+        if size > _QUERY_ROWS:
+            parts = [merge_distinct(parts)]
+            size = len(parts[0])
+            if size > _QUERY_ROWS // 2:
+                yield parts[0]
+                parts, size = [], 0
+    if size:
+        yield merge_distinct(parts)
+
+
+def _passages_in_texts(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
+    """Yields the hashes in `passages` whose passages occur in the texts. A bitmap filters candidates, which are then
+    looked up in bulk.
+    """
+    bitmap = Bitmap(passages)
+    shares = _split_by_leading_bits(passages)
+    candidates: list[Any] = []
+    size = 0
+    for part in passage_hashes(texts):
+        candidates.append(part.filter(bitmap.may_contain(part)))
+        size += len(candidates[-1])
+        if size > _BUFFER_ROWS:
+            yield from _common(candidates, shares)
+            candidates, size = [], 0
+    if size:
+        yield from _common(candidates, shares)
+
+
+def _common(parts: list[Any], shares: list[Any]) -> Iterator[Any]:
+    import pyarrow.compute as pc
+
+    for own, others in zip(_split_by_leading_bits(merge_distinct(parts)), shares, strict=True):
+        if len(own) and len(others):
+            yield own.filter(pc.is_in(own, value_set=others))
+
+
+def _split_by_leading_bits(hashes: Any) -> list[Any]:
+    """Splits an ascending array of hashes by their leading bits into sixteen parts."""
+    pa, _ = import_arrow()
+    import pyarrow.compute as pc
+
+    shares = pc.shift_right(hashes, pa.scalar(64 - _SHARE_BITS, pa.uint64()))
+    counts = {one["values"]: one["counts"] for one in pc.value_counts(shares).to_pylist()}
+    out, start = [], 0
+    for share in range(1 << _SHARE_BITS):
+        out.append(hashes[start : start + counts.get(share, 0)])
+        start += counts.get(share, 0)
+    return out
+
+
+# The values of a record that each tier publishes. Below the tier full, no value may quote a withheld text.
+
+_REFERENCE = frozenset(
+    {
+        *published_from("reference"),
+        "captured_at",
+        "payload_digest",
+        "content_digest",
+        "sketch",
+        "tier",
+        "licence",
+        "words",
+        "split",
+        "observed_at",
+        "changed",
+        "previous",
+        "same_as",
+    }
+)
+_TEXTS = (*QUOTING, "excerpt")
+_LISTS = frozenset(name for name in BY_NAME if BY_NAME[name].shape == "texts")
+WORDS = 25
+SHARE = 5
+"""An excerpt has at most 25 words, and at most a fifth of the text."""
+
+
+def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[str, Any]:
+    """Returns a record (of `articles` or `revisions`) without the values that its tier withholds. Below the tier full,
+    values that contain one of the `leaked` passages are removed as well.
+    """
+    if tier is Tier.FULL:
+        return record
+    if tier is Tier.REFERENCE:
+        out = {name: value if name in _REFERENCE else [] if name in _LISTS else None for name, value in record.items()}
+    else:
+        out = {**record, **{name: [] if name in _LISTS else None for name in published_from("full") if name in record}}
+        if "excerpt" in out:
+            has_excerpt = tier is Tier.EXCERPT
+            out["excerpt"] = first_words(record["body"]) if has_excerpt else None
+            for name in published_from("excerpt"):
+                out[name] = first_words(record[name], 1) if has_excerpt else None
+    if leaked:
+        for name in _TEXTS:
+            value = out.get(name)
+            if isinstance(value, list):
+                out[name] = [one for one in value if not leaked.occur_in(one)]
+                if leaked.occur_in(" ".join(out[name])):  # short values may form a passage together
+                    out[name] = []
+            elif leaked.occur_in(value):
+                out[name] = None
+    return out
+
+
+def first_words(text: str | None, share: int = SHARE) -> str | None:
+    """Returns the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters;
+    None if that is empty.
+    """
+    if not text:
+        return None
+    most = min(10 * WORDS, len(text) // share)
+    out, count = "", 0
+    for piece in re.finditer(r"\S+\s*", text):
+        if count == WORDS or piece.end() > most:
+            break
+        out, count = text[: piece.end()], count + 1
+    if not count and share > 1 and not text.isascii():  # the text is in a script without spaces
+        out = text[: min(most, 2 * WORDS)]
+    out = " ".join(out.split())
+    return f"{out} …" if out and len(out) < len(text.strip()) else out or None
+
+
+SHORTEST_KEY = 16
+"""A key has at least this many bytes, since a shorter key could be found by brute force."""
+EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
+# E-mail addresses, including the forms in which pages hide them from robots: "name (at) example.org", "name [at]
+# example [dot] org".
+_AT = r"(?:@|\s?[\[({]\s?(?:at|@)\s?[\])}]\s?)"
+_DOT = r"(?:\.|\s?[\[({]\s?(?:dot|\.)\s?[\])}]\s?)"
+_EMAIL = re.compile(
+    rf"(?<![\w.+-])[\w.+%-]{{1,64}}{_AT}(?:[\w-]{{1,63}}{_DOT}){{1,8}}[^\W\d_]{{2,24}}(?![\w-])", re.IGNORECASE
+)
+_UNSPACED, _HANGUL = re.compile(f"[{UNSPACED}]"), re.compile("[\uac00-\ud7a3]{2}")
+# A possible telephone number: seven digits or more, separated only by characters that are used in numbers.
+_MAYBE_NUMBER = re.compile(r"[+(\d](?:[\s().\-/\u2010-\u2015]{0,3}\d){6}")
+
+
+def pseudonym(key: bytes, name: str) -> str:
+    """Returns the pseudonym of an author: "author-" and 64 bits of the HMAC-SHA-256 (RFC 2104) of the name. Case and
+    spacing of the name do not matter.
+    """
+    return f"author-{hmac.new(key, fold_words(name).encode(), hashlib.sha256).hexdigest()[:16]}"
+
+
+def key_fingerprint(key: bytes) -> str:
+    """Returns a value that identifies a pseudonym key without revealing it."""
+    return hmac.new(key, b"archiver publish: fingerprint of a key", hashlib.sha256).hexdigest()[:16]
+
+
+class Pseudonymizer:
+    """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
+
+    def __init__(self, key: bytes | None, *, contacts: bool) -> None:
+        """Stores which data are replaced. If `key` is given, authors are replaced by pseudonyms made with this key. If
+        `contacts` is True, e-mail addresses and telephone numbers are removed. Raises ExtraMissing.
+        """
+        self._key, self._contacts = key, contacts
+        self._names: dict[str, str] = {}
+        self._others: dict[str, list[str]] = {}
+        if contacts:
+            _library()
+
+    def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
+        if self._key is None and not self._contacts:
+            return record
+        out = dict(record)
+        if self._key is not None:
+            names = {*(record["authors"] or ()), *self._others.get(record["id"], ())}
+            longest = tuple(sorted(names, key=lambda name: (-len(name), name)))
+            _change_fields(out, WRITTEN, lambda text: self._replace_names(text, longest))
+            out["authors"] = list(dict.fromkeys(map(self._pseudonym, record["authors"] or ())))
+        if self._contacts:
+            where = phone_regions(record)
+            _change_fields(out, (*WRITTEN, *PERSONS), lambda text: remove_contacts(text, where))
+        return out
+
+    @property
+    def hides_names(self) -> bool:
+        return self._key is not None
+
+    def add_names(self, written: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """Adds author names to hide in all revisions of a record, given by its identifier. The author of one revision
+        may be mentioned in the text of another.
+        """
+        for identifier, names in written:
+            self._others.setdefault(identifier, []).extend(names)
+
+    def _replace_names(self, text: str, names: tuple[str, ...]) -> str:
+        """Replaces the names in a text by their pseudonyms. If several names match at the same position, replaces the
+        first of them.
+        """
+        if not names:
+            return text
+        return _names_pattern(names).sub(lambda found: self._pseudonym(names[(found.lastindex or 1) - 1]), text)
+
+    def _pseudonym(self, name: str) -> str:
+        assert self._key is not None
+        if name not in self._names:
+            self._names[name] = pseudonym(self._key, name)
+        return self._names[name]
+
+
+def _change_fields(record: dict[str, Any], names: Iterable[str], change: Callable[[str], str]) -> None:
+    """Applies the function `change` to the fields `names` of a record in place; in lists, to each item."""
+    for name in names:
+        value = record.get(name)
+        if value:
+            record[name] = list(map(change, value)) if isinstance(value, list) else change(value)
+
+
+@lru_cache(maxsize=256)  # the cache may be small because most sites have few authors
+def _names_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Returns a regular expression that matches any of the names, with one group for each name."""
+    return re.compile("|".join(f"({_name_pattern(name)})" for name in names), re.IGNORECASE)
+
+
+def _name_pattern(name: str) -> str:
+    """Returns a regular expression for a name as it may be written in texts.
+
+    Any punctuation and spaces may separate its words (O'Neil, Jean-Luc), and it may be inflected (Ada Bergs). In
+    scripts without spaces, other words directly precede and follow it. In Korean, particles directly follow it.
+    """
+    words = [word for word in _SEPARATORS.split(name) if word]
+    if len("".join(words)) < 2:  # the name is too short, so return a pattern that matches nothing
+        return "(?!)"
+    written = r"[\W_]{1,3}".join(map(re.escape, words))
+    if _UNSPACED.search(name):
+        return written
+    inflected = r"\w{0,3}" if len(words) > 1 or _HANGUL.search(name) else "s?" if len(name) > 2 else ""
+    return rf"(?<!\w){written}{inflected}(?!\w)"
+
+
+def remove_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
+    """Removes e-mail addresses and valid telephone numbers from a text. Numbers are recognized in international form,
+    and in the national form of the regions `where` (ISO 3166 codes).
+    """
+    if "@" in text or "at" in text.lower():
+        text = _EMAIL.sub(EMAIL, text)
+    if not _MAYBE_NUMBER.search(text):
+        return text
+    library = _library()
+    for region in where:
+        found = [(match.start, match.end) for match in library.PhoneNumberMatcher(text, region)]
+        for start, end in reversed(found):
+            text = text[:start] + TELEPHONE + text[end:]
+    return text
+
+
+def phone_regions(record: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Returns the regions whose national telephone numbers a record may contain, guessed from its language and its
+    site's domain.
+    """
+    supported = _library().SUPPORTED_REGIONS
+    return (None, *dict.fromkeys(name for name in _region_hints(record) if name in supported))
+
+
+def _region_hints(record: Mapping[str, Any]) -> Iterator[str]:
+    for part in (record.get("language") or "").split("-")[1:]:
+        yield part.upper()
+    host = urlsplit(record["url"]).hostname if record.get("url") else record.get("site", "").partition("/")[0]
+    ending = (host or "").rpartition(".")[2].upper()
+    yield {"UK": "GB"}.get(ending, ending)
+    language = (record.get("language") or "").split("-")[0].upper()
+    yield {"EN": "US", "JA": "JP", "ZH": "CN", "KO": "KR", "CS": "CZ", "DA": "DK", "SV": "SE", "EL": "GR"}.get(
+        language, language
+    )
+
+
+def _library() -> Any:
+    try:
+        import phonenumbers
+    except ImportError as error:
+        raise ExtraMissing("Removing telephone numbers", "publish") from error
+    return phonenumbers

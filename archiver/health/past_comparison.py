@@ -1,0 +1,232 @@
+"""Compares a site with its own past: the statistics of runs with those of earlier runs, and how often the site
+publishes.
+
+Determines how unlikely a number is, which fields or posts have become rarer, and finds bursts of posts and periods
+without posts. All functions are pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import log
+from statistics import median
+
+from archiver.fields import MEASURED
+from archiver.frontier.samples import chance_of_at_most
+from archiver.storage.column_values import stored_time
+from archiver.storage.runs import MeasuredRun
+from archiver.storage.site_content import PostDay
+
+# Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
+
+SURPRISE = 0.001
+"""A change is reported if its probability is lower than this."""
+_MAD = 1.4826  # scales the median absolute deviation to the standard deviation of a normal distribution
+_MAX_TRIALS = 500  # larger samples are scaled down to this, since more trials would not change a verdict
+
+
+def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
+    """Returns the probability of at most `hits` in `trials`, given the hit rate in the past."""
+    if trials > _MAX_TRIALS:
+        hits, trials = round(hits * _MAX_TRIALS / trials), _MAX_TRIALS
+    share = (past_hits + 1) / (past_trials + 2)
+    return chance_of_at_most(hits, trials, share)
+
+
+def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
+    """Returns the probability of at least `hits` in `trials`, given the hit rate in the past."""
+    return chance_of_so_few(trials - hits, trials, past_trials - past_hits, past_trials)
+
+
+def is_far(value: float, past: Sequence[float], factor: float) -> bool:
+    """Returns True if a value differs from the median of past values by more than `factor`, up or down, and by more
+    than five scaled median absolute deviations. Computed on logarithms, so all values must be greater than 0.
+    """
+    middle = median(log(one) for one in past)
+    spread = median(abs(log(one) - middle) for one in past) * _MAD
+    return abs(log(value) - middle) > max(log(factor), 5 * spread)
+
+
+# Which fields or posts have become rarer, and since which run.
+
+_PAST = 20
+"""Earlier runs must have read at least this many articles before a run is compared with them."""
+_PAST_POSTS = 10
+"""Earlier runs must have read at least this many posts. It is lower, because many feeds list only ten."""
+_LOST = 3  # at least this many lost posts; fewer may be chance
+_FALL = 0.2
+"""The share of articles with a field must have dropped by at least this much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A drop in how many articles have a field, since the run that started at `since`: `hits` of `trials` articles have
+    it now, and `past_hits` of `past_trials` had it before. For a drop in posts, `hits` counts the posts that were
+    stored.
+    """
+
+    since: datetime
+    hits: int
+    trials: int
+    past_hits: int
+    past_trials: int
+
+
+def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Drop]:
+    """Returns each field that pages show less often than before, or that fewer articles have, with its drop. `runs` are
+    pairs of start time and statistics, in chronological order.
+
+    A drop in what the pages show takes precedence: while a feed supplies the dates of new posts, articles have a date
+    that their pages have lost.
+    """
+    read = [(at, one) for at, one in runs if one.articles]
+    shown = [(at, one.fields if one.shown is None else one.shown, one.articles) for at, one in read]
+    found: dict[str, Drop] = {}
+    for name in MEASURED:
+        fall = _find_drop([(at, fields.get(name, 0), articles) for at, fields, articles in shown]) or _find_drop(
+            [(at, one.fields.get(name, 0), one.articles) for at, one in read]
+        )
+        if fall:
+            found[name] = fall
+    return found
+
+
+_TOGETHER = timedelta(days=7)
+
+
+def group_drops(drops: Mapping[str, Drop]) -> list[dict[str, Drop]]:
+    """Groups drops that one change of the site probably caused: those that began within a week, the earliest first.
+    Drops of one change may begin in different runs, because one run may be too small to show all of them.
+    """
+    groups: list[dict[str, Drop]] = []
+    for name, fall in sorted(drops.items(), key=lambda item: item[1].since):
+        if groups and fall.since - next(iter(groups[-1].values())).since <= _TOGETHER:
+            groups[-1][name] = fall
+        else:
+            groups.append({name: fall})
+    return groups
+
+
+def find_lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
+    """Returns the drop, if any, in the share of stored posts among those that the site's feeds, sitemaps and APIs list.
+    `runs` is as in `find_lost_fields`.
+    """
+    return _find_lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
+
+
+def find_fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
+    """Returns the drop, if any, in the share of posts among new pages that no feed, sitemap or API lists. `runs` is as
+    in `find_lost_fields`.
+    """
+    return _find_lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
+
+
+def _find_lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Drop | None:
+    fall = _find_drop(samples, _PAST_POSTS)
+    return fall if fall and fall.trials - fall.hits >= _LOST else None
+
+
+def _find_drop(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Drop | None:
+    past_hits = past = 0
+    since: datetime | None = None
+    hits = trials = 0
+    for at, has, read in samples:
+        if past >= least and has / read < past_hits / past - _FALL:
+            since, hits, trials = since or at, hits + has, trials + read
+            continue
+        # The figure is normal again, so an earlier drop was chance or is over.
+        past_hits, past = past_hits + has, past + read
+        if since and chance_of_so_few(hits, trials, past_hits - has, past - read) > SURPRISE:
+            past_hits, past = past_hits + hits, past + trials
+        since, hits, trials = None, 0, 0
+    if since and chance_of_so_few(hits, trials, past_hits, past) <= SURPRISE:
+        return Drop(since, hits, trials, past_hits, past)
+    return None
+
+
+_LEAST_DAYS = 10
+"""A site needs at least this many days with posts to show a rhythm."""
+_LEAST_POSTS = 20
+_TIMES_USUAL = 5
+_TIMES_MOST = 2
+_REPORTED = timedelta(days=7)
+_QUIET_AT_LEAST = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A day with far more new posts than the site usually publishes. `usual` is the median of the earlier days with
+    posts; `most` is their second-highest number of posts; `since` is the first of the consecutive days with a burst.
+    """
+
+    day: str
+    posts: int
+    usual: float
+    most: int
+    example: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A period without posts that is longer than the site's past explains. `longest` is the longest gap between two
+    earlier days with posts; `since` is the time of the last post.
+    """
+
+    lasts: timedelta
+    longest: timedelta
+    since: datetime
+
+
+def find_burst(days: Sequence[PostDay], now: datetime) -> Burst | None:
+    """Returns the newest burst of the last seven days, if any. `days` are the site's last days with posts, newest
+    first.
+
+    A day has a burst if it has at least 20 new posts, five times as many as usual, and twice as many as any earlier day
+    except the largest. The largest is excepted because the site may have imported its past on that day.
+    """
+    first, last = f"{now - _REPORTED:%Y-%m-%d}", f"{now + timedelta(days=1):%Y-%m-%d}"
+    found: Burst | None = None
+    for n, one in enumerate(days):
+        if not first <= one.day <= last:
+            continue
+        burst = _judge_day(one, days[n + 1 :])
+        if burst is None and found:
+            break
+        if burst:
+            found = (
+                Burst(found.day, found.posts, burst.usual, burst.most, found.example, burst.since) if found else burst
+            )
+    return found
+
+
+def _judge_day(one: PostDay, before: Sequence[PostDay]) -> Burst | None:
+    past = sorted(other.posts for other in before if other.posts)
+    since = stored_time(one.day)
+    if len(past) < _LEAST_DAYS or since is None:
+        return None
+    usual, most = median(past), past[-2]
+    if one.new < max(_LEAST_POSTS, _TIMES_USUAL * usual, _TIMES_MOST * most):
+        return None
+    return Burst(one.day, one.new, usual, most, one.example, since)
+
+
+def find_silence(days: Sequence[PostDay], first: datetime | None, looked_at: datetime, now: datetime) -> Silence | None:
+    """Returns the silence of a site, if it lasts much longer than any gap between its last days with posts. `days` is
+    as in `find_burst`; `looked_at`: when the site was last crawled. A site that was already silent at its first crawl
+    (`first`) is not reported.
+
+    Gaps are measured between days, not between posts, because the posts of a burst follow one another within minutes.
+    """
+    times = [one.last for one in days if one.posts and one.last <= now]
+    if len(times) < _LEAST_DAYS:
+        return None
+    gaps = sorted(later - earlier for later, earlier in pairwise(times))
+    usual, longest = gaps[len(gaps) // 2], gaps[-1]
+    lasts, limit = min(now, looked_at) - times[0], max(1.5 * longest, 4 * usual, _QUIET_AT_LEAST)
+    if lasts <= limit or (first or looked_at) - times[0] > limit:
+        return None
+    return Silence(lasts, longest, times[0])
