@@ -39,6 +39,7 @@ _CONTAINER_KINDS = {
 }  # fmt: skip
 _PARENTS = {"li": ("ul", "ol", "menu"), "dt": ("dl",), "dd": ("dl",)}
 _ITEMS = frozenset({"li", "dt", "dd"})
+_LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _NEWLINE = "\x1e"
 _LANGUAGE = re.compile(
@@ -231,15 +232,21 @@ class _MarkupReader:
 
     def _take_media_inside(self, media: Sequence[Element], chain: tuple[_Container, ...]) -> list[Element]:
         """Marks the images at the end of a container that ends before the next block. Returns the other ones."""
-        around = {one.element for one in chain}
-        rest: list[Element] = []
-        for el in media:
-            ends = any(one.element not in around and _is_inside(el, one.element) for one, _ in self.open)
-            if ends and not rest:
-                self._take_media(el, self.end)
-            else:
-                rest.append(el)
-        return rest
+        n = 0
+        while n < len(media) and self._ends_container(media[n], chain):
+            self._take_media(media[n], self.end)
+            n += 1
+        return list(media[n:])
+
+    def _ends_container(self, el: Element, chain: tuple[_Container, ...]) -> bool:
+        """Returns True if an image belongs to the end of the last block's container: it is in this container and not in
+        the next block's, or it is in a list item without text between the items of both blocks.
+        """
+        around = [one for one, _ in self.open if one.element is not self.top and _is_inside(el, one.element)]
+        if not around:
+            return False
+        inner = [one for one in chain if _is_inside(el, one.element)]
+        return len(inner) < len(around) or (len(inner) == len(around) and around[-1].kind in _LIST_KINDS)
 
     def _open(self, chain: tuple[_Container, ...], start: int, media: list[Element]) -> None:
         """Opens the containers around the next block, and marks the images before it."""
@@ -250,8 +257,10 @@ class _MarkupReader:
             same -= 1  # a second block of one heading is a heading of its own
         is_further = any(one.kind in _ITEMS for one in chain[:same])
         self._close(same)
-        for one in chain[same:]:
-            media = self._take_media_outside(media, one.element, start)
+        for n, one in enumerate(chain[same:], same + 1):
+            # An image in a list, but in an item without text, precedes the list.
+            inner = chain[n] if one.kind in _LIST_KINDS and n < len(chain) else one
+            media = self._take_media_outside(media, inner.element, start)
             mark = _OpenMark(start, one.kind, one.value)
             self.marks.append(mark)
             self.open.append((one, mark))
@@ -431,9 +440,9 @@ class _MarkupReader:
         return url if is_safe_url(url) else ""
 
     def _take_anchor(self, el: Element, at: int) -> None:
-        """Marks the place of a list item's ID, to which a link to a footnote leads."""
-        names = map(_anchor_of, el.iter("li", "p", "a", "span", "div", "dt", "dd", *HEADINGS))
-        name = next((name for name in names if name in self.wanted), "")
+        """Marks the place of the name of a heading or a list item, to which a link in the text leads."""
+        inside = el.iter() if el.tag in HEADINGS else _first_elements(el)
+        name = next((name for name in map(_anchor_of, inside) if name in self.wanted), "")
         if name:
             self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
 
@@ -481,6 +490,14 @@ def _caption_element(figure: Element) -> Element | None:
         ),
         None,
     )
+
+
+def _first_elements(el: Element) -> Iterator[Element]:
+    """Yields an element, its first child, that one's first child and so on, until one is a heading or begins with text."""
+    at: Element | None = el
+    while at is not None and at.tag not in HEADINGS:
+        yield at
+        at = next(at.iterchildren("*"), None) if not (at.text or "").strip() else None
 
 
 def _anchor_of(el: Element) -> str:
