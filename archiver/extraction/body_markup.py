@@ -493,7 +493,7 @@ def _caption_element(figure: Element) -> Element | None:
 
 
 def _first_elements(el: Element) -> Iterator[Element]:
-    """Yields an element, its first child, that one's first child and so on, until one is a heading or begins with text."""
+    """Yields an element, its first child, that one's first child ... until one is a heading or begins with text."""
     at: Element | None = el
     while at is not None and at.tag not in HEADINGS:
         yield at

@@ -10,7 +10,7 @@ from html import escape
 from urllib.parse import unquote
 
 from archiver.items import Mark
-from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, ITEMS, LISTS, RECORDINGS, is_safe_url, is_web_url
+from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, IMAGES, ITEMS, LISTS, RECORDINGS, is_safe_url, is_web_url
 from archiver.markup.tree import Node, blocks_of, build_tree
 
 ANCHOR_PREFIX = "text-"
@@ -135,7 +135,7 @@ class _HtmlWriter:
 
     def inline_node(self, node: Node, name: str) -> str:
         """Writes an inline node. `name` is the attribute for the anchor before it, or ""."""
-        if node.kind == "img":
+        if node.kind in IMAGES:
             return self.image(node)
         self.links += node.kind == "a"
         inside = self.inline(node.children)
