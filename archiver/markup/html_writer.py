@@ -10,8 +10,20 @@ from html import escape
 from urllib.parse import unquote
 
 from archiver.items import Mark
-from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, IMAGES, ITEMS, LISTS, RECORDINGS, is_safe_url, is_web_url
-from archiver.markup.tree import Node, blocks_of, build_tree
+from archiver.markup.marks import (
+    ANCHOR,
+    CELLS,
+    HEADINGS,
+    IMAGES,
+    ITEMS,
+    LISTS,
+    RECORDINGS,
+    Node,
+    blocks_of,
+    build_tree,
+    is_safe_url,
+    is_web_url,
+)
 
 ANCHOR_PREFIX = "text-"
 """Precedes the names of a text's anchors, so that they differ from all names in the page around the text."""

@@ -10,8 +10,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from archiver.items import Mark
-from archiver.markup.marks import ANCHOR, CELLS, HEADINGS, ITEMS, LISTS, RECORDINGS, is_safe_url, is_web_url
-from archiver.markup.tree import Node, blocks_of, build_tree
+from archiver.markup.marks import (
+    ANCHOR,
+    CELLS,
+    HEADINGS,
+    ITEMS,
+    LISTS,
+    RECORDINGS,
+    Node,
+    blocks_of,
+    build_tree,
+    is_safe_url,
+    is_web_url,
+)
 
 _SPECIAL = re.compile(r"([\\`*\[\]]|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|~(?=~)|(?<!\w)_|_(?!\w))")
 _LINE_START = re.compile(r"^(?=#{1,6}(?:\s|$)|>|[-+](?:\s|$)|(?:-{3,}|={1,}|_{3,}|~{3,})\s*$)")
