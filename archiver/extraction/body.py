@@ -592,7 +592,7 @@ def _render(plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: l
 
 def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
     is_known = post.body_rule in page.platform.body and page.platform.name != "generic"
-    if post.body is not None and is_known and 3 * text_length(post.body) > page.text_length:
+    if post.body is not None and is_known and 3 * page.index.text_length(post.body) > page.text_length:
         text = render_container(page, post, post.body, title, beside)
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)

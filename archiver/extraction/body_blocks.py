@@ -152,7 +152,9 @@ def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
 
 def text_width(text: str) -> float:
     """Returns the length of a text, counted in Latin letters. A Han character and the like counts as 2.5."""
-    return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
+    if text.isascii() or _WIDE.search(text) is None:
+        return float(len(text))
+    return len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
 class _LayoutReader:
@@ -190,16 +192,19 @@ class _LayoutReader:
                 if kind == "break" and not self.in_cell and not self.pre:
                     self.read_block(child, tag)
                 elif kind == "inline":
-                    if tag == "a":
-                        self.links += 1
+                    self.links += tag == "a"
+                    if len(child):
                         self.read_inside(child)
-                        self.links -= 1
-                    else:
-                        self.read_inside(child)
+                    elif text := texts[child][0]:
+                        self.take_text(text)
+                    self.links -= tag == "a"
                 else:
                     self.read_other(child, tag, kind)
             if text := texts[child][1]:
-                self.take_text(text)
+                if not text.isspace() or self.pre:
+                    self.take_text(text)
+                elif self.buffer:
+                    self.buffer.append(" ")
 
     def take_text(self, text: str) -> None:
         if self.pre or not text.isspace():
@@ -308,9 +313,10 @@ class _LayoutReader:
                 parts = [clean_text(text)]
             for part in parts:
                 if part and not part.isspace():
-                    size = text_width(part)
-                    self.blocks.append(TextBlock(part, self.gap, self.at, size, min(self.linked, size)))
-                    self.linked = max(0.0, self.linked - size)
+                    size = float(len(part)) if part.isascii() else text_width(part)
+                    linked = min(self.linked, size) if self.linked else 0.0
+                    self.blocks.append(TextBlock(part, self.gap, self.at, size, linked))
+                    self.linked -= linked
                     self.gap = _BLANK if len(parts) > 1 else ""
             self.linked = 0.0
         if gap > self.gap:

@@ -48,14 +48,22 @@ _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
 # Matches source code with tags of ordinary length, and reads each character only once (HTML, section 13.2.5). Quotation
 # marks count only after "="; scripts and comments are skipped. If the match ends before the source does, a tag with
 # very many attributes may follow.
-_INSIDE = rf"(?:[^>=]{{1,20}}+|=\s*+{_QUOTED}?){{0,1500}}+(?:>|$)"
+_INSIDE = rf"(?:[^>=]{{1,20}}+(?:={_QUOTED})?+|=\s*+{_QUOTED}?){{0,750}}+(?:>|$)"
 _RAW_NAMES = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 _RAW = "|".join(rf"(?i:{name})\b{_INSIDE}(?:[^<]++|<(?!/(?i:{name})))*+" for name in _RAW_NAMES)
 # A comment ends at "-->" or "--!>"; "<!-->" and "<!--->" are complete comments.
 _COMMENT = r"!--(?!-?>)(?:[^-]++|-(?!-!?>))*+"
-_ORDINARY = re.compile(
-    rf"""(?:[^<]++|<(?:{_COMMENT}|(?=[sStTxXiInN])(?:{_RAW})|/?[a-zA-Z]{_INSIDE}|(?!/?[a-zA-Z])))*+"""
+_TAGS = "|".join(  # the commonest ones first: end tags, and start tags whose first letter no name in _RAW_NAMES has
+    (
+        r"/[a-zA-Z][a-zA-Z0-9]*+>",
+        rf"[a-hj-mo-ru-wyzA-HJ-MO-RU-WYZ]{_INSIDE}",
+        _COMMENT,
+        rf"(?=[sStTxXiInN])(?:{_RAW})",
+        rf"/?[a-zA-Z]{_INSIDE}",
+        "(?!/?[a-zA-Z])",
+    )
 )
+_ORDINARY = re.compile(rf"[^<]*+(?:<(?:{_TAGS})[^<]*+)*+")
 _ATTRIBUTE = rf"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
 # Matches tags and splits their attributes as a browser does, which is slower.
 _TAG = re.compile(

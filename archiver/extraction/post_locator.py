@@ -750,12 +750,17 @@ def other_headings(post: Post) -> Iterator[Element]:
     if post.title_rule not in _GUESSED or (post.title is not None and not element_line(post.title)):
         return
     index = post.page.index
-    named = [e for name in index.classes() if _NAMED_TITLE.search(name) for e in index.with_class(name)[:_HEADINGS]]
+    named = [e for name in index.classes() if _says_title(name) for e in index.with_class(name)[:_HEADINGS]]
     found = {e for tag in ("h1", "h2", "h3", "h4") for e in index.tag(tag)[:_HEADINGS]}
     found |= {e for e in named if e.tag in _NAMED_TAGS}
     for el in sorted(found, key=index.order.__getitem__):
         if el is not post.title and _may_be_title(post, el):
             yield el
+
+
+@lru_cache(maxsize=8_192)
+def _says_title(name: str) -> bool:
+    return _NAMED_TITLE.search(name) is not None
 
 
 def _may_be_title(post: Post, el: Element) -> bool:

@@ -97,6 +97,34 @@ class _LettersOnly(dict[int, str | None]):
 
 
 _LETTERS_ONLY = _LettersOnly()
+
+
+# Escapes such as \W and "(?P" keep their case. Apart from capitals, only "ı" equals an ASCII letter if case is ignored.
+_IN_PATTERN = re.compile(r"\\.|\(\?P|[A-Zı]")
+
+
+def _lower_in_pattern(found: re.Match[str]) -> str:
+    return found[0] if len(found[0]) > 1 else found[0].lower().replace("ı", "i")
+
+
+class CaselessPattern:
+    """A regular expression that ignores case. The string of a match may be in lower case, so only its positions are of
+    use.
+
+    A text in ASCII is matched in lower case with a case-sensitive pattern, because only there the engine skips
+    alternatives by their first letter. With many alternatives this takes half of the time.
+    """
+
+    __slots__ = ("_any", "_lower")
+
+    def __init__(self, pattern: str) -> None:
+        self._any = re.compile(pattern, re.IGNORECASE)
+        self._lower = re.compile(_IN_PATTERN.sub(_lower_in_pattern, pattern))
+
+    def match(self, text: str) -> re.Match[str] | None:
+        return self._lower.match(text.lower()) if text.isascii() else self._any.match(text)
+
+
 _SHORT = 300  # results are cached for texts of at most this many characters (names, titles, lines), which recur often
 
 

@@ -94,4 +94,11 @@ def detect_platform(index: Index, generator: str = "") -> Platform:
         for p in platform_tables():
             if p.generator and re.search(p.generator, generator, re.IGNORECASE):
                 return p
-    return next((p for p in platform_tables() if p.fits(index, "")), by_name("generic"))
+    present = frozenset(index.present(_all_marks()))
+    marked = (p for p in platform_tables() if not present.isdisjoint(p.marks))
+    return next((p for p in marked if p.fits(index, "")), by_name("generic"))
+
+
+@cache
+def _all_marks() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(mark for p in platform_tables() for mark in p.marks))

@@ -475,7 +475,8 @@ def collect_credits(
         if (m := _IN_META.search(one)) and not PHOTO.search(one[max(0, m.start() - 12) : m.start("who")]):
             found += find_outlets(m["who"])
         else:
-            found += find_agencies(BY.sub("", one, count=1))
+            by = BY.match(one)
+            found += find_agencies(one[by.end() :] if by else one)
     pictured = set(captions)
     paragraphs = body.split("\n\n")
     first, last = _first_texts(paragraphs, pictured, _FIRST), _first_texts(reversed(paragraphs), pictured, _LAST)[::-1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from archiver.extraction.text import CaselessPattern
+
 
 def word_set(text: str) -> frozenset[str]:
     """Returns the set of the words in a text that are separated by white space."""
@@ -46,14 +48,12 @@ _PHRASES = (
     r"(?:โดย|เขียนโดย|ผู้เขียน|लेखक|द्वारा)\s*:?",
 )
 _SHORT = r"por|par|von|di|da|door|przez|bởi|af|av|text(?=\s*[:：])|от"
-BY = re.compile(
+BY = CaselessPattern(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)}|{_SHORT})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
-    re.IGNORECASE,
 )
 # Matches the same words except those in _SHORT. The matched words show a byline anywhere on a page.
-SIGNED = re.compile(
+SIGNED = CaselessPattern(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
-    re.IGNORECASE,
 )
 # Matches a text that consists only of an introduction of the author's name.
 LABEL = re.compile(
@@ -63,7 +63,7 @@ LABEL = re.compile(
     re.IGNORECASE,
 )
 # Words before the name of a person who did something other than write the post.
-OTHER_PART = re.compile(
+OTHER_PART = CaselessPattern(
     r"^[\s|·•⋅(\[—–-]*(?:(?:(?:medically|clinically|legally|technically|expert|scientifically|factually|originally|"
     r"last|"
     r"first|peer|also)[\s-]+)*(?:reviewed|edited|fact[- ]?check(?:ed|er|ing)?|checked|verified|approved|vetted|"
@@ -85,10 +85,9 @@ OTHER_PART = re.compile(
     r"(?:责任编辑|責任編輯|编辑|編輯|校对|译者|譯者|翻译|翻譯|摄影|攝影|来源|來源|审核|審核|出品|排版|編集|写真|撮影|監修|翻訳|출처|"
     r"사진|편집|번역)\s*(?:者)?\s*[:：/／|｜]|"
     r"(?:ترجمة|تصوير|مراجعة|المصدر|صورة)\s*:|(?:צילום|תרגום|עריכה|עורך|מקור)\s*:)",
-    re.IGNORECASE,
 )
 # Matches a text that consists only of a label, a system account or a command, so that it is not a person's name.
-NOT_A_NAME = re.compile(
+NOT_A_NAME = CaselessPattern(
     r"^(?:admin(?:istrator)?s?|(?:written|posted|published|authored|reviewed|edited|fact[- ]checked|"
     r"medically reviewed)(?: by)?|by|the authors?|author|authors|editors?|posted|published|unknown|anonymous|"
     r"guest|none|null|undefined|n/?a|nan|false|true|object|test|name|by line|byline|"
@@ -109,7 +108,6 @@ NOT_A_NAME = re.compile(
     r"sponsored|in|on|for|to|of|the|and|a|at|with|is|an|our|we|you|your|this|that|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|tues|wed|thu|thur|thurs|fri|sat|today|yesterday|"
     r"редакция сайта|作者|编辑|記者|记者|管理员|本站|原创|转载|佚名|網站編輯)$",
-    re.IGNORECASE,
 )
 # Names of system accounts, which are shown as authors if nobody has renamed a site's first account.
 ACCOUNT = re.compile(r"^(?:admin(?:istrator)?|管理员)$", re.IGNORECASE)
