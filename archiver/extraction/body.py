@@ -5,6 +5,7 @@ text.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -42,6 +43,9 @@ _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
+_ONCE = frozenset({"pre", "tr"})
+_QUOTES = frozenset({"blockquote", "aside", "figure"})
+_START = 16
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
 
 
@@ -279,18 +283,21 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
     """Marks blocks as dead if their text also occurs elsewhere in the body. Such blocks are invitations and pull
     quotes.
     """
+    live = [i for i in range(lo, hi) if not dead[i] and blocks[i].size >= 40 and blocks[i].element.tag not in _ONCE]
+    quotes = {i for i in live if blocks[i].size < 400 and _is_in_quote(blocks[i].element)}
+    if not quotes:  # then only blocks with the same beginning have to be compared
+        starts = [_first_letters(blocks[i].text) for i in live]
+        counts = Counter(starts)
+        live = [i for i, start in zip(live, starts, strict=True) if counts[start] > 1]
     seen: set[str] = set()
     quoted: list[tuple[int, str]] = []
-    for i in range(lo, hi):
-        b = blocks[i]
-        if dead[i] or b.size < 40 or b.element.tag in ("pre", "tr"):
-            continue
-        key = _letters(b.text)
+    for i in live:
+        key = _letters(blocks[i].text)
         if key in seen:
             dead[i] = 1
             continue
         seen.add(key)
-        if b.size < 400 and any(e.tag in ("blockquote", "aside", "figure") for e in _with_ancestors(b.element, 3)):
+        if i in quotes:
             quoted.append((i, key))
     if quoted:
         whole = "\n".join(seen)
@@ -306,11 +313,22 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).lower()
 
 
-def _with_ancestors(el: Element, levels: int) -> list[Element]:
-    found = [el]
-    while len(found) < levels and (parent := found[-1].getparent()) is not None:
-        found.append(parent)
-    return found
+def _first_letters(text: str) -> str:
+    """Returns the first letters and digits of a text, so that texts with the same `_letters` have the same result."""
+    start = "".join(filter(str.isalnum, text[: 4 * _START]))
+    if len(start) < _START:
+        start = "".join(filter(str.isalnum, text))
+    return start[:_START].casefold()
+
+
+def _is_in_quote(el: Element) -> bool:
+    """Returns True if an element, its parent or its grandparent is a quotation or the like."""
+    at: Element | None = el
+    for _ in range(3):
+        if at is None or at.tag in _QUOTES:
+            return at is not None
+        at = at.getparent()
+    return False
 
 
 def _drop_author_notes(

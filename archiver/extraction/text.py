@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from html import unescape
 
@@ -125,6 +126,9 @@ class CaselessPattern:
         return self._lower.match(text.lower()) if text.isascii() else self._any.match(text)
 
 
+_MOST_LOST = 100
+"""A cleaned text may lose at most this many characters at its end if more text follows it: a part of an entity, and
+signs that are composed with the next one."""
 _SHORT = 300  # results are cached for texts of at most this many characters (names, titles, lines), which recur often
 
 
@@ -152,7 +156,30 @@ def element_line(el: Element | None) -> str:
         return clean_text(el.text)
     if all(below.tag not in _NOT_INLINE for below in el.iterdescendants()):
         return clean_text("".join(el.itertext()))  # type: ignore[arg-type]
+    return clean_text("".join(_text_parts(el)))
+
+
+def has_longer_line(el: Element, length: int) -> bool:
+    """Returns True if `element_line` of an element has more than `length` characters. Most of a long element is not
+    read.
+    """
+    if el.tag in _UNREAD:
+        return False
+    enough = length + _MOST_LOST
     parts: list[str] = []
+    count = 0
+    for part in _text_parts(el):
+        parts.append(part)
+        count += len(part.strip())
+        if count > enough:
+            if len(clean_text("".join(parts))) > enough:
+                return True
+            break
+    return len(element_line(el)) > length
+
+
+def _text_parts(el: Element) -> Iterator[str]:
+    """Yields the texts of an element and a space for each block and line break, without scripts."""
     for event, at in (walker := etree.iterwalk(el, events=("start", "end"))):
         tag = at.tag
         if tag in _UNREAD or not isinstance(tag, str):
@@ -160,10 +187,9 @@ def element_line(el: Element | None) -> str:
                 walker.skip_subtree()
                 continue
         elif tag in BREAK or tag in CELL or tag == "br":
-            parts.append(" ")
+            yield " "
         if text := at.text if event == "start" else at.tail if at is not el else None:
-            parts.append(text)
-    return clean_text("".join(parts))
+            yield text
 
 
 def fold_text(text: str) -> str:

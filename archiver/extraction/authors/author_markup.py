@@ -44,12 +44,12 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 _BESIDE_WORDS = word_set("date time datetime published updated and")
-# Every word for an author contains one of these. These parts of words allow a quick check, since most classes contain
-# none of them.
-_HINTS = (
-    "auth", "line", "by", "writ", "contribut", "autor", "auteur", "verfass", "redak", "redac", "journalis", "reporter",
-    "columnist", "yazar", "penulis", "gia", "forfatter", "skribent", "avtor",
-)  # fmt: skip
+HINTS = re.compile(
+    "auth|line|by|writ|contribut|autor|auteur|verfass|redak|redac|journalis|reporter|columnist|yazar|penulis|gia|"
+    "forfatter|skribent|avtor"
+)
+"""Every class for an author contains one of these parts of words, in lower case. This is a quick check, since most
+classes contain none of them."""
 _BESIDE_NAME = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
 
 
@@ -58,11 +58,7 @@ def author_mark(names: str) -> str:
     """Returns the author mark in an element's classes (NAME, AUTHOR, BOX or NOT); "" if the classes have no author
     mark.
     """
-    low = names.lower()
-    for hint in _HINTS:
-        if hint in low:
-            return _find_mark(names)
-    return ""
+    return _find_mark(names) if HINTS.search(names.lower()) else ""
 
 
 def _find_mark(names: str) -> str:

@@ -54,7 +54,7 @@ def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, s
 def _author_elements(page: Page) -> list[Element]:
     """Returns the elements whose classes mark them as containing an author, in document order."""
     found: list[Element] = []
-    for classes in page.index.classes():
+    for classes in page.index.classes_with(author_markup.HINTS):
         if author_markup.author_mark(classes) in (author_markup.BOX, author_markup.NAME, author_markup.AUTHOR):
             found += page.index.with_class(classes)
     return sorted(found, key=page.index.order.__getitem__)
