@@ -140,10 +140,12 @@ def clean_text(text: str | None) -> str:
         return ""
     if "&" in text and _ENTITY.search(text):
         text = unescape(text)
-    text = " ".join(text.split())
+    # Quick tests: of all white space only the space is printable, and invisible characters are not printable either.
+    if "  " in text or text[:1] == " " or text[-1:] == " " or not text.isprintable():
+        text = " ".join(text.split())
     if text.isascii():
         return text
-    if not text.isprintable():  # quick test: a text with invisible characters is not printable
+    if not text.isprintable():
         text = " ".join(_INVISIBLE.sub("", text).split())
     return unicodedata.normalize("NFC", text)
 
