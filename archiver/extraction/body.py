@@ -22,9 +22,9 @@ from archiver.extraction.boilerplate import (
     points_to_other_page,
 )
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in, text_length
+from archiver.extraction.post_locator import Post, is_meta_block, meta_blocks_in
 from archiver.extraction.term_links import kind_of_address
-from archiver.extraction.text import clean_text, fold_text, tidy_body
+from archiver.extraction.text import clean_text, fold_text, has_text, tidy_body
 from archiver.items import SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name, platform_tables
 from archiver.platforms.selector_index import is_below
@@ -101,7 +101,7 @@ def _is_comment_form(form: Element) -> bool:
     """Returns True if a form is for writing a comment, and is not a form around the whole page."""
     if next(form.iter("textarea"), None) is None or next(form.iter("h1", "article", "main"), None) is not None:
         return False
-    return text_length(form) < _COMMENT_FORM
+    return not has_text(form, _COMMENT_FORM)
 
 
 def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:

@@ -17,7 +17,7 @@ from archiver.errors import BadRules
 from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
 from archiver.extraction.template.site_constants import SiteConstants
-from archiver.extraction.text import clean_text, element_line
+from archiver.extraction.text import clean_text, element_line, has_text
 from archiver.platforms.platform_table import Platform, detect_platform
 from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
@@ -225,7 +225,7 @@ class Page:
     def main_content(self) -> Element | None:
         """The element that the page marks as its main content; None if there is none, or if it is empty."""
         found = (e for rule in ("main", "[role=main]") for e in self.index.select(rule))
-        return next((e for e in found if self.index.text_length(e) or e.find(".//img") is not None), None)
+        return next((e for e in found if has_text(e) or e.find(".//img") is not None), None)
 
     @cached_property
     def base(self) -> str:

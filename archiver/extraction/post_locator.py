@@ -16,7 +16,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.date_text import text_around_date
 from archiver.extraction.page import Page
-from archiver.extraction.text import element_line, fold_text, has_longer_line
+from archiver.extraction.text import element_line, fold_text, has_longer_line, has_text
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 from archiver.urls import folder_path
@@ -230,7 +230,7 @@ def is_meta_block(el: Element) -> bool:
         return False
     if el.tag not in _META_TAGS and not _META_NAME.search(names):
         return False
-    if text_length(el) > _MAX_META_LENGTH or next(el.iter("img", "iframe", "video", "pre"), None) is not None:
+    if has_text(el, _MAX_META_LENGTH + 1) or next(el.iter("img", "iframe", "video", "pre"), None) is not None:
         return False
     if any(len(element_line(p)) > _MAX_META_PARAGRAPH and not _has_meta_part(p) for p in el.iter("p") if p is not el):
         return False
@@ -367,7 +367,7 @@ class Post:
         if len({t.get("datetime") for t in times}) != 1 or len(times) > 2:
             return False
         links = [a for a in islice(el.iter("a"), _MAX_SIDEBAR_LINKS) if a.get("href")]
-        if len(links) == _MAX_SIDEBAR_LINKS or text_length(el) > _MAX_SIDEBAR_LENGTH:
+        if len(links) == _MAX_SIDEBAR_LINKS or has_text(el, _MAX_SIDEBAR_LENGTH + 1):
             return False
         others = [a for a in links if not _is_meta_part(a)]
         return len(others) < len(links) and all(self._stays_here(a.get("href") or "") for a in others)

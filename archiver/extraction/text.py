@@ -194,6 +194,16 @@ def _text_parts(el: Element) -> Iterator[str]:
             yield text
 
 
+def has_text(el: Element, least: int = 1) -> bool:
+    """Returns True if the texts in an element, without white space around them, have at least `least` characters."""
+    length = 0
+    for text in el.itertext():
+        length += len(text.strip())
+        if length >= least:
+            return True
+    return False
+
+
 def fold_text(text: str) -> str:
     """Returns only the letters and digits of a text, in NFKC and casefolded, so that it can be compared with others."""
     return _folded_cached(text) if len(text) <= _SHORT else _folded(text)

@@ -174,8 +174,8 @@ class _Spot:
         return self.line.chunks[self.index]
 
     def signature(self) -> re.Match[str] | None:
-        """Returns the match of the words at the start of the chunk that introduce an author. Returns None if there are
-        none, or if they are part of a sentence.
+        """Returns the match of the words (SIGNED) at the start of the chunk that introduce an author. Returns None if
+        there are none, or if they are part of a sentence.
         """
         in_sentence = self.index and _is_prose(self.line.chunks[self.index - 1].text)
         return None if in_sentence else SIGNED.match(self.chunk.text)
@@ -257,8 +257,9 @@ class _BylineReader:
             self._close()
             self.state = "other"
             return
-        signature = at.signature()
-        if LABEL.fullmatch(text) or ((m := signature or BY.match(text)) and m.end() == len(text)):
+        by = BY.match(text)
+        signature = at.signature() if by else None  # BY matches all that SIGNED matches
+        if LABEL.fullmatch(text) or ((m := signature or by) and m.end() == len(text)):
             self._close()
             self.state, self.raw, self.began = "by", at.line.text, at.number
             return
