@@ -285,11 +285,15 @@ class LineReader:
         self.room = room
         self._at = MarkedLine()
 
-    def _close(self) -> Iterator[MarkedLine]:
-        one = self._at
+    def _is_in_line(self) -> bool:
+        """Returns True if the current line has a text or a picture."""
+        return bool(self._at.chunks or self._at.pictures)
+
+    def _close(self) -> MarkedLine:
+        """Ends the current line and returns it."""
+        one, self._at = self._at, MarkedLine()
         one.text = clean_text(" ".join(c.text for c in one.chunks))
-        yield one
-        self._at = MarkedLine()
+        return one
 
     def _take(self, text: str | None, el: Element | None, around: _SurroundingMarks) -> None:
         if text and el is not None and not text.isspace() and (text := clean_text(text[:_MAX_COUNT])):
@@ -304,29 +308,26 @@ class LineReader:
                 self._take(root.tail, root.getparent(), _NOTHING_AROUND)
             else:
                 yield from self._read(root)
-        yield from self._end_line()
-
-    def _end_line(self) -> Iterator[MarkedLine]:
-        if self._at.chunks or self._at.pictures:
-            yield from self._close()
+        if self._is_in_line():
+            yield self._close()
 
     def _read(self, root: Element) -> Iterator[MarkedLine]:
         stack = [(root, _NOTHING_AROUND)]
         entered: list[Element] = []  # each element is put on the stack twice: to be entered, and to be left
         while stack and self.room > 0:
             el, around = stack.pop()
+            tag = el.tag
             if entered and entered[-1] is el:
                 entered.pop()
-                if el.tag in _BLOCK:
-                    yield from self._end_line()
-            elif isinstance(el.tag, str) and el.tag not in _UNREAD and not is_foreign(el):
-                if el.tag in _BLOCK:
-                    yield from self._end_line()
+                if tag in _BLOCK and self._is_in_line():
+                    yield self._close()
+            elif isinstance(tag, str) and tag not in _UNREAD and not is_foreign(el):
+                if tag in _BLOCK and self._is_in_line():
+                    yield self._close()
                 entered.append(el)
                 stack.append((el, around))
                 inside = self._enter(el, around)
-                if len(el):
-                    stack += [(child, inside) for child in reversed(el)]
+                stack += [(child, inside) for child in el[::-1]]
                 continue
             if el is not root and (text := el.tail):
                 self._take(text, el.getparent(), around)

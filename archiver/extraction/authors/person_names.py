@@ -196,6 +196,11 @@ def split_names(text: str, one: bool = False) -> list[str]:
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
         return []
+    return list(_names_in(text, one))
+
+
+@lru_cache(maxsize=4_096)
+def _names_in(text: str, one: bool) -> tuple[str, ...]:
     text = _strip_by(text)
     if (behalf := BEHALF.search(text)) and behalf.start() > 0:
         text = text[: behalf.start()]
@@ -210,7 +215,7 @@ def split_names(text: str, one: bool = False) -> list[str]:
         if piece and (is_name(piece) or (one and ACCOUNT.match(piece))) and not _is_role(piece, follows=bool(out)):
             name = _in_mixed_case(piece)
             out.setdefault(name.casefold(), name)
-    return list(out.values())[:_MAX_COUNT]
+    return tuple(out.values())[:_MAX_COUNT]
 
 
 def _is_role(piece: str, follows: bool) -> bool:

@@ -159,19 +159,16 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """The position of one chunk of text: the lines, the number of its line, and its index in that line."""
+    """The position of one chunk of text: the lines, the number of its line, and its index in that line.
+
+    `line` and `chunk` are that line and that chunk.
+    """
 
     lines: list[MarkedLine]
     number: int
     index: int
-
-    @property
-    def line(self) -> MarkedLine:
-        return self.lines[self.number]
-
-    @property
-    def chunk(self) -> MarkedText:
-        return self.line.chunks[self.index]
+    line: MarkedLine
+    chunk: MarkedText
 
     def signature(self) -> re.Match[str] | None:
         """Returns the match of the words (SIGNED) at the start of the chunk that introduce an author. Returns None if
@@ -231,8 +228,8 @@ class _BylineReader:
             if len(one.text) > (_SHORT if self.paragraphs > 1 else MIDDLE):
                 self._stop()
                 continue
-            for index in range(len(one.chunks)):
-                self._read_chunk(_Spot(self.lines, number, index))
+            for index, chunk in enumerate(one.chunks):
+                self._read_chunk(_Spot(self.lines, number, index, one, chunk))
         self._close()
         return self.signs
 
