@@ -185,7 +185,7 @@ class _LayoutReader:
         texts, skip = self.texts, self.skip
         if text := texts[el][0]:
             self.take_text(text)
-        for child in el[:]:  # a list is faster to walk through than an element
+        for child in el[:]:  # type: ignore[index]  # a list is faster to walk through than an element
             tag = child.tag
             kind = _KINDS.get(tag, "")
             if kind != "unread" and child not in skip:

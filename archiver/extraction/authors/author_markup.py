@@ -327,7 +327,7 @@ class LineReader:
                 entered.append(el)
                 stack.append((el, around))
                 inside = self._enter(el, around)
-                stack += [(child, inside) for child in el[::-1]]
+                stack += [(child, inside) for child in el[::-1]]  # type: ignore[index]
                 continue
             if el is not root and (text := el.tail):
                 self._take(text, el.getparent(), around)
