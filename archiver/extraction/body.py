@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from lxml.etree import _Element as Element
 
@@ -45,7 +46,7 @@ _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer lette
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _ONCE = frozenset({"pre", "tr"})
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
-_START = 16
+_START = 8
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
 
 
@@ -376,8 +377,7 @@ _TEXT_NAME = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(NamedTuple):
     """The range of an element's blocks, from `lo` up to but not including `hi`, and the sum of their weights."""
 
     weight: float

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
@@ -494,8 +494,7 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Preceding:
+class _Preceding(NamedTuple):
     """What precedes a link, in the form in which `text_before` returns it."""
 
     what: str | Element | None

@@ -292,10 +292,11 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
             for e in index.with_class(name)[:40]
         }
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
+    has_digit = _DIGIT.search
     for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
-        if _SHORTEST < len(text) <= _MAX_LENGTH and _looks_dated(text):
+        if _SHORTEST < len(text) <= _MAX_LENGTH and has_digit(text) and _LOOKS.search(text):
             found.setdefault(index.elements[n], n)
-        if _SHORTEST < len(tail) <= _MAX_LENGTH and _looks_dated(tail):
+        if _SHORTEST < len(tail) <= _MAX_LENGTH and has_digit(tail) and _LOOKS.search(tail):
             holder = index.elements[n].getparent()
             if holder is not None:
                 found.setdefault(holder, index.order.get(holder, 0))
@@ -303,10 +304,6 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
     return [e for e, _ in many if e.tag not in _UNREAD and e.tag != "body"]
-
-
-def _looks_dated(text: str) -> bool:
-    return _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
 
 
 def _names(el: Element) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
@@ -201,8 +202,7 @@ _MAX_COUNT = 4000  # at most this many characters of a text are read, since no b
 _PICTURES = 8  # at most this many pictures of one line are read, since a gallery does not show the author
 
 
-@dataclass(frozen=True, slots=True)
-class MarkedText:
+class MarkedText(NamedTuple):
     """A piece of text within one element, with the marks around it.
 
     `mark` is the innermost author mark, and `href` is the address of the link around the text. `head` is True if the
@@ -216,8 +216,7 @@ class MarkedText:
     head: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _SurroundingMarks:
+class _SurroundingMarks(NamedTuple):
     """The marks around the text that is being read. The attributes are the same as in `MarkedText`."""
 
     mark: str = ""
