@@ -556,7 +556,8 @@ def render_container(
     `extra_drop` are selectors of further elements to leave out.
     """
     skip = _elements_to_skip(page, extra_drop) | _meta_blocks_below(post, top)
-    return _render_post(post, lay_out(top, skip), top, _known_boilerplate(page, title, beside, top))
+    layout = lay_out(top, skip, page.index.texts_if_read)
+    return _render_post(post, layout, top, _known_boilerplate(page, title, beside, top))
 
 
 def _meta_blocks_below(post: Post, top: Element) -> set[Element]:
@@ -633,7 +634,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
     known = _known_boilerplate(page, title, beside, top)
     text = _render_post(post, plan, top, known, weights if source != "platform" else None)
-    if not text and len(bare := _render(lay_out(top), top, known)) > 200:
+    if not text and len(bare := _render(lay_out(top, texts=page.index.texts), top, known)) > 200:
         text = bare  # one of the selectors for elements to drop had matched the text itself
     found = Body(text, source, locator, confidence)
     if source != "density" or len(text) >= _SHORT:

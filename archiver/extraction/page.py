@@ -130,11 +130,11 @@ def bound_page(root: Element, size: int) -> None:
                 el.set(name, _remove_unfit(value[:most]))
             if name == "class":
                 classes -= min(len(value), most)
-    room = MAX_TEXT
+    room, fitting = MAX_TEXT, MAX_RUN if few else 0
     for el in root.iter("*"):
-        if (text := el.text) and el.tag not in _UNREAD:
+        if (text := el.text) and len(text) > fitting and el.tag not in _UNREAD:
             room = _cut_text(el, "text", text, room)
-        if tail := el.tail:
+        if (tail := el.tail) and len(tail) > fitting:
             room = _cut_text(el, "tail", tail, room)
 
 
@@ -371,7 +371,7 @@ def parse_page(
     """
     decoded = body if isinstance(body, DecodedText) else decode_page(body, content_type)
     root: Element | None = None
-    if decoded.text.strip():
+    if decoded.text and not decoded.text.isspace():
         parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:
             root = etree.fromstring(cut_source(decoded.text).encode("utf-8", errors="replace"), parser)

@@ -366,6 +366,11 @@ class Index:
         """The text and the tail (lxml's `text` and `tail`, "" if None) of each element, in document order."""
         return {el: (el.text or "", el.tail or "") for el in self.elements}
 
+    @property
+    def texts_if_read(self) -> dict[Element, tuple[str, str]] | None:
+        """The same as `texts` if they have been read before; otherwise None."""
+        return self.__dict__.get("texts")
+
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
         """Two running sums over the elements in document order: the number of characters in their texts, and in their
