@@ -44,6 +44,8 @@ _COMMENTS = "form for comments"
 """The mark of a form for comments, which is never part of the text, however short the post is."""
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
+_LETTER = re.compile(r"[^\W_]")
+"""Matches a letter or digit."""
 _ONCE = frozenset({"pre", "tr"})
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
 _START = 8
@@ -224,7 +226,7 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
     """
     if b.element.tag == "pre":
         return False
-    if not any(c.isalnum() for c in b.text) or _TEMPLATE.fullmatch(b.text):
+    if not _LETTER.search(b.text) or _TEMPLATE.fullmatch(b.text):
         return True
     if _is_label(b, by_paragraphs) or (meta and len(b.text) < 260 and fold_text(b.text) in meta):
         return True
