@@ -370,8 +370,8 @@ def credits_of_line(text: str) -> list[str]:
 
 def _sources_in_note_line(text: str) -> list[str]:
     """Returns the sources in a note such as "This report is based on information from Reuters"; [] for other texts."""
-    m = _NOTE.search(text) if len(text) < 300 else None
-    return find_outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
+    m = _NOTE.search(text) if len(text) < 300 and _STARTS_NOTE.match(text) else None
+    return find_outlets(m["who"]) if m else []
 
 
 def _sources_at_end(text: str) -> list[str]:
@@ -414,7 +414,7 @@ def read_tail(body: str) -> BodyTail:
     A line such as "Jane Doe (with material from Reuters)" is both a byline and a note. Such paragraphs are not part of
     the post's text.
     """
-    paragraphs = body.split("\n\n")
+    paragraphs = body.rsplit("\n\n", 3)
     authors: list[str] = []
     credits: list[str] = []
     taken = 0

@@ -323,11 +323,11 @@ class _BylineReader:
         heading, in a line of names and dates.
         """
         chunk, line = at.chunk, at.line.text
-        if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":") or _RIGHTS.search(line):
+        if chunk.mark == author_markup.NOT or chunk.head or chunk.text.endswith(":"):
             return False
         if self.paragraphs or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
             return False
-        return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks)
+        return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks) and not _RIGHTS.search(line)
 
     def _kind_by_look(self, at: _Spot) -> str:
         text = at.chunk.text
