@@ -407,27 +407,21 @@ class Index:
         """Three maps to elements: by the value of the class attribute (which many elements share), by id, and by the
         name of each attribute in INDEXED.
         """
-        by_names: _Map = {}
-        ids: _Map = {}
-        attrs: _Map = {}
-        of = {"class": by_names, "id": ids}
+        by_names: _Map = defaultdict(list)
+        ids: _Map = defaultdict(list)
+        attrs: _Map = defaultdict(list)
         pairs: Iterable[tuple[str, str]]
         for el in self.elements:
             pairs = el.items()  # type: ignore[assignment]
             for name, value in pairs:
-                key = value
-                found = of.get(name)
-                if found is None:
-                    if name not in INDEXED:
-                        continue
-                    found, key = attrs, name
-                elif not value:
-                    continue
-                have = found.get(key)
-                if have is None:
-                    found[key] = [el]
-                else:
-                    have.append(el)
+                if name == "class":
+                    if value:
+                        by_names[value].append(el)
+                elif name == "id":
+                    if value:
+                        ids[value].append(el)
+                elif name in INDEXED:
+                    attrs[name].append(el)
         return by_names, ids, attrs
 
     @property
@@ -445,15 +439,11 @@ class Index:
     @cached_property
     def _names(self) -> dict[str, list[str]]:
         """For each class name, the values of class attributes that contain it."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[str]] = defaultdict(list)
         for names in self._by_names:
             words = names.split() if names.isascii() and names.isprintable() else split_words(names)
-            for name in set(words):
-                have = found.get(name)
-                if have is None:
-                    found[name] = [names]
-                else:
-                    have.append(names)
+            for name in dict.fromkeys(words):
+                found[name].append(names)
         return found
 
     @cached_property
