@@ -109,8 +109,8 @@ def _lower_in_pattern(found: re.Match[str]) -> str:
 
 
 class CaselessPattern:
-    """A regular expression that ignores case. The string of a match may be in lower case, so only its positions are of
-    use.
+    """A regular expression that ignores case, without flags in the pattern. The string of a match may be in lower case,
+    so only its positions are of use.
 
     A text in ASCII is matched in lower case with a case-sensitive pattern, because only there the engine skips
     alternatives by their first letter. With many alternatives this takes half of the time.
@@ -126,9 +126,9 @@ class CaselessPattern:
         return self._lower.match(text.lower()) if text.isascii() else self._any.match(text)
 
 
-_MOST_LOST = 100
-"""A cleaned text may lose at most this many characters at its end if more text follows it: a part of an entity, and
-signs that are composed with the next one."""
+_MOST_LOST = 20
+"""A cleaned text without entities loses fewer characters than this if more text follows it, whose first signs may be
+composed with its last ones."""
 _SHORT = 300  # results are cached for texts of at most this many characters (names, titles, lines), which recur often
 
 
@@ -174,7 +174,8 @@ def has_longer_line(el: Element, length: int) -> bool:
         parts.append(part)
         count += len(part.strip())
         if count > enough:
-            if len(clean_text("".join(parts))) > enough:
+            start = "".join(parts)
+            if "&" not in start and len(clean_text(start)) > enough:
                 return True
             break
     return len(element_line(el)) > length
