@@ -9,6 +9,7 @@ import pkgutil
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 from archiver.items import PageKind
 from archiver.platforms.selector_index import Index
@@ -94,11 +95,7 @@ def detect_platform(index: Index, generator: str = "") -> Platform:
         for p in platform_tables():
             if p.generator and re.search(p.generator, generator, re.IGNORECASE):
                 return p
-    present = frozenset(index.present(_all_marks()))
+    marks = tuple(chain.from_iterable(p.marks for p in platform_tables()))
+    present = frozenset(index.present(marks))
     marked = (p for p in platform_tables() if not present.isdisjoint(p.marks))
     return next((p for p in marked if p.fits(index, "")), by_name("generic"))
-
-
-@cache
-def _all_marks() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(mark for p in platform_tables() for mark in p.marks))
